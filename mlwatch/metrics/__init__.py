@@ -1,0 +1,1 @@
+"""Pure functions of additive sufficient statistics: numpy arrays in, estimates out."""

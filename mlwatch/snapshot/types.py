@@ -1,0 +1,275 @@
+"""The frozen values that cross from the data side to every face.
+
+A `Snapshot` is everything a face shows at one instant over one time range. The app, `check`, `report` and the
+Python API render the same value; none of them computes. `document.py` writes it as the `mlwatch.report/1` JSON.
+
+Times are aware UTC datetimes. Durations are seconds unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from mlwatch.metrics.drift import Drift
+from mlwatch.metrics.estimate import Estimate
+
+Task = Literal["binary", "multiclass", "regression", "unknown"]
+Role = Literal["baseline", "candidate", "shadow", "other"]
+Severity = Literal["info", "warning", "critical"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """A half-open interval of event time, `start <= t < end`."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """What has been read so far, since the store began (not only within the range)."""
+
+    files: int = 0
+    bytes: int = 0
+    records: int = 0
+    """Non-blank records seen: `rows + rejected + duplicates`, always."""
+    rows: int = 0
+    """Records that were taken in."""
+    predictions: int = 0
+    outcomes: int = 0
+    events: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    outcomes_unmatched: int = 0
+    events_unmatched: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """How the ingest stands right now; never part of a report's numbers."""
+
+    rows_per_s: float | None = None
+    lag_s: float | None = None
+    """Seconds between a record's event time and its arrival in the store, for the newest batch."""
+    bytes_done: int = 0
+    bytes_total: int = 0
+    eta_s: float | None = None
+    """Estimated seconds until the backfill is through; None when nothing is left or unknown."""
+    note: str | None = None
+    """One plain sentence where the feed is not as asked for, for example an in-memory store."""
+
+    @property
+    def backfilling(self) -> bool:
+        """Tell whether enough is left to read that a progress bar helps."""
+        return self.bytes_total - self.bytes_done > 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Request latency in milliseconds, quantiles within 1 % of the exact ones."""
+
+    n: int = 0
+    mean: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Failed requests: a status of 400 or more, or no prediction where others have one."""
+
+    count: int = 0
+    rate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    client: int = 0
+    """Failures with status 400 to 499."""
+    server: int = 0
+    """Failures with status 500 or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureQuality:
+    """One feature of one version: what is missing or wrong, and how far it moved from the reference."""
+
+    kind: Literal["numeric", "categorical"]
+    n: int
+    missing: int
+    missing_rate: float | None
+    invalid: int = 0
+    unseen: int = 0
+    out_of_range: int = 0
+    drift: Drift | None = None
+    """None when there is no reference to compare with, or the feature is not in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Data quality of one version."""
+
+    features: Mapping[str, FeatureQuality] = field(default_factory=dict)
+    prediction_drift: Drift | None = None
+    score_drift: Drift | None = None
+    drifted_share: float | None = None
+    """Share of the comparable features that drifted."""
+    missing_rate: float | None = None
+    """Missing cells over all cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revenue:
+    """Money in the unit that the events carry; refunds are positive numbers that are subtracted."""
+
+    gross: float = 0.0
+    refunds: float = 0.0
+    total: float = 0.0
+    per_prediction: float | None = None
+    low: float | None = None
+    high: float | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Business:
+    """What the predictions led to."""
+
+    conversion: Estimate
+    engagement: Estimate
+    revenue: Revenue
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusionTable:
+    """Counts by class: rows true, columns predicted."""
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The same families over one of the equal steps that the range is cut into."""
+
+    start: datetime
+    end: datetime
+    predictions: int
+    labelled: int
+    performance: Mapping[str, Estimate]
+    latency: Latency
+    errors: Errors
+    business: Business
+    missing_rate: float | None
+    drift: float | None
+    """Mean drift score over the comparable features; None without a reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a model over the range."""
+
+    name: str
+    role: Role
+    predictions: int
+    labelled: int
+    first: datetime | None
+    last: datetime | None
+    performance: Mapping[str, Estimate]
+    confusion: ConfusionTable | None
+    latency: Latency
+    throughput_per_s: float | None
+    errors: Errors
+    quality: Quality
+    business: Business
+    windows: tuple[Window, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model with its versions, baseline first, candidate second."""
+
+    name: str
+    task: Task
+    positive_class: str | None
+    reference: str | None
+    """What drift is measured against, in words; None when nothing is."""
+    versions: Mapping[str, Version]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something a person should know, newest first."""
+
+    rule: str
+    state: Literal["pending", "firing", "resolved"]
+    severity: Severity
+    message: str
+    since: datetime
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The host that mlwatch runs on; shares are 0 to 1."""
+
+    cpu: float | None = None
+    memory: float | None = None
+    disk: float | None = None
+    memory_used_bytes: int | None = None
+    memory_total_bytes: int | None = None
+    load_1m: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that a face shows at one instant over one range."""
+
+    generated_at: datetime
+    range: TimeRange | None
+    """None while the store holds no prediction."""
+    ingest: Ingest
+    feed: Feed
+    models: Mapping[str, Model]
+    rollouts: tuple[Rollout, ...] = ()
+    system: System = field(default_factory=System)
+    alerts: tuple[Alert, ...] = ()
+    provenance: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutMetric:
+    """One metric of a rollout: candidate against baseline with an anytime-valid interval."""
+
+    baseline: float | None
+    candidate: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    margin: float | None
+    status: Literal["better", "non_inferior", "inconclusive", "worse", "no_data"]
+    e_value: float | None = None
+    samples_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """The verdict on one candidate."""
+
+    model: str
+    mode: Literal["canary", "ab", "shadow"]
+    baseline: str
+    candidate: str
+    verdict: Literal["promote", "hold", "rollback"]
+    since: datetime | None
+    reasons: tuple[str, ...]
+    metrics: Mapping[str, RolloutMetric]
+    traffic_expected: Mapping[str, float] = field(default_factory=dict)
+    traffic_observed: Mapping[str, float] = field(default_factory=dict)
+    srm_p: float | None = None
+    calibrated: bool = False
