@@ -1,0 +1,233 @@
+"""Curves and rank metrics of a score histogram; shape (m,) arrays over its bins unless said otherwise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics import intervals
+from mlwatch.metrics.estimate import Estimate, estimate, undefined
+from mlwatch.metrics.scores import FloatArray, ScoreHistogram, score_bin_edges
+
+if TYPE_CHECKING:
+    from mlwatch.metrics.intervals import Interval
+
+NO_SCORES = "no labelled scores yet"
+ONE_CLASS = "only one class in the labels"
+NOT_PROBABILITIES = "the scores are not probabilities"
+CALIBRATION_BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The confusion cells at every threshold, highest threshold first; shape (m,)."""
+
+    threshold: FloatArray
+    """Predict positive where score ≥ threshold (a bin's lower edge)."""
+    tp: FloatArray
+    fp: FloatArray
+    fn: FloatArray
+    tn: FloatArray
+
+    @property
+    def precision(self) -> FloatArray:
+        """True positives among predicted positives."""
+        return self.tp / (self.tp + self.fp)
+
+    @property
+    def recall(self) -> FloatArray:
+        """True positives among positives; NaN without any."""
+        return _share(self.tp, self.tp + self.fn)
+
+    @property
+    def false_positive_rate(self) -> FloatArray:
+        """False positives among negatives; NaN without any."""
+        return _share(self.fp, self.fp + self.tn)
+
+    @property
+    def f1(self) -> FloatArray:
+        """Harmonic mean of precision and recall."""
+        return 2 * self.tp / (2 * self.tp + self.fp + self.fn)
+
+    @property
+    def predicted_positive(self) -> FloatArray:
+        """Share of all predictions that would be positive."""
+        return (self.tp + self.fp) / (self.tp + self.fp + self.fn + self.tn)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The calibration curve over equal-width bins of the score, empty bins left out; shape (b,)."""
+
+    count: FloatArray
+    mean_score: FloatArray
+    positive_share: FloatArray
+    low: FloatArray
+    """Lower end of Wilson's interval of `positive_share`."""
+    high: FloatArray
+
+
+def threshold_sweep(histogram: ScoreHistogram) -> Sweep:
+    """Return the confusion cells at each bin's lower edge, from the highest score down."""
+    threshold, _ = score_bin_edges(histogram.bins[::-1])
+    tp, fp = np.cumsum(histogram.positive[::-1]), np.cumsum(histogram.negative[::-1])
+    return Sweep(threshold, tp, fp, histogram.positives - tp, histogram.negatives - fp)
+
+
+def roc_curve(histogram: ScoreHistogram) -> tuple[FloatArray, FloatArray]:
+    """Return false and true positive rates from (0, 0) to (1, 1), shape (m + 1,)."""
+    sweep = threshold_sweep(histogram)
+    return np.append(0.0, sweep.false_positive_rate), np.append(0.0, sweep.recall)
+
+
+def pr_curve(histogram: ScoreHistogram) -> tuple[FloatArray, FloatArray]:
+    """Return recall and precision from the highest threshold down, shape (m,)."""
+    sweep = threshold_sweep(histogram)
+    return sweep.recall, sweep.precision
+
+
+def roc_auc(histogram: ScoreHistogram) -> Estimate:
+    """Return the area under the ROC curve, ties counted half, with DeLong's interval.
+
+    Source: DeLong, DeLong & Clarke-Pearson 1988, doi:10.2307/2531595. Where the bins part the classes without
+    overlap that variance is 0, and Wilson's interval of the smaller class stands in.
+    """
+    missing = _unusable(histogram)
+    if missing is not None:
+        return missing
+    value, variance = auc_parts(histogram)
+    if variance <= 0:
+        smaller = min(histogram.positives, histogram.negatives)
+        interval = intervals.wilson(value * smaller, smaller)
+        return estimate(value, histogram.n, interval, "Wilson, smaller class")
+    interval = intervals.normal(value, variance, lowest=0.0, highest=1.0)
+    coarse = "" if _resolved(histogram) else "; the scores lie too close together for the bins"
+    return estimate(value, histogram.n, interval, f"DeLong from score bins{coarse}")
+
+
+def auc_parts(histogram: ScoreHistogram) -> tuple[float, float]:
+    """Return AUC and DeLong's variance of it; both classes must be there."""
+    positive, negative = histogram.positive, histogram.negative
+    n_positive, n_negative = histogram.positives, histogram.negatives
+    of_positive = (np.cumsum(negative) - negative / 2) / n_negative
+    of_negative = 1 - (np.cumsum(positive) - positive / 2) / n_positive
+    value = float(positive @ of_positive) / n_positive + _within_bins(histogram)
+    spread_positive = float(positive @ (of_positive - value) ** 2) / max(n_positive - 1, 1)
+    spread_negative = float(negative @ (of_negative - value) ** 2) / max(n_negative - 1, 1)
+    return value, spread_positive / n_positive + spread_negative / n_negative
+
+
+def average_precision(histogram: ScoreHistogram) -> Estimate:
+    """Return Σ (recall step × precision), with the logit interval on the number of positives.
+
+    Tied scores count as one step, as in scikit-learn; scores that only share a bin as a random order.
+    Source: Boyd, Eng & Page 2013, doi:10.1007/978-3-642-40994-3_29, for the interval.
+    """
+    missing = _unusable(histogram)
+    if missing is not None:
+        return missing
+    sweep = threshold_sweep(histogram)
+    value = float(_precision_sums(histogram, sweep).sum()) / histogram.positives
+    return estimate(value, histogram.n, _logit_interval(value, histogram.positives), "logit, on positives")
+
+
+def calibration(histogram: ScoreHistogram, bins: int = CALIBRATION_BINS) -> Calibration | None:
+    """Return the calibration curve over `bins` equal-width bins; None without scores or outside [0, 1].
+
+    A score bin that straddles an edge goes wholly where its mean score lies.
+    """
+    if histogram.n == 0 or not histogram.in_unit_interval:
+        return None
+    place = np.clip((histogram.mean_score * bins).astype(int), 0, bins - 1)
+    positive = np.bincount(place, weights=histogram.positive, minlength=bins).astype(np.float64)
+    count = positive + np.bincount(place, weights=histogram.negative, minlength=bins)
+    score = np.bincount(place, weights=histogram.score_sum, minlength=bins)
+    used = count > 0
+    bounds = [intervals.wilson(p, n) or (0.0, 1.0) for p, n in zip(positive[used], count[used], strict=True)]
+    low, high = np.array(bounds).T
+    return Calibration(count[used], score[used] / count[used], positive[used] / count[used], low, high)
+
+
+def ece(histogram: ScoreHistogram, brier: float | None = None) -> Estimate:
+    """Return the expected calibration error over ten equal-width bins.
+
+    Source: Naeini, Cooper & Hauskrecht 2015, doi:10.1609/aaai.v29i1.9602. The interval is the delta method's
+    (the error is a mean of ±(label − score)); near 0 it is too high, since the error cannot be negative.
+
+    Args:
+        histogram: Scores that are probabilities.
+        brier: Mean squared error of the scores; from the bins when not given.
+    """
+    if histogram.n == 0:
+        return undefined(NO_SCORES)
+    curve = calibration(histogram)
+    if curve is None:
+        return undefined(NOT_PROBABILITIES, histogram.n)
+    gap = np.abs(curve.positive_share - curve.mean_score)
+    value = float(gap @ curve.count) / float(curve.count.sum())
+    square = brier_from_bins(histogram) if brier is None else brier
+    variance = max(0.0, square - value * value) / histogram.n
+    interval = intervals.normal(value, variance, lowest=0.0, highest=1.0)
+    return estimate(value, histogram.n, interval, "delta method")
+
+
+def brier_from_bins(histogram: ScoreHistogram) -> float:
+    """Return the mean squared error of the scores, each bin's scores taken at their mean."""
+    score = histogram.mean_score
+    return float(histogram.positive @ (1 - score) ** 2 + histogram.negative @ score**2) / histogram.n
+
+
+def _within_bins(histogram: ScoreHistogram) -> float:
+    """Return what the order inside the bins adds to AUC.
+
+    For two densities that are linear over a bin of width w, P(positive > negative) = ½ + (mean₁ − mean₀)/w.
+    """
+    low, high = score_bin_edges(histogram.bins)
+    lead = np.clip(histogram.class_gap / (high - low), -0.5, 0.5)
+    pairs = histogram.positives * histogram.negatives
+    return float((histogram.positive * histogram.negative) @ lead) / pairs
+
+
+def _resolved(histogram: ScoreHistogram) -> bool:
+    """Tell whether at most 5 % of the pairs share a bin without being tied."""
+    pairs = histogram.positive * histogram.negative * (histogram.class_gap != 0)
+    return float(pairs.sum()) <= 0.05 * histogram.positives * histogram.negatives
+
+
+def _precision_sums(histogram: ScoreHistogram, sweep: Sweep) -> FloatArray:
+    """Return the sum of the precisions at the positives of each bin, highest bin first.
+
+    In a random order of p positives and n negatives, i·n/(p+1) negatives are expected before the i-th positive;
+    the sum over i is taken as its midpoint integral.
+    """
+    positive, negative = histogram.positive[::-1], histogram.negative[::-1]
+    before, rank = sweep.tp - positive, sweep.tp + sweep.fp - positive - negative
+    slope = 1 + negative / (positive + 1)
+    grown = np.log((rank + slope * (positive + 0.5)) / (rank + slope / 2))
+    mixed = positive / slope + (before * slope - rank) / slope**2 * grown
+    return np.where(histogram.class_gap[::-1] == 0, positive * sweep.precision, mixed)
+
+
+def _logit_interval(value: float, n: float) -> Interval | None:
+    """Return the interval of a share that is even on the logit scale; Wilson's at 0 and 1."""
+    if not 0 < value < 1:
+        return intervals.wilson(value * n, n)
+    half = intervals.z_value() / math.sqrt(n * value * (1 - value))
+    centre = math.log(value / (1 - value))
+    return 1 / (1 + math.exp(half - centre)), 1 / (1 + math.exp(-half - centre))
+
+
+def _unusable(histogram: ScoreHistogram) -> Estimate | None:
+    """Return why rank metrics cannot be computed, or None if they can."""
+    if histogram.n == 0:
+        return undefined(NO_SCORES)
+    if histogram.positives == 0 or histogram.negatives == 0:
+        return undefined(ONE_CLASS, histogram.n)
+    return None
+
+
+def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
+    return np.asarray(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))

@@ -1,0 +1,142 @@
+"""Confidence intervals from sums: right for one look, not for a rollout that is watched all the time."""
+
+from __future__ import annotations
+
+import math
+
+from scipy import special
+
+from mlwatch.metrics.estimate import Estimate, estimate, undefined
+
+Interval = tuple[float, float]
+
+CONFIDENCE = 0.95
+
+
+def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> Interval | None:
+    """Return Wilson's score interval of a proportion.
+
+    Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
+
+    Args:
+        successes: Number of successes, 0 to `n`.
+        n: Number of trials.
+        confidence: Coverage, for example 0.95.
+
+    Returns:
+        (low, high) within [0, 1], or None without trials.
+    """
+    if n <= 0:
+        return None
+    z = z_value(confidence)
+    share = successes / n
+    shrink = 1 + z * z / n
+    centre = (share + z * z / (2 * n)) / shrink
+    half = z / shrink * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    low = 0.0 if successes <= 0 else max(0.0, centre - half)
+    high = 1.0 if successes >= n else min(1.0, centre + half)
+    return low, high
+
+
+def normal(
+    value: float,
+    variance: float,
+    *,
+    lowest: float = -math.inf,
+    highest: float = math.inf,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """Return value ± z·sd, cut to [lowest, highest]. `variance` is that of the estimator, not of a row."""
+    half = z_value(confidence) * math.sqrt(max(variance, 0.0))
+    return max(lowest, value - half), min(highest, value + half)
+
+
+def mean_t(n: int, total: float, sumsq: float, confidence: float = CONFIDENCE) -> Interval | None:
+    """Return Student's t interval of a mean.
+
+    Args:
+        n: Number of values.
+        total: Their sum.
+        sumsq: The sum of their squares.
+        confidence: Coverage.
+
+    Returns:
+        (low, high), or None for fewer than two values.
+    """
+    if n < 2:
+        return None
+    mean = total / n
+    half = float(special.stdtrit(n - 1, (1 + confidence) / 2)) * math.sqrt(
+        sample_variance(n, total, sumsq) / n
+    )
+    return mean - half, mean + half
+
+
+def sample_variance(n: int, total: float, sumsq: float) -> float:
+    """Return the unbiased variance of `n` ≥ 2 values; rounding below zero is taken as zero."""
+    return max(0.0, (sumsq - total * total / n) / (n - 1))
+
+
+def ratio(
+    n: int,
+    *,
+    top: float,
+    bottom: float,
+    top_sq: float,
+    bottom_sq: float,
+    product: float,
+    confidence: float = CONFIDENCE,
+) -> Interval | None:
+    """Return the delta-method interval of a ratio of two sums over the same units.
+
+    Source: Cochran 1977, Sampling Techniques, section 2.11 (linearised ratio estimator).
+
+    Args:
+        n: Number of units.
+        top: Σ y, the numerator.
+        bottom: Σ x, the denominator.
+        top_sq: Σ y².
+        bottom_sq: Σ x².
+        product: Σ x·y.
+        confidence: Coverage.
+
+    Returns:
+        (low, high), or None for fewer than two units or an empty denominator.
+    """
+    if n < 2 or bottom == 0:
+        return None
+    value = top / bottom
+    residual = max(0.0, top_sq - 2 * value * product + value * value * bottom_sq)
+    variance = residual * n / (n - 1) / (bottom * bottom)
+    return normal(value, variance, confidence=confidence)
+
+
+def poisson_rate(count: int, exposure: float, confidence: float = CONFIDENCE) -> Interval | None:
+    """Return the exact interval of a rate, in events per unit of `exposure`.
+
+    Source: Garwood 1936, doi:10.1093/biomet/28.3-4.437.
+    """
+    if exposure <= 0:
+        return None
+    tail = (1 - confidence) / 2
+    low = 0.0 if count == 0 else float(special.gammaincinv(count, tail))
+    return low / exposure, float(special.gammaincinv(count + 1, 1 - tail)) / exposure
+
+
+def z_value(confidence: float = CONFIDENCE) -> float:
+    """Return the two-sided normal quantile, 1.96 for 0.95."""
+    return float(special.ndtri((1 + confidence) / 2))
+
+
+def proportion(successes: float, n: int, reason: str) -> Estimate:
+    """Return a proportion with Wilson's interval, or `reason` without trials."""
+    if n <= 0:
+        return undefined(reason)
+    return estimate(successes / n, n, wilson(successes, n), "Wilson")
+
+
+def mean(n: int, total: float, sumsq: float | None, reason: str) -> Estimate:
+    """Return a mean with Student's t interval (none without `sumsq`), or `reason` without values."""
+    if n <= 0:
+        return undefined(reason)
+    return estimate(total / n, n, None if sumsq is None else mean_t(n, total, sumsq), "Student's t")
