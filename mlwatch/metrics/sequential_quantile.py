@@ -1,0 +1,117 @@
+"""The two-sample quantile method: compare a quantile of two arms at any time, without a reference.
+
+At the common quantile x both distribution functions equal p, so the product of the two arms' beta-binomial
+e-values at x is an e-value; its minimum over all x needs no knowledge of x.
+
+Source:
+    Howard, Ramdas (2022), Sequential estimation of quantiles with applications to A/B testing and best-arm
+    identification, Bernoulli 28(3), doi:10.3150/21-BEJ1388, Theorem 5.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mlwatch.metrics.sequential import OPTIMAL_N, FloatArray, beta_binomial_log_e, beta_concentration
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+def quantile_log_e_samples(x: ArrayLike, y: ArrayLike, p: float, t_opt: float = OPTIMAL_N) -> float:
+    """Return the two-sided log e-value against "x and y have the same p-quantile", from raw values.
+
+    Args:
+        x: Values of one arm.
+        y: Values of the other.
+        p: Which quantile, in (0, 1).
+        t_opt: Number of values in an arm at which the test is sharpest.
+    """
+    arms = [np.sort(np.asarray(arm, dtype=float)) for arm in (x, y)]
+    points = np.unique(np.concatenate(arms))
+    log_e = np.zeros(points.size)
+    for arm in arms:
+        below, up_to = (np.searchsorted(arm, points, side=side) for side in ("left", "right"))
+        log_e += _smallest_log_e(below, up_to, arm.size, p, beta_concentration(t_opt))
+    return float(log_e.min())
+
+
+def _smallest_log_e(low: ArrayLike, high: ArrayLike, n: int, p: float, kappa: float) -> FloatArray:
+    """Return the smallest two-sided log e-value over the counts in [low, high]: it is convex in the count."""
+    fractions = np.linspace(0, n, 4 * n + 1)
+    lowest = fractions[np.argmin(beta_binomial_log_e(fractions, n - fractions, p, kappa))]
+    count = np.clip(lowest, low, high)
+    return beta_binomial_log_e(count, n - count, p, kappa)
+
+
+class EdgeEvidence(NamedTuple):
+    """One arm's one-sided log e-values at each bin edge x, shape (..., edges)."""
+
+    above: FloatArray
+    """Against F(x) ≤ p: so much of the arm lies below x that its quantile must too."""
+    below: FloatArray
+    """Against F(x) ≥ p."""
+
+
+def edge_evidence(counts: ArrayLike, p: float, n_opt: float = OPTIMAL_N) -> EdgeEvidence:
+    """Return what a histogram (bins on the last axis) says about the distribution function at its edges.
+
+    Args:
+        counts: Values in each bin.
+        p: Which quantile.
+        n_opt: Number of values at which the evidence is sharpest.
+    """
+    counts = np.asarray(counts, dtype=float)
+    up_to = np.concatenate([np.zeros((*counts.shape[:-1], 1)), np.cumsum(counts, axis=-1)], axis=-1)
+    beyond = up_to[..., -1:] - up_to
+    kappa = beta_concentration(n_opt)
+    return EdgeEvidence(
+        beta_binomial_log_e(up_to, beyond, p, kappa, one_sided=True),
+        beta_binomial_log_e(beyond, up_to, 1 - p, kappa, one_sided=True),
+    )
+
+
+def quantile_shift_log_e(
+    baseline: EdgeEvidence, candidate: EdgeEvidence, shift: int = 0, *, rising: bool = True
+) -> FloatArray:
+    """Return the one-sided log e-value that the candidate's quantile is above (below) the shifted baseline's.
+
+    The null, for rising, is Q_c(p) ≤ Q_b(p)·γ^shift on bins whose edges grow by γ. Under it some x has
+    F_b(x) ≤ p and F_c(x γ^shift) ≥ p; each arm speaks against that, and the minimum over x is taken. Where x
+    lies in its bin is unknown: each arm is counted at the edge that weakens it, so the answer is safe.
+
+    Args:
+        baseline: Evidence of the baseline, from `edge_evidence`.
+        candidate: Evidence of the candidate, on the same bins.
+        shift: Number of bins by which the baseline is scaled up (a margin), may be negative.
+        rising: Test for a larger candidate quantile; otherwise for a smaller one.
+    """
+    last = baseline.above.shape[-1] - 1
+    left = np.arange(-abs(shift) - 1, last + abs(shift) + 1)
+    at, shifted, after, shifted_after = (
+        np.clip(left + offset, 0, last) for offset in (0, shift, 1, shift + 1)
+    )
+    if rising:
+        evidence = baseline.above[..., at] + candidate.below[..., shifted_after]
+    else:
+        evidence = baseline.below[..., after] + candidate.above[..., shifted]
+    smallest: FloatArray = evidence.min(axis=-1)
+    return smallest
+
+
+def histogram_quantile(counts: ArrayLike, edges: ArrayLike, p: float) -> FloatArray:
+    """Return the p-quantile of histograms (bins on the last axis), geometric within the bin; nan if empty."""
+    counts, edges = np.asarray(counts, dtype=float), np.asarray(edges, dtype=float)
+    up_to = np.cumsum(counts, axis=-1)
+    target = p * up_to[..., -1:]
+    index = np.minimum((up_to < target).sum(axis=-1), counts.shape[-1] - 1)
+    inside = np.take_along_axis(counts, index[..., None], axis=-1)[..., 0]
+    before = np.take_along_axis(up_to, index[..., None], axis=-1)[..., 0] - inside
+    part = np.divide(target[..., 0] - before, inside, out=np.zeros(inside.shape), where=inside > 0)
+    low, high = edges[index], edges[index + 1]
+    geometric = (low > 0) & np.isfinite(high)
+    ratio = np.divide(high, low, out=np.ones(low.shape), where=geometric)
+    value = np.where(geometric, low * ratio**part, np.where(np.isfinite(high), high, low))
+    return np.where(up_to[..., -1] > 0, value, np.nan)
