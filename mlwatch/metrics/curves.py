@@ -200,8 +200,8 @@ def _resolved(histogram: ScoreHistogram) -> bool:
 def _precision_sums(histogram: ScoreHistogram, sweep: Sweep) -> FloatArray:
     """Return the sum of the precisions at the positives of each bin, highest bin first.
 
-    In a random order of p positives and n negatives, i·n/(p+1) negatives are expected before the i-th positive;
-    the sum over i is taken as its midpoint integral.
+    In a random order of p positives and n negatives, i·n/(p+1) negatives are expected before the i-th
+    positive; the sum over i is taken as its midpoint integral.
     """
     positive, negative = histogram.positive[::-1], histogram.negative[::-1]
     before, rank = sweep.tp - positive, sweep.tp + sweep.fp - positive - negative

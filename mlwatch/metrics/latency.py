@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
+from mlwatch.metrics.sqltext import sql_number
 
 GAMMA = 1.01 / 0.99
 LOG_GAMMA = math.log(GAMMA)
@@ -46,11 +47,11 @@ def latency_bin_sql(column: str) -> str:
         column: A quoted identifier or an expression that the caller has made safe.
     """
     value = f"CAST({column} AS DOUBLE)"
-    clipped = f"LEAST(GREATEST({value}, {SMALLEST!r}), {LARGEST!r})"
+    clipped = f"LEAST(GREATEST({value}, {sql_number(SMALLEST)}), {sql_number(LARGEST)})"
     return (
         f"CASE WHEN {column} IS NULL OR isnan({value}) THEN NULL "
         f"WHEN {value} <= 0 THEN {ZERO_BIN} "
-        f"ELSE CAST(CEIL(LN({clipped}) / {LOG_GAMMA!r}) AS INTEGER) END"
+        f"ELSE CAST(CEIL(LN({clipped}) / {sql_number(LOG_GAMMA)}) AS INTEGER) END"
     )
 
 

@@ -1,8 +1,9 @@
 """Score histograms on one fixed grid over all reals, so that histograms of any two batches add up.
 
 Between 0 and 1 the grid is even in the logit (0.02 wide, so a bin near p spans about 2 % of p), which keeps
-rare-event scores such as 0.0003 apart; beyond, it is even in the logarithm (1 % wide). Each bin also carries the
-sums of the raw scores by class, which tell how the classes lie within the bin and whether its scores are tied.
+rare-event scores such as 0.0003 apart; beyond, it is even in the logarithm (1 % wide). Each bin also
+carries the sums of the raw scores by class: they tell how the classes lie within the bin, and whether its
+scores are tied.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from mlwatch.metrics.sqltext import sql_number
 
 LOGIT_WIDTH = 0.02
 LOG_WIDTH = 0.01
@@ -47,14 +50,14 @@ def score_bin_sql(column: str) -> str:
         column: A quoted identifier or an expression that the caller has made safe.
     """
     x = f"CAST({column} AS DOUBLE)"
-    inner = f"LEAST(GREATEST({x}, {CLIP!r}), {1 - CLIP!r})"
-    above = f"LEAST(GREATEST({x}, 1.0), {OUTER_LARGEST!r})"
-    below = f"LEAST(GREATEST(-{x}, {OUTER_SMALLEST!r}), {OUTER_LARGEST!r})"
+    inner = f"LEAST(GREATEST({x}, {sql_number(CLIP)}), {sql_number(1 - CLIP)})"
+    above = f"LEAST(GREATEST({x}, 1e0), {sql_number(OUTER_LARGEST)})"
+    below = f"LEAST(GREATEST(-{x}, {sql_number(OUTER_SMALLEST)}), {sql_number(OUTER_LARGEST)})"
     return (
         f"CASE WHEN {column} IS NULL OR isnan({x}) THEN NULL "
-        f"WHEN {x} > 1 THEN {OUTER} + CAST(CEIL(LN({above}) / {LOG_WIDTH!r}) AS INTEGER) "
-        f"WHEN {x} < 0 THEN -{OUTER} - CAST(CEIL(LN({below}) / {LOG_WIDTH!r}) AS INTEGER) "
-        f"ELSE CAST(FLOOR(LN({inner} / (1 - {inner})) / {LOGIT_WIDTH!r}) AS INTEGER) END"
+        f"WHEN {x} > 1 THEN {OUTER} + CAST(CEIL(LN({above}) / {sql_number(LOG_WIDTH)}) AS INTEGER) "
+        f"WHEN {x} < 0 THEN -{OUTER} - CAST(CEIL(LN({below}) / {sql_number(LOG_WIDTH)}) AS INTEGER) "
+        f"ELSE CAST(FLOOR(LN({inner} / (1 - {inner})) / {sql_number(LOGIT_WIDTH)}) AS INTEGER) END"
     )
 
 

@@ -1,0 +1,96 @@
+"""How values become bin codes, in NumPy and in SQL.
+
+Codes that every feature shares: −1 missing, −2 invalid (does not fit the feature's kind), −3 a category
+that the reference never had. A numeric feature with edges e₀ < … < e_k has 0 below e₀, i in [eᵢ₋₁, eᵢ) (the
+last one closed at e_k) and k + 1 above e_k. A categorical one has 0 … K − 1 for the reference's top
+categories and K for its long tail.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mlwatch.metrics.sqltext import sql_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MISSING = -1
+INVALID = -2
+UNSEEN = -3
+MAX_BINS = 100
+FEW_VALUES = 30
+
+Kind = Literal["numeric", "categorical"]
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+def edges_from_quantiles(values: ArrayLike) -> FloatArray:
+    """Return bin edges from a reference's sorted quantiles.
+
+    Up to 30 distinct values get a bin each, parted at the midpoints. Otherwise the quantiles are the edges,
+    and a value that several quantiles share (a spike, such as zero) gets a bin of its own.
+
+    Args:
+        values: Quantiles at even steps, minimum and maximum included, shape (up to 101,); NaN and
+        infinities are
+            left out. The sorted distinct values do as well where there are few.
+
+    Returns:
+        Edges e₀ ≤ … ≤ e_k, k ≤ 100: the first is the minimum, the last the maximum, equal for a constant.
+        Empty without a finite value.
+    """
+    value = np.asarray(values, dtype=float)
+    value = value[np.isfinite(value)]
+    if not len(value):
+        return np.empty(0)
+    distinct, repeats = np.unique(value, return_counts=True)
+    if len(distinct) == 1:
+        return np.array([distinct[0], distinct[0]])
+    if len(distinct) <= FEW_VALUES:
+        middles = distinct[:-1] / 2 + distinct[1:] / 2
+        return np.concatenate([distinct[:1], middles, distinct[-1:]])
+    spikes = distinct[(repeats > 1) & (distinct < distinct[-1])]
+    return np.union1d(distinct, np.nextafter(spikes, np.inf))[: MAX_BINS + 1 + len(spikes)]
+
+
+def numeric_bin(values: ArrayLike, edges: ArrayLike) -> IntArray:
+    """Return the bin code of each number, shape (n,); NaN is missing, infinities are out of range.
+
+    Without edges (the reference had no value) every number counts as below them.
+    """
+    value, edge = np.asarray(values, dtype=float), np.asarray(edges, dtype=float)
+    if len(edge):
+        codes = np.searchsorted(edge[:-1], value, side="right") + (value > edge[-1])
+    else:
+        codes = np.zeros(len(value), dtype=np.int64)
+    return np.where(np.isnan(value), MISSING, codes).astype(np.int64)
+
+
+def numeric_bin_sql(column: str, edges: Sequence[float] | FloatArray) -> str:
+    """Return the SQL expression of `numeric_bin`, for DuckDB and Spark; NULL and NaN are missing.
+
+    Comparisons form a binary tree, about seven a row for 100 bins. `isnan` is what both engines have; NaN
+    <> NaN is false in both.
+
+    Args:
+        column: A quoted identifier or a safe expression, of type DOUBLE.
+        edges: As from `edges_from_quantiles`.
+    """
+    literals = [sql_number(float(edge)) for edge in edges]
+    tree = _tree(column, literals, 0, len(literals))
+    return f"CASE WHEN {column} IS NULL OR isnan({column}) THEN {MISSING} ELSE {tree} END"
+
+
+def _tree(column: str, edges: list[str], first: int, last: int) -> str:
+    """Return nested comparisons that part the codes `first` … `last`; edge i parts code i from i + 1."""
+    if first == last:
+        return str(first)
+    middle = (first + last) // 2
+    compare = "<=" if middle == len(edges) - 1 else "<"
+    left, right = _tree(column, edges, first, middle), _tree(column, edges, middle + 1, last)
+    return f"CASE WHEN {column} {compare} {edges[middle]} THEN {left} ELSE {right} END"

@@ -1,0 +1,138 @@
+"""What predictions led to: conversion, engagement, revenue, the value of decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlwatch.metrics import intervals
+from mlwatch.metrics.confusion import Confusion
+from mlwatch.metrics.estimate import Estimate, estimate, undefined
+
+NO_PREDICTIONS = "no predictions yet"
+NO_EVENTS = "no events in the logs"
+
+
+@dataclass(frozen=True, slots=True)
+class RevenueSums:
+    """Sums over predictions; money in the unit that the events carry."""
+
+    predictions: int = 0
+    """All predictions, those without any event included."""
+    conversions: int = 0
+    """Predictions with at least one conversion event."""
+    gross: float = 0.0
+    refunds: float = 0.0
+    """Positive: what is subtracted."""
+    sum_sq: float = 0.0
+    """Σ over predictions of (gross − refunds of that prediction)²."""
+    winsorised_at: float | None = None
+    """Per-prediction cap that `sum_sq` and `capped_total` were made with; None for none."""
+    capped_total: float | None = None
+    """Σ over predictions of the net value, cut at ± the cap; None for none."""
+
+    @property
+    def total(self) -> float:
+        """Gross less refunds."""
+        return self.gross - self.refunds
+
+    def __add__(self, other: RevenueSums) -> RevenueSums:
+        """Merge two disjoint sets of predictions with the same cap."""
+        if self.winsorised_at != other.winsorised_at:
+            raise ValueError("sums with different caps do not add up")
+        capped = None
+        if self.capped_total is not None and other.capped_total is not None:
+            capped = self.capped_total + other.capped_total
+        return RevenueSums(
+            self.predictions + other.predictions,
+            self.conversions + other.conversions,
+            self.gross + other.gross,
+            self.refunds + other.refunds,
+            self.sum_sq + other.sum_sq,
+            self.winsorised_at,
+            capped,
+        )
+
+
+def conversion(converted: int, predictions: int, events_seen: bool = True) -> Estimate:
+    """Return the share of predictions with at least one conversion event.
+
+    Args:
+        converted: Predictions with at least one such event.
+        predictions: All predictions that could have one.
+        events_seen: False where the logs hold no events at all: a rate of 0 would then be a guess.
+    """
+    if not events_seen:
+        return undefined(NO_EVENTS, predictions)
+    return intervals.proportion(converted, predictions, NO_PREDICTIONS)
+
+
+def engagement(engaged: int, predictions: int, events_seen: bool = True) -> Estimate:
+    """Return the share of predictions with at least one event of any kind but a refund."""
+    return conversion(engaged, predictions, events_seen)
+
+
+def mean_value(n: int, total: float, sumsq: float) -> Estimate:
+    """Return the mean of a measured event value, such as dwell time in seconds."""
+    return intervals.mean(n, total, sumsq, NO_EVENTS)
+
+
+def revenue_per_prediction(sums: RevenueSums) -> Estimate:
+    """Return net revenue per prediction; the interval is Student's t on the predictions' net values.
+
+    With a cap, the value stays the exact mean and only the interval's width comes from the capped values,
+    because one large order would otherwise make it useless; `method` names the cap.
+    """
+    n = sums.predictions
+    if n <= 0:
+        return undefined(NO_PREDICTIONS)
+    value = sums.total / n
+    if sums.winsorised_at is None or sums.capped_total is None:
+        return intervals.mean(n, sums.total, sums.sum_sq, NO_PREDICTIONS)
+    bounds = intervals.mean_t(n, sums.capped_total, sums.sum_sq)
+    if bounds is None:
+        return estimate(value, n)
+    half = (bounds[1] - bounds[0]) / 2
+    method = f"Student's t, winsorised at {sums.winsorised_at:g}"
+    return estimate(value, n, (value - half, value + half), method)
+
+
+def revenue_per_conversion(sums: RevenueSums) -> Estimate:
+    """Return net revenue over predictions that converted, with the delta method for a ratio of two means.
+
+    Takes it that only predictions with a conversion carry money.
+    """
+    if sums.conversions <= 0:
+        return undefined("no conversions yet", sums.predictions)
+    interval = None
+    if sums.winsorised_at is None:
+        interval = intervals.ratio(
+            sums.predictions,
+            top=sums.total,
+            bottom=sums.conversions,
+            top_sq=sums.sum_sq,
+            bottom_sq=sums.conversions,
+            product=sums.total,
+        )
+    return estimate(sums.total / sums.conversions, sums.conversions, interval, "delta method")
+
+
+def decision_value(
+    confusion: Confusion, payoff: Mapping[tuple[str, str], float], per: int = 1000
+) -> Estimate:
+    """Return the expected profit per `per` labelled predictions.
+
+    Args:
+        confusion: Counts by true and predicted class.
+        payoff: By (true label, predicted label) what one such decision earns, costs negative; absent pairs
+        earn 0. per: Predictions that the value is quoted for.
+    """
+    n = confusion.n
+    if n <= 0:
+        return undefined("no labels yet")
+    worth = np.array([[payoff.get((true, guess), 0.0) for guess in confusion.labels] for true in
+    confusion.labels]) total, square = float((confusion.counts * worth).sum()), float((confusion.counts *
+    worth**2).sum()) bounds = intervals.mean_t(n, total, square) interval = None if bounds is None else
+    (bounds[0] * per, bounds[1] * per) return estimate(total / n * per, n, interval, "Student's t")

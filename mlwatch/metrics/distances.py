@@ -1,0 +1,105 @@
+"""Distances between two distributions over the same bins: shares p and q, or counts, shape (m,)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+FloatArray = NDArray[np.float64]
+
+ZERO_SHARE = 1e-4
+"""What PSI takes an empty bin's share for."""
+
+
+def psi(p: FloatArray, q: FloatArray) -> float:
+    """Return the population stability index, Σ (q − p)·ln(q/p).
+
+    A share of 0 is taken as 1e-4 (shares are not rescaled); bins empty on both sides are skipped.
+    Source: Siddiqi 2006, Credit Risk Scorecards.
+    """
+    used = (p > 0) | (q > 0)
+    before, after = (np.where(share[used] > 0, share[used], ZERO_SHARE) for share in (p, q))
+    return float(((after - before) * np.log(after / before)).sum())
+
+
+def jensen_shannon(p: FloatArray, q: FloatArray) -> float:
+    """Return the square root of the base-2 divergence, in [0, 1].
+
+    Source: Endres & Schindelin 2003, doi:10.1109/TIT.2003.813506.
+    """
+    return math.sqrt(max(0.0, float(divergence_parts(p, q).sum())))
+
+
+def hellinger(p: FloatArray, q: FloatArray) -> float:
+    """Return √(½ Σ (√p − √q)²), in [0, 1]."""
+    return math.sqrt(0.5 * float(((np.sqrt(p) - np.sqrt(q)) ** 2).sum()))
+
+
+def total_variation(p: FloatArray, q: FloatArray) -> float:
+    """Return ½ Σ |p − q|: the share of rows that would have to change bins."""
+    return 0.5 * float(np.abs(p - q).sum())
+
+
+def chi_square(reference: FloatArray, current: FloatArray) -> tuple[float | None, float | None]:
+    """Return Pearson's statistic of homogeneity and its p over the filled bins; None for a single bin."""
+    pooled = reference + current
+    used = pooled > 0
+    freedom = int(used.sum()) - 1
+    if freedom < 1:
+        return None, None
+    share = reference.sum() / pooled.sum()
+    expected = pooled[used] * share
+    # Both rows deviate by the same amount, so one sum serves for both.
+    statistic = float(((reference[used] - expected) ** 2 / expected).sum() / (1 - share))
+    return statistic, float(special.chdtrc(freedom, statistic))
+
+
+def kolmogorov_smirnov(reference: FloatArray, current: FloatArray) -> tuple[float, float] | None:
+    """Return D over ordered bins and its asymptotic p; None where a side is empty.
+
+    Bins of at most 1 % of the reference bring D within 0.01 of the raw values' one. Source of the p-value:
+    Stephens 1970, doi:10.1111/j.2517-6161.1970.tb00821.x.
+    """
+    n, m = float(reference.sum()), float(current.sum())
+    if n == 0 or m == 0:
+        return None
+    d = float(np.abs(np.cumsum(reference) / n - np.cumsum(current) / m).max())
+    root = math.sqrt(n * m / (n + m))
+    return d, float(special.kolmogorov((root + 0.12 + 0.11 / root) * d))
+
+
+def wasserstein(values: FloatArray, reference: FloatArray, current: FloatArray) -> float | None:
+    """Return the earth mover's distance between two histograms over ascending bin values, in their unit."""
+    n, m = float(reference.sum()), float(current.sum())
+    if n == 0 or m == 0:
+        return None
+    gap = np.abs(np.cumsum(reference) / n - np.cumsum(current) / m)[:-1]
+    return float(gap @ np.diff(values))
+
+
+def divergence_parts(p: FloatArray, q: FloatArray) -> FloatArray:
+    """Return each bin's part of the Jensen-Shannon divergence, base 2."""
+    middle = (p + q) / 2
+    return np.asarray((special.rel_entr(p, middle) + special.rel_entr(q, middle)) / (2 * math.log(2)))
+
+
+def bin_values(edges: ArrayLike, means: ArrayLike | None = None) -> FloatArray:
+    """Return what stands for the codes 0 … k + 1 of a numeric feature, shape (k + 2,).
+
+    Args:
+        edges: e₀ … e_k.
+        means: The reference's mean within the bins 1 … k where it is known (NaN elsewhere), shape (k,).
+
+    Returns:
+        Means, else middles; the bins below and above stand at the nearest edge, so a shift beyond the
+        reference's range counts at least as far as that edge.
+    """
+    edge = np.asarray(edges, dtype=float)
+    inner = edge[:-1] / 2 + edge[1:] / 2
+    if means is not None:
+        mean = np.asarray(means, dtype=float)
+        inner = np.where(np.isfinite(mean), mean, inner)
+    return np.concatenate([edge[:1], inner, edge[-1:]])
