@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlwatch.metrics import intervals
-from mlwatch.metrics.confusion import Confusion
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlwatch.metrics.confusion import Confusion
 
 NO_PREDICTIONS = "no predictions yet"
 NO_EVENTS = "no events in the logs"
@@ -132,7 +136,9 @@ def decision_value(
     n = confusion.n
     if n <= 0:
         return undefined("no labels yet")
-    worth = np.array([[payoff.get((true, guess), 0.0) for guess in confusion.labels] for true in
-    confusion.labels]) total, square = float((confusion.counts * worth).sum()), float((confusion.counts *
-    worth**2).sum()) bounds = intervals.mean_t(n, total, square) interval = None if bounds is None else
-    (bounds[0] * per, bounds[1] * per) return estimate(total / n * per, n, interval, "Student's t")
+    labels = confusion.labels
+    worth = np.array([[payoff.get((true, guess), 0.0) for guess in labels] for true in labels])
+    total, square = float((confusion.counts * worth).sum()), float((confusion.counts * worth**2).sum())
+    bounds = intervals.mean_t(n, total, square)
+    interval = None if bounds is None else (bounds[0] * per, bounds[1] * per)
+    return estimate(total / n * per, n, interval, "Student's t")
