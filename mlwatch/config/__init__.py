@@ -1,0 +1,44 @@
+"""`mlwatch.toml` as typed, validated settings."""
+
+from __future__ import annotations
+
+from mlwatch.config.reader import FILE_NAME, discover, load, parse
+from mlwatch.config.settings import (
+    AppSettings,
+    BusinessSettings,
+    Config,
+    ConstraintSettings,
+    EndpointSettings,
+    ProbeSettings,
+    ReferenceSettings,
+    RoleSettings,
+    RolloutSettings,
+    RuleSettings,
+    StoreSettings,
+    SystemSettings,
+    WatchSettings,
+)
+from mlwatch.times import format_duration, parse_duration, parse_time
+
+__all__ = [
+    "FILE_NAME",
+    "AppSettings",
+    "BusinessSettings",
+    "Config",
+    "ConstraintSettings",
+    "EndpointSettings",
+    "ProbeSettings",
+    "ReferenceSettings",
+    "RoleSettings",
+    "RolloutSettings",
+    "RuleSettings",
+    "StoreSettings",
+    "SystemSettings",
+    "WatchSettings",
+    "discover",
+    "format_duration",
+    "load",
+    "parse",
+    "parse_duration",
+    "parse_time",
+]

@@ -1,0 +1,206 @@
+"""Readers and checks of single settings; each raises ValueError with what is allowed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from mlwatch.times import parse_duration, parse_timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_SIZE = re.compile(r"(\d{1,15})\s*([kMGT]i?)?B?", re.ASCII | re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_CONDITION = re.compile(
+    r"""(?:[a-z_]+\s*)?(?:<=|>=|==|!=|<|>)\s*(?:[+-]?\d+(?:\.\d+)?\s*(?:%|[a-zA-Z]+)?|"[^"]*"|'[^']*')""",
+    re.ASCII,
+)
+_SECRET_HEADER = re.compile(r"authorization|cookie|token|key|secret|password", re.IGNORECASE)
+_REFERENCE = re.compile(r"(env|file):.+", re.DOTALL)
+
+
+def text(value: object) -> str:
+    """Read text."""
+    if isinstance(value, str):
+        return value
+    raise ValueError("must be text in quotes")
+
+
+def class_name(value: object) -> str:
+    """Read the name of a class or version, which may be written as a number or boolean."""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise ValueError("must be text or a number")
+
+
+def duration(value: object) -> timedelta:
+    """Read a duration."""
+    if not isinstance(value, str):
+        raise ValueError('must be a duration in quotes, such as "500ms", "10m" or "1h30m"')  # noqa: TRY004
+    return parse_duration(value)
+
+
+def keep(value: object) -> timedelta | None:
+    """Read how long rows are kept."""
+    return None if value == "forever" else positive(duration(value))
+
+
+def moment(value: object) -> datetime:
+    """Read a time, written as a TOML date or as text."""
+    parsed = parse_timestamp(value) if not isinstance(value, int | float) else None
+    if parsed is None:
+        raise ValueError("must be a time such as 2026-11-23T10:00:00Z")
+    return parsed
+
+
+def window(value: object) -> tuple[datetime, datetime]:
+    """Read a period of time."""
+    parts = text(value).split("/")
+    if len(parts) != 2:
+        raise ValueError('must be two times with a slash between them, such as "2026-11-01/2026-11-08"')
+    start, end = moment(parts[0]), moment(parts[1])
+    if start >= end:
+        raise ValueError("the start of the window must be before its end")
+    return start, end
+
+
+def size(value: object) -> int:
+    """Read a number of bytes."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('must be a number of bytes, or a size such as "64MB"')
+    unit = (match[2] or "").lower()
+    factor: int = (1024 if unit.endswith("i") else 1000) ** _POWERS[unit[:1]]
+    return int(match[1]) * factor
+
+
+def command(value: object) -> tuple[str, ...]:
+    """Read a command as its words."""
+    if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
+        return tuple(value)
+    if not isinstance(value, str):
+        raise ValueError("must be a command, as text or as a list of words")  # noqa: TRY004
+    try:
+        return tuple(shlex.split(value))
+    except ValueError as error:
+        raise ValueError(f"is no command: {error}") from None
+
+
+def verify(value: object) -> bool | str:
+    """Read how certificates are checked."""
+    if isinstance(value, bool | str) and value != "":
+        return value
+    raise ValueError("must be true, false or the path of a file of certificate authorities")
+
+
+def allowed(value: object) -> tuple[str, ...]:
+    """Read a list of allowed values, as text."""
+    if isinstance(value, list):
+        return tuple(class_name(item) for item in value)
+    raise ValueError("must be a list of values")
+
+
+def between(low: float, high: float) -> Callable[[float], float]:
+    """Make a check that a number lies between two others."""
+
+    def check(value: float) -> float:
+        if low < value < high:
+            return value
+        raise ValueError(f"must be greater than {low:g} and less than {high:g}")
+
+    return check
+
+
+def not_negative(value: float) -> float:
+    """Check that a number is zero or more."""
+    if value >= 0:
+        return value
+    raise ValueError("must be zero or more")
+
+
+def positive(value: timedelta) -> timedelta:
+    """Check that a duration is longer than nothing."""
+    if value > timedelta(0):
+        return value
+    raise ValueError("must be longer than zero")
+
+
+def margins(value: Mapping[str, float]) -> Mapping[str, float]:
+    """Check that no margin is negative."""
+    for name, margin in value.items():
+        if not margin >= 0:
+            raise ValueError(f"the margin of {name} must be zero or more")
+    return value
+
+
+def timezone(value: str) -> str:
+    """Check that a time zone is known."""
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError('must be a time zone such as "UTC" or "Europe/Berlin"') from None
+    return value
+
+
+def display_timezone(value: str) -> str:
+    """Check the zone in which times are shown."""
+    return value if value == "local" else timezone(value)
+
+
+def template(role: str) -> Callable[[str], str]:
+    """Make a check that a path template names the role it is for."""
+
+    def check(value: str) -> str:
+        if not value.startswith("path:") or f"{{{role}}}" in value:
+            return value
+        raise ValueError(f'must hold {{{role}}}, as in "path:{{model}}/{{version}}/*"')
+
+    return check
+
+
+def condition(value: str) -> str:
+    """Check the form of a rule's condition."""
+    if _CONDITION.fullmatch(value.strip()):
+        return value
+    raise ValueError('must be a condition such as "< 0.9", "> 200ms" or "drop > 2%"')
+
+
+def regex(value: str) -> str:
+    """Check that a pattern can be compiled."""
+    try:
+        re.compile(value)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+    return value
+
+
+def url(value: str) -> str:
+    """Check an endpoint's address, which may carry the kind of server: `torchserve+http://…`."""
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme.rpartition("+")[2] in {"http", "https"} and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        known = False
+    if known:
+        return value
+    raise ValueError('must be an address such as "http://localhost:8080"')
+
+
+def headers(value: Mapping[str, str]) -> Mapping[str, str]:
+    """Check that secrets are references, so that none stands in the file."""
+    for name, content in value.items():
+        if _SECRET_HEADER.search(name) and not _REFERENCE.fullmatch(content):
+            raise ValueError(f'{name} must be a reference: "env:NAME" or "file:PATH"')
+        if re.search(r"[\r\n\0]", name + content):
+            raise ValueError("a header holds no line breaks")
+    return value

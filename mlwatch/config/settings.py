@@ -1,0 +1,302 @@
+"""Every setting of `mlwatch.toml`, typed; the defaults are what a directory without the file gets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping  # noqa: TC003  the reader resolves the annotations at run time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from mlwatch.config import checks
+
+Task: TypeAlias = Literal["binary", "multiclass", "regression"]
+RolloutMode: TypeAlias = Literal["canary", "ab", "shadow"]
+Severity: TypeAlias = Literal["info", "warning", "critical"]
+LatencyUnit: TypeAlias = Literal["ms", "s", "us", "ns"]
+ConstraintType: TypeAlias = Literal["number", "integer", "text", "boolean"]
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class RoleSettings:
+    """`[roles]`: which column is what; whatever is not said is inferred."""
+
+    timestamp: str | None = None
+    """Column of the event time, dotted where nested."""
+    id: str | None = None
+    """Column that joins predictions, outcomes and events."""
+    model: str | None = field(default=None, metadata={"check": checks.template("model")})
+    """Column of the model's name, or `path:{model}/*` to take it from the file's path."""
+    version: str | None = field(default=None, metadata={"check": checks.template("version")})
+    """Column of the model's version, or `path:{model}/{version}/*`."""
+    prediction: str | None = None
+    score: str | None = None
+    """Column of the probability of the positive class."""
+    label: str | None = None
+    """Column of the true outcome."""
+    latency: str | None = None
+    status: str | None = None
+    """Column of the HTTP status, or of words such as ok and error."""
+    error: str | None = None
+    """Column of the kind of failure."""
+    event: str | None = None
+    """Column of the kind of business event."""
+    value: str | None = None
+    """Column of the event's value, such as revenue."""
+    currency: str | None = None
+    unit: str | None = None
+    """Column of the unit of randomisation, such as the user."""
+    event_id: str | None = None
+    """Column of the event's own id, by which repeated events are dropped."""
+    features: tuple[str, ...] = ()
+    """Only these columns are features; empty is every column without a role. Globs are allowed."""
+    ignore: tuple[str, ...] = ()
+    """Columns to leave out, with everything below them. Globs are allowed."""
+    categorical: tuple[str, ...] = ()
+    """Features to take as categories though they are numbers."""
+    numeric: tuple[str, ...] = ()
+    """Features to take as numbers though they are text."""
+    timezone: str = field(default="UTC", metadata={"check": checks.timezone})
+    """Zone of times that carry none."""
+    latency_unit: LatencyUnit | None = None
+    """Unit of the latency; by the column's name when not said, else milliseconds."""
+    positive_class: str | None = field(default=None, metadata={"read": checks.class_name})
+    """The class that precision and recall are about; inferred when not said."""
+    task: Task | None = None
+    """Kind of prediction; inferred when not said."""
+
+
+@dataclass(frozen=True)
+class BusinessSettings:
+    """`[business]`: what the kinds of events mean. Kinds are compared without case."""
+
+    conversion: tuple[str, ...] = (
+        "conversion",
+        "converted",
+        "purchase",
+        "order",
+        "checkout",
+        "signup",
+        "subscribe",
+    )
+    """Events that count as a conversion."""
+    engagement: tuple[str, ...] = (
+        "click",
+        "view",
+        "open",
+        "play",
+        "share",
+        "like",
+        "engagement",
+        "add_to_cart",
+    )
+    """Events that count as engagement."""
+    refund: tuple[str, ...] = ("refund", "refunded", "chargeback", "return", "cancel")
+    """Events whose value is taken off the revenue."""
+    revenue: tuple[str, ...] = ("revenue", "purchase", "order", "checkout", "payment", "sale", "conversion")
+    """Events whose value is revenue."""
+    currency: str | None = None
+    """Currency of values that carry none."""
+
+
+@dataclass(frozen=True)
+class StoreSettings:
+    """`[store]`: the database."""
+
+    keep: timedelta | None = field(default=None, metadata={"read": checks.keep})
+    """How long raw rows are kept, such as `30d`; None ("forever") keeps all. Rollups always stay."""
+    max_quarantine_bytes: int = field(default=64 * MEBIBYTE, metadata={"read": checks.size})
+    """Room for the raw text of rejected lines, in bytes or as `64MB`; all are counted."""
+
+
+@dataclass(frozen=True)
+class ReferenceSettings:
+    """`[reference]`: what live data are compared with."""
+
+    path: str | None = None
+    """Data file or saved profile, relative to this file."""
+    window: tuple[datetime, datetime] | None = field(default=None, metadata={"read": checks.window})
+    """Period of the logs to use instead: `2026-11-01/2026-11-08`, the end excluded."""
+
+
+@dataclass(frozen=True)
+class RolloutSettings:
+    """`[rollout]`: how the candidate is judged against the baseline."""
+
+    mode: RolloutMode | None = None
+    """How traffic is split; found from the logs when not said."""
+    baseline: str | None = field(default=None, metadata={"read": checks.class_name})
+    """Version in service; the oldest when not said."""
+    candidate: str | None = field(default=None, metadata={"read": checks.class_name})
+    """Version under test; the newest with traffic when not said."""
+    unit: str | None = None
+    """What is randomised, such as `request` or `user`."""
+    share: float | None = field(default=None, metadata={"check": checks.between(0, 1)})
+    """Candidate's configured share of the traffic, between 0 and 1."""
+    start: datetime | None = None
+    """Traffic before this is left out."""
+    min_time: timedelta = timedelta(minutes=10)
+    """Time with both versions alive before a promotion."""
+    metrics: tuple[str, ...] = ()
+    """Metrics that take part in the verdict; all that have data when empty."""
+    margins: Mapping[str, float] = field(default_factory=dict, metadata={"check": checks.margins})
+    """Largest tolerable harm by metric, zero or more, in the scale of the metric's default."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """Absolute limits by metric: a candidate beyond one is rolled back."""
+    alpha: float = field(default=0.05, metadata={"check": checks.between(0, 0.5)})
+    """Probability of a wrong verdict, however often one looks."""
+    on_rollback: tuple[str, ...] = field(default=(), metadata={"read": checks.command})
+    """Command to run on a roll back, without a shell: a list, or text that is split into words."""
+    on_promote: tuple[str, ...] = field(default=(), metadata={"read": checks.command})
+    """Command to run on a promotion."""
+    on_verdict: tuple[str, ...] = field(default=(), metadata={"read": checks.command})
+    """Command to run on every change of the verdict."""
+    dry_run: bool = False
+    """Only say which command would run."""
+
+
+@dataclass(frozen=True)
+class RuleSettings:
+    """`[[rule]]`: when to raise an alert."""
+
+    metric: str = field(default="", metadata={"required": True})
+    """Name of the metric, such as `accuracy` or `latency_p95`."""
+    when: str = field(default="", metadata={"required": True, "check": checks.condition})
+    """Condition, such as `< 0.9`, or against the baseline `drop > 2%`."""
+    version: str | None = field(default=None, metadata={"read": checks.class_name})
+    """A version, `baseline` or `candidate`; every version when not said."""
+    for_: timedelta = timedelta(0)
+    """Written `for`: how long the condition must hold."""
+    severity: Severity = "warning"
+    name: str | None = None
+    """How the rule is called; its metric and condition when not said."""
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """`[[endpoint]] probe`: a fixed input whose output must not change."""
+
+    input: str = field(default="", metadata={"required": True})
+    """File with the request's body, relative to this file."""
+    expect: str | None = None
+    """File with the expected answer."""
+    tolerance: float = field(default=1e-6, metadata={"check": checks.not_negative})
+    """Largest difference between numbers."""
+    path: str | None = None
+    """Path of the request below the endpoint's URL; the server's usual one when not said."""
+
+
+@dataclass(frozen=True)
+class EndpointSettings:
+    """`[[endpoint]]`: a server to poll."""
+
+    url: str = field(default="", metadata={"required": True, "check": checks.url})
+    name: str | None = None
+    """How the endpoint is called; its URL when not said."""
+    kind: str | None = None
+    """Kind of server, such as `torchserve`; found out when not said."""
+    interval: timedelta = field(default=timedelta(seconds=5), metadata={"check": checks.positive})
+    timeout: timedelta = field(default=timedelta(seconds=2), metadata={"check": checks.positive})
+    headers: Mapping[str, str] = field(default_factory=dict, metadata={"check": checks.headers})
+    """Request headers; secrets only as `env:NAME` or `file:PATH`."""
+    model: str | None = None
+    """Name of the model at this server."""
+    verify: bool | str = field(default=True, metadata={"read": checks.verify})
+    """Check TLS certificates: true, false, or a file of certificate authorities."""
+    follow_redirects: bool = False
+    health: str | None = None
+    """Path of the health check of a server of one's own making."""
+    metrics: str | None = None
+    """URL or path of its Prometheus metrics."""
+    probe: ProbeSettings | None = None
+    conditions: tuple[str, ...] = ()
+    """What must hold, such as `status == 200` or `latency.p95 < 80`."""
+
+
+@dataclass(frozen=True)
+class SystemSettings:
+    """`[system]`: what to watch on this host."""
+
+    processes: tuple[str, ...] = ()
+    """Process names, ids, or `:port`."""
+    disk: tuple[str, ...] = ()
+    """Paths whose file systems are watched; that of the logs when empty."""
+
+
+@dataclass(frozen=True)
+class ConstraintSettings:
+    """`[schema.FEATURE]`: what a feature's values must be."""
+
+    type: ConstraintType | None = None
+    min: float | None = None
+    max: float | None = None
+    allowed: tuple[str, ...] | None = field(default=None, metadata={"read": checks.allowed})
+    """The only values, as text; None is any."""
+    nullable: bool = True
+    unique: bool = False
+    regex: str | None = field(default=None, metadata={"check": checks.regex})
+    """Pattern that the whole text must match."""
+
+
+@dataclass(frozen=True)
+class AppSettings:
+    """`[app]`: how the app looks."""
+
+    refresh: timedelta = field(default=timedelta(seconds=1), metadata={"check": checks.positive})
+    """Time between two looks at the data."""
+    theme: str = "mlwatch-dark"
+    fps: int = field(default=15, metadata={"check": checks.between(0, 121)})
+    """Most repaints a second."""
+    mouse: bool = True
+    """Take the mouse; false leaves it to the terminal's own selection."""
+    ascii: bool = False
+    """Draw with ASCII characters only."""
+    timezone: str = field(default="UTC", metadata={"check": checks.display_timezone})
+    """Zone in which times are shown: `UTC`, `local` or a name."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Keys by action, several separated by commas."""
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    """`[watch]`: how the log directory is followed."""
+
+    poll: bool = False
+    """Look for changes at intervals even where the system would report them."""
+    interval: timedelta = field(default=timedelta(seconds=1), metadata={"check": checks.positive})
+    """Time between two looks where nothing is reported."""
+    include: tuple[str, ...] = ()
+    """Only files whose path below the directory matches one of these globs; all when empty."""
+    exclude: tuple[str, ...] = ()
+    """Files to leave out."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings."""
+
+    roles: RoleSettings = field(default_factory=RoleSettings)
+    business: BusinessSettings = field(default_factory=BusinessSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    reference: ReferenceSettings = field(default_factory=ReferenceSettings)
+    rollout: RolloutSettings = field(default_factory=RolloutSettings)
+    rules: tuple[RuleSettings, ...] = ()
+    """Each `[[rule]]`, in order."""
+    endpoints: tuple[EndpointSettings, ...] = ()
+    """Each `[[endpoint]]`, in order."""
+    system: SystemSettings = field(default_factory=SystemSettings)
+    schema: Mapping[str, ConstraintSettings] = field(default_factory=dict)
+    """Constraints by feature name."""
+    app: AppSettings = field(default_factory=AppSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)
+    path: Path | None = None
+    """The file that was read."""
+    sha256: str = hashlib.sha256(b"").hexdigest()
+    """Hash of the file's bytes."""
+
+    def resolve(self, name: str) -> Path:
+        """Return the path that a setting names: relative ones are relative to the file."""
+        return self.path.parent / name if self.path is not None else Path(name)

@@ -1,0 +1,60 @@
+"""What is known about the columns of a file: frozen values, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as MappingType
+
+ColumnPath: TypeAlias = tuple[str, ...]
+"""The keys from the record down to a value."""
+FeatureKind: TypeAlias = Literal["numeric", "categorical"]
+TimeUnit: TypeAlias = Literal["iso", "s", "ms", "us", "ns", "auto"]
+
+ROLES = (
+    *("timestamp", "id", "model", "version", "prediction", "score", "label", "latency", "status", "error"),
+    *("event", "value", "currency", "unit", "event_id"),
+)
+"""Every role that a column can have."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as seen in a sample of records."""
+
+    path: ColumnPath
+    """The keys from the record down to the value."""
+    kinds: frozenset[str]
+    """Which of null, boolean, integer, number, text, list and object were seen."""
+    samples: tuple[object, ...] = ()
+    """Up to 50 values that are not null."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input of the model."""
+
+    name: str
+    """Unique within its mapping."""
+    path: ColumnPath
+    kind: FeatureKind
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Which column of a file is what; every column is in exactly one of roles, features and ignored."""
+
+    roles: MappingType[str, ColumnPath]
+    """Path by role."""
+    constants: MappingType[str, str]
+    """`model` and `version` of the records that do not name them; only for files with predictions."""
+    features: tuple[Feature, ...]
+    time_unit: TimeUnit
+    """How the timestamp is written; "auto" is by the magnitude of each value."""
+    latency_factor: float
+    """Latency times this is in milliseconds."""
+    ignored: tuple[ColumnPath, ...]
+    reasons: MappingType[str, str] = field(default_factory=dict)
+    """Why a role is what it is, by role; why a column is ignored, by `ignored:` and its dotted path."""
