@@ -1,0 +1,1 @@
+"""The live terminal app: it renders snapshots and computes nothing."""

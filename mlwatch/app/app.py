@@ -1,0 +1,280 @@
+"""The live app: asks the source for snapshots off the screen's thread and hands them to the screens."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from textual import on, work
+from textual.app import App, SystemCommand
+from textual.reactive import reactive
+
+from mlwatch.app.commands import commands
+from mlwatch.app.drawing import clean
+from mlwatch.app.feed import Request, Schedule, Source
+from mlwatch.app.glyphs import ASCII, UNICODE
+from mlwatch.app.keys import BINDINGS
+from mlwatch.app.messages import SnapshotReady, SourceFailed
+from mlwatch.app.modes import MODES
+from mlwatch.app.options import AppOptions
+from mlwatch.app.ranges import Range, cycled, longer, shorter
+from mlwatch.app.theme import OWN_VARIABLES, THEMES
+from mlwatch.app.view import Status, View, choose_model, next_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from textual.screen import Screen
+
+    from mlwatch.app.screens.base import WatchScreen
+    from mlwatch.snapshot.types import Snapshot
+
+
+class MlwatchApp(App[None]):
+    """Watch a source live."""
+
+    TITLE = "mlwatch"
+    CSS_PATH = "styles/app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    DEFAULT_MODE = "overview"
+    MODES = MODES
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - declared so by Textual
+        (0, "-narrow"), (80, "-normal"), (110, "-wide"), (160, "-huge"),
+    ]  # fmt: skip
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - declared so by Textual
+        (0, "-short"), (24, "-medium"), (32, "-tall"), (50, "-giant"),
+    ]  # fmt: skip
+
+    BINDINGS = BINDINGS
+
+    status: reactive[Status] = reactive(Status(), init=False)
+    """How the app stands: range, frozen or not, the source's last trouble."""
+    view: reactive[View | None] = reactive(None, init=False)
+    """What the screens show; None until the first snapshot."""
+
+    def __init__(self, source: Source, *, options: AppOptions | None = None) -> None:
+        self.options = options or AppOptions()
+        self.source = source
+        self.zone = UTC if self.options.timezone == "UTC" else None
+        self.glyphs = ASCII if self.options.ascii else UNICODE
+        self._schedule = Schedule(self.options.host_every_s)
+        self._request = Request()
+        self._wanted_model: str | None = None
+        self._asking = False
+        self._source_started = False
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = self.options.theme
+        self.set_class(self.options.ascii, "-ascii")
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return our own colours for themes that do not know them."""
+        return OWN_VARIABLES
+
+    async def run_async(self, *, mouse: bool = True, **rest: Any) -> None:
+        """Run the app; the mouse stays the terminal's where the options say so."""
+        await super().run_async(mouse=mouse and self.options.mouse, **rest)
+
+    # --- life ----------------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Start the source once the first screen is painted."""
+        self._leave_on_signals()
+        self.call_after_refresh(self._start_source)
+
+    def _leave_on_signals(self) -> None:
+        """Restore the terminal on SIGTERM and SIGHUP too; by default they leave it in the app's screen."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            try:
+                loop.add_signal_handler(number, self.exit, None, 128 + number)
+            except (NotImplementedError, RuntimeError, ValueError):
+                return  # not the main thread (tests), or a platform without such handlers
+
+    @work(thread=True, group="source", exit_on_error=False)
+    def _start_source(self) -> None:
+        try:
+            self.source.start()
+        except Exception as error:  # noqa: BLE001 - whatever the source raises is shown, never a traceback
+            self.post_message(SourceFailed(_one_line(error)))
+        else:
+            self._source_started = True
+        self.call_from_thread(self._begin_looking)
+
+    def _begin_looking(self) -> None:
+        self.look()
+        self.set_interval(self.options.refresh_s, self.look)
+
+    async def on_unmount(self) -> None:
+        """Stop the source without holding up the loop."""
+        if self._source_started:
+            await asyncio.to_thread(self.source.stop)
+
+    # --- data ----------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Ask the source for a snapshot if there may be something new."""
+        now = self.options.clock()
+        generation = self.source.generation
+        if self._asking or not self._schedule.due(self._request, generation, now):
+            return
+        self._schedule.asked(self._request, generation, now)
+        self._asking = True
+        self._fetch(self._request)
+
+    @work(thread=True, exclusive=True, group="snapshot", exit_on_error=False)
+    def _fetch(self, request: Request) -> None:
+        try:
+            snapshot = self.source.snapshot(span=request.span, at=request.at)
+        except Exception as error:  # noqa: BLE001 - whatever the source raises is shown, never a traceback
+            self.post_message(SourceFailed(_one_line(error)))
+        else:
+            self.post_message(SnapshotReady(request, snapshot))
+
+    @on(SnapshotReady)
+    def _take(self, message: SnapshotReady) -> None:
+        self._asking = False
+        if message.request != self._request:
+            self.look()
+            return
+        if self.status.failure is not None:
+            self.status = replace(self.status, failure=None)
+        self._show(message.snapshot)
+
+    @on(SourceFailed)
+    def _complain(self, message: SourceFailed) -> None:
+        self._asking = False
+        self._schedule.failed()
+        if message.reason != self.status.failure:
+            self.notify(message.reason, title="mlwatch", severity="error", markup=False)
+        self.status = replace(self.status, failure=message.reason)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        self.view = View(
+            snapshot=snapshot,
+            title=self.source.title,
+            model_name=choose_model(snapshot, self._wanted_model),
+            zone=self.zone,
+            glyphs=self.glyphs,
+            range=self.status.range,
+        )
+
+    def _ask(self, request: Request) -> None:
+        """Ask a new question at once; the answer to an older one will be thrown away."""
+        self._request = request
+        self._asking = False
+        self.look()
+
+    def watch_view(self, view: View | None) -> None:
+        """Hand the view to the screen that is on show."""
+        self._on_screen(lambda screen: setattr(screen, "view", view))
+
+    def watch_status(self, status: Status) -> None:
+        """Hand the status to the screen that is on show."""
+        self._on_screen(lambda screen: setattr(screen, "status", status))
+
+    def _on_screen(self, change: Callable[[WatchScreen], object]) -> None:
+        """Change the base screen of the current mode; it may lie below an overlay."""
+        from mlwatch.app.screens.base import WatchScreen  # noqa: PLC0415 - screens import this module's neighbours
+
+        for screen in self.screen_stack:
+            if isinstance(screen, WatchScreen):
+                change(screen)
+
+    # --- actions -------------------------------------------------------------------------------------------
+
+    def action_freeze(self) -> None:
+        """Hold the picture, or let it go on."""
+        if self.status.frozen_at is not None:
+            self.status = replace(self.status, frozen_at=None)
+            self._ask(_asking(self._request, self.status.range, None))
+        elif self.view is not None:
+            self.status = replace(self.status, frozen_at=self.view.snapshot.generated_at)
+            # the shown picture stays: the question changes, so that an answer on its way is thrown away
+            self._request = _asking(self._request, self.status.range, self._data_end())
+            self._schedule.asked(self._request, self.source.generation, self.options.clock())
+
+    def _data_end(self) -> datetime | None:
+        snapshot = self.view.snapshot if self.view else None
+        if snapshot is None:
+            return None
+        return snapshot.range.end if snapshot.range else snapshot.generated_at
+
+    def action_cycle_range(self) -> None:
+        """Show the next longer range, after the longest the shortest."""
+        self._change_range(cycled(self.status.range))
+
+    def action_longer_range(self) -> None:
+        """Show a longer time range."""
+        self._change_range(longer(self.status.range))
+
+    def action_shorter_range(self) -> None:
+        """Show a shorter time range."""
+        self._change_range(shorter(self.status.range))
+
+    def _change_range(self, chosen: Range) -> None:
+        if chosen == self.status.range:
+            return
+        self.status = replace(self.status, range=chosen)
+        self._ask(_asking(self._request, chosen, self._request.at))
+
+    def action_next_model(self) -> None:
+        """Show the next model."""
+        if self.view is None:
+            return
+        if len(self.view.snapshot.models) < 2:
+            self.notify("There is only one model in this time range.", markup=False)
+            return
+        self._wanted_model = next_model(self.view.snapshot, self.view.model_name)
+        self._show(self.view.snapshot)
+
+    async def action_screen(self, mode: str) -> None:
+        """Go to one of the numbered screens."""
+        if mode != self.current_mode:
+            await self.switch_mode(mode)
+
+    def action_help(self) -> None:
+        """Explain the screen and its keys."""
+        from mlwatch.app.screens.help import HelpScreen  # noqa: PLC0415 - not needed for the first paint
+
+        self.push_screen(HelpScreen(self.screen))
+
+    def action_alerts(self) -> None:
+        """List all alerts."""
+        from mlwatch.app.screens.alerts import AlertsScreen  # noqa: PLC0415 - not needed for the first paint
+
+        self.push_screen(AlertsScreen(self.view, self.status, self.glyphs))
+
+    def action_zoom(self) -> None:
+        """Give the focused panel the whole screen, or take it back."""
+        if self.screen.maximized is not None:
+            self.screen.minimize()
+        elif self.screen.focused is not None:
+            self.screen.maximize(self.screen.focused)
+
+    def action_save_screenshot(self) -> None:
+        """Save this screen as SVG in the current directory."""
+        name = f"mlwatch-{self.options.clock():%Y%m%dT%H%M%S}-{self.current_mode}.svg"
+        try:
+            path = self.save_screenshot(name, path=".")
+        except OSError as error:
+            self.notify(f"Screenshot not saved: {_one_line(error)}", severity="error", markup=False)
+        else:
+            self.notify(f"Screenshot saved to {path}", markup=False)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's
+        """Offer every action in the command palette."""
+        yield from commands(self)
+
+
+def _asking(last: Request, chosen: Range, at: datetime | None) -> Request:
+    return Request(last.serial + 1, chosen.span, at)
+
+
+def _one_line(error: BaseException) -> str:
+    text = clean(str(error) or type(error).__name__, 300)
+    return text or type(error).__name__

@@ -1,0 +1,217 @@
+"""Which numbers of a version are shown: their names, units, good direction and where they are read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlwatch.app.units import Unit
+    from mlwatch.metrics.drift import Drift
+    from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.types import Version, Window
+
+Family = Literal["performance", "quality", "health", "business"]
+Better = Literal["higher", "lower"] | None
+
+FAMILIES: dict[Family, tuple[str, str]] = {
+    "performance": ("Model performance", "Performance"),
+    "quality": ("Data quality", "Quality"),
+    "health": ("System health", "Health"),
+    "business": ("Business", "Business"),
+}
+"""Long and short name of each family, in the order of the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One number of one version, with what is known about its certainty."""
+
+    value: float | None
+    n: int | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+    """Why there is no value, as a clause after "because"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """How one number is named, read and judged."""
+
+    key: str
+    family: Family
+    label: str
+    unit: Unit
+    better: Better
+    read: Callable[[Version], Reading]
+    trend: Callable[[Window], float | None]
+    rank: int = 1
+    """1 is always shown, 2 where there is room, 3 where there is plenty."""
+
+
+NOTHING = Reading(None, reason="this version has no such number")
+
+
+def from_estimate(estimate: Estimate | None) -> Reading:
+    """Return an estimate as a reading."""
+    if estimate is None:
+        return NOTHING
+    return Reading(estimate.value, estimate.n, estimate.low, estimate.high, estimate.reason)
+
+
+def metrics_of(*versions: Version) -> tuple[Metric, ...]:
+    """Return the metrics that any of the versions carries, by family and importance."""
+    keys: dict[str, None] = {}
+    for version in versions:
+        keys.update(dict.fromkeys(version.performance))
+    known = [key for key in _PERFORMANCE if key in keys]
+    unknown = [key for key in keys if key not in _PERFORMANCE]
+    return tuple(_performance(key) for key in [*known, *unknown]) + _FIXED
+
+
+_PERFORMANCE: dict[str, tuple[str, Unit, Better, int]] = {
+    "accuracy": ("Accuracy", "share", "higher", 1),
+    "balanced_accuracy": ("Balanced accuracy", "share", "higher", 2),
+    "precision": ("Precision", "share", "higher", 1),
+    "recall": ("Recall", "share", "higher", 1),
+    "f1": ("F1", "share", "higher", 1),
+    "macro_f1": ("Macro F1", "share", "higher", 1),
+    "weighted_f1": ("Weighted F1", "share", "higher", 2),
+    "roc_auc": ("ROC AUC", "score", "higher", 2),
+    "mae": ("MAE", "score", "lower", 1),
+    "rmse": ("RMSE", "score", "lower", 1),
+    "r2": ("R²", "score", "higher", 1),
+    "bias": ("Bias", "score", None, 1),
+    "mape": ("MAPE", "share", "lower", 2),
+    "pr_auc": ("PR AUC", "score", "higher", 3),
+    "log_loss": ("Log loss", "score", "lower", 2),
+    "brier": ("Brier score", "score", "lower", 3),
+    "ece": ("Calibration error", "score", "lower", 2),
+    "specificity": ("Specificity", "share", "higher", 3),
+    "mcc": ("MCC", "score", "higher", 3),
+    "kappa": ("Kappa", "score", "higher", 3),
+}
+
+
+def _performance(key: str) -> Metric:
+    label, unit, better, rank = _PERFORMANCE.get(key, (key, "score", None, 3))
+
+    def read(version: Version) -> Reading:
+        return from_estimate(version.performance.get(key))
+
+    def trend(window: Window) -> float | None:
+        found = window.performance.get(key)
+        return found.value if found else None
+
+    return Metric(key, "performance", label, unit, better, read, trend, rank)
+
+
+NO_REFERENCE = "there is no reference to compare with"
+
+
+def _missing(version: Version) -> Reading:
+    quality = version.quality
+    cells = sum(feature.n for feature in quality.features.values())
+    return Reading(quality.missing_rate, cells, reason="the records carry no features")
+
+
+def _drifted(version: Version) -> Reading:
+    comparable = sum(feature.drift is not None for feature in version.quality.features.values())
+    return Reading(version.quality.drifted_share, comparable, reason=NO_REFERENCE)
+
+
+def _prediction_drift(version: Version) -> Reading:
+    return _from_drift(version.quality.prediction_drift)
+
+
+def _score_drift(version: Version) -> Reading:
+    return _from_drift(version.quality.score_drift)
+
+
+def _from_drift(drift: Drift | None) -> Reading:
+    if drift is None:
+        return Reading(None, reason=NO_REFERENCE)
+    return Reading(drift.score, drift.n_current, reason="there are too few values to compare")
+
+
+def _cells(pick: Callable[[Version], int]) -> Callable[[Version], Reading]:
+    def read(version: Version) -> Reading:
+        if not version.quality.features:
+            return Reading(None, reason="the records carry no features")
+        return Reading(float(pick(version)))
+
+    return read
+
+
+def _latency(key: str) -> Callable[[Version], Reading]:
+    def read(version: Version) -> Reading:
+        value: float | None = getattr(version.latency, key)
+        return Reading(value, version.latency.n, reason="the records carry no latency")
+
+    return read
+
+
+def _errors(version: Version) -> Reading:
+    errors = version.errors
+    return Reading(errors.rate, version.predictions, errors.low, errors.high, "there are no requests yet")
+
+
+def _revenue_per_prediction(version: Version) -> Reading:
+    revenue = version.business.revenue
+    reason = "no event carries money"
+    return Reading(revenue.per_prediction, version.predictions, revenue.low, revenue.high, reason)
+
+
+def _revenue(version: Version) -> Reading:
+    revenue = version.business.revenue
+    known = revenue.per_prediction is not None
+    return Reading(revenue.total if known else None, reason="no event carries money")
+
+
+def _no_trend(_window: Window) -> float | None:
+    return None
+
+
+_FIXED: tuple[Metric, ...] = (
+    Metric("missing_rate", "quality", "Missing values", "share", "lower", _missing, lambda w: w.missing_rate),
+    Metric("drifted_share", "quality", "Drifted features", "share", "lower", _drifted, lambda w: w.drift),
+    Metric("prediction_drift", "quality", "Prediction drift", "score", "lower", _prediction_drift, _no_trend),
+    Metric("score_drift", "quality", "Score drift", "score", "lower", _score_drift, _no_trend, 2),
+    Metric(
+        "invalid", "quality", "Invalid values", "count", None,
+        _cells(lambda v: sum(f.invalid for f in v.quality.features.values())), _no_trend, 2,
+    ),
+    Metric(
+        "unseen", "quality", "Unseen categories", "count", None,
+        _cells(lambda v: sum(f.unseen for f in v.quality.features.values())), _no_trend, 3,
+    ),
+    Metric(
+        "out_of_range", "quality", "Out of range", "count", None,
+        _cells(lambda v: sum(f.out_of_range for f in v.quality.features.values())), _no_trend, 3,
+    ),
+    Metric("error_rate", "health", "Error rate", "share", "lower", _errors, lambda w: w.errors.rate),
+    Metric("latency_p50", "health", "Latency p50", "ms", "lower", _latency("p50"), lambda w: w.latency.p50),
+    Metric("latency_p95", "health", "Latency p95", "ms", "lower", _latency("p95"), lambda w: w.latency.p95),
+    Metric("latency_p99", "health", "Latency p99", "ms", "lower", _latency("p99"), lambda w: w.latency.p99, 2),
+    Metric(
+        "throughput", "health", "Throughput", "per_s", None,
+        lambda v: Reading(v.throughput_per_s, v.predictions, reason="there are no requests yet"),
+        lambda w: float(w.predictions),
+    ),
+    Metric(
+        "conversion", "business", "Conversion", "share", "higher",
+        lambda v: from_estimate(v.business.conversion), lambda w: w.business.conversion.value,
+    ),
+    Metric(
+        "engagement", "business", "Engagement", "share", "higher",
+        lambda v: from_estimate(v.business.engagement), lambda w: w.business.engagement.value,
+    ),
+    Metric(
+        "revenue", "business", "Revenue / request", "money", "higher",
+        _revenue_per_prediction, lambda w: w.business.revenue.per_prediction,
+    ),
+    Metric("revenue_total", "business", "Revenue", "money", None, _revenue, lambda w: w.business.revenue.total, 2),
+)  # fmt: skip

@@ -1,0 +1,78 @@
+"""Cells, bars and small lines of text of an exact width; every text from outside is sanitized here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from mlwatch.app.sanitizing import sanitize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mlwatch.app.glyphs import Glyphs
+
+Piece = tuple[str, str]
+"""A text and its style."""
+
+_ASCII = str.maketrans({"−": "-", "·": "|", "…": "~", "–": "-", "²": "2", "≥": ">=", "≤": "<="})
+
+
+def clean(text: str, width: int | None = None) -> str:
+    """Return a text from outside without anything that acts on a terminal, cut to `width` cells."""
+    safe = sanitize(text)
+    return safe if width is None else fit(safe, width).rstrip()
+
+
+def fit(text: str, width: int, align: Literal["left", "right"] = "left") -> str:
+    """Return a text that takes exactly `width` cells, with an ellipsis where it was cut."""
+    if width <= 0:
+        return ""
+    taken = cell_len(text)
+    if taken > width:
+        return set_cell_size(text, width - 1) + "…"
+    return " " * (width - taken) + text if align == "right" else text + " " * (width - taken)
+
+
+def cell(text: str, width: int, style: str = "", align: Literal["left", "right"] = "left") -> Piece:
+    """Return a piece that takes exactly `width` cells."""
+    return fit(text, width, align), style
+
+
+def line(pieces: Iterable[Piece], width: int, glyphs: Glyphs) -> Content:
+    """Return pieces as one line, cut to `width` cells."""
+    parts = [(text.translate(_ASCII) if glyphs.ascii else text, style) for text, style in pieces]
+    return Content.assemble(*parts, end="").truncate(max(width, 1), ellipsis=True)
+
+
+def spread(left: Sequence[Piece], right: Sequence[Piece], width: int, glyphs: Glyphs) -> Content:
+    """Return one line with pieces at both ends; the right end goes where there is no room for both."""
+    taken = sum(cell_len(text) for text, _ in [*left, *right])
+    gap = width - taken
+    if gap < 1:
+        return line(left, width, glyphs)
+    return line([*left, (" " * gap, ""), *right], width, glyphs)
+
+
+def wrapped(text: str, width: int, most: int) -> list[str]:
+    """Break a text at spaces into at most `most` lines; the last ends with an ellipsis where more follows."""
+    lines: list[str] = []
+    rest = text.split()
+    while rest and len(lines) < most:
+        taken = rest.pop(0)
+        while rest and cell_len(taken) + 1 + cell_len(rest[0]) <= width:
+            taken += " " + rest.pop(0)
+        lines.append(fit(taken, width).rstrip())
+    if rest and lines:
+        lines[-1] = (
+            fit(lines[-1] + " …", width).rstrip() if cell_len(lines[-1]) < width - 1 else lines[-1][:-1] + "…"
+        )
+    return lines
+
+
+def progress_bar(share: float, width: int, glyphs: Glyphs) -> list[Piece]:
+    """Return a bar of `width` cells that is filled to `share`."""
+    full = round(max(0.0, min(1.0, share)) * width)
+    return [(glyphs.bar_full * full, "$primary"), (glyphs.bar_empty * (width - full), "$hairline")]

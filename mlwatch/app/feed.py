@@ -1,0 +1,70 @@
+"""Where the app gets its snapshots from, and when it asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mlwatch.snapshot.types import Snapshot
+
+
+class Source(Protocol):
+    """Something that ingests in threads of its own and answers with snapshots."""
+
+    title: str
+    """What is watched, in a word: the directory's name."""
+
+    def start(self) -> None:
+        """Begin to ingest in threads of its own."""
+
+    def stop(self) -> None:
+        """End those threads and close what they hold."""
+
+    @property
+    def generation(self) -> int:
+        """A number that grows when there is something new to show; cheap to read."""
+
+    def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
+        """Return what to show; blocks, and may be called from any thread.
+
+        Args:
+            span: Length of the time range; None takes everything.
+            at: End of the range; None takes the newest data.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to the source; an answer to an older one is thrown away."""
+
+    serial: int = 0
+    span: timedelta | None = None
+    at: datetime | None = None
+
+
+class Schedule:
+    """Decide when the source is worth asking."""
+
+    def __init__(self, every_s: float) -> None:
+        self._every = timedelta(seconds=every_s)
+        self._generation: int | None = None
+        self._asked: Request | None = None
+        self._asked_at: datetime | None = None
+
+    def due(self, request: Request, generation: int, now: datetime) -> bool:
+        """Tell whether the answer to `request` may differ from what was asked for last."""
+        if request != self._asked or self._asked_at is None:
+            return True
+        if request.at is not None:
+            return False
+        return generation != self._generation or not timedelta() <= now - self._asked_at < self._every
+
+    def asked(self, request: Request, generation: int, now: datetime) -> None:
+        """Remember what was asked, and what the source's generation was just before."""
+        self._asked, self._generation, self._asked_at = request, generation, now
+
+    def failed(self) -> None:
+        """Forget the last question, so that the next look asks again."""
+        self._generation = None

@@ -1,0 +1,35 @@
+"""What the command line may set of the app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def utc_now() -> datetime:
+    """Return the present moment as an aware UTC datetime."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class AppOptions:
+    """How the app looks and how often it asks for news."""
+
+    refresh_s: float = 1.0
+    """Seconds between two looks at the source; a look without news paints nothing."""
+    ascii: bool = False
+    """Draw with ASCII characters only."""
+    mouse: bool = True
+    """Take the mouse; off leaves it to the terminal's own selection."""
+    theme: str = "mlwatch-dark"
+    """Name of a registered Textual theme."""
+    clock: Callable[[], datetime] = utc_now
+    """Where the app gets the time from: an aware datetime."""
+    timezone: Literal["UTC", "local"] = "UTC"
+    """The zone in which times are shown."""
+    host_every_s: float = 5.0
+    """Seconds after which a snapshot is fetched for the host's numbers though no row came."""

@@ -1,0 +1,98 @@
+"""What a person should know, newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.reactive import reactive
+
+from mlwatch.app.drawing import Piece, clean, line
+from mlwatch.app.panels.base import Panel
+from mlwatch.app.units import Zone, show_moment
+from mlwatch.app.view import Status, View
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from textual.geometry import Size
+
+    from mlwatch.app.glyphs import Glyphs
+
+
+@dataclass(frozen=True, slots=True)
+class AlertLine:
+    """One alert, already sanitized."""
+
+    severity: str
+    state: str
+    since: datetime | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsState:
+    """The alerts, newest first."""
+
+    alerts: tuple[AlertLine, ...]
+    zone: Zone
+    glyphs: Glyphs
+
+
+class AlertsPanel(Panel[AlertsState]):
+    """List the last alerts, and the source's own trouble first."""
+
+    HELP_TEXT = "Firing alerts are happening now; resolved ones are over. Press a for all of them."
+
+    status: reactive[Status] = reactive(Status(), init=False)
+
+    def digest(self, view: View) -> AlertsState:
+        """Return the alerts as lines."""
+        return AlertsState(alert_lines(view, self.status), view.zone, view.glyphs)
+
+    def watch_status(self, _status: Status) -> None:
+        """Take in what the source complains of."""
+        if self.view is not None:
+            self.renew(self.digest(self.view))
+
+    def lines(self, state: AlertsState, size: Size) -> list[Content]:
+        """Draw one line an alert, and how many more there are."""
+        width, height = size
+        if not state.alerts:
+            return [line([("Alerts  ", "bold $heading"), ("none", "$quiet")], width, state.glyphs)]
+        if len(state.alerts) <= height:
+            return [draw_alert(alert, state, width) for alert in state.alerts]
+        more = f"  +{len(state.alerts) - height} more: a"
+        drawn = [draw_alert(alert, state, width) for alert in state.alerts[: height - 1]]
+        last = draw_alert(state.alerts[height - 1], state, width - len(more))
+        return [
+            *drawn,
+            Content.assemble(last.pad_right(width - len(more) - last.cell_length), (more, "$quiet")),
+        ]
+
+
+def alert_lines(view: View, status: Status) -> tuple[AlertLine, ...]:
+    """Return the source's own trouble, then the alerts that are not over, then the resolved ones."""
+    own = [AlertLine("critical", "firing", None, clean(status.failure, 400))] if status.failure else []
+    known = [AlertLine(a.severity, a.state, a.since, clean(a.message, 400)) for a in view.alerts]
+    return tuple(own + sorted(known, key=lambda alert: alert.state == "resolved"))
+
+
+def draw_alert(alert: AlertLine, state: AlertsState, width: int) -> Content:
+    """Return an alert as one line: shape, word, since when, what."""
+    mark, style = _look(alert, state.glyphs)
+    when = show_moment(alert.since, state.zone) + "  " if alert.since and width >= 60 else ""
+    word = alert.severity if alert.state == "firing" else alert.state
+    pieces: list[Piece] = [(f"{mark} {word:<9}", f"bold {style}"), (when, "$quiet"), (alert.message, "")]
+    return line(pieces, width, state.glyphs)
+
+
+def _look(alert: AlertLine, glyphs: Glyphs) -> tuple[str, str]:
+    if alert.state != "firing":
+        return glyphs.info, "$quiet"
+    return {
+        "critical": (glyphs.critical, "$bad"),
+        "warning": (glyphs.warning, "$unclear"),
+        "info": (glyphs.info, "$primary"),
+    }[alert.severity]

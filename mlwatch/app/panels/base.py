@@ -1,0 +1,69 @@
+"""A widget that draws a frozen value and repaints only where that value changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+
+from textual.content import Content
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from mlwatch.app.view import View
+
+StateT = TypeVar("StateT")
+
+TALL = 1000
+"""The height in lines that is offered while a panel is asked how much it wants."""
+
+
+class Panel(Widget, Generic[StateT]):
+    """Turn each view into a small comparable state, and draw that state as lines."""
+
+    DEFAULT_CSS = """
+    Panel { height: auto; padding: 0 1; }
+    """
+    HELP_TEXT: ClassVar[str] = ""
+    """What the panel shows, for the help overlay."""
+
+    view: reactive[View | None] = reactive(None, init=False, repaint=False)
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, classes=classes)
+        self.state: StateT | None = None
+
+    def watch_view(self, view: View | None) -> None:
+        """Repaint where the new view differs in what this panel shows."""
+        self.renew(None if view is None else self.digest(view))
+
+    def renew(self, state: StateT | None) -> None:
+        """Take a state and repaint where it differs from the last."""
+        if state == self.state:
+            return
+        self.state = state
+        self.show(state)
+        self.refresh(layout=True)
+
+    def show(self, state: StateT | None) -> None:
+        """Adjust what is not drawn by `lines`, such as the border title."""
+
+    def digest(self, view: View) -> StateT:
+        """Return what this panel shows of a view: a value that compares."""
+        raise NotImplementedError
+
+    def lines(self, state: StateT, size: Size) -> list[Content]:
+        """Return the lines to draw."""
+        raise NotImplementedError
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
+        """Return how many lines the state takes."""
+        if self.state is None:
+            return 1
+        return max(1, len(self.lines(self.state, Size(width, TALL))))
+
+    def render(self) -> Content:
+        """Draw the state."""
+        if self.state is None or not self.content_size:
+            return Content("")
+        return Content("\n").join(self.lines(self.state, self.content_size))

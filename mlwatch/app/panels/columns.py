@@ -1,0 +1,163 @@
+"""The columns of the table of families: which there are at a width, and how a row fills them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlwatch.app.catalogue import FAMILIES, Reading
+from mlwatch.app.drawing import Piece, cell
+from mlwatch.app.sparks import scale, spark
+from mlwatch.app.units import show, show_change, show_interval, show_relative
+
+if TYPE_CHECKING:
+    from mlwatch.app.glyphs import Glyphs
+    from mlwatch.app.rows import Change, MetricRow, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of the two versions, already sanitized."""
+
+    baseline: str
+    candidate: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Width in cells of each column; 0 where it is left out."""
+
+    family: int
+    label: int
+    baseline: int
+    candidate: int
+    change: int
+    interval: int
+    baseline_trend: int
+    candidate_trend: int
+
+    @classmethod
+    def fitting(cls, width: int, names: Names, *, headings: bool) -> Columns:
+        """Return the columns that fit a width."""
+        roomy = width >= 96
+        family = 0 if headings else 12
+        label = 20 if roomy else 18 if width >= 72 else 14
+        value = 12 if roomy else 10
+        change = 0 if names.candidate is None else 22 if roomy else 19 if width >= 66 else 9
+        candidate = 0 if names.candidate is None else value
+        left = width - family - label - value - candidate - change
+        interval = 24 if left >= 44 else 0
+        left -= interval
+        if names.candidate is None:
+            return cls(family, label, value, 0, 0, interval, max(0, left), 0)
+        both = left >= 24
+        half = min(left // 2, 40) if both else 0
+        return cls(family, label, value, candidate, change, interval, half, half if both else max(0, left))
+
+
+def head(columns: Columns, names: Names) -> list[Piece]:
+    """Return the heading line."""
+    candidate = names.candidate or ""
+    return [
+        cell("", columns.family),
+        cell("", columns.label),
+        cell(names.baseline, columns.baseline, "bold $baseline", "right"),
+        cell(candidate, columns.candidate, "bold $candidate", "right"),
+        cell("  change" if columns.change else "", columns.change, "$quiet"),
+        cell("95 % interval" if columns.interval else "", columns.interval, "$quiet"),
+        *_trend_head(columns.baseline_trend, names.baseline, "$baseline"),
+        *_trend_head(columns.candidate_trend, candidate, "$candidate"),
+    ]
+
+
+def row_pieces(row: MetricRow, columns: Columns, glyphs: Glyphs, *, first: bool) -> list[Piece]:
+    """Return one row; `first` says that it is the first of its family."""
+    family = FAMILIES[row.family][1] if first else ""
+    limits = scale(row.baseline_trend, row.candidate_trend)
+    return [
+        cell(family, columns.family, "bold $heading"),
+        cell(row.label, columns.label),
+        _value(row.baseline, row, columns.baseline),
+        _value(row.candidate, row, columns.candidate),
+        *_change(row, columns.change, glyphs),
+        cell(_interval(row) if columns.interval else "", columns.interval, "$quiet"),
+        *_trend(row.baseline_trend, columns.baseline_trend, limits, "$baseline", glyphs),
+        *_trend(row.candidate_trend, columns.candidate_trend, limits, "$candidate", glyphs),
+    ]
+
+
+STYLES: dict[Verdict, str] = {
+    "better": "bold $good",
+    "worse": "bold $bad",
+    "fine": "$good",
+    "unclear": "$unclear",
+    "higher": "$quiet",
+    "lower": "$quiet",
+    "same": "$quiet",
+}
+
+WORDS: dict[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "fine": "fine",
+    "unclear": "unclear",
+    "higher": "",
+    "lower": "",
+    "same": "same",
+}
+
+
+def arrow(change: Change, glyphs: Glyphs) -> str:
+    """Return the direction of a change as a character."""
+    if change.verdict == "same" or change.difference == 0:
+        return glyphs.flat
+    return glyphs.up if change.difference > 0 else glyphs.down
+
+
+def _value(reading: Reading | None, row: MetricRow, width: int) -> Piece:
+    if width == 0 or reading is None:
+        return cell("", width)
+    style = "$quiet" if reading.value is None else "bold"
+    return cell(show(reading.value, row.unit, row.currency), width, style, "right")
+
+
+def _change(row: MetricRow, width: int, glyphs: Glyphs) -> list[Piece]:
+    if width == 0:
+        return []
+    if row.change is None:
+        return [cell("", width)]
+    style = STYLES[row.change.verdict]
+    sign = arrow(row.change, glyphs)
+    if row.change.verdict == "same":
+        return [cell(f"  {sign} same", width, style)]
+    word = WORDS[row.change.verdict]
+    text = f"{sign} {word}" if width < 12 and word else f"{sign} {_amount(row, row.change)} {word}"
+    return [cell((" " if width < 20 else "  ") + text, width, style)]
+
+
+def _amount(row: MetricRow, change: Change) -> str:
+    """Return the size of a change; that of a rate in percent, as its unit depends on its size."""
+    if row.unit == "per_s" and row.baseline.value:
+        return show_relative(change.difference / row.baseline.value)
+    return show_change(change.difference, row.unit, row.currency)
+
+
+def _interval(row: MetricRow) -> str:
+    change = row.change
+    if change is not None and (change.low is not None or change.high is not None):
+        return show_interval(change.low, change.high, row.unit, row.currency, change=True)
+    reading = row.candidate or row.baseline
+    return show_interval(reading.low, reading.high, row.unit, row.currency)
+
+
+def _trend_head(width: int, name: str, style: str) -> list[Piece]:
+    return [cell(f"  {name}", width, style, "right")] if width >= 6 else [cell("", width)]
+
+
+def _trend(
+    values: tuple[float | None, ...], width: int, limits: tuple[float, float], style: str, glyphs: Glyphs
+) -> list[Piece]:
+    if width < 6:
+        return [cell("", width)]
+    drawn = spark(values, width - 2, limits, ascii_only=glyphs.ascii)
+    return [("  ", ""), (drawn, style)]

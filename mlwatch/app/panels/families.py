@@ -1,0 +1,210 @@
+"""The heart of the overview: four families of numbers, baseline beside candidate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.reactive import reactive
+
+from mlwatch.app.catalogue import FAMILIES, Family
+from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
+from mlwatch.app.panels.base import Panel
+from mlwatch.app.panels.columns import Columns, Names, head, row_pieces
+from mlwatch.app.rows import MetricRow, detail, metric_rows
+from mlwatch.app.units import show_count
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.geometry import Size
+
+    from mlwatch.app.glyphs import Glyphs
+    from mlwatch.app.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class FamiliesState:
+    """Everything the table shows."""
+
+    names: Names
+    rows: tuple[MetricRow, ...]
+    notes: tuple[tuple[Family, str], ...]
+    """What stands at the right of each family's heading."""
+    empty: str
+    """What to say where there are no rows."""
+    glyphs: Glyphs
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the table uses its height: which rows, and how the families are told apart."""
+
+    rows: tuple[MetricRow, ...]
+    headings: bool
+    spaced: bool
+
+
+class FamiliesPanel(Panel[FamiliesState]):
+    """Show each number of baseline and candidate with its change; the chosen row is explained below."""
+
+    HELP_TEXT = (
+        "Each row is one number: baseline, candidate, the change and what it means. pt are percentage points. "
+        "The interval is the 95 % interval of the change where a rollout is judged, else of the candidate. "
+        "Up and down choose a row; the last line explains it in full."
+    )
+    can_focus = True
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Previous row", show=False),
+        Binding("down,j", "move(1)", "Next row", show=False),
+        Binding("home", "move(-1000)", "First row", show=False),
+        Binding("end", "move(1000)", "Last row", show=False),
+    ]
+
+    cursor: reactive[str] = reactive("")
+    """Key of the chosen row."""
+
+    def digest(self, view: View) -> FamiliesState:
+        """Return the rows of the chosen model."""
+        baseline, candidate = view.baseline, view.candidate
+        names = Names(
+            baseline=clean(baseline.name, 40) if baseline else "",
+            candidate=clean(candidate.name, 40) if candidate else None,
+        )
+        return FamiliesState(names, metric_rows(view), tuple(_notes(view).items()), _empty(view), view.glyphs)
+
+    def lines(self, state: FamiliesState, size: Size) -> list[Content]:
+        """Draw heading, rows and the explanation of the chosen row."""
+        width, height = size
+        if not state.rows:
+            return [line([(text, "$quiet")], width, state.glyphs) for text in wrapped(state.empty, width, 4)]
+        explained = self._explanation(state, width, 2 if height >= 12 else 1)
+        room = max(1, height - 1 - len(explained))
+        plan = plan_rows(state.rows, room, width)
+        columns = Columns.fitting(width, state.names, headings=plan.headings)
+        body, chosen = self._body(state, plan, columns, width)
+        offset = max(0, min(chosen - room + 2, len(body) - room))
+        shown = body[offset : offset + room]
+        shown += [Content("")] * (room - len(shown))
+        return [line(head(columns, state.names), width, state.glyphs), *shown, *explained]
+
+    def _body(
+        self, state: FamiliesState, plan: Plan, columns: Columns, width: int
+    ) -> tuple[list[Content], int]:
+        """Return all lines of the plan and the index of the chosen one."""
+        notes = dict(state.notes)
+        body: list[Content] = []
+        chosen, family = 0, None
+        for row in plan.rows:
+            first = row.family != family
+            family = row.family
+            if first and plan.headings:
+                body += [Content("")] if plan.spaced and body else []
+                body.append(_heading(row.family, notes.get(row.family, ""), width, state.glyphs))
+            if row.key == self._chosen(state).key:
+                chosen = len(body)
+            is_chosen = chosen == len(body) and row.key == self._chosen(state).key
+            pieces = row_pieces(row, columns, state.glyphs, first=first)
+            body.append(self._marked(line(pieces, width, state.glyphs), is_chosen))
+        return body, chosen
+
+    def _marked(self, content: Content, chosen: bool) -> Content:
+        if not (chosen and self.has_focus):
+            return content
+        return content.stylize("on $block-cursor-background")
+
+    def _explanation(self, state: FamiliesState, width: int, most: int) -> list[Content]:
+        text = detail(self._chosen(state), state.names.baseline, state.names.candidate)
+        broken = wrapped(clean(text), width - 2, most)
+        broken += [""] * (most - len(broken))
+        mark = [state.glyphs.cursor + " "] + ["  "] * (most - 1)
+        return [
+            line([(begin, "$primary"), (part, "$heading")], width, state.glyphs)
+            for begin, part in zip(mark, broken, strict=True)
+        ]
+
+    def _chosen(self, state: FamiliesState) -> MetricRow:
+        return next((row for row in state.rows if row.key == self.cursor), state.rows[0])
+
+    def action_move(self, by: int) -> None:
+        """Choose another of the rows that are drawn."""
+        if self.state is None or not self.state.rows:
+            return
+        width, height = self.content_size
+        rows = plan_rows(self.state.rows, max(1, height - (3 if height >= 12 else 2)), width).rows
+        keys = [row.key for row in rows]
+        current = self._chosen(self.state).key
+        at = keys.index(current) if current in keys else 0
+        self.cursor = keys[max(0, min(at + by, len(keys) - 1))]
+
+    def on_focus(self, _event: events.Focus) -> None:
+        """Show the cursor."""
+        self.refresh()
+
+    def on_blur(self, _event: events.Blur) -> None:
+        """Hide the cursor."""
+        self.refresh()
+
+
+def plan_rows(rows: tuple[MetricRow, ...], room: int, width: int) -> Plan:
+    """Choose the rows and the layout that use the room best; what does not fit scrolls.
+
+    Args:
+        rows: All rows.
+        room: Lines that there are.
+        width: Cells of a line; a narrow table has no room for a column of family names.
+    """
+    families = len({row.family for row in rows})
+    for spaced, rank in ((True, 3), (True, 2), (True, 1), (False, 2), (False, 1)):
+        chosen = tuple(row for row in rows if row.rank <= rank)
+        if len(chosen) + families + (families - 1 if spaced else 0) <= room:
+            return Plan(chosen, headings=True, spaced=spaced)
+    essential = tuple(row for row in rows if row.rank == 1)
+    return Plan(essential, headings=width < 60, spaced=False)
+
+
+def _heading(family: Family, note: str, width: int, glyphs: Glyphs) -> Content:
+    title = FAMILIES[family][0]
+    right = f" {note}" if note else ""
+    rest = max(0, width - len(title) - len(right) - 1)
+    pieces: list[Piece] = [
+        (title + " ", "bold $heading"),
+        (glyphs.rule * rest, "$hairline"),
+        (right, "$quiet"),
+    ]
+    if rest < 3:
+        pieces = [cell(title, width, "bold $heading")]
+    return line(pieces, width, glyphs)
+
+
+def _notes(view: View) -> dict[Family, str]:
+    versions = [version for version in (view.baseline, view.candidate) if version]
+    if not versions or view.model is None:
+        return {}
+    labelled = ", ".join(
+        f"{clean(v.name, 20)} {_share_labelled(v.labelled, v.predictions)}" for v in versions
+    )
+    requests = ", ".join(f"{clean(v.name, 20)} {show_count(v.predictions)}" for v in versions)
+    return {
+        "performance": f"labelled: {labelled}",
+        "quality": f"against {clean(view.model.reference, 50)}" if view.model.reference else "no reference",
+        "health": f"requests: {requests}",
+        "business": "",
+    }
+
+
+def _share_labelled(labelled: int, predictions: int) -> str:
+    if not predictions:
+        return "none"
+    return f"{100 * labelled / predictions:.0f} % of {show_count(predictions)}"
+
+
+def _empty(view: View) -> str:
+    if not view.snapshot.ingest.predictions:
+        return (
+            f"No predictions yet: mlwatch watches {clean(view.title, 60)} for new files. "
+            "A prediction is a record with a time and a prediction or score: see ? for the formats."
+        )
+    return "No predictions in this time range. Press ] for a longer one."

@@ -1,0 +1,120 @@
+"""The first line: what is watched, which model, which range, what time it is, and whether it moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from textual.reactive import reactive
+
+from mlwatch.app.drawing import Piece, clean, spread
+from mlwatch.app.panels.base import Panel
+from mlwatch.app.units import Zone, show_clock
+from mlwatch.app.view import Status, View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.content import Content
+    from textual.geometry import Size
+
+    from mlwatch.app.glyphs import Glyphs
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderState:
+    """What the header shows."""
+
+    model: str
+    count: str
+    """Which of how many models, empty where there is one."""
+
+
+class HeaderLine(Panel[HeaderState]):
+    """Show product, directory, model, screen, range, clock and state on one line."""
+
+    HELP_TEXT = "What is watched, over which time, and whether the numbers move."
+
+    status: reactive[Status] = reactive(Status(), init=False)
+
+    def __init__(
+        self, title: str, screen_name: str, clock: Callable[[], datetime], zone: Zone, glyphs: Glyphs
+    ) -> None:
+        super().__init__(id="header")
+        self._title = clean(title, 40)
+        self._screen_name = screen_name
+        self._clock, self._zone, self._glyphs = clock, zone, glyphs
+        self.can_focus = False
+
+    def on_mount(self) -> None:
+        """Let the clock tick."""
+        self.set_interval(1.0, self._tick)
+
+    def digest(self, view: View) -> HeaderState:
+        """Return the model and its place among the others."""
+        names = list(view.snapshot.models)
+        if view.model_name is None:
+            return HeaderState("", "")
+        place = f" {names.index(view.model_name) + 1}/{len(names)}" if len(names) > 1 else ""
+        return HeaderState(clean(view.model_name, 40), place)
+
+    def render(self) -> Content:
+        """Draw the line, leaving out the least important where it is narrow."""
+        width = self.content_size.width
+        model = self.state or HeaderState("", "")
+        left: list[Piece] = [("mlwatch", "bold $primary"), ("  " + self._title, "bold")]
+        if model.model:
+            left += [(f"{self._glyphs.dot}{model.model}", "$foreground"), (model.count, "$quiet")]
+        right = self._right(width)
+        if sum(len(text) for text, _ in [*left, *right]) >= width:
+            left = left[:2] if width >= 60 else left[:1]
+        return spread(left, right, width, self._glyphs)
+
+    def _right(self, width: int) -> list[Piece]:
+        middle: list[Piece] = [(self._screen_name + "  ", "bold $heading")] if width >= 72 else []
+        middle.append((self.status.range.label + "  ", "$heading"))
+        if width >= 50:
+            middle.append((show_clock(self._clock(), self._zone) + "  ", "$quiet"))
+        return [*middle, self._state()]
+
+    def _state(self) -> Piece:
+        glyphs = self._glyphs
+        if self.status.frozen_at is not None:
+            return f"{glyphs.frozen} frozen", "bold $unclear"
+        if self.status.failure is not None:
+            return f"{glyphs.critical} no news", "bold $bad"
+        if self.state is None:
+            return f"{glyphs.waiting} starting", "$quiet"
+        return f"{glyphs.live} live", "bold $good"
+
+    def _tick(self) -> None:
+        self.refresh()
+
+
+class FrozenBanner(Panel[datetime]):
+    """Say since when the picture stands still; not there while it moves."""
+
+    HELP_TEXT = "While frozen, reading goes on but the numbers on the screen stay."
+
+    status: reactive[Status] = reactive(Status(), init=False)
+
+    def __init__(self, zone: Zone, glyphs: Glyphs) -> None:
+        super().__init__(id="frozen")
+        self._zone, self._glyphs = zone, glyphs
+        self.display = False
+
+    def watch_status(self, status: Status) -> None:
+        """Appear with the frozen time, or go."""
+        self.display = status.frozen_at is not None
+        self.renew(status.frozen_at)
+
+    def watch_view(self, view: View | None) -> None:
+        """Ignore views: a frozen picture does not change."""
+
+    def lines(self, state: datetime, size: Size) -> list[Content]:
+        """Draw the sentence."""
+        width = size.width
+        when = show_clock(state, self._zone)
+        text = f"{self._glyphs.frozen} Frozen at {when}. Reading goes on; press space to go on watching."
+        return [spread([(text, "bold")], [], width, self._glyphs)]

@@ -1,0 +1,109 @@
+"""The banner that answers the question of the night: promote, hold or roll back, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlwatch.app.drawing import clean, line, wrapped
+from mlwatch.app.panels.base import Panel
+from mlwatch.app.units import show_moment
+
+if TYPE_CHECKING:
+    from textual.content import Content
+    from textual.geometry import Size
+
+    from mlwatch.app.glyphs import Glyphs
+    from mlwatch.app.view import View
+    from mlwatch.snapshot.types import Rollout
+
+TONES = {"promote": "good", "hold": "unclear", "rollback": "bad", "": "none"}
+WORDS = {"promote": "PROMOTE", "hold": "HOLD", "rollback": "ROLL BACK"}
+MODES = {"canary": "canary", "ab": "A/B test", "shadow": "shadow"}
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictState:
+    """What the banner says."""
+
+    verdict: str
+    """Empty where there is none."""
+    subject: str
+    """Which version against which, or why there is no verdict."""
+    reasons: tuple[str, ...]
+    glyphs: Glyphs
+
+
+class VerdictBanner(Panel[VerdictState]):
+    """Show the verdict as a word with its first reasons."""
+
+    HELP_TEXT = (
+        "Promote: every guardrail is shown harmless. Hold: the data do not decide yet. "
+        "Roll back: a guardrail is shown worse than its margin allows."
+    )
+
+    def digest(self, view: View) -> VerdictState:
+        """Return the verdict of the chosen model, or a sentence why there is none."""
+        rollout = view.rollout
+        if rollout is None:
+            return VerdictState("", _why_none(view), (), view.glyphs)
+        reasons = tuple(clean(reason, 400) for reason in rollout.reasons)
+        return VerdictState(rollout.verdict, _subject(rollout, view), reasons, view.glyphs)
+
+    def show(self, state: VerdictState | None) -> None:
+        """Colour the banner by the verdict."""
+        tone = TONES[state.verdict] if state else "none"
+        for name in TONES.values():
+            self.set_class(name == tone, f"-{name}")
+
+    def lines(self, state: VerdictState, size: Size) -> list[Content]:
+        """Draw the word, the subject and as many reasons as fit in three lines."""
+        width = size.width
+        glyphs = state.glyphs
+        if not state.verdict:
+            return [line([(text, "$quiet")], width, glyphs) for text in wrapped(state.subject, width, 2)]
+        word = f" {_mark(state.verdict, glyphs)} {WORDS[state.verdict]} "
+        tone = TONES[state.verdict]
+        first = line(
+            [(word, f"bold $background on ${tone}"), ("  " + state.subject, "$quiet")], width, glyphs
+        )
+        texts = [
+            (text, f"bold ${tone}" if not at else "")
+            for at, reason in enumerate(state.reasons)
+            for text in wrapped(reason, width, 2)
+        ]
+        return [first, *(line([piece], width, glyphs) for piece in texts[:2])]
+
+
+def _mark(verdict: str, glyphs: Glyphs) -> str:
+    return {"promote": glyphs.up, "hold": glyphs.flat, "rollback": glyphs.down}[verdict]
+
+
+def _subject(rollout: Rollout, view: View) -> str:
+    parts = [f"{clean(rollout.candidate, 40)} against {clean(rollout.baseline, 40)}, {MODES[rollout.mode]}"]
+    if rollout.since is not None:
+        parts.append(f"since {show_moment(rollout.since, view.zone)}")
+    observed = rollout.traffic_observed.get(rollout.candidate)
+    if observed is not None:
+        parts.append(f"{100 * observed:.1f} % of traffic{_expected(rollout)}")
+    if not rollout.calibrated:
+        parts.append("variance not calibrated")
+    return view.glyphs.dot.join(parts)
+
+
+def _expected(rollout: Rollout) -> str:
+    expected = rollout.traffic_expected.get(rollout.candidate)
+    mismatch = rollout.srm_p is not None and rollout.srm_p < 0.001
+    wanted = f" of {100 * expected:.0f} % configured" if expected is not None else ""
+    return wanted + (" (MISMATCH)" if mismatch else "")
+
+
+def _why_none(view: View) -> str:
+    if not view.snapshot.ingest.predictions:
+        return f"No verdict: no predictions yet. mlwatch watches {clean(view.title, 60)} for new files."
+    if view.model is None:
+        return "No verdict: no predictions in this time range. Press ] for a longer one."
+    name = clean(view.model_name or "", 40)
+    if view.candidate is None:
+        return f"No verdict: {name} has only one version in this time range, and nothing to compare it with."
+    return f"No verdict: {name} has no rollout to judge. Name the versions with --baseline and --candidate."

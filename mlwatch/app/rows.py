@@ -1,0 +1,166 @@
+"""The rows of the overview: each metric of baseline and candidate, side by side, with the change judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from mlwatch.app.catalogue import Better, Family, Metric, Reading, metrics_of
+from mlwatch.app.units import Unit, show, show_change, show_interval
+
+if TYPE_CHECKING:
+    from mlwatch.app.view import View
+    from mlwatch.snapshot.types import Rollout, RolloutMetric, Version
+
+Verdict = Literal["better", "worse", "fine", "unclear", "higher", "lower", "same"]
+"""fine: within the margin. higher and lower: neither end is good, or nothing says how sure the change is."""
+
+NOTABLE = 0.05
+"""Relative change from which a number without an interval is called better or worse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Candidate minus baseline, and what to make of it."""
+
+    difference: float
+    verdict: Verdict
+    low: float | None = None
+    high: float | None = None
+    samples_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One line of the overview."""
+
+    key: str
+    family: Family
+    label: str
+    unit: Unit
+    currency: str | None
+    rank: int
+    baseline: Reading
+    candidate: Reading | None
+    change: Change | None
+    baseline_trend: tuple[float | None, ...]
+    candidate_trend: tuple[float | None, ...]
+
+
+def metric_rows(view: View) -> tuple[MetricRow, ...]:
+    """Return the rows of the chosen model; none while there is no version."""
+    baseline, candidate = view.baseline, view.candidate
+    if baseline is None:
+        return ()
+    versions = [version for version in (baseline, candidate) if version is not None]
+    comparable = view.rollout if _compares(view.rollout, baseline, candidate) else None
+    return tuple(_row(metric, baseline, candidate, comparable) for metric in metrics_of(*versions))
+
+
+def detail(row: MetricRow, baseline_name: str, candidate_name: str | None) -> str:
+    """Return everything known about a row in one plain sentence; the names are not sanitized."""
+    parts = [f"{baseline_name} {_reading(row.baseline, row)}"]
+    if row.candidate is not None:
+        parts.append(f"{candidate_name} {_reading(row.candidate, row)}")
+    if row.change is not None:
+        interval = show_interval(row.change.low, row.change.high, row.unit, row.currency, change=True)
+        inside = f" ({interval})" if interval else ""
+        parts.append(f"change {show_change(row.change.difference, row.unit, row.currency)}{inside}")
+        parts.append(SENTENCES[row.change.verdict])
+    if row.change is not None and row.change.samples_left:
+        parts.append(f"about {row.change.samples_left:,} more requests decide")
+    return f"{row.label}: " + "; ".join(parts)
+
+
+SENTENCES: dict[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "fine": "within the margin",
+    "unclear": "too few data to tell",
+    "higher": "higher",
+    "lower": "lower",
+    "same": "no change",
+}
+
+
+def _reading(reading: Reading, row: MetricRow) -> str:
+    if reading.value is None:
+        return f"n/a, because {reading.reason}"
+    interval = show_interval(reading.low, reading.high, row.unit, row.currency)
+    known = [f"95 % {interval}"] if interval else []
+    known += [f"n {reading.n:,}"] if reading.n else []
+    return show(reading.value, row.unit, row.currency) + (f" ({', '.join(known)})" if known else "")
+
+
+def _row(metric: Metric, baseline: Version, candidate: Version | None, rollout: Rollout | None) -> MetricRow:
+    before = metric.read(baseline)
+    after = metric.read(candidate) if candidate else None
+    judged = rollout.metrics.get(metric.key) if rollout else None
+    return MetricRow(
+        key=metric.key,
+        family=metric.family,
+        label=metric.label,
+        unit=metric.unit,
+        currency=baseline.business.revenue.currency,
+        rank=metric.rank,
+        baseline=before,
+        candidate=after,
+        change=_change(before, after, metric.better, judged),
+        baseline_trend=_trend(metric, baseline, candidate),
+        candidate_trend=_trend(metric, candidate, baseline),
+    )
+
+
+def _compares(rollout: Rollout | None, baseline: Version, candidate: Version | None) -> bool:
+    if rollout is None or candidate is None:
+        return False
+    return (rollout.baseline, rollout.candidate) == (baseline.name, candidate.name)
+
+
+def _trend(metric: Metric, version: Version | None, other: Version | None) -> tuple[float | None, ...]:
+    """Return a version's values at the steps of both, so that two sparklines share one time axis."""
+    if version is None:
+        return ()
+    starts = {window.start for window in version.windows}
+    starts |= {window.start for window in other.windows} if other else set()
+    by_start = {window.start: metric.trend(window) for window in version.windows}
+    return tuple(by_start.get(start) for start in sorted(starts))
+
+
+def _change(
+    before: Reading, after: Reading | None, better: Better, judged: RolloutMetric | None
+) -> Change | None:
+    if judged is not None and judged.difference is not None and judged.status != "no_data":
+        verdict = _JUDGED[judged.status]
+        return Change(judged.difference, verdict, judged.low, judged.high, judged.samples_left)
+    if after is None or before.value is None or after.value is None:
+        return None
+    return Change(after.value - before.value, _verdict(before, after, better))
+
+
+_JUDGED: dict[str, Verdict] = {
+    "better": "better",
+    "non_inferior": "fine",
+    "inconclusive": "unclear",
+    "worse": "worse",
+}
+
+
+def _verdict(before: Reading, after: Reading, better: Better) -> Verdict:
+    if before.value is None or after.value is None or after.value == before.value:
+        return "same"
+    direction: Verdict = "higher" if after.value > before.value else "lower"
+    if better is None:
+        return direction
+    if not _clear(before, after):
+        return "unclear" if before.low is not None and after.low is not None else direction
+    return "better" if direction == better else "worse"
+
+
+def _clear(before: Reading, after: Reading) -> bool:
+    """Tell whether two readings differ beyond doubt, or notably where nothing says how sure they are."""
+    if before.value is None or after.value is None:
+        return False
+    if before.low is None or before.high is None or after.low is None or after.high is None:
+        return abs(after.value - before.value) >= NOTABLE * max(abs(before.value), abs(after.value))
+    return after.low > before.high or after.high < before.low

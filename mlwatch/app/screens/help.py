@@ -1,0 +1,70 @@
+"""The overlay that explains the screen under it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from mlwatch.app.panels.base import Panel
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.screen import Screen
+
+_KEYS = (
+    ("q", "leave"),
+    ("space", "freeze the picture, or let it go on"),
+    ("1 to 5", "overview, performance, data quality, health, business"),
+    ("[ and ]", "shorter and longer time range; r steps through all"),
+    ("m", "next model"),
+    ("tab", "next panel; up and down choose a row in it"),
+    ("z", "give the focused panel the whole screen, or take it back"),
+    ("a", "all alerts"),
+    ("s", "save this screen as SVG in the current directory"),
+    ("ctrl+p", "command palette: every action by name"),
+    ("?", "this help; escape closes it"),
+)
+
+_SIGNS = (
+    ("better, worse", "beyond doubt: the 95 % interval excludes no change, or the rollout is judged so"),
+    ("fine", "not worse than the margin allows"),
+    ("unclear", "too few data to tell"),
+    ("pt", "percentage points"),
+    ("n/a", "there is no such number; the line below the table says why"),
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """Explain the screen, the focused panel and the keys."""
+
+    CSS_PATH = "../styles/overlays.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "dismiss", "Close", priority=True),
+    ]
+
+    def __init__(self, explained: Screen[Any]) -> None:
+        super().__init__()
+        self._purpose = str(getattr(explained, "HELP", ""))
+        panels = [panel.HELP_TEXT for panel in explained.query(Panel) if panel.display and panel.HELP_TEXT]
+        self._panels = tuple(dict.fromkeys(panels))
+
+    def compose(self) -> ComposeResult:
+        """Lay out purpose, panels, keys and signs."""
+        with VerticalScroll(classes="overlay") as box:
+            box.border_title = "Help"
+            yield Static(Content.styled(self._purpose, "bold"), markup=False)
+            for text in self._panels:
+                yield Static(text, markup=False, classes="paragraph")
+            yield Static(_table("Keys", _KEYS), markup=False, classes="paragraph")
+            yield Static(_table("Words", _SIGNS), markup=False, classes="paragraph")
+
+
+def _table(title: str, rows: tuple[tuple[str, str], ...]) -> Content:
+    lines = [Content.styled(title, "bold $heading")]
+    lines += [Content.assemble((f"{key:<15}", "bold $primary"), text) for key, text in rows]
+    return Content("\n").join(lines)

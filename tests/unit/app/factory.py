@@ -1,0 +1,308 @@
+"""Handmade snapshots and a source that hands them out, for the tests of the app."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mlwatch.metrics.drift import Drift
+from mlwatch.metrics.estimate import Estimate, estimate, undefined
+from mlwatch.snapshot.types import (
+    Alert,
+    Business,
+    ConfusionTable,
+    Errors,
+    FeatureQuality,
+    Feed,
+    Ingest,
+    Latency,
+    Model,
+    Quality,
+    Revenue,
+    Role,
+    Rollout,
+    RolloutMetric,
+    Snapshot,
+    System,
+    TimeRange,
+    Version,
+    Window,
+)
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping
+
+NOW = datetime(2026, 3, 14, 3, 7, 42, tzinfo=UTC)
+START = datetime(2026, 3, 13, 15, 0, tzinfo=UTC)
+HOURS = 12
+
+
+def share(value: float, n: int) -> Estimate:
+    """Return a proportion with a normal interval."""
+    half = 1.96 * math.sqrt(value * (1 - value) / n)
+    return estimate(value, n, (value - half, value + half))
+
+
+def performance(accuracy: float, n: int) -> dict[str, Estimate]:
+    """Return the metrics of a binary classifier around an accuracy."""
+    return {
+        "accuracy": share(accuracy, n),
+        "precision": share(accuracy - 0.05, n // 4),
+        "recall": share(accuracy - 0.11, n // 4),
+        "f1": estimate(accuracy - 0.08, n // 4, (accuracy - 0.09, accuracy - 0.07)),
+        "roc_auc": estimate(accuracy + 0.02, n, (accuracy + 0.015, accuracy + 0.025)),
+        "log_loss": estimate(1.15 - accuracy, n),
+        "brier": estimate(0.98 - accuracy, n),
+        "ece": estimate(0.021, n),
+    }
+
+
+def latency(p50: float, n: int) -> Latency:
+    """Return a long-tailed latency."""
+    return Latency(n, p50 * 1.3, p50, p50 * 2.2, p50 * 2.9, p50 * 5.1, p50 * 9)
+
+
+def errors(rate: float, n: int) -> Errors:
+    """Return failures of which most are the server's."""
+    count = round(rate * n)
+    half = 1.96 * math.sqrt(rate * (1 - rate) / n)
+    return Errors(count, rate, max(0.0, rate - half), rate + half, count // 4, count - count // 4)
+
+
+def business(conversion: float, n: int) -> Business:
+    """Return what a shop would make of the predictions."""
+    money = Revenue(
+        gross=n * conversion * 41.0, refunds=n * conversion * 1.2, total=n * conversion * 39.8,
+        per_prediction=conversion * 39.8, low=conversion * 38.9, high=conversion * 40.7, currency="EUR",
+    )  # fmt: skip
+    return Business(share(conversion, n), share(conversion * 3.1, n), money)
+
+
+def feature(
+    score: float, missing: int, *, kind: str = "numeric", n: int = 20_000, drifted: bool = False
+) -> FeatureQuality:
+    """Return a feature that moved by `score` from its reference."""
+    drift = Drift(
+        n_reference=50_000, n_current=n, psi=score * 1.4, js=score, score=score, drifted=drifted,
+        state="drifted" if drifted else "ok",
+    )  # fmt: skip
+    return FeatureQuality(
+        kind="numeric" if kind == "numeric" else "categorical", n=n, missing=missing, missing_rate=missing / n,
+        invalid=12 if drifted else 0, unseen=31 if kind != "numeric" and drifted else 0,
+        out_of_range=204 if kind == "numeric" and drifted else 0, drift=drift,
+    )  # fmt: skip
+
+
+def quality(*, bad: bool) -> Quality:
+    """Return the features of a version, with three of them broken where `bad`."""
+    features = {
+        "dep_delay": feature(0.312 if bad else 0.011, 12, drifted=bad),
+        "carrier": feature(0.187 if bad else 0.014, 0, kind="categorical", drifted=bad),
+        "distance": feature(0.024, 0),
+        "wind_speed": feature(0.151 if bad else 0.019, 4_310 if bad else 240, drifted=bad),
+        "visibility": feature(0.031, 118),
+        "origin": feature(0.006, 0, kind="categorical"),
+        "hour": feature(0.042, 0),
+        "air_time": feature(0.038, 77),
+    }
+    cells = sum(item.n for item in features.values())
+    missing = sum(item.missing for item in features.values())
+    whole = Drift(
+        50_000,
+        20_000,
+        psi=0.21 if bad else 0.01,
+        js=0.14,
+        score=0.14 if bad else 0.008,
+        drifted=bad,
+        state="drifted" if bad else "ok",
+    )
+    return Quality(features, whole, whole, (3 / 8) if bad else 0.0, missing / cells)
+
+
+def windows(accuracy: float, p50: float, rate: float, *, bad: bool) -> tuple[Window, ...]:
+    """Return an hour each; the fault of the candidate grows from the sixth on."""
+    made = []
+    for hour in range(HOURS):
+        start = START + timedelta(hours=hour)
+        fault = max(0, hour - 5) / 6 if bad else 0.0
+        wave = math.sin(hour / 2) * 0.004
+        made.append(
+            Window(
+                start=start,
+                end=start + timedelta(hours=1),
+                predictions=1_650 + 40 * (hour % 5),
+                labelled=1_200 - 90 * hour,
+                performance=performance(accuracy - 0.05 * fault + wave, 1_200),
+                latency=latency(p50 * (1 + 0.5 * fault) + 2 * wave, 1_650),
+                errors=errors(rate * (1 + 2 * fault), 1_650),
+                business=business(0.062 - 0.01 * fault + wave / 4, 1_650),
+                missing_rate=0.004 + 0.02 * fault,
+                drift=0.02 + 0.12 * fault,
+            )
+        )
+    return tuple(made)
+
+
+def version(name: str, role: Role, *, n: int = 20_000, bad: bool = False) -> Version:
+    """Return one version; a bad one is worse in every family."""
+    accuracy = 0.881 if bad else 0.914
+    p50 = 61.0 if bad else 42.0
+    rate = 0.021 if bad else 0.0042
+    right = round(n * 0.6 * accuracy)
+    return Version(
+        name=name,
+        role=role,
+        predictions=n,
+        labelled=round(n * 0.6),
+        first=START,
+        last=START + timedelta(hours=HOURS),
+        performance=performance(accuracy, round(n * 0.6)),
+        confusion=ConfusionTable(("late", "on time"), ((right // 4, 410), (560, right - right // 4))),
+        latency=latency(p50, n),
+        throughput_per_s=n / (HOURS * 3600),
+        errors=errors(rate, n),
+        quality=quality(bad=bad),
+        business=business(0.051 if bad else 0.062, n),
+        windows=windows(accuracy, p50, rate, bad=bad),
+    )
+
+
+def rollout(verdict: str = "rollback") -> Rollout:
+    """Return the verdict on v2 against v1."""
+    return Rollout(
+        model="late_arrival",
+        mode="canary",
+        baseline="v1",
+        candidate="v2",
+        verdict=verdict,  # type: ignore[arg-type]
+        since=START + timedelta(hours=9),
+        reasons=(
+            "Accuracy is lower by 3.3 points (95 % −4.1 to −2.5), more than the margin of 1.0 point.",
+            "p95 latency is 45 % higher (95 % +38 to +52), more than the margin of 10 %.",
+        ),
+        metrics={
+            "accuracy": RolloutMetric(0.914, 0.881, -0.033, -0.041, -0.025, 0.01, "worse", 8_100.0),
+            "latency_p95": RolloutMetric(121.8, 176.9, 55.1, 46.0, 64.0, 0.1, "worse", 1e6),
+            "error_rate": RolloutMetric(0.0042, 0.021, 0.0168, 0.0140, 0.0196, 0.2, "worse", 1e6),
+            "conversion": RolloutMetric(
+                0.062, 0.051, -0.011, -0.024, 0.002, 0.02, "inconclusive", 3.2, 14_200
+            ),
+            "engagement": RolloutMetric(0.192, 0.158, -0.001, -0.003, 0.001, 0.02, "non_inferior", 0.4),
+        },
+        traffic_expected={"v1": 0.5, "v2": 0.5},
+        traffic_observed={"v1": 0.503, "v2": 0.497},
+        srm_p=0.41,
+        calibrated=False,
+    )
+
+
+ALERTS = (
+    Alert(
+        "accuracy",
+        "firing",
+        "critical",
+        "accuracy of v2 is 88.1 %, below 90 %",
+        NOW - timedelta(minutes=41),
+        0.881,
+    ),
+    Alert("drift", "firing", "warning", "3 of 8 features of v2 drifted", NOW - timedelta(hours=3), 0.375),
+    Alert("lag", "resolved", "warning", "the feed was 4 min behind", NOW - timedelta(hours=7), 240.0),
+)
+
+
+def model(name: str = "late_arrival", *, versions: tuple[Version, ...] | None = None) -> Model:
+    """Return a model with a sound baseline and a bad candidate."""
+    known = (
+        versions
+        if versions is not None
+        else (version("v1", "baseline"), version("v2", "candidate", n=19_760, bad=True))
+    )
+    return Model(name, "binary", "late", "reference.parquet", {v.name: v for v in known})
+
+
+def snapshot(**changes: object) -> Snapshot:
+    """Return the usual snapshot with some fields changed."""
+    whole = Snapshot(
+        generated_at=NOW,
+        range=TimeRange(START, START + timedelta(hours=HOURS)),
+        ingest=Ingest(14, 48_300_000, 65_412, 65_388, 39_760, 23_856, 1_772, 17, 7, 12, 3),
+        feed=Feed(rows_per_s=1_240.0, lag_s=2.1, bytes_done=48_300_000, bytes_total=48_300_000),
+        models={"late_arrival": model()},
+        rollouts=(rollout(),),
+        system=System(0.31, 0.62, 0.48, 10_200_000_000, 16_400_000_000, 1.27),
+        alerts=ALERTS,
+    )
+    return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+def empty() -> Snapshot:
+    """Return what there is before the first file."""
+    return Snapshot(NOW, None, Ingest(), Feed(), {})
+
+
+def unlabelled() -> Snapshot:
+    """Return one version without labels, reference or events."""
+    reason = "there are no labels yet"
+    blank = undefined("there are no events yet")
+    lone = replace(
+        version("v1", "baseline"),
+        labelled=0,
+        performance={key: undefined(reason) for key in ("accuracy", "precision", "recall", "f1")},
+        confusion=None,
+        quality=Quality(
+            {name: replace(item, drift=None) for name, item in quality(bad=False).features.items()},
+            missing_rate=0.003,
+        ),
+        business=Business(blank, blank, Revenue()),
+    )
+    alone = Model("late_arrival", "binary", "late", None, {"v1": lone})
+    return snapshot(models={"late_arrival": alone}, rollouts=(), alerts=())
+
+
+class FakeSource:
+    """Hand out a snapshot made on demand; remember what was asked."""
+
+    def __init__(
+        self, made: Snapshot | Callable[[], Snapshot] | None = None, title: str = "sample_logs"
+    ) -> None:
+        self.title = title
+        self.asked: list[tuple[timedelta | None, datetime | None]] = []
+        self.started = 0
+        self.stopped = 0
+        self.error: Exception | None = None
+        self.gate: threading.Event | None = None
+        """When set to an event, answers wait for it."""
+        self._made = made if made is not None else snapshot()
+        self._generation = 0
+
+    def start(self) -> None:
+        self.started += 1
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+    @property
+    def generation(self) -> int:
+        return self._generation
+
+    def renew(self, made: Snapshot) -> None:
+        """Have something new to show."""
+        self._made = made
+        self._generation += 1
+
+    def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
+        self.asked.append((span, at))
+        made = self._made() if callable(self._made) else self._made
+        if self.gate is not None:
+            self.gate.wait(5)
+        if self.error is not None:
+            raise self.error
+        return made
+
+
+def renamed(models: Mapping[str, Model]) -> Snapshot:
+    """Return the usual snapshot with other models."""
+    return snapshot(models=models, rollouts=())
