@@ -36,9 +36,9 @@ def edges_from_quantiles(values: ArrayLike) -> FloatArray:
     and a value that several quantiles share (a spike, such as zero) gets a bin of its own.
 
     Args:
-        values: Quantiles at even steps, minimum and maximum included, shape (up to 101,); NaN and
-        infinities are
-            left out. The sorted distinct values do as well where there are few.
+        values: Discrete quantiles (values that occur, not interpolated) at even steps, minimum and maximum
+            included, shape (up to 101,); NaN and infinities are left out. The sorted distinct values do as
+            well where there are few.
 
     Returns:
         Edges e₀ ≤ … ≤ e_k, k ≤ 100: the first is the minimum, the last the maximum, equal for a constant.
@@ -55,7 +55,7 @@ def edges_from_quantiles(values: ArrayLike) -> FloatArray:
         middles = distinct[:-1] / 2 + distinct[1:] / 2
         return np.concatenate([distinct[:1], middles, distinct[-1:]])
     spikes = distinct[(repeats > 1) & (distinct < distinct[-1])]
-    return np.union1d(distinct, np.nextafter(spikes, np.inf))[: MAX_BINS + 1 + len(spikes)]
+    return np.union1d(distinct, np.nextafter(spikes, np.inf))
 
 
 def numeric_bin(values: ArrayLike, edges: ArrayLike) -> IntArray:

@@ -131,7 +131,8 @@ def decision_value(
     Args:
         confusion: Counts by true and predicted class.
         payoff: By (true label, predicted label) what one such decision earns, costs negative; absent pairs
-        earn 0. per: Predictions that the value is quoted for.
+            earn 0.
+        per: Predictions that the value is quoted for.
     """
     n = confusion.n
     if n <= 0:

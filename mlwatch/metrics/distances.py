@@ -99,6 +99,10 @@ def bin_values(edges: ArrayLike, means: ArrayLike | None = None) -> FloatArray:
     """
     edge = np.asarray(edges, dtype=float)
     inner = edge[:-1] / 2 + edge[1:] / 2
+    if len(edge) > 3:
+        # A wide outermost bin is a thin tail: for equal bins of an exponential one the mean lies there.
+        inner[0] = max(inner[0], edge[1] - (edge[2] - edge[1]) / math.log(2))
+        inner[-1] = min(inner[-1], edge[-2] + (edge[-2] - edge[-3]) / math.log(2))
     if means is not None:
         mean = np.asarray(means, dtype=float)
         inner = np.where(np.isfinite(mean), mean, inner)

@@ -18,10 +18,10 @@ from mlwatch.metrics.sqltext import sql_number
 
 GAMMA = 1.01 / 0.99
 LOG_GAMMA = math.log(GAMMA)
-SMALLEST = 1e-9
+SMALLEST = 1e-12
 LARGEST = 1e15
 ZERO_BIN = -32768
-"""Holds values of zero or less; the other bins lie between −1,037 and 1,727."""
+"""Holds values of zero or less; the other bins lie between −1,381 and 1,727."""
 NO_BIN = -32767
 """What `latency_bin` returns for NaN; the SQL form returns NULL."""
 NO_LATENCY = "no latency in the logs"
@@ -148,7 +148,7 @@ def quantile(histogram: LatencyHistogram, q: float, confidence: float = 0.95) ->
         return undefined(NO_LATENCY)
     value = float(quantiles(histogram.bins, histogram.counts, q)[0])
     if histogram.maximum is not None:
-        value = min(value, histogram.maximum)
+        value = histogram.maximum if q >= 1 else min(value, histogram.maximum)
     low, high = _quantile_bounds(histogram, q, (1 - confidence) / 2)
     if high is not None and histogram.maximum is not None:
         high = min(high, histogram.maximum)

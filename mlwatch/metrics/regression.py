@@ -12,7 +12,9 @@ from mlwatch.metrics import intervals
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
+
+    FloatArray = NDArray[np.float64]
 
 NO_LABELS = "no labels yet"
 METRICS = ("mae", "rmse", "mape", "r2", "bias")
@@ -59,6 +61,11 @@ class RegressionSums:
         prediction = np.asarray(predictions, dtype=float)
         keep = np.isfinite(label) & np.isfinite(prediction)
         label, error = label[keep], (prediction - label)[keep]
+        with np.errstate(over="ignore"):
+            return cls._sums(label, error)
+
+    @classmethod
+    def _sums(cls, label: FloatArray, error: FloatArray) -> RegressionSums:
         ape = np.abs(error[label != 0] / label[label != 0])
         return cls(
             len(error),

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from mlwatch.metrics import business
+from mlwatch.metrics.business import RevenueSums
+from mlwatch.metrics.confusion import Confusion
+
+
+def sums_of(net: np.ndarray, cap: float | None = None) -> RevenueSums:
+    used = net if cap is None else np.clip(net, -cap, cap)
+    return RevenueSums(
+        len(net),
+        int((net != 0).sum()),
+        float(net[net > 0].sum()),
+        float(-net[net < 0].sum()),
+        float((used**2).sum()),
+        cap,
+        None if cap is None else float(used.sum()),
+    )
+
+
+@pytest.fixture
+def net() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.where(rng.random(4000) < 0.1, rng.gamma(3, 20, 4000), 0.0) - np.where(
+        rng.random(4000) < 0.01, 15.0, 0
+    )
+
+
+def test_conversion_is_a_proportion_with_wilsons_interval() -> None:
+    found = business.conversion(30, 400)
+    expected = stats.binomtest(30, 400).proportion_ci(method="wilson")
+    assert found.to_dict() == pytest.approx(
+        {"value": 0.075, "n": 400, "low": expected.low, "high": expected.high}
+    )
+    assert business.engagement(40, 400).value == 0.1
+
+
+def test_no_events_is_not_a_rate_of_zero() -> None:
+    assert business.conversion(0, 400, events_seen=False).reason == "no events in the logs"
+    assert business.conversion(0, 0).reason == "no predictions yet"
+    assert business.conversion(0, 400).value == 0.0
+
+
+def test_revenue_per_prediction_equals_scipys_mean(net: np.ndarray) -> None:
+    found = business.revenue_per_prediction(sums_of(net))
+    expected = stats.ttest_1samp(net, 0).confidence_interval()
+    assert found.value == pytest.approx(net.mean(), abs=1e-9)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert business.revenue_per_prediction(RevenueSums()).reason == "no predictions yet"
+
+
+def test_a_cap_narrows_the_interval_and_keeps_the_value(net: np.ndarray) -> None:
+    net = np.append(net, 1e6)
+    found, plain = (business.revenue_per_prediction(sums_of(net, cap)) for cap in (200.0, None))
+    assert found.value == plain.value == pytest.approx(net.mean())
+    assert found.low is not None
+    assert found.high is not None
+    assert plain.high is not None
+    assert found.high < plain.high
+    assert (found.low + found.high) / 2 == pytest.approx(net.mean())
+    assert found.method == "Student's t, winsorised at 200"
+
+
+def test_revenue_per_conversion_agrees_with_the_bootstrap() -> None:
+    rng = np.random.default_rng(1)
+    net = np.where(rng.random(3000) < 0.1, rng.gamma(3, 20, 3000), 0.0)
+    found = business.revenue_per_conversion(sums_of(net))
+    draws = net[rng.integers(0, 3000, (2000, 3000))]
+    sd = (draws.sum(axis=1) / (draws > 0).sum(axis=1)).std()
+    assert found.value == pytest.approx(net[net > 0].mean())
+    assert found.low is not None
+    assert found.high is not None
+    assert (found.high - found.low) / 2 / 1.96 == pytest.approx(sd, rel=0.07)
+    assert business.revenue_per_conversion(RevenueSums(5)).reason == "no conversions yet"
+
+
+def test_mean_value_of_events() -> None:
+    assert business.mean_value(2, 10.0, 58.0).value == 5.0
+    assert business.mean_value(0, 0.0, 0.0).reason == "no events in the logs"
+
+
+def test_decisions_are_worth_their_payoff() -> None:
+    table = Confusion.from_rows([("0", "0", 90), ("0", "1", 4), ("1", "1", 5), ("1", "0", 1)])
+    found = business.decision_value(table, {("1", "1"): 100.0, ("0", "1"): -10.0, ("1", "0"): -50.0})
+    worth = np.array([0.0] * 90 + [-10.0] * 4 + [100.0] * 5 + [-50.0])
+    expected = stats.ttest_1samp(worth, 0).confidence_interval()
+    assert found.value == pytest.approx(worth.mean() * 1000)
+    assert (found.low, found.high) == pytest.approx((expected.low * 1000, expected.high * 1000))
+    assert business.decision_value(Confusion.from_rows([]), {}).reason == "no labels yet"
+
+
+def test_sums_of_different_caps_do_not_mix() -> None:
+    with pytest.raises(ValueError, match="different caps"):
+        RevenueSums(winsorised_at=1.0) + RevenueSums(winsorised_at=2.0)
+
+
+@given(st.lists(st.tuples(st.integers(-50, 200), st.integers(0, 2)), min_size=1, max_size=40))
+def test_any_partition_gives_the_same(rows: list[tuple[int, int]]) -> None:
+    net, part = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    first, *others = (sums_of(net[part == which], 90.0) for which in range(3))
+    for other in others:
+        first += other
+    found, whole = (business.revenue_per_prediction(sums) for sums in (first, sums_of(net, 90.0)))
+    assert found == whole

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlwatch.metrics import confusion as table
+from mlwatch.metrics.confusion import Confusion, positive_class, sort_labels
+
+CELLS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc"), st.integers(0, 9)), max_size=20)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["10", "9", "-1", "2.5"], ("-1", "2.5", "9", "10")),
+        (["b", "10", "9"], ("10", "9", "b")),
+        (["1", "1.0", "0"], ("0", "1", "1.0")),
+        (["nan", "1"], ("1", "nan")),
+        ([], ()),
+    ],
+)
+def test_labels_sort_as_numbers_only_if_all_are(labels: list[str], expected: tuple[str, ...]) -> None:
+    assert sort_labels(labels) == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["0", "1"], "1"),
+        (["True", "False"], "True"),
+        (["no", "YES"], "YES"),
+        (["neg", "pos"], "pos"),
+        (["legit", "fraud"], "fraud"),
+        (["-1", "1"], "1"),
+        (["1", "2"], "1"),
+        (["a", "b"], "b"),
+        ([], None),
+    ],
+)
+def test_positive_class_is_a_telling_name_else_the_last(labels: list[str], expected: str | None) -> None:
+    assert positive_class(labels) == expected
+
+
+def test_cells_of_a_class_against_the_rest() -> None:
+    found = Confusion.from_rows([("a", "a", 5), ("a", "b", 2), ("b", "a", 3), ("c", "b", 1), ("c", "c", 4)])
+    assert found.labels == ("a", "b", "c")
+    assert found.cells("a") == (5, 3, 2, 5)
+    assert found.cells("c") == (4, 0, 1, 10)
+    assert found.cells("unknown") == (0, 0, 0, 15)
+
+
+@given(CELLS, CELLS)
+def test_merging_equals_counting_at_once(
+    one: list[tuple[str, str, int]], two: list[tuple[str, str, int]]
+) -> None:
+    merged = Confusion.from_rows(one) + Confusion.from_rows(two)
+    whole = Confusion.from_rows([row for row in one + two if row[2]])
+    assert merged.labels == whole.labels
+    np.testing.assert_array_equal(merged.counts, whole.counts)
+
+
+@pytest.mark.parametrize("name", ["mcc", "kappa", "balanced_accuracy", "macro_f1", "weighted_f1"])
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_gradients_equal_numerical_ones(name: str, k: int) -> None:
+    counts = np.random.default_rng(k).integers(1, 60, (k, k)) + 50 * np.eye(k, dtype=int)
+    metric = getattr(table, name)
+    _, gradient = metric(counts)
+    numeric = np.empty((k, k))
+    step = 1e-4 * counts.sum()
+    for cell in np.ndindex(k, k):
+        shift = np.zeros((k, k))
+        shift[cell] = step
+        numeric[cell] = (metric(counts + shift)[0] - metric(counts - shift)[0]) / 2e-4
+    # The gradient is meant up to a constant, since shares add up to one.
+    shares = counts / counts.sum()
+    centred = gradient - (shares * gradient).sum()
+    np.testing.assert_allclose(centred, numeric, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mcc", "kappa", "balanced_accuracy", "macro_f1", "weighted_f1"])
+def test_widths_agree_with_multinomial_draws(name: str) -> None:
+    counts = np.array([[300, 40, 20], [30, 200, 35], [15, 10, 90]])
+    metric = getattr(table, name)
+    draws = np.random.default_rng(0).multinomial(counts.sum(), (counts / counts.sum()).ravel(), 3000)
+    sd = float(np.std([metric(draw.reshape(3, 3))[0] for draw in draws]))
+    found = table.delta(metric, counts)
+    assert found.low is not None
+    assert found.high is not None
+    assert (found.high - found.low) / 2 / 1.96 == pytest.approx(sd, rel=0.06)
+
+
+def test_a_small_table_without_errors_is_not_certain() -> None:
+    found = table.delta(table.mcc, np.array([[3, 0], [0, 3]]), lowest=-1.0)
+    assert found.value == 1.0
+    assert found.low is not None
+    assert found.low < 0.6
