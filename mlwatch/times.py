@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from numbers import Integral, Real
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
@@ -139,7 +140,7 @@ def parse_timestamp(value: object, timezone: str = "UTC") -> datetime | None:
     return None
 
 
-def epoch_unit(value: float) -> str:
+def epoch_unit(value: float) -> Literal["s", "ms", "us", "ns"]:
     """Tell by its magnitude whether a number since 1970 counts `s`, `ms`, `us` or `ns`."""
     size = abs(value)
     return "s" if size < 1e11 else "ms" if size < 1e14 else "us" if size < 1e17 else "ns"

@@ -9,9 +9,8 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, Literal, TypeVar
 
 from mlwatch.config import checks
@@ -95,7 +94,7 @@ class _Reader:
         """Read all sections."""
         data = self._tables()
         self._known((), data, _SECTIONS)
-        hints = _hints(Config)
+        hints = typing.get_type_hints(Config)
         sections: dict[str, Any] = {
             name: self._table(hints[name], data[name], (name,)) for name in _TABLES if name in data
         }
@@ -149,7 +148,7 @@ class _Reader:
         raise self._error("wrong type", key, "must be a table")
 
     def _value(self, kind: type[Any], field: dataclasses.Field[Any], value: object, key: Key) -> object:
-        hint = _hints(kind)[field.name]
+        hint = typing.get_type_hints(kind)[field.name]
         nested = next((part for part in _parts(hint) if dataclasses.is_dataclass(part)), None)
         if nested is not None:
             return self._table(typing.cast("type[Any]", nested), value, key)
@@ -180,11 +179,6 @@ def _dotted(key: Key) -> str:
     for part in key:
         text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
     return text
-
-
-@cache
-def _hints(kind: Hashable) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
 
 
 def _parts(hint: Any) -> tuple[Any, ...]:

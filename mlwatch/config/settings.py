@@ -73,31 +73,14 @@ class RoleSettings:
 class BusinessSettings:
     """`[business]`: what the kinds of events mean. Kinds are compared without case."""
 
-    conversion: tuple[str, ...] = (
-        "conversion",
-        "converted",
-        "purchase",
-        "order",
-        "checkout",
-        "signup",
-        "subscribe",
-    )
-    """Events that count as a conversion."""
-    engagement: tuple[str, ...] = (
-        "click",
-        "view",
-        "open",
-        "play",
-        "share",
-        "like",
-        "engagement",
-        "add_to_cart",
-    )
-    """Events that count as engagement."""
-    refund: tuple[str, ...] = ("refund", "refunded", "chargeback", "return", "cancel")
-    """Events whose value is taken off the revenue."""
-    revenue: tuple[str, ...] = ("revenue", "purchase", "order", "checkout", "payment", "sale", "conversion")
-    """Events whose value is revenue."""
+    conversion: tuple[str, ...] = ()
+    """Events that count as a conversion; by their names (purchase, signup, booked…) when empty."""
+    engagement: tuple[str, ...] = ()
+    """Events that count as engagement; by their names (click, view, open…) when empty."""
+    refund: tuple[str, ...] = ()
+    """Events whose value is taken off the revenue; by their names (refund, chargeback…) when empty."""
+    revenue: tuple[str, ...] = ()
+    """Events whose value is revenue, besides conversions."""
     currency: str | None = None
     """Currency of values that carry none."""
 

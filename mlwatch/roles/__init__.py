@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from mlwatch.roles.columns import columns_of
+from mlwatch.roles.describe import describe
+from mlwatch.roles.infer import infer, merge
 from mlwatch.roles.types import ROLES, Column, ColumnPath, Feature, FeatureKind, Mapping, TimeUnit
 from mlwatch.times import parse_timestamp
 
@@ -13,5 +16,9 @@ __all__ = [
     "FeatureKind",
     "Mapping",
     "TimeUnit",
+    "columns_of",
+    "describe",
+    "infer",
+    "merge",
     "parse_timestamp",
 ]

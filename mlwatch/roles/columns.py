@@ -1,0 +1,85 @@
+"""Flatten records into columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from numbers import Integral, Number
+
+from mlwatch.roles.types import Column, ColumnPath
+
+MAX_DEPTH = 8
+"""An object below this many keys is one column."""
+MAX_COLUMNS = 5_000
+"""Further columns are not taken in."""
+MAX_SAMPLES = 50
+LONGEST_LIST = 64
+"""Elements kept of a sampled list."""
+LONGEST_TEXT = 500
+"""Characters kept of a sampled text."""
+
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (bool, "boolean"),
+    ((str, bytes, date), "text"),
+    (Integral, "integer"),
+    (Number, "number"),
+    (Mapping, "object"),
+    ((list, tuple, set), "list"),
+)
+
+
+@dataclass(slots=True)
+class _Seen:
+    kinds: set[str] = field(default_factory=set)
+    samples: list[object] = field(default_factory=list)
+
+
+def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
+    """Return the columns of some records, in order of first appearance.
+
+    Objects are taken apart down to their leaves; a list is one column.
+
+    Args:
+        records: Parsed records; values of any type.
+    """
+    seen: dict[ColumnPath, _Seen] = {}
+    for record in records:
+        for path, value in _leaves(record, ()):
+            column = seen.get(path)
+            if column is None:
+                if len(seen) >= MAX_COLUMNS:
+                    continue
+                column = seen[path] = _Seen()
+            kind = kind_of(value)
+            column.kinds.add(kind)
+            if kind != "null" and len(column.samples) < MAX_SAMPLES:
+                column.samples.append(_bounded(value))
+    return tuple(Column(path, frozenset(one.kinds), tuple(one.samples)) for path, one in seen.items())
+
+
+def kind_of(value: object) -> str:
+    """Name the kind of a value."""
+    if value is None:
+        return "null"
+    return next((kind for types, kind in _KINDS if isinstance(value, types)), "text")
+
+
+def _leaves(record: Mapping[str, object], parents: ColumnPath) -> Iterator[tuple[ColumnPath, object]]:
+    for key, value in record.items():
+        path = (*parents, str(key))
+        if isinstance(value, Mapping) and value and len(path) < MAX_DEPTH:
+            yield from _leaves(value, path)
+        else:
+            yield path, value
+
+
+def _bounded(value: object) -> object:
+    match value:
+        case str():
+            return value[:LONGEST_TEXT]
+        case list() | tuple():
+            return tuple(value[:LONGEST_LIST])
+        case Mapping():
+            return {}
+    return value

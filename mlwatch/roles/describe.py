@@ -1,0 +1,59 @@
+"""Write what was inferred as a commented `[roles]` section."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from mlwatch.errors import one_line
+from mlwatch.roles.features import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlwatch.roles.types import Mapping
+
+_WIDTH = 100
+_MOST_NAMES = 200
+
+
+def describe(mapping: Mapping) -> str:
+    """Write a mapping as TOML that reads back to the same roles, with the reasons as comments."""
+    lines = ["[roles]"]
+    for role, path in mapping.roles.items():
+        lines.append(
+            f"{role} = {quoted(dotted(path))}  # {_comment(mapping.reasons.get(role, ''))}".rstrip(" #")
+        )
+    for name, value in mapping.constants.items():
+        if name not in mapping.roles:
+            lines.append(f"# {name} is {quoted(value)}: {_comment(mapping.reasons.get(name, ''))}")
+    for kind in ("numeric", "categorical"):
+        lines += _names(kind, (one.name for one in mapping.features if one.kind == kind))
+    for path in mapping.ignored[:_MOST_NAMES]:
+        reason = mapping.reasons.get(f"ignored:{dotted(path)}", "")
+        lines.append(f"# not used: {quoted(dotted(path))}: {_comment(reason)}")
+    return "\n".join(lines) + "\n"
+
+
+def quoted(text: str) -> str:
+    """Write text as a TOML string."""
+    clean = text.encode("utf-8", "replace").decode("utf-8")
+    return json.dumps(clean, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _comment(text: str) -> str:
+    return one_line(text)
+
+
+def _names(kind: str, names: Iterable[str]) -> list[str]:
+    """Write a list of names as a comment, several to a line."""
+    lines, line = [], f"# {kind} ="
+    shown = [_comment(quoted(name)) for name in names]
+    for name in shown[:_MOST_NAMES]:
+        if len(line) + len(name) > _WIDTH:
+            lines.append(line)
+            line = "#  "
+        line += f" {name}"
+    if len(shown) > _MOST_NAMES:
+        line += f" and {len(shown) - _MOST_NAMES:,} more"
+    return [*lines, line] if shown else []

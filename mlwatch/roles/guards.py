@@ -1,0 +1,227 @@
+"""What a column's values must look like to have a role: a name alone is not enough."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import SupportsFloat, cast
+from typing import TYPE_CHECKING
+
+from mlwatch.roles.columns import kind_of
+from mlwatch.roles.names import normal
+from mlwatch.times import parse_timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from mlwatch.roles.types import Column
+
+NULL_WORDS = frozenset({"", "nan", "null", "none", "na", "n/a", "-nan"})
+STATUS_WORDS = frozenset(
+    {
+        *("ok", "success", "successful", "succeeded", "pass", "passed", "complete", "completed", "done"),
+        *("error", "err", "fail", "failed", "failure", "exception", "timeout", "timed out"),
+    }
+)
+_LEVEL_WORDS = frozenset(
+    {
+        *("trace", "debug", "info", "information", "notice", "warn", "warning", "error", "err", "critical"),
+        *("fatal", "alert", "emerg", "emergency", "panic", "severe"),
+    }
+)
+MOST_NAMES = 16
+"""Different values among the samples, above which a column does not name models or versions."""
+MOST_EVENTS = 40
+_JSON = re.compile(r"\s*(\{.*|\[.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is decided already when a column is judged."""
+
+    roles: Collection[str]
+    """Roles that have a column."""
+    names: Collection[str]
+    """Normalised names of the columns at the top."""
+    prediction: Column | None = None
+
+    @property
+    def predicts(self) -> bool:
+        """Tell whether the records are predictions."""
+        return "prediction" in self.roles or "score" in self.roles
+
+
+def fits(role: str, column: Column, context: Context, *, loose: bool) -> bool:
+    """Tell whether a column whose name fits a role may have it.
+
+    Args:
+        role: The role.
+        column: The column with samples of its values.
+        context: What is decided already.
+        loose: The name alone says little.
+    """
+    present = column.kinds - {"null"}
+    if not present:
+        return role in {"label", "error", "status", "latency"} and not loose
+    return present <= _KINDS[role] and _GUARDS[role](column, context, loose)
+
+
+def _timestamp(column: Column, _context: Context, _loose: bool) -> bool:
+    return is_time(column)
+
+
+def is_time(column: Column) -> bool:
+    """Tell whether most samples are times."""
+    parsed = sum(parse_timestamp(sample) is not None for sample in column.samples)
+    return parsed * 2 >= len(column.samples) > 0
+
+
+def _id(column: Column, _context: Context, loose: bool) -> bool:
+    values = {str(sample) for sample in column.samples}
+    whole = all(not isinstance(sample, float) or sample.is_integer() for sample in column.samples)
+    varied = len(values) > 1 or len(column.samples) < 2
+    return whole and any(value.lower() not in NULL_WORDS for value in values) and (varied or not loose)
+
+
+def _name(column: Column, _context: Context, loose: bool) -> bool:
+    texts = [str(sample) for sample in column.samples]
+    if loose and not all(isinstance(sample, str) and not sample.startswith("/") for sample in column.samples):
+        return False
+    return len(set(texts)) <= MOST_NAMES and not holds_json(column)
+
+
+def _prediction(column: Column, _context: Context, loose: bool) -> bool:
+    return not holds_json(column) and not (loose and _only_words(column, STATUS_WORDS))
+
+
+def _score(column: Column, context: Context, loose: bool) -> bool:
+    if not loose:
+        return True
+    confidence = normal(column.path[-1]) == "confidence"
+    return _within_unit(column) and (not confidence or _of_positive(column, context))
+
+
+def _of_positive(column: Column, context: Context) -> bool:
+    """Tell whether a confidence can be the probability of the positive class, not that of the predicted one."""
+    known = context.prediction is not None or "prediction" not in context.roles
+    classes = {str(sample) for sample in context.prediction.samples} if context.prediction else set()
+    return known and len(classes) <= 2 and any(number < 0.5 for number in numbers(column))
+
+
+def _label(column: Column, context: Context, loose: bool) -> bool:
+    if normal(column.path[-1]) == "y" and "x" in context.names:
+        return False
+    return not holds_json(column) and not (loose and _only_words(column, STATUS_WORDS))
+
+
+def _latency(column: Column, _context: Context, _loose: bool) -> bool:
+    return all(0 <= number < 1e12 for number in numbers(column)) and not is_time(column)
+
+
+def _status(column: Column, _context: Context, loose: bool) -> bool:
+    good = sum(_is_status(sample, words=not loose) for sample in column.samples)
+    return good * 10 >= len(column.samples) * 9
+
+
+def _is_status(sample: object, *, words: bool) -> bool:
+    if isinstance(sample, str):
+        text = sample.strip().lower()
+        return (words and text in STATUS_WORDS) or (text.isdecimal() and 100 <= int(text[:4]) <= 599)
+    return isinstance(sample, int | float) and 100 <= sample <= 599
+
+
+def _text(column: Column, _context: Context, _loose: bool) -> bool:
+    return not holds_json(column)
+
+
+def _event(column: Column, context: Context, loose: bool) -> bool:
+    kinds = {str(sample) for sample in column.samples}
+    if context.predicts and (loose or len(kinds) == 1):
+        return False  # structured loggers name their constant message so
+    technical = loose and all("." in kind for kind in kinds)  # the types of CloudEvents and of spans
+    return len(kinds) <= MOST_EVENTS and not technical and not holds_json(column)
+
+
+def _with_event(_column: Column, context: Context, _loose: bool) -> bool:
+    return "event" in context.roles
+
+
+def _currency(column: Column, context: Context, _loose: bool) -> bool:
+    short = all(len(str(sample)) <= 4 for sample in column.samples)
+    return "event" in context.roles and short
+
+
+def _unit(column: Column, context: Context, _loose: bool) -> bool:
+    return _id(column, context, loose=False)
+
+
+def numbers(column: Column) -> list[float]:
+    """Return the samples that are numbers."""
+    found = [as_float(one) for one in column.samples if kind_of(one) in _NUMBERS]
+    return [number for number in found if not math.isnan(number)]
+
+
+def as_float(number: object) -> float:
+    """Return any kind of number as a float; a whole one too large for that is infinite."""
+    try:
+        return float(cast("SupportsFloat", number))
+    except OverflowError:
+        return math.inf
+
+
+def holds_json(column: Column) -> bool:
+    """Tell whether every sample is the text of a JSON object or list."""
+    return bool(column.samples) and all(isinstance(s, str) and _JSON.fullmatch(s) for s in column.samples)
+
+
+def is_log_level(column: Column) -> bool:
+    """Tell whether every sample is a level of logging."""
+    return bool(column.samples) and _only_words(column, _LEVEL_WORDS)
+
+
+def _only_words(column: Column, allowed: Collection[str]) -> bool:
+    return all(isinstance(sample, str) and sample.strip().lower() in allowed for sample in column.samples)
+
+
+def _within_unit(column: Column) -> bool:
+    return all(0 <= number <= 1 for number in numbers(column))
+
+
+_SCALARS = frozenset({"boolean", "integer", "number", "text"})
+_NUMBERS = frozenset({"integer", "number"})
+_NAMES = frozenset({"integer", "number", "text"})
+_KINDS: Mapping[str, frozenset[str]] = {
+    "timestamp": _NAMES,
+    "id": _NAMES,
+    "model": _NAMES,
+    "version": _NAMES,
+    "prediction": _SCALARS,
+    "score": _NUMBERS,
+    "label": _SCALARS,
+    "latency": _NUMBERS,
+    "status": _NAMES,
+    "error": frozenset({"text"}),
+    "event": frozenset({"text"}),
+    "value": _NUMBERS,
+    "currency": frozenset({"text"}),
+    "unit": _NAMES,
+    "event_id": _NAMES,
+}
+_GUARDS: Mapping[str, Callable[[Column, Context, bool], bool]] = {
+    "timestamp": _timestamp,
+    "id": _id,
+    "model": _name,
+    "version": _name,
+    "prediction": _prediction,
+    "score": _score,
+    "label": _label,
+    "latency": _latency,
+    "status": _status,
+    "error": _text,
+    "event": _event,
+    "value": _with_event,
+    "currency": _currency,
+    "unit": _unit,
+    "event_id": _unit,
+}

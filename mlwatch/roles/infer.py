@@ -1,0 +1,334 @@
+"""Decide which column is what, from names, kinds and values; the configuration always wins."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from mlwatch.roles import guards
+from mlwatch.roles.columns import kind_of
+from mlwatch.roles.features import containers_of, dotted, listed, name_features
+from mlwatch.roles.names import (
+    LOG_NAMES,
+    LOOSE_LOG_NAMES,
+    WRAPPERS,
+    aliases,
+    container_depth,
+    is_loose,
+    latency_factor,
+    normal,
+    rank,
+    words,
+)
+from mlwatch.roles.paths import NO_VERSION, TEMPLATE, from_directories, match_template
+from mlwatch.roles.types import ROLES, Column, ColumnPath, Mapping, TimeUnit
+from mlwatch.times import epoch_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlwatch.config import RoleSettings
+
+_FROM_PATH = ("model", "version")
+_DEFINING = frozenset({"prediction", "score", "label", "event"})
+"""Roles that make a record what it is: one that is configured is never looked for under another name."""
+_NEVER_FEATURES = (
+    "timestamp",
+    "id",
+    "event_id",
+    "model",
+    "version",
+    "prediction",
+    "score",
+    "label",
+    "latency",
+    "unit",
+)
+_LABEL_FILE = frozenset(
+    {"label", "labels", "target", "targets", "truth", "outcome", "outcomes", "actual", "actuals"}
+)
+_SETTING_UNITS = {"ms": 1.0, "s": 1e3, "us": 1e-3, "ns": 1e-6}
+
+
+def infer(columns: Iterable[Column], settings: RoleSettings, path: PurePath, root_name: str = "") -> Mapping:
+    """Decide what each column of a file is.
+
+    Args:
+        columns: The columns, from `columns_of`.
+        settings: The `[roles]` of the configuration.
+        path: The file's path below the log directory.
+        root_name: The log directory's name: the model of files at its root.
+    """
+    return _Inference(columns, settings, None).run(path, root_name)
+
+
+def merge(
+    mapping: Mapping,
+    columns: Iterable[Column],
+    settings: RoleSettings,
+    path: PurePath | None = None,
+    root_name: str = "",
+) -> Mapping:
+    """Take in columns that a mapping does not know; what was decided stays.
+
+    Args:
+        mapping: What was decided.
+        columns: Columns of later records; known ones are passed over.
+        settings: The `[roles]` of the configuration.
+        path: The file's path, for the model of a file that had no predictions before.
+        root_name: The log directory's name.
+    """
+    known = {*mapping.roles.values(), *(feature.path for feature in mapping.features), *mapping.ignored}
+    new = tuple(column for column in columns if column.path not in known)
+    return _Inference(new, settings, mapping).run(path or PurePath("-"), root_name) if new else mapping
+
+
+class _Inference:
+    """One decision over a set of columns, each of which leaves the pool once."""
+
+    def __init__(self, columns: Iterable[Column], settings: RoleSettings, decided: Mapping | None) -> None:
+        self._columns = tuple(columns)
+        self._settings = settings
+        self._decided = decided or Mapping({}, {}, (), "auto", 1.0, ())
+        self._pool = {column.path: column for column in self._columns}
+        self._roles: dict[str, ColumnPath] = dict(self._decided.roles)
+        self._chosen: dict[str, Column] = {}
+        self._ignored: set[ColumnPath] = set()
+        self._reasons: dict[str, str] = dict(self._decided.reasons)
+        paths = {*self._pool, *self._roles.values(), *(feature.path for feature in self._decided.features)}
+        self._containers = containers_of(paths)
+        self._names = frozenset(normal(one[0]) for one in paths if len(one) == 1)
+
+    def run(self, path: PurePath, root_name: str) -> Mapping:
+        """Decide everything."""
+        self._drop_conflicts()
+        self._take_configured()
+        self._drop(
+            (column for column in self._pool.values() if listed(self._settings.ignore, column.path)),
+            "listed in [roles] ignore",
+        )
+        self._take_by_name()
+        self._take_by_file_name(path)
+        self._drop_leftovers()
+        features = name_features(
+            (column for column in self._columns if column.path in self._pool),
+            self._containers,
+            {feature.name for feature in self._decided.features},
+            self._settings,
+        )
+        return Mapping(
+            roles={role: self._roles[role] for role in ROLES if role in self._roles},
+            constants=self._constants(path, root_name),
+            features=(*self._decided.features, *features),
+            time_unit=self._time_unit(),
+            latency_factor=self._latency_factor(),
+            ignored=(
+                *self._decided.ignored,
+                *(column.path for column in self._columns if column.path in self._ignored),
+            ),
+            reasons=self._reasons,
+        )
+
+    def _drop(self, columns: Iterable[Column], reason: str) -> None:
+        for column in tuple(columns):
+            del self._pool[column.path]
+            self._ignored.add(column.path)
+            self._reasons[f"ignored:{dotted(column.path)}"] = reason
+
+    def _drop_conflicts(self) -> None:
+        """Leave out values where other records have an object, and objects where a value was used before."""
+        used = {*self._roles.values(), *(feature.path for feature in self._decided.features)}
+        parents = {path[:depth] for path in {*self._pool, *used} for depth in range(1, len(path))}
+        pool = self._pool.values()
+        self._drop((one for one in pool if one.path in parents), "an object in other records")
+        below = (one for one in pool if any(one.path[:depth] in used for depth in range(1, len(one.path))))
+        self._drop(below, "a plain value in earlier records")
+
+    def _drop_leftovers(self) -> None:
+        """Leave out what is neither role nor feature."""
+        explicit = self._settings.features
+        for column in tuple(self._pool.values()):
+            if explicit:
+                name = dotted(column.path[container_depth(column.path, self._containers) :])
+                reason = None if listed(explicit, column.path, name) else "not listed in [roles] features"
+            else:
+                reason = self._no_feature(column)
+            if column.kinds - {"null"} <= {"list", "object"} and column.kinds != {"null"}:
+                reason = self._structured(column)
+            if reason is not None:
+                self._drop((column,), reason)
+
+    def _structured(self, column: Column) -> str:
+        if "list" not in column.kinds:
+            return "an object without fields"
+        if rank("score", column.path) is not None or rank("prediction", column.path) is not None:
+            return "a list of class probabilities or outputs: give one column for the score"
+        return "a list, not a single value"
+
+    def _no_feature(self, column: Column) -> str | None:
+        if self._protected(column):
+            return None
+        if not {"prediction", "score"} & self._roles.keys() and {"label", "event"} & self._roles.keys():
+            return "beside an outcome or event, not an input of the model"
+        name = normal(column.path[-1])
+        if name in LOG_NAMES or (name in LOOSE_LOG_NAMES and _is_logging(column)):
+            return "what a logger adds, not an input of the model"
+        if guards.holds_json(column):
+            return "JSON inside of text"
+        if column.kinds <= {"null"} and name in (self._containers | WRAPPERS):
+            return "an object that is empty so far"
+        return self._second(column)
+
+    def _second(self, column: Column) -> str | None:
+        """Say which role a column is a second one for; None when its name is as often a feature's."""
+        if rank("timestamp", column.path) is not None and guards.is_time(column):
+            return "another time"
+        for role in _NEVER_FEATURES:
+            if rank(role, column.path) is None or is_loose(role, column.path):
+                continue
+            if role == "timestamp" or (role == "latency" and role not in self._roles):
+                continue
+            return (
+                f"named like the {role}, which is {dotted(self._roles[role])}"
+                if role in self._roles
+                else (f"named like the {role}, but its values are not")
+            )
+        if "confidence" in aliases(column.path):
+            return "confidence in the predicted class, not the probability of the positive one"
+        return None
+
+    def _protected(self, column: Column) -> bool:
+        """Tell whether a column is a feature whatever its name."""
+        settings = self._settings
+        said = {*settings.features, *settings.categorical, *settings.numeric}
+        return dotted(column.path) in said or bool(container_depth(column.path, self._containers))
+
+    def _take(self, role: str, column: Column, reason: str) -> None:
+        del self._pool[column.path]
+        self._roles[role] = column.path
+        self._chosen[role] = column
+        self._reasons[role] = reason
+
+    def _take_configured(self) -> None:
+        for role in ROLES:
+            name = getattr(self._settings, role)
+            if name is None or role in self._roles or _is_template(role, name):
+                continue
+            column = min(
+                (one for one in self._pool.values() if dotted(one.path) == name),
+                key=lambda one: (len(one.path), one.path),
+                default=None,
+            )
+            if column is not None:
+                self._take(role, column, "set in the configuration")
+
+    def _take_by_name(self) -> None:
+        for role in ROLES:
+            self._choose(role, role)
+            if role == "id" and "id" not in self._roles:
+                self._choose("id", "event_id")
+            if role == "label":
+                self._regression_score()
+
+    def _choose(self, role: str, named: str) -> None:
+        """Give a role to the best column named like it, if any."""
+        setting = getattr(self._settings, role)
+        if role in self._roles or (
+            setting is not None and (role in _DEFINING or _is_template(role, setting))
+        ):
+            return
+        if role == "event_id" and "id" not in self._roles:
+            return
+        context = guards.Context(self._roles, self._names, self._chosen.get("prediction"))
+        ranked = []
+        for column in self._pool.values():
+            position = None if self._protected(column) else rank(named, column.path)
+            if position is not None and guards.fits(
+                role, column, context, loose=is_loose(named, column.path)
+            ):
+                ranked.append((not column.samples, position, len(column.path), column.path))
+        if ranked:
+            best = self._pool[min(ranked)[-1]]
+            self._take(role, best, f"named {dotted(best.path)}")
+
+    def _take_by_file_name(self, path: PurePath) -> None:
+        """Take the only value of a file named like labels, such as `target.csv`, for the label."""
+        if _DEFINING & self._roles.keys() or "id" not in self._roles or self._settings.label is not None:
+            return
+        if not _LABEL_FILE.intersection(words(path.stem)):
+            return
+        values = [one for one in self._pool.values() if one.samples and self._no_feature(one) is None]
+        if len(values) == 1 and not values[0].kinds & {"list", "object"}:
+            self._take("label", values[0], "the only value of a file named like labels")
+
+    def _regression_score(self) -> None:
+        """Take a predicted score for the prediction where the label is a score, too."""
+        label, score = self._chosen.get("label"), self._chosen.get("score")
+        if label is None or score is None or "prediction" in self._roles:
+            return
+        if "actualscore" in aliases(label.path):
+            del self._roles["score"]
+            self._roles["prediction"] = score.path
+            self._reasons["prediction"] = f"named {dotted(score.path)}, beside {dotted(label.path)}"
+            self._reasons.pop("score", None)
+
+    def _constants(self, path: PurePath, root_name: str) -> dict[str, str]:
+        """Return model and version of records that do not name them; only predictions need them."""
+        if self._decided.constants or not {"prediction", "score"} & self._roles.keys():
+            return dict(self._decided.constants)
+        constants, reasons = from_directories(path, root_name)
+        for role in _FROM_PATH:
+            template = getattr(self._settings, role)
+            if template is None or not _is_template(role, template):
+                continue
+            found = match_template(template, path)
+            for name in _FROM_PATH:
+                if name in found and (name == role or getattr(self._settings, name) is None):
+                    constants[name], reasons[name] = found[name], f"the path, by {template}"
+        for role in _FROM_PATH:
+            if role not in self._roles:
+                self._reasons[role] = reasons[role]
+        return {role: constants.get(role, NO_VERSION) for role in _FROM_PATH}
+
+    def _time_unit(self) -> TimeUnit:
+        column = self._chosen.get("timestamp")
+        if column is None:
+            return self._decided.time_unit
+        units: set[TimeUnit] = {_unit_of(sample) for sample in column.samples}
+        return units.pop() if len(units) == 1 else "auto"
+
+    def _latency_factor(self) -> float:
+        column = self._chosen.get("latency")
+        if column is None:
+            return self._decided.latency_factor
+        unit = self._settings.latency_unit
+        if unit is not None:
+            self._reasons["latency"] += f", in {unit} by the configuration"
+            return _SETTING_UNITS[unit]
+        factor = latency_factor(column.path[-1])
+        if factor is None:
+            self._reasons["latency"] += ", taken for milliseconds: else set latency_unit"
+        return 1.0 if factor is None else factor
+
+
+def _is_template(role: str, setting: str) -> bool:
+    return role in _FROM_PATH and setting.startswith(TEMPLATE)
+
+
+def _unit_of(sample: object) -> TimeUnit:
+    if kind_of(sample) in {"integer", "number"}:
+        return epoch_unit(guards.as_float(sample))
+    text = str(sample).strip()
+    return "auto" if text.replace(".", "", 1).isdecimal() else "iso"
+
+
+def _is_logging(column: Column) -> bool:
+    """Tell whether a column with an ambiguous name looks like what a logger writes."""
+    if normal(column.path[-1]) in {"level", "severity"}:
+        return guards.is_log_level(column)
+    if normal(column.path[-1]) in {"host", "process", "node"}:
+        return True
+    return bool(column.samples) and all(
+        isinstance(one, str) and (one.startswith("/") or "://" in one or one.isupper())
+        for one in column.samples
+    )

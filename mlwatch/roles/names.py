@@ -1,0 +1,322 @@
+"""What the tools in use call each role; names are compared without case and separators.
+
+A trailing `?` marks a name that is as often an ordinary feature's: it takes more to be believed.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlwatch.roles.types import ColumnPath
+
+_OUTPUTS = ("prediction", "predictions", "output", "outputs", "response", "result", "results", "inference")
+
+_TABLE = {
+    "timestamp": """
+        timestamp ts time event_time event_timestamp event_ts datetime date_time logged_at logging_time
+        log_time prediction_timestamp prediction_ts prediction_time inference_timestamp inference_time
+        request_timestamp request_time request_ts received_at occurred_at recorded_at recordedtime
+        created_at created_time creation_time create_time created served_at scored_at predicted_at
+        label_timestamp label_time labelled_at labeled_at feedback_time outcome_time epoch epoch_time
+        unix_time unix_timestamp asctime start_time started_at t? dt? date? day?
+    """,
+    "id": """
+        request_id prediction_id inference_id id uuid guid req_id x_request_id requestid record_id
+        row_id sample_id event_uuid call_id databricks_request_id client_request_id invocation_id
+        completion_id response_id correlation_id? transaction_id? trace_id?
+    """,
+    "model": """
+        model model_name model_id modelname registered_model_name served_model served_model_name
+        inference_service_name inference_service deployed_model service_name? service? endpoint_name?
+        endpoint?
+    """,
+    "version": """
+        model_version version model_revision deployed_model_version deployed_model_id served_entity_id
+        served_model_version variant model_variant deployment deployment_id deployment_name model_tag
+        model_hash bento_version experiment_variant revision? release? arm?
+    """,
+    "prediction": """
+        prediction pred y_pred y_hat yhat predicted prediction_label predicted_label predicted_class
+        prediction_class prediction_value predicted_value pred_label pred_class class_prediction
+        model_prediction model_output prediction_result forecast? predictions? output? outputs? result?
+        response? inference? decision? answer?
+    """,
+    "score": """
+        score prediction_score predicted_score pred_score model_score proba probability prediction_proba
+        prediction_probability predicted_probability predicted_proba pred_proba pred_prob y_pred_proba
+        y_proba y_prob y_score predict_proba prob proba_1 prob_1 probability_1 p_1 positive_probability
+        p? confidence?
+    """,
+    "label": """
+        label y_true ground_truth actual actual_label true_label target truth actual_value true_value
+        actual_class true_class label_value target_value ground_truth_label gold gold_label observed
+        actual_score outcome? y?
+    """,
+    "latency": """
+        latency response_time execution_time execution_duration request_duration inference_duration
+        inference_latency model_latency total_latency request_latency prediction_latency processing_time
+        inference_time prediction_time service_time time_taken response_duration request_time
+        latency_total rt? took? elapsed? elapsed_time? duration? runtime? total_time?
+    """,
+    "status": """
+        status_code http_status http_status_code response_code response_status response_status_code
+        http_response_status_code return_code status request_status code?
+    """,
+    "error": """
+        error error_type error_kind error_class error_name exception exception_type exception_class
+        error_code error_message error_msg err failure_reason fault
+    """,
+    "event": "event event_type event_name event_kind user_action activity_type? action? activity? kind? type?",
+    "value": """
+        value amount revenue price order_value purchase_value event_value total_value total gmv
+        order_total sales
+    """,
+    "currency": "currency currency_code iso_currency",
+    "unit": """
+        user_id customer_id account_id member_id visitor_id anonymous_id subscriber_id client_id
+        device_id session_id user? customer? session?
+    """,
+    "event_id": "event_id",
+}
+
+_OUTPUT_LEAVES = {
+    "prediction": ("label", "class", "value", "prediction", "predicted", "output"),
+    "score": ("score", "probability", "proba", "prob"),
+}
+
+LATENCY_UNITS = {
+    **dict.fromkeys(("ms", "msec", "msecs", "millis", "milliseconds", "millisecond"), 1.0),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1e3),
+    **dict.fromkeys(("us", "µs", "μs", "usec", "micros", "microseconds"), 1e-3),
+    **dict.fromkeys(("ns", "nsec", "nanos", "nanoseconds"), 1e-6),
+}
+"""Milliseconds in a unit, by how names end."""
+_TIME_SUFFIXES = frozenset({*LATENCY_UNITS, "utc", "unix", "epoch"})
+
+FEATURE_CONTAINERS = frozenset(
+    {
+        *(
+            "features",
+            "feature",
+            "featurevalues",
+            "featurevector",
+            "inputfeatures",
+            "modelfeatures",
+            "inputs",
+            "input",
+        ),
+        *(
+            "instances",
+            "instance",
+            "modelinput",
+            "modelinputs",
+            "requestfeatures",
+            "predictors",
+            "covariates",
+            "x",
+        ),
+    }
+)
+"""Objects whose leaves are the model's inputs, whatever they are called."""
+LOOSE_CONTAINERS = frozenset(
+    {"data", "payload", "record", "row", "body", "fields", "properties", "params", "parameters"}
+)
+"""Objects that hold either the inputs or the whole record."""
+WRAPPERS = frozenset(
+    {
+        *(
+            "meta",
+            "metadata",
+            "eventmetadata",
+            "requestmetadata",
+            "log",
+            "context",
+            "ctx",
+            "info",
+            "request",
+            "req",
+        ),
+        *(
+            "headers",
+            "attributes",
+            "source",
+            "doc",
+            "json",
+            "details",
+            "timing",
+            "timings",
+            "stats",
+            "http",
+            "labels",
+        ),
+        *("event", "groundtruthdata", *_OUTPUTS, *LOOSE_CONTAINERS),
+    }
+)
+"""Objects whose fields mean what they would mean at the top."""
+
+LOG_NAMES = frozenset(
+    {
+        *(
+            "hostname",
+            "pid",
+            "processid",
+            "processname",
+            "threadid",
+            "threadname",
+            "tid",
+            "logger",
+            "loggername",
+        ),
+        *(
+            "levelname",
+            "levelno",
+            "loglevel",
+            "lineno",
+            "filename",
+            "pathname",
+            "funcname",
+            "module",
+            "message",
+            "msg",
+        ),
+        *(
+            "args",
+            "excinfo",
+            "exctext",
+            "stackinfo",
+            "traceback",
+            "stacktrace",
+            "relativecreated",
+            "msecs",
+            "thread",
+        ),
+        *(
+            "traceid",
+            "spanid",
+            "parentid",
+            "parentspanid",
+            "traceparent",
+            "tracestate",
+            "traceflags",
+            "ddtraceid",
+        ),
+        *(
+            "ddspanid",
+            "pod",
+            "podname",
+            "containerid",
+            "containername",
+            "nodeid",
+            "nodename",
+            "workerid",
+            "actorid",
+        ),
+        *(
+            "actorname",
+            "taskname",
+            "taskfuncname",
+            "replica",
+            "replicaid",
+            "componentname",
+            "componentid",
+            "logtostderr",
+        ),
+        *(
+            "ip",
+            "ipaddress",
+            "clientip",
+            "remoteaddr",
+            "remoteip",
+            "useragent",
+            "specversion",
+            "datacontenttype",
+        ),
+        *("schemaversion", "eventversion", "samplingfraction", "parentid", "requester", "taskid", "jobid"),
+    }
+)
+"""What loggers and servers add to every record."""
+LOOSE_LOG_NAMES = frozenset(
+    {"level", "severity", "host", "process", "node", "url", "uri", "route", "path", "method"}
+)
+"""The same, if the values look like it."""
+
+
+def normal(name: str) -> str:
+    """Return a name without case, spaces and separators."""
+    return "".join(character for character in name.casefold() if character.isalnum())
+
+
+def words(name: str) -> list[str]:
+    """Split a name at separators and at camel humps, in lower case."""
+    return [part.casefold() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^\W_A-Z\d]+|\d+", name)]
+
+
+def _compile() -> tuple[dict[str, dict[str, int]], dict[str, frozenset[str]]]:
+    ranks: dict[str, dict[str, int]] = {}
+    loose: dict[str, frozenset[str]] = {}
+    for role, text in _TABLE.items():
+        names = text.split()
+        ranks[role] = {}
+        for name in names:
+            ranks[role].setdefault(normal(name), len(ranks[role]))
+        loose[role] = frozenset(normal(name) for name in names if name.endswith("?"))
+    for role, leaves in _OUTPUT_LEAVES.items():
+        for parent in _OUTPUTS:
+            for leaf in leaves:
+                ranks[role].setdefault(parent + leaf, len(ranks[role]))
+    return ranks, loose
+
+
+_RANKS, _LOOSE = _compile()
+
+
+def rank(role: str, path: ColumnPath) -> int | None:
+    """Return how good a name is for a role, 0 the best; None when it is no name for it."""
+    ranks = [_RANKS[role][name] for name in _spellings(role, path) if name in _RANKS[role]]
+    return min(ranks, default=None)
+
+
+def is_loose(role: str, path: ColumnPath) -> bool:
+    """Tell whether a name that fits a role is as often an ordinary feature's."""
+    fitting = [name for name in _spellings(role, path) if name in _RANKS[role]]
+    return all(name in _LOOSE[role] for name in fitting)
+
+
+def latency_factor(name: str) -> float | None:
+    """Return the milliseconds in the unit that a name ends with; None when it names none."""
+    parts = words(name)
+    return LATENCY_UNITS.get(parts[-1]) if len(parts) > 1 else None
+
+
+def _spellings(role: str, path: ColumnPath) -> list[str]:
+    names = list(aliases(path))
+    suffixes = _TIME_SUFFIXES if role == "timestamp" else LATENCY_UNITS if role == "latency" else ()
+    parts = words(path[-1])
+    if len(parts) > 1 and parts[-1] in suffixes and normal(path[-1]) in names:
+        names.append("".join(parts[:-1]))
+    return names
+
+
+@lru_cache(maxsize=20_000)
+def aliases(path: ColumnPath) -> tuple[str, ...]:
+    """Return the normalised names that a column goes by: its own, or with its parent's before it."""
+    leaf = normal(path[-1])
+    if len(path) == 1:
+        return (leaf,)
+    joined = normal(path[-2]) + leaf
+    if any(joined in names for names in _RANKS.values()):
+        return (joined,)
+    return (joined, leaf) if all(normal(parent) in WRAPPERS for parent in path[:-1]) else (joined,)
+
+
+def container_depth(path: ColumnPath, containers: Mapping[str, object] | frozenset[str]) -> int:
+    """Return how many keys lead into the feature container that a column is in; 0 when it is in none."""
+    for depth, parent in enumerate(path[:-1], 1):
+        if normal(parent) in containers:
+            return depth
+    return 0
