@@ -48,10 +48,15 @@ def _floats(*values: ArrayLike) -> tuple[FloatArray, ...]:
     return tuple(np.asarray(value, dtype=float) for value in values)
 
 
-def _divide(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
+def _minimum(left: ArrayLike, right: ArrayLike) -> FloatArray:
+    smaller: FloatArray = np.minimum(left, right, dtype=float)
+    return smaller
+
+
+def _divide(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Divide, with 0 where the denominator is not positive."""
-    top, bottom = np.broadcast_arrays(np.asarray(numerator, float), np.asarray(denominator, float))
-    result: FloatArray = np.divide(top, bottom, out=np.zeros(top.shape), where=bottom > 0)
+    positive = denominator > 0
+    result: FloatArray = np.divide(numerator, denominator, out=np.zeros(positive.shape), where=positive)
     return result
 
 
@@ -261,12 +266,12 @@ def beta_binomial_log_e(
     """
     s, f, p0, kappa = _floats(successes, failures, p0, kappa)
     a, b = kappa * p0, kappa * (1 - p0)
-    log_e: FloatArray = betaln(a + s, b + f) - betaln(a, b) - xlogy(s, p0) - xlogy(f, 1 - p0)
+    log_e = np.asarray(betaln(a + s, b + f) - betaln(a, b) - xlogy(s, p0) - xlogy(f, 1 - p0), dtype=float)
     if one_sided:
         tail = np.maximum(betaincc(a + s, b + f, p0), 1e-300)
-        log_e += np.log(tail) - np.log(betaincc(a, b, p0))
         # At or below p0 every likelihood ratio is at most 1: this holds where the tail underflows too.
-        log_e = np.asarray(np.minimum(log_e, np.where(s <= (s + f) * p0, 0.0, np.inf)), dtype=float)
+        most = np.where(s <= (s + f) * p0, 0.0, np.inf)
+        log_e = _minimum(log_e + np.log(tail) - np.log(betaincc(a, b, p0)), most)
     return log_e
 
 

@@ -15,7 +15,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import logsumexp
 
 from mlwatch.metrics.sequential import OPTIMAL_N, FloatArray, beta_concentration, dirichlet_log_e
 
@@ -64,7 +63,14 @@ def ratio_terms(
 
 def ratio_log_e(ell: ArrayLike) -> FloatArray:
     """Return the log e-value of summed K-vectors: logsumexp(ℓ + ln w) over the last axis."""
-    return np.asarray(logsumexp(ell, axis=-1, b=WEIGHTS), dtype=float)
+    return _log_mixture(np.asarray(ell, dtype=float), WEIGHTS)
+
+
+def _log_mixture(ell: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the logarithm of the weighted mean of exp(ℓ), without overflow."""
+    largest = ell.max(axis=-1)
+    log_e: FloatArray = np.log(np.exp(ell - largest[..., None]) @ weights) + largest
+    return log_e
 
 
 # --- all null ratios at once -------------------------------------------------------------------------------
@@ -221,4 +227,4 @@ def ramp_ratio_terms(n_b: ArrayLike, n_c: ArrayLike, share: ArrayLike) -> FloatA
 
 def ramp_ratio_log_e(ell: ArrayLike) -> FloatArray:
     """Return the two-sided log e-value of summed `ramp_ratio_terms`."""
-    return np.asarray(logsumexp(ell, axis=-1, b=np.tile(WEIGHTS / 2, 2)), dtype=float)
+    return _log_mixture(np.asarray(ell, dtype=float), np.tile(WEIGHTS / 2, 2))

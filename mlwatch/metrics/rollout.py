@@ -1,0 +1,242 @@
+"""The verdict of a rollout: promote, hold or roll back, right whenever one looks.
+
+`rollout_verdict` answers once, `rollout_timeline` for each minute of the past. Their parts serve a live loop
+that only folds in what changed::
+
+    strata = align(baseline, candidate, settings)
+    plan = plan_rollout(strata, settings)
+    totals = tally(strata, plan)
+    totals = totals - tally(old_minute, plan) + tally(new_minute, plan)
+    verdict = judge_rollout(totals, plan, now)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics.rollout_decide import STATES, VERDICTS, Decision, decide
+from mlwatch.metrics.rollout_judge import STATUSES, Judgement, judge_metric
+from mlwatch.metrics.rollout_left import samples_left
+from mlwatch.metrics.rollout_limits import broken_limits
+from mlwatch.metrics.rollout_plan import RolloutPlan, plan_rollout
+from mlwatch.metrics.rollout_strata import Strata, align
+from mlwatch.metrics.rollout_tally import TRAFFIC, RolloutTotals, tally
+from mlwatch.metrics.rollout_timeline import RolloutTimeline, rollout_timeline
+from mlwatch.metrics.rollout_traffic import TrafficStep, split_p, traffic_steps
+from mlwatch.metrics.rollout_types import MetricResult, RolloutState, RolloutVerdict, TrafficResult
+from mlwatch.metrics.rollout_words import (
+    apart_note,
+    duration_text,
+    metric_sentence,
+    pooled_note,
+    state_sentence,
+)
+
+if TYPE_CHECKING:
+    from mlwatch.metrics.rollout_types import ArmSeries, RolloutSettings
+
+__all__ = [
+    "RolloutPlan",
+    "RolloutTimeline",
+    "RolloutTotals",
+    "Strata",
+    "TrafficStep",
+    "align",
+    "judge_rollout",
+    "plan_rollout",
+    "rollout_timeline",
+    "rollout_verdict",
+    "tally",
+    "traffic_steps",
+]
+
+
+def rollout_verdict(
+    baseline: ArmSeries, candidate: ArmSeries, settings: RolloutSettings, now: int | None = None
+) -> RolloutVerdict:
+    """Judge a rollout.
+
+    Args:
+        baseline: Sufficient statistics of the baseline; rows in any order.
+        candidate: Sufficient statistics of the candidate, on the same clock.
+        settings: Metrics, margins and times.
+        now: Present minute; the last minute with traffic if None.
+
+    Raises:
+        ValueError: Columns that do not fit each other, see `align`.
+    """
+    strata = align(baseline, candidate, settings)
+    plan = plan_rollout(strata, settings)
+    broken = broken_limits(strata, settings)
+    return judge_rollout(tally(strata, plan), plan, now, broken.sentences())
+
+
+def judge_rollout(
+    totals: RolloutTotals, plan: RolloutPlan, now: int | None = None, broken: tuple[str, ...] = ()
+) -> RolloutVerdict:
+    """Judge the totals of a rollout.
+
+    Args:
+        totals: Sum of the tallies of all strata.
+        plan: The frozen tests they were tallied with.
+        now: Present minute; the last minute with traffic if None.
+        broken: A sentence for each hard limit that is broken, from `broken_limits`.
+    """
+    settings, moment = plan.settings, _with_time(totals)
+    judgements = judge_metrics(moment, plan)
+    last = np.fmax(moment.peaks[TRAFFIC]["last_b"], moment.peaks[TRAFFIC]["last_c"])
+    minute = last if now is None else np.array([float(now)])
+    decision = decide(judgements, moment, settings, minute, np.array([bool(broken)]))
+    results = tuple(_result(judgement, moment, settings) for judgement in judgements)
+    traffic = _traffic_result(moment, decision, settings)
+    return RolloutVerdict(
+        verdict=VERDICTS[decision.verdict[0]],
+        state=STATES[decision.state[0]],
+        reasons=_reasons(decision, results, traffic, settings, broken),
+        metrics=results,
+        traffic=traffic,
+        mode=settings.mode,
+        baseline=settings.baseline,
+        candidate=settings.candidate,
+        alpha=settings.alpha,
+        elapsed=float(decision.elapsed[0]),
+        calibrated=bool(results) and all(result.calibrated for result in results),
+    )
+
+
+def judge_metrics(totals: RolloutTotals, plan: RolloutPlan) -> tuple[Judgement, ...]:
+    """Judge every metric of totals that have a leading time axis."""
+    times = totals.sums[TRAFFIC]["n_b"].shape[0]
+    return tuple(
+        judge_metric(metric, totals.sums.get(metric.spec.name), plan.settings, times)
+        for metric in plan.metrics
+    )
+
+
+def _with_time(totals: RolloutTotals) -> RolloutTotals:
+    """Add a time axis of length one."""
+    return RolloutTotals(
+        *(
+            {
+                key: {name: np.asarray(column)[None] for name, column in columns.items()}
+                for key, columns in part.items()
+            }
+            for part in (totals.sums, totals.peaks)
+        )
+    )
+
+
+# --- results -----------------------------------------------------------------------------------------------
+
+
+def _result(judgement: Judgement, totals: RolloutTotals, settings: RolloutSettings) -> MetricResult:
+    spec = judgement.plan.spec
+    columns = totals.sums.get(spec.name)
+    left = (
+        samples_left(judgement, columns, settings)
+        if columns is not None and not judgement.missing[0]
+        else None
+    )
+    log_e = float(judgement.log_e[0])
+    result = MetricResult(
+        name=spec.name,
+        label=spec.label,
+        status=STATUSES[judgement.status[0]],
+        baseline=_known(judgement.baseline),
+        candidate=_known(judgement.candidate),
+        difference=_known(judgement.difference),
+        low=_known(judgement.low),
+        high=_known(judgement.high),
+        margin=spec.margin,
+        scale=spec.scale,
+        limit=_known(judgement.limit),
+        ratio=_known(judgement.ratio),
+        ratio_low=_known(judgement.ratio_low),
+        ratio_high=_known(judgement.ratio_high),
+        e_value=math.exp(min(log_e, 700.0)),
+        log_e=log_e,
+        level=settings.level(spec),
+        samples_left=left,
+        n_baseline=round(float(judgement.n_b[0])),
+        n_candidate=round(float(judgement.n_c[0])),
+        pooled=_known(judgement.pooled),
+        method=judgement.plan.test,
+        guardrail=spec.guardrail,
+        calibrated=spec.name in (settings.inflation or {}),
+        unit=spec.unit,
+        reason="",
+    )
+    note = pooled_note(spec, result)
+    return replace(result, reason=metric_sentence(spec, result, settings), notes=(note,) if note else ())
+
+
+def _known(values: np.ndarray) -> float | None:
+    value = float(values[0])
+    return value if math.isfinite(value) else None
+
+
+def _traffic_result(totals: RolloutTotals, decision: Decision, settings: RolloutSettings) -> TrafficResult:
+    columns = {name: float(column[0]) for name, column in totals.sums[TRAFFIC].items() if column.ndim == 1}
+    n = columns["both_b"] + columns["both_c"]
+    configured = settings.share is not None and n > 0
+    return TrafficResult(
+        baseline=round(columns["n_b"]),
+        candidate=round(columns["n_c"]),
+        expected=columns["expected"] / n if configured else None,
+        observed=columns["both_c"] / n if n > 0 else None,
+        srm_p=split_p(float(decision.split_log_e[0])) if configured else None,
+    )
+
+
+# --- reasons -----------------------------------------------------------------------------------------------
+
+_URGENCY = ("worse", "no_data", "inconclusive", "non_inferior", "better")
+
+
+def _reasons(
+    decision: Decision,
+    results: tuple[MetricResult, ...],
+    traffic: TrafficResult,
+    settings: RolloutSettings,
+    broken: tuple[str, ...],
+) -> tuple[str, ...]:
+    """Say why: what blocks or decides, then the guardrails by urgency, then what must not be missed."""
+    state = STATES[decision.state[0]]
+    facts = {
+        "silent_b": float(decision.silent_b[0]),
+        "silent_c": float(decision.silent_c[0]),
+        "common": float(decision.common[0]),
+    }
+    first = state_sentence(state, settings, traffic, float(decision.elapsed[0]), facts)
+    guards = [result for result in results if result.guardrail]
+    ordered = sorted(guards, key=lambda result: _URGENCY.index(result.status))
+    if not guards:
+        first = first or "no guardrail is configured, so nothing can decide"
+    notes = [note for result in results for note in result.notes]
+    apart = apart_note(results)
+    return tuple(
+        text
+        for text in (
+            *(broken if state is RolloutState.HARD_LIMIT else ()),
+            first,
+            *_stale_sentences(decision, settings),
+            *(result.reason for result in ordered),
+            apart,
+            *notes,
+        )
+        if text
+    )
+
+
+def _stale_sentences(decision: Decision, settings: RolloutSettings) -> list[str]:
+    labels = {spec.name: spec.label for spec in settings.metrics}
+    return [
+        f"{labels[name]}: the newest label is {duration_text(float(lag[0]))} behind the traffic, "
+        f"the limit is {duration_text(settings.label_delay)}"
+        for name, lag in decision.stale.items()
+        if lag[0] > 0
+    ]

@@ -1,0 +1,140 @@
+"""Put the judged metrics together: promote, hold or roll back, vectorised over time.
+
+Roll back when a guardrail is shown to be worse at its share of alpha (Bonferroni: at most alpha over all,
+under any dependence). Promote when every guardrail rules out harm beyond its margin at alpha
+(intersection-union, Berger 1982). What blocks the comparison as a whole blocks both; a guardrail without
+data, or with labels that stopped, blocks only the promotion.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics.rollout_judge import quotient
+from mlwatch.metrics.rollout_tally import TRAFFIC
+from mlwatch.metrics.rollout_traffic import split_log_e
+from mlwatch.metrics.rollout_types import RolloutState
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mlwatch.metrics.rollout_judge import Flags, Judgement
+    from mlwatch.metrics.rollout_tally import RolloutTotals
+    from mlwatch.metrics.rollout_types import FloatArray, RolloutSettings, Verdict
+
+STATES = tuple(RolloutState)
+"""States by their code in `Decision.state`, most blocking first."""
+VERDICTS: tuple[Verdict, ...] = ("hold", "promote", "rollback")
+"""Verdicts by their code in `Decision.verdict`."""
+COMMON_SHARE = 0.5
+"""Share of the candidate's exposures that must fall in minutes with both arms."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The verdict over time, with what it rests on."""
+
+    verdict: NDArray[np.int8]
+    """Index into `VERDICTS`."""
+    state: NDArray[np.int8]
+    """Index into `STATES`."""
+    elapsed: FloatArray
+    """Seconds with both arms alive."""
+    silent_b: FloatArray
+    """Seconds since the baseline's last traffic."""
+    silent_c: FloatArray
+    common: FloatArray
+    """Share of the candidate's exposures in minutes with both arms."""
+    split_log_e: FloatArray
+    stale: dict[str, FloatArray]
+    """Seconds by which the labels of an arm lag, by metric, where that is too long; else 0."""
+
+
+def decide(
+    judgements: tuple[Judgement, ...],
+    totals: RolloutTotals,
+    settings: RolloutSettings,
+    now: FloatArray,
+    broken: Flags,
+) -> Decision:
+    """Decide at each moment.
+
+    Args:
+        judgements: The judged metrics.
+        totals: Their totals, with a leading time axis.
+        settings: Guardrails, times and the configured split.
+        now: Present minute at each moment.
+        broken: Whether a hard limit is broken for its time.
+    """
+    traffic, clock = totals.sums[TRAFFIC], totals.peaks[TRAFFIC]
+    silent_b, silent_c = (60 * (now - clock[key]) for key in ("last_b", "last_c"))
+    common = quotient(traffic["both_c"], traffic["n_c"])
+    split = split_log_e(traffic, settings)
+    elapsed = 60 * np.maximum(np.minimum(clock["both_last"], now) + clock["both_first"] + 1, 0)
+    stale = _stale_labels(judgements, totals, settings)
+    guards = [judgement for judgement in judgements if judgement.plan.spec.guardrail]
+    never = np.zeros(now.shape, dtype=bool)
+    worse = np.any([guard.worse for guard in guards], axis=0) if guards else never
+    safe = np.all([guard.safe for guard in guards], axis=0) if guards else never
+    flags = {
+        RolloutState.NO_DATA: (traffic["n_b"] + traffic["n_c"] <= 0) | _all_missing(judgements, now.shape),
+        RolloutState.ONE_ARM_SILENT: (np.minimum(traffic["n_b"], traffic["n_c"]) <= 0)
+        | (np.maximum(silent_b, silent_c) > settings.silent_after),
+        RolloutState.HARD_LIMIT: broken,
+        RolloutState.STARTED_APART: common < COMMON_SHARE,
+        RolloutState.SAMPLE_RATIO_MISMATCH: split >= -math.log(settings.sample_ratio_alpha),
+        RolloutState.DECIDED: worse,
+        RolloutState.STALE_LABELS: _any(
+            [*(lag > 0 for lag in stale.values()), *_missing(guards, labels=True)], never
+        ),
+        RolloutState.MISSING_METRIC: _any(_missing(guards, labels=False), never),
+        RolloutState.MINIMUM_TIME: safe & (elapsed < settings.min_time),
+    }
+    rest = np.where(safe, STATES.index(RolloutState.DECIDED), STATES.index(RolloutState.UNDECIDED))
+    state = np.select(list(flags.values()), [STATES.index(key) for key in flags], rest).astype(np.int8)
+    return Decision(_verdict(state, worse), state, elapsed, silent_b, silent_c, common, split, stale)
+
+
+def _verdict(state: NDArray[np.int8], worse: Flags) -> NDArray[np.int8]:
+    decided = state == STATES.index(RolloutState.DECIDED)
+    rollback = (decided & worse) | (state == STATES.index(RolloutState.HARD_LIMIT))
+    codes = np.where(rollback, VERDICTS.index("rollback"), np.where(decided, VERDICTS.index("promote"), 0))
+    return codes.astype(np.int8)
+
+
+def _any(flags: list[Flags], never: Flags) -> Flags:
+    together: Flags = np.any([never, *flags], axis=0)
+    return together
+
+
+def _all_missing(judgements: tuple[Judgement, ...], shape: tuple[int, ...]) -> Flags:
+    """Return where no metric has data; no metric at all is something else."""
+    if not judgements:
+        return np.zeros(shape, dtype=bool)
+    missing: Flags = np.all([judgement.missing for judgement in judgements], axis=0)
+    return missing
+
+
+def _missing(guards: list[Judgement], *, labels: bool) -> list[Flags]:
+    return [guard.missing for guard in guards if guard.plan.spec.needs_labels == labels]
+
+
+def _stale_labels(
+    judgements: tuple[Judgement, ...], totals: RolloutTotals, settings: RolloutSettings
+) -> dict[str, FloatArray]:
+    """Return by how many seconds labels lag behind the traffic of their arm, where that is too long."""
+    clock, stale = totals.peaks[TRAFFIC], {}
+    for judgement in judgements:
+        spec = judgement.plan.spec
+        last = totals.peaks.get(spec.name)
+        if not spec.needs_labels or not spec.guardrail or last is None:
+            continue
+        with np.errstate(invalid="ignore"):
+            lags = [60 * (clock[key] - last[key]) for key in ("last_b", "last_c")]
+        lag = np.max([np.where(np.isfinite(each), each, 0) for each in lags], axis=0)
+        stale[spec.name] = np.where(lag > settings.label_delay, lag, 0)
+    return stale

@@ -1,0 +1,99 @@
+"""Hard limits: an absolute bound on the candidate's value that every minute breaks for some time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics.rollout_judge import quotient
+from mlwatch.metrics.rollout_strata import HistogramPair, MomentPair, Strata
+from mlwatch.metrics.rollout_words import duration_text, value_text
+from mlwatch.metrics.sequential_quantile import histogram_quantile
+
+if TYPE_CHECKING:
+    from mlwatch.metrics.rollout_judge import Flags
+    from mlwatch.metrics.rollout_types import FloatArray, HardLimit, MetricSpec, RolloutSettings
+
+
+@dataclass(frozen=True)
+class LimitHistory:
+    """One hard limit over time."""
+
+    limit: HardLimit
+    spec: MetricSpec
+    candidate: str
+    value: FloatArray
+    """Candidate's value in each stratum, nan without data."""
+    broken: Flags
+    """Whether the limit has been broken for its time, at each stratum."""
+
+    def sentence(self) -> str:
+        """Say that the limit is broken now."""
+        value = self.value[np.flatnonzero(np.isfinite(self.value))[-1]]
+        side = "below" if self.spec.higher_is_better else "above"
+        now, limit = (value_text(self.spec, float(each)) for each in (value, self.limit.limit))
+        return (
+            f"{self.spec.label} of {self.candidate} is {now}, {side} the hard limit of {limit} "
+            f"for at least {duration_text(self.limit.for_seconds)}"
+        )
+
+
+@dataclass(frozen=True)
+class LimitHistories:
+    """All hard limits over time."""
+
+    histories: tuple[LimitHistory, ...]
+
+    def any(self, times: int) -> Flags:
+        """Return, for each stratum, whether any limit is broken."""
+        broken: Flags = np.any(
+            [np.zeros(times, dtype=bool), *(each.broken for each in self.histories)], axis=0
+        )
+        return broken
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return a sentence for each limit that is broken at the end."""
+        return tuple(each.sentence() for each in self.histories if each.broken.size and each.broken[-1])
+
+
+def broken_limits(strata: Strata, settings: RolloutSettings) -> LimitHistories:
+    """Find where the candidate breaks its hard limits.
+
+    Raises:
+        ValueError: A limit on a metric that is not configured.
+    """
+    specs = {spec.name: spec for spec in settings.metrics}
+    histories = []
+    for limit in settings.hard_limits:
+        if limit.metric not in specs:
+            raise ValueError(f"the hard limit on {limit.metric} has no such metric")
+        spec = specs[limit.metric]
+        value = _values(spec, strata)
+        over = value < limit.limit if spec.higher_is_better else value > limit.limit
+        broken = _sustained(strata, np.isfinite(value), over, limit.for_seconds)
+        histories.append(LimitHistory(limit, spec, settings.candidate, value, broken))
+    return LimitHistories(tuple(histories))
+
+
+def _values(spec: MetricSpec, strata: Strata) -> FloatArray:
+    pair = strata.metrics.get(spec.name)
+    if isinstance(pair, HistogramPair):
+        return histogram_quantile(pair.candidate, pair.edges, spec.quantile or 0.5)
+    if isinstance(pair, MomentPair):
+        return quotient(pair.candidate.total, pair.candidate.n)
+    return np.full(strata.minute.shape, np.nan)
+
+
+def _sustained(strata: Strata, known: Flags, over: Flags, seconds: float) -> Flags:
+    """Return where every minute with data has been over the limit for the given time."""
+    rows = np.arange(strata.minute.size)
+    # the run starts after the last good row; rows without data neither end nor start a run
+    last_good = np.maximum.accumulate(np.where(known & ~over, rows, -1)) if rows.size else rows
+    bad_rows = np.flatnonzero(known & over)
+    first = np.searchsorted(bad_rows, last_good, side="right")
+    started = first < np.searchsorted(bad_rows, rows, side="right")
+    start = np.where(started, bad_rows[np.minimum(first, bad_rows.size - 1)] if bad_rows.size else 0, 0)
+    age = strata.last_minute - strata.minute[start] + 1 if rows.size else rows
+    return started & (60 * age >= seconds)

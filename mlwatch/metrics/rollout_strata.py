@@ -1,0 +1,240 @@
+"""Bring two arms to common strata: one row for each minute (× step) that either arm has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics.rollout_types import (
+    ArmSeries,
+    FloatArray,
+    HistogramSeries,
+    IntArray,
+    MeanSeries,
+    MetricSeries,
+    MetricSpec,
+    ProportionSeries,
+    RolloutSettings,
+)
+from mlwatch.metrics.sequential import Moments
+
+if TYPE_CHECKING:
+    from mlwatch.metrics.rollout_types import Counts
+
+WIDTHS = (1, 5, 15, 60)
+"""Stratum widths tried, in minutes."""
+UNITS_PER_STRATUM = 20
+"""Each stratum costs about one unit of information: 20 keeps the loss near 5 %."""
+
+
+@dataclass(frozen=True)
+class MomentPair:
+    """Both arms' moments of a metric as it is shown (the good events where higher is better)."""
+
+    baseline: Moments
+    candidate: Moments
+
+
+@dataclass(frozen=True)
+class HistogramPair:
+    """Both arms' histograms."""
+
+    edges: FloatArray
+    baseline: Counts
+    candidate: Counts
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Both arms on common rows, in order of time."""
+
+    minute: IntArray
+    step: IntArray
+    n_b: FloatArray
+    n_c: FloatArray
+    metrics: dict[str, MomentPair | HistogramPair]
+    width: int = 1
+    """Minutes in a stratum; `minute` is its first."""
+
+    @property
+    def last_minute(self) -> IntArray:
+        """Last minute of each stratum."""
+        return self.minute + (self.width - 1)
+
+    def rows(self, start: int, stop: int) -> Strata:
+        """Return a run of rows."""
+        cut = slice(start, stop)
+        metrics = {name: _cut(pair, cut) for name, pair in self.metrics.items()}
+        return Strata(self.minute[cut], self.step[cut], self.n_b[cut], self.n_c[cut], metrics, self.width)
+
+
+def _cut(pair: MomentPair | HistogramPair, cut: slice) -> MomentPair | HistogramPair:
+    if isinstance(pair, HistogramPair):
+        return HistogramPair(pair.edges, pair.baseline[cut], pair.candidate[cut])
+    return MomentPair(*(Moments(*(column[cut] for column in arm)) for arm in (pair.baseline, pair.candidate)))
+
+
+def align(baseline: ArmSeries, candidate: ArmSeries, settings: RolloutSettings) -> Strata:
+    """Return both arms on common strata, whatever the order and the batches the rows came in.
+
+    Args:
+        baseline: Rows of the baseline.
+        candidate: Rows of the candidate.
+        settings: For the metrics wanted, the width of a stratum and the steps of a configured ramp.
+
+    Raises:
+        ValueError: Columns of unequal length, negative counts, or histograms on different bins.
+    """
+    for arm, name in ((baseline, settings.baseline), (candidate, settings.candidate)):
+        _check(arm, name)
+    width = settings.stratum_minutes or _width(baseline, candidate, settings)
+    arms = [_with_keys(arm, width, settings) for arm in (baseline, candidate)]
+    keys, (index_b, index_c) = _common_keys(arms)
+    scatters = _Scatter(index_b, keys.shape[1]), _Scatter(index_c, keys.shape[1])
+    metrics = {}
+    for spec in settings.metrics:
+        series = (baseline.metrics.get(spec.name), candidate.metrics.get(spec.name))
+        metrics[spec.name] = _pair(spec, series, scatters)
+    n_b, n_c = scatters[0].column(baseline.n), scatters[1].column(candidate.n)
+    return Strata(keys[0], keys[1], n_b, n_c, {k: v for k, v in metrics.items() if v is not None}, width)
+
+
+def _check(arm: ArmSeries, name: str) -> None:
+    rows = arm.minute.shape[0]
+    columns = [("exposures", arm.n)]
+    for metric, series in arm.metrics.items():
+        columns += [(f"{metric} {field}", values) for field, values in _columns(series)]
+    if arm.step is not None:
+        columns.append(("step", arm.step))
+    for label, values in columns:
+        if values.shape[0] != rows:
+            raise ValueError(f"{label} of {name} has {values.shape[0]} rows instead of {rows}")
+        if label.endswith((" n", " bad", "exposures")) and not np.all(values >= 0):
+            raise ValueError(f"{label} of {name} has a negative count")
+
+
+def _columns(series: MetricSeries) -> list[tuple[str, Counts]]:
+    if isinstance(series, ProportionSeries):
+        return [("n", series.n), ("bad", series.bad)]
+    if isinstance(series, MeanSeries):
+        return [("n", series.n), ("total", series.total), ("squares", series.squares)]
+    return [("counts", series.counts)]
+
+
+def _width(baseline: ArmSeries, candidate: ArmSeries, settings: RolloutSettings) -> int:
+    """Return the narrowest stratum width in which the sparsest metric still has enough units."""
+    units = [sum(_units(arm, spec.name) for arm in (baseline, candidate)) for spec in settings.metrics]
+    sparsest = min((n for n in units if n), default=np.inf)
+    minutes = np.concatenate([baseline.minute, candidate.minute])
+    if sparsest >= UNITS_PER_STRATUM * minutes.size:
+        return 1
+    for width in WIDTHS[:-1]:
+        if sparsest / max(np.unique(minutes // width).size, 1) >= UNITS_PER_STRATUM:
+            return width
+    return WIDTHS[-1]
+
+
+def _units(arm: ArmSeries, name: str) -> float:
+    series = arm.metrics.get(name)
+    if series is None:
+        return 0.0
+    return float((arm.n if isinstance(series, HistogramSeries) else series.n).sum())
+
+
+def _with_keys(arm: ArmSeries, width: int, settings: RolloutSettings) -> IntArray:
+    """Return (minute, step) of each row: the first minute of its stratum, and its step."""
+    minute = np.asarray(arm.minute, dtype=np.int64)
+    if arm.step is not None:
+        step = np.asarray(arm.step, dtype=np.int64)
+    elif isinstance(settings.share, tuple):
+        step = np.searchsorted([start for start, _ in settings.share], minute, side="right").astype(np.int64)
+    else:
+        step = np.zeros(minute.shape, dtype=np.int64)
+    return np.stack([minute if width == 1 else minute // width * width, step])
+
+
+def _common_keys(arms: list[IntArray]) -> tuple[IntArray, tuple[IntArray | None, IntArray | None]]:
+    """Return the sorted distinct keys and each arm's row numbers in them (None where it is the identity)."""
+    if arms[0].shape == arms[1].shape and np.array_equal(arms[0], arms[1]) and _rising(arms[0]):
+        return arms[0], (None, None)
+    together = np.concatenate(arms, axis=1)
+    order = np.lexsort((together[1], together[0]))
+    ordered = together[:, order]
+    new = np.ones(order.size, dtype=bool)
+    new[1:] = np.any(np.diff(ordered, axis=1) != 0, axis=0)
+    index = np.empty(order.size, dtype=np.int64)
+    index[order] = np.cumsum(new) - 1
+    return ordered[:, new], (index[: arms[0].shape[1]], index[arms[0].shape[1] :])
+
+
+def _rising(keys: IntArray) -> bool:
+    minute, step = np.diff(keys, axis=1)
+    return bool(np.all((minute > 0) | ((minute == 0) & (step > 0))))
+
+
+class _Scatter:
+    """Sums an arm's columns into the common rows."""
+
+    def __init__(self, index: IntArray | None, rows: int) -> None:
+        self.index = index
+        self.rows = rows
+
+    def column(self, values: Counts) -> FloatArray:
+        if self.index is None:
+            return values.astype(float, copy=False)
+        column: FloatArray = np.bincount(self.index, weights=values, minlength=self.rows).astype(
+            float, copy=False
+        )
+        return column
+
+    def matrix(self, counts: Counts) -> Counts:
+        if self.index is None:
+            return counts
+        common: Counts = np.zeros((self.rows, counts.shape[1]), dtype=counts.dtype)  # type: ignore[assignment]
+        np.add.at(common, self.index, counts)
+        return common
+
+
+def _pair(
+    spec: MetricSpec,
+    series: tuple[MetricSeries | None, MetricSeries | None],
+    scatters: tuple[_Scatter, _Scatter],
+) -> MomentPair | HistogramPair | None:
+    """Return both arms of one metric; a missing arm is empty, two missing arms are None."""
+    known = next((each for each in series if each is not None), None)
+    if known is None:
+        return None
+    if isinstance(known, HistogramSeries):
+        both = [
+            _histogram(spec, each, known, scatter) for each, scatter in zip(series, scatters, strict=True)
+        ]
+        return HistogramPair(known.edges, *both)
+    return MomentPair(
+        *(_moments(spec, each, scatter) for each, scatter in zip(series, scatters, strict=True))
+    )
+
+
+def _moments(spec: MetricSpec, series: MetricSeries | None, scatter: _Scatter) -> Moments:
+    if series is None:
+        return Moments(*np.zeros((3, scatter.rows)))
+    if isinstance(series, ProportionSeries) and spec.kind == "proportion":
+        n, bad = scatter.column(series.n), scatter.column(series.bad)
+        events = n - bad if spec.higher_is_better else bad
+        return Moments(n, events, events)
+    if isinstance(series, MeanSeries) and spec.kind == "mean":
+        return Moments(*(scatter.column(column) for column in (series.n, series.total, series.squares)))
+    raise ValueError(f"{spec.name} is a {spec.kind}, but its data are a {type(series).__name__}")
+
+
+def _histogram(
+    spec: MetricSpec, series: MetricSeries | None, known: HistogramSeries, scatter: _Scatter
+) -> Counts:
+    if spec.kind != "quantile":
+        raise ValueError(f"{spec.name} is a {spec.kind}, but its data are a HistogramSeries")
+    if series is None:
+        return np.zeros((scatter.rows, known.edges.size - 1))
+    if not isinstance(series, HistogramSeries) or not np.array_equal(series.edges, known.edges):
+        raise ValueError(f"the arms' histograms of {spec.name} have different bins")
+    return scatter.matrix(series.counts)

@@ -1,0 +1,209 @@
+"""Say a rollout's numbers in plain sentences."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from mlwatch.metrics.rollout_types import RolloutState
+
+if TYPE_CHECKING:
+    from mlwatch.metrics.rollout_types import MetricResult, MetricSpec, RolloutSettings, TrafficResult
+
+MINUS = "−"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Return a number with the given significant digits, without exponent, with a typographic minus."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else "unbounded"
+    places = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
+    text = f"{abs(round(value, places)):,.{min(places, 12)}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return (MINUS if value < 0 else "") + text
+
+
+def value_text(spec: MetricSpec, value: float) -> str:
+    """Return a value with its unit: proportions in percent."""
+    if spec.kind == "proportion":
+        return f"{number(100 * value, 3)} %"
+    return f"{number(value, 3)} {spec.unit}".rstrip()
+
+
+def places_of(value: float | None, low: float | None, high: float | None) -> int:
+    """Return the decimals that an interval's width (or else the value) justifies: two significant digits."""
+    width = high - low if low is not None and high is not None else abs(value or 1.0)
+    return min(max(1 - math.floor(math.log10(width)), 0), 6) if width > 0 else 2
+
+
+def fixed(value: float, places: int) -> str:
+    """Return a number with fixed decimals and a typographic minus."""
+    text = f"{abs(value):,.{places}f}"
+    return MINUS + text if value < 0 and text.strip("0.,") else text
+
+
+def span_text(low: float | None, high: float | None, places: int) -> str:
+    """Return an interval: "0.4–3.1", "−0.3 to 1.1", "at least 0.4"."""
+    if low is None:
+        return "no interval yet" if high is None else f"at most {fixed(high, places)}"
+    if high is None:
+        return f"at least {fixed(low, places)}"
+    between = "–" if low >= 0 else " to "
+    return fixed(low, places) + between + fixed(high, places)
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration in its largest fitting unit."""
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{number(seconds / size)} {unit}"
+    return f"{number(seconds)} seconds"
+
+
+def metric_sentence(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str:
+    """Say one metric: the effect, its interval, the limit and what it means."""
+    if result.status == "no_data":
+        return _no_data(spec, result, settings)
+    effect = _relative_effect(spec, result, settings) if spec.scale == "relative" else None
+    text = effect or _absolute_effect(spec, result, settings)
+    return text + _conclusion(spec, result)
+
+
+def _no_data(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str:
+    arms = [
+        name
+        for name, n in ((settings.baseline, result.n_baseline), (settings.candidate, result.n_candidate))
+        if not n
+    ]
+    what = "labels" if spec.needs_labels else "data"
+    return (
+        f"{spec.label}: n/a, because there are no {what} of {' and '.join(arms) or 'both in one minute'} yet"
+    )
+
+
+def _relative_effect(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str | None:
+    if result.ratio is None:
+        return None
+    places = places_of(result.ratio, result.ratio_low, result.ratio_high)
+    span = span_text(result.ratio_low or None, result.ratio_high, places)
+    return (
+        f"{spec.label} of {settings.candidate} is {fixed(result.ratio, places)} times {settings.baseline}'s "
+        f"({span}), the limit is {number(1 + spec.sign * spec.margin, 4)}"
+    )
+
+
+def _absolute_effect(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str:
+    if result.difference is None or result.baseline is None:
+        return f"{spec.label} of {settings.candidate} cannot be compared with {settings.baseline}'s yet"
+    factor, unit = (100, "points") if spec.kind == "proportion" else (1, spec.unit)
+    below = result.difference < 0
+    ends = (result.high, result.low) if below else (result.low, result.high)
+    low, high = (None if end is None else factor * (-end if below else end) for end in ends)
+    difference = abs(result.difference) * factor
+    places = places_of(difference, low, high)
+    limit = spec.margin * factor
+    return (
+        f"{spec.label} of {settings.candidate} is {fixed(difference, places)} {unit} "
+        f"{'below' if below else 'above'} {settings.baseline}'s {value_text(spec, result.baseline)} "
+        f"({span_text(low, high, places)}), the limit is {number(limit)} "
+        f"{'point' if limit == 1 and unit == 'points' else unit}"
+    ).rstrip()
+
+
+def _conclusion(spec: MetricSpec, result: MetricResult) -> str:
+    if result.status == "worse":
+        return ""
+    if result.status == "better":
+        return ": better"
+    if result.status == "non_inferior":
+        return ": within the limit"
+    units = "labelled predictions" if spec.needs_labels else "requests"
+    if result.samples_left is None:
+        return f": not decided, and more {units} like these would not decide it soon"
+    return f": not decided, about {number(result.samples_left)} more {units} needed"
+
+
+def pooled_note(spec: MetricSpec, result: MetricResult) -> str | None:
+    """Warn where the pooled and the stratified difference disagree (Simpson's paradox)."""
+    if result.pooled is None or result.difference is None or result.status == "no_data":
+        return None
+    low = -math.inf if result.low is None else result.low
+    high = math.inf if result.high is None else result.high
+    gap = abs(result.pooled - result.difference)
+    opposite = result.pooled * result.difference < 0 and gap > abs(result.limit or 0.0)
+    if low <= result.pooled <= high and not opposite:
+        return None
+    factor, unit = (100, "points") if spec.kind == "proportion" else (1, spec.unit)
+    stratified, pooled = (_signed(factor * value) for value in (result.difference, result.pooled))
+    return (
+        f"{spec.label}: pooled over all minutes the difference is {pooled} {unit}, minute by minute it is "
+        f"{stratified} {unit}: the mix of traffic changed, so the latter counts"
+    )
+
+
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "") + number(value)
+
+
+def apart_note(results: tuple[MetricResult, ...]) -> str | None:
+    """Say that metrics point in opposite directions."""
+    better = [result.label for result in results if result.status == "better"]
+    worse = [result.label for result in results if result.status == "worse"]
+    if not better or not worse:
+        return None
+    return f"{', '.join(better)} better but {', '.join(worse)} worse: they point apart and are not averaged"
+
+
+def state_sentence(
+    state: RolloutState,
+    settings: RolloutSettings,
+    traffic: TrafficResult,
+    elapsed: float,
+    facts: dict[str, float],
+) -> str | None:
+    """Say why a state holds or blocks; None where the metrics say it themselves.
+
+    Args:
+        state: The state.
+        settings: Names and limits.
+        traffic: Exposures and the split.
+        elapsed: Seconds with both arms alive.
+        facts: Seconds since the last traffic of each arm (silent_b, silent_c) and share of the candidate's
+            exposures in common minutes (common).
+    """
+    if state is RolloutState.ONE_ARM_SILENT:
+        return _silent(settings, traffic, facts)
+    if state is RolloutState.SAMPLE_RATIO_MISMATCH:
+        return (
+            f"{settings.candidate} gets {number(100 * (traffic.observed or 0), 3)} % of the traffic "
+            f"instead of {number(100 * (traffic.expected or 0), 3)} % (p = {traffic.srm_p or 0:.1g}): "
+            "the arms are not comparable until the split is explained"
+        )
+    if state is RolloutState.STARTED_APART:
+        return (
+            f"only {number(100 * facts['common'])} % of {settings.candidate}'s requests fall in minutes that "
+            f"{settings.baseline} also served: the arms ran apart, or their clocks differ"
+        )
+    if state is RolloutState.MINIMUM_TIME:
+        return (
+            f"every guardrail is within its limit, but both versions ran together for only "
+            f"{duration_text(elapsed)} of at least {duration_text(settings.min_time)}"
+        )
+    if state is RolloutState.NO_DATA and traffic.baseline + traffic.candidate == 0:
+        return f"no requests of {settings.baseline} or {settings.candidate} yet"
+    return None
+
+
+def _silent(settings: RolloutSettings, traffic: TrafficResult, facts: dict[str, float]) -> str:
+    arms = (
+        (settings.baseline, traffic.baseline, facts["silent_b"]),
+        (settings.candidate, traffic.candidate, facts["silent_c"]),
+    )
+    texts = [
+        f"{name} has had no requests yet"
+        if n == 0
+        else f"{name} has had no requests for {duration_text(quiet)}"
+        for name, n, quiet in arms
+        if n == 0 or quiet > settings.silent_after
+    ]
+    return " and ".join(texts)
