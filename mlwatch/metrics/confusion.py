@@ -97,7 +97,7 @@ class Confusion:
         return tp, fp, fn, self.n - tp - fp - fn
 
 
-def delta(metric: Metric, counts: NDArray[np.int64], lowest: float = 0.0) -> Estimate:
+def delta(metric: Metric, counts: Counts, lowest: float = 0.0) -> Estimate:
     """Return a metric with its multinomial delta-method interval, cut to [lowest, 1].
 
     The variance is taken at a table with 2/k more in each cell of the classes that occur (four in all for two

@@ -1,0 +1,289 @@
+"""Performance without labels: confidence-based estimation (CBPE) from binned, calibrated scores.
+
+A calibrated score says how likely the label is positive, so expected confusion counts follow without
+labels. The estimate sees a change of the inputs; it is blind to concept drift, a changed relation of inputs
+and label: `BLIND` belongs beside every number. Source: Białek, Kuberski, Perrakis & Bifet 2024,
+arXiv:2407.08649.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mlwatch.metrics import confusion as table
+from mlwatch.metrics import curves
+from mlwatch.metrics.estimate import Estimate, undefined
+from mlwatch.metrics.scores import ScoreHistogram
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FloatArray = NDArray[np.float64]
+
+BLIND = "cannot see a changed relation between inputs and label"
+METHOD = "CBPE, ± 3 sampling errors"
+NO_SCORES = "no scores in the logs"
+BAND = 3.0
+BINARY = ("accuracy", "precision", "recall", "f1", "specificity", "roc_auc")
+MULTICLASS = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "roc_auc")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrator:
+    """A rising map from raw score to probability; straight between its knots, level beyond them."""
+
+    score: FloatArray
+    """Knots, ascending, shape (m,); empty for a score that is a good probability already."""
+    probability: FloatArray
+
+    def __call__(self, scores: ArrayLike) -> FloatArray:
+        """Return the probability of the positive class for raw scores, shape (n,)."""
+        raw = np.asarray(scores, dtype=float)
+        if not len(self.score):
+            return np.asarray(np.clip(raw, 0.0, 1.0), dtype=np.float64)
+        return np.asarray(np.interp(raw, self.score, self.probability))
+
+
+IDENTITY = Calibrator(np.empty(0), np.empty(0))
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryReference:
+    """What the labelled reference teaches about one score."""
+
+    calibrator: Calibrator
+    cells: tuple[float, float, float, float]
+    """(tp, fp, fn, tn) of the reference's decisions, for the sampling errors."""
+    scores: ScoreHistogram
+    """Scores by label, for the sampling error of AUC."""
+
+    @classmethod
+    def learn(cls, scores: ScoreHistogram, confusion: table.Confusion, positive: str) -> BinaryReference:
+        """Learn from the labelled reference: scores by label, and its confusion counts."""
+        return cls(calibrate(scores), confusion.cells(positive), scores)
+
+
+def calibrate(reference: ScoreHistogram) -> Calibrator:
+    """Learn isotonic calibration from scores by label.
+
+    The raw score stays where its calibration error is no more than chance gives a perfect one.
+
+    Args:
+        reference: Scores of the labelled reference, positive meaning the label is the class.
+    """
+    if reference.n == 0:
+        return IDENTITY
+    if reference.in_unit_interval and (curves.ece(reference).value or 0.0) <= chance_ece(reference):
+        return IDENTITY
+    weight = reference.positive + reference.negative
+    level = isotonic(reference.positive / weight, weight)
+    return Calibrator(reference.mean_score, level)
+
+
+def chance_ece(reference: ScoreHistogram) -> float:
+    """Return the calibration error that a perfect score shows on average in a sample of this size."""
+    curve = curves.calibration(reference)
+    if curve is None:
+        return 0.0
+    spread = np.sqrt(curve.mean_score * (1 - curve.mean_score) / curve.count)
+    return math.sqrt(2 / math.pi) * float(spread @ curve.count) / float(curve.count.sum())
+
+
+def isotonic(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the rising sequence nearest to `values` in weighted least squares (pool adjacent violators).
+
+    Source: Ayer et al. 1955, doi:10.1214/aoms/1177728423.
+    """
+    level: list[float] = []
+    weight: list[float] = []
+    length: list[int] = []
+    for value, mass in zip(values.tolist(), weights.tolist(), strict=True):
+        level.append(value)
+        weight.append(mass)
+        length.append(1)
+        while len(level) > 1 and level[-2] >= level[-1]:
+            total = weight[-2] + weight[-1]
+            level[-2] = (level[-2] * weight[-2] + level[-1] * weight[-1]) / total
+            weight[-2] = total
+            length[-2] += length[-1]
+            del level[-1], weight[-1], length[-1]
+    return np.repeat(level, length)
+
+
+def expected_cells(calibrator: Calibrator, decided: ScoreHistogram) -> tuple[float, float, float, float]:
+    """Return the expected (tp, fp, fn, tn).
+
+    Args:
+        calibrator: Of the positive class's score.
+        decided: Scores by *decision*: its positive side counts the predictions of the positive class.
+    """
+    chance = calibrator(decided.mean_score)
+    tp, fn = float(decided.positive @ chance), float(decided.negative @ chance)
+    return tp, float(decided.positive.sum()) - tp, fn, float(decided.negative.sum()) - fn
+
+
+def expected_scores(calibrator: Calibrator, decided: ScoreHistogram) -> ScoreHistogram:
+    """Return the score histogram by expected label."""
+    chance = calibrator(decided.mean_score)
+    count, total = decided.positive + decided.negative, decided.score_sum
+    return ScoreHistogram(
+        decided.bins, count * chance, count * (1 - chance), total * chance, total * (1 - chance)
+    )
+
+
+def binary(reference: BinaryReference, decided: ScoreHistogram) -> dict[str, Estimate]:
+    """Return every metric of `BINARY` as expected without labels.
+
+    Args:
+        reference: From the labelled reference.
+        decided: Current scores by decision, labels not needed; see `expected_cells`.
+    """
+    n = decided.n
+    if n == 0:
+        return {name: undefined(NO_SCORES) for name in BINARY}
+    values = _from_cells(expected_cells(reference.calibrator, decided))
+    values["roc_auc"] = _auc(expected_scores(reference.calibrator, decided))
+    errors = _binary_errors(reference, n)
+    return {name: _banded(values[name], errors.get(name), n) for name in BINARY}
+
+
+def multiclass(
+    calibrators: Mapping[str, Calibrator], decided: Mapping[str, Mapping[str, ScoreHistogram]]
+) -> dict[str, Estimate]:
+    """Return every metric of `MULTICLASS` as expected without labels.
+
+    Probabilities are calibrated one class against the rest and then scaled, for each predicted class and
+    score bin of it together, so that they add up to the rows that there are (single rows are not in the
+    sums).
+
+    Args:
+        calibrators: By class.
+        decided: By predicted class, then by class, the histogram of that class's score over the rows with
+        that
+            prediction; which side the counts are on does not matter.
+    """
+    labels = table.sort_labels(calibrators)
+    n = sum(next(iter(parts.values())).n for parts in decided.values() if parts)
+    if n == 0:
+        return {name: undefined(NO_SCORES) for name in MULTICLASS}
+    counts = _expected_confusion(labels, calibrators, decided)
+    estimates = {
+        "accuracy": _banded_share(float(np.trace(counts)) / n, n),
+        "balanced_accuracy": _banded_metric(table.balanced_accuracy, counts),
+        "macro_f1": _banded_metric(table.macro_f1, counts),
+        "weighted_f1": _banded_metric(table.weighted_f1, counts),
+        "roc_auc": _macro_auc(labels, calibrators, decided),
+    }
+    return {name: replace(found, n=n) for name, found in estimates.items()}
+
+
+def _expected_confusion(
+    labels: tuple[str, ...],
+    calibrators: Mapping[str, Calibrator],
+    decided: Mapping[str, Mapping[str, ScoreHistogram]],
+) -> FloatArray:
+    """Return expected counts, rows true, columns predicted."""
+    counts = np.zeros((len(labels), len(labels)))
+    for column, guess in enumerate(labels):
+        parts = decided.get(guess, {})
+        for row, label in enumerate(labels):
+            if label in parts:
+                part = parts[label]
+                counts[row, column] = float(
+                    (part.positive + part.negative) @ calibrators[label](part.mean_score)
+                )
+        total = counts[:, column].sum()
+        if total > 0:
+            counts[:, column] *= max(part.n for part in parts.values()) / total
+    return counts
+
+
+def _macro_auc(
+    labels: tuple[str, ...],
+    calibrators: Mapping[str, Calibrator],
+    decided: Mapping[str, Mapping[str, ScoreHistogram]],
+) -> Estimate:
+    """Return the mean of the classes' expected AUCs, their errors added as if they moved together."""
+    parts = []
+    for label in labels:
+        whole = ScoreHistogram.from_rows([], [], [])
+        for of_class in decided.values():
+            if label in of_class:
+                whole += of_class[label]
+        expected = expected_scores(calibrators[label], whole)
+        if expected.positives > 0 and expected.negatives > 0:
+            parts.append(curves.auc_parts(expected))
+    if not parts:
+        return undefined(curves.ONE_CLASS)
+    value, variance = np.array(parts).T
+    return _banded(float(value.mean()), float(np.sqrt(variance).mean()), 0)
+
+
+def _from_cells(cells: tuple[float, float, float, float]) -> dict[str, float | None]:
+    """Return the metrics of possibly fractional cells; None where a denominator is zero."""
+    tp, fp, fn, tn = cells
+    return {
+        "accuracy": _divide(tp + tn, tp + fp + fn + tn),
+        "precision": _divide(tp, tp + fp),
+        "recall": _divide(tp, tp + fn),
+        "f1": _divide(2 * tp, 2 * tp + fp + fn),
+        "specificity": _divide(tn, tn + fp),
+    }
+
+
+def _binary_errors(reference: BinaryReference, n: int) -> dict[str, float]:
+    """Return each metric's sampling error for `n` rows, from its spread in the reference."""
+    tp, fp, fn, tn = reference.cells
+    total = tp + fp + fn + tn
+    jaccard = _divide(tp, tp + fp + fn)
+    trials = {"accuracy": total, "precision": tp + fp, "recall": tp + fn, "specificity": tn + fp}
+    shares = _from_cells(reference.cells)
+    errors = {}
+    for name, size in trials.items():
+        share = shares[name]
+        if share is not None:
+            errors[name] = math.sqrt(share * (1 - share) / (n * size / total))
+    if jaccard is not None:
+        of_jaccard = math.sqrt(jaccard * (1 - jaccard) / (n * (tp + fp + fn) / total))
+        errors["f1"] = 2 / (1 + jaccard) ** 2 * of_jaccard
+    if reference.scores.positives and reference.scores.negatives:
+        _, variance = curves.auc_parts(reference.scores)
+        errors["roc_auc"] = math.sqrt(variance * reference.scores.n / n)
+    return errors
+
+
+def _banded(value: float | None, error: float | None, n: int) -> Estimate:
+    """Return an estimate with its band, cut to [0, 1]."""
+    if value is None:
+        return undefined("no predictions of the kind that it divides by", n)
+    if error is None:
+        return Estimate(value, n, method=METHOD)
+    return Estimate(value, n, max(0.0, value - BAND * error), min(1.0, value + BAND * error), method=METHOD)
+
+
+def _banded_share(value: float, n: int) -> Estimate:
+    return _banded(value, math.sqrt(max(0.0, value * (1 - value)) / n), n)
+
+
+def _banded_metric(metric: table.Metric, counts: FloatArray) -> Estimate:
+    """Return a metric of an expected table with a band from the multinomial delta method."""
+    found = table.delta(metric, counts)
+    if found.value is None or found.low is None or found.high is None:
+        return found
+    half = max(found.value - found.low, found.high - found.value)
+    return _banded(found.value, half / 1.959963984540054, found.n)
+
+
+def _auc(expected: ScoreHistogram) -> float | None:
+    if expected.positives <= 0 or expected.negatives <= 0:
+        return None
+    return curves.auc_parts(expected)[0]
+
+
+def _divide(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None
