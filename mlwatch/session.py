@@ -1,0 +1,310 @@
+"""A watched log directory: its store, the threads that fill it, and the snapshots that faces ask for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from mlwatch.config import Config, discover, load
+from mlwatch.errors import InputError
+from mlwatch.store import retention
+from mlwatch.store.database import cursor, open_store
+from mlwatch.store.ingest import Ingest, Progress
+from mlwatch.store.reference import ENOUGH_ROWS, ensure_bins, find, install
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.snapshot.types import Feed, Snapshot, System
+
+QUIET_S = 0.25
+"""Time that changes are gathered for before they are read."""
+RETENTION_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to watch and how."""
+
+    path: Path
+    """A log directory, or a single file."""
+    config: Path | None = None
+    """Configuration file; `mlwatch.toml` in the directory when None."""
+    db: Path | Literal[":memory:"] | None = None
+    reference: Path | None = None
+    model: str | None = None
+    baseline: str | None = None
+    candidate: str | None = None
+
+
+@dataclass
+class _State:
+    """What the ingest thread tells the others; guarded by a lock."""
+
+    generation: int = 0
+    progress: Progress | None = None
+    began: float = 0.0
+    rows: list[tuple[float, int]] = field(default_factory=list)
+    failure: str | None = None
+
+
+class Session:
+    """An open store with the directory that fills it.
+
+    Use it as a context manager, or call `stop`. Snapshots may be asked for from any thread.
+
+    Raises:
+        InputError: when the path is missing, unreadable or no place for logs.
+        ConfigError: when the configuration is wrong.
+        StoreError: when the store cannot be used.
+    """
+
+    def __init__(self, options: Options) -> None:
+        check_path(options.path)
+        self.options = options
+        self.config: Config = _config(options)
+        self.title = options.path.resolve().name
+        self._opened = open_store(options.path, options.db)
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._state = _State()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._ingest = Ingest(cursor(self._opened.connection), options.path, self.config, self._on_batch)
+        self._install_reference()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def connection(self) -> DuckDBPyConnection:
+        """A cursor on the store for the calling thread."""
+        return self._cursor_here()
+
+    @property
+    def store_path(self) -> Path | None:
+        """Path of the database file; None in memory."""
+        return self._opened.path
+
+    @property
+    def note(self) -> str | None:
+        """One sentence when the store is not the one that was asked for."""
+        return self._opened.note
+
+    @property
+    def generation(self) -> int:
+        """A number that grows with every batch that was taken in."""
+        with self._lock:
+            return self._state.generation
+
+    def _cursor_here(self) -> DuckDBPyConnection:
+        mine: DuckDBPyConnection | None = getattr(self._local, "cursor", None)
+        if mine is None:
+            mine = self._local.cursor = cursor(self._opened.connection)
+        return mine
+
+    def _install_reference(self) -> None:
+        path = find(self.options.path, self.config, self.options.reference)
+        if path is not None:
+            install(self._cursor_here(), self._ingest.registry, path, self.config)
+
+    def ingest_all(self, progress: Callable[[Progress], None] | None = None) -> None:
+        """Take in everything that is there now, in the calling thread.
+
+        Args:
+            progress: Called after each batch.
+
+        Raises:
+            InputError: when the directory holds no log at all.
+        """
+        self._watcher = progress
+        while self._ingest.run_once():
+            pass
+        ensure_bins(self._cursor_here(), self._ingest.registry, enough=1)
+        retention.apply(self._cursor_here(), self.config.store.keep)
+
+    _watcher: Callable[[Progress], None] | None = None
+
+    def start(self) -> None:
+        """Begin to follow the directory in a thread of its own."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._follow, name="mlwatch-ingest", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the threads and close the store."""
+        self._stopping.set()
+        self._ingest.stop()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=30)
+            self._thread = None
+        self._ingest.close()
+        self._opened.connection.close()
+
+    def _follow(self) -> None:
+        """Read what is there, then whatever changes, until stopped."""
+        from mlwatch.sources.watch import watch  # noqa: PLC0415  pulls a native library
+
+        watcher = threading.Thread(
+            target=watch,
+            args=(self.options.path, self._wake.set, self._stopping, self.config.watch),
+            name="mlwatch-watch",
+            daemon=True,
+        )
+        watcher.start()
+        swept = time.monotonic()
+        while not self._stopping.is_set():
+            self._wake.clear()
+            self._pass()
+            if time.monotonic() - swept > RETENTION_S:
+                retention.apply(self._cursor_here(), self.config.store.keep)
+                swept = time.monotonic()
+            self._wake.wait(timeout=self.config.watch.interval.total_seconds())
+            self._stopping.wait(QUIET_S)
+
+    def _pass(self) -> None:
+        """Read once; a failure is shown and tried again, never raised."""
+        try:
+            self._ingest.run_once()
+            failure = None
+        except Exception as error:  # noqa: BLE001  the thread must outlive a full disk or a vanished directory
+            failure = f"ingest stopped for now: {str(error).strip().splitlines()[0] if str(error) else type(error).__name__}"
+        with self._lock:
+            if failure != self._state.failure:
+                self._state.failure = failure
+                self._state.generation += 1
+
+    def _on_batch(self, progress: Progress) -> None:
+        with self._lock:
+            self._state.generation += 1
+            if progress.batches == 1 or self._state.progress is None or progress.bytes_total != self._state.progress.bytes_total:
+                self._state.began = time.monotonic()
+            self._state.progress = progress
+            now = time.monotonic()
+            self._state.rows = [(t, n) for t, n in self._state.rows if now - t < 10.0] + [(now, progress.rows)]
+        if self._watcher is not None:
+            self._watcher(progress)
+
+    def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
+        """Return everything that a face shows; blocks on SQL, for tens of milliseconds.
+
+        Args:
+            span: Length of the range; None for everything.
+            at: End of the range, aware; None for the newest data.
+        """
+        from mlwatch.snapshot.build import Question, snapshot  # noqa: PLC0415  pulls numpy
+
+        question = Question(span, at, self.options.model, self.options.baseline, self.options.candidate)
+        found = snapshot(
+            self._cursor_here(),
+            self.config,
+            question,
+            now=datetime.now(UTC),
+            feed=self._feed(),
+            system=_system(self.options.path),
+        )
+        with self._lock:
+            failure = self._state.failure
+        return found if failure is None else replace(found, alerts=(_failure_alert(failure), *found.alerts))
+
+    def _feed(self) -> Feed:
+        from mlwatch.snapshot.types import Feed  # noqa: PLC0415
+
+        with self._lock:
+            progress, rows, began = self._state.progress, list(self._state.rows), self._state.began
+        now = time.monotonic()
+        recent = [(t, n) for t, n in rows if now - t < 10.0]
+        window = max(1.0, min(10.0, now - recent[0][0])) if recent else 10.0
+        done, total = (progress.bytes_done, progress.bytes_total) if progress else (0, 0)
+        eta = None
+        if progress and 0 < done < total:
+            eta = (now - began) * (total - done) / done
+        return Feed(
+            rows_per_s=sum(n for _, n in recent) / window,
+            lag_s=progress.lag_s if progress and recent else None,
+            bytes_done=done,
+            bytes_total=total,
+            eta_s=eta,
+            note=self.note,
+        )
+
+    def query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run one read-only statement over the store and return its column names and rows.
+
+        Raises:
+            InputError: when the statement is not read-only or fails.
+        """
+        from mlwatch.store.console import run  # noqa: PLC0415
+
+        return run(self._opened.connection, sql)
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """Return a pandas table: `windows`, `versions`, `features` or `predictions`."""
+        from mlwatch.faces.frames import frame  # noqa: PLC0415  pulls pandas
+
+        return frame(self, name)
+
+
+def check_path(path: Path) -> None:
+    """Make sure that a path can be watched.
+
+    Raises:
+        InputError: saying what is wrong and what to do.
+    """
+    try:
+        if not path.exists():
+            raise InputError("no such file or directory", str(path), "give the directory that holds the prediction logs")
+        if path.is_dir():
+            next(path.iterdir(), None)
+        else:
+            with path.open("rb"):
+                pass
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", str(path), "check its permissions") from error
+
+
+def _config(options: Options) -> Config:
+    path = options.config
+    if path is None and options.path.is_dir():
+        path = discover(options.path)
+    return load(path)
+
+
+def _failure_alert(message: str) -> Any:
+    from mlwatch.snapshot.types import Alert  # noqa: PLC0415
+
+    return Alert("ingest", "firing", "critical", message, datetime.now(UTC))
+
+
+def _system(path: Path) -> System:
+    import psutil  # noqa: PLC0415
+
+    from mlwatch.snapshot.types import System  # noqa: PLC0415
+
+    memory = psutil.virtual_memory()
+    try:
+        disk: float | None = psutil.disk_usage(str(path)).percent / 100
+    except OSError:
+        disk = None
+    return System(
+        cpu=psutil.cpu_percent(interval=None) / 100,
+        memory=memory.percent / 100,
+        disk=disk,
+        memory_used_bytes=memory.total - memory.available,
+        memory_total_bytes=memory.total,
+        load_1m=psutil.getloadavg()[0],
+    )
+
+
+__all__ = ["ENOUGH_ROWS", "Options", "Session"]

@@ -1,0 +1,262 @@
+"""Fill a snapshot from the store: a few sums over rollups, then pure functions of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+from mlwatch.config import Config
+from mlwatch.metrics.confusion import positive_class
+from mlwatch.metrics.estimate import Estimate, undefined
+from mlwatch.snapshot import families, features
+from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs, read
+from mlwatch.snapshot.roles import Roles, assign_roles
+from mlwatch.snapshot.span import Grid, aware, grid, naive
+from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
+from mlwatch.snapshot.types import Feed, Model, Snapshot, System, Task, TimeRange, Version, Window
+from mlwatch.store import rollups
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+WINDOW_FEATURES = 40
+"""Features whose drift is followed window by window; of more, the first ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a snapshot shall show."""
+
+    span: timedelta | None = None
+    at: datetime | None = None
+    model: str | None = None
+    """Only this model; None for all."""
+    baseline: str | None = None
+    candidate: str | None = None
+
+
+def snapshot(
+    connection: DuckDBPyConnection,
+    config: Config,
+    question: Question,
+    *,
+    now: datetime,
+    feed: Feed | None = None,
+    system: System | None = None,
+) -> Snapshot:
+    """Return everything that a face shows.
+
+    Args:
+        connection: A cursor that no other thread uses.
+        config: Roles, rollout.
+        question: Range, model, versions.
+        now: When this is asked, aware.
+        feed: How the ingest stands.
+        system: The host.
+    """
+    known = [life for life in lives(connection) if question.model in {None, life.pair.model}]
+    totals, alerts = ingest_totals(connection), alerts_of(connection)
+    provenance = provenance_of(connection, config)
+    if not known:
+        return Snapshot(now, None, totals, feed or Feed(), {}, (), system or System(), alerts, provenance)
+    lattice = grid(
+        min(life.first for life in known), max(life.last for life in known), question.span, naive(question.at)
+    )
+    number_pairs(connection, [life.pair for life in known])
+    tables = _Tables.read(connection, lattice)
+    models = {}
+    for name in dict.fromkeys(life.pair.model for life in known):
+        roles = assign_roles([life for life in known if life.pair.model == name], config.rollout, question)
+        models[name] = _model(connection, config, name, roles, known, lattice, tables)
+    return Snapshot(
+        generated_at=now,
+        range=TimeRange(lattice.start.replace(tzinfo=UTC), lattice.end.replace(tzinfo=UTC)),
+        ingest=totals,
+        feed=feed or Feed(),
+        models=models,
+        system=system or System(),
+        alerts=alerts,
+        provenance=provenance,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The sums of one range."""
+
+    traffic: Table
+    latency: Table
+    features: Table
+    outcomes: Table
+    scores: Table
+    business: Table
+    has_events: bool
+
+    @classmethod
+    def read(cls, connection: DuckDBPyConnection, lattice: Grid) -> _Tables:
+        row = connection.execute("SELECT COUNT(*) FROM (FROM events LIMIT 1)").fetchone()
+        return cls(
+            read(connection, rollups.TRAFFIC, lattice),
+            read(connection, rollups.LATENCY, lattice),
+            read(connection, rollups.FEATURES, lattice),
+            read(connection, rollups.OUTCOMES, lattice),
+            read(connection, rollups.SCORES, lattice),
+            read(connection, rollups.BUSINESS, lattice),
+            bool(row and row[0]),
+        )
+
+    def of(self, who: int) -> _Tables:
+        """Return one version's rows."""
+        return _Tables(
+            self.traffic.of(who),
+            self.latency.of(who),
+            self.features.of(who),
+            self.outcomes.of(who),
+            self.scores.of(who),
+            self.business.of(who),
+            self.has_events,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What the versions of one model share."""
+
+    task: Task
+    positive: str | None
+    currency: str | None
+    infos: Mapping[int, features.FeatureInfo]
+    reference: features.Reference | None
+    expected: set[int]
+    lattice: Grid
+
+
+def _model(
+    connection: DuckDBPyConnection,
+    config: Config,
+    name: str,
+    roles: Roles,
+    known: Sequence[Life],
+    lattice: Grid,
+    tables: _Tables,
+) -> Model:
+    row = connection.execute("SELECT task FROM models WHERE model = ?", [name]).fetchone()
+    task = cast("Task", config.roles.task or (row[0] if row else "unknown"))
+    numbers = {life.pair: number for number, life in enumerate(known)}
+    order = [life for life in roles.ordered if life.pair.model == name]
+    labels = {
+        str(label)
+        for life in order
+        for column in ("label", "prediction")
+        for label in set(tables.outcomes.of(numbers[life.pair])[column].tolist())
+    }
+    positive = config.roles.positive_class or (positive_class(labels) if task == "binary" else None)
+    reference = features.reference_counts(connection, roles.baseline)
+    context = _Context(
+        task,
+        positive if task == "binary" else None,
+        config.business.currency or _currency(connection),
+        features.feature_infos(connection),
+        reference,
+        features.expected_features(connection, reference, roles.baseline.pair if roles.baseline else None),
+        lattice,
+    )
+    versions = {
+        life.pair.version: _version(life, roles, tables.of(numbers[life.pair]), context) for life in order
+    }
+    return Model(name, task, context.positive, reference.description if reference else None, versions)
+
+
+def _currency(connection: DuckDBPyConnection) -> str | None:
+    row = connection.execute("SELECT MAX(currency) FROM events WHERE currency IS NOT NULL").fetchone()
+    return row[0] if row else None
+
+
+def _version(life: Life, roles: Roles, tables: _Tables, context: _Context) -> Version:
+    traffic = tables.traffic
+    predictions = traffic.whole("n")
+    performance, confusion = _performance(context, tables.outcomes, tables.scores)
+    seconds = _active_seconds(traffic)
+    return Version(
+        name=life.pair.version,
+        role=roles.role(life.pair),
+        predictions=predictions,
+        labelled=tables.outcomes.whole("n"),
+        first=aware(traffic["first_ts"].min().astype("datetime64[us]").item()) if predictions else None,
+        last=aware(traffic["last_ts"].max().astype("datetime64[us]").item()) if predictions else None,
+        performance=performance,
+        confusion=confusion,
+        latency=families.latencies(tables.latency, traffic) if predictions else families.latencies(None, traffic),
+        throughput_per_s=predictions / seconds if seconds else None,
+        errors=families.errors(traffic),
+        quality=features.quality(tables.features, context.infos, context.reference, context.expected),
+        business=families.business(
+            tables.business, predictions, seen=tables.has_events, currency=context.currency
+        ),
+        windows=_windows(tables, context),
+    )
+
+
+def _active_seconds(traffic: Table) -> float | None:
+    """Return the time between a version's first and last request in the range, at least a second."""
+    if not len(traffic):
+        return None
+    first = traffic["first_ts"].min().astype("datetime64[us]").item()
+    last = traffic["last_ts"].max().astype("datetime64[us]").item()
+    return max(1.0, (last - first).total_seconds())
+
+
+def _performance(
+    context: _Context, rows: Table, scores: Table
+) -> tuple[Mapping[str, Estimate], families.ConfusionTable | None]:
+    if context.task == "regression":
+        return families.regressed(rows), None
+    if context.task == "unknown":
+        return {"accuracy": undefined("the predictions are neither classes nor numbers")}, None
+    found, confusion = families.classified(context.task, rows, scores, context.positive)
+    return found, families.confusion_table(confusion) if confusion.n else None
+
+
+def _windows(tables: _Tables, context: _Context) -> tuple[Window, ...]:
+    traffic, bins = tables.traffic.windows(), tables.latency.windows()
+    outcomes, gains = tables.outcomes.windows(), tables.business.windows()
+    missing = features.missing_by_window(tables.features)
+    followed = [number for number in context.infos if number >= 0][:WINDOW_FEATURES]
+    drift = features.drift_by_window(tables.features, context.infos, context.reference, followed)
+    windows = []
+    for index in range(context.lattice.count):
+        rows = traffic.get(index)
+        labelled = outcomes.get(index)
+        empty = tables.traffic.where(tables.traffic["w"] < 0) if rows is None else rows
+        n = empty.whole("n")
+        start = context.lattice.edge(index)
+        windows.append(
+            Window(
+                start=start.replace(tzinfo=UTC),
+                end=min(context.lattice.edge(index + 1), context.lattice.end).replace(tzinfo=UTC),
+                predictions=n,
+                labelled=labelled.whole("n") if labelled is not None else 0,
+                performance=_window_performance(context, labelled),
+                latency=families.latencies(bins.get(index), empty),
+                errors=families.errors(empty),
+                business=families.business(
+                    gains.get(index), n, seen=tables.has_events, currency=context.currency
+                ),
+                missing_rate=missing.get(index),
+                drift=drift.get(index),
+            )
+        )
+    return tuple(windows)
+
+
+def _window_performance(context: _Context, rows: Table | None) -> Mapping[str, Estimate]:
+    if rows is None or context.task == "unknown":
+        return {}
+    if context.task == "regression":
+        return families.regressed(rows)
+    return families.window_performance(context.task, families.cells_of(rows), context.positive)
+
+
+__all__ = ["Pair", "Question", "snapshot"]

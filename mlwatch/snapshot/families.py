@@ -1,0 +1,159 @@
+"""The four families of metrics from rollup tables; each function takes one version's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics import business as money
+from mlwatch.metrics import intervals, latency, performance, regression
+from mlwatch.metrics.confusion import Confusion
+from mlwatch.metrics.estimate import Estimate
+from mlwatch.metrics.regression import RegressionSums
+from mlwatch.metrics.scores import ScoreHistogram
+from mlwatch.snapshot.types import Business, ConfusionTable, Errors, Latency, Revenue
+
+if TYPE_CHECKING:
+    from mlwatch.snapshot.read import Table
+
+QUANTILES = (0.5, 0.9, 0.95, 0.99)
+
+
+def latencies(bins: Table | None, traffic: Table) -> Latency:
+    """Return latency from histogram rows and the exact sums of the traffic rows."""
+    n = traffic.whole("n_latency")
+    if bins is None or n == 0 or len(bins) == 0:
+        return Latency()
+    histogram = latency.LatencyHistogram.from_rows(bins["bin"], bins["n"])
+    highest = float(traffic["max_latency"].max())
+    values = latency.quantiles(histogram.bins, histogram.counts, QUANTILES)
+    p50, p90, p95, p99 = (min(float(value), highest) for value in values)
+    return Latency(n, traffic.sum("sum_latency") / n, p50, p90, p95, p99, highest)
+
+
+def errors(traffic: Table) -> Errors:
+    """Return failed requests with the Wilson interval of their rate."""
+    n, failed = traffic.whole("n"), traffic.whole("failed")
+    bounds = intervals.wilson(failed, n) if n else None
+    low, high = bounds or (None, None)
+    return Errors(failed, failed / n if n else None, low, high, traffic.whole("client"), traffic.whole("server"))
+
+
+def confusion_of(rows: Table) -> Confusion:
+    """Return confusion counts by class, without rows that cancelled out."""
+    cells = zip(rows["label"], rows["prediction"], rows["n"], strict=True)
+    return Confusion.from_rows((str(label), str(predicted), int(n)) for label, predicted, n in cells if n)
+
+
+def confusion_table(confusion: Confusion) -> ConfusionTable:
+    """Return the plain form of confusion counts."""
+    return ConfusionTable(confusion.labels, tuple(tuple(int(n) for n in row) for row in confusion.counts))
+
+
+def classified(
+    task: str, rows: Table, scores: Table | None, positive: str | None
+) -> tuple[dict[str, Estimate], Confusion]:
+    """Return a classifier's performance and its confusion counts.
+
+    Args:
+        task: `binary` or `multiclass`.
+        rows: Outcome rows.
+        scores: Score rows for the curves; None leaves curves out.
+        positive: Positive class of a binary task.
+    """
+    confusion = confusion_of(rows)
+    if task == "multiclass":
+        return performance.multiclass(confusion), confusion
+    histogram = None
+    if scores is not None and len(scores):
+        histogram = ScoreHistogram.from_rows(scores["label"] == positive, scores["bin"], scores["n"], scores["sum_score"])
+    sums = score_sums(rows, positive)
+    return performance.binary(confusion, positive, sums, histogram), confusion
+
+
+def score_sums(rows: Table, positive: str | None) -> performance.ScoreSums | None:
+    """Return log-loss and Brier sums from sums of scores by label; None without probabilities."""
+    n = rows.whole("n_score")
+    if n == 0 or rows.whole("n_wild"):
+        return None
+    is_positive = rows["label"] == positive
+    log_loss = -float(np.where(is_positive, rows["sum_ln_p"], rows["sum_ln_q"]).sum())
+    square, plain = rows["sum_score_sq"], rows["sum_score"]
+    brier = float(np.where(is_positive, rows["n_score"] - 2 * plain + square, square).sum())
+    return performance.ScoreSums(n, log_loss, brier)
+
+
+@lru_cache(maxsize=4096)
+def window_performance(
+    task: str, cells: tuple[tuple[str, str, int], ...], positive: str | None
+) -> Mapping[str, Estimate]:
+    """Return the performance of a window, from counts alone; windows of the past stay as they are."""
+    confusion = Confusion.from_rows(cells)
+    if task == "multiclass":
+        found = performance.multiclass(confusion)
+        return {name: found[name] for name in ("accuracy", "balanced_accuracy", "macro_f1")}
+    found = performance.binary(confusion, positive)
+    return {name: found[name] for name in ("accuracy", "precision", "recall", "f1")}
+
+
+def cells_of(rows: Table) -> tuple[tuple[str, str, int], ...]:
+    """Return confusion rows as a hashable value."""
+    pairs = zip(rows["label"], rows["prediction"], rows["n"], strict=True)
+    return tuple(sorted((str(label), str(predicted), int(n)) for label, predicted, n in pairs if n))
+
+
+def regressed(rows: Table) -> dict[str, Estimate]:
+    """Return a regression's performance."""
+    sums = RegressionSums(
+        n=rows.whole("n_number"),
+        sum_error=rows.sum("sum_error"),
+        sum_abs=rows.sum("sum_abs"),
+        sum_sq=rows.sum("sum_sq"),
+        sum_label=rows.sum("sum_label"),
+        sum_label_sq=rows.sum("sum_label_sq"),
+        sum_ape=rows.sum("sum_ape"),
+        n_ape=rows.whole("n_ape"),
+        sum_fourth=rows.sum("sum_err4"),
+    )
+    return regression.regression(sums)
+
+
+def business(rows: Table | None, predictions: int, *, seen: bool, currency: str | None) -> Business:
+    """Return conversion, engagement and revenue.
+
+    Args:
+        rows: Business rows; None for none.
+        predictions: All predictions, those without an event included.
+        seen: Whether the store holds any event, so that "none" is a number and not a gap.
+        currency: What the values are in.
+    """
+
+    def total(name: str, measure: str) -> float:
+        if rows is None:
+            return 0.0
+        return float(rows[measure][rows["class"] == name].sum())
+
+    sums = money.RevenueSums(
+        predictions=predictions,
+        conversions=int(total("conversion", "n_first")),
+        gross=total("gross", "value"),
+        refunds=total("refund", "value"),
+        sum_sq=total("net", "value_sq"),
+    )
+    per = money.revenue_per_prediction(sums) if seen else None
+    return Business(
+        money.conversion(sums.conversions, predictions, seen),
+        money.engagement(int(total("engagement", "n_first")), predictions, seen),
+        Revenue(
+            sums.gross,
+            sums.refunds,
+            sums.total,
+            per.value if per else None,
+            per.low if per else None,
+            per.high if per else None,
+            currency,
+        ),
+    )

@@ -1,0 +1,241 @@
+"""Data quality of versions: what is missing or wrong in their features, and how far these moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from mlwatch.metrics import drift as drifting
+from mlwatch.metrics.bins import MISSING
+from mlwatch.metrics.drift import Drift
+from mlwatch.metrics.quality import feature_counts
+from mlwatch.snapshot.read import Life, Pair, Table, fetch
+from mlwatch.snapshot.types import FeatureQuality, Quality
+from mlwatch.store import rollups
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
+
+FIRST_PERIOD = timedelta(hours=24)
+"""Without a reference, drift is measured against the baseline's first day, or first half if it is younger."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureInfo:
+    """A feature, or the predictions or scores, with its bins."""
+
+    number: int
+    name: str
+    kind: Literal["numeric", "categorical"]
+    edges: tuple[float, ...]
+    binned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Counts by bin that live data are compared with."""
+
+    description: str
+    counts: Mapping[int, tuple[NDArray[np.int64], NDArray[np.int64]]]
+    """By feature: bin codes and their counts."""
+
+
+def feature_infos(connection: DuckDBPyConnection) -> dict[int, FeatureInfo]:
+    """Return every feature of the store by number."""
+    bins = {
+        number: (kind, tuple(edges))
+        for number, kind, edges in connection.execute("SELECT feature, kind, edges FROM bins").fetchall()
+    }
+    infos: dict[int, FeatureInfo] = {
+        number: FeatureInfo(number, name, kind, bins[number][1] if number in bins else (), number in bins)
+        for number, name, kind in connection.execute("SELECT feature, name, kind FROM features").fetchall()
+    }
+    for number, name in ((rollups.PREDICTION, "prediction"), (rollups.SCORE, "score"), (rollups.VALUE, "prediction")):
+        kind, edges = bins.get(number, ("categorical" if number == rollups.PREDICTION else "numeric", ()))
+        infos[number] = FeatureInfo(number, name, kind, edges, number in bins)
+    return infos
+
+
+def reference_counts(connection: DuckDBPyConnection, baseline: Life | None) -> Reference | None:
+    """Return the reference's counts: from the reference file, else from the baseline version's first period."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'reference_name'").fetchone()
+    if row is not None:
+        table = fetch(connection, "SELECT feature, bin, n FROM reference")
+        return Reference(str(row[0]), _by_feature(table))
+    if baseline is None:
+        return None
+    end = min(baseline.first + FIRST_PERIOD, baseline.first + (baseline.last - baseline.first) / 2)
+    end = max(end, baseline.first + timedelta(seconds=rollups.QUARTER))
+    table = fetch(
+        connection,
+        f"""SELECT feature, bin, SUM(n) AS n FROM {rollups.FEATURES.table(rollups.QUARTER)}
+        WHERE model = ? AND version = ? AND bucket < ? GROUP BY 1, 2""",
+        [baseline.pair.model, baseline.pair.version, end],
+    )
+    if not len(table):
+        return None
+    return Reference(f"the first {_hours(baseline.first, end)} of {baseline.pair.version}", _by_feature(table))
+
+
+def _hours(start: datetime, end: datetime) -> str:
+    minutes = round((end - start).total_seconds() / 60)
+    return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
+
+
+def _by_feature(table: Table) -> dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    found = {}
+    for number in np.unique(table["feature"]).tolist():
+        rows = table.where(table["feature"] == number)
+        found[int(number)] = (rows["bin"].astype(np.int64), rows["n"].astype(np.int64))
+    return found
+
+
+def quality(rows: Table, infos: Mapping[int, FeatureInfo], reference: Reference | None, expected: set[int]) -> Quality:
+    """Return the data quality of one version.
+
+    Args:
+        rows: Feature rows of the version.
+        infos: See `feature_infos`.
+        reference: What to compare with; None for nothing.
+        expected: Features that belong to the version; others that it never carries are left out.
+    """
+    drifts: dict[int, Drift] = {}
+    counts = {}
+    by_feature = _by_feature(rows)
+    for number, (codes, n) in by_feature.items():
+        info = infos[number]
+        counts[number] = feature_counts(info.kind, codes, n, inner_bins=max(0, len(info.edges) - 1))
+        if counts[number].missing == counts[number].n and number not in expected:
+            del counts[number]
+        elif reference is not None and number in reference.counts and info.binned:
+            drifts[number] = compare(info, reference.counts[number], (codes, n))
+    named = {str(number): drift for number, drift in drifts.items() if number >= 0}
+    together = {int(number): drift for number, drift in drifting.decide_together(named).items()}
+    features = {
+        infos[number].name: _feature(infos[number], found, together.get(number))
+        for number, found in counts.items()
+        if number >= 0
+    }
+    cells = sum(feature.n for feature in features.values())
+    judged = [drift for drift in together.values() if drift.state != "too_few"]
+    return Quality(
+        features,
+        prediction_drift=drifts.get(rollups.PREDICTION, drifts.get(rollups.VALUE)),
+        score_drift=_present(drifts.get(rollups.SCORE), counts.get(rollups.SCORE)),
+        drifted_share=sum(drift.drifted for drift in judged) / len(judged) if judged else None,
+        missing_rate=sum(feature.missing for feature in features.values()) / cells if cells else None,
+    )
+
+
+def _present(drift: Drift | None, counts: object) -> Drift | None:
+    return drift if counts is not None else None
+
+
+def compare(
+    info: FeatureInfo,
+    reference: tuple[NDArray[np.int64], NDArray[np.int64]],
+    current: tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> Drift:
+    """Compare one feature's counts with the reference's."""
+    codes, before, after = drifting.align(reference, current)
+    values = drifting.bin_values(info.edges) if info.kind == "numeric" and info.edges else None
+    scale = _deviation(values, *reference) if values is not None else None
+    return drifting.compare(codes, before, after, info.kind, values=values, scale=scale)
+
+
+def _deviation(values: NDArray[np.float64], codes: NDArray[np.int64], counts: NDArray[np.int64]) -> float | None:
+    """Return the reference's standard deviation, from its bins."""
+    inside = (codes >= 0) & (codes < len(values))
+    n, x = counts[inside].astype(float), values[codes[inside]]
+    if n.sum() == 0:
+        return None
+    mean = float(n @ x) / n.sum()
+    return float(np.sqrt(n @ (x - mean) ** 2 / n.sum()))
+
+
+def _feature(info: FeatureInfo, counts: object, drift: Drift | None) -> FeatureQuality:
+    from mlwatch.metrics.quality import FeatureCounts  # noqa: PLC0415
+
+    if not isinstance(counts, FeatureCounts):
+        raise TypeError("counts of a feature")
+    return FeatureQuality(
+        info.kind,
+        counts.n,
+        counts.missing,
+        counts.missing_rate.value,
+        counts.invalid,
+        counts.unseen if info.binned else 0,
+        counts.out_of_range if info.binned else 0,
+        drift,
+    )
+
+
+def missing_by_window(rows: Table) -> dict[int, float]:
+    """Return missing cells over all cells of each window."""
+    found = {}
+    for window, part in rows.windows().items():
+        real = part.where(part["feature"] >= 0)
+        cells = real.whole("n")
+        if cells:
+            found[window] = real.where(real["bin"] == MISSING).whole("n") / cells
+    return found
+
+
+def drift_by_window(
+    rows: Table, infos: Mapping[int, FeatureInfo], reference: Reference | None, features: Sequence[int]
+) -> dict[int, float]:
+    """Return the mean Jensen-Shannon score of some features in each window, vectorised over windows."""
+    windows = np.unique(rows["w"])
+    if reference is None or not len(windows):
+        return {}
+    total, weight = np.zeros(len(windows)), np.zeros(len(windows))
+    for number in features:
+        if number not in reference.counts or not infos[number].binned:
+            continue
+        score = _window_scores(rows.where(rows["feature"] == number), windows, reference.counts[number])
+        known = np.isfinite(score)
+        total[known] += score[known]
+        weight[known] += 1
+    return {int(w): float(t / n) for w, t, n in zip(windows, total, weight, strict=True) if n}
+
+
+def _window_scores(
+    rows: Table, windows: NDArray[np.int64], reference: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> NDArray[np.float64]:
+    """Return the Jensen-Shannon distance (base 2, less what chance gives) of each window; NaN below 50 rows."""
+    codes = np.union1d(reference[0], rows["bin"])
+    p = np.zeros(len(codes))
+    np.add.at(p, np.searchsorted(codes, reference[0]), reference[1])
+    counts = np.zeros((len(windows), len(codes)))
+    np.add.at(counts, (np.searchsorted(windows, rows["w"]), np.searchsorted(codes, rows["bin"])), rows["n"])
+    n = counts.sum(axis=1)
+    p = p / p.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        q = counts / n[:, None]
+        middle = (p + q) / 2
+        terms = np.where(p > 0, p * np.log2(p / middle), 0.0) + np.where(q > 0, q * np.log2(q / middle), 0.0)
+    divergence = terms.sum(axis=1) / 2
+    filled = np.maximum((counts > 0).sum(axis=1), 1)
+    chance = (filled - 1) / (8 * np.log(2) * np.maximum(n, 1))
+    score = np.sqrt(np.maximum(divergence - chance, 0.0))
+    return np.where(n >= 50, score, np.nan)
+
+
+def expected_features(
+    connection: DuckDBPyConnection, reference: Reference | None, baseline: Pair | None
+) -> set[int]:
+    """Return the features that every version of a model is expected to carry."""
+    expected = set(reference.counts) if reference is not None else set()
+    if baseline is not None:
+        rows = connection.execute(
+            f"""SELECT feature FROM {rollups.FEATURES.table(rollups.DAY)}
+            WHERE model = ? AND version = ? GROUP BY feature HAVING SUM(CASE WHEN bin <> {MISSING} THEN n END) > 0""",
+            [baseline.model, baseline.version],
+        ).fetchall()
+        expected |= {number for (number,) in rows}
+    return expected

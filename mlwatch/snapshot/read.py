@@ -1,0 +1,135 @@
+"""Read rollups as NumPy tables: sums over a range by window, version and key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlwatch.snapshot.span import Grid
+from mlwatch.store import rollups
+from mlwatch.store.rollups import Rollup
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One version of one model."""
+
+    model: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """When a version had traffic."""
+
+    pair: Pair
+    predictions: int
+    first: datetime
+    last: datetime
+
+
+class Table:
+    """Columns of equal length, sliced by version and window.
+
+    Args:
+        columns: By name; `who` numbers the version and `w` the window.
+    """
+
+    def __init__(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        self.columns = columns
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Return one column."""
+        return self.columns[name]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(next(iter(self.columns.values())))
+
+    def where(self, mask: NDArray[np.bool_]) -> Table:
+        """Return the rows that a mask selects."""
+        return Table({name: column[mask] for name, column in self.columns.items()})
+
+    def of(self, who: int) -> Table:
+        """Return one version's rows."""
+        return self.where(self["who"] == who)
+
+    def windows(self) -> dict[int, Table]:
+        """Return the rows of each window that has any."""
+        order = np.argsort(self["w"], kind="stable")
+        window = self["w"][order]
+        starts = np.flatnonzero(np.r_[True, window[1:] != window[:-1]]) if len(window) else []
+        ends = [*starts[1:], len(window)] if len(window) else []
+        return {
+            int(window[a]): Table({name: column[order[a:b]] for name, column in self.columns.items()})
+            for a, b in zip(starts, ends, strict=True)
+        }
+
+    def sum(self, name: str) -> float:
+        """Return a column's sum; 0 without rows."""
+        return float(self[name].sum())
+
+    def whole(self, name: str) -> int:
+        """Return a count column's sum."""
+        return int(self[name].sum())
+
+
+def fetch(connection: DuckDBPyConnection, sql: str, values: Sequence[object] = ()) -> Table:
+    """Run a query into a table; nulls of numbers are 0."""
+    columns = connection.execute(sql, list(values)).fetchnumpy()
+    return Table({name: _plain(column) for name, column in columns.items()})
+
+
+def _plain(column: Any) -> NDArray[Any]:
+    if isinstance(column, np.ma.MaskedArray):
+        return np.asarray(column.filled("" if column.dtype == object else 0))
+    return np.asarray(column)
+
+
+def lives(connection: DuckDBPyConnection) -> list[Life]:
+    """Return when each version of each model had traffic, over all time."""
+    rows = connection.execute(f"""
+        SELECT model, version, SUM(n), MIN(first_ts), MAX(last_ts) FROM {rollups.TRAFFIC.table(rollups.HOUR)}
+        GROUP BY model, version ORDER BY MIN(first_ts), version""").fetchall()
+    return [Life(Pair(model or "-", version or "-"), int(n), first, last) for model, version, n, first, last in rows]
+
+
+def number_pairs(connection: DuckDBPyConnection, pairs: Sequence[Pair]) -> None:
+    """Give each version its number for the queries that follow."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE who (model VARCHAR, version VARCHAR, who INTEGER)")
+    connection.executemany(
+        "INSERT INTO who VALUES (?, ?, ?)", [(p.model, p.version, number) for number, p in enumerate(pairs)]
+    )
+
+
+def read(
+    connection: DuckDBPyConnection, rollup: Rollup, grid: Grid, where: str = "TRUE", keys: Sequence[str] | None = None
+) -> Table:
+    """Sum a rollup over a range, by window, version and key.
+
+    Args:
+        connection: Where `number_pairs` was called.
+        rollup: Which.
+        grid: Range and windows.
+        where: A further condition of our own making.
+        keys: Only these of the rollup's keys; None for all.
+    """
+    names = list(rollup.keys) if keys is None else list(keys)
+    measures = ", ".join(f"{rollup.merge.get(name, 'SUM')}(r.{name}) AS {name}" for name in rollup.measures)
+    listed = "".join(f", r.{name}" for name in names)
+    return fetch(
+        connection,
+        f"""SELECT CAST(date_diff('second', ?, GREATEST(r.bucket, ?)) // {grid.width_s} AS INTEGER) AS w, v.who{listed}, {measures}
+        FROM {rollup.table(grid.level(rollup))} AS r JOIN who AS v ON v.model = r.model AND v.version = r.version
+        WHERE r.bucket >= time_bucket(INTERVAL '{grid.level(rollup)} seconds', ?) AND r.bucket < ? AND {where}
+        GROUP BY ALL""",
+        [grid.start, grid.start, grid.start, grid.end],
+    )

@@ -1,0 +1,77 @@
+"""Which version is the baseline and which the candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from mlwatch.snapshot.read import Life, Pair
+from mlwatch.snapshot.types import Role
+
+if TYPE_CHECKING:
+    from mlwatch.config import RolloutSettings
+
+
+class Named(Protocol):
+    """What names versions outright."""
+
+    @property
+    def baseline(self) -> str | None:
+        """Name of the baseline."""
+
+    @property
+    def candidate(self) -> str | None:
+        """Name of the candidate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The versions of one model, baseline first, candidate second, the others by age."""
+
+    ordered: tuple[Life, ...]
+    baseline: Life | None
+    candidate: Life | None
+    shadow: bool
+
+    def role(self, pair: Pair) -> Role:
+        """Return a version's role."""
+        if self.baseline is not None and pair == self.baseline.pair:
+            return "baseline"
+        if self.candidate is not None and pair == self.candidate.pair:
+            return "shadow" if self.shadow else "candidate"
+        return "other"
+
+
+def assign_roles(versions: Sequence[Life], settings: RolloutSettings, asked: Named) -> Roles:
+    """Find baseline and candidate of one model.
+
+    The baseline is the oldest version, the candidate the newest one that still gets traffic. Flags win over the
+    configuration, and both over what the logs say.
+
+    Args:
+        versions: Of one model, oldest first.
+        settings: The `[rollout]` of the configuration.
+        asked: What the command line names.
+    """
+    by_name = {life.pair.version: life for life in versions}
+    baseline = by_name.get(asked.baseline or settings.baseline or "")
+    candidate = by_name.get(asked.candidate or settings.candidate or "")
+    if baseline is None:
+        baseline = next((life for life in versions if life is not candidate), None)
+    if candidate is None:
+        candidate = next((life for life in reversed(_alive(versions)) if life is not baseline), None)
+    first = [life for life in (baseline, candidate) if life is not None]
+    rest = [life for life in versions if life not in first]
+    return Roles((*first, *rest), baseline, candidate, settings.mode == "shadow")
+
+
+def _alive(versions: Sequence[Life]) -> list[Life]:
+    """Return the versions that still get traffic: the last request in the last tenth of the time, or the last hour."""
+    if not versions:
+        return []
+    end = max(life.last for life in versions)
+    begin = min(life.first for life in versions)
+    limit = end - max((end - begin) / 10, timedelta(hours=1))
+    return [life for life in versions if life.last >= limit]

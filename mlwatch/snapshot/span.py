@@ -1,0 +1,82 @@
+"""Which range of event time a snapshot covers, and how it is cut into windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from mlwatch.store.rollups import HOUR, MINUTE, Rollup
+
+WIDTHS_S = (60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000)
+"""Window widths that read well on an axis."""
+MAX_WINDOWS = 60
+LONG_S = 48 * HOUR
+"""Longer ranges are read from the hourly rollups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A range and its equal windows; times are naive UTC, as in the store."""
+
+    start: datetime
+    end: datetime
+    """Exclusive."""
+    width_s: int
+    """Width of a window."""
+
+    @property
+    def count(self) -> int:
+        """Number of windows."""
+        return -(-int((self.end - self.start).total_seconds()) // self.width_s)
+
+    def edge(self, index: int) -> datetime:
+        """Return the start of a window."""
+        return self.start + timedelta(seconds=index * self.width_s)
+
+    def level(self, rollup: Rollup) -> int:
+        """Return the coarsest bucket width that still tells the windows apart; the finest where none does."""
+        fitting = [level for level in rollup.levels if self.width_s % level == 0 and self._aligned(level)]
+        return max(fitting, default=rollup.levels[0])
+
+    def _aligned(self, level: int) -> bool:
+        return int(self.start.replace(tzinfo=UTC).timestamp()) % level == 0
+
+
+def grid(first: datetime, last: datetime, span: timedelta | None, at: datetime | None) -> Grid:
+    """Lay windows over a range.
+
+    Args:
+        first: Earliest event time in the store, naive UTC.
+        last: Latest event time, naive UTC.
+        span: Length of the range; None for everything.
+        at: End of the range, naive UTC; None for the newest data.
+
+    Returns:
+        The range, its start moved back to a whole bucket.
+    """
+    end = at if at is not None else last + timedelta(microseconds=1)
+    start = first if span is None else max(first, end - span)
+    start = min(start, end - timedelta(microseconds=1))
+    seconds = (end - start).total_seconds()
+    width = next((width for width in WIDTHS_S if seconds / width <= MAX_WINDOWS), WIDTHS_S[-1])
+    step = HOUR if seconds > LONG_S else MINUTE
+    if span is None and width > step:
+        step = min(width, HOUR * 24)
+    return Grid(_floor(start, step), end, width)
+
+
+def _floor(moment: datetime, seconds: int) -> datetime:
+    stamp = int(moment.replace(tzinfo=UTC).timestamp())
+    return datetime.fromtimestamp(stamp - stamp % seconds, UTC).replace(tzinfo=None)
+
+
+def aware(moment: datetime | None) -> datetime | None:
+    """Mark a time of the store as UTC."""
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def naive(moment: datetime | None) -> datetime | None:
+    """Bring a time to the form of the store."""
+    if moment is None or moment.tzinfo is None:
+        return moment
+    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,101 @@
+"""Cut the bytes of a growing text file into blocks of whole lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+MAX_LINE_BYTES = 16 << 20
+"""A longer line is no record; it is skipped and counted as rejected."""
+
+
+class ByteStream(Protocol):
+    """What a block is cut from."""
+
+    position: int
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes, fewer only at the end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines of one file."""
+
+    data: bytes
+    """Ends with a newline, except a last line that was taken as complete."""
+    end: int
+    """Offset behind the block in the decompressed file: where the next one starts."""
+    overlong: int = 0
+    """Lines that were longer than `MAX_LINE_BYTES` and are not in `data`."""
+    more: bool = False
+    """Whether the file goes on behind this block."""
+
+
+def read_block(stream: ByteStream, size: int, *, quoted: bool = False, take_tail: bool = False) -> Block:
+    """Read the next whole lines from where the stream stands.
+
+    Args:
+        stream: Positioned at the start of a line.
+        size: About how many bytes to take; one line longer than that makes the block longer.
+        quoted: Newlines inside double quotes do not end a record (CSV).
+        take_tail: Take a last line without newline too, because no more will come.
+
+    Returns:
+        The block; empty when there is no whole line yet.
+    """
+    start = stream.position
+    data = stream.read(size)
+    more = len(data) == size
+    cut = last_line_end(data, quoted=quoted)
+    while more and cut == 0 and len(data) <= MAX_LINE_BYTES:
+        extra = stream.read(size)
+        more = len(extra) == size
+        data += extra
+        cut = last_line_end(data, quoted=quoted)
+    if cut == 0 and len(data) > MAX_LINE_BYTES:
+        return _skip_line(stream, start, len(data))
+    if not more and (take_tail or is_whole_object(data[cut:])):
+        cut = len(data)
+    return Block(data[:cut], start + cut, more=more)
+
+
+def last_line_end(data: bytes, *, quoted: bool) -> int:
+    """Return the length of the whole lines at the front of `data`; 0 when there is none."""
+    cut = data.rfind(b"\n") + 1
+    if not quoted or cut == 0 or data.count(b'"', 0, cut) % 2 == 0:
+        return cut
+    inside = cut  # an open quote: the newline belongs to a value; look for one that does not
+    for _ in range(1000):
+        inside = data.rfind(b"\n", 0, inside - 1) + 1
+        if inside == 0:
+            break
+        if data.count(b'"', 0, inside) % 2 == 0:
+            return inside
+    return cut  # a stray quote rather than a long value: let the reader reject its line
+
+
+def is_whole_object(line: bytes) -> bool:
+    """Tell whether a last line without newline is a complete JSON object: no prefix of an object is one."""
+    import json  # noqa: PLC0415
+
+    text = line.strip()
+    if not (text.startswith(b"{") and text.endswith(b"}")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _skip_line(stream: ByteStream, start: int, length: int) -> Block:
+    """Pass over a line without end, in bounded memory, up to its newline if that is there."""
+    end = start + length
+    while chunk := stream.read(1 << 20):
+        newline = chunk.find(b"\n")
+        if newline >= 0:
+            return Block(b"", end + newline + 1, overlong=1, more=True)
+        end += len(chunk)
+    return Block(b"", start)  # not ended yet: wait, and look again when the file has grown

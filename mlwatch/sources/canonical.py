@@ -1,0 +1,226 @@
+"""The one form that every record is brought to, as a SELECT over whatever its file holds.
+
+Columns of the canonical relation: `line`, `ts` (UTC), `id`, `model`, `version`, `prediction`, `score`, `label`, `latency_ms`,
+`status`, `error`, `event`, `value`, `currency`, `event_id`, `unit`, `invalid`, then a column a feature.
+
+Class labels and predictions are text, so that the same class is the same text wherever it was written: `1`, `1.0`
+and `true` are all `1`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mlwatch.roles import Mapping as RoleMapping
+from mlwatch.sources.sql import identifier, literal, path_expression
+
+EARLIEST = "TIMESTAMP '1990-01-01'"
+LATEST = "TIMESTAMP '2100-01-01'"
+NULL_WORDS = "('', 'nan', 'null', 'none', 'na', 'n/a', '-nan')"
+FAILURE_WORDS = "('error', 'err', 'fail', 'failed', 'failure', 'exception', 'timeout', 'timed out')"
+SCORE_THRESHOLD = 0.5
+"""A score without a prediction is taken as class 1 from here on."""
+
+_TIME_FORMATS = (
+    *("%d/%b/%Y:%H:%M:%S %z", "%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S %z", "%Y%m%dT%H%M%S%z"),
+    *("%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S", "%Y-%m-%dT%H:%M:%S%z", "%Y/%m/%d %H:%M:%S"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A feature of a file and the column of the store that takes it."""
+
+    path: tuple[str, ...]
+    column: str
+    kind: Literal["numeric", "categorical"]
+    number: int
+    """The feature's number in the store, by which `invalid` names it."""
+
+
+class Canonical:
+    """Write the SELECT list that brings one file's columns to the canonical form.
+
+    Args:
+        mapping: Which column has which role.
+        slots: The features to take.
+        physical: The type that each path is read as: `number`, `integer`, `text`, `time` or `boolean`.
+        timezone: Zone of times that carry none.
+        tolerant: Read everything as text and turn what does not fit into nulls and `invalid` marks, instead of
+            failing: for blocks that the fast way refused.
+    """
+
+    def __init__(
+        self,
+        mapping: RoleMapping,
+        slots: Sequence[Slot],
+        physical: Mapping[tuple[str, ...], str],
+        *,
+        timezone: str = "UTC",
+        tolerant: bool = False,
+    ) -> None:
+        self._mapping = mapping
+        self._slots = slots
+        self._physical = physical
+        self._timezone = timezone
+        self._tolerant = tolerant
+        self._access: Callable[[tuple[str, ...]], str] = path_expression
+
+    def select(
+        self,
+        relation: str,
+        access: Callable[[tuple[str, ...]], str] = path_expression,
+        line: str = "CAST(NULL AS BIGINT)",
+    ) -> str:
+        """Return the SELECT statement over a relation.
+
+        Args:
+            relation: A FROM item that has the file's columns.
+            access: How a path is reached in it.
+            line: The expression that numbers the records, where they are numbered.
+        """
+        self._access = access
+        columns = {
+            "line": line,
+            "ts": self._time(),
+            "id": self._text("id"),
+            "model": self._named("model"),
+            "version": self._named("version"),
+            "prediction": self._prediction(),
+            "score": self._number("score"),
+            "label": self._class("label"),
+            "latency_ms": self._latency(),
+            "status": self._status(),
+            "error": self._text("error"),
+            "event": self._text("event"),
+            "value": self._number("value"),
+            "currency": self._text("currency"),
+            "event_id": self._text("event_id"),
+            "unit": self._text("unit"),
+            "invalid": self._invalid(),
+        }
+        features = [f"{self._feature(slot)} AS {identifier(slot.column)}" for slot in self._slots]
+        items = [f"{expression} AS {name}" for name, expression in columns.items()] + features
+        return f"SELECT {', '.join(items)} FROM {relation}"  # noqa: S608  names are quoted, see sql.py
+
+    def _path(self, role: str) -> tuple[str, ...] | None:
+        return self._mapping.roles.get(role)
+
+    def _text(self, role: str) -> str:
+        path = self._path(role)
+        if path is None:
+            return "CAST(NULL AS VARCHAR)"
+        return f"NULLIF(CAST({self._access(path)} AS VARCHAR), '')"
+
+    def _named(self, role: str) -> str:
+        constant = self._mapping.constants.get(role)
+        fallback = literal(constant) if constant is not None else None
+        if self._path(role) is None:
+            return fallback or "CAST(NULL AS VARCHAR)"
+        return f"COALESCE({self._text(role)}, {fallback})" if fallback else self._text(role)
+
+    def _number(self, role: str) -> str:
+        path = self._path(role)
+        return "CAST(NULL AS DOUBLE)" if path is None else self._as_number(path)
+
+    def _as_number(self, path: tuple[str, ...]) -> str:
+        cast = "TRY_CAST" if self._tolerant else "CAST"
+        return f"{cast}({self._access(path)} AS DOUBLE)"
+
+    def _latency(self) -> str:
+        factor = self._mapping.latency_factor
+        number = self._number("latency")
+        return number if factor == 1.0 else f"{number} * {factor!r}"
+
+    def _class(self, role: str) -> str:
+        path = self._path(role)
+        if path is None:
+            return "CAST(NULL AS VARCHAR)"
+        physical = self._physical.get(path, "text")
+        text = f"CAST({self._access(path)} AS VARCHAR)"
+        if physical == "integer" and not self._tolerant:
+            return text
+        return (
+            f"CASE WHEN {text} IN ('true', 'True', 'TRUE') THEN '1' WHEN {text} IN ('false', 'False', 'FALSE') THEN '0' "
+            f"WHEN {text} LIKE '%.0' THEN LEFT({text}, LENGTH({text}) - 2) "
+            f"WHEN {text} IN ('', 'NaN', 'nan', 'null', 'None') THEN NULL ELSE {text} END"
+        )
+
+    def _prediction(self) -> str:
+        if self._path("prediction") is not None or self._path("score") is None:
+            return self._class("prediction")
+        score = self._number("score")
+        return f"CASE WHEN {score} >= {SCORE_THRESHOLD} THEN '1' WHEN {score} IS NOT NULL THEN '0' END"
+
+    def _status(self) -> str:
+        path = self._path("status")
+        if path is None:
+            return "CAST(NULL AS INTEGER)"
+        column = self._access(path)
+        if self._physical.get(path) in {"integer", "number"} and not self._tolerant:
+            return f"CAST({column} AS INTEGER)"
+        text = f"CAST({column} AS VARCHAR)"
+        return f"COALESCE(TRY_CAST({text} AS INTEGER), CASE WHEN LOWER({text}) IN {FAILURE_WORDS} THEN 500 END)"
+
+    def _feature(self, slot: Slot) -> str:
+        if slot.kind == "numeric":
+            return self._as_number(slot.path)
+        text = f"CAST({self._access(slot.path)} AS VARCHAR)"
+        return f"NULLIF({text}, '')"
+
+    def _invalid(self) -> str:
+        """Name the numeric features whose text is no number, as `|3|17|`; NULL when there are none."""
+        numeric = [slot for slot in self._slots if slot.kind == "numeric"]
+        if not self._tolerant or not numeric:
+            return "CAST(NULL AS VARCHAR)"
+        marks = []
+        for slot in numeric:
+            text = f"CAST({self._access(slot.path)} AS VARCHAR)"
+            marks.append(
+                f"CASE WHEN {text} IS NOT NULL AND TRY_CAST({text} AS DOUBLE) IS NULL "
+                f"AND LOWER(TRIM({text})) NOT IN {NULL_WORDS} THEN '{slot.number}|' ELSE '' END"
+            )
+        return f"NULLIF('|' || {' || '.join(marks)}, '|')"
+
+    def _time(self) -> str:
+        path = self._path("timestamp")
+        if path is None:
+            return "CAST(NULL AS TIMESTAMP)"
+        column = self._access(path)
+        physical = self._physical.get(path, "text")
+        if physical == "time":
+            return f"CAST({column} AS TIMESTAMP)"
+        if physical in {"number", "integer"} and not self._tolerant:
+            return epoch_sql(column)
+        if not self._tolerant and self._timezone == "UTC":
+            return f"CAST(CAST({column} AS TIMESTAMPTZ) AS TIMESTAMP)"
+        return tolerant_time_sql(f"CAST({column} AS VARCHAR)", self._timezone)
+
+
+def epoch_sql(number: str) -> str:
+    """Turn a number of seconds, milliseconds, micro- or nanoseconds since 1970 into a UTC timestamp, by magnitude."""
+    value = f"CAST({number} AS DOUBLE)"
+    return (
+        f"CASE WHEN NOT ABS({value}) < 9e18 THEN NULL WHEN ABS({value}) < 1e11 "
+        f"THEN make_timestamp(CAST(ROUND({value} * 1e6) AS BIGINT)) "
+        f"WHEN ABS({value}) < 1e14 THEN make_timestamp(CAST(ROUND({value} * 1e3) AS BIGINT)) "
+        f"WHEN ABS({value}) < 1e17 THEN make_timestamp(CAST({number} AS BIGINT)) "
+        f"ELSE make_timestamp(CAST({number} AS BIGINT) // 1000) END"
+    )
+
+
+def tolerant_time_sql(text: str, timezone: str) -> str:
+    """Turn text in any usual notation of time into a UTC timestamp, or NULL."""
+    formats = "[" + ", ".join(literal(form) for form in _TIME_FORMATS) + "]"
+    zoned = f"regexp_matches({text}, '([Zz]|UTC|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
+    naive = f"CAST(timezone({literal(timezone)}, TRY_CAST({text} AS TIMESTAMP)) AS TIMESTAMP)"
+    iso = f"CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
+    by_zone = iso if timezone == "UTC" else f"CASE WHEN {zoned} THEN {iso} ELSE {naive} END"
+    comma = f"CAST(TRY_CAST(REPLACE({text}, ',', '.') AS TIMESTAMPTZ) AS TIMESTAMP)"
+    epoch = epoch_sql(f"TRY_CAST({text} AS DOUBLE)")
+    return (
+        f"COALESCE({by_zone}, CASE WHEN TRY_CAST({text} AS DOUBLE) IS NOT NULL THEN {epoch} END, {comma}, "
+        f"CAST(TRY_STRPTIME({text}, {formats}) AS TIMESTAMP))"
+    )

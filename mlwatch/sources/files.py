@@ -1,0 +1,151 @@
+"""Find the log files under a directory, and tell what each of them is by its content."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Compression = Literal["none", "gzip", "zstd"]
+Format = Literal["jsonl", "json", "csv", "parquet"]
+
+REFERENCE_NAMES = frozenset(
+    f"reference.{suffix}" for suffix in ("parquet", "csv", "tsv", "jsonl", "ndjson", "json", "profile.json")
+)
+"""At the root of a log directory these hold the reference data: they are not logs."""
+
+OWN_NAMES = frozenset({"mlwatch.toml"})
+
+SOURCE_SUFFIXES = (
+    *(".py", ".md", ".toml", ".yaml", ".yml", ".html", ".png", ".svg", ".jpg", ".pdf", ".zip", ".tar", ".pyc"),
+    *(".duckdb", ".wal", ".lock", ".tmp", ".swp", ".pkl", ".joblib", ".npy", ".npz", ".pt", ".onnx", ".so"),
+)
+"""Never prediction logs, whatever is in them; they are passed over without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A regular file under the log directory, as `stat` saw it."""
+
+    path: Path
+    relative: str
+    """Path below the log directory, with `/`."""
+    device: int
+    inode: int
+    size: int
+    """Bytes on disk."""
+    mtime_ns: int
+
+
+def discover(root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[Found]:
+    """List the log files below a directory, newest first.
+
+    Hidden files and directories, the reference, the configuration, links to directories (they may loop) and
+    whatever is not a regular file are left out.
+
+    Args:
+        root: The log directory, or a single file.
+        include: Glob patterns on the relative path; when given, only matches are taken.
+        exclude: Glob patterns on the relative path to leave out.
+    """
+    if root.is_file():
+        found = _stat(root, root.name)
+        return [found] if found else []
+    files = [found for found in _walk(root, "") if _wanted(found.relative, include, exclude)]
+    files.sort(key=lambda found: (-found.mtime_ns, found.relative))
+    return files
+
+
+def _walk(directory: Path, prefix: str) -> Iterator[Found]:
+    try:
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except OSError:
+        return  # vanished or unreadable between two scans: the next scan tells
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        relative = f"{prefix}{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path), f"{relative}/")
+        elif not _never_a_log(relative) and (found := _stat(Path(entry.path), relative)):
+            yield found
+
+
+def _never_a_log(relative: str) -> bool:
+    if relative in REFERENCE_NAMES or relative in OWN_NAMES:
+        return True
+    return relative.lower().endswith(SOURCE_SUFFIXES)
+
+
+def _wanted(relative: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    if include and not any(fnmatch.fnmatch(relative, pattern) for pattern in include):
+        return False
+    return not any(fnmatch.fnmatch(relative, pattern) for pattern in exclude)
+
+
+def _stat(path: Path, relative: str) -> Found | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None  # a FIFO or a device would block for ever
+    return Found(path, relative, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def compression_of(head: bytes) -> Compression:
+    """Tell the compression from the first bytes of a file."""
+    if head.startswith(b"\x1f\x8b"):
+        return "gzip"
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        return "zstd"
+    return "none"
+
+
+def format_of(head: bytes, name: str) -> Format | str:
+    """Tell the format from the first (decompressed) bytes of a file.
+
+    Args:
+        head: Up to some kilobytes from the start; a byte order mark is passed over.
+        name: File name, which decides only where the content leaves a choice.
+
+    Returns:
+        The format, or, when it is none of ours, a sentence that says why, with a leading `!`.
+    """
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\0 \t\r\n")
+    if text.startswith(b"{"):
+        first, newline, _ = text.partition(b"\n")
+        pretty = newline and not first.rstrip().endswith(b"}")
+        return "json" if pretty and len(text) > len(first) + 1 and not _has_object_line(text) else "jsonl"
+    if text.startswith(b"["):
+        return "json"
+    if b"\0" in text:
+        return "!a binary file"
+    lines = [line for line in text.split(b"\n")[:5] if line.strip()]
+    if not lines:
+        return "!empty so far"
+    if any(line.lstrip().startswith(b"{") for line in lines):
+        return "jsonl"  # text before the first record, such as a start-up banner
+    if _looks_delimited(lines, name):
+        return "csv"
+    return "!neither JSON, CSV nor Parquet"
+
+
+def _has_object_line(text: bytes) -> bool:
+    """Tell whether some line is an object of its own, so that a damaged first line does not mislead."""
+    lines = text.split(b"\n")[1:]
+    return any(line.startswith(b"{") and line.rstrip().endswith(b"}") and b":" in line for line in lines)
+
+
+def _looks_delimited(lines: Sequence[bytes], name: str) -> bool:
+    lowered = name.lower()
+    if any(part in lowered for part in (".csv", ".tsv", ".psv")):
+        return True
+    counts = [max(line.count(mark) for mark in (b",", b"\t", b";", b"|")) for line in lines]
+    return len(counts) > 1 and min(counts) >= 1 and counts[0] == counts[1]

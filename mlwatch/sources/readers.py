@@ -1,0 +1,321 @@
+"""Read a file from where it was left: each reader yields segments of whole records with the shape that fits them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.config import RoleSettings
+from mlwatch.sources import samples
+from mlwatch.sources.blocks import read_block
+from mlwatch.sources.files import Format, Found
+from mlwatch.sources.shapes import Dialect, Path_, Shape, build_shape, extend_shape, shape_key
+from mlwatch.sources.sql import literal
+from mlwatch.sources.streams import HEAD_BYTES, TAIL_BYTES, DamagedFileError, Fingerprint, Stream, digest, fingerprint
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+SETTLED_S = 60.0
+"""A delimited file that has not changed for so long is taken to be complete, even without a last newline. The last
+line of a JSON lines file tells by itself whether it is whole."""
+MAX_DOCUMENT_BYTES = 256 << 20
+PARQUET_ROWS = 400_000
+
+
+class UnreadableFileError(Exception):
+    """A file that cannot be read, with a sentence that says why; the rest of the directory goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Up to where a file is accounted for."""
+
+    offset: int = 0
+    """Decompressed bytes; elements of a JSON document; rows of a Parquet file."""
+    lines: int = 0
+    shape: str | None = None
+    """Key of the shape it was read with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Whole records of one file, on their way into a batch."""
+
+    found: Found
+    shape: Shape
+    start: int
+    end: int
+    """Position behind it; see `Position.offset`."""
+    first_line: int
+    lines: int
+    fingerprint: Fingerprint
+    data: bytes = b""
+    """The records' text as JSON lines or delimited rows without header; empty for Parquet."""
+    overlong: int = 0
+    """Lines too long to be records, which are not in `data`."""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory the segment's records take."""
+        return len(self.data) or (self.end - self.start) * 200
+
+
+class ShapeBook:
+    """The shapes of this directory's files: looked up by key, inferred when new, extended when columns appear."""
+
+    def __init__(self, root_name: str, settings: RoleSettings, known: Mapping[str, Shape]) -> None:
+        self._root_name = root_name
+        self._settings = settings
+        self.shapes = dict(known)
+        self.changed: set[str] = set()
+        """Keys of shapes that are new or changed since they were last saved."""
+
+    def fit(
+        self,
+        key: str,
+        form: Format,
+        records: Sequence[Mapping[str, Any]],
+        relative: str,
+        dialect: Dialect | None = None,
+        types: Mapping[Path_, str] | None = None,
+    ) -> Shape:
+        """Return the shape of a kind of file, taught by some of its records."""
+        known = self.shapes.get(key)
+        if known is None:
+            shape = build_shape(key, form, records, relative, self._root_name, self._settings, dialect, types)
+        else:
+            shape = extend_shape(known, records, self._settings)
+        if shape is not known:
+            self.shapes[key] = shape
+            self.changed.add(key)
+        return shape
+
+
+Reader = Callable[[], Iterator[Segment]]
+
+
+def read_file(
+    found: Found, form: Format, at: Position, book: ShapeBook, connection: DuckDBPyConnection, block: int
+) -> Iterator[Segment]:
+    """Yield what a file holds behind a position.
+
+    Args:
+        found: The file.
+        form: Its format.
+        at: Where to go on.
+        book: Shapes.
+        connection: For looking into Parquet files.
+        block: About how many bytes a segment of text has.
+
+    Raises:
+        UnreadableFileError: when the file is damaged; good segments before the damage are yielded first.
+        OSError: when it cannot be opened.
+    """
+    if form == "parquet":
+        return _parquet(found, at, book, connection)
+    if form == "json":
+        return _document(found, at, book)
+    return _text(found, form, at, book, block)
+
+
+def _text(found: Found, form: Format, at: Position, book: ShapeBook, block_size: int) -> Iterator[Segment]:
+    with Stream(found.path) as stream:
+        head = _head(found)
+        if stream.compression == "none":
+            settled = form == "csv" and time.time() - found.mtime_ns / 1e9 > SETTLED_S
+        else:
+            settled = True  # what a compressed file ends with is its end
+        header = _csv_header(stream, head) if form == "csv" else None
+        if form == "csv" and header is None:
+            return
+        start = max(at.offset, stream.position)
+        if not stream.seek(start):
+            return
+        yield from _segments(found, form, at, book, stream, head, header, settled=settled, block_size=block_size)
+
+
+def _segments(
+    found: Found,
+    form: Format,
+    at: Position,
+    book: ShapeBook,
+    stream: Stream,
+    head: bytes,
+    dialect: Dialect | None,
+    *,
+    settled: bool,
+    block_size: int,
+) -> Iterator[Segment]:
+    lines = at.lines or (1 if dialect else 0)
+    while True:
+        start, recent = stream.position, stream.recent
+        try:
+            block = read_block(stream, block_size, quoted=form == "csv", take_tail=settled)
+        except DamagedFileError as error:
+            raise UnreadableFileError(f"the compressed data is damaged ({error})") from error
+        if block.end == start or not stream.holds(head):
+            return  # nothing whole yet, or truncated while being read: the next scan sees what it is now
+        tail = (recent + block.data)[-TAIL_BYTES:]
+        stream.seek(block.end) if stream.compression == "none" else _rewind(stream, block.end, tail)
+        data = _clean(block.data, first=start == 0)
+        key = shape_key(found.relative, form, dialect.header if dialect else ())
+        shape = book.fit(key, form, _records(data, dialect), found.relative, dialect)
+        used = head[: min(len(head), block.end)]
+        mark = Fingerprint(len(used), digest(used), len(tail), digest(tail))
+        count = data.count(b"\n") + block.overlong
+        yield Segment(found, shape, start, block.end, lines + 1, count, mark, data, block.overlong)
+        lines += count
+        if not block.more:
+            return
+
+
+def _rewind(stream: Stream, end: int, recent: bytes) -> None:
+    """Give a compressed stream the bytes back that lie behind a block's last newline."""
+    surplus = stream.position - end
+    if surplus:
+        stream.unread(stream.last(surplus), recent)
+
+
+def _head(found: Found) -> bytes:
+    with Stream(found.path) as stream:
+        return stream.read(HEAD_BYTES)
+
+
+def _clean(data: bytes, *, first: bool) -> bytes:
+    """Bring text to newline-terminated lines without byte order mark, carriage returns and filler bytes."""
+    if first:
+        data = data.removeprefix(b"\xef\xbb\xbf")
+    if b"\0" in data:
+        data = data.replace(b"\0", b"")  # a file truncated under its writer grows a hole of zeros
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return data if data.endswith(b"\n") or not data else data + b"\n"
+
+
+def _records(data: bytes, dialect: Dialect | None) -> list[dict[str, Any]]:
+    if dialect is None:
+        return list(samples.json_lines(data))
+    text = b"\n".join(samples.spread(data, samples.SAMPLE_LINES)).decode("utf-8", errors="replace")
+    rows = list(samples.csv_rows(text, dialect.delimiter, '"'))
+    return list(samples.csv_records(rows, dialect.header, dialect.decimal))
+
+
+def _csv_header(stream: Stream, head: bytes) -> Dialect | None:
+    """Read the header line, and leave the stream behind it; None while there is no whole line."""
+    text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace").replace("\r\n", "\n")
+    first, newline, _ = text.partition("\n")
+    if not newline:
+        return None
+    found = samples.sniff(text if text.endswith("\n") else text.rpartition("\n")[0])
+    if found is None:
+        raise UnreadableFileError("no delimiter found: expected a header line with at least two columns")
+    delimiter, decimal = found
+    names = next(iter(csv.reader([first.lstrip("\ufeff")], delimiter=delimiter)), [])
+    if _is_data(names):
+        raise UnreadableFileError("the first line is no header: name the columns in it")
+    length = head.index(b"\n") + 1
+    stream.seek(length)
+    return Dialect(delimiter, decimal, _distinct(names))
+
+
+def _is_data(names: Sequence[str]) -> bool:
+    return any(name.strip().replace(".", "", 1).lstrip("-").isdigit() for name in names)
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Make column names usable: none empty, none twice in any case."""
+    result: list[str] = []
+    taken: set[str] = set()
+    for index, raw in enumerate(names):
+        name = raw.strip() or f"column_{index + 1}"
+        suffix = 2
+        while name.lower() in taken:
+            name, suffix = f"{raw.strip()}_{suffix}", suffix + 1
+        taken.add(name.lower())
+        result.append(name)
+    return tuple(result)
+
+
+def _document(found: Found, at: Position, book: ShapeBook) -> Iterator[Segment]:
+    """Read a JSON array, an object around one, or objects that span lines."""
+    with Stream(found.path) as stream:
+        raw = stream.read(MAX_DOCUMENT_BYTES + 1)
+    if len(raw) > MAX_DOCUMENT_BYTES:
+        raise UnreadableFileError("a JSON document of more than 256 MB: write one record a line instead")
+    try:
+        elements = _elements(raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace"))
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFileError(f"not a complete JSON document ({error})") from error
+    if len(elements) <= at.offset:
+        return
+    fresh = elements[at.offset :]
+    data = b"".join(json.dumps(element).encode() + b"\n" for element in fresh)
+    records = [element for element in fresh[: samples.SAMPLE_LINES] if isinstance(element, dict)]
+    shape = book.fit(shape_key(found.relative, "json"), "json", records, found.relative)
+    head = raw[: min(256, len(raw) // 2)]
+    mark = Fingerprint(len(head), digest(head), 0, b"")
+    yield Segment(found, shape, at.offset, len(elements), at.offset + 1, len(fresh), mark, data)
+
+
+def _elements(text: str) -> list[Any]:
+    decoder = json.JSONDecoder()
+    position, documents = 0, []
+    while position < len(text):
+        document, position = decoder.raw_decode(text, position)
+        documents.append(document)
+        while position < len(text) and text[position] in " \t\r\n,\0":
+            position += 1
+    if len(documents) == 1 and isinstance(documents[0], list):
+        return documents[0]
+    if len(documents) == 1 and isinstance(documents[0], dict):
+        lists = [value for value in documents[0].values() if isinstance(value, list) and value]
+        if len(lists) == 1 and all(isinstance(item, dict) for item in lists[0]):
+            return lists[0]
+    return documents
+
+
+def _parquet(found: Found, at: Position, book: ShapeBook, connection: DuckDBPyConnection) -> Iterator[Segment]:
+    import duckdb  # noqa: PLC0415
+
+    name = literal(str(found.path))
+    try:
+        row = connection.execute(f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})").fetchone()
+        described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({name})").fetchall()
+        sample = connection.execute(f"SELECT * FROM read_parquet({name}) LIMIT 1000").fetchall()
+    except duckdb.Error as error:
+        raise UnreadableFileError(f"not a complete Parquet file ({str(error).strip().splitlines()[0]})") from error
+    total = int(row[0] or 0) if row else 0
+    names = [column[0] for column in described]
+    types = {path: kind for column in described for path, kind in _leaves((column[0],), column[1])}
+    records = [dict(zip(names, values, strict=True)) for values in sample]
+    shape = book.fit(shape_key(found.relative, "parquet", names), "parquet", records, found.relative, types=types)
+    mark = fingerprint(found.path, found.size) or Fingerprint(0, b"", 0, b"")
+    start = at.offset
+    while start < total:
+        end = min(total, start + PARQUET_ROWS)
+        yield Segment(found, shape, start, end, start + 1, end - start, mark)
+        start = end
+
+
+_PARQUET_KINDS = (
+    ("TIMESTAMP", "time"),
+    ("DATE", "time"),
+    ("BOOLEAN", "boolean"),
+    *((name, "integer") for name in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")),
+    *((name, "number") for name in ("UBIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")),
+)
+
+
+def _leaves(path: Path_, sql_type: str) -> Iterator[tuple[Path_, str]]:
+    """Tell how a Parquet column is read; fields of structs are read as text and cast."""
+    for prefix, kind in _PARQUET_KINDS:
+        if sql_type.startswith(prefix):
+            yield path, kind
+            return
+    if not sql_type.startswith("STRUCT"):
+        yield path, "text"

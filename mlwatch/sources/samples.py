@@ -1,0 +1,122 @@
+"""Look at a few records of a block, to learn which columns it has."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+SAMPLE_LINES = 2000
+"""Records looked at in a block; a smaller block is looked at whole."""
+
+
+def json_lines(data: bytes, limit: int = SAMPLE_LINES) -> Iterator[dict[str, Any]]:
+    """Yield the objects of evenly spread lines; lines that are no object are passed over."""
+    for line in spread(data, limit):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(record, dict):
+            yield record
+
+
+def spread(data: bytes, limit: int) -> Iterator[bytes]:
+    """Yield up to about `limit` lines, evenly spread over the data."""
+    total = data.count(b"\n") + 1
+    if total <= limit:
+        yield from data.split(b"\n")
+        return
+    step = max(1, len(data) // limit)
+    position = 0
+    while position < len(data):
+        start = data.find(b"\n", position) + 1 if position else 0
+        end = data.find(b"\n", start)
+        if start == 0 and position:
+            return
+        end = len(data) if end < 0 else end
+        yield data[start:end]
+        position = max(position + step, end)
+
+
+def csv_rows(text: str, delimiter: str, quote: str) -> Iterator[list[str]]:
+    """Split delimited text into rows of fields; blank lines are passed over."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or '"')
+    try:
+        for row in reader:
+            if row:
+                yield row
+    except csv.Error:
+        return
+
+
+def csv_records(
+    rows: Sequence[Sequence[str]], header: Sequence[str], decimal: str = "."
+) -> Iterator[dict[str, Any]]:
+    """Yield rows as records with typed values: a column is numeric only if every value in the sample is."""
+    columns = list(zip(*(row for row in rows if len(row) == len(header)), strict=True))
+    typed = [_typed(column, decimal) for column in columns]
+    for values in zip(*typed, strict=True):
+        yield dict(zip(header, values, strict=True))
+
+
+def _typed(values: Sequence[str], decimal: str) -> list[Any]:
+    present = [value for value in values if not is_null_word(value)]
+    numeric = bool(present) and all(_number(value, decimal) is not None for value in present)
+    coded = any(len(value) > 1 and value[0] == "0" and value.isdigit() for value in present)
+    if numeric and not coded:
+        return [None if is_null_word(value) else _number(value, decimal) for value in values]
+    return [value or None for value in values]
+
+
+def is_null_word(text: str) -> bool:
+    """Tell whether a text field stands for a missing value."""
+    return text.strip().lower() in {"", "nan", "null", "none", "na", "n/a", "-nan"}
+
+
+def _number(text: str, decimal: str) -> int | float | None:
+    if decimal != ".":
+        text = text.replace(decimal, ".")
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    if not math.isfinite(number):
+        return number
+    return int(text) if text.strip().lstrip("+-").isdigit() else number
+
+
+def sniff(text: str) -> tuple[str, str] | None:
+    """Find delimiter and decimal mark of delimited text from its first lines.
+
+    The delimiter is the one that splits the lines most evenly, and into most fields. A comma inside every
+    number-like field of a semicolon- or tab-separated file is a decimal comma.
+
+    Returns:
+        Delimiter and decimal mark; None when no delimiter gives two fields.
+    """
+    lines = text.splitlines()[:50]
+    best: tuple[float, int, str] | None = None
+    for delimiter in (",", "\t", ";", "|"):
+        widths = [len(row) for row in csv_rows("\n".join(lines), delimiter, '"')]
+        if not widths or widths[0] < 2:
+            continue
+        even = sum(width == widths[0] for width in widths) / len(widths)
+        if best is None or (even, widths[0]) > best[:2]:
+            best = (even, widths[0], delimiter)
+    if best is None:
+        return None
+    delimiter = best[2]
+    return delimiter, _decimal_mark(list(csv_rows("\n".join(lines), delimiter, '"'))[1:], delimiter)
+
+
+def _decimal_mark(rows: Sequence[Sequence[str]], delimiter: str) -> str:
+    if delimiter == ",":
+        return "."
+    fields = [field for row in rows for field in row]
+    comma = sum(_number(field, ",") is not None and field.count(",") == 1 for field in fields)
+    point = sum(_number(field, ".") is not None and field.count(".") == 1 for field in fields)
+    return "," if comma > point else "."

@@ -1,0 +1,203 @@
+"""The shape of a file: its columns, which of them has which role, and the SQL that reads it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mlwatch.config import RoleSettings
+from mlwatch.roles import Column, Feature, columns_of, infer, merge
+from mlwatch.roles import Mapping as RoleMapping
+from mlwatch.sources.blocks import MAX_LINE_BYTES
+from mlwatch.sources.files import Format
+from mlwatch.sources.sql import columns_literal, literal
+
+Path_ = tuple[str, ...]
+
+SQL_TYPES = {"number": "DOUBLE", "integer": "BIGINT", "text": "VARCHAR", "time": "TIMESTAMP", "boolean": "BOOLEAN"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a delimited file is written."""
+
+    delimiter: str
+    decimal: str
+    header: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Everything needed to read the files of one kind."""
+
+    key: str
+    format: Format
+    mapping: RoleMapping
+    physical: Mapping[Path_, str]
+    """How each used path is read: `number`, `integer`, `text`, `time` or `boolean`."""
+    dialect: Dialect | None = None
+
+    @property
+    def predicts(self) -> bool:
+        """Tell whether records of this shape are predictions, so that one without is a failed request."""
+        return "prediction" in self.mapping.roles or "score" in self.mapping.roles
+
+    def paths(self) -> tuple[Path_, ...]:
+        """Return every path that is read, roles first."""
+        return (*self.mapping.roles.values(), *(feature.path for feature in self.mapping.features))
+
+    def document(self) -> str:
+        """Write the shape as JSON, for the store."""
+        return json.dumps(
+            {
+                "format": self.format,
+                "mapping": dataclasses.asdict(self.mapping),
+                "physical": [[list(path), kind] for path, kind in self.physical.items()],
+                "dialect": dataclasses.asdict(self.dialect) if self.dialect else None,
+            }
+        )
+
+
+def load_shape(key: str, document: str) -> Shape:
+    """Read a shape back from its JSON."""
+    data = json.loads(document)
+    raw = data["mapping"]
+    mapping = RoleMapping(
+        **{
+            **raw,
+            "roles": {role: tuple(path) for role, path in raw["roles"].items()},
+            "features": tuple(Feature(f["name"], tuple(f["path"]), f["kind"]) for f in raw["features"]),
+            "ignored": tuple(tuple(path) for path in raw["ignored"]),
+        }
+    )
+    dialect = data["dialect"]
+    return Shape(
+        key,
+        data["format"],
+        mapping,
+        {tuple(path): kind for path, kind in data["physical"]},
+        Dialect(dialect["delimiter"], dialect["decimal"], tuple(dialect["header"])) if dialect else None,
+    )
+
+
+def shape_key(relative: str, form: Format, header: Sequence[str] = ()) -> str:
+    """Name the kind of file: files that differ only in digits, rotation or compression are of one kind."""
+    path = PurePosixPath(relative)
+    stem = re.sub(r"\.(gz|zst|zstd|gzip)$", "", path.name, flags=re.IGNORECASE)
+    stem = re.sub(r"[0-9a-f]{8,}|[0-9]+", "#", stem)
+    stem = re.sub(r"(\.#|[-_.]*#[-_T.:#]*)+$", "", stem)
+    return json.dumps([str(path.parent), stem, form, *header])
+
+
+def build_shape(
+    key: str,
+    form: Format,
+    records: Iterable[Mapping[str, Any]],
+    relative: str,
+    root_name: str,
+    settings: RoleSettings,
+    dialect: Dialect | None = None,
+    types: Mapping[Path_, str] | None = None,
+) -> Shape:
+    """Infer the shape of a file from some of its records.
+
+    Args:
+        key: See `shape_key`.
+        form: The file's format.
+        records: Sampled records.
+        relative: Path below the log directory.
+        root_name: Name of the log directory, the model of files at its root.
+        settings: The `[roles]` of the configuration, which always win.
+        dialect: For delimited files.
+        types: Physical types where the file itself states them (Parquet).
+    """
+    columns = columns_of(dict(record) for record in records)
+    mapping = infer(columns, settings, PurePosixPath(relative), root_name)
+    return _with_physical(key, form, mapping, columns, dialect, types)
+
+
+def extend_shape(shape: Shape, records: Iterable[Mapping[str, Any]], settings: RoleSettings) -> Shape:
+    """Take in columns that a shape does not know yet; what was decided stays."""
+    columns = columns_of(dict(record) for record in records)
+    known = {*shape.paths(), *shape.mapping.ignored}
+    new = tuple(column for column in columns if column.path not in known)
+    if not new:
+        return shape
+    mapping = merge(shape.mapping, new, settings)
+    extended = _with_physical(shape.key, shape.format, mapping, columns, shape.dialect, None)
+    return dataclasses.replace(extended, physical={**extended.physical, **shape.physical})
+
+
+def _with_physical(
+    key: str,
+    form: Format,
+    mapping: RoleMapping,
+    columns: Sequence[Column],
+    dialect: Dialect | None,
+    types: Mapping[Path_, str] | None,
+) -> Shape:
+    kinds = {column.path: column.kinds for column in columns}
+    used = [*mapping.roles.values(), *(feature.path for feature in mapping.features)]
+    features = {feature.path: feature.kind for feature in mapping.features}
+    physical = {
+        path: types[path] if types and path in types else _physical(kinds.get(path, frozenset()), features.get(path))
+        for path in used
+    }
+    for role in ("id", "model", "version", "error", "event", "currency", "event_id", "unit"):
+        path = mapping.roles.get(role)
+        if path is not None and not (types and path in types):
+            physical[path] = "text"
+    for role in ("score", "latency", "value"):
+        path = mapping.roles.get(role)
+        if path is not None and not (types and path in types):
+            physical[path] = "number"
+    return Shape(key, form, mapping, physical, dialect)
+
+
+def _physical(kinds: frozenset[str], feature: str | None) -> str:
+    if feature == "numeric":
+        return "number"
+    if feature == "categorical":
+        return "text"
+    present = kinds - {"null"}
+    if present == {"integer"}:
+        return "integer"
+    if present and present <= {"integer", "number"}:
+        return "number"
+    return "text"
+
+
+def jsonl_relation(path: Path, shape: Shape) -> str:
+    """Return the FROM item that reads JSON lines with explicit columns."""
+    types = {p: SQL_TYPES[shape.physical[p]] for p in shape.paths()} or {("timestamp",): "VARCHAR"}
+    return (
+        f"read_json({literal(str(path))}, format = 'newline_delimited', maximum_object_size = {MAX_LINE_BYTES}, "
+        f"columns = {columns_literal(types)})"
+    )
+
+
+def csv_relation(path: Path, shape: Shape) -> str:
+    """Return the FROM item that reads delimited rows, without header, with explicit columns."""
+    dialect = shape.dialect
+    if dialect is None:
+        raise ValueError("a delimited file needs a dialect")
+    types = {(name,): SQL_TYPES[shape.physical.get((name,), "text")] for name in dialect.header}
+    return (
+        f"read_csv({literal(str(path))}, header = false, auto_detect = false, strict_mode = true, "
+        f"delim = {literal(dialect.delimiter)}, quote = '\"', escape = '\"', nullstr = ['', 'nan', 'NaN', 'null'], "
+        f"decimal_separator = {literal(dialect.decimal)}, max_line_size = {MAX_LINE_BYTES}, "
+        f"columns = {columns_literal(types)})"
+    )
+
+
+def parquet_relation(path: Path, first: int, last: int) -> str:
+    """Return the FROM item that reads rows `first <= n < last` of a Parquet file, numbered by `file_row_number`."""
+    return (
+        f"(SELECT * FROM read_parquet({literal(str(path))}, file_row_number = true) "  # noqa: S608  a quoted path
+        f"WHERE file_row_number >= {first} AND file_row_number < {last})"
+    )

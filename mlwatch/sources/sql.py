@@ -1,0 +1,61 @@
+"""Quote names and values for SQL text: whatever comes from a log passes through here or is a bound parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def identifier(name: str) -> str:
+    """Quote a column, table or field name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a string value."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def path_expression(path: tuple[str, ...]) -> str:
+    """Access a column, or a field inside a structured one."""
+    expression = identifier(path[0])
+    for name in path[1:]:
+        expression = f"struct_extract({expression}, {literal(name)})"
+    return expression
+
+
+def columns_literal(types: Mapping[tuple[str, ...], str]) -> str:
+    """Write the `columns` argument of a reader: a type for every top-level name, structs for nested paths."""
+    return "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in _top(types).items()) + "}"
+
+
+def structure_literal(types: Mapping[tuple[str, ...], str]) -> str:
+    """Write the same as the JSON text that `json_transform` takes."""
+    import json  # noqa: PLC0415
+
+    return literal(json.dumps(_nested(types)))
+
+
+Tree = dict[str, "str | Tree"]
+
+
+def _nested(types: Mapping[tuple[str, ...], str]) -> Tree:
+    tree: Tree = {}
+    for path, kind in types.items():
+        node = tree
+        for name in path[:-1]:
+            child = node.setdefault(name, {})
+            if isinstance(child, str):
+                child = node[name] = {}  # a value in some records, an object in others: the object's fields win
+            node = child
+        node.setdefault(path[-1], kind)
+    return tree
+
+
+def _top(types: Mapping[tuple[str, ...], str]) -> dict[str, str]:
+    return {name: _type(node) for name, node in _nested(types).items()}
+
+
+def _type(node: str | Tree) -> str:
+    if isinstance(node, str):
+        return node
+    return "STRUCT(" + ", ".join(f"{identifier(name)} {_type(child)}" for name, child in node.items()) + ")"

@@ -1,0 +1,189 @@
+"""Read bytes of a log file, decompressed, from any offset, and recognise content that was seen before."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
+
+from mlwatch.sources.files import Compression, compression_of
+
+HEAD_BYTES = 4096
+TAIL_BYTES = 1024
+_SKIP_STEP = 1 << 20
+
+
+class DamagedFileError(Exception):
+    """A compressed file ends early or its checksum is wrong."""
+
+
+class _Readable(Protocol):
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A digest of the first bytes and of the bytes just before the offset up to which a file was read."""
+
+    head_length: int
+    head: bytes
+    tail_length: int
+    tail: bytes
+
+
+class Stream:
+    """The decompressed bytes of a file, read forward from an offset.
+
+    Raises:
+        OSError: when the file cannot be opened.
+        DamagedFileError: when compressed data is broken; bytes before the damage were returned already.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file: BinaryIO = path.open("rb", buffering=0)
+        self.compression: Compression = compression_of(self._file.read(4))
+        self._file.seek(0)
+        self._reader: _Readable = _decompressor(self._file, self.compression)
+        self.position = 0
+        """Decompressed offset of the next byte."""
+        self.recent = b""
+        """The last bytes before `position`, at most `TAIL_BYTES`."""
+        self._pushed = b""
+        self._latest = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes; fewer only at the end of what is there now."""
+        data, self._pushed = self._pushed[:size], self._pushed[size:]
+        if len(data) < size:
+            missing = size - len(data)
+            data += self._read_plain(missing) if self.compression == "none" else self._read_compressed(missing)
+        self.position += len(data)
+        self.recent = (self.recent + data[-TAIL_BYTES:])[-TAIL_BYTES:]
+        self._latest = data
+        return data
+
+    def last(self, size: int) -> bytes:
+        """Return the last bytes of the latest read."""
+        return self._latest[len(self._latest) - size :]
+
+    def holds(self, head: bytes) -> bool:
+        """Tell whether a plain file still begins with `head` and reaches to `position`: it was not truncated."""
+        if self.compression != "none":
+            return True
+        status = os.fstat(self._file.fileno())
+        return status.st_size >= self.position and os.pread(self._file.fileno(), len(head), 0) == head
+
+    def unread(self, data: bytes, recent: bytes) -> None:
+        """Give back bytes that were read last.
+
+        Args:
+            data: The bytes, exactly as they were read.
+            recent: What `recent` is before them.
+        """
+        self._pushed = data + self._pushed
+        self.position -= len(data)
+        self.recent = recent
+
+    def _read_plain(self, size: int) -> bytes:
+        data = self._file.read(size)
+        if data is None or len(data) in {0, size}:
+            return data or b""
+        more = self._file.read(size - len(data))  # an unbuffered read may stop short once
+        return data + (more or b"")
+
+    def _read_compressed(self, size: int) -> bytes:
+        parts: list[bytes] = []
+        missing = size
+        while missing > 0:
+            try:
+                part = self._reader.read(min(missing, _SKIP_STEP))
+            except (EOFError, OSError, zlib.error, ValueError) as error:
+                if parts:
+                    break  # hand out what is good; the next read meets the damage again
+                raise DamagedFileError(str(error)) from error
+            except Exception as error:
+                if type(error).__name__ != "ZstdError":
+                    raise
+                if parts:
+                    break
+                raise DamagedFileError(str(error)) from error
+            if not part:
+                break
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
+    def seek(self, offset: int) -> bool:
+        """Move forward to a decompressed offset; return whether the file reaches that far."""
+        if self.compression == "none":
+            size = self._file.seek(0, io.SEEK_END)
+            self.position = min(offset, size)
+            before = max(0, self.position - TAIL_BYTES)
+            self._file.seek(before)
+            self.recent = self._read_plain(self.position - before)
+            self._file.seek(self.position)
+            return size >= offset
+        while self.position < offset:
+            if not self.read(min(_SKIP_STEP, offset - self.position)):
+                return False
+        return True
+
+
+def _decompressor(file: BinaryIO, compression: Compression) -> _Readable:
+    if compression == "gzip":
+        return gzip.GzipFile(fileobj=file, mode="rb")
+    if compression == "zstd":
+        import zstandard  # noqa: PLC0415  only directories with .zst files pay for it
+
+        return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+    return file
+
+
+def digest(data: bytes) -> bytes:
+    """Return a short digest for recognising content; not a security feature."""
+    return hashlib.blake2b(data, digest_size=12).digest()
+
+
+def fingerprint(path: Path, offset: int) -> Fingerprint | None:
+    """Take the fingerprint of a file that was read up to `offset`; None when it is shorter than that."""
+    with Stream(path) as stream:
+        head = stream.read(min(HEAD_BYTES, offset))
+        if len(head) < min(HEAD_BYTES, offset):
+            return None
+        start = max(0, offset - TAIL_BYTES)
+        tail = head[start:] if start <= len(head) else b""
+        if start > len(head) and not stream.seek(start):
+            return None
+        tail += stream.read(offset - start - len(tail))
+        if len(tail) < offset - start:
+            return None
+        return Fingerprint(len(head), digest(head), len(tail), digest(tail))
+
+
+def continues(path: Path, known: Fingerprint, offset: int) -> bool:
+    """Tell whether a file begins with exactly the content that was read up to `offset` before."""
+    try:
+        with Stream(path) as stream:
+            if digest(stream.read(known.head_length)) != known.head:
+                return False
+        return fingerprint(path, offset) == known
+    except (OSError, DamagedFileError):
+        return False

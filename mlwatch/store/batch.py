@@ -1,0 +1,135 @@
+"""A batch on its way in: brought to the canonical form, told apart by kind, freed of duplicates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mlwatch.sources.canonical import EARLIEST, LATEST
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a batch brought."""
+
+    records: int = 0
+    rows: int = 0
+    predictions: int = 0
+    outcomes: int = 0
+    events: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    outcomes_unmatched: int = 0
+    """New ids without a prediction, less the stored ones that found theirs."""
+    events_unmatched: int = 0
+    newest: datetime | None = None
+
+
+def load(connection: DuckDBPyConnection, table: str, select: str, *, predicts: bool) -> None:
+    """Materialise a canonical SELECT as a temporary table, and tell what each record is.
+
+    Args:
+        connection: Of the ingest thread.
+        table: Name of the temporary table.
+        select: See `Canonical.select`.
+        predicts: The records' file holds predictions, so one without is a failed request.
+    """
+    failed = "COALESCE(status >= 400, FALSE)" + (" OR NOT predicted" if predicts else "")
+    lost = "OR id IS NOT NULL" if predicts else ""
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {table} AS
+        SELECT *, {failed} AS failed, hash(id) AS h,
+            predicted OR (label IS NULL AND event IS NULL
+                AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost})) AS is_request,
+            label IS NOT NULL AND id IS NOT NULL AND NOT predicted AS is_outcome,
+            event IS NOT NULL AND id IS NOT NULL AS is_event,
+            FALSE AS duplicate,
+            CASE WHEN ts IS NULL OR NOT ts BETWEEN {EARLIEST} AND {LATEST} THEN 'no usable time'
+                 WHEN predicted OR (label IS NULL AND event IS NULL
+                    AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost})) THEN NULL
+                 WHEN label IS NULL AND event IS NULL THEN 'neither a prediction, an outcome nor an event'
+                 WHEN id IS NULL THEN 'an outcome or event without a request id' END AS bad
+        FROM (SELECT *, prediction IS NOT NULL OR score IS NOT NULL AS predicted FROM ({select}))""")  # noqa: S608
+
+
+def count_bad(connection: DuckDBPyConnection, table: str) -> int:
+    """Return how many records of a loaded table are to be rejected."""
+    (bad,) = _row(connection, f"SELECT COUNT(bad) FROM {table}")
+    return int(bad)
+
+
+def mark_duplicates(connection: DuckDBPyConnection) -> int:
+    """Mark requests that were seen before, in this batch or in the store, and return how many.
+
+    The same request id of the same model and version is the same prediction. A repeated record that carries a label
+    counts as an outcome too, since the first one may have been written before the label was known.
+    """
+    named, distinct = _row(
+        connection,
+        """SELECT COUNT(*), COUNT(DISTINCT hash(h, model, version))
+        FROM batch WHERE is_request AND id IS NOT NULL""",
+    )
+    if named == 0:
+        return 0
+    if named != distinct:
+        connection.execute("""
+            UPDATE batch SET duplicate = TRUE WHERE rowid IN (
+                SELECT row FROM (
+                    SELECT rowid AS row, row_number() OVER (PARTITION BY id, model, version ORDER BY ts, line) AS place
+                    FROM batch
+                    WHERE is_request AND id IS NOT NULL
+                        AND h IN (SELECT h FROM batch WHERE is_request GROUP BY h HAVING COUNT(*) > 1))
+                WHERE place > 1)""")
+    _mark_stored(connection)
+    (duplicates,) = _row(connection, "SELECT COUNT(*) FROM batch WHERE duplicate")
+    if duplicates:
+        connection.execute("""
+            UPDATE batch SET is_request = FALSE, is_event = FALSE, is_outcome = label IS NOT NULL WHERE duplicate""")
+    return int(duplicates)
+
+
+def _mark_stored(connection: DuckDBPyConnection) -> None:
+    """Mark what the store has already; one narrow scan of the hashes when it has nothing of it."""
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE seen AS
+        SELECT DISTINCT h FROM predictions WHERE h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""")
+    (seen,) = _row(connection, "SELECT COUNT(*) FROM seen")
+    if seen:
+        connection.execute("""
+            UPDATE batch SET duplicate = TRUE WHERE rowid IN (
+                SELECT b.rowid FROM batch AS b
+                JOIN (SELECT id, h, model, version FROM predictions WHERE h IN (SELECT h FROM seen)) AS p
+                ON p.h = b.h AND p.id = b.id AND p.model IS NOT DISTINCT FROM b.model
+                    AND p.version IS NOT DISTINCT FROM b.version
+                WHERE b.is_request)""")
+
+
+def count(connection: DuckDBPyConnection, duplicates: int) -> Counts:
+    """Count what is in the batch and what was rejected from it."""
+    (rejected,) = _row(connection, "SELECT COUNT(*) FROM rejects")
+    total, predictions, outcomes, events, newest = connection.execute(
+        """SELECT COUNT(*), COUNT(*) FILTER (is_request),
+            COUNT(*) FILTER (NOT duplicate AND (is_outcome OR (is_request AND label IS NOT NULL))),
+            COUNT(*) FILTER (is_event), MAX(ts) FROM batch"""
+    ).fetchall()[0]
+    return Counts(
+        records=total + rejected,
+        rows=total - duplicates,
+        predictions=predictions,
+        outcomes=outcomes,
+        events=events,
+        rejected=rejected,
+        duplicates=duplicates,
+        newest=newest,
+    )
+
+
+def _row(connection: DuckDBPyConnection, sql: str) -> tuple[int, ...]:
+    row = connection.execute(sql).fetchone()
+    if row is None:
+        raise AssertionError("an aggregate returns a row")
+    return row

@@ -1,0 +1,136 @@
+"""Open the DuckDB file of a log directory, safely: versions, other holders, limits."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mlwatch.errors import StoreError
+from mlwatch.store import schema
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MEMORY_LIMIT = "512MB"
+"""DuckDB spills to disk beyond this; Python, buffers and the screen come on top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open database and what one should know about it."""
+
+    connection: DuckDBPyConnection
+    path: Path | None
+    """None for a store in memory."""
+    note: str | None = None
+    """One sentence when the store is not the one that was asked for."""
+
+
+def state_directory() -> Path:
+    """Return the user's state directory for stores, following the platform's convention."""
+    import platformdirs  # noqa: PLC0415
+
+    return Path(platformdirs.user_state_path("mlwatch", appauthor=False))
+
+
+def default_path(log_directory: Path) -> Path:
+    """Return the store's path for a log directory: its name and a digest of its full path."""
+    resolved = str(log_directory.resolve())
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", log_directory.resolve().name).strip("-")[:40] or "logs"
+    return state_directory() / f"{name}-{hashlib.sha256(resolved.encode()).hexdigest()[:12]}.duckdb"
+
+
+def open_store(log_directory: Path, where: Path | Literal[":memory:"] | None = None) -> Opened:
+    """Open, create or migrate the store of a log directory.
+
+    Args:
+        log_directory: What is watched.
+        where: A database file, `:memory:`, or None for the default file in the state directory.
+
+    Raises:
+        StoreError: when the file is of a newer schema, is not a store, or cannot be written.
+    """
+    if where == ":memory:":
+        return _memory(None)
+    path = where or default_path(log_directory)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        if where is None:
+            return _memory(f"the state directory cannot be written ({error.strerror}), so this run keeps its store in memory")
+        raise StoreError("cannot create the store's directory", str(path.parent), error.strerror or "") from error
+    return _open_file(path, named=where is not None)
+
+
+def _open_file(path: Path, *, named: bool) -> Opened:
+    import duckdb  # noqa: PLC0415
+
+    existed = path.exists()
+    try:
+        connection = duckdb.connect(str(path))
+    except duckdb.Error as error:
+        text = str(error)
+        if "lock" in text.lower():
+            return _memory("another mlwatch holds this store, so this run reads the logs again into memory")
+        if not named and ("read-only" in text.lower() or "permission" in text.lower()):
+            return _memory("the store cannot be written, so this run keeps its store in memory")
+        raise StoreError("cannot open the store", str(path), _first_line(text)) from error
+    if not existed:
+        path.chmod(0o600)
+    _configure(connection)
+    _check_version(connection, path)
+    return Opened(connection, path)
+
+
+def _check_version(connection: DuckDBPyConnection, path: Path) -> None:
+    version = schema.version_of(connection)
+    if version is None:
+        schema.create(connection)
+    elif version == 0:
+        connection.close()
+        raise StoreError("not a store of mlwatch", str(path), "give another file with --db")
+    elif version > schema.VERSION:
+        connection.close()
+        raise StoreError(
+            f"the store has schema {version}, this mlwatch knows {schema.VERSION}",
+            str(path),
+            "upgrade mlwatch, or give another file with --db",
+        )
+    elif version < schema.VERSION:
+        schema.migrate(connection, version)
+
+
+def _memory(note: str | None) -> Opened:
+    import duckdb  # noqa: PLC0415
+
+    connection = duckdb.connect(":memory:")
+    spill = Path(tempfile.gettempdir()) / f"mlwatch-{os.getpid()}"
+    connection.execute("SET temp_directory = ?", [str(spill)])
+    _configure(connection)
+    schema.create(connection)
+    return Opened(connection, None, note)
+
+
+def _configure(connection: DuckDBPyConnection) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+    connection.execute("SET checkpoint_threshold = '256MB'")
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET autoload_known_extensions = false")
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "unknown reason"
+
+
+def cursor(connection: DuckDBPyConnection) -> DuckDBPyConnection:
+    """Return a cursor for one thread; settings that belong to a session are made on it again."""
+    mine = connection.cursor()
+    mine.execute("SET TimeZone = 'UTC'")
+    return mine

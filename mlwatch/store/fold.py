@@ -1,0 +1,156 @@
+"""Fold a batch into the rollups, and keep the rollups short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mlwatch.sources.sql import identifier, literal
+from mlwatch.store import rollups
+from mlwatch.store.registry import ModelRow, Registry
+from mlwatch.store.rollups import FeatureBins, Rollup
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MAX_CLASSES = 200
+"""More different predictions than this are no classes."""
+REGRESSION_CLASSES = 20
+"""More different numbers than this, or any fraction, are values of a regression."""
+
+
+def add(connection: DuckDBPyConnection, rollup: Rollup, select: str) -> None:
+    """Append the rows of a rollup statement to its table, at every bucket width.
+
+    Args:
+        connection: Inside the ingest transaction.
+        rollup: Which.
+        select: A statement of `rollups`, at the finest width.
+    """
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE delta AS {select}")
+    finest, *wider = rollup.levels
+    connection.execute(f"INSERT INTO {rollup.table(finest)} BY NAME FROM delta")
+    for level in wider:
+        merged = rollup.merged("delta", rollups.bucket(level, "bucket"))
+        connection.execute(f"INSERT INTO {rollup.table(level)} BY NAME {merged}")
+
+
+def fold_requests(connection: DuckDBPyConnection, registry: Registry, numbers: Sequence[int]) -> None:
+    """Add the batch's requests to traffic, latency and feature rollups.
+
+    Args:
+        connection: Inside the ingest transaction.
+        registry: Features and bins.
+        numbers: Features that the batch has columns for.
+    """
+    connection.execute("CREATE OR REPLACE TEMP VIEW requests AS SELECT * FROM batch WHERE is_request")
+    add(connection, rollups.TRAFFIC, rollups.traffic_sql("requests"))
+    add(connection, rollups.LATENCY, rollups.latency_sql("requests"))
+    features = registry.feature_bins(numbers)
+    if features:
+        add(connection, rollups.FEATURES, rollups.features_sql("requests", features))
+
+
+def fold_scored(connection: DuckDBPyConnection, registry: Registry) -> None:
+    """Add newly labelled predictions to the outcome and score rollups."""
+    numeric, free = registry.plain_models()
+    add(connection, rollups.OUTCOMES, rollups.outcomes_sql("scored", numeric, free))
+    add(connection, rollups.SCORES, rollups.scores_sql("scored", [*numeric, *free]))
+
+
+def fold_gains(connection: DuckDBPyConnection) -> None:
+    """Add what events brought to the business rollup."""
+    add(connection, rollups.BUSINESS, rollups.business_sql("gains"))
+
+
+def learn(connection: DuckDBPyConnection, registry: Registry, columns: Sequence[tuple[int, str]], task: str | None) -> None:
+    """Learn from the batch which models there are, what they predict and which features they have.
+
+    Args:
+        connection: Inside the ingest transaction.
+        registry: Learns.
+        columns: Number and column name of the batch's features.
+        task: The configured task, which wins.
+    """
+    counts = "".join(f", COUNT({identifier(column)})" for _, column in columns)
+    rows = connection.execute(f"SELECT model{counts} FROM batch WHERE is_request AND NOT failed GROUP BY model").fetchall()
+    for model, *present in rows:
+        if model not in registry.models:
+            registry.add_model(model, ModelRow(task or task_of(connection, "batch", model), None))
+        for (number, _), values in zip(columns, present, strict=True):
+            if values and (model, number) not in registry.model_features:
+                registry.add_model_feature(model, number)
+
+
+def task_of(connection: DuckDBPyConnection, relation: str, model: str) -> str:
+    """Infer a model's task from its predictions: binary, multiclass, regression, or unknown for free text."""
+    return _task(connection, f"{relation} WHERE model = {literal(model)} AND NOT failed")
+
+
+def is_regression(connection: DuckDBPyConnection, relation: str) -> bool:
+    """Tell whether a relation's predictions are values rather than classes."""
+    return _task(connection, relation) == "regression"
+
+
+def _task(connection: DuckDBPyConnection, rows: str) -> str:
+    number = "TRY_CAST(prediction AS DOUBLE)"
+    found = connection.execute(
+        f"""SELECT COUNT(prediction), COUNT(DISTINCT prediction), COUNT({number}),
+            COUNT(*) FILTER ({number} <> ROUND({number})), MAX(LENGTH(prediction))
+        FROM {rows}"""
+    ).fetchone()
+    total, distinct, numbers, fractions, longest = found or (0, 0, 0, 0, 0)
+    if not total:
+        return "binary"
+    if numbers == total and (fractions or distinct > REGRESSION_CLASSES):
+        return "regression"
+    if distinct > MAX_CLASSES or (longest or 0) > 120:
+        return "unknown"
+    return "binary" if distinct <= 2 else "multiclass"
+
+
+def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBins]) -> None:
+    """Count some features again from the stored rows, after their bins changed."""
+    listed = ", ".join(str(feature.number) for feature in features)
+    for level in rollups.FEATURES.levels:
+        connection.execute(f"DELETE FROM {rollups.FEATURES.table(level)} WHERE feature IN ({listed})")
+    add(connection, rollups.FEATURES, rollups.features_sql("predictions", features))
+
+
+def refold_outcomes(connection: DuckDBPyConnection, registry: Registry, model: str) -> None:
+    """Count a model's labels again from the stored rows, after its task changed."""
+    for rollup in (rollups.OUTCOMES, rollups.SCORES):
+        for level in rollup.levels:
+            connection.execute(f"DELETE FROM {rollup.table(level)} WHERE model = ?", [model])
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE scored AS
+        SELECT * FROM (
+            SELECT p.ts, p.model, p.version, p.prediction, p.score, COALESCE(o.label, p.label) AS label, 1 AS weight
+            FROM predictions AS p LEFT JOIN outcomes AS o
+                ON o.h = p.h AND o.id = p.id AND (o.model = '' OR o.model = p.model)
+            WHERE p.model = {literal(model)} AND NOT p.failed)
+        WHERE label IS NOT NULL""")
+    fold_scored(connection, registry)
+
+
+def compact(connection: DuckDBPyConnection) -> None:
+    """Merge rollup rows of equal key, so that a table's length follows its buckets, not its batches."""
+    for rollup in rollups.ALL:
+        for level in rollup.levels:
+            _compact_table(connection, rollup, level)
+
+
+def _compact_table(connection: DuckDBPyConnection, rollup: Rollup, level: int) -> None:
+    table = rollup.table(level)
+    keys = ", ".join(rollup.key_names)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE crowded AS
+        SELECT bucket FROM (SELECT bucket, COUNT(*) AS n, COUNT(DISTINCT ({keys})) AS d FROM {table} GROUP BY bucket)
+        WHERE n > d""")
+    row = connection.execute("SELECT COUNT(*) FROM crowded").fetchone()
+    if not row or not row[0]:
+        return
+    inside = "WHERE bucket IN (SELECT bucket FROM crowded)"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE merged AS {rollup.merged(table, where=inside)}")
+    connection.execute(f"DELETE FROM {table} {inside}")
+    connection.execute(f"INSERT INTO {table} BY NAME FROM merged")

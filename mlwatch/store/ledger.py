@@ -1,0 +1,134 @@
+"""The ledger of files: what was read of each, kept in the same transaction as the rows it accounts for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from mlwatch.sources.files import Found
+from mlwatch.sources.streams import Fingerprint, digest
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+State = Literal["open", "skipped", "damaged", "replaced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One generation of one file; a truncated or replaced file begins a new entry."""
+
+    file: int
+    path: str
+    """Relative path where it was last seen."""
+    device: int
+    inode: int
+    size: int
+    """Bytes on disk when last looked at."""
+    mtime_ns: int
+    format: str
+    offset: int = 0
+    """Decompressed bytes, or Parquet rows, or array elements, that are accounted for."""
+    lines: int = 0
+    records: int = 0
+    rejected: int = 0
+    fingerprint: Fingerprint | None = None
+    state: State = "open"
+    reason: str | None = None
+    shape: str | None = None
+
+    def unchanged(self, found: Found) -> bool:
+        """Tell whether a file looks exactly as when it was last dealt with."""
+        return (self.device, self.inode, self.size, self.mtime_ns) == (
+            found.device,
+            found.inode,
+            found.size,
+            found.mtime_ns,
+        )
+
+
+class Ledger:
+    """All entries, mirrored in memory by the ingest thread."""
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self._connection = connection
+        self.entries: dict[int, Entry] = {}
+        self.by_path: dict[str, Entry] = {}
+        self._inodes: dict[tuple[int, int], int] = {}
+        self._heads: dict[int, dict[bytes, set[int]]] = {}
+        self._next = 0
+        self.reload()
+
+    def reload(self) -> None:
+        """Read everything again, for example after a rolled back transaction."""
+        rows = self._connection.execute("SELECT * FROM files ORDER BY file").fetchall()
+        self.entries, self.by_path, self._inodes, self._heads = {}, {}, {}, {}
+        for row in rows:
+            self._index(_entry(row))
+        self._next = max(self._next, max(self.entries, default=-1) + 1)
+
+    def _index(self, entry: Entry) -> None:
+        former = self.entries.get(entry.file)
+        if former is not None and self.by_path.get(former.path) is former:
+            del self.by_path[former.path]
+        self.entries[entry.file] = entry
+        if entry.fingerprint is not None:
+            mark = entry.fingerprint
+            self._heads.setdefault(mark.head_length, {}).setdefault(mark.head, set()).add(entry.file)
+        if entry.state != "replaced":
+            self.by_path[entry.path] = entry
+            self._inodes[entry.device, entry.inode] = entry.file
+
+    def reserve(self) -> int:
+        """Return a number for a new entry."""
+        self._next += 1
+        return self._next - 1
+
+    def by_inode(self, device: int, inode: int) -> Entry | None:
+        """Return the newest entry of an inode."""
+        number = self._inodes.get((device, inode))
+        return None if number is None else self.entries[number]
+
+    def beginning_like(self, head: bytes) -> list[Entry]:
+        """Return the entries whose file began as these bytes do, the one that was read furthest first."""
+        numbers: set[int] = set()
+        for length, heads in self._heads.items():
+            if length <= len(head):
+                numbers |= heads.get(digest(head[:length]), set())
+        entries = [self.entries[number] for number in numbers]
+        current = [entry for entry in entries if _has_head(entry, head)]
+        return sorted(current, key=lambda entry: (-entry.offset, -entry.file))
+
+    def put(self, entry: Entry) -> Entry:
+        """Write an entry, new or changed, inside the transaction that is open."""
+        former = self.by_path.get(entry.path)
+        if former is not None and former.file != entry.file:
+            self._write(replace(former, state="replaced"))
+        self._write(entry)
+        return entry
+
+    def _write(self, entry: Entry) -> None:
+        mark = entry.fingerprint
+        self._connection.execute(
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                *(entry.file, entry.path, str(entry.device), str(entry.inode), entry.size, entry.mtime_ns),
+                *(entry.format, entry.offset, entry.lines, entry.records, entry.rejected),
+                *((mark.head_length, mark.head, mark.tail_length, mark.tail) if mark else (0, b"", 0, b"")),
+                *(entry.state, entry.reason, entry.shape),
+            ],
+        )
+        self._index(entry)
+
+
+def _has_head(entry: Entry, head: bytes) -> bool:
+    """Tell whether an entry's present fingerprint (the index may hold a former one) fits these first bytes."""
+    mark = entry.fingerprint
+    return mark is not None and digest(head[: mark.head_length]) == mark.head
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    head_length, head, tail_length, tail, state, reason, shape = row[11:]
+    mark = Fingerprint(head_length, bytes(head), tail_length, bytes(tail)) if head_length else None
+    return Entry(row[0], row[1], int(row[2]), int(row[3]), *row[4:11], mark, state, reason, shape)

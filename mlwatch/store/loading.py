@@ -1,0 +1,146 @@
+"""Bring segments into the temporary table `batch`, fast where that goes, record by record where it does not.
+
+Nothing of the store changes here, so a refusal costs nothing: what is refused together is tried apart, down to a few
+megabytes, and those are read tolerantly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlwatch.sources.canonical import Canonical, Slot
+from mlwatch.sources.readers import Segment
+from mlwatch.sources.shapes import Shape, csv_relation, jsonl_relation, parquet_relation
+from mlwatch.store import batch
+from mlwatch.store.tolerant import NO_LINES, tolerant_relation
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+CARE_BYTES = 4 << 20
+"""A refused segment is halved down to this size before it is read record by record."""
+RAW_LIMIT = 2000
+"""Characters of a rejected record that are kept."""
+
+
+class Loader:
+    """Load segments of one shape.
+
+    Args:
+        connection: Of the ingest thread; outside a transaction.
+        shape: The latest shape of the segments' kind.
+        slots: The features to take.
+        timezone: Zone of times that carry none.
+        spool: A path for text on its way to DuckDB's readers.
+    """
+
+    def __init__(
+        self, connection: DuckDBPyConnection, shape: Shape, slots: Sequence[Slot], timezone: str, spool: Path
+    ) -> None:
+        self._connection = connection
+        self._shape = shape
+        self._spool = spool
+        self._fast_form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone)
+        self._care_form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone, tolerant=True)
+
+    def load(self, segments: Sequence[Segment]) -> None:
+        """Fill `batch` with the good records and `rejects` with the others."""
+        self._connection.execute("""
+            CREATE OR REPLACE TEMP TABLE rejects (file VARCHAR, line BIGINT, reason VARCHAR, raw VARCHAR)""")
+        if not any(segment.overlong for segment in segments) and self._fast(segments, "batch"):
+            return
+        self._connection.execute("DROP TABLE IF EXISTS batch")
+        for segment in segments:
+            self._part(segment)
+
+    def _fast(self, segments: Sequence[Segment], table: str) -> bool:
+        """Read segments with DuckDB's own readers; False when some record does not fit."""
+        import duckdb  # noqa: PLC0415
+
+        refusals = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
+        try:
+            batch.load(self._connection, table, self._fast_select(segments), predicts=self._shape.predicts)
+        except refusals:
+            return False
+        return self._is_complete(segments, table) and batch.count_bad(self._connection, table) == 0
+
+    def _fast_select(self, segments: Sequence[Segment]) -> str:
+        if self._shape.format == "parquet":
+            return self._parquet_select(segments[0], self._fast_form)
+        with self._spool.open("wb", buffering=0) as spool:
+            for segment in segments:
+                spool.write(segment.data)
+        reader = csv_relation if self._shape.format == "csv" else jsonl_relation
+        return self._fast_form.select(reader(self._spool, self._shape))
+
+    def _parquet_select(self, segment: Segment, form: Canonical) -> str:
+        return form.select(parquet_relation(segment.found.path, segment.start, segment.end), line="file_row_number + 1")
+
+    def _is_complete(self, segments: Sequence[Segment], table: str) -> bool:
+        """Make sure that every line became exactly one record; quoted values of CSV may hold newlines."""
+        row = self._connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
+        read = int(row[0]) if row else 0
+        lines = sum(segment.lines for segment in segments)
+        if read == lines or self._shape.format == "parquet":
+            return True
+        if self._shape.format == "csv":
+            return read < lines and any(b'"' in segment.data or b"\n\n" in segment.data for segment in segments)
+        return read == sum(filled_lines(segment.data) for segment in segments)
+
+    def _part(self, segment: Segment) -> None:
+        if not segment.overlong and self._fast([segment], "part"):
+            self._append()
+        elif self._shape.format != "parquet" and len(segment.data) > CARE_BYTES:
+            for half in _halves(segment):
+                self._part(half)
+        else:
+            self._care(segment)
+
+    def _care(self, segment: Segment) -> None:
+        """Read one segment tolerantly and put aside what is no record of ours."""
+        if self._shape.format == "parquet":
+            self._connection.execute(NO_LINES)
+            select = self._parquet_select(segment, self._care_form)
+        else:
+            select = tolerant_relation(self._connection, segment, self._shape, self._care_form, self._spool)
+        batch.load(self._connection, "part", select, predicts=self._shape.predicts)
+        self._connection.execute(
+            f"""INSERT INTO rejects
+            SELECT ?, n, reason, LEFT(raw, {RAW_LIMIT}) FROM lines WHERE NOT good
+            UNION ALL
+            SELECT ?, p.line, p.bad, LEFT(l.raw, {RAW_LIMIT})
+            FROM part AS p LEFT JOIN lines AS l ON l.n = p.line WHERE p.bad IS NOT NULL""",
+            [segment.found.relative, segment.found.relative],
+        )
+        self._connection.execute("DELETE FROM part WHERE bad IS NOT NULL")
+        for number in range(segment.overlong):
+            self._connection.execute(
+                "INSERT INTO rejects VALUES (?, ?, 'a line of more than 16 MB', NULL)",
+                [segment.found.relative, segment.first_line + number],
+            )
+        self._append()
+
+    def _append(self) -> None:
+        self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS batch AS FROM part LIMIT 0")
+        self._connection.execute("INSERT INTO batch FROM part")
+
+
+def _halves(segment: Segment) -> list[Segment]:
+    cut = segment.data.rfind(b"\n", 0, len(segment.data) // 2) + 1
+    if cut == 0:
+        cut = segment.data.find(b"\n") + 1
+    first, second = segment.data[:cut], segment.data[cut:]
+    lines = first.count(b"\n")
+    parts = (
+        replace(segment, data=first, lines=lines),
+        replace(segment, data=second, first_line=segment.first_line + lines, lines=segment.lines - lines),
+    )
+    return [part for part in parts if part.data]
+
+
+def filled_lines(data: bytes) -> int:
+    """Count lines that are not blank."""
+    return sum(1 for line in data.split(b"\n") if line.strip())

@@ -1,0 +1,131 @@
+"""Join labels to predictions by request id, in any order of arrival, each counted once.
+
+The last outcome by event time wins; at equal times the greater label, so that the result does not depend on the order
+of arrival. A label inside the prediction's own record holds until an outcome record for its id comes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_SCORED = "CREATE OR REPLACE TEMP TABLE scored AS "
+
+
+def score_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
+    """Fill `scored` with the batch's requests whose label is known already.
+
+    Returns:
+        Whether there are any, and how many stored outcomes found their prediction by this.
+    """
+    waiting = _one(
+        connection,
+        """SELECT COUNT(*) FROM outcomes WHERE h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""",
+    ) if _one(connection, "SELECT COUNT(*) FROM (FROM outcomes LIMIT 1)") else 0
+    if not waiting:
+        connection.execute(
+            f"""{_SCORED} SELECT ts, model, version, prediction, score, label, 1 AS weight
+            FROM batch WHERE is_request AND NOT failed AND label IS NOT NULL"""
+        )
+        return _any_scored(connection), 0
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE known AS
+        SELECT o.* FROM outcomes AS o
+        WHERE o.h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""")
+    connection.execute(
+        f"""{_SCORED} SELECT ts, model, version, prediction, score, label, 1 AS weight FROM (
+            SELECT b.* REPLACE (COALESCE(o.label, b.label) AS label)
+            FROM batch AS b LEFT JOIN known AS o
+                ON o.h = b.h AND o.id = b.id AND (o.model = '' OR o.model = b.model)
+            WHERE b.is_request AND NOT b.failed)
+        WHERE label IS NOT NULL"""
+    )
+    found = """SELECT DISTINCT o.id, o.model FROM known AS o JOIN batch AS b
+        ON o.h = b.h AND o.id = b.id AND (o.model = '' OR o.model = b.model)
+        WHERE b.is_request AND NOT o.matched"""
+    matched = _one(connection, f"SELECT COUNT(*) FROM ({found})")
+    if matched:
+        connection.execute(f"UPDATE outcomes SET matched = TRUE WHERE (id, model) IN ({found})")
+    return _any_scored(connection), matched
+
+
+def take_outcomes(connection: DuckDBPyConnection) -> tuple[bool, int, int]:
+    """Store the batch's outcomes and fill `scored` with what they change.
+
+    Must run after the batch's requests are stored.
+
+    Returns:
+        Whether `scored` has rows, how many repeated outcomes were found, and how many new ids match no prediction.
+    """
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE latest AS
+        SELECT id, h, COALESCE(model, '') AS model, label, ts FROM batch WHERE is_outcome
+        QUALIFY row_number() OVER (PARTITION BY id, COALESCE(model, '') ORDER BY ts DESC, label DESC) = 1""")
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE former AS
+        SELECT o.* FROM outcomes AS o JOIN latest AS n ON o.h = n.h AND o.id = n.id AND o.model = n.model""")
+    repeated = _count_repeated(connection)
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE fresh AS
+        SELECT n.*, f.label AS old_label, COALESCE(f.matched, FALSE) AS matched, f.id IS NULL AS is_new
+        FROM latest AS n LEFT JOIN former AS f ON f.h = n.h AND f.id = n.id AND f.model = n.model
+        WHERE f.id IS NULL OR (n.ts, n.label) > (f.ts, f.label)""")
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE affected AS
+        SELECT f.id, f.model AS outcome_model, f.label AS new_label, COALESCE(f.old_label, p.label) AS old_label,
+            p.ts, p.model, p.version, p.prediction, p.score, p.failed
+        FROM predictions AS p JOIN fresh AS f
+            ON p.h = f.h AND p.id = f.id AND (f.model = '' OR f.model = p.model)""")
+    connection.execute(
+        f"""{_SCORED}
+        SELECT ts, model, version, prediction, score, new_label AS label, 1 AS weight FROM affected WHERE NOT failed
+        UNION ALL
+        SELECT ts, model, version, prediction, score, old_label AS label, -1 AS weight
+        FROM affected WHERE NOT failed AND old_label IS NOT NULL"""
+    )
+    unmatched = _store(connection)
+    return _any_scored(connection), repeated, unmatched
+
+
+def _count_repeated(connection: DuckDBPyConnection) -> int:
+    """Count outcome records that say again, to the instant, what was said before."""
+    within = _one(
+        connection,
+        """SELECT COUNT(*) - COUNT(DISTINCT (id, COALESCE(model, ''), label, ts))
+        FROM batch WHERE is_outcome AND NOT duplicate""",
+    )
+    stored = _one(
+        connection,
+        """SELECT COUNT(*) FROM (
+            SELECT DISTINCT id, COALESCE(model, '') AS model, h, label, ts FROM batch
+            WHERE is_outcome AND NOT duplicate) AS b
+        JOIN former AS f ON f.h = b.h AND f.id = b.id AND f.model = b.model AND f.label = b.label AND f.ts = b.ts""",
+    )
+    return within + stored
+
+
+def _store(connection: DuckDBPyConnection) -> int:
+    connection.execute("""
+        DELETE FROM outcomes WHERE h IN (SELECT h FROM fresh WHERE NOT is_new)
+            AND (id, model) IN (SELECT id, model FROM fresh WHERE NOT is_new)""")
+    connection.execute("""
+        INSERT INTO outcomes
+        SELECT f.id, f.h, f.model, f.label, f.ts, f.matched OR a.id IS NOT NULL
+        FROM fresh AS f LEFT JOIN (SELECT DISTINCT id, outcome_model FROM affected) AS a
+            ON a.id = f.id AND a.outcome_model = f.model""")
+    return _one(
+        connection,
+        """SELECT COUNT(*) FROM fresh AS f WHERE f.is_new
+        AND NOT EXISTS (FROM affected AS a WHERE a.id = f.id AND a.outcome_model = f.model)""",
+    )
+
+
+def _any_scored(connection: DuckDBPyConnection) -> bool:
+    return _one(connection, "SELECT COUNT(*) FROM (FROM scored LIMIT 1)") > 0
+
+
+def _one(connection: DuckDBPyConnection, sql: str) -> int:
+    row = connection.execute(sql).fetchone()
+    return int(row[0]) if row else 0

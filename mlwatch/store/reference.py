@@ -1,0 +1,211 @@
+"""What live data are compared with: bins cut after the reference, and its counts in them.
+
+With a reference file, the file gives both. Without one, bins are cut after the first rows that were taken in, and the
+counts are those of the baseline version's first period, read from the rollups when a snapshot is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.errors import InputError
+from mlwatch.sources.canonical import Canonical
+from mlwatch.sources.files import REFERENCE_NAMES
+from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
+from mlwatch.sources.sql import literal
+from mlwatch.store import fold, rollups
+from mlwatch.store.registry import Bins, Registry
+from mlwatch.store.rollups import FeatureBins
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import Config
+
+ENOUGH_ROWS = 1000
+"""Without a reference, bins are cut once a model has this many rows."""
+FEW_VALUES = 30
+TOP_CATEGORIES = 50
+KNOWN_CATEGORIES = 10_000
+STEPS = ", ".join(repr(step / 100) for step in range(101))
+
+
+def find(root: Path, config: Config, given: Path | None) -> Path | None:
+    """Return the reference file: the given one, the configured one, or the one at the root of the directory."""
+    if given is not None:
+        return given
+    if config.reference.path is not None:
+        return config.resolve(config.reference.path)
+    candidates = [root / name for name in sorted(REFERENCE_NAMES)] if root.is_dir() else []
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def install(connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config) -> None:
+    """Cut bins after a reference file and count it in them, unless the store holds just this one.
+
+    Raises:
+        InputError: when the file cannot be read or holds no feature.
+    """
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError("cannot read the reference", str(path), error.strerror or "check the path") from error
+    if _meta(connection, "reference_sha256") == digest:
+        return
+    shape = _shape(connection, path, config)
+    slots = registry.slots(shape.mapping.features)
+    if not slots:
+        raise InputError("the reference has no features", str(path), "give a table with a column a feature")
+    form = Canonical(shape.mapping, slots, shape.physical, timezone=config.roles.timezone, tolerant=True)
+    relation = form.select(f"{_reader(path)} AS given")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS SELECT *, FALSE AS failed FROM ({relation})")
+    columns = [FeatureBins(slot.number, f'"{slot.column.replace(chr(34), chr(34) * 2)}"', slot.kind) for slot in slots]
+    connection.execute("BEGIN")
+    registry.save_new()
+    connection.execute("DELETE FROM reference")
+    source = f"the reference {path.name}"
+    cut(connection, registry, "given", [*columns, *_outputs(connection)], source, count=True)
+    for key, value in (("reference_sha256", digest), ("reference_name", path.name)):
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+    _refold(connection, registry)
+    connection.execute("COMMIT")
+
+
+def _reader(path: Path) -> str:
+    name = literal(str(path))
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return f"read_parquet({name})"
+    if suffix in {".csv", ".tsv"}:
+        return f"read_csv({name})"
+    return f"read_json({name})"
+
+
+def _shape(connection: DuckDBPyConnection, path: Path, config: Config) -> Shape:
+    import duckdb  # noqa: PLC0415
+
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {_reader(path)}").fetchall()
+        rows = connection.execute(f"SELECT * FROM {_reader(path)} LIMIT 1000").fetchall()
+    except duckdb.Error as error:
+        raise InputError("cannot read the reference", str(path), str(error).strip().splitlines()[0]) from error
+    names = [column[0] for column in described]
+    records: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in rows]
+    shape = build_shape("reference", "parquet", records, "reference/data", "reference", config.roles)
+    return replace(shape, physical={path: "text" for path in shape.physical if path[0] not in SQL_TYPES})
+
+
+def _outputs(connection: DuckDBPyConnection) -> list[FeatureBins]:
+    """Return the predictions and scores of the reference, where it has them."""
+    row = connection.execute("SELECT COUNT(prediction), COUNT(score) FROM given").fetchone()
+    predictions, scores = row or (0, 0)
+    outputs = []
+    if predictions and fold.is_regression(connection, "given"):
+        outputs.append(FeatureBins(rollups.VALUE, "TRY_CAST(prediction AS DOUBLE)", "numeric"))
+    elif predictions:
+        outputs.append(FeatureBins(rollups.PREDICTION, "prediction", "categorical"))
+    if scores:
+        outputs.append(FeatureBins(rollups.SCORE, "score", "numeric"))
+    return outputs
+
+
+def cut(
+    connection: DuckDBPyConnection,
+    registry: Registry,
+    relation: str,
+    features: Sequence[FeatureBins],
+    source: str,
+    *,
+    count: bool,
+) -> list[FeatureBins]:
+    """Cut bins after a relation's rows and store them.
+
+    Args:
+        connection: Inside a transaction.
+        registry: Learns the bins.
+        relation: Has the features' columns, and `failed`, `model`, `version`, `ts`, `invalid`.
+        features: Which features; their edges are ignored.
+        source: What the bins come from, in words.
+        count: Store the relation's counts as the reference's.
+
+    Returns:
+        The features with their bins; a numeric feature without a single value is left out.
+    """
+    done = []
+    for feature in features:
+        edges = _edges(connection, relation, feature.expression) if feature.kind == "numeric" else ()
+        if feature.kind == "numeric" and not edges:
+            continue
+        connection.execute(
+            "INSERT OR REPLACE INTO bins VALUES (?, ?, ?, ?)", [feature.number, feature.kind, list(edges), source]
+        )
+        if feature.kind == "categorical":
+            _store_categories(connection, relation, feature)
+        registry.bins[feature.number] = Bins(feature.kind, edges, source)
+        done.append(replace(feature, edges=edges, has_categories=True))
+    if count and done:
+        plain = [replace(feature, models=()) for feature in done]
+        connection.execute(f"""
+            INSERT INTO reference
+            SELECT feature, bin, SUM(n), SUM(total) FROM ({rollups.features_sql(relation, plain)}) GROUP BY 1, 2""")
+    return done
+
+
+def _edges(connection: DuckDBPyConnection, relation: str, column: str) -> tuple[float, ...]:
+    from mlwatch.metrics.quality import edges_from_quantiles  # noqa: PLC0415  pulls numpy
+
+    finite = f"{column} IS NOT NULL AND isfinite({column})"
+    row = connection.execute(f"SELECT approx_count_distinct({column}) FROM {relation} WHERE {finite}").fetchone()
+    if not row or not row[0]:
+        return ()
+    if row[0] <= 2 * FEW_VALUES:
+        values = connection.execute(
+            f"SELECT DISTINCT {column} FROM {relation} WHERE {finite} ORDER BY 1"
+        ).fetchall()
+        if len(values) <= FEW_VALUES:
+            return tuple(float(edge) for edge in edges_from_quantiles([value for (value,) in values]))
+    quantiles = connection.execute(
+        f"SELECT quantile_cont({column}, [{STEPS}]) FROM {relation} WHERE {finite}"
+    ).fetchone()
+    cuts = [value for value in (quantiles[0] if quantiles else []) if math.isfinite(value)]
+    return tuple(float(edge) for edge in edges_from_quantiles(cuts))
+
+
+def _store_categories(connection: DuckDBPyConnection, relation: str, feature: FeatureBins) -> None:
+    connection.execute("DELETE FROM categories WHERE feature = ?", [feature.number])
+    connection.execute(
+        f"""INSERT INTO categories
+        SELECT ?, category, LEAST(row_number() OVER (ORDER BY n DESC, category) - 1, {TOP_CATEGORIES})
+        FROM (SELECT {feature.expression} AS category, COUNT(*) AS n FROM {relation}
+              WHERE {feature.expression} IS NOT NULL GROUP BY 1 ORDER BY n DESC, category LIMIT {KNOWN_CATEGORIES})""",
+        [feature.number],
+    )
+
+
+def _refold(connection: DuckDBPyConnection, registry: Registry) -> None:
+    row = connection.execute("SELECT COUNT(*) FROM (FROM predictions LIMIT 1)").fetchone()
+    if row and row[0]:
+        fold.refold_features(connection, registry.feature_bins())
+
+
+def ensure_bins(connection: DuckDBPyConnection, registry: Registry, *, enough: int = ENOUGH_ROWS) -> None:
+    """Cut bins for features that have none, once there are rows enough, and count the stored rows in them."""
+    bare = [feature for feature in registry.feature_bins() if feature.number not in registry.bins]
+    row = connection.execute("SELECT COUNT(*) FROM predictions").fetchone()
+    if not bare or not row or row[0] < enough:
+        return
+    connection.execute("BEGIN")
+    done = cut(connection, registry, "predictions", bare, "the first rows that were read", count=False)
+    if done:
+        fold.refold_features(connection, done)
+    connection.execute("COMMIT")
+
+
+def _meta(connection: DuckDBPyConnection, key: str) -> str | None:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+    return row[0] if row else None

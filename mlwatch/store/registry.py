@@ -1,0 +1,176 @@
+"""What the store knows about features and models: numbers, columns, kinds, bins, tasks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from mlwatch.roles import Feature
+from mlwatch.sources.canonical import Slot
+from mlwatch.sources.sql import identifier
+from mlwatch.store import rollups
+from mlwatch.store.rollups import FeatureBins
+from mlwatch.store.schema import BASE_COLUMNS
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MAX_FEATURES = 2000
+"""Further features are not taken in: a log that invents a column a line must not fill the disk."""
+
+Kind = Literal["numeric", "categorical"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """One feature of the store."""
+
+    number: int
+    name: str
+    column: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """One model's task."""
+
+    task: str
+    positive_class: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """How a feature is cut, and after what."""
+
+    kind: Kind
+    edges: tuple[float, ...]
+    source: str
+
+
+class Registry:
+    """A mirror of the small tables, read once and kept in step by the ingest thread alone."""
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self._connection = connection
+        self.features: dict[str, FeatureRow] = {}
+        self.models: dict[str, ModelRow] = {}
+        self.model_features: set[tuple[str, int]] = set()
+        self.bins: dict[int, Bins] = {}
+        self.refused: set[str] = set()
+        """Features beyond the limit."""
+        self._unsaved: list[FeatureRow] = []
+        self.reload()
+
+    def reload(self) -> None:
+        """Read everything again, for example after a rolled back transaction."""
+        query = self._connection.execute
+        self._unsaved = []
+        self.features = {
+            name: FeatureRow(number, name, column, kind)
+            for number, name, column, kind in query(
+                "SELECT feature, name, column_name, kind FROM features ORDER BY feature"
+            ).fetchall()
+        }
+        self.models = {
+            model: ModelRow(task, positive)
+            for model, task, positive in query("SELECT model, task, positive_class FROM models").fetchall()
+        }
+        self.model_features = {(m, f) for m, f in query("SELECT model, feature FROM model_features").fetchall()}
+        self.bins = {
+            number: Bins(kind, tuple(edges), source)
+            for number, kind, edges, source in query("SELECT feature, kind, edges, source FROM bins").fetchall()
+        }
+
+    def slots(self, features: Sequence[Feature]) -> list[Slot]:
+        """Return the store's columns for a file's features; new ones are named now and made by `save_new`."""
+        slots = []
+        for feature in features:
+            row = self.features.get(feature.name) or self._register(feature.name, feature.kind)
+            if row is not None:
+                slots.append(Slot(feature.path, row.column, row.kind, row.number))
+        return slots
+
+    def _register(self, name: str, kind: Kind) -> FeatureRow | None:
+        if len(self.features) >= MAX_FEATURES:
+            self.refused.add(name)
+            return None
+        row = FeatureRow(len(self.features), name, self._free_column(name), kind)
+        self.features[name] = row
+        self._unsaved.append(row)
+        return row
+
+    def save_new(self) -> None:
+        """Give every new feature its column, inside the ingest transaction."""
+        for row in self._unsaved:
+            sql_type = "DOUBLE" if row.kind == "numeric" else "VARCHAR"
+            self._connection.execute(f"ALTER TABLE predictions ADD COLUMN {identifier(row.column)} {sql_type}")
+            self._connection.execute(
+                "INSERT INTO features VALUES (?, ?, ?, ?)", [row.number, row.name, row.column, row.kind]
+            )
+        self._unsaved.clear()
+
+    def _free_column(self, name: str) -> str:
+        """Find a column name: the feature's own, unless the store has that one already (in any case)."""
+        taken = {*BASE_COLUMNS, *_WORKING_COLUMNS, *(row.column.lower() for row in self.features.values())}
+        base = re.sub(r"[\x00-\x1f\x7f]", "_", name)[:200] or "feature"
+        column, suffix = base, 2
+        while column.lower() in taken:
+            column, suffix = f"{base}_{suffix}", suffix + 1
+        return column
+
+    def add_model(self, model: str, row: ModelRow) -> None:
+        """Remember a model's task."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO models VALUES (?, ?, ?)", [model, row.task, row.positive_class]
+        )
+        self.models[model] = row
+
+    def add_model_feature(self, model: str, number: int) -> None:
+        """Remember that a model has a feature."""
+        self._connection.execute("INSERT INTO model_features VALUES (?, ?)", [model, number])
+        self.model_features.add((model, number))
+
+    def plain_models(self) -> tuple[list[str], list[str]]:
+        """Return the models whose task is regression, and those whose predictions are free text."""
+        numeric = [model for model, row in self.models.items() if row.task == "regression"]
+        return numeric, [model for model, row in self.models.items() if row.task == "unknown"]
+
+    def feature_bins(self, numbers: Sequence[int] | None = None) -> list[FeatureBins]:
+        """Return how each feature, and the predictions and scores, are binned now.
+
+        Args:
+            numbers: Only these features, besides predictions and scores; None for all.
+        """
+        wanted = None if numbers is None else set(numbers)
+        bins = []
+        for row in self.features.values():
+            models = tuple(model for model, number in self.model_features if number == row.number)
+            if models and (wanted is None or row.number in wanted):
+                bins.append(self._binned(row.number, identifier(row.column), row.kind, models))
+        return bins + self._pseudo()
+
+    def _pseudo(self) -> list[FeatureBins]:
+        numeric, free = self.plain_models()
+        classed = tuple(model for model in self.models if model not in {*numeric, *free})
+        bins = []
+        if classed:
+            bins.append(self._binned(rollups.PREDICTION, "prediction", "categorical", classed))
+            bins.append(self._binned(rollups.SCORE, "score", "numeric", classed))
+        if numeric:
+            value = "TRY_CAST(prediction AS DOUBLE)"
+            bins.append(self._binned(rollups.VALUE, value, "numeric", tuple(numeric)))
+        return bins
+
+    def _binned(self, number: int, expression: str, kind: Kind, models: tuple[str, ...]) -> FeatureBins:
+        known = self.bins.get(number)
+        edges = known.edges if known else ()
+        return FeatureBins(number, expression, kind, edges, models, has_categories=known is not None)
+
+
+_WORKING_COLUMNS = frozenset(
+    {"line", "event", "value", "currency", "event_id", "is_request", "is_outcome", "is_event", "bad", "duplicate", "predicted"}
+)
+"""Columns of a batch on its way in."""

@@ -1,0 +1,30 @@
+"""Drop raw rows that are older than asked; rollups stay."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def apply(connection: DuckDBPyConnection, keep: timedelta | None) -> int:
+    """Delete raw rows older than `keep` before the newest one; return how many predictions went.
+
+    What counts is the age against the newest record, so that an old directory can be looked at in peace.
+    """
+    if keep is None:
+        return 0
+    row = connection.execute("SELECT MAX(ts) FROM predictions").fetchone()
+    if row is None or row[0] is None:
+        return 0
+    limit = row[0] - keep
+    old = connection.execute("SELECT COUNT(*) FROM predictions WHERE ts < ?", [limit]).fetchone()
+    if not old or not old[0]:
+        return 0
+    connection.execute("BEGIN")
+    for table in ("predictions", "outcomes", "events"):
+        connection.execute(f"DELETE FROM {table} WHERE ts < ?", [limit])
+    connection.execute("COMMIT")
+    return int(old[0])

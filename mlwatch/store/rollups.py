@@ -1,0 +1,230 @@
+"""Rollups: additive sufficient statistics per bucket of event time, defined once, as plain SQL.
+
+Every statement here is an aggregate over one relation with `CASE` bins and `time_bucket`, so that another engine can
+run the same text over the same columns. A rollup table only ever receives more rows; the numbers are the sums over
+its rows, in any order and any number of pieces. Late labels and corrections are rows too: a correction takes the old
+row back with weight -1.
+
+Relations that the statements read:
+
+- `requests`: the canonical columns plus `failed`, one row a request;
+- `scored`: `ts, model, version, prediction, score, label, weight`, one row a prediction whose label came or changed;
+- `gains`: `ts, model, version, class, n_events, n_first, value, value_sq`, one row a prediction and class of event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mlwatch.metrics.latency import latency_bin_sql
+from mlwatch.metrics.scores import score_bin_sql
+from mlwatch.sources.sql import identifier, literal
+
+MINUTE, QUARTER, HOUR, DAY = 60, 900, 3600, 86400
+EPSILON = 2.220446049250313e-16
+"""Scores are kept this far from 0 and 1 in the log-loss, as scikit-learn does for doubles."""
+
+PREDICTION, SCORE, VALUE = -1, -2, -3
+"""Numbers of the pseudo-features: predicted classes, scores, and predicted values of a regression."""
+
+Merge = Literal["SUM", "MIN", "MAX"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """A family of tables, one a bucket width, that hold the same statistics."""
+
+    name: str
+    levels: tuple[int, ...]
+    """Bucket widths in seconds, finest first; each divides the next."""
+    keys: Mapping[str, str]
+    """Further key columns and their types, behind bucket, model and version."""
+    measures: Mapping[str, str]
+    """Measure columns and their types."""
+    merge: Mapping[str, Merge] = field(default_factory=dict)
+    """How a measure merges where it is not a sum."""
+
+    def table(self, level: int) -> str:
+        """Return the table name of a bucket width."""
+        return f"{self.name}_{level}"
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """All key columns."""
+        return ("bucket", "model", "version", *self.keys)
+
+    def ddl(self, level: int) -> str:
+        """Return the statement that creates a table."""
+        columns = {"bucket": "TIMESTAMP", "model": "VARCHAR", "version": "VARCHAR", **self.keys, **self.measures}
+        return f"CREATE TABLE {self.table(level)} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
+
+    def merged(self, relation: str, bucket: str = "bucket", where: str = "") -> str:
+        """Return a SELECT that merges rows of equal key, with the bucket widened by an expression."""
+        keys = ", ".join(("model", "version", *self.keys))
+        measures = ", ".join(f"{self.merge.get(name, 'SUM')}({name}) AS {name}" for name in self.measures)
+        positions = ", ".join(str(i + 1) for i in range(len(self.key_names)))
+        return f"SELECT {bucket} AS bucket, {keys}, {measures} FROM {relation} {where} GROUP BY {positions}"
+
+
+TRAFFIC = Rollup(
+    "r_traffic",
+    (MINUTE, HOUR),
+    {},
+    {
+        **{"n": "BIGINT", "failed": "BIGINT", "client": "BIGINT", "server": "BIGINT", "n_latency": "BIGINT"},
+        **{"sum_latency": "DOUBLE", "sum_latency_sq": "DOUBLE", "max_latency": "DOUBLE"},
+        **{"first_ts": "TIMESTAMP", "last_ts": "TIMESTAMP"},
+    },
+    {"max_latency": "MAX", "first_ts": "MIN", "last_ts": "MAX"},
+)
+LATENCY = Rollup("r_latency", (MINUTE, HOUR), {"bin": "INTEGER"}, {"n": "BIGINT"})
+FEATURES = Rollup(
+    "r_features", (QUARTER, HOUR, DAY), {"feature": "INTEGER", "bin": "INTEGER"}, {"n": "BIGINT", "total": "DOUBLE"}
+)
+OUTCOMES = Rollup(
+    "r_outcomes",
+    (MINUTE, HOUR),
+    {"label": "VARCHAR", "prediction": "VARCHAR"},
+    {
+        **{"n": "BIGINT", "n_score": "BIGINT", "n_wild": "BIGINT"},
+        **{"sum_score": "DOUBLE", "sum_score_sq": "DOUBLE", "sum_ln_p": "DOUBLE", "sum_ln_q": "DOUBLE"},
+        **{"n_number": "BIGINT", "sum_error": "DOUBLE", "sum_abs": "DOUBLE", "sum_sq": "DOUBLE", "sum_err4": "DOUBLE"},
+        **{"sum_label": "DOUBLE", "sum_label_sq": "DOUBLE", "sum_ape": "DOUBLE", "n_ape": "BIGINT"},
+    },
+)
+SCORES = Rollup(
+    "r_scores", (QUARTER, HOUR, DAY), {"label": "VARCHAR", "bin": "INTEGER"}, {"n": "BIGINT", "sum_score": "DOUBLE"}
+)
+BUSINESS = Rollup(
+    "r_business",
+    (MINUTE, HOUR),
+    {"class": "VARCHAR"},
+    {"n_events": "BIGINT", "n_first": "BIGINT", "value": "DOUBLE", "value_sq": "DOUBLE"},
+)
+ALL = (TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, BUSINESS)
+
+
+def bucket(level: int, column: str = "ts") -> str:
+    """Return the expression for the start of the bucket that a time falls into."""
+    return f"time_bucket(INTERVAL '{level} seconds', {column})"
+
+
+def traffic_sql(relation: str) -> str:
+    """Count requests, failures and latency sums."""
+    return f"""
+        SELECT {bucket(MINUTE)} AS bucket, model, version, COUNT(*) AS n,
+            SUM(CASE WHEN failed THEN 1 ELSE 0 END) AS failed,
+            SUM(CASE WHEN status >= 400 AND status < 500 THEN 1 ELSE 0 END) AS client,
+            SUM(CASE WHEN status >= 500 THEN 1 ELSE 0 END) AS server,
+            COUNT(latency_ms) AS n_latency, SUM(latency_ms) AS sum_latency,
+            SUM(latency_ms * latency_ms) AS sum_latency_sq, MAX(latency_ms) AS max_latency,
+            MIN(ts) AS first_ts, MAX(ts) AS last_ts
+        FROM {relation} GROUP BY 1, 2, 3"""
+
+
+def latency_sql(relation: str) -> str:
+    """Count latencies by the bins of a log histogram."""
+    return f"""
+        SELECT {bucket(MINUTE)} AS bucket, model, version, {latency_bin_sql("latency_ms")} AS bin, COUNT(*) AS n
+        FROM {relation} WHERE latency_ms IS NOT NULL GROUP BY 1, 2, 3, 4"""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureBins:
+    """How one feature is binned in the feature rollup."""
+
+    number: int
+    expression: str
+    """The column, quoted, or an expression for the pseudo-features."""
+    kind: Literal["numeric", "categorical"]
+    edges: tuple[float, ...] = ()
+    models: tuple[str, ...] = ()
+    """Models that have the feature; empty for all."""
+    has_categories: bool = False
+    """Whether a list of known categories exists; without one every category falls into bin 0."""
+
+
+def feature_sql(relation: str, feature: FeatureBins) -> str:
+    """Count one feature's values by bin: -1 missing, -2 invalid, -3 unseen, else the bin of the reference."""
+    column = feature.expression
+    where = ["NOT failed"]
+    if feature.models:
+        where.append(f"model IN ({', '.join(literal(model) for model in feature.models)})")
+    invalid = f"WHEN invalid LIKE '%|{feature.number}|%' THEN -2 " if feature.number >= 0 else ""
+    join = ""
+    if feature.kind == "numeric":
+        from mlwatch.metrics.quality import numeric_bin_sql  # noqa: PLC0415  shares the bins' definition, not the cost
+
+        inner = numeric_bin_sql(column, feature.edges) if feature.edges else f"CASE WHEN {column} IS NULL THEN -1 ELSE 0 END"
+        code = f"CASE {invalid}ELSE {inner} END" if invalid else inner
+        total = f"SUM(CASE WHEN ABS({column}) < 1e300 THEN {column} END)"
+    else:
+        known = "COALESCE(c.bin, -3)" if feature.has_categories else "0"
+        code = f"CASE {invalid}WHEN {column} IS NULL THEN -1 ELSE {known} END"
+        total = "CAST(NULL AS DOUBLE)"
+        if feature.has_categories:
+            join = f"LEFT JOIN categories AS c ON c.feature = {feature.number} AND c.category = {column}"
+    return f"""
+        SELECT {bucket(QUARTER)} AS bucket, model, version, {feature.number} AS feature, {code} AS bin,
+            COUNT(*) AS n, {total} AS total
+        FROM {relation} {join} WHERE {" AND ".join(where)} GROUP BY 1, 2, 3, 5"""
+
+
+def features_sql(relation: str, features: Sequence[FeatureBins]) -> str:
+    """Count all features' values by bin."""
+    return " UNION ALL ".join(feature_sql(relation, feature) for feature in features)
+
+
+def outcomes_sql(relation: str, numeric_models: Sequence[str], unclassed_models: Sequence[str] = ()) -> str:
+    """Count labels against predictions, with the sums that loss and error metrics need.
+
+    Args:
+        relation: A `scored` relation.
+        numeric_models: Models whose task is regression: their rows are not told apart by value.
+        unclassed_models: Models whose predictions are neither classes nor numbers.
+    """
+    plain = [*numeric_models, *unclassed_models]
+    listed = ", ".join(literal(model) for model in plain)
+
+    def class_of(column: str) -> str:
+        return f"CASE WHEN model IN ({listed}) THEN '' ELSE {column} END" if plain else column
+
+    numbers = "TRY_CAST({0} AS DOUBLE)" if numeric_models else "CAST(NULL AS DOUBLE)"
+    fair = "score >= 0 AND score <= 1"
+    return f"""
+        SELECT {bucket(MINUTE)} AS bucket, model, version, {class_of("label")} AS label,
+            {class_of("prediction")} AS prediction, SUM(weight) AS n,
+            SUM(CASE WHEN {fair} THEN weight ELSE 0 END) AS n_score,
+            SUM(CASE WHEN {fair} THEN 0 WHEN score IS NULL THEN 0 ELSE weight END) AS n_wild,
+            SUM(CASE WHEN {fair} THEN weight * score END) AS sum_score,
+            SUM(CASE WHEN {fair} THEN weight * score * score END) AS sum_score_sq,
+            SUM(CASE WHEN {fair} THEN weight * LN(LEAST(GREATEST(score, {EPSILON}), {1 - EPSILON})) END) AS sum_ln_p,
+            SUM(CASE WHEN {fair} THEN weight * LN(1 - LEAST(GREATEST(score, {EPSILON}), {1 - EPSILON})) END) AS sum_ln_q,
+            SUM(CASE WHEN y IS NOT NULL AND f IS NOT NULL THEN weight ELSE 0 END) AS n_number,
+            SUM(weight * (f - y)) AS sum_error, SUM(weight * ABS(f - y)) AS sum_abs,
+            SUM(weight * (f - y) * (f - y)) AS sum_sq, SUM(weight * POWER(f - y, 4)) AS sum_err4,
+            SUM(CASE WHEN f IS NOT NULL THEN weight * y END) AS sum_label,
+            SUM(CASE WHEN f IS NOT NULL THEN weight * y * y END) AS sum_label_sq,
+            SUM(CASE WHEN y <> 0 THEN weight * ABS((f - y) / y) END) AS sum_ape,
+            SUM(CASE WHEN y <> 0 AND f IS NOT NULL THEN weight ELSE 0 END) AS n_ape
+        FROM (SELECT *, {numbers.format("label")} AS y, {numbers.format("prediction")} AS f FROM {relation}) AS numbered
+        GROUP BY 1, 2, 3, 4, 5"""
+
+
+def scores_sql(relation: str, plain_models: Sequence[str]) -> str:
+    """Count scores by bin and label, for curves that need an order."""
+    skip = f"AND model NOT IN ({', '.join(literal(m) for m in plain_models)})" if plain_models else ""
+    return f"""
+        SELECT {bucket(QUARTER)} AS bucket, model, version, label, {score_bin_sql("score")} AS bin,
+            SUM(weight) AS n, SUM(weight * score) AS sum_score
+        FROM {relation} WHERE score IS NOT NULL {skip} GROUP BY 1, 2, 3, 4, 5"""
+
+
+def business_sql(relation: str) -> str:
+    """Sum what events brought, at their prediction's time."""
+    return f"""
+        SELECT {bucket(MINUTE)} AS bucket, model, version, class, SUM(n_events) AS n_events,
+            SUM(n_first) AS n_first, SUM(value) AS value, SUM(value_sq) AS value_sq
+        FROM {relation} GROUP BY 1, 2, 3, 4"""

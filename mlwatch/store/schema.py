@@ -1,0 +1,97 @@
+"""The tables of the store, and how a store of an earlier version is brought up to date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.store import rollups
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+VERSION = 1
+
+BASE_COLUMNS = {
+    "ts": "TIMESTAMP",
+    "id": "VARCHAR",
+    "h": "UBIGINT",
+    "model": "VARCHAR",
+    "version": "VARCHAR",
+    "prediction": "VARCHAR",
+    "score": "DOUBLE",
+    "label": "VARCHAR",
+    "latency_ms": "DOUBLE",
+    "status": "INTEGER",
+    "failed": "BOOLEAN",
+    "error": "VARCHAR",
+    "unit": "VARCHAR",
+    "invalid": "VARCHAR",
+}
+"""Columns of `predictions` before its features. `h` is a hash of `id`: joins and duplicate checks scan it alone."""
+
+TABLES = (
+    "CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR)",
+    f"CREATE TABLE predictions ({', '.join(f'{name} {kind}' for name, kind in BASE_COLUMNS.items())})",
+    """CREATE TABLE outcomes (
+        id VARCHAR, h UBIGINT, model VARCHAR, label VARCHAR, ts TIMESTAMP, matched BOOLEAN)""",
+    """CREATE TABLE events (
+        id VARCHAR, h UBIGINT, model VARCHAR, kind VARCHAR, class VARCHAR, value DOUBLE, currency VARCHAR,
+        event_id VARCHAR, ts TIMESTAMP, matched BOOLEAN)""",
+    """CREATE TABLE files (
+        file INTEGER PRIMARY KEY, path VARCHAR, device VARCHAR, inode VARCHAR, size BIGINT, mtime_ns BIGINT,
+        format VARCHAR, offset_bytes BIGINT, lines BIGINT, records BIGINT, rejected BIGINT,
+        head_length INTEGER, head BLOB, tail_length INTEGER, tail BLOB,
+        state VARCHAR, reason VARCHAR, shape VARCHAR)""",
+    """CREATE TABLE batches (
+        batch INTEGER, taken_at TIMESTAMP, bytes BIGINT, records BIGINT, rows BIGINT, predictions BIGINT,
+        outcomes BIGINT, events BIGINT, rejected BIGINT, duplicates BIGINT,
+        outcomes_unmatched BIGINT, events_unmatched BIGINT, newest TIMESTAMP)""",
+    "CREATE TABLE quarantine (seen_at TIMESTAMP, file VARCHAR, line BIGINT, reason VARCHAR, raw VARCHAR)",
+    "CREATE TABLE shapes (key VARCHAR PRIMARY KEY, roles VARCHAR, document VARCHAR)",
+    "CREATE TABLE features (feature INTEGER PRIMARY KEY, name VARCHAR, column_name VARCHAR, kind VARCHAR)",
+    "CREATE TABLE model_features (model VARCHAR, feature INTEGER)",
+    "CREATE TABLE models (model VARCHAR PRIMARY KEY, task VARCHAR, positive_class VARCHAR)",
+    "CREATE TABLE bins (feature INTEGER PRIMARY KEY, kind VARCHAR, edges DOUBLE[], source VARCHAR)",
+    "CREATE TABLE categories (feature INTEGER, category VARCHAR, bin INTEGER)",
+    "CREATE TABLE reference (feature INTEGER, bin INTEGER, n BIGINT, total DOUBLE)",
+    "CREATE TABLE notices (said_at TIMESTAMP, severity VARCHAR, topic VARCHAR, message VARCHAR, resolved BOOLEAN)",
+)
+
+
+def create(connection: DuckDBPyConnection) -> None:
+    """Create all tables in an empty database."""
+    connection.execute("BEGIN")
+    for statement in TABLES:
+        connection.execute(statement)
+    for rollup in rollups.ALL:
+        for level in rollup.levels:
+            connection.execute(rollup.ddl(level))
+    connection.execute("INSERT INTO meta VALUES ('schema', ?)", [str(VERSION)])
+    connection.execute("COMMIT")
+
+
+def version_of(connection: DuckDBPyConnection) -> int | None:
+    """Return the schema version of an open database; None when it is empty."""
+    tables = connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary"
+    ).fetchall()
+    if not tables:
+        return None
+    if ("meta",) not in tables:
+        return 0
+    row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    return int(row[0]) if row and str(row[0]).isdigit() else 0
+
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {}
+"""Statements that lead from the given version to the next."""
+
+
+def migrate(connection: DuckDBPyConnection, version: int) -> None:
+    """Bring an older store up to date in one transaction."""
+    connection.execute("BEGIN")
+    for step in range(version, VERSION):
+        for statement in MIGRATIONS[step]:
+            connection.execute(statement)
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", [str(VERSION)])
+    connection.execute("COMMIT")

@@ -1,0 +1,122 @@
+"""Read a block record by record, in SQL: what is no record is told from what is, and nothing fails.
+
+Only blocks that the fast way refused come here. Delimited rows are brought to JSON first, so that one way serves both.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlwatch.sources.canonical import Canonical
+from mlwatch.sources.readers import Segment
+from mlwatch.sources.shapes import Dialect, Shape
+from mlwatch.sources.sql import literal, path_expression, structure_literal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+NO_LINES = """
+    CREATE OR REPLACE TEMP TABLE lines (n BIGINT, raw VARCHAR, good BOOLEAN, record VARCHAR, reason VARCHAR)"""
+"""For formats whose records have no text."""
+
+
+def tolerant_relation(
+    connection: DuckDBPyConnection, segment: Segment, shape: Shape, canonical: Canonical, spool: Path
+) -> str:
+    """Fill the temporary table `lines` from a segment and return the canonical SELECT over its good lines.
+
+    `lines` holds every line that is not blank: its number in the file, its text, whether it is a record, and if not,
+    why.
+
+    Args:
+        connection: Inside the ingest transaction.
+        segment: JSON lines or delimited rows.
+        shape: How to read them.
+        canonical: A tolerant one.
+        spool: A path for the text.
+    """
+    text = segment.data.decode("utf-8", errors="replace")
+    dialect = shape.dialect
+    if dialect is not None:
+        numeric = {name for name in dialect.header if shape.physical.get((name,)) in {"number", "integer"}}
+        _csv_lines(connection, text, dialect, numeric, segment.first_line, spool)
+    else:
+        _json_lines(connection, text, segment, spool)
+    types = {path: "VARCHAR" for path in shape.paths()} or {("timestamp",): "VARCHAR"}
+    record = f"json_transform(record, {structure_literal(types)})"
+    relation = f"(SELECT n, {record} AS r FROM lines WHERE good)"
+    return canonical.select(relation, lambda path: path_expression(("r", *path)), line="n")
+
+
+def _json_lines(connection: DuckDBPyConnection, text: str, segment: Segment, spool: Path) -> None:
+    spool.write_text(text, encoding="utf-8", newline="\n")
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE lines AS
+        SELECT n, raw, good, CASE WHEN good THEN raw END AS record,
+            CASE WHEN good THEN NULL WHEN json_valid(raw) THEN 'not a JSON object' ELSE 'not valid JSON' END AS reason
+        FROM (
+            SELECT n, raw, json_valid(raw) AND COALESCE(TRY(json_type(raw)), '') = 'OBJECT' AS good
+            FROM (
+                SELECT {segment.first_line - 1} + generate_subscripts(parts, 1) AS n, UNNEST(parts) AS raw
+                FROM (SELECT string_split(content, chr(10)) AS parts FROM read_text({literal(str(spool))})))
+            WHERE TRIM(raw, chr(32) || chr(9)) <> '')""")
+
+
+def _csv_lines(
+    connection: DuckDBPyConnection, text: str, dialect: Dialect, numeric: set[str], first_line: int, spool: Path
+) -> None:
+    """Write each row as a JSON object beside its text and number, and read that back."""
+    width = len(dialect.header)
+    with spool.open("w", encoding="utf-8", newline="\n") as out:
+        number = first_line - 1
+        for raw in _rows(text):
+            number += raw.count("\n") + 1
+            if not raw.strip():
+                continue
+            row = _fields(raw, dialect)
+            good = row is not None and len(row) == width
+            record = None
+            if good and row is not None:
+                record = json.dumps(_record(row, dialect, numeric))
+            reason = None if good else f"{len(row) if row else 0} fields, expected {width}"
+            out.write(json.dumps({"n": number, "raw": raw, "good": good, "record": record, "reason": reason}) + "\n")
+    columns = "{'n': 'BIGINT', 'raw': 'VARCHAR', 'good': 'BOOLEAN', 'record': 'VARCHAR', 'reason': 'VARCHAR'}"
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE lines AS
+        SELECT * FROM read_json({literal(str(spool))}, format = 'newline_delimited', columns = {columns},
+            maximum_object_size = 67108864)""")
+
+
+def _record(row: list[str], dialect: Dialect, numeric: set[str]) -> dict[str, str | None]:
+    record: dict[str, str | None] = {}
+    for name, value in zip(dialect.header, row, strict=True):
+        if dialect.decimal != "." and name in numeric:
+            value = value.replace(dialect.decimal, ".")  # noqa: PLW2901  the row's own text stays in `raw`
+        record[name] = value or None
+    return record
+
+
+def _rows(text: str) -> list[str]:
+    """Split text into rows; a newline inside an open quote belongs to the row, as long as the quote closes soon."""
+    rows: list[str] = []
+    pending = ""
+    for line in text.split("\n"):
+        joined = f"{pending}\n{line}" if pending else line
+        if joined.count('"') % 2 and joined.count("\n") < 100:
+            pending = joined
+            continue
+        rows.append(joined)
+        pending = ""
+    return [*rows, *pending.split("\n")] if pending else rows
+
+
+def _fields(raw: str, dialect: Dialect) -> list[str] | None:
+    try:
+        return next(csv.reader(io.StringIO(raw), delimiter=dialect.delimiter, strict=True), None)
+    except csv.Error:
+        return None

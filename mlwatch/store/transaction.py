@@ -1,0 +1,185 @@
+"""The ingest transaction: rows, rollups, quarantine and ledger change together, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlwatch.config import Config
+from mlwatch.sources.canonical import Slot
+from mlwatch.sources.readers import Segment
+from mlwatch.sources.shapes import Shape
+from mlwatch.sources.sql import identifier
+from mlwatch.store import batch, events, fold, outcomes
+from mlwatch.store.batch import Counts
+from mlwatch.store.ledger import Entry, Ledger
+from mlwatch.store.loading import Loader, filled_lines
+from mlwatch.store.registry import Registry
+from mlwatch.store.schema import BASE_COLUMNS
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+QUARANTINE_ROWS = 10_000
+"""Rejected records whose text is kept; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A segment and the ledger entry that it carries on."""
+
+    segment: Segment
+    entry: Entry
+
+
+class Transaction:
+    """Take batches in, each exactly once.
+
+    Args:
+        connection: Of the ingest thread alone.
+        registry: Features and models.
+        ledger: Files.
+        config: Roles, business classes.
+        spool: Where text on its way to DuckDB's readers is laid down.
+    """
+
+    def __init__(
+        self, connection: DuckDBPyConnection, registry: Registry, ledger: Ledger, config: Config, spool: Path
+    ) -> None:
+        self._connection = connection
+        self._registry = registry
+        self._ledger = ledger
+        self._config = config
+        self._spool = spool
+        self._batch = self._last_batch() + 1
+
+    def _last_batch(self) -> int:
+        row = self._connection.execute("SELECT COALESCE(MAX(batch), 0) FROM batches").fetchone()
+        return int(row[0]) if row else 0
+
+    def take(self, works: Sequence[Work], shape: Shape) -> Counts:
+        """Take segments of one kind into the store.
+
+        Args:
+            works: What to take.
+            shape: The kind's latest shape.
+        """
+        slots = self._registry.slots(shape.mapping.features)
+        loader = Loader(self._connection, shape, slots, self._config.roles.timezone, self._spool)
+        loader.load([work.segment for work in works])
+        self._connection.execute("BEGIN")
+        try:
+            self._registry.save_new()
+            duplicates = batch.mark_duplicates(self._connection)
+            counts = self._fold(batch.count(self._connection, duplicates), slots)
+            self._quarantine(counts)
+            self._account(works, counts)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._undo()
+            raise
+        self._batch += 1
+        return counts
+
+    def _undo(self) -> None:
+        import duckdb  # noqa: PLC0415
+
+        with contextlib.suppress(duckdb.TransactionException):  # a failed COMMIT has rolled back already
+            self._connection.execute("ROLLBACK")
+        self._registry.reload()
+        self._ledger.reload()
+
+    def _fold(self, counts: Counts, slots: Sequence[Slot]) -> Counts:
+        """Store and roll up what the batch holds; return the counts with what the joins found."""
+        late_labels = late_events = unmatched_labels = unmatched_events = 0
+        if counts.predictions:
+            late_labels, late_events = self._fold_requests(slots)
+        if self._has("is_outcome"):
+            any_scored, again, unmatched_labels = outcomes.take_outcomes(self._connection)
+            counts = replace(counts, outcomes=counts.outcomes - again, **_repeated(counts, again))
+            if any_scored:
+                fold.fold_scored(self._connection, self._registry)
+        if counts.events:
+            again, unmatched_events = events.take_events(self._connection, self._config.business)
+            counts = replace(counts, events=counts.events - again, **_repeated(counts, again))
+            fold.fold_gains(self._connection)
+        return replace(
+            counts, outcomes_unmatched=unmatched_labels - late_labels, events_unmatched=unmatched_events - late_events
+        )
+
+    def _fold_requests(self, slots: Sequence[Slot]) -> tuple[int, int]:
+        """Store and roll up requests; return how many outcomes and events found their prediction by this."""
+        fold.learn(
+            self._connection, self._registry, [(slot.number, slot.column) for slot in slots], self._config.roles.task
+        )
+        columns = ", ".join([*BASE_COLUMNS, *(identifier(slot.column) for slot in slots)])
+        self._connection.execute(
+            f"INSERT INTO predictions ({columns}) SELECT {columns} FROM batch WHERE is_request"
+        )
+        fold.fold_requests(self._connection, self._registry, [slot.number for slot in slots])
+        any_scored, late_labels = outcomes.score_requests(self._connection)
+        if any_scored:
+            fold.fold_scored(self._connection, self._registry)
+        any_gains, late_events = events.gain_requests(self._connection)
+        if any_gains:
+            fold.fold_gains(self._connection)
+        return late_labels, late_events
+
+    def _has(self, flag: str) -> bool:
+        row = self._connection.execute(f"SELECT COUNT(*) FROM (FROM batch WHERE {flag} LIMIT 1)").fetchone()
+        return bool(row and row[0])
+
+    def _quarantine(self, counts: Counts) -> None:
+        """Keep the text of rejected records, up to a bound; the counts are kept in any case."""
+        if not counts.rejected:
+            return
+        row = self._connection.execute("SELECT COUNT(*) FROM quarantine").fetchone()
+        room = max(0, QUARANTINE_ROWS - (int(row[0]) if row else 0))
+        self._connection.execute(
+            f"INSERT INTO quarantine SELECT ?, * FROM rejects ORDER BY file, line LIMIT {room}", [_now()]
+        )
+
+    def _account(self, works: Sequence[Work], counts: Counts) -> None:
+        rejected = dict(
+            self._connection.execute("SELECT file, COUNT(*) FROM rejects GROUP BY file").fetchall()
+            if counts.rejected
+            else []
+        )
+        for work in works:
+            segment = work.segment
+            known = self._ledger.entries.get(work.entry.file, work.entry)
+            alone = len(works) == 1
+            records = counts.records if alone else filled_lines(segment.data) + segment.overlong
+            self._ledger.put(
+                replace(
+                    work.entry,
+                    offset=segment.end,
+                    lines=segment.first_line - 1 + segment.lines,
+                    records=known.records + records,
+                    rejected=known.rejected + rejected.pop(segment.found.relative, 0),
+                    fingerprint=segment.fingerprint,
+                    shape=segment.shape.key,
+                )
+            )
+        size = sum(len(work.segment.data) for work in works) or works[0].segment.found.size
+        self._connection.execute(
+            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                *(self._batch, _now(), size, counts.records, counts.rows, counts.predictions, counts.outcomes),
+                *(counts.events, counts.rejected, counts.duplicates, counts.outcomes_unmatched),
+                *(counts.events_unmatched, counts.newest),
+            ],
+        )
+
+
+def _repeated(counts: Counts, again: int) -> dict[str, int]:
+    """Move repeated outcomes or events from the rows that were taken in to the duplicates."""
+    return {"rows": counts.rows - again, "duplicates": counts.duplicates + again}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
