@@ -56,7 +56,7 @@ class MetricTimeline:
 
     def status_at(self, index: int) -> str:
         """Return the status at one moment."""
-        return STATUSES[self.status[index]]
+        return STATUSES[int(self.status[index])]
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,11 @@ class RolloutTimeline:
 
     def verdict_at(self, index: int) -> Verdict:
         """Return the verdict at one moment."""
-        return VERDICTS[self.verdict[index]]
+        return VERDICTS[int(self.verdict[index])]
 
     def state_at(self, index: int) -> RolloutState:
         """Return the state at one moment."""
-        return STATES[self.state[index]]
+        return STATES[int(self.state[index])]
 
 
 def rollout_timeline(
@@ -154,7 +154,11 @@ def _metric(name: str, judgements: list[Judgement], minute: IntArray) -> MetricT
     return MetricTimeline(
         name,
         status,
-        *(joined(field) for field in ("difference", "low", "high", "limit", "log_e")),
+        difference=joined("difference"),
+        low=joined("low"),
+        high=joined("high"),
+        limit=joined("limit"),
+        log_e=joined("log_e"),
         alarm=_first(status == STATUSES.index("worse"), minute),
         clear=_first(safe, minute),
     )

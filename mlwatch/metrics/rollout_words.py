@@ -17,8 +17,8 @@ def number(value: float, digits: int = 2) -> str:
     """Return a number with the given significant digits, without exponent, with a typographic minus."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else "unbounded"
-    places = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
-    text = f"{abs(round(value, places)):,.{min(places, 12)}f}"
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    text = f"{abs(round(value, places)):,.{min(max(places, 0), 12)}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return (MINUS if value < 0 else "") + text
 
