@@ -183,7 +183,7 @@ def _from_text(text: str, timezone: str) -> datetime | None:
     for notation in (_iso, _apache, _rfc_2822):
         try:
             moment = notation(text)
-        except (ValueError, TypeError, IndexError, OverflowError):
+        except (ValueError, TypeError, LookupError, OverflowError):
             continue
         if moment is not None:
             return _within(moment, timezone)

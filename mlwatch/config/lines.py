@@ -33,6 +33,7 @@ def _keys(text: str) -> Iterator[tuple[int, Key]]:
             table = _parts(header[2])
             if header[1] == "[[":
                 counts[table] = counts.get(table, -1) + 1
+            yield number, table
             table = _indexed(table, counts)
             yield number, table
             continue

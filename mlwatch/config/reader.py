@@ -108,7 +108,8 @@ class _Reader:
             return tomllib.loads(self._text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             found = re.search(r"\(at line (\d+), column \d+\)", str(error))
-            where = f"{self._name}, line {found[1]}" if found else self._name
+            line = found[1] if found else max(1, len(self._text.splitlines()))
+            where = f"{self._name}, line {line}"
             reason = re.sub(r"\s*\(at .*\)$", "", str(error))
             raise ConfigError("the configuration is not valid TOML", where, reason) from None
 

@@ -53,16 +53,12 @@ def containers_of(paths: Collection[ColumnPath]) -> frozenset[str]:
 
 
 def _named(paths: Iterable[ColumnPath], *roles: str) -> bool:
-    return any(
-        rank(role, path) is not None
-        for path in paths
-        for role in roles
-        if not container_depth(path, FEATURE_CONTAINERS)
-    )
+    own = [path for path in paths if not container_depth(path, FEATURE_CONTAINERS)]
+    return any(rank(role, path) is not None for path in own for role in roles)
 
 
 def feature_kind(column: Column, settings: RoleSettings, name: str) -> FeatureKind:
-    """Decide whether a feature is numeric or categorical; text is a category even where it looks like a number."""
+    """Decide whether a feature is numeric or categorical; text is a category even where it looks numeric."""
     if listed(settings.categorical, column.path, name):
         return "categorical"
     if listed(settings.numeric, column.path, name):

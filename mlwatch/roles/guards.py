@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import SupportsFloat, cast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsFloat, cast
 
 from mlwatch.roles.columns import kind_of
 from mlwatch.roles.names import normal
@@ -81,7 +80,8 @@ def _id(column: Column, _context: Context, loose: bool) -> bool:
     values = {str(sample) for sample in column.samples}
     whole = all(not isinstance(sample, float) or sample.is_integer() for sample in column.samples)
     varied = len(values) > 1 or len(column.samples) < 2
-    return whole and any(value.lower() not in NULL_WORDS for value in values) and (varied or not loose)
+    empty = all(value.lower() in NULL_WORDS or (loose and not value.strip("0-")) for value in values)
+    return whole and not empty and (varied or not loose)
 
 
 def _name(column: Column, _context: Context, loose: bool) -> bool:
@@ -103,7 +103,7 @@ def _score(column: Column, context: Context, loose: bool) -> bool:
 
 
 def _of_positive(column: Column, context: Context) -> bool:
-    """Tell whether a confidence can be the probability of the positive class, not that of the predicted one."""
+    """Tell whether a confidence can be the probability of the positive class, not of the predicted."""
     known = context.prediction is not None or "prediction" not in context.roles
     classes = {str(sample) for sample in context.prediction.samples} if context.prediction else set()
     return known and len(classes) <= 2 and any(number < 0.5 for number in numbers(column))

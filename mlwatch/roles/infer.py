@@ -42,6 +42,7 @@ _NEVER_FEATURES = (
     "score",
     "label",
     "latency",
+    "event",
     "unit",
 )
 _LABEL_FILE = frozenset(

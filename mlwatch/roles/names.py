@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
     from mlwatch.roles.types import ColumnPath
 
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _OUTPUTS = ("prediction", "predictions", "output", "outputs", "response", "result", "results", "inference")
 
 _TABLE = {
@@ -71,7 +76,8 @@ _TABLE = {
         error error_type error_kind error_class error_name exception exception_type exception_class
         error_code error_message error_msg err failure_reason fault
     """,
-    "event": "event event_type event_name event_kind user_action activity_type? action? activity? kind? type?",
+    "event": "event event_type event_name event_kind user_action activity_type? action? activity? kind?"
+    " type?",
     "value": """
         value amount revenue price order_value purchase_value event_value total_value total gmv
         order_total sales
@@ -98,150 +104,47 @@ LATENCY_UNITS = {
 """Milliseconds in a unit, by how names end."""
 _TIME_SUFFIXES = frozenset({*LATENCY_UNITS, "utc", "unix", "epoch"})
 
-FEATURE_CONTAINERS = frozenset(
-    {
-        *(
-            "features",
-            "feature",
-            "featurevalues",
-            "featurevector",
-            "inputfeatures",
-            "modelfeatures",
-            "inputs",
-            "input",
-        ),
-        *(
-            "instances",
-            "instance",
-            "modelinput",
-            "modelinputs",
-            "requestfeatures",
-            "predictors",
-            "covariates",
-            "x",
-        ),
-    }
+FEATURE_CONTAINERS = _set(
+    """
+    features feature featurevalues featurevector inputfeatures modelfeatures inputs input instances
+    instance modelinput modelinputs requestfeatures predictors covariates x
+    """
 )
 """Objects whose leaves are the model's inputs, whatever they are called."""
-LOOSE_CONTAINERS = frozenset(
-    {"data", "payload", "record", "row", "body", "fields", "properties", "params", "parameters"}
+LOOSE_CONTAINERS = _set(
+    """
+    data payload record row body fields properties params parameters
+    """
 )
 """Objects that hold either the inputs or the whole record."""
-WRAPPERS = frozenset(
-    {
-        *(
-            "meta",
-            "metadata",
-            "eventmetadata",
-            "requestmetadata",
-            "log",
-            "context",
-            "ctx",
-            "info",
-            "request",
-            "req",
-        ),
-        *(
-            "headers",
-            "attributes",
-            "source",
-            "doc",
-            "json",
-            "details",
-            "timing",
-            "timings",
-            "stats",
-            "http",
-            "labels",
-        ),
-        *("event", "groundtruthdata", *_OUTPUTS, *LOOSE_CONTAINERS),
-    }
+WRAPPERS = (
+    frozenset(_OUTPUTS)
+    | LOOSE_CONTAINERS
+    | _set(
+        """
+    meta metadata eventmetadata requestmetadata log context ctx info request req headers attributes
+    source doc json details timing timings stats http labels event groundtruthdata
+    """
+    )
 )
 """Objects whose fields mean what they would mean at the top."""
 
-LOG_NAMES = frozenset(
-    {
-        *(
-            "hostname",
-            "pid",
-            "processid",
-            "processname",
-            "threadid",
-            "threadname",
-            "tid",
-            "logger",
-            "loggername",
-        ),
-        *(
-            "levelname",
-            "levelno",
-            "loglevel",
-            "lineno",
-            "filename",
-            "pathname",
-            "funcname",
-            "module",
-            "message",
-            "msg",
-        ),
-        *(
-            "args",
-            "excinfo",
-            "exctext",
-            "stackinfo",
-            "traceback",
-            "stacktrace",
-            "relativecreated",
-            "msecs",
-            "thread",
-        ),
-        *(
-            "traceid",
-            "spanid",
-            "parentid",
-            "parentspanid",
-            "traceparent",
-            "tracestate",
-            "traceflags",
-            "ddtraceid",
-        ),
-        *(
-            "ddspanid",
-            "pod",
-            "podname",
-            "containerid",
-            "containername",
-            "nodeid",
-            "nodename",
-            "workerid",
-            "actorid",
-        ),
-        *(
-            "actorname",
-            "taskname",
-            "taskfuncname",
-            "replica",
-            "replicaid",
-            "componentname",
-            "componentid",
-            "logtostderr",
-        ),
-        *(
-            "ip",
-            "ipaddress",
-            "clientip",
-            "remoteaddr",
-            "remoteip",
-            "useragent",
-            "specversion",
-            "datacontenttype",
-        ),
-        *("schemaversion", "eventversion", "samplingfraction", "parentid", "requester", "taskid", "jobid"),
-    }
+LOG_NAMES = _set(
+    """
+    hostname pid processid processname threadid threadname tid logger loggername levelname levelno
+    loglevel lineno filename pathname funcname module message msg args excinfo exctext stackinfo
+    traceback stacktrace relativecreated msecs thread traceid spanid parentid parentspanid traceparent
+    tracestate traceflags ddtraceid ddspanid pod podname containerid containername nodeid nodename
+    workerid actorid actorname taskname taskfuncname replica replicaid componentname componentid
+    logtostderr ip ipaddress clientip remoteaddr remoteip useragent specversion datacontenttype
+    schemaversion eventversion samplingfraction parentid requester taskid jobid
+    """
 )
 """What loggers and servers add to every record."""
-LOOSE_LOG_NAMES = frozenset(
-    {"level", "severity", "host", "process", "node", "url", "uri", "route", "path", "method"}
+LOOSE_LOG_NAMES = _set(
+    """
+    level severity host process node url uri route path method
+    """
 )
 """The same, if the values look like it."""
 
@@ -296,9 +199,9 @@ def latency_factor(name: str) -> float | None:
 def _spellings(role: str, path: ColumnPath) -> list[str]:
     names = list(aliases(path))
     suffixes = _TIME_SUFFIXES if role == "timestamp" else LATENCY_UNITS if role == "latency" else ()
-    parts = words(path[-1])
-    if len(parts) > 1 and parts[-1] in suffixes and normal(path[-1]) in names:
-        names.append("".join(parts[:-1]))
+    parts = words(path[-1]) if suffixes else []
+    if len(parts) > 1 and parts[-1] in suffixes:
+        names += aliases((*path[:-1], "".join(parts[:-1])))
     return names
 
 

@@ -20,10 +20,10 @@ _DATE_LIKE = re.compile(r"[\d\-_.T:]+Z?", re.ASCII)
 
 
 def match_template(template: str, path: PurePath) -> dict[str, str]:
-    """Return what a template such as `path:{model}/{version}/*` reads from a path; empty when it does not fit.
+    """Return what a template such as `path:{model}/{version}/*` reads from a path; {} if it does not fit.
 
-    A part in braces is one name, `*` anything within one directory, `**` and `…` anything. Whatever follows the
-    template's last directory may follow.
+    A part in braces is one name, `*` anything within one directory, `**` and `…` anything. Whatever follows
+    the template's last directory may follow.
     """
     match = re.fullmatch(_expression(template.removeprefix(TEMPLATE)), path.as_posix())
     return {} if match is None else {name: value for name, value in match.groupdict().items() if value}

@@ -1,0 +1,349 @@
+"""Role inference over record shapes as the tools in use write them."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import PurePath
+from typing import Any
+
+import pytest
+
+from mlwatch.config import RoleSettings
+from mlwatch.roles import ROLES, Column, Mapping, columns_of, describe, infer, merge
+
+PATH = PurePath("fraud/app.jsonl")
+NO_SETTINGS = RoleSettings()
+
+
+def inferred(
+    *records: dict[str, Any], settings: RoleSettings = NO_SETTINGS, path: str = "fraud/app.jsonl"
+) -> Mapping:
+    return infer(columns_of(records), settings, PurePath(path), "logs")
+
+
+def roles_of(mapping: Mapping) -> dict[str, str]:
+    return {role: ".".join(path) for role, path in mapping.roles.items()}
+
+
+def kinds_of(mapping: Mapping) -> dict[str, str]:
+    return {feature.name: feature.kind for feature in mapping.features}
+
+
+TS = "2026-11-23T09:52:11Z"
+SHAPES = {
+    "flat": (
+        {"ts": TS, "request_id": "a", "model": "m", "model_version": "2", "age": 3, "plan": "x", "prediction": 1},
+        {"timestamp": "ts", "id": "request_id", "model": "model", "version": "model_version", "prediction": "prediction"},
+        {"age": "numeric", "plan": "categorical"},
+    ),
+    "camel case and units": (
+        {"eventTime": 1793709015000, "requestId": 7, "modelVersion": "b", "yPred": 0, "yPredProba": 0.2, "latencyMs": 3},
+        {
+            **{"timestamp": "eventTime", "id": "requestId", "version": "modelVersion", "prediction": "yPred"},
+            **{"score": "yPredProba", "latency": "latencyMs"},
+        },
+        {},
+    ),
+    "nested": (
+        {
+            "@timestamp": TS,
+            "meta": {"request_id": "a", "model": {"name": "m", "version": "v1"}},
+            "features": {"age": 3, "status": 204, "label": "x", "user": {"zip": "01234"}},
+            "output": {"label": "spam", "score": 0.9},
+            "response": {"status": 200, "time_ms": 12.5},
+            "user": {"id": "u1", "age": 41},
+        },
+        {
+            **{"timestamp": "@timestamp", "id": "meta.request_id", "model": "meta.model.name"},
+            **{"version": "meta.model.version", "prediction": "output.label", "score": "output.score"},
+            **{"status": "response.status", "latency": "response.time_ms", "unit": "user.id"},
+        },
+        {
+            **{"age": "numeric", "status": "numeric", "label": "categorical"},
+            **{"user.zip": "categorical", "user.age": "numeric"},
+        },
+    ),
+    "envelope": (
+        {"data": {"timestamp": TS, "id": 1, "prediction": 2.5, "actual": 2.4, "inputs": {"x": 1.0}}},
+        {"timestamp": "data.timestamp", "id": "data.id", "prediction": "data.prediction", "label": "data.actual"},
+        {"x": "numeric"},
+    ),
+    "inputs in data": (
+        {"timestamp": TS, "id": 1, "data": {"id": 4, "value": 1.5}, "prediction": True},
+        {"timestamp": "timestamp", "id": "id", "prediction": "prediction"},
+        {"id": "numeric", "value": "numeric"},
+    ),
+    "arize columns": (
+        {"prediction_id": "a", "prediction_ts": 1795427578, "prediction_label": "late", "prediction_score": 0.7,
+         "actual_label": "on_time", "distance": 1089},
+        {"id": "prediction_id", "timestamp": "prediction_ts", "prediction": "prediction_label",
+         "score": "prediction_score", "label": "actual_label"},
+        {"distance": "numeric"},
+    ),
+    "arize regression": (
+        {"prediction_id": "a", "prediction_ts": 1795427578, "prediction_score": 0.7, "actual_score": 0.8},
+        {"id": "prediction_id", "timestamp": "prediction_ts", "prediction": "prediction_score", "label": "actual_score"},
+        {},
+    ),
+    "nannyml columns": (
+        {"id": 50000, "car_value": 12638.0, "repaid_loan_on_prev_car": True, "timestamp": "2018-10-30 18:00:00.000",
+         "y_pred_proba": 0.99, "y_pred": 1},
+        {"id": "id", "timestamp": "timestamp", "prediction": "y_pred", "score": "y_pred_proba"},
+        {"car_value": "numeric", "repaid_loan_on_prev_car": "categorical"},
+    ),
+    "inference table": (
+        {"databricks_request_id": "d", "client_request_id": None, "date": "2026-11-23", "timestamp_ms": 1795427578976,
+         "status_code": 200, "execution_time_ms": 37, "request": '{"instances": []}', "sampling_fraction": 1.0},
+        {"id": "databricks_request_id", "timestamp": "timestamp_ms", "status": "status_code",
+         "latency": "execution_time_ms"},
+        {},
+    ),
+    "monitoring library": (
+        {"sepal length": 4.9, "pred": "setosa", "timestamp": "2026-11-23T09:02:11.191988", "request_id": "None",
+         "trace_id": "0"},
+        {"timestamp": "timestamp", "prediction": "pred"},
+        {"sepal length": "numeric"},
+    ),
+    "structured logger": (
+        {"asctime": "2026-11-23 09:02:47,275", "levelname": "INFO", "hostname": "h", "pid": 3, "event": "predicted",
+         "request_id": "r", "pred": 1, "level": "info", "message": "done", "trace_id": "t", "elapsed": 3.0},
+        {"timestamp": "asctime", "id": "request_id", "prediction": "pred", "latency": "elapsed"},
+        {},
+    ),
+    "outcomes": (
+        {"request_id": "r", "ground_truth": 1, "labelled_at": TS, "annotator": "bo"},
+        {"id": "request_id", "label": "ground_truth", "timestamp": "labelled_at"},
+        {},
+    ),
+    "events": (
+        {"event_id": "e", "request_id": "r", "time": TS, "event_type": "purchase", "amount": 12.5, "currency": "EUR",
+         "session_id": "s", "user_id": 4},
+        {"timestamp": "time", "id": "request_id", "event": "event_type", "value": "amount", "currency": "currency",
+         "unit": "user_id", "event_id": "event_id"},
+        {},
+    ),
+    "analytics events": (
+        {"timestamp": TS, "id": "r", "event": "click", "properties": {"value": 3, "currency": "USD"}},
+        {"timestamp": "timestamp", "id": "id", "event": "event", "value": "properties.value",
+         "currency": "properties.currency"},
+        {},
+    ),
+    "event id alone": (
+        {"event_id": "e", "ts": TS, "prediction": 1},
+        {"id": "event_id", "timestamp": "ts", "prediction": "prediction"},
+        {},
+    ),
+    "value without events": (
+        {"ts": TS, "id": "a", "prediction": 1, "amount": 3.5, "price": 2, "currency": "EUR", "score": 0.2},
+        {"timestamp": "ts", "id": "id", "prediction": "prediction", "score": "score"},
+        {"amount": "numeric", "price": "numeric", "currency": "categorical"},
+    ),
+    "names that only look like roles": (
+        {"ts": TS, "id": "a", "pred": 1, "status": "married", "code": 7, "Time": 406, "p": 3.5, "y": 2, "x": 1,
+         "level": 3, "error": 0.25, "type": "card", "kind": "b"},
+        {"timestamp": "ts", "id": "id", "prediction": "pred"},
+        {"status": "categorical", "code": "numeric", "Time": "numeric", "p": "numeric", "y": "numeric", "x": "numeric",
+         "level": "numeric", "error": "numeric", "type": "categorical", "kind": "categorical"},
+    ),
+    "class probabilities": (
+        {"ts": TS, "id": "a", "prediction": "x", "proba": [0.2, 0.8], "tags": ["a"]},
+        {"timestamp": "ts", "id": "id", "prediction": "prediction"},
+        {},
+    ),
+    "failed requests": (
+        {"ts": TS, "id": "a", "prediction": 1, "http_status": 503, "error_type": "Timeout", "duration_s": 0.5},
+        {"timestamp": "ts", "id": "id", "prediction": "prediction", "status": "http_status", "error": "error_type",
+         "latency": "duration_s"},
+        {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes_in_the_wild(shape: str) -> None:
+    record, roles, features = SHAPES[shape]
+    mapping = inferred(record)
+    assert roles_of(mapping) == roles
+    assert kinds_of(mapping) == features
+
+
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [
+        *(("latency", 1.0), ("latency_ms", 1.0), ("latency_s", 1e3), ("response_time_seconds", 1e3)),
+        *(("duration_us", 1e-3), ("latencyNs", 1e-6), ("took", 1.0), ("executionTimeMillis", 1.0)),
+    ],
+)
+def test_latency_unit_by_name(name: str, factor: float) -> None:
+    mapping = inferred({"ts": TS, "id": 1, "pred": 1, name: 12})
+    assert roles_of(mapping)["latency"] == name
+    assert mapping.latency_factor == factor
+
+
+def test_latency_unit_by_configuration_and_assumption() -> None:
+    record = {"ts": TS, "id": 1, "pred": 1, "latency": 12}
+    assert inferred(record, settings=RoleSettings(latency_unit="s")).latency_factor == 1e3
+    assert "taken for milliseconds" in inferred(record).reasons["latency"]
+
+
+@pytest.mark.parametrize(
+    ("values", "unit"),
+    [
+        *(([TS], "iso"), ([1793709015], "s"), ([1793709015.5], "s"), ([1793709015000], "ms")),
+        *(([1793709015000000], "us"), ([1793709015000000000], "ns"), ([1793709015, 1793709015000], "auto")),
+        *((["1793709015"], "auto"), ([TS, 1793709015], "auto")),
+    ],
+)
+def test_time_unit(values: list[object], unit: str) -> None:
+    assert inferred(*({"ts": value} for value in values)).time_unit == unit
+
+
+def test_confidence_is_a_score_only_where_it_can_be_one() -> None:
+    base = {"ts": TS, "id": 1}
+    both = inferred({**base, "pred": 1, "confidence": 0.9}, {**base, "pred": 0, "confidence": 0.2})
+    assert roles_of(both)["score"] == "confidence"
+    of_predicted = inferred({**base, "pred": 1, "confidence": 0.9}, {**base, "pred": 0, "confidence": 0.8})
+    assert "score" not in of_predicted.roles
+    assert of_predicted.ignored == (("confidence",),)
+    classes = inferred(*({**base, "pred": name, "confidence": 0.4} for name in "abc"))
+    assert "score" not in classes.roles
+
+
+def test_feature_kinds() -> None:
+    records = [
+        {"pred": 1, "zip": "01234", "flag": True, "n": i, "mixed": i if i else "NaN", "odd": "a"}
+        for i in range(9)
+    ]
+    kinds = kinds_of(inferred(*records, {"pred": 1, "odd": 3, "none": None}))
+    assert kinds == {
+        **{"zip": "categorical", "flag": "categorical", "n": "numeric", "mixed": "numeric"},
+        **{"odd": "categorical", "none": "categorical"},
+    }
+
+
+def test_feature_names_are_unique() -> None:
+    mapping = inferred({"pred": 1, "age": 1, "features": {"age": 2}, "features.age": 3, "inputs": {"age": 4}})
+    names = [feature.name for feature in mapping.features]
+    assert sorted(names) == ["age", "features.age", "features.age#2", "inputs.age"]
+
+
+def test_constants_come_from_the_path_of_files_with_predictions() -> None:
+    assert inferred({"pred": 1}).constants == {"model": "fraud", "version": "-"}
+    assert inferred({"pred": 1}, path="app.jsonl").constants == {"model": "logs", "version": "-"}
+    assert inferred({"score": 0.1}, path="fraud/2026/11/23/09/a.jsonl").constants["model"] == "fraud"
+    assert inferred({"pred": 1}, path="model=m/version=v3/dt=2026-01-01/a.parquet").constants == {
+        "model": "m",
+        "version": "v3",
+    }
+    assert inferred({"id": 1, "label": 1}).constants == {}
+
+
+def test_path_templates() -> None:
+    settings = RoleSettings(version="path:{model}/{version}/*")
+    mapping = inferred({"pred": 1, "version": "1.0"}, settings=settings, path="m/v2/2026/11/a.jsonl")
+    assert mapping.constants == {"model": "m", "version": "v2"}
+    assert "version" not in mapping.roles
+    tail = RoleSettings(version="path:{version}/…", model="path:*/models/{model}/**")
+    assert inferred({"pred": 1}, settings=tail, path="a/models/b/c/d.jsonl").constants == {
+        "model": "b",
+        "version": "a",
+    }
+    assert inferred({"pred": 1}, settings=settings, path="a.jsonl").constants == {
+        "model": "logs",
+        "version": "-",
+    }
+
+
+def test_label_file_is_known_by_its_name() -> None:
+    assert roles_of(inferred({"id": 1, "repaid": 0}, path="data/target.csv")) == {
+        "id": "id",
+        "label": "repaid",
+    }
+    assert "label" not in inferred({"id": 1, "repaid": 0}, path="data/more.csv").roles
+
+
+def test_configuration_wins() -> None:
+    record = {
+        "when": TS,
+        "ts": TS,
+        "key": "k",
+        "score": 0.3,
+        "out": 1,
+        "status": 200,
+        "n": {"a": 1, "b": 2},
+        "z": "3",
+    }
+    settings = RoleSettings(
+        timestamp="when",
+        id="key",
+        prediction="out",
+        features=("status", "n.*", "z"),
+        ignore=("n.b",),
+        numeric=("z",),
+    )
+    mapping = inferred(record, settings=settings)
+    assert roles_of(mapping) == {"timestamp": "when", "id": "key", "prediction": "out", "score": "score"}
+    assert kinds_of(mapping) == {"status": "numeric", "n.a": "numeric", "z": "numeric"}
+    assert set(mapping.ignored) == {("ts",), ("n", "b")}
+
+
+def test_a_configured_label_is_not_looked_for_under_another_name() -> None:
+    mapping = inferred({"id": 1, "target": 1, "pred": 0}, settings=RoleSettings(label="truth"))
+    assert "label" not in mapping.roles
+    assert ("target",) in mapping.ignored
+
+
+def test_merge_keeps_what_was_decided() -> None:
+    first = inferred({"time": TS, "id": 1, "pred": 1, "features": {"age": 3}})
+    later = [
+        {"timestamp": TS, "id": 1, "label": 0, "latency_s": 2, "features": {"age": 3, "plan": "x"}, "age": 2}
+    ]
+    merged = merge(first, columns_of(later), NO_SETTINGS)
+    assert roles_of(merged) == {**roles_of(first), "label": "label", "latency": "latency_s"}
+    assert merged.latency_factor == 1e3
+    assert merged.constants == first.constants
+    assert merged.features[: len(first.features)] == first.features
+    assert [feature.name for feature in merged.features] == ["age", "plan", "age#2"]
+    assert ("timestamp",) in merged.ignored
+    assert merge(merged, columns_of(later), NO_SETTINGS) == merged
+
+
+def test_merge_leaves_out_objects_where_a_value_was_used() -> None:
+    first = inferred({"pred": 1, "a": 3, "b": {"c": 1}})
+    merged = merge(first, columns_of([{"pred": 1, "a": {"x": 1}, "b": 4}]), NO_SETTINGS)
+    assert {("a", "x"), ("b",)} <= set(merged.ignored)
+    assert merged.features == first.features
+
+
+def test_columns_are_bounded() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(50):
+        deep = {"d": deep, "v": 1}
+    wide = {f"c{number}": number for number in range(6_000)}
+    columns = columns_of([{"list": list(range(1_000)), "text": "x" * 10_000, "deep": deep, **wide}] * 60)
+    assert len(columns) == 5_000
+    assert max(len(column.path) for column in columns) == 8
+    assert columns[0] == Column(("list",), frozenset({"list"}), (tuple(range(64)),) * 50)
+    assert columns[1].samples[0] == "x" * 500
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_description_reads_back_to_the_same_roles(shape: str) -> None:
+    record = SHAPES[shape][0]
+    mapping = inferred(record)
+    settings = RoleSettings(**tomllib.loads(describe(mapping))["roles"])
+    again = inferred(record, settings=settings)
+    assert again.roles == mapping.roles
+    assert {f.path for f in again.features} == {f.path for f in mapping.features}
+
+
+def test_description_tells_why() -> None:
+    text = describe(inferred({"ts": TS, "pred": 1, "pid": 3, "age": 2, "city": "x"}))
+    assert 'timestamp = "ts"  # named ts' in text
+    assert '# model is "fraud": the directory\'s name' in text
+    assert '# numeric = "age"' in text
+    assert '# not used: "pid": what a logger adds' in text
+
+
+def test_every_role_can_be_configured() -> None:
+    assert set(ROLES) <= set(RoleSettings.__dataclass_fields__)
