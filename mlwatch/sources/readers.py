@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ SETTLED_S = 60.0
 line of a JSON lines file tells by itself whether it is whole."""
 MAX_DOCUMENT_BYTES = 256 << 20
 PARQUET_ROWS = 400_000
+MAX_SIGNATURES = 10_000
+"""Combinations of keys that are remembered as known."""
 
 
 class UnreadableFileError(Exception):
@@ -71,6 +73,7 @@ class ShapeBook:
     def __init__(self, root_name: str, settings: RoleSettings, known: Mapping[str, Shape]) -> None:
         self._root_name = root_name
         self._settings = settings
+        self._signatures: dict[str, set[Signature]] = {}
         self.shapes = dict(known)
         self.changed: set[str] = set()
         """Keys of shapes that are new or changed since they were last saved."""
@@ -88,15 +91,35 @@ class ShapeBook:
         known = self.shapes.get(key)
         if known is None:
             shape = build_shape(key, form, records, relative, self._root_name, self._settings, dialect, types)
+            self._signatures[key] = {signature(record) for record in records}
         else:
-            shape = extend_shape(known, records, self._settings)
+            fresh = self._unseen(key, records)
+            shape = extend_shape(known, fresh, self._settings) if fresh else known
         if shape is not known:
             self.shapes[key] = shape
             self.changed.add(key)
         return shape
 
 
-Reader = Callable[[], Iterator[Segment]]
+    def _unseen(self, key: str, records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Return the records with a combination of keys that was not seen before: most have none."""
+        seen = self._signatures.setdefault(key, set())
+        fresh = []
+        for record in records:
+            mark = signature(record)
+            if mark not in seen:
+                if len(seen) < MAX_SIGNATURES:
+                    seen.add(mark)
+                fresh.append(record)
+        return fresh
+
+
+Signature = tuple[object, ...]
+
+
+def signature(record: Mapping[str, Any]) -> Signature:
+    """Return a record's keys, nested ones included, as a hashable value."""
+    return tuple((key, signature(value)) if type(value) is dict else key for key, value in record.items())
 
 
 def read_file(

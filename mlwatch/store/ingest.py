@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FIRST_BYTES = 8 << 20
 """The first batch is small, so that the screen has something to show at once."""
-BLOCK_BYTES = 64 << 20
+BLOCK_BYTES = 16 << 20
 BATCH_BYTES = 192 << 20
 """Bytes of text a transaction takes in during a backfill: large enough for DuckDB to use every core."""
 COMPACT_AFTER = 40
@@ -161,10 +161,9 @@ class Ingest:
         """Read one file to its end; return the bytes of records that it gave."""
         entry, found, taken = plan.entry, plan.found, 0
         at = Position(entry.offset, entry.lines, entry.shape)
-        block = BLOCK_BYTES if self._batches else FIRST_BYTES
         done = self._done
         try:
-            for segment in read_file(found, entry.format, at, self._book, self._connection, block):  # type: ignore[arg-type]
+            for segment in read_file(found, entry.format, at, self._book, self._connection, BLOCK_BYTES):  # type: ignore[arg-type]
                 taken += segment.size
                 self._add(Work(segment, entry))
                 self._done = min(done + found.size, done + segment.end) if entry.format != "parquet" else self._done
@@ -201,6 +200,8 @@ class Ingest:
     def _take(self, works: Sequence[Work]) -> None:
         counts = self._transaction.take(works, self._book.shapes[works[0].segment.shape.key])
         self._save_shapes()
+        if self._batches == 0 or not self.registry.fully_binned:
+            ensure_bins(self._connection, self.registry)
         self._batches += 1
         self._since_compaction += 1
         newest = counts.newest.replace(tzinfo=UTC).timestamp() if counts.newest else None
@@ -216,7 +217,6 @@ class Ingest:
         self._book.changed.clear()
 
     def _tidy(self, bytes_read: int) -> None:
-        ensure_bins(self._connection, self.registry)
         if self._since_compaction >= COMPACT_AFTER or bytes_read > CHECKPOINT_BYTES:
             self._connection.execute("BEGIN")
             fold.compact(self._connection)

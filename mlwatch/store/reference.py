@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 ENOUGH_ROWS = 1000
 """Without a reference, bins are cut once a model has this many rows."""
+SAMPLE_ROWS = 50_000
+"""Without a reference, bins are cut after at most this many rows."""
 FEW_VALUES = 30
 TOP_CATEGORIES = 50
 KNOWN_CATEGORIES = 10_000
@@ -200,7 +202,8 @@ def ensure_bins(connection: DuckDBPyConnection, registry: Registry, *, enough: i
     if not bare or not row or row[0] < enough:
         return
     connection.execute("BEGIN")
-    done = cut(connection, registry, "predictions", bare, "the first rows that were read", count=False)
+    first = f"(FROM predictions LIMIT {SAMPLE_ROWS})"
+    done = cut(connection, registry, first, bare, "the first rows that were read", count=False)
     if done:
         fold.refold_features(connection, done)
     connection.execute("COMMIT")

@@ -133,6 +133,11 @@ class Registry:
         self._connection.execute("INSERT INTO model_features VALUES (?, ?)", [model, number])
         self.model_features.add((model, number))
 
+    @property
+    def fully_binned(self) -> bool:
+        """Tell whether every feature, and the predictions and scores, have bins."""
+        return all(feature.number in self.bins for feature in self.feature_bins())
+
     def plain_models(self) -> tuple[list[str], list[str]]:
         """Return the models whose task is regression, and those whose predictions are free text."""
         numeric = [model for model, row in self.models.items() if row.task == "regression"]

@@ -149,20 +149,21 @@ class Transaction:
             if counts.rejected
             else []
         )
-        for work in works:
-            segment = work.segment
-            known = self._ledger.entries.get(work.entry.file, work.entry)
-            alone = len(works) == 1
-            records = counts.records if alone else filled_lines(segment.data) + segment.overlong
+        exact = counts.records == sum(work.segment.lines for work in works)
+        for entry, segments in _by_file(works):
+            known, last = self._ledger.entries.get(entry.file, entry), segments[-1]
+            records = counts.records
+            if len(works) > 1:
+                records = sum(part.lines if exact else filled_lines(part.data) + part.overlong for part in segments)
             self._ledger.put(
                 replace(
-                    work.entry,
-                    offset=segment.end,
-                    lines=segment.first_line - 1 + segment.lines,
+                    entry,
+                    offset=last.end,
+                    lines=last.first_line - 1 + last.lines,
                     records=known.records + records,
-                    rejected=known.rejected + rejected.pop(segment.found.relative, 0),
-                    fingerprint=segment.fingerprint,
-                    shape=segment.shape.key,
+                    rejected=known.rejected + rejected.get(last.found.relative, 0),
+                    fingerprint=last.fingerprint,
+                    shape=last.shape.key,
                 )
             )
         size = sum(len(work.segment.data) for work in works) or works[0].segment.found.size
@@ -174,6 +175,14 @@ class Transaction:
                 *(counts.events_unmatched, counts.newest),
             ],
         )
+
+
+def _by_file(works: Sequence[Work]) -> list[tuple[Entry, list[Segment]]]:
+    """Gather the segments of each file, in order."""
+    found: dict[int, tuple[Entry, list[Segment]]] = {}
+    for work in works:
+        found.setdefault(work.entry.file, (work.entry, []))[1].append(work.segment)
+    return list(found.values())
 
 
 def _repeated(counts: Counts, again: int) -> dict[str, int]:
