@@ -30,17 +30,42 @@ def kinds_of(mapping: Mapping) -> dict[str, str]:
 
 
 TS = "2026-11-23T09:52:11Z"
-SHAPES = {
+SHAPES: dict[str, tuple[dict[str, Any], dict[str, str], dict[str, str]]] = {
     "flat": (
-        {"ts": TS, "request_id": "a", "model": "m", "model_version": "2", "age": 3, "plan": "x", "prediction": 1},
-        {"timestamp": "ts", "id": "request_id", "model": "model", "version": "model_version", "prediction": "prediction"},
+        {
+            "ts": TS,
+            "request_id": "a",
+            "model": "m",
+            "model_version": "2",
+            "age": 3,
+            "plan": "x",
+            "prediction": 1,
+        },
+        {
+            "timestamp": "ts",
+            "id": "request_id",
+            "model": "model",
+            "version": "model_version",
+            "prediction": "prediction",
+        },
         {"age": "numeric", "plan": "categorical"},
     ),
     "camel case and units": (
-        {"eventTime": 1793709015000, "requestId": 7, "modelVersion": "b", "yPred": 0, "yPredProba": 0.2, "latencyMs": 3},
         {
-            **{"timestamp": "eventTime", "id": "requestId", "version": "modelVersion", "prediction": "yPred"},
-            **{"score": "yPredProba", "latency": "latencyMs"},
+            "eventTime": 1793709015000,
+            "requestId": 7,
+            "modelVersion": "b",
+            "yPred": 0,
+            "yPredProba": 0.2,
+            "latencyMs": 3,
+        },
+        {
+            "timestamp": "eventTime",
+            "id": "requestId",
+            "version": "modelVersion",
+            "prediction": "yPred",
+            "score": "yPredProba",
+            "latency": "latencyMs",
         },
         {},
     ),
@@ -54,18 +79,32 @@ SHAPES = {
             "user": {"id": "u1", "age": 41},
         },
         {
-            **{"timestamp": "@timestamp", "id": "meta.request_id", "model": "meta.model.name"},
-            **{"version": "meta.model.version", "prediction": "output.label", "score": "output.score"},
-            **{"status": "response.status", "latency": "response.time_ms", "unit": "user.id"},
+            "timestamp": "@timestamp",
+            "id": "meta.request_id",
+            "model": "meta.model.name",
+            "version": "meta.model.version",
+            "prediction": "output.label",
+            "score": "output.score",
+            "status": "response.status",
+            "latency": "response.time_ms",
+            "unit": "user.id",
         },
         {
-            **{"age": "numeric", "status": "numeric", "label": "categorical"},
-            **{"user.zip": "categorical", "user.age": "numeric"},
+            "age": "numeric",
+            "status": "numeric",
+            "label": "categorical",
+            "user.zip": "categorical",
+            "user.age": "numeric",
         },
     ),
     "envelope": (
         {"data": {"timestamp": TS, "id": 1, "prediction": 2.5, "actual": 2.4, "inputs": {"x": 1.0}}},
-        {"timestamp": "data.timestamp", "id": "data.id", "prediction": "data.prediction", "label": "data.actual"},
+        {
+            "timestamp": "data.timestamp",
+            "id": "data.id",
+            "prediction": "data.prediction",
+            "label": "data.actual",
+        },
         {"x": "numeric"},
     ),
     "inputs in data": (
@@ -74,39 +113,89 @@ SHAPES = {
         {"id": "numeric", "value": "numeric"},
     ),
     "arize columns": (
-        {"prediction_id": "a", "prediction_ts": 1795427578, "prediction_label": "late", "prediction_score": 0.7,
-         "actual_label": "on_time", "distance": 1089},
-        {"id": "prediction_id", "timestamp": "prediction_ts", "prediction": "prediction_label",
-         "score": "prediction_score", "label": "actual_label"},
+        {
+            "prediction_id": "a",
+            "prediction_ts": 1795427578,
+            "prediction_label": "late",
+            "prediction_score": 0.7,
+            "actual_label": "on_time",
+            "distance": 1089,
+        },
+        {
+            "id": "prediction_id",
+            "timestamp": "prediction_ts",
+            "prediction": "prediction_label",
+            "score": "prediction_score",
+            "label": "actual_label",
+        },
         {"distance": "numeric"},
     ),
     "arize regression": (
         {"prediction_id": "a", "prediction_ts": 1795427578, "prediction_score": 0.7, "actual_score": 0.8},
-        {"id": "prediction_id", "timestamp": "prediction_ts", "prediction": "prediction_score", "label": "actual_score"},
+        {
+            "id": "prediction_id",
+            "timestamp": "prediction_ts",
+            "prediction": "prediction_score",
+            "label": "actual_score",
+        },
         {},
     ),
     "nannyml columns": (
-        {"id": 50000, "car_value": 12638.0, "repaid_loan_on_prev_car": True, "timestamp": "2018-10-30 18:00:00.000",
-         "y_pred_proba": 0.99, "y_pred": 1},
+        {
+            "id": 50000,
+            "car_value": 12638.0,
+            "repaid_loan_on_prev_car": True,
+            "timestamp": "2018-10-30 18:00:00.000",
+            "y_pred_proba": 0.99,
+            "y_pred": 1,
+        },
         {"id": "id", "timestamp": "timestamp", "prediction": "y_pred", "score": "y_pred_proba"},
         {"car_value": "numeric", "repaid_loan_on_prev_car": "categorical"},
     ),
     "inference table": (
-        {"databricks_request_id": "d", "client_request_id": None, "date": "2026-11-23", "timestamp_ms": 1795427578976,
-         "status_code": 200, "execution_time_ms": 37, "request": '{"instances": []}', "sampling_fraction": 1.0},
-        {"id": "databricks_request_id", "timestamp": "timestamp_ms", "status": "status_code",
-         "latency": "execution_time_ms"},
+        {
+            "databricks_request_id": "d",
+            "client_request_id": None,
+            "date": "2026-11-23",
+            "timestamp_ms": 1795427578976,
+            "status_code": 200,
+            "execution_time_ms": 37,
+            "request": '{"instances": []}',
+            "sampling_fraction": 1.0,
+        },
+        {
+            "id": "databricks_request_id",
+            "timestamp": "timestamp_ms",
+            "status": "status_code",
+            "latency": "execution_time_ms",
+        },
         {},
     ),
     "monitoring library": (
-        {"sepal length": 4.9, "pred": "setosa", "timestamp": "2026-11-23T09:02:11.191988", "request_id": "None",
-         "trace_id": "0"},
+        {
+            "sepal length": 4.9,
+            "pred": "setosa",
+            "timestamp": "2026-11-23T09:02:11.191988",
+            "request_id": "None",
+            "trace_id": "0",
+        },
         {"timestamp": "timestamp", "prediction": "pred"},
         {"sepal length": "numeric"},
     ),
     "structured logger": (
-        {"asctime": "2026-11-23 09:02:47,275", "levelname": "INFO", "hostname": "h", "pid": 3, "event": "predicted",
-         "request_id": "r", "pred": 1, "level": "info", "message": "done", "trace_id": "t", "elapsed": 3.0},
+        {
+            "asctime": "2026-11-23 09:02:47,275",
+            "levelname": "INFO",
+            "hostname": "h",
+            "pid": 3,
+            "event": "predicted",
+            "request_id": "r",
+            "pred": 1,
+            "level": "info",
+            "message": "done",
+            "trace_id": "t",
+            "elapsed": 3.0,
+        },
         {"timestamp": "asctime", "id": "request_id", "prediction": "pred", "latency": "elapsed"},
         {},
     ),
@@ -116,16 +205,36 @@ SHAPES = {
         {},
     ),
     "events": (
-        {"event_id": "e", "request_id": "r", "time": TS, "event_type": "purchase", "amount": 12.5, "currency": "EUR",
-         "session_id": "s", "user_id": 4},
-        {"timestamp": "time", "id": "request_id", "event": "event_type", "value": "amount", "currency": "currency",
-         "unit": "user_id", "event_id": "event_id"},
+        {
+            "event_id": "e",
+            "request_id": "r",
+            "time": TS,
+            "event_type": "purchase",
+            "amount": 12.5,
+            "currency": "EUR",
+            "session_id": "s",
+            "user_id": 4,
+        },
+        {
+            "timestamp": "time",
+            "id": "request_id",
+            "event": "event_type",
+            "value": "amount",
+            "currency": "currency",
+            "unit": "user_id",
+            "event_id": "event_id",
+        },
         {},
     ),
     "analytics events": (
         {"timestamp": TS, "id": "r", "event": "click", "properties": {"value": 3, "currency": "USD"}},
-        {"timestamp": "timestamp", "id": "id", "event": "event", "value": "properties.value",
-         "currency": "properties.currency"},
+        {
+            "timestamp": "timestamp",
+            "id": "id",
+            "event": "event",
+            "value": "properties.value",
+            "currency": "properties.currency",
+        },
         {},
     ),
     "event id alone": (
@@ -139,11 +248,34 @@ SHAPES = {
         {"amount": "numeric", "price": "numeric", "currency": "categorical"},
     ),
     "names that only look like roles": (
-        {"ts": TS, "id": "a", "pred": 1, "status": "married", "code": 7, "Time": 406, "p": 3.5, "y": 2, "x": 1,
-         "level": 3, "error": 0.25, "type": "card", "kind": "b"},
+        {
+            "ts": TS,
+            "id": "a",
+            "pred": 1,
+            "status": "married",
+            "code": 7,
+            "Time": 406,
+            "p": 3.5,
+            "y": 2,
+            "x": 1,
+            "level": 3,
+            "error": 0.25,
+            "type": "card",
+            "kind": "b",
+        },
         {"timestamp": "ts", "id": "id", "prediction": "pred"},
-        {"status": "categorical", "code": "numeric", "Time": "numeric", "p": "numeric", "y": "numeric", "x": "numeric",
-         "level": "numeric", "error": "numeric", "type": "categorical", "kind": "categorical"},
+        {
+            "status": "categorical",
+            "code": "numeric",
+            "Time": "numeric",
+            "p": "numeric",
+            "y": "numeric",
+            "x": "numeric",
+            "level": "numeric",
+            "error": "numeric",
+            "type": "categorical",
+            "kind": "categorical",
+        },
     ),
     "class probabilities": (
         {"ts": TS, "id": "a", "prediction": "x", "proba": [0.2, 0.8], "tags": ["a"]},
@@ -151,12 +283,25 @@ SHAPES = {
         {},
     ),
     "failed requests": (
-        {"ts": TS, "id": "a", "prediction": 1, "http_status": 503, "error_type": "Timeout", "duration_s": 0.5},
-        {"timestamp": "ts", "id": "id", "prediction": "prediction", "status": "http_status", "error": "error_type",
-         "latency": "duration_s"},
+        {
+            "ts": TS,
+            "id": "a",
+            "prediction": 1,
+            "http_status": 503,
+            "error_type": "Timeout",
+            "duration_s": 0.5,
+        },
+        {
+            "timestamp": "ts",
+            "id": "id",
+            "prediction": "prediction",
+            "status": "http_status",
+            "error": "error_type",
+            "latency": "duration_s",
+        },
         {},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -211,13 +356,16 @@ def test_confidence_is_a_score_only_where_it_can_be_one() -> None:
 
 def test_feature_kinds() -> None:
     records = [
-        {"pred": 1, "zip": "01234", "flag": True, "n": i, "mixed": i if i else "NaN", "odd": "a"}
-        for i in range(9)
+        {"pred": 1, "zip": "01234", "flag": True, "n": i, "mixed": i or "NaN", "odd": "a"} for i in range(9)
     ]
     kinds = kinds_of(inferred(*records, {"pred": 1, "odd": 3, "none": None}))
     assert kinds == {
-        **{"zip": "categorical", "flag": "categorical", "n": "numeric", "mixed": "numeric"},
-        **{"odd": "categorical", "none": "categorical"},
+        "zip": "categorical",
+        "flag": "categorical",
+        "n": "numeric",
+        "mixed": "numeric",
+        "odd": "categorical",
+        "none": "categorical",
     }
 
 
