@@ -179,7 +179,7 @@ class MlwatchApp(App[None]):
 
     def _on_screen(self, change: Callable[[WatchScreen], object]) -> None:
         """Change the base screen of the current mode; it may lie below an overlay."""
-        from mlwatch.app.screens.base import WatchScreen  # noqa: PLC0415 - screens import this module's neighbours
+        from mlwatch.app.screens.base import WatchScreen  # noqa: PLC0415 - they import us
 
         for screen in self.screen_stack:
             if isinstance(screen, WatchScreen):

@@ -131,6 +131,14 @@ def _score_drift(version: Version) -> Reading:
     return _from_drift(version.quality.score_drift)
 
 
+def _mean_drift(version: Version) -> Reading:
+    drifts = [feature.drift for feature in version.quality.features.values() if feature.drift]
+    scores = [drift.score for drift in drifts if drift.score is not None]
+    if not scores:
+        return Reading(None, reason="there are too few values to compare" if drifts else NO_REFERENCE)
+    return Reading(sum(scores) / len(scores), len(scores))
+
+
 def _from_drift(drift: Drift | None) -> Reading:
     if drift is None:
         return Reading(None, reason=NO_REFERENCE)
@@ -177,7 +185,8 @@ def _no_trend(_window: Window) -> float | None:
 
 _FIXED: tuple[Metric, ...] = (
     Metric("missing_rate", "quality", "Missing values", "share", "lower", _missing, lambda w: w.missing_rate),
-    Metric("drifted_share", "quality", "Drifted features", "share", "lower", _drifted, lambda w: w.drift),
+    Metric("drifted_share", "quality", "Drifted features", "share", "lower", _drifted, _no_trend),
+    Metric("drift", "quality", "Mean drift", "score", "lower", _mean_drift, lambda w: w.drift),
     Metric("prediction_drift", "quality", "Prediction drift", "score", "lower", _prediction_drift, _no_trend),
     Metric("score_drift", "quality", "Score drift", "score", "lower", _score_drift, _no_trend, 2),
     Metric(
@@ -193,9 +202,14 @@ _FIXED: tuple[Metric, ...] = (
         _cells(lambda v: sum(f.out_of_range for f in v.quality.features.values())), _no_trend, 3,
     ),
     Metric("error_rate", "health", "Error rate", "share", "lower", _errors, lambda w: w.errors.rate),
-    Metric("latency_p50", "health", "Latency p50", "ms", "lower", _latency("p50"), lambda w: w.latency.p50),
+    Metric(
+        "latency_p50", "health", "Latency p50", "ms", "lower",
+        _latency("p50"), lambda w: w.latency.p50, 2,
+    ),
     Metric("latency_p95", "health", "Latency p95", "ms", "lower", _latency("p95"), lambda w: w.latency.p95),
-    Metric("latency_p99", "health", "Latency p99", "ms", "lower", _latency("p99"), lambda w: w.latency.p99, 2),
+    Metric(
+        "latency_p99", "health", "Latency p99", "ms", "lower", _latency("p99"), lambda w: w.latency.p99, 2,
+    ),
     Metric(
         "throughput", "health", "Throughput", "per_s", None,
         lambda v: Reading(v.throughput_per_s, v.predictions, reason="there are no requests yet"),
@@ -213,5 +227,8 @@ _FIXED: tuple[Metric, ...] = (
         "revenue", "business", "Revenue / request", "money", "higher",
         _revenue_per_prediction, lambda w: w.business.revenue.per_prediction,
     ),
-    Metric("revenue_total", "business", "Revenue", "money", None, _revenue, lambda w: w.business.revenue.total, 2),
+    Metric(
+        "revenue_total", "business", "Revenue", "money", None,
+        _revenue, lambda w: w.business.revenue.total, 2,
+    ),
 )  # fmt: skip

@@ -16,9 +16,10 @@ class Glyphs:
     frozen: str = "‖"
     waiting: str = "○"
     critical: str = "✖"
-    warning: str = "▲"
+    warning: str = "◆"
     info: str = "•"
     rule: str = "─"
+    axis: str = "│"
     bar_full: str = "━"
     bar_empty: str = "─"
     cursor: str = "▸"
@@ -31,5 +32,6 @@ class Glyphs:
 UNICODE = Glyphs()
 ASCII = Glyphs(
     up="^", down="v", flat="=", live="*", frozen="||", waiting="o", critical="X", warning="!", info="-",
-    rule="-", bar_full="=", bar_empty=".", cursor=">", more="~", dot=" | ", minus="-", ascii=True,
+    rule="-",
+    axis="|", bar_full="=", bar_empty=".", cursor=">", more="~", dot=" | ", minus="-", ascii=True,
 )  # fmt: skip

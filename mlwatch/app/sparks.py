@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
-_ASCII = "_.-~=+*#"
+_BLOCKS = "▁▂▃▄▅▆▇"  # no full block: a high line would melt into the row above
+_ASCII = "_.-~=+*"
 
 
 def scale(*series: Sequence[float | None]) -> tuple[float, float]:
@@ -24,8 +24,8 @@ def spark(
     """Return `width` characters; a step without a value is a space.
 
     Args:
-        values: One value a step, oldest first. More steps than cells are averaged, fewer are drawn once each at
-            the right, so that the newest is always at the right end.
+        values: One value a step, oldest first. More steps than cells are averaged, fewer are drawn once each
+            at the right, so that the newest is always at the right end.
         width: Cells to fill.
         limits: Value of the lowest and of the highest character.
         ascii_only: Use no block characters.

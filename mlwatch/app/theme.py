@@ -1,7 +1,7 @@
 """The app's own themes.
 
-Colours follow Okabe and Ito (2008), "Color Universal Design": bluish green and vermilion for better and worse,
-sky blue and purple for baseline and candidate, so that they stay apart for readers with colour blindness.
+Colours follow Okabe and Ito (2008), "Color Universal Design": bluish green and vermilion for better and
+worse, sky blue and purple for baseline and candidate: they stay apart for readers with colour blindness.
 """
 
 from __future__ import annotations

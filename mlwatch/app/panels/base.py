@@ -29,8 +29,8 @@ class Panel(Widget, Generic[StateT]):
 
     view: reactive[View | None] = reactive(None, init=False, repaint=False)
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id, classes=classes)
+    def __init__(self, identity: str, *, classes: str | None = None) -> None:
+        super().__init__(id=identity, classes=classes)
         self.state: StateT | None = None
 
     def watch_view(self, view: View | None) -> None:
@@ -56,7 +56,7 @@ class Panel(Widget, Generic[StateT]):
         """Return the lines to draw."""
         raise NotImplementedError
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
         """Return how many lines the state takes."""
         if self.state is None:
             return 1

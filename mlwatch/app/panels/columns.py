@@ -41,18 +41,19 @@ class Columns:
         """Return the columns that fit a width."""
         roomy = width >= 96
         family = 0 if headings else 12
-        label = 20 if roomy else 18 if width >= 72 else 14
-        value = 12 if roomy else 10
-        change = 0 if names.candidate is None else 22 if roomy else 19 if width >= 66 else 9
+        label = 20 if roomy else 18 if width >= 66 else 16
+        value = 12 if roomy else 11 if headings and width >= 72 else 10
+        change = 0 if names.candidate is None else 22 if roomy else 19 if width >= 60 else 11
         candidate = 0 if names.candidate is None else value
-        left = width - family - label - value - candidate - change
+        baseline = 0 if candidate and width < 48 else value
+        left = width - family - label - baseline - candidate - change
         interval = 24 if left >= 44 else 0
         left -= interval
         if names.candidate is None:
-            return cls(family, label, value, 0, 0, interval, max(0, left), 0)
+            return cls(family, label, baseline, 0, 0, interval, max(0, left), 0)
         both = left >= 24
         half = min(left // 2, 40) if both else 0
-        return cls(family, label, value, candidate, change, interval, half, half if both else max(0, left))
+        return cls(family, label, baseline, candidate, change, interval, half, half if both else max(0, left))
 
 
 def head(columns: Columns, names: Names) -> list[Piece]:

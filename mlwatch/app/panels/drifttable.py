@@ -49,7 +49,6 @@ class DriftState:
     """What the table shows."""
 
     version: str
-    reference: str
     rows: tuple[FeatureRow, ...]
     glyphs: Glyphs
 
@@ -59,8 +58,9 @@ class DriftTable(Panel[DriftState]):
 
     HELP_TEXT = (
         "Features of the candidate, the farthest from the reference first. A feature "
-        "counts as drifted from its threshold on, if chance does not explain it. missing, invalid (not of the column's kind), unseen (a category "
-        "that the reference has not) and out of range are counted too."
+        "counts as drifted from its threshold on, if chance does not explain it. missing, "
+        "invalid (not of the column's kind), unseen (a category that the reference has not) "
+        "and out of range are counted too."
     )
     can_focus = True
 
@@ -80,15 +80,13 @@ class DriftTable(Panel[DriftState]):
         """Return the features of the candidate, or of the only version."""
         version = view.candidate or view.baseline
         other = view.baseline if view.candidate else None
-        reference = view.model.reference if view.model else None
-        name = clean(version.name, 40) if version else ""
-        return DriftState(name, clean(reference or "", 60), feature_rows(version, other), view.glyphs)
+        name = clean(version.name, 24) if version else ""
+        return DriftState(name, feature_rows(version, other), view.glyphs)
 
     def show(self, state: DriftState | None) -> None:
         """Say in the title whose features these are."""
         if state is not None and state.version:
-            against = f" against {state.reference}" if state.reference else ", no reference to compare with"
-            self.border_title = Content(f"Features of {state.version}{against}")
+            self.border_title = Content(f"Features of {state.version}")
 
     def lines(self, state: DriftState, size: Size) -> list[Content]:
         """Draw the head, the rows around the cursor, and the chosen feature in words."""
@@ -185,7 +183,8 @@ def explain(row: FeatureRow) -> str:
     parts = [f"{row.name}, {row.kind}, {show_count(row.n)} values"]
     parts.append(_drift_in_words(row))
     counts = (
-        (row.missing, "missing"), (row.invalid, "invalid"), (row.unseen, "unseen"), (row.out_of_range, "out of range"),
+        (row.missing, "missing"), (row.invalid, "invalid"), (row.unseen, "unseen"),
+        (row.out_of_range, "out of range"),
     )  # fmt: skip
     parts += [f"{show_count(number)} {noun}" for number, noun in counts if number]
     return "; ".join(parts)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
 
 from mlwatch.app.catalogue import FAMILIES, Family
 from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
-from mlwatch.app.panels.base import Panel
+from mlwatch.app.panels.base import TALL, Panel
 from mlwatch.app.panels.columns import Columns, Names, head, row_pieces
 from mlwatch.app.rows import MetricRow, detail, metric_rows
 from mlwatch.app.units import show_count
@@ -50,7 +51,8 @@ class FamiliesPanel(Panel[FamiliesState]):
     """Show each number of baseline and candidate with its change; the chosen row is explained below."""
 
     HELP_TEXT = (
-        "Each row is one number: baseline, candidate, the change and what it means. pt are percentage points. "
+        "Each row is one number: baseline, candidate, the change and what it means. "
+        "pt are percentage points. "
         "The interval is the 95 % interval of the change where a rollout is judged, else of the candidate. "
         "Up and down choose a row; the last line explains it in full."
     )
@@ -63,8 +65,23 @@ class FamiliesPanel(Panel[FamiliesState]):
         Binding("end", "move(1000)", "Last row", show=False),
     ]
 
-    cursor: reactive[str] = reactive("")
+    cursor: reactive[str] = reactive("", init=False)
     """Key of the chosen row."""
+
+    class Chosen(Message):
+        """A row was chosen."""
+
+        def __init__(self, key: str) -> None:
+            self.key = key
+            super().__init__()
+
+    def __init__(self, identity: str, only: Family | None = None, *, classes: str | None = None) -> None:
+        super().__init__(identity, classes=classes)
+        self._only = only
+
+    def watch_cursor(self, key: str) -> None:
+        """Tell the screen, so that a chart can follow."""
+        self.post_message(self.Chosen(key))
 
     def digest(self, view: View) -> FamiliesState:
         """Return the rows of the chosen model."""
@@ -73,7 +90,8 @@ class FamiliesPanel(Panel[FamiliesState]):
             baseline=clean(baseline.name, 40) if baseline else "",
             candidate=clean(candidate.name, 40) if candidate else None,
         )
-        return FamiliesState(names, metric_rows(view), tuple(_notes(view).items()), _empty(view), view.glyphs)
+        rows = tuple(row for row in metric_rows(view) if self._only in (None, row.family))
+        return FamiliesState(names, rows, tuple(_notes(view).items()), _empty(view), view.glyphs)
 
     def lines(self, state: FamiliesState, size: Size) -> list[Content]:
         """Draw heading, rows and the explanation of the chosen row."""
@@ -87,7 +105,7 @@ class FamiliesPanel(Panel[FamiliesState]):
         body, chosen = self._body(state, plan, columns, width)
         offset = max(0, min(chosen - room + 2, len(body) - room))
         shown = body[offset : offset + room]
-        shown += [Content("")] * (room - len(shown))
+        shown += [Content("")] * (room - len(shown) if height < TALL else 0)
         return [line(head(columns, state.names), width, state.glyphs), *shown, *explained]
 
     def _body(

@@ -39,8 +39,9 @@ class FeedLine(Panel[FeedState]):
     """Show rows a second, lag, files, rejects and duplicates, and the progress while much is left to read."""
 
     HELP_TEXT = (
-        "rows/s: records taken in. lag: from a record's own time to its arrival here. rejected: records that could "
-        "not be read, kept with file, line and reason. duplicates: the same request id again, counted once."
+        "rows/s: records taken in. lag: from a record's own time to its arrival here. rejected: records that "
+        "could not be read, kept with file, line and reason. "
+        "duplicates: the same request id again, counted once."
     )
 
     def digest(self, view: View) -> FeedState:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual.reactive import reactive
 
 from mlwatch.app.drawing import Piece, clean, spread
@@ -41,7 +42,7 @@ class HeaderLine(Panel[HeaderState]):
     def __init__(
         self, title: str, screen_name: str, clock: Callable[[], datetime], zone: Zone, glyphs: Glyphs
     ) -> None:
-        super().__init__(id="header")
+        super().__init__("header")
         self._title = clean(title, 40)
         self._screen_name = screen_name
         self._clock, self._zone, self._glyphs = clock, zone, glyphs
@@ -63,20 +64,24 @@ class HeaderLine(Panel[HeaderState]):
         """Draw the line, leaving out the least important where it is narrow."""
         width = self.content_size.width
         model = self.state or HeaderState("", "")
-        left: list[Piece] = [("mlwatch", "bold $primary"), ("  " + self._title, "bold")]
+        named: list[Piece] = [("mlwatch", "bold $primary"), ("  " + self._title, "bold")]
+        left = list(named)
         if model.model:
-            left += [(f"{self._glyphs.dot}{model.model}", "$foreground"), (model.count, "$quiet")]
-        right = self._right(width)
-        if sum(len(text) for text, _ in [*left, *right]) >= width:
-            left = left[:2] if width >= 60 else left[:1]
-        return spread(left, right, width, self._glyphs)
-
-    def _right(self, width: int) -> list[Piece]:
-        middle: list[Piece] = [(self._screen_name + "  ", "bold $heading")] if width >= 72 else []
-        middle.append((self.status.range.label + "  ", "$heading"))
-        if width >= 50:
-            middle.append((show_clock(self._clock(), self._zone) + "  ", "$quiet"))
-        return [*middle, self._state()]
+            left += [(f"{self._glyphs.dot}{model.model}", ""), (model.count, "$quiet")]
+        screen: Piece = (self._screen_name + "  ", "bold $heading")
+        span: Piece = (self.status.range.label + "  ", "$heading")
+        clock: Piece = (show_clock(self._clock(), self._zone) + "  ", "$quiet")
+        state = self._state()
+        choices = (
+            (left, [screen, span, clock, state]),
+            (left, [span, clock, state]),
+            (left, [span, state]),
+            (named, [span, state]),
+        )
+        for at_left, at_right in choices:
+            if sum(cell_len(text) for text, _ in [*at_left, *at_right]) < width:
+                return spread(at_left, at_right, width, self._glyphs)
+        return spread(named[:1], [span, state], width, self._glyphs)
 
     def _state(self) -> Piece:
         glyphs = self._glyphs
@@ -100,7 +105,7 @@ class FrozenBanner(Panel[datetime]):
     status: reactive[Status] = reactive(Status(), init=False)
 
     def __init__(self, zone: Zone, glyphs: Glyphs) -> None:
-        super().__init__(id="frozen")
+        super().__init__("frozen")
         self._zone, self._glyphs = zone, glyphs
         self.display = False
 

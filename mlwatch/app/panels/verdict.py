@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlwatch.app.drawing import clean, line, wrapped
-from mlwatch.app.panels.base import Panel
+from mlwatch.app.panels.base import TALL, Panel
 from mlwatch.app.units import show_moment
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class VerdictBanner(Panel[VerdictState]):
         "Promote: every guardrail is shown harmless. Hold: the data do not decide yet. "
         "Roll back: a guardrail is shown worse than its margin allows."
     )
+    can_focus = True
 
     def digest(self, view: View) -> VerdictState:
         """Return the verdict of the chosen model, or a sentence why there is none."""
@@ -58,7 +59,7 @@ class VerdictBanner(Panel[VerdictState]):
 
     def lines(self, state: VerdictState, size: Size) -> list[Content]:
         """Draw the word, the subject and as many reasons as fit in three lines."""
-        width = size.width
+        width, height = size
         glyphs = state.glyphs
         if not state.verdict:
             return [line([(text, "$quiet")], width, glyphs) for text in wrapped(state.subject, width, 2)]
@@ -72,7 +73,10 @@ class VerdictBanner(Panel[VerdictState]):
             for at, reason in enumerate(state.reasons)
             for text in wrapped(reason, width, 2)
         ]
-        return [first, *(line([piece], width, glyphs) for piece in texts[:2])]
+        return [
+            first,
+            *(line([piece], width, glyphs) for piece in texts[: 2 if height == TALL else max(2, height - 1)]),
+        ]
 
 
 def _mark(verdict: str, glyphs: Glyphs) -> str:

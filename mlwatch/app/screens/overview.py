@@ -22,18 +22,18 @@ class OverviewScreen(WatchScreen):
 
     MODE = "overview"
     HELP = (
-        "Is the new version healthy? The banner gives the verdict and its first reason; below, every number of the "
-        "baseline stands beside that of the candidate."
+        "Is the new version healthy? The banner gives the verdict and its first reason; below, every "
+        "number of the baseline stands beside that of the candidate."
     )
     CSS_PATH = "../styles/overview.tcss"
 
     def panels(self) -> ComposeResult:
         """Yield banner, families, and on a large terminal the features beside them."""
-        yield self.bound(VerdictBanner(id="verdict"))
+        yield self.bound(VerdictBanner("verdict"))
         with Horizontal(id="middle"):
-            yield self.bound(FamiliesPanel(id="families", classes="first-focus"))
+            yield self.bound(FamiliesPanel("families", classes="first-focus"))
             with Vertical(id="side"):
-                yield self.bound(DriftTable(id="features"))
-        yield self.bound(FeedLine(id="feed"))
-        alerts = self.bound(AlertsPanel(id="alerts"))
+                yield self.bound(DriftTable("features", classes="boxed"))
+        yield self.bound(FeedLine("feed"))
+        alerts = self.bound(AlertsPanel("alerts"))
         yield alerts.data_bind(status=WatchScreen.status)

@@ -90,7 +90,8 @@ def feature(
         state="drifted" if drifted else "ok",
     )  # fmt: skip
     return FeatureQuality(
-        kind="numeric" if kind == "numeric" else "categorical", n=n, missing=missing, missing_rate=missing / n,
+        kind="numeric" if kind == "numeric" else "categorical", n=n, missing=missing,
+        missing_rate=missing / n,
         invalid=12 if drifted else 0, unseen=31 if kind != "numeric" and drifted else 0,
         out_of_range=204 if kind == "numeric" and drifted else 0, drift=drift,
     )  # fmt: skip

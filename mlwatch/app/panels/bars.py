@@ -1,0 +1,137 @@
+"""Lines with a bar: the host's load, and the funnel from prediction to conversion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from mlwatch.app.drawing import Piece, cell, clean, line
+from mlwatch.app.panels.base import Panel
+from mlwatch.app.units import show_bytes, show_count
+
+if TYPE_CHECKING:
+    from textual.geometry import Size
+
+    from mlwatch.app.glyphs import Glyphs
+    from mlwatch.app.view import View
+    from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.types import System, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One line: a name, a share from 0 to 1 and what it says in numbers. Without a share it is a heading."""
+
+    label: str
+    share: float | None
+    text: str
+    style: str
+
+
+@dataclass(frozen=True, slots=True)
+class BarsState:
+    """Lines with bars."""
+
+    bars: tuple[Bar, ...]
+    glyphs: Glyphs
+    empty: str = "n/a, because nothing is known yet"
+
+
+class BarsPanel(Panel[BarsState]):
+    """Draw bars of one length scale with their numbers at the right."""
+
+    can_focus = True
+
+    def lines(self, state: BarsState, size: Size) -> list[Content]:
+        """Draw a line a bar."""
+        if not state.bars:
+            return [Content.styled(state.empty, "$quiet")]
+        label = max(len(bar.label) for bar in state.bars) + 2
+        text = max(len(bar.text) for bar in state.bars) + 1
+        room = max(4, min(60, size.width - label - text))
+        return [
+            line(_pieces(bar, label, room, text, state.glyphs), size.width, state.glyphs)
+            for bar in state.bars
+        ]
+
+
+def _pieces(bar: Bar, label: int, room: int, text: int, glyphs: Glyphs) -> list[Piece]:
+    if bar.share is None:
+        return [cell(bar.label, label, bar.style), cell("", room), cell(bar.text, text, "$quiet", "right")]
+    full = round(min(1.0, max(0.0, bar.share)) * room)
+    if bar.share > 0:
+        full = max(1, full)
+    block, rest = ("#", ".") if glyphs.ascii else ("█", "░")
+    return [
+        cell(bar.label, label),
+        (block * full, bar.style),
+        (rest * (room - full), "$hairline"),
+        cell(bar.text, text, "bold", "right"),
+    ]
+
+
+class HostPanel(BarsPanel):
+    """Show the load of the machine that mlwatch runs on."""
+
+    HELP_TEXT = "The machine that mlwatch runs on, not the one that serves the model."
+    BORDER_TITLE = "This host"
+
+    def digest(self, view: View) -> BarsState:
+        """Return CPU, memory and disk as shares."""
+        system = view.snapshot.system
+        bars = [
+            Bar(name, share, f"{100 * share:.0f} %{_amount(name, system)}", _tone(share))
+            for name, share in (("CPU", system.cpu), ("Memory", system.memory), ("Disk", system.disk))
+            if share is not None
+        ]
+        if system.load_1m is not None and bars:
+            bars.append(Bar("Load", None, f"{system.load_1m:.2f} over 1 min", ""))
+        return BarsState(tuple(bars), view.glyphs, "n/a, because the host was not sampled")
+
+
+class FunnelPanel(BarsPanel):
+    """Show how many predictions led to engagement and to conversion."""
+
+    HELP_TEXT = "Of all predictions, how many led to an engagement, how many to a conversion."
+    BORDER_TITLE = "Funnel"
+
+    def digest(self, view: View) -> BarsState:
+        """Return the steps of each version; a bar is a share of that version's predictions."""
+        bars: list[Bar] = []
+        pairs = ((view.baseline, "$baseline"), (view.candidate, "$candidate"))
+        for version, style in pairs:
+            if version is not None:
+                bars += _funnel(version, style)
+        return BarsState(tuple(bars), view.glyphs, "n/a, because there are no predictions in this time range")
+
+
+def _funnel(version: Version, style: str) -> list[Bar]:
+    steps = (("  engaged", version.business.engagement), ("  converted", version.business.conversion))
+    return [
+        Bar(clean(version.name, 20), None, "", f"bold {style}"),
+        Bar("  predictions", 1.0, f"{show_count(version.predictions)}  100.00 %", style),
+        *(_step(label, estimate, style) for label, estimate in steps),
+    ]
+
+
+def _step(label: str, estimate: Estimate, style: str) -> Bar:
+    if estimate.value is None:
+        return Bar(label, None, f"n/a, because {estimate.reason}", "")
+    return Bar(
+        label,
+        estimate.value,
+        f"{show_count(estimate.value * estimate.n)}  {100 * estimate.value:>6.2f} %",
+        style,
+    )
+
+
+def _amount(name: str, system: System) -> str:
+    if name != "Memory" or system.memory_used_bytes is None or system.memory_total_bytes is None:
+        return ""
+    return f" of {show_bytes(system.memory_total_bytes)}"
+
+
+def _tone(share: float) -> str:
+    return "$bad" if share >= 0.95 else "$unclear" if share >= 0.85 else "$primary"

@@ -1,0 +1,60 @@
+"""Helpers that run the app without a terminal and read what it drew."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from factory import NOW
+
+from mlwatch.app.app import MlwatchApp
+from mlwatch.app.options import AppOptions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
+    from textual.pilot import Pilot
+
+SNAPSHOTS = Path(__file__).parents[2] / "snapshots" / "app"
+
+
+def text_of(app: MlwatchApp) -> str:
+    """Return the characters on the screen, a line each, without spaces at the ends."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Wait until workers and messages are through."""
+    for _ in range(3):
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+
+@asynccontextmanager
+async def running(
+    source: Any, size: tuple[int, int] = (80, 24), *, now: datetime | None = None, **options: Any
+) -> AsyncIterator[tuple[MlwatchApp, Pilot[None]]]:
+    """Run the app over a source until everything is drawn; the clock stands still."""
+
+    moment = now or NOW
+    # an interval of a minute: tests call `look` themselves instead of waiting
+    settings = AppOptions(clock=lambda: moment, **{"refresh_s": 60.0, **options})
+    app = MlwatchApp(source, options=settings)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await settle(pilot)
+        yield app, pilot
+
+
+def check_snapshot(name: str, drawn: str) -> None:
+    """Compare with the stored picture; UPDATE_SNAPSHOTS=1 stores a new one."""
+    path = SNAPSHOTS / f"{name}.txt"
+    if os.environ.get("UPDATE_SNAPSHOTS") == "1":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(drawn + "\n", encoding="utf-8")
+    assert drawn + "\n" == path.read_text(encoding="utf-8"), (
+        f"{path} differs; UPDATE_SNAPSHOTS=1 stores it anew"
+    )

@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from driving import running, settle, text_of
+from factory import (
+    NOW,
+    START,
+    FakeSource,
+    empty,
+    model,
+    renamed,
+    snapshot,
+    unlabelled,
+)
+
+from mlwatch.app.app import MlwatchApp
+from mlwatch.app.options import AppOptions
+from mlwatch.app.screens.alerts import AlertsScreen
+from mlwatch.app.screens.help import HelpScreen
+from mlwatch.snapshot.types import Feed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOSTILE = "[bold red]x[/]\x1b[31m\u202eevil\u200b\nline\x07"
+
+
+async def test_starts_the_source_once_and_stops_it() -> None:
+    source = FakeSource()
+    async with running(source):
+        assert source.started == 1
+    assert source.stopped == 1
+
+
+async def test_shows_verdict_families_feed_and_alerts() -> None:
+    async with running(FakeSource()) as (app, _):
+        drawn = text_of(app)
+    for part in (
+        "ROLL BACK", "Accuracy is lower by 3.3 points", "v2 against v1", "91.4 %", "88.1 %", "−3.30 pt worse",
+        "Performance", "Quality", "Health", "Business", "1,240 rows/s", "lag 2.1 s", "17 rejected",
+        "critical",
+        "live",
+    ):  # fmt: skip
+        assert part in drawn
+
+
+async def test_asks_only_when_there_is_something_new() -> None:
+    source = FakeSource()
+    async with running(source) as (app, pilot):
+        asked = len(source.asked)
+        for _ in range(3):
+            app.look()
+            await settle(pilot)
+        assert len(source.asked) == asked == 1
+        source.renew(snapshot(feed=Feed(rows_per_s=99.0)))
+        app.look()
+        await settle(pilot)
+        assert len(source.asked) == 2
+        assert "99.0 rows/s" in text_of(app)
+
+
+async def test_freeze_holds_the_picture_while_news_arrive() -> None:
+    source = FakeSource()
+    async with running(source) as (app, pilot):
+        await pilot.press("space")
+        await settle(pilot)
+        source.renew(snapshot(feed=Feed(rows_per_s=99.0)))
+        app.look()
+        await settle(pilot)
+        drawn = text_of(app)
+        assert "Frozen at 03:07:42 UTC" in drawn
+        assert "‖ frozen" in drawn
+        assert "1,240 rows/s" in drawn
+        await pilot.press("space")
+        await settle(pilot)
+        drawn = text_of(app)
+        assert "99.0 rows/s" in drawn
+        assert "Frozen" not in drawn
+
+
+async def test_freeze_throws_away_an_answer_that_is_on_its_way() -> None:
+    source = FakeSource()
+    async with running(source) as (app, pilot):
+        source.gate = threading.Event()
+        source.renew(snapshot(feed=Feed(rows_per_s=99.0)))
+        app.look()
+        await pilot.press("space")
+        source.gate.set()
+        await settle(pilot)
+        assert "1,240 rows/s" in text_of(app)
+
+
+async def test_range_while_frozen_asks_for_the_frozen_moment() -> None:
+    source = FakeSource()
+    async with running(source) as (_, pilot):
+        await pilot.press("space", "left_square_bracket")
+        await settle(pilot)
+        assert source.asked[-1] == (timedelta(hours=24), START + timedelta(hours=12))
+
+
+@pytest.mark.parametrize(
+    ("keys", "span"),
+    [
+        (["left_square_bracket"], timedelta(hours=24)),
+        (["left_square_bracket"] * 9, timedelta(minutes=15)),
+        (["left_square_bracket", "right_square_bracket"], None),
+        (["r"], timedelta(minutes=15)),
+        (["r", "r"], timedelta(hours=1)),
+    ],
+)
+async def test_range_keys_change_the_span_that_is_asked(keys: list[str], span: timedelta | None) -> None:
+    source = FakeSource()
+    async with running(source) as (app, pilot):
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
+        assert source.asked[-1] == (span, None)
+        assert app.status.range.label in text_of(app)
+
+
+async def test_an_error_of_the_source_becomes_an_alert_and_goes_again() -> None:
+    source = FakeSource()
+    source.error = RuntimeError("disk full: [red]/var[/] \x1b[31m")
+    async with running(source, (120, 40)) as (app, pilot):
+        assert "no news" in text_of(app)
+        assert "\x1b" not in text_of(app)
+        source.error = None
+        app.look()
+        await settle(pilot)
+        assert "● live" in text_of(app)
+        source.error = OSError("disk full: [red]/var[/]")
+        source.renew(snapshot())
+        app.look()
+        await settle(pilot)
+        assert "disk full: [red]/var[/]" in text_of(app)
+        assert "91.4 %" in text_of(app), "the last good numbers stay"
+
+
+async def test_a_source_that_cannot_start_is_reported() -> None:
+    class Broken(FakeSource):
+        def start(self) -> None:
+            raise OSError("no such directory")
+
+    source = Broken()
+    async with running(source, (120, 40)) as (app, _):
+        assert "no such directory" in text_of(app)
+    assert source.stopped == 0
+
+
+async def test_next_model_goes_round() -> None:
+    source = FakeSource(renamed({"late_arrival": model(), "fraud": model("fraud")}))
+    async with running(source) as (app, pilot):
+        assert "late_arrival 1/2" in text_of(app)
+        await pilot.press("m")
+        await settle(pilot)
+        assert "fraud 2/2" in text_of(app)
+        await pilot.press("m")
+        await settle(pilot)
+        assert "late_arrival 1/2" in text_of(app)
+
+
+async def test_the_chosen_model_stays_chosen_when_news_arrive() -> None:
+    both = renamed({"late_arrival": model(), "fraud": model("fraud")})
+    source = FakeSource(both)
+    async with running(source) as (app, pilot):
+        await pilot.press("m")
+        source.renew(replace(both, feed=Feed(rows_per_s=5.0)))
+        app.look()
+        await settle(pilot)
+        assert "fraud 2/2" in text_of(app)
+
+
+async def test_help_and_alerts_open_and_close() -> None:
+    async with running(FakeSource(), (120, 40)) as (app, pilot):
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        assert "Is the new version healthy?" in text_of(app)
+        await pilot.press("escape", "a")
+        assert isinstance(app.screen, AlertsScreen)
+        assert "below 90 %" in text_of(app)
+        await pilot.press("escape")
+        assert app.screen.id != "help"
+        assert "ROLL BACK" in text_of(app)
+
+
+async def test_news_reach_the_screen_below_an_overlay() -> None:
+    source = FakeSource()
+    async with running(source) as (app, pilot):
+        await pilot.press("question_mark")
+        source.renew(snapshot(feed=Feed(rows_per_s=99.0)))
+        app.look()
+        await settle(pilot)
+        await pilot.press("escape")
+        await settle(pilot)
+        assert "99.0 rows/s" in text_of(app)
+
+
+async def test_command_palette_offers_every_action() -> None:
+    async with running(FakeSource(), (120, 40)) as (app, pilot):
+        titles = {command.title for command in app.get_system_commands(app.screen)}
+        assert {"Freeze", "Help", "Alerts", "Zoom", "Save screenshot", "Quit", "Business"} <= titles
+        await pilot.press("ctrl+p")
+        await pilot.press(*"freeze")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert app.status.frozen_at == NOW
+
+
+async def test_zoom_gives_the_focused_panel_the_screen_and_takes_it_back() -> None:
+    async with running(FakeSource()) as (app, pilot):
+        await pilot.press("z")
+        await pilot.pause()
+        assert "ROLL BACK" not in text_of(app)
+        assert "Accuracy" in text_of(app)
+        await pilot.press("z")
+        await pilot.pause()
+        assert "ROLL BACK" in text_of(app)
+
+
+async def test_screenshot_lands_in_the_current_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with running(FakeSource(), (120, 40)) as (app, pilot):
+        await pilot.press("s")
+        await settle(pilot)
+        assert "Screenshot saved" in text_of(app)
+    (saved,) = tmp_path.glob("*.svg")  # noqa: ASYNC240 - a test may block
+    assert saved.name == "mlwatch-20260314T030742-overview.svg"
+    assert "ROLL" in saved.read_text(encoding="utf-8")
+
+
+async def test_quit_keys_end_the_app() -> None:
+    for key in ("q", "ctrl+c"):
+        source = FakeSource()
+        app = MlwatchApp(source, options=AppOptions(clock=lambda: NOW))
+        async with app.run_test() as pilot:
+            await settle(pilot)
+            await pilot.press(key)
+            await pilot.pause()
+            assert not app.is_running
+        assert source.stopped == 1
+
+
+@pytest.mark.parametrize("screen", ["1", "2", "3", "4", "5"])
+async def test_any_size_at_any_moment(screen: str) -> None:
+    async with running(FakeSource()) as (app, pilot):
+        await pilot.press(screen)
+        for size in ((40, 12), (200, 60), (20, 5), (1, 1), (79, 24), (120, 40), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            lines = text_of(app).splitlines()
+            assert len(lines) <= size[1]
+        assert "mlwatch" in text_of(app)
+
+
+@pytest.mark.parametrize("screen", ["1", "2", "3", "4", "5"])
+async def test_hostile_text_is_shown_harmlessly(screen: str) -> None:
+    base = model(HOSTILE)
+    v1 = replace(base.versions["v1"], name=HOSTILE)
+    quality = base.versions["v2"].quality
+    features = {HOSTILE + str(at): feature for at, feature in enumerate(quality.features.values())}
+    v2 = replace(base.versions["v2"], name="y" * 10_000, quality=replace(quality, features=features))
+    hostile = replace(base, versions={v1.name: v1, v2.name: v2}, reference=HOSTILE)
+    made = snapshot(models={HOSTILE: hostile}, feed=Feed(note=HOSTILE))
+    made = replace(
+        made,
+        rollouts=(
+            replace(made.rollouts[0], model=HOSTILE, baseline=HOSTILE, candidate=v2.name, reasons=(HOSTILE,)),
+        ),
+        alerts=tuple(replace(alert, message=HOSTILE) for alert in made.alerts),
+    )
+    async with running(FakeSource(made, title=HOSTILE), (120, 40)) as (app, pilot):
+        await pilot.press(screen)
+        await settle(pilot)
+        drawn = text_of(app)
+        await pilot.press("a")
+        await settle(pilot)
+        drawn += "\n" + text_of(app)
+    assert "[bold red]x[/]" in drawn, "markup is shown as it is written"
+    assert not set("\x1b\u202e\u200b\x07") & set(drawn)
+    assert all(len(part) <= 121 for part in drawn.splitlines())
+
+
+async def test_empty_states_say_what_to_do() -> None:
+    async with running(FakeSource(empty())) as (app, _):
+        drawn = text_of(app)
+    assert "no predictions yet" in drawn.lower()
+    assert "watches sample_logs for new files" in drawn
+
+
+async def test_a_number_that_is_missing_says_why() -> None:
+    async with running(FakeSource(unlabelled())) as (app, _):
+        drawn = text_of(app)
+    assert "Accuracy: v1 n/a, because there are no labels yet" in drawn
+    assert "only one version in this time range" in drawn
+
+
+async def test_backfill_shows_a_bar_and_the_time_left() -> None:
+    feed = Feed(rows_per_s=90_000.0, bytes_done=120_000_000, bytes_total=480_000_000, eta_s=14.0)
+    async with running(FakeSource(snapshot(feed=feed))) as (app, _):
+        drawn = text_of(app)
+    assert "25 %" in drawn
+    assert "120 MB of 480 MB, 14 s left" in drawn
+
+
+async def test_rows_are_chosen_and_explained() -> None:
+    async with running(FakeSource()) as (app, pilot):
+        await pilot.press("down", "down", "down", "down")
+        await pilot.pause()
+        assert "▸ Missing values: v1 0.28 %" in text_of(app)
+        await pilot.press("end")
+        await pilot.pause()
+        assert "▸ Revenue / request: v1 2.47 EUR" in text_of(app)
+
+
+@pytest.mark.parametrize("screen", ["1", "2", "3", "4", "5"])
+async def test_ascii_draws_ascii_only(screen: str) -> None:
+    async with running(FakeSource(), ascii=True) as (app, pilot):
+        await pilot.press(screen)
+        await settle(pilot)
+        drawn = text_of(app)
+    assert {char for char in drawn if ord(char) > 126} == set()
+
+
+@pytest.mark.parametrize("theme", ["mlwatch-dark", "mlwatch-light", "textual-dark", "ansi-dark", "nord"])
+async def test_every_theme_draws(theme: str) -> None:
+    async with running(FakeSource(), theme=theme) as (app, _):
+        assert "ROLL BACK" in text_of(app)
