@@ -63,8 +63,8 @@ def overdispersion(
     """Measure the overdispersion of each metric between two random halves of the baseline's past.
 
     In each block of minutes S and V are summed; Σ S²/V over blocks, divided by their number, estimates the
-    ratio of the true variance to the assumed one (Pearson's χ² statistic, as for quasi-likelihoods; Wedderburn
-    1974). The largest ratio over several block lengths counts.
+    ratio of the true variance to the assumed one (Pearson's χ² statistic, as for quasi-likelihoods;
+    Wedderburn 1974). The largest ratio over several block lengths counts.
 
     Args:
         first: One random half, by the unit by which the rollout splits traffic.

@@ -295,7 +295,8 @@ def _accuracy_sentence(
     return (
         f"on {counts.labelled:,} labelled pairs {spec.label} of {settings.candidate} differs from "
         f"{settings.baseline}'s by {number(100 * (shadow.accuracy_difference or 0.0))} points "
-        f"({span_text(low, high, 2)}; {counts.only_baseline_right:,} lost, {counts.only_candidate_right:,} won), "
+        f"({span_text(low, high, 2)}; "
+        f"{counts.only_baseline_right:,} lost, {counts.only_candidate_right:,} won), "
         f"the limit is {number(-100 * spec.margin)} points{_ENDINGS.get(status, '')}"
     )
 
@@ -314,8 +315,9 @@ def _disagreement(
     elif log_e >= -math.log(level):
         status = "worse"
     reason = (
-        f"{settings.candidate} disagrees with {settings.baseline} on {number(100 * shadow.disagreement_rate)} % of "
-        f"{counts.pairs:,} pairs, the cap is {number(100 * cap)} %{_ENDINGS.get(status, '')}"
+        f"{settings.candidate} disagrees with {settings.baseline} on "
+        f"{number(100 * shadow.disagreement_rate)} % of {counts.pairs:,} pairs, "
+        f"the cap is {number(100 * cap)} %{_ENDINGS.get(status, '')}"
     )
     return replace(
         blank, status=status, candidate=shadow.disagreement_rate, low=shadow.disagreement_low,
