@@ -224,7 +224,9 @@ def _windows(tables: _Tables, context: _Context) -> tuple[Window, ...]:
     outcomes, gains = tables.outcomes.windows(), tables.business.windows()
     missing = features.missing_by_window(tables.features)
     followed = [number for number in context.infos if number >= 0][:WINDOW_FEATURES]
-    drift = features.drift_by_window(tables.features, context.infos, context.reference, followed)
+    drift = features.drift_by_window(
+        tables.features, context.infos, context.reference, followed, context.lattice.count
+    )
     windows = []
     for index in range(context.lattice.count):
         rows = traffic.get(index)

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from scipy import special
 
 from mlwatch.metrics import drift as drifting
-from mlwatch.metrics.bins import MISSING
+from mlwatch.metrics.bins import MISSING, UNSEEN
 from mlwatch.metrics.drift import Drift
 from mlwatch.metrics.quality import feature_counts
 from mlwatch.snapshot.read import Life, Pair, Table, fetch
@@ -187,13 +188,12 @@ def missing_by_window(rows: Table) -> dict[int, float]:
 
 
 def drift_by_window(
-    rows: Table, infos: Mapping[int, FeatureInfo], reference: Reference | None, features: Sequence[int]
+    rows: Table, infos: Mapping[int, FeatureInfo], reference: Reference | None, features: Sequence[int], windows: int
 ) -> dict[int, float]:
-    """Return the mean Jensen-Shannon score of some features in each window, vectorised over windows."""
-    windows = np.unique(rows["w"])
-    if reference is None or not len(windows):
+    """Return the mean Jensen-Shannon score of some features in each of `windows` windows."""
+    if reference is None or not len(rows):
         return {}
-    total, weight = np.zeros(len(windows)), np.zeros(len(windows))
+    total, weight = np.zeros(windows), np.zeros(windows)
     for number in features:
         if number not in reference.counts or not infos[number].binned:
             continue
@@ -201,25 +201,23 @@ def drift_by_window(
         known = np.isfinite(score)
         total[known] += score[known]
         weight[known] += 1
-    return {int(w): float(t / n) for w, t, n in zip(windows, total, weight, strict=True) if n}
+    return {w: float(total[w] / weight[w]) for w in np.flatnonzero(weight).tolist()}
 
 
 def _window_scores(
-    rows: Table, windows: NDArray[np.int64], reference: tuple[NDArray[np.int64], NDArray[np.int64]]
+    rows: Table, windows: int, reference: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> NDArray[np.float64]:
     """Return the Jensen-Shannon distance (base 2, less what chance gives) of each window; NaN below 50 rows."""
-    codes = np.union1d(reference[0], rows["bin"])
-    p = np.zeros(len(codes))
-    np.add.at(p, np.searchsorted(codes, reference[0]), reference[1])
-    counts = np.zeros((len(windows), len(codes)))
-    np.add.at(counts, (np.searchsorted(windows, rows["w"]), np.searchsorted(codes, rows["bin"])), rows["n"])
+    lowest = UNSEEN
+    width = int(max(reference[0].max(initial=0), rows["bin"].max(initial=0))) - lowest + 1
+    p = np.bincount(reference[0] - lowest, weights=reference[1], minlength=width)
+    place = np.clip(rows["w"], 0, windows - 1).astype(np.int64) * width + rows["bin"] - lowest
+    counts = np.bincount(place, weights=rows["n"], minlength=windows * width).reshape(windows, width)
     n = counts.sum(axis=1)
     p = p / p.sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        q = counts / n[:, None]
-        middle = (p + q) / 2
-        terms = np.where(p > 0, p * np.log2(p / middle), 0.0) + np.where(q > 0, q * np.log2(q / middle), 0.0)
-    divergence = terms.sum(axis=1) / 2
+    q = counts / np.maximum(n, 1)[:, None]
+    middle = (p + q) / 2
+    divergence = (special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum(axis=1) / (2 * np.log(2))
     filled = np.maximum((counts > 0).sum(axis=1), 1)
     chance = (filled - 1) / (8 * np.log(2) * np.maximum(n, 1))
     score = np.sqrt(np.maximum(divergence - chance, 0.0))
