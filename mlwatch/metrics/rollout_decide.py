@@ -71,7 +71,8 @@ def decide(
         broken: Whether a hard limit is broken for its time.
     """
     traffic, clock = totals.sums[TRAFFIC], totals.peaks[TRAFFIC]
-    silent_b, silent_c = (60 * (now - clock[key]) for key in ("last_b", "last_c"))
+    with np.errstate(invalid="ignore"):  # an arm that never came was last seen at −∞
+        silent_b, silent_c = (60 * (now - clock[key]) for key in ("last_b", "last_c"))
     common = quotient(traffic["both_c"], traffic["n_c"])
     split = split_log_e(traffic, settings)
     elapsed = 60 * np.maximum(np.minimum(clock["both_last"], now) + clock["both_first"] + 1, 0)
@@ -81,7 +82,7 @@ def decide(
     worse = np.any([guard.worse for guard in guards], axis=0) if guards else never
     safe = np.all([guard.safe for guard in guards], axis=0) if guards else never
     flags = {
-        RolloutState.NO_DATA: (traffic["n_b"] + traffic["n_c"] <= 0) | _all_missing(judgements, now.shape),
+        RolloutState.NO_DATA: traffic["n_b"] + traffic["n_c"] <= 0,
         RolloutState.ONE_ARM_SILENT: (np.minimum(traffic["n_b"], traffic["n_c"]) <= 0)
         | (np.maximum(silent_b, silent_c) > settings.silent_after),
         RolloutState.HARD_LIMIT: broken,
@@ -109,14 +110,6 @@ def _verdict(state: NDArray[np.int8], worse: Flags) -> NDArray[np.int8]:
 def _any(flags: list[Flags], never: Flags) -> Flags:
     together: Flags = np.any([never, *flags], axis=0)
     return together
-
-
-def _all_missing(judgements: tuple[Judgement, ...], shape: tuple[int, ...]) -> Flags:
-    """Return where no metric has data; no metric at all is something else."""
-    if not judgements:
-        return np.zeros(shape, dtype=bool)
-    missing: Flags = np.all([judgement.missing for judgement in judgements], axis=0)
-    return missing
 
 
 def _missing(guards: list[Judgement], *, labels: bool) -> list[Flags]:

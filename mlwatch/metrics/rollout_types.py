@@ -233,7 +233,7 @@ class RolloutState(enum.Enum):
     """Why the verdict is what it is, most blocking first."""
 
     NO_DATA = "no_data"
-    """No exposure of either arm, or no metric with data."""
+    """No exposure of either arm."""
     ONE_ARM_SILENT = "one_arm_silent"
     """One arm has no traffic, or none any more."""
     HARD_LIMIT = "hard_limit"
