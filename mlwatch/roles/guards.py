@@ -61,8 +61,8 @@ def fits(role: str, column: Column, context: Context, *, loose: bool) -> bool:
         loose: The name alone says little.
     """
     present = column.kinds - {"null"}
-    if not present:
-        return role in {"label", "error", "status", "latency"} and not loose
+    if not present:  # values may come later
+        return not loose and (role not in {"value", "currency"} or "event" in context.roles)
     return present <= _KINDS[role] and _GUARDS[role](column, context, loose)
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from mlwatch.roles import guards
+from mlwatch.roles import guards, leftovers
 from mlwatch.roles.columns import kind_of
 from mlwatch.roles.features import containers_of, dotted, listed, name_features
 from mlwatch.roles.names import (
-    LOG_NAMES,
-    LOOSE_LOG_NAMES,
-    WRAPPERS,
     aliases,
     container_depth,
+    has_affix,
     is_loose,
     latency_factor,
     normal,
@@ -32,19 +30,6 @@ if TYPE_CHECKING:
 _FROM_PATH = ("model", "version")
 _DEFINING = frozenset({"prediction", "score", "label", "event"})
 """Roles that make a record what it is: one that is configured is never looked for under another name."""
-_NEVER_FEATURES = (
-    "timestamp",
-    "id",
-    "event_id",
-    "model",
-    "version",
-    "prediction",
-    "score",
-    "label",
-    "latency",
-    "event",
-    "unit",
-)
 _LABEL_FILE = frozenset(
     {"label", "labels", "target", "targets", "truth", "outcome", "outcomes", "actual", "actuals"}
 )
@@ -147,56 +132,22 @@ class _Inference:
 
     def _drop_leftovers(self) -> None:
         """Leave out what is neither role nor feature."""
-        explicit = self._settings.features
         for column in tuple(self._pool.values()):
-            if explicit:
-                name = dotted(column.path[container_depth(column.path, self._containers) :])
-                reason = None if listed(explicit, column.path, name) else "not listed in [roles] features"
-            else:
-                reason = self._no_feature(column)
-            if column.kinds - {"null"} <= {"list", "object"} and column.kinds != {"null"}:
-                reason = self._structured(column)
+            reason = self._no_feature(column)
             if reason is not None:
                 self._drop((column,), reason)
 
-    def _structured(self, column: Column) -> str:
-        if "list" not in column.kinds:
-            return "an object without fields"
-        if rank("score", column.path) is not None or rank("prediction", column.path) is not None:
-            return "a list of class probabilities or outputs: give one column for the score"
-        return "a list, not a single value"
-
     def _no_feature(self, column: Column) -> str | None:
-        if self._protected(column):
-            return None
-        if not {"prediction", "score"} & self._roles.keys() and {"label", "event"} & self._roles.keys():
-            return "beside an outcome or event, not an input of the model"
-        name = normal(column.path[-1])
-        if name in LOG_NAMES or (name in LOOSE_LOG_NAMES and _is_logging(column)):
-            return "what a logger adds, not an input of the model"
-        if guards.holds_json(column):
-            return "JSON inside of text"
-        if column.kinds <= {"null"} and name in (self._containers | WRAPPERS):
-            return "an object that is empty so far"
-        return self._second(column)
-
-    def _second(self, column: Column) -> str | None:
-        """Say which role a column is a second one for; None when its name is as often a feature's."""
-        if rank("timestamp", column.path) is not None and guards.is_time(column):
-            return "another time"
-        for role in _NEVER_FEATURES:
-            if rank(role, column.path) is None or is_loose(role, column.path):
-                continue
-            if role == "timestamp" or (role == "latency" and role not in self._roles):
-                continue
-            return (
-                f"named like the {role}, which is {dotted(self._roles[role])}"
-                if role in self._roles
-                else (f"named like the {role}, but its values are not")
-            )
-        if "confidence" in aliases(column.path):
-            return "confidence in the predicted class, not the probability of the positive one"
-        return None
+        shape = leftovers.structured(column)
+        if shape is not None:
+            return shape
+        explicit = self._settings.features
+        if explicit:
+            name = dotted(column.path[container_depth(column.path, self._containers) :])
+            return None if listed(explicit, column.path, name) else "not listed in [roles] features"
+        return (
+            None if self._protected(column) else leftovers.no_feature(column, self._roles, self._containers)
+        )
 
     def _protected(self, column: Column) -> bool:
         """Tell whether a column is a feature whatever its name."""
@@ -226,6 +177,8 @@ class _Inference:
     def _take_by_name(self) -> None:
         for role in ROLES:
             self._choose(role, role)
+            if role in {"prediction", "label"}:
+                self._choose_by_affix(role)
             if role == "id" and "id" not in self._roles:
                 self._choose("id", "event_id")
             if role == "label":
@@ -251,6 +204,20 @@ class _Inference:
         if ranked:
             best = self._pool[min(ranked)[-1]]
             self._take(role, best, f"named {dotted(best.path)}")
+
+    def _choose_by_affix(self, role: str) -> None:
+        """Give a role to the only column named like `predicted_price`, if there is just one."""
+        if role in self._roles or getattr(self._settings, role) is not None:
+            return
+        context = guards.Context(self._roles, self._names)
+        named = [
+            column
+            for column in self._pool.values()
+            if has_affix(role, column.path) and not self._protected(column) and column.samples
+            if guards.fits(role, column, context, loose=True)
+        ]
+        if len(named) == 1:
+            self._take(role, named[0], f"the only column named like a {role}")
 
     def _take_by_file_name(self, path: PurePath) -> None:
         """Take the only value of a file named like labels, such as `target.csv`, for the label."""
@@ -321,15 +288,3 @@ def _unit_of(sample: object) -> TimeUnit:
         return epoch_unit(guards.as_float(sample))
     text = str(sample).strip()
     return "auto" if text.replace(".", "", 1).isdecimal() else "iso"
-
-
-def _is_logging(column: Column) -> bool:
-    """Tell whether a column with an ambiguous name looks like what a logger writes."""
-    if normal(column.path[-1]) in {"level", "severity"}:
-        return guards.is_log_level(column)
-    if normal(column.path[-1]) in {"host", "process", "node"}:
-        return True
-    return bool(column.samples) and all(
-        isinstance(one, str) and (one.startswith("/") or "://" in one or one.isupper())
-        for one in column.samples
-    )

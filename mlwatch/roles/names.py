@@ -184,6 +184,22 @@ def rank(role: str, path: ColumnPath) -> int | None:
     return min(ranks, default=None)
 
 
+_AFFIXES = {
+    "prediction": (
+        _set("predicted prediction pred forecast"),
+        _set("pred prediction predicted hat forecast"),
+    ),
+    "label": (_set("actual true observed realized realised"), _set("actual truth observed")),
+}
+
+
+def has_affix(role: str, path: ColumnPath) -> bool:
+    """Tell whether a name is like `predicted_price` or `price_actual`: a quantity, and that it is of the role."""
+    parts = words(path[-1])
+    first, last = _AFFIXES[role]
+    return len(parts) > 1 and (parts[0] in first or parts[-1] in last)
+
+
 def is_loose(role: str, path: ColumnPath) -> bool:
     """Tell whether a name that fits a role is as often an ordinary feature's."""
     fitting = [name for name in _spellings(role, path) if name in _RANKS[role]]

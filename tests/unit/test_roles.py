@@ -410,6 +410,22 @@ def test_label_file_is_known_by_its_name() -> None:
     assert "label" not in inferred({"id": 1, "repaid": 0}, path="data/more.csv").roles
 
 
+def test_columns_without_values_yet_have_their_role() -> None:
+    mapping = inferred(
+        {"ts": TS, "id": 1, "prediction": None, "label": None, "event": None, "value": None, "output": None}
+    )
+    assert set(mapping.roles) == {"timestamp", "id", "prediction", "label", "event", "value"}
+    filled = inferred({"ts": TS, "id": 1, "prediction": None, "pred": 1, "label": None, "target": 0})
+    assert roles_of(filled) == {"timestamp": "ts", "id": "id", "prediction": "pred", "label": "target"}
+
+
+def test_a_quantity_predicted_and_observed() -> None:
+    mapping = inferred({"id": 1, "predicted_price": 3.2, "price_actual": 3.0, "sqft": 80})
+    assert roles_of(mapping) == {"id": "id", "prediction": "predicted_price", "label": "price_actual"}
+    several = inferred({"id": 1, "predicted_a": 3.2, "predicted_b": 3.0})
+    assert "prediction" not in several.roles
+
+
 def test_configuration_wins() -> None:
     record = {
         "when": TS,

@@ -1,0 +1,79 @@
+"""Why a column that has no role is no feature either."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.roles import guards
+from mlwatch.roles.features import dotted
+from mlwatch.roles.names import LOG_NAMES, LOOSE_LOG_NAMES, WRAPPERS, aliases, is_loose, normal, rank
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlwatch.roles.types import Column, ColumnPath
+
+_SECOND_ONES = (
+    *("id", "event_id", "model", "version", "prediction", "score", "label", "latency", "event", "unit"),
+)
+"""Roles whose usual names are never those of an input of a model."""
+
+
+def structured(column: Column) -> str | None:
+    """Say why a list or object is left out; None for single values."""
+    present = column.kinds - {"null"}
+    if not present or not present <= {"list", "object"}:
+        return None
+    if "list" not in present:
+        return "an object without fields"
+    if rank("score", column.path) is not None or rank("prediction", column.path) is not None:
+        return "a list of class probabilities or outputs: give one column for the score"
+    return "a list, not a single value"
+
+
+def no_feature(column: Column, roles: Mapping[str, ColumnPath], containers: frozenset[str]) -> str | None:
+    """Say why a single value is no input of the model; None when it is one.
+
+    Args:
+        column: A column without a role.
+        roles: Path by role.
+        containers: Names of the objects that hold inputs.
+    """
+    if not {"prediction", "score"} & roles.keys() and {"label", "event"} & roles.keys():
+        return "beside an outcome or event, not an input of the model"
+    name = normal(column.path[-1])
+    if name in LOG_NAMES or (name in LOOSE_LOG_NAMES and _is_logging(column)):
+        return "what a logger adds, not an input of the model"
+    if guards.holds_json(column):
+        return "JSON inside of text"
+    if column.kinds <= {"null"} and name in (containers | WRAPPERS):
+        return "an object that is empty so far"
+    return _second(column, roles)
+
+
+def _second(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
+    """Say which role a column is a second one for; None when its name is as often a feature's."""
+    if rank("timestamp", column.path) is not None and guards.is_time(column):
+        return "another time"
+    for role in _SECOND_ONES:
+        if rank(role, column.path) is None or is_loose(role, column.path):
+            continue
+        if role in roles:
+            return f"named like the {role}, which is {dotted(roles[role])}"
+        if role != "latency":
+            return f"named like the {role}, but its values are not"
+    if "confidence" in aliases(column.path):
+        return "confidence in the predicted class, not the probability of the positive one"
+    return None
+
+
+def _is_logging(column: Column) -> bool:
+    """Tell whether a column with an ambiguous name looks like what a logger writes."""
+    name = normal(column.path[-1])
+    if name in {"level", "severity"}:
+        return guards.is_log_level(column)
+    if name in {"host", "process", "node"}:
+        return True
+    texts = [sample for sample in column.samples if isinstance(sample, str)]
+    links = all(text.startswith("/") or "://" in text or text.isupper() for text in texts)
+    return 0 < len(texts) == len(column.samples) and links
