@@ -1,0 +1,121 @@
+"""Shadow pairs against scikit-learn and SciPy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.metrics import cohen_kappa_score
+
+from mlwatch.metrics.rollout_shadow import (
+    PairCounts,
+    cohens_kappa,
+    disagreement_log_e,
+    judge_pairs,
+    mcnemar_p,
+    shadow_verdict,
+)
+from mlwatch.metrics.rollout_types import RolloutSettings, RolloutState, default_metric
+
+ACCURACY = default_metric("accuracy")
+SETTINGS = RolloutSettings(metrics=(ACCURACY,), baseline="v1", candidate="v2", mode="shadow")
+
+
+def pairs(lost: int, won: int, right: int = 9_000, wrong: int = 500) -> PairCounts:
+    """Return labelled pairs."""
+    n = lost + won + right + wrong
+    return PairCounts(n, lost + won, right, lost, won, wrong)
+
+
+def test_kappa_equals_scikit_learn() -> None:
+    rng = np.random.default_rng(1)
+    old = rng.integers(0, 3, 2_000)
+    new = np.where(rng.random(2_000) < 0.8, old, rng.integers(0, 3, 2_000))
+    table = np.zeros((3, 3), dtype=np.int64)
+    np.add.at(table, (old, new), 1)
+    assert cohens_kappa(table) == pytest.approx(cohen_kappa_score(old, new))
+    assert cohens_kappa(np.zeros((2, 2))) is None
+    assert cohens_kappa([[5, 0], [0, 0]]) is None
+
+
+def test_mcnemar_equals_scipy() -> None:
+    assert mcnemar_p(12, 5) == pytest.approx(stats.binomtest(5, 17, 0.5).pvalue)
+    assert mcnemar_p(90, 60) == pytest.approx(stats.chi2.sf(29**2 / 150, 1))
+    assert mcnemar_p(7, 7) == 1
+    assert mcnemar_p(0, 0) is None
+
+
+def test_paired_difference_and_its_interval() -> None:
+    result = judge_pairs(pairs(lost=350, won=150))
+    assert result.accuracy_difference == pytest.approx(-0.02)
+    error = np.sqrt((500 - 200**2 / 10_000) / 10_000**2)
+    assert result.low is not None
+    assert result.high is not None
+    assert 2.5 < (result.high + 0.02) / error < 3.6
+    assert result.high + 0.02 == pytest.approx(-0.02 - result.low)
+    assert result.disagreement_rate == pytest.approx(0.05)
+    assert result.disagreement_low is not None
+    assert result.disagreement_high is not None
+    assert result.disagreement_low < 0.05 < result.disagreement_high
+
+
+def test_few_discordant_pairs_have_no_interval() -> None:
+    result = judge_pairs(pairs(2, 1, right=50, wrong=5))
+    assert (result.low, result.high) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("counts", "verdict", "state"),
+    [
+        (pairs(350, 150), "rollback", RolloutState.DECIDED),
+        (pairs(250, 250), "promote", RolloutState.DECIDED),
+        (pairs(100, 300), "promote", RolloutState.DECIDED),
+        (pairs(6, 5, right=200, wrong=20), "hold", RolloutState.UNDECIDED),
+        (PairCounts(pairs=500, disagreements=10), "hold", RolloutState.STALE_LABELS),
+        (PairCounts(), "hold", RolloutState.NO_DATA),
+        (PairCounts(unpaired_baseline=70), "hold", RolloutState.ONE_ARM_SILENT),
+        (PairCounts(unpaired_baseline=70, unpaired_candidate=60), "hold", RolloutState.STARTED_APART),
+    ],
+)
+def test_verdicts_of_pairs(counts: PairCounts, verdict: str, state: RolloutState) -> None:
+    judged, _ = shadow_verdict(counts, SETTINGS, ACCURACY)
+    assert (judged.verdict, judged.state) == (verdict, state)
+    assert judged.reasons
+
+
+def test_sentences_of_pairs() -> None:
+    lost, _ = shadow_verdict(pairs(350, 150), SETTINGS, ACCURACY)
+    assert lost.reasons[0].startswith(
+        "on 10,000 labelled pairs accuracy of v2 differs from v1's by −2 points ("
+    )
+    assert "350 lost, 150 won" in lost.reasons[0]
+    alone, _ = shadow_verdict(PairCounts(unpaired_baseline=70), SETTINGS, ACCURACY)
+    assert alone.reasons == ("v2 answered none of the 70 requests that v1 answered",)
+    unlabelled, _ = shadow_verdict(PairCounts(pairs=9), SETTINGS, ACCURACY)
+    assert unlabelled.reasons == ("accuracy: n/a, because no pair has a label yet",)
+
+
+def test_the_minimum_time_holds() -> None:
+    early, _ = shadow_verdict(pairs(250, 250), replace(SETTINGS, min_time=600), ACCURACY, elapsed=300)
+    assert (early.verdict, early.state) == ("hold", RolloutState.MINIMUM_TIME)
+
+
+@pytest.mark.parametrize(
+    ("rate", "status"), [(0.02, "non_inferior"), (0.08, "worse"), (0.05, "inconclusive")]
+)
+def test_a_cap_on_disagreement(rate: float, status: str) -> None:
+    counts = PairCounts(pairs=5_000, disagreements=int(5_000 * rate))
+    verdict, _ = shadow_verdict(counts, SETTINGS, ACCURACY, cap=0.05)
+    assert verdict.metrics[1].status == status
+    assert (verdict.verdict == "rollback") == (status == "worse")
+
+
+def test_disagreement_evidence_averages_one_under_the_null() -> None:
+    """Exact: enumerate every outcome of 200 pairs at the cap."""
+    k = np.arange(201)
+    weights = stats.binom.pmf(k, 200, 0.05)
+    for above in (True, False):
+        log_e = disagreement_log_e(k, 200, 0.05, above=above)
+        assert np.sum(np.exp(log_e) * weights) == pytest.approx(1)
