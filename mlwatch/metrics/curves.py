@@ -181,14 +181,21 @@ def brier_from_bins(histogram: ScoreHistogram) -> float:
 
 
 def _within_bins(histogram: ScoreHistogram) -> float:
-    """Return what the order inside the bins adds to AUC.
+    """Return what the order inside the bins adds to AUC."""
+    pairs = histogram.positives * histogram.negatives
+    return float((histogram.positive * histogram.negative) @ _lead(histogram)) / pairs
 
-    For two densities that are linear over a bin of width w, P(positive > negative) = ½ + (mean₁ − mean₀)/w.
+
+def _lead(histogram: ScoreHistogram) -> FloatArray:
+    """Return P(positive > negative) − ½ within each bin, as far as the class means tell it.
+
+    One of each class: known. Many: ½ + (mean₁ − mean₀)/w for two densities that are linear over the bin's
+    width w.
     """
     low, high = score_bin_edges(histogram.bins)
-    lead = np.clip(histogram.class_gap / (high - low), -0.5, 0.5)
-    pairs = histogram.positives * histogram.negatives
-    return float((histogram.positive * histogram.negative) @ lead) / pairs
+    gap = histogram.class_gap
+    single = (histogram.positive == 1) & (histogram.negative == 1)
+    return np.where(single, np.sign(gap) / 2, np.clip(gap / (high - low), -0.5, 0.5))
 
 
 def _resolved(histogram: ScoreHistogram) -> bool:
@@ -200,14 +207,16 @@ def _resolved(histogram: ScoreHistogram) -> bool:
 def _precision_sums(histogram: ScoreHistogram, sweep: Sweep) -> FloatArray:
     """Return the sum of the precisions at the positives of each bin, highest bin first.
 
-    In a random order of p positives and n negatives, i·n/(p+1) negatives are expected before the i-th
+    Among p positives and n negatives about (1 − 2·lead)·i·n/(p + 1) negatives come before the i-th
     positive; the sum over i is taken as its midpoint integral.
     """
     positive, negative = histogram.positive[::-1], histogram.negative[::-1]
     before, rank = sweep.tp - positive, sweep.tp + sweep.fp - positive - negative
-    slope = 1 + negative / (positive + 1)
+    slope = 1 + (1 - 2 * _lead(histogram)[::-1]) * negative / (positive + 1)
     grown = np.log((rank + slope * (positive + 0.5)) / (rank + slope / 2))
     mixed = positive / slope + (before * slope - rank) / slope**2 * grown
+    single = (before + 1) / (rank + np.where(slope > 1, 2, 1))
+    mixed = np.where((positive == 1) & (negative == 1), single, mixed)
     return np.where(histogram.class_gap[::-1] == 0, positive * sweep.precision, mixed)
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+if TYPE_CHECKING:
+    from mlwatch.metrics.bins import Kind
+
 FloatArray = NDArray[np.float64]
 
 ZERO_SHARE = 1e-4
 """What PSI takes an empty bin's share for."""
+GUARD_GROUPS = 20
+"""Groups of bins that the guard aims at where there are rows enough."""
 
 
 def psi(p: FloatArray, q: FloatArray) -> float:
@@ -84,6 +90,26 @@ def divergence_parts(p: FloatArray, q: FloatArray) -> FloatArray:
     """Return each bin's part of the Jensen-Shannon divergence, base 2."""
     middle = (p + q) / 2
     return np.asarray((special.rel_entr(p, middle) + special.rel_entr(q, middle)) / (2 * math.log(2)))
+
+
+def guard(codes: NDArray[np.int64], reference: FloatArray, current: FloatArray, kind: Kind) -> float | None:
+    """Return the chi-square p over bins merged until about five rows are expected on the smaller side.
+
+    Neighbours merge for a numeric feature, the rarest for a categorical one; missing, invalid and unseen
+    stay alone.
+    """
+    pooled = reference + current
+    expected = pooled * min(reference.sum(), current.sum()) / pooled.sum()
+    special_codes = codes < 0
+    order = np.arange(len(codes)) if kind == "numeric" else np.argsort(-expected, kind="stable")
+    order = order[~special_codes[order]]
+    size = max(5.0, float(expected[order].sum()) / GUARD_GROUPS)
+    group = np.floor((np.cumsum(expected[order]) - expected[order] / 2) / size).astype(np.int64)
+    place = np.zeros(len(codes), dtype=np.int64)
+    place[order] = group
+    place[special_codes] = -codes[special_codes] + (int(group.max()) if len(group) else -1)
+    merged = [np.bincount(place, weights=side).astype(np.float64) for side in (reference, current)]
+    return chi_square(merged[0], merged[1])[1]
 
 
 def bin_values(edges: ArrayLike, means: ArrayLike | None = None) -> FloatArray:

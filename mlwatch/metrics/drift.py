@@ -17,6 +17,7 @@ from mlwatch.metrics.distances import (
     bin_values,
     chi_square,
     divergence_parts,
+    guard,
     hellinger,
     jensen_shannon,
     kolmogorov_smirnov,
@@ -52,7 +53,6 @@ FLOOR = 100
 """Fewest rows on either side for a statement."""
 ALPHA = 0.001
 """Significance that the guard asks for."""
-GUARD_GROUPS = 20
 THRESHOLDS: Mapping[str, float] = {
     "js": 0.1,
     "psi": 0.1,
@@ -249,26 +249,6 @@ def threshold_from_windows(scores: ArrayLike, deviations: float = 3.0) -> float 
     score = np.asarray(scores, dtype=float)
     score = score[np.isfinite(score)]
     return float(score.mean() + deviations * score.std()) if len(score) > 1 else None
-
-
-def guard(codes: IntArray, reference: FloatArray, current: FloatArray, kind: Kind) -> float | None:
-    """Return the chi-square p over bins merged until about five rows are expected on the smaller side.
-
-    Neighbours merge for a numeric feature, the rarest for a categorical one; missing, invalid and unseen
-    stay alone.
-    """
-    pooled = reference + current
-    expected = pooled * min(reference.sum(), current.sum()) / pooled.sum()
-    special_codes = codes < 0
-    order = np.arange(len(codes)) if kind == "numeric" else np.argsort(-expected, kind="stable")
-    order = order[~special_codes[order]]
-    size = max(5.0, float(expected[order].sum()) / GUARD_GROUPS)
-    group = np.floor((np.cumsum(expected[order]) - expected[order] / 2) / size).astype(np.int64)
-    place = np.zeros(len(codes), dtype=np.int64)
-    place[order] = group
-    place[special_codes] = -codes[special_codes] + (int(group.max()) if len(group) else -1)
-    merged = [np.bincount(place, weights=side).astype(np.float64) for side in (reference, current)]
-    return chi_square(merged[0], merged[1])[1]
 
 
 def _ordered(

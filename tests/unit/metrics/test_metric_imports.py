@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = {"scipy.stats", "pandas", "duckdb", "textual", "sklearn", "pyarrow"}
+MODULES = (
+    "bins business compat confusion curves distances drift estimate estimation intervals latency performance "
+    "quality raw_distances regression scores sqltext"
+)
+
+
+def test_metrics_never_import_what_is_heavy() -> None:
+    imports = "; ".join(f"import mlwatch.metrics.{name}" for name in MODULES.split())
+    code = f"import sys; {imports}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stdout.split())
