@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from mlwatch.roles.types import ROLES, Column, ColumnPath, Mapping, TimeUnit
 from mlwatch.times import epoch_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from mlwatch.config import RoleSettings
 
@@ -55,7 +56,7 @@ def merge(
     path: PurePath | None = None,
     root_name: str = "",
 ) -> Mapping:
-    """Take in columns that a mapping does not know; what was decided stays.
+    """Take in columns that a mapping does not know, or had no value so far; what was decided stays.
 
     Args:
         mapping: What was decided.
@@ -64,9 +65,26 @@ def merge(
         path: The file's path, for the model of a file that had no predictions before.
         root_name: The log directory's name.
     """
+    columns = tuple(columns)
+    mapping = _without(mapping, {column.path for column in columns if column.kinds - {"null"}})
     known = {*mapping.roles.values(), *(feature.path for feature in mapping.features), *mapping.ignored}
     new = tuple(column for column in columns if column.path not in known)
     return _Inference(new, settings, mapping).run(path or PurePath("-"), root_name) if new else mapping
+
+
+def _without(mapping: Mapping, filled: Collection[ColumnPath]) -> Mapping:
+    """Forget the columns that were ignored only because they had no value."""
+    again = {
+        path
+        for path in mapping.ignored
+        if path in filled and mapping.reasons.get(f"ignored:{dotted(path)}") == leftovers.NO_VALUE_YET
+    }
+    reasons = {f"ignored:{dotted(path)}" for path in again}
+    return dataclasses.replace(
+        mapping,
+        ignored=tuple(path for path in mapping.ignored if path not in again),
+        reasons={name: reason for name, reason in mapping.reasons.items() if name not in reasons},
+    )
 
 
 class _Inference:
@@ -195,7 +213,10 @@ class _Inference:
             return
         context = guards.Context(self._roles, self._names, self._chosen.get("prediction"))
         ranked = []
+        answers = role in {"prediction", "score"} and self._tells_outcomes()
         for column in self._pool.values():
+            if answers and not column.samples:
+                continue  # outcomes written with the columns of predictions are no failed requests
             position = None if self._protected(column) else rank(named, column.path)
             if position is not None and guards.fits(
                 role, column, context, loose=is_loose(named, column.path)
@@ -204,6 +225,13 @@ class _Inference:
         if ranked:
             best = self._pool[min(ranked)[-1]]
             self._take(role, best, f"named {dotted(best.path)}")
+
+    def _tells_outcomes(self) -> bool:
+        return any(
+            column.samples and rank(role, column.path) is not None and not is_loose(role, column.path)
+            for column in self._pool.values()
+            for role in ("label", "event")
+        )
 
     def _choose_by_affix(self, role: str) -> None:
         """Give a role to the only column named like `predicted_price`, if there is just one."""

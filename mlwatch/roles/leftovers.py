@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from mlwatch.roles.types import Column, ColumnPath
 
+NO_VALUE_YET = "no value yet"
+"""Why a column is ignored that `merge` takes up again once it has values."""
 _SECOND_ONES = (
     *("id", "event_id", "model", "version", "prediction", "score", "label", "latency", "event", "unit"),
 )
@@ -39,15 +41,16 @@ def no_feature(column: Column, roles: Mapping[str, ColumnPath], containers: froz
         roles: Path by role.
         containers: Names of the objects that hold inputs.
     """
-    if not {"prediction", "score"} & roles.keys() and {"label", "event"} & roles.keys():
-        return "beside an outcome or event, not an input of the model"
     name = normal(column.path[-1])
     if name in LOG_NAMES or (name in LOOSE_LOG_NAMES and _is_logging(column)):
         return "what a logger adds, not an input of the model"
     if guards.holds_json(column):
         return "JSON inside of text"
-    if column.kinds <= {"null"} and name in (containers | WRAPPERS):
-        return "an object that is empty so far"
+    unfilled = any(rank(role, column.path) is not None for role in ("prediction", "score"))
+    if column.kinds <= {"null"} and (unfilled or name in (containers | WRAPPERS)):
+        return NO_VALUE_YET
+    if not {"prediction", "score"} & roles.keys() and {"label", "event"} & roles.keys():
+        return "beside an outcome or event, not an input of the model"
     return _second(column, roles)
 
 

@@ -194,7 +194,7 @@ _AFFIXES = {
 
 
 def has_affix(role: str, path: ColumnPath) -> bool:
-    """Tell whether a name is like `predicted_price` or `price_actual`: a quantity, and that it is of the role."""
+    """Tell whether a name is like `predicted_price` or `price_actual`."""
     parts = words(path[-1])
     first, last = _AFFIXES[role]
     return len(parts) > 1 and (parts[0] in first or parts[-1] in last)

@@ -419,6 +419,16 @@ def test_columns_without_values_yet_have_their_role() -> None:
     assert roles_of(filled) == {"timestamp": "ts", "id": "id", "prediction": "pred", "label": "target"}
 
 
+def test_outcomes_with_the_columns_of_predictions_are_outcomes() -> None:
+    outcome = {"ts": TS, "id": 1, "prediction": None, "score": None, "label": 1}
+    mapping = inferred(outcome)
+    assert set(mapping.roles) == {"timestamp", "id", "label"}
+    merged = merge(mapping, columns_of([{**outcome, "prediction": 1}]), NO_SETTINGS, PATH, "logs")
+    assert roles_of(merged)["prediction"] == "prediction"
+    assert merged.ignored == (("score",),)
+    assert merged.constants == {"model": "fraud", "version": "-"}
+
+
 def test_a_quantity_predicted_and_observed() -> None:
     mapping = inferred({"id": 1, "predicted_price": 3.2, "price_actual": 3.0, "sqft": 80})
     assert roles_of(mapping) == {"id": "id", "prediction": "predicted_price", "label": "price_actual"}
