@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.metrics.rollout_decide import STATES, VERDICTS, Decision, decide
-from mlwatch.metrics.rollout_judge import STATUSES, Judgement, judge_metric
+from mlwatch.metrics.rollout_judge import judge_metric
+from mlwatch.metrics.rollout_judgement import STATUSES, Judgement
 from mlwatch.metrics.rollout_left import samples_left
 from mlwatch.metrics.rollout_limits import broken_limits
 from mlwatch.metrics.rollout_plan import RolloutPlan, plan_rollout

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.metrics.rollout_judge import quotient
+from mlwatch.metrics.rollout_judgement import quotient
 from mlwatch.metrics.rollout_tally import TRAFFIC
 from mlwatch.metrics.rollout_traffic import split_log_e
 from mlwatch.metrics.rollout_types import RolloutState
@@ -22,7 +22,7 @@ from mlwatch.metrics.rollout_types import RolloutState
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mlwatch.metrics.rollout_judge import Flags, Judgement
+    from mlwatch.metrics.rollout_judgement import Flags, Judgement
     from mlwatch.metrics.rollout_tally import RolloutTotals
     from mlwatch.metrics.rollout_types import FloatArray, RolloutSettings, Verdict
 

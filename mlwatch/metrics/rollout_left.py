@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.metrics.rollout_judge import exceedance_terms, normal_decides
+from mlwatch.metrics.rollout_normal import normal_decides
+from mlwatch.metrics.rollout_quantile import exceedance_terms
 from mlwatch.metrics.sequential_ratio import LARGEST_RATIO, ratio_ell_at, ratio_log_e
 
 if TYPE_CHECKING:
-    from mlwatch.metrics.rollout_judge import Flags, Judgement
+    from mlwatch.metrics.rollout_judgement import Flags, Judgement
     from mlwatch.metrics.rollout_tally import Columns
     from mlwatch.metrics.rollout_types import FloatArray, RolloutSettings
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.metrics.rollout_judge import quotient
+from mlwatch.metrics.rollout_judgement import quotient
 from mlwatch.metrics.rollout_strata import HistogramPair, MomentPair, Strata
 from mlwatch.metrics.rollout_words import duration_text, value_text
 from mlwatch.metrics.sequential_quantile import histogram_quantile
 
 if TYPE_CHECKING:
-    from mlwatch.metrics.rollout_judge import Flags
+    from mlwatch.metrics.rollout_judgement import Flags
     from mlwatch.metrics.rollout_types import FloatArray, HardLimit, MetricSpec, RolloutSettings
 
 

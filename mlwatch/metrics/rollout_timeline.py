@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.metrics.rollout_decide import STATES, VERDICTS, decide
-from mlwatch.metrics.rollout_judge import STATUSES, Judgement, judge_metric
+from mlwatch.metrics.rollout_judge import judge_metric
+from mlwatch.metrics.rollout_judgement import STATUSES, Judgement
 from mlwatch.metrics.rollout_limits import broken_limits
 from mlwatch.metrics.rollout_plan import RolloutPlan, plan_rollout
 from mlwatch.metrics.rollout_strata import Strata, align
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mlwatch.metrics.rollout_judge import Flags
+    from mlwatch.metrics.rollout_judgement import Flags
     from mlwatch.metrics.rollout_types import (
         ArmSeries,
         FloatArray,

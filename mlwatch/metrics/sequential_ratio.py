@@ -12,6 +12,7 @@ Source:
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,6 +117,13 @@ def cumulant_sum(k: ArrayLike, share: ArrayLike) -> FloatArray:
     return total
 
 
+@lru_cache(maxsize=64)
+def _difference(theta0: float, rising: bool) -> FloatArray:
+    """Return the matrix that maps values at `NODES` to G(θ0 ± θ_k) − G(θ0)."""
+    theta = theta0 + (LOG_RATIOS if rising else -LOG_RATIOS)
+    return (_interpolation(theta) - _interpolation(np.array([theta0]))).T
+
+
 def ratio_log_e_at(
     events: ArrayLike, cumulant: FloatArray, theta0: float, *, rising: bool = True, inflation: float = 1.0
 ) -> FloatArray:
@@ -136,7 +144,7 @@ def ratio_ell_at(
 ) -> FloatArray:
     """Return the summed K-vector ℓ at a null ratio, see `ratio_log_e_at`."""
     theta = LOG_RATIOS if rising else -LOG_RATIOS
-    change = cumulant @ (_interpolation(theta0 + theta) - _interpolation(np.array([theta0]))).T
+    change = cumulant @ _difference(theta0, rising)
     ell: FloatArray = np.asarray(events, dtype=float)[..., None] * theta - change
     return ell
 

@@ -1,0 +1,101 @@
+"""Judge a quantile: exceedances of a frozen threshold (P3), or two whole samples without a reference (P2)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics.rollout_judgement import Judgement, difference_limit, quotient, status_codes
+from mlwatch.metrics.sequential_quantile import edge_evidence, histogram_quantile, quantile_shift_log_e
+from mlwatch.metrics.sequential_ratio import LOG_RATIOS, ratio_log_e
+
+if TYPE_CHECKING:
+    from mlwatch.metrics.rollout_judgement import Flags
+    from mlwatch.metrics.rollout_plan import MetricPlan
+    from mlwatch.metrics.rollout_tally import Columns
+    from mlwatch.metrics.rollout_types import FloatArray, RolloutSettings
+
+
+def judge_quantile(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -> Judgement:
+    """Judge by comparing the candidate's histogram with the baseline's, shifted by whole bins."""
+    spec = plan.spec
+    counts_b, counts_c = columns["counts_b"], columns["counts_c"]
+    n_b, n_c = counts_b.sum(axis=-1), counts_c.sum(axis=-1)
+    q_b, q_c = (
+        histogram_quantile(counts, plan.edges, spec.quantile or 0.5) for counts in (counts_b, counts_c)
+    )
+    rising, falling = _shift_evidence(plan, columns, settings)
+    harm, relief = (rising, falling) if spec.sign > 0 else (falling, rising)
+    shifts = plan.shifts.tolist()
+    confident = -math.log(settings.alpha)
+    log_e = harm[..., shifts.index(0)]
+    worse = log_e >= -math.log(settings.level(spec))
+    safe = relief[..., shifts.index(plan.margin_shift)] >= confident
+    status = status_codes((n_b > 0) & (n_c > 0), worse, safe, relief[..., shifts.index(0)] >= confident)
+    factors = _factors(plan)
+    ratio_low, ratio_high = (
+        _last_true(rising >= confident, factors, 0.0),
+        _last_true((falling >= confident)[..., ::-1], factors[::-1], np.inf),
+    )
+    with np.errstate(invalid="ignore"):
+        low, high = q_b * (ratio_low - 1), q_b * (ratio_high - 1)
+    return Judgement(
+        plan, status, log_e, q_b, q_c, q_c - q_b, low, high, difference_limit(spec, q_b),
+        quotient(q_c, q_b), ratio_low, ratio_high, np.full(n_b.shape, np.nan), n_b, n_c,
+        np.full(n_b.shape, np.nan),
+    )  # fmt: skip
+
+
+def _shift_evidence(
+    plan: MetricPlan, columns: Columns, settings: RolloutSettings
+) -> tuple[FloatArray, FloatArray]:
+    """Return the log e-values, at each shift, that the candidate's quantile is above and below it."""
+    inflation = settings.inflation_of(plan.spec.name)
+    if plan.test == "exceedance":
+        return _exceedance_evidence(columns, inflation)
+    p = plan.spec.quantile or 0.5
+    base, cand = (edge_evidence(columns[c], p, settings.n_opt) for c in ("counts_b", "counts_c"))
+    rising, falling = (
+        np.stack([quantile_shift_log_e(base, cand, int(d), rising=up) for d in plan.shifts], axis=-1)
+        for up in (True, False)
+    )
+    return rising / inflation, falling / inflation
+
+
+def _exceedance_evidence(columns: Columns, inflation: float) -> tuple[FloatArray, FloatArray]:
+    rising, falling = _exceedance_ell(columns)
+    return ratio_log_e(rising / inflation), ratio_log_e(falling / inflation)
+
+
+def _exceedance_ell(columns: Columns) -> tuple[FloatArray, FloatArray]:
+    """Return the K-vectors ℓ of each shift, for a larger and for a smaller candidate quantile."""
+    count, rising = columns["tail_c"][..., :1], columns["tail_c"] + columns["tail_b"]
+    up, down = slice(1, 1 + LOG_RATIOS.size), slice(1 + LOG_RATIOS.size, None)
+    reach = count * LOG_RATIOS
+    return reach - rising[..., up], -reach - rising[..., down]
+
+
+def exceedance_terms(plan: MetricPlan, columns: Columns) -> tuple[FloatArray, FloatArray]:
+    """Return the first moment's K-vectors for "worse at all" and for "not beyond the margin"."""
+    rising, falling = _exceedance_ell(columns)
+    harm, relief = (rising, falling) if plan.spec.sign > 0 else (falling, rising)
+    shifts = plan.shifts.tolist()
+    return harm[0, shifts.index(0)], relief[0, shifts.index(plan.margin_shift)]
+
+
+def _factors(plan: MetricPlan) -> FloatArray:
+    """Return the ratio of latencies that each shift stands for."""
+    if plan.test == "exceedance":
+        factors: FloatArray = plan.edges[plan.threshold + plan.shifts] / plan.edges[plan.threshold]
+        return factors
+    growth = float(np.median(np.diff(np.log(plan.edges[plan.edges > 0]))))
+    powers: FloatArray = np.exp(plan.shifts * growth)
+    return powers
+
+
+def _last_true(flags: Flags, values: FloatArray, none: float) -> FloatArray:
+    """Return the value of the last flag before the first unset one."""
+    count = np.cumprod(flags, axis=-1).sum(axis=-1)
+    return np.where(count > 0, values[np.maximum(count - 1, 0)], none)

@@ -1,0 +1,75 @@
+"""Judge a proportion by the rate-ratio grid (P3): rare events, and small shares of traffic."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics.rollout_judgement import Judgement, difference_limit, quotient, raw_values, status_codes
+from mlwatch.metrics.sequential import beta_binomial_log_e, beta_concentration
+from mlwatch.metrics.sequential_ratio import mantel_haenszel_ratio, ratio_interval, ratio_log_e_at
+
+if TYPE_CHECKING:
+    from mlwatch.metrics.rollout_judgement import Flags
+    from mlwatch.metrics.rollout_plan import MetricPlan
+    from mlwatch.metrics.rollout_tally import Columns
+    from mlwatch.metrics.rollout_types import FloatArray, MetricSpec, RolloutSettings
+
+
+def judge_ratio(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -> Judgement:
+    """Judge by the ratio of the rates of the rarer outcome."""
+    spec, raw = plan.spec, raw_values(columns)
+    inflation = settings.inflation_of(spec.name)
+    harm = mantel_haenszel_ratio(columns["mh_top"], columns["mh_bottom"])
+    harm_low, harm_high = ratio_interval(columns["events"], columns["cumulant"], settings.alpha, inflation)
+    log_e = ratio_log_e_at(columns["events"], columns["cumulant"], 0.0, inflation=inflation)
+    shown = _Shown(plan, raw["baseline"])
+    edges = [shown.difference(value) for value in (harm_low, harm_high)]
+    low, high = edges if spec.sign > 0 else edges[::-1]
+    worse = log_e >= -math.log(settings.level(spec))
+    harm_limit = shown.harm_limit()
+    safe = (harm_high < harm_limit) | (_negligible(spec, columns, settings) & ~worse)
+    status = status_codes((raw["n_b"] > 0) & (raw["n_c"] > 0), worse, safe, harm_high < 1)
+    difference = shown.difference(harm)
+    ratios = [1 + quotient(value, raw["baseline"]) for value in (difference, low, high)]
+    return Judgement(
+        plan, status, log_e, difference=difference, low=low, high=high,
+        limit=difference_limit(spec, raw["baseline"]),
+        ratio=ratios[0], ratio_low=np.maximum(ratios[1], 0), ratio_high=ratios[2],
+        harm_limit=harm_limit, **raw,
+    )  # fmt: skip
+
+
+def _negligible(spec: MetricSpec, columns: Columns, settings: RolloutSettings) -> Flags:
+    """Return where the candidate's rate is shown to be below what always passes (exact, P2)."""
+    n, k = columns["both_n_c"], columns["both_y_c"]
+    if spec.negligible is None or spec.higher_is_better:
+        return np.zeros(n.shape, dtype=bool)
+    kappa = beta_concentration(settings.n_opt)
+    log_e = beta_binomial_log_e(n - k, k, 1 - spec.negligible, kappa, one_sided=True)
+    return log_e >= -math.log(settings.alpha)
+
+
+class _Shown:
+    """Translates the harm ratio of the counted events to the metric as it is shown."""
+
+    def __init__(self, plan: MetricPlan, baseline: FloatArray) -> None:
+        self.plan, self.baseline = plan, baseline
+        self.rate = baseline if plan.events_are_shown else 1 - baseline
+
+    def difference(self, harm: FloatArray) -> FloatArray:
+        """Return candidate − baseline where the harm ratio of the events is `harm`."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            change = self.rate * ((1 / harm if self.plan.swapped else harm) - 1)
+        return change if self.plan.events_are_shown else -change
+
+    def harm_limit(self) -> FloatArray:
+        """Return the margin as a harm ratio of the events."""
+        spec = self.plan.spec
+        shift = spec.sign * spec.margin * (self.baseline if spec.scale == "relative" else 1.0)
+        change = shift if self.plan.events_are_shown else -shift
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.maximum(self.rate + change, 0) / self.rate
+            return 1 / ratio if self.plan.swapped else ratio
