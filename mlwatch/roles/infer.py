@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _FROM_PATH = ("model", "version")
 _DEFINING = frozenset({"prediction", "score", "label", "event"})
 """Roles that make a record what it is: one that is configured is never looked for under another name."""
+_ANSWERED_BY = {"prediction": ("score", "label", "event"), "score": ("label", "event")}
+"""Roles whose values tell that an empty column is not what these records are about."""
 _LABEL_FILE = frozenset(
     {"label", "labels", "target", "targets", "truth", "outcome", "outcomes", "actual", "actuals"}
 )
@@ -213,10 +215,10 @@ class _Inference:
             return
         context = guards.Context(self._roles, self._names, self._chosen.get("prediction"))
         ranked = []
-        answers = role in {"prediction", "score"} and self._tells_outcomes()
+        answered = role in _ANSWERED_BY and self._has_values(_ANSWERED_BY[role])
         for column in self._pool.values():
-            if answers and not column.samples:
-                continue  # outcomes written with the columns of predictions are no failed requests
+            if answered and not column.samples:
+                continue  # else outcomes with the columns of predictions would be failed requests
             position = None if self._protected(column) else rank(named, column.path)
             if position is not None and guards.fits(
                 role, column, context, loose=is_loose(named, column.path)
@@ -226,11 +228,11 @@ class _Inference:
             best = self._pool[min(ranked)[-1]]
             self._take(role, best, f"named {dotted(best.path)}")
 
-    def _tells_outcomes(self) -> bool:
+    def _has_values(self, roles: Collection[str]) -> bool:
         return any(
             column.samples and rank(role, column.path) is not None and not is_loose(role, column.path)
             for column in self._pool.values()
-            for role in ("label", "event")
+            for role in roles
         )
 
     def _choose_by_affix(self, role: str) -> None:

@@ -426,6 +426,7 @@ def test_outcomes_with_the_columns_of_predictions_are_outcomes() -> None:
     merged = merge(mapping, columns_of([{**outcome, "prediction": 1}]), NO_SETTINGS, PATH, "logs")
     assert roles_of(merged)["prediction"] == "prediction"
     assert merged.ignored == (("score",),)
+    assert "prediction" not in inferred({"ts": TS, "prediction": None, "score": 0.2}).roles
     assert merged.constants == {"model": "fraud", "version": "-"}
 
 
