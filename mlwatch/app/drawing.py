@@ -44,7 +44,7 @@ def cell(text: str, width: int, style: str = "", align: Literal["left", "right"]
 def line(pieces: Iterable[Piece], width: int, glyphs: Glyphs) -> Content:
     """Return pieces as one line, cut to `width` cells."""
     parts = [(text.translate(_ASCII) if glyphs.ascii else text, style) for text, style in pieces]
-    return Content.assemble(*parts, end="").truncate(max(width, 1), ellipsis=True)
+    return Content.assemble(*parts, end="").truncate(max(width, 1), ellipsis=not glyphs.ascii)
 
 
 def spread(left: Sequence[Piece], right: Sequence[Piece], width: int, glyphs: Glyphs) -> Content:

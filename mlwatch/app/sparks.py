@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BLOCKS = "▁▂▃▄▅▆▇"  # no full block: a high line would melt into the row above
+WIDEST = 3
+"""Cells that one step may take where there is room."""
 _ASCII = "_.-~=+*"
 
 
@@ -24,14 +26,15 @@ def spark(
     """Return `width` characters; a step without a value is a space.
 
     Args:
-        values: One value a step, oldest first. More steps than cells are averaged, fewer are drawn once each
-            at the right, so that the newest is always at the right end.
+        values: One value a step, oldest first. More steps than cells are averaged, fewer are drawn up to
+            `WIDEST` cells wide at the right, so that the newest is always at the right end.
         width: Cells to fill.
         limits: Value of the lowest and of the highest character.
         ascii_only: Use no block characters.
     """
     levels = _ASCII if ascii_only else _BLOCKS
-    cells = [_level(value, limits, levels) for value in _squeezed(values, width)]
+    wide = max(1, min(WIDEST, width // max(len(values), 1)))
+    cells = [_level(value, limits, levels) * wide for value in _squeezed(values, width)]
     return "".join(cells).rjust(width)
 
 

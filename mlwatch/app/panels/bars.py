@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from mlwatch.app.drawing import Piece, cell, clean, line
+from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
 from mlwatch.app.panels.base import Panel
 from mlwatch.app.units import show_bytes, show_count
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from mlwatch.app.glyphs import Glyphs
     from mlwatch.app.view import View
-    from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.types import System, Version
 
 
@@ -37,6 +36,8 @@ class BarsState:
     bars: tuple[Bar, ...]
     glyphs: Glyphs
     empty: str = "n/a, because nothing is known yet"
+    note: str = ""
+    """A sentence below the bars."""
 
 
 class BarsPanel(Panel[BarsState]):
@@ -47,14 +48,15 @@ class BarsPanel(Panel[BarsState]):
     def lines(self, state: BarsState, size: Size) -> list[Content]:
         """Draw a line a bar."""
         if not state.bars:
-            return [Content.styled(state.empty, "$quiet")]
+            return [Content.styled(text, "$quiet") for text in wrapped(state.empty, size.width, 3)]
         label = max(len(bar.label) for bar in state.bars) + 2
         text = max(len(bar.text) for bar in state.bars) + 1
         room = max(4, min(60, size.width - label - text))
-        return [
+        drawn = [
             line(_pieces(bar, label, room, text, state.glyphs), size.width, state.glyphs)
             for bar in state.bars
         ]
+        return drawn + [Content.styled(part, "$quiet") for part in wrapped(state.note, size.width, 3)]
 
 
 def _pieces(bar: Bar, label: int, room: int, text: int, glyphs: Glyphs) -> list[Piece]:
@@ -104,7 +106,12 @@ class FunnelPanel(BarsPanel):
         for version, style in pairs:
             if version is not None:
                 bars += _funnel(version, style)
+        if bars and not any(bar.label.strip() in ("engaged", "converted") for bar in bars):
+            return BarsState(tuple(bars), view.glyphs, note=NO_EVENTS)
         return BarsState(tuple(bars), view.glyphs, "n/a, because there are no predictions in this time range")
+
+
+NO_EVENTS = "No engagement or conversion yet: an event is a record with a request id and an event name."
 
 
 def _funnel(version: Version, style: str) -> list[Bar]:
@@ -112,19 +119,12 @@ def _funnel(version: Version, style: str) -> list[Bar]:
     return [
         Bar(clean(version.name, 20), None, "", f"bold {style}"),
         Bar("  predictions", 1.0, f"{show_count(version.predictions)}  100.00 %", style),
-        *(_step(label, estimate, style) for label, estimate in steps),
+        *(_step(label, step.value, step.n, style) for label, step in steps if step.value is not None),
     ]
 
 
-def _step(label: str, estimate: Estimate, style: str) -> Bar:
-    if estimate.value is None:
-        return Bar(label, None, f"n/a, because {estimate.reason}", "")
-    return Bar(
-        label,
-        estimate.value,
-        f"{show_count(estimate.value * estimate.n)}  {100 * estimate.value:>6.2f} %",
-        style,
-    )
+def _step(label: str, share: float, n: int, style: str) -> Bar:
+    return Bar(label, share, f"{show_count(share * n)}  {100 * share:>6.2f} %", style)
 
 
 def _amount(name: str, system: System) -> str:

@@ -47,7 +47,7 @@ class Columns:
         candidate = 0 if names.candidate is None else value
         baseline = 0 if candidate and width < 48 else value
         left = width - family - label - baseline - candidate - change
-        interval = 24 if left >= 44 else 0
+        interval = 26 if left >= 44 else 0
         left -= interval
         if names.candidate is None:
             return cls(family, label, baseline, 0, 0, interval, max(0, left), 0)
@@ -65,7 +65,7 @@ def head(columns: Columns, names: Names) -> list[Piece]:
         cell(names.baseline, columns.baseline, "bold $baseline", "right"),
         cell(candidate, columns.candidate, "bold $candidate", "right"),
         cell("  change" if columns.change else "", columns.change, "$quiet"),
-        cell("95 % interval" if columns.interval else "", columns.interval, "$quiet"),
+        cell("  95 % interval" if columns.interval else "", columns.interval, "$quiet"),
         *_trend_head(columns.baseline_trend, names.baseline, "$baseline"),
         *_trend_head(columns.candidate_trend, candidate, "$candidate"),
     ]
@@ -81,7 +81,7 @@ def row_pieces(row: MetricRow, columns: Columns, glyphs: Glyphs, *, first: bool)
         _value(row.baseline, row, columns.baseline),
         _value(row.candidate, row, columns.candidate),
         *_change(row, columns.change, glyphs),
-        cell(_interval(row) if columns.interval else "", columns.interval, "$quiet"),
+        cell(f"  {_interval(row)}" if columns.interval else "", columns.interval, "$quiet"),
         *_trend(row.baseline_trend, columns.baseline_trend, limits, "$baseline", glyphs),
         *_trend(row.candidate_trend, columns.candidate_trend, limits, "$candidate", glyphs),
     ]

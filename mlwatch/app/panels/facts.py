@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from mlwatch.app.drawing import Piece, cell, clean, line
+from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
 from mlwatch.app.panels.base import Panel
 from mlwatch.app.units import show_bytes, show_count, show_duration, show_rate
 
@@ -51,7 +51,7 @@ class FactsPanel(Panel[FactsState]):
     def lines(self, state: FactsState, size: Size) -> list[Content]:
         """Draw the heads, where there are any, and a line a fact."""
         if not state.facts:
-            return [Content.styled(state.empty, "$quiet")]
+            return [Content.styled(text, "$quiet") for text in wrapped(state.empty, size.width, 3)]
         columns = max(len(fact.values) for fact in state.facts)
         label = min(max(len(fact.label) for fact in state.facts) + 1, size.width // 2)
         value = max(6, min(22, (size.width - label) // columns))

@@ -98,7 +98,7 @@ class FamiliesPanel(Panel[FamiliesState]):
         width, height = size
         if not state.rows:
             return [line([(text, "$quiet")], width, state.glyphs) for text in wrapped(state.empty, width, 4)]
-        explained = self._explanation(state, width, 2 if height >= 12 else 1)
+        explained = self._explanation(state, width, _explained_in(state, height))
         room = max(1, height - 1 - len(explained))
         plan = plan_rows(state.rows, room, width)
         columns = Columns.fitting(width, state.names, headings=plan.headings)
@@ -151,7 +151,7 @@ class FamiliesPanel(Panel[FamiliesState]):
         if self.state is None or not self.state.rows:
             return
         width, height = self.content_size
-        rows = plan_rows(self.state.rows, max(1, height - (3 if height >= 12 else 2)), width).rows
+        rows = plan_rows(self.state.rows, max(1, height - 1 - _explained_in(self.state, height)), width).rows
         keys = [row.key for row in rows]
         current = self._chosen(self.state).key
         at = keys.index(current) if current in keys else 0
@@ -164,6 +164,12 @@ class FamiliesPanel(Panel[FamiliesState]):
     def on_blur(self, _event: events.Blur) -> None:
         """Hide the cursor."""
         self.refresh()
+
+
+def _explained_in(state: FamiliesState, height: int) -> int:
+    """Return the lines for the explanation: two, unless a row would have to go for the second."""
+    essential = sum(row.rank == 1 for row in state.rows)
+    return 2 if height >= essential + 3 else 1
 
 
 def plan_rows(rows: tuple[MetricRow, ...], room: int, width: int) -> Plan:

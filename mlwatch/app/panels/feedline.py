@@ -35,6 +35,10 @@ class FeedState:
     glyphs: Glyphs
 
 
+NARROW = 100
+"""Cells below which a note shares the line of the figures."""
+
+
 class FeedLine(Panel[FeedState]):
     """Show rows a second, lag, files, rejects and duplicates, and the progress while much is left to read."""
 
@@ -66,7 +70,7 @@ class FeedLine(Panel[FeedState]):
         """Draw the line, and above it the progress or a note."""
         width = size.width
         drawn = [line(_progress(state, width), width, state.glyphs)] if state.backfilling else []
-        if state.note:
+        if state.note and width >= NARROW:
             drawn.append(line([(f"{state.glyphs.warning} {state.note}", "$unclear")], width, state.glyphs))
         return [*drawn, line(_figures(state, width), width, state.glyphs)]
 
@@ -76,14 +80,17 @@ def _figures(state: FeedState, width: int) -> list[Piece]:
     pieces: list[Piece] = [("Feed  ", "bold $heading"), (state.rate.replace(" /", " rows/"), "")]
     if state.lag:
         pieces += [dot, (f"lag {state.lag}", "")]
-    pieces += [dot, (_many(state.files, "file"), "$quiet")]
-    if width >= 76:
+    if width >= NARROW or not state.note:
+        pieces += [dot, (_many(state.files, "file"), "$quiet")]
+    if width >= 76 and not (state.note and width < NARROW):
         pieces += [dot, (_many(state.rows, "row"), "$quiet")]
     pieces += [
         dot,
         (f"{show_count(state.rejected)} rejected", "bold $unclear" if state.rejected else "$quiet"),
     ]
     pieces += [dot, (_many(state.duplicates, "duplicate"), "$quiet")]
+    if state.note and width < NARROW:
+        pieces += [dot, (f"{state.glyphs.warning} {state.note}", "$unclear")]
     return pieces
 
 

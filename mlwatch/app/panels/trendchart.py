@@ -71,10 +71,10 @@ class TrendChart(Panel[TrendState]):
         row = state.row
         if row is None:
             return [Content.styled("No predictions in this time range.", "$quiet")]
-        limits = scale(row.baseline_trend, row.candidate_trend)
+        limits = _readable(scale(row.baseline_trend, row.candidate_trend), row)
         if not any(value is not None for value in (*row.baseline_trend, *row.candidate_trend)):
             return [Content.styled(f"{row.label} has no history in this time range.", "$quiet")]
-        labels = [show(value, row.unit, row.currency) for value in (limits[1], sum(limits) / 2, limits[0])]
+        labels = _labels(limits, row)
         margin = max(cell_len(label) for label in labels) + 1
         width, height = size.width - margin - 1, max(2, size.height - 2)
         canvas = Canvas(width, height, ascii_only=state.glyphs.ascii)
@@ -83,9 +83,26 @@ class TrendChart(Panel[TrendState]):
         at_rows = {0: labels[0], (height - 1) // 2: labels[1], height - 1: labels[2]}
         drawn = [line(_legend(state), size.width, state.glyphs)]
         for at in range(height):
-            axis: list[Piece] = [cell(at_rows.get(at, ""), margin, "$quiet", "right"), (state.glyphs.axis, "$hairline")]
+            axis: list[Piece] = [
+                cell(at_rows.get(at, ""), margin, "$quiet", "right"),
+                (state.glyphs.axis, "$hairline"),
+            ]
             drawn.append(line([*axis, *canvas.row(at)], size.width, state.glyphs))
         return [*drawn, line([("", ""), *_times(state, margin, width)], size.width, state.glyphs)]
+
+
+def _labels(limits: tuple[float, float], row: MetricRow) -> list[str]:
+    return [show(value, row.unit, row.currency) for value in (limits[1], sum(limits) / 2, limits[0])]
+
+
+def _readable(limits: tuple[float, float], row: MetricRow) -> tuple[float, float]:
+    """Widen a scale until its labels differ: noise in the last digit is no mountain range."""
+    low, high = limits
+    step = max(high - low, abs(high) / 1000, 1e-6)
+    while len(set(_labels((low, high), row))) < 3:
+        floor = 0.0 if limits[0] >= 0 else low - step
+        low, high, step = max(low - step / 2, floor), high + step / 2, step * 2
+    return low, high
 
 
 def _legend(state: TrendState) -> list[Piece]:

@@ -58,10 +58,11 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(classes="overlay") as box:
             box.border_title = "Help"
             yield Static(Content.styled(self._purpose, "bold"), markup=False)
-            for text in self._panels:
-                yield Static(text, markup=False, classes="paragraph")
             yield Static(_table("Keys", _KEYS), markup=False, classes="paragraph")
             yield Static(_table("Words", _SIGNS), markup=False, classes="paragraph")
+            yield Static(Content.styled("Panels", "bold $heading"), markup=False, classes="paragraph")
+            for text in self._panels:
+                yield Static(text, markup=False)
 
 
 def _table(title: str, rows: tuple[tuple[str, str], ...]) -> Content:

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from mlwatch.app.drawing import clean, fit, line, progress_bar, spread, wrapped
+from mlwatch.app.glyphs import ASCII, UNICODE
+from mlwatch.app.plot import Canvas
+from mlwatch.app.sparks import scale, spark
+
+
+def test_fit_counts_cells_not_characters() -> None:
+    assert fit("模型名称", 5) == "模型…"
+    assert fit("ab", 5, "right") == "   ab"
+    assert cell_len(fit("模型", 9)) == 9
+    assert fit("abc", 0) == ""
+
+
+def test_clean_leaves_nothing_that_acts() -> None:
+    assert not set(clean("a\x1b[2Jb\u202e\u2066\u200b\x07\x9b\n")) & set("\x1b\u202e\u2066\u200b\x07\x9b\n")
+    assert len(clean("x" * 10_000, 20)) == 20
+
+
+def test_wrapped_ends_with_an_ellipsis_where_more_follows() -> None:
+    assert wrapped("one two three four", 9, 2) == ["one two", "three …"]
+    assert wrapped("one two", 20, 2) == ["one two"]
+    assert wrapped("", 20, 2) == []
+
+
+def test_a_line_is_cut_and_in_ascii_translated() -> None:
+    assert line([("a − b · c", "")], 40, ASCII).plain == "a - b | c"
+    assert line([("abcdef", "")], 4, UNICODE).plain == "abc…"
+    assert spread([("left", "")], [("right", "")], 12, UNICODE).plain == "left   right"
+    assert spread([("left", "")], [("right", "")], 8, UNICODE).plain == "left"
+
+
+def test_progress_bar_is_filled_to_its_share() -> None:
+    assert [text for text, _ in progress_bar(0.25, 8, ASCII)] == ["==", "......"]
+    assert [text for text, _ in progress_bar(7.0, 4, ASCII)] == ["====", ""]
+
+
+def test_spark_draws_the_newest_at_the_right_and_gaps_as_gaps() -> None:
+    assert spark([1.0, None, 3.0], 5, (1.0, 3.0), ascii_only=True) == "  _ *"
+    assert spark([1.0, 3.0], 6, (1.0, 3.0), ascii_only=True) == "___***"
+    assert spark([1.0, 1.0, 3.0, 3.0], 2, (1.0, 3.0), ascii_only=True) == "_*"
+    assert spark([2.0], 3, (2.0, 2.0)) == "▃▃▃"[-3:]
+    assert scale([None, 2.0], [5.0]) == (2.0, 5.0)
+    assert scale([None]) == (0.0, 0.0)
+
+
+def test_canvas_joins_values_and_leaves_gaps() -> None:
+    canvas = Canvas(3, 3, ascii_only=True)
+    canvas.series([0.0, 1.0, 2.0], (0.0, 2.0), "red")
+    assert ["".join(text for text, _ in canvas.row(at)) for at in range(3)] == ["  *", " * ", "*  "]
+    canvas = Canvas(3, 1, ascii_only=True)
+    canvas.series([1.0, None, 1.0], (0.0, 2.0), "red")
+    assert canvas.row(0) == [("*", "red"), (" ", ""), ("*", "red")]
+
+
+def test_canvas_uses_braille_dots() -> None:
+    canvas = Canvas(1, 1)
+    canvas.series([0.0, 1.0], (0.0, 1.0), "red")
+    assert canvas.row(0)[0][0] in "⡠⡰⡜⢎⡔⠎⡘⡇⡱⠱⡸⢇⡨⢜⡡⡌⢌⢣⢱⡪"

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from factory import model, rollout, snapshot, unlabelled, version
+
+from mlwatch.app.catalogue import Better, Reading
+from mlwatch.app.panels.families import plan_rows
+from mlwatch.app.rows import _verdict, detail, metric_rows, steps
+from mlwatch.app.view import View, choose_model, next_model
+from mlwatch.metrics.estimate import estimate
+
+
+def view(made: object = None) -> View:
+    return View(made or snapshot(), "logs", "late_arrival")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "better", "verdict"),
+    [
+        (Reading(0.90, low=0.89, high=0.91), Reading(0.93, low=0.92, high=0.94), "higher", "better"),
+        (Reading(0.90, low=0.89, high=0.91), Reading(0.93, low=0.92, high=0.94), "lower", "worse"),
+        (Reading(0.90, low=0.89, high=0.91), Reading(0.905, low=0.895, high=0.915), "higher", "unclear"),
+        (Reading(0.90, low=0.89, high=0.91), Reading(0.93, low=0.92, high=0.94), None, "higher"),
+        (Reading(100.0), Reading(104.0), "lower", "higher"),
+        (Reading(100.0), Reading(120.0), "lower", "worse"),
+        (Reading(100.0), Reading(80.0), "lower", "better"),
+        (Reading(100.0), Reading(100.0), "lower", "same"),
+    ],
+)
+def test_a_change_is_judged_by_its_intervals(
+    before: Reading, after: Reading, better: Better, verdict: str
+) -> None:
+    assert _verdict(before, after, better) == verdict
+
+
+def test_the_rollout_judges_before_we_do() -> None:
+    rows = {row.key: row for row in metric_rows(view())}
+    assert rows["engagement"].change is not None
+    assert rows["engagement"].change.verdict == "fine"
+    assert rows["conversion"].change is not None
+    assert rows["conversion"].change.verdict == "unclear"
+    assert rows["conversion"].change.samples_left == 14_200
+
+
+def test_a_rollout_of_other_versions_judges_nothing_here() -> None:
+    other = replace(rollout(), candidate="v3")
+    rows = {row.key: row for row in metric_rows(view(snapshot(rollouts=(other,))))}
+    assert rows["engagement"].change is not None
+    assert rows["engagement"].change.verdict == "worse"
+
+
+def test_a_missing_number_has_no_change_and_a_reason() -> None:
+    row = metric_rows(view(unlabelled()))[0]
+    assert row.change is None
+    assert detail(row, "v1", None) == "Accuracy: v1 n/a, because there are no labels yet"
+
+
+def test_metrics_nobody_knows_are_shown_by_their_name() -> None:
+    odd = replace(version("v1", "baseline"), performance={"hinge": estimate(0.5, 9)})
+    made = snapshot(models={"late_arrival": model(versions=(odd,))}, rollouts=())
+    assert metric_rows(view(made))[0].label == "hinge"
+
+
+def test_trends_of_both_versions_share_their_steps() -> None:
+    late = version("v2", "candidate")
+    late = replace(late, windows=late.windows[4:])
+    made = snapshot(models={"late_arrival": model(versions=(version("v1", "baseline"), late))})
+    row = metric_rows(view(made))[0]
+    assert len(row.baseline_trend) == len(row.candidate_trend) == 12
+    assert row.candidate_trend[:4] == (None,) * 4
+    assert len(steps(view(made))) == 13
+
+
+def test_rows_give_way_to_room() -> None:
+    rows = metric_rows(view())
+    essential = sum(row.rank == 1 for row in rows)
+    assert essential == 14, "what fits 80x24"
+    assert len(plan_rows(rows, 200, 120).rows) == len(rows)
+    assert len(plan_rows(rows, 14, 78).rows) == essential
+    assert not plan_rows(rows, 14, 78).headings
+    assert plan_rows(rows, 24, 120).headings
+
+
+def test_shadow_stands_in_for_a_candidate() -> None:
+    shadow = version("v9", "shadow")
+    made = view(snapshot(models={"late_arrival": model(versions=(version("v1", "baseline"), shadow))}))
+    assert made.candidate is shadow
+
+
+def test_models_are_chosen_and_go_round() -> None:
+    both = snapshot(models={"a": model("a"), "late_arrival": model()})
+    assert choose_model(both, None) == "late_arrival", "the one that rolls out"
+    assert choose_model(both, "a") == "a"
+    assert choose_model(both, "gone") == "late_arrival"
+    assert next_model(both, "late_arrival") == "a"
+    assert next_model(snapshot(models={}), "a") is None
