@@ -8,21 +8,20 @@ categories and K for its long tail.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlwatch.metrics.sqltext import sql_number
+from mlwatch.metrics.bin_sql import MISSING, numeric_bin_sql
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+__all__ = ["INVALID", "MISSING", "UNSEEN", "Kind", "edges_from_quantiles", "numeric_bin", "numeric_bin_sql"]
 
-MISSING = -1
 INVALID = -2
 UNSEEN = -3
 MAX_BINS = 100
 FEW_VALUES = 30
+BRANCHES = 10
 
 Kind = Literal["numeric", "categorical"]
 IntArray = NDArray[np.int64]
@@ -69,28 +68,3 @@ def numeric_bin(values: ArrayLike, edges: ArrayLike) -> IntArray:
     else:
         codes = np.zeros(len(value), dtype=np.int64)
     return np.where(np.isnan(value), MISSING, codes).astype(np.int64)
-
-
-def numeric_bin_sql(column: str, edges: Sequence[float] | FloatArray) -> str:
-    """Return the SQL expression of `numeric_bin`, for DuckDB and Spark; NULL and NaN are missing.
-
-    Comparisons form a binary tree, about seven a row for 100 bins. `isnan` is what both engines have; NaN
-    <> NaN is false in both.
-
-    Args:
-        column: A quoted identifier or a safe expression, of type DOUBLE.
-        edges: As from `edges_from_quantiles`.
-    """
-    literals = [sql_number(float(edge)) for edge in edges]
-    tree = _tree(column, literals, 0, len(literals))
-    return f"CASE WHEN {column} IS NULL OR isnan({column}) THEN {MISSING} ELSE {tree} END"
-
-
-def _tree(column: str, edges: list[str], first: int, last: int) -> str:
-    """Return nested comparisons that part the codes `first` … `last`; edge i parts code i from i + 1."""
-    if first == last:
-        return str(first)
-    middle = (first + last) // 2
-    compare = "<=" if middle == len(edges) - 1 else "<"
-    left, right = _tree(column, edges, first, middle), _tree(column, edges, middle + 1, last)
-    return f"CASE WHEN {column} {compare} {edges[middle]} THEN {left} ELSE {right} END"
