@@ -13,15 +13,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from mlwatch.metrics.bin_sql import LATENCY_LARGEST as LARGEST
+from mlwatch.metrics.bin_sql import LATENCY_LOG_GAMMA as LOG_GAMMA
+from mlwatch.metrics.bin_sql import LATENCY_SMALLEST as SMALLEST
+from mlwatch.metrics.bin_sql import LATENCY_ZERO_BIN as ZERO_BIN
+from mlwatch.metrics.bin_sql import latency_bin_sql
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
-from mlwatch.metrics.sqltext import sql_number
+
+__all__ = [
+    "GAMMA",
+    "NO_BIN",
+    "ZERO_BIN",
+    "LatencyHistogram",
+    "apdex",
+    "bin_edges",
+    "bin_values",
+    "latency_bin",
+    "latency_bin_sql",
+    "mean",
+    "quantile",
+    "quantiles",
+    "share_above",
+]
 
 GAMMA = 1.01 / 0.99
-LOG_GAMMA = math.log(GAMMA)
-SMALLEST = 1e-12
-LARGEST = 1e15
-ZERO_BIN = -32768
-"""Holds values of zero or less; the other bins lie between −1,381 and 1,727."""
 NO_BIN = -32767
 """What `latency_bin` returns for NaN; the SQL form returns NULL."""
 NO_LATENCY = "no latency in the logs"
@@ -38,21 +53,6 @@ def latency_bin(values: ArrayLike) -> IntArray:
     bins[value <= 0] = ZERO_BIN
     bins[np.isnan(value)] = NO_BIN
     return bins
-
-
-def latency_bin_sql(column: str) -> str:
-    """Return the SQL expression of `latency_bin`, for DuckDB and Spark; NULL and NaN give NULL.
-
-    Args:
-        column: A quoted identifier or an expression that the caller has made safe.
-    """
-    value = f"CAST({column} AS DOUBLE)"
-    clipped = f"LEAST(GREATEST({value}, {sql_number(SMALLEST)}), {sql_number(LARGEST)})"
-    return (
-        f"CASE WHEN {column} IS NULL OR isnan({value}) THEN NULL "
-        f"WHEN {value} <= 0 THEN {ZERO_BIN} "
-        f"ELSE CAST(CEIL(LN({clipped}) / {sql_number(LOG_GAMMA)}) AS INTEGER) END"
-    )
 
 
 def bin_values(bins: ArrayLike) -> FloatArray:

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mlwatch.metrics.sqltext import sql_number
+from mlwatch.metrics.bin_sql import SCORE_CLIP as CLIP
+from mlwatch.metrics.bin_sql import SCORE_LOG_WIDTH as LOG_WIDTH
+from mlwatch.metrics.bin_sql import SCORE_LOGIT_WIDTH as LOGIT_WIDTH
+from mlwatch.metrics.bin_sql import SCORE_OUTER as OUTER
+from mlwatch.metrics.bin_sql import SCORE_OUTER_LARGEST as OUTER_LARGEST
+from mlwatch.metrics.bin_sql import SCORE_OUTER_SMALLEST as OUTER_SMALLEST
+from mlwatch.metrics.bin_sql import score_bin_sql
 
-LOGIT_WIDTH = 0.02
-LOG_WIDTH = 0.01
-CLIP = 1e-9
-OUTER = 5000
-"""Offset of the bins above 1 and, negated, below 0."""
-OUTER_SMALLEST = 1e-15
-OUTER_LARGEST = 1e15
+__all__ = ["NO_BIN", "ScoreHistogram", "score_bin", "score_bin_edges", "score_bin_middle", "score_bin_sql"]
+
 NO_BIN = -32767
 """What `score_bin` returns for NaN; the SQL form returns NULL."""
 
@@ -41,24 +42,6 @@ def score_bin(scores: ArrayLike) -> IntArray:
     result: IntArray = bins.astype(np.int64)
     result[np.isnan(raw)] = NO_BIN
     return result
-
-
-def score_bin_sql(column: str) -> str:
-    """Return the SQL expression of `score_bin`, for DuckDB and Spark; NULL and NaN give NULL.
-
-    Args:
-        column: A quoted identifier or an expression that the caller has made safe.
-    """
-    x = f"CAST({column} AS DOUBLE)"
-    inner = f"LEAST(GREATEST({x}, {sql_number(CLIP)}), {sql_number(1 - CLIP)})"
-    above = f"LEAST(GREATEST({x}, 1e0), {sql_number(OUTER_LARGEST)})"
-    below = f"LEAST(GREATEST(-{x}, {sql_number(OUTER_SMALLEST)}), {sql_number(OUTER_LARGEST)})"
-    return (
-        f"CASE WHEN {column} IS NULL OR isnan({x}) THEN NULL "
-        f"WHEN {x} > 1 THEN {OUTER} + CAST(CEIL(LN({above}) / {sql_number(LOG_WIDTH)}) AS INTEGER) "
-        f"WHEN {x} < 0 THEN -{OUTER} - CAST(CEIL(LN({below}) / {sql_number(LOG_WIDTH)}) AS INTEGER) "
-        f"ELSE CAST(FLOOR(LN({inner} / (1 - {inner})) / {sql_number(LOGIT_WIDTH)}) AS INTEGER) END"
-    )
 
 
 def score_bin_edges(bins: ArrayLike) -> tuple[FloatArray, FloatArray]:

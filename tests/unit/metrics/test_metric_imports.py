@@ -5,8 +5,8 @@ import sys
 
 HEAVY = {"scipy.stats", "pandas", "duckdb", "textual", "sklearn", "pyarrow"}
 MODULES = (
-    "bins business compat confusion curves distances drift estimate estimation intervals latency performance "
-    "quality raw_distances regression scores sqltext"
+    "bin_sql bins business compat confusion curves distances drift estimate estimation intervals latency "
+    "loss_estimation performance quality raw_distances regression scores"
 )
 
 
@@ -15,3 +15,9 @@ def test_metrics_never_import_what_is_heavy() -> None:
     code = f"import sys; {imports}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not HEAVY & set(done.stdout.split())
+
+
+def test_sql_of_the_bins_comes_without_numpy() -> None:
+    code = "import sys, mlwatch.metrics.bin_sql; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "scipy"} & set(done.stdout.split())
