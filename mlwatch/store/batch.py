@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.canonical import EARLIEST, LATEST
+from mlwatch.store.rollups import QUARTER_OF_TS, WHO
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -42,7 +43,7 @@ def load(connection: DuckDBPyConnection, table: str, select: str, *, predicts: b
     lost = "OR id IS NOT NULL" if predicts else ""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE {table} AS
-        SELECT *, {failed} AS failed, hash(id) AS h,
+        SELECT *, {failed} AS failed, hash(id) AS h, {WHO} AS who, {QUARTER_OF_TS} AS quarter,
             predicted OR (label IS NULL AND event IS NULL
                 AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost})) AS is_request,
             label IS NOT NULL AND id IS NOT NULL AND NOT predicted AS is_outcome,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier, literal
@@ -35,20 +36,32 @@ def add(connection: DuckDBPyConnection, rollup: Rollup, select: str) -> None:
         connection.execute(f"INSERT INTO {rollup.table(level)} BY NAME {merged}")
 
 
-def fold_requests(connection: DuckDBPyConnection, registry: Registry, numbers: Sequence[int]) -> None:
+def fold_requests(
+    connection: DuckDBPyConnection, registry: Registry, numbers: Sequence[int], models: Collection[str]
+) -> None:
     """Add the batch's requests to traffic, latency and feature rollups.
 
     Args:
         connection: Inside the ingest transaction.
         registry: Features and bins.
         numbers: Features that the batch has columns for.
+        models: Models of the batch.
     """
     connection.execute("CREATE OR REPLACE TEMP VIEW requests AS SELECT * FROM batch WHERE is_request")
     add(connection, rollups.TRAFFIC, rollups.traffic_sql("requests"))
     add(connection, rollups.LATENCY, rollups.latency_sql("requests"))
-    features = registry.feature_bins(numbers)
+    row = connection.execute("SELECT COUNT(invalid) FROM batch").fetchone()
+    features = [
+        _narrowed(feature, models, may_be_invalid=bool(row and row[0])) for feature in registry.feature_bins(numbers)
+    ]
     if features:
         add(connection, rollups.FEATURES, rollups.features_sql("requests", features))
+
+
+def _narrowed(feature: FeatureBins, models: Collection[str], *, may_be_invalid: bool) -> FeatureBins:
+    """Leave out of a feature's statement what this batch does not need."""
+    every = set(models) <= set(feature.models)
+    return replace(feature, models=() if every else feature.models, may_be_invalid=may_be_invalid)
 
 
 def fold_scored(connection: DuckDBPyConnection, registry: Registry) -> None:
@@ -63,7 +76,9 @@ def fold_gains(connection: DuckDBPyConnection) -> None:
     add(connection, rollups.BUSINESS, rollups.business_sql("gains"))
 
 
-def learn(connection: DuckDBPyConnection, registry: Registry, columns: Sequence[tuple[int, str]], task: str | None) -> None:
+def learn(
+    connection: DuckDBPyConnection, registry: Registry, columns: Sequence[tuple[int, str]], task: str | None
+) -> list[str]:
     """Learn from the batch which models there are, what they predict and which features they have.
 
     Args:
@@ -71,6 +86,9 @@ def learn(connection: DuckDBPyConnection, registry: Registry, columns: Sequence[
         registry: Learns.
         columns: Number and column name of the batch's features.
         task: The configured task, which wins.
+
+    Returns:
+        The models that the batch has successful requests of.
     """
     counts = "".join(f", COUNT({identifier(column)})" for _, column in columns)
     rows = connection.execute(f"SELECT model{counts} FROM batch WHERE is_request AND NOT failed GROUP BY model").fetchall()
@@ -80,6 +98,7 @@ def learn(connection: DuckDBPyConnection, registry: Registry, columns: Sequence[
         for (number, _), values in zip(columns, present, strict=True):
             if values and (model, number) not in registry.model_features:
                 registry.add_model_feature(model, number)
+    return [row[0] for row in rows]
 
 
 def task_of(connection: DuckDBPyConnection, relation: str, model: str) -> str:
@@ -114,7 +133,7 @@ def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBi
     listed = ", ".join(str(feature.number) for feature in features)
     for level in rollups.FEATURES.levels:
         connection.execute(f"DELETE FROM {rollups.FEATURES.table(level)} WHERE feature IN ({listed})")
-    add(connection, rollups.FEATURES, rollups.features_sql("predictions", features))
+    add(connection, rollups.FEATURES, rollups.features_sql(rollups.with_keys("predictions"), features))
 
 
 def refold_outcomes(connection: DuckDBPyConnection, registry: Registry, model: str) -> None:

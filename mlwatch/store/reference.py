@@ -154,7 +154,7 @@ def cut(
         plain = [replace(feature, models=()) for feature in done]
         connection.execute(f"""
             INSERT INTO reference
-            SELECT feature, bin, SUM(n), SUM(total) FROM ({rollups.features_sql(relation, plain)}) GROUP BY 1, 2""")
+            SELECT feature, bin, SUM(n), SUM(total) FROM ({rollups.features_sql(rollups.with_keys(relation), plain)}) GROUP BY 1, 2""")
     return done
 
 

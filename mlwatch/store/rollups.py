@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mlwatch.metrics.latency import latency_bin_sql
+from mlwatch.metrics.quality import numeric_bin_sql
 from mlwatch.metrics.scores import score_bin_sql
-from mlwatch.sources.sql import identifier, literal
+from mlwatch.sources.sql import literal
 
 MINUTE, QUARTER, HOUR, DAY = 60, 900, 3600, 86400
 EPSILON = 2.220446049250313e-16
@@ -111,6 +112,11 @@ def bucket(level: int, column: str = "ts") -> str:
     return f"time_bucket(INTERVAL '{level} seconds', {column})"
 
 
+WHO = "hash(model, version)"
+"""A number for model and version: grouping by it is cheaper than by two texts."""
+QUARTER_OF_TS = bucket(QUARTER)
+
+
 def traffic_sql(relation: str) -> str:
     """Count requests, failures and latency sums."""
     return f"""
@@ -144,37 +150,52 @@ class FeatureBins:
     """Models that have the feature; empty for all."""
     has_categories: bool = False
     """Whether a list of known categories exists; without one every category falls into bin 0."""
+    may_be_invalid: bool = True
+    """False where no row of the relation marks a value of the feature as invalid."""
 
 
 def feature_sql(relation: str, feature: FeatureBins) -> str:
-    """Count one feature's values by bin: -1 missing, -2 invalid, -3 unseen, else the bin of the reference."""
+    """Count one feature's values by bin: -1 missing, -2 invalid, -3 unseen, else the bin of the reference.
+
+    Args:
+        relation: `requests` with two more columns that are dear to compute once a feature: `quarter`, the bucket, and
+            `who`, a number that stands for model and version.
+        feature: How to bin it.
+    """
     column = feature.expression
     where = ["NOT failed"]
     if feature.models:
         where.append(f"model IN ({', '.join(literal(model) for model in feature.models)})")
-    invalid = f"WHEN invalid LIKE '%|{feature.number}|%' THEN -2 " if feature.number >= 0 else ""
+    invalid = feature.number >= 0 and feature.may_be_invalid
+    mark = f"WHEN invalid LIKE '%|{feature.number}|%' THEN -2 " if invalid else ""
     join = ""
     if feature.kind == "numeric":
-        from mlwatch.metrics.quality import numeric_bin_sql  # noqa: PLC0415  shares the bins' definition, not the cost
-
-        inner = numeric_bin_sql(column, feature.edges) if feature.edges else f"CASE WHEN {column} IS NULL THEN -1 ELSE 0 END"
-        code = f"CASE {invalid}ELSE {inner} END" if invalid else inner
+        bare = f"CASE WHEN {column} IS NULL THEN -1 ELSE 0 END"
+        inner = numeric_bin_sql(column, feature.edges) if feature.edges else bare
+        code = f"CASE {mark}ELSE {inner} END" if mark else inner
         total = f"SUM(CASE WHEN ABS({column}) < 1e300 THEN {column} END)"
     else:
         known = "COALESCE(c.bin, -3)" if feature.has_categories else "0"
-        code = f"CASE {invalid}WHEN {column} IS NULL THEN -1 ELSE {known} END"
+        code = f"CASE {mark}WHEN {column} IS NULL THEN -1 ELSE {known} END"
         total = "CAST(NULL AS DOUBLE)"
         if feature.has_categories:
             join = f"LEFT JOIN categories AS c ON c.feature = {feature.number} AND c.category = {column}"
     return f"""
-        SELECT {bucket(QUARTER)} AS bucket, model, version, {feature.number} AS feature, {code} AS bin,
-            COUNT(*) AS n, {total} AS total
-        FROM {relation} {join} WHERE {" AND ".join(where)} GROUP BY 1, 2, 3, 5"""
+        SELECT quarter AS bucket, who, {feature.number} AS feature, {code} AS bin, COUNT(*) AS n, {total} AS total
+        FROM {relation} {join} WHERE {" AND ".join(where)} GROUP BY 1, 2, 4"""
 
 
 def features_sql(relation: str, features: Sequence[FeatureBins]) -> str:
     """Count all features' values by bin."""
-    return " UNION ALL ".join(feature_sql(relation, feature) for feature in features)
+    counted = " UNION ALL ".join(feature_sql(relation, feature) for feature in features)
+    return f"""
+        SELECT f.bucket, d.model, d.version, f.feature, f.bin, f.n, f.total
+        FROM ({counted}) AS f JOIN (SELECT DISTINCT who, model, version FROM {relation}) AS d ON d.who = f.who"""
+
+
+def with_keys(relation: str) -> str:
+    """Return a relation of requests with the columns that `feature_sql` needs besides."""
+    return f"(SELECT *, {WHO} AS who, {QUARTER_OF_TS} AS quarter FROM {relation})"
 
 
 def outcomes_sql(relation: str, numeric_models: Sequence[str], unclassed_models: Sequence[str] = ()) -> str:

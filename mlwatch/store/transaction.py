@@ -113,14 +113,14 @@ class Transaction:
 
     def _fold_requests(self, slots: Sequence[Slot]) -> tuple[int, int]:
         """Store and roll up requests; return how many outcomes and events found their prediction by this."""
-        fold.learn(
+        models = fold.learn(
             self._connection, self._registry, [(slot.number, slot.column) for slot in slots], self._config.roles.task
         )
         columns = ", ".join([*BASE_COLUMNS, *(identifier(slot.column) for slot in slots)])
         self._connection.execute(
             f"INSERT INTO predictions ({columns}) SELECT {columns} FROM batch WHERE is_request"
         )
-        fold.fold_requests(self._connection, self._registry, [slot.number for slot in slots])
+        fold.fold_requests(self._connection, self._registry, [slot.number for slot in slots], models)
         any_scored, late_labels = outcomes.score_requests(self._connection)
         if any_scored:
             fold.fold_scored(self._connection, self._registry)
