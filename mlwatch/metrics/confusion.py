@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -62,13 +63,19 @@ class Confusion:
 
     @classmethod
     def from_rows(cls, rows: Iterable[tuple[str, str, int]]) -> Confusion:
-        """Sum rows of (true label, predicted label, count) in any order and with repeats."""
-        rows = list(rows)
-        labels = sort_labels(label for true, predicted, _ in rows for label in (true, predicted))
+        """Sum rows of (true label, predicted label, count) in any order and with repeats.
+
+        Rows may count negative where they take back others; pairs that come to nothing leave no class behind.
+        """
+        cells: Counter[tuple[str, str]] = Counter()
+        for true, predicted, n in rows:
+            cells[true, predicted] += n
+        kept = +cells
+        labels = sort_labels(label for pair in kept for label in pair)
         place = {label: index for index, label in enumerate(labels)}
         counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
-        for true, predicted, n in rows:
-            counts[place[true], place[predicted]] += n
+        for (true, predicted), n in kept.items():
+            counts[place[true], place[predicted]] = n
         return cls(labels, counts)
 
     def __add__(self, other: Confusion) -> Confusion:

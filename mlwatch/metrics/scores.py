@@ -83,6 +83,8 @@ class ScoreHistogram:
     ) -> ScoreHistogram:
         """Merge rows of (label, bin, n, Σ score) in any order and with repeats.
 
+        Rows may count negative where they take back others, such as a label that was corrected.
+
         Args:
             is_positive: Whether the row's label is the positive class, bool, shape (r,).
             bins: Score bins, shape (r,); rows in `NO_BIN` are left out.
@@ -92,20 +94,19 @@ class ScoreHistogram:
         index = np.asarray(bins, dtype=np.int64)
         count = np.asarray(counts, dtype=float)
         sums = score_bin_middle(index) * count if score_sums is None else np.asarray(score_sums, dtype=float)
-        keep = (index != NO_BIN) & (count > 0)
-        label = np.asarray(is_positive, dtype=bool)[keep]
-        unique, position = np.unique(index[keep], return_inverse=True)
+        positive = np.asarray(is_positive, dtype=bool)
+        unique, position = np.unique(index, return_inverse=True)
 
-        def by_bin(weight: FloatArray) -> FloatArray:
-            return np.bincount(position.ravel(), weights=weight, minlength=len(unique)).astype(float)
+        def by_bin(weight: FloatArray, mask: NDArray[np.bool_]) -> FloatArray:
+            return np.bincount(position.ravel(), weights=weight * mask, minlength=len(unique)).astype(float)
 
-        return cls(
-            unique,
-            by_bin(count[keep] * label),
-            by_bin(count[keep] * ~label),
-            by_bin(sums[keep] * label),
-            by_bin(sums[keep] * ~label),
-        )
+        parts = []
+        for mask in (positive, ~positive):
+            number = by_bin(count, mask)
+            parts.append((np.maximum(number, 0.0), np.where(number > 0, by_bin(sums, mask), 0.0)))
+        (up, up_sum), (down, down_sum) = parts
+        keep = (unique != NO_BIN) & (up + down > 0)
+        return cls(unique[keep], up[keep], down[keep], up_sum[keep], down_sum[keep])
 
     @classmethod
     def from_scores(cls, is_positive: ArrayLike, scores: ArrayLike) -> ScoreHistogram:

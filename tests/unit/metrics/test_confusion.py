@@ -43,6 +43,12 @@ def test_positive_class_is_a_telling_name_else_the_last(labels: list[str], expec
     assert positive_class(labels) == expected
 
 
+def test_a_corrected_label_leaves_no_trace() -> None:
+    found = Confusion.from_rows([("typo", "a", 1), ("a", "a", 4), ("typo", "a", -1), ("b", "a", 1)])
+    assert found.labels == ("a", "b")
+    assert found.counts.tolist() == [[4, 0], [1, 0]]
+
+
 def test_cells_of_a_class_against_the_rest() -> None:
     found = Confusion.from_rows([("a", "a", 5), ("a", "b", 2), ("b", "a", 3), ("c", "b", 1), ("c", "c", 4)])
     assert found.labels == ("a", "b", "c")
@@ -56,7 +62,7 @@ def test_merging_equals_counting_at_once(
     one: list[tuple[str, str, int]], two: list[tuple[str, str, int]]
 ) -> None:
     merged = Confusion.from_rows(one) + Confusion.from_rows(two)
-    whole = Confusion.from_rows([row for row in one + two if row[2]])
+    whole = Confusion.from_rows(one + two)
     assert merged.labels == whole.labels
     np.testing.assert_array_equal(merged.counts, whole.counts)
 

@@ -79,6 +79,15 @@ def test_missing_scores_are_left_out_and_infinite_ones_kept() -> None:
     assert np.isfinite(histogram.score_sum).all()
 
 
+def test_a_corrected_label_moves_its_score_to_the_other_class() -> None:
+    bins, n, sums = score_bin([0.3, 0.3, 0.3, 0.7]), [2, -1, 1, 1], [0.6, -0.3, 0.3, 0.7]
+    found = ScoreHistogram.from_rows([True, True, False, True], bins, n, sums)
+    expected = ScoreHistogram.from_scores([True, False, True], [0.3, 0.3, 0.7])
+    np.testing.assert_array_equal(found.positive, expected.positive)
+    np.testing.assert_array_equal(found.negative, expected.negative)
+    np.testing.assert_allclose(found.score_sum, expected.score_sum)
+
+
 def test_class_gap_is_zero_exactly_for_ties() -> None:
     tied = ScoreHistogram.from_scores([True] * 7 + [False] * 3, [0.1] * 10)
     assert tied.class_gap.tolist() == [0.0]
