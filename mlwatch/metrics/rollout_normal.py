@@ -111,7 +111,7 @@ class _Contrast:
         slope, product = np.broadcast_to(ratio, (2, *ratio.shape)), self.candidate * self.baseline
         unbounded = np.array([[0.0], [np.inf]])
         with np.errstate(invalid="ignore", divide="ignore"):
-            for _ in range(4):
+            for _ in range(3):
                 total = self.v_c + self.rho + slope * slope * self.v_b
                 critical = self.half_width(slope) ** 2 / total
                 a = self.baseline**2 - critical * self.v_b

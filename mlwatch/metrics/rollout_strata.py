@@ -113,6 +113,8 @@ def _check(arm: ArmSeries, name: str) -> None:
             raise ValueError(f"{label} of {name} has {values.shape[0]} rows instead of {rows}")
         if label.endswith((" n", " bad", "exposures")) and not np.all(values >= 0):
             raise ValueError(f"{label} of {name} has a negative count")
+        if values.dtype.kind == "f" and not np.all(np.isfinite(values)):
+            raise ValueError(f"{label} of {name} has a value that is not a finite number")
 
 
 def _columns(series: MetricSeries) -> list[tuple[str, Counts]]:

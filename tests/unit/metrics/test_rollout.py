@@ -551,5 +551,9 @@ def test_columns_that_do_not_fit_are_refused() -> None:
     mean = MeanSeries(good.n, good.n.astype(float), good.n.astype(float))
     with pytest.raises(ValueError, match="accuracy is a proportion, but its data are a MeanSeries"):
         rollout_verdict(replace(good, metrics={"accuracy": mean}), good, SETTINGS)
+    with pytest.raises(ValueError, match="revenue total of v2 has a value that is not a finite number"):
+        rollout_verdict(
+            good, replace(good, metrics={"revenue": replace(mean, total=mean.total * np.nan)}), FULL
+        )
     with pytest.raises(ValueError, match="the hard limit on speed has no such metric"):
         rollout_verdict(good, good, replace(SETTINGS, hard_limits=(HardLimit("speed", 1.0),)))

@@ -17,6 +17,7 @@ from mlwatch.metrics.rollout_types import (
     ArmSeries,
     HistogramSeries,
     MeanSeries,
+    MetricSeries,
     ProportionSeries,
     RolloutSettings,
     default_metric,
@@ -104,6 +105,42 @@ def test_splitting_a_batch_does_not_change_a_verdict(seed: int, rows: int) -> No
     assert rollout_verdict(_split(base, seed), _split(cand, seed + 1), SETTINGS) == rollout_verdict(
         base, cand, SETTINGS
     )
+
+
+@given(seed=st.integers(0, 10_000), factor=st.floats(0.8, 1.3))
+@settings(max_examples=40, deadline=None)
+def test_what_is_said_and_what_is_shown_agree(seed: int, factor: float) -> None:
+    """A metric is within its limit exactly where the interval shown is."""
+    rng = np.random.default_rng(seed)
+    arms = []
+    for scale in (1.0, factor):
+        x = scale * rng.lognormal(0, 0.3, (40, 50))
+        n = np.full(40, 50)
+        metrics: dict[str, MetricSeries] = {
+            "latency_mean": MeanSeries(n, x.sum(axis=1), (x * x).sum(axis=1)),
+            "error_rate": ProportionSeries(n, rng.binomial(n, min(0.2 * scale, 1))),
+            "accuracy": ProportionSeries(n, rng.binomial(n, min(0.2 * scale, 1))),
+            "conversion": ProportionSeries(n, rng.binomial(n, min(0.4 * scale, 1))),
+        }
+        arms.append(ArmSeries(np.arange(40), n, metrics))
+    specs = (
+        default_metric("latency_mean"),
+        default_metric("error_rate", negligible=None),
+        default_metric("accuracy", margin=0.05),
+        default_metric("conversion", margin=0.1),
+    )
+    for result in rollout_verdict(arms[0], arms[1], RolloutSettings(metrics=specs)).metrics:
+        better = result.name in {"accuracy", "conversion"}
+        if result.scale == "relative":
+            end, limit = (
+                (result.ratio_low, 1 - result.margin) if better else (result.ratio_high, 1 + result.margin)
+            )
+        else:
+            end, limit = (result.low, -result.margin) if better else (result.high, result.margin)
+        assert end is not None
+        inside = end > limit if better else end < limit
+        if abs(end - limit) > 1e-6:
+            assert inside == (result.status in {"non_inferior", "better"})
 
 
 @given(
