@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.config import RoleSettings
@@ -45,6 +46,21 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Spooled:
+    """Text that was laid down in a spool file."""
+
+    path: Path
+    offset: int
+    length: int
+
+    def read(self) -> bytes:
+        """Return the text."""
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.offset)
+            return file.read(self.length) or b""
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """Whole records of one file, on their way into a batch."""
 
@@ -56,15 +72,24 @@ class Segment:
     first_line: int
     lines: int
     fingerprint: Fingerprint
-    data: bytes = b""
-    """The records' text as JSON lines or delimited rows without header; empty for Parquet."""
+    text: bytes | Spooled = b""
+    """The records as JSON lines or delimited rows without header; empty for Parquet."""
     overlong: int = 0
     """Lines too long to be records, which are not in `data`."""
 
     @property
     def size(self) -> int:
-        """About how many bytes of memory the segment's records take."""
-        return len(self.data) or (self.end - self.start) * 200
+        """About how many bytes of text the segment's records are."""
+        return self.length or (self.end - self.start) * 200
+
+    @property
+    def length(self) -> int:
+        """Bytes of text; 0 for Parquet."""
+        return self.text.length if isinstance(self.text, Spooled) else len(self.text)
+
+    def data(self) -> bytes:
+        """Return the text, from wherever it is."""
+        return self.text.read() if isinstance(self.text, Spooled) else self.text
 
 
 class ShapeBook:
@@ -75,8 +100,6 @@ class ShapeBook:
         self._settings = settings
         self._signatures: dict[str, set[Signature]] = {}
         self.shapes = dict(known)
-        self.changed: set[str] = set()
-        """Keys of shapes that are new or changed since they were last saved."""
 
     def fit(
         self,
@@ -97,7 +120,6 @@ class ShapeBook:
             shape = extend_shape(known, fresh, self._settings) if fresh else known
         if shape is not known:
             self.shapes[key] = shape
-            self.changed.add(key)
         return shape
 
 
@@ -187,7 +209,8 @@ def _segments(
         stream.seek(block.end) if stream.compression == "none" else _rewind(stream, block.end, tail)
         data = _clean(block.data, first=start == 0)
         key = shape_key(found.relative, form, dialect.header if dialect else ())
-        shape = book.fit(key, form, _records(data, dialect), found.relative, dialect)
+        limit = samples.SAMPLE_LINES if key not in book.shapes else samples.LATER_LINES
+        shape = book.fit(key, form, _records(data, dialect, limit), found.relative, dialect)
         used = head[: min(len(head), block.end)]
         mark = Fingerprint(len(used), digest(used), len(tail), digest(tail))
         count = data.count(b"\n") + block.overlong
@@ -220,10 +243,10 @@ def _clean(data: bytes, *, first: bool) -> bytes:
     return data if data.endswith(b"\n") or not data else data + b"\n"
 
 
-def _records(data: bytes, dialect: Dialect | None) -> list[dict[str, Any]]:
+def _records(data: bytes, dialect: Dialect | None, limit: int) -> list[dict[str, Any]]:
     if dialect is None:
-        return list(samples.json_lines(data))
-    text = b"\n".join(samples.spread(data, samples.SAMPLE_LINES)).decode("utf-8", errors="replace")
+        return list(samples.json_lines(data, limit))
+    text = b"\n".join(samples.spread(data, limit)).decode("utf-8", errors="replace")
     rows = list(samples.csv_rows(text, dialect.delimiter, '"'))
     return list(samples.csv_records(rows, dialect.header, dialect.decimal))
 

@@ -10,7 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 SAMPLE_LINES = 2000
-"""Records looked at in a block; a smaller block is looked at whole."""
+"""Records looked at in the first block of a kind of file; a smaller block is looked at whole."""
+LATER_LINES = 400
+"""Records looked at in later blocks of more than `WHOLE_BYTES`."""
+WHOLE_BYTES = 1 << 20
 
 
 def json_lines(data: bytes, limit: int = SAMPLE_LINES) -> Iterator[dict[str, Any]]:
@@ -26,8 +29,7 @@ def json_lines(data: bytes, limit: int = SAMPLE_LINES) -> Iterator[dict[str, Any
 
 def spread(data: bytes, limit: int) -> Iterator[bytes]:
     """Yield up to about `limit` lines, evenly spread over the data."""
-    total = data.count(b"\n") + 1
-    if total <= limit:
+    if len(data) <= WHOLE_BYTES or data.count(b"\n", 0, WHOLE_BYTES) * len(data) <= limit * WHOLE_BYTES:
         yield from data.split(b"\n")
         return
     step = max(1, len(data) // limit)

@@ -7,7 +7,6 @@ it. Each prediction converts at most once, however many events it brings; money 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -13,23 +12,20 @@ from typing import TYPE_CHECKING
 
 from mlwatch.config import Config
 from mlwatch.sources.files import Found, discover
-from mlwatch.sources.readers import Position, Segment, ShapeBook, UnreadableFileError, read_file
+from mlwatch.sources.readers import ShapeBook
 from mlwatch.sources.shapes import Shape, load_shape
 from mlwatch.store import fold, notices
+from mlwatch.store.database import cursor
+from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble
 from mlwatch.store.ledger import Entry, Ledger
 from mlwatch.store.reference import ensure_bins
 from mlwatch.store.registry import Registry
 from mlwatch.store.resolve import Plan, resolve
-from mlwatch.store.transaction import Transaction, Work
+from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-FIRST_BYTES = 8 << 20
-"""The first batch is small, so that the screen has something to show at once."""
-BLOCK_BYTES = 16 << 20
-BATCH_BYTES = 192 << 20
-"""Bytes of text a transaction takes in during a backfill: large enough for DuckDB to use every core."""
 COMPACT_AFTER = 40
 """Batches between two compactions of the rollups."""
 CHECKPOINT_BYTES = 32 << 20
@@ -73,16 +69,14 @@ class Ingest:
         self._directory = Path(tempfile.mkdtemp(prefix="mlwatch-"))
         self.registry = Registry(connection)
         self.ledger = Ledger(connection)
-        self._book = ShapeBook(root.resolve().name if root.is_dir() else root.resolve().parent.name, config.roles, self._shapes())
-        self._transaction = Transaction(
-            connection, self.registry, self.ledger, config, self._directory / f"spool-{os.getpid()}"
+        self._saved = self._shapes()
+        named = root.resolve() if root.is_dir() else root.resolve().parent
+        self._feeder = Feeder(
+            ShapeBook(named.name, config.roles, self._saved), cursor(connection), self._directory, lambda: self._stop
         )
-        self._pending: dict[str, list[Work]] = {}
-        self._pending_bytes = 0
+        self._transaction = Transaction(connection, self.registry, self.ledger, config)
         self._batches = 0
         self._since_compaction = 0
-        self._done = 0
-        self._total = 0
         self._stop = False
 
     def _shapes(self) -> dict[str, Shape]:
@@ -106,16 +100,20 @@ class Ingest:
 
     def run_once(self) -> int:
         """Take in everything that is in the directory now; return how many batches that took."""
-        started = self._batches
+        started, bytes_read = self._batches, 0
         plans = self._plan()
-        self._total = sum(plan.found.size for plan in plans if not plan.moved)
-        self._done = 0
-        bytes_read = 0
-        for plan in plans:
+        total = sum(plan.found.size for plan in plans)
+        for item in self._feeder.items(plans):
+            match item:
+                case Batch():
+                    self._take(item, total)
+                    bytes_read += sum(work.segment.size for work in item.works)
+                case Seen(entry):
+                    self._write_entries([entry])
+                case Trouble(found, reason):
+                    self._note_unreadable(found, reason)
             if self._stop:
                 break
-            bytes_read += self._read(plan)
-        self._flush_all()
         if self._batches != started and not self._stop:
             self._tidy(bytes_read)
         return self._batches - started
@@ -157,64 +155,26 @@ class Ingest:
         seen = replace(entry, size=found.size, mtime_ns=found.mtime_ns, state="damaged", reason=reason)
         self._write_entries([seen])
 
-    def _read(self, plan: Plan) -> int:
-        """Read one file to its end; return the bytes of records that it gave."""
-        entry, found, taken = plan.entry, plan.found, 0
-        at = Position(entry.offset, entry.lines, entry.shape)
-        done = self._done
-        try:
-            for segment in read_file(found, entry.format, at, self._book, self._connection, BLOCK_BYTES):  # type: ignore[arg-type]
-                taken += segment.size
-                self._add(Work(segment, entry))
-                self._done = min(done + found.size, done + segment.end) if entry.format != "parquet" else self._done
-                if self._stop:
-                    break
-        except UnreadableFileError as error:
-            self._flush_all()
-            self._note_unreadable(found, str(error))
-        except OSError as error:
-            self._flush_all()
-            self._note_unreadable(found, f"cannot be read ({error.strerror})")
-        else:
-            if taken == 0 and not entry.unchanged(found):
-                self._write_entries([entry])
-        self._done = done + found.size
-        return taken
-
-    def _add(self, work: Work) -> None:
-        segment = work.segment
-        if segment.shape.format == "parquet":  # its rows are read where they are
-            self._flush_all()
-            self._take([work])
-            return
-        self._pending.setdefault(segment.shape.key, []).append(work)
-        self._pending_bytes += segment.size
-        if self._pending_bytes >= (BATCH_BYTES if self._batches else FIRST_BYTES):
-            self._flush_all()
-
-    def _flush_all(self) -> None:
-        pending, self._pending, self._pending_bytes = self._pending, {}, 0
-        for works in pending.values():
-            self._take(works)
-
-    def _take(self, works: Sequence[Work]) -> None:
-        counts = self._transaction.take(works, self._book.shapes[works[0].segment.shape.key])
-        self._save_shapes()
+    def _take(self, batch: Batch, total: int) -> None:
+        counts = self._transaction.take(batch.works, batch.shape, batch.spool)
+        if batch.shape.format != "parquet":
+            batch.spool.unlink(missing_ok=True)
+        self._save_shape(batch.shape)
         if self._batches == 0 or not self.registry.fully_binned:
             ensure_bins(self._connection, self.registry)
         self._batches += 1
         self._since_compaction += 1
         newest = counts.newest.replace(tzinfo=UTC).timestamp() if counts.newest else None
         lag = time.time() - newest if newest is not None else None
-        self._on_batch(Progress(self._done, self._total, self._batches, counts.rows, lag))
+        self._on_batch(Progress(batch.bytes_done, total, self._batches, counts.rows, lag))
 
-    def _save_shapes(self) -> None:
-        for key in self._book.changed:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO shapes VALUES (?, ?, ?)",
-                [key, self._roles_digest(), self._book.shapes[key].document()],
-            )
-        self._book.changed.clear()
+    def _save_shape(self, shape: Shape) -> None:
+        if self._saved.get(shape.key) is shape:
+            return
+        self._connection.execute(
+            "INSERT OR REPLACE INTO shapes VALUES (?, ?, ?)", [shape.key, self._roles_digest(), shape.document()]
+        )
+        self._saved[shape.key] = shape
 
     def _tidy(self, bytes_read: int) -> None:
         if self._since_compaction >= COMPACT_AFTER or bytes_read > CHECKPOINT_BYTES:

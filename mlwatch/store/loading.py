@@ -34,7 +34,7 @@ class Loader:
         shape: The latest shape of the segments' kind.
         slots: The features to take.
         timezone: Zone of times that carry none.
-        spool: A path for text on its way to DuckDB's readers.
+        spool: Where the segments' text was laid down, one after the other.
     """
 
     def __init__(
@@ -50,31 +50,28 @@ class Loader:
         """Fill `batch` with the good records and `rejects` with the others."""
         self._connection.execute("""
             CREATE OR REPLACE TEMP TABLE rejects (file VARCHAR, line BIGINT, reason VARCHAR, raw VARCHAR)""")
-        if not any(segment.overlong for segment in segments) and self._fast(segments, "batch"):
+        if not any(segment.overlong for segment in segments) and self._fast(segments, "batch", self._spool):
             return
         self._connection.execute("DROP TABLE IF EXISTS batch")
         for segment in segments:
             self._part(segment)
 
-    def _fast(self, segments: Sequence[Segment], table: str) -> bool:
+    def _fast(self, segments: Sequence[Segment], table: str, spool: Path) -> bool:
         """Read segments with DuckDB's own readers; False when some record does not fit."""
         import duckdb  # noqa: PLC0415
 
         refusals = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
         try:
-            batch.load(self._connection, table, self._fast_select(segments), predicts=self._shape.predicts)
+            batch.load(self._connection, table, self._fast_select(segments, spool), predicts=self._shape.predicts)
         except refusals:
             return False
         return self._is_complete(segments, table) and batch.count_bad(self._connection, table) == 0
 
-    def _fast_select(self, segments: Sequence[Segment]) -> str:
+    def _fast_select(self, segments: Sequence[Segment], spool: Path) -> str:
         if self._shape.format == "parquet":
             return self._parquet_select(segments[0], self._fast_form)
-        with self._spool.open("wb", buffering=0) as spool:
-            for segment in segments:
-                spool.write(segment.data)
         reader = csv_relation if self._shape.format == "csv" else jsonl_relation
-        return self._fast_form.select(reader(self._spool, self._shape))
+        return self._fast_form.select(reader(spool, self._shape))
 
     def _parquet_select(self, segment: Segment, form: Canonical) -> str:
         return form.select(parquet_relation(segment.found.path, segment.start, segment.end), line="file_row_number + 1")
@@ -87,17 +84,25 @@ class Loader:
         if read == lines or self._shape.format == "parquet":
             return True
         if self._shape.format == "csv":
-            return read < lines and any(b'"' in segment.data or b"\n\n" in segment.data for segment in segments)
-        return read == sum(filled_lines(segment.data) for segment in segments)
+            texts = (segment.data() for segment in segments)
+            return read < lines and any(b'"' in text or b"\n\n" in text for text in texts)
+        return read == sum(filled_lines(segment.data()) for segment in segments)
 
     def _part(self, segment: Segment) -> None:
-        if not segment.overlong and self._fast([segment], "part"):
+        if not segment.overlong and self._fast([segment], "part", self._alone(segment)):
             self._append()
-        elif self._shape.format != "parquet" and len(segment.data) > CARE_BYTES:
+        elif self._shape.format != "parquet" and segment.length > CARE_BYTES:
             for half in _halves(segment):
                 self._part(half)
         else:
             self._care(segment)
+
+    def _alone(self, segment: Segment) -> Path:
+        """Lay one segment's text down in a file of its own."""
+        path = self._spool.with_suffix(".part")
+        if self._shape.format != "parquet":
+            path.write_bytes(segment.data())
+        return path
 
     def _care(self, segment: Segment) -> None:
         """Read one segment tolerantly and put aside what is no record of ours."""
@@ -105,7 +110,7 @@ class Loader:
             self._connection.execute(NO_LINES)
             select = self._parquet_select(segment, self._care_form)
         else:
-            select = tolerant_relation(self._connection, segment, self._shape, self._care_form, self._spool)
+            select = tolerant_relation(self._connection, segment, self._shape, self._care_form, self._spool.with_suffix(".part"))
         batch.load(self._connection, "part", select, predicts=self._shape.predicts)
         self._connection.execute(
             f"""INSERT INTO rejects
@@ -129,16 +134,17 @@ class Loader:
 
 
 def _halves(segment: Segment) -> list[Segment]:
-    cut = segment.data.rfind(b"\n", 0, len(segment.data) // 2) + 1
+    data = segment.data()
+    cut = data.rfind(b"\n", 0, len(data) // 2) + 1
     if cut == 0:
-        cut = segment.data.find(b"\n") + 1
-    first, second = segment.data[:cut], segment.data[cut:]
+        cut = data.find(b"\n") + 1
+    first, second = data[:cut], data[cut:]
     lines = first.count(b"\n")
     parts = (
-        replace(segment, data=first, lines=lines),
-        replace(segment, data=second, first_line=segment.first_line + lines, lines=segment.lines - lines),
+        replace(segment, text=first, lines=lines),
+        replace(segment, text=second, first_line=segment.first_line + lines, lines=segment.lines - lines),
     )
-    return [part for part in parts if part.data]
+    return [part for part in parts if part.length]
 
 
 def filled_lines(data: bytes) -> int:

@@ -40,7 +40,7 @@ def tolerant_relation(
         canonical: A tolerant one.
         spool: A path for the text.
     """
-    text = segment.data.decode("utf-8", errors="replace")
+    text = segment.data().decode("utf-8", errors="replace")
     dialect = shape.dialect
     if dialect is not None:
         numeric = {name for name in dialect.header if shape.physical.get((name,)) in {"number", "integer"}}

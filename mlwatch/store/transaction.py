@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from mlwatch.sources.shapes import Shape
 from mlwatch.sources.sql import identifier
 from mlwatch.store import batch, events, fold, outcomes
 from mlwatch.store.batch import Counts
+from mlwatch.store.feeding import Work
 from mlwatch.store.ledger import Entry, Ledger
 from mlwatch.store.loading import Loader, filled_lines
 from mlwatch.store.registry import Registry
@@ -28,14 +29,6 @@ QUARANTINE_ROWS = 10_000
 """Rejected records whose text is kept; all are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A segment and the ledger entry that it carries on."""
-
-    segment: Segment
-    entry: Entry
-
-
 class Transaction:
     """Take batches in, each exactly once.
 
@@ -44,32 +37,31 @@ class Transaction:
         registry: Features and models.
         ledger: Files.
         config: Roles, business classes.
-        spool: Where text on its way to DuckDB's readers is laid down.
     """
 
     def __init__(
-        self, connection: DuckDBPyConnection, registry: Registry, ledger: Ledger, config: Config, spool: Path
+        self, connection: DuckDBPyConnection, registry: Registry, ledger: Ledger, config: Config
     ) -> None:
         self._connection = connection
         self._registry = registry
         self._ledger = ledger
         self._config = config
-        self._spool = spool
         self._batch = self._last_batch() + 1
 
     def _last_batch(self) -> int:
         row = self._connection.execute("SELECT COALESCE(MAX(batch), 0) FROM batches").fetchone()
         return int(row[0]) if row else 0
 
-    def take(self, works: Sequence[Work], shape: Shape) -> Counts:
+    def take(self, works: Sequence[Work], shape: Shape, spool: Path) -> Counts:
         """Take segments of one kind into the store.
 
         Args:
             works: What to take.
             shape: The kind's latest shape.
+            spool: Where their text was laid down.
         """
         slots = self._registry.slots(shape.mapping.features)
-        loader = Loader(self._connection, shape, slots, self._config.roles.timezone, self._spool)
+        loader = Loader(self._connection, shape, slots, self._config.roles.timezone, spool)
         loader.load([work.segment for work in works])
         self._connection.execute("BEGIN")
         try:
@@ -154,7 +146,7 @@ class Transaction:
             known, last = self._ledger.entries.get(entry.file, entry), segments[-1]
             records = counts.records
             if len(works) > 1:
-                records = sum(part.lines if exact else filled_lines(part.data) + part.overlong for part in segments)
+                records = sum(part.lines if exact else filled_lines(part.data()) + part.overlong for part in segments)
             self._ledger.put(
                 replace(
                     entry,
@@ -166,7 +158,7 @@ class Transaction:
                     shape=last.shape.key,
                 )
             )
-        size = sum(len(work.segment.data) for work in works) or works[0].segment.found.size
+        size = sum(work.segment.length for work in works) or works[0].segment.found.size
         self._connection.execute(
             "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [

@@ -1,0 +1,189 @@
+"""Read planned files into batches: in a thread of its own when there is much to read, so that reading and taking in
+overlap."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlwatch.sources.files import Found
+from mlwatch.sources.readers import Position, Segment, ShapeBook, Spooled, UnreadableFileError, read_file
+from mlwatch.sources.shapes import Shape
+from mlwatch.store.ledger import Entry
+from mlwatch.store.resolve import Plan
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+FIRST_BYTES = 8 << 20
+"""The first batch is small, so that the screen has something to show at once."""
+BLOCK_BYTES = 16 << 20
+BATCH_BYTES = 224 << 20
+"""Bytes of text a transaction takes in during a backfill: enough rows for DuckDB to use every core."""
+QUIET_BYTES = 1 << 20
+"""Less than this is read without a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A segment and the ledger entry that it carries on."""
+
+    segment: Segment
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Segments of one kind, ready to be taken in together."""
+
+    works: tuple[Work, ...]
+    shape: Shape
+    spool: Path
+    bytes_done: int
+    """Bytes on disk that are read when this batch is through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file that was looked at and gave nothing new."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A file that cannot be read."""
+
+    found: Found
+    reason: str
+
+
+Item = Batch | Seen | Trouble
+
+
+class Feeder:
+    """Turn plans into batches.
+
+    Args:
+        book: Shapes; used by the reading thread alone while it runs.
+        connection: A cursor for looking into Parquet files, used by the reading thread alone.
+        directory: For spool files.
+        stopped: Asked between blocks.
+    """
+
+    def __init__(
+        self, book: ShapeBook, connection: DuckDBPyConnection, directory: Path, stopped: Callable[[], bool]
+    ) -> None:
+        self._book = book
+        self._connection = connection
+        self._directory = directory
+        self._stopped = stopped
+        self._pending: dict[str, list[Work]] = {}
+        self._files: dict[str, Path] = {}
+        self._pending_bytes = 0
+        self._batches = 0
+        self._done = 0
+
+    def items(self, plans: Sequence[Plan]) -> Iterator[Item]:
+        """Yield what the planned files give, in an order in which each file's pieces follow each other."""
+        total = sum(plan.found.size for plan in plans)
+        return self._read_all(plans) if total < QUIET_BYTES else ahead(self._read_all(plans))
+
+    def _read_all(self, plans: Sequence[Plan]) -> Iterator[Item]:
+        self._done = 0
+        for plan in plans:
+            if self._stopped():
+                return
+            yield from self._read(plan)
+        yield from self._flush()
+
+    def _read(self, plan: Plan) -> Iterator[Item]:
+        entry, found, taken, before = plan.entry, plan.found, 0, self._done
+        at = Position(entry.offset, entry.lines, entry.shape)
+        try:
+            for segment in read_file(found, entry.format, at, self._book, self._connection, BLOCK_BYTES):  # type: ignore[arg-type]
+                taken += 1
+                if entry.format != "parquet":
+                    self._done = before + min(found.size, segment.end)
+                yield from self._add(Work(segment, entry))
+                if self._stopped():
+                    return
+        except UnreadableFileError as error:
+            yield from self._flush()
+            yield Trouble(found, str(error))
+        except OSError as error:
+            yield from self._flush()
+            yield Trouble(found, f"cannot be read ({error.strerror})")
+        else:
+            if taken == 0:
+                yield Seen(entry)
+        self._done = before + found.size
+
+    def _add(self, work: Work) -> Iterator[Item]:
+        segment = work.segment
+        if segment.shape.format == "parquet":  # its rows are read where they are
+            yield from self._flush()
+            self._batches += 1
+            yield Batch((work,), segment.shape, segment.found.path, self._done)
+            return
+        key = segment.shape.key
+        self._pending.setdefault(key, []).append(replace(work, segment=self._spool(key, segment)))
+        self._pending_bytes += segment.length
+        if self._pending_bytes >= (BATCH_BYTES if self._batches else FIRST_BYTES):
+            yield from self._flush()
+
+    def _spool(self, key: str, segment: Segment) -> Segment:
+        """Lay a segment's text down behind its batch's other text."""
+        path = self._files.get(key)
+        if path is None:
+            path = self._files[key] = self._directory / f"batch-{self._batches}-{len(self._files)}.spool"
+        with path.open("ab", buffering=0) as file:
+            offset = file.tell()
+            file.write(segment.data())
+        return replace(segment, text=Spooled(path, offset, segment.length))
+
+    def _flush(self) -> Iterator[Item]:
+        pending, files = self._pending, self._files
+        self._pending, self._files, self._pending_bytes = {}, {}, 0
+        for key, works in pending.items():
+            self._batches += 1
+            yield Batch(tuple(works), self._book.shapes[key], files[key], self._done)
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield from an iterator that runs one item ahead in a thread of its own."""
+    buffer: queue.Queue[Item | BaseException | None] = queue.Queue(maxsize=1)
+    closed = threading.Event()
+
+    def put(item: Item | BaseException | None) -> bool:
+        while not closed.is_set():
+            try:
+                buffer.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def produce() -> None:
+        try:
+            for item in items:
+                if not put(item):
+                    return
+            put(None)
+        except BaseException as error:  # noqa: BLE001  raised again where the items are used
+            put(error)
+
+    thread = threading.Thread(target=produce, name="mlwatch-read", daemon=True)
+    thread.start()
+    try:
+        while (item := buffer.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        closed.set()
+        thread.join()
