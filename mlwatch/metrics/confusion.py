@@ -15,7 +15,7 @@ from mlwatch.metrics.estimate import Estimate, estimate
 
 FloatArray = NDArray[np.float64]
 Counts = NDArray[np.int64] | NDArray[np.float64]
-Metric = Callable[[Counts], tuple[float, FloatArray]]
+Metric = Callable[["Margins"], tuple[float, "Gradient"]]
 
 POSITIVE_NAMES = (
     "1",
@@ -104,6 +104,51 @@ class Confusion:
         return tp, fp, fn, self.n - tp - fp - fn
 
 
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """What the class metrics need of a table, as shares of all predictions; shape (k,) each."""
+
+    true: FloatArray
+    predicted: FloatArray
+    agreed: FloatArray
+    """The diagonal."""
+
+    @classmethod
+    def of(cls, counts: Counts) -> Margins:
+        """Return the margins of a table that is not empty."""
+        n = counts.sum()
+        return cls(counts.sum(axis=1) / n, counts.sum(axis=0) / n, np.diag(counts) / n)
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """Derivative of a metric by each cell's share: row[i] + column[j] + diagonal[i]·(i = j).
+
+    It is meant up to a constant. All class metrics have this form, so their variance needs no matrix.
+    """
+
+    row: FloatArray
+    column: FloatArray
+    diagonal: FloatArray
+
+    def dense(self) -> FloatArray:
+        """Return the derivative of every cell, shape (k, k)."""
+        return np.asarray(self.row[:, None] + self.column[None, :] + np.diag(self.diagonal))
+
+    def variance(self, margins: Margins, product: float) -> float:
+        """Return the variance of the derivative over cells.
+
+        Args:
+            margins: Of the table.
+            product: Σ share[i, j]·row[i]·column[j].
+        """
+        both = self.row + self.column
+        mean = margins.true @ self.row + margins.predicted @ self.column + margins.agreed @ self.diagonal
+        square = margins.true @ self.row**2 + margins.predicted @ self.column**2 + 2 * product
+        square += margins.agreed @ (2 * self.diagonal * both + self.diagonal**2)
+        return max(0.0, float(square - mean**2))
+
+
 def delta(metric: Metric, counts: Counts, lowest: float = 0.0) -> Estimate:
     """Return a metric with its multinomial delta-method interval, cut to [lowest, 1].
 
@@ -112,91 +157,88 @@ def delta(metric: Metric, counts: Counts, lowest: float = 0.0) -> Estimate:
     Source: Bishop, Fienberg & Holland 1975, Discrete Multivariate Analysis, section 14.6.
 
     Args:
-        metric: Gives the value and its derivative by each cell's share, shape (k, k), up to a constant.
+        metric: One of this module's metrics.
         counts: Confusion counts, shape (k, k), not all zero.
         lowest: The least value that the metric can take.
     """
-    n = int(counts.sum())
-    value, _ = metric(counts)
-    smooth = counts + 2 / len(counts) * (counts.sum(axis=1) > 0)[:, None]
+    k, n = len(counts), float(counts.sum())
+    margins = Margins.of(counts)
+    value, _ = metric(margins)
+    present = margins.true > 0
+    more = 2.0 * float(present.sum())
+    smooth = Margins(
+        (margins.true * n + 2.0 * present) / (n + more),
+        (margins.predicted * n + more / k) / (n + more),
+        (margins.agreed * n + 2.0 / k * present) / (n + more),
+    )
     _, gradient = metric(smooth)
-    shares = smooth / smooth.sum()
-    centred = gradient - float((shares * gradient).sum())
-    variance = float((shares * centred**2).sum()) / float(smooth.sum())
-    return estimate(value, n, intervals.normal(value, variance, lowest=lowest, highest=1.0), "delta method")
+    product = float(gradient.row @ counts @ gradient.column)
+    product += 2.0 / k * float(gradient.row[present].sum()) * float(gradient.column.sum())
+    variance = gradient.variance(smooth, product / (n + more)) / (n + more)
+    interval = intervals.normal(value, variance, lowest=lowest, highest=1.0)
+    return estimate(value, int(n), interval, "delta method")
 
 
-def mcc(counts: Counts) -> tuple[float, FloatArray]:
+def mcc(margins: Margins) -> tuple[float, Gradient]:
     """Return Matthews' correlation (Gorodkin's R_K for k > 2) and its gradient.
 
     Needs two classes both in the labels and in the predictions.
     Source: Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006.
     """
-    shares, true, predicted = _margins(counts)
-    top = float(np.trace(shares)) - float(true @ predicted)
+    true, predicted = margins.true, margins.predicted
     spread_predicted, spread_true = 1 - float(predicted @ predicted), 1 - float(true @ true)
     scale = math.sqrt(spread_true * spread_predicted)
-    value = top / scale
-    by_top = np.eye(len(true)) - true[None, :] - predicted[:, None]
-    by_spread = predicted[None, :] / spread_predicted + true[:, None] / spread_true
-    return value, by_top / scale + value * by_spread
+    value = (float(margins.agreed.sum()) - float(true @ predicted)) / scale
+    row = value * true / spread_true - predicted / scale
+    column = value * predicted / spread_predicted - true / scale
+    return value, Gradient(row, column, np.full(len(true), 1 / scale))
 
 
-def kappa(counts: Counts) -> tuple[float, FloatArray]:
+def kappa(margins: Margins) -> tuple[float, Gradient]:
     """Return Cohen's kappa and its gradient. Needs two classes in labels and predictions together.
 
     Source: Fleiss, Cohen & Everitt 1969, doi:10.1037/h0028106.
     """
-    shares, true, predicted = _margins(counts)
-    agreed, chance = float(np.trace(shares)), float(true @ predicted)
-    by_chance = true[None, :] + predicted[:, None]
-    gradient = np.eye(len(true)) / (1 - chance) - by_chance * (1 - agreed) / (1 - chance) ** 2
+    agreed, chance = float(margins.agreed.sum()), float(margins.true @ margins.predicted)
+    by_chance = -(1 - agreed) / (1 - chance) ** 2
+    diagonal = np.full(len(margins.true), 1 / (1 - chance))
+    gradient = Gradient(by_chance * margins.predicted, by_chance * margins.true, diagonal)
     return (agreed - chance) / (1 - chance), gradient
 
 
-def balanced_accuracy(counts: Counts) -> tuple[float, FloatArray]:
+def balanced_accuracy(margins: Margins) -> tuple[float, Gradient]:
     """Return the mean recall over the classes that occur in the labels, and its gradient."""
-    shares, true, _ = _margins(counts)
-    present = true > 0
-    safe = np.where(present, true, 1.0)
-    recall = np.diag(shares) / safe
+    present = margins.true > 0
+    safe = np.where(present, margins.true, 1.0)
+    recall = margins.agreed / safe
     weight = present / present.sum()
-    gradient = (np.eye(len(true)) - recall[:, None]) * (weight / safe)[:, None]
-    return float(weight @ recall), gradient
+    return float(weight @ recall), Gradient(-recall * weight / safe, np.zeros(len(safe)), weight / safe)
 
 
-def macro_f1(counts: Counts) -> tuple[float, FloatArray]:
+def macro_f1(margins: Margins) -> tuple[float, Gradient]:
     """Return the mean F1 over the classes that occur in labels or predictions, and its gradient."""
-    shares, true, predicted = _margins(counts)
-    size = true + predicted
-    weight = (size > 0) / np.count_nonzero(size)
-    return _f1_average(shares, size, weight)
+    size = margins.true + margins.predicted
+    return _f1_average(margins, (size > 0) / np.count_nonzero(size))
 
 
-def weighted_f1(counts: Counts) -> tuple[float, FloatArray]:
+def weighted_f1(margins: Margins) -> tuple[float, Gradient]:
     """Return the F1 averaged with the classes' shares of the labels, and its gradient."""
-    shares, true, predicted = _margins(counts)
-    value, gradient = _f1_average(shares, true + predicted, true)
-    return value, gradient + _f1(shares, true + predicted)[:, None]
+    value, gradient = _f1_average(margins, margins.true)
+    return value, Gradient(gradient.row + _f1(margins), gradient.column, gradient.diagonal)
 
 
-def _f1_average(shares: FloatArray, size: FloatArray, weight: FloatArray) -> tuple[float, FloatArray]:
+def _f1_average(margins: Margins, weight: FloatArray) -> tuple[float, Gradient]:
     """Return Σ weight·F1 and its gradient with the weights held fixed."""
-    f1 = _f1(shares, size)
+    size = margins.true + margins.predicted
     scale = weight / np.where(size > 0, size, 1.0)
-    gradient = 2 * np.diag(scale) - (scale * f1)[:, None] - (scale * f1)[None, :]
-    return float(weight @ f1), gradient
+    f1 = _f1(margins)
+    return float(weight @ f1), Gradient(-scale * f1, -scale * f1, 2 * scale)
 
 
-def _f1(shares: FloatArray, size: FloatArray) -> FloatArray:
+def _f1(margins: Margins) -> FloatArray:
     """Return each class's F1; 0 for a class that never occurs."""
-    return np.asarray(2 * np.diag(shares) / np.where(size > 0, size, 1.0))
-
-
-def _margins(counts: Counts) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the cells' shares, the true margin and the predicted margin."""
-    shares = counts / counts.sum()
-    return shares, shares.sum(axis=1), shares.sum(axis=0)
+    size = margins.true + margins.predicted
+    return np.asarray(2 * margins.agreed / np.where(size > 0, size, 1.0))
 
 
 def _number(label: str) -> float | None:

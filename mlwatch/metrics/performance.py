@@ -128,15 +128,18 @@ def multiclass(
 
 def per_class(confusion: Confusion) -> dict[str, dict[str, Estimate]]:
     """Return precision, recall and F1 of each class; the n of recall is the class's support."""
-    result = {}
-    for label in confusion.labels:
-        tp, fp, fn, _ = confusion.cells(label)
-        result[label] = {
-            "precision": intervals.proportion(tp, tp + fp, "the class is never predicted"),
-            "recall": intervals.proportion(tp, tp + fn, "the class is not in the labels"),
-            "f1": _f1(tp, fp, fn, confusion.n),
+    counts, n = confusion.counts, confusion.n
+    of_class = zip(
+        np.diag(counts).tolist(), counts.sum(axis=0).tolist(), counts.sum(axis=1).tolist(), strict=True
+    )
+    return {
+        label: {
+            "precision": intervals.proportion(hits, predicted, "the class is never predicted"),
+            "recall": intervals.proportion(hits, true, "the class is not in the labels"),
+            "f1": _f1(hits, predicted - hits, true - hits, n),
         }
-    return result
+        for label, (hits, predicted, true) in zip(confusion.labels, of_class, strict=True)
+    }
 
 
 def _decisions(confusion: Confusion, cells: tuple[int, int, int, int]) -> dict[str, Estimate]:

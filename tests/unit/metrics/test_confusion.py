@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,9 @@ from hypothesis import strategies as st
 
 from mlwatch.metrics import confusion as table
 from mlwatch.metrics.confusion import Confusion, positive_class, sort_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CELLS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc"), st.integers(0, 9)), max_size=20)
 
@@ -43,6 +48,11 @@ def test_positive_class_is_a_telling_name_else_the_last(labels: list[str], expec
     assert positive_class(labels) == expected
 
 
+def value_of(name: str) -> Callable[[np.ndarray], float]:
+    metric = getattr(table, name)
+    return lambda counts: float(metric(table.Margins.of(counts))[0])
+
+
 def test_a_corrected_label_leaves_no_trace() -> None:
     found = Confusion.from_rows([("typo", "a", 1), ("a", "a", 4), ("typo", "a", -1), ("b", "a", 1)])
     assert found.labels == ("a", "b")
@@ -71,14 +81,14 @@ def test_merging_equals_counting_at_once(
 @pytest.mark.parametrize("k", [2, 3, 5])
 def test_gradients_equal_numerical_ones(name: str, k: int) -> None:
     counts = np.random.default_rng(k).integers(1, 60, (k, k)) + 50 * np.eye(k, dtype=int)
-    metric = getattr(table, name)
-    _, gradient = metric(counts)
+    metric = value_of(name)
+    gradient = getattr(table, name)(table.Margins.of(counts))[1].dense()
     numeric = np.empty((k, k))
     step = 1e-4 * counts.sum()
     for cell in np.ndindex(k, k):
         shift = np.zeros((k, k))
         shift[cell] = step
-        numeric[cell] = (metric(counts + shift)[0] - metric(counts - shift)[0]) / 2e-4
+        numeric[cell] = (metric(counts + shift) - metric(counts - shift)) / 2e-4
     # The gradient is meant up to a constant, since shares add up to one.
     shares = counts / counts.sum()
     centred = gradient - (shares * gradient).sum()
@@ -88,10 +98,10 @@ def test_gradients_equal_numerical_ones(name: str, k: int) -> None:
 @pytest.mark.parametrize("name", ["mcc", "kappa", "balanced_accuracy", "macro_f1", "weighted_f1"])
 def test_widths_agree_with_multinomial_draws(name: str) -> None:
     counts = np.array([[300, 40, 20], [30, 200, 35], [15, 10, 90]])
-    metric = getattr(table, name)
+    metric = value_of(name)
     draws = np.random.default_rng(0).multinomial(counts.sum(), (counts / counts.sum()).ravel(), 3000)
-    sd = float(np.std([metric(draw.reshape(3, 3))[0] for draw in draws]))
-    found = table.delta(metric, counts)
+    sd = float(np.std([metric(draw.reshape(3, 3)) for draw in draws]))
+    found = table.delta(getattr(table, name), counts)
     assert found.low is not None
     assert found.high is not None
     assert (found.high - found.low) / 2 / 1.96 == pytest.approx(sd, rel=0.06)
@@ -102,3 +112,15 @@ def test_a_small_table_without_errors_is_not_certain() -> None:
     assert found.value == 1.0
     assert found.low is not None
     assert found.low < 0.6
+
+
+@pytest.mark.parametrize("name", ["mcc", "kappa", "balanced_accuracy", "macro_f1", "weighted_f1"])
+def test_variance_without_a_matrix_equals_the_dense_one(name: str) -> None:
+    counts = np.random.default_rng(6).integers(0, 30, (7, 7))
+    margins = table.Margins.of(counts)
+    gradient = getattr(table, name)(margins)[1]
+    shares = counts / counts.sum()
+    product = float(gradient.row @ shares @ gradient.column)
+    dense = gradient.dense()
+    expected = (shares * dense**2).sum() - (shares * dense).sum() ** 2
+    assert gradient.variance(margins, product) == pytest.approx(float(expected), rel=1e-9)
