@@ -33,7 +33,8 @@ def judge_normal(plan: MetricPlan, columns: Columns, settings: RolloutSettings) 
     limit = difference_limit(spec, quotient(contrast.baseline, contrast.weight))
     safe = ready & contrast.rules_out(spec, spec.margin)
     worse = ready & (log_e >= -math.log(settings.level(spec)))
-    status = status_codes(contrast.weight > 0, worse, safe, ready & contrast.rules_out(spec, 0.0))
+    better = ready & (high < 0 if spec.sign > 0 else low > 0)
+    status = status_codes(contrast.weight > 0, worse, safe, better)
     low, ratio_low = np.where(ready, low, -np.inf), np.where(ready, ratio_low, 0.0)
     high, ratio_high = np.where(ready, high, np.inf), np.where(ready, ratio_high, np.inf)
     return Judgement(
@@ -95,7 +96,7 @@ class _Contrast:
 
     def rules_out(self, spec: MetricSpec, margin: float) -> Flags:
         """Return where harm of the margin or more is rejected at alpha."""
-        if spec.scale == "absolute" or margin == 0:
+        if spec.scale == "absolute":
             harm = spec.sign * (self.candidate - self.baseline)
             return self.weight * margin - harm > self.half_width()
         slope = 1 + spec.sign * margin * np.sign(self.baseline)

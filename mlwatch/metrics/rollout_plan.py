@@ -104,7 +104,11 @@ def _choose(spec: MetricSpec, rate: float, share: float) -> Test:
 
 def _first_rows(n_b: FloatArray, n_c: FloatArray) -> slice:
     """Return the earliest rows that hold `FIRST_UNITS` units where both arms are present."""
-    units = np.cumsum(np.where((n_b > 0) & (n_c > 0), n_b + n_c, 0))
+    for head in (FIRST_UNITS, n_b.size):  # most often a few rows are enough
+        base, cand = n_b[:head], n_c[:head]
+        units = np.cumsum(np.where((base > 0) & (cand > 0), base + cand, 0))
+        if units.size and units[-1] >= FIRST_UNITS:
+            break
     return slice(0, int(np.searchsorted(units, FIRST_UNITS)) + 1)
 
 
@@ -118,8 +122,8 @@ def _first_share(strata: Strata) -> float:
 def _first_moments(pair: MomentPair) -> Moments:
     rows = _first_rows(pair.baseline.n, pair.candidate.n)
     both = (pair.baseline.n[rows] > 0) & (pair.candidate.n[rows] > 0)
-    together = pair.baseline + pair.candidate
-    return Moments(*(column[rows][both].sum() for column in together))
+    columns = zip(pair.baseline, pair.candidate, strict=True)
+    return Moments(*((base[rows] + cand[rows])[both].sum() for base, cand in columns))
 
 
 def _variance(spec: MetricSpec, first: Moments) -> float:

@@ -28,8 +28,6 @@ BOTH_DIRECTIONS = np.concatenate([LOG_RATIOS, -LOG_RATIOS])
 """The alternatives of the rate-ratio grid, rising and falling."""
 BLOCK = 1_024
 """Rows of a histogram that are widened to floating point at a time, to stay in the cache."""
-FEW_EDGES = 3
-"""Edges of a histogram up to which adding the bins above each is faster than weighing every bin."""
 TRAFFIC = ""
 """Key of the columns that belong to no metric."""
 
@@ -39,6 +37,8 @@ class Fold:
 
     def sum(self, values: Counts) -> FloatArray:
         """Sum over rows (first axis)."""
+        if values.shape[0] == 1:  # one more minute, live: nothing to sum
+            return np.asarray(values[0], dtype=float)
         if values.ndim == 1:
             return np.asarray(values.sum(dtype=float))
         starts = range(0, values.shape[0], BLOCK)
@@ -52,9 +52,6 @@ class Fold:
 
     def tails(self, counts: Counts, edges: IntArray, basis: FloatArray) -> FloatArray:
         """Sum the counts above each of the rising edge numbers times basis (rows, k): shape (edges, k)."""
-        if edges.size <= FEW_EDGES:
-            above = [counts[:, edge:].sum(axis=1, dtype=_narrow(counts)) for edge in edges]
-            return np.stack([self.outer(column, basis) for column in above])
         first = int(edges[0])
         bins = np.zeros((counts.shape[1] - first + 1, basis.shape[1]))
         for start in range(0, counts.shape[0], BLOCK):
@@ -64,8 +61,8 @@ class Fold:
         return tails
 
     def peak(self, values: FloatArray) -> FloatArray:
-        """Return the largest value over rows, −inf without any."""
-        return np.asarray(values.max(axis=0, initial=-np.inf))
+        """Return the largest of one value a row, −inf without any."""
+        return np.asarray(values[0] if values.size == 1 else values.max(initial=-np.inf))
 
 
 def _narrow(counts: Counts) -> np.dtype[Any]:
