@@ -14,7 +14,7 @@ from textual.reactive import reactive
 
 from mlwatch.app.commands import commands
 from mlwatch.app.drawing import clean
-from mlwatch.app.feed import Request, Schedule, Source
+from mlwatch.app.feed import Request, Schedule, Source, Stopped
 from mlwatch.app.glyphs import ASCII, UNICODE
 from mlwatch.app.keys import BINDINGS
 from mlwatch.app.messages import SnapshotReady, SourceFailed
@@ -65,6 +65,8 @@ class MlwatchApp(App[None]):
         self._wanted_model: str | None = None
         self._asking = False
         self._source_started = False
+        self.start_error: Exception | None = None
+        """Why the source could not be started; the app has ended then, with return code 2."""
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
@@ -97,22 +99,28 @@ class MlwatchApp(App[None]):
 
     @work(thread=True, group="source", exit_on_error=False)
     def _start_source(self) -> None:
+        self._source_started = True  # from here on it may hold something that `stop` must let go
         try:
             self.source.start()
-        except Exception as error:  # noqa: BLE001 - whatever the source raises is shown, never a traceback
-            self.post_message(SourceFailed(_one_line(error)))
+        except Exception as error:  # noqa: BLE001 - the caller of `run` decides how to say it
+            self.start_error = error
+            self.call_from_thread(self.exit, None, 2)
         else:
-            self._source_started = True
-        self.call_from_thread(self._begin_looking)
+            self.call_from_thread(self._begin_looking)
 
     def _begin_looking(self) -> None:
         self.look()
         self.set_interval(self.options.refresh_s, self.look)
 
     async def on_unmount(self) -> None:
-        """Stop the source without holding up the loop."""
+        """Stop the source without holding up the loop, and let go of it.
+
+        Textual keeps the last app alive in a context variable until the interpreter ends; native objects that
+        a source holds (a DuckDB connection) must not live that long.
+        """
+        source, self.source = self.source, Stopped(self.source.title)
         if self._source_started:
-            await asyncio.to_thread(self.source.stop)
+            await asyncio.to_thread(source.stop)
 
     # --- data ----------------------------------------------------------------------------------------------
 

@@ -83,10 +83,16 @@ def show_duration(seconds: float) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
-def show_rate(value: float) -> str:
-    """Return a number of things a second; below one a minute or an hour, where that reads better."""
+def show_rate(value: float, like: float | None = None) -> str:
+    """Return a number of things a second; below one a minute or an hour, where that reads better.
+
+    Args:
+        value: Things a second.
+        like: Another rate that stands beside; its size chooses the unit.
+    """
+    size = value if like is None else like
     for factor, unit in ((1, "/s"), (60, "/min"), (3600, "/h")):
-        if value * factor >= 1 or unit == "/h":
+        if size * factor >= 1 or unit == "/h":
             return f"{_digits(value * factor)} {unit}"
     raise AssertionError  # the loop always returns
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlwatch.app.catalogue import FAMILIES, Reading
 from mlwatch.app.drawing import Piece, cell
 from mlwatch.app.sparks import scale, spark
-from mlwatch.app.units import show, show_change, show_interval, show_relative
+from mlwatch.app.units import show, show_change, show_interval, show_rate, show_relative
 
 if TYPE_CHECKING:
     from mlwatch.app.glyphs import Glyphs
@@ -119,7 +119,10 @@ def _value(reading: Reading | None, row: MetricRow, width: int) -> Piece:
     if width == 0 or reading is None:
         return cell("", width)
     style = "$quiet" if reading.value is None else "bold"
-    return cell(show(reading.value, row.unit, row.currency), width, style, "right")
+    text = show(reading.value, row.unit, row.currency)
+    if row.unit == "per_s" and reading.value is not None:
+        text = show_rate(reading.value, like=row.baseline.value)
+    return cell(text, width, style, "right")
 
 
 def _change(row: MetricRow, width: int, glyphs: Glyphs) -> list[Piece]:

@@ -78,6 +78,8 @@ class FamiliesPanel(Panel[FamiliesState]):
     def __init__(self, identity: str, only: Family | None = None, *, classes: str | None = None) -> None:
         super().__init__(identity, classes=classes)
         self._only = only
+        self._keys_at: dict[int, str] = {}
+        self._offset = 0
 
     def watch_cursor(self, key: str) -> None:
         """Tell the screen, so that a chart can follow."""
@@ -104,6 +106,7 @@ class FamiliesPanel(Panel[FamiliesState]):
         columns = Columns.fitting(width, state.names, headings=plan.headings)
         body, chosen = self._body(state, plan, columns, width)
         offset = max(0, min(chosen - room + 2, len(body) - room))
+        self._offset = offset
         shown = body[offset : offset + room]
         shown += [Content("")] * (room - len(shown) if height < TALL else 0)
         return [line(head(columns, state.names), width, state.glyphs), *shown, *explained]
@@ -115,6 +118,7 @@ class FamiliesPanel(Panel[FamiliesState]):
         notes = dict(state.notes)
         body: list[Content] = []
         chosen, family = 0, None
+        at_line: dict[int, str] = {}
         for row in plan.rows:
             first = row.family != family
             family = row.family
@@ -124,8 +128,10 @@ class FamiliesPanel(Panel[FamiliesState]):
             if row.key == self._chosen(state).key:
                 chosen = len(body)
             is_chosen = chosen == len(body) and row.key == self._chosen(state).key
+            at_line[len(body)] = row.key
             pieces = row_pieces(row, columns, state.glyphs, first=first)
             body.append(self._marked(line(pieces, width, state.glyphs), is_chosen))
+        self._keys_at = at_line
         return body, chosen
 
     def _marked(self, content: Content, chosen: bool) -> Content:
@@ -156,6 +162,11 @@ class FamiliesPanel(Panel[FamiliesState]):
         current = self._chosen(self.state).key
         at = keys.index(current) if current in keys else 0
         self.cursor = keys[max(0, min(at + by, len(keys) - 1))]
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the row under the mouse."""
+        at = event.get_content_offset_capture(self).y - 1 + self._offset
+        self.cursor = self._keys_at.get(at, self.cursor)
 
     def on_focus(self, _event: events.Focus) -> None:
         """Show the cursor."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual import on
 from textual.containers import Horizontal, Vertical
 
 from mlwatch.app.panels.alertlist import AlertsPanel
 from mlwatch.app.panels.drifttable import DriftTable
 from mlwatch.app.panels.families import FamiliesPanel
 from mlwatch.app.panels.feedline import FeedLine
+from mlwatch.app.panels.trendchart import TrendChart
 from mlwatch.app.panels.verdict import VerdictBanner
 from mlwatch.app.screens.base import WatchScreen
 
@@ -34,6 +36,12 @@ class OverviewScreen(WatchScreen):
             yield self.bound(FamiliesPanel("families", classes="first-focus"))
             with Vertical(id="side"):
                 yield self.bound(DriftTable("features", classes="boxed"))
+                yield self.bound(TrendChart("chart", "accuracy", classes="boxed"))
         yield self.bound(FeedLine("feed"))
         alerts = self.bound(AlertsPanel("alerts"))
         yield alerts.data_bind(status=WatchScreen.status)
+
+    @on(FamiliesPanel.Chosen)
+    def _follow(self, message: FamiliesPanel.Chosen) -> None:
+        if message.key:
+            self.query_one("#chart", TrendChart).metric = message.key

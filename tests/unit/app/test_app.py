@@ -19,7 +19,9 @@ from factory import (
 )
 
 from mlwatch.app.app import MlwatchApp
+from mlwatch.app.feed import Deferred
 from mlwatch.app.options import AppOptions
+from mlwatch.app.panels.base import Panel
 from mlwatch.app.screens.alerts import AlertsScreen
 from mlwatch.app.screens.help import HelpScreen
 from mlwatch.snapshot.types import Feed
@@ -141,15 +143,62 @@ async def test_an_error_of_the_source_becomes_an_alert_and_goes_again() -> None:
         assert "91.4 %" in text_of(app), "the last good numbers stay"
 
 
-async def test_a_source_that_cannot_start_is_reported() -> None:
+async def test_a_source_that_cannot_start_ends_the_app_with_its_error() -> None:
     class Broken(FakeSource):
         def start(self) -> None:
             raise OSError("no such directory")
 
     source = Broken()
-    async with running(source, (120, 40)) as (app, _):
-        assert "no such directory" in text_of(app)
-    assert source.stopped == 0
+    app = MlwatchApp(source, options=AppOptions(clock=lambda: NOW))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        assert not app.is_running
+    assert app.return_code == 2
+    assert str(app.start_error) == "no such directory"
+    assert source.asked == []
+
+
+async def test_a_deferred_source_is_opened_when_it_is_started() -> None:
+    inner = FakeSource()
+    source = Deferred("sample_logs", lambda: inner)
+    assert source.generation == 0
+    with pytest.raises(RuntimeError, match="not open"):
+        source.snapshot()
+    async with running(source) as (app, _):
+        assert inner.started == 1
+        assert "ROLL BACK" in text_of(app)
+    assert inner.stopped == 1
+
+
+async def test_nothing_new_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = FakeSource()
+    async with running(source) as (app, pilot):
+        painted: list[str] = []
+        for panel in app.screen.query(Panel):
+            monkeypatch.setattr(panel, "refresh", lambda *a, _id=panel.id, **k: painted.append(str(_id)))
+        source.renew(snapshot(generated_at=NOW + timedelta(seconds=1)))
+        app.look()
+        await settle(pilot)
+        assert painted == []
+        source.renew(snapshot(feed=Feed(rows_per_s=1.0)))
+        app.look()
+        await settle(pilot)
+        assert painted == ["feed"]
+
+
+async def test_a_click_chooses_a_row() -> None:
+    async with running(FakeSource()) as (app, pilot):
+        line = next(at for at, text in enumerate(text_of(app).splitlines()) if "Latency p95" in text)
+        await pilot.click(offset=(30, line))
+        await settle(pilot)
+        assert "▸ Latency p95" in text_of(app)
+
+
+async def test_the_chart_follows_the_chosen_row() -> None:
+    async with running(FakeSource(), (120, 40)) as (app, pilot):
+        await pilot.press("4", "down", "down", "down")
+        await settle(pilot)
+        assert "Latency p99 over time" in text_of(app)
 
 
 async def test_next_model_goes_round() -> None:
