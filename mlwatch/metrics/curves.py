@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from mlwatch.metrics import intervals
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
@@ -90,7 +91,7 @@ def pr_curve(histogram: ScoreHistogram) -> tuple[FloatArray, FloatArray]:
 
 
 def roc_auc(histogram: ScoreHistogram) -> Estimate:
-    """Return the area under the ROC curve, ties counted half, with DeLong's interval.
+    """Return the area under the ROC curve, ties counted half, with DeLong's interval on the logit scale.
 
     Source: DeLong, DeLong & Clarke-Pearson 1988, doi:10.2307/2531595. Where the bins part the classes without
     overlap that variance is 0, and Wilson's interval of the smaller class stands in.
@@ -99,13 +100,13 @@ def roc_auc(histogram: ScoreHistogram) -> Estimate:
     if missing is not None:
         return missing
     value, variance = auc_parts(histogram)
-    if variance <= 0:
+    if variance <= 0 or not 0 < value < 1:
         smaller = min(histogram.positives, histogram.negatives)
         interval = intervals.wilson(value * smaller, smaller)
         return estimate(value, histogram.n, interval, "Wilson, smaller class")
-    interval = intervals.normal(value, variance, lowest=0.0, highest=1.0)
+    interval = _logit_interval(value, math.sqrt(variance))
     coarse = "" if _resolved(histogram) else "; the scores lie too close together for the bins"
-    return estimate(value, histogram.n, interval, f"DeLong from score bins{coarse}")
+    return estimate(value, histogram.n, interval, f"DeLong from score bins, logit{coarse}")
 
 
 def auc_parts(histogram: ScoreHistogram) -> tuple[float, float]:
@@ -117,7 +118,7 @@ def auc_parts(histogram: ScoreHistogram) -> tuple[float, float]:
     value = float(positive @ of_positive) / n_positive + _within_bins(histogram)
     spread_positive = float(positive @ (of_positive - value) ** 2) / max(n_positive - 1, 1)
     spread_negative = float(negative @ (of_negative - value) ** 2) / max(n_negative - 1, 1)
-    return value, spread_positive / n_positive + spread_negative / n_negative
+    return min(1.0, max(0.0, value)), spread_positive / n_positive + spread_negative / n_negative
 
 
 def average_precision(histogram: ScoreHistogram) -> Estimate:
@@ -131,7 +132,7 @@ def average_precision(histogram: ScoreHistogram) -> Estimate:
         return missing
     sweep = threshold_sweep(histogram)
     value = float(_precision_sums(histogram, sweep).sum()) / histogram.positives
-    return estimate(value, histogram.n, _logit_interval(value, histogram.positives), "logit, on positives")
+    return estimate(value, histogram.n, _share_interval(value, histogram.positives), "logit, on positives")
 
 
 def calibration(histogram: ScoreHistogram, bins: int = CALIBRATION_BINS) -> Calibration | None:
@@ -220,13 +221,20 @@ def _precision_sums(histogram: ScoreHistogram, sweep: Sweep) -> FloatArray:
     return np.where(histogram.class_gap[::-1] == 0, positive * sweep.precision, mixed)
 
 
-def _logit_interval(value: float, n: float) -> Interval | None:
-    """Return the interval of a share that is even on the logit scale; Wilson's at 0 and 1."""
+def _share_interval(value: float, n: float) -> Interval | None:
+    """Return the logit interval of a share of `n`; Wilson's at 0 and 1."""
     if not 0 < value < 1:
         return intervals.wilson(value * n, n)
-    half = intervals.z_value() / math.sqrt(n * value * (1 - value))
+    return _logit_interval(value, math.sqrt(value * (1 - value) / n))
+
+
+def _logit_interval(value: float, error: float) -> Interval | None:
+    """Return the interval that is even on the logit scale, for a value in (0, 1) and its standard error."""
+    if not 0 < value < 1:
+        return None
+    half = intervals.z_value() * error / (value * (1 - value))
     centre = math.log(value / (1 - value))
-    return 1 / (1 + math.exp(half - centre)), 1 / (1 + math.exp(-half - centre))
+    return float(special.expit(centre - half)), float(special.expit(centre + half))
 
 
 def _unusable(histogram: ScoreHistogram) -> Estimate | None:

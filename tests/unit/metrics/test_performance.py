@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,6 +19,9 @@ from mlwatch.metrics.performance import (
     per_class,
 )
 from mlwatch.metrics.scores import ScoreHistogram
+
+if TYPE_CHECKING:
+    from mlwatch.metrics.estimate import Estimate
 
 
 def confusion_of(true: np.ndarray, predicted: np.ndarray) -> Confusion:
@@ -156,6 +161,31 @@ def test_score_sums_without_squares_take_the_spread_from_bins(scored: tuple[np.n
     for name in ("log_loss", "brier"):
         assert binned[name].low == pytest.approx(exact[name].low, abs=1e-4)
     assert binary(table, "1", ScoreSums(full.n, full.log_loss, full.brier))["brier"].low is None
+
+
+def drawn(n: int, rng: np.random.Generator) -> dict[str, Estimate]:
+    z = rng.normal(size=n)
+    label, score = rng.random(n) < 1 / (1 + np.exp(2 - 2 * z)), 1 / (1 + np.exp(1.5 - 1.6 * z))
+    guess = score > 0.5
+    cells = [
+        [(~label & ~guess).sum(), (~label & guess).sum()],
+        [(label & ~guess).sum(), (label & guess).sum()],
+    ]
+    table = Confusion(("0", "1"), np.array(cells))
+    return binary(table, "1", sums_of(label, score), ScoreHistogram.from_scores(label, score))
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(3)
+    truth = drawn(1_000_000, rng)
+    hits = dict.fromkeys(truth, 0)
+    for _ in range(400):
+        for name, found in drawn(500, rng).items():
+            low, value, high = found.low, truth[name].value, found.high
+            hits[name] += low is not None and value is not None and high is not None and low <= value <= high
+    # The calibration error is biased upwards in samples this small, as its docstring says.
+    assert min(count for name, count in hits.items() if name != "ece") >= 366
+    assert max(hits.values()) < 400
 
 
 ROWS = st.lists(
