@@ -1,7 +1,7 @@
 """Drift numbers and decisions as Evidently 0.7 and NannyML 0.13 give them, from raw columns.
 
 For comparison with what a team has already; mlwatch's own drift is in `drift`. Both peers drop missing
-values first, so neither sees a feature go missing. Re-implemented from their documented behaviour, checked
+values first, so neither sees a feature go missing. Written after their published code (Apache-2.0), checked
 against recorded outputs.
 """
 
