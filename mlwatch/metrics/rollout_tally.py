@@ -289,7 +289,8 @@ def _quantile_columns(
     edges = np.unique(np.concatenate([plan.threshold + plan.shifts for plan in tested]))
     n_b, n_c = (counts.sum(axis=1, dtype=_narrow(counts)).astype(float) for counts in arms)
     share = n_c / np.maximum(n_b + n_c, 1)
-    basis = np.concatenate([np.ones((share.size, 1)), tilt(share, BOTH_DIRECTIONS)], axis=1)
+    basis = np.ones((share.size, 1 + BOTH_DIRECTIONS.size))
+    basis[:, 1:] = tilt(share, BOTH_DIRECTIONS)
     thresholds = np.unique([plan.threshold for plan in tested])
     tails_b, tails_c = fold.tails(arms[0], thresholds, basis), fold.tails(arms[1], edges, basis)
     return [shared | _own_tails(plan, thresholds, tails_b, edges, tails_c) for plan in plans]

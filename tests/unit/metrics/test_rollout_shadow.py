@@ -9,14 +9,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
-from mlwatch.metrics.rollout_shadow import (
-    PairCounts,
-    cohens_kappa,
-    disagreement_log_e,
-    judge_pairs,
-    mcnemar_p,
-    shadow_verdict,
-)
+from mlwatch.metrics.rollout_pairs import PairCounts, cohens_kappa, disagreement_log_e, judge_pairs, mcnemar_p
+from mlwatch.metrics.rollout_shadow import shadow_verdict
 from mlwatch.metrics.rollout_types import RolloutSettings, RolloutState, default_metric
 
 ACCURACY = default_metric("accuracy")
