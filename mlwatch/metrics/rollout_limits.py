@@ -95,5 +95,5 @@ def _sustained(strata: Strata, known: Flags, over: Flags, seconds: float) -> Fla
     first = np.searchsorted(bad_rows, last_good, side="right")
     started = first < np.searchsorted(bad_rows, rows, side="right")
     start = np.where(started, bad_rows[np.minimum(first, bad_rows.size - 1)] if bad_rows.size else 0, 0)
-    age = strata.last_minute - strata.minute[start] + 1 if rows.size else rows
+    age = strata.last_minute - strata.first_minute[start] + 1 if rows.size else rows
     return started & (60 * age >= seconds)

@@ -55,19 +55,23 @@ class Strata:
     n_b: FloatArray
     n_c: FloatArray
     metrics: dict[str, MomentPair | HistogramPair]
-    width: int = 1
-    """Minutes in a stratum; `minute` is its first."""
-
-    @property
-    def last_minute(self) -> IntArray:
-        """Last minute of each stratum."""
-        return self.minute + (self.width - 1)
+    first_minute: IntArray
+    """First minute of either arm in each stratum, which may be wider than a minute."""
+    last_minute: IntArray
 
     def rows(self, start: int, stop: int) -> Strata:
         """Return a run of rows."""
         cut = slice(start, stop)
         metrics = {name: _cut(pair, cut) for name, pair in self.metrics.items()}
-        return Strata(self.minute[cut], self.step[cut], self.n_b[cut], self.n_c[cut], metrics, self.width)
+        return Strata(
+            self.minute[cut],
+            self.step[cut],
+            self.n_b[cut],
+            self.n_c[cut],
+            metrics,
+            self.first_minute[cut],
+            self.last_minute[cut],
+        )
 
 
 def _cut(pair: MomentPair | HistogramPair, cut: slice) -> MomentPair | HistogramPair:
@@ -98,7 +102,24 @@ def align(baseline: ArmSeries, candidate: ArmSeries, settings: RolloutSettings) 
         series = (baseline.metrics.get(spec.name), candidate.metrics.get(spec.name))
         metrics[spec.name] = _pair(spec, series, scatters)
     n_b, n_c = scatters[0].column(baseline.n), scatters[1].column(candidate.n)
-    return Strata(keys[0], keys[1], n_b, n_c, {k: v for k, v in metrics.items() if v is not None}, width)
+    found = {name: pair for name, pair in metrics.items() if pair is not None}
+    clock = (
+        (keys[0], keys[0]) if width == 1 else _clock((baseline, candidate), (index_b, index_c), keys.shape[1])
+    )
+    return Strata(keys[0], keys[1], n_b, n_c, found, *clock)
+
+
+def _clock(
+    arms: tuple[ArmSeries, ArmSeries], indices: tuple[IntArray | None, IntArray | None], rows: int
+) -> tuple[IntArray, IntArray]:
+    """Return the first and the last minute in each stratum."""
+    extremes = np.iinfo(np.int64)
+    first, last = np.full(rows, extremes.max), np.full(rows, extremes.min)
+    for arm, index in zip(arms, indices, strict=True):
+        where = np.arange(rows) if index is None else index
+        np.minimum.at(first, where, arm.minute)
+        np.maximum.at(last, where, arm.minute)
+    return first, last
 
 
 def _check(arm: ArmSeries, name: str) -> None:
@@ -223,6 +244,8 @@ def _moments(spec: MetricSpec, series: MetricSeries | None, scatter: _Scatter) -
         return Moments(*np.zeros((3, scatter.rows)))
     if isinstance(series, ProportionSeries) and spec.kind == "proportion":
         n, bad = scatter.column(series.n), scatter.column(series.bad)
+        if np.any(bad > n):
+            raise ValueError(f"{spec.name} has more bad events than units in a minute")
         events = n - bad if spec.higher_is_better else bad
         return Moments(n, events, events)
     if isinstance(series, MeanSeries) and spec.kind == "mean":

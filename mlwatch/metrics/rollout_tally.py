@@ -192,7 +192,7 @@ def configured_share(settings: RolloutSettings, strata: Strata) -> FloatArray:
     if not isinstance(settings.share, tuple):
         return np.full(strata.minute.shape, settings.share, dtype=float)
     starts, shares = np.array(settings.share, dtype=float).T
-    step = np.clip(np.searchsorted(starts, strata.minute, side="right") - 1, 0, None)
+    step = np.clip(np.searchsorted(starts, strata.first_minute, side="right") - 1, 0, None)
     configured: FloatArray = shares[step]
     return configured
 
@@ -203,7 +203,7 @@ def _clock(strata: Strata, fold: Fold) -> Columns:
         "last_b": _last(strata, strata.n_b, fold),
         "last_c": _last(strata, strata.n_c, fold),
         "both_last": _last(strata, both, fold),
-        "both_first": fold.peak(np.where(both > 0, -strata.minute, -np.inf)),
+        "both_first": fold.peak(np.where(both > 0, -strata.first_minute, -np.inf)),
     }
 
 

@@ -335,6 +335,25 @@ def test_sparse_traffic_is_compared_in_wider_strata() -> None:
     assert accuracy.n_baseline + accuracy.n_candidate > 0.95 * (base.n.sum() + cand.n.sum())
 
 
+def test_wider_strata_do_not_stretch_the_time_that_has_passed() -> None:
+    """Few requests since 10:50 are not an hour of traffic, though the hour is one stratum."""
+    base, cand = (replace(arm(seed, minutes=5, per_minute=1), minute=np.arange(650, 655)) for seed in (1, 2))
+    assert rollout_verdict(base, cand, SETTINGS).elapsed == 300
+
+
+def test_wider_strata_respect_the_steps_of_a_ramp() -> None:
+    rng = np.random.default_rng(8)
+    share = np.repeat([0.1, 0.5], [90, 210])  # the step falls into the middle of an hour
+    arms = [
+        ArmSeries(np.arange(300), n, {"accuracy": ProportionSeries(n, rng.binomial(n, 0.1))})
+        for n in (rng.poisson(40 * (1 - share)), rng.poisson(40 * share))
+    ]
+    settings = replace(SETTINGS, metrics=(ACCURACY,), share=((0, 0.1), (90, 0.5)), stratum_minutes=60)
+    verdict = rollout_verdict(arms[0], arms[1], settings)
+    assert verdict.traffic.expected == pytest.approx(verdict.traffic.observed, abs=0.02)
+    assert verdict.traffic.srm_p == 1
+
+
 # --- order, batches, increments ---------------------------------------------------------------------------
 
 
@@ -551,6 +570,9 @@ def test_columns_that_do_not_fit_are_refused() -> None:
     mean = MeanSeries(good.n, good.n.astype(float), good.n.astype(float))
     with pytest.raises(ValueError, match="accuracy is a proportion, but its data are a MeanSeries"):
         rollout_verdict(replace(good, metrics={"accuracy": mean}), good, SETTINGS)
+    backwards = {"accuracy": ProportionSeries(good.n, good.n + 1)}
+    with pytest.raises(ValueError, match="accuracy has more bad events than units in a minute"):
+        rollout_verdict(good, replace(good, metrics=backwards), SETTINGS)
     with pytest.raises(ValueError, match="revenue total of v2 has a value that is not a finite number"):
         rollout_verdict(
             good, replace(good, metrics={"revenue": replace(mean, total=mean.total * np.nan)}), FULL
