@@ -1,0 +1,93 @@
+# On a fresh machine with Python 3.11 or newer: with uv where it is installed, with venv and pip where not.
+
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+UV ?= $(shell command -v uv 2>/dev/null)
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+unexport VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench sim samples build lock clean
+
+help: ## Show the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
+
+demo: $(VENV)/.installed ## Install into .venv and watch the sample logs
+	$(BIN)/mlwatch sample_logs
+
+test: $(VENV)/.installed-dev ## Run the tests; those that need other servers are left out
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not servers and not spark and not peers"
+
+lint: $(VENV)/.installed-dev ## Check style, types and the layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev ## Put the code into shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.installed-dev ## Measure against the raw engine; BENCH_ROWS=10_000_000 for more
+	$(BIN)/python tests/benchmarks/run.py
+
+sim: $(VENV)/.installed-dev ## Simulate rollouts and print the error rates of the verdict
+	$(BIN)/python tests/benchmarks/simulate_rollouts.py
+
+samples: $(VENV)/.installed-dev ## Make sample_logs again
+	$(BIN)/python sample_logs/generate.py
+
+# A package is built by uv or by `build`, in an environment of its own either way.
+ifneq ($(UV),)
+
+build: ## Build the wheel and the source distribution into dist/
+	$(UV) build
+
+lock: ## Resolve the dependencies again
+	$(UV) lock
+
+# uv refuses the lock where another index takes the place of PyPI: then it resolves afresh.
+$(VENV)/.installed: pyproject.toml $(wildcard uv.lock)
+	$(UV) sync --locked --inexact --no-default-groups || \
+		{ $(UV) venv --allow-existing $(VENV) && $(UV) pip install -p $(BIN)/python -e .; }
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml $(wildcard uv.lock)
+	$(UV) sync --locked --inexact || \
+		{ $(UV) venv --allow-existing $(VENV) && $(UV) pip install -p $(BIN)/python -e . --group dev; }
+	@touch $@
+
+else
+
+build: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install -q build
+	$(BIN)/python -m build
+
+lock:
+	@echo "make: lock: needs uv: https://docs.astral.sh/uv/" >&2; exit 2
+
+# Dependency groups need pip 25.1, which is newer than many a Python brings.
+$(VENV)/.pip:
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer: not found: install it, or set PYTHON" >&2; exit 2; }
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip
+	$(BIN)/python -m pip install -q --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/.pip
+	$(BIN)/python -m pip install -q -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/.pip
+	$(BIN)/python -m pip install -q -e . --group dev
+	@touch $@
+
+endif
+
+clean: ## Remove what was built and cached; .venv stays
+	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
+	find mlwatch widgets tests sample_logs -name __pycache__ -type d -prune -exec rm -rf {} +
