@@ -188,11 +188,17 @@ class Session:
     def _on_batch(self, progress: Progress) -> None:
         with self._lock:
             self._state.generation += 1
-            if progress.batches == 1 or self._state.progress is None or progress.bytes_total != self._state.progress.bytes_total:
+            if (
+                progress.batches == 1
+                or self._state.progress is None
+                or progress.bytes_total != self._state.progress.bytes_total
+            ):
                 self._state.began = time.monotonic()
             self._state.progress = progress
             now = time.monotonic()
-            self._state.rows = [(t, n) for t, n in self._state.rows if now - t < 10.0] + [(now, progress.rows)]
+            self._state.rows = [(t, n) for t, n in self._state.rows if now - t < 10.0] + [
+                (now, progress.rows)
+            ]
         if self._watcher is not None:
             self._watcher(progress)
 
@@ -264,7 +270,9 @@ def check_path(path: Path) -> None:
     """
     try:
         if not path.exists():
-            raise InputError("no such file or directory", str(path), "give the directory that holds the prediction logs")
+            raise InputError(
+                "no such file or directory", str(path), "give the directory that holds the prediction logs"
+            )
         if path.is_dir():
             next(path.iterdir(), None)
         else:

@@ -29,6 +29,7 @@ LATENCY_ZERO_BIN = -32768
 """Holds latencies of zero or less; the other bins lie between −1,381 and 1,727."""
 
 MISSING = -1
+BRANCHES = 8
 
 
 def score_bin_sql(column: str) -> str:
@@ -60,7 +61,8 @@ def latency_bin_sql(column: str) -> str:
 def numeric_bin_sql(column: str, edges: Iterable[float]) -> str:
     """Return the bin code of a numeric feature as an INTEGER expression.
 
-    Comparisons form a binary tree, about seven a row for 100 bins.
+    Comparisons form a shallow tree of eight branches a level: engines evaluate each `CASE` for a whole vector at
+    a time, and copying between levels costs more than a few further comparisons.
 
     Args:
         column: Of type DOUBLE.
@@ -86,9 +88,14 @@ def sql_number(value: float) -> str:
 
 def _tree(column: str, edges: list[str], first: int, last: int) -> str:
     """Return nested comparisons that part the codes `first` … `last`; edge i parts code i from i + 1."""
-    if first == last:
-        return str(first)
-    middle = (first + last) // 2
-    compare = "<=" if middle == len(edges) - 1 else "<"
-    left, right = _tree(column, edges, first, middle), _tree(column, edges, middle + 1, last)
-    return f"CASE WHEN {column} {compare} {edges[middle]} THEN {left} ELSE {right} END"
+    size = last - first + 1
+    cuts = sorted({first + size * branch // BRANCHES - 1 for branch in range(1, BRANCHES)} - {first - 1})
+    branches, start = [], first
+    for cut in cuts:
+        compare = "<=" if cut == len(edges) - 1 else "<"
+        inner = str(cut) if start == cut else _tree(column, edges, start, cut)
+        branches.append(f"WHEN {column} {compare} {edges[cut]} THEN {inner}")
+        start = cut + 1
+    rest = str(last) if start == last else _tree(column, edges, start, last)
+    return f"CASE {' '.join(branches)} ELSE {rest} END" if branches else rest
+

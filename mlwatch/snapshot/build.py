@@ -188,7 +188,9 @@ def _version(life: Life, roles: Roles, tables: _Tables, context: _Context) -> Ve
         last=aware(traffic["last_ts"].max().astype("datetime64[us]").item()) if predictions else None,
         performance=performance,
         confusion=confusion,
-        latency=families.latencies(tables.latency, traffic) if predictions else families.latencies(None, traffic),
+        latency=families.latencies(tables.latency, traffic)
+        if predictions
+        else families.latencies(None, traffic),
         throughput_per_s=predictions / seconds if seconds else None,
         errors=families.errors(traffic),
         quality=features.quality(tables.features, context.infos, context.reference, context.expected),

@@ -39,7 +39,9 @@ def errors(traffic: Table) -> Errors:
     n, failed = traffic.whole("n"), traffic.whole("failed")
     bounds = intervals.wilson(failed, n) if n else None
     low, high = bounds or (None, None)
-    return Errors(failed, failed / n if n else None, low, high, traffic.whole("client"), traffic.whole("server"))
+    return Errors(
+        failed, failed / n if n else None, low, high, traffic.whole("client"), traffic.whole("server")
+    )
 
 
 def confusion_of(rows: Table) -> Confusion:
@@ -69,7 +71,9 @@ def classified(
         return performance.multiclass(confusion), confusion
     histogram = None
     if scores is not None and len(scores):
-        histogram = ScoreHistogram.from_rows(scores["label"] == positive, scores["bin"], scores["n"], scores["sum_score"])
+        histogram = ScoreHistogram.from_rows(
+            scores["label"] == positive, scores["bin"], scores["n"], scores["sum_score"]
+        )
     sums = score_sums(rows, positive)
     return performance.binary(confusion, positive, sums, histogram), confusion
 

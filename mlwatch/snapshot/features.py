@@ -38,12 +38,21 @@ class FeatureInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of one feature by bin code, with the sum of the values of each bin."""
+
+    codes: NDArray[np.int64]
+    n: NDArray[np.int64]
+    total: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """Counts by bin that live data are compared with."""
 
     description: str
-    counts: Mapping[int, tuple[NDArray[np.int64], NDArray[np.int64]]]
-    """By feature: bin codes and their counts."""
+    counts: Mapping[int, Counts]
+    """By feature."""
 
 
 def feature_infos(connection: DuckDBPyConnection) -> dict[int, FeatureInfo]:
@@ -56,7 +65,11 @@ def feature_infos(connection: DuckDBPyConnection) -> dict[int, FeatureInfo]:
         number: FeatureInfo(number, name, kind, bins[number][1] if number in bins else (), number in bins)
         for number, name, kind in connection.execute("SELECT feature, name, kind FROM features").fetchall()
     }
-    for number, name in ((rollups.PREDICTION, "prediction"), (rollups.SCORE, "score"), (rollups.VALUE, "prediction")):
+    for number, name in (
+        (rollups.PREDICTION, "prediction"),
+        (rollups.SCORE, "score"),
+        (rollups.VALUE, "prediction"),
+    ):
         kind, edges = bins.get(number, ("categorical" if number == rollups.PREDICTION else "numeric", ()))
         infos[number] = FeatureInfo(number, name, kind, edges, number in bins)
     return infos
@@ -66,7 +79,7 @@ def reference_counts(connection: DuckDBPyConnection, baseline: Life | None) -> R
     """Return the reference's counts: from the reference file, else from the baseline version's first period."""
     row = connection.execute("SELECT value FROM meta WHERE key = 'reference_name'").fetchone()
     if row is not None:
-        table = fetch(connection, "SELECT feature, bin, n FROM reference")
+        table = fetch(connection, "SELECT feature, bin, n, total FROM reference")
         return Reference(str(row[0]), _by_feature(table))
     if baseline is None:
         return None
@@ -74,13 +87,15 @@ def reference_counts(connection: DuckDBPyConnection, baseline: Life | None) -> R
     end = max(end, baseline.first + timedelta(seconds=rollups.QUARTER))
     table = fetch(
         connection,
-        f"""SELECT feature, bin, SUM(n) AS n FROM {rollups.FEATURES.table(rollups.QUARTER)}
+        f"""SELECT feature, bin, SUM(n) AS n, SUM(total) AS total FROM {rollups.FEATURES.table(rollups.QUARTER)}
         WHERE model = ? AND version = ? AND bucket < ? GROUP BY 1, 2""",
         [baseline.pair.model, baseline.pair.version, end],
     )
     if not len(table):
         return None
-    return Reference(f"the first {_hours(baseline.first, end)} of {baseline.pair.version}", _by_feature(table))
+    return Reference(
+        f"the first {_hours(baseline.first, end)} of {baseline.pair.version}", _by_feature(table)
+    )
 
 
 def _hours(start: datetime, end: datetime) -> str:
@@ -88,15 +103,19 @@ def _hours(start: datetime, end: datetime) -> str:
     return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
 
 
-def _by_feature(table: Table) -> dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _by_feature(table: Table) -> dict[int, Counts]:
     found = {}
     for number in np.unique(table["feature"]).tolist():
         rows = table.where(table["feature"] == number)
-        found[int(number)] = (rows["bin"].astype(np.int64), rows["n"].astype(np.int64))
+        found[int(number)] = Counts(
+            rows["bin"].astype(np.int64), rows["n"].astype(np.int64), rows["total"].astype(float)
+        )
     return found
 
 
-def quality(rows: Table, infos: Mapping[int, FeatureInfo], reference: Reference | None, expected: set[int]) -> Quality:
+def quality(
+    rows: Table, infos: Mapping[int, FeatureInfo], reference: Reference | None, expected: set[int]
+) -> Quality:
     """Return the data quality of one version.
 
     Args:
@@ -108,13 +127,20 @@ def quality(rows: Table, infos: Mapping[int, FeatureInfo], reference: Reference 
     drifts: dict[int, Drift] = {}
     counts = {}
     by_feature = _by_feature(rows)
-    for number, (codes, n) in by_feature.items():
+    for number, current in by_feature.items():
         info = infos[number]
-        counts[number] = feature_counts(info.kind, codes, n, inner_bins=max(0, len(info.edges) - 1))
+        before = reference.counts.get(number) if reference is not None else None
+        counts[number] = feature_counts(
+            info.kind,
+            current.codes,
+            current.n,
+            inner_bins=max(0, len(info.edges) - 1),
+            reference_codes=before.codes if before is not None else None,
+        )
         if counts[number].missing == counts[number].n and number not in expected:
             del counts[number]
-        elif reference is not None and number in reference.counts and info.binned:
-            drifts[number] = compare(info, reference.counts[number], (codes, n))
+        elif before is not None and info.binned:
+            drifts[number] = compare(info, before, current)
     named = {str(number): drift for number, drift in drifts.items() if number >= 0}
     together = {int(number): drift for number, drift in drifting.decide_together(named).items()}
     features = {
@@ -137,22 +163,30 @@ def _present(drift: Drift | None, counts: object) -> Drift | None:
     return drift if counts is not None else None
 
 
-def compare(
-    info: FeatureInfo,
-    reference: tuple[NDArray[np.int64], NDArray[np.int64]],
-    current: tuple[NDArray[np.int64], NDArray[np.int64]],
-) -> Drift:
+def compare(info: FeatureInfo, reference: Counts, current: Counts) -> Drift:
     """Compare one feature's counts with the reference's."""
-    codes, before, after = drifting.align(reference, current)
-    values = drifting.bin_values(info.edges) if info.kind == "numeric" and info.edges else None
-    scale = _deviation(values, *reference) if values is not None else None
-    return drifting.compare(codes, before, after, info.kind, values=values, scale=scale)
+    codes, before, after = drifting.align((reference.codes, reference.n), (current.codes, current.n))
+    if info.kind != "numeric" or not info.edges:
+        return drifting.compare(codes, before, after, info.kind)
+    values = drifting.bin_values(info.edges, _means(reference, len(info.edges) - 1))
+    return drifting.compare(
+        codes, before, after, info.kind, values=values, scale=_deviation(values, reference)
+    )
 
 
-def _deviation(values: NDArray[np.float64], codes: NDArray[np.int64], counts: NDArray[np.int64]) -> float | None:
+def _means(reference: Counts, inner: int) -> NDArray[np.float64]:
+    """Return the reference's mean within each inner bin; NaN where a bin is empty."""
+    inside = (reference.codes >= 1) & (reference.codes <= inner)
+    place = reference.codes[inside] - 1
+    n = np.bincount(place, weights=reference.n[inside], minlength=inner)
+    total = np.bincount(place, weights=reference.total[inside], minlength=inner)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def _deviation(values: NDArray[np.float64], reference: Counts) -> float | None:
     """Return the reference's standard deviation, from its bins."""
-    inside = (codes >= 0) & (codes < len(values))
-    n, x = counts[inside].astype(float), values[codes[inside]]
+    inside = (reference.codes >= 0) & (reference.codes < len(values))
+    n, x = reference.n[inside].astype(float), values[reference.codes[inside]]
     if n.sum() == 0:
         return None
     mean = float(n @ x) / n.sum()
@@ -188,7 +222,11 @@ def missing_by_window(rows: Table) -> dict[int, float]:
 
 
 def drift_by_window(
-    rows: Table, infos: Mapping[int, FeatureInfo], reference: Reference | None, features: Sequence[int], windows: int
+    rows: Table,
+    infos: Mapping[int, FeatureInfo],
+    reference: Reference | None,
+    features: Sequence[int],
+    windows: int,
 ) -> dict[int, float]:
     """Return the mean Jensen-Shannon score of some features in each of `windows` windows."""
     if reference is None or not len(rows):
@@ -204,13 +242,11 @@ def drift_by_window(
     return {w: float(total[w] / weight[w]) for w in np.flatnonzero(weight).tolist()}
 
 
-def _window_scores(
-    rows: Table, windows: int, reference: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> NDArray[np.float64]:
+def _window_scores(rows: Table, windows: int, reference: Counts) -> NDArray[np.float64]:
     """Return the Jensen-Shannon distance (base 2, less what chance gives) of each window; NaN below 50 rows."""
     lowest = UNSEEN
-    width = int(max(reference[0].max(initial=0), rows["bin"].max(initial=0))) - lowest + 1
-    p = np.bincount(reference[0] - lowest, weights=reference[1], minlength=width)
+    width = int(max(reference.codes.max(initial=0), rows["bin"].max(initial=0))) - lowest + 1
+    p = np.bincount(reference.codes - lowest, weights=reference.n, minlength=width)
     place = np.clip(rows["w"], 0, windows - 1).astype(np.int64) * width + rows["bin"] - lowest
     counts = np.bincount(place, weights=rows["n"], minlength=windows * width).reshape(windows, width)
     n = counts.sum(axis=1)

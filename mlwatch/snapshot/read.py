@@ -99,7 +99,10 @@ def lives(connection: DuckDBPyConnection) -> list[Life]:
     rows = connection.execute(f"""
         SELECT model, version, SUM(n), MIN(first_ts), MAX(last_ts) FROM {rollups.TRAFFIC.table(rollups.HOUR)}
         GROUP BY model, version ORDER BY MIN(first_ts), version""").fetchall()
-    return [Life(Pair(model or "-", version or "-"), int(n), first, last) for model, version, n, first, last in rows]
+    return [
+        Life(Pair(model or "-", version or "-"), int(n), first, last)
+        for model, version, n, first, last in rows
+    ]
 
 
 def number_pairs(connection: DuckDBPyConnection, pairs: Sequence[Pair]) -> None:
@@ -111,7 +114,11 @@ def number_pairs(connection: DuckDBPyConnection, pairs: Sequence[Pair]) -> None:
 
 
 def read(
-    connection: DuckDBPyConnection, rollup: Rollup, grid: Grid, where: str = "TRUE", keys: Sequence[str] | None = None
+    connection: DuckDBPyConnection,
+    rollup: Rollup,
+    grid: Grid,
+    where: str = "TRUE",
+    keys: Sequence[str] | None = None,
 ) -> Table:
     """Sum a rollup over a range, by window, version and key.
 

@@ -32,10 +32,17 @@ def ingest_totals(connection: DuckDBPyConnection) -> Ingest:
 def alerts_of(connection: DuckDBPyConnection, limit: int = 50) -> tuple[Alert, ...]:
     """Return notices about the ingest, newest first."""
     rows = connection.execute(
-        "SELECT said_at, severity, topic, message, resolved FROM notices ORDER BY said_at DESC LIMIT ?", [limit]
+        "SELECT said_at, severity, topic, message, resolved FROM notices ORDER BY said_at DESC LIMIT ?",
+        [limit],
     ).fetchall()
     return tuple(
-        Alert(f"ingest: {topic}", "resolved" if resolved else "firing", severity, message, at.replace(tzinfo=UTC))
+        Alert(
+            f"ingest: {topic}",
+            "resolved" if resolved else "firing",
+            severity,
+            message,
+            at.replace(tzinfo=UTC),
+        )
         for at, severity, topic, message, resolved in rows
     )
 

@@ -162,7 +162,9 @@ class Canonical:
         if self._physical.get(path) in {"integer", "number"} and not self._tolerant:
             return f"CAST({column} AS INTEGER)"
         text = f"CAST({column} AS VARCHAR)"
-        return f"COALESCE(TRY_CAST({text} AS INTEGER), CASE WHEN LOWER({text}) IN {FAILURE_WORDS} THEN 500 END)"
+        return (
+            f"COALESCE(TRY_CAST({text} AS INTEGER), CASE WHEN LOWER({text}) IN {FAILURE_WORDS} THEN 500 END)"
+        )
 
     def _feature(self, slot: Slot) -> str:
         if slot.kind == "numeric":

@@ -21,7 +21,21 @@ REFERENCE_NAMES = frozenset(
 OWN_NAMES = frozenset({"mlwatch.toml"})
 
 SOURCE_SUFFIXES = (
-    *(".py", ".md", ".toml", ".yaml", ".yml", ".html", ".png", ".svg", ".jpg", ".pdf", ".zip", ".tar", ".pyc"),
+    *(
+        ".py",
+        ".md",
+        ".toml",
+        ".yaml",
+        ".yml",
+        ".html",
+        ".png",
+        ".svg",
+        ".jpg",
+        ".pdf",
+        ".zip",
+        ".tar",
+        ".pyc",
+    ),
     *(".duckdb", ".wal", ".lock", ".tmp", ".swp", ".pkl", ".joblib", ".npy", ".npz", ".pt", ".onnx", ".so"),
 )
 """Never prediction logs, whatever is in them; they are passed over without a word."""

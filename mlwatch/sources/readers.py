@@ -16,7 +16,15 @@ from mlwatch.sources.blocks import read_block
 from mlwatch.sources.files import Format, Found
 from mlwatch.sources.shapes import Dialect, Path_, Shape, build_shape, extend_shape, shape_key
 from mlwatch.sources.sql import literal
-from mlwatch.sources.streams import HEAD_BYTES, TAIL_BYTES, DamagedFileError, Fingerprint, Stream, digest, fingerprint
+from mlwatch.sources.streams import (
+    HEAD_BYTES,
+    TAIL_BYTES,
+    DamagedFileError,
+    Fingerprint,
+    Stream,
+    digest,
+    fingerprint,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -122,7 +130,6 @@ class ShapeBook:
             self.shapes[key] = shape
         return shape
 
-
     def _unseen(self, key: str, records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Return the records with a combination of keys that was not seen before: most have none."""
         seen = self._signatures.setdefault(key, set())
@@ -181,7 +188,9 @@ def _text(found: Found, form: Format, at: Position, book: ShapeBook, block_size:
         start = max(at.offset, stream.position)
         if not stream.seek(start):
             return
-        yield from _segments(found, form, at, book, stream, head, header, settled=settled, block_size=block_size)
+        yield from _segments(
+            found, form, at, book, stream, head, header, settled=settled, block_size=block_size
+        )
 
 
 def _segments(
@@ -325,21 +334,29 @@ def _elements(text: str) -> list[Any]:
     return documents
 
 
-def _parquet(found: Found, at: Position, book: ShapeBook, connection: DuckDBPyConnection) -> Iterator[Segment]:
+def _parquet(
+    found: Found, at: Position, book: ShapeBook, connection: DuckDBPyConnection
+) -> Iterator[Segment]:
     import duckdb  # noqa: PLC0415
 
     name = literal(str(found.path))
     try:
         row = connection.execute(f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})").fetchone()
         described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({name})").fetchall()
-        sample = connection.execute(f"SELECT * FROM read_parquet({name}) LIMIT 1000").fetchall()
+        sample = connection.execute(
+            f"SELECT CAST(to_json(given) AS VARCHAR) FROM (FROM read_parquet({name}) LIMIT 1000) AS given"
+        ).fetchall()
     except duckdb.Error as error:
-        raise UnreadableFileError(f"not a complete Parquet file ({str(error).strip().splitlines()[0]})") from error
+        raise UnreadableFileError(
+            f"not a complete Parquet file ({str(error).strip().splitlines()[0]})"
+        ) from error
     total = int(row[0] or 0) if row else 0
     names = [column[0] for column in described]
     types = {path: kind for column in described for path, kind in _leaves((column[0],), column[1])}
-    records = [dict(zip(names, values, strict=True)) for values in sample]
-    shape = book.fit(shape_key(found.relative, "parquet", names), "parquet", records, found.relative, types=types)
+    records = [json.loads(text) for (text,) in sample]
+    shape = book.fit(
+        shape_key(found.relative, "parquet", names), "parquet", records, found.relative, types=types
+    )
     mark = fingerprint(found.path, found.size) or Fingerprint(0, b"", 0, b"")
     start = at.offset
     while start < total:
@@ -352,7 +369,10 @@ _PARQUET_KINDS = (
     ("TIMESTAMP", "time"),
     ("DATE", "time"),
     ("BOOLEAN", "boolean"),
-    *((name, "integer") for name in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")),
+    *(
+        (name, "integer")
+        for name in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+    ),
     *((name, "number") for name in ("UBIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")),
 )
 

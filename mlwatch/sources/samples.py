@@ -11,7 +11,7 @@ from typing import Any
 
 SAMPLE_LINES = 2000
 """Records looked at in the first block of a kind of file; a smaller block is looked at whole."""
-LATER_LINES = 400
+LATER_LINES = 250
 """Records looked at in later blocks of more than `WHOLE_BYTES`."""
 WHOLE_BYTES = 1 << 20
 

@@ -19,7 +19,13 @@ from mlwatch.sources.sql import columns_literal, literal
 
 Path_ = tuple[str, ...]
 
-SQL_TYPES = {"number": "DOUBLE", "integer": "BIGINT", "text": "VARCHAR", "time": "TIMESTAMP", "boolean": "BOOLEAN"}
+SQL_TYPES = {
+    "number": "DOUBLE",
+    "integer": "BIGINT",
+    "text": "VARCHAR",
+    "time": "TIMESTAMP",
+    "boolean": "BOOLEAN",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +151,9 @@ def _with_physical(
     used = [*mapping.roles.values(), *(feature.path for feature in mapping.features)]
     features = {feature.path: feature.kind for feature in mapping.features}
     physical = {
-        path: types[path] if types and path in types else _physical(kinds.get(path, frozenset()), features.get(path))
+        path: types[path]
+        if types and path in types
+        else _physical(kinds.get(path, frozenset()), features.get(path))
         for path in used
     }
     for role in ("id", "model", "version", "error", "event", "currency", "event_id", "unit"):

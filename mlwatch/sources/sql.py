@@ -45,7 +45,9 @@ def _nested(types: Mapping[tuple[str, ...], str]) -> Tree:
         for name in path[:-1]:
             child = node.setdefault(name, {})
             if isinstance(child, str):
-                child = node[name] = {}  # a value in some records, an object in others: the object's fields win
+                child = node[
+                    name
+                ] = {}  # a value in some records, an object in others: the object's fields win
             node = child
         node.setdefault(path[-1], kind)
     return tree

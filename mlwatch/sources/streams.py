@@ -74,7 +74,9 @@ class Stream:
         data, self._pushed = self._pushed[:size], self._pushed[size:]
         if len(data) < size:
             missing = size - len(data)
-            data += self._read_plain(missing) if self.compression == "none" else self._read_compressed(missing)
+            data += (
+                self._read_plain(missing) if self.compression == "none" else self._read_compressed(missing)
+            )
         self.position += len(data)
         self.recent = (self.recent + data[-TAIL_BYTES:])[-TAIL_BYTES:]
         self._latest = data

@@ -62,8 +62,12 @@ def open_store(log_directory: Path, where: Path | Literal[":memory:"] | None = N
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         if where is None:
-            return _memory(f"the state directory cannot be written ({error.strerror}), so this run keeps its store in memory")
-        raise StoreError("cannot create the store's directory", str(path.parent), error.strerror or "") from error
+            return _memory(
+                f"the state directory cannot be written ({error.strerror}), so this run keeps its store in memory"
+            )
+        raise StoreError(
+            "cannot create the store's directory", str(path.parent), error.strerror or ""
+        ) from error
     return _open_file(path, named=where is not None)
 
 

@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 
 _DEFAULTS = (
     ("refund", r"refund|chargeback|cancel|return|reversal|void"),
-    ("conversion", r"purchas|conver|buy|bought|order|checkout|sign_?up|subscri|book|sale|sold|paid|payment|install|accept"),
-    ("engagement", r"click|view|open|like|share|play|watch|dwell|engag|read|save|comment|rating|thumb|add_to|cart|visit"),
+    (
+        "conversion",
+        r"purchas|conver|buy|bought|order|checkout|sign_?up|subscri|book|sale|sold|paid|payment|install|accept",
+    ),
+    (
+        "engagement",
+        r"click|view|open|like|share|play|watch|dwell|engag|read|save|comment|rating|thumb|add_to|cart|visit",
+    ),
 )
 
 
@@ -43,9 +49,13 @@ def class_of(kind: str, settings: BusinessSettings) -> str:
 
 def classify(connection: DuckDBPyConnection, settings: BusinessSettings) -> None:
     """Fill `kinds` with the class of every kind of event in the batch."""
-    kinds = [row[0] for row in connection.execute("SELECT DISTINCT event FROM batch WHERE is_event").fetchall()]
+    kinds = [
+        row[0] for row in connection.execute("SELECT DISTINCT event FROM batch WHERE is_event").fetchall()
+    ]
     connection.execute("CREATE OR REPLACE TEMP TABLE kinds (kind VARCHAR, class VARCHAR)")
-    connection.executemany("INSERT INTO kinds VALUES (?, ?)", [(kind, class_of(kind, settings)) for kind in kinds])
+    connection.executemany(
+        "INSERT INTO kinds VALUES (?, ?)", [(kind, class_of(kind, settings)) for kind in kinds]
+    )
 
 
 _SUMS = """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FIRST_BYTES = 8 << 20
 """The first batch is small, so that the screen has something to show at once."""
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 32 << 20
 BATCH_BYTES = 224 << 20
 """Bytes of text a transaction takes in during a backfill: enough rows for DuckDB to use every core."""
 QUIET_BYTES = 1 << 20

@@ -52,7 +52,8 @@ def fold_requests(
     add(connection, rollups.LATENCY, rollups.latency_sql("requests"))
     row = connection.execute("SELECT COUNT(invalid) FROM batch").fetchone()
     features = [
-        _narrowed(feature, models, may_be_invalid=bool(row and row[0])) for feature in registry.feature_bins(numbers)
+        _narrowed(feature, models, may_be_invalid=bool(row and row[0]))
+        for feature in registry.feature_bins(numbers)
     ]
     if features:
         add(connection, rollups.FEATURES, rollups.features_sql("requests", features))
@@ -91,7 +92,9 @@ def learn(
         The models that the batch has successful requests of.
     """
     counts = "".join(f", COUNT({identifier(column)})" for _, column in columns)
-    rows = connection.execute(f"SELECT model{counts} FROM batch WHERE is_request AND NOT failed GROUP BY model").fetchall()
+    rows = connection.execute(
+        f"SELECT model{counts} FROM batch WHERE is_request AND NOT failed GROUP BY model"
+    ).fetchall()
     for model, *present in rows:
         if model not in registry.models:
             registry.add_model(model, ModelRow(task or task_of(connection, "batch", model), None))

@@ -72,7 +72,10 @@ class Ingest:
         self._saved = self._shapes()
         named = root.resolve() if root.is_dir() else root.resolve().parent
         self._feeder = Feeder(
-            ShapeBook(named.name, config.roles, self._saved), cursor(connection), self._directory, lambda: self._stop
+            ShapeBook(named.name, config.roles, self._saved),
+            cursor(connection),
+            self._directory,
+            lambda: self._stop,
         )
         self._transaction = Transaction(connection, self.registry, self.ledger, config)
         self._batches = 0
@@ -141,7 +144,9 @@ class Ingest:
         for entry in entries:
             self.ledger.put(entry)
             if entry.state in {"skipped", "damaged"}:
-                notices.post(self._connection, "warning", entry.path, f"{entry.path} is not read: {entry.reason}")
+                notices.post(
+                    self._connection, "warning", entry.path, f"{entry.path} is not read: {entry.reason}"
+                )
         self._connection.execute("COMMIT")
 
     def _note_unreadable(self, found: Found, reason: str) -> None:
@@ -172,7 +177,8 @@ class Ingest:
         if self._saved.get(shape.key) is shape:
             return
         self._connection.execute(
-            "INSERT OR REPLACE INTO shapes VALUES (?, ?, ?)", [shape.key, self._roles_digest(), shape.document()]
+            "INSERT OR REPLACE INTO shapes VALUES (?, ?, ?)",
+            [shape.key, self._roles_digest(), shape.document()],
         )
         self._saved[shape.key] = shape
 

@@ -62,7 +62,9 @@ class Loader:
 
         refusals = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
         try:
-            batch.load(self._connection, table, self._fast_select(segments, spool), predicts=self._shape.predicts)
+            batch.load(
+                self._connection, table, self._fast_select(segments, spool), predicts=self._shape.predicts
+            )
         except refusals:
             return False
         return self._is_complete(segments, table) and batch.count_bad(self._connection, table) == 0
@@ -74,7 +76,9 @@ class Loader:
         return self._fast_form.select(reader(spool, self._shape))
 
     def _parquet_select(self, segment: Segment, form: Canonical) -> str:
-        return form.select(parquet_relation(segment.found.path, segment.start, segment.end), line="file_row_number + 1")
+        return form.select(
+            parquet_relation(segment.found.path, segment.start, segment.end), line="file_row_number + 1"
+        )
 
     def _is_complete(self, segments: Sequence[Segment], table: str) -> bool:
         """Make sure that every line became exactly one record; quoted values of CSV may hold newlines."""
@@ -110,7 +114,9 @@ class Loader:
             self._connection.execute(NO_LINES)
             select = self._parquet_select(segment, self._care_form)
         else:
-            select = tolerant_relation(self._connection, segment, self._shape, self._care_form, self._spool.with_suffix(".part"))
+            select = tolerant_relation(
+                self._connection, segment, self._shape, self._care_form, self._spool.with_suffix(".part")
+            )
         batch.load(self._connection, "part", select, predicts=self._shape.predicts)
         self._connection.execute(
             f"""INSERT INTO rejects

@@ -20,10 +20,14 @@ def score_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
     Returns:
         Whether there are any, and how many stored outcomes found their prediction by this.
     """
-    waiting = _one(
-        connection,
-        """SELECT COUNT(*) FROM outcomes WHERE h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""",
-    ) if _one(connection, "SELECT COUNT(*) FROM (FROM outcomes LIMIT 1)") else 0
+    waiting = (
+        _one(
+            connection,
+            """SELECT COUNT(*) FROM outcomes WHERE h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""",
+        )
+        if _one(connection, "SELECT COUNT(*) FROM (FROM outcomes LIMIT 1)")
+        else 0
+    )
     if not waiting:
         connection.execute(
             f"""{_SCORED} SELECT ts, model, version, prediction, score, label, 1 AS weight

@@ -7,6 +7,7 @@ counts are those of the baseline version's first period, read from the rollups w
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,7 +35,8 @@ SAMPLE_ROWS = 50_000
 FEW_VALUES = 30
 TOP_CATEGORIES = 50
 KNOWN_CATEGORIES = 10_000
-STEPS = ", ".join(repr(step / 100) for step in range(101))
+QUANTILES = 50
+STEPS = ", ".join(repr(step / QUANTILES) for step in range(QUANTILES + 1))
 
 
 def find(root: Path, config: Config, given: Path | None) -> Path | None:
@@ -56,7 +58,9 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise InputError("cannot read the reference", str(path), error.strerror or "check the path") from error
+        raise InputError(
+            "cannot read the reference", str(path), error.strerror or "check the path"
+        ) from error
     if _meta(connection, "reference_sha256") == digest:
         return
     shape = _shape(connection, path, config)
@@ -66,7 +70,10 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
     form = Canonical(shape.mapping, slots, shape.physical, timezone=config.roles.timezone, tolerant=True)
     relation = form.select(f"{_reader(path)} AS given")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS SELECT *, FALSE AS failed FROM ({relation})")
-    columns = [FeatureBins(slot.number, f'"{slot.column.replace(chr(34), chr(34) * 2)}"', slot.kind) for slot in slots]
+    columns = [
+        FeatureBins(slot.number, f'"{slot.column.replace(chr(34), chr(34) * 2)}"', slot.kind)
+        for slot in slots
+    ]
     connection.execute("BEGIN")
     registry.save_new()
     connection.execute("DELETE FROM reference")
@@ -92,12 +99,14 @@ def _shape(connection: DuckDBPyConnection, path: Path, config: Config) -> Shape:
     import duckdb  # noqa: PLC0415
 
     try:
-        described = connection.execute(f"DESCRIBE SELECT * FROM {_reader(path)}").fetchall()
-        rows = connection.execute(f"SELECT * FROM {_reader(path)} LIMIT 1000").fetchall()
+        rows = connection.execute(
+            f"SELECT CAST(to_json(given) AS VARCHAR) FROM (FROM {_reader(path)} LIMIT 1000) AS given"
+        ).fetchall()
     except duckdb.Error as error:
-        raise InputError("cannot read the reference", str(path), str(error).strip().splitlines()[0]) from error
-    names = [column[0] for column in described]
-    records: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in rows]
+        raise InputError(
+            "cannot read the reference", str(path), str(error).strip().splitlines()[0]
+        ) from error
+    records: list[dict[str, Any]] = [json.loads(text) for (text,) in rows]
     shape = build_shape("reference", "parquet", records, "reference/data", "reference", config.roles)
     return replace(shape, physical={path: "text" for path in shape.physical if path[0] not in SQL_TYPES})
 
@@ -144,7 +153,8 @@ def cut(
         if feature.kind == "numeric" and not edges:
             continue
         connection.execute(
-            "INSERT OR REPLACE INTO bins VALUES (?, ?, ?, ?)", [feature.number, feature.kind, list(edges), source]
+            "INSERT OR REPLACE INTO bins VALUES (?, ?, ?, ?)",
+            [feature.number, feature.kind, list(edges), source],
         )
         if feature.kind == "categorical":
             _store_categories(connection, relation, feature)
@@ -162,7 +172,9 @@ def _edges(connection: DuckDBPyConnection, relation: str, column: str) -> tuple[
     from mlwatch.metrics.quality import edges_from_quantiles  # noqa: PLC0415  pulls numpy
 
     finite = f"{column} IS NOT NULL AND isfinite({column})"
-    row = connection.execute(f"SELECT approx_count_distinct({column}) FROM {relation} WHERE {finite}").fetchone()
+    row = connection.execute(
+        f"SELECT approx_count_distinct({column}) FROM {relation} WHERE {finite}"
+    ).fetchone()
     if not row or not row[0]:
         return ()
     if row[0] <= 2 * FEW_VALUES:
@@ -172,7 +184,7 @@ def _edges(connection: DuckDBPyConnection, relation: str, column: str) -> tuple[
         if len(values) <= FEW_VALUES:
             return tuple(float(edge) for edge in edges_from_quantiles([value for (value,) in values]))
     quantiles = connection.execute(
-        f"SELECT quantile_cont({column}, [{STEPS}]) FROM {relation} WHERE {finite}"
+        f"SELECT quantile_disc({column}, [{STEPS}]) FROM {relation} WHERE {finite}"
     ).fetchone()
     cuts = [value for value in (quantiles[0] if quantiles else []) if math.isfinite(value)]
     return tuple(float(edge) for edge in edges_from_quantiles(cuts))

@@ -78,10 +78,14 @@ class Registry:
             model: ModelRow(task, positive)
             for model, task, positive in query("SELECT model, task, positive_class FROM models").fetchall()
         }
-        self.model_features = {(m, f) for m, f in query("SELECT model, feature FROM model_features").fetchall()}
+        self.model_features = {
+            (m, f) for m, f in query("SELECT model, feature FROM model_features").fetchall()
+        }
         self.bins = {
             number: Bins(kind, tuple(edges), source)
-            for number, kind, edges, source in query("SELECT feature, kind, edges, source FROM bins").fetchall()
+            for number, kind, edges, source in query(
+                "SELECT feature, kind, edges, source FROM bins"
+            ).fetchall()
         }
 
     def slots(self, features: Sequence[Feature]) -> list[Slot]:
@@ -106,7 +110,9 @@ class Registry:
         """Give every new feature its column, inside the ingest transaction."""
         for row in self._unsaved:
             sql_type = "DOUBLE" if row.kind == "numeric" else "VARCHAR"
-            self._connection.execute(f"ALTER TABLE predictions ADD COLUMN {identifier(row.column)} {sql_type}")
+            self._connection.execute(
+                f"ALTER TABLE predictions ADD COLUMN {identifier(row.column)} {sql_type}"
+            )
             self._connection.execute(
                 "INSERT INTO features VALUES (?, ?, ?, ?)", [row.number, row.name, row.column, row.kind]
             )
@@ -176,6 +182,18 @@ class Registry:
 
 
 _WORKING_COLUMNS = frozenset(
-    {"line", "event", "value", "currency", "event_id", "is_request", "is_outcome", "is_event", "bad", "duplicate", "predicted"}
+    {
+        "line",
+        "event",
+        "value",
+        "currency",
+        "event_id",
+        "is_request",
+        "is_outcome",
+        "is_event",
+        "bad",
+        "duplicate",
+        "predicted",
+    }
 )
 """Columns of a batch on its way in."""

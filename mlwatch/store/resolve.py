@@ -104,5 +104,3 @@ def _skipped(found: Found, ledger: Ledger, reason: str, state: str) -> Plan:
         ),
         moved=True,
     )
-
-

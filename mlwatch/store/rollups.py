@@ -18,9 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mlwatch.metrics.latency import latency_bin_sql
-from mlwatch.metrics.quality import numeric_bin_sql
-from mlwatch.metrics.scores import score_bin_sql
+from mlwatch.metrics.bin_sql import latency_bin_sql, numeric_bin_sql, score_bin_sql
 from mlwatch.sources.sql import literal
 
 MINUTE, QUARTER, HOUR, DAY = 60, 900, 3600, 86400
@@ -58,7 +56,13 @@ class Rollup:
 
     def ddl(self, level: int) -> str:
         """Return the statement that creates a table."""
-        columns = {"bucket": "TIMESTAMP", "model": "VARCHAR", "version": "VARCHAR", **self.keys, **self.measures}
+        columns = {
+            "bucket": "TIMESTAMP",
+            "model": "VARCHAR",
+            "version": "VARCHAR",
+            **self.keys,
+            **self.measures,
+        }
         return f"CREATE TABLE {self.table(level)} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
 
     def merged(self, relation: str, bucket: str = "bucket", where: str = "") -> str:
@@ -82,7 +86,10 @@ TRAFFIC = Rollup(
 )
 LATENCY = Rollup("r_latency", (MINUTE, HOUR), {"bin": "INTEGER"}, {"n": "BIGINT"})
 FEATURES = Rollup(
-    "r_features", (QUARTER, HOUR, DAY), {"feature": "INTEGER", "bin": "INTEGER"}, {"n": "BIGINT", "total": "DOUBLE"}
+    "r_features",
+    (QUARTER, HOUR, DAY),
+    {"feature": "INTEGER", "bin": "INTEGER"},
+    {"n": "BIGINT", "total": "DOUBLE"},
 )
 OUTCOMES = Rollup(
     "r_outcomes",
@@ -91,12 +98,21 @@ OUTCOMES = Rollup(
     {
         **{"n": "BIGINT", "n_score": "BIGINT", "n_wild": "BIGINT"},
         **{"sum_score": "DOUBLE", "sum_score_sq": "DOUBLE", "sum_ln_p": "DOUBLE", "sum_ln_q": "DOUBLE"},
-        **{"n_number": "BIGINT", "sum_error": "DOUBLE", "sum_abs": "DOUBLE", "sum_sq": "DOUBLE", "sum_err4": "DOUBLE"},
+        **{
+            "n_number": "BIGINT",
+            "sum_error": "DOUBLE",
+            "sum_abs": "DOUBLE",
+            "sum_sq": "DOUBLE",
+            "sum_err4": "DOUBLE",
+        },
         **{"sum_label": "DOUBLE", "sum_label_sq": "DOUBLE", "sum_ape": "DOUBLE", "n_ape": "BIGINT"},
     },
 )
 SCORES = Rollup(
-    "r_scores", (QUARTER, HOUR, DAY), {"label": "VARCHAR", "bin": "INTEGER"}, {"n": "BIGINT", "sum_score": "DOUBLE"}
+    "r_scores",
+    (QUARTER, HOUR, DAY),
+    {"label": "VARCHAR", "bin": "INTEGER"},
+    {"n": "BIGINT", "sum_score": "DOUBLE"},
 )
 BUSINESS = Rollup(
     "r_business",

@@ -68,7 +68,12 @@ def _json_lines(connection: DuckDBPyConnection, text: str, segment: Segment, spo
 
 
 def _csv_lines(
-    connection: DuckDBPyConnection, text: str, dialect: Dialect, numeric: set[str], first_line: int, spool: Path
+    connection: DuckDBPyConnection,
+    text: str,
+    dialect: Dialect,
+    numeric: set[str],
+    first_line: int,
+    spool: Path,
 ) -> None:
     """Write each row as a JSON object beside its text and number, and read that back."""
     width = len(dialect.header)
@@ -84,7 +89,9 @@ def _csv_lines(
             if good and row is not None:
                 record = json.dumps(_record(row, dialect, numeric))
             reason = None if good else f"{len(row) if row else 0} fields, expected {width}"
-            out.write(json.dumps({"n": number, "raw": raw, "good": good, "record": record, "reason": reason}) + "\n")
+            out.write(
+                json.dumps({"n": number, "raw": raw, "good": good, "record": record, "reason": reason}) + "\n"
+            )
     columns = "{'n': 'BIGINT', 'raw': 'VARCHAR', 'good': 'BOOLEAN', 'record': 'VARCHAR', 'reason': 'VARCHAR'}"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE lines AS

@@ -100,13 +100,18 @@ class Transaction:
             counts = replace(counts, events=counts.events - again, **_repeated(counts, again))
             fold.fold_gains(self._connection)
         return replace(
-            counts, outcomes_unmatched=unmatched_labels - late_labels, events_unmatched=unmatched_events - late_events
+            counts,
+            outcomes_unmatched=unmatched_labels - late_labels,
+            events_unmatched=unmatched_events - late_events,
         )
 
     def _fold_requests(self, slots: Sequence[Slot]) -> tuple[int, int]:
         """Store and roll up requests; return how many outcomes and events found their prediction by this."""
         models = fold.learn(
-            self._connection, self._registry, [(slot.number, slot.column) for slot in slots], self._config.roles.task
+            self._connection,
+            self._registry,
+            [(slot.number, slot.column) for slot in slots],
+            self._config.roles.task,
         )
         columns = ", ".join([*BASE_COLUMNS, *(identifier(slot.column) for slot in slots)])
         self._connection.execute(
@@ -146,7 +151,9 @@ class Transaction:
             known, last = self._ledger.entries.get(entry.file, entry), segments[-1]
             records = counts.records
             if len(works) > 1:
-                records = sum(part.lines if exact else filled_lines(part.data()) + part.overlong for part in segments)
+                records = sum(
+                    part.lines if exact else filled_lines(part.data()) + part.overlong for part in segments
+                )
             self._ledger.put(
                 replace(
                     entry,
@@ -162,7 +169,15 @@ class Transaction:
         self._connection.execute(
             "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                *(self._batch, _now(), size, counts.records, counts.rows, counts.predictions, counts.outcomes),
+                *(
+                    self._batch,
+                    _now(),
+                    size,
+                    counts.records,
+                    counts.rows,
+                    counts.predictions,
+                    counts.outcomes,
+                ),
                 *(counts.events, counts.rejected, counts.duplicates, counts.outcomes_unmatched),
                 *(counts.events_unmatched, counts.newest),
             ],
