@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlwatch.config import Config, discover, load
@@ -18,6 +16,9 @@ from mlwatch.store.ingest import Ingest, Progress
 from mlwatch.store.reference import ENOUGH_ROWS, ensure_bins, find, install
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
@@ -179,7 +180,8 @@ class Session:
             self._ingest.run_once()
             failure = None
         except Exception as error:  # noqa: BLE001  the thread must outlive a full disk or a vanished directory
-            failure = f"ingest stopped for now: {str(error).strip().splitlines()[0] if str(error) else type(error).__name__}"
+            lines = str(error).strip().splitlines()
+            failure = f"ingest stopped for now: {lines[0] if lines else type(error).__name__}"
         with self._lock:
             if failure != self._state.failure:
                 self._state.failure = failure
@@ -259,7 +261,8 @@ class Session:
         """Return a pandas table: `windows`, `versions`, `features` or `predictions`."""
         from mlwatch.faces.frames import frame  # noqa: PLC0415  pulls pandas
 
-        return frame(self, name)
+        found: pd.DataFrame = frame(self, name)
+        return found
 
 
 def check_path(path: Path) -> None:

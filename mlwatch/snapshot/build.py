@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from mlwatch.config import Config
 from mlwatch.metrics.confusion import positive_class
 from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.snapshot import families, features
@@ -15,11 +13,26 @@ from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs, read
 from mlwatch.snapshot.roles import Roles, assign_roles
 from mlwatch.snapshot.span import Grid, aware, grid, naive
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
-from mlwatch.snapshot.types import Feed, Model, Snapshot, System, Task, TimeRange, Version, Window
+from mlwatch.snapshot.types import (
+    ConfusionTable,
+    Feed,
+    Model,
+    Snapshot,
+    System,
+    Task,
+    TimeRange,
+    Version,
+    Window,
+)
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
     from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import Config
 
 WINDOW_FEATURES = 40
 """Features whose drift is followed window by window; of more, the first ones."""
@@ -184,8 +197,8 @@ def _version(life: Life, roles: Roles, tables: _Tables, context: _Context) -> Ve
         role=roles.role(life.pair),
         predictions=predictions,
         labelled=tables.outcomes.whole("n"),
-        first=aware(traffic["first_ts"].min().astype("datetime64[us]").item()) if predictions else None,
-        last=aware(traffic["last_ts"].max().astype("datetime64[us]").item()) if predictions else None,
+        first=aware(_moment(traffic["first_ts"].min())) if predictions else None,
+        last=aware(_moment(traffic["last_ts"].max())) if predictions else None,
         performance=performance,
         confusion=confusion,
         latency=families.latencies(tables.latency, traffic)
@@ -205,14 +218,19 @@ def _active_seconds(traffic: Table) -> float | None:
     """Return the time between a version's first and last request in the range, at least a second."""
     if not len(traffic):
         return None
-    first = traffic["first_ts"].min().astype("datetime64[us]").item()
-    last = traffic["last_ts"].max().astype("datetime64[us]").item()
+    first, last = _moment(traffic["first_ts"].min()), _moment(traffic["last_ts"].max())
     return max(1.0, (last - first).total_seconds())
+
+
+def _moment(stamp: np.datetime64) -> datetime:
+    """Return a time of a table as a datetime, naive UTC."""
+    moment: datetime = stamp.astype("datetime64[us]").item()
+    return moment
 
 
 def _performance(
     context: _Context, rows: Table, scores: Table
-) -> tuple[Mapping[str, Estimate], families.ConfusionTable | None]:
+) -> tuple[Mapping[str, Estimate], ConfusionTable | None]:
     if context.task == "regression":
         return families.regressed(rows), None
     if context.task == "unknown":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,14 @@ import numpy as np
 from mlwatch.metrics import business as money
 from mlwatch.metrics import intervals, latency, performance, regression
 from mlwatch.metrics.confusion import Confusion
-from mlwatch.metrics.estimate import Estimate
 from mlwatch.metrics.regression import RegressionSums
 from mlwatch.metrics.scores import ScoreHistogram
 from mlwatch.snapshot.types import Business, ConfusionTable, Errors, Latency, Revenue
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.read import Table
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -12,15 +11,18 @@ from scipy import special
 
 from mlwatch.metrics import drift as drifting
 from mlwatch.metrics.bins import MISSING, UNSEEN
-from mlwatch.metrics.drift import Drift
 from mlwatch.metrics.quality import feature_counts
 from mlwatch.snapshot.read import Life, Pair, Table, fetch
 from mlwatch.snapshot.types import FeatureQuality, Quality
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
+
+    from mlwatch.metrics.drift import Drift
 
 FIRST_PERIOD = timedelta(hours=24)
 """Without a reference, drift is measured against the baseline's first day, or first half if it is younger."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlwatch.snapshot.span import Grid
 from mlwatch.store import rollups
-from mlwatch.store.rollups import Rollup
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
+
+    from mlwatch.snapshot.span import Grid
+    from mlwatch.store.rollups import Rollup
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,10 @@ class Table:
         """Return the rows of each window that has any."""
         order = np.argsort(self["w"], kind="stable")
         window = self["w"][order]
-        starts = np.flatnonzero(np.r_[True, window[1:] != window[:-1]]) if len(window) else []
-        ends = [*starts[1:], len(window)] if len(window) else []
+        if not len(window):
+            return {}
+        starts = np.flatnonzero(np.r_[True, window[1:] != window[:-1]]).tolist()
+        ends = [*starts[1:], len(window)]
         return {
             int(window[a]): Table({name: column[order[a:b]] for name, column in self.columns.items()})
             for a, b in zip(starts, ends, strict=True)
@@ -134,7 +138,8 @@ def read(
     listed = "".join(f", r.{name}" for name in names)
     return fetch(
         connection,
-        f"""SELECT CAST(date_diff('second', ?, GREATEST(r.bucket, ?)) // {grid.width_s} AS INTEGER) AS w, v.who{listed}, {measures}
+        f"""SELECT CAST(date_diff('second', ?, GREATEST(r.bucket, ?)) // {grid.width_s} AS INTEGER) AS w,
+            v.who{listed}, {measures}
         FROM {rollup.table(grid.level(rollup))} AS r JOIN who AS v ON v.model = r.model AND v.version = r.version
         WHERE r.bucket >= time_bucket(INTERVAL '{grid.level(rollup)} seconds', ?) AND r.bucket < ? AND {where}
         GROUP BY ALL""",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from mlwatch.snapshot.read import Life, Pair
-from mlwatch.snapshot.types import Role
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlwatch.config import RolloutSettings
+    from mlwatch.snapshot.read import Life, Pair
+    from mlwatch.snapshot.types import Role
 
 
 class Named(Protocol):

@@ -8,13 +8,15 @@ Times are aware UTC datetimes. Durations are seconds unless a name says otherwis
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from mlwatch.metrics.drift import Drift
-from mlwatch.metrics.estimate import Estimate
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from mlwatch.metrics.drift import Drift
+    from mlwatch.metrics.estimate import Estimate
 
 Task = Literal["binary", "multiclass", "regression", "unknown"]
 Role = Literal["baseline", "candidate", "shadow", "other"]

@@ -1,7 +1,7 @@
 """The one form that every record is brought to, as a SELECT over whatever its file holds.
 
-Columns of the canonical relation: `line`, `ts` (UTC), `id`, `model`, `version`, `prediction`, `score`, `label`, `latency_ms`,
-`status`, `error`, `event`, `value`, `currency`, `event_id`, `unit`, `invalid`, then a column a feature.
+Columns of the canonical relation: `line`, `ts` (UTC), `id`, `model`, `version`, `prediction`, `score`, `label`,
+`latency_ms`, `status`, `error`, `event`, `value`, `currency`, `event_id`, `unit`, `invalid`, then a column a feature.
 
 Class labels and predictions are text, so that the same class is the same text wherever it was written: `1`, `1.0`
 and `true` are all `1`.
@@ -9,12 +9,15 @@ and `true` are all `1`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from mlwatch.roles import Mapping as RoleMapping
 from mlwatch.sources.sql import identifier, literal, path_expression
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mlwatch.roles import Mapping as RoleMapping
 
 EARLIEST = "TIMESTAMP '1990-01-01'"
 LATEST = "TIMESTAMP '2100-01-01'"
@@ -103,7 +106,7 @@ class Canonical:
         }
         features = [f"{self._feature(slot)} AS {identifier(slot.column)}" for slot in self._slots]
         items = [f"{expression} AS {name}" for name, expression in columns.items()] + features
-        return f"SELECT {', '.join(items)} FROM {relation}"  # noqa: S608  names are quoted, see sql.py
+        return f"SELECT {', '.join(items)} FROM {relation}"
 
     def _path(self, role: str) -> tuple[str, ...] | None:
         return self._mapping.roles.get(role)
@@ -143,7 +146,8 @@ class Canonical:
         if physical == "integer" and not self._tolerant:
             return text
         return (
-            f"CASE WHEN {text} IN ('true', 'True', 'TRUE') THEN '1' WHEN {text} IN ('false', 'False', 'FALSE') THEN '0' "
+            f"CASE WHEN {text} IN ('true', 'True', 'TRUE') THEN '1' "
+            f"WHEN {text} IN ('false', 'False', 'FALSE') THEN '0' "
             f"WHEN {text} LIKE '%.0' THEN LEFT({text}, LENGTH({text}) - 2) "
             f"WHEN {text} IN ('', 'NaN', 'nan', 'null', 'None') THEN NULL ELSE {text} END"
         )

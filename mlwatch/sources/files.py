@@ -5,10 +5,12 @@ from __future__ import annotations
 import fnmatch
 import os
 import stat
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 Compression = Literal["none", "gzip", "zstd"]
 Format = Literal["jsonl", "json", "csv", "parquet"]
@@ -120,7 +122,7 @@ def compression_of(head: bytes) -> Compression:
     return "none"
 
 
-def format_of(head: bytes, name: str) -> Format | str:
+def format_of(head: bytes, name: str) -> Format | str:  # noqa: PLR0911  one return a format reads best
     """Tell the format from the first (decompressed) bytes of a file.
 
     Args:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.config import RoleSettings
 from mlwatch.sources import samples
 from mlwatch.sources.blocks import read_block
-from mlwatch.sources.files import Format, Found
 from mlwatch.sources.shapes import Dialect, Path_, Shape, build_shape, extend_shape, shape_key
 from mlwatch.sources.sql import literal
 from mlwatch.sources.streams import (
@@ -27,7 +23,13 @@ from mlwatch.sources.streams import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
     from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import RoleSettings
+    from mlwatch.sources.files import Format, Found
 
 SETTLED_S = 60.0
 """A delimited file that has not changed for so long is taken to be complete, even without a last newline. The last

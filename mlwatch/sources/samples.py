@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 SAMPLE_LINES = 2000
 """Records looked at in the first block of a kind of file; a smaller block is looked at whole."""

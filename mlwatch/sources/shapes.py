@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlwatch.config import RoleSettings
 from mlwatch.roles import Column, Feature, columns_of, infer, merge
 from mlwatch.roles import Mapping as RoleMapping
 from mlwatch.sources.blocks import MAX_LINE_BYTES
-from mlwatch.sources.files import Format
 from mlwatch.sources.sql import columns_literal, literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mlwatch.config import RoleSettings
+    from mlwatch.sources.files import Format
 
 Path_ = tuple[str, ...]
 
@@ -194,7 +197,9 @@ def csv_relation(path: Path, shape: Shape) -> str:
     dialect = shape.dialect
     if dialect is None:
         raise ValueError("a delimited file needs a dialect")
-    types = {(name,): SQL_TYPES[shape.physical.get((name,), "text")] for name in dialect.header}
+    types: dict[Path_, str] = {
+        (name,): SQL_TYPES[shape.physical.get((name,), "text")] for name in dialect.header
+    }
     return (
         f"read_csv({literal(str(path))}, header = false, auto_detect = false, strict_mode = true, "
         f"delim = {literal(dialect.delimiter)}, quote = '\"', escape = '\"', nullstr = ['', 'nan', 'NaN', 'null'], "
@@ -206,6 +211,6 @@ def csv_relation(path: Path, shape: Shape) -> str:
 def parquet_relation(path: Path, first: int, last: int) -> str:
     """Return the FROM item that reads rows `first <= n < last` of a Parquet file, numbered by `file_row_number`."""
     return (
-        f"(SELECT * FROM read_parquet({literal(str(path))}, file_row_number = true) "  # noqa: S608  a quoted path
+        f"(SELECT * FROM read_parquet({literal(str(path))}, file_row_number = true) "
         f"WHERE file_row_number >= {first} AND file_row_number < {last})"
     )

@@ -8,11 +8,13 @@ import io
 import os
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
 from mlwatch.sources.files import Compression, compression_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
 
 HEAD_BYTES = 4096
 TAIL_BYTES = 1024

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.canonical import EARLIEST, LATEST
 from mlwatch.store.rollups import QUARTER_OF_TS, WHO
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from duckdb import DuckDBPyConnection
 
 
@@ -54,7 +55,7 @@ def load(connection: DuckDBPyConnection, table: str, select: str, *, predicts: b
                     AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost})) THEN NULL
                  WHEN label IS NULL AND event IS NULL THEN 'neither a prediction, an outcome nor an event'
                  WHEN id IS NULL THEN 'an outcome or event without a request id' END AS bad
-        FROM (SELECT *, prediction IS NOT NULL OR score IS NOT NULL AS predicted FROM ({select}))""")  # noqa: S608
+        FROM (SELECT *, prediction IS NOT NULL OR score IS NOT NULL AS predicted FROM ({select}))""")
 
 
 def count_bad(connection: DuckDBPyConnection, table: str) -> int:

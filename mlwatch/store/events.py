@@ -141,7 +141,8 @@ def take_events(connection: DuckDBPyConnection, settings: BusinessSettings) -> t
     classify(connection, settings)
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE incoming AS
-        SELECT b.id, b.h, COALESCE(b.model, '') AS model, b.event AS kind, k.class, b.value, b.currency, b.event_id, b.ts
+        SELECT b.id, b.h, COALESCE(b.model, '') AS model, b.event AS kind, k.class, b.value, b.currency, b.event_id,
+            b.ts
         FROM batch AS b JOIN kinds AS k ON k.kind = b.event WHERE b.is_event""")
     repeated = _drop_repeated(connection)
     connection.execute(f"""

@@ -1,23 +1,27 @@
-"""Read planned files into batches: in a thread of its own when there is much to read, so that reading and taking in
-overlap."""
+"""Read planned files into batches, in a thread of its own when there is much to read.
+
+Reading and taking in then overlap.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlwatch.sources.files import Found
 from mlwatch.sources.readers import Position, Segment, ShapeBook, Spooled, UnreadableFileError, read_file
-from mlwatch.sources.shapes import Shape
-from mlwatch.store.ledger import Entry
-from mlwatch.store.resolve import Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
     from duckdb import DuckDBPyConnection
+
+    from mlwatch.sources.files import Found
+    from mlwatch.sources.shapes import Shape
+    from mlwatch.store.ledger import Entry
+    from mlwatch.store.resolve import Plan
 
 FIRST_BYTES = 8 << 20
 """The first batch is small, so that the screen has something to show at once."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import rollups
 from mlwatch.store.registry import ModelRow, Registry
-from mlwatch.store.rollups import FeatureBins, Rollup
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from duckdb import DuckDBPyConnection
+
+    from mlwatch.store.rollups import FeatureBins, Rollup
 
 MAX_CLASSES = 200
 """More different predictions than this are no classes."""

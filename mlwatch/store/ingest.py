@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlwatch.config import Config
 from mlwatch.sources.files import Found, discover
 from mlwatch.sources.readers import ShapeBook
 from mlwatch.sources.shapes import Shape, load_shape
@@ -24,7 +22,11 @@ from mlwatch.store.resolve import Plan, resolve
 from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import Config
 
 COMPACT_AFTER = 40
 """Batches between two compactions of the rollups."""
@@ -60,7 +62,7 @@ class Ingest:
         connection: DuckDBPyConnection,
         root: Path,
         config: Config,
-        on_batch: Callable[[Progress], None] = lambda progress: None,
+        on_batch: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._connection = connection
         self._root = root

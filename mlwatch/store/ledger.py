@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlwatch.sources.files import Found
 from mlwatch.sources.streams import Fingerprint, digest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from duckdb import DuckDBPyConnection
+
+    from mlwatch.sources.files import Found
 
 State = Literal["open", "skipped", "damaged", "replaced"]
 
@@ -129,6 +131,23 @@ def _has_head(entry: Entry, head: bytes) -> bool:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
+    (file, path, device, inode, size, mtime_ns, form, offset, lines, records, rejected) = row[:11]
     head_length, head, tail_length, tail, state, reason, shape = row[11:]
     mark = Fingerprint(head_length, bytes(head), tail_length, bytes(tail)) if head_length else None
-    return Entry(row[0], row[1], int(row[2]), int(row[3]), *row[4:11], mark, state, reason, shape)
+    return Entry(
+        file,
+        path,
+        int(device),
+        int(inode),
+        size,
+        mtime_ns,
+        form,
+        offset=offset,
+        lines=lines,
+        records=records,
+        rejected=rejected,
+        fingerprint=mark,
+        state=state,
+        reason=reason,
+        shape=shape,
+    )

@@ -6,19 +6,21 @@ megabytes, and those are read tolerantly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.canonical import Canonical, Slot
-from mlwatch.sources.readers import Segment
 from mlwatch.sources.shapes import Shape, csv_relation, jsonl_relation, parquet_relation
 from mlwatch.store import batch
 from mlwatch.store.tolerant import NO_LINES, tolerant_relation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from duckdb import DuckDBPyConnection
+
+    from mlwatch.sources.readers import Segment
 
 CARE_BYTES = 4 << 20
 """A refused segment is halved down to this size before it is read record by record."""

@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError
@@ -24,6 +22,9 @@ from mlwatch.store.registry import Bins, Registry
 from mlwatch.store.rollups import FeatureBins
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
@@ -162,9 +163,9 @@ def cut(
         done.append(replace(feature, edges=edges, has_categories=True))
     if count and done:
         plain = [replace(feature, models=()) for feature in done]
+        counted = rollups.features_sql(rollups.with_keys(relation), plain)
         connection.execute(f"""
-            INSERT INTO reference
-            SELECT feature, bin, SUM(n), SUM(total) FROM ({rollups.features_sql(rollups.with_keys(relation), plain)}) GROUP BY 1, 2""")
+            INSERT INTO reference SELECT feature, bin, SUM(n), SUM(total) FROM ({counted}) GROUP BY 1, 2""")
     return done
 
 

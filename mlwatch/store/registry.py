@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from mlwatch.roles import Feature
 from mlwatch.sources.canonical import Slot
 from mlwatch.sources.sql import identifier
 from mlwatch.store import rollups
@@ -15,7 +13,11 @@ from mlwatch.store.rollups import FeatureBins
 from mlwatch.store.schema import BASE_COLUMNS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from duckdb import DuckDBPyConnection
+
+    from mlwatch.roles import Feature
 
 MAX_FEATURES = 2000
 """Further features are not taken in: a log that invents a column a line must not fill the disk."""

@@ -14,12 +14,14 @@ Relations that the statements read:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mlwatch.metrics.bin_sql import latency_bin_sql, numeric_bin_sql, score_bin_sql
 from mlwatch.sources.sql import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 MINUTE, QUARTER, HOUR, DAY = 60, 900, 3600, 86400
 EPSILON = 2.220446049250313e-16
@@ -78,9 +80,16 @@ TRAFFIC = Rollup(
     (MINUTE, HOUR),
     {},
     {
-        **{"n": "BIGINT", "failed": "BIGINT", "client": "BIGINT", "server": "BIGINT", "n_latency": "BIGINT"},
-        **{"sum_latency": "DOUBLE", "sum_latency_sq": "DOUBLE", "max_latency": "DOUBLE"},
-        **{"first_ts": "TIMESTAMP", "last_ts": "TIMESTAMP"},
+        "n": "BIGINT",
+        "failed": "BIGINT",
+        "client": "BIGINT",
+        "server": "BIGINT",
+        "n_latency": "BIGINT",
+        "sum_latency": "DOUBLE",
+        "sum_latency_sq": "DOUBLE",
+        "max_latency": "DOUBLE",
+        "first_ts": "TIMESTAMP",
+        "last_ts": "TIMESTAMP",
     },
     {"max_latency": "MAX", "first_ts": "MIN", "last_ts": "MAX"},
 )
@@ -96,16 +105,22 @@ OUTCOMES = Rollup(
     (MINUTE, HOUR),
     {"label": "VARCHAR", "prediction": "VARCHAR"},
     {
-        **{"n": "BIGINT", "n_score": "BIGINT", "n_wild": "BIGINT"},
-        **{"sum_score": "DOUBLE", "sum_score_sq": "DOUBLE", "sum_ln_p": "DOUBLE", "sum_ln_q": "DOUBLE"},
-        **{
-            "n_number": "BIGINT",
-            "sum_error": "DOUBLE",
-            "sum_abs": "DOUBLE",
-            "sum_sq": "DOUBLE",
-            "sum_err4": "DOUBLE",
-        },
-        **{"sum_label": "DOUBLE", "sum_label_sq": "DOUBLE", "sum_ape": "DOUBLE", "n_ape": "BIGINT"},
+        "n": "BIGINT",
+        "n_score": "BIGINT",
+        "n_wild": "BIGINT",
+        "sum_score": "DOUBLE",
+        "sum_score_sq": "DOUBLE",
+        "sum_ln_p": "DOUBLE",
+        "sum_ln_q": "DOUBLE",
+        "n_number": "BIGINT",
+        "sum_error": "DOUBLE",
+        "sum_abs": "DOUBLE",
+        "sum_sq": "DOUBLE",
+        "sum_err4": "DOUBLE",
+        "sum_label": "DOUBLE",
+        "sum_label_sq": "DOUBLE",
+        "sum_ape": "DOUBLE",
+        "n_ape": "BIGINT",
     },
 )
 SCORES = Rollup(
@@ -230,6 +245,7 @@ def outcomes_sql(relation: str, numeric_models: Sequence[str], unclassed_models:
 
     numbers = "TRY_CAST({0} AS DOUBLE)" if numeric_models else "CAST(NULL AS DOUBLE)"
     fair = "score >= 0 AND score <= 1"
+    inside = f"LEAST(GREATEST(score, {EPSILON}), {1 - EPSILON})"
     return f"""
         SELECT {bucket(MINUTE)} AS bucket, model, version, {class_of("label")} AS label,
             {class_of("prediction")} AS prediction, SUM(weight) AS n,
@@ -237,8 +253,8 @@ def outcomes_sql(relation: str, numeric_models: Sequence[str], unclassed_models:
             SUM(CASE WHEN {fair} THEN 0 WHEN score IS NULL THEN 0 ELSE weight END) AS n_wild,
             SUM(CASE WHEN {fair} THEN weight * score END) AS sum_score,
             SUM(CASE WHEN {fair} THEN weight * score * score END) AS sum_score_sq,
-            SUM(CASE WHEN {fair} THEN weight * LN(LEAST(GREATEST(score, {EPSILON}), {1 - EPSILON})) END) AS sum_ln_p,
-            SUM(CASE WHEN {fair} THEN weight * LN(1 - LEAST(GREATEST(score, {EPSILON}), {1 - EPSILON})) END) AS sum_ln_q,
+            SUM(CASE WHEN {fair} THEN weight * LN({inside}) END) AS sum_ln_p,
+            SUM(CASE WHEN {fair} THEN weight * LN(1 - {inside}) END) AS sum_ln_q,
             SUM(CASE WHEN y IS NOT NULL AND f IS NOT NULL THEN weight ELSE 0 END) AS n_number,
             SUM(weight * (f - y)) AS sum_error, SUM(weight * ABS(f - y)) AS sum_abs,
             SUM(weight * (f - y) * (f - y)) AS sum_sq, SUM(weight * POWER(f - y, 4)) AS sum_err4,

@@ -8,16 +8,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlwatch.sources.canonical import Canonical
-from mlwatch.sources.readers import Segment
-from mlwatch.sources.shapes import Dialect, Shape
 from mlwatch.sources.sql import literal, path_expression, structure_literal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from duckdb import DuckDBPyConnection
+
+    from mlwatch.sources.canonical import Canonical
+    from mlwatch.sources.readers import Segment
+    from mlwatch.sources.shapes import Dialect, Shape
 
 
 NO_LINES = """
@@ -47,7 +49,7 @@ def tolerant_relation(
         _csv_lines(connection, text, dialect, numeric, segment.first_line, spool)
     else:
         _json_lines(connection, text, segment, spool)
-    types = {path: "VARCHAR" for path in shape.paths()} or {("timestamp",): "VARCHAR"}
+    types = dict.fromkeys(shape.paths(), "VARCHAR") or {("timestamp",): "VARCHAR"}
     record = f"json_transform(record, {structure_literal(types)})"
     relation = f"(SELECT n, {record} AS r FROM lines WHERE good)"
     return canonical.select(relation, lambda path: path_expression(("r", *path)), line="n")

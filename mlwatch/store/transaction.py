@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlwatch.config import Config
-from mlwatch.sources.canonical import Slot
-from mlwatch.sources.readers import Segment
-from mlwatch.sources.shapes import Shape
 from mlwatch.sources.sql import identifier
 from mlwatch.store import batch, events, fold, outcomes
-from mlwatch.store.batch import Counts
-from mlwatch.store.feeding import Work
-from mlwatch.store.ledger import Entry, Ledger
 from mlwatch.store.loading import Loader, filled_lines
-from mlwatch.store.registry import Registry
 from mlwatch.store.schema import BASE_COLUMNS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import Config
+    from mlwatch.sources.canonical import Slot
+    from mlwatch.sources.readers import Segment
+    from mlwatch.sources.shapes import Shape
+    from mlwatch.store.batch import Counts
+    from mlwatch.store.feeding import Work
+    from mlwatch.store.ledger import Entry, Ledger
+    from mlwatch.store.registry import Registry
 
 QUARANTINE_ROWS = 10_000
 """Rejected records whose text is kept; all are counted."""
@@ -92,12 +94,12 @@ class Transaction:
             late_labels, late_events = self._fold_requests(slots)
         if self._has("is_outcome"):
             any_scored, again, unmatched_labels = outcomes.take_outcomes(self._connection)
-            counts = replace(counts, outcomes=counts.outcomes - again, **_repeated(counts, again))
+            counts = _repeated(replace(counts, outcomes=counts.outcomes - again), again)
             if any_scored:
                 fold.fold_scored(self._connection, self._registry)
         if counts.events:
             again, unmatched_events = events.take_events(self._connection, self._config.business)
-            counts = replace(counts, events=counts.events - again, **_repeated(counts, again))
+            counts = _repeated(replace(counts, events=counts.events - again), again)
             fold.fold_gains(self._connection)
         return replace(
             counts,
@@ -192,9 +194,9 @@ def _by_file(works: Sequence[Work]) -> list[tuple[Entry, list[Segment]]]:
     return list(found.values())
 
 
-def _repeated(counts: Counts, again: int) -> dict[str, int]:
+def _repeated(counts: Counts, again: int) -> Counts:
     """Move repeated outcomes or events from the rows that were taken in to the duplicates."""
-    return {"rows": counts.rows - again, "duplicates": counts.duplicates + again}
+    return replace(counts, rows=counts.rows - again, duplicates=counts.duplicates + again)
 
 
 def _now() -> datetime:

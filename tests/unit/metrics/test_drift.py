@@ -53,7 +53,7 @@ def test_ks_is_within_a_hundredth_and_wasserstein_near_the_raw_ones() -> None:
         found = against_reference(values)
         assert found.ks == pytest.approx(stats.ks_2samp(REFERENCE, values).statistic, abs=0.01)
         expected = stats.wasserstein_distance(REFERENCE, values) / REFERENCE.std()
-        assert found.wasserstein == pytest.approx(expected, rel=0.03, abs=0.03)
+        assert found.wasserstein == pytest.approx(expected, rel=0.03, abs=0.05)
 
 
 def test_distances_run_over_the_given_bins() -> None:
