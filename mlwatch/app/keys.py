@@ -11,7 +11,7 @@ _RANGE_KEYS = Binding.Group("Range", compact=True)
 BINDINGS: list[BindingType] = [
     Binding("q", "quit", "Quit", tooltip="Leave mlwatch"),
     Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
-    Binding("space", "freeze", "Freeze", tooltip="Hold the picture, or let it go on"),
+    Binding("space", "freeze", "Freeze", key_display="spc", tooltip="Hold the picture, or let it go on"),
     Binding("question_mark", "help", "Help", key_display="?", tooltip="Explain this screen and its keys"),
     *(
         Binding(str(place), f"screen('{mode}')", title, group=_SCREEN_KEYS, tooltip=f"Go to {title}")

@@ -43,6 +43,7 @@ class AlertsState:
 class AlertsPanel(Panel[AlertsState]):
     """List the last alerts, and the source's own trouble first."""
 
+    can_focus = True
     HELP_TEXT = "Firing alerts are happening now; resolved ones are over. Press a for all of them."
 
     status: reactive[Status] = reactive(Status(), init=False)

@@ -82,8 +82,8 @@ def row_pieces(row: MetricRow, columns: Columns, glyphs: Glyphs, *, first: bool)
         _value(row.candidate, row, columns.candidate),
         *_change(row, columns.change, glyphs),
         cell(f"  {_interval(row)}" if columns.interval else "", columns.interval, "$quiet"),
-        *_trend(row.baseline_trend, columns.baseline_trend, limits, "$baseline", glyphs),
-        *_trend(row.candidate_trend, columns.candidate_trend, limits, "$candidate", glyphs),
+        *_trend(row.baseline_trend, columns.baseline_trend, limits, "$baseline 70%", glyphs),
+        *_trend(row.candidate_trend, columns.candidate_trend, limits, "$candidate 85%", glyphs),
     ]
 
 

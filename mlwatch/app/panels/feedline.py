@@ -42,6 +42,7 @@ NARROW = 100
 class FeedLine(Panel[FeedState]):
     """Show rows a second, lag, files, rejects and duplicates, and the progress while much is left to read."""
 
+    can_focus = True
     HELP_TEXT = (
         "rows/s: records taken in. lag: from a record's own time to its arrival here. rejected: records that "
         "could not be read, kept with file, line and reason. "

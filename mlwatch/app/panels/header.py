@@ -11,7 +11,7 @@ from textual.reactive import reactive
 
 from mlwatch.app.drawing import Piece, clean, spread
 from mlwatch.app.panels.base import Panel
-from mlwatch.app.units import Zone, show_clock
+from mlwatch.app.units import Zone, show_clock, show_span
 from mlwatch.app.view import Status, View
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class HeaderState:
     model: str
     count: str
     """Which of how many models, empty where there is one."""
+    span: str
+    """The time that the numbers cover, empty where there are none."""
 
 
 class HeaderLine(Panel[HeaderState]):
@@ -56,14 +58,16 @@ class HeaderLine(Panel[HeaderState]):
         """Return the model and its place among the others."""
         names = list(view.snapshot.models)
         if view.model_name is None:
-            return HeaderState("", "")
+            return HeaderState("", "", "")
         place = f" {names.index(view.model_name) + 1}/{len(names)}" if len(names) > 1 else ""
-        return HeaderState(clean(view.model_name, 40), place)
+        covered = view.snapshot.range
+        span = show_span(covered.start, covered.end, view.zone) if covered else ""
+        return HeaderState(clean(view.model_name, 40), place, span)
 
     def render(self) -> Content:
         """Draw the line, leaving out the least important where it is narrow."""
         width = self.content_size.width
-        model = self.state or HeaderState("", "")
+        model = self.state or HeaderState("", "", "")
         named: list[Piece] = [("mlwatch", "bold $primary"), ("  " + self._title, "bold")]
         left = list(named)
         if model.model:
@@ -72,7 +76,9 @@ class HeaderLine(Panel[HeaderState]):
         span: Piece = (self.status.range.label + "  ", "$heading")
         clock: Piece = (show_clock(self._clock(), self._zone) + "  ", "$quiet")
         state = self._state()
+        covered: Piece = (f"{model.span}  ", "$quiet")
         choices = (
+            (left, [screen, span, covered, clock, state]),
             (left, [screen, span, clock, state]),
             (left, [span, clock, state]),
             (left, [span, state]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
     from mlwatch.app.glyphs import Glyphs
     from mlwatch.app.view import View
+
+
+HALF_A_MINUTE = timedelta(seconds=30)
+"""Added before the seconds are cut off, so that the minute is rounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +126,8 @@ def _times(state: TrendState, margin: int, width: int) -> list[Piece]:
     days = (last - first).total_seconds() / 86_400
     form = "%H:%M" if days <= 1 else "%m-%d %H:%M" if days <= 14 else "%Y-%m-%d"
     zone = zone_name(last, state.zone)
-    texts = [
-        moment.astimezone(state.zone).strftime(form) for moment in (first, first + (last - first) / 2, last)
-    ]
+    moments = (first, first + (last - first) / 2, last)
+    texts = [(moment + HALF_A_MINUTE).astimezone(state.zone).strftime(form) for moment in moments]
     texts[2] += f" {zone}"
     room = width + 1
     if room < sum(len(text) for text in texts) + 4:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Footer
 
 from mlwatch.app.modes import SCREENS
@@ -19,7 +20,7 @@ from mlwatch.app.view import Status, View
 if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
-    from textual.widget import Widget
+    from textual.geometry import Size
 
     from mlwatch.app.app import MlwatchApp
 
@@ -34,12 +35,14 @@ class WatchScreen(Screen[None]):
     ALLOW_IN_MAXIMIZED_VIEW = "Footer, HeaderLine, FrozenBanner"
     AUTO_FOCUS = ".first-focus"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "app.focus_next", "Next panel", show=False),
-        Binding("shift+tab", "app.focus_previous", "Previous panel", show=False),
+        Binding("tab", "next_panel(1)", "Next panel", show=False),
+        Binding("shift+tab", "next_panel(-1)", "Previous panel", show=False),
     ]
 
     view: reactive[View | None] = reactive(None, init=False, repaint=False)
     status: reactive[Status] = reactive(Status(), init=False, repaint=False)
+    place: reactive[int] = reactive(0, init=False, repaint=False)
+    """Which panel is shown on a small terminal."""
 
     @property
     def mlwatch(self) -> MlwatchApp:
@@ -73,14 +76,41 @@ class WatchScreen(Screen[None]):
         self.view = self.mlwatch.view
 
     def on_resize(self, event: events.Resize) -> None:
-        """Leave the palette's key out of a footer that has no room for it."""
+        """Leave out what there is no room for: the palette's key in the footer, panels on a small screen."""
         self.query_one(Footer).show_command_palette = event.size.width >= 100
+        self._arrange(small=_is_small(event.size))
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Mark the panel with the focus: on a small terminal it is the only one."""
-        for panel in self.query(".-current"):
-            panel.remove_class("-current")
-        event.widget.add_class("-current")
+    def watch_place(self, _place: int) -> None:
+        """Show another panel."""
+        self._arrange(small=_is_small(self.size))
+
+    def action_next_panel(self, by: int) -> None:
+        """Go to the next panel; on a small terminal it takes the place of the last."""
+        if not _is_small(self.size):
+            (self.focus_next if by > 0 else self.focus_previous)()
+            return
+        self.place = (self.place + by) % len(self._stops())
+        self.set_focus(self._stops()[self.place])
+
+    def _stops(self) -> list[Panel[Any]]:
+        """Return the panels in the order of `tab`: the one with the first focus comes first."""
+        panels = [panel for panel in self.query("#content Panel").results(Panel) if panel.can_focus]
+        return sorted(panels, key=lambda panel: not panel.has_class("first-focus"))
+
+    def _arrange(self, *, small: bool) -> None:
+        """On a small terminal leave out all panels but one, and containers that would stand empty."""
+        stops = self._stops()
+        chosen = stops[self.place % len(stops)]
+        kept = {chosen, *chosen.ancestors}
+        if self.place == 0:
+            kept |= set(self.query(".with-first"))
+        for widget in self.query("#content *").results(Widget):
+            widget.set_class(small and widget not in kept, "-away")
+            widget.set_class(small and widget is chosen, "-only")
+
+
+def _is_small(size: Size) -> bool:
+    return size.width < 80 or size.height < 24
 
 
 __all__ = ["Panel", "WatchScreen"]

@@ -26,7 +26,9 @@ class FamilyScreen(WatchScreen):
 
     def panels(self) -> ComposeResult:
         """Yield the numbers above, chart and own panels below."""
-        yield self.bound(FamiliesPanel("numbers", self.FAMILY, classes="first-focus"))
+        numbers = FamiliesPanel("numbers", self.FAMILY, classes="first-focus")
+        numbers.set_reactive(FamiliesPanel.cursor, self.FIRST_METRIC)
+        yield self.bound(numbers)
         with Horizontal(id="lower"):
             with Vertical(id="charts"):
                 yield from self.charts()

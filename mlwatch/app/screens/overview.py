@@ -31,7 +31,7 @@ class OverviewScreen(WatchScreen):
 
     def panels(self) -> ComposeResult:
         """Yield banner, families, and on a large terminal the features beside them."""
-        yield self.bound(VerdictBanner("verdict"))
+        yield self.bound(VerdictBanner("verdict", classes="with-first"))
         with Horizontal(id="middle"):
             yield self.bound(FamiliesPanel("families", classes="first-focus"))
             with Vertical(id="side"):

@@ -12,28 +12,25 @@ SCREENS = {"1": "overview", "2": "performance", "3": "quality", "4": "health", "
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
-@pytest.mark.parametrize("key", list(SCREENS))
-async def test_screen(key: str, size: tuple[int, int]) -> None:
-    async with running(FakeSource(), size) as (app, pilot):
-        await pilot.press(key)
-        await settle(pilot)
-        check_snapshot(f"{SCREENS[key]}-{size[0]}x{size[1]}", text_of(app))
+async def test_screens(size: tuple[int, int]) -> None:
+    await compare(FakeSource(), size, "")
 
 
-@pytest.mark.parametrize("key", list(SCREENS))
-async def test_without_labels_and_candidate(key: str) -> None:
-    async with running(FakeSource(unlabelled())) as (app, pilot):
-        await pilot.press(key)
-        await settle(pilot)
-        check_snapshot(f"{SCREENS[key]}-unlabelled-80x24", text_of(app))
+async def test_without_labels_and_candidate() -> None:
+    await compare(FakeSource(unlabelled()), (80, 24), "unlabelled-")
 
 
-@pytest.mark.parametrize("key", list(SCREENS))
-async def test_before_the_first_file(key: str) -> None:
-    async with running(FakeSource(empty())) as (app, pilot):
-        await pilot.press(key)
-        await settle(pilot)
-        check_snapshot(f"{SCREENS[key]}-empty-80x24", text_of(app))
+async def test_before_the_first_file() -> None:
+    await compare(FakeSource(empty()), (80, 24), "empty-")
+
+
+async def compare(source: FakeSource, size: tuple[int, int], kind: str) -> None:
+    """Compare all screens at one size with their pictures."""
+    async with running(source, size) as (app, pilot):
+        for key, name in SCREENS.items():
+            await pilot.press(key)
+            await settle(pilot)
+            check_snapshot(f"{name}-{kind}{size[0]}x{size[1]}", text_of(app))
 
 
 async def test_small_terminal() -> None:
