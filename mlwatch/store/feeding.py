@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FIRST_BYTES = 8 << 20
 """The first batch is small, so that the screen has something to show at once."""
 BLOCK_BYTES = 32 << 20
-BATCH_BYTES = 224 << 20
+BATCH_BYTES = 192 << 20
 """Bytes of text a transaction takes in during a backfill: enough rows for DuckDB to use every core."""
 QUIET_BYTES = 1 << 20
 """Less than this is read without a thread."""
@@ -87,7 +87,9 @@ class Feeder:
         self._directory = directory
         self._stopped = stopped
         self._pending: dict[str, list[Work]] = {}
-        self._files: dict[str, Path] = {}
+        self._files: dict[str, _SpoolFile] = {}
+        self._free: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        self._made = 0
         self._pending_bytes = 0
         self._batches = 0
         self._done = 0
@@ -142,20 +144,52 @@ class Feeder:
 
     def _spool(self, key: str, segment: Segment) -> Segment:
         """Lay a segment's text down behind its batch's other text."""
-        path = self._files.get(key)
-        if path is None:
-            path = self._files[key] = self._directory / f"batch-{self._batches}-{len(self._files)}.spool"
-        with path.open("ab", buffering=0) as file:
-            offset = file.tell()
-            file.write(segment.data())
-        return replace(segment, text=Spooled(path, offset, segment.length))
+        spool = self._files.get(key)
+        if spool is None:
+            spool = self._files[key] = _SpoolFile(self._spool_path())
+        offset = spool.append(segment.data())
+        return replace(segment, text=Spooled(spool.path, offset, segment.length))
+
+    def _spool_path(self) -> Path:
+        """Return a file that is free again, or a new one: pages that are there already are cheap to write."""
+        try:
+            return self._free.get_nowait()
+        except queue.Empty:
+            self._made += 1
+            return self._directory / f"{self._made}.spool"
+
+    def give_back(self, spool: Path) -> None:
+        """Take a spool file back whose batch is through; may be called from another thread."""
+        self._free.put(spool)
 
     def _flush(self) -> Iterator[Item]:
         pending, files = self._pending, self._files
         self._pending, self._files, self._pending_bytes = {}, {}, 0
         for key, works in pending.items():
             self._batches += 1
-            yield Batch(tuple(works), self._book.shapes[key], files[key], self._done)
+            yield Batch(tuple(works), self._book.shapes[key], files[key].close(), self._done)
+
+
+class _SpoolFile:
+    """A spool file that is being written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("r+b" if path.exists() else "w+b", buffering=0)
+
+    def append(self, data: bytes) -> int:
+        """Write data behind what is there and return where it begins."""
+        offset = self._file.tell()
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+        return offset
+
+    def close(self) -> Path:
+        """Cut off what an earlier batch left behind, and return the path."""
+        self._file.truncate()
+        self._file.close()
+        return self.path
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:

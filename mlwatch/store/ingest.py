@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
     from mlwatch.config import Config
 
+SPOOL_ROOM = 4 << 30
+"""Free bytes that a memory file system must have to be spooled to."""
 COMPACT_AFTER = 40
 """Batches between two compactions of the rollups."""
 CHECKPOINT_BYTES = 32 << 20
@@ -68,7 +72,7 @@ class Ingest:
         self._root = root
         self._config = config
         self._on_batch = on_batch
-        self._directory = Path(tempfile.mkdtemp(prefix="mlwatch-"))
+        self._directory = Path(tempfile.mkdtemp(prefix="mlwatch-", dir=_spool_root()))
         self.registry = Registry(connection)
         self.ledger = Ledger(connection)
         self._saved = self._shapes()
@@ -165,7 +169,7 @@ class Ingest:
     def _take(self, batch: Batch, total: int) -> None:
         counts = self._transaction.take(batch.works, batch.shape, batch.spool)
         if batch.shape.format != "parquet":
-            batch.spool.unlink(missing_ok=True)
+            self._feeder.give_back(batch.spool)
         self._save_shape(batch.shape)
         if self._batches == 0 or not self.registry.fully_binned:
             ensure_bins(self._connection, self.registry)
@@ -192,3 +196,13 @@ class Ingest:
             self._since_compaction = 0
         if bytes_read > CHECKPOINT_BYTES:
             self._connection.execute("CHECKPOINT")
+
+
+def _spool_root() -> str | None:
+    """Return a directory in memory for spool files where there is one with room; None for the usual place."""
+    root = Path("/dev/shm")  # noqa: S108  the directory itself is made with a name of its own, for the user alone
+    try:
+        room = shutil.disk_usage(root).free
+    except OSError:
+        return None
+    return str(root) if room > SPOOL_ROOM and os.access(root, os.W_OK) else None
