@@ -205,6 +205,8 @@ class MlwatchApp(App[None]):
             # the shown picture stays: the question changes, so that an answer on its way is thrown away
             self._request = _asking(self._request, self.status.range, self._data_end())
             self._schedule.asked(self._request, self.source.generation, self.options.clock())
+        else:
+            self.notify("There is nothing to freeze yet.", markup=False)
 
     def _data_end(self) -> datetime | None:
         snapshot = self.view.snapshot if self.view else None
@@ -255,7 +257,7 @@ class MlwatchApp(App[None]):
         """List all alerts."""
         from mlwatch.app.screens.alerts import AlertsScreen  # noqa: PLC0415 - not needed for the first paint
 
-        self.push_screen(AlertsScreen(self.view, self.status, self.glyphs))
+        self.push_screen(AlertsScreen(self.view, self.status, self.zone, self.glyphs))
 
     def action_zoom(self) -> None:
         """Give the focused panel the whole screen, or take it back."""

@@ -48,14 +48,18 @@ class AlertsPanel(Panel[AlertsState]):
 
     status: reactive[Status] = reactive(Status(), init=False)
 
+    def __init__(self, identity: str, zone: Zone, glyphs: Glyphs) -> None:
+        super().__init__(identity)
+        self._zone, self._glyphs = zone, glyphs
+
     def digest(self, view: View) -> AlertsState:
         """Return the alerts as lines."""
-        return AlertsState(alert_lines(view, self.status), view.zone, view.glyphs)
+        return AlertsState(alert_lines(view, self.status), self._zone, self._glyphs)
 
-    def watch_status(self, _status: Status) -> None:
-        """Take in what the source complains of."""
-        if self.view is not None:
-            self.renew(self.digest(self.view))
+    def watch_status(self, status: Status) -> None:
+        """Take in what the source complains of, before there is a view too."""
+        if self.view is not None or status.failure is not None:
+            self.renew(AlertsState(alert_lines(self.view, status), self._zone, self._glyphs))
 
     def lines(self, state: AlertsState, size: Size) -> list[Content]:
         """Draw one line an alert, and how many more there are."""
@@ -73,10 +77,11 @@ class AlertsPanel(Panel[AlertsState]):
         ]
 
 
-def alert_lines(view: View, status: Status) -> tuple[AlertLine, ...]:
+def alert_lines(view: View | None, status: Status) -> tuple[AlertLine, ...]:
     """Return the source's own trouble, then the alerts that are not over, then the resolved ones."""
     own = [AlertLine("critical", "firing", None, clean(status.failure, 400))] if status.failure else []
-    known = [AlertLine(a.severity, a.state, a.since, clean(a.message, 400)) for a in view.alerts]
+    alerts = view.alerts if view else ()
+    known = [AlertLine(a.severity, a.state, a.since, clean(a.message, 400)) for a in alerts]
     return tuple(own + sorted(known, key=lambda alert: alert.state == "resolved"))
 
 

@@ -27,6 +27,9 @@ class Panel(Widget, Generic[StateT]):
     HELP_TEXT: ClassVar[str] = ""
     """What the panel shows, for the help overlay."""
 
+    WAITING: ClassVar[str] = ""
+    """What to say before the first view."""
+
     view: reactive[View | None] = reactive(None, init=False, repaint=False)
 
     def __init__(self, identity: str, *, classes: str | None = None) -> None:
@@ -65,5 +68,5 @@ class Panel(Widget, Generic[StateT]):
     def render(self) -> Content:
         """Draw the state."""
         if self.state is None or not self.content_size:
-            return Content("")
+            return Content.styled(self.WAITING, "$quiet")
         return Content("\n").join(self.lines(self.state, self.content_size))

@@ -56,6 +56,7 @@ class FamiliesPanel(Panel[FamiliesState]):
         "The interval is the 95 % interval of the change where a rollout is judged, else of the candidate. "
         "Up and down choose a row; the last line explains it in full."
     )
+    WAITING = "Opening the logs and reading what is there."
     can_focus = True
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from mlwatch.app.panels.alertlist import AlertLine, AlertsState, alert_lines, draw_alert
-from mlwatch.app.units import show_moment
+from mlwatch.app.units import Zone, show_moment
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -28,22 +28,19 @@ class AlertsScreen(ModalScreen[None]):
         Binding("escape,a,q,enter", "dismiss", "Close", priority=True),
     ]
 
-    def __init__(self, view: View | None, status: Status, glyphs: Glyphs) -> None:
+    def __init__(self, view: View | None, status: Status, zone: Zone, glyphs: Glyphs) -> None:
         super().__init__()
-        self._view = view
-        self._alerts = alert_lines(view, status) if view else ()
-        self._glyphs = glyphs
+        self._state = AlertsState(alert_lines(view, status), zone, glyphs)
 
     def compose(self) -> ComposeResult:
         """Yield a paragraph an alert."""
         with VerticalScroll(classes="overlay") as box:
             box.border_title = "Alerts"
-            if self._view is None or not self._alerts:
+            if not self._state.alerts:
                 yield Static("No alerts: nothing has crossed a threshold in this time range.", markup=False)
                 return
-            state = AlertsState((), self._view.zone, self._glyphs)
-            for alert in self._alerts:
-                yield Static(_paragraph(alert, state), markup=False, classes="paragraph")
+            for alert in self._state.alerts:
+                yield Static(_paragraph(alert, self._state), markup=False, classes="paragraph")
 
 
 def _paragraph(alert: AlertLine, state: AlertsState) -> Content:

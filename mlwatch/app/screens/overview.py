@@ -38,7 +38,7 @@ class OverviewScreen(WatchScreen):
                 yield self.bound(DriftTable("features", classes="boxed"))
                 yield self.bound(TrendChart("chart", "accuracy", classes="boxed"))
         yield self.bound(FeedLine("feed"))
-        alerts = self.bound(AlertsPanel("alerts"))
+        alerts = self.bound(AlertsPanel("alerts", self.mlwatch.zone, self.mlwatch.glyphs))
         yield alerts.data_bind(status=WatchScreen.status)
 
     @on(FamiliesPanel.Chosen)

@@ -29,7 +29,7 @@ def text_of(app: MlwatchApp) -> str:
 
 async def settle(pilot: Pilot[None]) -> None:
     """Wait until workers and messages are through."""
-    for _ in range(3):
+    for _ in range(2):
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
 

@@ -8,6 +8,8 @@ from factory import FakeSource, empty, snapshot, unlabelled
 
 from mlwatch.snapshot.types import Feed
 
+pytestmark = pytest.mark.slow
+
 SCREENS = {"1": "overview", "2": "performance", "3": "quality", "4": "health", "5": "business"}
 
 
