@@ -195,10 +195,23 @@ def plan_rows(rows: tuple[MetricRow, ...], room: int, width: int) -> Plan:
     families = len({row.family for row in rows})
     for spaced, rank in ((True, 3), (True, 2), (True, 1), (False, 2), (False, 1)):
         chosen = tuple(row for row in rows if row.rank <= rank)
-        if len(chosen) + families + (families - 1 if spaced else 0) <= room:
-            return Plan(chosen, headings=True, spaced=spaced)
+        left = room - len(chosen) - families - (families - 1 if spaced else 0)
+        if left >= 0:
+            return Plan(_filled(rows, chosen, left), headings=True, spaced=spaced)
     essential = tuple(row for row in rows if row.rank == 1)
     return Plan(essential, headings=width < 60, spaced=False)
+
+
+def _filled(rows: tuple[MetricRow, ...], chosen: tuple[MetricRow, ...], left: int) -> tuple[MetricRow, ...]:
+    """Add up to `left` of the rows that were not chosen: the most important first, each family in turn."""
+    taken: dict[Family, int] = {}
+    turns: list[tuple[int, int, str]] = []
+    for row in rows:
+        if row not in chosen:
+            taken[row.family] = taken.get(row.family, 0) + 1
+            turns.append((row.rank, taken[row.family], row.key))
+    keys = {row.key for row in chosen} | {key for _, _, key in sorted(turns)[:left]}
+    return tuple(row for row in rows if row.key in keys)
 
 
 def _heading(family: Family, note: str, width: int, glyphs: Glyphs) -> Content:
@@ -215,6 +228,9 @@ def _heading(family: Family, note: str, width: int, glyphs: Glyphs) -> Content:
     return line(pieces, width, glyphs)
 
 
+NO_LABELS = "no labels yet: a record with a request id and an outcome brings one"
+
+
 def _notes(view: View) -> dict[Family, str]:
     versions = [version for version in (view.baseline, view.candidate) if version]
     if not versions or view.model is None:
@@ -224,7 +240,7 @@ def _notes(view: View) -> dict[Family, str]:
     )
     requests = ", ".join(f"{clean(v.name, 20)} {show_count(v.predictions)}" for v in versions)
     return {
-        "performance": f"labelled: {labelled}",
+        "performance": f"labelled: {labelled}" if any(v.labelled for v in versions) else NO_LABELS,
         "quality": f"against {clean(view.model.reference, 50)}" if view.model.reference else "no reference",
         "health": f"requests: {requests}",
         "business": "",

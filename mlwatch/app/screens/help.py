@@ -31,6 +31,14 @@ _KEYS = (
     ("?", "this help; escape closes it"),
 )
 
+_LOGS = (
+    ("files", "JSON lines, JSON arrays, CSV, TSV, Parquet; plain, gz or zst, in any folder below"),
+    ("prediction", "a record with a time and a prediction or a score"),
+    ("outcome", "a record with a request id and a label: it may come later"),
+    ("event", "a record with a request id and an event name, with a value where it is money"),
+    ("columns", "`mlwatch init` writes down which was taken for what, for you to correct"),
+)
+
 _SIGNS = (
     ("better, worse", "beyond doubt: the 95 % interval excludes no change, or the rollout is judged so"),
     ("fine", "not worse than the margin allows"),
@@ -61,6 +69,7 @@ class HelpScreen(ModalScreen[None]):
             yield Static(Content.styled(self._purpose, "bold"), markup=False)
             yield Static(_table("Keys", _KEYS), markup=False, classes="paragraph")
             yield Static(_table("Words", _SIGNS), markup=False, classes="paragraph")
+            yield Static(_table("Logs", _LOGS), markup=False, classes="paragraph")
             yield Static(Content.styled("Panels", "bold $heading"), markup=False, classes="paragraph")
             for text in self._panels:
                 yield Static(text, markup=False)
