@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlwatch.config import Config, discover, load
-from mlwatch.errors import InputError
+from mlwatch.paths import check_path
 from mlwatch.store import retention
 from mlwatch.store.database import cursor, open_store
 from mlwatch.store.ingest import Ingest, Progress
-from mlwatch.store.reference import ENOUGH_ROWS, ensure_bins, find, install
+from mlwatch.store.reference import ensure_bins, find, install
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -258,31 +258,10 @@ class Session:
         return run(self._opened.connection, sql)
 
     def frame(self, name: str) -> pd.DataFrame:
-        """Return a pandas table: `windows`, `versions`, `features` or `predictions`."""
+        """Return a pandas table, such as `windows`, `versions`, `features` or `predictions`; see `faces.frames`."""
         from mlwatch.faces.frames import frame  # noqa: PLC0415  pulls pandas
 
-        found: pd.DataFrame = frame(self, name)
-        return found
-
-
-def check_path(path: Path) -> None:
-    """Make sure that a path can be watched.
-
-    Raises:
-        InputError: saying what is wrong and what to do.
-    """
-    try:
-        if not path.exists():
-            raise InputError(
-                "no such file or directory", str(path), "give the directory that holds the prediction logs"
-            )
-        if path.is_dir():
-            next(path.iterdir(), None)
-        else:
-            with path.open("rb"):
-                pass
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", str(path), "check its permissions") from error
+        return frame(self._cursor_here(), self.snapshot, name)
 
 
 def _config(options: Options) -> Config:
@@ -316,6 +295,3 @@ def _system(path: Path) -> System:
         memory_total_bytes=memory.total,
         load_1m=psutil.getloadavg()[0],
     )
-
-
-__all__ = ["ENOUGH_ROWS", "Options", "Session"]

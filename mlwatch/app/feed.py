@@ -7,8 +7,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mlwatch.snapshot.types import Snapshot
 
 
@@ -70,41 +68,6 @@ class Schedule:
     def failed(self) -> None:
         """Forget the last question, so that the next look asks again."""
         self._generation = None
-
-
-class Deferred:
-    """A source that is opened only when it is started, so that the first screen need not wait for it."""
-
-    def __init__(self, title: str, opened: Callable[[], Source]) -> None:
-        self.title = title
-        self._open = opened
-        self._source: Source | None = None
-
-    def start(self) -> None:
-        """Open the source and begin to ingest."""
-        self._source = self._open()
-        self._source.start()
-
-    def stop(self) -> None:
-        """Stop the source and let go of it."""
-        source, self._source = self._source, None
-        if source is not None:
-            source.stop()
-
-    @property
-    def generation(self) -> int:
-        """The source's generation; 0 while it is not open."""
-        return 0 if self._source is None else self._source.generation
-
-    def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
-        """Return the source's snapshot.
-
-        Raises:
-            RuntimeError: The source is not open.
-        """
-        if self._source is None:
-            raise RuntimeError(f"{self.title} is not open")
-        return self._source.snapshot(span=span, at=at)
 
 
 class Stopped:

@@ -9,7 +9,7 @@ Times are aware UTC datetimes. Durations are seconds unless a name says otherwis
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -242,6 +242,12 @@ class Snapshot:
     system: System = field(default_factory=System)
     alerts: tuple[Alert, ...] = ()
     provenance: Mapping[str, str | None] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document `mlwatch.report/1`; see `document`."""
+        from mlwatch.snapshot.document import document  # noqa: PLC0415  it imports this module
+
+        return document(self)
 
 
 @dataclass(frozen=True, slots=True)

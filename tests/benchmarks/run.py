@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,13 +42,10 @@ def figure(name: str, value: float, unit: str, limit: float) -> None:
     """Note a figure whose budget is an upper limit, and print it at once."""
     found = Figure(name, value, unit, f"≤ {limit:g}{unit}", value <= limit)
     FIGURES.append(found)
-    mark = "ok  " if found.met else "MISS"
-    print(f"{mark} {found.name:<62} {found.value:>9.3f} {found.unit:<3} {found.budget}", flush=True)
 
 
 def note(name: str, value: float, unit: str) -> None:
     """Print a figure that has no budget."""
-    print(f"     {name:<62} {value:>9.3f} {unit}", flush=True)
 
 
 def child(code: str, *arguments: str) -> dict[str, Any]:
@@ -247,10 +243,6 @@ def main() -> int:
                 1.3,
             )
     missed = [found.name for found in FIGURES if not found.met]
-    print(
-        f"{len(FIGURES) - len(missed)} of {len(FIGURES)} budgets met"
-        + (f"; missed: {', '.join(missed)}" if missed else "")
-    )
     return 1 if missed else 0
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NUMERIC, CATEGORICAL = 15, 5
 SPAN_HOURS = 24

@@ -228,7 +228,7 @@ def _heading(family: Family, note: str, width: int, glyphs: Glyphs) -> Content:
     return line(pieces, width, glyphs)
 
 
-NO_LABELS = "no labels yet: a record with a request id and an outcome brings one"
+NO_LABELS = "no labels yet: an outcome names a request id"
 
 
 def _notes(view: View) -> dict[Family, str]:

@@ -1,0 +1,1 @@
+"""The commands, a module each: `run(arguments) -> exit code`."""

@@ -1,0 +1,119 @@
+"""What several commands do alike: open a session, read the range, show progress."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mlwatch.errors import InputError
+from mlwatch.session import Options, Session
+from mlwatch.times import parse_duration, parse_time
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+
+    from mlwatch.snapshot.types import Snapshot
+    from mlwatch.store.ingest import Progress
+
+
+def options(arguments: Namespace) -> Options:
+    """Return what the command line says about a session."""
+    db: Path | Literal[":memory:"] | None = None
+    if arguments.db is not None:
+        db = ":memory:" if arguments.db == ":memory:" else Path(arguments.db)
+    return Options(
+        path=arguments.path,
+        config=arguments.config,
+        db=db,
+        reference=arguments.reference,
+        model=arguments.model,
+        baseline=arguments.baseline,
+        candidate=arguments.candidate,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The range that the command line names."""
+
+    span: timedelta | None
+    at: datetime | None
+
+
+def chosen_range(arguments: Namespace) -> Range:
+    """Read `--since`, `--until` and `--window`.
+
+    Raises:
+        InputError: when one cannot be read, or they do not go together.
+    """
+    try:
+        until = parse_time(arguments.until) if arguments.until else None
+        since = parse_time(arguments.since) if arguments.since else None
+        window = parse_duration(arguments.window) if arguments.window else None
+    except ValueError as error:
+        raise InputError(
+            str(error), "command line", "give a time such as 2026-11-03T12:00Z, a length such as 6h"
+        ) from error
+    if since is None:
+        return Range(window, until)
+    if window is not None:
+        raise InputError("--since and --window exclude each other", "command line", "leave one out")
+    end = until or parse_time("now")
+    if end <= since:
+        raise InputError("--since is not before --until", "command line", "give an earlier --since")
+    return Range(end - since, end)
+
+
+@contextmanager
+def taken_in(arguments: Namespace) -> Iterator[Session]:
+    """Open a session that has read everything there is now.
+
+    Raises:
+        InputError: when there is no log in the directory.
+    """
+    with Session(options(arguments)) as session:
+        if session.note:
+            sys.stderr.write(f"mlwatch: note: {session.note}\n")
+        progress = _Bar()
+        session.ingest_all(progress.show)
+        progress.clear()
+        yield session
+
+
+def need_records(snapshot: Snapshot, path: Path) -> None:
+    """Make sure that something was read.
+
+    Raises:
+        InputError: saying why nothing was, as far as it is known.
+    """
+    if snapshot.ingest.records == 0:
+        why = snapshot.alerts[0].message if snapshot.alerts else "no file with records below it"
+        raise InputError("no prediction logs", str(path), why)
+
+
+class _Bar:
+    """One line of progress on a terminal; silent elsewhere and for what is quick."""
+
+    LEAST_BYTES = 50_000_000
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def show(self, progress: Progress) -> None:
+        """Show how far the reading has come."""
+        if not sys.stderr.isatty() or progress.bytes_total < self.LEAST_BYTES:
+            return
+        share = progress.bytes_done / progress.bytes_total
+        sys.stderr.write(f"\rreading {progress.bytes_total / 1e6:,.0f} MB: {share:4.0%}")
+        sys.stderr.flush()
+        self._shown = True
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[2K")

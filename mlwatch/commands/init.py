@@ -1,0 +1,88 @@
+"""`mlwatch init PATH`: write the inferred `mlwatch.toml`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from mlwatch.commands.common import need_records, taken_in
+from mlwatch.config import FILE_NAME
+from mlwatch.errors import InputError, one_line
+from mlwatch.roles import describe
+from mlwatch.sources.shapes import load_shape
+from mlwatch.store.events import class_of
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from mlwatch.session import Session
+
+
+def run(arguments: Namespace) -> int:
+    """Write the file, or print it."""
+    directory = arguments.path if arguments.path.is_dir() else arguments.path.parent
+    target = directory / FILE_NAME
+    if target.exists() and not (arguments.force or arguments.stdout):
+        raise InputError(
+            "there is a configuration already", str(target), "add --force to write over it, or --stdout"
+        )
+    with taken_in(arguments) as session:
+        need_records(session.snapshot(), arguments.path)
+        text = configuration(session)
+    if arguments.stdout:
+        sys.stdout.write(text)
+        return 0
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write ({error.strerror})", str(target), "use --stdout") from error
+    sys.stderr.write(f"mlwatch: wrote {one_line(str(target))}\n")
+    return 0
+
+
+def configuration(session: Session) -> str:
+    """Return a commented configuration that says what was inferred.
+
+    The roles of the kind of file with predictions are written; what other files have is said in comments.
+    """
+    rows = session.connection.execute("SELECT key, document FROM shapes ORDER BY key").fetchall()
+    shapes = [load_shape(key, document) for key, document in rows]
+    shapes.sort(key=lambda shape: not shape.predicts)
+    parts = [
+        f"# What mlwatch inferred from {one_line(session.title)}. Every line may be changed or left out.\n"
+    ]
+    for number, shape in enumerate(shapes):
+        place = one_line("/".join(json.loads(shape.key)[:2]))
+        text = describe(shape.mapping)
+        if number:
+            text = "".join(f"# {line}\n" for line in text.splitlines() if line != "[roles]")
+        parts.append(f"# --- files like {place} ({shape.format})\n{text}")
+    return "\n".join(parts) + "\n" + _business(session) + _rollout(session)
+
+
+def _business(session: Session) -> str:
+    kinds = [
+        row[0] for row in session.connection.execute("SELECT DISTINCT kind FROM events ORDER BY 1").fetchall()
+    ]
+    if not kinds:
+        return ""
+    classes: dict[str, list[str]] = {}
+    for kind in kinds:
+        classes.setdefault(class_of(kind, session.config.business), []).append(kind)
+    lines = [
+        f"{name} = {json.dumps(found)}" if name != "other" else f"# other events: {json.dumps(found)}"
+        for name, found in sorted(classes.items())
+    ]
+    return "[business]\n" + "\n".join(lines) + "\n\n"
+
+
+def _rollout(session: Session) -> str:
+    lines = []
+    for model in session.snapshot().models.values():
+        for version in model.versions.values():
+            lines += [f"{version.role} = {json.dumps(version.name)}"] * (
+                version.role in {"baseline", "candidate"}
+            )
+        break
+    return "[rollout]\n" + "\n".join(lines) + "\n" if lines else ""

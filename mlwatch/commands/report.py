@@ -1,0 +1,42 @@
+"""`mlwatch report PATH`: the numbers as one document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from mlwatch.commands.common import chosen_range, need_records, taken_in
+from mlwatch.errors import InputError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from pathlib import Path
+
+
+def run(arguments: Namespace) -> int:
+    """Print the document, or write it to a file."""
+    wanted = chosen_range(arguments)
+    with taken_in(arguments) as session:
+        snapshot = session.snapshot(wanted.span, wanted.at)
+    need_records(snapshot, arguments.path)
+    if arguments.format == "md":
+        from mlwatch.faces.markdown import markdown  # noqa: PLC0415
+
+        text = markdown(snapshot)
+    else:
+        text = json.dumps(snapshot.to_dict(), indent=2, allow_nan=False) + "\n"
+    _write(text, arguments.output)
+    return 0
+
+
+def _write(text: str, path: Path | None) -> None:
+    if path is None:
+        sys.stdout.write(text)
+        return
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"cannot write ({error.strerror})", str(path), "give another file with -o"
+        ) from error

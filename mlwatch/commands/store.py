@@ -1,0 +1,82 @@
+"""`mlwatch store info|vacuum|reset PATH`: the store of a log directory."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlwatch.commands.common import options
+from mlwatch.commands.query import table
+from mlwatch.errors import InputError, one_line
+from mlwatch.paths import check_path
+from mlwatch.store import database, fold, schema
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+
+def run(arguments: Namespace) -> int:
+    """Do what was asked."""
+    check_path(arguments.path)
+    where = options(arguments).db
+    if where == ":memory:":
+        raise InputError("a store in memory is gone when mlwatch ends", "--db :memory:", "name a file")
+    path = where if isinstance(where, Path) else database.default_path(arguments.path)
+    if not path.exists():
+        raise InputError("no store yet", str(path), "mlwatch watch or report makes one")
+    actions = {"info": _info, "vacuum": _vacuum, "reset": _reset}
+    return actions[arguments.action](arguments, path)
+
+
+def _info(arguments: Namespace, path: Path) -> int:
+    opened = _open(arguments, path)
+    query = opened.connection.execute
+    sys.stdout.write(f"store   {one_line(str(path))}\n")
+    sys.stdout.write(f"size    {path.stat().st_size / 1e6:,.1f} MB\nschema  {schema.VERSION}\n\n")
+    tables = query(
+        """SELECT table_name, estimated_size FROM duckdb_tables()
+        WHERE NOT internal AND NOT temporary ORDER BY table_name"""
+    ).fetchall()
+    sys.stdout.write(table(["table", "rows"], tables) + "\n")
+    files = query(
+        """SELECT path, format, state, records, rejected, offset_bytes, reason FROM files
+        WHERE state <> 'replaced' ORDER BY path"""
+    ).fetchall()
+    sys.stdout.write(table(["file", "format", "state", "records", "rejected", "offset", "reason"], files))
+    opened.connection.close()
+    return 0
+
+
+def _vacuum(arguments: Namespace, path: Path) -> int:
+    before = path.stat().st_size
+    opened = _open(arguments, path)
+    opened.connection.execute("BEGIN")
+    fold.compact(opened.connection)
+    opened.connection.execute("COMMIT")
+    opened.connection.execute("CHECKPOINT")
+    opened.connection.close()
+    sys.stdout.write(f"{before / 1e6:,.1f} MB before, {path.stat().st_size / 1e6:,.1f} MB after\n")
+    return 0
+
+
+def _reset(arguments: Namespace, path: Path) -> int:
+    if not arguments.yes:
+        if not sys.stdin.isatty():
+            raise InputError("a reset wants to be confirmed", str(path), "add --yes")
+        sys.stderr.write(f"Delete {one_line(str(path))}? Logs are not touched. [y/N] ")
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+            return 0
+    _open(arguments, path).connection.close()  # nobody else holds it
+    for file in (path, path.with_name(path.name + ".wal")):
+        file.unlink(missing_ok=True)
+    sys.stdout.write(f"deleted {one_line(str(path))}\n")
+    return 0
+
+
+def _open(arguments: Namespace, path: Path) -> database.Opened:
+    opened = database.open_store(arguments.path, path)
+    if opened.path is None:
+        opened.connection.close()
+        raise InputError("the store is held by another mlwatch", str(path), "quit that one first")
+    return opened

@@ -1,0 +1,84 @@
+"""`mlwatch watch PATH`: the live app."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from mlwatch.config import Config, discover, load
+from mlwatch.errors import InputError, MlwatchError
+from mlwatch.paths import check_path
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from datetime import datetime, timedelta
+
+    from mlwatch.app.options import AppOptions
+    from mlwatch.session import Session
+    from mlwatch.snapshot.types import Snapshot
+
+
+def run(arguments: Namespace) -> int:
+    """Open the app; return its exit code."""
+    check_path(arguments.path)
+    config = load(arguments.config or (discover(arguments.path) if arguments.path.is_dir() else None))
+    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        raise InputError("the app needs a terminal", "standard output", "use mlwatch report for a document")
+    if arguments.no_color:
+        os.environ["NO_COLOR"] = "1"
+
+    from mlwatch.app.app import MlwatchApp  # noqa: PLC0415  Textual is dear to import
+
+    app = MlwatchApp(LazySource(arguments), options=_app_options(arguments, config))
+    app.run()
+    if app.start_error is not None:
+        if isinstance(app.start_error, MlwatchError):
+            raise app.start_error
+        raise InputError("cannot start", str(arguments.path), str(app.start_error)) from app.start_error
+    return app.return_code or 0
+
+
+def _app_options(arguments: Namespace, config: Config) -> AppOptions:
+    from mlwatch.app.options import AppOptions  # noqa: PLC0415
+
+    return AppOptions(
+        refresh_s=config.app.refresh.total_seconds(),
+        ascii=arguments.ascii or config.app.ascii,
+        mouse=config.app.mouse and not arguments.no_mouse,
+        theme=arguments.theme or config.app.theme,
+        timezone="local" if config.app.timezone == "local" else "UTC",
+    )
+
+
+class LazySource:
+    """A session that is opened by `start`, so that the screen is there first."""
+
+    def __init__(self, arguments: Namespace) -> None:
+        self._arguments = arguments
+        self._session: Session | None = None
+        self.title = arguments.path.resolve().name
+
+    def start(self) -> None:
+        """Open the session and begin to follow the directory."""
+        from mlwatch.commands.common import options  # noqa: PLC0415  pulls DuckDB
+        from mlwatch.session import Session  # noqa: PLC0415
+
+        self._session = Session(options(self._arguments))
+        self._session.start()
+
+    def stop(self) -> None:
+        """Close the session."""
+        if self._session is not None:
+            self._session.stop()
+
+    @property
+    def generation(self) -> int:
+        """A number that grows when there is something new."""
+        return self._session.generation if self._session is not None else 0
+
+    def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
+        """Return what to show; only after `start`."""
+        if self._session is None:
+            raise InputError("the store is not open yet", self.title)
+        return self._session.snapshot(span, at)

@@ -1,0 +1,1 @@
+"""The faces of a snapshot besides the app: documents and tables."""

@@ -1,0 +1,119 @@
+"""Snapshots and stored rows as pandas tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import pandas as pd
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.snapshot.types import Snapshot, Version
+
+TABLES = {
+    "predictions": """
+        SELECT p.* EXCLUDE (h) REPLACE (COALESCE(o.label, p.label) AS label) FROM predictions AS p
+        LEFT JOIN outcomes AS o ON o.h = p.h AND o.id = p.id AND (o.model = '' OR o.model = p.model) ORDER BY p.ts""",
+    "outcomes": "SELECT * EXCLUDE (h) FROM outcomes ORDER BY ts",
+    "events": "SELECT * EXCLUDE (h) FROM events ORDER BY ts",
+    "files": "SELECT path, format, state, records, rejected, offset_bytes, reason FROM files WHERE state <> 'replaced'",
+    "quarantine": "SELECT * FROM quarantine ORDER BY seen_at, file, line",
+}
+
+
+def frame(connection: DuckDBPyConnection, snapshot: Callable[[], Snapshot], name: str) -> pd.DataFrame:
+    """Return a table.
+
+    Args:
+        connection: For stored rows.
+        snapshot: Gives the snapshot for computed ones.
+        name: `windows`, `versions`, `features`, or a stored table: `predictions`, `outcomes`, `events`, `files`,
+            `quarantine`. Times are UTC without zone in stored tables, with zone in computed ones.
+
+    Raises:
+        InputError: for another name.
+    """
+    import pandas as pd  # noqa: PLC0415  dear to import
+
+    computed = {"windows": _windows, "versions": _versions, "features": _features}
+    if name in computed:
+        return pd.DataFrame(list(computed[name](snapshot())))
+    if name in TABLES:
+        found: pd.DataFrame = connection.execute(TABLES[name]).df()
+        return found
+    known = ", ".join([*computed, *TABLES])
+    raise InputError("no such table", name, f"one of {known}")
+
+
+def _pairs(snapshot: Snapshot) -> Iterable[tuple[dict[str, Any], Version]]:
+    for model in snapshot.models.values():
+        for version in model.versions.values():
+            yield {"model": model.name, "version": version.name, "role": version.role}, version
+
+
+def _versions(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
+    for keys, version in _pairs(snapshot):
+        yield {
+            **keys,
+            "predictions": version.predictions,
+            "labelled": version.labelled,
+            "first": version.first,
+            "last": version.last,
+            **{name: found.value for name, found in version.performance.items()},
+            "latency_mean_ms": version.latency.mean,
+            "latency_p50_ms": version.latency.p50,
+            "latency_p95_ms": version.latency.p95,
+            "latency_p99_ms": version.latency.p99,
+            "throughput_per_s": version.throughput_per_s,
+            "error_rate": version.errors.rate,
+            "missing_rate": version.quality.missing_rate,
+            "drifted_share": version.quality.drifted_share,
+            "conversion": version.business.conversion.value,
+            "engagement": version.business.engagement.value,
+            "revenue": version.business.revenue.total,
+        }
+
+
+def _windows(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
+    for keys, version in _pairs(snapshot):
+        for window in version.windows:
+            yield {
+                **keys,
+                "start": window.start,
+                "end": window.end,
+                "predictions": window.predictions,
+                "labelled": window.labelled,
+                **{name: found.value for name, found in window.performance.items()},
+                "latency_p50_ms": window.latency.p50,
+                "latency_p95_ms": window.latency.p95,
+                "error_rate": window.errors.rate,
+                "missing_rate": window.missing_rate,
+                "drift": window.drift,
+                "conversion": window.business.conversion.value,
+                "engagement": window.business.engagement.value,
+                "revenue": window.business.revenue.total,
+            }
+
+
+def _features(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
+    for keys, version in _pairs(snapshot):
+        for name, feature in version.quality.features.items():
+            drift = feature.drift
+            yield {
+                **keys,
+                "feature": name,
+                "kind": feature.kind,
+                "n": feature.n,
+                "missing": feature.missing,
+                "missing_rate": feature.missing_rate,
+                "invalid": feature.invalid,
+                "unseen": feature.unseen,
+                "out_of_range": feature.out_of_range,
+                "score": drift.score if drift else None,
+                "psi": drift.psi if drift else None,
+                "drifted": drift.drifted if drift else None,
+            }

@@ -1,0 +1,241 @@
+"""A snapshot as the JSON document `mlwatch.report/1`, the contract of `report --format json`.
+
+Every key is always there. What cannot be computed is `{"value": null, "reason": "…"}`; times are ISO 8601 with `Z`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.metrics.drift import Drift
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.types import (
+        Alert,
+        Business,
+        ConfusionTable,
+        Errors,
+        Ingest,
+        Latency,
+        Model,
+        Quality,
+        Rollout,
+        Snapshot,
+        System,
+        Version,
+        Window,
+    )
+
+SCHEMA = "mlwatch.report/1"
+
+Document = dict[str, Any]
+
+
+def document(snapshot: Snapshot) -> Document:
+    """Return a snapshot as plain dictionaries, lists, strings, numbers and nulls."""
+    limits = snapshot.range
+    return {
+        "schema": SCHEMA,
+        "generated_at": _time(snapshot.generated_at),
+        "range": {
+            "start": _time(limits.start if limits else None),
+            "end": _time(limits.end if limits else None),
+        },
+        "ingest": _ingest(snapshot.ingest),
+        "models": {name: _model(model) for name, model in snapshot.models.items()},
+        "rollouts": [_rollout(rollout) for rollout in snapshot.rollouts],
+        "endpoints": [],
+        "system": _system(snapshot.system),
+        "alerts": [_alert(alert) for alert in snapshot.alerts],
+        "provenance": dict(snapshot.provenance),
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _ingest(ingest: Ingest) -> Document:
+    names = (
+        "files",
+        "bytes",
+        "records",
+        "rows",
+        "predictions",
+        "outcomes",
+        "events",
+        "rejected",
+        "duplicates",
+    )
+    counts = {name: getattr(ingest, name) for name in names}
+    return {
+        **counts,
+        "outcomes_unmatched": ingest.outcomes_unmatched,
+        "events_unmatched": ingest.events_unmatched,
+    }
+
+
+def _model(model: Model) -> Document:
+    return {
+        "task": model.task,
+        "positive_class": model.positive_class,
+        "reference": model.reference,
+        "versions": {name: _version(version) for name, version in model.versions.items()},
+    }
+
+
+def _version(version: Version) -> Document:
+    return {
+        "role": version.role,
+        "predictions": version.predictions,
+        "labelled": version.labelled,
+        "first": _time(version.first),
+        "last": _time(version.last),
+        "performance": _estimates(version.performance),
+        "confusion": _confusion(version.confusion),
+        "estimated": {},
+        "latency_ms": _latency(version.latency),
+        "throughput_per_s": version.throughput_per_s,
+        "errors": _errors(version.errors),
+        "quality": _quality(version.quality),
+        "business": _business(version.business),
+        "segments": {},
+        "windows": [_window(window) for window in version.windows],
+    }
+
+
+def _window(window: Window) -> Document:
+    return {
+        "start": _time(window.start),
+        "end": _time(window.end),
+        "predictions": window.predictions,
+        "labelled": window.labelled,
+        "performance": _estimates(window.performance),
+        "estimated": {},
+        "latency_ms": _latency(window.latency),
+        "errors": _errors(window.errors),
+        "quality": {"missing_rate": window.missing_rate, "drift": window.drift},
+        "business": _business(window.business),
+    }
+
+
+def _estimates(estimates: Mapping[str, Estimate]) -> Document:
+    return {name: estimate.to_dict() for name, estimate in estimates.items()}
+
+
+def _confusion(confusion: ConfusionTable | None) -> Document:
+    if confusion is None:
+        return {"labels": [], "counts": []}
+    return {"labels": list(confusion.labels), "counts": [list(row) for row in confusion.counts]}
+
+
+def _latency(latency: Latency) -> Document:
+    return {name: getattr(latency, name) for name in ("n", "mean", "p50", "p90", "p95", "p99", "max")}
+
+
+def _errors(errors: Errors) -> Document:
+    return {
+        "count": errors.count,
+        "rate": errors.rate,
+        "low": errors.low,
+        "high": errors.high,
+        "client": errors.client,
+        "server": errors.server,
+    }
+
+
+def _quality(quality: Quality) -> Document:
+    return {
+        "features": {
+            name: {
+                "kind": feature.kind,
+                "n": feature.n,
+                "missing": feature.missing,
+                "missing_rate": feature.missing_rate,
+                "invalid": feature.invalid,
+                "unseen": feature.unseen,
+                "out_of_range": feature.out_of_range,
+                "drift": _drift(feature.drift),
+            }
+            for name, feature in quality.features.items()
+        },
+        "prediction_drift": _drift(quality.prediction_drift),
+        "score_drift": _drift(quality.score_drift),
+        "drifted_share": quality.drifted_share,
+        "missing_rate": quality.missing_rate,
+    }
+
+
+def _drift(drift: Drift | None) -> Document:
+    return (drift or Drift()).to_dict()
+
+
+def _business(business: Business) -> Document:
+    money = business.revenue
+    return {
+        "conversion": business.conversion.to_dict(),
+        "engagement": business.engagement.to_dict(),
+        "revenue": {
+            "gross": money.gross,
+            "refunds": money.refunds,
+            "total": money.total,
+            "per_prediction": money.per_prediction,
+            "low": money.low,
+            "high": money.high,
+            "currency": money.currency,
+        },
+    }
+
+
+def _rollout(rollout: Rollout) -> Document:
+    return {
+        "model": rollout.model,
+        "mode": rollout.mode,
+        "baseline": rollout.baseline,
+        "candidate": rollout.candidate,
+        "verdict": rollout.verdict,
+        "since": _time(rollout.since),
+        "reasons": list(rollout.reasons),
+        "metrics": {
+            name: {
+                "baseline": metric.baseline,
+                "candidate": metric.candidate,
+                "difference": metric.difference,
+                "low": metric.low,
+                "high": metric.high,
+                "margin": metric.margin,
+                "status": metric.status,
+                "e_value": metric.e_value,
+                "samples_left": metric.samples_left,
+            }
+            for name, metric in rollout.metrics.items()
+        },
+        "traffic": {
+            "expected": dict(rollout.traffic_expected),
+            "observed": dict(rollout.traffic_observed),
+            "srm_p": rollout.srm_p,
+        },
+        "calibrated": rollout.calibrated,
+    }
+
+
+def _system(system: System) -> Document:
+    names = ("cpu", "memory", "disk", "memory_used_bytes", "memory_total_bytes", "load_1m")
+    return {name: getattr(system, name) for name in names}
+
+
+def _alert(alert: Alert) -> Document:
+    return {
+        "rule": alert.rule,
+        "state": alert.state,
+        "severity": alert.severity,
+        "message": alert.message,
+        "value": alert.value,
+        "since": _time(alert.since),
+    }
