@@ -23,14 +23,21 @@ from mlwatch.app.options import AppOptions
 from mlwatch.app.ranges import Range, cycled, longer, shorter
 from mlwatch.app.theme import OWN_VARIABLES, THEMES
 from mlwatch.app.view import Status, View, choose_model, next_model
+from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from textual.screen import Screen
+    from textual.timer import Timer
 
     from mlwatch.app.screens.base import WatchScreen
     from mlwatch.snapshot.types import Snapshot
+
+
+EAGER_S = 0.2
+"""Seconds between the looks at the beginning, until all is read that was there."""
+EAGER_LOOKS = 50
 
 
 class MlwatchApp(App[None]):
@@ -56,6 +63,11 @@ class MlwatchApp(App[None]):
     """What the screens show; None until the first snapshot."""
 
     def __init__(self, source: Source, *, options: AppOptions | None = None) -> None:
+        """Prepare the app.
+
+        Raises:
+            InputError: The theme of the options is not known.
+        """
         self.options = options or AppOptions()
         self.source = source
         self.zone = UTC if self.options.timezone == "UTC" else None
@@ -65,11 +77,15 @@ class MlwatchApp(App[None]):
         self._wanted_model: str | None = None
         self._asking = False
         self._source_started = False
+        self._eager: Timer | None = None
         self.start_error: Exception | None = None
         """Why the source could not be started; the app has ended then, with return code 2."""
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
+        if self.options.theme not in self.available_themes:
+            known = ", ".join(self.available_themes)
+            raise InputError("unknown theme", clean(self.options.theme, 60), f"use one of {known}")
         self.theme = self.options.theme
         self.set_class(self.options.ascii, "-ascii")
 
@@ -111,6 +127,12 @@ class MlwatchApp(App[None]):
     def _begin_looking(self) -> None:
         self.look()
         self.set_interval(self.options.refresh_s, self.look)
+        self._eager = self.set_interval(EAGER_S, self._look_eagerly, repeat=EAGER_LOOKS)
+
+    def _look_eagerly(self) -> None:
+        """Look more often at first: a small directory is read in less than one refresh."""
+        if self.status.failure is None and self.status.frozen_at is None:
+            self.look()
 
     async def on_unmount(self) -> None:
         """Stop the source without holding up the loop, and let go of it.
@@ -162,6 +184,12 @@ class MlwatchApp(App[None]):
         self.status = replace(self.status, failure=message.reason)
 
     def _show(self, snapshot: Snapshot) -> None:
+        if (
+            self._eager is not None
+            and snapshot.models
+            and snapshot.feed.bytes_done >= snapshot.feed.bytes_total
+        ):
+            self._eager.stop()
         self.view = View(
             snapshot=snapshot,
             title=self.source.title,

@@ -29,22 +29,6 @@ ROOT = Path(__file__).parents[2]
 DEADLINE_S = 30.0
 START = datetime(2026, 3, 14, tzinfo=UTC)
 
-# the app over a real session, as the command line starts it; the shell then shows how it ended
-PROGRAM = """
-import sys
-from pathlib import Path
-from mlwatch.app.app import MlwatchApp
-from mlwatch.app.feed import Deferred
-from mlwatch.session import Options, Session
-
-def main() -> int:
-    app = MlwatchApp(Deferred("logs", lambda: Session(Options(Path(sys.argv[1]), db=":memory:"))))
-    app.run()
-    return app.return_code or 0
-
-sys.exit(main())
-"""
-
 
 def record(at: int, version: str) -> str:
     """Return one prediction as a JSON line."""
@@ -63,9 +47,8 @@ class Terminal:
     def __init__(self, logs: Path, width: int, height: int) -> None:
         self._socket = f"mlwatch-test-{uuid.uuid4().hex[:12]}"
         # sizes that are exported by whoever runs the tests would hide the terminal's own
-        program = shlex.join(
-            ["env", "-u", "COLUMNS", "-u", "LINES", sys.executable, "-c", PROGRAM, str(logs)]
-        )
+        watch = [sys.executable, "-m", "mlwatch", "watch", str(logs), "--db", ":memory:"]
+        program = shlex.join(["env", "-u", "COLUMNS", "-u", "LINES", *watch])
         # `stty` after the end shows whether the line discipline is back; `cat` keeps the pane open
         command = f"cd {shlex.quote(str(ROOT))} && {program}; echo ENDED $?; stty -a; exec cat"
         self._tmux(

@@ -19,11 +19,11 @@ from factory import (
 )
 
 from mlwatch.app.app import MlwatchApp
-from mlwatch.app.feed import Deferred
 from mlwatch.app.options import AppOptions
 from mlwatch.app.panels.base import Panel
 from mlwatch.app.screens.alerts import AlertsScreen
 from mlwatch.app.screens.help import HelpScreen
+from mlwatch.errors import InputError
 from mlwatch.snapshot.types import Feed
 
 if TYPE_CHECKING:
@@ -158,18 +158,6 @@ async def test_a_source_that_cannot_start_ends_the_app_with_its_error() -> None:
     assert app.return_code == 2
     assert str(app.start_error) == "no such directory"
     assert source.asked == []
-
-
-async def test_a_deferred_source_is_opened_when_it_is_started() -> None:
-    inner = FakeSource()
-    source = Deferred("sample_logs", lambda: inner)
-    assert source.generation == 0
-    with pytest.raises(RuntimeError, match="not open"):
-        source.snapshot()
-    async with running(source) as (app, _):
-        assert inner.started == 1
-        assert "ROLL BACK" in text_of(app)
-    assert inner.stopped == 1
 
 
 async def test_nothing_new_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,6 +415,11 @@ async def test_ascii_draws_ascii_only() -> None:
             await pilot.press(screen)
             await settle(pilot)
             assert {char for char in text_of(app) if ord(char) > 126} == set()
+
+
+def test_an_unknown_theme_is_refused_in_one_line() -> None:
+    with pytest.raises(InputError, match=r"unknown theme: solarised: use one of .*mlwatch-dark"):
+        MlwatchApp(FakeSource(), options=AppOptions(theme="solarised"))
 
 
 @pytest.mark.slow
