@@ -40,14 +40,12 @@ def escaped(text: str) -> str:
 
 def _head(snapshot: Snapshot) -> str:
     read = snapshot.ingest
-    span = (
-        f"{snapshot.range.start:%Y-%m-%d %H:%M} to {snapshot.range.end:%Y-%m-%d %H:%M} UTC"
-        if snapshot.range
-        else "no data"
-    )
+    limits = snapshot.range
+    span = f"{limits.start:%Y-%m-%d %H:%M} to {limits.end:%Y-%m-%d %H:%M} UTC" if limits else "no data"
     return (
         f"# mlwatch report\n\n{span}. {read.records:,} records read: {read.predictions:,} predictions, "
-        f"{read.outcomes:,} outcomes, {read.events:,} events; {read.rejected:,} rejected, {read.duplicates:,} duplicates."
+        f"{read.outcomes:,} outcomes, {read.events:,} events; {read.rejected:,} rejected, "
+        f"{read.duplicates:,} duplicates."
     )
 
 
@@ -73,10 +71,7 @@ def _model(model: Model) -> str:
         ("Drifted features", lambda v: _percent(v.quality.drifted_share)),
         ("Conversion", lambda v: _percent(v.business.conversion.value)),
         ("Engagement", lambda v: _percent(v.business.engagement.value)),
-        (
-            "Revenue per prediction",
-            lambda v: _number(v.business.revenue.per_prediction, f" {v.business.revenue.currency or ''}"),
-        ),
+        ("Revenue per prediction", _revenue),
     ]
     table = _table(
         ["", *(f"{escaped(version.name)} ({version.role})" for version in versions)],
@@ -113,6 +108,11 @@ def _metric(name: str) -> Callable[[Version], str]:
         return f"{found.value:.4f}{interval}"
 
     return show
+
+
+def _revenue(version: Version) -> str:
+    money = version.business.revenue
+    return _number(money.per_prediction, f" {escaped(money.currency or '')}")
 
 
 def _revenue(version: Version) -> str:

@@ -97,7 +97,7 @@ def normal_half_width(
     """
     rho, alpha = np.asarray(rho, dtype=float), np.asarray(alpha, dtype=float)
     total = np.asarray(v, dtype=float) + rho
-    if one_sided:
+    if one_sided:  # noqa: SIM108  the two formulas read best apart
         log_term = 2 * np.log1p(np.sqrt(total / rho) / (2 * alpha))
     else:
         log_term = np.log(total / (rho * alpha * alpha))
