@@ -6,6 +6,7 @@ import asyncio
 import signal
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual import on, work
@@ -298,7 +299,7 @@ class MlwatchApp(App[None]):
         """Save this screen as SVG in the current directory."""
         name = f"mlwatch-{self.options.clock():%Y%m%dT%H%M%S}-{self.current_mode}.svg"
         try:
-            path = self.save_screenshot(name, path=".")
+            path = self.save_screenshot(name, path=str(Path.cwd()))
         except OSError as error:
             self.notify(f"Screenshot not saved: {_one_line(error)}", severity="error", markup=False)
         else:
