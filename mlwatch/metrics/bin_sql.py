@@ -98,4 +98,3 @@ def _tree(column: str, edges: list[str], first: int, last: int) -> str:
         start = cut + 1
     rest = str(last) if start == last else _tree(column, edges, start, last)
     return f"CASE {' '.join(branches)} ELSE {rest} END" if branches else rest
-

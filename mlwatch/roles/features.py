@@ -98,7 +98,9 @@ def name_features(
 
 
 def _free_name(path: ColumnPath, containers: frozenset[str], used: Collection[str]) -> str:
-    spelled = tuple(path[0].split(".")) if len(path) == 1 else path  # a flat file writes features.age in its header
+    spelled = (
+        tuple(path[0].split(".")) if len(path) == 1 else path
+    )  # a flat file writes features.age in its header
     short, full = dotted(spelled[container_depth(spelled, containers) :]) or dotted(path), dotted(path)
     for name in (short, full):
         if name not in used:

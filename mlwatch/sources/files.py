@@ -56,6 +56,11 @@ class Found:
     """Bytes on disk."""
     mtime_ns: int
 
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.device, self.inode
+
 
 def discover(root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[Found]:
     """List the log files below a directory, newest first.

@@ -16,6 +16,7 @@ from mlwatch.sources.streams import (
     HEAD_BYTES,
     TAIL_BYTES,
     DamagedFileError,
+    FileMovedError,
     Fingerprint,
     Stream,
     digest,
@@ -53,6 +54,8 @@ class Position:
     lines: int = 0
     shape: str | None = None
     """Key of the shape it was read with."""
+    mark: Fingerprint | None = None
+    """What the file had up to there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,7 @@ def read_file(
 
 
 def _text(found: Found, form: Format, at: Position, book: ShapeBook, block_size: int) -> Iterator[Segment]:
-    with Stream(found.path) as stream:
+    with Stream(found.path, found.identity) as stream:
         head = _head(found)
         if stream.compression == "none":
             settled = form == "csv" and time.time() - found.mtime_ns / 1e9 > SETTLED_S
@@ -190,6 +193,8 @@ def _text(found: Found, form: Format, at: Position, book: ShapeBook, block_size:
         start = max(at.offset, stream.position)
         if not stream.seek(start):
             return
+        if at.mark is not None and not _is_same(at.mark, head, stream.recent):
+            raise FileMovedError(found.relative)  # files changed places between the look and the reading
         yield from _segments(
             found, form, at, book, stream, head, header, settled=settled, block_size=block_size
         )
@@ -231,6 +236,12 @@ def _segments(
             return
 
 
+def _is_same(mark: Fingerprint, head: bytes, recent: bytes) -> bool:
+    """Tell whether a file's first bytes, and those before the position, are the ones that were read before."""
+    tail = recent[len(recent) - mark.tail_length :]
+    return digest(head[: mark.head_length]) == mark.head and digest(tail) == mark.tail
+
+
 def _rewind(stream: Stream, end: int, recent: bytes) -> None:
     """Give a compressed stream the bytes back that lie behind a block's last newline."""
     surplus = stream.position - end
@@ -239,7 +250,7 @@ def _rewind(stream: Stream, end: int, recent: bytes) -> None:
 
 
 def _head(found: Found) -> bytes:
-    with Stream(found.path) as stream:
+    with Stream(found.path, found.identity) as stream:
         return stream.read(HEAD_BYTES)
 
 
@@ -300,7 +311,7 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
 
 def _document(found: Found, at: Position, book: ShapeBook) -> Iterator[Segment]:
     """Read a JSON array, an object around one, or objects that span lines."""
-    with Stream(found.path) as stream:
+    with Stream(found.path, found.identity) as stream:
         raw = stream.read(MAX_DOCUMENT_BYTES + 1)
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise UnreadableFileError("a JSON document of more than 256 MB: write one record a line instead")

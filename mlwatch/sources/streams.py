@@ -25,6 +25,10 @@ class DamagedFileError(Exception):
     """A compressed file ends early or its checksum is wrong."""
 
 
+class FileMovedError(Exception):
+    """Another file has taken a path's place since the path was looked at."""
+
+
 class _Readable(Protocol):
     def read(self, size: int = ..., /) -> bytes: ...
 
@@ -42,13 +46,22 @@ class Fingerprint:
 class Stream:
     """The decompressed bytes of a file, read forward from an offset.
 
+    Args:
+        path: The file.
+        identity: Device and inode that it must have; None for any.
+
     Raises:
         OSError: when the file cannot be opened.
+        FileMovedError: when the path leads to another file by now.
         DamagedFileError: when compressed data is broken; bytes before the damage were returned already.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, identity: tuple[int, int] | None = None) -> None:
         self._file: BinaryIO = path.open("rb", buffering=0)
+        status = os.fstat(self._file.fileno())
+        if identity not in {None, (status.st_dev, status.st_ino)}:
+            self._file.close()
+            raise FileMovedError(str(path))
         self.compression: Compression = compression_of(self._file.read(4))
         self._file.seek(0)
         self._reader: _Readable = _decompressor(self._file, self.compression)

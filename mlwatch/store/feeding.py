@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.readers import Position, Segment, ShapeBook, Spooled, UnreadableFileError, read_file
+from mlwatch.sources.streams import FileMovedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -109,7 +110,7 @@ class Feeder:
 
     def _read(self, plan: Plan) -> Iterator[Item]:
         entry, found, taken, before = plan.entry, plan.found, 0, self._done
-        at = Position(entry.offset, entry.lines, entry.shape)
+        at = Position(entry.offset, entry.lines, entry.shape, entry.fingerprint)
         try:
             for segment in read_file(found, entry.format, at, self._book, self._connection, BLOCK_BYTES):  # type: ignore[arg-type]
                 taken += 1
@@ -118,6 +119,8 @@ class Feeder:
                 yield from self._add(Work(segment, entry))
                 if self._stopped():
                     return
+        except FileMovedError:
+            pass  # the next scan finds what is where now
         except UnreadableFileError as error:
             yield from self._flush()
             yield Trouble(found, str(error))
