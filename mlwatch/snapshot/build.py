@@ -11,6 +11,7 @@ from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.snapshot import families, features
 from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs, read
 from mlwatch.snapshot.roles import Roles, assign_roles
+from mlwatch.snapshot.rollout import judge
 from mlwatch.snapshot.span import Grid, aware, grid, naive
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
 from mlwatch.snapshot.types import (
@@ -79,16 +80,19 @@ def snapshot(
     )
     number_pairs(connection, [life.pair for life in known])
     tables = _Tables.read(connection, lattice)
-    models = {}
+    models, rollouts = {}, []
     for name in dict.fromkeys(life.pair.model for life in known):
         roles = assign_roles([life for life in known if life.pair.model == name], config.rollout, question)
         models[name] = _model(connection, config, name, roles, known, lattice, tables)
+        rollout = judge(connection, name, models[name].task, roles, config.rollout, lattice.end)
+        rollouts += [rollout] if rollout is not None else []
     return Snapshot(
         generated_at=now,
         range=TimeRange(lattice.start.replace(tzinfo=UTC), lattice.end.replace(tzinfo=UTC)),
         ingest=totals,
         feed=feed or Feed(),
         models=models,
+        rollouts=tuple(rollouts),
         system=system or System(),
         alerts=alerts,
         provenance=provenance,

@@ -213,6 +213,9 @@ def _rollout(rollout: Rollout) -> Document:
                 "status": metric.status,
                 "e_value": metric.e_value,
                 "samples_left": metric.samples_left,
+                "limit": metric.limit,
+                "reason": metric.reason,
+                "notes": list(metric.notes),
             }
             for name, metric in rollout.metrics.items()
         },
@@ -221,6 +224,14 @@ def _rollout(rollout: Rollout) -> Document:
             "observed": dict(rollout.traffic_observed),
             "srm_p": rollout.srm_p,
         },
+        "shadow": {
+            "pairs": 0,
+            "disagreement_rate": None,
+            "kappa": None,
+            "accuracy_difference": None,
+            "mcnemar_p": None,
+        },
+        "state": rollout.state,
         "calibrated": rollout.calibrated,
     }
 

@@ -34,6 +34,8 @@ class Roles:
     baseline: Life | None
     candidate: Life | None
     shadow: bool
+    absent: tuple[str, ...] = ()
+    """Versions that were named but have no traffic."""
 
     def role(self, pair: Pair) -> Role:
         """Return a version's role."""
@@ -64,7 +66,9 @@ def assign_roles(versions: Sequence[Life], settings: RolloutSettings, asked: Nam
         candidate = next((life for life in reversed(_alive(versions)) if life is not baseline), None)
     first = [life for life in (baseline, candidate) if life is not None]
     rest = [life for life in versions if life not in first]
-    return Roles((*first, *rest), baseline, candidate, settings.mode == "shadow")
+    named = (asked.baseline or settings.baseline, asked.candidate or settings.candidate)
+    absent = tuple(name for name in named if name and name not in by_name)
+    return Roles((*first, *rest), baseline, candidate, settings.mode == "shadow", absent)
 
 
 def _alive(versions: Sequence[Life]) -> list[Life]:

@@ -263,6 +263,18 @@ class RolloutMetric:
     status: Literal["better", "non_inferior", "inconclusive", "worse", "no_data"]
     e_value: float | None = None
     samples_left: int | None = None
+    label: str = ""
+    """The metric's name in sentences."""
+    scale: Literal["absolute", "relative"] = "absolute"
+    """Whether the margin is in the metric's unit or a share of the baseline."""
+    limit: float | None = None
+    """The margin as a signed difference in the metric's unit."""
+    unit: str = ""
+    """Unit of the values; empty for proportions."""
+    reason: str = ""
+    """The metric in one plain sentence."""
+    notes: tuple[str, ...] = ()
+    """Warnings, such as a pooled estimate that disagrees with the stratified one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,3 +293,7 @@ class Rollout:
     traffic_observed: Mapping[str, float] = field(default_factory=dict)
     srm_p: float | None = None
     calibrated: bool = False
+    state: str = "no_data"
+    """Why the verdict is what it is: see `mlwatch.metrics.rollout_types.RolloutState`."""
+    elapsed_s: float = 0.0
+    """Time with both versions alive."""
