@@ -19,6 +19,7 @@ OK, USAGE, INTERRUPTED = 0, 2, 130
 
 COMMANDS = {
     "watch": "watch a directory of prediction logs live",
+    "check": "judge the rollout and the rules once, for a pipeline",
     "report": "print the numbers as one document",
     "init": "write the inferred mlwatch.toml",
     "query": "run read-only SQL over the store",
@@ -84,6 +85,11 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
     elif name == "report":
         command.add_argument("--format", choices=("json", "md"), default="json", help="json is the contract")
         command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
+    elif name == "check":
+        command.add_argument("--format", choices=("text", "json", "junit", "github"), default="text")
+        command.add_argument(
+            "--at", dest="until", metavar="TIME", help="judge a moment of the past; like --until"
+        )
     elif name == "init":
         command.add_argument("--stdout", action="store_true", help="print instead of writing")
         command.add_argument("--force", action="store_true", help="write over an existing file")

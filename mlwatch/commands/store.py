@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlwatch.commands.common import options
-from mlwatch.commands.query import table
 from mlwatch.errors import InputError, one_line
+from mlwatch.faces.tables import table
 from mlwatch.paths import check_path
 from mlwatch.store import database, fold, schema
 

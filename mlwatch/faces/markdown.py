@@ -115,11 +115,6 @@ def _revenue(version: Version) -> str:
     return _number(money.per_prediction, f" {escaped(money.currency or '')}")
 
 
-def _revenue(version: Version) -> str:
-    money = version.business.revenue
-    return _number(money.per_prediction, f" {escaped(money.currency or '')}")
-
-
 def _number(value: float | None, unit: str) -> str:
     return "n/a" if value is None else f"{value:,.2f}{unit}".rstrip()
 

@@ -47,7 +47,7 @@ def document(snapshot: Snapshot) -> Document:
         },
         "ingest": _ingest(snapshot.ingest),
         "models": {name: _model(model) for name, model in snapshot.models.items()},
-        "rollouts": [_rollout(rollout) for rollout in snapshot.rollouts],
+        "rollouts": [rollout_document(rollout) for rollout in snapshot.rollouts],
         "endpoints": [],
         "system": _system(snapshot.system),
         "alerts": [_alert(alert) for alert in snapshot.alerts],
@@ -193,7 +193,8 @@ def _business(business: Business) -> Document:
     }
 
 
-def _rollout(rollout: Rollout) -> Document:
+def rollout_document(rollout: Rollout) -> Document:
+    """Return one rollout as it stands in the document."""
     return {
         "model": rollout.model,
         "mode": rollout.mode,

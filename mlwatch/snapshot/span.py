@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -27,7 +28,7 @@ class Grid:
     @property
     def count(self) -> int:
         """Number of windows."""
-        return -(-int((self.end - self.start).total_seconds()) // self.width_s)
+        return math.ceil((self.end - self.start) / timedelta(seconds=self.width_s))
 
     def edge(self, index: int) -> datetime:
         """Return the start of a window."""

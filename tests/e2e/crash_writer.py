@@ -1,6 +1,6 @@
 """Write a busy log directory: growth, rotation by renaming, copytruncate, compression, late labels and events.
 
-Run as `python crash_writer.py DIRECTORY TRUTH SEED SECONDS`. Every line that goes into a log is also written to TRUTH, a
+Run as `python crash_writer.py DIRECTORY TRUTH SEED SECONDS`. Every line that goes into a log also goes to TRUTH, a
 file outside the directory, so that a test can compare.
 """
 
