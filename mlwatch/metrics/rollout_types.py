@@ -142,6 +142,8 @@ _DEFAULTS = {
         _proportion("engagement", "engagement", 0.02, scale="relative", higher_is_better=True),
         MetricSpec("revenue", "mean", "revenue", 0.02, "relative", higher_is_better=True),
         MetricSpec("latency_mean", "mean", "mean latency", 0.1, "relative", unit="ms"),
+        MetricSpec("mae", "mean", "mean absolute error", 0.02, "relative", needs_labels=True),
+        MetricSpec("mse", "mean", "mean squared error", 0.02, "relative", needs_labels=True),
         *(_latency(percent) for percent in (50, 90, 95, 99)),
     )
 }
@@ -152,8 +154,8 @@ DEFAULT_METRICS = tuple(_DEFAULTS)
 def default_metric(name: str, **overrides: object) -> MetricSpec:
     """Return the default way to judge a known metric, with fields overridden.
 
-    Defaults (judgement): accuracy 1 point, error-rate ratio 1.2, latency ratio 1.1; conversion, engagement
-    and revenue 2 % relative.
+    Defaults (judgement): accuracy 1 point, error-rate ratio 1.2, latency ratio 1.1; conversion, engagement,
+    revenue and the losses of a regression 2 % relative.
 
     Raises:
         KeyError: The name is not in `DEFAULT_METRICS`.

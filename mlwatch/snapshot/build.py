@@ -11,13 +11,14 @@ from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.snapshot import families, features
 from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs, read
 from mlwatch.snapshot.roles import Roles, assign_roles
-from mlwatch.snapshot.rollout import judge
+from mlwatch.snapshot.rollout import judge, with_mode
 from mlwatch.snapshot.span import Grid, aware, grid, naive
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
 from mlwatch.snapshot.types import (
     ConfusionTable,
     Feed,
     Model,
+    Rollout,
     Snapshot,
     System,
     Task,
@@ -70,7 +71,9 @@ def snapshot(
         feed: How the ingest stands.
         system: The host.
     """
-    known = [life for life in lives(connection) if question.model in {None, life.pair.model}]
+    known = [
+        life for life in lives(connection, naive(question.at)) if question.model in {None, life.pair.model}
+    ]
     totals, alerts = ingest_totals(connection), alerts_of(connection)
     provenance = provenance_of(connection, config)
     if not known:
@@ -80,12 +83,13 @@ def snapshot(
     )
     number_pairs(connection, [life.pair for life in known])
     tables = _Tables.read(connection, lattice)
-    models, rollouts = {}, []
+    models: dict[str, Model] = {}
+    rollouts: list[Rollout] = []
     for name in dict.fromkeys(life.pair.model for life in known):
         roles = assign_roles([life for life in known if life.pair.model == name], config.rollout, question)
+        roles = with_mode(connection, roles, config.rollout)
         models[name] = _model(connection, config, name, roles, known, lattice, tables)
-        rollout = judge(connection, name, models[name].task, roles, config.rollout, lattice.end)
-        rollouts += [rollout] if rollout is not None else []
+        rollouts += judge(connection, name, models[name].task, roles, config.rollout, lattice.end)
     return Snapshot(
         generated_at=now,
         range=TimeRange(lattice.start.replace(tzinfo=UTC), lattice.end.replace(tzinfo=UTC)),

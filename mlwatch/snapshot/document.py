@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Model,
         Quality,
         Rollout,
+        Shadow,
         Snapshot,
         System,
         Version,
@@ -217,6 +218,15 @@ def rollout_document(rollout: Rollout) -> Document:
                 "limit": metric.limit,
                 "reason": metric.reason,
                 "notes": list(metric.notes),
+                "ratio": metric.ratio,
+                "ratio_low": metric.ratio_low,
+                "ratio_high": metric.ratio_high,
+                "pooled": metric.pooled,
+                "n_baseline": metric.n_baseline,
+                "n_candidate": metric.n_candidate,
+                "level": metric.level,
+                "method": metric.method,
+                "calibrated": metric.calibrated,
             }
             for name, metric in rollout.metrics.items()
         },
@@ -225,15 +235,34 @@ def rollout_document(rollout: Rollout) -> Document:
             "observed": dict(rollout.traffic_observed),
             "srm_p": rollout.srm_p,
         },
-        "shadow": {
-            "pairs": 0,
-            "disagreement_rate": None,
-            "kappa": None,
-            "accuracy_difference": None,
-            "mcnemar_p": None,
-        },
+        "shadow": _shadow(rollout.shadow),
         "state": rollout.state,
         "calibrated": rollout.calibrated,
+        "alpha": rollout.alpha,
+        "elapsed_s": rollout.elapsed_s,
+        "steps": [
+            {"start": _time(step.start), "end": _time(step.end), "share": step.share, "n": step.n}
+            for step in rollout.steps
+        ],
+    }
+
+
+def _shadow(shadow: Shadow | None) -> Document:
+    names = (
+        "disagreement_rate",
+        "disagreement_low",
+        "disagreement_high",
+        "kappa",
+        "accuracy_difference",
+        "low",
+        "high",
+        "mcnemar_p",
+    )
+    counts = ("pairs", "labelled", "only_baseline_right", "only_candidate_right")
+    return {
+        **{name: getattr(shadow, name) if shadow else 0 for name in counts},
+        **{name: getattr(shadow, name) if shadow else None for name in names},
+        "confusion": _confusion(shadow.confusion if shadow else None),
     }
 
 

@@ -98,11 +98,21 @@ def _plain(column: Any) -> NDArray[Any]:
     return np.asarray(column)
 
 
-def lives(connection: DuckDBPyConnection) -> list[Life]:
-    """Return when each version of each model had traffic, over all time."""
-    rows = connection.execute(f"""
-        SELECT model, version, SUM(n), MIN(first_ts), MAX(last_ts) FROM {rollups.TRAFFIC.table(rollups.HOUR)}
-        GROUP BY model, version ORDER BY MIN(first_ts), version""").fetchall()
+def lives(connection: DuckDBPyConnection, until: datetime | None = None) -> list[Life]:
+    """Return when each version of each model had traffic.
+
+    Args:
+        connection: A cursor of this thread.
+        until: As it was known at this moment, naive UTC: what began later is unknown. None for all time.
+    """
+    before = "WHERE bucket < $until" if until is not None else ""
+    last = "LEAST(MAX(last_ts), $until)" if until is not None else "MAX(last_ts)"
+    rows = connection.execute(
+        f"""SELECT model, version, SUM(n), MIN(first_ts), {last} FROM {rollups.TRAFFIC.table(rollups.HOUR)} {before}
+        GROUP BY model, version {"HAVING MIN(first_ts) < $until" if until is not None else ""}
+        ORDER BY MIN(first_ts), version""",
+        {"until": until} if until is not None else {},
+    ).fetchall()
     return [
         Life(Pair(model or "-", version or "-"), int(n), first, last)
         for model, version, n, first, last in rows

@@ -36,6 +36,8 @@ class Roles:
     shadow: bool
     absent: tuple[str, ...] = ()
     """Versions that were named but have no traffic."""
+    candidates: tuple[Life, ...] = ()
+    """All that are judged, `candidate` first: a named one alone, else every younger version with traffic."""
 
     def role(self, pair: Pair) -> Role:
         """Return a version's role."""
@@ -68,7 +70,19 @@ def assign_roles(versions: Sequence[Life], settings: RolloutSettings, asked: Nam
     rest = [life for life in versions if life not in first]
     named = (asked.baseline or settings.baseline, asked.candidate or settings.candidate)
     absent = tuple(name for name in named if name and name not in by_name)
-    return Roles((*first, *rest), baseline, candidate, settings.mode == "shadow", absent)
+    candidates = _candidates(versions, baseline, candidate, is_named=bool(named[1]))
+    return Roles((*first, *rest), baseline, candidate, settings.mode == "shadow", absent, candidates)
+
+
+def _candidates(
+    versions: Sequence[Life], baseline: Life | None, candidate: Life | None, *, is_named: bool
+) -> tuple[Life, ...]:
+    if baseline is None or candidate is None:
+        return ()
+    if is_named:
+        return (candidate,)
+    younger = [life for life in _alive(versions) if life.first >= baseline.first and life is not baseline]
+    return (candidate, *(life for life in reversed(younger) if life is not candidate))
 
 
 def _alive(versions: Sequence[Life]) -> list[Life]:

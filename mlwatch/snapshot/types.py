@@ -275,6 +275,53 @@ class RolloutMetric:
     """The metric in one plain sentence."""
     notes: tuple[str, ...] = ()
     """Warnings, such as a pooled estimate that disagrees with the stratified one."""
+    ratio: float | None = None
+    """Stratified candidate over baseline, with its interval."""
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+    pooled: float | None = None
+    """Candidate minus baseline over all minutes, unstratified."""
+    n_baseline: int = 0
+    n_candidate: int = 0
+    level: float | None = None
+    """Error budget: the metric rolls back at an e-value of 1/level."""
+    method: str = ""
+    """Which test: `normal`, `ratio`, `exceedance`, `two_sample` or `pairs`."""
+    calibrated: bool = False
+    """Whether the variance comes from an A/A calibration."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficStep:
+    """A stretch of a ramp with one share of traffic."""
+
+    start: datetime
+    end: datetime
+    share: float
+    """Candidate's observed share of both versions' traffic."""
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """What requests that both versions answered say."""
+
+    pairs: int
+    labelled: int
+    disagreement_rate: float | None
+    disagreement_low: float | None
+    disagreement_high: float | None
+    kappa: float | None
+    """Cohen's kappa of the predictions."""
+    accuracy_difference: float | None
+    low: float | None
+    high: float | None
+    only_baseline_right: int
+    only_candidate_right: int
+    mcnemar_p: float | None
+    """Valid for one look only, for comparison."""
+    confusion: ConfusionTable | None
+    """Pairs by prediction: rows the baseline's, columns the candidate's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,3 +344,9 @@ class Rollout:
     """Why the verdict is what it is: see `mlwatch.metrics.rollout_types.RolloutState`."""
     elapsed_s: float = 0.0
     """Time with both versions alive."""
+    alpha: float = 0.05
+    """Error budget of this candidate; several candidates share that of the configuration."""
+    steps: tuple[TrafficStep, ...] = ()
+    """Steps of the traffic ramp."""
+    shadow: Shadow | None = None
+    """Only in shadow mode."""

@@ -1,0 +1,216 @@
+"""Both arms of a rollout as sufficient statistics by stratum of time, read from rollups alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics import latency
+from mlwatch.metrics.rollout_types import (
+    ArmSeries,
+    HistogramSeries,
+    MeanSeries,
+    MetricSeries,
+    ProportionSeries,
+)
+from mlwatch.snapshot.read import Table, fetch
+from mlwatch.store import rollups
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.metrics.rollout_types import FloatArray, IntArray, RolloutSettings
+
+STRATA = ((timedelta(days=2), 1), (timedelta(days=10), 5), (timedelta(days=40), 15))
+"""Longest rollout that is judged in strata of so many minutes; longer ones by the hour."""
+REFERENCE_SPAN = timedelta(days=7)
+"""Time before the candidate from which the baseline's quantiles are frozen."""
+LATENCIES = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
+CLASS_TASKS = frozenset({"binary", "multiclass"})
+
+
+@dataclass(frozen=True, slots=True)
+class Arms:
+    """The series of both versions, and the metrics that at least one of them has data for."""
+
+    baseline: ArmSeries
+    candidate: ArmSeries
+    has: frozenset[str]
+    minutes: int
+    """Width of a stratum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Which two versions of which model, over which time."""
+
+    model: str
+    task: str
+    baseline: str
+    candidate: str
+    start: datetime
+    """Naive UTC."""
+    end: datetime
+    """Naive UTC, excluded."""
+
+    @property
+    def minutes(self) -> int:
+        """Width of a stratum: wider ones for longer rollouts, so that a verdict stays quick."""
+        length = self.end - self.start
+        return next((width for longest, width in STRATA if length <= longest), 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything that a verdict, a timeline or a calibration is computed from."""
+
+    pairing: Pairing
+    arms: Arms
+    settings: RolloutSettings
+    remarks: tuple[str, ...]
+    """What is not judged and why, in sentences."""
+
+
+def read_arms(connection: DuckDBPyConnection, pairing: Pairing) -> Arms:
+    """Read both versions' sufficient statistics.
+
+    Args:
+        connection: A cursor of this thread.
+        pairing: The versions and the time.
+    """
+    traffic = _read(
+        connection,
+        pairing,
+        rollups.TRAFFIC,
+        """SUM(n) AS n, SUM(failed) AS failed, SUM(n_latency) AS n_latency,
+        SUM(sum_latency) AS latency, SUM(sum_latency_sq) AS latency_sq""",
+    )
+    outcomes = _read(
+        connection,
+        pairing,
+        rollups.OUTCOMES,
+        """SUM(n) AS n, SUM(CASE WHEN label <> prediction THEN n ELSE 0 END) AS bad, SUM(n_number) AS n_number,
+        SUM(sum_abs) AS sum_abs, SUM(sum_sq) AS sum_sq, SUM(sum_err4) AS sum_err4""",
+    )
+    gains = _read(
+        connection,
+        pairing,
+        rollups.BUSINESS,
+        "SUM(n_first) AS n_first, SUM(value) AS value, SUM(value_sq) AS value_sq",
+        ", class",
+    )
+    latencies = _read(connection, pairing, rollups.LATENCY, "SUM(n) AS n", ", bin")
+    tables = (traffic, outcomes, gains, latencies)
+    bins = _bins(latencies)
+    arms = [_arm(bins, *(table.where(table["is_candidate"] == side) for table in tables)) for side in (0, 1)]
+    return Arms(arms[0], arms[1], _logged(pairing.task, traffic, outcomes, gains), pairing.minutes)
+
+
+def _read(
+    connection: DuckDBPyConnection, pairing: Pairing, rollup: rollups.Rollup, columns: str, keys: str = ""
+) -> Table:
+    return fetch(
+        connection,
+        f"""SELECT CAST(epoch(time_bucket(INTERVAL '{pairing.minutes} minutes', bucket)) // 60 AS BIGINT) AS minute,
+            CAST(version = ? AS TINYINT) AS is_candidate{keys}, {columns}
+        FROM {rollup.table(rollups.MINUTE)}
+        WHERE model = ? AND version IN (?, ?) AND bucket >= ? AND bucket < ? GROUP BY ALL""",
+        [
+            pairing.candidate,
+            pairing.model,
+            pairing.baseline,
+            pairing.candidate,
+            pairing.start,
+            pairing.end,
+        ],
+    )
+
+
+def _logged(task: str, traffic: Table, outcomes: Table, gains: Table) -> frozenset[str]:
+    has = {"error_rate"}
+    if traffic.whole("n_latency"):
+        has |= {"latency_mean", *LATENCIES}
+    if task in CLASS_TASKS and outcomes.whole("n"):
+        has.add("accuracy")
+    if outcomes.whole("n_number"):
+        has |= {"mae", "mse"}
+    classes = set(gains["class"].tolist())
+    has |= classes & {"conversion", "engagement"}
+    return frozenset(has | ({"revenue"} if "net" in classes else set()))
+
+
+def _bins(latencies: Table) -> tuple[int, int]:
+    """Return the lowest and the highest bin that any latency fell into; that of zero lies below them all."""
+    bins = latencies["bin"][latencies["bin"] != latency.ZERO_BIN]
+    return (int(bins.min()), int(bins.max())) if len(bins) else (0, 0)
+
+
+def _arm(bins: tuple[int, int], traffic: Table, outcomes: Table, gains: Table, latencies: Table) -> ArmSeries:
+    minute = np.unique(traffic["minute"]).astype(np.int64)
+
+    def spread(table: Table, column: str) -> FloatArray:
+        """Lay a column out by minute; labels and events stand at their prediction's time, so each has its minute."""
+        place = np.searchsorted(minute, table["minute"])
+        column_by_minute: FloatArray = np.bincount(
+            place, weights=table[column].astype(float), minlength=len(minute)
+        ).astype(float, copy=False)
+        return column_by_minute
+
+    n = spread(traffic, "n")
+    n_number, net = spread(outcomes, "n_number"), gains.where(gains["class"] == "net")
+    n_latency = spread(traffic, "n_latency")
+    histogram = _histogram(minute, latencies, bins)
+    metrics: dict[str, MetricSeries] = {
+        "error_rate": ProportionSeries(n, spread(traffic, "failed")),
+        "accuracy": ProportionSeries(spread(outcomes, "n"), spread(outcomes, "bad")),
+        "mae": MeanSeries(n_number, spread(outcomes, "sum_abs"), spread(outcomes, "sum_sq")),
+        "mse": MeanSeries(n_number, spread(outcomes, "sum_sq"), spread(outcomes, "sum_err4")),
+        "revenue": MeanSeries(n, spread(net, "value"), spread(net, "value_sq")),
+        "latency_mean": MeanSeries(n_latency, spread(traffic, "latency"), spread(traffic, "latency_sq")),
+        **dict.fromkeys(LATENCIES, histogram),
+    }
+    for name in ("conversion", "engagement"):
+        metrics[name] = ProportionSeries(n, n - spread(gains.where(gains["class"] == name), "n_first"))
+    return ArmSeries(minute, n, metrics)
+
+
+def _histogram(minute: IntArray, latencies: Table, bins: tuple[int, int]) -> HistogramSeries:
+    lowest, highest = bins
+    width = highest - lowest + 1
+    column = np.clip(latencies["bin"].astype(np.int64), lowest, highest) - lowest
+    place = np.searchsorted(minute, latencies["minute"]) * width + column
+    flat = np.bincount(place, weights=latencies["n"].astype(float), minlength=len(minute) * width)
+    edges = latency.GAMMA ** np.arange(lowest - 1, highest + 1, dtype=float)
+    return HistogramSeries(edges, flat.astype(np.int32).reshape(len(minute), width))
+
+
+def frozen_quantile(
+    connection: DuckDBPyConnection, pairing: Pairing, quantile: float, fewest: int
+) -> float | None:
+    """Return the baseline's latency quantile of the last week before the hour in which the candidate appeared.
+
+    Args:
+        connection: A cursor of this thread.
+        pairing: The baseline and the start of the rollout.
+        quantile: Which, between 0 and 1.
+        fewest: Latencies that it takes.
+
+    Returns:
+        Milliseconds; None where there were too few.
+    """
+    end = pairing.start.replace(minute=0, second=0, microsecond=0)
+    table = fetch(
+        connection,
+        f"""SELECT bin, SUM(n) AS n FROM {rollups.LATENCY.table(rollups.HOUR)}
+        WHERE model = ? AND version = ? AND bucket >= ? AND bucket < ? GROUP BY bin""",
+        [pairing.model, pairing.baseline, end - REFERENCE_SPAN, end],
+    )
+    if not len(table) or table.whole("n") < fewest:
+        return None
+    histogram = latency.LatencyHistogram.from_rows(table["bin"], table["n"])
+    return float(latency.quantiles(histogram.bins, histogram.counts, [quantile])[0])
