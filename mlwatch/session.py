@@ -6,10 +6,12 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlwatch.config import Config, discover, load
 from mlwatch.paths import check_path
+from mlwatch.snapshot.rollout_memory import Memory
 from mlwatch.store import retention
 from mlwatch.store.database import cursor, open_store
 from mlwatch.store.ingest import Ingest, Progress
@@ -77,6 +79,7 @@ class Session:
         self._state = _State()
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        self._verdicts = Memory()
         self._thread: threading.Thread | None = None
         self._ingest = Ingest(cursor(self._opened.connection), options.path, self.config, self._on_batch)
         self._install_reference()
@@ -221,6 +224,7 @@ class Session:
             now=datetime.now(UTC),
             feed=self._feed(),
             system=_system(self.options.path),
+            recall=partial(self._verdicts.recall, self.generation),
         )
         with self._lock:
             failure = self._state.failure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from mlwatch.metrics.confusion import positive_class
@@ -29,12 +30,14 @@ from mlwatch.snapshot.types import (
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     import numpy as np
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
+
+    Recall = Callable[[Hashable, Callable[[], tuple[Rollout, ...]]], tuple[Rollout, ...]]
 
 WINDOW_FEATURES = 40
 """Features whose drift is followed window by window; of more, the first ones."""
@@ -60,6 +63,7 @@ def snapshot(
     now: datetime,
     feed: Feed | None = None,
     system: System | None = None,
+    recall: Recall = lambda _, judged: judged(),
 ) -> Snapshot:
     """Return everything that a face shows.
 
@@ -70,6 +74,7 @@ def snapshot(
         now: When this is asked, aware.
         feed: How the ingest stands.
         system: The host.
+        recall: Gives the verdicts on a question, by a function that computes them or from memory.
     """
     known = [
         life for life in lives(connection, naive(question.at)) if question.model in {None, life.pair.model}
@@ -89,7 +94,8 @@ def snapshot(
         roles = assign_roles([life for life in known if life.pair.model == name], config.rollout, question)
         roles = with_mode(connection, roles, config.rollout)
         models[name] = _model(connection, config, name, roles, known, lattice, tables)
-        rollouts += judge(connection, name, models[name].task, roles, config.rollout, lattice.end)
+        asked = (name, models[name].task, roles, config.rollout, lattice.end)
+        rollouts += recall((name, roles.candidates, lattice.end), partial(judge, connection, *asked))
     return Snapshot(
         generated_at=now,
         range=TimeRange(lattice.start.replace(tzinfo=UTC), lattice.end.replace(tzinfo=UTC)),

@@ -86,9 +86,11 @@ class Table:
         return int(self[name].sum())
 
 
-def fetch(connection: DuckDBPyConnection, sql: str, values: Sequence[object] = ()) -> Table:
+def fetch(
+    connection: DuckDBPyConnection, sql: str, values: Sequence[object] | Mapping[str, object] = ()
+) -> Table:
     """Run a query into a table; nulls of numbers are 0."""
-    columns = connection.execute(sql, list(values)).fetchnumpy()
+    columns = connection.execute(sql, values if isinstance(values, dict) else list(values)).fetchnumpy()
     return Table({name: _plain(column) for name, column in columns.items()})
 
 

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.rollout_types import FloatArray, IntArray, RolloutSettings
 
-STRATA = ((timedelta(days=2), 1), (timedelta(days=10), 5), (timedelta(days=40), 15))
-"""Longest rollout that is judged in strata of so many minutes; longer ones by the hour."""
+STRATA = ((timedelta(hours=36), 1), (timedelta(days=4), 5))
+"""Longest rollout that is judged in strata of so many minutes; longer ones by the hour, from the hourly rollups."""
+HOUR_MINUTES = 60
 REFERENCE_SPAN = timedelta(days=7)
 """Time before the candidate from which the baseline's quantiles are frozen."""
 LATENCIES = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
@@ -62,7 +63,7 @@ class Pairing:
     def minutes(self) -> int:
         """Width of a stratum: wider ones for longer rollouts, so that a verdict stays quick."""
         length = self.end - self.start
-        return next((width for longest, width in STRATA if length <= longest), 60)
+        return next((width for longest, width in STRATA if length <= longest), HOUR_MINUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,8 @@ def read_arms(connection: DuckDBPyConnection, pairing: Pairing) -> Arms:
         connection,
         pairing,
         rollups.TRAFFIC,
-        """SUM(n) AS n, SUM(failed) AS failed, SUM(n_latency) AS n_latency,
-        SUM(sum_latency) AS latency, SUM(sum_latency_sq) AS latency_sq""",
+        """SUM(n) AS n, SUM(failed) AS failed, SUM(n_latency) AS n_latency, SUM(sum_latency) AS latency,
+        SUM(sum_latency_sq) AS latency_sq, CAST(epoch_us(MAX(last_ts)) // 60000000 AS INTEGER) AS last_minute""",
     )
     outcomes = _read(
         connection,
@@ -102,9 +103,11 @@ def read_arms(connection: DuckDBPyConnection, pairing: Pairing) -> Arms:
         pairing,
         rollups.BUSINESS,
         "SUM(n_first) AS n_first, SUM(value) AS value, SUM(value_sq) AS value_sq",
-        ", class",
+        "class, ",
     )
-    latencies = _read(connection, pairing, rollups.LATENCY, "SUM(n) AS n", ", bin")
+    latencies = _read(
+        connection, pairing, rollups.LATENCY, "CAST(SUM(n) AS INTEGER) AS n", "CAST(bin AS SMALLINT) AS bin, "
+    )
     tables = (traffic, outcomes, gains, latencies)
     bins = _bins(latencies)
     arms = [_arm(bins, *(table.where(table["is_candidate"] == side) for table in tables)) for side in (0, 1)]
@@ -114,21 +117,28 @@ def read_arms(connection: DuckDBPyConnection, pairing: Pairing) -> Arms:
 def _read(
     connection: DuckDBPyConnection, pairing: Pairing, rollup: rollups.Rollup, columns: str, keys: str = ""
 ) -> Table:
+    stratum = f"CAST(epoch_us(bucket) // {60_000_000 * pairing.minutes} AS INTEGER) * {pairing.minutes}"
+    own = "model = $model AND version IN ($baseline, $candidate) AND bucket >= $start AND bucket < $end"
+    fine, coarse = rollup.table(rollups.MINUTE), rollup.table(rollups.HOUR)
+    table = f"(FROM {fine} WHERE {own})"
+    times: dict[str, object] = {"start": pairing.start, "end": pairing.end}
+    if pairing.minutes == HOUR_MINUTES:
+        # whole hours from the hourly rollup, the rest at both ends minute by minute: nothing of the future
+        table = f"""(FROM {coarse} WHERE {own} AND bucket >= $first AND bucket < $last
+            UNION ALL BY NAME
+            FROM {fine} WHERE {own} AND (bucket < $first OR bucket >= $last))"""
+        times |= {"first": _hour(pairing.start + timedelta(minutes=59)), "last": _hour(pairing.end)}
+    names = {"model": pairing.model, "baseline": pairing.baseline, "candidate": pairing.candidate}
     return fetch(
         connection,
-        f"""SELECT CAST(epoch(time_bucket(INTERVAL '{pairing.minutes} minutes', bucket)) // 60 AS BIGINT) AS minute,
-            CAST(version = ? AS TINYINT) AS is_candidate{keys}, {columns}
-        FROM {rollup.table(rollups.MINUTE)}
-        WHERE model = ? AND version IN (?, ?) AND bucket >= ? AND bucket < ? GROUP BY ALL""",
-        [
-            pairing.candidate,
-            pairing.model,
-            pairing.baseline,
-            pairing.candidate,
-            pairing.start,
-            pairing.end,
-        ],
+        f"""SELECT {stratum} AS minute, CAST(version = $candidate AS TINYINT) AS is_candidate, {keys}{columns}
+        FROM {table} GROUP BY ALL""",
+        names | times,
     )
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def _logged(task: str, traffic: Table, outcomes: Table, gains: Table) -> frozenset[str]:
@@ -176,7 +186,10 @@ def _arm(bins: tuple[int, int], traffic: Table, outcomes: Table, gains: Table, l
     }
     for name in ("conversion", "engagement"):
         metrics[name] = ProportionSeries(n, n - spread(gains.where(gains["class"] == name), "n_first"))
-    return ArmSeries(minute, n, metrics)
+    # a stratum is known by its last minute with traffic: an arm must not look silent because strata are wide
+    last = np.zeros(len(minute), dtype=np.int64)
+    np.maximum.at(last, np.searchsorted(minute, traffic["minute"]), traffic["last_minute"].astype(np.int64))
+    return ArmSeries(last, n, metrics)
 
 
 def _histogram(minute: IntArray, latencies: Table, bins: tuple[int, int]) -> HistogramSeries:
@@ -203,7 +216,7 @@ def frozen_quantile(
     Returns:
         Milliseconds; None where there were too few.
     """
-    end = pairing.start.replace(minute=0, second=0, microsecond=0)
+    end = _hour(pairing.start)
     table = fetch(
         connection,
         f"""SELECT bin, SUM(n) AS n FROM {rollups.LATENCY.table(rollups.HOUR)}

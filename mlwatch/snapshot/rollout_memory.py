@@ -1,0 +1,48 @@
+"""Verdicts that were computed already: they change only with new data, not with the range that is shown."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from mlwatch.snapshot.types import Rollout
+
+MOST = 64
+"""Verdicts that are kept, such as the moments of a replay."""
+
+
+class Memory:
+    """The verdicts of one generation of the store, shared by the threads of a session."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._generation = -1
+        self._kept: dict[Hashable, tuple[Rollout, ...]] = {}
+
+    def recall(
+        self, generation: int, key: Hashable, judge: Callable[[], tuple[Rollout, ...]]
+    ) -> tuple[Rollout, ...]:
+        """Return the verdicts on a question, computed at most once a generation.
+
+        Args:
+            generation: Of the store, read before the question is asked.
+            key: The question.
+            judge: Computes the answer.
+        """
+        with self._lock:
+            if generation != self._generation:
+                self._kept.clear()
+                self._generation = generation
+            found = self._kept.get(key)
+        if found is not None:
+            return found
+        found = judge()
+        with self._lock:
+            if generation == self._generation:
+                if len(self._kept) >= MOST:
+                    self._kept.pop(next(iter(self._kept)))
+                self._kept[key] = found
+        return found
