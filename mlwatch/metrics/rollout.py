@@ -172,7 +172,14 @@ def _result(judgement: Judgement, totals: RolloutTotals, settings: RolloutSettin
         reason="",
     )
     note = pooled_note(spec, result)
-    return replace(result, reason=metric_sentence(spec, result, settings), notes=(note,) if note else ())
+    ever = totals.peaks.get(spec.name, {})
+    silent = tuple(
+        name
+        for name, key in ((settings.baseline, "last_b"), (settings.candidate, "last_c"))
+        if key not in ever or not np.isfinite(ever[key][0])
+    )
+    reason = metric_sentence(spec, result, settings, silent)
+    return replace(result, reason=reason, notes=(note,) if note else ())
 
 
 def _known(values: np.ndarray) -> float | None:

@@ -60,25 +60,29 @@ def duration_text(seconds: float) -> str:
     return f"{number(seconds)} seconds"
 
 
-def metric_sentence(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str:
-    """Say one metric: the effect, its interval, the limit and what it means."""
+def metric_sentence(
+    spec: MetricSpec, result: MetricResult, settings: RolloutSettings, silent: tuple[str, ...] = ()
+) -> str:
+    """Say one metric: the effect, its interval, the limit and what it means.
+
+    Args:
+        spec: How the metric is judged.
+        result: What was found.
+        settings: Names of the arms.
+        silent: The arms without any value of the metric.
+    """
     if result.status == "no_data":
-        return _no_data(spec, result, settings)
+        return _no_data(spec, silent)
     effect = _relative_effect(spec, result, settings) if spec.scale == "relative" else None
     text = effect or _absolute_effect(spec, result, settings)
     return text + _conclusion(spec, result)
 
 
-def _no_data(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str:
-    arms = [
-        name
-        for name, n in ((settings.baseline, result.n_baseline), (settings.candidate, result.n_candidate))
-        if not n
-    ]
+def _no_data(spec: MetricSpec, silent: tuple[str, ...]) -> str:
     what = "labels" if spec.needs_labels else "data"
-    return (
-        f"{spec.label}: n/a, because there are no {what} of {' and '.join(arms) or 'both in one minute'} yet"
-    )
+    if not silent:
+        return f"{spec.label}: n/a, because no minute holds {what} of both versions"
+    return f"{spec.label}: n/a, because there are no {what} of {' and '.join(silent)} yet"
 
 
 def _relative_effect(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str | None:

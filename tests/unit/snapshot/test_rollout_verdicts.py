@@ -1,0 +1,332 @@
+"""Verdicts of a snapshot on small rollouts: which versions are judged, by what, and what blocks."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+from sklearn.metrics import cohen_kappa_score, mean_absolute_error
+
+import mlwatch
+from mlwatch.errors import ConfigError
+from mlwatch.snapshot import build
+from mlwatch.snapshot.rollout import judge
+from mlwatch.snapshot.types import Rollout
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlwatch.session import Session
+
+START = datetime(2026, 11, 3, 10, tzinfo=UTC)
+Record = dict[str, Any]
+
+
+def traffic(
+    versions: tuple[str, ...] = ("v1", "v2"),
+    rows: int = 1200,
+    seconds: float = 3.0,
+    begin: datetime = START,
+    wrong: float = 0.1,
+    **changes: Any,
+) -> list[Record]:
+    """Return requests that go round the versions, each labelled, a share of them wrong."""
+    rng = np.random.default_rng(7)
+    records = []
+    for i in range(rows):
+        label = int(rng.random() < 0.5)
+        answer = 1 - label if rng.random() < wrong else label
+        time = begin + timedelta(seconds=seconds * i)
+        records.append(
+            {
+                "timestamp": time.isoformat(),
+                "id": f"r{begin.timestamp():.0f}-{i}",
+                "model": "m",
+                "version": versions[i % len(versions)],
+                "prediction": answer,
+                "label": label,
+                "latency_ms": float(rng.lognormal(2, 0.3)),
+                "status": 200,
+                **changes,
+            }
+        )
+    return records
+
+
+def write(directory: Path, config: str = "", **files: Iterable[Record]) -> Path:
+    directory.mkdir(exist_ok=True)
+    for name, records in files.items():
+        (directory / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    if config:
+        (directory / "mlwatch.toml").write_text(config)
+    return directory
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Callable[..., tuple[Rollout, ...]]:
+    """Return the verdicts on a directory of records."""
+
+    def judge_logs(
+        config: str = "", at: datetime | None = None, **files: Iterable[Record]
+    ) -> tuple[Rollout, ...]:
+        with mlwatch.open(write(tmp_path / "logs", config, **files), db=":memory:", model="m") as watch:
+            return watch.snapshot(at=at).rollouts
+
+    return judge_logs
+
+
+Judged = Callable[..., tuple[Rollout, ...]]
+
+
+def test_each_candidate_is_judged_with_its_part_of_the_error_budget(judged: Judged) -> None:
+    found = judged(a=traffic(("v1", "v2", "v3")))
+    assert [(each.baseline, each.candidate, each.alpha) for each in found] == [
+        ("v1", "v3", 0.025),
+        ("v1", "v2", 0.025),
+    ]
+    guards = len(found[0].metrics)
+    assert {metric.level for metric in found[0].metrics.values()} == {0.025 / guards}
+
+
+def test_a_named_candidate_is_judged_alone(judged: Judged) -> None:
+    (found,) = judged('[rollout]\ncandidate = "v2"\n', a=traffic(("v1", "v2", "v3")))
+    assert (found.candidate, found.alpha) == ("v2", 0.05)
+
+
+def test_a_candidate_of_the_future_is_unknown(judged: Judged) -> None:
+    later = START + timedelta(hours=2)
+    files = {"a": traffic(("v1",)), "b": traffic(("v1", "v2"), begin=later)}
+    assert judged(at=START + timedelta(minutes=30), **files) == ()
+    (found,) = judged(at=later + timedelta(minutes=30), **files)
+    assert found.since == later
+
+
+def test_numbers_are_those_of_pandas(judged: Judged) -> None:
+    records = traffic(rows=3000, seconds=2.0)
+    (found,) = judged(a=records)
+    rows = pd.DataFrame(records)
+    rows["minute"] = pd.to_datetime(rows.timestamp).dt.floor(
+        "5min"
+    )  # so few requests are judged by wider strata
+    rows["right"] = (rows.prediction == rows.label).astype(float)
+    by = rows.groupby(["minute", "version"]).right.agg(["sum", "count"]).unstack(fill_value=0)
+    n_b, n_c = by["count"]["v1"], by["count"]["v2"]
+    weight = n_b * n_c / (n_b + n_c)
+    stratified = (weight * (by["sum"]["v2"] / n_c - by["sum"]["v1"] / n_b)).sum() / weight.sum()
+    raw = rows.groupby("version").right.mean()
+    metric = found.metrics["accuracy"]
+    assert (metric.baseline, metric.candidate) == pytest.approx((raw["v1"], raw["v2"]), rel=1e-12)
+    assert metric.difference == pytest.approx(stratified, abs=2e-3)
+    assert metric.pooled == pytest.approx(raw["v2"] - raw["v1"], rel=1e-9)
+    assert (metric.n_baseline, metric.n_candidate) == (1500, 1500)
+
+
+def test_a_long_rollout_is_judged_by_the_hour(judged: Judged) -> None:
+    records = traffic(rows=6000, seconds=100.0)  # a week
+    (found,) = judged(a=records)
+    assert found.state != "one_arm_silent"
+    rows = pd.DataFrame(records)
+    right = (rows.prediction == rows.label).groupby(rows.version).mean()
+    metric = found.metrics["accuracy"]
+    assert metric.candidate == pytest.approx(right["v2"], rel=1e-12)
+    assert metric.n_candidate == 3000
+    assert found.elapsed_s == pytest.approx(100.0 * 6000, rel=0.02)
+
+
+def test_what_comes_after_the_moment_is_left_out_of_hours_too(judged: Judged) -> None:
+    records = traffic(rows=6000, seconds=100.0)
+    at = START + timedelta(days=6, minutes=30)
+    (found,) = judged(at=at, a=records)
+    earlier = [each for each in records if datetime.fromisoformat(each["timestamp"]) < at]
+    assert found.metrics["accuracy"].n_candidate == sum(each["version"] == "v2" for each in earlier)
+
+
+def test_errors_of_a_regression_are_compared(judged: Judged) -> None:
+    rng = np.random.default_rng(3)
+    records = traffic(rows=4000, seconds=1.0)
+    for record in records:
+        truth = float(rng.normal(100, 20))
+        spread = 5.0 if record["version"] == "v1" else 10.0
+        record |= {"label": truth, "prediction": truth + float(rng.normal(0, spread))}
+    (found,) = judged('[roles]\ntask = "regression"\n', a=records)
+    rows = pd.DataFrame(records)
+    of_candidate = rows[rows.version == "v2"]
+    metric = found.metrics["mae"]
+    assert metric.candidate == pytest.approx(mean_absolute_error(of_candidate.label, of_candidate.prediction))
+    assert metric.status == "worse"
+    assert found.verdict == "rollback"
+    assert "accuracy" not in found.metrics
+
+
+# --- shadow ----------------------------------------------------------------------------------------------------
+
+
+def shadow_records(rows: int = 600) -> tuple[list[Record], list[Record], list[Record]]:
+    """Return both versions' answers to the same requests, and labels that come apart from them."""
+    rng = np.random.default_rng(11)
+    old, new, labels = [], [], []
+    for i in range(rows):
+        truth = int(rng.integers(3))
+        base = {"timestamp": (START + timedelta(seconds=3 * i)).isoformat(), "id": f"r{i}", "model": "m"}
+        answers = [truth if rng.random() < right else int((truth + 1) % 3) for right in (0.95, 0.7)]
+        old.append({**base, "version": "v1", "prediction": f"c{answers[0]}", "latency_ms": 5.0})
+        new.append({**base, "version": "v2", "prediction": f"c{answers[1]}", "latency_ms": 6.0})
+        if i % 4:
+            labels.append({"timestamp": base["timestamp"], "id": base["id"], "label": f"c{truth}"})
+    return old, new, labels
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_pairs_are_joined_once_in_any_order_of_arrival(judged: Judged, order: tuple[int, ...]) -> None:
+    parts = shadow_records()
+    (found,) = judged(**{"abc"[place]: parts[number] for place, number in enumerate(order)})
+    old, new, labels = (pd.DataFrame(part).set_index("id") for part in parts)
+    both = old.add_suffix("_b").join(new.add_suffix("_c")).join(labels.label)
+    known = both.dropna(subset="label")
+    lost = int(((known.prediction_b == known.label) & (known.prediction_c != known.label)).sum())
+    won = int(((known.prediction_b != known.label) & (known.prediction_c == known.label)).sum())
+    shadow = found.shadow
+    assert found.mode == "shadow"
+    assert shadow is not None
+    assert (shadow.pairs, shadow.labelled) == (600, len(known))
+    assert (shadow.only_baseline_right, shadow.only_candidate_right) == (lost, won)
+    assert shadow.disagreement_rate == pytest.approx((both.prediction_b != both.prediction_c).mean())
+    assert shadow.kappa == pytest.approx(cohen_kappa_score(both.prediction_b, both.prediction_c))
+    assert shadow.accuracy_difference == pytest.approx((won - lost) / len(known))
+    assert found.verdict == "rollback"
+    assert shadow.mcnemar_p is not None
+    assert (shadow.mcnemar_p < 0.05) == (binomtest(lost, lost + won).pvalue < 0.05)
+    assert shadow.confusion is not None
+    crossed = pd.crosstab(both.prediction_b, both.prediction_c).to_numpy().tolist()
+    assert [list(row) for row in shadow.confusion.counts] == crossed
+
+
+def test_the_same_answers_are_no_reason_to_roll_back(judged: Judged) -> None:
+    old, _, labels = shadow_records()
+    (found,) = judged(a=old, b=[{**each, "version": "v2"} for each in old], c=labels)
+    assert found.shadow is not None
+    assert (found.shadow.disagreement_rate, found.shadow.kappa) == (0.0, 1.0)
+    assert found.verdict != "rollback"
+
+
+def test_a_cap_on_disagreement_rolls_back_before_labels_come(judged: Judged) -> None:
+    old, new, _ = shadow_records()
+    (found,) = judged("[rollout.limits]\ndisagreement = 0.1\n", a=old, b=new)
+    assert found.verdict == "rollback"
+    assert found.metrics["disagreement"].status == "worse"
+
+
+def test_pairs_that_all_miss_one_side_hold(judged: Judged) -> None:
+    old, new, labels = shadow_records()
+    strangers = [{**each, "id": "x" + each["id"]} for each in new]
+    (found,) = judged('[rollout]\nmode = "shadow"\n', a=old, b=strangers, c=labels)
+    assert found.verdict == "hold"
+    assert found.reasons[0] == "no request id was answered by both v1 and v2"
+
+
+# --- what blocks -----------------------------------------------------------------------------------------------
+
+
+def test_a_silent_candidate_holds(judged: Judged) -> None:
+    both, rest = traffic(rows=600), traffic(("v1",), rows=600, begin=START + timedelta(minutes=30))
+    (found,) = judged(a=both, b=rest)
+    assert (found.verdict, found.state) == ("hold", "one_arm_silent")
+    assert found.reasons[0].startswith("v2 has had no requests for 30 minutes")
+
+
+def test_labels_of_one_arm_hold(judged: Judged) -> None:
+    records = [
+        {key: value for key, value in each.items() if key != "label" or each["version"] == "v1"}
+        for each in traffic()
+    ]
+    (found,) = judged("[rollout]\nmetrics = ['accuracy']\n", a=records)
+    assert (found.verdict, found.state) == ("hold", "stale_labels")
+    assert any("there are no labels of v2 yet" in reason for reason in found.reasons)
+
+
+def test_clocks_apart_hold(judged: Judged) -> None:
+    old = traffic(("v1",), rows=300, seconds=5.0)
+    new = traffic(("v2",), rows=300, seconds=5.0, begin=START + timedelta(minutes=25, seconds=4))
+    (found,) = judged("[rollout]\nmin_time = '1m'\n", a=old, b=new)
+    assert found.verdict == "hold"
+    assert found.state in {"started_apart", "one_arm_silent"}
+
+
+def test_traffic_that_is_not_split_as_configured_holds(judged: Judged) -> None:
+    (found,) = judged("[rollout]\nshare = 0.1\n", a=traffic())
+    assert found.state == "sample_ratio_mismatch"
+    assert found.srm_p is not None
+    assert found.srm_p < 1e-6
+    assert "v2 gets 50 % of the traffic instead of 10 %" in found.reasons[0]
+
+
+def test_a_metric_that_was_asked_for_but_is_not_logged_holds(judged: Judged) -> None:
+    (found,) = judged("[rollout]\nmetrics = ['revenue']\n", a=traffic())
+    assert found.verdict == "hold"
+
+
+def test_what_cannot_be_judged_by_default_is_said(judged: Judged) -> None:
+    (found,) = judged(a=traffic())
+    assert "conversion is not judged, because the logs hold no conversions" in found.reasons
+
+
+def test_a_hard_limit_rolls_back(judged: Judged) -> None:
+    (found,) = judged("[rollout.limits]\nlatency_p99 = 1.0\n", a=traffic())
+    assert (found.verdict, found.state) == ("rollback", "hard_limit")
+    assert "above the hard limit of 1 ms" in found.reasons[0]
+
+
+def test_requests_counted_for_users_are_said(judged: Judged) -> None:
+    (found,) = judged("[rollout]\nunit = 'user'\n", a=traffic())
+    assert any("traffic is split by user, but requests are counted" in reason for reason in found.reasons)
+
+
+def test_a_start_after_the_data_holds(judged: Judged) -> None:
+    (found,) = judged("[rollout]\nstart = 2027-01-01T00:00:00Z\n", a=traffic())
+    assert found.verdict == "hold"
+    assert found.reasons == ("the rollout starts at 2027-01-01 00:00 UTC, after the newest data",)
+
+
+def test_an_unknown_metric_is_a_mistake(judged: Judged) -> None:
+    with pytest.raises(ConfigError, match="no metric acuracy"):
+        judged("[rollout.margins]\nacuracy = 0.1\n", a=traffic())
+
+
+def test_steps_of_a_ramp_are_recognised(judged: Judged) -> None:
+    first = traffic(("v1", "v1", "v1", "v1", "v1", "v1", "v1", "v1", "v1", "v2"), rows=1800, seconds=2.0)
+    second = traffic(("v1", "v2"), rows=1800, seconds=2.0, begin=START + timedelta(hours=1))
+    (found,) = judged(a=first, b=second)
+    assert [round(step.share, 2) for step in found.steps] == [0.1, 0.5]
+    assert found.steps[1].start == START + timedelta(hours=1)
+
+
+def test_a_verdict_is_computed_once_for_the_same_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+
+    def counted(*given: Any) -> tuple[Rollout, ...]:
+        calls.append(given)
+        return judge(*given)
+
+    monkeypatch.setattr(build, "judge", counted)
+    with mlwatch.open(write(tmp_path / "logs", a=traffic()), db=":memory:") as watch:
+        first = watch.snapshot().rollouts
+        assert watch.snapshot(span=timedelta(minutes=5)).rollouts == first
+        assert len(calls) == 1
+        _more(watch, tmp_path)
+        later = watch.snapshot().rollouts
+    assert len(calls) == 2
+    assert later[0].metrics["accuracy"].n_candidate > first[0].metrics["accuracy"].n_candidate
+
+
+def _more(watch: Session, tmp_path: Path) -> None:
+    write(tmp_path / "logs", b=traffic(begin=START + timedelta(hours=1)))
+    watch.ingest_all()
