@@ -1,0 +1,115 @@
+"""The base of every widget here: pure functions make pieces of text, this class makes strips of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from widgets.palette import COMPONENTS, CSS
+from widgets.text import sanitize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.style import Style
+
+Piece = tuple[str, str]
+"""A text and its style: words of the palette (`"series-1 band"`) or a Textual style (`"bold $error"`)."""
+Line = list[Piece]
+Picture = list[Line]
+"""Lines from top to bottom."""
+
+
+def plain(picture: Iterable[Line]) -> str:
+    """Return the characters of a picture, without spaces at the ends of lines."""
+    return "\n".join("".join(text for text, _ in line).rstrip() for line in picture)
+
+
+class Drawn(Widget):
+    """A widget that draws pieces of text and repaints only when told so.
+
+    A subclass implements `draw(width, height)` and calls `redraw()` after a change. Strips are kept for as
+    long as neither data, size nor styles change.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
+    DEFAULT_CSS = CSS
+
+    ascii_only: bool = False
+    """Whether to draw with ASCII characters only."""
+
+    def __init__(
+        self,
+        *,
+        ascii_only: bool = False,
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002 - the name Textual gives it
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self.ascii_only = ascii_only
+        self._strips: list[Strip] | None = None
+        self._drawn_for: tuple[int, int, bool] | None = None
+        self._styles_of_tokens: dict[str, Style] = {}
+
+    def draw(self, width: int, height: int) -> Picture:
+        """Return at most `height` lines of at most `width` cells."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Draw again at the next repaint."""
+        self._strips = None
+        self.refresh()
+
+    @property
+    def monochrome(self) -> bool:
+        """Whether the app goes without colour (NO_COLOR)."""
+        return bool(self.app.no_color)
+
+    def notify_style_update(self) -> None:
+        """Forget what was made of styles that have changed."""
+        super().notify_style_update()
+        self._styles_of_tokens = {}
+        self._strips = None
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line of the picture."""
+        width, height = self.size
+        # focus changes colours through the style sheet, and a picture may draw its cursor only with focus
+        key = (width, height, self.has_focus)
+        if self._strips is None or self._drawn_for != key:
+            picture = self.draw(width, height) if width > 0 and height > 0 else []
+            self._strips = [self._strip(line, width) for line in picture]
+            self._drawn_for = key
+        if y < len(self._strips):
+            return self._strips[y]
+        return Strip.blank(width, self.style_of(""))
+
+    def style_of(self, token: str) -> Style:
+        """Return the style of a piece."""
+        style = self._styles_of_tokens.get(token)
+        if style is None:
+            style = self._styles_of_tokens[token] = self._resolved(token)
+        return style
+
+    def _resolved(self, token: str) -> Style:
+        """Return the style of words of the palette and of what else stands between them."""
+        words = token.split()
+        known = [f"drawn--{word}" for word in words if f"drawn--{word}" in self._component_styles]
+        visual = self.get_visual_style(*known)
+        other = " ".join(word for word in words if f"drawn--{word}" not in self._component_styles)
+        if other:
+            visual += self.app.stylesheet.parse_style(other)
+        return visual.rich_style
+
+    def _strip(self, line: Line, width: int) -> Strip:
+        # the last guard: no text reaches the terminal with a control character in it
+        segments = [
+            Segment(text if text.isprintable() else sanitize(text), self.style_of(token))
+            for text, token in line
+            if text
+        ]
+        return Strip(segments).adjust_cell_length(width, self.style_of(""))

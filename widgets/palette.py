@@ -1,0 +1,94 @@
+"""Colours by name: meanings follow the theme, series follow Okabe and Ito.
+
+M. Okabe and K. Ito (2008), "Color Universal Design": eight hues that stay apart for readers with colour
+blindness. On a light background the same hues are darkened until they reach a contrast of 4.5 : 1, on a dark
+one the blue and the vermilion are lightened. No meaning is carried by colour alone: series also differ by
+mark (`MARKS`) and, without colour, by their dashes (`DASHES`).
+"""
+
+from __future__ import annotations
+
+OKABE_ITO = {
+    "orange": "#e69f00",
+    "sky blue": "#56b4e9",
+    "bluish green": "#009e73",
+    "yellow": "#f0e442",
+    "blue": "#0072b2",
+    "vermilion": "#d55e00",
+    "reddish purple": "#cc79a7",
+}
+
+SERIES_ON_DARK = (
+    "#56b4e9", "#e69f00", "#cc79a7", "#1fb58a", "#f0e442", "#ee7a33", "#4a9fdc", "#b8c0cc",
+)  # fmt: skip
+SERIES_ON_LIGHT = (
+    "#0072b2", "#9a6500", "#a3457b", "#00775a", "#7a7000", "#b34a00", "#2a5f8f", "#59626e",
+)  # fmt: skip
+
+SERIES = tuple(f"series-{number}" for number in range(1, len(SERIES_ON_DARK) + 1))
+"""Names of the styles of series, in the order they are given out."""
+
+MARKS = "*o+x#@%&"
+"""One ASCII mark a series."""
+
+DASHES = ((1, 0), (3, 2), (1, 1), (6, 2), (2, 4), (1, 3), (8, 4), (1, 5))
+"""Cells drawn and left out, for series that cannot be told by colour."""
+
+HEAT_ON_DARK = ("#14202e", "#1d3a5c", "#2f5a8f", "#4f7fb0", "#86a3a8", "#bdb97c", "#e3cf57", "#fdea45")
+HEAT_ON_LIGHT = tuple(reversed(HEAT_ON_DARK))
+"""Eight steps between the ends of cividis (Nuñez, Anderton and Renslow 2018, doi:10.1371/journal.pone.0199239):
+dark blue to yellow, ordered by lightness, so that it reads without colour too."""
+
+HEAT = tuple(f"heat-{step}" for step in range(len(HEAT_ON_DARK)))
+
+_MEANINGS = {
+    "muted": "color: $text-muted;",
+    "faint": "color: $foreground 25%;",
+    "label": "color: $foreground 80%;",
+    "strong": "text-style: bold;",
+    "header": "color: $text-muted; text-style: bold;",
+    "accent": "color: $accent;",
+    "good": "color: $success;",
+    "warn": "color: $warning;",
+    "bad": "color: $error;",
+    "unknown": "color: $text-muted;",
+    "band": "background: $foreground 8%;",
+    "edge": "color: $foreground 16%;",
+    "cursor": "background: $foreground 18%;",
+    "row": "background: $primary 25%;",
+    "row-blurred": "background: $foreground 8%;",
+    "reference": "color: $text-muted;",
+    "current": "color: $accent;",
+    "both": "color: $foreground 70%;",
+}
+
+COMPONENTS = {f"drawn--{name}" for name in (*_MEANINGS, *SERIES, *HEAT)}
+
+
+def series_style(position: int) -> str:
+    """Return the style of the series at a position from 0; after eight they start again."""
+    return SERIES[position % len(SERIES)]
+
+
+def heat_style(share: float) -> str:
+    """Return the style of a share from 0 to 1 of the scale."""
+    return HEAT[min(max(int(share * len(HEAT)), 0), len(HEAT) - 1)]
+
+
+def _rules() -> str:
+    rules = [f"  & > .drawn--{name} {{ {body} }}" for name, body in _MEANINGS.items()]
+    for kind, series, heat in (
+        ("dark", SERIES_ON_DARK, HEAT_ON_DARK),
+        ("light", SERIES_ON_LIGHT, HEAT_ON_LIGHT),
+    ):
+        rules += [
+            f"  &:{kind} > .drawn--{name} {{ color: {hue}; }}"
+            for name, hue in zip(SERIES, series, strict=True)
+        ]
+        rules += [
+            f"  &:{kind} > .drawn--{name} {{ color: {hue}; }}" for name, hue in zip(HEAT, heat, strict=True)
+        ]
+    return "\n".join(rules)
+
+
+CSS = f"Drawn {{\n{_rules()}\n}}\n"
