@@ -13,6 +13,8 @@ class ByteStream(Protocol):
     """What a block is cut from."""
 
     position: int
+    damage: str | None
+    """What is wrong behind the bytes that were read."""
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes, fewer only at the end."""
@@ -48,6 +50,10 @@ def read_block(stream: ByteStream, size: int, *, quoted: bool = False, take_tail
     start = stream.position
     data = stream.read(size)
     more = len(data) == size
+    while more and not data.strip(b"\0"):  # a hole left by a truncation: not a line, however long
+        start += len(data)
+        data = stream.read(size)
+        more = len(data) == size
     cut = last_line_end(data, quoted=quoted)
     while more and cut == 0 and len(data) <= MAX_LINE_BYTES:
         extra = stream.read(size)
@@ -56,7 +62,7 @@ def read_block(stream: ByteStream, size: int, *, quoted: bool = False, take_tail
         cut = last_line_end(data, quoted=quoted)
     if cut == 0 and len(data) > MAX_LINE_BYTES:
         return _skip_line(stream, start, len(data))
-    if not more and (take_tail or is_whole_object(data[cut:])):
+    if not more and stream.damage is None and (take_tail or is_whole_object(data[cut:])):
         cut = len(data)
     return Block(data[:cut], start + cut, more=more)
 

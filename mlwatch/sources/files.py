@@ -142,6 +142,8 @@ def format_of(head: bytes, name: str) -> Format | str:  # noqa: PLR0911  one ret
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\0 \t\r\n")
     if text.startswith(b"{"):
         first, newline, _ = text.partition(b"\n")
+        if not newline and name.lower().endswith((".json", ".json.gz", ".json.zst")):
+            return "json"  # one object around all records, perhaps; the document reader takes single ones too
         pretty = newline and not first.rstrip().endswith(b"}")
         return "json" if pretty and len(text) > len(first) + 1 and not _has_object_line(text) else "jsonl"
     if text.startswith(b"["):

@@ -232,6 +232,8 @@ def _segments(
         count = data.count(b"\n") + block.overlong
         yield Segment(found, shape, start, block.end, lines + 1, count, mark, data, block.overlong)
         lines += count
+        if stream.damage is not None:
+            raise UnreadableFileError(f"the compressed data is damaged ({stream.damage})")
         if not block.more:
             return
 

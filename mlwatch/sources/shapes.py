@@ -150,6 +150,7 @@ def _with_physical(
     dialect: Dialect | None,
     types: Mapping[Path_, str] | None,
 ) -> Shape:
+    mapping = _without_twins(mapping)
     kinds = {column.path: column.kinds for column in columns}
     used = [*mapping.roles.values(), *(feature.path for feature in mapping.features)]
     features = {feature.path: feature.kind for feature in mapping.features}
@@ -168,6 +169,32 @@ def _with_physical(
         if path is not None and not (types and path in types):
             physical[path] = "number"
     return Shape(key, form, mapping, physical, dialect)
+
+
+def _without_twins(mapping: RoleMapping) -> RoleMapping:
+    """Leave out features that the engine cannot tell from another column.
+
+    Names that differ only by case are one to it, and what is an object in some records cannot be a value in others;
+    the one that was known first stays.
+    """
+    taken = {_folded(path) for path in mapping.roles.values()}
+    stems = {path[:length] for path in taken for length in range(1, len(path))}
+    kept, left = [], []
+    for feature in mapping.features:
+        path = _folded(feature.path)
+        if path in stems or any(path[:length] in taken for length in range(1, len(path) + 1)):
+            left.append(feature.path)
+            continue
+        taken.add(path)
+        stems |= {path[:length] for length in range(1, len(path))}
+        kept.append(feature)
+    if not left:
+        return mapping
+    return dataclasses.replace(mapping, features=tuple(kept), ignored=(*mapping.ignored, *left))
+
+
+def _folded(path: Path_) -> Path_:
+    return tuple(name.lower() for name in path)
 
 
 def _physical(kinds: frozenset[str], feature: str | None) -> str:

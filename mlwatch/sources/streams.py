@@ -8,7 +8,7 @@ import io
 import os
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
 
 from mlwatch.sources.files import Compression, compression_of
 
@@ -30,7 +30,7 @@ class FileMovedError(Exception):
 
 
 class _Readable(Protocol):
-    def read(self, size: int = ..., /) -> bytes: ...
+    def read1(self, size: int = ..., /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,13 @@ class Stream:
             raise FileMovedError(str(path))
         self.compression: Compression = compression_of(self._file.read(4))
         self._file.seek(0)
-        self._reader: _Readable = _decompressor(self._file, self.compression)
+        self._reader = _decompressor(self._file, self.compression)
         self.position = 0
         """Decompressed offset of the next byte."""
         self.recent = b""
         """The last bytes before `position`, at most `TAIL_BYTES`."""
+        self.damage: str | None = None
+        """What is wrong with the compressed data behind what was read."""
         self._pushed = b""
         self._latest = b""
 
@@ -127,21 +129,20 @@ class Stream:
         return data + (more or b"")
 
     def _read_compressed(self, size: int) -> bytes:
+        if self.damage is not None or self._reader is None:
+            raise DamagedFileError(self.damage or "not compressed")
         parts: list[bytes] = []
         missing = size
         while missing > 0:
             try:
-                part = self._reader.read(min(missing, _SKIP_STEP))
-            except (EOFError, OSError, zlib.error, ValueError) as error:
-                if parts:
-                    break  # hand out what is good; the next read meets the damage again
-                raise DamagedFileError(str(error)) from error
+                part = self._reader.read1(min(missing, _SKIP_STEP))
             except Exception as error:
-                if type(error).__name__ != "ZstdError":
+                if not isinstance(error, EOFError | OSError | zlib.error | ValueError | _zstd_error()):
                     raise
-                if parts:
-                    break
-                raise DamagedFileError(str(error)) from error
+                self.damage = str(error)
+                if not parts:
+                    raise DamagedFileError(self.damage) from error
+                break  # hand out what is good; the next read meets the damage
             if not part:
                 break
             parts.append(part)
@@ -164,14 +165,22 @@ class Stream:
         return True
 
 
-def _decompressor(file: BinaryIO, compression: Compression) -> _Readable:
+def _decompressor(file: BinaryIO, compression: Compression) -> _Readable | None:
+    """Return what decompresses a file; None for a plain one, which is read directly."""
     if compression == "gzip":
         return gzip.GzipFile(fileobj=file, mode="rb")
     if compression == "zstd":
         import zstandard  # noqa: PLC0415  only directories with .zst files pay for it
 
-        return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    return file
+        reader: Any = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+        return io.BufferedReader(reader)
+    return None
+
+
+def _zstd_error() -> type[Exception]:
+    import zstandard  # noqa: PLC0415
+
+    return zstandard.ZstdError
 
 
 def digest(data: bytes) -> bytes:

@@ -41,18 +41,19 @@ def load(connection: DuckDBPyConnection, table: str, select: str, *, predicts: b
         predicts: The records' file holds predictions, so one without is a failed request.
     """
     failed = "COALESCE(status >= 400, FALSE)" + (" OR NOT predicted" if predicts else "")
-    lost = "OR id IS NOT NULL" if predicts else ""
+    lost = "OR (id IS NOT NULL AND label IS NULL)" if predicts else ""
+    silent = "" if predicts else "AND label IS NULL"
+    request = f"""predicted OR (event IS NULL {silent}
+        AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost}))"""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE {table} AS
         SELECT *, {failed} AS failed, hash(id) AS h, {WHO} AS who, {QUARTER_OF_TS} AS quarter,
-            predicted OR (label IS NULL AND event IS NULL
-                AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost})) AS is_request,
+            {request} AS is_request,
             label IS NOT NULL AND id IS NOT NULL AND NOT predicted AS is_outcome,
             event IS NOT NULL AND id IS NOT NULL AS is_event,
             FALSE AS duplicate,
             CASE WHEN ts IS NULL OR NOT ts BETWEEN {EARLIEST} AND {LATEST} THEN 'no usable time'
-                 WHEN predicted OR (label IS NULL AND event IS NULL
-                    AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost})) THEN NULL
+                 WHEN {request} THEN NULL
                  WHEN label IS NULL AND event IS NULL THEN 'neither a prediction, an outcome nor an event'
                  WHEN id IS NULL THEN 'an outcome or event without a request id' END AS bad
         FROM (SELECT *, prediction IS NOT NULL OR score IS NOT NULL AS predicted FROM ({select}))""")

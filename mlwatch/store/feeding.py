@@ -65,6 +65,8 @@ class Trouble:
 
     found: Found
     reason: str
+    lasting: bool = True
+    """Whether it stays so until the file changes."""
 
 
 Item = Batch | Seen | Trouble
@@ -124,9 +126,11 @@ class Feeder:
         except UnreadableFileError as error:
             yield from self._flush()
             yield Trouble(found, str(error))
+        except FileNotFoundError:
+            pass  # the same
         except OSError as error:
             yield from self._flush()
-            yield Trouble(found, f"cannot be read ({error.strerror})")
+            yield Trouble(found, f"cannot be read ({error.strerror})", lasting=False)
         else:
             if taken == 0:
                 yield Seen(entry)

@@ -20,7 +20,7 @@ from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble
 from mlwatch.store.ledger import Entry, Ledger
 from mlwatch.store.reference import ensure_bins
 from mlwatch.store.registry import Registry
-from mlwatch.store.resolve import Plan, resolve
+from mlwatch.store.resolve import Plan, resolve, without_twins
 from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ class Ingest:
         self._batches = 0
         self._since_compaction = 0
         self._stop = False
+        self._said: dict[str, str] = {}
+        """What was said about files that cannot be opened."""
 
     def _shapes(self) -> dict[str, Shape]:
         rows = self._connection.execute(
@@ -119,8 +121,8 @@ class Ingest:
                     bytes_read += sum(work.segment.size for work in item.works)
                 case Seen(entry):
                     self._write_entries([entry])
-                case Trouble(found, reason):
-                    self._note_unreadable(found, reason)
+                case Trouble(found, reason, lasting):
+                    self._note_damaged(found, reason) if lasting else self._say(found, reason)
             if self._stop:
                 break
         if self._batches != started and not self._stop:
@@ -133,15 +135,17 @@ class Ingest:
         for found in discover(self._root, self._config.watch.include, self._config.watch.exclude):
             try:
                 plan = resolve(found, self.ledger)
+            except FileNotFoundError:
+                continue  # moved since it was listed: the next scan finds it
             except OSError as error:
-                self._note_unreadable(found, f"cannot be opened ({error.strerror})")
+                self._say(found, f"cannot be opened ({error.strerror})")
                 continue
             if plan is not None and plan.moved:
                 moved.append(plan.entry)
             elif plan is not None:
                 plans.append(plan)
         self._write_entries(moved)
-        return plans
+        return without_twins(plans)
 
     def _write_entries(self, entries: Sequence[Entry]) -> None:
         if not entries:
@@ -155,10 +159,16 @@ class Ingest:
                 )
         self._connection.execute("COMMIT")
 
-    def _note_unreadable(self, found: Found, reason: str) -> None:
+    def _say(self, found: Found, reason: str) -> None:
+        """Tell once of a file that cannot be opened now; it is tried again at every scan."""
+        if self._said.get(found.relative) != reason:
+            self._said[found.relative] = reason
+            message = f"{found.relative} is not read: {reason}"
+            notices.post(self._connection, "warning", found.relative, message)
+
+    def _note_damaged(self, found: Found, reason: str) -> None:
+        """Remember a file whose content is wrong; it is tried again when it changes."""
         known = self.ledger.by_path.get(found.relative)
-        if known is not None and known.reason == reason and known.unchanged(found):
-            return
         number = known.file if known is not None else self.ledger.reserve()
         entry = known or Entry(
             *(number, found.relative, found.device, found.inode, found.size, found.mtime_ns, "")
@@ -167,7 +177,13 @@ class Ingest:
         self._write_entries([seen])
 
     def _take(self, batch: Batch, total: int) -> None:
-        counts = self._transaction.take(batch.works, batch.shape, batch.spool)
+        import duckdb  # noqa: PLC0415
+
+        try:
+            counts = self._transaction.take(batch.works, batch.shape, batch.spool)
+        except (duckdb.DataError, duckdb.ProgrammingError) as error:
+            self._set_aside(batch, error)
+            return
         if batch.shape.format != "parquet":
             self._feeder.give_back(batch.spool)
         self._save_shape(batch.shape)
@@ -178,6 +194,12 @@ class Ingest:
         newest = counts.newest.replace(tzinfo=UTC).timestamp() if counts.newest else None
         lag = time.time() - newest if newest is not None else None
         self._on_batch(Progress(batch.bytes_done, total, self._batches, counts.rows, lag))
+
+    def _set_aside(self, batch: Batch, error: Exception) -> None:
+        """Name the files of a batch that cannot be taken in at all, so that the others go on."""
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        for found in {work.segment.found for work in batch.works}:
+            self._note_damaged(found, f"its records cannot be taken in ({lines[0]})")
 
     def _save_shape(self, shape: Shape) -> None:
         if self._saved.get(shape.key) is shape:

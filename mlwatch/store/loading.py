@@ -97,11 +97,18 @@ class Loader:
     def _part(self, segment: Segment) -> None:
         if not segment.overlong and self._fast([segment], "part", self._alone(segment)):
             self._append()
-        elif self._shape.format != "parquet" and segment.length > CARE_BYTES:
-            for half in _halves(segment):
+        elif (halves := self._halves(segment)) is not None:
+            for half in halves:
                 self._part(half)
         else:
             self._care(segment)
+
+    def _halves(self, segment: Segment) -> list[Segment] | None:
+        """Split a large segment in two; None where it is small enough for care, or a single line."""
+        if self._shape.format == "parquet" or segment.length <= CARE_BYTES:
+            return None
+        halves = _halves(segment)
+        return halves if len(halves) > 1 else None
 
     def _alone(self, segment: Segment) -> Path:
         """Lay one segment's text down in a file of its own."""

@@ -10,6 +10,7 @@ import io
 import json
 from typing import TYPE_CHECKING
 
+from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.sql import literal, path_expression, structure_literal
 
 if TYPE_CHECKING:
@@ -60,9 +61,10 @@ def _json_lines(connection: DuckDBPyConnection, text: str, segment: Segment, spo
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE lines AS
         SELECT n, raw, good, CASE WHEN good THEN raw END AS record,
-            CASE WHEN good THEN NULL WHEN json_valid(raw) THEN 'not a JSON object' ELSE 'not valid JSON' END AS reason
+            CASE WHEN good THEN NULL WHEN LENGTH(raw) > {MAX_LINE_BYTES} THEN 'a line of more than 16 MB'
+                WHEN json_valid(raw) THEN 'not a JSON object' ELSE 'not valid JSON' END AS reason
         FROM (
-            SELECT n, raw, json_valid(raw) AND COALESCE(TRY(json_type(raw)), '') = 'OBJECT' AS good
+            SELECT n, raw, LENGTH(raw) <= {MAX_LINE_BYTES} AND json_valid(raw) AND COALESCE(TRY(json_type(raw)), '') = 'OBJECT' AS good
             FROM (
                 SELECT {segment.first_line - 1} + generate_subscripts(parts, 1) AS n, UNNEST(parts) AS raw
                 FROM (SELECT string_split(content, chr(10)) AS parts FROM read_text({literal(str(spool))})))
