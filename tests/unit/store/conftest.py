@@ -1,0 +1,55 @@
+"""A session over a small log directory on a real database file; tests import their neighbour `logfiles`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mlwatch.session import Options, Session
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+if TYPE_CHECKING:
+    from logfiles import Take
+
+    from mlwatch.snapshot.types import Snapshot
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    """An empty log directory."""
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture
+def opened(tmp_path: Path, logs: Path) -> Callable[[], Any]:
+    """Open a session over `logs` on one database file, which outlives the session."""
+
+    @contextmanager
+    def open_session() -> Iterator[Session]:
+        with Session(Options(logs, db=tmp_path / "store.duckdb")) as session:
+            session.ingest_all()
+            yield session
+
+    return open_session
+
+
+@pytest.fixture
+def take(opened: Callable[[], Any]) -> Take:
+    """Take in what is there in a session of its own, and return the snapshot."""
+
+    def run() -> Snapshot:
+        with opened() as session:
+            found: Snapshot = session.snapshot()
+        total = found.ingest
+        assert total.rows + total.rejected + total.duplicates == total.records
+        return found
+
+    return run

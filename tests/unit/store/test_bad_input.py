@@ -1,0 +1,216 @@
+"""A bad line never stops a file, a bad file never stops a directory, and nothing is lost without a word."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from logfiles import Take, lines, prediction
+from mlwatch.errors import InputError, StoreError
+from mlwatch.session import Options, Session
+
+GOOD = lines(prediction(n) for n in range(10))
+
+
+def quarantine(opened: Callable[[], Any]) -> list[tuple[Any, ...]]:
+    with opened() as session:
+        rows: list[tuple[Any, ...]] = session.connection.execute(
+            "SELECT file, line, reason, raw FROM quarantine ORDER BY file, line"
+        ).fetchall()
+    return rows
+
+
+def test_bad_lines_are_named_and_the_others_are_taken(
+    logs: Path, opened: Callable[[], Any], take: Take
+) -> None:
+    bad = [
+        ('{"timestamp": "2026-', "not valid JSON"),
+        ('["a", "list"]', "not a JSON object"),
+        ("free text", "not valid JSON"),
+        (json.dumps(prediction(90, timestamp="yesterday")), "no usable time"),
+        (json.dumps(prediction(91, timestamp="1812-01-01T00:00:00Z")), "no usable time"),
+        (
+            json.dumps({"timestamp": "2026-11-03T10:00:00Z", "level": "info", "msg": "started"}),
+            "neither a prediction",
+        ),
+    ]
+    content = GOOD.splitlines()
+    for place, (text, _) in enumerate(bad):
+        content.insert(3 * place, text)
+    (logs / "a.jsonl").write_text("\n".join(content) + "\n")
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected, found.ingest.records) == (10, 6, 16)
+    rows = quarantine(opened)
+    assert [row[1] for row in rows] == [3 * place + 1 for place in range(6)]
+    for (file, _, reason, raw), (text, expected) in zip(rows, bad, strict=True):
+        assert file == "a.jsonl"
+        assert reason.startswith(expected)
+        assert raw == text
+
+
+def test_bad_rows_of_csv_are_named(logs: Path, opened: Callable[[], Any], take: Take) -> None:
+    rows = [f"2026-11-03T10:00:0{i}Z,r{i},{i % 2},{i}.5" for i in range(5)]
+    rows[2:2] = ["2026-11-03T10:00:00Z,too,few", "not a time,r9,1,2.5"]
+    (logs / "a.csv").write_text("timestamp,request_id,prediction,age\n" + "\n".join(rows) + "\n")
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected) == (5, 2)
+    assert [(row[1], row[2]) for row in quarantine(opened)] == [
+        (4, "3 fields, expected 4"),
+        (5, "no usable time"),
+    ]
+
+
+def test_outcomes_need_an_id(logs: Path, opened: Callable[[], Any], take: Take) -> None:
+    records = [{"request_id": "r1", "label": 1, "timestamp": "2026-11-03T10:00:00Z"}] * 1
+    (logs / "l.jsonl").write_text(lines([*records, {"label": 1, "timestamp": "2026-11-03T10:00:00Z"}]))
+    assert take().ingest.rejected == 1
+    assert quarantine(opened)[0][2] == "an outcome or event without a request id"
+
+
+def test_bad_files_are_named_and_the_others_are_taken(logs: Path, take: Take) -> None:
+    (logs / "good.jsonl").write_text(GOOD)
+    (logs / "bad.parquet").write_bytes(b"PAR1 this is no parquet PAR1")
+    (logs / "cut.jsonl.gz").write_bytes(gzip.compress(os.urandom(200_000))[:5000])
+    (logs / "binary.bin").write_bytes(os.urandom(5000) + b"\0" * 10)
+    (logs / "notes.txt").write_text("nothing to see here\n")
+    (logs / "empty.jsonl").write_text("")
+    os.mkfifo(logs / "pipe.jsonl")
+    found = take()
+    assert found.ingest.predictions == 10
+    named = {alert.message.split(" is not read")[0] for alert in found.alerts}
+    assert {"bad.parquet", "notes.txt", "binary.bin"} <= named
+    assert len(take().alerts) == len(found.alerts)
+
+
+def test_what_is_good_of_a_cut_gz_is_taken(logs: Path, take: Take) -> None:
+    many = lines(prediction(n, note=os.urandom(40).hex()) for n in range(3000))
+    (logs / "a.jsonl.gz").write_bytes(gzip.compress(many.encode())[:-4000])
+    found = take()
+    assert 1000 < found.ingest.predictions < 3000
+    assert "damaged" in found.alerts[0].message
+    (logs / "a.jsonl.gz").write_bytes(gzip.compress(many.encode()))
+    assert take().ingest.predictions == 3000
+
+
+def test_an_endless_line_is_skipped_and_counted(logs: Path, opened: Callable[[], Any], take: Take) -> None:
+    (logs / "a.jsonl").write_text(GOOD + '{"a": "' + "x" * (17 << 20) + '"}\n' + lines([prediction(50)]))
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected) == (11, 1)
+    assert [row[:3] for row in quarantine(opened)] == [("a.jsonl", 11, "a line of more than 16 MB")]
+
+
+def test_a_missing_path_is_refused() -> None:
+    with pytest.raises(InputError, match="no such file or directory"):
+        Session(Options(Path("/no/such/place")))
+
+
+def test_a_newer_store_is_refused_untouched(logs: Path, take: Take, tmp_path: Path) -> None:
+    (logs / "a.jsonl").write_text(GOOD)
+    take()
+    database = tmp_path / "store.duckdb"
+    connection = duckdb.connect(str(database))
+    connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
+    connection.close()
+    before = database.read_bytes()
+    with pytest.raises(StoreError, match="schema 99"):
+        Session(Options(logs, db=database))
+    assert database.read_bytes() == before
+
+
+def test_a_file_that_is_no_store_is_refused(logs: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.duckdb"
+    duckdb.connect(str(other)).execute("CREATE TABLE mine (x INTEGER)").close()
+    with pytest.raises(StoreError, match="not a store of mlwatch"):
+        Session(Options(logs, db=other))
+    text = tmp_path / "text.duckdb"
+    text.write_text("hello")
+    with pytest.raises(StoreError, match="cannot open the store"):
+        Session(Options(logs, db=text))
+
+
+def test_a_second_holder_reads_into_memory_and_says_so(logs: Path, take: Take, tmp_path: Path) -> None:
+    (logs / "a.jsonl").write_text(GOOD)
+    take()
+    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "store.duckdb"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with Session(Options(logs, db=tmp_path / "store.duckdb")) as session:
+            session.ingest_all()
+            found = session.snapshot()
+        assert found.ingest.predictions == 10
+        assert found.feed.note is not None
+        assert "another mlwatch holds this store" in found.feed.note
+    finally:
+        holder.communicate("")
+
+
+def test_too_many_features_are_not_taken(logs: Path, take: Take) -> None:
+    wide = [prediction(n, features={f"f{i}": float(i + n) for i in range(2500)}) for n in range(3)]
+    (logs / "a.jsonl").write_text(lines(wide))
+    found = take()
+    assert found.ingest.predictions == 3
+    assert len(found.models["m"].versions["v1"].quality.features) == 2000
+    assert any("2,000 features" in alert.message for alert in found.alerts)
+
+
+def test_infinite_and_missing_numbers(logs: Path, take: Take) -> None:
+    text = (
+        GOOD.replace('"age": 1.0', '"age": NaN')
+        .replace('"age": 2.0', '"age": Infinity')
+        .replace('"age": 3.0', '"age": null')
+    )
+    (logs / "a.jsonl").write_text(text)
+    age = take().models["m"].versions["v1"].quality.features["age"]
+    assert (age.n, age.missing, age.invalid) == (10, 2, 0)
+
+
+LINE = st.one_of(
+    st.integers(0, 30).map(lambda n: json.dumps(prediction(n))),
+    st.text(alphabet=st.characters(blacklist_characters="\n\r\0", blacklist_categories=("Cs",)), max_size=30),
+    st.sampled_from(
+        ['{"a": 1}', "{}", "[]", "null", '{"timestamp": 5}', '{"label": 1, "request_id": "r1"}', '"x"']
+    ),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.lists(LINE, min_size=1, max_size=40))
+def test_nothing_is_ever_lost(tmp_path_factory: pytest.TempPathFactory, content: list[str]) -> None:
+    directory = tmp_path_factory.mktemp("logs")
+    known = [prediction(n) for n in range(100, 140)]  # enough for the roles to be told
+    (directory / "a.jsonl").write_text(lines(known) + "\n".join(content) + "\n")
+    with Session(Options(directory, db=":memory:")) as session:
+        session.ingest_all()
+        total = session.snapshot().ingest
+    filled = [line for line in content if line.strip(" \t")]
+    ids = {json.loads(line)["request_id"] for line in content if line.startswith('{"timestamp": "2026')}
+    assert total.records == len(filled) + 40
+    assert total.rows + total.rejected + total.duplicates == total.records
+    assert total.predictions == len(ids) + 40
+
+
+def test_the_frame_of_quarantine_is_pandas(logs: Path, opened: Callable[[], Any]) -> None:
+    (logs / "a.jsonl").write_text(GOOD + "broken\n")
+    with opened() as session:
+        frame = session.frame("quarantine")
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.line.tolist() == [11]

@@ -1,0 +1,209 @@
+"""No row twice, none missed: growth, rotation, truncation, compression, copies, renaming."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from logfiles import Take, lines, prediction
+
+
+def some(first: int, last: int) -> str:
+    return lines(prediction(n) for n in range(first, last))
+
+
+def count(take: Take) -> tuple[int, int, int]:
+    total = take().ingest
+    return total.predictions, total.duplicates, total.rejected
+
+
+def test_a_file_that_grows_is_read_on(logs: Path, take: Take) -> None:
+    log = logs / "a.jsonl"
+    log.write_text(some(0, 5))
+    assert count(take) == (5, 0, 0)
+    with log.open("a") as out:
+        out.write(some(5, 8))
+    assert count(take) == (8, 0, 0)
+    assert count(take) == (8, 0, 0)
+
+
+def test_an_unfinished_line_waits_for_its_rest(logs: Path, take: Take) -> None:
+    log, text = logs / "a.jsonl", some(0, 3)
+    for cut in range(len(some(0, 2)) + 1, len(text) - 2, 37):
+        log.write_text(text[:cut])
+        assert count(take) == (2, 0, 0)
+    log.write_text(text)
+    assert count(take) == (3, 0, 0)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_rotation_by_renaming(logs: Path, take: Take, steps: int) -> None:
+    log = logs / "app.log"
+    log.write_text(some(0, 5))
+    assert count(take) == (5, 0, 0)
+    with log.open("a") as out:
+        out.write(some(5, 7))
+    for step in range(steps):
+        for number in range(step, 0, -1):
+            (logs / f"app.log.{number}").rename(logs / f"app.log.{number + 1}")
+        log.rename(logs / "app.log.1")
+        log.write_text(some(10 * (step + 1), 10 * (step + 1) + 4))
+    assert count(take) == (7 + 4 * steps, 0, 0)
+
+
+@pytest.mark.parametrize("regrown", [2, 30])
+def test_copy_and_truncate(logs: Path, take: Take, regrown: int) -> None:
+    log = logs / "app.log"
+    log.write_text(some(0, 5))
+    assert count(take) == (5, 0, 0)
+    with log.open("a") as out:
+        out.write(some(5, 8))
+    shutil.copyfile(log, logs / "app.log.1")
+    with log.open("r+") as out:
+        out.truncate(0)
+        out.write(some(100, 100 + regrown))
+    assert count(take) == (8 + regrown, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["gz", "zst"])
+def test_compression_of_a_rotated_file(logs: Path, take: Take, kind: str) -> None:
+    log = logs / "app.log.1"
+    log.write_text(some(0, 50))
+    assert count(take) == (50, 0, 0)
+    data = log.read_bytes() + some(50, 53).encode()
+    (logs / f"app.log.1.{kind}").write_bytes(
+        gzip.compress(data) if kind == "gz" else zstandard.compress(data)
+    )
+    log.unlink()
+    assert count(take) == (53, 0, 0)
+
+
+def test_copies_links_and_deletion(logs: Path, take: Take, tmp_path: Path) -> None:
+    log = logs / "a.jsonl"
+    log.write_text(some(0, 5))
+    assert count(take) == (5, 0, 0)
+    shutil.copyfile(log, logs / "copy.jsonl")
+    os.link(log, logs / "hard.jsonl")
+    (logs / "soft.jsonl").symlink_to(log)
+    (logs / "loop").symlink_to(logs)
+    assert count(take) == (5, 0, 0)
+    log.unlink()
+    (logs / "hard.jsonl").unlink()
+    assert count(take) == (5, 0, 0)
+
+
+def test_a_file_replaced_by_another_is_read_anew(logs: Path, take: Take) -> None:
+    log = logs / "a.jsonl"
+    log.write_text(some(0, 5))
+    assert count(take) == (5, 0, 0)
+    (logs / "new").write_text(some(20, 23))
+    (logs / "new").replace(log)
+    assert count(take) == (8, 0, 0)
+
+
+def test_a_file_written_over_in_place_is_read_anew(logs: Path, take: Take) -> None:
+    log = logs / "a.jsonl"
+    log.write_text(some(0, 5))
+    assert count(take) == (5, 0, 0)
+    log.write_text(some(30, 37))
+    assert count(take) == (12, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "name", ['it\'s "x".jsonl', "a*?[b].jsonl", "néw\nline.jsonl", "$(x) %s {0}.jsonl", "a'b.parquet"]
+)
+def test_names_are_only_names(logs: Path, take: Take, name: str) -> None:
+    import pandas as pd
+
+    if name.endswith("parquet"):
+        pd.DataFrame(
+            [{k: v for k, v in prediction(n).items() if k != "features"} for n in range(4)]
+        ).to_parquet(logs / name)
+    else:
+        (logs / name).write_text(some(0, 4))
+    assert count(take) == (4, 0, 0)
+
+
+def test_directories_are_read_in_depth_and_give_the_model_its_name(logs: Path, take: Take) -> None:
+    for model in ("fraud", "churn"):
+        directory = logs / model / "2026" / "11"
+        directory.mkdir(parents=True)
+        records = [
+            {k: v for k, v in prediction(n).items() if k not in {"model", "version"}} for n in range(3)
+        ]
+        (directory / "a.jsonl").write_text(lines(records))
+    (logs / ".hidden").mkdir()
+    (logs / ".hidden" / "b.jsonl").write_text(some(50, 60))
+    models = take().models
+    assert {name: list(model.versions) for name, model in models.items()} == {"fraud": ["-"], "churn": ["-"]}
+
+
+def test_versions_may_come_from_the_path(logs: Path, take: Take) -> None:
+    for version in ("v7", "v8"):
+        (logs / "fraud" / version).mkdir(parents=True)
+        records = [
+            {k: v for k, v in prediction(n).items() if k not in {"model", "version"}} for n in range(3)
+        ]
+        (logs / "fraud" / version / "a.jsonl").write_text(lines(records))
+    (logs / "mlwatch.toml").write_text(
+        '[roles]\nmodel = "path:{model}/{version}/*"\nversion = "path:{model}/{version}/*"\n'
+    )
+    assert set(take().models["fraud"].versions) == {"v7", "v8"}
+
+
+def test_a_restart_reads_no_row_again(logs: Path, take: Take, opened: Callable[[], Any]) -> None:
+    (logs / "a.jsonl").write_text(some(0, 20))
+    take()
+    with opened() as session:
+        assert session.connection.execute("SELECT COUNT(*) FROM batches").fetchone() == (1,)
+
+
+def test_features_may_come_go_and_change(logs: Path, take: Take) -> None:
+    (logs / "a.jsonl").write_text(some(0, 5))
+    take()
+    changed = [
+        prediction(10, features={"age": 3.5, "new": 1.0}),
+        prediction(11, features={"age": "n/a", "new": 2.0, "Age": 7}),
+        prediction(12, features={"age": "many", "city": 7, "new": {"deep": 1}}),
+        prediction(13, features={"age": "4.5", "id": 9, "ts": 8, "label": 1, "bad": 2, "line": 3, "h": 4}),
+    ]
+    with (logs / "a.jsonl").open("a") as out:
+        out.write(lines(changed))
+    found = take()
+    quality = found.models["m"].versions["v1"].quality.features
+    assert found.ingest.predictions == 9
+    assert (quality["age"].n, quality["age"].missing, quality["age"].invalid) == (9, 1, 1)
+    assert quality["city"].missing == 3
+    assert {"id", "ts", "label", "bad", "line", "h"} <= set(quality)
+    assert found.models["m"].versions["v1"].labelled == 0
+
+
+def test_failed_requests_count_in_traffic_but_not_in_performance_or_quality(logs: Path, take: Take) -> None:
+    records = [
+        prediction(0, label=0),
+        prediction(1, status=503, prediction=None, score=None, label=1, features={"age": None}),
+        prediction(2, prediction=None, score=None, status=None),
+        prediction(3, status=404, label=1),
+    ]
+    (logs / "a.jsonl").write_text(lines(records))
+    version = take().models["m"].versions["v1"]
+    assert (version.predictions, version.labelled) == (4, 1)
+    assert (version.errors.count, version.errors.client, version.errors.server) == (3, 1, 1)
+    assert version.latency.n == 4
+    assert (version.quality.features["age"].n, version.quality.features["age"].missing) == (1, 0)
+
+
+def test_old_raw_rows_go_and_rollups_stay(logs: Path, take: Take, opened: Callable[[], Any]) -> None:
+    old = [prediction(n, timestamp="2026-01-01T00:00:00Z", request_id=f"old{n}") for n in range(10)]
+    (logs / "a.jsonl").write_text(lines(old) + some(0, 5))
+    (logs / "mlwatch.toml").write_text('[store]\nkeep = "30d"\n')
+    with opened() as session:
+        assert session.connection.execute("SELECT COUNT(*) FROM predictions").fetchone() == (5,)
+        assert session.snapshot().models["m"].versions["v1"].predictions == 15

@@ -1,0 +1,141 @@
+"""The same twelve predictions in every format give the same numbers."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from logfiles import Take, lines, prediction
+
+RECORDS = [prediction(number) for number in range(12)]
+FLAT = [{**{k: v for k, v in r.items() if k != "features"}, **r["features"]} for r in RECORDS]
+
+
+def as_csv(separator: str = ",", decimal: str = ".", ending: str = "\n") -> str:
+    text: str = pd.DataFrame(FLAT).to_csv(index=False, sep=separator, decimal=decimal, lineterminator=ending)
+    return text
+
+
+def as_parquet(table: pa.Table) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(table, out)
+    return out.getvalue()
+
+
+def struct_table() -> pa.Table:
+    stamps = pd.to_datetime([record["timestamp"] for record in RECORDS], utc=True).tz_convert("Europe/Oslo")
+    rest = {name: [record[name] for record in RECORDS] for name in RECORDS[0] if name != "timestamp"}
+    return pa.table({"timestamp": pa.array(stamps, pa.timestamp("us", "Europe/Oslo")), **rest})
+
+
+FILES: dict[str, tuple[str, bytes]] = {
+    "json lines": ("a.jsonl", lines(RECORDS).encode()),
+    "json lines, CRLF and byte order mark": (
+        "a.jsonl",
+        b"\xef\xbb\xbf" + lines(RECORDS).replace("\n", "\r\n").encode(),
+    ),
+    "json lines, no last newline": ("a.log", lines(RECORDS).rstrip("\n").encode()),
+    "json lines, blank lines": ("a.jsonl", lines(RECORDS).replace("\n", "\n\n").encode()),
+    "json lines after a banner": ("a.log", b"" + lines(RECORDS).encode()),
+    "json lines behind a hole of zeros": ("a.jsonl", b"\0" * 5000 + lines(RECORDS).encode()),
+    "gzip": ("a.jsonl.gz", gzip.compress(lines(RECORDS).encode())),
+    "gzip in two members": (
+        "a.gz",
+        gzip.compress(lines(RECORDS[:5]).encode()) + gzip.compress(lines(RECORDS[5:]).encode()),
+    ),
+    "zstd": ("a.jsonl.zst", zstandard.compress(lines(RECORDS).encode())),
+    "json array": ("a.json", json.dumps(RECORDS).encode()),
+    "pretty json array": ("a.json", json.dumps(RECORDS, indent=2).encode()),
+    "json array in an object": ("a.json", json.dumps({"records": RECORDS, "count": 12}).encode()),
+    "objects over several lines": ("a.json", "\n".join(json.dumps(r, indent=1) for r in RECORDS).encode()),
+    "csv": ("a.csv", as_csv().encode()),
+    "tsv": ("a.tsv", as_csv("\t").encode()),
+    "semicolons and decimal comma": ("a.csv", as_csv(";", ",").encode()),
+    "csv, CRLF and byte order mark": ("a.csv", b"\xef\xbb\xbf" + as_csv(ending="\r\n").encode()),
+    "csv in gzip": ("a.csv.gz", gzip.compress(as_csv().encode())),
+    "parquet": ("a.parquet", as_parquet(pa.Table.from_pylist(FLAT))),
+    "parquet with structs and zones": ("a.parquet", as_parquet(struct_table())),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_format_gives_the_same_numbers(logs: Path, take: Take, name: str) -> None:
+    file, content = FILES[name]
+    (logs / file).write_bytes(content)
+    found = take()
+    assert (found.ingest.records, found.ingest.predictions, found.ingest.rejected) == (12, 12, 0)
+    version = found.models["m"].versions["v1"]
+    assert version.latency.mean == pytest.approx(6.5, rel=1e-12)
+    assert version.first is not None
+    assert version.first.isoformat() == "2026-11-03T10:00:00+00:00"
+    assert {feature: quality.kind for feature, quality in version.quality.features.items()} == {
+        "age": "numeric",
+        "city": "categorical",
+    }
+    assert all(quality.n == 12 and quality.missing == 0 for quality in version.quality.features.values())
+
+
+TIMES: dict[str, Callable[[int], Any]] = {
+    "seconds": lambda s: 1793700000 + s,
+    "fractions of seconds": lambda s: 1793700000.5 + s,
+    "milliseconds": lambda s: (1793700000 + s) * 1000,
+    "microseconds": lambda s: (1793700000 + s) * 10**6,
+    "nanoseconds": lambda s: (1793700000 + s) * 10**9,
+    "text of seconds": lambda s: str(1793700000 + s),
+    "zoned": lambda s: pd.Timestamp(1793700000 + s, unit="s", tz="Asia/Tokyo").isoformat(),
+    "apache": lambda s: pd.Timestamp(1793700000 + s, unit="s", tz="UTC").strftime("%d/%b/%Y:%H:%M:%S +0000"),
+    "basic": lambda s: pd.Timestamp(1793700000 + s, unit="s").strftime("%Y%m%dT%H%M%SZ"),
+    "comma": lambda s: pd.Timestamp(1793700000 + s, unit="s").strftime("%Y-%m-%d %H:%M:%S,000"),
+}
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_every_notation_of_time_is_the_same_time(logs: Path, take: Take, name: str) -> None:
+    records = [prediction(number, timestamp=TIMES[name](number)) for number in range(5)]
+    (logs / "a.jsonl").write_text(lines(records))
+    version = take().models["m"].versions["v1"]
+    assert version.predictions == 5
+    assert version.first is not None
+    assert int(version.first.timestamp()) == 1793700000
+    assert version.last is not None
+    assert int(version.last.timestamp()) == 1793700004
+
+
+def test_naive_times_are_in_the_configured_zone(logs: Path, take: Take) -> None:
+    (logs / "a.jsonl").write_text(lines([prediction(0, timestamp="2026-07-01 12:00:00")]))
+    (logs / "mlwatch.toml").write_text('[roles]\ntimezone = "Europe/Oslo"\n')
+    first = take().models["m"].versions["v1"].first
+    assert first is not None
+    assert first.isoformat() == "2026-07-01T10:00:00+00:00"
+
+
+def test_damaged_utf8_is_taken_with_replacement(logs: Path, take: Take) -> None:
+    good = lines([prediction(number) for number in range(3)]).encode()
+    (logs / "a.jsonl").write_bytes(
+        good.replace(b'"abc"', b'"a"') + lines([prediction(3)]).encode().replace(b"m", b"m\xff", 0)
+    )
+    damaged = lines([prediction(4)]).encode().replace(b'"city": "b"', b'"city": "b\xff"')
+    assert b"\xff" in damaged
+    with (logs / "a.jsonl").open("ab") as out:
+        out.write(damaged)
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected) == (5, 0)
+
+
+def test_quoted_newlines_in_csv_belong_to_their_value(logs: Path, take: Take) -> None:
+    rows = "timestamp,request_id,prediction,note\n" + "".join(
+        f'2026-11-03T10:00:0{i}Z,r{i},1,"two\nlines, ""quoted"""\n' for i in range(4)
+    )
+    (logs / "a.csv").write_text(rows)
+    found = take()
+    assert (found.ingest.records, found.ingest.predictions, found.ingest.rejected) == (4, 4, 0)
