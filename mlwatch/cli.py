@@ -86,9 +86,13 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument("--format", choices=("json", "md"), default="json", help="json is the contract")
         command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
     elif name == "check":
-        command.add_argument("--format", choices=("text", "json", "junit", "github"), default="text")
         command.add_argument(
-            "--at", dest="until", metavar="TIME", help="judge a moment of the past; like --until"
+            "--format", choices=("text", "json", "junit", "github", "markdown"), default="text"
+        )
+        command.add_argument("--summary", type=Path, metavar="FILE", help="also add Markdown to this file")
+        command.add_argument("--at", metavar="TIME", help="judge a moment of the past; like --until TIME")
+        command.add_argument(
+            "--wait", metavar="LENGTH", help="wait so long for a verdict; with --until promote or decided"
         )
     elif name == "init":
         command.add_argument("--stdout", action="store_true", help="print instead of writing")

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from mlwatch.config import RuleSettings
 from mlwatch.errors import ConfigError
+from mlwatch.rule_values import value_of, window_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
-    from mlwatch.config import RuleSettings
-    from mlwatch.snapshot.types import Model, Snapshot, Version
+    from mlwatch.snapshot.types import Model, Severity, Snapshot, Version
 
-_ABSOLUTE = re.compile(r"^\s*(<=|>=|<|>|==|!=)\s*([-+0-9.eE]+)\s*(%?)\s*$")
-_RELATIVE = re.compile(r"^\s*(drop|rise|change)\s*(>=|>)\s*([-+0-9.eE]+)\s*(%?)\s*$")
+DEFAULT_RULES = (
+    RuleSettings(metric="error_rate", when="> 5%", for_=timedelta(minutes=5), severity="critical"),
+)
+"""What is watched where no rule is configured: nobody wants every twentieth request to fail."""
+
+_NUMBER = r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(%|ms|s)?"
+_ABSOLUTE = re.compile(rf"\s*(<=|>=|<|>|==|!=)\s*{_NUMBER}\s*")
+_RELATIVE = re.compile(rf"\s*(drop|rise|change)\s*(?:>=|>)\s*{_NUMBER}\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +34,36 @@ class Ruling:
     name: str
     model: str
     version: str
-    state: Literal["ok", "breach", "no_data"]
+    state: Literal["ok", "pending", "breach", "no_data"]
+    """Pending: broken now, but not yet for as long as the rule asks."""
     value: float | None
     message: str
     """One plain sentence."""
+    severity: Severity
+    since: datetime | None = None
+    """Since when it is broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """A condition that was understood."""
+
+    kind: str
+    """A sign of comparison; or drop, rise or change against the baseline."""
+    amount: float
+    unit: str
+
+    @property
+    def is_relative(self) -> bool:
+        return self.kind in {"drop", "rise", "change"}
 
 
 def rulings(snapshot: Snapshot, rules: Iterable[RuleSettings]) -> list[Ruling]:
     """Evaluate rules over the range of a snapshot.
 
-    A rule names a metric of performance (`accuracy`), or `latency_p95`, `error_rate`, `throughput`, `missing_rate`,
-    `drifted_share`, `conversion`, `engagement`, `revenue_per_prediction`. Its condition is absolute (`< 0.9`) or
-    against the baseline (`drop > 2%`: two per cent of the baseline's value; `drop > 0.02`: two points).
+    A rule names a metric, see `rule_values.value_of`. Its condition is absolute (`< 0.9`, `> 5%`, `> 200ms`) or
+    against the baseline (`drop > 2%`: two per cent of the baseline's value; `drop > 0.02`: two points). Without
+    `for` the value over the whole range counts; with it, every window of the last so many minutes.
 
     Raises:
         ConfigError: when a condition or a metric cannot be understood.
@@ -47,74 +74,144 @@ def rulings(snapshot: Snapshot, rules: Iterable[RuleSettings]) -> list[Ruling]:
 
 
 def _of_model(rule: RuleSettings, model: Model) -> Iterator[Ruling]:
+    condition = _parse(rule)
     baseline = next((version for version in model.versions.values() if version.role == "baseline"), None)
-    for version in model.versions.values():
-        if rule.version in {None, version.name, version.role}:
-            yield _ruling(rule, model, version, baseline)
+    meant = [version for version in model.versions.values() if _is_meant(rule, version)]
+    if condition.is_relative and rule.version is None:
+        meant = [version for version in meant if version is not baseline]
+    for version in meant:
+        yield _ruling(rule, condition, model, version, baseline)
+    if not meant:
+        who = rule.version or "candidate"
+        message = f"{_name(rule)}: there is no {who} with traffic, so the rule says nothing"
+        yield Ruling(_name(rule), model.name, who, "no_data", None, message, rule.severity)
 
 
-def _ruling(rule: RuleSettings, model: Model, version: Version, baseline: Version | None) -> Ruling:
-    name = rule.name or f"{rule.metric} {rule.when}"
+def _is_meant(rule: RuleSettings, version: Version) -> bool:
+    role = "candidate" if version.role == "shadow" else version.role
+    return rule.version in {None, version.name, version.role, role}
+
+
+def _name(rule: RuleSettings) -> str:
+    return rule.name or f"{rule.metric} {rule.when}"
+
+
+def _parse(rule: RuleSettings) -> _Condition:
+    relative, absolute = _RELATIVE.fullmatch(rule.when), _ABSOLUTE.fullmatch(rule.when)
+    try:
+        if relative is not None:
+            return _Condition(relative[1], float(relative[2]), relative[3] or "")
+        if absolute is not None:
+            return _condition(rule, absolute)
+    except ValueError:
+        pass
+    todo = 'write "< 0.9", "> 200ms" or "drop > 2%"'
+    raise ConfigError(f"cannot read the condition {rule.when!r}", f"[[rule]] {rule.metric}", todo)
+
+
+def _condition(rule: RuleSettings, match: re.Match[str]) -> _Condition:
+    kind, amount, unit = match[1], float(match[2]), match[3] or ""
+    if unit in {"ms", "s"} and not rule.metric.startswith("latency"):
+        raise ValueError(unit)
+    scale = {"%": 0.01, "s": 1000.0}.get(unit, 1.0)
+    return _Condition(kind, amount * scale, unit)
+
+
+def _ruling(
+    rule: RuleSettings, condition: _Condition, model: Model, version: Version, baseline: Version | None
+) -> Ruling:
     value = value_of(version, rule.metric)
     before = value_of(baseline, rule.metric) if baseline is not None else None
-    relative = _RELATIVE.match(rule.when)
-    if value is None or (relative and before is None):
+    run = _broken_since(rule, condition, version, baseline)
+    if rule.for_ and run is not None:
+        value, before = run.value, run.before
+    if value is None or (condition.is_relative and before is None):
         message = f"{rule.metric} of {version.name} has no value, so the rule says nothing"
-        return Ruling(name, model.name, version.name, "no_data", None, message)
-    breached = _breaks_relative(relative, value, before or 0.0) if relative else _breaks_absolute(rule, value)
-    beside = f" (baseline {before:.6g})" if relative else ""
-    message = f"{rule.metric} of {version.name} is {value:.6g}{beside}, the rule is {rule.when}"
-    return Ruling(name, model.name, version.name, "breach" if breached else "ok", value, message)
+        return Ruling(_name(rule), model.name, version.name, "no_data", None, message, rule.severity)
+    state: Literal["ok", "pending", "breach"] = "breach" if _breaks(condition, value, before) else "ok"
+    since = run.since if run is not None else None
+    if rule.for_ and run is not None:
+        lasted = run.end - since if since is not None else timedelta(0)
+        state = "ok" if since is None else "breach" if lasted >= rule.for_ else "pending"
+    return Ruling(
+        _name(rule),
+        model.name,
+        version.name,
+        state,
+        value,
+        _sentence(rule, condition, version, value, before),
+        rule.severity,
+        None if state == "ok" else since,
+    )
 
 
-def _breaks_relative(match: re.Match[str], value: float, before: float) -> bool:
-    kind, _, amount, percent = match.groups()
-    size = float(amount) / 100 * abs(before) if percent else float(amount)
-    change = {"drop": before - value, "rise": value - before, "change": abs(value - before)}[kind]
+def _sentence(
+    rule: RuleSettings, condition: _Condition, version: Version, value: float, before: float | None
+) -> str:
+    beside = f" (baseline {before:.6g})" if condition.is_relative else ""
+    now, lasting = (" now", f" for {_minutes(rule.for_)}") if rule.for_ else ("", "")
+    return f"{rule.metric} of {version.name} is{now} {value:.6g}{beside}, the rule is {rule.when}{lasting}"
+
+
+def _minutes(length: timedelta) -> str:
+    seconds = length.total_seconds()
+    return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The newest windows with a value."""
+
+    since: datetime | None
+    """Start of the unbroken run of windows that break the rule; None where the newest one does not."""
+    end: datetime
+    value: float
+    """Of the newest window."""
+    before: float | None
+
+
+def _broken_since(
+    rule: RuleSettings, condition: _Condition, version: Version, baseline: Version | None
+) -> _Run | None:
+    """Look from the newest window back; windows without a value neither end nor begin a run."""
+    known = _known(rule.metric, condition, version, baseline)
+    if not known:
+        return None
+    since = None
+    for start, value, before in reversed(known):
+        if not _breaks(condition, value, before):
+            break
+        since = start
+    _, value, before = known[-1]
+    return _Run(since, version.windows[-1].end, value, before)
+
+
+def _known(
+    metric: str, condition: _Condition, version: Version, baseline: Version | None
+) -> Sequence[tuple[datetime, float, float | None]]:
+    others = {window.start: window for window in baseline.windows} if baseline is not None else {}
+    known = []
+    for window in version.windows:
+        value = window_value(window, metric)
+        other = others.get(window.start)
+        before = window_value(other, metric) if other is not None else None
+        if value is not None and not (condition.is_relative and before is None):
+            known.append((window.start, value, before))
+    return known
+
+
+def _breaks(condition: _Condition, value: float, before: float | None) -> bool:
+    if not condition.is_relative:
+        limit = condition.amount
+        return {
+            "<": value < limit,
+            "<=": value <= limit,
+            ">": value > limit,
+            ">=": value >= limit,
+            "==": value == limit,
+            "!=": value != limit,
+        }[condition.kind]
+    base = before or 0.0
+    size = condition.amount / 100 * abs(base) if condition.unit == "%" else condition.amount
+    change = {"drop": base - value, "rise": value - base, "change": abs(value - base)}[condition.kind]
     return change > size
-
-
-def _breaks_absolute(rule: RuleSettings, value: float) -> bool:
-    match = _ABSOLUTE.match(rule.when)
-    if match is None:
-        raise ConfigError(f"cannot read the condition {rule.when!r}", "[[rule]]", "write < 0.9 or drop > 2%")
-    sign, amount, percent = match.groups()
-    limit = float(amount) / (100 if percent else 1)
-    return {
-        "<": value < limit,
-        "<=": value <= limit,
-        ">": value > limit,
-        ">=": value >= limit,
-        "==": value == limit,
-        "!=": value != limit,
-    }[sign]
-
-
-def value_of(version: Version, metric: str) -> float | None:
-    """Return a version's value of a metric by its name in rules.
-
-    Raises:
-        ConfigError: when there is no such metric.
-    """
-    if metric in version.performance:
-        return version.performance[metric].value
-    latency, business = version.latency, version.business
-    values = {
-        "latency_mean": latency.mean,
-        "latency_p50": latency.p50,
-        "latency_p90": latency.p90,
-        "latency_p95": latency.p95,
-        "latency_p99": latency.p99,
-        "latency_max": latency.max,
-        "error_rate": version.errors.rate,
-        "throughput": version.throughput_per_s,
-        "missing_rate": version.quality.missing_rate,
-        "drifted_share": version.quality.drifted_share,
-        "conversion": business.conversion.value,
-        "engagement": business.engagement.value,
-        "revenue_per_prediction": business.revenue.per_prediction,
-    }
-    if metric not in values:
-        known = ", ".join([*version.performance, *values])
-        raise ConfigError(f"no metric {metric}", "[[rule]]", f"one of {known}")
-    return values[metric]

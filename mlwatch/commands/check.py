@@ -2,30 +2,134 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
+import time
 from typing import TYPE_CHECKING
 
-from mlwatch.commands.common import chosen_range, need_records, taken_in
-from mlwatch.faces.check import FORMATS, Check, Finding, Outcome, check_of
-from mlwatch.rules import Ruling, rulings
+from mlwatch.commands.common import Range, chosen_range, taken_in
+from mlwatch.errors import InputError
+from mlwatch.faces.check import FORMATS, WORDS, Check, Finding, Outcome, check_of, markdown
+from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
+from mlwatch.times import parse_duration
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from datetime import timedelta
+    from pathlib import Path
 
-OUTCOMES: dict[str, Outcome] = {"ok": "pass", "breach": "fail", "no_data": "hold"}
+    from mlwatch.session import Session
+    from mlwatch.snapshot.types import Snapshot
+
+OUTCOMES: dict[str, Outcome] = {"ok": "pass", "breach": "fail", "pending": "hold", "no_data": "hold"}
+GOALS = ("promote", "decided")
+"""What `--until` waits for: either way a roll back ends the wait, for nothing but new data could undo it."""
+PAUSE_S = 1.0
+"""Time between two looks while waiting."""
 
 
 def run(arguments: Namespace) -> int:
     """Print the answer; exit code 0 for pass or promote, 1 for a breach or roll back, 3 for hold or no data."""
-    wanted = chosen_range(arguments)
+    goal = arguments.until if arguments.until in GOALS else None
+    wanted = chosen_range(
+        argparse.Namespace(**{**vars(arguments), "until": arguments.at or _time(arguments)})
+    )
+    patience = _patience(arguments, wanted, goal)
     with taken_in(arguments) as session:
-        snapshot = session.snapshot(wanted.span, wanted.at)
-        rules = rulings(snapshot, session.config.rules)
-    need_records(snapshot, arguments.path)
-    check: Check = check_of(snapshot, [_finding(ruling) for ruling in rules])
+        check = _checked(session, wanted)
+        if patience is not None:
+            check = _waited(session, wanted, check, patience)
     sys.stdout.write(FORMATS[arguments.format](check))
+    if arguments.summary is not None:
+        _append(arguments.summary, markdown(check))
     return check.exit_code
 
 
+def _time(arguments: Namespace) -> str | None:
+    """Return what `--until` says where it is a time."""
+    until: str | None = arguments.until
+    return None if until in GOALS else until
+
+
+def _patience(arguments: Namespace, wanted: Range, goal: str | None) -> timedelta | None:
+    """Read `--wait`.
+
+    Raises:
+        InputError: when it cannot be read, or does not go with the rest.
+    """
+    if arguments.wait is None:
+        if goal is not None:
+            raise InputError(f"--until {goal} needs --wait", "command line", "add --wait 30m")
+        return None
+    if wanted.at is not None:
+        raise InputError(
+            "a moment of the past never changes", "--wait", "leave --at, --until TIME or --wait out"
+        )
+    try:
+        return parse_duration(arguments.wait)
+    except ValueError as error:
+        raise InputError(str(error), "--wait", "give a length such as 30m") from error
+
+
+def _checked(session: Session, wanted: Range) -> Check:
+    snapshot = session.snapshot(wanted.span, wanted.at)
+    if not snapshot.models:
+        return Check((_no_data(snapshot, wanted),), ())
+    rules = session.config.rules or DEFAULT_RULES
+    found = [_finding(ruling) for ruling in rulings(snapshot, rules)]
+    return check_of(snapshot, found, alone=bool(session.config.rules))
+
+
+def _no_data(snapshot: Snapshot, wanted: Range) -> Finding:
+    """Say why there is nothing to judge: that is a hold, never a pass."""
+    if snapshot.ingest.predictions and wanted.at is not None:
+        return Finding("data", "hold", f"no predictions before {wanted.at:%Y-%m-%d %H:%M} UTC")
+    if snapshot.ingest.records:
+        return Finding(
+            "data", "hold", f"{snapshot.ingest.records:,} records read, but no predictions of the model"
+        )
+    why = snapshot.alerts[0].message if snapshot.alerts else "no file with records below it"
+    return Finding("data", "hold", f"no prediction logs: {why}")
+
+
 def _finding(ruling: Ruling) -> Finding:
-    return Finding(f"{ruling.name} ({ruling.model} {ruling.version})", OUTCOMES[ruling.state], ruling.message)
+    outcome = OUTCOMES[ruling.state]
+    if ruling.severity == "info" and outcome == "fail":
+        outcome = "pass"  # an information is said, but stops no pipeline
+    return Finding(f"{ruling.name} ({ruling.model} {ruling.version})", outcome, ruling.message)
+
+
+def _waited(session: Session, wanted: Range, check: Check, patience: timedelta) -> Check:
+    """Look again with every batch, until the verdict is promote or roll back, or the time is over."""
+    end = time.monotonic() + patience.total_seconds()
+    said = ""
+    while check.outcome == "hold" and time.monotonic() < end:
+        said = _say(check, end - time.monotonic(), said)
+        time.sleep(min(PAUSE_S, max(end - time.monotonic(), 0)))
+        before = session.generation
+        session.ingest_all()
+        if session.generation != before:
+            check = _checked(session, wanted)
+    return check
+
+
+def _say(check: Check, left: float, said: str) -> str:
+    """Tell on standard error what it waits for, once for each new answer."""
+    first = next((item.message for item in check.findings if item.outcome == "hold"), "nothing to check yet")
+    if first != said:
+        sys.stderr.write(f"mlwatch: waiting, up to {left / 60:.1f} more minutes: {WORDS['hold']}: {first}\n")
+        sys.stderr.flush()
+    return first
+
+
+def _append(path: Path, text: str) -> None:
+    """Add the summary to a file, such as the one that `$GITHUB_STEP_SUMMARY` names.
+
+    Raises:
+        InputError: when it cannot be written.
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError("cannot write the summary", str(path), error.strerror or "") from error

@@ -1,4 +1,4 @@
-"""The answer of `mlwatch check` in words, JSON, JUnit XML or GitHub annotations."""
+"""The answer of `mlwatch check` in words, JSON, JUnit XML, GitHub annotations or Markdown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from xml.sax.saxutils import escape, quoteattr
 
 from mlwatch.errors import one_line
+from mlwatch.faces.markdown import escaped
 from mlwatch.faces.tables import table
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 Outcome = Literal["pass", "fail", "hold"]
 
 WORDS = {"promote": "PROMOTE", "hold": "HOLD", "rollback": "ROLL BACK"}
+HEADS = ("metric", "baseline", "candidate", "difference", "interval", "limit", "status")
+MONEY = frozenset({"revenue"})
+ERRORS = frozenset({"mean absolute error", "mean squared error"})
 EXIT_CODES: Mapping[Outcome, int] = {"pass": 0, "fail": 1, "hold": 3}
 
 
@@ -51,43 +55,53 @@ class Check:
         return EXIT_CODES[self.outcome]
 
 
-def check_of(snapshot: Snapshot, rules: Sequence[Finding] = ()) -> Check:
+def check_of(snapshot: Snapshot, rules: Sequence[Finding] = (), *, alone: bool = False) -> Check:
     """Turn the verdicts of a snapshot into findings, and add those of rules.
 
-    Without any rollout and any rule there is nothing to pass: that is a hold.
+    Args:
+        snapshot: Verdicts and models.
+        rules: What the rules found.
+        alone: The rules were asked for: a model with a single version may pass by them alone.
+
+    Returns:
+        The check. Without any rollout and any rule there is nothing to pass: that is a hold.
     """
-    findings = [_finding(rollout) for rollout in snapshot.rollouts]
+    findings = [_finding(rollout, snapshot.rollouts) for rollout in snapshot.rollouts]
     judged = {rollout.model for rollout in snapshot.rollouts}
     for model in snapshot.models.values():
-        if model.name not in judged and not rules:
+        if model.name not in judged and not alone:
             only = ", ".join(model.versions) or "no version"
-            findings.append(
-                Finding(
-                    f"rollout of {model.name}",
-                    "hold",
-                    f"only one version has traffic ({only}): nothing to compare",
-                )
-            )
+            message = f"only one version has traffic ({only}): nothing to compare"
+            findings.append(Finding(f"rollout of {model.name}", "hold", message))
     return Check((*findings, *rules), snapshot.rollouts)
 
 
-def _finding(rollout: Rollout) -> Finding:
+def name_of(rollout: Rollout, among: Sequence[Rollout]) -> str:
+    """Name a rollout by its model, and by its candidate where the model has several."""
+    several = sum(other.model == rollout.model for other in among) > 1
+    return f"rollout of {rollout.model}" + (f" {rollout.candidate}" if several else "")
+
+
+def _finding(rollout: Rollout, among: Sequence[Rollout]) -> Finding:
     outcomes: Mapping[str, Outcome] = {"promote": "pass", "hold": "hold", "rollback": "fail"}
-    reason = rollout.reasons[0] if rollout.reasons else rollout.state
-    return Finding(f"rollout of {rollout.model}", outcomes[rollout.verdict], f"{rollout.verdict}: {reason}")
+    worse = [metric.reason for metric in rollout.metrics.values() if metric.status == "worse"]
+    decisive = (
+        [reason for reason in rollout.reasons if reason in worse] if rollout.verdict == "rollback" else []
+    )
+    said = "; ".join(decisive or rollout.reasons[:1]) or rollout.state.replace("_", " ")
+    return Finding(name_of(rollout, among), outcomes[rollout.verdict], f"{rollout.verdict}: {said}")
 
 
 def text(check: Check) -> str:
     """Return the verdict first, then a table of metrics, then the reasons."""
     parts = []
     for rollout in check.rollouts:
-        versions = f"{one_line(rollout.candidate)} against {one_line(rollout.baseline)}"
-        parts.append(f"{WORDS[rollout.verdict]}  {one_line(rollout.model)}: {versions}, {rollout.mode}\n")
+        parts.append(f"{WORDS[rollout.verdict]}  {one_line(_subject(rollout))}\n")
         if rollout.metrics:
-            parts.append(_table(rollout))
+            parts.append(table(list(HEADS), [_row(name, metric) for name, metric in rollout.metrics.items()]))
         parts.append("".join(f"- {one_line(reason)}\n" for reason in rollout.reasons))
-    shown = {f"rollout of {rollout.model}" for rollout in check.rollouts}
-    others = [finding for finding in check.findings if finding.name not in shown]
+        parts.append(f"{_facts(rollout)}\n")
+    others = _others(check)
     if others:
         lines = (
             f"{item.outcome.upper():<5} {one_line(item.name)}: {one_line(item.message)}\n" for item in others
@@ -96,27 +110,48 @@ def text(check: Check) -> str:
     return "\n".join(parts) or "HOLD  nothing was checked: no rollout and no rule\n"
 
 
-def _table(rollout: Rollout) -> str:
-    heads = ["metric", "baseline", "candidate", "difference", "interval", "limit", "status"]
-    rows = [
-        [
-            metric.label or name,
-            _value(metric.baseline, metric),
-            _value(metric.candidate, metric),
-            _signed(metric.difference, metric),
-            _interval(metric),
-            _signed(metric.limit, metric),
-            metric.status.replace("_", "-"),
-        ]
-        for name, metric in rollout.metrics.items()
+def _subject(rollout: Rollout) -> str:
+    return f"{rollout.model}: {rollout.candidate} against {rollout.baseline}, {rollout.mode}"
+
+
+def _others(check: Check) -> list[Finding]:
+    """Return what was checked besides the rollouts."""
+    shown = {name_of(rollout, check.rollouts) for rollout in check.rollouts}
+    return [finding for finding in check.findings if finding.name not in shown]
+
+
+def _facts(rollout: Rollout) -> str:
+    """Say since when, how the traffic is split, and how far the intervals can be trusted."""
+    facts = []
+    if rollout.since is not None:
+        facts.append(f"since {rollout.since:%Y-%m-%d %H:%M} UTC")
+    observed = rollout.traffic_observed.get(rollout.candidate)
+    if observed is not None:
+        facts.append(f"{one_line(rollout.candidate)} gets {observed:.1%} of the traffic")
+    if rollout.shadow is not None and rollout.shadow.disagreement_rate is not None:
+        facts.append(f"{rollout.shadow.disagreement_rate:.1%} of {rollout.shadow.pairs:,} pairs disagree")
+    if rollout.metrics:
+        facts.append(f"intervals hold at every look, {1 - rollout.alpha:.4g} in all")
+        facts.append("calibrated" if rollout.calibrated else "uncalibrated")
+    return "; ".join(facts)
+
+
+def _row(name: str, metric: RolloutMetric) -> list[str]:
+    return [
+        metric.label or name,
+        _value(metric.baseline, metric),
+        _value(metric.candidate, metric),
+        _signed(metric.difference, metric),
+        _interval(metric),
+        _signed(metric.limit, metric),
+        metric.status.replace("_", "-"),
     ]
-    return table(heads, rows)
 
 
 def _value(value: float | None, metric: RolloutMetric) -> str:
     if value is None:
         return "n/a"
-    if metric.unit or metric.label == "revenue":
+    if metric.unit or metric.label in MONEY | ERRORS:
         return f"{value:.4g} {metric.unit}".strip()
     return f"{value:.2%}"
 
@@ -182,9 +217,36 @@ def _property(name: str) -> str:
     return _data(name).replace(":", "%3A").replace(",", "%2C")
 
 
+def markdown(check: Check) -> str:
+    """Return a summary for a pull request or a step of a pipeline."""
+    marks: Mapping[str, str] = {"pass": "✅", "hold": "⏸️", "fail": "❌"}
+    parts = []
+    for rollout in check.rollouts:
+        rows = [_row(name, metric) for name, metric in rollout.metrics.items()]
+        parts.append(f"## {WORDS[rollout.verdict].capitalize()}: {escaped(_subject(rollout))}")
+        if rows:
+            parts.append(
+                _pipes([list(HEADS), ["---"] * len(HEADS), *([escaped(c) for c in row] for row in rows)])
+            )
+        parts.append("\n".join(f"- {escaped(reason)}" for reason in rollout.reasons))
+        parts.append(escaped(_facts(rollout)))
+    others = [
+        f"- {marks[item.outcome]} {item.outcome} {escaped(item.name)}: {escaped(item.message)}"
+        for item in _others(check)
+    ]
+    if others:
+        parts.append("## Checks\n\n" + "\n".join(others))
+    return "\n\n".join(part for part in parts if part) + "\n" if parts else "Nothing was checked.\n"
+
+
+def _pipes(rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
 FORMATS: Mapping[str, Callable[[Check], str]] = {
     "text": text,
     "json": as_json,
     "junit": junit,
     "github": github,
+    "markdown": markdown,
 }

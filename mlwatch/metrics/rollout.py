@@ -212,7 +212,7 @@ def _reasons(
     settings: RolloutSettings,
     broken: tuple[str, ...],
 ) -> tuple[str, ...]:
-    """Say why: what blocks or decides, then the guardrails by urgency, then what must not be missed."""
+    """Say why: what blocks or decides, then the guardrails by urgency and evidence, then what must not be missed."""
     state = STATES[decision.state[0]]
     facts = {
         "silent_b": float(decision.silent_b[0]),
@@ -221,7 +221,7 @@ def _reasons(
     }
     first = state_sentence(state, settings, traffic, float(decision.elapsed[0]), facts)
     guards = [result for result in results if result.guardrail]
-    ordered = sorted(guards, key=lambda result: _URGENCY.index(result.status))
+    ordered = sorted(guards, key=lambda result: (_URGENCY.index(result.status), -result.log_e))
     if not guards:
         first = first or "no guardrail is configured, so nothing can decide"
     notes = [note for result in results for note in result.notes]

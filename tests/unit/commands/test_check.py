@@ -6,16 +6,24 @@ import json
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2_contingency
+from scipy.stats.contingency import relative_risk
 
 import mlwatch
 from mlwatch.cli import main
 
+if TYPE_CHECKING:
+    from mlwatch.snapshot.types import Rollout
+
 ROOT = Path(__file__).resolve().parents[3]
 LOGS = str(ROOT / "sample_logs")
+STRATUM = 5
+"""Minutes of a stratum: of the sparse sample logs, single minutes hold too few requests."""
 BEFORE = "2026-11-03T16:59:00Z"
 
 
@@ -53,44 +61,98 @@ def test_before_the_fault_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.startswith("HOLD")
 
 
-def test_logs_that_end_before_the_fault_hold_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    cut = tmp_path / "logs"
-    for path in Path(LOGS).rglob("2026-11-03T*"):
-        hour = int(path.name[11:13])
-        if hour < 17 and path.is_file():
-            target = cut / path.relative_to(LOGS)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
-    code, out, _ = run(capsys, str(cut))
-    assert code in {0, 3}
-    assert "ROLL BACK" not in out
-
-
-def test_the_size_of_the_effect_is_that_of_the_raw_rows() -> None:
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    """The stored requests of the sample logs with their labels."""
     with mlwatch.open(LOGS, db=":memory:") as watch:
-        rows = watch.frame("predictions")
-        (rollout,) = watch.snapshot().rollouts
-        (early,) = watch.snapshot(at=datetime.fromisoformat(BEFORE)).rollouts
-    served = rows[~rows.failed & rows.label.notna()]
-    right = served.label == served.prediction
-    accuracy = right.groupby(served.version).mean()
+        found = watch.frame("predictions")
+    found["minute"] = pd.to_datetime(found.ts).dt.floor("min")
+    return found
+
+
+@pytest.fixture(scope="module")
+def rollout() -> Rollout:
+    with mlwatch.open(LOGS, db=":memory:") as watch:
+        (found,) = watch.snapshot().rollouts
+    return found
+
+
+def test_logs_without_the_later_records_hold_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, rows: pd.DataFrame
+) -> None:
+    known = rows[rows.ts < datetime.fromisoformat(BEFORE).replace(tzinfo=None)]
+    known = known.assign(
+        timestamp=known.ts.astype(str) + "Z", status=known.failed.map({True: 500, False: 200})
+    )
+    cut = tmp_path / "logs"
+    cut.mkdir()
+    names = ["timestamp", "id", "model", "version", "prediction", "label", "latency_ms", "status"]
+    known[names].to_json(cut / "log.jsonl", orient="records", lines=True)
+    code, out, _ = run(capsys, str(cut))
+    assert code == 3
+    assert out.startswith("HOLD  flight-delay: v2 against v1")
+    assert "worse" not in out
+
+
+def begin(rollout: Rollout) -> datetime:
+    assert rollout.since is not None
+    return rollout.since.replace(tzinfo=None)
+
+
+def known_numbers(*values: float | None) -> tuple[float, ...]:
+    assert None not in values
+    return tuple(value for value in values if value is not None)
+
+
+def shared_strata(table: pd.DataFrame, values: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return sums and counts by version in the strata that both have, which are 5 minutes wide here."""
+    grouped = values.groupby([table.minute.dt.floor(f"{STRATUM}min"), table.version])
+    counts, sums = grouped.count().unstack(fill_value=0), grouped.sum().unstack(fill_value=0)
+    both = (counts.v1 > 0) & (counts.v2 > 0)
+    return sums[both], counts[both]
+
+
+def mantel_haenszel(events: pd.DataFrame, n: pd.DataFrame) -> float:
+    """Return the stratified rate ratio of v2 to v1 (Mantel and Haenszel 1959)."""
+    total = n.v1 + n.v2
+    return float((events.v2 * n.v1 / total).sum() / (events.v1 * n.v2 / total).sum())
+
+
+def test_the_accuracy_lost_is_that_of_the_raw_rows(rows: pd.DataFrame, rollout: Rollout) -> None:
+    served = rows[~rows.failed & rows.label.notna() & (rows.minute >= begin(rollout))]
+    wrong, n = shared_strata(served, (served.label != served.prediction).astype(int))
+    rate = wrong.sum() / n.sum()
     metric = rollout.metrics["accuracy"]
-    assert metric.candidate == pytest.approx(accuracy["v2"], abs=1e-12)
-    assert metric.baseline == pytest.approx(accuracy["v1"], abs=2e-3)  # only the minutes that both share
-    assert metric.low is not None
-    assert metric.high is not None
-    assert metric.low <= accuracy["v2"] - accuracy["v1"] <= metric.high < 0
-    minute = pd.to_datetime(served.ts).dt.floor("min")
-    table = pd.DataFrame({"minute": minute, "v": served.version, "right": right})
-    by = table.groupby(["minute", "v"]).right.agg(["sum", "count"]).unstack(fill_value=0)
-    n_c, n_b = by["count"]["v2"], by["count"]["v1"]
-    both = (n_c > 0) & (n_b > 0)
-    weight = (n_c * n_b / (n_c + n_b))[both]
-    difference = (by["sum"]["v2"] / n_c - by["sum"]["v1"] / n_b)[both]
-    stratified = float((weight * difference).sum() / weight.sum())
-    assert metric.difference == pytest.approx(stratified, abs=0.01)
-    assert early.verdict == "hold"
-    assert early.metrics["accuracy"].status == "inconclusive"
+    assert (metric.baseline, metric.candidate) == pytest.approx((1 - rate["v1"], 1 - rate["v2"]), rel=1e-12)
+    # the candidate's share began small, so wrong answers are compared by their rate ratio
+    lost = float(rate["v1"]) * (mantel_haenszel(wrong, n) - 1)
+    assert metric.difference == pytest.approx(-lost, rel=1e-9)
+    right = n.sum() - wrong.sum()
+    assert chi2_contingency(np.array([wrong.sum(), right])).pvalue < 1e-6  # one look at the end agrees
+    low, high, limit = known_numbers(metric.low, metric.high, metric.limit)
+    assert low < -lost < high < limit
+
+
+def test_the_error_ratio_is_that_of_the_raw_rows(rows: pd.DataFrame, rollout: Rollout) -> None:
+    sent = rows[rows.minute >= begin(rollout)]
+    failed, n = shared_strata(sent, sent.failed.astype(int))
+    metric = rollout.metrics["error_rate"]
+    assert metric.ratio == pytest.approx(mantel_haenszel(failed, n), rel=1e-9)
+    counts = [int(column[version].sum()) for version in ("v2", "v1") for column in (failed, n)]
+    interval = relative_risk(*counts).confidence_interval(0.95)
+    low, high = known_numbers(metric.ratio_low, metric.ratio_high)
+    assert low < interval.low  # valid at every look is wider than valid at one
+    assert interval.high < high
+
+
+def test_the_slow_tail_is_that_of_the_raw_rows(rows: pd.DataFrame, rollout: Rollout) -> None:
+    sent = rows[rows.minute >= begin(rollout)]
+    _, n = shared_strata(sent, sent.latency_ms)
+    shared = sent[sent.minute.dt.floor(f"{STRATUM}min").isin(n.index)]
+    exact = shared.groupby("version").latency_ms.quantile(0.99)
+    metric = rollout.metrics["latency_p99"]
+    assert metric.status == "worse"
+    assert (metric.baseline, metric.candidate) == pytest.approx((exact["v1"], exact["v2"]), rel=0.03)
 
 
 def test_a_single_version_is_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -149,10 +211,86 @@ def test_formats_are_well_formed(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, LOGS, "--format", "junit")
     assert code == 1
     suite = ET.fromstring(out)
-    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    assert (suite.get("tests"), suite.get("failures")) == (
+        "3",
+        "1",
+    )  # the verdict, and a default rule a version
     _, out, _ = run(capsys, LOGS, "--format", "github")
     assert out.startswith("::error title=rollout of flight-delay::rollback: ")
-    assert out.count("\n") == 1
+    assert out.count("\n") == 3
+    _, out, _ = run(capsys, LOGS, "--format", "markdown")
+    assert out.startswith("## Roll back: flight-delay: v2 against v1, canary\n\n| metric |")
+    assert "| accuracy | 89." in out
+    _, out, _ = run(capsys, LOGS, "--format", "json")
+    found = json.loads(out)
+    assert (found["schema"], found["outcome"]) == ("mlwatch.check/1", "fail")
+    assert found["rollouts"][0]["metrics"]["accuracy"]["status"] == "worse"
+
+
+def test_the_summary_is_added_to_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    logs = write(tmp_path / "logs", ("v1", "v2"))
+    run(capsys, str(logs), "--summary", str(summary))
+    text = summary.read_text()
+    assert text.startswith("before\n## ")
+    assert "m: v2 against v1" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("--wait", "5m", "--at", BEFORE), "a moment of the past never changes"),
+        (("--until", "promote"), "needs --wait"),
+        (("--wait", "soon"), "--wait"),
+        (("--at", "yesterdayish"), "give a time"),
+        (("--summary", "/nowhere/summary.md"), "cannot write the summary"),
+    ],
+)
+def test_wrong_arguments_are_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: tuple[str, ...], part: str
+) -> None:
+    code, _, err = run(capsys, str(write(tmp_path / "logs", ("v1", "v2"))), *arguments)
+    assert code == 2
+    assert part in err
+    assert err.count("\n") == 1
+
+
+def test_no_data_is_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, _ = run(capsys, str(tmp_path))
+    assert (code, out) == (3, "HOLD  data: no prediction logs: no file with records below it\n")
+    code, out, _ = run(capsys, LOGS, "--at", "2026-11-01T00:00:00Z")
+    assert (code, out) == (3, "HOLD  data: no predictions before 2026-11-01 00:00 UTC\n")
+
+
+def test_a_wait_without_news_ends_in_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, err = run(capsys, str(write(tmp_path / "logs", ("v1", "v2"))), "--wait", "10ms")
+    assert code == 3
+    assert err.startswith("mlwatch: waiting, up to 0.0 more minutes: HOLD: hold: ")
+    assert err.count("\n") == 1
+
+
+def test_a_wait_ends_with_the_verdict(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = write(tmp_path / "logs", ("v1", "v2"))
+
+    def arrive(_: float) -> None:
+        (logs / "log.jsonl").unlink()
+        write(logs, ("v1", "v2"), rows=800, wrong=0.9)
+        (logs / "log.jsonl").rename(logs / "more.jsonl")
+
+    monkeypatch.setattr("mlwatch.commands.check.time.sleep", arrive)
+    code, out, _ = run(capsys, str(logs), "--wait", "10m", "--until", "decided")
+    assert code == 1
+    assert "accuracy of v2 is" in out
+
+
+def test_each_of_several_candidates_is_a_finding(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, _ = run(capsys, str(write(tmp_path / "logs", ("v1", "v2", "v3"))), "--format", "json")
+    assert code == 3
+    names = [item["name"] for item in json.loads(out)["findings"] if item["name"].startswith("rollout")]
+    assert names == ["rollout of m v3", "rollout of m v2"]
 
 
 def test_hostile_versions_stay_text(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

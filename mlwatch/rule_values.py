@@ -1,0 +1,95 @@
+"""The values that rules may name, of a version over the range and of one of its windows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mlwatch.snapshot.types import Version, Window
+
+_CLASSES = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "specificity",
+    "mcc",
+    "roc_auc",
+    "pr_auc",
+    "log_loss",
+    "brier",
+    "ece",
+)
+_MANY_CLASSES = ("balanced_accuracy", "macro_f1", "weighted_f1", "kappa")
+_REGRESSION = ("mae", "rmse", "mape", "r2", "bias")
+PERFORMANCE = frozenset((*_CLASSES, *_MANY_CLASSES, *_REGRESSION))
+"""Metrics of any task: one of another task, or before labels come, has no value rather than being a mistake."""
+
+BOTH: Mapping[str, Callable[[Version | Window], float | None]] = {
+    "latency_mean": lambda each: each.latency.mean,
+    "latency_p50": lambda each: each.latency.p50,
+    "latency_p90": lambda each: each.latency.p90,
+    "latency_p95": lambda each: each.latency.p95,
+    "latency_p99": lambda each: each.latency.p99,
+    "latency_max": lambda each: each.latency.max,
+    "error_rate": lambda each: each.errors.rate,
+    "conversion": lambda each: each.business.conversion.value,
+    "engagement": lambda each: each.business.engagement.value,
+    "revenue_per_prediction": lambda each: each.business.revenue.per_prediction,
+    "predictions": lambda each: each.predictions,
+    "labelled": lambda each: each.labelled,
+}
+WHOLE: Mapping[str, Callable[[Version], float | None]] = {
+    "throughput": lambda version: version.throughput_per_s,
+    "missing_rate": lambda version: version.quality.missing_rate,
+    "drifted_share": lambda version: version.quality.drifted_share,
+}
+FEATURE = {"missing": "missing_rate", "drift": "score", "psi": "psi"}
+"""`missing.FEATURE`, `drift.FEATURE` and `psi.FEATURE`."""
+
+
+def value_of(version: Version, metric: str) -> float | None:
+    """Return a version's value of a metric by its name in rules.
+
+    Args:
+        version: Over the range of its snapshot.
+        metric: Of performance (`accuracy`), or one of `BOTH` and `WHOLE`, or `drift.FEATURE`.
+
+    Raises:
+        ConfigError: when there is no such metric.
+    """
+    if metric in PERFORMANCE or metric in version.performance:
+        found = version.performance.get(metric)
+        return found.value if found is not None else None
+    if metric in BOTH:
+        return BOTH[metric](version)
+    if metric in WHOLE:
+        return WHOLE[metric](version)
+    kind, dot, feature = metric.partition(".")
+    if dot and kind in FEATURE:
+        return _feature(version, kind, feature)
+    known = ", ".join([*version.performance, *BOTH, *WHOLE, *(f"{name}.FEATURE" for name in FEATURE)])
+    raise ConfigError(f"no metric {metric}", "[[rule]]", f"one of {known}")
+
+
+def _feature(version: Version, kind: str, feature: str) -> float | None:
+    found = version.quality.features.get(feature)
+    if found is None or kind == "missing":
+        return found.missing_rate if found is not None else None
+    value: float | None = getattr(found.drift, FEATURE[kind]) if found.drift is not None else None
+    return value
+
+
+def window_value(window: Window, metric: str) -> float | None:
+    """Return a window's value of a metric; None where it has none, or is not followed window by window."""
+    if metric in PERFORMANCE:
+        found = window.performance.get(metric)
+        return found.value if found is not None else None
+    if metric in BOTH:
+        # counts of a quiet window are values, everything else needs a request
+        return BOTH[metric](window) if window.predictions or metric == "predictions" else None
+    return window.missing_rate if metric == "missing_rate" else None
