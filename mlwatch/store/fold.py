@@ -10,7 +10,7 @@ from mlwatch.store import rollups
 from mlwatch.store.registry import ModelRow, Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_CLASSES = 200
 """More different predictions than this are no classes."""
+STATEMENT_FEATURES = 40
 REGRESSION_CLASSES = 20
 """More different numbers than this, or any fraction, are values of a regression."""
 
@@ -57,8 +58,14 @@ def fold_requests(
         _narrowed(feature, models, may_be_invalid=bool(row and row[0]))
         for feature in registry.feature_bins(numbers)
     ]
-    if features:
-        add(connection, rollups.FEATURES, rollups.features_sql("requests", features))
+    for group in _groups(features):
+        add(connection, rollups.FEATURES, rollups.features_sql("requests", group))
+
+
+def _groups(features: Sequence[FeatureBins]) -> Iterator[Sequence[FeatureBins]]:
+    """Part features into statements of a size that the engine plans quickly."""
+    for start in range(0, len(features), STATEMENT_FEATURES):
+        yield features[start : start + STATEMENT_FEATURES]
 
 
 def _narrowed(feature: FeatureBins, models: Collection[str], *, may_be_invalid: bool) -> FeatureBins:
@@ -138,7 +145,8 @@ def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBi
     listed = ", ".join(str(feature.number) for feature in features)
     for level in rollups.FEATURES.levels:
         connection.execute(f"DELETE FROM {rollups.FEATURES.table(level)} WHERE feature IN ({listed})")
-    add(connection, rollups.FEATURES, rollups.features_sql(rollups.with_keys("predictions"), features))
+    for group in _groups(features):
+        add(connection, rollups.FEATURES, rollups.features_sql(rollups.with_keys("predictions"), group))
 
 
 def refold_outcomes(connection: DuckDBPyConnection, registry: Registry, model: str) -> None:

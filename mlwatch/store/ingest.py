@@ -19,7 +19,7 @@ from mlwatch.store.database import cursor
 from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble
 from mlwatch.store.ledger import Entry, Ledger
 from mlwatch.store.reference import ensure_bins
-from mlwatch.store.registry import Registry
+from mlwatch.store.registry import MAX_FEATURES, Registry
 from mlwatch.store.resolve import Plan, resolve, without_twins
 from mlwatch.store.transaction import Transaction
 
@@ -187,6 +187,7 @@ class Ingest:
         if batch.shape.format != "parquet":
             self._feeder.give_back(batch.spool)
         self._save_shape(batch.shape)
+        self._say_refused()
         if self._batches == 0 or not self.registry.fully_binned:
             ensure_bins(self._connection, self.registry)
         self._batches += 1
@@ -194,6 +195,14 @@ class Ingest:
         newest = counts.newest.replace(tzinfo=UTC).timestamp() if counts.newest else None
         lag = time.time() - newest if newest is not None else None
         self._on_batch(Progress(batch.bytes_done, total, self._batches, counts.rows, lag))
+
+    def _say_refused(self) -> None:
+        """Tell once that there are more features than are taken."""
+        refused = len(self.registry.refused)
+        if refused and "features" not in self._said:
+            self._said["features"] = str(refused)
+            message = f"more than {MAX_FEATURES:,} features: {refused:,} are not taken; choose with [roles] features"
+            notices.post(self._connection, "warning", "features", message)
 
     def _set_aside(self, batch: Batch, error: Exception) -> None:
         """Name the files of a batch that cannot be taken in at all, so that the others go on."""

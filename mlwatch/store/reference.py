@@ -161,9 +161,8 @@ def cut(
             _store_categories(connection, relation, feature)
         registry.bins[feature.number] = Bins(feature.kind, edges, source)
         done.append(replace(feature, edges=edges, has_categories=True))
-    if count and done:
-        plain = [replace(feature, models=()) for feature in done]
-        counted = rollups.features_sql(rollups.with_keys(relation), plain)
+    for feature in done if count else ():
+        counted = rollups.features_sql(rollups.with_keys(relation), [replace(feature, models=())])
         connection.execute(f"""
             INSERT INTO reference SELECT feature, bin, SUM(n), SUM(total) FROM ({counted}) GROUP BY 1, 2""")
     return done

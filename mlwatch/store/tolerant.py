@@ -64,7 +64,8 @@ def _json_lines(connection: DuckDBPyConnection, text: str, segment: Segment, spo
             CASE WHEN good THEN NULL WHEN LENGTH(raw) > {MAX_LINE_BYTES} THEN 'a line of more than 16 MB'
                 WHEN json_valid(raw) THEN 'not a JSON object' ELSE 'not valid JSON' END AS reason
         FROM (
-            SELECT n, raw, LENGTH(raw) <= {MAX_LINE_BYTES} AND json_valid(raw) AND COALESCE(TRY(json_type(raw)), '') = 'OBJECT' AS good
+            SELECT n, raw, LENGTH(raw) <= {MAX_LINE_BYTES} AND json_valid(raw)
+                AND COALESCE(TRY(json_type(raw)), '') = 'OBJECT' AS good
             FROM (
                 SELECT {segment.first_line - 1} + generate_subscripts(parts, 1) AS n, UNNEST(parts) AS raw
                 FROM (SELECT string_split(content, chr(10)) AS parts FROM read_text({literal(str(spool))})))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ from mlwatch.session import Options, Session
 sys.path.insert(0, str(Path(__file__).parent))
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from logfiles import Take
 
     from mlwatch.snapshot.types import Snapshot

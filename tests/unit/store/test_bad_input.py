@@ -7,19 +7,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from logfiles import Take, lines, prediction
+
 from mlwatch.errors import InputError, StoreError
 from mlwatch.session import Options, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GOOD = lines(prediction(n) for n in range(10))
 
@@ -163,13 +165,15 @@ def test_a_second_holder_reads_into_memory_and_says_so(logs: Path, take: Take, t
         holder.communicate("")
 
 
-def test_too_many_features_are_not_taken(logs: Path, take: Take) -> None:
-    wide = [prediction(n, features={f"f{i}": float(i + n) for i in range(2500)}) for n in range(3)]
+def test_too_many_features_are_not_taken(logs: Path, take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("registry", "ingest"):
+        monkeypatch.setattr(f"mlwatch.store.{module}.MAX_FEATURES", 20)
+    wide = [prediction(n, features={f"f{i}": float(i + n) for i in range(25)}) for n in range(3)]
     (logs / "a.jsonl").write_text(lines(wide))
     found = take()
     assert found.ingest.predictions == 3
-    assert len(found.models["m"].versions["v1"].quality.features) == 2000
-    assert any("2,000 features" in alert.message for alert in found.alerts)
+    assert len(found.models["m"].versions["v1"].quality.features) == 20
+    assert any("more than 20 features: 5 are not taken" in alert.message for alert in found.alerts)
 
 
 def test_infinite_and_missing_numbers(logs: Path, take: Take) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import zstandard
-
 from logfiles import Take, lines, prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 def some(first: int, last: int) -> str:

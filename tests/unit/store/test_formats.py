@@ -5,17 +5,18 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-
 from logfiles import Take, lines, prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 RECORDS = [prediction(number) for number in range(12)]
 FLAT = [{**{k: v for k, v in r.items() if k != "features"}, **r["features"]} for r in RECORDS]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from logfiles import Take, lines, prediction
 from sklearn import metrics as reference
 
-from logfiles import Take, lines, prediction
 from mlwatch.session import Options, Session
-from mlwatch.snapshot.types import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mlwatch.snapshot.types import Snapshot
 
 
 def label(number: int, value: Any, hour: int = 11, **more: Any) -> dict[str, Any]:
