@@ -55,6 +55,9 @@ TABLES = (
     "CREATE TABLE categories (feature INTEGER, category VARCHAR, bin INTEGER)",
     "CREATE TABLE reference (feature INTEGER, bin INTEGER, n BIGINT, total DOUBLE)",
     "CREATE TABLE notices (said_at TIMESTAMP, severity VARCHAR, topic VARCHAR, message VARCHAR, resolved BOOLEAN)",
+    """CREATE TABLE alerts (
+        rule VARCHAR, model VARCHAR, version VARCHAR, state VARCHAR, severity VARCHAR, message VARCHAR,
+        value DOUBLE, since TIMESTAMP, breached TIMESTAMP, resolved TIMESTAMP)""",
 )
 
 

@@ -1,20 +1,17 @@
-"""A session over a small log directory on a real database file; tests import their neighbour `logfiles`."""
+"""A session over a small log directory on a real database file."""
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mlwatch.session import Options, Session
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from logfiles import Take
 
