@@ -24,9 +24,7 @@ def test_frames_hold_what_the_snapshot_holds(watch: mlwatch.session.Session) -> 
     windows = watch.frame("windows")
     assert windows.groupby("version").predictions.sum().to_dict() == {"v1": 7973, "v2": 4027}
     features = watch.frame("features")
-    assert features[features.drifted][["version", "feature"]].to_numpy().tolist() == [
-        ["v2", "dep_delay"]
-    ]
+    assert features[features.drifted][["version", "feature"]].to_numpy().tolist() == [["v2", "dep_delay"]]
     with pytest.raises(mlwatch.MlwatchError, match="no such table: rows: one of windows"):
         watch.frame("rows")
 

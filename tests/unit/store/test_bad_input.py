@@ -189,7 +189,7 @@ def test_infinite_and_missing_numbers(logs: Path, take: Take) -> None:
 
 LINE = st.one_of(
     st.integers(0, 30).map(lambda n: json.dumps(prediction(n))),
-    st.text(alphabet=st.characters(exclude_characters="\n\r\0", exclude_categories=("Cs",)), max_size=30),
+    st.text(alphabet=st.characters(exclude_characters="\n\r\0", exclude_categories=["Cs"]), max_size=30),
     st.sampled_from(
         ['{"a": 1}', "{}", "[]", "null", '{"timestamp": 5}', '{"label": 1, "request_id": "r1"}', '"x"']
     ),
