@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mlwatch import __version__
 from mlwatch.errors import InputError, MlwatchError, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 OK, USAGE, INTERRUPTED = 0, 2, 130
 
@@ -27,12 +29,31 @@ COMMANDS = {
 }
 
 
+SHELLS = ("bash", "zsh", "fish")
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose mistakes are one line, like every other."""
 
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong instead of printing the usage."""
         raise InputError(message, "command line", f"see {self.prog} --help")
+
+    def parse_args(self, *given: Any, **named: Any) -> Any:
+        """Read a command line; an option that there is none of is an error with the nearest one that there is."""
+        chosen, left = self.parse_known_args(*given, **named)
+        if left:
+            command = commands_of(self).get(getattr(chosen, "command", None) or "", self)
+            close = _close(left[0].partition("=")[0], list(command._option_string_actions))  # noqa: SLF001  no public list
+            todo = f"did you mean {close}?" if close else f"see {command.prog} --help"
+            raise InputError(f"unknown argument {left[0]}", "command line", todo)
+        return chosen
+
+
+def commands_of(top: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+    """Return the parsers of the commands by their names."""
+    found = (action.choices for action in top._actions if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001  no public list
+    return next(found, {})
 
 
 def parser() -> Parser:
@@ -43,6 +64,9 @@ def parser() -> Parser:
         epilog="mlwatch PATH is the same as mlwatch watch PATH.",
     )
     top.add_argument("--version", action="version", version=f"mlwatch {__version__}")
+    top.add_argument(
+        "--print-completion", choices=SHELLS, metavar="SHELL", help="a completion script: bash, zsh or fish"
+    )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
@@ -95,6 +119,9 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
             "--wait", metavar="LENGTH", help="wait so long for a verdict; with --until promote or decided"
         )
     elif name == "init":
+        command.add_argument(
+            "-o", "--output", type=Path, metavar="FILE", help="mlwatch.toml in PATH otherwise"
+        )
         command.add_argument("--stdout", action="store_true", help="print instead of writing")
         command.add_argument("--force", action="store_true", help="write over an existing file")
     elif name == "store":
@@ -108,52 +135,99 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
 
 
 def with_command(arguments: Sequence[str]) -> list[str]:
-    """Put `watch` before a bare path."""
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
-        if not Path(arguments[0]).exists() and os.sep not in arguments[0] and "." not in arguments[0]:
-            _suggest(arguments[0])
-        return ["watch", *arguments]
-    return list(arguments)
+    """Put the command first, `watch` where none is named: options may come before it."""
+    word = _first_word(arguments)
+    if word is None:
+        return list(arguments)
+    if word in COMMANDS:
+        rest = list(arguments)
+        rest.remove(word)
+        return [word, *rest]
+    if not Path(word).exists() and os.sep not in word and "." not in word:
+        _suggest(word)
+    return ["watch", *arguments]
+
+
+def _first_word(arguments: Sequence[str]) -> str | None:
+    """Return the first argument that is neither an option nor the value of one."""
+    if not arguments or not arguments[0].startswith("-"):
+        return next(iter(arguments), None)
+    if any(argument in {"-h", "--help", "--version", "--print-completion"} for argument in arguments):
+        return None
+    options = Parser(prog="mlwatch", add_help=False)
+    _common(options)
+    _, rest = options.parse_known_args(arguments)
+    return next((argument for argument in rest if not argument.startswith("-")), None)
 
 
 def _suggest(word: str) -> None:
     """Raise a better sentence than 'no such file' where a command was meant."""
+    close = "--help" if word == "help" else _close(word, list(COMMANDS))
+    if close:
+        raise InputError("neither a command nor a path", word, f"did you mean {close}?")
+
+
+def _close(word: str, known: Sequence[str]) -> str | None:
     import difflib  # noqa: PLC0415  only for a mistake
 
-    close = difflib.get_close_matches(word, COMMANDS, n=1)
-    if close:
-        raise InputError("neither a command nor a path", word, f"did you mean {close[0]}?")
+    return next(iter(difflib.get_close_matches(word, known, n=1)), None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return the exit code; never raises but for `--help` and `--version`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        chosen = parser().parse_args(with_command(given))
-        if chosen.command is None:
-            parser().print_help(sys.stderr)
-            return USAGE
-        module = importlib.import_module(f"mlwatch.commands.{chosen.command}")
-        code: int = module.run(chosen)
+        _check_output()
+        code = _run(given)
         sys.stdout.flush()
     except MlwatchError as error:
         return _say(str(error))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # the reader has gone: nothing to flush
+        _discard_output()  # the reader has gone
         return OK
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            _discard_output()
+            return _say("no space left: " + one_line(error.filename or "standard output") + ": free some")
         if "--debug" in given:
             raise
         return _say(_unexpected(error))
     return code
 
 
+def _run(given: Sequence[str]) -> int:
+    chosen = parser().parse_args(with_command(given))
+    if chosen.print_completion is not None:
+        name = "completion"
+    elif chosen.command is None:
+        parser().print_help(sys.stderr)
+        return USAGE
+    else:
+        name = chosen.command
+    module = importlib.import_module(f"mlwatch.commands.{name}")
+    code: int = module.run(chosen)
+    return code
+
+
+def _check_output() -> None:
+    """Make sure that there is an output, and that no character of a log can break it."""
+    if sys.stdout is None or sys.stderr is None:
+        raise InputError("there is nowhere to write to", "standard output or error is closed", "open both")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    """Drop what could not be written, or Python would try again at its end and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _say(line: str) -> int:
-    sys.stderr.write(f"mlwatch: {line}\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"mlwatch: {line}\n")
     return USAGE
 
 

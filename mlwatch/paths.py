@@ -18,9 +18,9 @@ def check_path(path: Path) -> None:
     """
     try:
         if not path.exists():
-            raise InputError(
-                "no such file or directory", str(path), "give the directory that holds the prediction logs"
-            )
+            close = _neighbour(path)
+            todo = f"did you mean {close}?" if close else "give the directory that holds the prediction logs"
+            raise InputError("no such file or directory", str(path), todo)
         if path.is_dir():
             next(path.iterdir(), None)
         else:
@@ -28,3 +28,15 @@ def check_path(path: Path) -> None:
                 pass
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", str(path), "check its permissions") from error
+
+
+def _neighbour(path: Path) -> Path | None:
+    """Return what lies beside a missing path under nearly its name."""
+    import difflib  # noqa: PLC0415  only for a mistake
+
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return None
+    close = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
+    return path.with_name(close[0]) if close else None

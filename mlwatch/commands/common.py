@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,6 +60,8 @@ def chosen_range(arguments: Namespace) -> Range:
         raise InputError(
             str(error), "command line", "give a time such as 2026-11-03T12:00Z, a length such as 6h"
         ) from error
+    if window is not None and not window:
+        raise InputError("--window is zero", "command line", "give a length such as 6h")
     if since is None:
         return Range(window, until)
     if window is not None:
@@ -80,9 +83,27 @@ def taken_in(arguments: Namespace) -> Iterator[Session]:
         if session.note:
             sys.stderr.write(f"mlwatch: note: {session.note}\n")
         progress = _Bar()
-        session.ingest_all(progress.show)
-        progress.clear()
+        try:
+            session.ingest_all(progress.show)
+        finally:
+            progress.clear()
         yield session
+
+
+def need_model(session: Session) -> None:
+    """Make sure that the logs have the model that the command line names.
+
+    Raises:
+        InputError: naming the models that there are.
+    """
+    wanted = session.options.model
+    rows = session.connection.execute("SELECT model FROM models ORDER BY model").fetchall()
+    known = [name for (name,) in rows]
+    if wanted is None or wanted in known:
+        return
+    close = next(iter(difflib.get_close_matches(wanted, known, n=1)), None)
+    todo = f"did you mean {close}?" if close else f"the logs have {', '.join(known) or 'none'}"
+    raise InputError("no such model", wanted, todo)
 
 
 def need_records(snapshot: Snapshot, path: Path) -> None:

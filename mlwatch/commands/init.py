@@ -6,15 +6,17 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from mlwatch.commands.common import need_records, taken_in
+from mlwatch.commands.common import need_model, need_records, taken_in
 from mlwatch.config import FILE_NAME
 from mlwatch.errors import InputError, one_line
 from mlwatch.roles import describe
+from mlwatch.roles.describe import quoted
 from mlwatch.sources.shapes import load_shape
 from mlwatch.store.events import class_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Sequence
 
     from mlwatch.session import Session
 
@@ -22,13 +24,14 @@ if TYPE_CHECKING:
 def run(arguments: Namespace) -> int:
     """Write the file, or print it."""
     directory = arguments.path if arguments.path.is_dir() else arguments.path.parent
-    target = directory / FILE_NAME
+    target = arguments.output or directory / FILE_NAME
     if target.exists() and not (arguments.force or arguments.stdout):
         raise InputError(
             "there is a configuration already", str(target), "add --force to write over it, or --stdout"
         )
     with taken_in(arguments) as session:
         need_records(session.snapshot(), arguments.path)
+        need_model(session)
         text = configuration(session)
     if arguments.stdout:
         sys.stdout.write(text)
@@ -71,18 +74,25 @@ def _business(session: Session) -> str:
     for kind in kinds:
         classes.setdefault(class_of(kind, session.config.business), []).append(kind)
     lines = [
-        f"{name} = {json.dumps(found)}" if name != "other" else f"# other events: {json.dumps(found)}"
+        f"{name} = {_list(found)}" if name != "other" else f"# other events: {one_line(_list(found))}"
         for name, found in sorted(classes.items())
     ]
     return "[business]\n" + "\n".join(lines) + "\n\n"
 
 
+def _list(names: Sequence[str]) -> str:
+    return f"[{', '.join(map(quoted, names))}]"
+
+
 def _rollout(session: Session) -> str:
-    lines = []
-    for model in session.snapshot().models.values():
-        for version in model.versions.values():
-            lines += [f"{version.role} = {json.dumps(version.name)}"] * (
-                version.role in {"baseline", "candidate"}
-            )
-        break
-    return "[rollout]\n" + "\n".join(lines) + "\n" if lines else ""
+    """Name the versions of the first model; the section holds for all, so with several it would name too much."""
+    models = list(session.snapshot().models.values())
+    if len(models) != 1:
+        return ""
+    roles = {"baseline": "baseline", "candidate": "candidate", "shadow": "candidate"}
+    lines = [
+        f"{roles[version.role]} = {quoted(version.name)}\n"
+        for version in models[0].versions.values()
+        if version.role in roles
+    ]
+    return "[rollout]\n" + "".join(lines) if lines else ""

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from mlwatch.commands.common import chosen_range, need_records, taken_in
+from mlwatch.commands.common import chosen_range, need_model, need_records, taken_in
 from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,11 @@ def run(arguments: Namespace) -> int:
     wanted = chosen_range(arguments)
     with taken_in(arguments) as session:
         snapshot = session.snapshot(wanted.span, wanted.at)
-    need_records(snapshot, arguments.path)
+        need_records(snapshot, arguments.path)
+        need_model(session)
+    if snapshot.range is None:
+        when = f" before {wanted.at:%Y-%m-%d %H:%M} UTC" if wanted.at is not None else ""
+        sys.stderr.write(f"mlwatch: note: there are no predictions{when}\n")
     if arguments.format == "md":
         from mlwatch.faces.markdown import markdown  # noqa: PLC0415
 

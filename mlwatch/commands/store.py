@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlwatch.commands.common import options
-from mlwatch.errors import InputError, one_line
+from mlwatch.errors import InputError, StoreError, one_line
 from mlwatch.faces.tables import table
 from mlwatch.paths import check_path
 from mlwatch.store import database, fold, schema
@@ -67,11 +67,36 @@ def _reset(arguments: Namespace, path: Path) -> int:
         sys.stderr.write(f"Delete {one_line(str(path))}? Logs are not touched. [y/N] ")
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             return 0
-    _open(arguments, path).connection.close()  # nobody else holds it
+    _check_ours(arguments, path)
     for file in (path, path.with_name(path.name + ".wal")):
         file.unlink(missing_ok=True)
     sys.stdout.write(f"deleted {one_line(str(path))}\n")
     return 0
+
+
+def _check_ours(arguments: Namespace, path: Path) -> None:
+    """Make sure that nobody else holds the file, and that it is a store: broken ones only where nobody named the file.
+
+    Raises:
+        InputError: when another mlwatch holds it.
+        StoreError: when the file that was named is something else.
+    """
+    try:
+        _open(arguments, path).connection.close()
+    except StoreError:
+        if arguments.db is not None and not _is_store(path):
+            raise
+
+
+def _is_store(path: Path) -> bool:
+    """Tell whether a database is a store of any schema, such as that of a newer mlwatch."""
+    import duckdb  # noqa: PLC0415
+
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            return bool(schema.version_of(connection))
+    except duckdb.Error:
+        return False
 
 
 def _open(arguments: Namespace, path: Path) -> database.Opened:
