@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 TABLES = {
     "predictions": """
-        SELECT p.* EXCLUDE (h) REPLACE (COALESCE(o.label, p.label) AS label) FROM predictions AS p
-        LEFT JOIN outcomes AS o ON o.h = p.h AND o.id = p.id AND (o.model = '' OR o.model = p.model) ORDER BY p.ts""",
+        SELECT p.* EXCLUDE (h) REPLACE (COALESCE(
+            CASE WHEN own.id IS NULL OR (loose.ts, loose.label) > (own.ts, own.label)
+                THEN loose.label ELSE own.label END, p.label) AS label)
+        FROM predictions AS p
+        LEFT JOIN outcomes AS own ON own.h = p.h AND own.id = p.id AND own.model = p.model AND p.model <> ''
+        LEFT JOIN outcomes AS loose ON loose.h = p.h AND loose.id = p.id AND loose.model = ''
+        ORDER BY p.ts""",
     "outcomes": "SELECT * EXCLUDE (h) FROM outcomes ORDER BY ts",
     "events": "SELECT * EXCLUDE (h) FROM events ORDER BY ts",
     "files": "SELECT path, format, state, records, rejected, offset_bytes, reason FROM files WHERE state <> 'replaced'",

@@ -5,6 +5,7 @@ Every key is always there. What cannot be computed is `{"value": null, "reason":
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -39,21 +40,38 @@ Document = dict[str, Any]
 def document(snapshot: Snapshot) -> Document:
     """Return a snapshot as plain dictionaries, lists, strings, numbers and nulls."""
     limits = snapshot.range
-    return {
-        "schema": SCHEMA,
-        "generated_at": _time(snapshot.generated_at),
-        "range": {
-            "start": _time(limits.start if limits else None),
-            "end": _time(limits.end if limits else None),
-        },
-        "ingest": _ingest(snapshot.ingest),
-        "models": {name: _model(model) for name, model in snapshot.models.items()},
-        "rollouts": [rollout_document(rollout) for rollout in snapshot.rollouts],
-        "endpoints": [],
-        "system": _system(snapshot.system),
-        "alerts": [_alert(alert) for alert in snapshot.alerts],
-        "provenance": dict(snapshot.provenance),
-    }
+    found: Document = _finite(
+        {
+            "schema": SCHEMA,
+            "generated_at": _time(snapshot.generated_at),
+            "range": {
+                "start": _time(limits.start if limits else None),
+                "end": _time(limits.end if limits else None),
+            },
+            "ingest": _ingest(snapshot.ingest),
+            "models": {name: _model(model) for name, model in snapshot.models.items()},
+            "rollouts": [rollout_document(rollout) for rollout in snapshot.rollouts],
+            "endpoints": [],
+            "system": _system(snapshot.system),
+            "alerts": [_alert(alert) for alert in snapshot.alerts],
+            "provenance": dict(snapshot.provenance),
+        }
+    )
+    return found
+
+
+def _finite(value: Any) -> Any:
+    """Replace what is not a finite number by null: sums of absurd values overflow, and JSON has no infinity."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        found = {key: _finite(inner) for key, inner in value.items()}
+        if found.get("value", 0) is None and not found.get("reason") and value["value"] is not None:
+            found["reason"] = "the numbers are too large to sum up"
+        return found
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return value
 
 
 def _time(moment: datetime | None) -> str | None:

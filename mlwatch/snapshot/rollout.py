@@ -56,6 +56,7 @@ NOT_LOGGED = {
     "conversion": "the logs hold no conversions",
     "revenue": "the logs hold no revenue",
 }
+TOO_LARGE = "its values are too large to sum up"
 DISAGREEMENT = "disagreement"
 """Name of the limit on the share of shadow pairs with different answers."""
 REFERENCE_VALUES = 1000
@@ -225,7 +226,9 @@ def _judged(
         return tuple(wanted), ()
     missing = [name for name in wanted if name not in arms.has]
     remarks = tuple(
-        f"{default_metric(name).label} is not judged, because {NOT_LOGGED[name]}" for name in missing
+        f"{default_metric(name).label} is not judged, because "
+        f"{TOO_LARGE if name in arms.overflown else NOT_LOGGED[name]}"
+        for name in missing
     )
     return tuple(name for name in wanted if name in arms.has), remarks
 

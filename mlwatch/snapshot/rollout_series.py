@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from mlwatch.snapshot.read import Table, fetch
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from duckdb import DuckDBPyConnection
@@ -44,6 +45,8 @@ class Arms:
     has: frozenset[str]
     minutes: int
     """Width of a stratum."""
+    overflown: frozenset[str] = frozenset()
+    """Metrics left out, because their values are too large to sum up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,25 @@ def read_arms(connection: DuckDBPyConnection, pairing: Pairing) -> Arms:
     tables = (traffic, outcomes, gains, latencies)
     bins = _bins(latencies)
     arms = [_arm(bins, *(table.where(table["is_candidate"] == side) for table in tables)) for side in (0, 1)]
-    return Arms(arms[0], arms[1], _logged(pairing.task, traffic, outcomes, gains), pairing.minutes)
+    overflown = _overflown(arms)
+    kept = [replace(arm, metrics=_without(arm.metrics, overflown)) for arm in arms]
+    has = _logged(pairing.task, traffic, outcomes, gains) - overflown
+    return Arms(kept[0], kept[1], has, pairing.minutes, overflown)
+
+
+def _overflown(arms: Iterable[ArmSeries]) -> frozenset[str]:
+    """Return the metrics with values so large that a sum of them or of their squares is infinite."""
+    return frozenset(
+        name
+        for arm in arms
+        for name, series in arm.metrics.items()
+        if isinstance(series, MeanSeries)
+        and not (np.all(np.isfinite(series.total)) and np.all(np.isfinite(series.squares)))
+    )
+
+
+def _without(metrics: Mapping[str, MetricSeries], names: frozenset[str]) -> dict[str, MetricSeries]:
+    return {name: series for name, series in metrics.items() if name not in names}
 
 
 def _read(
