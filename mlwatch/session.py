@@ -10,9 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlwatch.config import Config, discover, load
+from mlwatch.errors import MlwatchError
 from mlwatch.paths import check_path
 from mlwatch.snapshot.rollout_memory import Memory
-from mlwatch.store import retention
+from mlwatch.store import notices, retention
 from mlwatch.store.database import cursor, open_store
 from mlwatch.store.ingest import Ingest, Progress
 from mlwatch.store.reference import ensure_bins, find, install
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 QUIET_S = 0.25
 """Time that changes are gathered for before they are read."""
 RETENTION_S = 3600.0
+RULES_S = 5.0
+"""Least time between two evaluations of the rules while following."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Session:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._verdicts = Memory()
+        self._ruled = 0
         self._thread: threading.Thread | None = None
         self._ingest = Ingest(cursor(self._opened.connection), options.path, self.config, self._on_batch)
         self._install_reference()
@@ -136,6 +140,7 @@ class Session:
             pass
         ensure_bins(self._cursor_here(), self._ingest.registry, enough=1)
         retention.apply(self._cursor_here(), self.config.store.keep)
+        self._evaluate_rules()
 
     _watcher: Callable[[Progress], None] | None = None
 
@@ -167,13 +172,16 @@ class Session:
             daemon=True,
         )
         watcher.start()
-        swept = time.monotonic()
+        swept, ruled = time.monotonic(), 0.0
         while not self._stopping.is_set():
             self._wake.clear()
             self._pass()
+            if time.monotonic() - ruled > RULES_S:
+                self._try_rules()
+                ruled = time.monotonic()
             if time.monotonic() - swept > RETENTION_S:
                 retention.apply(self._cursor_here(), self.config.store.keep)
-                swept = time.monotonic()
+                swept, ruled = time.monotonic(), 0.0
             self._wake.wait(timeout=self.config.watch.interval.total_seconds())
             self._stopping.wait(QUIET_S)
 
@@ -189,6 +197,30 @@ class Session:
             if failure != self._state.failure:
                 self._state.failure = failure
                 self._state.generation += 1
+
+    def _try_rules(self) -> None:
+        """Evaluate the rules; a rule that cannot be understood is said, and stops nothing."""
+        try:
+            self._evaluate_rules()
+        except MlwatchError as error:
+            notices.post(self._cursor_here(), "warning", "rules", str(error))
+
+    def _evaluate_rules(self) -> None:
+        """Bring the alerts up to date, once for the same data.
+
+        Raises:
+            ConfigError: when a rule cannot be understood.
+        """
+        from mlwatch import alerts  # noqa: PLC0415  pulls numpy
+
+        if self.generation == self._ruled:
+            return
+        self._ruled = self.generation
+        found = self.snapshot(alerts.span_of(self.config.rules))
+        if alerts.update(self._cursor_here(), found, self.config.rules):
+            with self._lock:
+                self._state.generation += 1
+                self._ruled = self._state.generation
 
     def _on_batch(self, progress: Progress) -> None:
         with self._lock:

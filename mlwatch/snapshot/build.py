@@ -79,7 +79,7 @@ def snapshot(
     known = [
         life for life in lives(connection, naive(question.at)) if question.model in {None, life.pair.model}
     ]
-    totals, alerts = ingest_totals(connection), alerts_of(connection)
+    totals, alerts = ingest_totals(connection), alerts_of(connection, naive(question.at))
     provenance = provenance_of(connection, config)
     if not known:
         return Snapshot(now, None, totals, feed or Feed(), {}, (), system or System(), alerts, provenance)

@@ -10,6 +10,7 @@ from mlwatch.snapshot.types import Alert, Ingest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from duckdb import DuckDBPyConnection
 
@@ -29,13 +30,30 @@ def ingest_totals(connection: DuckDBPyConnection) -> Ingest:
     return Ingest(int(files[0]) if files else 0, *values)
 
 
-def alerts_of(connection: DuckDBPyConnection, limit: int = 50) -> tuple[Alert, ...]:
-    """Return notices about the ingest, newest first."""
-    rows = connection.execute(
+def alerts_of(
+    connection: DuckDBPyConnection, until: datetime | None = None, limit: int = 50
+) -> tuple[Alert, ...]:
+    """Return what rules and verdicts say, what is not over first, and then notices about the ingest, newest first.
+
+    Args:
+        connection: A cursor of this thread.
+        until: Leave out rules that were broken later, naive UTC.
+        limit: Most alerts of either kind.
+    """
+    ruled = connection.execute(
+        """SELECT since, severity, rule, message, state, value FROM alerts WHERE ? IS NULL OR since < ?
+        ORDER BY state = 'resolved', since DESC LIMIT ?""",
+        [until, until, limit],
+    ).fetchall()
+    said = connection.execute(
         "SELECT said_at, severity, topic, message, resolved FROM notices ORDER BY said_at DESC LIMIT ?",
         [limit],
     ).fetchall()
-    return tuple(
+    of_rules = (
+        Alert(rule, state, severity, message, since.replace(tzinfo=UTC), value)
+        for since, severity, rule, message, state, value in ruled
+    )
+    of_ingest = (
         Alert(
             f"ingest: {topic}",
             "resolved" if resolved else "firing",
@@ -43,8 +61,9 @@ def alerts_of(connection: DuckDBPyConnection, limit: int = 50) -> tuple[Alert, .
             message,
             at.replace(tzinfo=UTC),
         )
-        for at, severity, topic, message, resolved in rows
+        for at, severity, topic, message, resolved in said
     )
+    return (*of_rules, *of_ingest)
 
 
 def provenance_of(connection: DuckDBPyConnection, config: Config) -> Mapping[str, str | None]:

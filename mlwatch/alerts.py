@@ -1,0 +1,152 @@
+"""Alerts: what rules and verdicts say, with a memory: pending, firing, resolved.
+
+A rule that is broken becomes pending, and firing once it has been broken for as long as it asks. It is resolved only
+after it has been kept for as long again, so that a value that dances around its limit is one alert and not fifty.
+Time is event time, so a backfill tells the same story as watching did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import RuleSettings
+    from mlwatch.snapshot.types import Rollout, Severity, Snapshot
+
+SPAN = timedelta(hours=1)
+"""Range over which rules without `for` are evaluated, whatever range is on the screen."""
+CALM = timedelta(minutes=2)
+"""Time for which a rule must be kept, at least, before its alert is resolved."""
+ROLLOUT = "rollout"
+"""Name of the rule that every verdict is."""
+BLOCKED = frozenset({"sample_ratio_mismatch", "one_arm_silent", "started_apart"})
+"""States of a rollout that somebody must look at, though nothing is shown to be worse."""
+
+Key = tuple[str, str, str]
+"""Rule, model, version."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """An alert that is not resolved."""
+
+    state: str
+    breached: datetime
+    """When the rule was last seen broken, naive UTC."""
+
+
+def span_of(rules: Sequence[RuleSettings]) -> timedelta:
+    """Return the range that a snapshot must have for its rules to be evaluated."""
+    return max([SPAN, *(2 * rule.for_ for rule in rules)])
+
+
+def update(connection: DuckDBPyConnection, snapshot: Snapshot, rules: Sequence[RuleSettings]) -> bool:
+    """Evaluate rules and verdicts, and bring the stored alerts up to date.
+
+    Args:
+        connection: A cursor of this thread; no other thread may write alerts.
+        snapshot: Of the newest data, over `span_of(rules)`.
+        rules: Of the configuration; the default rules when empty.
+
+    Returns:
+        Whether an alert began, changed its state or ended.
+
+    Raises:
+        ConfigError: when a rule cannot be understood.
+    """
+    if snapshot.range is None:
+        return False
+    now = snapshot.range.end.replace(tzinfo=None)
+    chosen = rules or DEFAULT_RULES
+    patience = {rule.name or f"{rule.metric} {rule.when}": max(rule.for_, CALM) for rule in chosen}
+    found = [*_verdicts(snapshot.rollouts), *rulings(snapshot, chosen)]
+    known = _open(connection)
+    connection.execute("BEGIN")
+    changed = [
+        _step(connection, ruling, known.get(_key(ruling)), now, patience.get(ruling.name, timedelta(0)))
+        for ruling in found
+    ]
+    gone = set(known) - {_key(ruling) for ruling in found}
+    for key in gone:  # its rule or its version is no more
+        _end(connection, key, known[key], now)
+    connection.execute("COMMIT")
+    return any(changed) or bool(gone)
+
+
+def _key(ruling: Ruling) -> Key:
+    return ruling.name, ruling.model, ruling.version
+
+
+def _open(connection: DuckDBPyConnection) -> dict[Key, _Open]:
+    rows = connection.execute(
+        "SELECT rule, model, version, state, breached FROM alerts WHERE state <> 'resolved'"
+    ).fetchall()
+    return {(rule, model, version): _Open(state, breached) for rule, model, version, state, breached in rows}
+
+
+def _verdicts(rollouts: Iterable[Rollout]) -> Iterable[Ruling]:
+    """Return each verdict as a ruling: a roll back is critical, a comparison that is blocked a warning."""
+    for rollout in rollouts:
+        broken = rollout.verdict == "rollback" or rollout.state in BLOCKED
+        severity: Severity = "critical" if rollout.verdict == "rollback" else "warning"
+        word = {"rollback": "roll back", "hold": "hold", "promote": "promote"}[rollout.verdict]
+        reason = rollout.reasons[0] if rollout.reasons else rollout.state
+        message = f"{word} {rollout.candidate}: {reason}"
+        state = "breach" if broken else "ok"
+        yield Ruling(ROLLOUT, rollout.model, rollout.candidate, state, None, message, severity)  # type: ignore[arg-type]
+
+
+def _step(
+    connection: DuckDBPyConnection, ruling: Ruling, former: _Open | None, now: datetime, patience: timedelta
+) -> bool:
+    """Move one alert to its next state and tell whether that is another one."""
+    if ruling.state in {"breach", "pending"}:
+        firing = ruling.state == "breach" or (former is not None and former.state == "firing")
+        return _hold(connection, ruling, former, now, "firing" if firing else "pending")
+    if former is None or ruling.state == "no_data":
+        return False
+    if former.state == "firing" and now - former.breached < patience:
+        return False
+    return _end(connection, _key(ruling), former, now)
+
+
+def _hold(
+    connection: DuckDBPyConnection, ruling: Ruling, former: _Open | None, now: datetime, state: str
+) -> bool:
+    since = ruling.since.astimezone(UTC).replace(tzinfo=None) if ruling.since is not None else now
+    values = [state, ruling.severity, ruling.message, ruling.value, now]
+    if former is None:
+        connection.execute(
+            "INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+            [*_key(ruling), *values[:4], since, now],
+        )
+        return True
+    connection.execute(
+        """UPDATE alerts SET state = ?, severity = ?, message = ?, value = ?, breached = ?
+        WHERE rule = ? AND model = ? AND version = ? AND state <> 'resolved'""",
+        [*values, *_key(ruling)],
+    )
+    return former.state != state
+
+
+def _end(connection: DuckDBPyConnection, key: Key, former: _Open, now: datetime) -> bool:
+    """Resolve what fired; what was only pending never was."""
+    if former.state == "pending":
+        connection.execute(
+            "DELETE FROM alerts WHERE rule = ? AND model = ? AND version = ? AND state = 'pending'", list(key)
+        )
+    else:
+        connection.execute(
+            """UPDATE alerts SET state = 'resolved', resolved = ?
+            WHERE rule = ? AND model = ? AND version = ? AND state <> 'resolved'""",
+            [now, *key],
+        )
+    return True

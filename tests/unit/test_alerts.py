@@ -1,0 +1,172 @@
+"""Alerts over the life of a directory: pending, firing, resolved, kept in the store."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mlwatch.rules import rulings
+from mlwatch.session import Options, Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlwatch.snapshot.types import Alert
+
+START = datetime(2026, 11, 3, 10, tzinfo=UTC)
+RULE = """
+[[rule]]
+name = "failures"
+metric = "error_rate"
+when = "> 20%"
+for = "5m"
+severity = "critical"
+"""
+
+
+class Directory:
+    """A log directory to which minutes of traffic are added."""
+
+    def __init__(self, path: Path, config: str = RULE) -> None:
+        path.mkdir()
+        (path / "mlwatch.toml").write_text(config)
+        self.path, self.minute = path, 0
+        self.store = path.parent / "store.duckdb"
+
+    def add(self, minutes: int, failed: float = 0.0, version: str = "v1") -> None:
+        """Add ten requests a minute."""
+        lines = []
+        for minute in range(self.minute, self.minute + minutes):
+            for second in range(10):
+                bad = second < 10 * failed
+                record = {
+                    "timestamp": (START + timedelta(minutes=minute, seconds=6 * second)).isoformat(),
+                    "id": f"{version}-{minute}-{second}",
+                    "model": "m",
+                    "version": version,
+                    "status": 500 if bad else 200,
+                    "prediction": None if bad else 1,
+                    "latency_ms": 5.0,
+                }
+                lines.append(json.dumps(record) + "\n")
+        self.minute += minutes
+        with (self.path / "log.jsonl").open("a") as file:
+            file.writelines(lines)
+
+    def alerts(self) -> list[Alert]:
+        """Return the alerts of rules that one more look at the directory gives."""
+        with Session(Options(self.path, db=self.store)) as session:
+            session.ingest_all()
+            return [alert for alert in session.snapshot().alerts if not alert.rule.startswith("ingest")]
+
+    def states(self) -> list[str]:
+        return [alert.state for alert in self.alerts()]
+
+
+def test_an_alert_is_pending_then_firing_then_resolved_across_restarts(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs")
+    logs.add(20)
+    assert logs.states() == []
+    logs.add(2, failed=0.5)
+    assert logs.states() == ["pending"]
+    logs.add(6, failed=0.5)
+    (firing,) = logs.alerts()
+    assert (firing.rule, firing.state, firing.severity) == ("failures", "firing", "critical")
+    assert firing.since == START + timedelta(minutes=20)
+    assert firing.value == pytest.approx(0.5)
+    assert firing.message == "error_rate of v1 is now 0.5, the rule is > 20% for 5 minutes"
+    logs.add(2)
+    assert logs.states() == ["firing"]  # not calm for as long as the rule asks
+    logs.add(6)
+    assert logs.states() == ["resolved"]
+
+
+def test_what_never_fired_leaves_no_trace(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs")
+    logs.add(20)
+    logs.add(2, failed=0.5)
+    assert logs.states() == ["pending"]
+    logs.add(3)
+    assert logs.states() == []
+
+
+def test_a_value_that_dances_is_one_alert(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs")
+    logs.add(20)
+    logs.add(8, failed=0.5)
+    assert logs.states() == ["firing"]
+    for _ in range(3):
+        logs.add(2)
+        logs.add(2, failed=0.5)
+        assert logs.states() == ["firing"]
+
+
+def test_a_past_that_is_read_at_once_tells_what_fires_now(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs")
+    logs.add(300)
+    logs.add(30, failed=0.3)
+    (firing,) = logs.alerts()
+    assert (firing.state, firing.since) == ("firing", START + timedelta(minutes=300))
+
+
+def test_the_alert_of_a_rule_that_is_gone_is_resolved(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs")
+    logs.add(20, failed=0.5)
+    assert logs.states() == ["firing"]
+    (logs.path / "mlwatch.toml").write_text("[[rule]]\nmetric = 'latency_p95'\nwhen = '> 200ms'\n")
+    logs.add(1)
+    assert logs.states() == ["resolved"]
+
+
+def test_nothing_is_evaluated_twice_for_the_same_data(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs")
+    logs.add(20, failed=0.5)
+    with Session(Options(logs.path, db=logs.store)) as session:
+        session.ingest_all()
+        before = session.generation
+        session.ingest_all()
+        assert session.generation == before
+
+
+def test_a_silent_candidate_is_a_warning(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs", "")
+    logs.add(5, version="v2")
+    logs.minute = 0
+    logs.add(60, version="v1")
+    found = {alert.rule: alert for alert in logs.alerts()}
+    assert found["rollout"].severity == "warning"
+    assert "has had no requests for" in found["rollout"].message
+
+
+@pytest.mark.parametrize(
+    ("when", "metric", "state"),
+    [
+        ("> 4ms", "latency_p95", "breach"),
+        ("> 0.004s", "latency_p95", "breach"),
+        ("> 6", "latency_p95", "ok"),
+        ("> 10%", "error_rate", "breach"),
+        ("<= 0.3", "error_rate", "breach"),
+        ("< 1", "mae", "no_data"),
+        ("< 1000", "predictions", "breach"),
+    ],
+)
+def test_conditions_are_read_with_their_units(tmp_path: Path, when: str, metric: str, state: str) -> None:
+    logs = Directory(tmp_path / "logs", f"[[rule]]\nmetric = '{metric}'\nwhen = '{when}'\n")
+    logs.add(20, failed=0.3)
+    with Session(Options(logs.path, db=":memory:")) as session:
+        session.ingest_all()
+        (ruling,) = rulings(session.snapshot(), session.config.rules)
+    assert ruling.state == state
+
+
+def test_a_rule_about_a_version_that_is_not_there_says_so(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs", "[[rule]]\nmetric = 'accuracy'\nwhen = '< 0.9'\nversion = 'v9'\n")
+    logs.add(3)
+    with Session(Options(logs.path, db=":memory:")) as session:
+        session.ingest_all()
+        (ruling,) = rulings(session.snapshot(), session.config.rules)
+    assert ruling.state == "no_data"
+    assert ruling.message == "accuracy < 0.9: there is no v9 with traffic, so the rule says nothing"
