@@ -1,0 +1,109 @@
+"""Layers around a canvas: grid, bands, upright lines, cursor; then runs of equal style."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from widgets.canvas import Canvas
+    from widgets.drawn import Line
+
+_SPACE = 32
+
+
+class Plot:
+    """The cells of a plot: a code point, a style and marks of the ground each.
+
+    Args:
+        canvas: The lines, already drawn.
+        styles: One style a layer of the canvas.
+        ascii_only: Whether to draw with ASCII characters only.
+    """
+
+    def __init__(self, canvas: Canvas, styles: Sequence[str], *, ascii_only: bool = False) -> None:
+        self._ascii = ascii_only
+        self._codes = canvas.codes().copy()
+        self._tokens = ["", *styles]
+        self._series = len(styles)
+        self._fore = np.where(canvas.bits > 0, canvas.layers + 1, 0).astype(np.int64)
+        self._band = np.zeros(self._codes.shape, dtype=bool)
+        self._cursor: int | None = None
+
+    def rule(self, line: int) -> None:
+        """Draw a faint line across, behind everything."""
+        self._fill((line, slice(None)), "." if self._ascii else "┈", "edge")
+
+    def band(self, top: NDArray[np.float64], bottom: NDArray[np.float64]) -> None:
+        """Shade the cells between two edges.
+
+        Args:
+            top: Upper edge in half lines from the top, one a column; NaN shades nothing.
+            bottom: Lower edge, the same.
+        """
+        halves = np.arange(2 * self._codes.shape[0])[:, None] + 0.5
+        with np.errstate(invalid="ignore"):
+            inside = (halves >= np.round(top)) & (halves <= np.round(bottom))
+        upper, lower = inside[0::2], inside[1::2]
+        if self._ascii:
+            self._fill(upper | lower, ":", "edge")
+            return
+        empty = self._codes == _SPACE
+        self._band |= (upper & lower) | ((upper | lower) & ~empty)
+        self._fill(upper & ~lower, "▀", "band-edge")
+        self._fill(lower & ~upper, "▄", "band-edge")
+
+    def upright(self, column: int, style: str) -> None:
+        """Draw a line upwards through a column, behind the lines of the canvas."""
+        self._fill((slice(None), column), "|" if self._ascii else "╎", style, over_rules=True)
+
+    def cursor(self, column: int) -> None:
+        """Mark a column as the one that is read out."""
+        self._fill((slice(None), column), "|" if self._ascii else "│", "accent", over_rules=True)
+        self._cursor = column
+
+    def _fill(
+        self,
+        where: tuple[int | slice, int | slice] | NDArray[np.bool_],
+        char: str,
+        style: str,
+        *,
+        over_rules: bool = False,
+    ) -> None:
+        free = self._codes == _SPACE
+        if over_rules:
+            free |= self._fore > self._series
+        chosen = np.zeros_like(free)
+        chosen[where] = True
+        chosen &= free
+        self._codes[chosen] = ord(char)
+        self._fore[chosen] = self._token(style)
+
+    def _token(self, style: str) -> int:
+        self._tokens.append(style)
+        return len(self._tokens) - 1
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the lines from the top as pieces of equal style."""
+        ground = np.where(self._band, 1, 0)
+        if self._cursor is not None:
+            ground[:, self._cursor] = 2
+        keys = self._fore * 3 + ground
+        for codes, row in zip(self._codes, keys, strict=True):
+            text = codes.astype("<u4").tobytes().decode("utf-32-le")
+            cuts = np.flatnonzero(np.diff(row)) + 1
+            starts = [0, *cuts.tolist()]
+            ends = [*starts[1:], len(text)]
+            yield [
+                (text[start:end], self._style(key))
+                for start, end, key in zip(starts, ends, row[starts].tolist(), strict=True)
+            ]
+
+    def _style(self, key: int) -> str:
+        fore, ground = divmod(key, 3)
+        return f"{self._tokens[fore]} {('', 'band', 'cursor')[ground]}".strip()
