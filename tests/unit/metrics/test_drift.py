@@ -26,7 +26,9 @@ def histogram(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def against_reference(values: np.ndarray, policy: Policy | None = None) -> Drift:
     codes, before, after = align(histogram(REFERENCE), histogram(values))
     scale = float(REFERENCE.std())
-    return compare(codes, before, after, "numeric", values=bin_values(EDGES, MEANS), scale=scale, policy=policy)
+    return compare(
+        codes, before, after, "numeric", values=bin_values(EDGES, MEANS), scale=scale, policy=policy
+    )
 
 
 def normal(n: int, seed: int = 1, shift: float = 0.0) -> np.ndarray:
