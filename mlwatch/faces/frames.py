@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError
+from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -14,15 +15,10 @@ if TYPE_CHECKING:
 
     from mlwatch.snapshot.types import Snapshot, Version
 
+LABELLED = f"""SELECT p.* EXCLUDE (h) REPLACE (COALESCE({CURRENT_LABEL}, p.label) AS label)
+    FROM predictions AS p {label_joins("p", "p.model")} ORDER BY p.ts"""  # noqa: S608  made of constants
 TABLES = {
-    "predictions": """
-        SELECT p.* EXCLUDE (h) REPLACE (COALESCE(
-            CASE WHEN own.id IS NULL OR (loose.ts, loose.label) > (own.ts, own.label)
-                THEN loose.label ELSE own.label END, p.label) AS label)
-        FROM predictions AS p
-        LEFT JOIN outcomes AS own ON own.h = p.h AND own.id = p.id AND own.model = p.model AND p.model <> ''
-        LEFT JOIN outcomes AS loose ON loose.h = p.h AND loose.id = p.id AND loose.model = ''
-        ORDER BY p.ts""",
+    "predictions": LABELLED,
     "outcomes": "SELECT * EXCLUDE (h) FROM outcomes ORDER BY ts",
     "events": "SELECT * EXCLUDE (h) FROM events ORDER BY ts",
     "files": "SELECT path, format, state, records, rejected, offset_bytes, reason FROM files WHERE state <> 'replaced'",

@@ -19,6 +19,7 @@ from mlwatch.snapshot.rollout_result import metric_of, rollout_of
 from mlwatch.snapshot.rollout_series import CLASS_TASKS
 from mlwatch.snapshot.types import ConfusionTable, Rollout, Shadow
 from mlwatch.store import rollups
+from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -149,9 +150,8 @@ def count_pairs(connection: DuckDBPyConnection, pairing: Pairing) -> tuple[PairC
         connection,
         f"""WITH b AS ({of_one}), c AS ({of_one})
         SELECT b.prediction AS old, c.prediction AS new,
-            COALESCE(o.label, b.label, c.label) AS label, COUNT(*) AS n
-        FROM b JOIN c ON c.h = b.h AND c.id = b.id
-        LEFT JOIN outcomes AS o ON o.h = b.h AND o.id = b.id AND (o.model = '' OR o.model = ?)
+            COALESCE({CURRENT_LABEL}, b.label, c.label) AS label, COUNT(*) AS n
+        FROM b JOIN c ON c.h = b.h AND c.id = b.id {label_joins("b", "?")}
         GROUP BY ALL""",
         [
             *(pairing.model, pairing.baseline, pairing.start, pairing.end),

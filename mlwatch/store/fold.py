@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import rollups
+from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
 from mlwatch.store.registry import ModelRow, Registry
 
 if TYPE_CHECKING:
@@ -157,9 +158,9 @@ def refold_outcomes(connection: DuckDBPyConnection, registry: Registry, model: s
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE scored AS
         SELECT * FROM (
-            SELECT p.ts, p.model, p.version, p.prediction, p.score, COALESCE(o.label, p.label) AS label, 1 AS weight
-            FROM predictions AS p LEFT JOIN outcomes AS o
-                ON o.h = p.h AND o.id = p.id AND (o.model = '' OR o.model = p.model)
+            SELECT p.ts, p.model, p.version, p.prediction, p.score, COALESCE({CURRENT_LABEL}, p.label) AS label,
+                1 AS weight
+            FROM predictions AS p {label_joins("p", "p.model")}
             WHERE p.model = {literal(model)} AND NOT p.failed)
         WHERE label IS NOT NULL""")
     fold_scored(connection, registry)

@@ -11,7 +11,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+CURRENT_LABEL = """CASE WHEN own.id IS NULL THEN loose.label WHEN loose.id IS NULL THEN own.label
+    WHEN (loose.ts, loose.label) > (own.ts, own.label) THEN loose.label ELSE own.label END"""
+"""The later of an outcome that names the prediction's model, `own`, and one that names none, `loose`.
+
+Rows with nulls compare too, as the greatest, so both must be there before they are compared.
+"""
+
 _SCORED = "CREATE OR REPLACE TEMP TABLE scored AS "
+
+
+def label_joins(requests: str, model: str, outcomes: str = "outcomes") -> str:
+    """Return the joins that `CURRENT_LABEL` needs; they never multiply rows.
+
+    Args:
+        requests: Alias of a relation with `h` and `id`.
+        model: SQL expression of the model.
+        outcomes: Relation of the outcomes.
+    """
+    return f"""
+        LEFT JOIN {outcomes} AS own ON own.h = {requests}.h AND own.id = {requests}.id AND own.model = {model}
+        LEFT JOIN {outcomes} AS loose ON loose.h = {requests}.h AND loose.id = {requests}.id AND loose.model = ''"""
 
 
 def score_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
@@ -40,9 +60,8 @@ def score_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
         WHERE o.h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""")
     connection.execute(
         f"""{_SCORED} SELECT ts, model, version, prediction, score, label, 1 AS weight FROM (
-            SELECT b.* REPLACE (COALESCE(o.label, b.label) AS label)
-            FROM batch AS b LEFT JOIN known AS o
-                ON o.h = b.h AND o.id = b.id AND (o.model = '' OR o.model = b.model)
+            SELECT b.* REPLACE (COALESCE({CURRENT_LABEL}, b.label) AS label)
+            FROM batch AS b {label_joins("b", "b.model", "known")}
             WHERE b.is_request AND NOT b.failed)
         WHERE label IS NOT NULL"""
     )
@@ -82,15 +101,39 @@ def take_outcomes(connection: DuckDBPyConnection) -> tuple[bool, int, int]:
             p.ts, p.model, p.version, p.prediction, p.score, p.failed
         FROM predictions AS p JOIN fresh AS f
             ON p.h = f.h AND p.id = f.id AND (f.model = '' OR f.model = p.model)""")
+    changed = _settle_rivals(connection)
     connection.execute(
         f"""{_SCORED}
-        SELECT ts, model, version, prediction, score, new_label AS label, 1 AS weight FROM affected WHERE NOT failed
+        SELECT ts, model, version, prediction, score, new_label AS label, 1 AS weight FROM {changed} WHERE NOT failed
         UNION ALL
         SELECT ts, model, version, prediction, score, old_label AS label, -1 AS weight
-        FROM affected WHERE NOT failed AND old_label IS NOT NULL"""
+        FROM {changed} WHERE NOT failed AND old_label IS NOT NULL"""
     )
     unmatched = _store(connection)
     return _any_scored(connection), repeated, unmatched
+
+
+def _settle_rivals(connection: DuckDBPyConnection) -> str:
+    """Return the table of changed labels, with one row a prediction.
+
+    An id may have two outcomes at once: one that names the model, one that does not. The later of both holds.
+    """
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE claims AS
+        SELECT id, h, model, label, ts, FALSE AS is_fresh FROM outcomes WHERE h IN (SELECT h FROM fresh)
+        UNION ALL SELECT id, h, model, label, ts, TRUE AS is_fresh FROM fresh""")
+    rivals = "SELECT h, id FROM claims GROUP BY h, id HAVING COUNT(DISTINCT model = '') > 1"
+    if not _one(connection, f"SELECT COUNT(*) FROM ({rivals})"):
+        return "affected"
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE settled AS
+        SELECT p.ts, p.model, p.version, p.prediction, p.score, p.failed,
+            arg_max(c.label, (c.ts, c.label)) AS new_label,
+            COALESCE(arg_max(c.label, (c.ts, c.label)) FILTER (NOT c.is_fresh), any_value(p.label)) AS old_label
+        FROM predictions AS p JOIN claims AS c
+            ON p.h = c.h AND p.id = c.id AND (c.model = '' OR c.model = p.model)
+        GROUP BY p.rowid, p.ts, p.model, p.version, p.prediction, p.score, p.failed""")
+    return "settled"
 
 
 def _count_repeated(connection: DuckDBPyConnection) -> int:
