@@ -165,9 +165,14 @@ class _Inference:
         if explicit:
             name = dotted(column.path[container_depth(column.path, self._containers) :])
             return None if listed(explicit, column.path, name) else "not listed in [roles] features"
-        return (
-            None if self._protected(column) else leftovers.no_feature(column, self._roles, self._containers)
-        )
+        if not self._protected(column) and (reason := leftovers.no_feature(column, self._roles)):
+            return reason
+        return self._no_kind(column)
+
+    def _no_kind(self, column: Column) -> str | None:
+        """Leave a column without values out until it has some: they tell whether it is numeric."""
+        said = (*self._settings.categorical, *self._settings.numeric)
+        return leftovers.NO_VALUE_YET if column.kinds <= {"null"} and not listed(said, column.path) else None
 
     def _protected(self, column: Column) -> bool:
         """Tell whether a column is a feature whatever its name."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.roles import guards
 from mlwatch.roles.features import dotted
-from mlwatch.roles.names import LOG_NAMES, LOOSE_LOG_NAMES, WRAPPERS, aliases, is_loose, normal, rank
+from mlwatch.roles.names import LOG_NAMES, LOOSE_LOG_NAMES, aliases, is_loose, normal, rank
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,22 +33,22 @@ def structured(column: Column) -> str | None:
     return "a list, not a single value"
 
 
-def no_feature(column: Column, roles: Mapping[str, ColumnPath], containers: frozenset[str]) -> str | None:
+def no_feature(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
     """Say why a single value is no input of the model; None when it is one.
 
     Args:
         column: A column without a role.
         roles: Path by role.
-        containers: Names of the objects that hold inputs.
     """
     name = normal(column.path[-1])
+    if column.kinds <= {"null"} and any(
+        rank(role, column.path) is not None for role in ("prediction", "score")
+    ):
+        return NO_VALUE_YET
     if name in LOG_NAMES or (name in LOOSE_LOG_NAMES and _is_logging(column)):
         return "what a logger adds, not an input of the model"
     if guards.holds_json(column):
         return "JSON inside of text"
-    unfilled = any(rank(role, column.path) is not None for role in ("prediction", "score"))
-    if column.kinds <= {"null"} and (unfilled or name in (containers | WRAPPERS)):
-        return NO_VALUE_YET
     if not {"prediction", "score"} & roles.keys() and {"label", "event"} & roles.keys():
         return "beside an outcome or event, not an input of the model"
     return _second(column, roles)

@@ -129,14 +129,16 @@ class ShapeBook:
             shape = build_shape(key, form, records, relative, self._root_name, self._settings, dialect, types)
             self._signatures[key] = {signature(record) for record in records}
         else:
-            fresh = self._unseen(key, records)
-            shape = extend_shape(known, fresh, self._settings) if fresh else known
+            fresh = self._unseen(key, records, known.waiting())
+            shape = extend_shape(known, fresh, self._settings, relative, self._root_name) if fresh else known
         if shape is not known:
             self.shapes[key] = shape
         return shape
 
-    def _unseen(self, key: str, records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Return the records with a combination of keys that was not seen before: most have none."""
+    def _unseen(
+        self, key: str, records: Sequence[Mapping[str, Any]], waiting: Sequence[Path_]
+    ) -> list[Mapping[str, Any]]:
+        """Return the records with new keys, or the first value of a column that waits for one: most have neither."""
         seen = self._signatures.setdefault(key, set())
         fresh = []
         for record in records:
@@ -145,7 +147,16 @@ class ShapeBook:
                 if len(seen) < MAX_SIGNATURES:
                     seen.add(mark)
                 fresh.append(record)
+            elif any(_has_value(record, path) for path in waiting):
+                fresh.append(record)
         return fresh
+
+
+def _has_value(record: Mapping[str, Any], path: Path_) -> bool:
+    value: Any = record
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value is not None
 
 
 Signature = tuple[object, ...]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.roles import Column, Feature, columns_of, infer, merge
 from mlwatch.roles import Mapping as RoleMapping
+from mlwatch.roles.features import dotted
+from mlwatch.roles.leftovers import NO_VALUE_YET
 from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.sql import columns_literal, literal
 
@@ -59,6 +61,13 @@ class Shape:
     def paths(self) -> tuple[Path_, ...]:
         """Return every path that is read, roles first."""
         return (*self.mapping.roles.values(), *(feature.path for feature in self.mapping.features))
+
+    def waiting(self) -> tuple[Path_, ...]:
+        """Return the paths that are left out only because they had no value so far."""
+        reasons = self.mapping.reasons
+        return tuple(
+            path for path in self.mapping.ignored if reasons.get(f"ignored:{dotted(path)}") == NO_VALUE_YET
+        )
 
     def document(self) -> str:
         """Write the shape as JSON, for the store."""
@@ -130,14 +139,14 @@ def build_shape(
     return _with_physical(key, form, mapping, columns, dialect, types)
 
 
-def extend_shape(shape: Shape, records: Iterable[Mapping[str, Any]], settings: RoleSettings) -> Shape:
-    """Take in columns that a shape does not know yet; what was decided stays."""
+def extend_shape(
+    shape: Shape, records: Iterable[Mapping[str, Any]], settings: RoleSettings, relative: str, root_name: str
+) -> Shape:
+    """Take in columns that a shape does not know yet, or that had no value so far; what was decided stays."""
     columns = columns_of(dict(record) for record in records)
-    known = {*shape.paths(), *shape.mapping.ignored}
-    new = tuple(column for column in columns if column.path not in known)
-    if not new:
+    mapping = merge(shape.mapping, columns, settings, PurePosixPath(relative), root_name)
+    if mapping == shape.mapping:
         return shape
-    mapping = merge(shape.mapping, new, settings)
     extended = _with_physical(shape.key, shape.format, mapping, columns, shape.dialect, None)
     return dataclasses.replace(extended, physical={**extended.physical, **shape.physical})
 

@@ -196,6 +196,12 @@ _WORKING_COLUMNS = frozenset(
         "bad",
         "duplicate",
         "predicted",
+        "who",
+        "quarter",
+        "bucket",
+        "bin",
+        "weight",
+        "file_row_number",
     }
 )
 """Columns of a batch on its way in."""

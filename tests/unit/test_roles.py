@@ -365,7 +365,6 @@ def test_feature_kinds() -> None:
         "n": "numeric",
         "mixed": "numeric",
         "odd": "categorical",
-        "none": "categorical",
     }
 
 

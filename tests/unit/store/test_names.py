@@ -1,0 +1,51 @@
+"""Feature names are hostile text: they may be anybody's, ours among them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from logfiles import Take, lines, prediction
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OURS = ("ts", "id", "h", "who", "quarter", "bad", "line", "is_request", "duplicate", "failed", "invalid")
+HOSTILE = ('a"b', "it's", "a; DROP TABLE predictions", "[red]", "a.b", "größe", "select", " ", "x" * 300)
+
+
+def test_features_may_be_named_like_our_columns_or_worse(logs: Path, take: Take) -> None:
+    names = OURS + HOSTILE
+    records = [prediction(n, features={name: float(n) for name in names}) for n in range(6)]
+    (logs / "a.jsonl").write_text(lines(records))
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected) == (6, 0)
+    features = found.models["m"].versions["v1"].quality.features
+    assert {name: features[name].n for name in names} == dict.fromkeys(names, 6)
+
+
+def test_names_that_differ_only_by_case_cost_no_record(logs: Path, take: Take) -> None:
+    records = [prediction(n, features={"age": float(n), "Age": -1.0, "AGE": None}) for n in range(6)]
+    (logs / "a.jsonl").write_text(lines(records))
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected) == (6, 0)
+    assert (
+        len([name for name in found.models["m"].versions["v1"].quality.features if name.lower() == "age"])
+        == 1
+    )
+
+
+def test_a_value_may_be_an_object_in_some_records(logs: Path, take: Take) -> None:
+    mixed = [prediction(n, features={"age": {"years": n} if n % 2 else float(n)}) for n in range(8)]
+    (logs / "a.jsonl").write_text(lines(mixed))
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected) == (8, 0)
+
+
+def test_a_feature_without_values_is_taken_up_once_it_has_some(logs: Path, take: Take) -> None:
+    log = logs / "a.jsonl"
+    log.write_text(lines(prediction(n, features={"age": 1.0, "income": None}) for n in range(5)))
+    assert "income" not in take().models["m"].versions["v1"].quality.features
+    with log.open("a") as out:
+        out.write(lines(prediction(n, features={"age": 1.0, "income": 2.5 * n}) for n in range(5, 9)))
+    income = take().models["m"].versions["v1"].quality.features["income"]
+    assert (income.kind, income.n - income.missing, income.invalid) == ("numeric", 4, 0)
