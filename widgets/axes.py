@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from widgets.drawn import Line
+    from widgets.drawn import Line, Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +131,35 @@ def column_of(times: Scale, at: float, width: int) -> int:
 def time_of(times: Scale, column: float, width: int) -> float:
     """Return the time in the middle of a column of cells."""
     return times.low + (times.high - times.low) * (column + 0.5) / max(width, 1)
+
+
+def number_axis(
+    scale: Scale, width: int, left: int, unit: str = "", *, corner: bool = False, ascii_only: bool = False
+) -> Picture:
+    """Return an axis of numbers below a plot, and the labels below that.
+
+    Args:
+        scale: Limits of the plot.
+        width: Cells of the plot.
+        left: Cells left of it.
+        unit: Unit of the labels; `%` takes the numbers as shares of one.
+        corner: Whether it meets an upright axis.
+        ascii_only: Whether to draw with ASCII characters only.
+    """
+    ticks = nice_ticks(scale.low, scale.high, max(width // 10, 2))
+    texts = number_labels(ticks, unit, ascii_only=ascii_only)
+    rule, tick = ("-", "+") if ascii_only else ("─", "┬")
+    line, labels = [rule] * width, [" "] * (left + width)
+    free = 0
+    for share, text in zip(scale.share(np.asarray(ticks, dtype=np.float64)).tolist(), texts, strict=True):
+        column = min(max(int(share * width), 0), width - 1)
+        start = min(max(left + column - len(text) // 2, 0), left + width - len(text))
+        if start < free:
+            continue
+        line[column] = tick
+        labels[start : start + len(text)] = text
+        free = start + len(text) + 2
+    head = " " * left
+    if corner and left:
+        head = head[:-1] + ("+" if ascii_only else "└")
+    return [[(head + "".join(line), "edge")], [("".join(labels), "muted")]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -146,32 +146,3 @@ def extent(chart: Chart) -> tuple[float, float] | None:
         return None
     start, end = min(first for first, _ in ends), max(last for _, last in ends)
     return (start, end) if end > start else (start - 30.0, end + 30.0)
-
-
-def same_chart(one: Chart, other: Chart) -> bool:
-    """Return whether two charts draw the same."""
-    return (
-        (one.unit, one.low, one.high, one.markers) == (other.unit, other.low, other.high, other.markers)
-        and len(one.series) == len(other.series)
-        and len(one.bands) == len(other.bands)
-        and all(_same_series(a, b) for a, b in zip(one.series, other.series, strict=True))
-        and all(_same_band(a, b) for a, b in zip(one.bands, other.bands, strict=True))
-    )
-
-
-def _same_series(one: Series, other: Series) -> bool:
-    return (
-        (one.name, one.style) == (other.name, other.style)
-        and _equal(one.times, other.times)
-        and _equal(one.values, other.values)
-    )
-
-
-def _same_band(one: Band, other: Band) -> bool:
-    return _equal(one.low, other.low) and _equal(one.high, other.high) and _equal(one.times, other.times)
-
-
-def _equal(one: Any, other: Any) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one is other or bool(np.array_equal(one, other, equal_nan=True))

@@ -58,12 +58,30 @@ _MEANINGS = {
     "cursor": "background: $foreground 18%;",
     "row": "background: $primary 25%;",
     "row-blurred": "background: $foreground 8%;",
-    "reference": "color: $text-muted;",
-    "current": "color: $accent;",
-    "both": "color: $foreground 70%;",
 }
 
-COMPONENTS = {f"drawn--{name}" for name in (*_MEANINGS, *SERIES, *HEAT)}
+PAIR_ON_DARK = {"reference": "#56b4e9", "current": "#e69f00", "both": "#8f98a3"}
+PAIR_ON_LIGHT = {"reference": "#0072b2", "current": "#b36b00", "both": "#7b8490"}
+"""What is compared, and where both are."""
+
+
+def _coloured(series: tuple[str, ...], heat: tuple[str, ...], pair: dict[str, str]) -> dict[str, str]:
+    """Return the rules of the styles that have a colour of their own on each ground, by name."""
+    rules = {name: f"color: {hue};" for name, hue in zip(SERIES, series, strict=True)}
+    for name, hue in (*zip(HEAT, heat, strict=True), *pair.items()):
+        rules[name] = f"color: {hue};"
+        rules[f"on-{name}"] = f"background: {hue};"
+    for name, hue in zip(HEAT, heat, strict=True):
+        rules[f"text-on-{name}"] = f"background: {hue}; color: auto 95%;"
+    return rules
+
+
+_COLOURED = {
+    "dark": _coloured(SERIES_ON_DARK, HEAT_ON_DARK, PAIR_ON_DARK),
+    "light": _coloured(SERIES_ON_LIGHT, HEAT_ON_LIGHT, PAIR_ON_LIGHT),
+}
+
+COMPONENTS = {f"drawn--{name}" for name in (*_MEANINGS, *_COLOURED["dark"])}
 
 
 def series_style(position: int) -> str:
@@ -78,17 +96,8 @@ def heat_style(share: float) -> str:
 
 def _rules() -> str:
     rules = [f"  & > .drawn--{name} {{ {body} }}" for name, body in _MEANINGS.items()]
-    for kind, series, heat in (
-        ("dark", SERIES_ON_DARK, HEAT_ON_DARK),
-        ("light", SERIES_ON_LIGHT, HEAT_ON_LIGHT),
-    ):
-        rules += [
-            f"  &:{kind} > .drawn--{name} {{ color: {hue}; }}"
-            for name, hue in zip(SERIES, series, strict=True)
-        ]
-        rules += [
-            f"  &:{kind} > .drawn--{name} {{ color: {hue}; }}" for name, hue in zip(HEAT, heat, strict=True)
-        ]
+    for kind, coloured in _COLOURED.items():
+        rules += [f"  &:{kind} > .drawn--{name} {{ {body} }}" for name, body in coloured.items()]
     return "\n".join(rules)
 
 

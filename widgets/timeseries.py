@@ -11,8 +11,9 @@ from textual.containers import Vertical
 from textual.message import Message
 
 from widgets.axes import time_of
-from widgets.chart import Band, Chart, ChartView, Marker, Series, extent, same_chart
+from widgets.chart import Band, Chart, ChartView, Marker, Series, extent
 from widgets.chartdrawing import draw_chart, lay_out
+from widgets.datawidget import same
 from widgets.drawn import Drawn, Picture
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class TimeSeries(Drawn):
 
         A stretch of time stays as it is, but one that reaches to the end of the data follows the end.
         """
-        if same_chart(chart, self._chart):
+        if same(chart, self._chart):
             return
         before, after = extent(self._chart), extent(chart)
         self._chart = chart
