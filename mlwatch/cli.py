@@ -22,6 +22,8 @@ OK, USAGE, INTERRUPTED = 0, 2, 130
 COMMANDS = {
     "watch": "watch a directory of prediction logs live",
     "check": "judge the rollout and the rules once, for a pipeline",
+    "backtest": "replay the verdicts of a past rollout",
+    "calibrate": "measure how noisy equal versions are, for trustworthy verdicts",
     "report": "print the numbers as one document",
     "init": "write the inferred mlwatch.toml",
     "query": "run read-only SQL over the store",
@@ -117,6 +119,13 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument("--at", metavar="TIME", help="judge a moment of the past; like --until TIME")
         command.add_argument(
             "--wait", metavar="LENGTH", help="wait so long for a verdict; with --until promote or decided"
+        )
+    elif name == "backtest":
+        command.add_argument("--format", choices=("text", "json"), default="text")
+    elif name == "calibrate":
+        command.add_argument("--format", choices=("text", "json"), default="text")
+        command.add_argument(
+            "--splits", type=int, default=20, metavar="N", help="random splits; 20 otherwise"
         )
     elif name == "init":
         command.add_argument(

@@ -166,7 +166,19 @@ def read_inputs(
     Raises:
         ConfigError: when a value of the configuration has no meaning.
     """
-    arms = read_arms(connection, pairing)
+    return settle(connection, pairing, config, read_arms(connection, pairing), alpha, shadow=shadow)
+
+
+def settle(
+    connection: DuckDBPyConnection,
+    pairing: Pairing,
+    config: Configured,
+    arms: Arms,
+    alpha: float,
+    *,
+    shadow: bool = False,
+) -> Inputs:
+    """Settle how arms are judged; see `read_inputs`."""
     names, remarks = _judged(config, arms, pairing.task, shadow=shadow)
     specs = tuple(_spec(connection, config, pairing, name) for name in names)
     limits = {name: limit for name, limit in config.limits.items() if name != DISAGREEMENT}

@@ -111,13 +111,27 @@ def read_arms(connection: DuckDBPyConnection, pairing: Pairing) -> Arms:
     latencies = _read(
         connection, pairing, rollups.LATENCY, "CAST(SUM(n) AS INTEGER) AS n", "CAST(bin AS SMALLINT) AS bin, "
     )
+    return arms_of(pairing.task, pairing.minutes, traffic, outcomes, gains, latencies)
+
+
+def arms_of(task: str, minutes: int, traffic: Table, outcomes: Table, gains: Table, latencies: Table) -> Arms:
+    """Lay the sums of both versions out by stratum.
+
+    Args:
+        task: Of the model.
+        minutes: Width of a stratum.
+        traffic: By minute and side.
+        outcomes: By minute and side, where there are labels.
+        gains: By minute, side and class of event.
+        latencies: By minute, side and bin.
+    """
     tables = (traffic, outcomes, gains, latencies)
     bins = _bins(latencies)
     arms = [_arm(bins, *(table.where(table["is_candidate"] == side) for table in tables)) for side in (0, 1)]
     overflown = _overflown(arms)
     kept = [replace(arm, metrics=_without(arm.metrics, overflown)) for arm in arms]
-    has = _logged(pairing.task, traffic, outcomes, gains) - overflown
-    return Arms(kept[0], kept[1], has, pairing.minutes, overflown)
+    has = _logged(task, traffic, outcomes, gains) - overflown
+    return Arms(kept[0], kept[1], has, minutes, overflown)
 
 
 def _overflown(arms: Iterable[ArmSeries]) -> frozenset[str]:

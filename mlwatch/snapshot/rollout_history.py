@@ -1,0 +1,89 @@
+"""Past rollouts: the verdict at each moment, from the same rollups as the verdict of today."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mlwatch.metrics.rollout import RolloutTimeline, rollout_timeline
+from mlwatch.snapshot.read import lives
+from mlwatch.snapshot.roles import Roles, assign_roles
+from mlwatch.snapshot.rollout import check_names, pairing_of, read_inputs, with_mode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import Config
+    from mlwatch.metrics.rollout_types import RolloutSettings
+    from mlwatch.snapshot.build import Question
+    from mlwatch.snapshot.rollout_series import Pairing
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One model with its versions as they were known at a moment."""
+
+    model: str
+    task: str
+    roles: Roles
+    end: datetime
+    """Naive UTC, excluded."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The verdicts on one candidate over time."""
+
+    pairing: Pairing
+    settings: RolloutSettings
+    timeline: RolloutTimeline
+    remarks: tuple[str, ...]
+
+
+def subjects(
+    connection: DuckDBPyConnection, config: Config, question: Question, until: datetime | None
+) -> Iterator[Subject]:
+    """Return the models with their versions.
+
+    Args:
+        connection: A cursor of this thread.
+        config: For `[rollout]` and the task.
+        question: Which model and versions.
+        until: As it was known at this moment, naive UTC.
+    """
+    known = [life for life in lives(connection, until) if question.model in {None, life.pair.model}]
+    for model in dict.fromkeys(life.pair.model for life in known):
+        mine = [life for life in known if life.pair.model == model]
+        roles = with_mode(connection, assign_roles(mine, config.rollout, question), config.rollout)
+        row = connection.execute("SELECT task FROM models WHERE model = ?", [model]).fetchone()
+        task = config.roles.task or (row[0] if row else "unknown")
+        yield Subject(model, task, roles, until or max(life.last for life in mine))
+
+
+def histories(
+    connection: DuckDBPyConnection, config: Config, question: Question, until: datetime | None
+) -> list[History]:
+    """Return the verdicts over time on each candidate.
+
+    Of a shadow only speed and failures are followed, since no rollup holds pairs.
+
+    Raises:
+        ConfigError: when the configuration names a metric that there is none of, or a value without meaning.
+    """
+    check_names(config.rollout)
+    found = []
+    for subject in subjects(connection, config, question, until):
+        for candidate in subject.roles.candidates:
+            roles = replace(subject.roles, candidate=candidate)
+            pairing = pairing_of(subject.model, subject.task, roles, config.rollout, subject.end)
+            if pairing is None:
+                continue
+            alpha = config.rollout.alpha / len(subject.roles.candidates)
+            inputs = read_inputs(connection, pairing, config.rollout, alpha, shadow=roles.shadow)
+            timeline = rollout_timeline(inputs.arms.baseline, inputs.arms.candidate, inputs.settings)
+            pairs = ("pairs of a shadow are not followed over time",) if roles.shadow else ()
+            found.append(History(pairing, inputs.settings, timeline, (*pairs, *inputs.remarks)))
+    return found
