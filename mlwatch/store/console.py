@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from duckdb import DuckDBPyConnection
+
+ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
 def run(connection: DuckDBPyConnection, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -35,12 +39,27 @@ def run(connection: DuckDBPyConnection, sql: str) -> tuple[list[str], list[tuple
     try:
         reader.execute("BEGIN TRANSACTION READ ONLY")
         result = reader.execute(statements[0])
-        names = [column[0] for column in result.description or []]
-        return names, result.fetchall()
+        columns = list(result.description or [])
+        if any(str(column[1]) == ZONED for column in columns):
+            result = reader.execute(
+                _without_zones(statements[0].query, [str(kind) for _, kind, *_ in columns])
+            )
+        return [column[0] for column in columns], result.fetchall()
     except duckdb.Error as error:
         raise InputError("the query failed", "query", first_line(error)) from error
     finally:
         reader.close()
+
+
+def _without_zones(sql: str, kinds: Sequence[str]) -> str:
+    """Wrap a SELECT so that times with a zone come as UTC, like all others: Python would need pytz for them."""
+    names = [f"c{number}" for number in range(len(kinds))]
+    shown = (
+        f"CAST({name} AS TIMESTAMP)" if kind == ZONED else name
+        for name, kind in zip(names, kinds, strict=True)
+    )
+    inner = sql.strip().rstrip(";")
+    return f"SELECT {', '.join(shown)} FROM (\n{inner}\n) AS t({', '.join(names)})"
 
 
 def first_line(error: Exception) -> str:

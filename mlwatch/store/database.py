@@ -83,7 +83,12 @@ def _open_file(path: Path, *, named: bool) -> Opened:
             return _memory("another mlwatch holds this store, so this run reads the logs again into memory")
         if not named and ("read-only" in text.lower() or "permission" in text.lower()):
             return _memory("the store cannot be written, so this run keeps its store in memory")
-        raise StoreError("cannot open the store", str(path), _first_line(text)) from error
+        todo = (
+            "give another file with --db"
+            if named
+            else "mlwatch store reset deletes it, and logs are read again"
+        )
+        raise StoreError(f"cannot open the store ({_first_line(text)})", str(path), todo) from error
     if not existed:
         path.chmod(0o600)
     _configure(connection)
