@@ -18,7 +18,9 @@ def run(arguments: Namespace) -> int:
     try:
         import shtab  # noqa: PLC0415  only for this
     except ImportError as error:
-        raise InputError("completion needs one more package", "shtab", "pip install 'mlwatch[completion]'") from error
+        raise InputError(
+            "completion needs one more package", "shtab", "pip install 'mlwatch[completion]'"
+        ) from error
     top = parser()
     for command in commands_of(top).values():
         for action in command._actions:  # noqa: SLF001  argparse has no public list
