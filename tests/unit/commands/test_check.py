@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,52 +27,62 @@ STRATUM = 5
 BEFORE = "2026-11-03T16:59:00Z"
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store that has read the sample logs: most tests ask it something else."""
+    path = tmp_path_factory.mktemp("store") / "store.duckdb"
+    mlwatch.open(LOGS, db=path).stop()
+    return str(path)
+
+
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    code = main(["check", *arguments, "--db", ":memory:"])
+    code = main(["check", *arguments, *(() if "--db" in arguments else ("--db", ":memory:"))])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
 
-def write(directory: Path, versions: tuple[str, ...], rows: int = 400, wrong: float = 0.0) -> Path:
+def write(
+    directory: Path, versions: tuple[str, ...], rows: int = 400, wrong: float = 0.0, both: float = 0.0
+) -> Path:
     directory.mkdir(exist_ok=True)
     lines = []
     for i in range(rows):
         version = versions[i % len(versions)]
         label = (i // 2) % 2
-        bad = version == "v2" and (i % 100) < 100 * wrong
-        time = f"2026-11-03T{10 + i // 60:02d}:{i % 60:02d}:00Z"
+        bad = (version == "v2" and (i % 100) < 100 * wrong) or (i // 2 % 10) < 10 * both
+        time = (datetime(2026, 11, 3, 10, tzinfo=UTC) + timedelta(minutes=i)).isoformat()
         record = {"timestamp": time, "id": f"r{i}", "model": "m", "version": version, "latency_ms": 5.0}
         lines.append(json.dumps({**record, "prediction": 1 - label if bad else label, "label": label}))
     (directory / "log.jsonl").write_text("\n".join(lines) + "\n")
     return directory
 
 
-def test_the_planted_fault_is_found(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, LOGS)
+def test_the_planted_fault_is_found(capsys: pytest.CaptureFixture[str], store: str) -> None:
+    code, out, _ = run(capsys, LOGS, "--db", store)
     assert code == 1
     assert out.startswith("ROLL BACK  flight-delay: v2 against v1")
     assert "accuracy of v2 is 4.1 points below v1's" in out
     assert "p99 latency of v2 is" in out
 
 
-def test_before_the_fault_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, LOGS, "--at", BEFORE)
+def test_before_the_fault_it_holds(capsys: pytest.CaptureFixture[str], store: str) -> None:
+    code, out, _ = run(capsys, LOGS, "--db", store, "--at", BEFORE)
     assert code == 3
     assert out.startswith("HOLD")
 
 
 @pytest.fixture(scope="module")
-def rows() -> pd.DataFrame:
+def rows(store: str) -> pd.DataFrame:
     """The stored requests of the sample logs with their labels."""
-    with mlwatch.open(LOGS, db=":memory:") as watch:
+    with mlwatch.open(LOGS, db=store) as watch:
         found = watch.frame("predictions")
     found["minute"] = pd.to_datetime(found.ts).dt.floor("min")
     return found
 
 
 @pytest.fixture(scope="module")
-def rollout() -> Rollout:
-    with mlwatch.open(LOGS, db=":memory:") as watch:
+def rollout(store: str) -> Rollout:
+    with mlwatch.open(LOGS, db=store) as watch:
         (found,) = watch.snapshot().rollouts
     return found
 
@@ -155,6 +165,33 @@ def test_the_slow_tail_is_that_of_the_raw_rows(rows: pd.DataFrame, rollout: Roll
     assert (metric.baseline, metric.candidate) == pytest.approx((exact["v1"], exact["v2"]), rel=0.03)
 
 
+def test_a_harmless_candidate_is_promoted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    logs = write(tmp_path / "logs", ("v1", "v2"), rows=1400, both=0.2)
+    (logs / "mlwatch.toml").write_text(
+        "[rollout]\nmetrics = ['accuracy', 'error_rate']\nmin_time = '1h'\nmargins = {accuracy = 0.1}\n"
+    )
+    code, out, _ = run(capsys, str(logs))
+    assert code == 3  # no failed request at all: too few to rule out one in a thousand
+    assert "error rate" in out
+    (logs / "mlwatch.toml").write_text("[rollout]\nmetrics = ['accuracy']\nmargins = {accuracy = 0.1}\n")
+    code, out, _ = run(capsys, str(logs))
+    assert code == 0
+    assert out.startswith("PROMOTE  m: v2 against v1, canary")
+    code, out, _ = run(capsys, str(logs), "--format", "junit")
+    assert code == 0
+    assert ET.fromstring(out).get("failures") == "0"
+
+
+def test_a_promotion_waits_for_the_minimum_time(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    logs = write(tmp_path / "logs", ("v1", "v2"), rows=1400, both=0.2)
+    (logs / "mlwatch.toml").write_text(
+        "[rollout]\nmetrics = ['accuracy']\nmin_time = '3d'\nmargins = {accuracy = 0.1}\n"
+    )
+    code, out, _ = run(capsys, str(logs))
+    assert code == 3
+    assert "both versions ran together for only 23 hours of at least 3 days" in out
+
+
 def test_a_single_version_is_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, _ = run(capsys, str(write(tmp_path / "logs", ("v1",))))
     assert code == 3
@@ -207,21 +244,21 @@ def test_rules_are_findings_of_their_own(capsys: pytest.CaptureFixture[str], tmp
     }
 
 
-def test_formats_are_well_formed(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, LOGS, "--format", "junit")
+def test_formats_are_well_formed(capsys: pytest.CaptureFixture[str], store: str) -> None:
+    code, out, _ = run(capsys, LOGS, "--db", store, "--format", "junit")
     assert code == 1
     suite = ET.fromstring(out)
     assert (suite.get("tests"), suite.get("failures")) == (
         "3",
         "1",
     )  # the verdict, and a default rule a version
-    _, out, _ = run(capsys, LOGS, "--format", "github")
+    _, out, _ = run(capsys, LOGS, "--db", store, "--format", "github")
     assert out.startswith("::error title=rollout of flight-delay::rollback: ")
     assert out.count("\n") == 3
-    _, out, _ = run(capsys, LOGS, "--format", "markdown")
+    _, out, _ = run(capsys, LOGS, "--db", store, "--format", "markdown")
     assert out.startswith("## Roll back: flight-delay: v2 against v1, canary\n\n| metric |")
     assert "| accuracy | 89." in out
-    _, out, _ = run(capsys, LOGS, "--format", "json")
+    _, out, _ = run(capsys, LOGS, "--db", store, "--format", "json")
     found = json.loads(out)
     assert (found["schema"], found["outcome"]) == ("mlwatch.check/1", "fail")
     assert found["rollouts"][0]["metrics"]["accuracy"]["status"] == "worse"
@@ -256,10 +293,10 @@ def test_wrong_arguments_are_one_line_and_exit_code_2(
     assert err.count("\n") == 1
 
 
-def test_no_data_is_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_no_data_is_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path, store: str) -> None:
     code, out, _ = run(capsys, str(tmp_path))
     assert (code, out) == (3, "HOLD  data: no prediction logs: no file with records below it\n")
-    code, out, _ = run(capsys, LOGS, "--at", "2026-11-01T00:00:00Z")
+    code, out, _ = run(capsys, LOGS, "--db", store, "--at", "2026-11-01T00:00:00Z")
     assert (code, out) == (3, "HOLD  data: no predictions before 2026-11-01 00:00 UTC\n")
 
 
@@ -330,9 +367,9 @@ def test_the_order_of_arrival_does_not_change_the_verdict(tmp_path: Path) -> Non
         assert other[2] == pytest.approx(found[0][2], rel=1e-9, abs=1e-12)
 
 
-def test_the_verdict_of_a_moment_does_not_depend_on_the_range() -> None:
+def test_the_verdict_of_a_moment_does_not_depend_on_the_range(store: str) -> None:
     at = datetime(2026, 11, 3, 20, tzinfo=UTC)
-    with mlwatch.open(LOGS, db=":memory:") as watch:
+    with mlwatch.open(LOGS, db=store) as watch:
         (whole,) = watch.snapshot(at=at).rollouts
         (part,) = watch.snapshot(span=pd.Timedelta(hours=1).to_pytimedelta(), at=at).rollouts
     assert whole == part
