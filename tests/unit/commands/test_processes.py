@@ -1,0 +1,151 @@
+"""The command line in processes of its own: exit codes, one line on standard error, never a trace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SAMPLES = str(ROOT / "sample_logs")
+COMMAND = [sys.executable, "-m", "mlwatch"]
+HEAVY = ("duckdb", "numpy", "pandas", "scipy", "textual", "httpx", "psutil", "watchfiles", "shtab")
+
+
+def environment(tmp_path: Path, **more: str) -> dict[str, str]:
+    return {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), **more}
+
+
+def run(tmp_path: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env=environment(tmp_path, **more),
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["report", f"{SAMPLES}x"],
+            f"mlwatch: no such file or directory: {SAMPLES}x: did you mean {SAMPLES}?\n",
+        ),
+        (["chekc"], "mlwatch: neither a command nor a path: chekc: did you mean check?\n"),
+        (["help"], "mlwatch: neither a command nor a path: help: did you mean --help?\n"),
+        (
+            ["report", SAMPLES, "--formt=md"],
+            "mlwatch: unknown argument --formt=md: command line: did you mean --format?\n",
+        ),
+        (["--bogus"], "mlwatch: unknown argument --bogus: command line: see mlwatch --help\n"),
+        (
+            [SAMPLES],
+            "mlwatch: the app needs a terminal: standard output: use mlwatch report for a document\n",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path: Path, arguments: list[str], line: str) -> None:
+    result = run(tmp_path, *arguments)
+    assert (result.returncode, result.stdout, result.stderr) == (2, "", line)
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "report", SAMPLES, "--db", ":memory:"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(tmp_path),
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        complaints = process.stderr.read()
+        assert process.wait(60) == 0
+    assert complaints == b""
+
+
+def test_an_interrupt_ends_quietly(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, mlwatch.cli, mlwatch.commands.report as report\n"
+        "report.run = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
+        f"raise SystemExit(mlwatch.cli.main(['report', {SAMPLES!r}]))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (128 + signal.SIGINT, "", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("sql", ["SELECT 1", "SELECT repeat('x', 1000000)"], ids=["flushed late", "at once"])
+def test_a_full_disk_is_one_line(tmp_path: Path, sql: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [*COMMAND, "query", SAMPLES, sql, "--db", ":memory:", "--format", "csv"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(tmp_path),
+            check=False,
+        )
+    assert (result.returncode, result.stderr) == (2, "mlwatch: no space left: standard output: free some\n")
+
+
+def test_closed_output_is_one_line(tmp_path: Path) -> None:
+    code = f"exec {sys.executable} -m mlwatch report {SAMPLES} --db :memory: >&-"
+    result = subprocess.run(
+        ["/bin/sh", "-c", code], stderr=subprocess.PIPE, text=True, env=environment(tmp_path), check=False
+    )
+    assert result.returncode == 2
+    assert result.stderr.startswith("mlwatch: there is nowhere to write to")
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_output_of_few_characters_gets_escapes(tmp_path: Path) -> None:
+    result = run(tmp_path, "query", SAMPLES, "SELECT 'é→' AS x", "--db", ":memory:", PYTHONIOENCODING="ascii")
+    assert (result.returncode, result.stdout) == (0, "x\n--\n\\xe9\\u2192\n")
+
+
+def test_an_unexpected_error_is_one_line_unless_debugging(tmp_path: Path) -> None:
+    code = (
+        "import sys, mlwatch.cli, mlwatch.commands.report as report\n"
+        "def fail(_): raise RuntimeError('surprise\\x1b[31m\\nmore')\n"
+        "report.run = fail\n"
+        f"raise SystemExit(mlwatch.cli.main(['report', {SAMPLES!r}, *sys.argv[1:]]))"
+    )
+    quiet = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert quiet.returncode == 2
+    assert quiet.stderr.startswith("mlwatch: unexpected RuntimeError: surprise\\x1b[31m more: ")
+    assert quiet.stderr.endswith("--debug shows all of it\n")
+    loud = subprocess.run(
+        [sys.executable, "-c", code, "--debug"], capture_output=True, text=True, check=False
+    )
+    assert loud.returncode != 0
+    assert "Traceback" in loud.stderr
+
+
+@pytest.mark.parametrize("module", ["mlwatch", "mlwatch.cli", "mlwatch.commands"])
+def test_the_front_door_is_light(module: str) -> None:
+    code = f"import sys, {module}; print(*sorted(set(sys.modules) & set({HEAVY})))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""
+
+
+def test_version_imports_nothing_heavy() -> None:
+    result = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "mlwatch", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout == "mlwatch 0.1.0\n"
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in result.stderr.splitlines()}
+    assert "argparse" in imported
+    assert not imported & {*HEAVY, "importlib_metadata", "platformdirs"}
