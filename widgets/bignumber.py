@@ -99,14 +99,15 @@ def _one_line(figure: Figure, width: int, ascii_only: bool) -> Line:
 
 
 def _value_lines(figure: Figure, width: int, height: int, ascii_only: bool) -> Picture:
-    value, unit = sanitize(figure.value, ascii_only=ascii_only), sanitize(figure.unit, ascii_only=ascii_only)
+    value, _, prefix = sanitize(figure.value, ascii_only=ascii_only).partition(" ")
+    unit = " ".join(part for part in (prefix, sanitize(figure.unit, ascii_only=ascii_only)) if part)
     rows = big_digits(value)
     beside = f" {unit}" if unit else ""
     if height >= 6 and not ascii_only and cell_len(rows[0]) + cell_len(beside) <= width and _is_number(value):
         lines: Picture = [[(row, "strong")] for row in rows]
         lines[-1].append((beside, "muted"))
         change = _change(figure.delta, width, ascii_only)
-        return [*lines, change] if change else lines
+        return [*lines, [(text.lstrip(), style) for text, style in change]] if change else lines
     text = truncate(_joined(figure, ascii_only), width, ascii_only=ascii_only)
     change = _change(figure.delta, width - cell_len(text), ascii_only)
     return [[(text, "strong"), *change]]

@@ -94,7 +94,7 @@ class Marker:
     """Seconds since 1970-01-01 UTC."""
     label: str
     """What happened; may come from outside."""
-    style: str = "warn"
+    style: str = "label"
     """Style of line and label."""
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 SHADES = "░░▒▒▓▓██"
 ASCII_SHADES = ".:-=+*%#"
+TALLEST = 3
+"""Lines a row takes at most."""
 GAP, ASCII_GAP = "·", " "
 
 
@@ -104,7 +106,9 @@ class GridLayout:
     plot: int
     """Cells of the plot."""
     rows: int
-    """Lines of the plot."""
+    """Rows that find room."""
+    tall: int
+    """Lines a row takes."""
     with_axis: bool
     with_readout: bool
 
@@ -115,8 +119,9 @@ def lay_out_grid(grid: Grid, width: int, height: int) -> GridLayout:
     longest = max((cell_len(sanitize(name)) for name in grid.rows), default=0)
     names = min(longest + 2, max(width // 3, 0))
     names = names if names >= 4 else 0
-    rows = min(height - with_readout - 2 * with_axis, len(grid.rows))
-    return GridLayout(names, width - names, rows, with_axis, with_readout)
+    room = height - with_readout - 2 * with_axis
+    tall = min(max(room // max(len(grid.rows), 1), 1), TALLEST)
+    return GridLayout(names, width - names, min(room, len(grid.rows)), tall, with_axis, with_readout)
 
 
 def draw_heatmap(grid: Grid, view: GridView, width: int, height: int) -> Picture:
@@ -131,8 +136,11 @@ def draw_heatmap(grid: Grid, view: GridView, width: int, height: int) -> Picture
         return [[(sanitize("no values yet", width, ascii_only=view.ascii_only), "muted")]]
     layout = lay_out_grid(grid, width, height)
     low, high = _limits(grid)
-    last = min(view.top + layout.rows, len(grid.rows))
-    lines = [_row(grid, at, view, layout, low, high) for at in range(view.top, last)]
+    lines: Picture = []
+    for at in range(view.top, min(view.top + layout.rows, len(grid.rows))):
+        row = _row(grid, at, view, layout, low, high)
+        below: Line = [(" " * layout.names, ""), *row[1 if layout.names else 0 :]]
+        lines += [row, *[below] * (layout.tall - 1)]
     if layout.with_axis:
         axis, labels, _ = time_axis(
             _times(grid), layout.plot, layout.names, view.zone, ascii_only=view.ascii_only
@@ -343,7 +351,7 @@ class HeatMap(DataWidget[Grid]):
         ):
             return
         column = int(columns_of(self.data.times.size, layout.plot)[offset.x - layout.names, 0])
-        self._put_cursor(self._inside(self._top + offset.y, column))
+        self._put_cursor(self._inside(self._top + offset.y // layout.tall, column))
 
     def on_leave(self) -> None:
         """Hide the cursor when the mouse goes."""

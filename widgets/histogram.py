@@ -107,12 +107,12 @@ def draw_bins(
     rows = height - len(lines) - with_axis
     group = -(-reference.size // width)
     heights = [_grouped(part, group) for part in (reference, current)]
-    cells = width // heights[0].size
+    behind = np.arange(width) * heights[0].size // width  # which bin a cell shows
     top = max(float(part.max()) for part in heights)
-    scaled = [np.repeat(part / top * rows * 8, cells) for part in heights]
+    scaled = [part[behind] / top * rows * 8 for part in heights]
     lines += _bars(scaled[0], scaled[1], rows, ascii_only, textured)
     if with_axis:
-        lines.append(_edge_labels(bins, group, cells, width, ascii_only))
+        lines.append(_edge_labels(bins, group, width, ascii_only))
     return lines
 
 
@@ -172,7 +172,7 @@ def _legend(
     return line
 
 
-def _edge_labels(bins: Bins, group: int, cells: int, width: int, ascii_only: bool) -> Line:
+def _edge_labels(bins: Bins, group: int, width: int, ascii_only: bool) -> Line:
     """Return as many edges of bins as fit below the bars."""
     known = [float(edge) for edge in bins.edges if np.isfinite(edge)]
     texts = dict(zip(known, number_labels(known, bins.unit, ascii_only=ascii_only), strict=True))
@@ -181,10 +181,11 @@ def _edge_labels(bins: Bins, group: int, cells: int, width: int, ascii_only: boo
     cells_of_labels = [" "] * width
     free = 0
     last = bins.edges.size - 1
+    bars = -(-last // group)
     for at in [*range(0, last, group), last]:
         edge = float(bins.edges[at])
         text = texts.get(edge) or (minus if edge < 0 else "") + infinite
-        column = min(-(-at // group) * cells, width)
+        column = -(-(-(-at // group)) * width // bars)  # the first cell of the bin after this edge
         start = min(max(column - len(text) // 2, 0), width - len(text))
         if start >= free:
             cells_of_labels[start : start + len(text)] = text

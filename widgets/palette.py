@@ -101,4 +101,4 @@ def _rules() -> str:
     return "\n".join(rules)
 
 
-CSS = f"Drawn {{\n{_rules()}\n}}\n"
+CSS = f"Drawn {{\n  width: 1fr;\n{_rules()}\n}}\n"

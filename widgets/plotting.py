@@ -64,7 +64,7 @@ class Plot:
 
     def cursor(self, column: int) -> None:
         """Mark a column as the one that is read out."""
-        self._fill((slice(None), column), "|" if self._ascii else "│", "accent", over_rules=True)
+        self._fill((slice(None), column), "|" if self._ascii else "│", "label", over_rules=True)
         self._cursor = column
 
     def _fill(

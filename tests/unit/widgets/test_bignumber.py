@@ -31,8 +31,12 @@ def test_six_lines_draw_large_digits() -> None:
         "╺┓ ╺━┓╺━┓",
         " ┃   ┃  ┃",
         "╺┻╸  ╹  ╹ ms",
-        "  ▲ +55 ms worse",
+        "▲ +55 ms worse",
     ]
+
+
+def test_a_prefix_stands_with_the_unit() -> None:
+    assert plain(draw_figure(Figure("Requests", "12 k", "/min"), 30, 6)).splitlines()[3] == "╺┻╸┗━╸ k /min"
 
 
 def test_one_line() -> None:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from widgets.axes import value_limits
-from widgets.chart import Band, Chart, ChartView, Marker, Series, extent, same_chart, seconds
+from widgets.chart import Band, Chart, ChartView, Marker, Series, extent, seconds
 from widgets.chartdrawing import draw_chart, lay_out
+from widgets.datawidget import same
 from widgets.drawn import plain
 
 if TYPE_CHECKING:
@@ -145,8 +146,8 @@ def test_extent_and_equality() -> None:
     assert extent(Chart((RAMP,))) == (START, START + 7200)
     assert extent(Chart((Series.of("x", [5.0], [1.0]),))) == (-25.0, 35.0)
     again = Series.of("v1", TIMES, np.linspace(0, 120, 121))
-    assert same_chart(Chart((RAMP,)), Chart((again,)))
+    assert same(Chart((RAMP,)), Chart((again,)))
     gap = Series.of("v1", TIMES, np.full(121, np.nan))
-    assert same_chart(Chart((gap,)), Chart((Series.of("v1", TIMES, np.full(121, np.nan)),)))
-    assert not same_chart(Chart((RAMP,)), Chart((gap,)))
-    assert not same_chart(Chart((RAMP,), (Band(1, 2),)), Chart((RAMP,), (Band(1, 3),)))
+    assert same(Chart((gap,)), Chart((Series.of("v1", TIMES, np.full(121, np.nan)),)))
+    assert not same(Chart((RAMP,)), Chart((gap,)))
+    assert not same(Chart((RAMP,), (Band(1, 2),)), Chart((RAMP,), (Band(1, 3),)))
