@@ -8,6 +8,7 @@ import importlib
 import io
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -221,7 +222,9 @@ def _run(given: Sequence[str]) -> int:
 
 
 def _check_output() -> None:
-    """Make sure that there is an output, and that no character of a log can break it."""
+    """Make sure that there is an output, and that neither a log's characters nor its numbers can break it."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # NumPy's, on absurd values: they would stand between our own lines
     if sys.stdout is None or sys.stderr is None:
         raise InputError("there is nowhere to write to", "standard output or error is closed", "open both")
     for stream in (sys.stdout, sys.stderr):

@@ -149,3 +149,21 @@ def test_version_imports_nothing_heavy() -> None:
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in result.stderr.splitlines()}
     assert "argparse" in imported
     assert not imported & {*HEAVY, "importlib_metadata", "platformdirs"}
+
+
+def test_absurd_numbers_bring_no_warnings(tmp_path: Path) -> None:
+    record = (
+        '{{"timestamp":"2026-11-03T10:{0:02d}:00Z","id":"{0}","version":"v{1}","prediction":{0},"label":1,'
+        '"x":{2}}}\n'
+    )
+    text = "".join(record.format(number, number % 2, 1.7e308 * (number % 3 - 1)) for number in range(60))
+    (tmp_path / "log.jsonl").write_text(text)
+    result = run(tmp_path, "report", ".", "--db", ":memory:")
+    assert (result.returncode, result.stderr) == (0, "")
+    loud = subprocess.run(
+        [sys.executable, "-W", "default", *COMMAND[1:], "report", str(tmp_path), "--db", ":memory:"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "RuntimeWarning" in loud.stderr, "the numbers are not absurd enough to show anything"
