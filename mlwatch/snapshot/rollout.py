@@ -195,6 +195,8 @@ def settle(
             mode="shadow" if shadow else (config.mode or "canary"),
             alpha=alpha,
             min_time=config.min_time.total_seconds(),
+            label_delay=config.label_delay.total_seconds(),
+            silent_after=config.silent_after.total_seconds(),
             share=None if shadow else config.share,
             stratum_minutes=pairing.minutes if pairing.minutes > 1 else None,
             hard_limits=tuple(HardLimit(name, limit) for name, limit in limits.items()),

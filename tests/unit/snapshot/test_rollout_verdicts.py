@@ -241,6 +241,25 @@ def test_a_silent_candidate_holds(judged: Judged) -> None:
     assert found.reasons[0].startswith("v2 has had no requests for 30 minutes")
 
 
+def test_a_quiet_version_may_be_allowed(judged: Judged) -> None:
+    both, rest = traffic(rows=600), traffic(("v1",), rows=600, begin=START + timedelta(minutes=30))
+    (found,) = judged("[rollout]\nsilent_after = '2h'\n", a=both, b=rest)
+    assert found.state != "one_arm_silent"
+
+
+def test_labels_that_stopped_hold_unless_they_may_be_late(judged: Judged) -> None:
+    early = traffic(rows=1200)
+    late = [{**each} for each in traffic(rows=1200, seconds=6.0, begin=START + timedelta(hours=1))]
+    for record in late:
+        del record["label"]
+    settings = "[rollout]\nmetrics = ['accuracy']\nmargins = {accuracy = 0.15}\n"
+    (found,) = judged(settings, a=early, b=late)
+    assert (found.verdict, found.state) == ("hold", "stale_labels")
+    assert any("the newest label is 2 hours behind the traffic" in reason for reason in found.reasons)
+    (found,) = judged(settings + "label_delay = '3h'\n", a=early, b=late)
+    assert found.verdict == "promote"
+
+
 def test_labels_of_one_arm_hold(judged: Judged) -> None:
     records = [
         {key: value for key, value in each.items() if key != "label" or each["version"] == "v1"}
