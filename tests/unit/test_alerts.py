@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from mlwatch.rules import rulings
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from mlwatch.snapshot.types import Alert
@@ -129,6 +131,34 @@ def test_nothing_is_evaluated_twice_for_the_same_data(tmp_path: Path) -> None:
         before = session.generation
         session.ingest_all()
         assert session.generation == before
+
+
+def test_following_a_directory_raises_alerts(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs")
+    logs.add(20, failed=0.5)
+    with Session(Options(logs.path, db=":memory:")) as session:
+        session.start()
+        found = until(lambda: [alert for alert in session.snapshot().alerts if alert.rule == "failures"])
+    assert [alert.state for alert in found] == ["firing"]
+
+
+def test_a_rule_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs", "[[rule]]\nmetric = 'speed'\nwhen = '> 1'\n")
+    logs.add(5)
+    with Session(Options(logs.path, db=":memory:")) as session:
+        session.start()
+        found = until(lambda: [alert for alert in session.snapshot().alerts if alert.rule == "ingest: rules"])
+    assert found[0].message.startswith("no metric speed: [[rule]]: one of ")
+
+
+def until(ask: Callable[[], list[Alert]], seconds: float = 30.0) -> list[Alert]:
+    """Ask until there is an answer."""
+    end = time.monotonic() + seconds
+    found = ask()
+    while not found and time.monotonic() < end:
+        time.sleep(0.05)
+        found = ask()
+    return found
 
 
 def test_a_silent_candidate_is_a_warning(tmp_path: Path) -> None:

@@ -165,6 +165,29 @@ def test_errors_of_a_regression_are_compared(judged: Judged) -> None:
     assert "accuracy" not in found.metrics
 
 
+@pytest.mark.parametrize("pieces", [2, 7])
+def test_reading_in_pieces_changes_nothing(tmp_path: Path, pieces: int) -> None:
+    records = traffic(wrong=0.2)
+    labels = [{key: each[key] for key in ("timestamp", "id", "label", "model")} for each in records]
+    for record in records:
+        del record["label"]
+    with mlwatch.open(write(tmp_path / "whole", a=records, b=labels), db=":memory:") as watch:
+        (whole,) = watch.snapshot().rollouts
+    parts = tmp_path / "parts"
+    with mlwatch.open(write(parts, a=records[:1]), db=":memory:") as watch:
+        for piece in range(pieces):  # labels first, the newest requests first: every order must do
+            write(parts, "", **{f"l{piece}x": labels[piece::pieces]})
+            write(parts, "", **{f"p{piece}x": records[1:][::-1][piece::pieces]})
+            watch.ingest_all()
+        (found,) = watch.snapshot().rollouts
+    assert (found.verdict, found.state, found.reasons) == (whole.verdict, whole.state, whole.reasons)
+    for name, metric in whole.metrics.items():
+        again = found.metrics[name]
+        assert (again.n_baseline, again.n_candidate) == (metric.n_baseline, metric.n_candidate)
+        assert again.e_value == pytest.approx(metric.e_value, rel=1e-9)
+        assert (again.difference or 0.0) == pytest.approx(metric.difference or 0.0, rel=1e-9, abs=1e-12)
+
+
 # --- shadow ----------------------------------------------------------------------------------------------------
 
 
