@@ -98,9 +98,11 @@ def text(check: Check) -> str:
     for rollout in check.rollouts:
         parts.append(f"{WORDS[rollout.verdict]}  {one_line(_subject(rollout))}\n")
         if rollout.metrics:
-            parts.append(table(list(HEADS), [_row(name, metric) for name, metric in rollout.metrics.items()]))
+            parts.append(
+                table(list(HEADS), [metric_row(name, metric) for name, metric in rollout.metrics.items()])
+            )
         parts.append("".join(f"- {one_line(reason)}\n" for reason in rollout.reasons))
-        parts.append(f"{_facts(rollout)}\n")
+        parts.append(f"{facts_of(rollout)}\n")
     others = _others(check)
     if others:
         lines = (
@@ -120,7 +122,7 @@ def _others(check: Check) -> list[Finding]:
     return [finding for finding in check.findings if finding.name not in shown]
 
 
-def _facts(rollout: Rollout) -> str:
+def facts_of(rollout: Rollout) -> str:
     """Say since when, how the traffic is split, and how far the intervals can be trusted."""
     facts = []
     if rollout.since is not None:
@@ -136,7 +138,8 @@ def _facts(rollout: Rollout) -> str:
     return "; ".join(facts)
 
 
-def _row(name: str, metric: RolloutMetric) -> list[str]:
+def metric_row(name: str, metric: RolloutMetric) -> list[str]:
+    """Return the cells under `HEADS`."""
     return [
         metric.label or name,
         _value(metric.baseline, metric),
@@ -222,14 +225,14 @@ def markdown(check: Check) -> str:
     marks: Mapping[str, str] = {"pass": "✅", "hold": "⏸️", "fail": "❌"}
     parts = []
     for rollout in check.rollouts:
-        rows = [_row(name, metric) for name, metric in rollout.metrics.items()]
+        rows = [metric_row(name, metric) for name, metric in rollout.metrics.items()]
         parts.append(f"## {WORDS[rollout.verdict].capitalize()}: {escaped(_subject(rollout))}")
         if rows:
             parts.append(
                 _pipes([list(HEADS), ["---"] * len(HEADS), *([escaped(c) for c in row] for row in rows)])
             )
         parts.append("\n".join(f"- {escaped(reason)}" for reason in rollout.reasons))
-        parts.append(escaped(_facts(rollout)))
+        parts.append(escaped(facts_of(rollout)))
     others = [
         f"- {marks[item.outcome]} {item.outcome} {escaped(item.name)}: {escaped(item.message)}"
         for item in _others(check)

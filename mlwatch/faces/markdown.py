@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
+from mlwatch.faces.rows import drifted, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.types import Model, Rollout, Snapshot, Version
 
 MOST_FEATURES = 10
@@ -20,12 +20,12 @@ def markdown(snapshot: Snapshot) -> str:
     parts = [_head(snapshot)]
     parts += [_rollout(rollout) for rollout in snapshot.rollouts]
     parts += [_model(model) for model in snapshot.models.values()]
-    if snapshot.alerts:
-        alerts = [
-            f"- **{alert.severity}** {escaped(alert.message)}"
-            for alert in snapshot.alerts
-            if alert.state == "firing"
-        ]
+    alerts = [
+        f"- **{alert.severity}** {escaped(alert.message)}"
+        for alert in snapshot.alerts
+        if alert.state == "firing"
+    ]
+    if alerts:
         parts.append("## Alerts\n\n" + "\n".join(alerts))
     return "\n\n".join(parts) + "\n"
 
@@ -57,25 +57,9 @@ def _rollout(rollout: Rollout) -> str:
 
 def _model(model: Model) -> str:
     versions = list(model.versions.values())
-    rows: list[tuple[str, Callable[[Version], str]]] = [
-        ("Predictions", lambda v: f"{v.predictions:,}"),
-        ("Labelled", lambda v: f"{v.labelled:,}"),
-        *(
-            (name.replace("_", " ").capitalize(), _metric(name))
-            for name in versions[0].performance
-            if versions
-        ),
-        ("Latency p95", lambda v: _number(v.latency.p95, " ms")),
-        ("Error rate", lambda v: _percent(v.errors.rate)),
-        ("Missing values", lambda v: _percent(v.quality.missing_rate)),
-        ("Drifted features", lambda v: _percent(v.quality.drifted_share)),
-        ("Conversion", lambda v: _percent(v.business.conversion.value)),
-        ("Engagement", lambda v: _percent(v.business.engagement.value)),
-        ("Revenue per prediction", _revenue),
-    ]
     table = _table(
         ["", *(f"{escaped(version.name)} ({version.role})" for version in versions)],
-        [[name, *(show(version) for version in versions)] for name, show in rows],
+        [[row.name, *map(escaped, row.cells)] for row in rows_of(model)],
     )
     against = (
         f"Drift is measured against {escaped(model.reference)}."
@@ -87,40 +71,16 @@ def _model(model: Model) -> str:
 
 def _drifted(versions: Sequence[Version]) -> str:
     lines = [
-        f"- {escaped(name)} of {escaped(version.name)}: score {feature.drift.score:.3f}, PSI {feature.drift.psi:.3f}"
-        for version in versions
-        for name, feature in version.quality.features.items()
-        if feature.drift is not None and feature.drift.drifted and feature.drift.score is not None
+        f"- {escaped(name)} of {escaped(version.name)}: score {_short(drift.score)}, PSI {_short(drift.psi)}"
+        for version, name, drift in drifted(versions)
     ]
-    return "\n\nDrifted features:\n\n" + "\n".join(lines[:MOST_FEATURES]) if lines else ""
+    if len(lines) > MOST_FEATURES:
+        lines[MOST_FEATURES:] = [f"- and {len(lines) - MOST_FEATURES:,} more"]
+    return "\n\nDrifted features:\n\n" + "\n".join(lines) if lines else ""
 
 
-def _metric(name: str) -> Callable[[Version], str]:
-    def show(version: Version) -> str:
-        found: Estimate | None = version.performance.get(name)
-        if found is None or found.value is None:
-            return f"n/a, because {found.reason}" if found is not None else "n/a"
-        interval = (
-            f" ({found.low:.4f} to {found.high:.4f})"
-            if found.low is not None and found.high is not None
-            else ""
-        )
-        return f"{found.value:.4f}{interval}"
-
-    return show
-
-
-def _revenue(version: Version) -> str:
-    money = version.business.revenue
-    return _number(money.per_prediction, f" {escaped(money.currency or '')}")
-
-
-def _number(value: float | None, unit: str) -> str:
-    return "n/a" if value is None else f"{value:,.2f}{unit}".rstrip()
-
-
-def _percent(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.2%}"
+def _short(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

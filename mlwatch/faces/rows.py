@@ -1,0 +1,109 @@
+"""The numbers of a model's versions side by side, in words: what Markdown and HTML lay out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mlwatch.metrics.drift import Drift
+    from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.types import Model, Version
+
+    Show = Callable[[Version], str]
+
+SPELLED = {
+    "f1": "F1",
+    "mcc": "MCC",
+    "roc_auc": "ROC AUC",
+    "pr_auc": "PR AUC",
+    "ece": "ECE",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "mape": "MAPE",
+    "r2": "R²",
+    "macro_f1": "Macro F1",
+    "weighted_f1": "Weighted F1",
+}
+
+
+class Row(NamedTuple):
+    """One number, a cell a version."""
+
+    family: str
+    name: str
+    cells: list[str]
+
+
+def title_of(metric: str) -> str:
+    """Return a metric's name as the field writes it."""
+    return SPELLED.get(metric) or metric.replace("_", " ").capitalize()
+
+
+def rows_of(model: Model) -> list[Row]:
+    """Return all rows of a model, family by family."""
+    versions = list(model.versions.values())
+    metrics = dict.fromkeys(name for version in versions for name in version.performance)
+    shows: list[tuple[str, str, Show]] = [
+        ("", "Predictions", lambda v: f"{v.predictions:,}"),
+        ("", "Labelled", lambda v: f"{v.labelled:,}"),
+        *(("Model performance", title_of(name), _metric(name)) for name in metrics),
+        ("Data quality", "Missing values", lambda v: _percent(v.quality.missing_rate)),
+        ("Data quality", "Drifted features", lambda v: _percent(v.quality.drifted_share)),
+        ("System health", "Latency p50", lambda v: _number(v.latency.p50, " ms")),
+        ("System health", "Latency p95", lambda v: _number(v.latency.p95, " ms")),
+        ("System health", "Latency p99", lambda v: _number(v.latency.p99, " ms")),
+        ("System health", "Throughput", lambda v: _number(v.throughput_per_s, " requests/s")),
+        ("System health", "Error rate", lambda v: _percent(v.errors.rate)),
+        ("Business", "Conversion", lambda v: _estimate(v.business.conversion, _percent)),
+        ("Business", "Engagement", lambda v: _estimate(v.business.engagement, _percent)),
+        ("Business", "Revenue per prediction", _revenue),
+    ]
+    return [Row(family, name, [show(version) for version in versions]) for family, name, show in shows]
+
+
+def drifted(versions: Sequence[Version]) -> list[tuple[Version, str, Drift]]:
+    """Return the features that drifted, the farthest first."""
+    found = [
+        (version, name, feature.drift)
+        for version in versions
+        for name, feature in version.quality.features.items()
+        if feature.drift is not None and feature.drift.drifted
+    ]
+    return sorted(found, key=lambda each: -(each[2].score or 0.0))
+
+
+def _metric(name: str) -> Show:
+    def show(version: Version) -> str:
+        found = version.performance.get(name)
+        return "n/a" if found is None else _estimate(found, _plain)
+
+    return show
+
+
+def _estimate(found: Estimate, show: Callable[[float], str]) -> str:
+    if found.value is None:
+        return f"n/a, because {found.reason}" if found.reason else "n/a"
+    if found.low is None or found.high is None:
+        return show(found.value)
+    return f"{show(found.value)} ({show(found.low)} to {show(found.high)})"
+
+
+def _plain(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 1e6 else f"{value:.4g}"
+
+
+def _revenue(version: Version) -> str:
+    money = version.business.revenue
+    return _number(money.per_prediction, f" {money.currency or ''}")
+
+
+def _number(value: float | None, unit: str) -> str:
+    if value is None:
+        return "n/a"
+    return (f"{value:,.2f}" if abs(value) < 1e9 else f"{value:.4g}") + unit.rstrip()
+
+
+def _percent(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.2%}"
