@@ -70,8 +70,10 @@ def check_of(snapshot: Snapshot, rules: Sequence[Finding] = (), *, alone: bool =
     judged = {rollout.model for rollout in snapshot.rollouts}
     for model in snapshot.models.values():
         if model.name not in judged and not alone:
-            only = ", ".join(model.versions) or "no version"
-            message = f"only one version has traffic ({only}): nothing to compare"
+            names = ", ".join(model.versions) or "no version"
+            message = f"only one version has traffic ({names}): nothing to compare"
+            if len(model.versions) > 1:
+                message = f"no candidate gets traffic any more (versions {names}): name one with --candidate"
             findings.append(Finding(f"rollout of {model.name}", "hold", message))
     return Check((*findings, *rules), snapshot.rollouts)
 

@@ -51,8 +51,9 @@ class Roles:
 def assign_roles(versions: Sequence[Life], settings: RolloutSettings, asked: Named) -> Roles:
     """Find baseline and candidate of one model.
 
-    The baseline is the oldest version, the candidate the newest one that still gets traffic. Flags win over the
-    configuration, and both over what the logs say.
+    The baseline is the oldest version that had traffic together with the candidate (the oldest of all where none
+    had), the candidate the newest one that still gets traffic. Flags win over the configuration, and both over what
+    the logs say.
 
     Args:
         versions: Of one model, oldest first.
@@ -63,7 +64,7 @@ def assign_roles(versions: Sequence[Life], settings: RolloutSettings, asked: Nam
     baseline = by_name.get(asked.baseline or settings.baseline or "")
     candidate = by_name.get(asked.candidate or settings.candidate or "")
     if baseline is None:
-        baseline = next((life for life in versions if life is not candidate), None)
+        baseline = _oldest(versions, candidate)
     if candidate is None:
         candidate = next((life for life in reversed(_alive(versions)) if life is not baseline), None)
     first = [life for life in (baseline, candidate) if life is not None]
@@ -72,6 +73,17 @@ def assign_roles(versions: Sequence[Life], settings: RolloutSettings, asked: Nam
     absent = tuple(name for name in named if name and name not in by_name)
     candidates = _candidates(versions, baseline, candidate, is_named=bool(named[1]))
     return Roles((*first, *rest), baseline, candidate, settings.mode == "shadow", absent, candidates)
+
+
+def _oldest(versions: Sequence[Life], candidate: Life | None) -> Life | None:
+    """Return the baseline that the logs suggest: one that retired before the candidate came is none."""
+    newest = candidate or next((life for life in reversed(_alive(versions)) if life is not versions[0]), None)
+    others = [life for life in versions if life is not candidate]
+    if newest is None:
+        return next(iter(others), None)
+    older = [life for life in others if life is not newest and life.first <= newest.first]
+    together = (life for life in older if life.last >= newest.first)
+    return next(together, None) or next(iter(older or others), None)
 
 
 def _candidates(

@@ -198,6 +198,18 @@ def test_a_single_version_is_a_hold(capsys: pytest.CaptureFixture[str], tmp_path
     assert "only one version has traffic (v1)" in out
 
 
+def test_a_candidate_that_stopped_is_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    logs = write(tmp_path / "logs", ("v1", "v2"))
+    lines = (logs / "log.jsonl").read_text().splitlines(keepends=True)
+    (logs / "log.jsonl").write_text("".join(line for line in lines[:40] + lines[40::2]))
+    code, out, _ = run(capsys, str(logs))
+    assert code == 3
+    assert "no candidate gets traffic any more (versions v1, v2): name one with --candidate" in out
+    code, out, _ = run(capsys, str(logs), "--candidate", "v2")
+    assert code == 3
+    assert "v2 has had no requests for" in out
+
+
 def test_an_unknown_version_is_a_hold_that_names_the_known(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

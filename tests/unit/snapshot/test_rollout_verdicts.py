@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mlwatch.session import Session
 
 START = datetime(2026, 11, 3, 10, tzinfo=UTC)
+NAMED = '[rollout]\ncandidate = "v2"\n'
 Record = dict[str, Any]
 
 
@@ -98,6 +99,27 @@ def test_each_candidate_is_judged_with_its_part_of_the_error_budget(judged: Judg
 def test_a_named_candidate_is_judged_alone(judged: Judged) -> None:
     (found,) = judged('[rollout]\ncandidate = "v2"\n', a=traffic(("v1", "v2", "v3")))
     assert (found.candidate, found.alpha) == ("v2", 0.05)
+
+
+def test_a_retired_version_is_no_baseline(judged: Judged) -> None:
+    retired = traffic(("v1",), rows=300, begin=START - timedelta(days=2))
+    (found,) = judged(a=retired, b=traffic(("v2", "v3")))
+    assert (found.baseline, found.candidate) == ("v2", "v3")
+
+
+def test_a_candidate_that_stopped_is_not_the_baseline(judged: Judged) -> None:
+    stopped = traffic(("v1", "v2"), rows=300)
+    found = judged(a=stopped, b=traffic(("v1",), rows=3000, begin=START + timedelta(hours=20)))
+    assert found == ()  # nobody is under test any more
+    (named,) = judged(
+        a=stopped, b=traffic(("v1",), rows=300, begin=START + timedelta(hours=20)), config=NAMED
+    )
+    assert (named.baseline, named.candidate, named.state) == ("v1", "v2", "one_arm_silent")
+
+
+def test_versions_one_after_the_other_hold(judged: Judged) -> None:
+    (found,) = judged(a=traffic(("v1",)), b=traffic(("v2",), begin=START + timedelta(hours=5)))
+    assert (found.baseline, found.candidate, found.verdict) == ("v1", "v2", "hold")
 
 
 def test_a_candidate_of_the_future_is_unknown(judged: Judged) -> None:
