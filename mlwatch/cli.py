@@ -110,7 +110,9 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument("sql", metavar="SQL", help="one SELECT")
         command.add_argument("--format", choices=("table", "csv", "json"), default="table")
     elif name == "report":
-        command.add_argument("--format", choices=("json", "md"), default="json", help="json is the contract")
+        command.add_argument(
+            "--format", choices=("json", "md", "html"), default="json", help="json is the contract"
+        )
         command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
     elif name == "check":
         command.add_argument(

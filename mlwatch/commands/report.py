@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
+    from mlwatch.snapshot.types import Snapshot
+
 
 def run(arguments: Namespace) -> int:
     """Print the document, or write it to a file."""
@@ -24,14 +26,20 @@ def run(arguments: Namespace) -> int:
     if snapshot.range is None:
         when = f" before {wanted.at:%Y-%m-%d %H:%M} UTC" if wanted.at is not None else ""
         sys.stderr.write(f"mlwatch: note: there are no predictions{when}\n")
-    if arguments.format == "md":
+    _write(_text(snapshot, arguments.format), arguments.output)
+    return 0
+
+
+def _text(snapshot: Snapshot, form: str) -> str:
+    if form == "md":
         from mlwatch.faces.markdown import markdown  # noqa: PLC0415
 
-        text = markdown(snapshot)
-    else:
-        text = json.dumps(snapshot.to_dict(), indent=2, allow_nan=False) + "\n"
-    _write(text, arguments.output)
-    return 0
+        return markdown(snapshot)
+    if form == "html":
+        from mlwatch.faces.html import html  # noqa: PLC0415
+
+        return html(snapshot)
+    return json.dumps(snapshot.to_dict(), indent=2, allow_nan=False) + "\n"
 
 
 def _write(text: str, path: Path | None) -> None:
