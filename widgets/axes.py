@@ -146,7 +146,7 @@ def number_axis(
         corner: Whether it meets an upright axis.
         ascii_only: Whether to draw with ASCII characters only.
     """
-    ticks = nice_ticks(scale.low, scale.high, max(width // 8, 3))
+    ticks = nice_ticks(scale.low, scale.high, max(width // 7, 4))
     texts = number_labels(ticks, unit, ascii_only=ascii_only)
     rule, tick = ("-", "+") if ascii_only else ("─", "┬")
     line, labels = [rule] * width, [" "] * (left + width)

@@ -53,19 +53,20 @@ def draw_confusion(data: Confusion, width: int, height: int, *, ascii_only: bool
     names = min(max(cell_len(sanitize(label)) for label in data.labels), max(width // 4, 1))
     cells = min((width - names - 1) // size, WIDEST)
     if cells >= 6 and height >= size + 1:
-        return _numbers(data, names, cells, height, ascii_only)
+        return _numbers(data, names, cells, (width, height), ascii_only)
     return _shades(data, names, width, height, ascii_only)
 
 
-def _numbers(data: Confusion, names: int, cells: int, height: int, ascii_only: bool) -> Picture:
+def _numbers(data: Confusion, names: int, cells: int, room: tuple[int, int], ascii_only: bool) -> Picture:
     size = len(data.labels)
+    width, height = room
     with_caption = height >= size + 2
     lines_a_row = 2 if height >= 2 * size + 1 + with_caption else 1
     shares = row_shares(data.counts)
     lines: Picture = []
     if with_caption:
         arrows = "true v  predicted >" if ascii_only else "true ↓  predicted →"
-        lines.append([(arrows, "muted")])
+        lines.append([(pad(arrows, width, ascii_only=ascii_only), "muted")])
     heading = [_centred(sanitize(label, ascii_only=ascii_only), cells, ascii_only) for label in data.labels]
     lines.append([(" " * (names + 1), ""), ("".join(heading), "header")])
     for row, label in enumerate(data.labels):

@@ -51,14 +51,17 @@ class Forest:
     """Where there is no difference: 0, or 1 for ratios."""
 
 
+_HUGE = 1e300
+"""Numbers beyond cannot be subtracted from one another: they count as infinite."""
+
 _GLYPHS = {"mark": "●", "line": "─", "left": "├", "right": "┤", "more_left": "◀", "more_right": "▶"}
 _ASCII = {"mark": "o", "line": "-", "left": "[", "right": "]", "more_left": "<", "more_right": ">"}
 
 
 def forest_scale(forest: Forest) -> Scale:
     """Return limits around all finite ends, nought and the margin."""
-    known = [row for row in forest.rows if math.isfinite(row.value)]
-    ends = [end for row in known for end in (row.value, row.low, row.high) if math.isfinite(end)]
+    known = [row for row in forest.rows if abs(row.value) < _HUGE]
+    ends = [end for row in known for end in (row.value, row.low, row.high) if abs(end) < _HUGE]
     ends += [forest.zero, *(forest.margin or ())]
     low, high = min(ends), max(ends)
     air = (high - low) * 0.05 or 1.0
@@ -150,7 +153,7 @@ def _over(cell: tuple[str, str], style: str) -> str:
 
 
 def _column(value: float, scale: Scale, width: int) -> int:
-    share = float(scale.share(np.array([value]))[0]) if math.isfinite(value) else (1.0 if value > 0 else 0.0)
+    share = float(scale.share(np.array([value]))[0]) if abs(value) < _HUGE else float(value > 0)
     return min(max(int(share * width), 0), width - 1)
 
 

@@ -147,8 +147,17 @@ def draw_heatmap(grid: Grid, view: GridView, width: int, height: int) -> Picture
         )
         lines += [axis, labels]
     if layout.with_readout:
-        lines.append(_readout(grid, view, width) if view.cursor else _scale(grid, low, high, width, view))
+        line = _readout(grid, view, width) if view.cursor else _scale(grid, low, high, width, view)
+        lines.append(
+            [*line, *_part_shown(grid, view, layout, width - sum(cell_len(text) for text, _ in line))]
+        )
     return lines
+
+
+def _part_shown(grid: Grid, view: GridView, layout: GridLayout, room: int) -> Line:
+    """Return which rows are on the screen where not all are."""
+    text = f"   rows {view.top + 1} to {view.top + layout.rows} of {len(grid.rows)}"
+    return [(text, "muted")] if layout.rows < len(grid.rows) and len(text) <= room else []
 
 
 def _limits(grid: Grid) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,7 +106,7 @@ def draw_bins(
     )
     with_axis = height >= 3
     rows = height - len(lines) - with_axis
-    group = -(-reference.size // width)
+    group = ceil(reference.size / width)
     heights = [_grouped(part, group) for part in (reference, current)]
     behind = np.arange(width) * heights[0].size // width  # which bin a cell shows
     top = max(float(part.max()) for part in heights)
@@ -159,17 +160,21 @@ def _legend(
     names: tuple[str, str], counts: tuple[Floats, Floats], width: int, ascii_only: bool, textured: bool
 ) -> Line:
     glyphs = _ASCII_TEXTURES if ascii_only else _TEXTURES if textured else dict.fromkeys(PARTS, "█")
+    named = [sanitize(name, 24, ascii_only=ascii_only) for name in names]
+    totals = [format_number(float(np.nansum(values)), ascii_only=ascii_only) for values in counts]
+    full = [f"{name} n {total}" for name, total in zip(named, totals, strict=True)]
+    # where not all finds room, the counts go first
+    texts = next(
+        (texts for texts in ([*full, "both"], [*named, "both"]) if _legend_width(texts) <= width), named
+    )
     line: Line = []
-    room = width
-    for part, name, values in zip(("reference", "current"), names, counts, strict=True):
-        total = format_number(float(np.nansum(values)), ascii_only=ascii_only)
-        text = f" {sanitize(name, 24, ascii_only=ascii_only)} n {total}   "
-        if cell_len(text) + 1 <= room:
-            line += [(glyphs[part], part), (text, "label")]
-            room -= cell_len(text) + 1
-    if room >= 6:
-        line += [(glyphs["both"], "both"), (" both", "label")]
-    return line
+    for part, text in zip(("reference", "current", "both"), texts, strict=False):
+        line += [(("   " if line else "") + glyphs[part], part), (" " + text, "label")]
+    return line if _legend_width(texts) <= width else []
+
+
+def _legend_width(texts: list[str]) -> int:
+    return sum(cell_len(text) + 2 for text in texts) + 3 * (len(texts) - 1)
 
 
 def _edge_labels(bins: Bins, group: int, width: int, ascii_only: bool) -> Line:
@@ -181,11 +186,11 @@ def _edge_labels(bins: Bins, group: int, width: int, ascii_only: bool) -> Line:
     cells_of_labels = [" "] * width
     free = 0
     last = bins.edges.size - 1
-    bars = -(-last // group)
+    bars = ceil(last / group)
     for at in [*range(0, last, group), last]:
         edge = float(bins.edges[at])
         text = texts.get(edge) or (minus if edge < 0 else "") + infinite
-        column = -(-(-(-at // group)) * width // bars)  # the first cell of the bin after this edge
+        column = ceil(ceil(at / group) * width / bars)  # the first cell of the bin after this edge
         start = min(max(column - len(text) // 2, 0), width - len(text))
         if start >= free:
             cells_of_labels[start : start + len(text)] = text

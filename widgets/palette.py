@@ -35,9 +35,11 @@ DASHES = ((1, 0), (3, 2), (1, 1), (6, 2), (2, 4), (1, 3), (8, 4), (1, 5))
 """Cells drawn and left out, for series that cannot be told by colour."""
 
 HEAT_ON_DARK = ("#14202e", "#1d3a5c", "#2f5a8f", "#4f7fb0", "#86a3a8", "#bdb97c", "#e3cf57", "#fdea45")
-HEAT_ON_LIGHT = tuple(reversed(HEAT_ON_DARK))
 """Eight steps between the ends of cividis (Nuñez, Anderton and Renslow 2018, doi:10.1371/journal.pone.0199239):
 dark blue to yellow, ordered by lightness, so that it reads without colour too."""
+
+HEAT_ON_LIGHT = ("#dde7f1", "#c3d6e8", "#a2c0dc", "#7aa5cc", "#5286b7", "#33679c", "#1f4a7b", "#102e56")
+"""Eight steps of one blue, from light to dark: what is high stands out on a light ground."""
 
 HEAT = tuple(f"heat-{step}" for step in range(len(HEAT_ON_DARK)))
 

@@ -26,6 +26,13 @@ _IGNORABLE = frozenset("\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f")
 """Marks without a shape (Unicode Default_Ignorable_Code_Point) beside the format characters."""
 
 
+_TO_ASCII = str.maketrans(
+    {"…": "~", "−": "-", "–": "-", "—": "-", "·": "|", "•": "*", "µ": "u", "×": "x", "±": "+/-", "≥": ">=",
+     "≤": "<=", "→": "->", "←": "<-", "▲": "^", "▼": "v", "∞": "inf", "‘": "'", "’": "'", "“": '"', "”": '"'}
+)  # fmt: skip
+"""What typographic characters become in ASCII."""
+
+
 def sanitize(text: str, width: int | None = None, *, ascii_only: bool = False) -> str:
     """Return a text without anything that acts on a terminal or hides in it.
 
@@ -35,11 +42,11 @@ def sanitize(text: str, width: int | None = None, *, ascii_only: bool = False) -
     Args:
         text: Text from anywhere.
         width: Most cells the result may take; a longer text ends with an ellipsis.
-        ascii_only: Write `?` for every character beyond ASCII.
+        ascii_only: Write ASCII for typographic characters and `?` for every other character beyond it.
     """
     safe = text[:LONGEST] if _is_plain(text) else _cleaned(text[:LONGEST])
     if ascii_only:
-        safe = safe.replace("…", "~").encode("ascii", "replace").decode("ascii")
+        safe = safe.translate(_TO_ASCII).encode("ascii", "replace").decode("ascii")
     return safe if width is None else truncate(safe, width, ascii_only=ascii_only)
 
 
@@ -174,4 +181,4 @@ def _magnitude(value: float, small: bool, digits: int) -> tuple[str, str]:
 
 
 def _as_ascii(text: str) -> str:
-    return text.replace("−", "-").replace("µ", "u").replace("∞", "inf")
+    return text.translate(_TO_ASCII)

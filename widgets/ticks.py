@@ -49,7 +49,7 @@ def number_labels(ticks: list[float], unit: str = "", *, ascii_only: bool = Fals
         (100.0, "") if unit == "%" else _common_prefix(max(abs(tick) for tick in ticks), bool(unit))
     )
     step = min((abs(b - a) for a, b in pairwise(ticks)), default=abs(ticks[0]) or 1.0) * scale
-    decimals = min(max(-math.floor(math.log10(step) + 1e-9), 0), 9) if step > 0 else 0
+    decimals = _decimals([tick * scale for tick in ticks], step)
     suffix = f" {prefix}{unit}" if prefix or unit else ""
     labels = [f"{tick * scale + 0.0:.{decimals}f}{suffix}" for tick in ticks]
     labels = [_without_sign_of_zero(label) for label in labels]
@@ -58,6 +58,15 @@ def number_labels(ticks: list[float], unit: str = "", *, ascii_only: bool = Fals
         if ascii_only
         else [label.replace("-", "−") for label in labels]
     )
+
+
+def _decimals(numbers: list[float], step: float) -> int:
+    """Return digits after the point that tell numbers a step apart; one more where they fall between."""
+    if not step > 0:
+        return 0
+    fewest = min(max(-math.floor(math.log10(step) + 1e-9), 0), 9)
+    exact = all(abs(round(number, fewest) - number) < 0.01 * step for number in numbers)
+    return fewest if exact else fewest + 1
 
 
 def _common_prefix(largest: float, small: bool) -> tuple[float, str]:

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from widgets.drawn import Drawn, Picture
-from widgets.palette import HEAT_ON_DARK, SERIES_ON_DARK, SERIES_ON_LIGHT, heat_style, series_style
+from widgets.palette import (
+    HEAT_ON_DARK,
+    HEAT_ON_LIGHT,
+    SERIES_ON_DARK,
+    SERIES_ON_LIGHT,
+    heat_style,
+    series_style,
+)
 
 
 class Sample(Drawn):
@@ -79,9 +86,11 @@ def test_series_stand_out(series: tuple[str, ...], background: str) -> None:
     assert min(contrast(colour, background) for colour in series) >= 4.5
 
 
-def test_heat_grows_lighter() -> None:
+def test_heat_is_ordered_by_lightness() -> None:
     lights = [luminance(colour) for colour in HEAT_ON_DARK]
     assert lights == sorted(lights)
+    on_light = [luminance(colour) for colour in HEAT_ON_LIGHT]
+    assert on_light == sorted(on_light, reverse=True)
     assert [heat_style(share) for share in (0, 0.5, 1, 2)] == ["heat-0", "heat-4", "heat-7", "heat-7"]
 
 

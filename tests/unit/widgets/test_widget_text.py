@@ -46,6 +46,7 @@ def test_sanitized_text_is_printable_and_fits(text: str, width: int) -> None:
 
 def test_sanitize_for_ascii() -> None:
     assert sanitize("größer als…", ascii_only=True) == "gr??er als~"
+    assert sanitize("−1 ± 2 µs → ok", ascii_only=True) == "-1 +/- 2 us -> ok"
     assert sanitize("longer text", 6, ascii_only=True) == "longe~"
 
 
