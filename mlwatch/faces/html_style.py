@@ -24,11 +24,11 @@ thead th { font-weight: 600; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: 1rem; }
 figure { margin: 0; break-inside: avoid; } figcaption { font-weight: 600; }
 svg { width: 100%; height: auto; } svg.sample { width: 28px; height: 10px; }
-svg text { font-size: 10px; fill: var(--quiet); } svg text.end { text-anchor: end; }
-polyline, line { fill: none; stroke-width: 1.8; stroke: var(--quiet); stroke-linejoin: round; }
+svg text { fill: var(--quiet); }
+polyline { stroke-linejoin: round; }
 line.axis { stroke: var(--hairline); stroke-width: 1; }
-.baseline { stroke: var(--baseline); } .candidate { stroke: var(--candidate); stroke-dasharray: 6 2; }
-.other { stroke: var(--quiet); stroke-dasharray: 2 2; }
+.baseline { stroke: var(--baseline); } .candidate { stroke: var(--candidate); }
+.other { stroke: var(--quiet); }
 circle.baseline { fill: var(--baseline); } circle.candidate { fill: var(--candidate); }
 circle.other { fill: var(--quiet); }
 .legend span { margin-right: 1.5rem; }

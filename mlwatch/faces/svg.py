@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 340, 130
 LEFT, RIGHT, TOP, BOTTOM = 8, 332, 14, 112
 """The frame that the lines fill, in user units."""
+DASHES = {"baseline": "none", "candidate": "6 2", "other": "2 2"}
+PEN = {"fill": "none", "stroke": "currentColor", "stroke_width": 1.8}
+"""Drawn like this where a reader of the file knows no style sheets; they set the colours."""
+LETTERS = {"font_size": 10, "fill": "currentColor"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +48,13 @@ def chart(title: str, lines: Sequence[Line], show: Callable[[float], str]) -> Ma
     times = [moment for line in lines for moment, _ in line.points]
     scale = _Scale(min(times), max(times), min(values), max(values))
     drawn = [part for line in lines for part in _strokes(line, scale)]
+    period = f"{scale.begin:%d %b %H:%M} to {scale.end:%d %b %H:%M}"
     labels = (
-        tag("text", show(scale.high), x=LEFT, y=TOP - 4),
-        tag("text", show(scale.low), x=LEFT, y=BOTTOM + 13),
-        tag(
-            "text",
-            f"{scale.begin:%d %b %H:%M} to {scale.end:%d %b %H:%M}",
-            x=RIGHT,
-            y=BOTTOM + 13,
-            class_="end",
-        ),
+        tag("text", show(scale.high), x=LEFT, y=TOP - 4, **LETTERS),
+        tag("text", show(scale.low), x=LEFT, y=BOTTOM + 13, **LETTERS),
+        tag("text", period, x=RIGHT, y=BOTTOM + 13, text_anchor="end", **LETTERS),
     )
-    frame = tag("line", x1=LEFT, y1=BOTTOM, x2=RIGHT, y2=BOTTOM, class_="axis")
+    frame = tag("line", x1=LEFT, y1=BOTTOM, x2=RIGHT, y2=BOTTOM, class_="axis", **PEN)
     picture = tag(
         "svg",
         frame,
@@ -95,9 +94,15 @@ def _strokes(line: Line, scale: _Scale) -> list[Markup]:
         if has_value and len(places) == 1:
             strokes.append(tag("circle", cx=places[0][0], cy=places[0][1], r=2, class_=line.style))
         elif has_value:
-            points = " ".join(f"{x},{y}" for x, y in places)
-            strokes.append(Markup(f'<polyline points="{points}" class="{line.style}"/>'))
+            strokes.append(_polyline(places, line.style))
     return strokes
+
+
+def _polyline(places: Sequence[tuple[float, float]], style: str) -> Markup:
+    # not through `tag`, which would cut an attribute of many points short; all of it is numbers
+    points = " ".join(f"{x},{y}" for x, y in places)
+    rest = tag("polyline", class_=style, stroke_dasharray=DASHES[style], **PEN)
+    return Markup(f'<polyline points="{points}"{rest.removeprefix("<polyline")}')
 
 
 def _spoken(title: str, lines: Sequence[Line], show: Callable[[float], str]) -> str:
@@ -117,7 +122,7 @@ def legend(lines: Sequence[tuple[str, str]]) -> Markup:
             "span",
             tag(
                 "svg",
-                tag("line", x1=0, y1=5, x2=28, y2=5, class_=style),
+                tag("line", x1=0, y1=5, x2=28, y2=5, class_=style, stroke_dasharray=DASHES[style], **PEN),
                 viewBox="0 0 28 10",
                 class_="sample",
             ),
