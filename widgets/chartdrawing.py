@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from widgets.axes import Scale, ValueAxis, column_of, gutter, time_axis, value_axis, value_limits
 from widgets.canvas import Canvas
 from widgets.chart import extent
-from widgets.palette import MARKS, series_style
+from widgets.palette import DASHES, MARKS, series_style
 from widgets.plotting import Plot
 from widgets.text import sanitize
 from widgets.ticks import moment_label, value_label
@@ -163,7 +163,7 @@ def legend(chart: Chart, view: ChartView, layout: Layout) -> Line:
         line.append((text, "strong"))
         room -= len(text)
     for at, series in enumerate(chart.series):
-        mark = MARKS[at % len(MARKS)] * 2 if view.ascii_only else "━━"
+        mark = _mark(at, view)
         name = sanitize(series.name, 24, ascii_only=view.ascii_only)
         gap = "   " if at else ""
         text = f" {name}{_readout(series, chart, view, layout)}"
@@ -172,6 +172,14 @@ def legend(chart: Chart, view: ChartView, layout: Layout) -> Line:
             break
         line += [(gap, ""), (mark, series.style or series_style(at)), (text, "label")]
     return line
+
+
+def _mark(at: int, view: ChartView) -> str:
+    """Return a piece of a line as the legend shows it."""
+    if view.ascii_only:
+        return MARKS[at % len(MARKS)] * 2
+    drawn, left_out = DASHES[at % len(DASHES)]
+    return (("━" * drawn + " " * left_out) * 6)[:6] if view.dashed else "━━"
 
 
 def _readout(series: Series, chart: Chart, view: ChartView, layout: Layout) -> str:

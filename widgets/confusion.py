@@ -9,7 +9,7 @@ import numpy as np
 from rich.cells import cell_len
 
 from widgets.datawidget import DataWidget
-from widgets.heatmap import ASCII_SHADES, SHADES
+from widgets.grid import ASCII_SHADES, SHADES
 from widgets.palette import HEAT
 from widgets.text import format_number, format_percent, pad, sanitize
 

@@ -11,7 +11,7 @@ from widgets.calibration import Reliability
 from widgets.chart import Band, Chart, Marker, Series
 from widgets.confusion import Confusion
 from widgets.forest import Forest, Interval
-from widgets.heatmap import Grid
+from widgets.grid import Grid
 from widgets.histogram import Bins, Categories
 from widgets.sparkline import sparkline
 from widgets.statusstrip import StatusRow

@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
+from textual.widgets import Static
 
 from widgets.timeseries import Band, Chart, LinkedCharts, Marker, Series, TimeSeries
 
 START = 1_773_414_000.0  # 2026-03-13 15:00 UTC
 TIMES = START + 60.0 * np.arange(241, dtype=np.float64)
+
+
+def cursor(plot: TimeSeries) -> float | None:
+    return plot.cursor
 
 
 def span(plot: TimeSeries) -> tuple[float, float] | None:
@@ -71,7 +76,8 @@ async def test_zoom_and_pan_keys(stage: Any) -> None:
         assert plot.span == pytest.approx((TIMES[0], TIMES[0] + 9600))
         await pilot.press("minus", "minus")
         assert span(plot) is None
-        await pilot.press(*["plus"] * 40)
+        for _ in range(40):
+            plot.action_zoom(1)
         deepest = span(plot)
         assert deepest is not None
         assert deepest[1] - deepest[0] == pytest.approx(1.0, abs=1e-3)
@@ -98,6 +104,16 @@ async def test_mouse_hovers_and_zooms(stage: Any) -> None:
         await pilot._post_mouse_events([MouseScrollDown], plot, offset=(7, 8))
         assert span(plot) is None
         await pilot._post_mouse_events([MouseMove], plot, offset=(2, 8))  # on the labels: stays
+
+
+async def test_the_cursor_goes_with_the_mouse(stage: Any) -> None:
+    plot, other = TimeSeries(chart()), Static("elsewhere")
+    async with stage(plot, other).run_test(size=(80, 16)) as pilot:
+        await pilot.hover(plot, offset=(30, 5))
+        assert plot.cursor is not None
+        await pilot.hover(other)
+        await pilot.pause()
+        assert cursor(plot) is None
 
 
 async def test_linked_charts(stage: Any) -> None:
@@ -160,3 +176,5 @@ async def test_without_colour_lines_differ_by_dashes(stage: Any, monkeypatch: py
         solid = [line for line in lines if "▀▀▀▀▀▀▀▀" in line or "▄▄▄▄▄▄▄▄" in line]
         dashed = [line for line in lines if ("▀▀▀" in line or "▄▄▄" in line) and line not in solid]
         assert len(solid) == len(dashed) == 1
+        assert lines[0].split("a", 1)[0].strip() == "━━━━━━"
+        assert lines[0].split("a", 1)[1].split("b", 1)[0].strip() == "━━━  ━"
