@@ -2,6 +2,7 @@
 
 Columns of the canonical relation: `line`, `ts` (UTC), `id`, `model`, `version`, `prediction`, `score`, `label`,
 `latency_ms`, `status`, `error`, `event`, `value`, `currency`, `event_id`, `unit`, `invalid`, then a column a feature.
+`own_model` is the model that the record itself names, without the directory's.
 
 Class labels and predictions are text, so that the same class is the same text wherever it was written: `1`, `1.0`
 and `true` are all `1`.
@@ -90,6 +91,7 @@ class Canonical:
             "ts": self._time(),
             "id": self._text("id"),
             "model": self._named("model"),
+            "own_model": self._text("model"),
             "version": self._named("version"),
             "prediction": self._prediction(),
             "score": self._number("score"),

@@ -47,7 +47,8 @@ def load(connection: DuckDBPyConnection, table: str, select: str, *, predicts: b
         AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost}))"""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE {table} AS
-        SELECT *, {failed} AS failed, hash(id) AS h, {WHO} AS who, {QUARTER_OF_TS} AS quarter,
+        SELECT * EXCLUDE (own_model) REPLACE (CASE WHEN {request} THEN model ELSE own_model END AS model),
+            {failed} AS failed, hash(id) AS h, {WHO} AS who, {QUARTER_OF_TS} AS quarter,
             {request} AS is_request,
             label IS NOT NULL AND id IS NOT NULL AND NOT predicted AS is_outcome,
             event IS NOT NULL AND id IS NOT NULL AS is_event,

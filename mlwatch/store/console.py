@@ -33,9 +33,12 @@ def run(connection: DuckDBPyConnection, sql: str) -> tuple[list[str], list[tuple
     if len(statements) != 1 or statements[0].type not in allowed:
         raise InputError("only one SELECT is allowed", "query", "the store is read-only here")
     reader = connection.cursor()
-    reader.execute("SET TimeZone = 'UTC'")
-    reader.execute("SET enable_external_access = false")
-    reader.execute("SET lock_configuration = true")
+    locked = reader.execute("SELECT current_setting('lock_configuration')").fetchone()
+    if not (locked and locked[0]):  # the lock holds for the whole database: an earlier query has set it all
+        reader.execute("SET GLOBAL TimeZone = 'UTC'")
+        reader.execute("SET TimeZone = 'UTC'")
+        reader.execute("SET enable_external_access = false")
+        reader.execute("SET lock_configuration = true")
     try:
         reader.execute("BEGIN TRANSACTION READ ONLY")
         result = reader.execute(statements[0])

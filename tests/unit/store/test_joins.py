@@ -205,3 +205,18 @@ def rounded(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [rounded(inner) for inner in value]
     return float(f"{value:.12g}") if isinstance(value, float) else value
+
+
+def test_outcomes_beside_predictions_need_not_name_the_model(logs: Path, take: Take) -> None:
+    mixed = [record for n in range(6) for record in (prediction(n), label(n, n % 2))]
+    (logs / "all.jsonl").write_text(lines(mixed))
+    found = take()
+    assert (found.ingest.predictions, found.ingest.outcomes, found.ingest.outcomes_unmatched) == (6, 6, 0)
+    assert found.models["m"].versions["v1"].labelled == 6
+
+
+def test_a_session_answers_more_than_one_query(logs: Path, opened: Callable[[], Any]) -> None:
+    (logs / "p.jsonl").write_text(lines([prediction(n) for n in range(3)]))
+    with opened() as session:
+        for _ in range(2):
+            assert session.query("SELECT COUNT(*) AS n FROM predictions") == (["n"], [(3,)])
