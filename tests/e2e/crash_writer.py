@@ -129,16 +129,16 @@ class Writer:
         hidden = path.with_name(f".{path.name}.gz")
         with path.open("rb") as source, gzip.open(hidden, "wb") as target:
             shutil.copyfileobj(source, target)
-        hidden.rename(path.with_name(f"{path.name}.gz"))
         path.unlink()
+        hidden.rename(path.with_name(f"{path.name}.gz"))
 
     def _rotate_truncated(self) -> None:
         number = len(list(self.directory.glob("truncated.jsonl.*"))) + 1
         source = self.directory / "truncated.jsonl"
         hidden = self.directory / ".copy"
         shutil.copyfile(source, hidden)
-        hidden.rename(self.directory / f"truncated.jsonl.{number}")
         self.logs["truncated.jsonl"].truncate(0)
+        hidden.rename(self.directory / f"truncated.jsonl.{number}")  # never there twice
 
 
 def main() -> None:
