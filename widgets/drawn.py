@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from widgets.palette import COMPONENTS, CSS
+from widgets.palette import ON_DARK, ON_LIGHT
 from widgets.text import sanitize
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ class Drawn(Widget):
     long as neither data, size nor styles change.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
-    DEFAULT_CSS = CSS
+    DEFAULT_CSS = "Drawn { width: 1fr; }"
 
     ascii_only: bool = False
     """Whether to draw with ASCII characters only."""
@@ -97,12 +96,14 @@ class Drawn(Widget):
 
     def _resolved(self, token: str) -> Style:
         """Return the style of words of the palette and of what else stands between them."""
+        palette = ON_DARK if self.app.current_theme.dark else ON_LIGHT
         words = token.split()
-        known = [f"drawn--{word}" for word in words if f"drawn--{word}" in self._component_styles]
-        visual = self.get_visual_style(*known)
-        other = " ".join(word for word in words if f"drawn--{word}" not in self._component_styles)
-        if other:
-            visual += self.app.stylesheet.parse_style(other)
+        parts = [palette[word] for word in words if word in palette]
+        parts.append(" ".join(word for word in words if word not in palette))
+        visual = self.visual_style
+        for part in parts:
+            if part:
+                visual += self.app.stylesheet.parse_style(part)
         return visual.rich_style
 
     def _strip(self, line: Line, width: int) -> Strip:

@@ -247,6 +247,10 @@ class FastTable(Drawn):
         self.needle = ""
         self.redraw()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - of Textual
+        """Leave escape to others while nothing is filtered."""
+        return action != "clear_filter" or self._has_foot
+
     def on_key(self, event: events.Key) -> None:
         """Type into the filter while that is wanted."""
         if not self._typing or event.key == "escape":

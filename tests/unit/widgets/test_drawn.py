@@ -10,8 +10,10 @@ import pytest
 
 from widgets.drawn import Drawn, Picture
 from widgets.palette import (
+    HEAT,
     HEAT_ON_DARK,
     HEAT_ON_LIGHT,
+    ON_DARK,
     SERIES_ON_DARK,
     SERIES_ON_LIGHT,
     heat_style,
@@ -43,6 +45,23 @@ async def test_styles_of_pieces(stage: Any) -> None:
         app.theme = "textual-light"
         await pilot.pause()
         assert pieces(sample)[0].style.color.triplet.hex == SERIES_ON_LIGHT[0]
+
+
+@pytest.mark.parametrize("theme", ["textual-dark", "textual-light", "nord", "solarized-light"])
+async def test_every_style_of_the_palette_can_be_read(stage: Any, theme: str) -> None:
+    sample: Any = Sample()
+    app = stage(sample)
+    async with app.run_test(size=(10, 4)) as pilot:
+        app.theme = theme
+        await pilot.pause()
+        ground = sample.style_of("").bgcolor.triplet.hex
+        for name in ("muted", "label", "header"):
+            assert contrast(sample.style_of(name).color.triplet.hex, ground) >= 3.0, name
+        for step in HEAT:
+            style = sample.style_of(f"text-on-{step}")
+            assert contrast(style.color.triplet.hex, style.bgcolor.triplet.hex) >= 3.0, step
+        names = [name for name in ON_DARK if name.startswith("on-")]
+        assert len({sample.style_of(name).bgcolor.triplet.hex for name in names}) == len(names) == 11
 
 
 async def test_lines_are_cut_and_made_safe(stage: Any) -> None:

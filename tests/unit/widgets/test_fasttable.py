@@ -166,6 +166,19 @@ async def test_filter_is_typed(stage: Any) -> None:
         assert cursor(table) == "c"
 
 
+async def test_escape_goes_on_where_nothing_is_filtered(stage: Any) -> None:
+    table = FastTable(COLUMNS, ROWS)
+    app = stage(table)
+    asked: list[str] = []
+    app.action_leave = lambda: asked.append("leave")
+    app.bind("escape", "leave")
+    async with app.run_test(size=(40, 8)) as pilot:
+        await pilot.press("slash", "escape")
+        assert asked == []
+        await pilot.press("escape")
+        assert asked == ["leave"]
+
+
 async def test_wheel_scrolls(stage: Any) -> None:
     table = FastTable(COLUMNS, many(30))
     async with stage(table).run_test(size=(40, 6)) as pilot:
