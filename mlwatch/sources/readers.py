@@ -21,6 +21,7 @@ from mlwatch.sources.streams import (
     Stream,
     digest,
     fingerprint,
+    head_of,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ SETTLED_S = 60.0
 """A delimited file that has not changed for so long is taken to be complete, even without a last newline. The last
 line of a JSON lines file tells by itself whether it is whole."""
 MAX_DOCUMENT_BYTES = 256 << 20
+MAX_HEADER_BYTES = 4 << 20
+"""A longer first line of a delimited file is no header."""
 PARQUET_ROWS = 400_000
 MAX_SIGNATURES = 10_000
 """Combinations of keys that are remembered as known."""
@@ -198,7 +201,7 @@ def _text(found: Found, form: Format, at: Position, book: ShapeBook, block_size:
             settled = form == "csv" and time.time() - found.mtime_ns / 1e9 > SETTLED_S
         else:
             settled = True  # what a compressed file ends with is its end
-        header = _csv_header(stream, head) if form == "csv" else None
+        header = _csv_header(stream, _first_lines(found)) if form == "csv" else None
         if form == "csv" and header is None:
             return
         start = max(at.offset, stream.position)
@@ -238,7 +241,7 @@ def _segments(
         key = shape_key(found.relative, form, dialect.header if dialect else ())
         limit = samples.SAMPLE_LINES if key not in book.shapes else samples.LATER_LINES
         shape = book.fit(key, form, _records(data, dialect, limit), found.relative, dialect)
-        used = head[: min(len(head), block.end)]
+        used = head_of(head, block.end)
         mark = Fingerprint(len(used), digest(used), len(tail), digest(tail))
         count = data.count(b"\n") + block.overlong
         yield Segment(found, shape, start, block.end, lines + 1, count, mark, data, block.overlong)
@@ -267,6 +270,15 @@ def _head(found: Found) -> bytes:
         return stream.read(HEAD_BYTES)
 
 
+def _first_lines(found: Found) -> bytes:
+    """Read as much as the header and some rows take."""
+    with Stream(found.path, found.identity) as stream:
+        text = stream.read(16 * HEAD_BYTES)
+        while b"\n" not in text and len(text) < MAX_HEADER_BYTES and (more := stream.read(16 * HEAD_BYTES)):
+            text += more
+    return text
+
+
 def _clean(data: bytes, *, first: bool) -> bytes:
     """Bring text to newline-terminated lines without byte order mark, carriage returns and filler bytes."""
     if first:
@@ -286,9 +298,9 @@ def _records(data: bytes, dialect: Dialect | None, limit: int) -> list[dict[str,
     return list(samples.csv_records(rows, dialect.header, dialect.decimal))
 
 
-def _csv_header(stream: Stream, head: bytes) -> Dialect | None:
+def _csv_header(stream: Stream, sample: bytes) -> Dialect | None:
     """Read the header line, and leave the stream behind it; None while there is no whole line."""
-    text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace").replace("\r\n", "\n")
+    text = sample.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace").replace("\r\n", "\n")
     first, newline, _ = text.partition("\n")
     if not newline:
         return None
@@ -299,7 +311,7 @@ def _csv_header(stream: Stream, head: bytes) -> Dialect | None:
     names = next(iter(csv.reader([first.lstrip("\ufeff")], delimiter=delimiter)), [])
     if _is_data(names):
         raise UnreadableFileError("the first line is no header: name the columns in it")
-    length = head.index(b"\n") + 1
+    length = sample.index(b"\n") + 1
     stream.seek(length)
     return Dialect(delimiter, decimal, _distinct(names))
 
@@ -338,7 +350,7 @@ def _document(found: Found, at: Position, book: ShapeBook) -> Iterator[Segment]:
     data = b"".join(json.dumps(element).encode() + b"\n" for element in fresh)
     records = [element for element in fresh[: samples.SAMPLE_LINES] if isinstance(element, dict)]
     shape = book.fit(shape_key(found.relative, "json"), "json", records, found.relative)
-    head = raw[: min(256, len(raw) // 2)]
+    head = head_of(raw[:256], len(raw) // 2)
     mark = Fingerprint(len(head), digest(head), 0, b"")
     yield Segment(found, shape, at.offset, len(elements), at.offset + 1, len(fresh), mark, data)
 

@@ -188,8 +188,20 @@ def digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=12).digest()
 
 
-def fingerprint(path: Path, offset: int) -> Fingerprint | None:
-    """Take the fingerprint of a file that was read up to `offset`; None when it is shorter than that."""
+def head_of(first: bytes, offset: int) -> bytes:
+    """Return the first bytes that a fingerprint up to `offset` takes: a power of two, so that lengths are few."""
+    room = min(HEAD_BYTES, len(first), offset)
+    return first[: 1 << (room.bit_length() - 1)] if room else b""
+
+
+def fingerprint(path: Path, offset: int, head_length: int | None = None) -> Fingerprint | None:
+    """Take the fingerprint of a file that was read up to `offset`; None when it is shorter than that.
+
+    Args:
+        path: The file.
+        offset: In decompressed bytes.
+        head_length: Of the fingerprint to compare with; as `head_of` chooses otherwise.
+    """
     with Stream(path) as stream:
         head = stream.read(min(HEAD_BYTES, offset))
         if len(head) < min(HEAD_BYTES, offset):
@@ -201,7 +213,8 @@ def fingerprint(path: Path, offset: int) -> Fingerprint | None:
         tail += stream.read(offset - start - len(tail))
         if len(tail) < offset - start:
             return None
-        return Fingerprint(len(head), digest(head), len(tail), digest(tail))
+        used = head_of(head, offset) if head_length is None else head[:head_length]
+        return Fingerprint(len(used), digest(used), len(tail), digest(tail))
 
 
 def continues(path: Path, known: Fingerprint, offset: int) -> bool:
@@ -210,6 +223,6 @@ def continues(path: Path, known: Fingerprint, offset: int) -> bool:
         with Stream(path) as stream:
             if digest(stream.read(known.head_length)) != known.head:
                 return False
-        return fingerprint(path, offset) == known
+        return fingerprint(path, offset, known.head_length) == known
     except (OSError, DamagedFileError):
         return False

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.files import Found, discover
 from mlwatch.sources.readers import ShapeBook
 from mlwatch.sources.shapes import Shape, load_shape
 from mlwatch.store import fold, notices
+from mlwatch.store.copies import without_twins
 from mlwatch.store.database import cursor
 from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble
 from mlwatch.store.ledger import Entry, Ledger
 from mlwatch.store.reference import ensure_bins
 from mlwatch.store.registry import MAX_FEATURES, Registry
-from mlwatch.store.resolve import Plan, resolve, without_twins
+from mlwatch.store.resolve import Plan, resolve
+from mlwatch.store.spool import Spool
 from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
 
-SPOOL_ROOM = 4 << 30
-"""Free bytes that a memory file system must have to be spooled to."""
 COMPACT_AFTER = 40
 """Batches between two compactions of the rollups."""
 CHECKPOINT_BYTES = 32 << 20
@@ -72,7 +69,7 @@ class Ingest:
         self._root = root
         self._config = config
         self._on_batch = on_batch
-        self._directory = Path(tempfile.mkdtemp(prefix="mlwatch-", dir=_spool_root()))
+        self._spool = Spool()
         self.registry = Registry(connection)
         self.ledger = Ledger(connection)
         self._saved = self._shapes()
@@ -80,7 +77,7 @@ class Ingest:
         self._feeder = Feeder(
             ShapeBook(named.name, config.roles, self._saved),
             cursor(connection),
-            self._directory,
+            self._spool.path,
             lambda: self._stop,
         )
         self._transaction = Transaction(connection, self.registry, self.ledger, config)
@@ -105,9 +102,7 @@ class Ingest:
 
     def close(self) -> None:
         """Remove the spool."""
-        for path in self._directory.iterdir():
-            path.unlink(missing_ok=True)
-        self._directory.rmdir()
+        self._spool.close()
 
     def run_once(self) -> int:
         """Take in everything that is in the directory now; return how many batches that took."""
@@ -132,9 +127,11 @@ class Ingest:
     def _plan(self) -> list[Plan]:
         plans: list[Plan] = []
         moved: list[Entry] = []
-        for found in discover(self._root, self._config.watch.include, self._config.watch.exclude):
+        places = self._look()
+        paths = {identity: found.path for identity, found in places.items()}
+        for found in places.values():
             try:
-                plan = resolve(found, self.ledger)
+                plan = resolve(found, self.ledger, paths)
             except FileNotFoundError:
                 continue  # moved since it was listed: the next scan finds it
             except OSError as error:
@@ -146,6 +143,16 @@ class Ingest:
                 plans.append(plan)
         self._write_entries(moved)
         return without_twins(plans)
+
+    def _look(self) -> dict[tuple[int, int], Found]:
+        """List the files, newest first; one with several names (a link) is taken under the name it is known by."""
+        files: dict[tuple[int, int], Found] = {}
+        for found in discover(self._root, self._config.watch.include, self._config.watch.exclude):
+            known = self.ledger.by_inode(*found.identity)
+            identity = found.identity if found.inode else (found.device, -len(files) - 1)
+            if identity not in files or (known is not None and known.path == found.relative):
+                files[identity] = found
+        return files
 
     def _write_entries(self, entries: Sequence[Entry]) -> None:
         if not entries:
@@ -227,13 +234,3 @@ class Ingest:
             self._since_compaction = 0
         if bytes_read > CHECKPOINT_BYTES:
             self._connection.execute("CHECKPOINT")
-
-
-def _spool_root() -> str | None:
-    """Return a directory in memory for spool files where there is one with room; None for the usual place."""
-    root = Path("/dev/shm")  # noqa: S108  the directory itself is made with a name of its own, for the user alone
-    try:
-        room = shutil.disk_usage(root).free
-    except OSError:
-        return None
-    return str(root) if room > SPOOL_ROOM and os.access(root, os.W_OK) else None

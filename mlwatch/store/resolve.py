@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.files import Found, format_of
-from mlwatch.sources.streams import HEAD_BYTES, DamagedFileError, Stream, continues, digest, fingerprint
+from mlwatch.sources.streams import HEAD_BYTES, DamagedFileError, Stream
+from mlwatch.store.copies import continues_entry, past_copies
 from mlwatch.store.ledger import Entry, Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    Places = Mapping[tuple[int, int], Path]
 
 HOLE_STEP = 1 << 20
 
@@ -24,14 +27,19 @@ class Plan:
     entry: Entry
     moved: bool = False
     """Only the path or the file's dates changed: the entry is to be written, nothing to be read."""
-    source: int | None = None
-    """The entry whose content this file repeats."""
     head: bytes = b""
-    """The first bytes of a file that is new."""
+    """The file's first bytes."""
+    kin: frozenset[int] = frozenset()
+    """Entries whose content this file repeats."""
 
 
-def resolve(found: Found, ledger: Ledger) -> Plan | None:
+def resolve(found: Found, ledger: Ledger, places: Places) -> Plan | None:
     """Return what is to be done about a file; None for nothing.
+
+    Args:
+        found: The file.
+        ledger: What is known.
+        places: Where each device and inode was seen in this scan.
 
     Raises:
         OSError: when the file cannot be opened.
@@ -41,9 +49,18 @@ def resolve(found: Found, ledger: Ledger) -> Plan | None:
         return None if known.path == found.relative else Plan(found, _seen(known, found), moved=True)
     same = ledger.by_inode(found.device, found.inode)
     for candidate in (same, ledger.by_path.get(found.relative)):
-        if candidate is not None and _carries_on(candidate, found):
-            return Plan(found, _seen(replace(candidate, state="open", reason=None), found))
-    return _new(found, ledger)
+        if candidate is not None and candidate.format and continues_entry(candidate, found):
+            entry = _seen(replace(candidate, state="open", reason=None), found)
+            return past_copies(Plan(found, entry, head=_head(found)), ledger, places)
+    return _new(found, ledger, places)
+
+
+def _head(found: Found) -> bytes:
+    try:
+        with Stream(found.path) as stream:
+            return stream.read(HEAD_BYTES)
+    except DamagedFileError:
+        return b""
 
 
 def _seen(entry: Entry, found: Found) -> Entry:
@@ -58,81 +75,27 @@ def _seen(entry: Entry, found: Found) -> Entry:
     )
 
 
-def _carries_on(entry: Entry, found: Found) -> bool:
-    """Tell whether a file still begins with what was read of it."""
-    if entry.fingerprint is None:
-        return entry.offset == 0
-    if entry.format == "parquet":
-        return fingerprint(found.path, found.size) == entry.fingerprint
-    if entry.format == "json":
-        with Stream(found.path) as stream:
-            return digest(stream.read(entry.fingerprint.head_length)) == entry.fingerprint.head
-    return continues(found.path, entry.fingerprint, entry.offset)
-
-
-def _new(found: Found, ledger: Ledger) -> Plan | None:
+def _new(found: Found, ledger: Ledger, places: Places) -> Plan | None:
     try:
         with Stream(found.path) as stream:
             head = stream.read(HEAD_BYTES)
             compression = stream.compression
             while not head.strip(b"\0") and (further := stream.read(HOLE_STEP)):
                 head = further.lstrip(b"\0")[:HEAD_BYTES]  # what a truncation left before the first record
+            sample = head + (b"" if b"\n" in head else stream.read(HOLE_STEP))
     except DamagedFileError:
         return _skipped(found, ledger, "the compressed data is damaged or not complete yet", "damaged")
-    form = format_of(head, found.relative)
+    form = format_of(sample, found.relative)
     if form == "!empty so far":
         return None
     if form.startswith("!"):
         return _skipped(found, ledger, form[1:], "skipped")
     if form == "parquet" and compression != "none":
         return _skipped(found, ledger, "a Parquet file inside another compression", "skipped")
-    copy = _rotated_copy(found, head, form, ledger)
     entry = Entry(
         ledger.reserve(), found.relative, found.device, found.inode, found.size, found.mtime_ns, form
     )
-    if copy is not None:
-        entry = replace(
-            entry, offset=copy.offset, lines=copy.lines, fingerprint=copy.fingerprint, shape=copy.shape
-        )
-    source = copy.file if copy is not None else None
-    return Plan(found, entry, source=source, head=b"" if form == "parquet" else head)
-
-
-def without_twins(plans: Sequence[Plan]) -> list[Plan]:
-    """Leave out files whose content is about to be read from another file; the next scan knows them as copies.
-
-    While a rotated log is being compressed, it is there twice for a moment.
-    """
-    reading = {plan.entry.file for plan in plans}
-    heads: set[tuple[str, bytes]] = set()
-    kept = []
-    for plan in plans:
-        mark = (str(plan.found.path.parent), plan.head)
-        if plan.source in reading or mark in heads:
-            continue
-        if plan.head:
-            heads.add(mark)
-        kept.append(plan)
-    return kept
-
-
-def _rotated_copy(found: Found, head: bytes, form: str, ledger: Ledger) -> Entry | None:
-    """Find the entry whose content this file repeats: a rotated, compressed or copied log."""
-    for entry in ledger.beginning_like(head):
-        if entry.format == form and _may_be_moved(entry, found) and _carries_on(entry, found):
-            return entry
-    return None
-
-
-def _may_be_moved(entry: Entry, found: Found) -> bool:
-    """Tell whether a file may be another's rotation: beside it, or anywhere once the other is gone.
-
-    The same text in another directory may be another model's.
-    """
-    if PurePosixPath(entry.path).parent == PurePosixPath(found.relative).parent:
-        return True
-    root = Path(str(found.path).removesuffix(found.relative))
-    return not (root / entry.path).exists()
+    return past_copies(Plan(found, entry, head=head), ledger, places)
 
 
 def _skipped(found: Found, ledger: Ledger, reason: str, state: str) -> Plan:

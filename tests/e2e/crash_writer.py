@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import json
 import random
-import shutil
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -126,19 +125,24 @@ class Writer:
         self.logs["renamed.jsonl"] = self._open("renamed.jsonl")
 
     def _compress(self, path: Path) -> None:
-        hidden = path.with_name(f".{path.name}.gz")
-        with path.open("rb") as source, gzip.open(hidden, "wb") as target:
-            shutil.copyfileobj(source, target)
+        with gzip.open(path.with_name(f"{path.name}.gz"), "wb") as target:
+            self._copy(path, target)
         path.unlink()
-        hidden.rename(path.with_name(f"{path.name}.gz"))
 
     def _rotate_truncated(self) -> None:
         number = len(list(self.directory.glob("truncated.jsonl.*"))) + 1
         source = self.directory / "truncated.jsonl"
-        hidden = self.directory / ".copy"
-        shutil.copyfile(source, hidden)
+        with (self.directory / f"truncated.jsonl.{number}").open("wb") as target:
+            self._copy(source, target)
         self.logs["truncated.jsonl"].truncate(0)
-        hidden.rename(self.directory / f"truncated.jsonl.{number}")  # never there twice
+
+    def _copy(self, path: Path, target: Any) -> None:
+        """Copy as `cp` and `gzip` do, in blocks: the copy is there beside the original, first in part, then whole."""
+        with path.open("rb") as source:
+            while data := source.read(8192):
+                target.write(data)
+                target.flush()
+                time.sleep(0.001)
 
 
 def main() -> None:

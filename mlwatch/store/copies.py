@@ -1,0 +1,163 @@
+"""Recognise files that repeat what another file holds, so that no record is read twice.
+
+A log that is rotated by copying and truncating, or compressed, is there twice for a while; the copy may be caught
+half written, and a backup may be written anew while its original grows. All that counts is content: what a file
+repeats of a log that is accounted for is passed over, in its ledger entry too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from mlwatch.sources.likeness import mark, shared
+from mlwatch.sources.streams import (
+    HEAD_BYTES,
+    TAIL_BYTES,
+    DamagedFileError,
+    Stream,
+    continues,
+    digest,
+    fingerprint,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mlwatch.sources.files import Found
+    from mlwatch.store.ledger import Entry, Ledger
+    from mlwatch.store.resolve import Plan
+
+
+def past_copies(plan: Plan, ledger: Ledger, places: Mapping[tuple[int, int], Path]) -> Plan | None:
+    """Move a plan behind what its file repeats of files that are accounted for.
+
+    Args:
+        plan: A file, and the entry that it carries on.
+        ledger: All entries.
+        places: Where each device and inode was seen in this scan.
+
+    Returns:
+        The plan, with `kin` naming the entries whose further content may be the same; one with nothing to be read
+        where the file only repeats; None where not even one line is known to be repeated.
+    """
+    kin = []
+    for entry in _relatives(plan, ledger):
+        if continues_entry(entry, plan.found):
+            kin.append(entry.file)
+            if entry.offset > plan.entry.offset:
+                plan = replace(plan, entry=_at(plan.entry, entry))
+        elif entry.offset > plan.entry.offset and (path := _there(entry, places)) is not None:
+            common = _repeats(plan, path, entry.offset)
+            if common is not None:
+                return common if common.entry.offset else None
+    return replace(plan, kin=frozenset(kin))
+
+
+def _relatives(plan: Plan, ledger: Ledger) -> Iterator[Entry]:
+    """Find the other entries that began as a plan's file does, the one that was read furthest first."""
+    for entry in ledger.beginning_like(plan.head):
+        if (
+            entry.file != plan.entry.file
+            and entry.format == plan.entry.format
+            and may_be_moved(entry, plan.found)
+        ):
+            yield entry
+
+
+def continues_entry(entry: Entry, found: Found) -> bool:
+    """Tell whether a file still begins with what was read of an entry's."""
+    if entry.fingerprint is None:
+        return entry.offset == 0
+    if entry.format == "parquet":
+        return fingerprint(found.path, found.size) == entry.fingerprint
+    if entry.format == "json":
+        return _begins(found.path, entry.fingerprint.head_length) == entry.fingerprint.head
+    return continues(found.path, entry.fingerprint, entry.offset)
+
+
+def _begins(path: Path, length: int) -> bytes:
+    with Stream(path) as stream:
+        return digest(stream.read(length))
+
+
+def _at(entry: Entry, other: Entry) -> Entry:
+    """Account for as much of a file as of another that it repeats."""
+    return replace(
+        entry, offset=other.offset, lines=other.lines, fingerprint=other.fingerprint, shape=other.shape
+    )
+
+
+def _repeats(plan: Plan, other: Path, stop: int) -> Plan | None:
+    """Return a plan to read nothing where the file is, so far, a piece of another's accounted content."""
+    if plan.entry.format not in {"jsonl", "csv"}:
+        return None
+    found = shared(plan.found.path, other, plan.entry.offset, stop)
+    if found is None or not found.whole:
+        return None
+    entry = replace(
+        plan.entry,
+        offset=found.end,
+        lines=plan.entry.lines + found.lines,
+        fingerprint=mark(plan.head, found) if found.end else None,
+    )
+    return replace(plan, entry=entry, moved=True)
+
+
+def _there(entry: Entry, places: Mapping[tuple[int, int], Path]) -> Path | None:
+    """Return where an entry's file is now; None when it is gone or another generation has taken its place."""
+    return None if entry.state == "replaced" else places.get((entry.device, entry.inode))
+
+
+def may_be_moved(entry: Entry, found: Found) -> bool:
+    """Tell whether a file may be another's rotation: beside it, or anywhere once the other is gone.
+
+    The same text in another directory may be another model's.
+    """
+    if PurePosixPath(entry.path).parent == PurePosixPath(found.relative).parent:
+        return True
+    root = Path(str(found.path).removesuffix(found.relative))
+    return not (root / entry.path).exists()
+
+
+def without_twins(plans: Sequence[Plan]) -> list[Plan]:
+    """Leave out files whose new content is about to be read from another file; the next scan knows them as copies.
+
+    Of several the one that changed first is read: the original rather than its copy.
+    """
+    reading: set[int] = set()
+    kept: list[Plan] = []
+    for plan in reversed(plans):
+        if plan.kin & reading or any(_is_twin(plan, other) for other in kept):
+            continue
+        reading.add(plan.entry.file)
+        kept.append(plan)
+    return kept[::-1]
+
+
+def _is_twin(plan: Plan, other: Plan) -> bool:
+    """Tell whether two files that are both new hold the same as far as the shorter one reaches."""
+    if not plan.head or plan.found.path.parent != other.found.path.parent:
+        return False
+    length = min(len(plan.head), len(other.head))
+    if plan.head[:length] != other.head[:length] or not length:
+        return False
+    if length < HEAD_BYTES:
+        return True
+    ends = [
+        _before(path, min(plan.found.size, other.found.size)) for path in (plan.found.path, other.found.path)
+    ]
+    return None in ends or ends[0] == ends[1]
+
+
+def _before(path: Path, offset: int) -> bytes | None:
+    """Return the last bytes before an offset; None for a compressed file, where looking is not cheap."""
+    try:
+        with Stream(path) as stream:
+            if stream.compression != "none":
+                return None
+            stream.seek(offset - TAIL_BYTES)
+            return stream.read(TAIL_BYTES)
+    except (OSError, DamagedFileError):
+        return None

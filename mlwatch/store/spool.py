@@ -1,0 +1,72 @@
+"""The directory that text is laid down in on its way into the store, and what a killed process left of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import IO
+
+PREFIX = "mlwatch-spool-"
+LOCK = ".lock"
+ROOM = 4 << 30
+"""Free bytes that a memory file system must have to be spooled to."""
+
+
+class Spool:
+    """A directory of our own, in memory where there is room; locked for as long as this process lives."""
+
+    def __init__(self) -> None:
+        root = _root()
+        sweep(Path(root or tempfile.gettempdir()))
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
+        self._lock = (self.path / LOCK).open("wb")
+        _lock(self._lock)
+
+    def close(self) -> None:
+        """Remove the directory."""
+        self._lock.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def sweep(root: Path) -> None:
+    """Remove the spools of processes of this user that were killed."""
+    for path in root.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if (
+                path.is_dir()
+                and not path.is_symlink()
+                and path.stat().st_uid == os.getuid()
+                and _abandoned(path)
+            ):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _abandoned(path: Path) -> bool:
+    with (path / LOCK).open("r+b") as lock:  # without one, its owner may be about to make it
+        return _lock(lock)
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Lock a file; return whether nobody else holds it. The lock ends with the process, however it ends."""
+    try:
+        import fcntl  # noqa: PLC0415  not everywhere
+    except ImportError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _root() -> str | None:
+    """Return a directory in memory for spool files where there is one with room; None for the usual place."""
+    root = Path("/dev/shm")  # noqa: S108  the directory itself is made with a name of its own, for the user alone
+    try:
+        room = shutil.disk_usage(root).free
+    except OSError:
+        return None
+    return str(root) if room > ROOM and os.access(root, os.W_OK) else None
