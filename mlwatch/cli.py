@@ -29,6 +29,7 @@ COMMANDS = {
     "init": "write the inferred mlwatch.toml",
     "query": "run read-only SQL over the store",
     "store": "look at the store, tidy it, begin anew",
+    "formats": "list the log formats of serving products that are read at sight",
 }
 
 
@@ -73,6 +74,10 @@ def parser() -> Parser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
+        if name == "formats":  # the only one that is about no directory
+            command.add_argument("--format", choices=("text", "json"), default="text")
+            command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
+            continue
         _common(command)
         _own(name, command)
     return top

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.sources import samples
 from mlwatch.sources.blocks import read_block
-from mlwatch.sources.shapes import Dialect, Path_, Shape, build_shape, extend_shape, shape_key
+from mlwatch.sources.formats import recognise
+from mlwatch.sources.importing import import_piece
+from mlwatch.sources.segments import Piece, Segment, UnreadableFileError
+from mlwatch.sources.shapes import Dialect, Path_, shape_key
 from mlwatch.sources.sql import literal
 from mlwatch.sources.streams import (
     HEAD_BYTES,
@@ -25,13 +27,13 @@ from mlwatch.sources.streams import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.config import RoleSettings
     from mlwatch.sources.files import Format, Found
+    from mlwatch.sources.segments import Position
+    from mlwatch.sources.shapebook import ShapeBook
 
 SETTLED_S = 60.0
 """A delimited file that has not changed for so long is taken to be complete, even without a last newline. The last
@@ -40,134 +42,6 @@ MAX_DOCUMENT_BYTES = 256 << 20
 MAX_HEADER_BYTES = 4 << 20
 """A longer first line of a delimited file is no header."""
 PARQUET_ROWS = 400_000
-MAX_SIGNATURES = 10_000
-"""Combinations of keys that are remembered as known."""
-
-
-class UnreadableFileError(Exception):
-    """A file that cannot be read, with a sentence that says why; the rest of the directory goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Up to where a file is accounted for."""
-
-    offset: int = 0
-    """Decompressed bytes; elements of a JSON document; rows of a Parquet file."""
-    lines: int = 0
-    shape: str | None = None
-    """Key of the shape it was read with."""
-    mark: Fingerprint | None = None
-    """What the file had up to there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spooled:
-    """Text that was laid down in a spool file."""
-
-    path: Path
-    offset: int
-    length: int
-
-    def read(self) -> bytes:
-        """Return the text."""
-        with self.path.open("rb", buffering=0) as file:
-            file.seek(self.offset)
-            return file.read(self.length) or b""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Whole records of one file, on their way into a batch."""
-
-    found: Found
-    shape: Shape
-    start: int
-    end: int
-    """Position behind it; see `Position.offset`."""
-    first_line: int
-    lines: int
-    fingerprint: Fingerprint
-    text: bytes | Spooled = b""
-    """The records as JSON lines or delimited rows without header; empty for Parquet."""
-    overlong: int = 0
-    """Lines too long to be records, which are not in `data`."""
-
-    @property
-    def size(self) -> int:
-        """About how many bytes of text the segment's records are."""
-        return self.length or (self.end - self.start) * 200
-
-    @property
-    def length(self) -> int:
-        """Bytes of text; 0 for Parquet."""
-        return self.text.length if isinstance(self.text, Spooled) else len(self.text)
-
-    def data(self) -> bytes:
-        """Return the text, from wherever it is."""
-        return self.text.read() if isinstance(self.text, Spooled) else self.text
-
-
-class ShapeBook:
-    """The shapes of this directory's files: looked up by key, inferred when new, extended when columns appear."""
-
-    def __init__(self, root_name: str, settings: RoleSettings, known: Mapping[str, Shape]) -> None:
-        self._root_name = root_name
-        self._settings = settings
-        self._signatures: dict[str, set[Signature]] = {}
-        self.shapes = dict(known)
-
-    def fit(
-        self,
-        key: str,
-        form: Format,
-        records: Sequence[Mapping[str, Any]],
-        relative: str,
-        dialect: Dialect | None = None,
-        types: Mapping[Path_, str] | None = None,
-    ) -> Shape:
-        """Return the shape of a kind of file, taught by some of its records."""
-        known = self.shapes.get(key)
-        if known is None:
-            shape = build_shape(key, form, records, relative, self._root_name, self._settings, dialect, types)
-            self._signatures[key] = {signature(record) for record in records}
-        else:
-            fresh = self._unseen(key, records, known.waiting())
-            shape = extend_shape(known, fresh, self._settings, relative, self._root_name) if fresh else known
-        if shape is not known:
-            self.shapes[key] = shape
-        return shape
-
-    def _unseen(
-        self, key: str, records: Sequence[Mapping[str, Any]], waiting: Sequence[Path_]
-    ) -> list[Mapping[str, Any]]:
-        """Return the records with new keys, or the first value of a column that waits for one: most have neither."""
-        seen = self._signatures.setdefault(key, set())
-        fresh = []
-        for record in records:
-            mark = signature(record)
-            if mark not in seen:
-                if len(seen) < MAX_SIGNATURES:
-                    seen.add(mark)
-                fresh.append(record)
-            elif any(_has_value(record, path) for path in waiting):
-                fresh.append(record)
-        return fresh
-
-
-def _has_value(record: Mapping[str, Any], path: Path_) -> bool:
-    value: Any = record
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value is not None
-
-
-Signature = tuple[object, ...]
-
-
-def signature(record: Mapping[str, Any]) -> Signature:
-    """Return a record's keys, nested ones included, as a hashable value."""
-    return tuple((key, signature(value)) if type(value) is dict else key for key, value in record.items())
 
 
 def read_file(
@@ -190,11 +64,13 @@ def read_file(
     if form == "parquet":
         return _parquet(found, at, book, connection)
     if form == "json":
-        return _document(found, at, book)
-    return _text(found, form, at, book, block)
+        return _document(found, at, book, connection)
+    return _text(found, form, at, book, connection, block)
 
 
-def _text(found: Found, form: Format, at: Position, book: ShapeBook, block_size: int) -> Iterator[Segment]:
+def _text(
+    found: Found, form: Format, at: Position, book: ShapeBook, connection: DuckDBPyConnection, block_size: int
+) -> Iterator[Segment]:
     with Stream(found.path, found.identity) as stream:
         head = _head(found)
         if stream.compression == "none":
@@ -209,23 +85,34 @@ def _text(found: Found, form: Format, at: Position, book: ShapeBook, block_size:
             return
         if at.mark is not None and not _is_same(at.mark, head, stream.recent):
             raise FileMovedError(found.relative)  # files changed places between the look and the reading
-        yield from _segments(
-            found, form, at, book, stream, head, header, settled=settled, block_size=block_size
-        )
+        importer = recognise(head) if form == "jsonl" else None
+        for piece in _pieces(found, form, at, stream, head, header, settled=settled, block_size=block_size):
+            if importer is not None:
+                yield import_piece(piece, importer, book, connection)
+            else:
+                yield _with_shape(piece, form, header, book)
+            if stream.damage is not None:
+                raise UnreadableFileError(f"the compressed data is damaged ({stream.damage})")
 
 
-def _segments(
+def _with_shape(piece: Piece, form: Format, dialect: Dialect | None, book: ShapeBook) -> Segment:
+    key = shape_key(piece.found.relative, form, dialect.header if dialect else ())
+    limit = samples.SAMPLE_LINES if key not in book.shapes else samples.LATER_LINES
+    records = _records(piece.text, dialect, limit)
+    return piece.segment(book.fit(key, form, records, piece.found.relative, dialect))
+
+
+def _pieces(
     found: Found,
     form: Format,
     at: Position,
-    book: ShapeBook,
     stream: Stream,
     head: bytes,
     dialect: Dialect | None,
     *,
     settled: bool,
     block_size: int,
-) -> Iterator[Segment]:
+) -> Iterator[Piece]:
     lines = at.lines or (1 if dialect else 0)
     while True:
         start, recent = stream.position, stream.recent
@@ -238,16 +125,11 @@ def _segments(
         tail = (recent + block.data[-TAIL_BYTES:])[-TAIL_BYTES:]
         stream.seek(block.end) if stream.compression == "none" else _rewind(stream, block.end, tail)
         data = _clean(block.data, first=start == 0)
-        key = shape_key(found.relative, form, dialect.header if dialect else ())
-        limit = samples.SAMPLE_LINES if key not in book.shapes else samples.LATER_LINES
-        shape = book.fit(key, form, _records(data, dialect, limit), found.relative, dialect)
         used = head_of(head, block.end)
         mark = Fingerprint(len(used), digest(used), len(tail), digest(tail))
         count = data.count(b"\n") + block.overlong
-        yield Segment(found, shape, start, block.end, lines + 1, count, mark, data, block.overlong)
+        yield Piece(found, start, block.end, lines + 1, count, mark, data, block.overlong)
         lines += count
-        if stream.damage is not None:
-            raise UnreadableFileError(f"the compressed data is damaged ({stream.damage})")
         if not block.more:
             return
 
@@ -334,7 +216,9 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(result)
 
 
-def _document(found: Found, at: Position, book: ShapeBook) -> Iterator[Segment]:
+def _document(
+    found: Found, at: Position, book: ShapeBook, connection: DuckDBPyConnection
+) -> Iterator[Segment]:
     """Read a JSON array, an object around one, or objects that span lines."""
     with Stream(found.path, found.identity) as stream:
         raw = stream.read(MAX_DOCUMENT_BYTES + 1)
@@ -348,11 +232,15 @@ def _document(found: Found, at: Position, book: ShapeBook) -> Iterator[Segment]:
         return
     fresh = elements[at.offset :]
     data = b"".join(json.dumps(element).encode() + b"\n" for element in fresh)
-    records = [element for element in fresh[: samples.SAMPLE_LINES] if isinstance(element, dict)]
-    shape = book.fit(shape_key(found.relative, "json"), "json", records, found.relative)
     head = head_of(raw[:256], len(raw) // 2)
     mark = Fingerprint(len(head), digest(head), 0, b"")
-    yield Segment(found, shape, at.offset, len(elements), at.offset + 1, len(fresh), mark, data)
+    piece = Piece(found, at.offset, len(elements), at.offset + 1, len(fresh), mark, data)
+    importer = recognise(raw[:HEAD_BYTES])
+    if importer is not None:
+        yield import_piece(piece, importer, book, connection)
+        return
+    records = [element for element in fresh[: samples.SAMPLE_LINES] if isinstance(element, dict)]
+    yield piece.segment(book.fit(shape_key(found.relative, "json"), "json", records, found.relative))
 
 
 def _elements(text: str) -> list[Any]:

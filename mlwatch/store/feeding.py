@@ -10,7 +10,8 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlwatch.sources.readers import Position, Segment, ShapeBook, Spooled, UnreadableFileError, read_file
+from mlwatch.sources.readers import read_file
+from mlwatch.sources.segments import Position, Segment, Spooled, UnreadableFileError
 from mlwatch.sources.streams import FileMovedError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.sources.files import Found
+    from mlwatch.sources.shapebook import ShapeBook
     from mlwatch.sources.shapes import Shape
     from mlwatch.store.ledger import Entry
     from mlwatch.store.resolve import Plan

@@ -8,7 +8,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.files import Found, discover
-from mlwatch.sources.readers import ShapeBook
+from mlwatch.sources.shapebook import ShapeBook
 from mlwatch.sources.shapes import Shape, load_shape
 from mlwatch.store import fold, notices
 from mlwatch.store.copies import without_twins

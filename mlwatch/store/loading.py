@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.sources.readers import Segment
+    from mlwatch.sources.segments import Segment
 
 CARE_BYTES = 4 << 20
 """A refused segment is halved down to this size before it is read record by record."""
@@ -52,11 +52,22 @@ class Loader:
         """Fill `batch` with the good records and `rejects` with the others."""
         self._connection.execute("""
             CREATE OR REPLACE TEMP TABLE rejects (file VARCHAR, line BIGINT, reason VARCHAR, raw VARCHAR)""")
+        self._refuse(segments)
         if not any(segment.overlong for segment in segments) and self._fast(segments, "batch", self._spool):
             return
         self._connection.execute("DROP TABLE IF EXISTS batch")
         for segment in segments:
             self._part(segment)
+
+    def _refuse(self, segments: Sequence[Segment]) -> None:
+        """Put aside what importers could not read."""
+        rows = [
+            (segment.found.relative, one.line, one.reason, one.raw)
+            for segment in segments
+            for one in segment.refused
+        ]
+        if rows:
+            self._connection.executemany("INSERT INTO rejects VALUES (?, ?, ?, ?)", rows)
 
     def _fast(self, segments: Sequence[Segment], table: str, spool: Path) -> bool:
         """Read segments with DuckDB's own readers; False when some record does not fit."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.sources.canonical import Canonical
-    from mlwatch.sources.readers import Segment
+    from mlwatch.sources.segments import Segment
     from mlwatch.sources.shapes import Dialect, Shape
 
 

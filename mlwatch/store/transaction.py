@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mlwatch.config import Config
     from mlwatch.sources.canonical import Slot
-    from mlwatch.sources.readers import Segment
+    from mlwatch.sources.segments import Segment
     from mlwatch.sources.shapes import Shape
     from mlwatch.store.batch import Counts
     from mlwatch.store.feeding import Work
@@ -153,9 +153,7 @@ class Transaction:
             known, last = self._ledger.entries.get(entry.file, entry), segments[-1]
             records = counts.records
             if len(works) > 1:
-                records = sum(
-                    part.lines if exact else filled_lines(part.data()) + part.overlong for part in segments
-                )
+                records = sum(part.lines if exact else _records(part) for part in segments)
             self._ledger.put(
                 replace(
                     entry,
@@ -192,6 +190,13 @@ def _by_file(works: Sequence[Work]) -> list[tuple[Entry, list[Segment]]]:
     for work in works:
         found.setdefault(work.entry.file, (work.entry, []))[1].append(work.segment)
     return list(found.values())
+
+
+def _records(segment: Segment) -> int:
+    """Count a segment's records."""
+    if segment.records is not None:
+        return segment.records
+    return filled_lines(segment.data()) + segment.overlong
 
 
 def _repeated(counts: Counts, again: int) -> Counts:

@@ -1,0 +1,103 @@
+"""SQL macros that read the bodies of requests and responses, whatever their servers call the parts.
+
+A body is a JSON value, JSON lines or delimited text without a header. It holds instances as a list, as rows of a
+`dataframe_split`, as tensors of the Open Inference Protocol (columns), or is one instance itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MAX_CELLS = 500
+"""An unnamed vector longer than this is an image, a text or an embedding, not a row of features."""
+
+_CONTAINERS = (
+    *("dataframe_split", "instances", "dataframe_records", "inputs", "input_data", "data", "predictions"),
+    *("outputs", "results", "result", "records", "rows"),
+)
+_CLASS = ("prediction", "predicted_label", "label", "predicted_class", "class", "output", "value", "result")
+_SCORE = ("score", "probability", "proba", "prob", "predicted_score")
+
+_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+
+
+def _first(names: tuple[str, ...], value: str = "j") -> str:
+    return f"COALESCE({', '.join(f'{value} -> {name!r}' for name in names)})"
+
+
+MACROS = (
+    f"""csv_cell(t) AS CASE
+        WHEN TRIM(t) = '' THEN NULL
+        WHEN regexp_matches(TRIM(t), '{_NUMBER}') THEN CAST(TRIM(t) AS JSON)
+        WHEN t LIKE '"%' THEN to_json(REPLACE(TRIM(t, '"'), '""', '"'))
+        ELSE to_json(TRIM(t)) END""",
+    """csv_cells(t) AS CASE WHEN CONTAINS(t, '"')
+        THEN regexp_extract_all(t || ',', '("(?:[^"]|"")*"|[^,]*),', 1)
+        ELSE string_split(t, ',') END""",
+    """csv_row(t) AS to_json(list_transform(csv_cells(t), lambda c: csv_cell(c)))""",
+    """filled_lines(t) AS list_filter(string_split(REPLACE(t, chr(13), ''), chr(10)), lambda l: TRIM(l) <> '')""",
+    """text_rows(t) AS list_transform(filled_lines(t),
+        lambda l: CASE WHEN json_valid(l) AND l[1] IN ('{', '[') THEN CAST(l AS JSON) ELSE csv_row(l) END)""",
+    """split_rows(j) AS list_transform(CAST(j -> 'data' AS JSON[]), lambda r: to_json(map(
+        CAST(j -> 'columns' AS VARCHAR[]), CAST(r AS JSON[]))))""",
+    """tensor_rows(tensors, height) AS list_transform(range(height), lambda r: to_json(map(
+        list_transform(tensors, lambda t: t ->> 'name'),
+        list_transform(tensors, lambda t: CASE WHEN json_array_length(t, '$.data') <= height THEN t -> 'data' -> r
+            ELSE to_json(CAST(t -> 'data' AS JSON[])[
+                r * (json_array_length(t, '$.data') // height) + 1
+                :(r + 1) * (json_array_length(t, '$.data') // height)]) END))))""",
+    """contained_rows(c) AS CASE
+        WHEN json_type(c) = 'OBJECT' AND json_exists(c, '$.columns') AND json_exists(c, '$.data') THEN split_rows(c)
+        WHEN json_type(c) = 'ARRAY' AND json_exists(c, '$[0].datatype') AND json_exists(c, '$[0].data')
+            THEN tensor_rows(CAST(c AS JSON[]), COALESCE(CAST(c ->> '$[0].shape[0]' AS BIGINT), 1))
+        WHEN json_type(c) = 'ARRAY' THEN CAST(c AS JSON[])
+        ELSE [c] END""",
+    f"""json_rows(j) AS CASE
+        WHEN json_type(j) = 'NULL' THEN NULL
+        WHEN json_type(j) <> 'OBJECT' THEN contained_rows(j)
+        WHEN json_exists(j, '$.columns') AND json_exists(j, '$.data') THEN split_rows(j)
+        ELSE contained_rows(COALESCE({_first(_CONTAINERS)}, j)) END""",
+    """body_rows(t) AS CASE
+        WHEN t IS NULL OR TRIM(t, chr(32) || chr(10) || chr(13) || chr(9)) = '' THEN NULL
+        WHEN json_valid(t) THEN json_rows(CAST(t AS JSON))
+        ELSE text_rows(t) END""",
+    f"""row_features(e) AS CASE json_type(e)
+        WHEN 'OBJECT' THEN e
+        WHEN 'ARRAY' THEN CASE WHEN json_array_length(e) BETWEEN 1 AND {MAX_CELLS} THEN to_json(map(
+            list_transform(range(CAST(json_array_length(e) AS BIGINT)), lambda i: 'f' || i), CAST(e AS JSON[]))) END
+        WHEN 'NULL' THEN NULL
+        ELSE to_json({{'f0': e}}) END""",
+    """unwrapped(j) AS CASE
+        WHEN json_type(j) = 'ARRAY' AND json_array_length(j) = 1 THEN j -> 0
+        WHEN json_type(j) = 'OBJECT' AND LEN(json_keys(j)) = 1
+            THEN json_extract(j, '/' || REPLACE(REPLACE(json_keys(j)[1], '~', '~0'), '/', '~1'))
+        ELSE j END""",
+    """answer(j) AS unwrapped(unwrapped(j))""",
+    f"""answer_class(j) AS CASE json_type(j)
+        WHEN 'OBJECT' THEN unwrapped({_first(_CLASS)}) ->> '$'
+        WHEN 'ARRAY' THEN CASE
+            WHEN TRY(ABS(list_sum(CAST(j AS DOUBLE[])) - 1)) < 0.01 AND TRY(list_min(CAST(j AS DOUBLE[]))) >= 0
+            THEN CAST(list_position(CAST(j AS DOUBLE[]), list_max(CAST(j AS DOUBLE[]))) - 1 AS VARCHAR)
+            ELSE '(list)' END
+        WHEN 'NULL' THEN NULL
+        WHEN 'BOOLEAN' THEN CASE WHEN j ->> '$' = 'true' THEN '1' ELSE '0' END
+        ELSE j ->> '$' END""",
+    f"""answer_score(j) AS CASE json_type(j)
+        WHEN 'OBJECT' THEN TRY_CAST(unwrapped({_first(_SCORE)}) ->> '$' AS DOUBLE)
+        WHEN 'ARRAY' THEN CASE
+            WHEN json_array_length(j) = 2 AND TRY(ABS(list_sum(CAST(j AS DOUBLE[])) - 1)) < 0.01
+                AND TRY(list_min(CAST(j AS DOUBLE[]))) >= 0
+            THEN CAST(j ->> 1 AS DOUBLE) END END""",
+    """answer_number(j) AS CASE WHEN json_type(j) IN ('DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT')
+        THEN CAST(j ->> '$' AS DOUBLE) END""",
+    """unbased(t) AS TRY(decode(from_base64(t)))""",
+)
+
+
+def define(connection: DuckDBPyConnection) -> None:
+    """Create the macros, for this connection alone."""
+    for macro in MACROS:
+        connection.execute(f"CREATE OR REPLACE TEMP MACRO {macro}")

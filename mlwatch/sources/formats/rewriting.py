@@ -1,0 +1,178 @@
+"""Rewrite a block of native records to plain ones, in SQL: a request becomes a record an instance.
+
+The steps are temporary tables of the reading thread's connection: `native` (lines), `envelopes` (one row a request,
+made by the format), `spread` (one row an instance), and the text of the plain records.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.sources.canonical import EARLIEST, LATEST, SCORE_THRESHOLD
+from mlwatch.sources.formats import payload
+from mlwatch.sources.formats.types import Refused, Rewritten
+from mlwatch.sources.sql import literal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.sources.formats.types import Importer, Place
+
+ENVELOPE = {
+    "n": "BIGINT",
+    "id": "VARCHAR",
+    "ts": "TIMESTAMP",
+    "model": "VARCHAR",
+    "version": "VARCHAR",
+    "latency_ms": "DOUBLE",
+    "status": "INTEGER",
+    "error": "VARCHAR",
+    "request": "VARCHAR",
+    "response": "VARCHAR",
+    "label": "VARCHAR",
+    "reason": "VARCHAR",
+}
+"""Columns of a request. `request`, `response` and `label` are bodies; `reason` says why a record is refused."""
+RAW_LIMIT = 2000
+"""Characters of a refused record that are kept."""
+
+
+class Rewriter:
+    """Rewrite the blocks of one log directory.
+
+    Args:
+        connection: Used by the reading thread alone.
+    """
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._scores: dict[tuple[str, str], bool] = {}
+        """Whether the numbers that a model answers are probabilities."""
+        payload.define(connection)
+
+    def rewrite(self, importer: Importer, place: Place, data: bytes, first_line: int) -> Rewritten:
+        """Return the plain records of a block.
+
+        Args:
+            importer: The format.
+            place: Where the file lies.
+            data: Whole lines.
+            first_line: Number of the block's first line.
+        """
+        import duckdb  # noqa: PLC0415
+
+        text = data.decode("utf-8", errors="replace")
+        try:
+            return self._rewrite(importer, place, text, first_line)
+        except (duckdb.DataError, duckdb.ProgrammingError, duckdb.NotSupportedError) as error:
+            return self._apart(importer, place, text, first_line, error)
+
+    def _apart(
+        self, importer: Importer, place: Place, text: str, first_line: int, error: Exception
+    ) -> Rewritten:
+        """Halve a block that fails, down to the line that makes it fail."""
+        lines = text.rstrip("\n").split("\n")
+        if len(lines) == 1:
+            reason = f"not a record of {importer.title} ({str(error).strip().splitlines()[0]})"
+            return Rewritten(b"", 1, (Refused(first_line, reason, text[:RAW_LIMIT]),))
+        middle = len(lines) // 2
+        one, other = (
+            self.rewrite(importer, place, ("\n".join(part) + "\n").encode(), first_line + start)
+            for part, start in ((lines[:middle], 0), (lines[middle:], middle))
+        )
+        return Rewritten(one.text + other.text, one.records + other.records, (*one.refused, *other.refused))
+
+    def _rewrite(self, importer: Importer, place: Place, text: str, first_line: int) -> Rewritten:
+        self._take_lines(text, first_line)
+        columns = ", ".join(f"{name} {kind}" for name, kind in ENVELOPE.items())
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE envelopes ({columns})")
+        self._connection.execute(f"INSERT INTO envelopes BY NAME {importer.envelopes(place)}")
+        self._connection.execute(f"""
+            UPDATE envelopes SET reason = 'no usable time'
+            WHERE reason IS NULL AND (ts IS NULL OR NOT ts BETWEEN {EARLIEST} AND {LATEST})""")
+        refused = self._refused()
+        self._spread()
+        self._tell_scores(importer)
+        row = self._connection.execute(_PLAIN).fetchone()
+        count, plain = row or (0, None)
+        data = f"{plain}\n".encode() if plain else b""
+        return Rewritten(data, int(count) + len(refused), refused)
+
+    def _take_lines(self, text: str, first_line: int) -> None:
+        """Fill `native` with the lines that are JSON objects and `strays` with the others."""
+        self._connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE lines AS
+            SELECT n, raw, json_valid(raw) AND COALESCE(TRY(json_type(raw)), '') = 'OBJECT' AS good
+            FROM (SELECT {first_line - 1} + generate_subscripts(parts, 1) AS n, UNNEST(parts) AS raw
+                FROM (SELECT string_split(?, chr(10)) AS parts))
+            WHERE TRIM(raw, chr(32) || chr(9)) <> ''""",
+            [text],
+        )
+        self._connection.execute("""
+            CREATE OR REPLACE TEMP VIEW native AS SELECT n, CAST(raw AS JSON) AS j FROM lines WHERE good""")
+
+    def _refused(self) -> tuple[Refused, ...]:
+        rows = self._connection.execute(f"""
+            SELECT n, reason, LEFT(raw, {RAW_LIMIT}) FROM (
+                SELECT n, CASE WHEN json_valid(raw) THEN 'not a JSON object' ELSE 'not valid JSON' END AS reason
+                FROM lines WHERE NOT good
+                UNION ALL SELECT n, reason FROM envelopes WHERE reason IS NOT NULL)
+            JOIN lines USING (n) ORDER BY n""").fetchall()
+        return tuple(Refused(*row) for row in rows)
+
+    def _spread(self) -> None:
+        """Fill `spread` with a row for each instance of each request."""
+        self._connection.execute("""
+            CREATE OR REPLACE TEMP TABLE spread AS
+            WITH bodies AS (
+                SELECT * EXCLUDE (request, response, label, reason), COALESCE(status >= 400, FALSE) AS failed,
+                    body_rows(request) AS given, body_rows(response) AS answers, body_rows(label) AS labels
+                FROM envelopes WHERE reason IS NULL),
+            matched AS (
+                SELECT * REPLACE (
+                    CASE WHEN failed THEN NULL WHEN LEN(answers) > 1 AND LEN(given) = 1 THEN [to_json(answers)]
+                        ELSE answers END AS answers,
+                    CASE WHEN LEN(given) > 1 AND LEN(answers) = 1 THEN [to_json(given)] ELSE given END AS given)
+                FROM bodies),
+            counted AS (
+                SELECT *, CASE WHEN failed THEN 1
+                    ELSE GREATEST(1, COALESCE(LEN(answers), LEN(labels), LEN(given))) END AS instances
+                FROM matched)
+            SELECT n, id, ts, model, version, latency_ms, status, error, instances, i,
+                CASE WHEN instances = LEN(given) AND NOT failed THEN row_features(given[i]) END AS features,
+                answer(answers[i]) AS answer, answer(labels[i]) AS label
+            FROM (SELECT *, UNNEST(range(1, instances + 1)) AS i FROM counted)""")
+
+    def _tell_scores(self, importer: Importer) -> None:
+        """Decide of each model whether the numbers that it answers are probabilities.
+
+        They are when all lie between 0 and 1 and some strictly; the first block that tells decides.
+        """
+        rows = self._connection.execute("""
+            SELECT COALESCE(model, ''), MIN(number) >= 0 AND MAX(number) <= 1
+            FROM (SELECT model, answer_number(answer) AS number FROM spread)
+            GROUP BY ALL HAVING BOOL_OR(number NOT IN (0, 1))""").fetchall()
+        for model, unit in rows:
+            self._scores.setdefault((importer.name, model), bool(unit))
+        scored = [model for (name, model), unit in self._scores.items() if unit and name == importer.name]
+        names = ", ".join(literal(model) for model in scored) or "NULL"
+        self._connection.execute(f"""
+            CREATE OR REPLACE TEMP TABLE answered AS
+            SELECT * EXCLUDE (answer, label), answer_class(label) AS label,
+                CASE WHEN score IS NOT NULL AND COALESCE(number, score) = score
+                    THEN COALESCE(class, CASE WHEN score >= {SCORE_THRESHOLD} THEN '1' ELSE '0' END)
+                    ELSE answer_class(answer) END AS prediction
+            FROM (SELECT *, CASE WHEN COALESCE(model, '') IN ({names}) AND number BETWEEN 0 AND 1 THEN number
+                    ELSE answer_score(answer) END AS score,
+                    CASE WHEN number IS NULL THEN answer_class(answer) END AS class
+                FROM (SELECT *, answer_number(answer) AS number FROM spread))""")
+
+
+_PLAIN = """
+    SELECT COUNT(*), string_agg(CAST(to_json({
+        'timestamp': epoch_us(ts),
+        'request_id': CASE WHEN instances > 1 THEN id || '/' || (i - 1) ELSE id END,
+        'model': model, 'version': version, 'prediction': prediction, 'score': score, 'label': label,
+        'latency_ms': CASE WHEN i = 1 THEN latency_ms END, 'status': status, 'error': error,
+        'features': COALESCE(features, CAST('{}' AS JSON))}) AS VARCHAR), chr(10) ORDER BY n, i)
+    FROM answered"""

@@ -1,0 +1,104 @@
+"""Whole records of one file on their way into a batch, and up to where a file is accounted for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlwatch.sources.files import Found
+    from mlwatch.sources.formats.types import Refused
+    from mlwatch.sources.shapes import Shape
+    from mlwatch.sources.streams import Fingerprint
+
+
+class UnreadableFileError(Exception):
+    """A file that cannot be read, with a sentence that says why; the rest of the directory goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Up to where a file is accounted for."""
+
+    offset: int = 0
+    """Decompressed bytes; elements of a JSON document; rows of a Parquet file."""
+    lines: int = 0
+    shape: str | None = None
+    """Key of the shape it was read with."""
+    mark: Fingerprint | None = None
+    """What the file had up to there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """Text that was laid down in a spool file."""
+
+    path: Path
+    offset: int
+    length: int
+
+    def read(self) -> bytes:
+        """Return the text."""
+        with self.path.open("rb", buffering=0) as file:
+            file.seek(self.offset)
+            return file.read(self.length) or b""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Whole records of one file, as they are written there."""
+
+    found: Found
+    start: int
+    end: int
+    """Position behind it; see `Position.offset`."""
+    first_line: int
+    lines: int
+    fingerprint: Fingerprint
+    text: bytes
+    """The records as JSON lines or delimited rows without header."""
+    overlong: int = 0
+    """Lines too long to be records, which are not in `text`."""
+
+    def segment(self, shape: Shape) -> Segment:
+        """Return the segment that its plain records make."""
+        span = (self.start, self.end, self.first_line, self.lines)
+        return Segment(self.found, shape, *span, self.fingerprint, self.text, self.overlong)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Whole records of one file, on their way into a batch."""
+
+    found: Found
+    shape: Shape
+    start: int
+    end: int
+    """Position behind it; see `Position.offset`."""
+    first_line: int
+    lines: int
+    fingerprint: Fingerprint
+    text: bytes | Spooled = b""
+    """The records as JSON lines or delimited rows without header; empty for Parquet."""
+    overlong: int = 0
+    """Lines too long to be records, which are not in `data`."""
+    refused: tuple[Refused, ...] = ()
+    """Records that an importer could not read; they are not in `data` either."""
+    records: int | None = None
+    """Records in `data` and in `refused`, where they are not the lines of the file."""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of text the segment's records are."""
+        return self.length or (self.end - self.start) * 200
+
+    @property
+    def length(self) -> int:
+        """Bytes of text; 0 for Parquet."""
+        return self.text.length if isinstance(self.text, Spooled) else len(self.text)
+
+    def data(self) -> bytes:
+        """Return the text, from wherever it is."""
+        return self.text.read() if isinstance(self.text, Spooled) else self.text

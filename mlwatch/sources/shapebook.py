@@ -1,0 +1,90 @@
+"""The shapes of a log directory's files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.sources.formats.rewriting import Rewriter
+from mlwatch.sources.shapes import build_shape, extend_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import RoleSettings
+    from mlwatch.sources.files import Format
+    from mlwatch.sources.shapes import Dialect, Path_, Shape
+
+MAX_SIGNATURES = 10_000
+"""Combinations of keys that are remembered as known."""
+
+
+class ShapeBook:
+    """The shapes of this directory's files: looked up by key, inferred when new, extended when columns appear."""
+
+    def __init__(self, root_name: str, settings: RoleSettings, known: Mapping[str, Shape]) -> None:
+        self.root_name = root_name
+        self.settings = settings
+        self._signatures: dict[str, set[Signature]] = {}
+        self._rewriter: Rewriter | None = None
+        self.shapes = dict(known)
+
+    def rewriter(self, connection: DuckDBPyConnection) -> Rewriter:
+        """Return what rewrites the records of serving products; made when it is first needed."""
+        if self._rewriter is None:
+            self._rewriter = Rewriter(connection)
+        return self._rewriter
+
+    def fit(
+        self,
+        key: str,
+        form: Format,
+        records: Sequence[Mapping[str, Any]],
+        relative: str,
+        dialect: Dialect | None = None,
+        types: Mapping[Path_, str] | None = None,
+        settings: RoleSettings | None = None,
+    ) -> Shape:
+        """Return the shape of a kind of file, taught by some of its records."""
+        known, settings = self.shapes.get(key), settings or self.settings
+        if known is None:
+            shape = build_shape(key, form, records, relative, self.root_name, settings, dialect, types)
+            self._signatures[key] = {signature(record) for record in records}
+        else:
+            fresh = self._unseen(key, records, known.waiting())
+            shape = extend_shape(known, fresh, settings, relative, self.root_name) if fresh else known
+        if shape is not known:
+            self.shapes[key] = shape
+        return shape
+
+    def _unseen(
+        self, key: str, records: Sequence[Mapping[str, Any]], waiting: Sequence[Path_]
+    ) -> list[Mapping[str, Any]]:
+        """Return the records with new keys, or the first value of a column that waits for one: most have neither."""
+        seen = self._signatures.setdefault(key, set())
+        fresh = []
+        for record in records:
+            mark = signature(record)
+            if mark not in seen:
+                if len(seen) < MAX_SIGNATURES:
+                    seen.add(mark)
+                fresh.append(record)
+            elif any(_has_value(record, path) for path in waiting):
+                fresh.append(record)
+        return fresh
+
+
+def _has_value(record: Mapping[str, Any], path: Path_) -> bool:
+    value: Any = record
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value is not None
+
+
+Signature = tuple[object, ...]
+
+
+def signature(record: Mapping[str, Any]) -> Signature:
+    """Return a record's keys, nested ones included, as a hashable value."""
+    return tuple((key, signature(value)) if type(value) is dict else key for key, value in record.items())

@@ -1,0 +1,71 @@
+"""What holds for every log format: exactly once, in one go or as the files grow, whole or with damaged lines."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mlwatch.cli import main
+from mlwatch.sources.formats import IMPORTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FORMATS = Path(__file__).parents[2] / "fixtures" / "formats"
+EVERY = sorted(path.name for path in FORMATS.iterdir())
+ROWS = "SELECT id, model, version, prediction, score, latency_ms, status, label FROM predictions ORDER BY ALL"
+LABELS = "SELECT id, label, matched FROM outcomes ORDER BY ALL"
+
+
+def facts(taken: Any) -> tuple[object, ...]:
+    total = taken.totals
+    counts = (total.records, total.predictions, total.outcomes, total.rejected, total.duplicates)
+    return counts, taken.rows(ROWS), taken.rows(LABELS)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_second_look_reads_nothing_again(
+    name: str, given: Callable[[str], None], take: Callable[[], Any]
+) -> None:
+    given(name)
+    with take() as taken:
+        first = facts(taken)
+        batches = taken.rows("FROM batches ORDER BY batch")
+    assert batches
+    with take() as taken:
+        assert facts(taken) == first
+        assert taken.rows("FROM batches ORDER BY batch") == batches
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_growing_files_come_to_the_same(
+    name: str, logs: Path, given: Callable[[str], None], take: Callable[[], Any]
+) -> None:
+    given(name)
+    with take() as taken:
+        whole = facts(taken)
+    files = [path for path in logs.rglob("*") if path.is_file()]
+    texts = {path: path.read_bytes().splitlines(keepends=True) for path in files}
+    shutil.rmtree(logs)
+    (logs.parent / "store.duckdb").unlink()
+    for part in range(max(len(text) for text in texts.values())):
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as file:
+                file.write(b"".join(text[part : part + 1]))
+        with take() as taken:
+            pieces = facts(taken)
+    assert pieces == whole
+
+
+def test_the_command_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["formats", "--format", "json"]) == 0
+    known = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in known] == [one.name for one in IMPORTERS]
+    assert main(["formats"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"{one.name}: {one.title}" in text for one in IMPORTERS)
