@@ -33,6 +33,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 class _Seen:
     kinds: set[str] = field(default_factory=set)
     samples: list[object] = field(default_factory=list)
+    where: int = 0
 
 
 def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
@@ -44,7 +45,7 @@ def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
         records: Parsed records; values of any type.
     """
     seen: dict[ColumnPath, _Seen] = {}
-    for record in records:
+    for number, record in enumerate(records):
         for path, value in _leaves(record, ()):
             column = seen.get(path)
             if column is None:
@@ -53,9 +54,13 @@ def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
                 column = seen[path] = _Seen()
             kind = kind_of(value)
             column.kinds.add(kind)
-            if kind != "null" and len(column.samples) < MAX_SAMPLES:
-                column.samples.append(_bounded(value))
-    return tuple(Column(path, frozenset(one.kinds), tuple(one.samples)) for path, one in seen.items())
+            if kind != "null":
+                column.where |= 1 << number
+                if len(column.samples) < MAX_SAMPLES:
+                    column.samples.append(_bounded(value))
+    return tuple(
+        Column(path, frozenset(one.kinds), tuple(one.samples), one.where) for path, one in seen.items()
+    )
 
 
 def kind_of(value: object) -> str:

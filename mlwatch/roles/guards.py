@@ -29,6 +29,13 @@ _LEVEL_WORDS = frozenset(
         *("fatal", "alert", "emerg", "emergency", "panic", "severe"),
     }
 )
+RECORD_WORDS = frozenset(
+    {
+        *("prediction", "predict", "predictions", "inference", "request", "response", "score", "scoring"),
+        *("label", "labels", "outcome", "ground_truth", "groundtruth", "actual", "target"),
+    }
+)
+"""What a column that tells kinds of records calls predictions and outcomes: these are not events."""
 MOST_NAMES = 16
 """Different values among the samples, above which a column does not name models or versions."""
 MOST_EVENTS = 40
@@ -44,6 +51,8 @@ class Context:
     names: Collection[str]
     """Normalised names of the columns at the top."""
     prediction: Column | None = None
+    predicted: int = 0
+    """In which of the records there is a prediction or score; see `Column.where`."""
 
     @property
     def predicts(self) -> bool:
@@ -137,10 +146,22 @@ def _text(column: Column, _context: Context, _loose: bool) -> bool:
 
 def _event(column: Column, context: Context, loose: bool) -> bool:
     kinds = {str(sample) for sample in column.samples}
-    if context.predicts and (loose or len(kinds) == 1):
+    if context.predicts and (loose or len(kinds) == 1) and not _tells_events(column, context):
         return False  # structured loggers name their constant message so
     technical = loose and all("." in kind for kind in kinds)  # the types of CloudEvents and of spans
     return len(kinds) <= MOST_EVENTS and not technical and not holds_json(column)
+
+
+def _tells_events(column: Column, context: Context) -> bool:
+    """Tell whether, among predictions, a column names what the other records are."""
+    beside: set[str] = set()
+    apart: set[str] = set()
+    where = column.where
+    for sample in column.samples:
+        bit = where & -where
+        (beside if bit & context.predicted else apart).add(str(sample).strip().lower())
+        where ^= bit
+    return bool(apart - RECORD_WORDS) and beside <= RECORD_WORDS
 
 
 def _with_event(_column: Column, context: Context, _loose: bool) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import reduce
+from operator import or_
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ from mlwatch.times import epoch_unit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from collections.abc import Mapping as MappingType
 
     from mlwatch.config import RoleSettings
 
@@ -71,7 +74,14 @@ def merge(
     mapping = _without(mapping, {column.path for column in columns if column.kinds - {"null"}})
     known = {*mapping.roles.values(), *(feature.path for feature in mapping.features), *mapping.ignored}
     new = tuple(column for column in columns if column.path not in known)
-    return _Inference(new, settings, mapping).run(path or PurePath("-"), root_name) if new else mapping
+    inference = _Inference(new, settings, mapping, _predicted(columns, mapping.roles))
+    return inference.run(path or PurePath("-"), root_name) if new else mapping
+
+
+def _predicted(columns: Iterable[Column], roles: MappingType[str, ColumnPath]) -> int:
+    """Tell in which of the records there is a prediction or score; see `Column.where`."""
+    paths = {roles[role] for role in ("prediction", "score") if role in roles}
+    return reduce(or_, (column.where for column in columns if column.path in paths), 0)
 
 
 def _without(mapping: Mapping, filled: Collection[ColumnPath]) -> Mapping:
@@ -92,8 +102,11 @@ def _without(mapping: Mapping, filled: Collection[ColumnPath]) -> Mapping:
 class _Inference:
     """One decision over a set of columns, each of which leaves the pool once."""
 
-    def __init__(self, columns: Iterable[Column], settings: RoleSettings, decided: Mapping | None) -> None:
+    def __init__(
+        self, columns: Iterable[Column], settings: RoleSettings, decided: Mapping | None, predicted: int = 0
+    ) -> None:
         self._columns = tuple(columns)
+        self._predicted = predicted
         self._settings = settings
         self._decided = decided or Mapping({}, {}, (), "auto", 1.0, ())
         self._pool = {column.path: column for column in self._columns}
@@ -218,7 +231,8 @@ class _Inference:
             return
         if role == "event_id" and "id" not in self._roles:
             return
-        context = guards.Context(self._roles, self._names, self._chosen.get("prediction"))
+        predicted = self._predicted | _predicted(self._columns, self._roles)
+        context = guards.Context(self._roles, self._names, self._chosen.get("prediction"), predicted)
         ranked = []
         answered = role in _ANSWERED_BY and self._has_values(_ANSWERED_BY[role])
         for column in self._pool.values():

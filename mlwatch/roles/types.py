@@ -30,6 +30,8 @@ class Column:
     """Which of null, boolean, integer, number, text, list and object were seen."""
     samples: tuple[object, ...] = ()
     """Up to 50 values that are not null."""
+    where: int = 0
+    """In which of the records it has a value: a bit a record, the lowest for the first."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlwatch.roles.guards import RECORD_WORDS
 from mlwatch.sources.canonical import EARLIEST, LATEST
+from mlwatch.sources.sql import literal
 from mlwatch.store.rollups import QUARTER_OF_TS, WHO
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ def load(connection: DuckDBPyConnection, table: str, select: str, *, predicts: b
     failed = "COALESCE(status >= 400, FALSE)" + (" OR NOT predicted" if predicts else "")
     lost = "OR (id IS NOT NULL AND label IS NULL)" if predicts else ""
     silent = "" if predicts else "AND label IS NULL"
+    words = ", ".join(literal(word) for word in sorted(RECORD_WORDS))
+    named = f"lower(event) IN ({words})" + ("" if predicts else " AND label IS NOT NULL")
+    kind = f"REPLACE (CASE WHEN {named} THEN NULL ELSE event END AS event)"
     request = f"""predicted OR (event IS NULL {silent}
         AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost}))"""
     connection.execute(f"""
@@ -57,7 +62,7 @@ def load(connection: DuckDBPyConnection, table: str, select: str, *, predicts: b
                  WHEN {request} THEN NULL
                  WHEN label IS NULL AND event IS NULL THEN 'neither a prediction, an outcome nor an event'
                  WHEN id IS NULL THEN 'an outcome or event without a request id' END AS bad
-        FROM (SELECT *, prediction IS NOT NULL OR score IS NOT NULL AS predicted FROM ({select}))""")
+        FROM (SELECT * {kind}, prediction IS NOT NULL OR score IS NOT NULL AS predicted FROM ({select}))""")
 
 
 def count_bad(connection: DuckDBPyConnection, table: str) -> int:

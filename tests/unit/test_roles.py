@@ -497,7 +497,7 @@ def test_columns_are_bounded() -> None:
     columns = columns_of([{"list": list(range(1_000)), "text": "x" * 10_000, "deep": deep, **wide}] * 60)
     assert len(columns) == 5_000
     assert max(len(column.path) for column in columns) == 8
-    assert columns[0] == Column(("list",), frozenset({"list"}), (tuple(range(64)),) * 50)
+    assert columns[0] == Column(("list",), frozenset({"list"}), (tuple(range(64)),) * 50, where=(1 << 60) - 1)
     assert columns[1].samples[0] == "x" * 500
 
 

@@ -220,3 +220,44 @@ def test_a_session_answers_more_than_one_query(logs: Path, opened: Callable[[], 
     with opened() as session:
         for _ in range(2):
             assert session.query("SELECT COUNT(*) AS n FROM predictions") == (["n"], [(3,)])
+
+
+def prediction_kind(number: int, kind: str | None) -> dict[str, Any]:
+    return prediction(number) | ({} if kind is None else {"type": kind})
+
+
+@pytest.mark.parametrize("kind", [None, "prediction"])
+def test_one_file_may_hold_predictions_labels_and_events(logs: Path, take: Take, kind: str | None) -> None:
+    records: list[dict[str, Any]] = []
+    for number in range(40):
+        later = {"request_id": f"r{number}", "timestamp": "2026-11-03T12:00:00Z"}
+        records.append(prediction_kind(number, kind))
+        records.append({**later, "type": "label", "label": number % 2})
+        if number % 4 == 0:
+            records.append({**later, "type": "click"})
+            records.append({**later, "type": "purchase", "value": 2.5})
+    records.append({**prediction_kind(40, kind), "prediction": None, "score": None, "status": 503})
+    (logs / "all.jsonl").write_text(lines(records))
+    snapshot = take()
+    version = snapshot.models["m"].versions["v1"]
+    found = snapshot.ingest
+    assert (found.predictions, found.outcomes, found.events, found.rejected) == (41, 40, 20, 0)
+    assert (version.predictions, version.errors.count, version.labelled) == (41, 1, 40)
+    assert version.business.conversion.value == pytest.approx(10 / 41)
+    assert list(snapshot.models) == ["m"]
+
+
+def test_events_may_begin_long_after_the_predictions_of_their_file(logs: Path, take: Take) -> None:
+    records = [prediction(number) for number in range(3000)]
+    later = [
+        {"request_id": f"r{n}", "event": "purchase", "timestamp": "2026-11-03T12:00:00Z"} for n in range(9)
+    ]
+    (logs / "all.jsonl").write_text(lines([*records, *later]))
+    found = take().ingest
+    assert (found.predictions, found.events, found.rejected) == (3000, 9, 0)
+
+
+def test_a_constant_message_of_a_logger_is_no_event(logs: Path, take: Take) -> None:
+    (logs / "a.jsonl").write_text(lines(prediction(number) | {"event": "served"} for number in range(30)))
+    found = take().ingest
+    assert (found.predictions, found.events) == (30, 0)
