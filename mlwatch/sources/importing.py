@@ -30,7 +30,7 @@ def import_piece(
         book: Shapes; all files of a format share one.
         connection: Used by the reading thread alone.
     """
-    place = Place(PurePosixPath(piece.found.relative), book.root_name)
+    place = Place(PurePosixPath(piece.found.relative), book.root_name, piece.found.mtime_ns)
     plain = book.rewriter(connection).rewrite(importer, place, piece.text, piece.first_line)
     key = json.dumps(["importer", importer.name])
     limit = samples.SAMPLE_LINES if key not in book.shapes else samples.LATER_LINES
@@ -46,6 +46,7 @@ def import_piece(
         overlong=0,
         refused=(*plain.refused, *overlong),
         records=plain.records + piece.overlong,
+        carried=plain.carried,
     )
 
 

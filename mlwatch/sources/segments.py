@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlwatch.sources.files import Found
-    from mlwatch.sources.formats.types import Refused
+    from mlwatch.sources.formats.types import Carried, Refused
     from mlwatch.sources.shapes import Shape
     from mlwatch.sources.streams import Fingerprint
 
@@ -88,6 +88,8 @@ class Segment:
     """Records that an importer could not read; they are not in `data` either."""
     records: int | None = None
     """Records in `data` and in `refused`, where they are not the lines of the file."""
+    carried: tuple[Carried, ...] = ()
+    """Halves of requests that wait from now on, or do no longer."""
 
     @property
     def size(self) -> int:

@@ -9,7 +9,7 @@ from mlwatch.store import rollups
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 1
+VERSION = 2
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -29,7 +29,11 @@ BASE_COLUMNS = {
 }
 """Columns of `predictions` before its features. `h` is a hash of `id`: joins and duplicate checks scan it alone."""
 
+_WAITING = "CREATE TABLE waiting (format VARCHAR, key VARCHAR, side VARCHAR, record VARCHAR)"
+"""Requests that wait for their responses, and the reverse, where a format logs them apart."""
+
 TABLES = (
+    _WAITING,
     "CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR)",
     f"CREATE TABLE predictions ({', '.join(f'{name} {kind}' for name, kind in BASE_COLUMNS.items())})",
     """CREATE TABLE outcomes (
@@ -86,7 +90,7 @@ def version_of(connection: DuckDBPyConnection) -> int | None:
     return int(row[0]) if row and str(row[0]).isdigit() else 0
 
 
-MIGRATIONS: dict[int, tuple[str, ...]] = {}
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: (_WAITING,)}
 """Statements that lead from the given version to the next."""
 
 

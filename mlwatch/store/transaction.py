@@ -71,6 +71,7 @@ class Transaction:
             duplicates = batch.mark_duplicates(self._connection)
             counts = self._fold(batch.count(self._connection, duplicates), slots)
             self._quarantine(counts)
+            self._carry(works)
             self._account(works, counts)
             self._connection.execute("COMMIT")
         except BaseException:
@@ -141,6 +142,20 @@ class Transaction:
         self._connection.execute(
             f"INSERT INTO quarantine SELECT ?, * FROM rejects ORDER BY file, line LIMIT {room}", [_now()]
         )
+
+    def _carry(self, works: Sequence[Work]) -> None:
+        """Keep the halves of requests that wait for their other half, and forget those that found it."""
+        for carried in (one for work in works for one in work.segment.carried):
+            keys = [carried.form, carried.gone]
+            self._connection.execute(
+                "DELETE FROM waiting WHERE format = ? AND key IN (SELECT UNNEST(from_json(?, '[\"VARCHAR\"]')))",
+                keys,
+            )
+            self._connection.execute(
+                """INSERT INTO waiting SELECT ?, UNNEST(from_json(?,
+                    '[{"key": "VARCHAR", "side": "VARCHAR", "record": "VARCHAR"}]'), recursive := TRUE)""",
+                [carried.form, carried.come],
+            )
 
     def _account(self, works: Sequence[Work], counts: Counts) -> None:
         rejected = dict(

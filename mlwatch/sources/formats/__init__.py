@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.sources.formats import sagemaker
+from mlwatch.sources.formats import cloudevents, sagemaker
 
 if TYPE_CHECKING:
     from mlwatch.sources.formats.types import Importer
 
-IMPORTERS: tuple[Importer, ...] = (sagemaker.IMPORTER,)
+IMPORTERS: tuple[Importer, ...] = (
+    sagemaker.IMPORTER,
+    cloudevents.KSERVE,
+    cloudevents.SELDON,
+    cloudevents.AZUREML,
+)
 
 
 def recognise(head: bytes) -> Importer | None:

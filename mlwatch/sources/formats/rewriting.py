@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.canonical import EARLIEST, LATEST, SCORE_THRESHOLD
-from mlwatch.sources.formats import payload
-from mlwatch.sources.formats.types import Refused, Rewritten
+from mlwatch.sources.formats import halves, payload
+from mlwatch.sources.formats.types import ENVELOPE, Refused, Rewritten
 from mlwatch.sources.sql import literal
 
 if TYPE_CHECKING:
@@ -18,21 +18,6 @@ if TYPE_CHECKING:
 
     from mlwatch.sources.formats.types import Importer, Place
 
-ENVELOPE = {
-    "n": "BIGINT",
-    "id": "VARCHAR",
-    "ts": "TIMESTAMP",
-    "model": "VARCHAR",
-    "version": "VARCHAR",
-    "latency_ms": "DOUBLE",
-    "status": "INTEGER",
-    "error": "VARCHAR",
-    "request": "VARCHAR",
-    "response": "VARCHAR",
-    "label": "VARCHAR",
-    "reason": "VARCHAR",
-}
-"""Columns of a request. `request`, `response` and `label` are bodies; `reason` says why a record is refused."""
 RAW_LIMIT = 2000
 """Characters of a refused record that are kept."""
 
@@ -46,9 +31,10 @@ class Rewriter:
 
     def __init__(self, connection: DuckDBPyConnection) -> None:
         self._connection = connection
-        self._scores: dict[tuple[str, str], bool] = {}
+        self._scores: dict[str, bool] = {}
         """Whether the numbers that a model answers are probabilities."""
         payload.define(connection)
+        halves.load(connection)
 
     def rewrite(self, importer: Importer, place: Place, data: bytes, first_line: int) -> Rewritten:
         """Return the plain records of a block.
@@ -64,7 +50,7 @@ class Rewriter:
         text = data.decode("utf-8", errors="replace")
         try:
             return self._rewrite(importer, place, text, first_line)
-        except (duckdb.DataError, duckdb.ProgrammingError, duckdb.NotSupportedError) as error:
+        except (duckdb.DataError, duckdb.InvalidInputException) as error:
             return self._apart(importer, place, text, first_line, error)
 
     def _apart(
@@ -80,7 +66,12 @@ class Rewriter:
             self.rewrite(importer, place, ("\n".join(part) + "\n").encode(), first_line + start)
             for part, start in ((lines[:middle], 0), (lines[middle:], middle))
         )
-        return Rewritten(one.text + other.text, one.records + other.records, (*one.refused, *other.refused))
+        return Rewritten(
+            one.text + other.text,
+            one.records + other.records,
+            (*one.refused, *other.refused),
+            (*one.carried, *other.carried),
+        )
 
     def _rewrite(self, importer: Importer, place: Place, text: str, first_line: int) -> Rewritten:
         self._take_lines(text, first_line)
@@ -91,12 +82,13 @@ class Rewriter:
             UPDATE envelopes SET reason = 'no usable time'
             WHERE reason IS NULL AND (ts IS NULL OR NOT ts BETWEEN {EARLIEST} AND {LATEST})""")
         refused = self._refused()
+        carried = halves.pair(self._connection, importer.name)
         self._spread()
-        self._tell_scores(importer)
+        self._tell_scores()
         row = self._connection.execute(_PLAIN).fetchone()
         count, plain = row or (0, None)
         data = f"{plain}\n".encode() if plain else b""
-        return Rewritten(data, int(count) + len(refused), refused)
+        return Rewritten(data, int(count) + len(refused), refused, (carried,) if carried else ())
 
     def _take_lines(self, text: str, first_line: int) -> None:
         """Fill `native` with the lines that are JSON objects and `strays` with the others."""
@@ -125,7 +117,8 @@ class Rewriter:
         self._connection.execute("""
             CREATE OR REPLACE TEMP TABLE spread AS
             WITH bodies AS (
-                SELECT * EXCLUDE (request, response, label, reason), COALESCE(status >= 400, FALSE) AS failed,
+                SELECT * EXCLUDE (side, key, clock, request, response, label, reason),
+                    COALESCE(status >= 400, FALSE) AS failed,
                     body_rows(request) AS given, body_rows(response) AS answers, body_rows(label) AS labels
                 FROM envelopes WHERE reason IS NULL),
             matched AS (
@@ -143,7 +136,7 @@ class Rewriter:
                 answer(answers[i]) AS answer, answer(labels[i]) AS label
             FROM (SELECT *, UNNEST(range(1, instances + 1)) AS i FROM counted)""")
 
-    def _tell_scores(self, importer: Importer) -> None:
+    def _tell_scores(self) -> None:
         """Decide of each model whether the numbers that it answers are probabilities.
 
         They are when all lie between 0 and 1 and some strictly; the first block that tells decides.
@@ -153,8 +146,8 @@ class Rewriter:
             FROM (SELECT model, answer_number(answer) AS number FROM spread)
             GROUP BY ALL HAVING BOOL_OR(number NOT IN (0, 1))""").fetchall()
         for model, unit in rows:
-            self._scores.setdefault((importer.name, model), bool(unit))
-        scored = [model for (name, model), unit in self._scores.items() if unit and name == importer.name]
+            self._scores.setdefault(model, bool(unit))
+        scored = [model for model, unit in self._scores.items() if unit]
         names = ", ".join(literal(model) for model in scored) or "NULL"
         self._connection.execute(f"""
             CREATE OR REPLACE TEMP TABLE answered AS

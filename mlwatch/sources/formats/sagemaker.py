@@ -36,14 +36,14 @@ def envelopes(place: Place) -> str:
             {_body("$.captureData.endpointInput")} AS request,
             {_body("$.captureData.endpointOutput")} AS response,
             {_body("$.groundTruthData")} AS label,
-            CASE WHEN {truth} AND j ->> '$.eventMetadata.eventId' IS NULL THEN 'ground truth without an eventId'
+            CASE WHEN {truth} AND (j ->> '$.eventMetadata.eventId') IS NULL THEN 'ground truth without an eventId'
                 WHEN NOT {truth} AND NOT {answered} THEN 'no endpointOutput was captured' END AS reason
         FROM native"""
 
 
 def _body(path: str) -> str:
     data, encoding = literal(f"{path}.data"), literal(f"{path}.encoding")
-    return f"CASE WHEN j ->> {encoding} = 'BASE64' THEN unbased(j ->> {data}) ELSE j ->> {data} END"
+    return f"CASE WHEN (j ->> {encoding}) = 'BASE64' THEN unbased(j ->> {data}) ELSE j ->> {data} END"
 
 
 def _names(place: Place) -> tuple[str, str]:

@@ -10,6 +10,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import PurePosixPath
 
+ENVELOPE = {
+    "n": "BIGINT",
+    "side": "VARCHAR",
+    "key": "VARCHAR",
+    "clock": "TIMESTAMP",
+    "id": "VARCHAR",
+    "ts": "TIMESTAMP",
+    "model": "VARCHAR",
+    "version": "VARCHAR",
+    "latency_ms": "DOUBLE",
+    "status": "INTEGER",
+    "error": "VARCHAR",
+    "request": "VARCHAR",
+    "response": "VARCHAR",
+    "label": "VARCHAR",
+    "reason": "VARCHAR",
+}
+"""Columns of a request and their types.
+
+`request`, `response` and `label` are bodies; `reason` says why a record is refused. A record that is only one `side` of
+a request, `request` or `response`, has the `key` that both have, and may have a `clock` that latency is measured by.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -19,6 +42,8 @@ class Place:
     """Path below the log directory."""
     root_name: str
     """Name of the log directory."""
+    mtime_ns: int = 0
+    """When the file was last written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +51,7 @@ class Importer:
     """A log format whose records are rewritten to plain ones before they are taken in.
 
     `envelopes` returns a SELECT over the temporary table `native` (`n`: number of the line, `j`: the JSON object in
-    it). Its columns are any of those of `rewriting.ENVELOPE`; one row is one request, however many instances it has.
+    it). Its columns are any of those of `ENVELOPE`; one row is one request, however many instances it has.
     """
 
     name: str
@@ -51,6 +76,17 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """What changes among the halves of requests that wait for their other half."""
+
+    form: str
+    come: str
+    """JSON list of objects with `key`, `side` and `record`."""
+    gone: str
+    """JSON list of keys."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rewritten:
     """What became of a block of native records."""
 
@@ -59,3 +95,4 @@ class Rewritten:
     records: int
     """Plain records and refused ones."""
     refused: tuple[Refused, ...] = ()
+    carried: tuple[Carried, ...] = ()

@@ -1,0 +1,114 @@
+"""Requests and responses that are events of their own: joined by id, in any order, across files and restarts."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+COLUMNS = ("id", "model", "version", "prediction", "score", "latency_ms")
+
+
+def test_kserve_events_and_batches(given: Callable[[str], None], take: Callable[[], Any]) -> None:
+    given("kserve")
+    with take() as taken:
+        assert taken.predictions(*COLUMNS) == [
+            ("k1/0", "flights", "default", "0", None, 18.5),
+            ("k1/1", "flights", "default", "1", None, None),
+            ("k2", "flights", "canary", "1", None, 250.0),
+            ("k3/0", "flights", "7", "1", None, 4.0),
+            ("k3/1", "flights", "7", "0", None, None),
+            ("k5", "flights", "default", "0", None, 100.0),
+            ("k7", "flights", "default", "1", None, 20.0),
+        ]
+        assert taken.predictions("f0", "f1", "distance", "carrier") == [
+            (1400.0, 39.02, None, None),
+            (1089.0, 39.92, None, None),
+            (733.0, 40.0, None, None),
+            (None, None, 100.5, "UA"),
+            (None, None, 200.0, "AA"),
+            (5.0, 5.0, None, None),
+            (7.0, 7.0, None, None),
+        ]
+        assert taken.quarantined() == [
+            ("events.jsonl", 4, "not valid JSON"),
+            ("events.jsonl", 8, "no usable time"),
+            ("later.jsonl", 2, "neither an inference request nor a response"),
+        ]
+        assert taken.rows("FROM waiting") == []
+
+
+def test_seldon_tensors_are_rows(given: Callable[[str], None], take: Callable[[], Any]) -> None:
+    given("seldon")
+    with take() as taken:
+        assert taken.predictions(*COLUMNS, "distance") == [
+            ("m1/0", "flights", "v3", "0", None, 40.0, 1400.0),
+            ("m1/1", "flights", "v3", "1", None, None, 1089.0),
+            ("m2", "flights", "v3", "1", 0.75, None, 5.5),
+        ]
+        assert taken.quarantined() == [("payload.jsonl", 5, "neither an inference request nor a response")]
+
+
+def test_azure_inputs_meet_their_outputs_row_by_row(
+    given: Callable[[str], None], take: Callable[[], Any]
+) -> None:
+    given("azureml")
+    with take() as taken:
+        assert taken.predictions(*COLUMNS, "carrier", "distance") == [
+            ("c1/0", "flights", "blue", "0", None, None, "UA", 1400.0),
+            ("c1/1", "flights", "blue", "1", None, None, "AA", 1089.0),
+            ("c2", "flights", "green", "1", None, None, "DL", 733.0),
+        ]
+        (file, line, reason), *more = taken.quarantined()
+        assert (file, line, more) == ("model_inputs/2026/11/03/10/i1.jsonl", 3, [])
+        assert reason.startswith("an event without data")
+
+
+def event(side: str, name: str, **more: object) -> str:
+    second = 1 if side == "request" else 2
+    plain = {
+        "specversion": "1.0",
+        "type": f"org.kubeflow.serving.inference.{side}",
+        "id": name,
+        "time": f"2026-11-03T10:00:0{second}Z",
+        "inferenceservicename": "m",
+        "data": {"instances": [[1.5]]} if side == "request" else {"predictions": [1]},
+    }
+    return json.dumps({**plain, **more}) + "\n"
+
+
+def test_a_half_waits_across_restarts_for_the_other(logs: Path, take: Callable[[], Any]) -> None:
+    names = [f"r{number}" for number in range(50)]
+    (logs / "requests.jsonl").write_text("".join(event("request", name) for name in names))
+    with take() as taken:
+        assert (taken.totals.records, taken.rows("SELECT COUNT(*) FROM waiting")) == (0, [(50,)])
+    (logs / "responses.jsonl").write_text("".join(event("response", name) for name in names[:20]))
+    with take() as taken:
+        assert (taken.totals.predictions, taken.rows("SELECT COUNT(*) FROM waiting")) == (20, [(30,)])
+    with (logs / "responses.jsonl").open("a") as file:
+        file.write("".join(event("response", name) for name in reversed(names[20:])))
+    with take() as taken:
+        assert sorted(taken.predictions("id", "latency_ms", "f0")) == sorted((n, 1000.0, 1.5) for n in names)
+        assert (taken.totals.records, taken.totals.duplicates) == (50, 0)
+        assert taken.rows("SELECT COUNT(*) FROM waiting") == [(0,)]
+
+
+def test_a_half_delivered_twice_counts_once(logs: Path, take: Callable[[], Any]) -> None:
+    twice = event("request", "r") * 2 + event("response", "r") * 2
+    (logs / "a.jsonl").write_text(twice)
+    with take() as taken:
+        assert (taken.totals.predictions, taken.totals.records) == (1, 1)
+
+
+def test_two_models_may_use_one_id(logs: Path, take: Callable[[], Any]) -> None:
+    text = "".join(
+        event(side, "r", inferenceservicename=model)
+        for side in ("request", "response")
+        for model in ("a", "b")
+    )
+    (logs / "a.jsonl").write_text(text)
+    with take() as taken:
+        assert taken.predictions("model", "id", order="model") == [("a", "r"), ("b", "r")]
