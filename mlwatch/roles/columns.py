@@ -19,6 +19,16 @@ LONGEST_LIST = 64
 LONGEST_TEXT = 500
 """Characters kept of a sampled text."""
 
+_PLAIN = {
+    type(None): "null",
+    bool: "boolean",
+    str: "text",
+    int: "integer",
+    float: "number",
+    dict: "object",
+    list: "list",
+}
+"""The types that JSON is read as, which need no search."""
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "boolean"),
     ((str, bytes, date), "text"),
@@ -65,8 +75,9 @@ def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
 
 def kind_of(value: object) -> str:
     """Name the kind of a value."""
-    if value is None:
-        return "null"
+    plain = _PLAIN.get(type(value))
+    if plain is not None:
+        return plain
     return next((kind for types, kind in _KINDS if isinstance(value, types)), "text")
 
 

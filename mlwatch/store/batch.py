@@ -42,6 +42,11 @@ def load(connection: DuckDBPyConnection, table: str, select: str, *, predicts: b
         select: See `Canonical.select`.
         predicts: The records' file holds predictions, so one without is a failed request.
     """
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {classified(select, predicts=predicts)}")
+
+
+def classified(select: str, *, predicts: bool) -> str:
+    """Return a canonical SELECT with columns that tell what each record is; for the arguments see `load`."""
     failed = "COALESCE(status >= 400, FALSE)" + (" OR NOT predicted" if predicts else "")
     lost = "OR (id IS NOT NULL AND label IS NULL)" if predicts else ""
     silent = "" if predicts else "AND label IS NULL"
@@ -50,8 +55,7 @@ def load(connection: DuckDBPyConnection, table: str, select: str, *, predicts: b
     kind = f"REPLACE (CASE WHEN {named} THEN NULL ELSE event END AS event)"
     request = f"""predicted OR (event IS NULL {silent}
         AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost}))"""
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE {table} AS
+    return f"""
         SELECT * EXCLUDE (own_model) REPLACE (CASE WHEN {request} THEN model ELSE own_model END AS model),
             {failed} AS failed, hash(id) AS h, {WHO} AS who, {QUARTER_OF_TS} AS quarter,
             {request} AS is_request,
@@ -62,7 +66,7 @@ def load(connection: DuckDBPyConnection, table: str, select: str, *, predicts: b
                  WHEN {request} THEN NULL
                  WHEN label IS NULL AND event IS NULL THEN 'neither a prediction, an outcome nor an event'
                  WHEN id IS NULL THEN 'an outcome or event without a request id' END AS bad
-        FROM (SELECT * {kind}, prediction IS NOT NULL OR score IS NOT NULL AS predicted FROM ({select}))""")
+        FROM (SELECT * {kind}, prediction IS NOT NULL OR score IS NOT NULL AS predicted FROM ({select}))"""
 
 
 def count_bad(connection: DuckDBPyConnection, table: str) -> int:

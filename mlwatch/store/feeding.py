@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from mlwatch.store.resolve import Plan
 
 FIRST_BYTES = 8 << 20
-"""The first batch is small, so that the screen has something to show at once."""
-BLOCK_BYTES = 32 << 20
+"""The first batch is small, so that the screen has something to show at once; the next ones grow eightfold."""
+BLOCK_BYTES = 8 << 20
 BATCH_BYTES = 192 << 20
 """Bytes of text a transaction takes in during a backfill: enough rows for DuckDB to use every core."""
 QUIET_BYTES = 1 << 20
@@ -148,7 +148,7 @@ class Feeder:
         key = segment.shape.key
         self._pending.setdefault(key, []).append(replace(work, segment=self._spool(key, segment)))
         self._pending_bytes += segment.length
-        if self._pending_bytes >= (BATCH_BYTES if self._batches else FIRST_BYTES):
+        if self._pending_bytes >= min(BATCH_BYTES, FIRST_BYTES << (3 * self._batches)):
             yield from self._flush()
 
     def _spool(self, key: str, segment: Segment) -> Segment:

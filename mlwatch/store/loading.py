@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.sources.canonical import Canonical, Slot
 from mlwatch.sources.shapes import Shape, csv_relation, jsonl_relation, parquet_relation
-from mlwatch.store import batch
+from mlwatch.store import batch, straight
 from mlwatch.store.tolerant import NO_LINES, tolerant_relation
 
 if TYPE_CHECKING:
@@ -50,14 +50,34 @@ class Loader:
 
     def load(self, segments: Sequence[Segment]) -> None:
         """Fill `batch` with the good records and `rejects` with the others."""
-        self._connection.execute("""
-            CREATE OR REPLACE TEMP TABLE rejects (file VARCHAR, line BIGINT, reason VARCHAR, raw VARCHAR)""")
+        self._no_rejects()
         self._refuse(segments)
         if not any(segment.overlong for segment in segments) and self._fast(segments, "batch", self._spool):
             return
         self._connection.execute("DROP TABLE IF EXISTS batch")
         for segment in segments:
             self._part(segment)
+
+    def insert(self, segments: Sequence[Segment], slots: Sequence[Slot]) -> None:
+        """Insert plain new predictions at once, inside the ingest transaction; see `straight`.
+
+        Raises:
+            NotPlainError: when the segments hold something else; the transaction is to be rolled back.
+        """
+        import duckdb  # noqa: PLC0415
+
+        self._no_rejects()
+        select = self._fast_select(segments, self._spool)
+        try:
+            straight.insert(self._connection, select, slots, predicts=self._shape.predicts)
+        except (duckdb.DataError, duckdb.ProgrammingError) as error:
+            raise straight.NotPlainError from error
+        if not self._is_complete(segments, "batch"):
+            raise straight.NotPlainError
+
+    def _no_rejects(self) -> None:
+        self._connection.execute("""
+            CREATE OR REPLACE TEMP TABLE rejects (file VARCHAR, line BIGINT, reason VARCHAR, raw VARCHAR)""")
 
     def _refuse(self, segments: Sequence[Segment]) -> None:
         """Put aside what importers could not read."""

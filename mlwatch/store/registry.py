@@ -120,6 +120,11 @@ class Registry:
             )
         self._unsaved.clear()
 
+    @property
+    def saved(self) -> bool:
+        """Tell whether every known feature has its column."""
+        return not self._unsaved
+
     def _free_column(self, name: str) -> str:
         """Find a column name: the feature's own, unless the store has that one already (in any case)."""
         taken = {*BASE_COLUMNS, *_WORKING_COLUMNS, *(row.column.lower() for row in self.features.values())}
@@ -185,6 +190,7 @@ class Registry:
 
 _WORKING_COLUMNS = frozenset(
     {
+        "is_plain",
         "line",
         "event",
         "value",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier
-from mlwatch.store import batch, events, fold, outcomes
+from mlwatch.store import batch, events, fold, outcomes, straight
 from mlwatch.store.loading import Loader, filled_lines
 from mlwatch.store.schema import BASE_COLUMNS
 
@@ -49,6 +49,8 @@ class Transaction:
         self._ledger = ledger
         self._config = config
         self._batch = self._last_batch() + 1
+        self._patience: dict[str, int] = {}
+        """Batches of a kind of file that are taken carefully before the short way is tried again."""
 
     def _last_batch(self) -> int:
         row = self._connection.execute("SELECT COALESCE(MAX(batch), 0) FROM batches").fetchone()
@@ -64,6 +66,40 @@ class Transaction:
         """
         slots = self._registry.slots(shape.mapping.features)
         loader = Loader(self._connection, shape, slots, self._config.roles.timezone, spool)
+        counts = self._take_straight(works, shape, loader, slots) or self._take_carefully(
+            works, loader, slots
+        )
+        self._batch += 1
+        return counts
+
+    def _take_straight(
+        self, works: Sequence[Work], shape: Shape, loader: Loader, slots: Sequence[Slot]
+    ) -> Counts | None:
+        """Take a large batch of plain new predictions the short way; None where it is not one."""
+        segments = [work.segment for work in works]
+        patience = self._patience.get(shape.key, 0)
+        if patience or not self._registry.saved or not straight.suits(segments, shape):
+            self._patience[shape.key] = max(0, patience - 1)
+            return None
+        self._connection.execute("BEGIN")
+        try:
+            loader.insert(segments, slots)
+            counts = self._fold(batch.count(self._connection, 0), slots, stored=True)
+            self._account(works, counts)
+            self._connection.execute("COMMIT")
+        except straight.NotPlainError:
+            self._undo()
+            self._patience[shape.key] = straight.PATIENCE
+            return None
+        except BaseException:
+            self._undo()
+            raise
+        finally:
+            straight.forget(self._connection)
+        return counts
+
+    def _take_carefully(self, works: Sequence[Work], loader: Loader, slots: Sequence[Slot]) -> Counts:
+        """Take a batch of anything by way of a temporary table."""
         loader.load([work.segment for work in works])
         self._connection.execute("BEGIN")
         try:
@@ -77,7 +113,6 @@ class Transaction:
         except BaseException:
             self._undo()
             raise
-        self._batch += 1
         return counts
 
     def _undo(self) -> None:
@@ -88,11 +123,11 @@ class Transaction:
         self._registry.reload()
         self._ledger.reload()
 
-    def _fold(self, counts: Counts, slots: Sequence[Slot]) -> Counts:
+    def _fold(self, counts: Counts, slots: Sequence[Slot], *, stored: bool = False) -> Counts:
         """Store and roll up what the batch holds; return the counts with what the joins found."""
         late_labels = late_events = unmatched_labels = unmatched_events = 0
         if counts.predictions:
-            late_labels, late_events = self._fold_requests(slots)
+            late_labels, late_events = self._fold_requests(slots, stored=stored)
         if self._has("is_outcome"):
             any_scored, again, unmatched_labels = outcomes.take_outcomes(self._connection)
             counts = _repeated(replace(counts, outcomes=counts.outcomes - again), again)
@@ -108,18 +143,19 @@ class Transaction:
             events_unmatched=unmatched_events - late_events,
         )
 
-    def _fold_requests(self, slots: Sequence[Slot]) -> tuple[int, int]:
-        """Store and roll up requests; return how many outcomes and events found their prediction by this."""
+    def _fold_requests(self, slots: Sequence[Slot], *, stored: bool) -> tuple[int, int]:
+        """Store (unless that is done) and roll up requests; return how many outcomes and events this matched."""
         models = fold.learn(
             self._connection,
             self._registry,
             [(slot.number, slot.column) for slot in slots],
             self._config.roles.task,
         )
-        columns = ", ".join([*BASE_COLUMNS, *(identifier(slot.column) for slot in slots)])
-        self._connection.execute(
-            f"INSERT INTO predictions ({columns}) SELECT {columns} FROM batch WHERE is_request"
-        )
+        if not stored:
+            columns = ", ".join([*BASE_COLUMNS, *(identifier(slot.column) for slot in slots)])
+            self._connection.execute(
+                f"INSERT INTO predictions ({columns}) SELECT {columns} FROM batch WHERE is_request"
+            )
         fold.fold_requests(self._connection, self._registry, [slot.number for slot in slots], models)
         any_scored, late_labels = outcomes.score_requests(self._connection)
         if any_scored:

@@ -42,10 +42,19 @@ def figure(name: str, value: float, unit: str, limit: float) -> None:
     """Note a figure whose budget is an upper limit, and print it at once."""
     found = Figure(name, value, unit, f"≤ {limit:g}{unit}", value <= limit)
     FIGURES.append(found)
+    said = "ok" if found.met else "MISSED"
+    say(f"{name:<78} {value:>9.2f} {unit:<3} {found.budget:>9}  {said}")
 
 
 def note(name: str, value: float, unit: str) -> None:
     """Print a figure that has no budget."""
+    say(f"{name:<78} {value:>9.2f} {unit}")
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def child(code: str, *arguments: str) -> dict[str, Any]:
@@ -243,6 +252,10 @@ def main() -> int:
                 1.3,
             )
     missed = [found.name for found in FIGURES if not found.met]
+    say(
+        f"{len(FIGURES) - len(missed)} of {len(FIGURES)} budgets met"
+        + "".join(f"\n  missed: {name}" for name in missed)
+    )
     return 1 if missed else 0
 
 
