@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import time
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.sources import samples
 from mlwatch.sources.blocks import read_block
-from mlwatch.sources.formats import recognise
+from mlwatch.sources.formats import recognise, recognise_table
 from mlwatch.sources.importing import import_piece
+from mlwatch.sources.parquet import read_parquet
 from mlwatch.sources.segments import Piece, Segment, UnreadableFileError
-from mlwatch.sources.shapes import Dialect, Path_, shape_key
-from mlwatch.sources.sql import literal
+from mlwatch.sources.shapes import Dialect, shape_key
 from mlwatch.sources.streams import (
     HEAD_BYTES,
     TAIL_BYTES,
@@ -22,7 +23,6 @@ from mlwatch.sources.streams import (
     Fingerprint,
     Stream,
     digest,
-    fingerprint,
     head_of,
 )
 
@@ -41,7 +41,6 @@ line of a JSON lines file tells by itself whether it is whole."""
 MAX_DOCUMENT_BYTES = 256 << 20
 MAX_HEADER_BYTES = 4 << 20
 """A longer first line of a delimited file is no header."""
-PARQUET_ROWS = 400_000
 
 
 def read_file(
@@ -62,7 +61,7 @@ def read_file(
         OSError: when it cannot be opened.
     """
     if form == "parquet":
-        return _parquet(found, at, book, connection)
+        return read_parquet(found, at, book, connection)
     if form == "json":
         return _document(found, at, book, connection)
     return _text(found, form, at, book, connection, block)
@@ -85,14 +84,24 @@ def _text(
             return
         if at.mark is not None and not _is_same(at.mark, head, stream.recent):
             raise FileMovedError(found.relative)  # files changed places between the look and the reading
-        importer = recognise(head) if form == "jsonl" else None
+        importer = recognise_table(header.header) if header else recognise(head)
         for piece in _pieces(found, form, at, stream, head, header, settled=settled, block_size=block_size):
             if importer is not None:
-                yield import_piece(piece, importer, book, connection)
+                yield import_piece(_as_json(piece, header), importer, book, connection)
             else:
                 yield _with_shape(piece, form, header, book)
             if stream.damage is not None:
                 raise UnreadableFileError(f"the compressed data is damaged ({stream.damage})")
+
+
+def _as_json(piece: Piece, dialect: Dialect | None) -> Piece:
+    """Write delimited rows as JSON lines."""
+    if dialect is None:
+        return piece
+    rows = samples.csv_rows(piece.text.decode("utf-8", errors="replace"), dialect.delimiter, '"')
+    records = ({name: cell or None for name, cell in zip(dialect.header, row, strict=False)} for row in rows)
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    return dataclasses.replace(piece, text=text.encode())
 
 
 def _with_shape(piece: Piece, form: Format, dialect: Dialect | None, book: ShapeBook) -> Segment:
@@ -258,56 +267,3 @@ def _elements(text: str) -> list[Any]:
         if len(lists) == 1 and all(isinstance(item, dict) for item in lists[0]):
             return lists[0]
     return documents
-
-
-def _parquet(
-    found: Found, at: Position, book: ShapeBook, connection: DuckDBPyConnection
-) -> Iterator[Segment]:
-    import duckdb  # noqa: PLC0415
-
-    name = literal(str(found.path))
-    try:
-        row = connection.execute(f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})").fetchone()
-        described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({name})").fetchall()
-        sample = connection.execute(
-            f"SELECT CAST(to_json(given) AS VARCHAR) FROM (FROM read_parquet({name}) LIMIT 1000) AS given"
-        ).fetchall()
-    except duckdb.Error as error:
-        raise UnreadableFileError(
-            f"not a complete Parquet file ({str(error).strip().splitlines()[0]})"
-        ) from error
-    total = int(row[0] or 0) if row else 0
-    names = [column[0] for column in described]
-    types = {path: kind for column in described for path, kind in _leaves((column[0],), column[1])}
-    records = [json.loads(text) for (text,) in sample]
-    shape = book.fit(
-        shape_key(found.relative, "parquet", names), "parquet", records, found.relative, types=types
-    )
-    mark = fingerprint(found.path, found.size) or Fingerprint(0, b"", 0, b"")
-    start = at.offset
-    while start < total:
-        end = min(total, start + PARQUET_ROWS)
-        yield Segment(found, shape, start, end, start + 1, end - start, mark)
-        start = end
-
-
-_PARQUET_KINDS = (
-    ("TIMESTAMP", "time"),
-    ("DATE", "time"),
-    ("BOOLEAN", "boolean"),
-    *(
-        (name, "integer")
-        for name in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
-    ),
-    *((name, "number") for name in ("UBIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")),
-)
-
-
-def _leaves(path: Path_, sql_type: str) -> Iterator[tuple[Path_, str]]:
-    """Tell how a Parquet column is read; fields of structs are read as text and cast."""
-    for prefix, kind in _PARQUET_KINDS:
-        if sql_type.startswith(prefix):
-            yield path, kind
-            return
-    if not sql_type.startswith("STRUCT"):
-        yield path, "text"

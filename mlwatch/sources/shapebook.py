@@ -8,12 +8,13 @@ from mlwatch.sources.formats.rewriting import Rewriter
 from mlwatch.sources.shapes import build_shape, extend_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import RoleSettings
     from mlwatch.sources.files import Format
+    from mlwatch.sources.formats.types import Memory
     from mlwatch.sources.shapes import Dialect, Path_, Shape
 
 MAX_SIGNATURES = 10_000
@@ -23,17 +24,24 @@ MAX_SIGNATURES = 10_000
 class ShapeBook:
     """The shapes of this directory's files: looked up by key, inferred when new, extended when columns appear."""
 
-    def __init__(self, root_name: str, settings: RoleSettings, known: Mapping[str, Shape]) -> None:
+    def __init__(
+        self,
+        root_name: str,
+        settings: RoleSettings,
+        known: Mapping[str, Shape],
+        recall: Callable[[DuckDBPyConnection], Memory],
+    ) -> None:
         self.root_name = root_name
         self.settings = settings
         self._signatures: dict[str, set[Signature]] = {}
+        self._recall = recall
         self._rewriter: Rewriter | None = None
         self.shapes = dict(known)
 
     def rewriter(self, connection: DuckDBPyConnection) -> Rewriter:
         """Return what rewrites the records of serving products; made when it is first needed."""
         if self._rewriter is None:
-            self._rewriter = Rewriter(connection)
+            self._rewriter = Rewriter(connection, self._recall(connection))
         return self._rewriter
 
     def fit(

@@ -15,6 +15,7 @@ from mlwatch.store.copies import without_twins
 from mlwatch.store.database import cursor
 from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble
 from mlwatch.store.ledger import Entry, Ledger
+from mlwatch.store.memory import recall
 from mlwatch.store.reference import ensure_bins
 from mlwatch.store.registry import MAX_FEATURES, Registry
 from mlwatch.store.resolve import Plan, resolve
@@ -75,7 +76,7 @@ class Ingest:
         self._saved = self._shapes()
         named = root.resolve() if root.is_dir() else root.resolve().parent
         self._feeder = Feeder(
-            ShapeBook(named.name, config.roles, self._saved),
+            ShapeBook(named.name, config.roles, self._saved, recall),
             cursor(connection),
             self._spool.path,
             lambda: self._stop,

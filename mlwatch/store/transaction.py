@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier
-from mlwatch.store import batch, events, fold, outcomes, straight
+from mlwatch.store import batch, events, fold, memory, outcomes, straight
 from mlwatch.store.loading import Loader, filled_lines
 from mlwatch.store.schema import BASE_COLUMNS
 
@@ -107,7 +107,7 @@ class Transaction:
             duplicates = batch.mark_duplicates(self._connection)
             counts = self._fold(batch.count(self._connection, duplicates), slots)
             self._quarantine(counts)
-            self._carry(works)
+            memory.carry(self._connection, (one for work in works for one in work.segment.carried))
             self._account(works, counts)
             self._connection.execute("COMMIT")
         except BaseException:
@@ -178,20 +178,6 @@ class Transaction:
         self._connection.execute(
             f"INSERT INTO quarantine SELECT ?, * FROM rejects ORDER BY file, line LIMIT {room}", [_now()]
         )
-
-    def _carry(self, works: Sequence[Work]) -> None:
-        """Keep the halves of requests that wait for their other half, and forget those that found it."""
-        for carried in (one for work in works for one in work.segment.carried):
-            keys = [carried.form, carried.gone]
-            self._connection.execute(
-                "DELETE FROM waiting WHERE format = ? AND key IN (SELECT UNNEST(from_json(?, '[\"VARCHAR\"]')))",
-                keys,
-            )
-            self._connection.execute(
-                """INSERT INTO waiting SELECT ?, UNNEST(from_json(?,
-                    '[{"key": "VARCHAR", "side": "VARCHAR", "record": "VARCHAR"}]'), recursive := TRUE)""",
-                [carried.form, carried.come],
-            )
 
     def _account(self, works: Sequence[Work], counts: Counts) -> None:
         rejected = dict(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.sources.formats import cloudevents, sagemaker
+from mlwatch.sources.formats import cloudevents, inference_tables, sagemaker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mlwatch.sources.formats.types import Importer
 
 IMPORTERS: tuple[Importer, ...] = (
@@ -14,6 +16,8 @@ IMPORTERS: tuple[Importer, ...] = (
     cloudevents.KSERVE,
     cloudevents.SELDON,
     cloudevents.AZUREML,
+    inference_tables.DATABRICKS,
+    inference_tables.VERTEX,
 )
 
 
@@ -23,3 +27,9 @@ def recognise(head: bytes) -> Importer | None:
         if all(mark.search(head) for mark in importer.marks):
             return importer
     return None
+
+
+def recognise_table(columns: Iterable[str]) -> Importer | None:
+    """Tell which format a CSV or Parquet file is of, from the names of its columns; None for plain records."""
+    names = set(columns)
+    return next((one for one in IMPORTERS if one.columns and one.columns <= names), None)

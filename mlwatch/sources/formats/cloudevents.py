@@ -94,8 +94,9 @@ KSERVE = Importer(
     title="KServe inference logger (CloudEvents)",
     recognised="CloudEvents of type ….inference.request and .response, or batches of them with reqType",
     roles="id: id; model: inferenceservicename; version: model_version or endpoint (default, canary); "
-    "latency: response less request",
+    "latency: response less request; time: the file's, in batches without one",
     marks=(re.compile(rb'"(type|reqType)"\s*:\s*"[\w.]+\.inference\.(request|response)"'),),
+    columns=frozenset({"bytes", "reqType", "id", "inferenceService"}),
     envelopes=kserve,
 )
 SELDON = Importer(

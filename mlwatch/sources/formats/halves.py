@@ -6,9 +6,11 @@ records, so that the store can keep it in the same transaction and a restart goe
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.formats.types import ENVELOPE, Carried
+from mlwatch.sources.sql import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -16,15 +18,19 @@ if TYPE_CHECKING:
 _COLUMNS = ", ".join(ENVELOPE)
 
 
-def load(connection: DuckDBPyConnection) -> None:
-    """Fill the temporary table `unpaired` with the halves that wait in the store, if there is one."""
+def load(connection: DuckDBPyConnection, waiting: str) -> None:
+    """Fill the temporary table `unpaired` with the halves that wait since a former run.
+
+    Args:
+        connection: Used by the reading thread alone.
+        waiting: Relation with columns `format` and `record`.
+    """
     columns = ", ".join(f"{name} {kind}" for name, kind in ENVELOPE.items())
     connection.execute(f"CREATE OR REPLACE TEMP TABLE unpaired (format VARCHAR, {columns})")
-    known = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'waiting'").fetchone()
-    if known:
-        connection.execute(f"""
-            INSERT INTO unpaired
-            SELECT format, {_COLUMNS} FROM (SELECT format, UNNEST({_parsed("record")}) FROM waiting)""")
+    connection.execute(f"""
+        INSERT INTO unpaired
+        SELECT format, {_COLUMNS} FROM (
+            SELECT format, UNNEST(from_json(record, {literal(json.dumps(ENVELOPE))})) FROM {waiting})""")
 
 
 def pair(connection: DuckDBPyConnection, form: str) -> Carried | None:
@@ -82,12 +88,6 @@ def _settle(connection: DuckDBPyConnection, form: str) -> Carried:
 
 def _text(row: tuple[str | None] | None) -> str:
     return (row[0] if row else None) or "[]"
-
-
-def _parsed(record: str) -> str:
-    import json  # noqa: PLC0415
-
-    return f"from_json({record}, '{json.dumps(ENVELOPE)}')"
 
 
 def _count(connection: DuckDBPyConnection, table: str) -> int:

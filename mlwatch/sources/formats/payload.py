@@ -77,7 +77,8 @@ MACROS = (
         ELSE j END""",
     """answer(j) AS unwrapped(unwrapped(j))""",
     f"""answer_class(j) AS CASE json_type(j)
-        WHEN 'OBJECT' THEN unwrapped({_first(_CLASS)}) ->> '$'
+        WHEN 'OBJECT' THEN COALESCE(unwrapped({_first(_CLASS)}) ->> '$', j ->> '$.choices[0].finish_reason',
+            CASE WHEN {_first(_SCORE)} IS NULL THEN '(object)' END)
         WHEN 'ARRAY' THEN CASE
             WHEN TRY(ABS(list_sum(CAST(j AS DOUBLE[])) - 1)) < 0.01 AND TRY(list_min(CAST(j AS DOUBLE[]))) >= 0
             THEN CAST(list_position(CAST(j AS DOUBLE[]), list_max(CAST(j AS DOUBLE[]))) - 1 AS VARCHAR)

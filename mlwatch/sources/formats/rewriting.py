@@ -16,7 +16,7 @@ from mlwatch.sources.sql import literal
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.sources.formats.types import Importer, Place
+    from mlwatch.sources.formats.types import Importer, Memory, Place
 
 RAW_LIMIT = 2000
 """Characters of a refused record that are kept."""
@@ -27,14 +27,15 @@ class Rewriter:
 
     Args:
         connection: Used by the reading thread alone.
+        memory: What is known from former runs.
     """
 
-    def __init__(self, connection: DuckDBPyConnection) -> None:
+    def __init__(self, connection: DuckDBPyConnection, memory: Memory) -> None:
         self._connection = connection
-        self._scores: dict[str, bool] = {}
+        self._scores = dict(memory.scored)
         """Whether the numbers that a model answers are probabilities."""
         payload.define(connection)
-        halves.load(connection)
+        halves.load(connection, memory.waiting)
 
     def rewrite(self, importer: Importer, place: Place, data: bytes, first_line: int) -> Rewritten:
         """Return the plain records of a block.
@@ -48,10 +49,14 @@ class Rewriter:
         import duckdb  # noqa: PLC0415
 
         text = data.decode("utf-8", errors="replace")
+        self._connection.execute("BEGIN")  # so that the halves of a block that fails go on waiting
         try:
-            return self._rewrite(importer, place, text, first_line)
+            rewritten = self._rewrite(importer, place, text, first_line)
         except (duckdb.DataError, duckdb.InvalidInputException) as error:
+            self._connection.execute("ROLLBACK")
             return self._apart(importer, place, text, first_line, error)
+        self._connection.execute("COMMIT")
+        return rewritten
 
     def _apart(
         self, importer: Importer, place: Place, text: str, first_line: int, error: Exception

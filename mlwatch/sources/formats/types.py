@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import PurePosixPath
 
 ENVELOPE = {
@@ -62,8 +62,10 @@ class Importer:
     roles: str
     """Where time, id, model, version and answers come from."""
     marks: tuple[re.Pattern[bytes], ...]
-    """All of them are found in the first bytes of a file of this format."""
+    """All of them are found in the first bytes of a file of JSON records of this format."""
     envelopes: Callable[[Place], str]
+    columns: frozenset[str] = frozenset()
+    """A table of this format has these columns; none where it is never a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,16 @@ class Carried:
     """JSON list of objects with `key`, `side` and `record`."""
     gone: str
     """JSON list of keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known from former runs."""
+
+    waiting: str
+    """Relation of the halves that wait, with columns `format` and `record`."""
+    scored: Mapping[str, bool]
+    """Whether the numbers that a model answers are probabilities, as far as that is decided."""
 
 
 @dataclass(frozen=True, slots=True)

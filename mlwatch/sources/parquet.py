@@ -1,0 +1,110 @@
+"""Read the rows of Parquet files: plain ones where they are, those of a serving product as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from mlwatch.sources.formats import recognise_table
+from mlwatch.sources.importing import import_piece
+from mlwatch.sources.segments import Piece, Segment, UnreadableFileError
+from mlwatch.sources.shapes import Path_, parquet_relation, shape_key
+from mlwatch.sources.sql import literal
+from mlwatch.sources.streams import Fingerprint, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.sources.files import Found
+    from mlwatch.sources.segments import Position
+    from mlwatch.sources.shapebook import ShapeBook
+
+PARQUET_ROWS = 400_000
+TABLE_ROWS = 10_000
+"""Rows of a Parquet file that an importer takes at once: each may hold the bodies of a request and its response."""
+
+
+def read_parquet(
+    found: Found, at: Position, book: ShapeBook, connection: DuckDBPyConnection
+) -> Iterator[Segment]:
+    """Yield the rows of a Parquet file behind a position.
+
+    Args:
+        found: The file.
+        at: Where to go on.
+        book: Shapes.
+        connection: Used by the reading thread alone.
+
+    Raises:
+        UnreadableFileError: when it is no complete Parquet file.
+    """
+    import duckdb  # noqa: PLC0415
+
+    name = literal(str(found.path))
+    try:
+        row = connection.execute(f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})").fetchone()
+        described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({name})").fetchall()
+        sample = connection.execute(
+            f"SELECT CAST(to_json(given) AS VARCHAR) FROM (FROM read_parquet({name}) LIMIT 1000) AS given"
+        ).fetchall()
+    except duckdb.Error as error:
+        raise UnreadableFileError(
+            f"not a complete Parquet file ({str(error).strip().splitlines()[0]})"
+        ) from error
+    total = int(row[0] or 0) if row else 0
+    names = [column[0] for column in described]
+    mark = fingerprint(found.path, found.size) or Fingerprint(0, b"", 0, b"")
+    importer = recognise_table(names)
+    if importer is not None:
+        for piece in _table_pieces(found, at.offset, total, mark, connection):
+            yield import_piece(piece, importer, book, connection)
+        return
+    types = {path: kind for column in described for path, kind in _leaves((column[0],), column[1])}
+    records = [json.loads(text) for (text,) in sample]
+    shape = book.fit(
+        shape_key(found.relative, "parquet", names), "parquet", records, found.relative, types=types
+    )
+    start = at.offset
+    while start < total:
+        end = min(total, start + PARQUET_ROWS)
+        yield Segment(found, shape, start, end, start + 1, end - start, mark)
+        start = end
+
+
+def _table_pieces(
+    found: Found, start: int, total: int, mark: Fingerprint, connection: DuckDBPyConnection
+) -> Iterator[Piece]:
+    """Write rows of a Parquet file as JSON lines."""
+    while start < total:
+        end = min(total, start + TABLE_ROWS)
+        row = connection.execute(
+            f"""SELECT string_agg(CAST(to_json(given) AS VARCHAR), chr(10) ORDER BY file_row_number)
+            FROM {parquet_relation(found.path, start, end)} AS given"""
+        ).fetchone()
+        text = f"{row[0]}\n".encode() if row and row[0] else b""
+        yield Piece(found, start, end, start + 1, end - start, mark, text)
+        start = end
+
+
+_PARQUET_KINDS = (
+    ("TIMESTAMP", "time"),
+    ("DATE", "time"),
+    ("BOOLEAN", "boolean"),
+    *(
+        (name, "integer")
+        for name in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+    ),
+    *((name, "number") for name in ("UBIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")),
+)
+
+
+def _leaves(path: Path_, sql_type: str) -> Iterator[tuple[Path_, str]]:
+    """Tell how a Parquet column is read; fields of structs are read as text and cast."""
+    for prefix, kind in _PARQUET_KINDS:
+        if sql_type.startswith(prefix):
+            yield path, kind
+            return
+    if not sql_type.startswith("STRUCT"):
+        yield path, "text"

@@ -1,0 +1,43 @@
+"""What importers of log formats remember from one run to the next, kept in the ingest transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.sources.formats.types import Memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.sources.formats.types import Carried
+
+
+def recall(connection: DuckDBPyConnection) -> Memory:
+    """Return what is known of requests that wait for their other half, and of the numbers that models answer."""
+    scored = connection.execute("SELECT DISTINCT model FROM predictions WHERE score IS NOT NULL").fetchall()
+    valued = connection.execute("SELECT model FROM models WHERE task = 'regression'").fetchall()
+    return Memory(
+        "waiting", {**{model: False for (model,) in valued}, **{model: True for (model,) in scored}}
+    )
+
+
+def carry(connection: DuckDBPyConnection, changes: Iterable[Carried]) -> None:
+    """Keep the halves of requests that wait from now on, and forget those that found their other half.
+
+    Args:
+        connection: Inside the ingest transaction.
+        changes: In the order in which they came about.
+    """
+    for change in changes:
+        connection.execute(
+            """DELETE FROM waiting
+            WHERE format = ? AND key IN (SELECT UNNEST(from_json(?, '["VARCHAR"]')))""",
+            [change.form, change.gone],
+        )
+        connection.execute(
+            """INSERT INTO waiting SELECT ?, UNNEST(from_json(?,
+                '[{"key": "VARCHAR", "side": "VARCHAR", "record": "VARCHAR"}]'), recursive := TRUE)""",
+            [change.form, change.come],
+        )

@@ -1,0 +1,87 @@
+"""Inference tables: bodies as JSON text in the cells, the same rows as JSON lines, CSV and Parquet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COLUMNS = ("id", "model", "version", "prediction", "score", "latency_ms", "status", "failed")
+FORMATS = Path(__file__).parents[2] / "fixtures" / "formats"
+DATABRICKS = [
+    ("d1/0", "flights", "3", "0", 0.25, 37.0, 200, False),
+    ("d1/1", "flights", "3", "1", 0.75, None, 200, False),
+    ("order-2", "flights", "3", "1", 0.5, 12.0, 200, False),
+    ("d3", "flights", "3", "1", 1.0, 12.0, 200, False),
+    ("d4", "flights", "3", None, None, 3.0, 400, True),
+]
+
+
+def test_databricks_of_either_form(given: Callable[[str], None], take: Callable[[], Any]) -> None:
+    given("databricks")
+    with take() as taken:
+        chat = ("g1", "chat", "chat-2", "stop", None, 640.0, 200, False)
+        assert taken.predictions(*COLUMNS) == [*DATABRICKS, chat]
+        assert taken.predictions("carrier", "distance", "max_tokens") == [
+            ("UA", 1400.0, None),
+            ("AA", 1089.0, None),
+            ("DL", 733.0, None),
+            ("B6", 5.0, None),
+            (None, None, None),
+            (None, None, 64.0),
+        ]
+        assert taken.quarantined() == [
+            ("payload.jsonl", 5, "not valid JSON"),
+            ("payload.jsonl", 6, "no usable time"),
+        ]
+
+
+def records() -> list[dict[str, Any]]:
+    lines = (FORMATS / "databricks" / "payload.jsonl").read_text().splitlines()
+    return [json.loads(line) for number, line in enumerate(lines) if number != 4]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_databricks_as_a_table(kind: str, logs: Path, take: Callable[[], Any]) -> None:
+    rows = records()
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), logs / "part-0.snappy.parquet")
+    else:
+        cells = [{**row, "request_metadata": json.dumps(row["request_metadata"])} for row in rows]
+        pd.DataFrame(cells).to_csv(logs / "export.csv", index=False)
+    with take() as taken:
+        assert taken.predictions(*COLUMNS) == DATABRICKS
+        assert [(line, reason) for _, line, reason in taken.quarantined()] == [
+            (5 if kind == "parquet" else 6, "no usable time")
+        ]
+    with take() as taken:
+        assert taken.totals.predictions == 5
+
+
+def test_vertex_old_and_new(given: Callable[[str], None], take: Callable[[], Any]) -> None:
+    given("vertex")
+    with take() as taken:
+        endpoint = ("6541332445566", "7788990011")
+        assert taken.predictions("id", "model", "version", "prediction", "score", "label") == [
+            ("v1/0", *endpoint, "0", 0.25, None),
+            ("v1/1", *endpoint, "1", 0.75, None),
+            ("v2", *endpoint, "1", 0.875, None),
+            ("v3", *endpoint, "a", 0.9, None),
+            (None, "flight_delay", "v3", "1", None, "0"),
+        ]
+        assert taken.predictions("carrier", "distance", "f0", "f1") == [
+            ("UA", 1400.0, None, None),
+            ("AA", 1089.0, None, None),
+            (None, None, 5.0, "x"),
+            (None, None, 1.0, "y"),
+            (None, None, 1400.0, "z"),
+        ]
+        assert taken.quarantined() == [("log.jsonl", 4, "no usable time")]
