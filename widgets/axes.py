@@ -10,7 +10,7 @@ import numpy as np
 from widgets.ticks import nice_ticks, number_labels, time_ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import tzinfo
 
     from numpy.typing import NDArray
@@ -134,7 +134,14 @@ def time_of(times: Scale, column: float, width: int) -> float:
 
 
 def number_axis(
-    scale: Scale, width: int, left: int, unit: str = "", *, corner: bool = False, ascii_only: bool = False
+    scale: Scale,
+    width: int,
+    left: int,
+    unit: str = "",
+    *,
+    marks: Sequence[tuple[float, str]] = (),
+    corner: bool = False,
+    ascii_only: bool = False,
 ) -> Picture:
     """Return an axis of numbers below a plot, and the labels below that.
 
@@ -143,11 +150,16 @@ def number_axis(
         width: Cells of the plot.
         left: Cells left of it.
         unit: Unit of the labels; `%` takes the numbers as shares of one.
+        marks: Positions with their labels, in place of round numbers; what is off the plot is left out.
         corner: Whether it meets an upright axis.
         ascii_only: Whether to draw with ASCII characters only.
     """
-    ticks = nice_ticks(scale.low, scale.high, max(width // 7, 4))
-    texts = number_labels(ticks, unit, ascii_only=ascii_only)
+    if marks:
+        shown = [(at, text) for at, text in marks if scale.low <= at <= scale.high]
+        ticks, texts = [at for at, _ in shown], [text for _, text in shown]
+    else:
+        ticks = nice_ticks(scale.low, scale.high, max(width // 7, 4))
+        texts = number_labels(ticks, unit, ascii_only=ascii_only)
     rule, tick = ("-", "+") if ascii_only else ("─", "┬")
     line, labels = [rule] * width, [" "] * (left + width)
     free = 0

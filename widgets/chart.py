@@ -37,7 +37,7 @@ class Series:
     """One line of a chart; make it with `Series.of`."""
 
     name: str
-    """What it is; may come from outside."""
+    """What it is; may come from outside. Without a name it is not in the legend."""
     times: Floats
     """Seconds since 1970-01-01 UTC, increasing, shape (n,)."""
     values: Floats

@@ -162,10 +162,13 @@ def legend(chart: Chart, view: ChartView, layout: Layout) -> Line:
         text = (text + "  ")[:room]
         line.append((text, "strong"))
         room -= len(text)
+    first = True
     for at, series in enumerate(chart.series):
+        if not series.name:
+            continue
         mark = _mark(at, view)
         name = sanitize(series.name, 24, ascii_only=view.ascii_only)
-        gap = "   " if at else ""
+        gap, first = "" if first else "   ", False
         text = f" {name}{_readout(series, chart, view, layout)}"
         room -= cell_len(gap + mark + text)
         if room < 0:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from rich.cells import cell_len
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
 
 from widgets.axes import Scale, number_axis
 from widgets.datawidget import DataWidget
@@ -15,6 +18,9 @@ from widgets.text import pad, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from textual import events
+    from textual.geometry import Size
 
     from widgets.drawn import Line, Picture
 
@@ -49,6 +55,10 @@ class Forest:
     """Unit of the differences; `%` takes them as shares of one."""
     zero: float = 0.0
     """Where there is no difference: 0, or 1 for ratios."""
+    marks: tuple[tuple[float, str], ...] = ()
+    """Positions on the scale with their labels, for a scale that is not even; round numbers if empty."""
+    limits: tuple[float, float] | None = None
+    """Ends of the scale; around all that is known if None."""
 
 
 _HUGE = 1e300
@@ -59,7 +69,9 @@ _ASCII = {"mark": "o", "line": "-", "left": "[", "right": "]", "more_left": "<",
 
 
 def forest_scale(forest: Forest) -> Scale:
-    """Return limits around all finite ends, nought and the margin."""
+    """Return the limits that were given, or those around all finite ends, nought and the margin."""
+    if forest.limits is not None:
+        return Scale(*forest.limits)
     known = [row for row in forest.rows if abs(row.value) < _HUGE]
     ends = [end for row in known for end in (row.value, row.low, row.high) if abs(end) < _HUGE]
     ends += [forest.zero, *(forest.margin or ())]
@@ -68,10 +80,13 @@ def forest_scale(forest: Forest) -> Scale:
     return Scale(low - air, high + air)
 
 
-def draw_forest(forest: Forest, width: int, height: int, *, ascii_only: bool = False) -> Picture:
+def draw_forest(
+    forest: Forest, width: int, height: int, *, cursor: int | None = None, ascii_only: bool = False
+) -> Picture:
     """Return a line a difference: name, interval on the scale, text; the scale below.
 
-    An end beyond the picture is an arrow head; a difference that is not known says so.
+    An end beyond the picture is an arrow head; a difference that is not known says so. The row with the cursor
+    is marked.
     """
     if width <= 0 or height <= 0:
         return []
@@ -79,17 +94,28 @@ def draw_forest(forest: Forest, width: int, height: int, *, ascii_only: bool = F
         return [[(sanitize("nothing to compare yet", width, ascii_only=ascii_only), "muted")]]
     with_axis = height >= 4
     room = height - 2 * with_axis
-    shown = forest.rows if len(forest.rows) <= room else forest.rows[: max(room - 1, 0)]
+    first, count = _shown_rows(len(forest.rows), room, cursor)
+    shown = forest.rows[first : first + count]
     names, texts = _side_widths(shown, width)
     plot = width - names - texts
     scale = forest_scale(forest)
     lines = [_row(row, forest, scale, (names, plot, texts), ascii_only) for row in shown]
+    if cursor is not None and first <= cursor < first + count:
+        lines[cursor - first] = [(text, f"{style} row") for text, style in lines[cursor - first]]
     if len(shown) < len(forest.rows):
         left = len(forest.rows) - len(shown)
         lines.append([(sanitize(f"{left} more", width, ascii_only=ascii_only), "muted")])
     if with_axis:
-        lines += number_axis(scale, plot, names, forest.unit, ascii_only=ascii_only)
+        lines += number_axis(scale, plot, names, forest.unit, marks=forest.marks, ascii_only=ascii_only)
     return lines[:height]
+
+
+def _shown_rows(rows: int, room: int, cursor: int | None) -> tuple[int, int]:
+    """Return the first row and how many to show, so that the one with the cursor is among them."""
+    if rows <= room:
+        return 0, rows
+    count = max(room - 1, 0)
+    return max(min((cursor or 0) - count + 1, rows - count), 0), count
 
 
 def _side_widths(rows: Sequence[Interval], width: int) -> tuple[int, int]:
@@ -168,10 +194,55 @@ def _joined(cells: Sequence[tuple[str, str]]) -> Line:
 
 
 class ForestPlot(DataWidget[Forest]):
-    """Differences with their intervals; `update(Forest(rows, margin, unit))`."""
+    """Differences with their intervals; `update(Forest(rows, margin, unit))`.
+
+    Keys, where it has the keyboard: up and down (k, j), home and end move the cursor.
+    """
 
     DEFAULT_CSS = "ForestPlot { height: 1fr; min-height: 2; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Previous row", show=False),
+        Binding("down,j", "move(1)", "Next row", show=False),
+        Binding("home", "move(-1000)", "First row", show=False),
+        Binding("end", "move(1000)", "Last row", show=False),
+    ]
+
+    cursor: reactive[int] = reactive(0, init=False)
+    """Row that is marked while the widget has the keyboard."""
+
+    class RowHighlighted(Message):
+        """The cursor stands on another row."""
+
+        def __init__(self, plot: ForestPlot, row: int) -> None:
+            super().__init__()
+            self.plot = plot
+            self.row = row
+
+        @property
+        def control(self) -> ForestPlot:
+            """The plot."""
+            return self.plot
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
+        """Return a line a difference, and the scale."""
+        return max(len(self.data.rows), 1) + 2
+
+    def watch_cursor(self, row: int) -> None:
+        """Mark another row."""
+        self.redraw()
+        self.post_message(self.RowHighlighted(self, row))
 
     def draw(self, width: int, height: int) -> Picture:
         """Return the intervals."""
-        return draw_forest(self.data, width, height, ascii_only=self.ascii_only)
+        cursor = self.cursor if self.has_focus else None
+        return draw_forest(self.data, width, height, cursor=cursor, ascii_only=self.ascii_only)
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by rows."""
+        self.cursor = min(max(self.cursor + by, 0), max(len(self.data.rows) - 1, 0))
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on the row under the mouse."""
+        offset = event.get_content_offset(self)
+        if offset is not None and offset.y < len(self.data.rows):
+            self.cursor = offset.y

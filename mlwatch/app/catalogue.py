@@ -109,6 +109,13 @@ def _performance(key: str) -> Metric:
     return Metric(key, "performance", label, unit, better, read, trend, rank)
 
 
+def metric_name(key: str) -> str | None:
+    """Return the label of a metric; None where it is not one of ours."""
+    if key in _PERFORMANCE:
+        return _PERFORMANCE[key][0]
+    return next((metric.label for metric in _FIXED if metric.key == key), None)
+
+
 NO_REFERENCE = "there is no reference to compare with"
 
 

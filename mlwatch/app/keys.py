@@ -6,7 +6,6 @@ from textual.binding import Binding, BindingType
 
 from mlwatch.app.modes import SCREENS
 
-_SCREEN_KEYS = Binding.Group("Screens", compact=True)
 _RANGE_KEYS = Binding.Group("Range", compact=True)
 BINDINGS: list[BindingType] = [
     Binding("q", "quit", "Quit", tooltip="Leave mlwatch"),
@@ -14,7 +13,14 @@ BINDINGS: list[BindingType] = [
     Binding("space", "freeze", "Freeze", key_display="spc", tooltip="Hold the picture, or let it go on"),
     Binding("question_mark", "help", "Help", key_display="?", tooltip="Explain this screen and its keys"),
     *(
-        Binding(str(place), f"screen('{mode}')", title, group=_SCREEN_KEYS, tooltip=f"Go to {title}")
+        Binding(
+            str(place),
+            f"screen('{mode}')",
+            "Screens",
+            show=place == 1,
+            tooltip=f"Go to {title}",
+            key_display=f"1-{len(SCREENS)}" if place == 1 else None,
+        )
         for place, (mode, title, _) in enumerate(SCREENS, start=1)
     ),
     Binding("left_square_bracket", "shorter_range", "Shorter range", key_display="[", group=_RANGE_KEYS),

@@ -16,6 +16,7 @@ SCREENS = (
     ("quality", "Data quality", "QualityScreen"),
     ("health", "Health", "HealthScreen"),
     ("business", "Business", "BusinessScreen"),
+    ("rollout", "Rollout", "RolloutScreen"),
 )
 """Mode, title and class of each screen; the number key is the place. The module has the mode's name."""
 

@@ -24,6 +24,7 @@ from mlwatch.metrics.rollout_types import (
 )
 from mlwatch.snapshot import rollout_pairs
 from mlwatch.snapshot.rollout_calibration import stored_inflation
+from mlwatch.snapshot.rollout_course import course_of
 from mlwatch.snapshot.rollout_result import held, moment, rollout_of
 from mlwatch.snapshot.rollout_series import (
     CLASS_TASKS,
@@ -120,9 +121,11 @@ def _judge_one(
     now = int(end.replace(tzinfo=UTC).timestamp() // 60)
     if roles.shadow:
         accuracy = _spec(connection, config, pairing, "accuracy")
-        return rollout_pairs.judge(connection, inputs, accuracy, config.limits.get(DISAGREEMENT), now)
-    verdict = rollout_verdict(inputs.arms.baseline, inputs.arms.candidate, inputs.settings, now)
-    return replace(rollout_of(model, verdict, pairing.start, inputs.remarks), steps=_steps(inputs.arms))
+        found = rollout_pairs.judge(connection, inputs, accuracy, config.limits.get(DISAGREEMENT), now)
+    else:
+        verdict = rollout_verdict(inputs.arms.baseline, inputs.arms.candidate, inputs.settings, now)
+        found = replace(rollout_of(model, verdict, pairing.start, inputs.remarks), steps=_steps(inputs.arms))
+    return replace(found, course=course_of(inputs))
 
 
 def _absent(roles: Roles) -> tuple[str, ...]:

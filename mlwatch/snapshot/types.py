@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.drift import Drift
     from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.rollout_course import Course
 
 Task = Literal["binary", "multiclass", "regression", "unknown"]
 Role = Literal["baseline", "candidate", "shadow", "other"]
@@ -350,3 +351,5 @@ class Rollout:
     """Steps of the traffic ramp."""
     shadow: Shadow | None = None
     """Only in shadow mode."""
+    course: Course | None = None
+    """How it came to this; None where it was not asked for, or nothing was compared."""

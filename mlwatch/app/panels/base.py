@@ -1,16 +1,20 @@
-"""A widget that draws a frozen value and repaints only where that value changed."""
+"""What every panel has: it is handed views, and repaints only where what it shows of them changed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast
 
 from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from mlwatch.app.drawing import wrapped
+from widgets.text import sanitize as safe
+
 if TYPE_CHECKING:
     from mlwatch.app.view import View
+    from widgets.drawn import Drawn, Picture
 
 StateT = TypeVar("StateT")
 
@@ -18,19 +22,59 @@ TALL = 1000
 """The height in lines that is offered while a panel is asked how much it wants."""
 
 
-class Panel(Widget, Generic[StateT]):
+class Viewed(Widget):
+    """A widget that is handed views; put it before a widget of `widgets` to make that a panel."""
+
+    HELP_TEXT: ClassVar[str] = ""
+    """What the panel shows, for the help overlay."""
+
+    view: reactive[View | None] = reactive(None, init=False, repaint=False)
+
+    def watch_view(self, view: View | None) -> None:
+        """Show what this panel shows of the view."""
+        if view is not None:
+            self.take(view)
+
+    def take(self, view: View) -> None:
+        """Turn a view into what the widget draws."""
+        raise NotImplementedError
+
+
+class Plotted(Viewed):
+    """A panel that a widget of `widgets` draws; put it before that widget.
+
+    What is missing is said in words in place of an empty picture.
+    """
+
+    can_focus = True
+    missing: str = ""
+    """Why there is nothing to draw and what to do about it; empty where there is something."""
+
+    def say(self, missing: str) -> None:
+        """Say what is missing, or draw again."""
+        if missing != self.missing:
+            self.missing = missing
+            cast("Drawn", self).redraw()
+
+    def draw(self, width: int, height: int) -> Picture:
+        """Return the widget's own picture, or what is missing."""
+        if not self.missing:
+            return cast("Drawn", super()).draw(width, height)
+        ascii_only = cast("Drawn", self).ascii_only
+        return [
+            [(safe(part, ascii_only=ascii_only), "muted")]
+            for part in wrapped(self.missing, width, max(height, 1))
+        ]
+
+
+class Panel(Viewed, Generic[StateT]):
     """Turn each view into a small comparable state, and draw that state as lines."""
 
     DEFAULT_CSS = """
     Panel { height: auto; padding: 0 1; }
     """
-    HELP_TEXT: ClassVar[str] = ""
-    """What the panel shows, for the help overlay."""
-
     WAITING: ClassVar[str] = ""
     """What to say before the first view."""
-
-    view: reactive[View | None] = reactive(None, init=False, repaint=False)
 
     def __init__(self, identity: str, *, classes: str | None = None) -> None:
         super().__init__(id=identity, classes=classes)
@@ -39,6 +83,10 @@ class Panel(Widget, Generic[StateT]):
     def watch_view(self, view: View | None) -> None:
         """Repaint where the new view differs in what this panel shows."""
         self.renew(None if view is None else self.digest(view))
+
+    def take(self, view: View) -> None:
+        """Show a view."""
+        self.renew(self.digest(view))
 
     def renew(self, state: StateT | None) -> None:
         """Take a state and repaint where it differs from the last."""

@@ -63,23 +63,30 @@ class VerdictBanner(Panel[VerdictState]):
         glyphs = state.glyphs
         if not state.verdict:
             return [line([(text, "$quiet")], width, glyphs) for text in wrapped(state.subject, width, 2)]
-        word = f" {_mark(state.verdict, glyphs)} {WORDS[state.verdict]} "
+        word = f" {mark(state.verdict, glyphs)} {WORDS[state.verdict]} "
         tone = TONES[state.verdict]
         first = line(
             [(word, f"bold $background on ${tone}"), ("  " + state.subject, "$quiet")], width, glyphs
         )
-        texts = [
-            (text, f"bold ${tone}" if not at else "")
-            for at, reason in enumerate(state.reasons)
-            for text in wrapped(reason, width, 2)
-        ]
+        room = 2 if height == TALL else max(2, height - 1)
+        texts = _reason_lines(state.reasons, width, room)
         return [
             first,
-            *(line([piece], width, glyphs) for piece in texts[: 2 if height == TALL else max(2, height - 1)]),
+            *(line([(text, f"bold ${tone}" if leads else "")], width, glyphs) for text, leads in texts),
         ]
 
 
-def _mark(verdict: str, glyphs: Glyphs) -> str:
+def _reason_lines(reasons: tuple[str, ...], width: int, room: int) -> list[tuple[str, bool]]:
+    """Return the lines of the reasons that find room, and whether each belongs to the first reason."""
+    lines: list[tuple[str, bool]] = []
+    for at, reason in enumerate(reasons):
+        sentence = reason[:1].upper() + reason[1:]
+        lines += [(text, not at) for text in wrapped(sentence, width, min(2, room - len(lines)))]
+    return lines
+
+
+def mark(verdict: str, glyphs: Glyphs) -> str:
+    """Return the shape of a verdict."""
     return {"promote": glyphs.up, "hold": glyphs.flat, "rollback": glyphs.down}[verdict]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Footer
 
 from mlwatch.app.modes import SCREENS
-from mlwatch.app.panels.base import Panel
+from mlwatch.app.panels.base import Panel, Viewed
 from mlwatch.app.panels.header import FrozenBanner, HeaderLine
 from mlwatch.app.panels.tabs import Tabs
 from mlwatch.app.view import Status, View
@@ -43,6 +43,11 @@ class WatchScreen(Screen[None]):
     status: reactive[Status] = reactive(Status(), init=False, repaint=False)
     place: reactive[int] = reactive(0, init=False, repaint=False)
     """Which panel is shown on a small terminal."""
+
+    @property
+    def ascii(self) -> bool:
+        """Whether to draw with ASCII characters only."""
+        return self.mlwatch.options.ascii
 
     @property
     def mlwatch(self) -> MlwatchApp:
@@ -92,9 +97,9 @@ class WatchScreen(Screen[None]):
         self.place = (self.place + by) % len(self._stops())
         self.set_focus(self._stops()[self.place])
 
-    def _stops(self) -> list[Panel[Any]]:
+    def _stops(self) -> list[Viewed]:
         """Return the panels in the order of `tab`: the one with the first focus comes first."""
-        panels = [panel for panel in self.query("#content Panel").results(Panel) if panel.can_focus]
+        panels = [panel for panel in self.query("#content Viewed").results(Viewed) if panel.can_focus]
         return sorted(panels, key=lambda panel: not panel.has_class("first-focus"))
 
     def _arrange(self, *, small: bool) -> None:
@@ -113,4 +118,4 @@ def _is_small(size: Size) -> bool:
     return size.width < 80 or size.height < 24
 
 
-__all__ = ["Panel", "WatchScreen"]
+__all__ = ["Panel", "Viewed", "WatchScreen"]

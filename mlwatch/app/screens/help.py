@@ -10,7 +10,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from mlwatch.app.panels.base import Panel
+from mlwatch.app.modes import SCREENS
+from mlwatch.app.panels.base import Viewed
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _KEYS = (
     ("q", "leave"),
     ("space", "freeze the picture, or let it go on"),
-    ("1 to 5", "overview, performance, data quality, health, business"),
+    (f"1 to {len(SCREENS)}", ", ".join(title.lower() for _, title, _ in SCREENS)),
     ("[ and ]", "shorter and longer time range; r steps through all"),
     ("m", "next model"),
     ("tab", "next panel; on a small terminal it takes the place of the last"),
@@ -59,7 +60,7 @@ class HelpScreen(ModalScreen[None]):
     def __init__(self, explained: Screen[Any]) -> None:
         super().__init__()
         self._purpose = str(getattr(explained, "HELP", ""))
-        panels = [panel.HELP_TEXT for panel in explained.query(Panel) if panel.display and panel.HELP_TEXT]
+        panels = [panel.HELP_TEXT for panel in explained.query(Viewed) if panel.display and panel.HELP_TEXT]
         self._panels = tuple(dict.fromkeys(panels))
 
     def compose(self) -> ComposeResult:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.metrics.drift import Drift
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
+from mlwatch.snapshot.rollout_course import Course, MetricCourse, VerdictChange
 from mlwatch.snapshot.types import (
     Alert,
     Business,
@@ -27,6 +28,7 @@ from mlwatch.snapshot.types import (
     Snapshot,
     System,
     TimeRange,
+    TrafficStep,
     Version,
     Window,
 )
@@ -185,19 +187,63 @@ def rollout(verdict: str = "rollback") -> Rollout:
             "p95 latency is 45 % higher (95 % +38 to +52), more than the margin of 10 %.",
         ),
         metrics={
-            "accuracy": RolloutMetric(0.914, 0.881, -0.033, -0.041, -0.025, 0.01, "worse", 8_100.0),
-            "latency_p95": RolloutMetric(121.8, 176.9, 55.1, 46.0, 64.0, 0.1, "worse", 1e6),
-            "error_rate": RolloutMetric(0.0042, 0.021, 0.0168, 0.0140, 0.0196, 0.2, "worse", 1e6),
-            "conversion": RolloutMetric(
-                0.062, 0.051, -0.011, -0.024, 0.002, 0.02, "inconclusive", 3.2, 14_200
+            "accuracy": RolloutMetric(
+                0.914,
+                0.881,
+                -0.033,
+                -0.041,
+                -0.025,
+                0.01,
+                "worse",
+                8_100.0,
+                limit=-0.01,
+                level=0.01,
+                reason="accuracy of v2 is 3.3 points below v1's 91.4 % (2.5–4.1), the limit is 1 point",
             ),
-            "engagement": RolloutMetric(0.192, 0.158, -0.001, -0.003, 0.001, 0.02, "non_inferior", 0.4),
+            "latency_p95": RolloutMetric(
+                121.8, 176.9, 55.1, 46.0, 64.0, 0.1, "worse", 1e6, limit=12.2, unit="ms"
+            ),
+            "error_rate": RolloutMetric(
+                0.0042, 0.021, 0.0168, 0.0140, None, 0.2, "worse", 1e6, limit=0.00084
+            ),
+            "conversion": RolloutMetric(
+                0.062, 0.051, -0.011, -0.024, 0.002, 0.02, "inconclusive", 3.2, 14_200, limit=-0.00124
+            ),
+            "engagement": RolloutMetric(
+                0.192, 0.158, -0.001, -0.003, 0.001, 0.02, "non_inferior", 0.4, limit=-0.00384
+            ),
+            "revenue": RolloutMetric(None, None, None, None, None, 0.02, "no_data"),
         },
         traffic_expected={"v1": 0.5, "v2": 0.5},
         traffic_observed={"v1": 0.503, "v2": 0.497},
         srm_p=0.41,
         calibrated=False,
+        steps=(
+            TrafficStep(START + timedelta(hours=9), START + timedelta(hours=10), 0.1, 3_300),
+            TrafficStep(START + timedelta(hours=10), START + timedelta(hours=12), 0.5, 3_300),
+        ),
+        course=course(),
     )
+
+
+def course() -> Course:
+    """Return how it came to the verdict: three hours, a moment each ten minutes."""
+    times = tuple(START + timedelta(hours=9, minutes=10 * step) for step in range(18))
+    widths = [None, None, *(0.2 / (1 + step) for step in range(16))]
+    middle = [-0.002 * step for step in range(18)]
+    accuracy = MetricCourse(
+        difference=tuple(middle),
+        low=tuple(None if w is None else m - w for m, w in zip(middle, widths, strict=True)),
+        high=tuple(None if w is None else m + w for m, w in zip(middle, widths, strict=True)),
+        limit=(-0.01,) * 18,
+        alarm=times[13],
+        clear=None,
+    )
+    changes = (
+        VerdictChange(times[0], "hold", "undecided"),
+        VerdictChange(times[13], "rollback", "decided", ("accuracy",)),
+    )
+    return Course(times, {"accuracy": accuracy}, changes)
 
 
 ALERTS = (

@@ -182,7 +182,7 @@ async def test_a_small_terminal_shows_one_panel_at_a_time() -> None:
         assert "Model performance" in text_of(app)
         await pilot.press("tab")
         await settle(pilot)
-        assert "p95 latency is 45 % higher" in text_of(app)
+        assert "P95 latency is 45 % higher" in text_of(app)
         assert "Model performance" not in text_of(app)
         await pilot.press("tab")
         await settle(pilot)

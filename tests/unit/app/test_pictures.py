@@ -10,7 +10,9 @@ from mlwatch.snapshot.types import Feed
 
 pytestmark = pytest.mark.slow
 
-SCREENS = {"1": "overview", "2": "performance", "3": "quality", "4": "health", "5": "business"}
+SCREENS = {
+    "1": "overview", "2": "performance", "3": "quality", "4": "health", "5": "business", "6": "rollout",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])

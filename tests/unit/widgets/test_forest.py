@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.app import App
 
 from widgets.drawn import plain
 from widgets.forest import Forest, ForestPlot, Interval, draw_forest, forest_scale
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
 
 ROWS = (
     Interval("Accuracy", -0.03, -0.04, -0.02, "−3.00 pt  worse", "bad"),
@@ -82,3 +86,37 @@ async def test_picture(stage: Any, check_picture: Any) -> None:
         plot.update(Forest(ROWS[:1], None, "%"))
         await pilot.pause()
         assert not pilot.app.lines()[1].startswith("Recall")
+
+
+def test_a_scale_may_have_its_own_marks_and_limits() -> None:
+    forest = Forest(
+        ROWS, (-1.0, 0.0), marks=((-1.0, "limit"), (0.0, "none"), (9.0, "off")), limits=(-2.0, 2.0)
+    )
+    lines = plain(draw_forest(forest, 60, 6)).splitlines()
+    assert lines[-1].split() == ["limit", "none"]
+    assert (forest_scale(forest).low, forest_scale(forest).high) == (-2.0, 2.0)
+
+
+def test_the_row_with_the_cursor_is_marked_and_kept_on_the_screen() -> None:
+    picture = draw_forest(Forest(ROWS), 60, 2, cursor=2)
+    assert all(style.endswith("row") for _, style in picture[0])
+    assert plain(picture).startswith("ROC AUC")
+
+
+async def test_keys_move_the_cursor() -> None:
+    class Host(App[None]):
+        rows: ClassVar[list[int]] = []
+
+        def compose(self) -> ComposeResult:
+            yield Focusable(FOREST)
+
+        def on_forest_plot_row_highlighted(self, event: ForestPlot.RowHighlighted) -> None:
+            self.rows.append(event.row)
+
+    class Focusable(ForestPlot):
+        can_focus = True
+
+    app = Host()
+    async with app.run_test() as pilot:
+        await pilot.press("tab", "down", "down", "down", "up", "end")
+        assert app.rows == [1, 2, 1, 2]

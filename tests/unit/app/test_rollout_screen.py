@@ -1,0 +1,140 @@
+"""The screen of the rollout: differences, their course, traffic and the log of verdicts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from driving import running, settle, text_of
+from factory import FakeSource, empty, rollout, snapshot, unlabelled
+
+from mlwatch.app.judging import interval_in_margins, label_of, unit_of
+from mlwatch.app.panels.coursechart import CourseChart, course_chart
+from mlwatch.app.panels.rolloutforest import RolloutForest, forest_of, show_odds
+from mlwatch.app.panels.traffic import needed
+from mlwatch.app.view import View
+from mlwatch.snapshot.types import Shadow
+
+HOSTILE = "[bold red]x[/]\x1b[31m\u202eevil\u200b\nline\x07"
+
+
+def view(**changes: object) -> View:
+    return View(snapshot(**changes), "logs", "late_arrival")
+
+
+def test_differences_are_placed_by_their_margins() -> None:
+    metrics = rollout().metrics
+    accuracy, latency = metrics["accuracy"], metrics["latency_p95"]
+    assert interval_in_margins(accuracy) == pytest.approx((math.asinh(-4.1), math.asinh(-2.5)))
+    # a latency that rises is harm too, so that it lies on the same side
+    assert interval_in_margins(latency) == pytest.approx((math.asinh(-64 / 12.2), math.asinh(-46 / 12.2)))
+    assert interval_in_margins(metrics["error_rate"])[0] == -math.inf
+    assert all(map(math.isnan, interval_in_margins(metrics["revenue"])))
+
+
+def test_forest_says_differences_in_units_and_words() -> None:
+    rows = {row.name: row for row in forest_of(view(), wide=True).rows}
+    assert rows["Accuracy"].text == "▼ −3.30 pt worse  (−4.10 to −2.50 pt)"
+    assert rows["Latency p95"].text.startswith("▲ +55.1 ms worse")
+    assert rows["Revenue / request"].text == "no data"
+    assert math.isnan(rows["Revenue / request"].value)
+    assert (rows["Engagement"].style, rows["Conversion"].style) == ("good", "warn")
+
+
+def test_unknown_metrics_keep_their_own_name() -> None:
+    metric = replace(rollout().metrics["accuracy"], label="own loss")
+    assert label_of("own", metric) == "Own loss"
+    assert unit_of("own", metric) == "score"
+
+
+def test_course_is_drawn_in_points_with_its_margin_and_when_it_was_decided() -> None:
+    chart = course_chart(view(), "accuracy")
+    assert chart.unit == "pt"
+    assert [series.name for series in chart.series] == ["", "margin", "difference"]
+    assert chart.series[1].values.tolist() == pytest.approx([-1.0] * 18)
+    assert chart.series[2].values[-1] == pytest.approx(-3.4)
+    assert [marker.label for marker in chart.markers] == ["10 % of traffic", "50 % of traffic", "worse"]
+    assert chart.low is not None
+    assert chart.low < -3.4
+    assert not course_chart(view(), "conversion").series  # has no course
+    assert not course_chart(view(rollouts=()), "accuracy").series
+
+
+def test_what_is_missing_is_said_with_the_time_it_takes() -> None:
+    held = replace(rollout(), verdict="hold")
+    made = view(rollouts=(held,))
+    (sentence,) = needed(made, held)
+    rate = (20_000 + 19_760) / (12 * 3600)
+    assert sentence.startswith("About 14,200 more requests decide, ")
+    assert f"{int(14_200 / rate // 3600)} h" in sentence
+    assert "conversion needs most" in sentence
+    assert needed(view(), rollout()) == ("Nothing is missing: the verdict is decided.",)
+
+
+def test_odds() -> None:
+    assert [show_odds(value) for value in (0.42, 8_100.4, 1e300)] == ["0.42", "8,100", "over a million"]
+
+
+async def test_the_chart_follows_the_chosen_metric() -> None:
+    async with running(FakeSource(), (120, 40)) as (app, pilot):
+        await pilot.press("6")
+        await settle(pilot)
+        forest, chart = app.screen.query_one(RolloutForest), app.screen.query_one(CourseChart)
+        assert forest.has_focus
+        assert forest.chosen == "accuracy"
+        assert len(chart.chart.series) == 3
+        drawn = text_of(app)
+        for part in (
+            "Accuracy: candidate less baseline", "Evidence of harm 8,100 to 1; 100 to 1 rolls back",
+            "50.3 % of 50 %", "Split as configured (p 0.41", "ROLL BACK worse: Accuracy", "HOLD",
+            "Accuracy shown worse",
+        ):  # fmt: skip
+            assert part in drawn
+        await pilot.press("down")
+        await settle(pilot)
+        assert "Latency p95: candidate less baseline" in text_of(app)
+
+
+async def test_a_mismatch_of_the_split_is_said() -> None:
+    source = FakeSource(snapshot(rollouts=(replace(rollout(), srm_p=1e-7),)))
+    async with running(source, (120, 40)) as (app, pilot):
+        await pilot.press("6")
+        await settle(pilot)
+        assert "MISMATCH: not the configured split" in text_of(app)
+
+
+async def test_shadow_pairs_are_there_only_for_a_shadow() -> None:
+    pairs = Shadow(900, 600, 0.05, 0.03, 0.07, 0.81, -0.01, -0.03, 0.01, 20, 10, 0.1, None)
+    source = FakeSource(snapshot(rollouts=(replace(rollout(), mode="shadow", shadow=pairs, srm_p=None),)))
+    async with running(source, (120, 40)) as (app, pilot):
+        await pilot.press("6")
+        await settle(pilot)
+        drawn = text_of(app)
+        assert "Shadow pairs" in drawn
+        assert "no split to check" in drawn
+        source.renew(snapshot())
+        app.look()
+        await settle(pilot)
+        assert "Shadow pairs" not in text_of(app)
+
+
+@pytest.mark.parametrize("made", [empty(), unlabelled()])
+async def test_without_a_rollout_it_says_what_there_must_be(made: object) -> None:
+    async with running(FakeSource(made), (80, 24)) as (app, pilot):  # type: ignore[arg-type]
+        await pilot.press("6")
+        await settle(pilot)
+        drawn = text_of(app)
+        assert "Nothing to compare yet: two versions" in drawn
+        assert "No history yet" in drawn
+
+
+async def test_hostile_text_is_harmless() -> None:
+    metric = replace(rollout().metrics["accuracy"], reason=HOSTILE, notes=(HOSTILE,), label=HOSTILE)
+    bad = replace(rollout(), metrics={HOSTILE: metric}, reasons=(HOSTILE,), candidate=HOSTILE)
+    async with running(FakeSource(snapshot(rollouts=(bad,))), (120, 40)) as (app, pilot):
+        await pilot.press("6")
+        await settle(pilot)
+        drawn = text_of(app)
+    assert not set(drawn) & set("\x1b\u202e\u200b\x07")
+    assert "[bold red]x[/]" in drawn

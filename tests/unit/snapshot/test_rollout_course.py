@@ -1,0 +1,56 @@
+"""The course of the sample rollout: its end is the verdict, its past what was known then."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import mlwatch
+from mlwatch.snapshot.rollout_course import MOST_POINTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlwatch.session import Session
+
+SAMPLES = Path(__file__).parents[3] / "sample_logs"
+
+
+@pytest.fixture(scope="module")
+def watch() -> Iterator[Session]:
+    with mlwatch.open(SAMPLES, db=":memory:") as opened:
+        yield opened
+
+
+def test_it_ends_in_the_verdict(watch: Session) -> None:
+    (rollout,) = watch.snapshot().rollouts
+    course = rollout.course
+    assert course is not None
+    assert course.changes[-1].verdict == rollout.verdict == "rollback"
+    assert set(course.metrics) == set(rollout.metrics)
+    for name, metric in rollout.metrics.items():
+        ends = course.metrics[name]
+        assert (ends.difference[-1], ends.low[-1], ends.high[-1]) == pytest.approx(
+            (metric.difference, metric.low, metric.high)
+        )
+    assert len(course.times) <= MOST_POINTS
+    assert list(course.times) == sorted(course.times)
+
+
+def test_its_past_is_what_was_known_then(watch: Session) -> None:
+    (rollout,) = watch.snapshot().rollouts
+    assert rollout.course is not None
+    fault = datetime(2026, 11, 3, 17, tzinfo=UTC)
+    (before,) = watch.snapshot(at=fault).rollouts
+    assert before.verdict == "hold"
+    turned = next(change for change in rollout.course.changes if change.verdict == "rollback")
+    assert turned.time >= fault
+    (after,) = watch.snapshot(at=turned.time.replace(minute=turned.time.minute + 2)).rollouts
+    assert after.verdict == "rollback"
+    assert {name for name, metric in after.metrics.items() if metric.status == "worse"} >= set(turned.worse)
+    alarm = rollout.course.metrics["accuracy"].alarm
+    assert alarm is not None
+    assert alarm > fault
