@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from mlwatch.config import Config, discover, load
 from mlwatch.errors import MlwatchError
 from mlwatch.paths import check_path
+from mlwatch.records.desk import Desk
 from mlwatch.snapshot.rollout_memory import Memory
 from mlwatch.store import notices, retention
 from mlwatch.store.database import cursor, open_store
@@ -47,6 +48,8 @@ class Options:
     model: str | None = None
     baseline: str | None = None
     candidate: str | None = None
+    read_only: bool = False
+    """Write no exports."""
 
 
 @dataclass
@@ -86,6 +89,7 @@ class Session:
         self._ruled = 0
         self._thread: threading.Thread | None = None
         self._ingest = Ingest(cursor(self._opened.connection), options.path, self.config, self._on_batch)
+        self._desk = Desk(lambda: self._opened.connection, writable=not options.read_only)
         self._install_reference()
 
     def __enter__(self) -> Self:
@@ -282,6 +286,11 @@ class Session:
             eta_s=eta,
             note=self.note,
         )
+
+    @property
+    def desk(self) -> Desk:
+        """Where raw rows are asked for: pages of records, one in full, the quarantine, SQL beside the ingest."""
+        return self._desk
 
     def query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one read-only statement over the store and return its column names and rows.

@@ -45,7 +45,7 @@ def run(connection: DuckDBPyConnection, sql: str) -> tuple[list[str], list[tuple
         columns = list(result.description or [])
         if any(str(column[1]) == ZONED for column in columns):
             result = reader.execute(
-                _without_zones(statements[0].query, [str(kind) for _, kind, *_ in columns])
+                without_zones(statements[0].query, [str(kind) for _, kind, *_ in columns])
             )
         return [column[0] for column in columns], result.fetchall()
     except duckdb.Error as error:
@@ -54,7 +54,7 @@ def run(connection: DuckDBPyConnection, sql: str) -> tuple[list[str], list[tuple
         reader.close()
 
 
-def _without_zones(sql: str, kinds: Sequence[str]) -> str:
+def without_zones(sql: str, kinds: Sequence[str]) -> str:
     """Wrap a SELECT so that times with a zone come as UTC, like all others: Python would need pytz for them."""
     names = [f"c{number}" for number in range(len(kinds))]
     shown = (
