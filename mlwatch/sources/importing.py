@@ -14,7 +14,7 @@ from mlwatch.sources.formats.types import Place, Refused
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.sources.formats.types import Importer
+    from mlwatch.sources.formats.types import Importer, Rewritten
     from mlwatch.sources.segments import Piece, Segment
     from mlwatch.sources.shapebook import ShapeBook
 
@@ -30,23 +30,47 @@ def import_piece(
         book: Shapes; all files of a format share one.
         connection: Used by the reading thread alone.
     """
-    place = Place(PurePosixPath(piece.found.relative), book.root_name, piece.found.mtime_ns)
+    found = piece.found
+    place = Place(
+        PurePosixPath(found.relative), book.root_name, found.path, found.mtime_ns, book.settings.timezone
+    )
     plain = book.rewriter(connection).rewrite(importer, place, piece.text, piece.first_line)
-    key = json.dumps(["importer", importer.name])
-    limit = samples.SAMPLE_LINES if key not in book.shapes else samples.LATER_LINES
-    records = list(samples.json_lines(plain.text, limit))
-    shape = book.fit(key, "jsonl", records, piece.found.relative, settings=_plain_roles(book.settings))
     overlong = tuple(
         Refused(piece.first_line + number, "a line of more than 16 MB", "")
         for number in range(piece.overlong)
     )
+    return _segment(dataclasses.replace(piece, overlong=0), importer, book, plain, overlong)
+
+
+def left_over(
+    importer: Importer, at: Piece, book: ShapeBook, connection: DuckDBPyConnection
+) -> Segment | None:
+    """Return the halves of requests that wait for the other in vain, as records of their own; None if there are none.
+
+    Args:
+        importer: Their format.
+        at: An empty piece of the file that they are booked with.
+        book: Shapes.
+        connection: Used by the reading thread alone.
+    """
+    plain = book.rewriter(connection).release(importer)
+    return None if plain is None else _segment(at, importer, book, plain)
+
+
+def _segment(
+    piece: Piece, importer: Importer, book: ShapeBook, plain: Rewritten, more: tuple[Refused, ...] = ()
+) -> Segment:
+    key = json.dumps(["importer", importer.name])
+    limit = samples.SAMPLE_LINES if key not in book.shapes else samples.LATER_LINES
+    records = list(samples.json_lines(plain.text, limit))
+    shape = book.fit(key, "jsonl", records, piece.found.relative, settings=_plain_roles(book.settings))
     return dataclasses.replace(
         piece.segment(shape),
         text=plain.text,
-        overlong=0,
-        refused=(*plain.refused, *overlong),
-        records=plain.records + piece.overlong,
+        refused=(*plain.refused, *more),
+        records=plain.records + len(more),
         carried=plain.carried,
+        importer=importer,
     )
 
 

@@ -84,7 +84,7 @@ def _text(
             return
         if at.mark is not None and not _is_same(at.mark, head, stream.recent):
             raise FileMovedError(found.relative)  # files changed places between the look and the reading
-        importer = recognise_table(header.header) if header else recognise(head)
+        importer = recognise_table(header.header) if header else recognise(head, found.path)
         for piece in _pieces(found, form, at, stream, head, header, settled=settled, block_size=block_size):
             if importer is not None:
                 yield import_piece(_as_json(piece, header), importer, book, connection)
@@ -244,7 +244,7 @@ def _document(
     head = head_of(raw[:256], len(raw) // 2)
     mark = Fingerprint(len(head), digest(head), 0, b"")
     piece = Piece(found, at.offset, len(elements), at.offset + 1, len(fresh), mark, data)
-    importer = recognise(raw[:HEAD_BYTES])
+    importer = recognise(raw[:HEAD_BYTES], found.path)
     if importer is not None:
         yield import_piece(piece, importer, book, connection)
         return

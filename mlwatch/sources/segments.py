@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlwatch.sources.files import Found
-    from mlwatch.sources.formats.types import Carried, Refused
+    from mlwatch.sources.formats.types import Carried, Importer, Refused
     from mlwatch.sources.shapes import Shape
     from mlwatch.sources.streams import Fingerprint
 
@@ -90,6 +90,8 @@ class Segment:
     """Records in `data` and in `refused`, where they are not the lines of the file."""
     carried: tuple[Carried, ...] = ()
     """Halves of requests that wait from now on, or do no longer."""
+    importer: Importer | None = None
+    """What rewrote the records; None for plain ones."""
 
     @property
     def size(self) -> int:

@@ -10,8 +10,9 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlwatch.sources.importing import left_over
 from mlwatch.sources.readers import read_file
-from mlwatch.sources.segments import Position, Segment, Spooled, UnreadableFileError
+from mlwatch.sources.segments import Piece, Position, Segment, Spooled, UnreadableFileError
 from mlwatch.sources.streams import FileMovedError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mlwatch.sources.files import Found
     from mlwatch.sources.shapebook import ShapeBook
     from mlwatch.sources.shapes import Shape
-    from mlwatch.store.ledger import Entry
+    from mlwatch.store.ledger import Entry, Ledger
     from mlwatch.store.resolve import Plan
 
 FIRST_BYTES = 8 << 20
@@ -95,6 +96,8 @@ class Feeder:
         self._files: dict[str, _SpoolFile] = {}
         self._free: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._made = 0
+        self._imported: dict[str, Work] = {}
+        """The latest piece of a file of each log format."""
         self._pending_bytes = 0
         self._batches = 0
         self._done = 0
@@ -138,6 +141,26 @@ class Feeder:
                 yield Seen(entry)
         self._done = before + found.size
 
+    def left_over(self, ledger: Ledger) -> Iterator[Item]:
+        """Yield requests that wait for their response in vain, or the reverse, booked with a file of their format."""
+        for work in list(self._imported.values()):
+            entry = ledger.by_path.get(work.entry.path)
+            importer = work.segment.importer
+            if (
+                entry is None
+                or entry.file != work.entry.file
+                or entry.fingerprint is None
+                or importer is None
+            ):
+                continue  # that file is gone or another by now: the next one that is read will do
+            at = Piece(
+                *(work.segment.found, entry.offset, entry.offset, entry.lines + 1, 0, entry.fingerprint, b"")
+            )
+            segment = left_over(importer, at, self._book, self._connection)
+            if segment is not None:
+                yield from self._add(Work(segment, entry))
+        yield from self._flush()
+
     def _add(self, work: Work) -> Iterator[Item]:
         segment = work.segment
         if segment.shape.format == "parquet":  # its rows are read where they are
@@ -145,6 +168,8 @@ class Feeder:
             self._batches += 1
             yield Batch((work,), segment.shape, segment.found.path, self._done)
             return
+        if segment.importer is not None:
+            self._imported[segment.importer.name] = work
         key = segment.shape.key
         self._pending.setdefault(key, []).append(replace(work, segment=self._spool(key, segment)))
         self._pending_bytes += segment.length

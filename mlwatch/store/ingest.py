@@ -121,6 +121,10 @@ class Ingest:
                     self._note_damaged(found, reason) if lasting else self._say(found, reason)
             if self._stop:
                 break
+        if not self._stop:
+            for item in self._feeder.left_over(self.ledger):
+                if isinstance(item, Batch):
+                    self._take(item, total)
         if self._batches != started and not self._stop:
             self._tidy(bytes_read)
         return self._batches - started

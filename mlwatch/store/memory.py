@@ -18,9 +18,13 @@ def recall(connection: DuckDBPyConnection) -> Memory:
     """Return what is known of requests that wait for their other half, and of the numbers that models answer."""
     scored = connection.execute("SELECT DISTINCT model FROM predictions WHERE score IS NOT NULL").fetchall()
     valued = connection.execute("SELECT model FROM models WHERE task = 'regression'").fetchall()
-    return Memory(
-        "waiting", {**{model: False for (model,) in valued}, **{model: True for (model,) in scored}}
-    )
+    sides = connection.execute("SELECT (format, model, side), newest FROM sides").fetchall()
+    answers = {**dict.fromkeys(_names(valued), False), **dict.fromkeys(_names(scored), True)}
+    return Memory("waiting", dict(sides), answers)
+
+
+def _names(rows: list[tuple[str]]) -> list[str]:
+    return [name for (name,) in rows]
 
 
 def carry(connection: DuckDBPyConnection, changes: Iterable[Carried]) -> None:
@@ -41,3 +45,13 @@ def carry(connection: DuckDBPyConnection, changes: Iterable[Carried]) -> None:
                 '[{"key": "VARCHAR", "side": "VARCHAR", "record": "VARCHAR"}]'), recursive := TRUE)""",
             [change.form, change.come],
         )
+        connection.execute(
+            """CREATE OR REPLACE TEMP TABLE seen AS
+            SELECT ? AS format, UNNEST(from_json(?,
+                '[{"model": "VARCHAR", "side": "VARCHAR", "newest": "TIMESTAMP"}]'), recursive := TRUE)""",
+            [change.form, change.newest],
+        )
+        connection.execute(
+            "DELETE FROM sides WHERE (format, model, side) IN (SELECT (format, model, side) FROM seen)"
+        )
+        connection.execute("INSERT INTO sides FROM seen")

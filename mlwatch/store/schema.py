@@ -9,7 +9,7 @@ from mlwatch.store import rollups
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 2
+VERSION = 3
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -32,8 +32,12 @@ BASE_COLUMNS = {
 _WAITING = "CREATE TABLE waiting (format VARCHAR, key VARCHAR, side VARCHAR, record VARCHAR)"
 """Requests that wait for their responses, and the reverse, where a format logs them apart."""
 
+_SIDES = "CREATE TABLE sides (format VARCHAR, model VARCHAR, side VARCHAR, newest TIMESTAMP)"
+"""The newest request and the newest response of such a format that were seen of each model."""
+
 TABLES = (
     _WAITING,
+    _SIDES,
     "CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR)",
     f"CREATE TABLE predictions ({', '.join(f'{name} {kind}' for name, kind in BASE_COLUMNS.items())})",
     """CREATE TABLE outcomes (
@@ -90,7 +94,7 @@ def version_of(connection: DuckDBPyConnection) -> int | None:
     return int(row[0]) if row and str(row[0]).isdigit() else 0
 
 
-MIGRATIONS: dict[int, tuple[str, ...]] = {1: (_WAITING,)}
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: (_WAITING,), 2: (_SIDES,)}
 """Statements that lead from the given version to the next."""
 
 

@@ -107,7 +107,6 @@ class Transaction:
             duplicates = batch.mark_duplicates(self._connection)
             counts = self._fold(batch.count(self._connection, duplicates), slots)
             self._quarantine(counts)
-            memory.carry(self._connection, (one for work in works for one in work.segment.carried))
             self._account(works, counts)
             self._connection.execute("COMMIT")
         except BaseException:
@@ -180,6 +179,7 @@ class Transaction:
         )
 
     def _account(self, works: Sequence[Work], counts: Counts) -> None:
+        memory.carry(self._connection, (one for work in works for one in work.segment.carried))
         rejected = dict(
             self._connection.execute("SELECT file, COUNT(*) FROM rejects GROUP BY file").fetchall()
             if counts.rejected

@@ -8,6 +8,7 @@ from mlwatch.sources.formats import cloudevents, inference_tables, sagemaker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from mlwatch.sources.formats.types import Importer
 
@@ -21,10 +22,12 @@ IMPORTERS: tuple[Importer, ...] = (
 )
 
 
-def recognise(head: bytes) -> Importer | None:
-    """Tell which format a file of JSON records is of, from its first bytes; None for plain records."""
+def recognise(head: bytes, path: Path) -> Importer | None:
+    """Tell which format a file of lines is of, from its first bytes; None for plain records."""
     for importer in IMPORTERS:
-        if all(mark.search(head) for mark in importer.marks):
+        if all(mark.search(head) for mark in importer.marks) and (
+            importer.beside is None or importer.beside(path)
+        ):
             return importer
     return None
 

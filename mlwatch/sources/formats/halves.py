@@ -7,89 +7,152 @@ records, so that the store can keep it in the same transaction and a restart goe
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.formats.types import ENVELOPE, Carried
 from mlwatch.sources.sql import literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.sources.formats.types import Importer, Memory
+
+PATIENCE = timedelta(seconds=60)
+"""How long a half waits at least before it stands alone."""
+
 _COLUMNS = ", ".join(ENVELOPE)
+_OTHER = {"request": "response", "response": "request"}
 
 
-def load(connection: DuckDBPyConnection, waiting: str) -> None:
-    """Fill the temporary table `unpaired` with the halves that wait since a former run.
+class Halves:
+    """The halves of one log directory that wait.
 
     Args:
         connection: Used by the reading thread alone.
-        waiting: Relation with columns `format` and `record`.
+        memory: What is known from former runs.
     """
-    columns = ", ".join(f"{name} {kind}" for name, kind in ENVELOPE.items())
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE unpaired (format VARCHAR, {columns})")
-    connection.execute(f"""
-        INSERT INTO unpaired
-        SELECT format, {_COLUMNS} FROM (
-            SELECT format, UNNEST(from_json(record, {literal(json.dumps(ENVELOPE))})) FROM {waiting})""")
+
+    def __init__(self, connection: DuckDBPyConnection, memory: Memory) -> None:
+        self._connection = connection
+        self._newest = dict(memory.sides)
+        columns = ", ".join(f"{name} {kind}" for name, kind in ENVELOPE.items())
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE unpaired (format VARCHAR, {columns})")
+        connection.execute(f"""
+            INSERT INTO unpaired
+            SELECT format, {_COLUMNS} FROM (
+                SELECT format, UNNEST(from_json(record, {literal(json.dumps(ENVELOPE))})) FROM {memory.waiting})""")
+
+    def pair(self, form: str) -> Carried | None:
+        """Put pairs in place of the halves in the table `envelopes`.
+
+        Args:
+            form: Name of the format.
+
+        Returns:
+            Which halves wait from now on, and which do no longer; None where there are no halves.
+        """
+        run = self._connection.execute
+        run(f"""
+            CREATE OR REPLACE TEMP TABLE fresh AS
+            SELECT {_COLUMNS} FROM envelopes WHERE side IS NOT NULL AND reason IS NULL
+            QUALIFY row_number() OVER (PARTITION BY key, side ORDER BY n) = 1""")
+        latest = run("SELECT COALESCE(model, ''), side, MAX(ts) FROM fresh GROUP BY ALL").fetchall()
+        if not latest:
+            return None
+        newest = self._note(form, latest)
+        run(
+            f"""
+            CREATE OR REPLACE TEMP TABLE halves AS
+            SELECT {_COLUMNS}, TRUE AS known FROM unpaired WHERE format = ? AND key IN (SELECT key FROM fresh)
+            UNION ALL
+            SELECT {_COLUMNS}, FALSE FROM fresh
+            WHERE (key, side) NOT IN (SELECT (key, side) FROM unpaired WHERE format = ?)""",
+            [form, form],
+        )
+        run("DELETE FROM envelopes WHERE side IS NOT NULL AND reason IS NULL")
+        run(_PAIRS)
+        run("INSERT INTO envelopes BY NAME SELECT * EXCLUDE (key) FROM pairs")
+        return replace(self._settle(form), newest=newest)
+
+    def _note(self, form: str, latest: Sequence[tuple[str, str, datetime]]) -> str:
+        """Note how new the halves are, and return it for the store."""
+        noted = []
+        for model, side, ts in latest:
+            newest = max(ts, self._newest.get((form, model, side), ts))
+            self._newest[form, model, side] = newest
+            noted.append({"model": model, "side": side, "newest": str(newest)})
+        return json.dumps(noted)
+
+    def _settle(self, form: str) -> Carried:
+        """Let pairs go and the other halves wait."""
+        run = self._connection.execute
+        gone = run("""
+            SELECT CAST(to_json(list(DISTINCT key)) AS VARCHAR) FROM halves
+            WHERE known AND key IN (SELECT key FROM pairs)""").fetchone()
+        run("DELETE FROM unpaired WHERE format = ? AND key IN (SELECT key FROM pairs)", [form])
+        run(f"""
+            CREATE OR REPLACE TEMP TABLE late AS
+            SELECT {_COLUMNS} FROM halves WHERE NOT known AND key NOT IN (SELECT key FROM pairs)""")
+        run(f"INSERT INTO unpaired SELECT ?, {_COLUMNS} FROM late", [form])
+        come = run("""
+            SELECT CAST(to_json(list({'key': key, 'side': side, 'record': to_json(late)})) AS VARCHAR)
+            FROM late""").fetchone()
+        return Carried(form, _text(come), _text(gone))
+
+    def release(self, importer: Importer) -> Carried | None:
+        """Fill the table `envelopes` with the halves that wait in vain, as requests of their own.
+
+        A half does when its counterparts of a later time have come; or when none came at all, where the format may log
+        one side only.
+
+        Returns:
+            Which halves wait no longer; None where there are none.
+        """
+        now = datetime.now(UTC).replace(tzinfo=None) - PATIENCE
+        vain = " OR ".join(self._vain(importer)) or "FALSE"
+        self._connection.execute(f"""
+            CREATE OR REPLACE TEMP TABLE envelopes AS
+            SELECT {_COLUMNS} FROM unpaired
+            WHERE format = {literal(importer.name)} AND ts < TIMESTAMP '{now}' AND ({vain})""")
+        gone = self._connection.execute(
+            "SELECT CAST(to_json(list(key)) AS VARCHAR) FROM envelopes"
+        ).fetchone()
+        if gone is None or gone[0] is None:
+            return None
+        self._connection.execute(
+            "DELETE FROM unpaired WHERE format = ? AND key IN (SELECT key FROM envelopes)", [importer.name]
+        )
+        return Carried(importer.name, "[]", gone[0])
+
+    def _vain(self, importer: Importer) -> list[str]:
+        """Return conditions on halves, one for each model and side that wait."""
+        waiting = self._connection.execute(
+            "SELECT DISTINCT model, side FROM unpaired WHERE format = ?", [importer.name]
+        ).fetchall()
+        conditions = []
+        for model, side in waiting:
+            named = f"model IS NOT DISTINCT FROM {literal(model) if model is not None else 'NULL'}"
+            other = self._newest.get((importer.name, model or "", _OTHER[side]))
+            if other is not None:
+                conditions.append(f"{named} AND side = '{side}' AND ts < TIMESTAMP '{other - PATIENCE}'")
+            elif side in importer.alone:
+                conditions.append(f"{named} AND side = '{side}'")
+        return conditions
 
 
-def pair(connection: DuckDBPyConnection, form: str) -> Carried | None:
-    """Put pairs in place of the halves in `envelopes`.
-
-    Args:
-        connection: Has the temporary tables `envelopes` and `unpaired`.
-        form: Name of the format.
-
-    Returns:
-        Which halves wait from now on, and which do no longer; None where there are no halves.
-    """
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE fresh AS
-        SELECT {_COLUMNS} FROM envelopes WHERE side IS NOT NULL AND reason IS NULL
-        QUALIFY row_number() OVER (PARTITION BY key, side ORDER BY n) = 1""")
-    if not _count(connection, "fresh"):
-        return None
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE halves AS
-        SELECT {_COLUMNS}, TRUE AS known FROM unpaired WHERE format = ? AND key IN (SELECT key FROM fresh)
-        UNION ALL
-        SELECT {_COLUMNS}, FALSE FROM fresh
-        WHERE (key, side) NOT IN (SELECT (key, side) FROM unpaired WHERE format = ?)""",
-        [form, form],
-    )
-    connection.execute("DELETE FROM envelopes WHERE side IS NOT NULL AND reason IS NULL")
-    connection.execute("""
-        CREATE OR REPLACE TEMP TABLE pairs AS
-        SELECT q.key, GREATEST(q.n, a.n) AS n, q.id, q.ts, COALESCE(q.model, a.model) AS model,
-            COALESCE(NULLIF(a.version, '-'), q.version) AS version,
-            CASE WHEN a.clock >= q.clock THEN (epoch_us(a.clock) - epoch_us(q.clock)) / 1000 END AS latency_ms,
-            a.status, a.error, q.request, a.response
-        FROM halves AS q JOIN halves AS a ON q.key = a.key AND q.side = 'request' AND a.side = 'response'""")
-    connection.execute("INSERT INTO envelopes BY NAME SELECT * EXCLUDE (key) FROM pairs")
-    return _settle(connection, form)
-
-
-def _settle(connection: DuckDBPyConnection, form: str) -> Carried:
-    gone = connection.execute("""
-        SELECT CAST(to_json(list(DISTINCT key)) AS VARCHAR) FROM halves
-        WHERE known AND key IN (SELECT key FROM pairs)""").fetchone()
-    connection.execute("DELETE FROM unpaired WHERE format = ? AND key IN (SELECT key FROM pairs)", [form])
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE left_over AS
-        SELECT {_COLUMNS} FROM halves WHERE NOT known AND key NOT IN (SELECT key FROM pairs)"""
-    )
-    connection.execute(f"INSERT INTO unpaired SELECT ?, {_COLUMNS} FROM left_over", [form])
-    come = connection.execute(
-        "SELECT CAST(to_json(list({'key': key, 'side': side, 'record': to_json(left_over)})) AS VARCHAR) FROM left_over"
-    ).fetchone()
-    return Carried(form, _text(come), _text(gone))
+_PAIRS = """
+    CREATE OR REPLACE TEMP TABLE pairs AS
+    SELECT q.key, GREATEST(q.n, a.n) AS n, q.id, q.ts, COALESCE(q.model, a.model) AS model,
+        COALESCE(NULLIF(a.version, '-'), q.version) AS version,
+        COALESCE(q.latency_ms, a.latency_ms,
+            CASE WHEN a.clock >= q.clock THEN (epoch_us(a.clock) - epoch_us(q.clock)) / 1000 END) AS latency_ms,
+        COALESCE(q.status, a.status) AS status, COALESCE(a.error, q.error) AS error, q.request, a.response
+    FROM halves AS q JOIN halves AS a ON q.key = a.key AND q.side = 'request' AND a.side = 'response'"""
 
 
 def _text(row: tuple[str | None] | None) -> str:
     return (row[0] if row else None) or "[]"
-
-
-def _count(connection: DuckDBPyConnection, table: str) -> int:
-    row = connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
-    return int(row[0]) if row else 0

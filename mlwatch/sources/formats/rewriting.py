@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.canonical import EARLIEST, LATEST, SCORE_THRESHOLD
-from mlwatch.sources.formats import halves, payload
+from mlwatch.sources.formats import payload
+from mlwatch.sources.formats.halves import Halves
 from mlwatch.sources.formats.types import ENVELOPE, Refused, Rewritten
 from mlwatch.sources.sql import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.sources.formats.types import Importer, Memory, Place
+    from mlwatch.sources.formats.types import Carried, Importer, Memory, Place
 
 RAW_LIMIT = 2000
 """Characters of a refused record that are kept."""
@@ -35,7 +36,7 @@ class Rewriter:
         self._scores = dict(memory.scored)
         """Whether the numbers that a model answers are probabilities."""
         payload.define(connection)
-        halves.load(connection, memory.waiting)
+        self._halves = Halves(connection, memory)
 
     def rewrite(self, importer: Importer, place: Place, data: bytes, first_line: int) -> Rewritten:
         """Return the plain records of a block.
@@ -78,25 +79,38 @@ class Rewriter:
             (*one.carried, *other.carried),
         )
 
+    def release(self, importer: Importer) -> Rewritten | None:
+        """Return the halves of a format's requests that wait for the other in vain; None if there are none."""
+        carried = self._halves.release(importer)
+        return None if carried is None else self._plain(importer, (), carried)
+
     def _rewrite(self, importer: Importer, place: Place, text: str, first_line: int) -> Rewritten:
-        self._take_lines(text, first_line)
+        self._take_lines(text, first_line, any_text=importer.text)
         columns = ", ".join(f"{name} {kind}" for name, kind in ENVELOPE.items())
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE envelopes ({columns})")
         self._connection.execute(f"INSERT INTO envelopes BY NAME {importer.envelopes(place)}")
         self._connection.execute(f"""
             UPDATE envelopes SET reason = 'no usable time'
             WHERE reason IS NULL AND (ts IS NULL OR NOT ts BETWEEN {EARLIEST} AND {LATEST})""")
-        refused = self._refused()
-        carried = halves.pair(self._connection, importer.name)
+        refused = self._refused(any_text=importer.text)
+        return self._plain(importer, refused, self._halves.pair(importer.name))
+
+    def _plain(self, importer: Importer, refused: tuple[Refused, ...], carried: Carried | None) -> Rewritten:
+        """Return the records that the requests in `envelopes` make."""
         self._spread()
         self._tell_scores()
-        row = self._connection.execute(_PLAIN).fetchone()
+        fields = ", ".join(f"'{name}': {value}" for name, value in _FIELDS.items())
+        if importer.answers:
+            fields += ", 'prediction': prediction, 'score': score, 'label': label"
+        row = self._connection.execute(f"""
+            SELECT COUNT(*), string_agg(CAST(to_json({{{fields}}}) AS VARCHAR), chr(10) ORDER BY n, i)
+            FROM answered""").fetchone()
         count, plain = row or (0, None)
         data = f"{plain}\n".encode() if plain else b""
         return Rewritten(data, int(count) + len(refused), refused, (carried,) if carried else ())
 
-    def _take_lines(self, text: str, first_line: int) -> None:
-        """Fill `native` with the lines that are JSON objects and `strays` with the others."""
+    def _take_lines(self, text: str, first_line: int, *, any_text: bool) -> None:
+        """Fill `lines`, and show as `native` those that are JSON objects, or all where any text will do."""
         self._connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE lines AS
             SELECT n, raw, json_valid(raw) AND COALESCE(TRY(json_type(raw)), '') = 'OBJECT' AS good
@@ -105,14 +119,15 @@ class Rewriter:
             WHERE TRIM(raw, chr(32) || chr(9)) <> ''""",
             [text],
         )
-        self._connection.execute("""
-            CREATE OR REPLACE TEMP VIEW native AS SELECT n, CAST(raw AS JSON) AS j FROM lines WHERE good""")
+        self._connection.execute(f"""
+            CREATE OR REPLACE TEMP VIEW native AS
+            SELECT n, raw, CASE WHEN good THEN CAST(raw AS JSON) END AS j FROM lines WHERE good OR {any_text}""")
 
-    def _refused(self) -> tuple[Refused, ...]:
+    def _refused(self, *, any_text: bool) -> tuple[Refused, ...]:
         rows = self._connection.execute(f"""
             SELECT n, reason, LEFT(raw, {RAW_LIMIT}) FROM (
                 SELECT n, CASE WHEN json_valid(raw) THEN 'not a JSON object' ELSE 'not valid JSON' END AS reason
-                FROM lines WHERE NOT good
+                FROM lines WHERE NOT good AND NOT {any_text}
                 UNION ALL SELECT n, reason FROM envelopes WHERE reason IS NOT NULL)
             JOIN lines USING (n) ORDER BY n""").fetchall()
         return tuple(Refused(*row) for row in rows)
@@ -166,11 +181,14 @@ class Rewriter:
                 FROM (SELECT *, answer_number(answer) AS number FROM spread))""")
 
 
-_PLAIN = """
-    SELECT COUNT(*), string_agg(CAST(to_json({
-        'timestamp': epoch_us(ts),
-        'request_id': CASE WHEN instances > 1 THEN id || '/' || (i - 1) ELSE id END,
-        'model': model, 'version': version, 'prediction': prediction, 'score': score, 'label': label,
-        'latency_ms': CASE WHEN i = 1 THEN latency_ms END, 'status': status, 'error': error,
-        'features': COALESCE(features, CAST('{}' AS JSON))}) AS VARCHAR), chr(10) ORDER BY n, i)
-    FROM answered"""
+_FIELDS = {
+    "timestamp": "epoch_us(ts)",
+    "request_id": "CASE WHEN instances > 1 THEN id || '/' || (i - 1) ELSE id END",
+    "model": "model",
+    "version": "version",
+    "latency_ms": "CASE WHEN i = 1 THEN latency_ms END",
+    "status": "status",
+    "error": "error",
+    "features": "COALESCE(features, CAST('{}' AS JSON))",
+}
+"""Fields of a plain record. Time and latency are the request's, so the latency is counted once."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Mapping
-    from pathlib import PurePosixPath
+    from datetime import datetime
+    from pathlib import Path, PurePosixPath
+
+Side = Literal["request", "response"]
 
 ENVELOPE = {
     "n": "BIGINT",
@@ -42,16 +45,20 @@ class Place:
     """Path below the log directory."""
     root_name: str
     """Name of the log directory."""
+    path: Path
+    """Where to open it."""
     mtime_ns: int = 0
     """When the file was last written."""
+    timezone: str = "UTC"
+    """Zone of times that carry none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Importer:
     """A log format whose records are rewritten to plain ones before they are taken in.
 
-    `envelopes` returns a SELECT over the temporary table `native` (`n`: number of the line, `j`: the JSON object in
-    it). Its columns are any of those of `ENVELOPE`; one row is one request, however many instances it has.
+    `envelopes` returns a SELECT over the temporary table `native` (`n`: number of the line, `raw`: its text, `j`: the
+    JSON object in it). Its columns are any of those of `ENVELOPE`; one row is one request, of however many instances.
     """
 
     name: str
@@ -66,6 +73,14 @@ class Importer:
     envelopes: Callable[[Place], str]
     columns: frozenset[str] = frozenset()
     """A table of this format has these columns; none where it is never a table."""
+    beside: Callable[[Path], bool] | None = None
+    """What must hold of the file's path besides."""
+    text: bool = False
+    """Whether lines that are no JSON are part of the format. `native` then has all lines, as `raw`."""
+    answers: bool = True
+    """Whether the records hold what the model answered; else they tell of health and latency only."""
+    alone: frozenset[Side] = frozenset({"response"})
+    """Sides of a request that may be logged without the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,8 @@ class Carried:
     """JSON list of objects with `key`, `side` and `record`."""
     gone: str
     """JSON list of keys."""
+    newest: str = "[]"
+    """JSON list of objects with `model`, `side` and `newest`, the time of the newest half that was seen of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +111,8 @@ class Memory:
 
     waiting: str
     """Relation of the halves that wait, with columns `format` and `record`."""
+    sides: Mapping[tuple[str, str, str], datetime]
+    """Time of the newest half that was seen, by format, model and side."""
     scored: Mapping[str, bool]
     """Whether the numbers that a model answers are probabilities, as far as that is decided."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -80,7 +82,11 @@ def event(side: str, name: str, **more: object) -> str:
     return json.dumps({**plain, **more}) + "\n"
 
 
-def test_a_half_waits_across_restarts_for_the_other(logs: Path, take: Callable[[], Any]) -> None:
+@pytest.mark.parametrize("least", [16 << 20, 0], ids=["with care", "straight"])
+def test_a_half_waits_across_restarts_for_the_other(
+    least: int, logs: Path, take: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlwatch.store.straight.LEAST_BYTES", least)
     names = [f"r{number}" for number in range(50)]
     (logs / "requests.jsonl").write_text("".join(event("request", name) for name in names))
     with take() as taken:
@@ -112,3 +118,35 @@ def test_two_models_may_use_one_id(logs: Path, take: Callable[[], Any]) -> None:
     (logs / "a.jsonl").write_text(text)
     with take() as taken:
         assert taken.predictions("model", "id", order="model") == [("a", "r"), ("b", "r")]
+
+
+def test_what_is_never_answered_is_a_failed_request(logs: Path, take: Callable[[], Any]) -> None:
+    early, late = (
+        {"time": "2026-11-03T10:00:00Z", "endpoint": "v1"},
+        {"time": "2026-11-03T10:05:00Z", "endpoint": "v1"},
+    )
+    text = (
+        event("request", "lost", **early) + event("request", "r", **late) + event("request", "last", **late)
+    )
+    (logs / "a.jsonl").write_text(text + event("response", "r", **late))
+    with take() as taken:
+        assert taken.predictions("id", "failed", "f0") == [("lost", True, 1.5), ("r", False, 1.5)]
+        assert taken.rows("SELECT key, side FROM waiting") == [("m last", "request")]
+    with (logs / "a.jsonl").open("a") as file:
+        file.write(event("response", "lost", **late))
+        file.write(event("request", "next", **{**late, "time": "2026-11-03T10:20:00Z"}))
+        file.write(event("response", "next", **{**late, "time": "2026-11-03T10:20:00Z"}))
+    with take() as taken:
+        rows = [("lost", True), ("last", True), ("r", False), ("next", False)]
+        assert taken.predictions("id", "failed", order="ts, id") == rows
+        assert (taken.totals.duplicates, taken.rows("FROM waiting")) == (1, [])
+
+
+def test_responses_alone_are_predictions_without_features(logs: Path, take: Callable[[], Any]) -> None:
+    for name in ("a", "b"):
+        (logs / f"{name}.jsonl").write_text(event("response", name))
+        with take() as taken:
+            pass
+    assert taken.totals.predictions == 2
+    with take() as taken:
+        assert taken.predictions("id", "prediction", "failed") == [("a", "1", False), ("b", "1", False)]
