@@ -177,6 +177,7 @@ class Session:
         )
         watcher.start()
         swept, ruled = time.monotonic(), 0.0
+        ensure_bins(self._cursor_here(), self._ingest.registry)  # an earlier run may have ended just before
         while not self._stopping.is_set():
             self._wake.clear()
             self._pass()

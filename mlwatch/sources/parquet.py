@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.sources.formats import recognise_table
 from mlwatch.sources.importing import import_piece
+from mlwatch.sources.room import make_room
 from mlwatch.sources.segments import Piece, Segment, UnreadableFileError
 from mlwatch.sources.shapes import Path_, parquet_relation, shape_key
 from mlwatch.sources.sql import literal
@@ -38,17 +39,22 @@ def read_parquet(
         connection: Used by the reading thread alone.
 
     Raises:
-        UnreadableFileError: when it is no complete Parquet file.
+        UnreadableFileError: when it is no complete Parquet file, or one that this machine's memory cannot take.
     """
     import duckdb  # noqa: PLC0415
 
     name = literal(str(found.path))
     try:
         row = connection.execute(f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})").fetchone()
+        make_room(connection, name)
         described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({name})").fetchall()
         sample = connection.execute(
             f"SELECT CAST(to_json(given) AS VARCHAR) FROM (FROM read_parquet({name}) LIMIT 1000) AS given"
         ).fetchall()
+    except duckdb.OutOfMemoryException as error:
+        raise UnreadableFileError(
+            "its row groups are too large for this machine's memory: write smaller ones"
+        ) from error
     except duckdb.Error as error:
         raise UnreadableFileError(
             f"not a complete Parquet file ({str(error).strip().splitlines()[0]})"

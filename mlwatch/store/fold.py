@@ -41,7 +41,12 @@ def add(connection: DuckDBPyConnection, rollup: Rollup, select: str) -> None:
 
 
 def fold_requests(
-    connection: DuckDBPyConnection, registry: Registry, numbers: Sequence[int], models: Collection[str]
+    connection: DuckDBPyConnection,
+    registry: Registry,
+    numbers: Sequence[int],
+    models: Collection[str],
+    *,
+    unbinned: bool = True,
 ) -> None:
     """Add the batch's requests to traffic, latency and feature rollups.
 
@@ -50,6 +55,7 @@ def fold_requests(
         registry: Features and bins.
         numbers: Features that the batch has columns for.
         models: Models of the batch.
+        unbinned: Count features without bins too, as present or missing; False where bins are about to be cut.
     """
     connection.execute("CREATE OR REPLACE TEMP VIEW requests AS SELECT * FROM batch WHERE is_request")
     add(connection, rollups.TRAFFIC, rollups.traffic_sql("requests"))
@@ -58,6 +64,7 @@ def fold_requests(
     features = [
         _narrowed(feature, models, may_be_invalid=bool(row and row[0]))
         for feature in registry.feature_bins(numbers)
+        if unbinned or feature.number in registry.bins
     ]
     for group in _groups(features):
         add(connection, rollups.FEATURES, rollups.features_sql("requests", group))
@@ -108,9 +115,8 @@ def learn(
     for model, *present in rows:
         if model not in registry.models:
             registry.add_model(model, ModelRow(task or task_of(connection, "batch", model), None))
-        for (number, _), values in zip(columns, present, strict=True):
-            if values and (model, number) not in registry.model_features:
-                registry.add_model_feature(model, number)
+        numbers = [number for (number, _), values in zip(columns, present, strict=True) if values]
+        registry.add_model_features(model, numbers)
     return [row[0] for row in rows]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
 from mlwatch.sources.sql import literal
-from mlwatch.store import fold, rollups
+from mlwatch.store import cuts, fold, rollups
 from mlwatch.store.registry import Bins, Registry
 from mlwatch.store.rollups import FeatureBins
 
@@ -29,15 +28,10 @@ if TYPE_CHECKING:
 
     from mlwatch.config import Config
 
-ENOUGH_ROWS = 1000
-"""Without a reference, bins are cut once a model has this many rows."""
 SAMPLE_ROWS = 50_000
 """Without a reference, bins are cut after at most this many rows."""
-FEW_VALUES = 30
 TOP_CATEGORIES = 50
 KNOWN_CATEGORIES = 10_000
-QUANTILES = 50
-STEPS = ", ".join(repr(step / QUANTILES) for step in range(QUANTILES + 1))
 
 
 def find(root: Path, config: Config, given: Path | None) -> Path | None:
@@ -148,46 +142,27 @@ def cut(
     Returns:
         The features with their bins; a numeric feature without a single value is left out.
     """
-    done = []
-    for feature in features:
-        edges = _edges(connection, relation, feature.expression) if feature.kind == "numeric" else ()
-        if feature.kind == "numeric" and not edges:
-            continue
-        connection.execute(
-            "INSERT OR REPLACE INTO bins VALUES (?, ?, ?, ?)",
-            [feature.number, feature.kind, list(edges), source],
-        )
+    numeric = [feature.expression for feature in features if feature.kind == "numeric"]
+    edges = cuts.edges(connection, relation, numeric)
+    done = [
+        replace(feature, edges=edges.get(feature.expression, ()), has_categories=True)
+        for feature in features
+        if feature.kind == "categorical" or edges.get(feature.expression)
+    ]
+    connection.execute(
+        """INSERT OR REPLACE INTO bins
+        SELECT unnest($1::INTEGER[]), unnest($2::VARCHAR[]), unnest($3::DOUBLE[][]), $4""",
+        [[one.number for one in done], [one.kind for one in done], [list(one.edges) for one in done], source],
+    )
+    for feature in done:
         if feature.kind == "categorical":
             _store_categories(connection, relation, feature)
-        registry.bins[feature.number] = Bins(feature.kind, edges, source)
-        done.append(replace(feature, edges=edges, has_categories=True))
+        registry.bins[feature.number] = Bins(feature.kind, feature.edges, source)
     for feature in done if count else ():
         counted = rollups.features_sql(rollups.with_keys(relation), [replace(feature, models=())])
         connection.execute(f"""
             INSERT INTO reference SELECT feature, bin, SUM(n), SUM(total) FROM ({counted}) GROUP BY 1, 2""")
     return done
-
-
-def _edges(connection: DuckDBPyConnection, relation: str, column: str) -> tuple[float, ...]:
-    from mlwatch.metrics.quality import edges_from_quantiles  # noqa: PLC0415  pulls numpy
-
-    finite = f"{column} IS NOT NULL AND isfinite({column})"
-    row = connection.execute(
-        f"SELECT approx_count_distinct({column}) FROM {relation} WHERE {finite}"
-    ).fetchone()
-    if not row or not row[0]:
-        return ()
-    if row[0] <= 2 * FEW_VALUES:
-        values = connection.execute(
-            f"SELECT DISTINCT {column} FROM {relation} WHERE {finite} ORDER BY 1"
-        ).fetchall()
-        if len(values) <= FEW_VALUES:
-            return tuple(float(edge) for edge in edges_from_quantiles([value for (value,) in values]))
-    quantiles = connection.execute(
-        f"SELECT quantile_disc({column}, [{STEPS}]) FROM {relation} WHERE {finite}"
-    ).fetchone()
-    cuts = [value for value in (quantiles[0] if quantiles else []) if math.isfinite(value)]
-    return tuple(float(edge) for edge in edges_from_quantiles(cuts))
 
 
 def _store_categories(connection: DuckDBPyConnection, relation: str, feature: FeatureBins) -> None:
@@ -207,17 +182,24 @@ def _refold(connection: DuckDBPyConnection, registry: Registry) -> None:
         fold.refold_features(connection, registry.feature_bins())
 
 
-def ensure_bins(connection: DuckDBPyConnection, registry: Registry, *, enough: int = ENOUGH_ROWS) -> None:
+def ensure_bins(
+    connection: DuckDBPyConnection, registry: Registry, *, enough: int = cuts.ENOUGH_ROWS
+) -> None:
     """Cut bins for features that have none, once there are rows enough, and count the stored rows in them."""
     bare = [feature for feature in registry.feature_bins() if feature.number not in registry.bins]
     row = connection.execute("SELECT COUNT(*) FROM predictions").fetchone()
     if not bare or not row or row[0] < enough:
         return
     connection.execute("BEGIN")
+    source = "the first rows that were read"
     first = f"(FROM predictions LIMIT {SAMPLE_ROWS})"
-    done = cut(connection, registry, first, bare, "the first rows that were read", count=False)
-    if done:
-        fold.refold_features(connection, done)
+    done = {feature.number for feature in cut(connection, registry, first, bare, source, count=False)}
+    for feature in bare:
+        if feature.number not in done:  # it came late: the first rows do not have it
+            own = f"(FROM predictions WHERE {feature.expression} IS NOT NULL LIMIT {SAMPLE_ROWS})"
+            cut(connection, registry, own, [feature], source, count=False)
+    numbers = {feature.number for feature in bare}
+    fold.refold_features(connection, [one for one in registry.feature_bins() if one.number in numbers])
     connection.execute("COMMIT")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.sources.canonical import Slot
@@ -13,7 +13,7 @@ from mlwatch.store.rollups import FeatureBins
 from mlwatch.store.schema import BASE_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -115,8 +115,12 @@ class Registry:
             self._connection.execute(
                 f"ALTER TABLE predictions ADD COLUMN {identifier(row.column)} {sql_type}"
             )
+        columns = [list(column) for column in zip(*map(astuple, self._unsaved), strict=True)]
+        if columns:
             self._connection.execute(
-                "INSERT INTO features VALUES (?, ?, ?, ?)", [row.number, row.name, row.column, row.kind]
+                """INSERT INTO features
+                SELECT unnest($1::INTEGER[]), unnest($2::VARCHAR[]), unnest($3::VARCHAR[]), unnest($4::VARCHAR[])""",
+                columns,
             )
         self._unsaved.clear()
 
@@ -141,10 +145,14 @@ class Registry:
         )
         self.models[model] = row
 
-    def add_model_feature(self, model: str, number: int) -> None:
-        """Remember that a model has a feature."""
-        self._connection.execute("INSERT INTO model_features VALUES (?, ?)", [model, number])
-        self.model_features.add((model, number))
+    def add_model_features(self, model: str, numbers: Collection[int]) -> None:
+        """Remember that a model has features."""
+        fresh = [number for number in numbers if (model, number) not in self.model_features]
+        if fresh:
+            self._connection.execute(
+                "INSERT INTO model_features SELECT ?, unnest(?::INTEGER[])", [model, fresh]
+            )
+            self.model_features.update((model, number) for number in fresh)
 
     @property
     def fully_binned(self) -> bool:
@@ -163,9 +171,12 @@ class Registry:
             numbers: Only these features, besides predictions and scores; None for all.
         """
         wanted = None if numbers is None else set(numbers)
+        having: dict[int, list[str]] = {}
+        for model, number in sorted(self.model_features):
+            having.setdefault(number, []).append(model)
         bins = []
         for row in self.features.values():
-            models = tuple(model for model, number in self.model_features if number == row.number)
+            models = tuple(having.get(row.number, ()))
             if models and (wanted is None or row.number in wanted):
                 bins.append(self._binned(row.number, identifier(row.column), row.kind, models))
         return bins + self._pseudo()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier
 from mlwatch.store import batch, events, fold, memory, outcomes, straight
+from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.loading import Loader, filled_lines
 from mlwatch.store.schema import BASE_COLUMNS
 
@@ -155,7 +156,10 @@ class Transaction:
             self._connection.execute(
                 f"INSERT INTO predictions ({columns}) SELECT {columns} FROM batch WHERE is_request"
             )
-        fold.fold_requests(self._connection, self._registry, [slot.number for slot in slots], models)
+        numbers = [slot.number for slot in slots]
+        fold.fold_requests(
+            self._connection, self._registry, numbers, models, unbinned=not self._bins_follow()
+        )
         any_scored, late_labels = outcomes.score_requests(self._connection)
         if any_scored:
             fold.fold_scored(self._connection, self._registry)
@@ -163,6 +167,13 @@ class Transaction:
         if any_gains:
             fold.fold_gains(self._connection)
         return late_labels, late_events
+
+    def _bins_follow(self) -> bool:
+        """Tell whether this is the first batch and large enough for bins to be cut after it at once."""
+        if self._batch > 1:
+            return False
+        row = self._connection.execute("SELECT COUNT(*) FROM predictions").fetchone()
+        return bool(row and row[0] >= ENOUGH_ROWS)
 
     def _has(self, flag: str) -> bool:
         row = self._connection.execute(f"SELECT COUNT(*) FROM (FROM batch WHERE {flag} LIMIT 1)").fetchone()

@@ -7,9 +7,14 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 import zstandard
 from logfiles import Take, lines, prediction
+
+from mlwatch.session import Options, Session
+from mlwatch.sources.room import HEADROOM, make_room
+from mlwatch.store import reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,3 +213,32 @@ def test_old_raw_rows_go_and_rollups_stay(logs: Path, take: Take, opened: Callab
     with opened() as session:
         assert session.connection.execute("SELECT COUNT(*) FROM predictions").fetchone() == (5,)
         assert session.snapshot().models["m"].versions["v1"].predictions == 15
+
+
+def test_a_feature_that_comes_late_gets_bins(logs: Path, take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference, "SAMPLE_ROWS", 1000)
+    (logs / "a.jsonl").write_text(some(0, 1500))
+    take()
+    late = [prediction(n, features={"age": 1.0, "late": float(n % 100)}) for n in range(2000, 4000)]
+    (logs / "b.jsonl").write_text(lines(late))
+    feature = take().models["m"].versions["v1"].quality.features["late"]
+    assert (feature.kind, feature.n, feature.missing) == ("numeric", 3500, 1500)
+    with Session(Options(logs, db=logs.parent / "store.duckdb")) as session:
+        (edges,) = session.connection.execute(
+            "SELECT LEN(edges) FROM bins JOIN features USING (feature) WHERE name = 'late'"
+        ).fetchone() or (0,)
+    assert edges >= 50
+
+
+def test_a_row_group_larger_than_the_memory_limit_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "wide.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT random() AS x FROM range(500_000)) TO '{path}' (ROW_GROUP_SIZE 500_000)"
+        )
+        connection.execute("SET memory_limit = '20MB'")
+        make_room(connection, f"'{path}'")
+        (limit,) = connection.execute("SELECT current_setting('memory_limit')").fetchone() or ("",)
+        number, unit = limit.split()
+        assert unit == "MiB"
+        assert float(number) == pytest.approx((HEADROOM + 3 * 4_000_000) / 2**20, rel=0.02)

@@ -1,0 +1,42 @@
+"""Let the engine use more memory where a Parquet file needs it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+HEADROOM = 256 << 20
+"""Bytes for everything else than the row groups that are being read."""
+LARGEST_SHARE = 0.6
+"""Of the machine's memory, that the engine may be let use."""
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+def make_room(connection: DuckDBPyConnection, name: str) -> None:
+    """Raise the engine's memory limit as far as a file's row groups ask for: each of two threads decodes one.
+
+    Args:
+        connection: Any of the store's.
+        name: The file's path as a quoted literal.
+    """
+    row = connection.execute(
+        f"""SELECT MAX(size) FROM (
+            SELECT SUM(total_uncompressed_size) AS size FROM parquet_metadata({name}) GROUP BY row_group_id)"""
+    ).fetchone()
+    needed = HEADROOM + 3 * int(row[0] or 0) if row else 0
+    (limit,) = connection.execute("SELECT current_setting('memory_limit')").fetchone() or ("0 bytes",)
+    if _bytes(limit) < needed < _physical() * LARGEST_SHARE:
+        connection.execute(f"SET memory_limit = '{needed // 1_000_000 + 1}MB'")
+
+
+def _bytes(text: str) -> float:
+    number, _, unit = text.partition(" ")
+    return float(number) * 1024.0 ** _UNITS.index(unit)
+
+
+def _physical() -> int:
+    """Return the bytes of memory that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
