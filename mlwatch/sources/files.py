@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from mlwatch.sources.formats import is_text_log
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -150,6 +152,8 @@ def format_of(head: bytes, name: str) -> Format | str:  # noqa: PLR0911  one ret
         return "json"
     if b"\0" in text:
         return "!a binary file"
+    if is_text_log(text):
+        return "jsonl"  # lines, which the importer of their format reads
     lines = [line for line in text.split(b"\n")[:5] if line.strip()]
     if not lines:
         return "!empty so far"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mlwatch.config import RoleSettings
 from mlwatch.sources import samples
 from mlwatch.sources.formats.types import Place, Refused
+from mlwatch.sources.segments import UnreadableFileError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -29,12 +30,21 @@ def import_piece(
         importer: Their format.
         book: Shapes; all files of a format share one.
         connection: Used by the reading thread alone.
+
+    Raises:
+        UnreadableFileError: when the records cannot be read at all.
     """
+    import duckdb  # noqa: PLC0415
+
     found = piece.found
     place = Place(
         PurePosixPath(found.relative), book.root_name, found.path, found.mtime_ns, book.settings.timezone
     )
-    plain = book.rewriter(connection).rewrite(importer, place, piece.text, piece.first_line)
+    try:
+        plain = book.rewriter(connection).rewrite(importer, place, piece.text, piece.first_line)
+    except duckdb.Error as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UnreadableFileError(f"its records of {importer.title} cannot be read ({reason})") from error
     overlong = tuple(
         Refused(piece.first_line + number, "a line of more than 16 MB", "")
         for number in range(piece.overlong)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.sources.formats import cloudevents, inference_tables, sagemaker
+from mlwatch.sources.formats import access_logs, bentoml, cloudevents, genai, inference_tables, sagemaker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +19,10 @@ IMPORTERS: tuple[Importer, ...] = (
     cloudevents.AZUREML,
     inference_tables.DATABRICKS,
     inference_tables.VERTEX,
+    bentoml.IMPORTER,
+    access_logs.RAY,
+    access_logs.TORCHSERVE,
+    genai.IMPORTER,
 )
 
 
@@ -30,6 +34,11 @@ def recognise(head: bytes, path: Path) -> Importer | None:
         ):
             return importer
     return None
+
+
+def is_text_log(head: bytes) -> bool:
+    """Tell whether a file of plain lines, neither JSON nor delimited, is of a format that is known."""
+    return any(one.text and all(mark.search(head) for mark in one.marks) for one in IMPORTERS)
 
 
 def recognise_table(columns: Iterable[str]) -> Importer | None:

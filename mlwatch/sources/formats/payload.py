@@ -94,6 +94,10 @@ MACROS = (
             THEN CAST(j ->> 1 AS DOUBLE) END END""",
     """answer_number(j) AS CASE WHEN json_type(j) IN ('DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT')
         THEN CAST(j ->> '$' AS DOUBLE) END""",
+    """plain_value(v) AS CASE
+        WHEN json_exists(v, '$.arrayValue') THEN to_json(json_extract(v, '$.arrayValue.values[*].stringValue'))
+        WHEN json_exists(v, '$.intValue') THEN CAST(v ->> 'intValue' AS JSON)
+        ELSE COALESCE(v -> 'stringValue', v -> 'doubleValue', v -> 'boolValue') END""",
     """unbased(t) AS TRY(decode(from_base64(t)))""",
 )
 

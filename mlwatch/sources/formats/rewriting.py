@@ -56,6 +56,9 @@ class Rewriter:
         except (duckdb.DataError, duckdb.InvalidInputException) as error:
             self._connection.execute("ROLLBACK")
             return self._apart(importer, place, text, first_line, error)
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
         self._connection.execute("COMMIT")
         return rewritten
 
@@ -127,7 +130,7 @@ class Rewriter:
         rows = self._connection.execute(f"""
             SELECT n, reason, LEFT(raw, {RAW_LIMIT}) FROM (
                 SELECT n, CASE WHEN json_valid(raw) THEN 'not a JSON object' ELSE 'not valid JSON' END AS reason
-                FROM lines WHERE NOT good AND NOT {any_text}
+                FROM lines WHERE NOT good AND (NOT {any_text} OR raw LIKE '{{%')
                 UNION ALL SELECT n, reason FROM envelopes WHERE reason IS NOT NULL)
             JOIN lines USING (n) ORDER BY n""").fetchall()
         return tuple(Refused(*row) for row in rows)
