@@ -196,8 +196,7 @@ class Session:
             self._ingest.run_once()
             failure = None
         except Exception as error:  # noqa: BLE001  the thread must outlive a full disk or a vanished directory
-            lines = str(error).strip().splitlines()
-            failure = f"ingest stopped for now: {lines[0] if lines else type(error).__name__}"
+            failure = _failure(error)
         with self._lock:
             if failure != self._state.failure:
                 self._state.failure = failure
@@ -341,3 +340,11 @@ def _system(path: Path) -> System:
         memory_total_bytes=memory.total,
         load_1m=psutil.getloadavg()[0],
     )
+
+
+def _failure(error: Exception) -> str:
+    """Say in words why the ingest has stopped for now."""
+    text = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    if "No space left" in text or "File too large" in text:
+        return f"the disk of the store is full: ingest goes on when there is room ({text})"
+    return f"ingest stopped for now: {text}"
