@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from mlwatch.sources.formats import is_text_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 Compression = Literal["none", "gzip", "zstd"]
 Format = Literal["jsonl", "json", "csv", "parquet"]
@@ -64,7 +64,12 @@ class Found:
         return self.device, self.inode
 
 
-def discover(root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[Found]:
+def discover(
+    root: Path,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    refused: Callable[[str, OSError], None] = lambda _path, _error: None,
+) -> list[Found]:
     """List the log files below a directory, newest first.
 
     Hidden files and directories, the reference, the configuration, links to directories (they may loop) and
@@ -74,26 +79,30 @@ def discover(root: Path, include: Sequence[str] = (), exclude: Sequence[str] = (
         root: The log directory, or a single file.
         include: Glob patterns on the relative path; when given, only matches are taken.
         exclude: Glob patterns on the relative path to leave out.
+        refused: Called with the relative path of a directory that cannot be listed, and why.
     """
     if root.is_file():
         found = _stat(root, root.name)
         return [found] if found else []
-    files = [found for found in _walk(root, "") if _wanted(found.relative, include, exclude)]
+    files = [found for found in _walk(root, "", refused) if _wanted(found.relative, include, exclude)]
     files.sort(key=lambda found: (-found.mtime_ns, found.relative))
     return files
 
 
-def _walk(directory: Path, prefix: str) -> Iterator[Found]:
+def _walk(directory: Path, prefix: str, refused: Callable[[str, OSError], None]) -> Iterator[Found]:
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
-    except OSError:
-        return  # vanished or unreadable between two scans: the next scan tells
+    except FileNotFoundError:
+        return  # vanished since it was listed
+    except OSError as error:
+        refused(prefix.rstrip("/") or ".", error)
+        return
     for entry in entries:
         if entry.name.startswith("."):
             continue
         relative = f"{prefix}{entry.name}"
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path), f"{relative}/")
+            yield from _walk(Path(entry.path), f"{relative}/", refused)
         elif not _never_a_log(relative) and (found := _stat(Path(entry.path), relative)):
             yield found
 

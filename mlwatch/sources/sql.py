@@ -31,11 +31,9 @@ def columns_literal(types: Mapping[tuple[str, ...], str]) -> str:
     return "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in _top(types).items()) + "}"
 
 
-def structure_literal(types: Mapping[tuple[str, ...], str]) -> str:
-    """Write the same as the JSON text that `json_transform` takes."""
-    import json  # noqa: PLC0415
-
-    return literal(json.dumps(_nested(types)))
+def pointer(path: tuple[str, ...]) -> str:
+    """Write a path as a JSON pointer (RFC 6901)."""
+    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in path)
 
 
 Tree = dict[str, "str | Tree"]

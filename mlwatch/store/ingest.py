@@ -152,7 +152,8 @@ class Ingest:
     def _look(self) -> dict[tuple[int, int], Found]:
         """List the files, newest first; one with several names (a link) is taken under the name it is known by."""
         files: dict[tuple[int, int], Found] = {}
-        for found in discover(self._root, self._config.watch.include, self._config.watch.exclude):
+        watch = self._config.watch
+        for found in discover(self._root, watch.include, watch.exclude, self._say_unlisted):
             known = self.ledger.by_inode(*found.identity)
             identity = found.identity if found.inode else (found.device, -len(files) - 1)
             if identity not in files or (known is not None and known.path == found.relative):
@@ -171,12 +172,17 @@ class Ingest:
                 )
         self._connection.execute("COMMIT")
 
+    def _say_unlisted(self, relative: str, error: OSError) -> None:
+        self._say_once(relative, f"its files cannot be listed ({error.strerror})")
+
     def _say(self, found: Found, reason: str) -> None:
         """Tell once of a file that cannot be opened now; it is tried again at every scan."""
-        if self._said.get(found.relative) != reason:
-            self._said[found.relative] = reason
-            message = f"{found.relative} is not read: {reason}"
-            notices.post(self._connection, "warning", found.relative, message)
+        self._say_once(found.relative, reason)
+
+    def _say_once(self, relative: str, reason: str) -> None:
+        if self._said.get(relative) != reason:
+            self._said[relative] = reason
+            notices.post(self._connection, "warning", relative, f"{relative} is not read: {reason}")
 
     def _note_damaged(self, found: Found, reason: str) -> None:
         """Remember a file whose content is wrong; it is tried again when it changes."""
@@ -193,7 +199,7 @@ class Ingest:
 
         try:
             counts = self._transaction.take(batch.works, batch.shape, batch.spool)
-        except (duckdb.DataError, duckdb.ProgrammingError) as error:
+        except (duckdb.DataError, duckdb.ProgrammingError, duckdb.OutOfMemoryException) as error:
             self._set_aside(batch, error)
             return
         if batch.shape.format != "parquet":

@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.blocks import MAX_LINE_BYTES
-from mlwatch.sources.sql import literal, path_expression, structure_literal
+from mlwatch.sources.sql import literal, pointer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,10 +50,10 @@ def tolerant_relation(
         _csv_lines(connection, text, dialect, numeric, segment.first_line, spool)
     else:
         _json_lines(connection, text, segment, spool)
-    types = dict.fromkeys(shape.paths(), "VARCHAR") or {("timestamp",): "VARCHAR"}
-    record = f"json_transform(record, {structure_literal(types)})"
-    relation = f"(SELECT n, {record} AS r FROM lines WHERE good)"
-    return canonical.select(relation, lambda path: path_expression(("r", *path)), line="n")
+    places = {path: place for place, path in enumerate(shape.paths(), start=1)}
+    pointers = ", ".join(literal(pointer(path)) for path in places) or "''"
+    relation = f"(SELECT n, json_extract_string(record, [{pointers}]) AS r FROM lines WHERE good)"
+    return canonical.select(relation, lambda path: f"r[{places[path]}]", line="n")
 
 
 def _json_lines(connection: DuckDBPyConnection, text: str, segment: Segment, spool: Path) -> None:

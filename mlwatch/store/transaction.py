@@ -65,6 +65,7 @@ class Transaction:
             shape: The kind's latest shape.
             spool: Where their text was laid down.
         """
+        shape = _without_idle_features(shape)
         slots = self._registry.slots(shape.mapping.features)
         loader = Loader(self._connection, shape, slots, self._config.roles.timezone, spool)
         counts = self._take_straight(works, shape, loader, slots) or self._take_carefully(
@@ -230,6 +231,13 @@ class Transaction:
                 *(counts.events_unmatched, counts.newest),
             ],
         )
+
+
+def _without_idle_features(shape: Shape) -> Shape:
+    """Leave the features out of records that cannot be predictions: of a file that is no log, perhaps."""
+    if shape.predicts and "timestamp" in shape.mapping.roles:
+        return shape
+    return replace(shape, mapping=replace(shape.mapping, features=()))
 
 
 def _by_file(works: Sequence[Work]) -> list[tuple[Entry, list[Segment]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -218,3 +219,44 @@ def test_the_frame_of_quarantine_is_pandas(logs: Path, opened: Callable[[], Any]
         frame = session.frame("quarantine")
     assert isinstance(frame, pd.DataFrame)
     assert frame.line.tolist() == [11]
+
+
+def test_what_cannot_be_opened_is_named_and_the_others_are_taken(
+    logs: Path, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Permissions do not bind the superuser, so the refusal is put where the operating system would say it."""
+    (logs / "good.jsonl").write_text(lines([prediction(1)]))
+    (logs / "shut.jsonl").write_text(lines([prediction(2)]))
+    (logs / "closed").mkdir()
+    real_open, real_scan = Path.open, os.scandir
+
+    def refuse_open(self: Path, *given: Any, **named: Any) -> Any:
+        if self.name == "shut.jsonl":
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return real_open(self, *given, **named)
+
+    def refuse_scan(path: Any) -> Any:
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real_scan(path)
+
+    monkeypatch.setattr(Path, "open", refuse_open)
+    monkeypatch.setattr(os, "scandir", refuse_scan)
+    found = take()
+    assert found.ingest.predictions == 1
+    assert {alert.message for alert in found.alerts} >= {
+        "shut.jsonl is not read: cannot be opened (Permission denied)",
+        "closed is not read: its files cannot be listed (Permission denied)",
+    }
+
+
+def test_a_document_that_is_no_log_costs_little(logs: Path, take: Take, opened: Callable[[], Any]) -> None:
+    deep: dict[str, Any] = {"model": "m"}
+    for group in range(12):
+        deep[f"group {group}"] = {f"part/{part}": {f"~{n}": n * 1.5 for n in range(8)} for part in range(8)}
+    (logs / "facts.jsonl").write_text(json.dumps(deep, indent=1))
+    (logs / "good.jsonl").write_text(lines([prediction(1)]))
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected) == (1, 1)
+    with opened() as session:
+        assert session.connection.execute("SELECT COUNT(*) FROM features").fetchone() == (2,)
