@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.sources.formats import is_text_log
+from mlwatch.sources.formats.tf_serving import begins_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 Compression = Literal["none", "gzip", "zstd"]
-Format = Literal["jsonl", "json", "csv", "parquet"]
+Format = Literal["jsonl", "json", "csv", "parquet", "tfrecord"]
 
 REFERENCE_NAMES = frozenset(
     f"reference.{suffix}" for suffix in ("parquet", "csv", "tsv", "jsonl", "ndjson", "json", "profile.json")
@@ -148,8 +149,8 @@ def format_of(head: bytes, name: str) -> Format | str:  # noqa: PLR0911  one ret
     Returns:
         The format, or, when it is none of ours, a sentence that says why, with a leading `!`.
     """
-    if head.startswith(b"PAR1"):
-        return "parquet"
+    if (binary := _binary_format(head)) is not None:
+        return binary
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\0 \t\r\n")
     if text.startswith(b"{"):
         first, newline, _ = text.partition(b"\n")
@@ -171,6 +172,12 @@ def format_of(head: bytes, name: str) -> Format | str:  # noqa: PLR0911  one ret
     if _looks_delimited(lines, name):
         return "csv"
     return "!neither JSON, CSV nor Parquet"
+
+
+def _binary_format(head: bytes) -> Format | None:
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    return "tfrecord" if begins_log(head) else None
 
 
 def _has_object_line(text: bytes) -> bool:

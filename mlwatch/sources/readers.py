@@ -25,6 +25,7 @@ from mlwatch.sources.streams import (
     digest,
     head_of,
 )
+from mlwatch.sources.tfrecords import read_tfrecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,6 +63,8 @@ def read_file(
     """
     if form == "parquet":
         return read_parquet(found, at, book, connection)
+    if form == "tfrecord":
+        return read_tfrecords(found, at, book, connection)
     if form == "json":
         return _document(found, at, book, connection)
     return _text(found, form, at, book, connection, block)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.sources.formats import access_logs, bentoml, cloudevents, genai, inference_tables, sagemaker
+from mlwatch.sources.formats import (
+    access_logs,
+    bentoml,
+    cloudevents,
+    genai,
+    inference_tables,
+    sagemaker,
+    tf_serving,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,22 +31,21 @@ IMPORTERS: tuple[Importer, ...] = (
     access_logs.RAY,
     access_logs.TORCHSERVE,
     genai.IMPORTER,
+    tf_serving.IMPORTER,
 )
 
 
 def recognise(head: bytes, path: Path) -> Importer | None:
     """Tell which format a file of lines is of, from its first bytes; None for plain records."""
     for importer in IMPORTERS:
-        if all(mark.search(head) for mark in importer.marks) and (
-            importer.beside is None or importer.beside(path)
-        ):
+        if importer.matches(head) and (importer.beside is None or importer.beside(path)):
             return importer
     return None
 
 
 def is_text_log(head: bytes) -> bool:
     """Tell whether a file of plain lines, neither JSON nor delimited, is of a format that is known."""
-    return any(one.text and all(mark.search(head) for mark in one.marks) for one in IMPORTERS)
+    return any(one.text and one.matches(head) for one in IMPORTERS)
 
 
 def recognise_table(columns: Iterable[str]) -> Importer | None:

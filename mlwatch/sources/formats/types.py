@@ -69,7 +69,7 @@ class Importer:
     roles: str
     """Where time, id, model, version and answers come from."""
     marks: tuple[re.Pattern[bytes], ...]
-    """All of them are found in the first bytes of a file of JSON records of this format."""
+    """All of them are found in the first bytes of a file of lines of this format; none where it is no such file."""
     envelopes: Callable[[Place], str]
     columns: frozenset[str] = frozenset()
     """A table of this format has these columns; none where it is never a table."""
@@ -81,6 +81,10 @@ class Importer:
     """Whether the records hold what the model answered; else they tell of health and latency only."""
     alone: frozenset[Side] = frozenset({"response"})
     """Sides of a request that may be logged without the other."""
+
+    def matches(self, head: bytes) -> bool:
+        """Tell whether a file with these first bytes is of this format."""
+        return bool(self.marks) and all(mark.search(head) for mark in self.marks)
 
 
 @dataclass(frozen=True, slots=True)
