@@ -9,10 +9,9 @@ import numpy as np
 from rich.cells import cell_len
 
 from widgets.axes import Scale, gutter, number_axis, value_axis
-from widgets.canvas import Canvas
+from widgets.curves import Curve, Square, square_legend, square_plot
 from widgets.datawidget import DataWidget
-from widgets.palette import MARKS, series_style
-from widgets.plotting import Plot
+from widgets.palette import series_style
 from widgets.sparkline import sparkline
 from widgets.text import format_number, sanitize
 
@@ -92,8 +91,14 @@ def draw_calibration(
     unit = Scale(0.0, 1.0)
     axis = value_axis(unit, "", width, rows, ascii_only=ascii_only)
     plot_width = width - axis.width
-    lines: Picture = [_legend(curves, axis.width, plot_width, ascii_only)] if with_legend else []
-    for at, line in enumerate(_plot(curves, plot_width, rows, mode, dashed).lines()):
+    square = _square(curves)
+    lines: Picture = []
+    if with_legend:
+        texts, styles = _names(curves, plot_width), [curve.style for curve in square.curves]
+        lines.append(
+            square_legend(texts, styles, axis.width, plot_width, ascii_only=ascii_only, dashed=dashed)
+        )
+    for at, line in enumerate(square_plot(square, plot_width, rows, mode, dashed=dashed).lines()):
         lines.append([*gutter(axis, at, ascii_only=ascii_only), *line])
     if with_axis:
         lines += number_axis(unit, plot_width, axis.width, corner=True, ascii_only=ascii_only)
@@ -105,37 +110,25 @@ def draw_calibration(
     )
 
 
-def _plot(curves: Curves, width: int, height: int, mode: Mode, dashed: bool) -> Plot:
-    canvas = Canvas(width, height, mode)
-    ends = np.array([0.0, np.nextafter(canvas.dots_across, 0.0)])
-    canvas.line(ends, np.array([canvas.dots_down - 1.0, 0.0]), 0)
-    styles = ["edge"]
+def _square(curves: Curves) -> Square:
+    found = []
     for at, curve in enumerate(curves):
-        x = np.minimum(curve.predicted * canvas.dots_across, ends[1])
-        known = np.isfinite(x)
-        y = (1.0 - curve.observed[known]) * (canvas.dots_down - 1)
-        canvas.line(x[known], y, at + 1, dashed=dashed and at > 0)
-        styles.append(curve.style or series_style(at))
-    return Plot(canvas, styles, ascii_only=mode == "ascii")
+        known = np.isfinite(curve.predicted)
+        style = curve.style or series_style(at)
+        found.append(Curve(curve.name, curve.predicted[known], curve.observed[known], style))
+    return Square(tuple(found))
 
 
-def _legend(curves: Curves, left: int, width: int, ascii_only: bool) -> Line:
-    line: Line = [(" " * left, "")]
-    room = width
-    for at, curve in enumerate(curves):
-        mark = MARKS[(at + 1) % len(MARKS)] * 2 if ascii_only else "━━"
-        text = sanitize(_named(curve), ascii_only=ascii_only)
-        gap = "   " if at else ""
-        room -= cell_len(gap + mark + text)
-        if room < 0:
-            break
-        line += [(gap, ""), (mark, curve.style or series_style(at)), (text, "label")]
-    return line
+def _names(curves: Curves, width: int) -> list[str]:
+    """Return names with remarks and counts, without these where not all finds room."""
+    counts = [f"n {format_number(float(np.nansum(curve.counts)))}" for curve in curves]
+    full = [" ".join(filter(None, (c.name, c.remark, n))) for c, n in zip(curves, counts, strict=True)]
+    remarked = [" ".join(filter(None, (curve.name, curve.remark))) for curve in curves]
 
+    def fits(texts: list[str]) -> bool:
+        return sum(cell_len(text) + 3 for text in texts) + 3 * (len(texts) - 1) <= width
 
-def _named(curve: Reliability) -> str:
-    parts = [curve.name, curve.remark, f"n {format_number(float(np.nansum(curve.counts)))}"]
-    return " " + " ".join(part for part in parts if part)
+    return next((texts for texts in (full, remarked) if fits(texts)), [curve.name for curve in curves])
 
 
 def _counts(curve: Reliability, at: int, left: int, width: int, ascii_only: bool) -> Line:

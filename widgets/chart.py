@@ -84,6 +84,8 @@ class Band:
     """Upper edge, the same shape."""
     times: Floats | None = None
     """Seconds since 1970-01-01 UTC, increasing, where the edges are arrays."""
+    colour: str = ""
+    """What it is shaded with, such as `$accent 12%`; neutral if empty."""
 
 
 @dataclass(frozen=True, slots=True)

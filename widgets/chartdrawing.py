@@ -119,7 +119,7 @@ def _plot(chart: Chart, view: ChartView, layout: Layout) -> Plot:
     for at in layout.axis.labels:
         plot.rule(at)
     for band in chart.bands:
-        plot.band(*_band_rows(band, layout))
+        plot.band(*_band_rows(band, layout), band.colour)
     for marker in chart.markers:
         if layout.times.low <= marker.time <= layout.times.high:
             plot.upright(column_of(layout.times, marker.time, layout.plot_width), marker.style)

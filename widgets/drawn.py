@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
@@ -12,7 +13,7 @@ from widgets.palette import ON_DARK, ON_LIGHT
 from widgets.text import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.style import Style
 
@@ -28,6 +29,27 @@ def plain(picture: Iterable[Line]) -> str:
     return "\n".join("".join(text for text, _ in line).rstrip() for line in picture)
 
 
+def beside(pictures: Sequence[Picture], width: int, gap: int = 1) -> Picture:
+    """Return pictures of equal width beside each other.
+
+    Args:
+        pictures: Each with lines of at most `width` cells.
+        width: Cells of each.
+        gap: Cells between two.
+    """
+    tall = max((len(picture) for picture in pictures), default=0)
+    lines: Picture = []
+    for at in range(tall):
+        line: Line = []
+        for number, picture in enumerate(pictures):
+            part = picture[at] if at < len(picture) else []
+            taken = sum(cell_len(text) for text, _ in part)
+            rest = width - taken + (gap if number < len(pictures) - 1 else 0)
+            line += [*part, (" " * max(rest, 0), "")]
+        lines.append(line)
+    return lines
+
+
 class Drawn(Widget):
     """A widget that draws pieces of text and repaints only when told so.
 
@@ -36,6 +58,9 @@ class Drawn(Widget):
     """
 
     DEFAULT_CSS = "Drawn { width: 1fr; }"
+
+    RESTYLED: ClassVar[Mapping[str, str]] = {}
+    """Textual styles that take the place of those of the palette, by name."""
 
     ascii_only: bool = False
     """Whether to draw with ASCII characters only."""
@@ -96,7 +121,7 @@ class Drawn(Widget):
 
     def _resolved(self, token: str) -> Style:
         """Return the style of words of the palette and of what else stands between them."""
-        palette = ON_DARK if self.app.current_theme.dark else ON_LIGHT
+        palette = {**(ON_DARK if self.app.current_theme.dark else ON_LIGHT), **self.RESTYLED}
         words = token.split()
         parts = [palette[word] for word in words if word in palette]
         parts.append(" ".join(word for word in words if word not in palette))

@@ -32,19 +32,21 @@ class Plot:
         self._tokens = ["", *styles]
         self._series = len(styles)
         self._fore = np.where(canvas.bits > 0, canvas.layers + 1, 0).astype(np.int64)
-        self._band = np.zeros(self._codes.shape, dtype=bool)
+        self._band = np.zeros(self._codes.shape, dtype=np.int64)
+        self._grounds = ["", "cursor"]
         self._cursor: int | None = None
 
     def rule(self, line: int) -> None:
         """Draw a faint line across, behind everything."""
         self._fill((line, slice(None)), "." if self._ascii else "┈", "edge")
 
-    def band(self, top: NDArray[np.float64], bottom: NDArray[np.float64]) -> None:
+    def band(self, top: NDArray[np.float64], bottom: NDArray[np.float64], colour: str = "") -> None:
         """Shade the cells between two edges.
 
         Args:
             top: Upper edge in half lines from the top, one a column; NaN shades nothing.
             bottom: Lower edge, the same.
+            colour: What it is shaded with, such as `$accent 12%`; neutral if empty.
         """
         halves = np.arange(2 * self._codes.shape[0])[:, None] + 0.5
         with np.errstate(invalid="ignore"):
@@ -54,9 +56,10 @@ class Plot:
             self._fill(upper | lower, ":", "edge")
             return
         empty = self._codes == _SPACE
-        self._band |= (upper & lower) | ((upper | lower) & ~empty)
-        self._fill(upper & ~lower, "▀", "band-edge")
-        self._fill(lower & ~upper, "▄", "band-edge")
+        self._grounds.append(f"on {colour}" if colour else "band")
+        self._band[(upper & lower) | ((upper | lower) & ~empty)] = len(self._grounds) - 1
+        self._fill(upper & ~lower, "▀", colour or "band-edge")
+        self._fill(lower & ~upper, "▄", colour or "band-edge")
 
     def upright(self, column: int, style: str) -> None:
         """Draw a line upwards through a column, behind the lines of the canvas."""
@@ -90,10 +93,10 @@ class Plot:
 
     def lines(self) -> Iterator[Line]:
         """Yield the lines from the top as pieces of equal style."""
-        ground = np.where(self._band, 1, 0)
+        ground = self._band.copy()
         if self._cursor is not None:
-            ground[:, self._cursor] = 2
-        keys = self._fore * 3 + ground
+            ground[:, self._cursor] = 1
+        keys = self._fore * len(self._grounds) + ground
         for codes, row in zip(self._codes, keys, strict=True):
             text = codes.astype("<u4").tobytes().decode("utf-32-le")
             cuts = np.flatnonzero(np.diff(row)) + 1
@@ -105,5 +108,5 @@ class Plot:
             ]
 
     def _style(self, key: int) -> str:
-        fore, ground = divmod(key, 3)
-        return f"{self._tokens[fore]} {('', 'band', 'cursor')[ground]}".strip()
+        fore, ground = divmod(key, len(self._grounds))
+        return f"{self._tokens[fore]} {self._grounds[ground]}".strip()

@@ -297,12 +297,12 @@ class LinkedCharts(Vertical):
 
     def on_time_series_cursor_moved(self, message: TimeSeries.CursorMoved) -> None:
         """Put the cursors of the other charts at the same time."""
-        for chart in self.query(TimeSeries):
+        for chart in self.walk_children(TimeSeries):
             if chart is not message.chart:
                 chart.show_cursor(message.at)
 
     def on_time_series_span_changed(self, message: TimeSeries.SpanChanged) -> None:
         """Let the other charts show the same stretch of time."""
-        for chart in self.query(TimeSeries):
+        for chart in self.walk_children(TimeSeries):
             if chart is not message.chart:
                 chart.show_span(message.span)

@@ -47,7 +47,8 @@ class Metric:
     unit: Unit
     better: Better
     read: Callable[[Version], Reading]
-    trend: Callable[[Window], float | None]
+    over: Callable[[Window], Reading]
+    """The same number over one step of the range."""
     rank: int = 1
     """1 is always shown, 2 where there is room, 3 where there is plenty."""
 
@@ -102,11 +103,10 @@ def _performance(key: str) -> Metric:
     def read(version: Version) -> Reading:
         return from_estimate(version.performance.get(key))
 
-    def trend(window: Window) -> float | None:
-        found = window.performance.get(key)
-        return found.value if found else None
+    def over(window: Window) -> Reading:
+        return from_estimate(window.performance.get(key))
 
-    return Metric(key, "performance", label, unit, better, read, trend, rank)
+    return Metric(key, "performance", label, unit, better, read, over, rank)
 
 
 def metric_name(key: str) -> str | None:
@@ -169,6 +169,13 @@ def _latency(key: str) -> Callable[[Version], Reading]:
     return read
 
 
+def _latency_over(key: str) -> Callable[[Window], Reading]:
+    def over(window: Window) -> Reading:
+        return Reading(getattr(window.latency, key), window.latency.n)
+
+    return over
+
+
 def _errors(version: Version) -> Reading:
     errors = version.errors
     return Reading(errors.rate, version.predictions, errors.low, errors.high, "there are no requests yet")
@@ -186,14 +193,29 @@ def _revenue(version: Version) -> Reading:
     return Reading(revenue.total if known else None, reason="no event carries money")
 
 
-def _no_trend(_window: Window) -> float | None:
-    return None
+def _no_trend(_window: Window) -> Reading:
+    return NOTHING
+
+
+def _errors_over(window: Window) -> Reading:
+    errors = window.errors
+    return Reading(errors.rate, window.predictions, errors.low, errors.high)
+
+
+def _revenue_over(window: Window) -> Reading:
+    revenue = window.business.revenue
+    return Reading(revenue.per_prediction, window.predictions, revenue.low, revenue.high)
+
+
+def _throughput_over(window: Window) -> Reading:
+    seconds = (window.end - window.start).total_seconds()
+    return Reading(window.predictions / seconds if seconds else None, window.predictions)
 
 
 _FIXED: tuple[Metric, ...] = (
-    Metric("missing_rate", "quality", "Missing values", "share", "lower", _missing, lambda w: w.missing_rate),
+    Metric("missing_rate", "quality", "Missing values", "share", "lower", _missing, lambda w: Reading(w.missing_rate)),
     Metric("drifted_share", "quality", "Drifted features", "share", "lower", _drifted, _no_trend),
-    Metric("drift", "quality", "Mean drift", "score", "lower", _mean_drift, lambda w: w.drift),
+    Metric("drift", "quality", "Mean drift", "score", "lower", _mean_drift, lambda w: Reading(w.drift)),
     Metric("prediction_drift", "quality", "Prediction drift", "score", "lower", _prediction_drift, _no_trend),
     Metric("score_drift", "quality", "Score drift", "score", "lower", _score_drift, _no_trend, 2),
     Metric(
@@ -208,34 +230,34 @@ _FIXED: tuple[Metric, ...] = (
         "out_of_range", "quality", "Out of range", "count", None,
         _cells(lambda v: sum(f.out_of_range for f in v.quality.features.values())), _no_trend, 3,
     ),
-    Metric("error_rate", "health", "Error rate", "share", "lower", _errors, lambda w: w.errors.rate),
+    Metric("error_rate", "health", "Error rate", "share", "lower", _errors, _errors_over),
     Metric(
         "latency_p50", "health", "Latency p50", "ms", "lower",
-        _latency("p50"), lambda w: w.latency.p50, 2,
+        _latency("p50"), _latency_over("p50"), 2,
     ),
-    Metric("latency_p95", "health", "Latency p95", "ms", "lower", _latency("p95"), lambda w: w.latency.p95),
+    Metric("latency_p95", "health", "Latency p95", "ms", "lower", _latency("p95"), _latency_over("p95")),
     Metric(
-        "latency_p99", "health", "Latency p99", "ms", "lower", _latency("p99"), lambda w: w.latency.p99, 2,
+        "latency_p99", "health", "Latency p99", "ms", "lower", _latency("p99"), _latency_over("p99"), 2,
     ),
     Metric(
         "throughput", "health", "Throughput", "per_s", None,
         lambda v: Reading(v.throughput_per_s, v.predictions, reason="there are no requests yet"),
-        lambda w: float(w.predictions),
+        _throughput_over,
     ),
     Metric(
         "conversion", "business", "Conversion", "share", "higher",
-        lambda v: from_estimate(v.business.conversion), lambda w: w.business.conversion.value,
+        lambda v: from_estimate(v.business.conversion), lambda w: from_estimate(w.business.conversion),
     ),
     Metric(
         "engagement", "business", "Engagement", "share", "higher",
-        lambda v: from_estimate(v.business.engagement), lambda w: w.business.engagement.value,
+        lambda v: from_estimate(v.business.engagement), lambda w: from_estimate(w.business.engagement),
     ),
     Metric(
         "revenue", "business", "Revenue / request", "money", "higher",
-        _revenue_per_prediction, lambda w: w.business.revenue.per_prediction,
+        _revenue_per_prediction, _revenue_over,
     ),
     Metric(
         "revenue_total", "business", "Revenue", "money", None,
-        _revenue, lambda w: w.business.revenue.total, 2,
+        _revenue, lambda w: Reading(w.business.revenue.total), 2,
     ),
 )  # fmt: skip

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.content import Content
 
-from mlwatch.app.sanitizing import sanitize
+from widgets.text import pad, sanitize, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,23 +17,15 @@ if TYPE_CHECKING:
 Piece = tuple[str, str]
 """A text and its style."""
 
-_ASCII = str.maketrans({"−": "-", "·": "|", "…": "~", "–": "-", "²": "2", "≥": ">=", "≤": "<="})
-
 
 def clean(text: str, width: int | None = None) -> str:
     """Return a text from outside without anything that acts on a terminal, cut to `width` cells."""
-    safe = sanitize(text)
-    return safe if width is None else fit(safe, width).rstrip()
+    return sanitize(text, width)
 
 
 def fit(text: str, width: int, align: Literal["left", "right"] = "left") -> str:
     """Return a text that takes exactly `width` cells, with an ellipsis where it was cut."""
-    if width <= 0:
-        return ""
-    taken = cell_len(text)
-    if taken > width:
-        return set_cell_size(text, width - 1) + "…"
-    return " " * (width - taken) + text if align == "right" else text + " " * (width - taken)
+    return pad(text, width, align)
 
 
 def cell(text: str, width: int, style: str = "", align: Literal["left", "right"] = "left") -> Piece:
@@ -43,7 +35,7 @@ def cell(text: str, width: int, style: str = "", align: Literal["left", "right"]
 
 def line(pieces: Iterable[Piece], width: int, glyphs: Glyphs) -> Content:
     """Return pieces as one line, cut to `width` cells."""
-    parts = [(text.translate(_ASCII) if glyphs.ascii else text, style) for text, style in pieces]
+    parts = [(sanitize(text, ascii_only=True) if glyphs.ascii else text, style) for text, style in pieces]
     return Content.assemble(*parts, end="").truncate(max(width, 1), ellipsis=not glyphs.ascii)
 
 
@@ -64,7 +56,7 @@ def wrapped(text: str, width: int, most: int) -> list[str]:
         taken = rest.pop(0)
         while rest and cell_len(taken) + 1 + cell_len(rest[0]) <= width:
             taken += " " + rest.pop(0)
-        lines.append(fit(taken, width).rstrip())
+        lines.append(truncate(taken, width))
     if rest and lines:
         lines[-1] = (
             fit(lines[-1] + " …", width).rstrip() if cell_len(lines[-1]) < width - 1 else lines[-1][:-1] + "…"

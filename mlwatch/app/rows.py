@@ -9,8 +9,6 @@ from mlwatch.app.catalogue import Better, Family, Metric, Reading, metrics_of
 from mlwatch.app.units import Unit, show, show_change, show_interval
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from mlwatch.app.view import View
     from mlwatch.snapshot.types import Rollout, RolloutMetric, Version
 
@@ -125,17 +123,8 @@ def _trend(metric: Metric, version: Version | None, other: Version | None) -> tu
         return ()
     starts = {window.start for window in version.windows}
     starts |= {window.start for window in other.windows} if other else set()
-    by_start = {window.start: metric.trend(window) for window in version.windows}
+    by_start = {window.start: metric.over(window).value for window in version.windows}
     return tuple(by_start.get(start) for start in sorted(starts))
-
-
-def steps(view: View) -> tuple[datetime, ...]:
-    """Return the starts of the steps that trends have a value for, and the end of the last."""
-    versions = [version for version in (view.baseline, view.candidate) if version is not None]
-    windows = [window for version in versions for window in version.windows]
-    if not windows:
-        return ()
-    return (*sorted({window.start for window in windows}), max(window.end for window in windows))
 
 
 def _change(

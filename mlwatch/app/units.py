@@ -130,7 +130,7 @@ def _digits(size: float) -> str:
         return f"{size:.0f}"
     if size >= 10:
         return f"{size:.1f}"
-    if size >= 0.1 or size == 0:
+    if size >= 0.01 or size == 0:
         return f"{size:.2f}"
     return f"{size:.3g}" if size >= 0.0001 else "< 0.0001"
 

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+
 from mlwatch.metrics.confusion import positive_class
 from mlwatch.metrics.estimate import Estimate, undefined
-from mlwatch.snapshot import families, features
+from mlwatch.snapshot import distributions, families, features
 from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs, read
 from mlwatch.snapshot.roles import Roles, assign_roles
 from mlwatch.snapshot.rollout import judge, with_mode
@@ -32,7 +34,6 @@ from mlwatch.store import rollups
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
-    import numpy as np
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
@@ -158,6 +159,7 @@ class _Context:
     reference: features.Reference | None
     expected: set[int]
     lattice: Grid
+    score_span: tuple[float, float] | None
 
 
 def _model(
@@ -189,6 +191,9 @@ def _model(
         reference,
         features.expected_features(connection, reference, roles.baseline.pair if roles.baseline else None),
         lattice,
+        distributions.score_span(
+            tables.scores.where(np.isin(tables.scores["who"], [numbers[life.pair] for life in order]))
+        ),
     )
     versions = {
         life.pair.version: _version(life, roles, tables.of(numbers[life.pair]), context) for life in order
@@ -225,6 +230,8 @@ def _version(life: Life, roles: Roles, tables: _Tables, context: _Context) -> Ve
             tables.business, predictions, seen=tables.has_events, currency=context.currency
         ),
         windows=_windows(tables, context),
+        latency_bars=distributions.latency_bars(tables.latency),
+        scores=distributions.scores(tables.scores, context.positive, context.score_span),
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.drift import Drift
     from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.distributions import Bars, Scores
     from mlwatch.snapshot.rollout_course import Course
 
 Task = Literal["binary", "multiclass", "regression", "unknown"]
@@ -191,6 +192,10 @@ class Version:
     quality: Quality
     business: Business
     windows: tuple[Window, ...]
+    latency_bars: Bars | None = None
+    """Distribution of the latency in milliseconds."""
+    scores: Scores | None = None
+    """Of a binary task with labelled scores."""
 
 
 @dataclass(frozen=True, slots=True)

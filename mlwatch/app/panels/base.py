@@ -46,6 +46,7 @@ class Plotted(Viewed):
     What is missing is said in words in place of an empty picture.
     """
 
+    DEFAULT_CSS = "Plotted { width: 1fr; height: 1fr; min-height: 2; }"
     can_focus = True
     missing: str = ""
     """Why there is nothing to draw and what to do about it; empty where there is something."""
@@ -59,12 +60,16 @@ class Plotted(Viewed):
     def draw(self, width: int, height: int) -> Picture:
         """Return the widget's own picture, or what is missing."""
         if not self.missing:
-            return cast("Drawn", super()).draw(width, height)
+            return self.picture(width, height)
         ascii_only = cast("Drawn", self).ascii_only
         return [
             [(safe(part, ascii_only=ascii_only), "muted")]
             for part in wrapped(self.missing, width, max(height, 1))
         ]
+
+    def picture(self, width: int, height: int) -> Picture:
+        """Return the widget's own picture."""
+        return cast("Drawn", super()).draw(width, height)
 
 
 class Panel(Viewed, Generic[StateT]):

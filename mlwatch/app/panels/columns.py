@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from mlwatch.app.catalogue import FAMILIES, Reading
 from mlwatch.app.drawing import Piece, cell
-from mlwatch.app.sparks import scale, spark
 from mlwatch.app.units import show, show_change, show_interval, show_rate, show_relative
+from widgets.sparkline import sparkline
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlwatch.app.glyphs import Glyphs
     from mlwatch.app.rows import Change, MetricRow, Verdict
 
@@ -74,7 +76,9 @@ def head(columns: Columns, names: Names) -> list[Piece]:
 def row_pieces(row: MetricRow, columns: Columns, glyphs: Glyphs, *, first: bool) -> list[Piece]:
     """Return one row; `first` says that it is the first of its family."""
     family = FAMILIES[row.family][1] if first else ""
-    limits = scale(row.baseline_trend, row.candidate_trend)
+    known = [value for value in (*row.baseline_trend, *row.candidate_trend) if value is not None]
+    low, high = (min(known), max(known)) if known else (0.0, 0.0)
+    limits = (low, high + (high - low) / 7)  # no full block: a high line would melt into the row above
     return [
         cell(family, columns.family, "bold $heading"),
         cell(row.label, columns.label),
@@ -159,9 +163,19 @@ def _trend_head(width: int, name: str, style: str) -> list[Piece]:
 
 
 def _trend(
-    values: tuple[float | None, ...], width: int, limits: tuple[float, float], style: str, glyphs: Glyphs
+    values: Sequence[float | None], width: int, limits: tuple[float, float], style: str, glyphs: Glyphs
 ) -> list[Piece]:
     if width < 6:
         return [cell("", width)]
-    drawn = spark(values, width - 2, limits, ascii_only=glyphs.ascii)
+    drawn = sparkline(_widened(values, width - 2), width - 2, *limits, ascii_only=glyphs.ascii)
     return [("  ", ""), (drawn, style)]
+
+
+WIDEST = 3
+"""Cells that one step may take where there is room."""
+
+
+def _widened(values: Sequence[float | None], width: int) -> list[float | None]:
+    """Return values as often as a step may take cells."""
+    wide = max(1, min(WIDEST, width // max(len(values), 1)))
+    return [value for value in values for _ in range(wide)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from textual.content import Content
 
+from mlwatch.app.charts import SHADE, UNITS
 from mlwatch.app.drawing import clean
 from mlwatch.app.judging import label_of, unit_of
 from mlwatch.app.panels.base import Plotted
@@ -57,7 +58,7 @@ def course_chart(view: View, key: str) -> Chart:
     if rollout is None or course is None or key not in course.metrics or key not in rollout.metrics:
         return Chart()
     unit = unit_of(key, rollout.metrics[key])
-    factor, name = (100.0, "pt") if unit == "share" else (1.0, "ms" if unit == "ms" else "")
+    factor, name = (100.0, "pt") if unit == "share" else UNITS[unit]
     if unit == "money" and view.baseline is not None:
         name = clean(view.baseline.business.revenue.currency or "", 8)
     metric = course.metrics[key]
@@ -94,7 +95,9 @@ def _open(edge: np.ndarray, end: float) -> np.ndarray:
 
 def _clipped(band: Band, bottom: float, top: float) -> Band:
     """Cut a band to the picture, as a limit may be infinite."""
-    return Band(np.clip(band.low, bottom, top), np.clip(band.high, bottom, top), band.times)
+    return Band(
+        np.clip(band.low, bottom, top), np.clip(band.high, bottom, top), band.times, f"$candidate {SHADE}"
+    )
 
 
 def _limits(*curves: np.ndarray) -> tuple[float, float]:

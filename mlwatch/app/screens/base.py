@@ -74,6 +74,11 @@ class WatchScreen(Screen[None]):
         """Bind a panel to the screen's view."""
         return panel.data_bind(view=WatchScreen.view)
 
+    def boxed(self, panel: Widget) -> Widget:
+        """Bind a panel to the screen's view, and draw a box around it."""
+        panel.add_class("boxed")
+        return self.bound(panel)
+
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was on show."""
         self.set_class(self.mlwatch.options.ascii, "-ascii")
@@ -83,11 +88,11 @@ class WatchScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """Leave out what there is no room for: the palette's key in the footer, panels on a small screen."""
         self.query_one(Footer).show_command_palette = event.size.width >= 100
-        self._arrange(small=_is_small(event.size))
+        self.fit_panels(event.size)
 
     def watch_place(self, _place: int) -> None:
         """Show another panel."""
-        self._arrange(small=_is_small(self.size))
+        self.fit_panels()
 
     def action_next_panel(self, by: int) -> None:
         """Go to the next panel; on a small terminal it takes the place of the last."""
@@ -102,8 +107,9 @@ class WatchScreen(Screen[None]):
         panels = [panel for panel in self.query("#content Viewed").results(Viewed) if panel.can_focus]
         return sorted(panels, key=lambda panel: not panel.has_class("first-focus"))
 
-    def _arrange(self, *, small: bool) -> None:
+    def fit_panels(self, size: Size | None = None) -> None:
         """On a small terminal leave out all panels but one, and containers that would stand empty."""
+        small = _is_small(size or self.size)
         stops = self._stops()
         chosen = stops[self.place % len(stops)]
         kept = {chosen, *chosen.ancestors}

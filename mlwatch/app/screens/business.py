@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from mlwatch.app.panels.bars import FunnelPanel
 from mlwatch.app.panels.facts import RevenuePanel
-from mlwatch.app.panels.trendchart import TrendChart
 from mlwatch.app.screens.family import FamilyScreen
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ class BusinessScreen(FamilyScreen):
     def charts(self) -> ComposeResult:
         """Yield the chosen number, and revenue below it."""
         yield from super().charts()
-        yield self.bound(TrendChart("second-chart", "revenue", classes="boxed"))
+        yield self.trend("second-chart", "revenue")
 
     def own(self) -> ComposeResult:
         """Yield funnel and revenue."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
+from mlwatch.app.panels.deck import Deck
 from mlwatch.app.panels.families import FamiliesPanel
 from mlwatch.app.panels.trendchart import TrendChart
 from mlwatch.app.screens.base import WatchScreen
+from mlwatch.app.zones import chart_zone
+from widgets.timeseries import LinkedCharts
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.widget import Widget
 
     from mlwatch.app.catalogue import Family
 
@@ -23,25 +28,44 @@ class FamilyScreen(WatchScreen):
     FAMILY: ClassVar[Family] = "performance"
     FIRST_METRIC: ClassVar[str] = ""
     CSS_PATH = "../styles/family.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "turn(1)", "More panels", show=False),
+        Binding("N", "turn(-1)", "Panels before", show=False),
+    ]
 
     def panels(self) -> ComposeResult:
-        """Yield the numbers above, chart and own panels below."""
+        """Yield the numbers above, charts and own panels below."""
         numbers = FamiliesPanel("numbers", self.FAMILY, classes="first-focus")
         numbers.set_reactive(FamiliesPanel.cursor, self.FIRST_METRIC)
         yield self.bound(numbers)
         with Horizontal(id="lower"):
-            with Vertical(id="charts"):
+            with LinkedCharts(id="charts"):
                 yield from self.charts()
-            with Vertical(id="own"):
+            with self.beside(id="own"):
                 yield from self.own()
+
+    beside: ClassVar[type[Widget]] = Vertical
+    """The container of the panels that only this family has."""
 
     def charts(self) -> ComposeResult:
         """Yield the charts; the first follows the chosen number."""
-        yield self.bound(TrendChart("chart", self.FIRST_METRIC, classes="boxed"))
+        yield self.trend("chart", self.FIRST_METRIC)
+
+    def trend(self, identity: str, metric: str) -> Widget:
+        """Return the chart of a number."""
+        zone = chart_zone(self.mlwatch.zone)
+        return self.bound(TrendChart(identity, metric, zone=zone, ascii_only=self.ascii, classes="boxed"))
 
     def own(self) -> ComposeResult:
         """Yield the panels that only this family has."""
         raise NotImplementedError
+
+    def action_turn(self, by: int) -> None:
+        """Show the panels that there was no room for."""
+        for deck in self.query(Deck):
+            deck.turn(by)
+        if self.focused is not None and not self.focused.display:
+            self.focus_next()
 
     @on(FamiliesPanel.Chosen)
     def _follow(self, message: FamiliesPanel.Chosen) -> None:

@@ -8,12 +8,11 @@ from textual import on
 from textual.containers import Horizontal, Vertical
 
 from mlwatch.app.panels.alertlist import AlertsPanel
-from mlwatch.app.panels.drifttable import DriftTable
 from mlwatch.app.panels.families import FamiliesPanel
 from mlwatch.app.panels.feedline import FeedLine
-from mlwatch.app.panels.trendchart import TrendChart
 from mlwatch.app.panels.verdict import VerdictBanner
 from mlwatch.app.screens.base import WatchScreen
+from mlwatch.app.zones import chart_zone
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -34,14 +33,27 @@ class OverviewScreen(WatchScreen):
         yield self.bound(VerdictBanner("verdict", classes="with-first"))
         with Horizontal(id="middle"):
             yield self.bound(FamiliesPanel("families", classes="first-focus"))
-            with Vertical(id="side"):
-                yield self.bound(DriftTable("features", classes="boxed"))
-                yield self.bound(TrendChart("chart", "accuracy", classes="boxed"))
+            yield Vertical(id="side")
         yield self.bound(FeedLine("feed"))
         alerts = self.bound(AlertsPanel("alerts", self.mlwatch.zone, self.mlwatch.glyphs))
         yield alerts.data_bind(status=WatchScreen.status)
 
+    def on_mount(self) -> None:
+        """Add the rest once the first picture is painted."""
+        self.call_after_refresh(self._add_side)
+
+    async def _add_side(self) -> None:
+        """Add features and chart, after the first paint: they need NumPy."""
+        from mlwatch.app.panels.drifttable import DriftTable  # noqa: PLC0415 - not for the first paint
+        from mlwatch.app.panels.trendchart import TrendChart  # noqa: PLC0415
+
+        chosen = self.query_one(FamiliesPanel).cursor or "accuracy"
+        chart = TrendChart("chart", chosen, zone=chart_zone(self.mlwatch.zone), ascii_only=self.ascii)
+        await self.query_one("#side").mount(self.boxed(DriftTable("features")), self.boxed(chart))
+        self.fit_panels()
+
     @on(FamiliesPanel.Chosen)
     def _follow(self, message: FamiliesPanel.Chosen) -> None:
-        if message.key:
-            self.query_one("#chart", TrendChart).metric = message.key
+        for chart in self.query("TrendChart"):
+            if message.key:
+                setattr(chart, "metric", message.key)  # noqa: B010 - its class is imported only where it is shown

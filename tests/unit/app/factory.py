@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.metrics.drift import Drift
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
+from mlwatch.snapshot.distributions import Bars, CalibrationPoint, Scores
 from mlwatch.snapshot.rollout_course import Course, MetricCourse, VerdictChange
 from mlwatch.snapshot.types import (
     Alert,
@@ -170,7 +171,32 @@ def version(name: str, role: Role, *, n: int = 20_000, bad: bool = False) -> Ver
         quality=quality(bad=bad),
         business=business(0.051 if bad else 0.062, n),
         windows=windows(accuracy, p50, rate, bad=bad),
+        latency_bars=latency_bars(p50, n),
+        scores=scores(bad=bad),
     )
+
+
+def latency_bars(p50: float, n: int) -> Bars:
+    """Return a bell of latencies on a logarithmic scale around the median."""
+    edges = [1.17**step for step in range(12, 45)]
+    middle = math.log(p50, 1.17)
+    counts = [round(n / 8 * math.exp(-((step + 0.5 - middle) ** 2) / 20)) for step in range(12, 44)]
+    return Bars(tuple(edges), tuple(counts))
+
+
+def scores(*, bad: bool) -> Scores:
+    """Return scores that part the classes, less well where `bad`."""
+    shift = 2.0 if bad else 3.5
+    edges = tuple(step / 20 for step in range(21))
+    positive = tuple(round(400 * math.exp(-((step - 10 - shift) ** 2) / 18)) for step in range(20))
+    negative = tuple(round(1_600 * math.exp(-((step - 8 + shift) ** 2) / 14)) for step in range(20))
+    roc = [(step / 20, (step / 20) ** (0.3 if bad else 0.12)) for step in range(21)]
+    pr = [(step / 20, 1 - (step / 20) ** 3 * (0.7 if bad else 0.5)) for step in range(21)]
+    calibration = [
+        CalibrationPoint(0.05 + step / 10, min(0.05 + step / 10 + (0.08 if bad else 0.01), 1.0), 900)
+        for step in range(10)
+    ]
+    return Scores(edges, positive, negative, tuple(roc), tuple(pr), tuple(calibration))
 
 
 def rollout(verdict: str = "rollback") -> Rollout:
@@ -299,6 +325,7 @@ def unlabelled() -> Snapshot:
         labelled=0,
         performance={key: undefined(reason) for key in ("accuracy", "precision", "recall", "f1")},
         confusion=None,
+        scores=None,
         quality=Quality(
             {name: replace(item, drift=None) for name, item in quality(bad=False).features.items()},
             missing_rate=0.003,

@@ -4,8 +4,6 @@ from rich.cells import cell_len
 
 from mlwatch.app.drawing import clean, fit, line, progress_bar, spread, wrapped
 from mlwatch.app.glyphs import ASCII, UNICODE
-from mlwatch.app.plot import Canvas
-from mlwatch.app.sparks import scale, spark
 
 
 def test_fit_counts_cells_not_characters() -> None:
@@ -36,27 +34,3 @@ def test_a_line_is_cut_and_in_ascii_translated() -> None:
 def test_progress_bar_is_filled_to_its_share() -> None:
     assert [text for text, _ in progress_bar(0.25, 8, ASCII)] == ["==", "......"]
     assert [text for text, _ in progress_bar(7.0, 4, ASCII)] == ["====", ""]
-
-
-def test_spark_draws_the_newest_at_the_right_and_gaps_as_gaps() -> None:
-    assert spark([1.0, None, 3.0], 5, (1.0, 3.0), ascii_only=True) == "  _ *"
-    assert spark([1.0, 3.0], 6, (1.0, 3.0), ascii_only=True) == "___***"
-    assert spark([1.0, 1.0, 3.0, 3.0], 2, (1.0, 3.0), ascii_only=True) == "_*"
-    assert spark([2.0], 3, (2.0, 2.0)) == "▃▃▃"[-3:]
-    assert scale([None, 2.0], [5.0]) == (2.0, 5.0)
-    assert scale([None]) == (0.0, 0.0)
-
-
-def test_canvas_joins_values_and_leaves_gaps() -> None:
-    canvas = Canvas(3, 3, ascii_only=True)
-    canvas.series([0.0, 1.0, 2.0], (0.0, 2.0), "red")
-    assert ["".join(text for text, _ in canvas.row(at)) for at in range(3)] == ["  *", " * ", "*  "]
-    canvas = Canvas(3, 1, ascii_only=True)
-    canvas.series([1.0, None, 1.0], (0.0, 2.0), "red")
-    assert canvas.row(0) == [("*", "red"), (" ", ""), ("*", "red")]
-
-
-def test_canvas_uses_braille_dots() -> None:
-    canvas = Canvas(1, 1)
-    canvas.series([0.0, 1.0], (0.0, 1.0), "red")
-    assert canvas.row(0)[0][0] in "⡠⡰⡜⢎⡔⠎⡘⡇⡱⠱⡸⢇⡨⢜⡡⡌⢌⢣⢱⡪"

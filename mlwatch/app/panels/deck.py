@@ -1,0 +1,73 @@
+"""Panels of which as many are shown as there is room for; a key turns to the next ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.containers import Container
+from textual.reactive import reactive
+
+from mlwatch.app.panels.base import Viewed
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.geometry import Size
+
+WIDE, HIGH = 44, 10
+"""Cells and lines from which two stand beside or below each other."""
+
+
+class Deck(Container):
+    """Lay panels out in a grid that fits, and turn to those that do not."""
+
+    DEFAULT_CSS = """
+    Deck { layout: grid; grid-gutter: 0; height: 1fr; width: 1fr; }
+    Deck > .-turned { display: none; }
+    """
+
+    first: reactive[int] = reactive(0, init=False, repaint=False)
+    """Place of the first panel that is shown."""
+
+    def on_mount(self) -> None:
+        """Lay out for the first time."""
+        self._lay_out(self.size)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lay out anew."""
+        self._lay_out(event.size)
+
+    def watch_first(self, _first: int) -> None:
+        """Show others."""
+        self._lay_out(self.size)
+
+    def turn(self, by: int = 1) -> None:
+        """Turn to the next panels, after the last to the first."""
+        columns, rows = grid_of(self.size, len(self.panels))
+        count = len(self.panels)
+        if columns * rows < count:
+            self.first = (self.first + by * columns * rows) % count
+
+    @property
+    def panels(self) -> list[Viewed]:
+        """All panels, shown or not."""
+        return [child for child in self.children if isinstance(child, Viewed)]
+
+    def _lay_out(self, size: Size) -> None:
+        panels = self.panels
+        if not panels or not size:
+            return
+        columns, rows = grid_of(size, len(panels))
+        shown = [panels[(self.first + at) % len(panels)] for at in range(min(columns * rows, len(panels)))]
+        self.styles.grid_size_columns, self.styles.grid_size_rows = columns, -(-len(shown) // columns)
+        for panel in panels:
+            panel.set_class(panel not in shown, "-turned")
+            panel.border_subtitle = ""
+        if len(shown) < len(panels):
+            shown[-1].border_subtitle = f"n: {len(panels) - len(shown)} more"
+
+
+def grid_of(size: Size, count: int) -> tuple[int, int]:
+    """Return the columns and rows that so many panels are shown in; fewer than all where there is no room."""
+    columns = max(1, min(count, size.width // WIDE))
+    rows = max(1, min(-(-count // columns), size.height // HIGH))
+    return columns, rows

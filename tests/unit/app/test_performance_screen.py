@@ -1,0 +1,137 @@
+"""The screen of performance: the chosen number over time with intervals, and what it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from driving import running, settle, text_of
+from factory import START, FakeSource, model, snapshot, unlabelled, version
+from textual.geometry import Size
+
+from mlwatch.app.charts import trend_chart
+from mlwatch.app.panels.deck import Deck, grid_of
+from mlwatch.app.panels.histograms import latency_bins
+from mlwatch.app.panels.trendchart import TrendChart
+from mlwatch.app.view import View
+from mlwatch.snapshot.distributions import Bars
+from mlwatch.snapshot.types import ConfusionTable
+
+HOSTILE = "[bold red]x[/]\x1b[31m\u202eevil\u200b\nline\x07"
+
+
+def view(**changes: object) -> View:
+    return View(snapshot(**changes), "logs", "late_arrival")
+
+
+def test_a_chart_has_both_versions_with_their_intervals() -> None:
+    chart = trend_chart(view(), "accuracy")
+    assert [series.name for series in chart.series] == ["v1", "v2"]
+    assert chart.series[0].times[0] == (START + timedelta(minutes=30)).timestamp()
+    window = version("v1", "baseline").windows[3].performance["accuracy"]
+    band = chart.bands[0]
+    assert isinstance(band.low, np.ndarray)
+    assert isinstance(band.high, np.ndarray)
+    assert (band.low[3], band.high[3]) == pytest.approx((window.low, window.high))
+    assert chart.unit == "%"
+    assert [marker.label for marker in chart.markers] == ["accuracy", "drift", "v2"]
+
+
+def test_milliseconds_are_written_as_seconds_so_that_prefixes_fit() -> None:
+    chart = trend_chart(view(), "latency_p95")
+    first = version("v1", "baseline").windows[0].latency.p95
+    assert first is not None
+    assert chart.unit == "s"
+    assert chart.series[0].values[0] == pytest.approx(first / 1000)
+
+
+def test_wide_intervals_of_few_data_do_not_flatten_the_lines() -> None:
+    sound = version("v1", "baseline")
+    window = sound.windows[0]
+    wide = replace(window.performance["accuracy"], low=0.0, high=1.0)
+    windows = (replace(window, performance={"accuracy": wide}), *sound.windows[1:])
+    made = view(models={"late_arrival": model(versions=(replace(sound, windows=windows),))})
+    chart = trend_chart(made, "accuracy")
+    assert chart.low is not None
+    assert chart.low > 0.8
+
+
+def test_latencies_share_one_grid() -> None:
+    one = replace(version("v1", "baseline"), latency_bars=Bars((1.0, 2.0, 4.0), (3, 5)))
+    other = replace(version("v2", "candidate"), latency_bars=Bars((2.0, 4.0, 8.0), (7, 1)))
+    bins = latency_bins(view(models={"late_arrival": model(versions=(one, other))}))
+    assert bins.edges.tolist() == pytest.approx([0.001, 0.002, 0.004, 0.008])
+    assert bins.reference.tolist() == [3, 5, 0]
+    assert bins.current.tolist() == [0, 7, 1]
+
+
+@pytest.mark.parametrize(
+    ("size", "grid"), [((40, 12), (1, 1)), ((60, 20), (1, 2)), ((92, 30), (2, 3)), ((140, 44), (3, 2))]
+)
+def test_a_deck_shows_as_many_panels_as_fit(size: tuple[int, int], grid: tuple[int, int]) -> None:
+    assert grid_of(Size(*size), 6) == grid
+
+
+async def test_n_turns_to_the_panels_that_find_no_room() -> None:
+    async with running(FakeSource(), (80, 24)) as (app, pilot):
+        await pilot.press("2")
+        await settle(pilot)
+        deck = app.screen.query_one(Deck)
+        seen = []
+        for _ in range(6):
+            drawn = text_of(app)
+            assert "n: 5 more" in drawn
+            seen.append(next(panel.id for panel in deck.panels if panel.display))
+            await pilot.press("n")
+            await settle(pilot)
+        assert seen == ["confusion", "calibration", "scores", "roc", "pr", "latency"]
+        await pilot.press("N")
+        await settle(pilot)
+        assert next(panel.id for panel in deck.panels if panel.display) == "latency"
+
+
+async def test_all_panels_are_there_on_a_large_terminal() -> None:
+    async with running(FakeSource(), (200, 60)) as (app, pilot):
+        await pilot.press("2")
+        await settle(pilot)
+        drawn = text_of(app)
+    for part in (
+        "Confusion matrix", "Calibration", "Scores of v2 by true class", "ROC curve", "Precision and recall",
+        "Latency", "v1 ECE 0.021", "false positive rate", "Accuracy over time", "Latency p95 over time",
+    ):  # fmt: skip
+        assert part in drawn
+    assert " more" not in drawn
+
+
+async def test_charts_are_read_together() -> None:
+    async with running(FakeSource(), (120, 40)) as (app, pilot):
+        await pilot.press("2", "tab", "left", "left")
+        await settle(pilot)
+        first, second = app.screen.query(TrendChart).results(TrendChart)
+        assert first.has_focus
+        assert first.cursor is not None
+        assert second.cursor == first.cursor
+        await pilot.press("plus")
+        await settle(pilot)
+        assert first.span is not None
+        assert second.span == first.span
+
+
+async def test_what_is_missing_is_said_with_what_to_do() -> None:
+    async with running(FakeSource(unlabelled()), (200, 60)) as (app, pilot):
+        await pilot.press("2")
+        await settle(pilot)
+        drawn = text_of(app)
+        assert "No labels yet: log records with a request id" in drawn
+
+
+async def test_hostile_names_and_classes_are_harmless() -> None:
+    table = ConfusionTable((HOSTILE, "b"), ((3, 1), (0, 4)))
+    bad = replace(version(HOSTILE, "candidate", bad=True), confusion=table)
+    made = replace(model(versions=(version("v1", "baseline"), bad)), positive_class=HOSTILE)
+    async with running(FakeSource(snapshot(models={"late_arrival": made})), (200, 60)) as (app, pilot):
+        await pilot.press("2")
+        await settle(pilot)
+        assert not set(text_of(app)) & set("\x1b\u202e\u200b\x07")
