@@ -1,0 +1,1 @@
+"""The machine that mlwatch runs on: load, memory, disks, network, chosen processes, GPUs, limits of the container."""
