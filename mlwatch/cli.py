@@ -26,6 +26,7 @@ COMMANDS = {
     "backtest": "replay the verdicts of a past rollout",
     "calibrate": "measure how noisy equal versions are, for trustworthy verdicts",
     "report": "print the numbers as one document",
+    "export": "write the numbers for another system",
     "init": "write the inferred mlwatch.toml",
     "query": "run read-only SQL over the store",
     "store": "look at the store, tidy it, begin anew",
@@ -80,6 +81,7 @@ def parser() -> Parser:
             continue
         _common(command)
         _own(name, command)
+        _outward(name, command)
     return top
 
 
@@ -110,7 +112,10 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
     """Add what one command takes besides."""
     if name == "store":
         command.add_argument("action", choices=("info", "vacuum", "reset"), help="what to do with the store")
-    command.add_argument("path", type=Path, metavar="PATH", help="directory of prediction logs, or one file")
+    optional = "?" if name == "export" else None  # a dashboard is about no directory
+    command.add_argument(
+        "path", type=Path, nargs=optional, metavar="PATH", help="directory of prediction logs, or one file"
+    )
     if name == "query":
         command.add_argument("sql", metavar="SQL", help="one SELECT")
         command.add_argument("--format", choices=("table", "csv", "json"), default="table")
@@ -148,6 +153,21 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
         command.add_argument(
             "--theme", metavar="NAME", help="mlwatch-dark, mlwatch-light or one of Textual's"
+        )
+
+
+def _outward(name: str, command: argparse.ArgumentParser) -> None:
+    """Add what goes to other systems."""
+    if name == "export":
+        command.add_argument(
+            "--to", choices=("prometheus", "grafana"), required=True, help="system that the output is for"
+        )
+        command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
+    elif name == "watch":
+        command.add_argument(
+            "--exporter",
+            metavar="ADDRESS",
+            help="also serve metrics to Prometheus, such as :9464 (this machine only) or 0.0.0.0:9464",
         )
 
 

@@ -117,6 +117,23 @@ def need_records(snapshot: Snapshot, path: Path) -> None:
         raise InputError("no prediction logs", str(path), why)
 
 
+def write(text: str, path: Path | None) -> None:
+    """Print a document, or write it to a file.
+
+    Raises:
+        InputError: when the file cannot be written.
+    """
+    if path is None:
+        sys.stdout.write(text)
+        return
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"cannot write ({error.strerror})", str(path), "give another file with -o"
+        ) from error
+
+
 class _Bar:
     """One line of progress on a terminal; silent elsewhere and for what is quick."""
 

@@ -6,12 +6,10 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from mlwatch.commands.common import chosen_range, need_model, need_records, taken_in
-from mlwatch.errors import InputError
+from mlwatch.commands.common import chosen_range, need_model, need_records, taken_in, write
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from pathlib import Path
 
     from mlwatch.snapshot.types import Snapshot
 
@@ -26,7 +24,7 @@ def run(arguments: Namespace) -> int:
     if snapshot.range is None:
         when = f" before {wanted.at:%Y-%m-%d %H:%M} UTC" if wanted.at is not None else ""
         sys.stderr.write(f"mlwatch: note: there are no predictions{when}\n")
-    _write(_text(snapshot, arguments.format), arguments.output)
+    write(_text(snapshot, arguments.format), arguments.output)
     return 0
 
 
@@ -40,15 +38,3 @@ def _text(snapshot: Snapshot, form: str) -> str:
 
         return html(snapshot)
     return json.dumps(snapshot.to_dict(), indent=2, allow_nan=False) + "\n"
-
-
-def _write(text: str, path: Path | None) -> None:
-    if path is None:
-        sys.stdout.write(text)
-        return
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"cannot write ({error.strerror})", str(path), "give another file with -o"
-        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mlwatch.config import Config, discover, load
@@ -12,6 +13,7 @@ from mlwatch.paths import check_path
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
     from datetime import datetime, timedelta
 
     from mlwatch.app.options import AppOptions
@@ -23,6 +25,8 @@ def run(arguments: Namespace) -> int:
     """Open the app; return its exit code."""
     check_path(arguments.path)
     config = load(arguments.config or (discover(arguments.path) if arguments.path.is_dir() else None))
+    if arguments.exporter is not None and not sys.stdout.isatty():
+        return _serve(arguments)
     if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         raise InputError("the app needs a terminal", "standard output", "use mlwatch report for a document")
     if arguments.no_color:
@@ -30,13 +34,51 @@ def run(arguments: Namespace) -> int:
 
     from mlwatch.app.app import MlwatchApp  # noqa: PLC0415  Textual is dear to import
 
-    app = MlwatchApp(LazySource(arguments), options=_app_options(arguments, config))
-    app.run()
+    source = LazySource(arguments)
+    app = MlwatchApp(source, options=_app_options(arguments, config))
+    with _exporting(source, arguments):
+        app.run()
     if app.start_error is not None:
         if isinstance(app.start_error, MlwatchError):
             raise app.start_error
         raise InputError("cannot start", str(arguments.path), str(app.start_error)) from app.start_error
     return app.return_code or 0
+
+
+@contextmanager
+def _exporting(source: LazySource, arguments: Namespace) -> Iterator[str | None]:
+    """Serve metrics as long as the block runs, where the command line asks for it; yield their URL."""
+    if arguments.exporter is None:
+        yield None
+        return
+    from mlwatch.commands.common import chosen_range  # noqa: PLC0415  pulls DuckDB
+    from mlwatch.systems.exporter import Exporter  # noqa: PLC0415
+
+    exporter = Exporter(source, arguments.exporter, chosen_range(arguments).span)
+    try:
+        yield exporter.url
+    finally:
+        exporter.close()
+
+
+def _serve(arguments: Namespace) -> int:
+    """Follow the directory and serve metrics without a screen, until a signal says stop."""
+    import signal  # noqa: PLC0415  only for this
+    import threading  # noqa: PLC0415
+
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    source = LazySource(arguments)
+    try:
+        source.start()
+        with _exporting(source, arguments) as url:
+            sys.stderr.write(f"mlwatch: metrics at {url}\n")
+            sys.stderr.flush()
+            over.wait()
+    finally:
+        source.stop()
+    return 0
 
 
 def _app_options(arguments: Namespace, config: Config) -> AppOptions:

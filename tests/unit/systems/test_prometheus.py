@@ -1,0 +1,241 @@
+"""The exported metrics, read back by the parser of the Prometheus project."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from logfiles import lines, prediction
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_plain
+
+import mlwatch
+from mlwatch.cli import main
+from mlwatch.errors import InputError
+from mlwatch.systems.exporter import Exporter, parse_address
+from mlwatch.systems.grafana import dashboard
+from mlwatch.systems.openmetrics import openmetrics, plain
+from mlwatch.systems.samples import FAMILIES, MOST_FEATURES, MOST_MODELS, MOST_VERSIONS, samples_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlwatch.snapshot.types import Snapshot
+
+SAMPLES = Path(__file__).resolve().parents[3] / "sample_logs"
+
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@pytest.fixture(scope="module")
+def rollout() -> Iterator[Snapshot]:
+    with mlwatch.open(SAMPLES, db=":memory:") as watch:
+        yield watch.snapshot()
+
+
+def series(text: str) -> Series:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in parse_openmetrics(text)  # type: ignore[no-untyped-call]
+        for sample in family.samples
+    }
+
+
+def of(found: Series, name: str, **labels: str) -> float:
+    return found[name, frozenset(labels.items())]
+
+
+def test_metrics_are_the_numbers_of_the_report(rollout: Snapshot) -> None:
+    found, who = series(openmetrics(rollout)), {"model": "flight-delay", "version": "v2"}
+    version = rollout.models["flight-delay"].versions["v2"]
+    accuracy = version.performance["accuracy"]
+    assert of(found, "mlwatch_performance", **who, metric="accuracy", bound="value") == accuracy.value
+    assert of(found, "mlwatch_performance", **who, metric="accuracy", bound="low") == accuracy.low
+    assert version.latency.p95 is not None
+    assert of(found, "mlwatch_latency_seconds", **who, stat="p95") == pytest.approx(
+        version.latency.p95 / 1000
+    )
+    assert of(found, "mlwatch_predictions", **who) == version.predictions
+    assert of(found, "mlwatch_feature_drifted", **who, feature="dep_delay") == 1
+    read = rollout.ingest
+    fates = [
+        of(found, "mlwatch_ingest_records_total", fate=fate) for fate in ("rows", "rejected", "duplicates")
+    ]
+    assert fates == [read.rows, read.rejected, read.duplicates]
+    assert sum(fates) == read.records
+    verdicts = {
+        verdict: of(
+            found,
+            "mlwatch_rollout_verdict",
+            model="flight-delay",
+            baseline="v1",
+            candidate="v2",
+            verdict=verdict,
+        )
+        for verdict in ("promote", "hold", "rollback")
+    }
+    assert verdicts == {"promote": 0, "hold": 0, "rollback": 1}
+
+
+def test_the_older_format_says_the_same(rollout: Snapshot) -> None:
+    old = {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in parse_plain(plain(rollout))
+        for sample in family.samples
+    }
+    assert old == series(openmetrics(rollout))
+    assert {family.type for family in parse_plain(plain(rollout))} == {"gauge", "counter"}
+
+
+def test_hostile_names_stay_label_values(tmp_path: Path) -> None:
+    evil = 'v"} 1\n# EOF\nfake{a="\\'
+    records = [prediction(number, version=evil, features={evil: 1.0 * number}) for number in range(30)]
+    (tmp_path / "log.jsonl").write_text(lines(records))
+    with mlwatch.open(tmp_path, db=":memory:") as watch:
+        found = series(openmetrics(watch.snapshot()))
+    names = {dict(labels)["version"] for name, labels in found if name == "mlwatch_predictions"}
+    assert names == {'v"} 1 # EOF fake{a="\\'}
+    assert {name.removesuffix("_total") for name, _ in found} <= set(FAMILIES)
+
+
+def test_cardinality_is_bounded_and_what_is_left_out_is_counted(rollout: Snapshot) -> None:
+    model = rollout.models["flight-delay"]
+    version = model.versions["v2"]
+    feature = version.quality.features["distance"]
+    wide = replace(
+        version,
+        quality=replace(version.quality, features={f"f{n}": feature for n in range(MOST_FEATURES + 7)}),
+    )
+    many = replace(model, versions={f"v{n}": replace(wide, name=f"v{n}") for n in range(MOST_VERSIONS + 3)})
+    models = {f"m{n}": replace(many, name=f"m{n}") for n in range(MOST_MODELS + 2)}
+    found = samples_of(replace(rollout, models=models))
+    features = [one for one in found if one.family == "mlwatch_feature_missing_ratio"]
+    assert len(features) == MOST_MODELS * MOST_VERSIONS * MOST_FEATURES
+    left = next(one.value for one in found if one.family == "mlwatch_series_left_out")
+    assert left == 2 + MOST_MODELS * 3 + MOST_MODELS * MOST_VERSIONS * 7
+
+
+def test_a_store_without_data_has_metrics_too(tmp_path: Path) -> None:
+    with mlwatch.open(tmp_path, db=":memory:") as watch:
+        found = series(openmetrics(watch.snapshot()))
+    assert of(found, "mlwatch_ingest_records_total", fate="rows") == 0
+
+
+def test_the_dashboard_asks_only_for_metrics_that_there_are() -> None:
+    document = dashboard()
+    queries = [target["expr"] for panel in document["panels"] for target in panel["targets"]]
+    queries += [variable["query"]["query"] for variable in document["templating"]["list"]]
+    asked = set(re.findall(r"mlwatch_\w+", " ".join(queries)))
+    assert len(asked) > 10
+    assert asked <= set(FAMILIES)
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in document["panels"]]
+    assert len(set(places)) == len(places)
+
+
+def test_export_prints(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["export", "--to", "grafana"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "mlwatch"
+    out = tmp_path / "metrics.txt"
+    assert main(["export", str(SAMPLES), "--to", "prometheus", "--db", ":memory:", "-o", str(out)]) == 0
+    assert of(series(out.read_text()), "mlwatch_predictions", model="flight-delay", version="v2") > 0
+    assert main(["export", "--to", "prometheus"]) == 2
+    assert capsys.readouterr().err == (
+        "mlwatch: PATH is missing: command line: name the directory of prediction logs\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        (":9464", ("127.0.0.1", 9464)),
+        ("9464", ("127.0.0.1", 9464)),
+        ("0.0.0.0:1", ("0.0.0.0", 1)),
+        ("[::1]:8", ("::1", 8)),
+    ],
+)
+def test_addresses(text: str, address: tuple[str, int]) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "host", ":", ":http", ":70000"])
+def test_what_is_no_address_is_said(text: str) -> None:
+    with pytest.raises(InputError, match="not an address"):
+        parse_address(text)
+
+
+def test_the_exporter_answers_both_formats_and_outlives_errors(rollout: Snapshot) -> None:
+    class Source:
+        generation = 1
+        failing = False
+
+        def snapshot(self, span: object = None, at: object = None) -> Snapshot:
+            if self.failing:
+                raise InputError("the store is not open yet")
+            return rollout
+
+    source = Source()
+    exporter = Exporter(source, ":0")
+    try:
+        old = httpx.get(exporter.url)
+        new = httpx.get(exporter.url, headers={"Accept": "application/openmetrics-text;version=1.0.0"})
+        assert old.headers["content-type"].startswith("text/plain; version=0.0.4")
+        assert new.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+        assert series(new.text) == series(openmetrics(rollout))
+        assert httpx.get(exporter.url + "x").status_code == 404
+        source.failing, source.generation = True, 2
+        down = httpx.get(exporter.url)
+        assert (down.status_code, down.text) == (503, "# the store is not open yet\n")
+        source.failing = False
+        assert httpx.get(exporter.url).status_code == 200
+        with pytest.raises(InputError, match="cannot listen"):
+            Exporter(source, exporter.url.removeprefix("http://").removesuffix("/metrics"))
+    finally:
+        exporter.close()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(exporter.url)
+
+
+def test_watch_serves_metrics_without_a_screen_and_follows(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(lines(prediction(number) for number in range(20)))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlwatch", "watch", str(tmp_path), "--db", ":memory:"]
+    process = subprocess.Popen(
+        [*command, "--exporter", f":{port}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr is not None
+        assert process.stderr.readline() == f"mlwatch: metrics at http://127.0.0.1:{port}/metrics\n"
+        _until(port, 20)
+        with log.open("a") as file:
+            file.write(lines(prediction(number) for number in range(20, 50)))
+        _until(port, 50)
+    finally:
+        os.kill(process.pid, signal.SIGTERM)
+        code = process.wait(timeout=30)
+    assert code == 0
+
+
+def _until(port: int, predictions: int) -> None:
+    accept = {"Accept": "application/openmetrics-text"}
+    for _ in range(200):
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", headers=accept, timeout=10).text
+        key = ("mlwatch_predictions", frozenset({("model", "m"), ("version", "v1")}))
+        found = series(text).get(key)
+        if found == predictions:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{found} predictions and not {predictions}")
