@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from mlwatch.sources.formats import IMPORTERS
+from mlwatch.sources.formats import LISTED
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -16,7 +16,7 @@ def run(arguments: Namespace) -> int:
     """Print each format, how it is recognised, and where the roles come from."""
     known = [
         {"name": one.name, "title": one.title, "recognised": one.recognised, "roles": one.roles}
-        for one in IMPORTERS
+        for one in LISTED
     ]
     if arguments.format == "json":
         sys.stdout.write(json.dumps(known, indent=2) + "\n")

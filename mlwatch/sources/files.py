@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.sources.formats import is_text_log
+from mlwatch.sources.formats.presets import DEFINITION
 from mlwatch.sources.formats.tf_serving import begins_log
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _walk(directory: Path, prefix: str, refused: Callable[[str, OSError], None])
 
 
 def _never_a_log(relative: str) -> bool:
-    if relative in REFERENCE_NAMES or relative in OWN_NAMES:
+    if relative in REFERENCE_NAMES or relative in OWN_NAMES or relative.endswith(DEFINITION):
         return True
     return relative.lower().endswith(SOURCE_SUFFIXES)
 

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 def import_piece(
-    piece: Piece, importer: Importer, book: ShapeBook, connection: DuckDBPyConnection
+    piece: Piece,
+    importer: Importer,
+    book: ShapeBook,
+    connection: DuckDBPyConnection,
+    columns: tuple[str, ...] = (),
 ) -> Segment:
     """Rewrite a piece to plain records.
 
@@ -30,6 +34,7 @@ def import_piece(
         importer: Their format.
         book: Shapes; all files of a format share one.
         connection: Used by the reading thread alone.
+        columns: Names of the columns, where the file is a table.
 
     Raises:
         UnreadableFileError: when the records cannot be read at all.
@@ -38,7 +43,12 @@ def import_piece(
 
     found = piece.found
     place = Place(
-        PurePosixPath(found.relative), book.root_name, found.path, found.mtime_ns, book.settings.timezone
+        PurePosixPath(found.relative),
+        book.root_name,
+        found.path,
+        found.mtime_ns,
+        book.settings.timezone,
+        columns,
     )
     try:
         plain = book.rewriter(connection).rewrite(importer, place, piece.text, piece.first_line)

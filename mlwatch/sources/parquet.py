@@ -62,10 +62,10 @@ def read_parquet(
     total = int(row[0] or 0) if row else 0
     names = [column[0] for column in described]
     mark = fingerprint(found.path, found.size) or Fingerprint(0, b"", 0, b"")
-    importer = recognise_table(names)
+    importer = recognise_table(names, found.path)
     if importer is not None:
         for piece in _table_pieces(found, at.offset, total, mark, connection):
-            yield import_piece(piece, importer, book, connection)
+            yield import_piece(piece, importer, book, connection, tuple(names))
         return
     types = {path: kind for column in described for path, kind in _leaves((column[0],), column[1])}
     records = [json.loads(text) for (text,) in sample]

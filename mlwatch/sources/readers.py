@@ -87,10 +87,11 @@ def _text(
             return
         if at.mark is not None and not _is_same(at.mark, head, stream.recent):
             raise FileMovedError(found.relative)  # files changed places between the look and the reading
-        importer = recognise_table(header.header) if header else recognise(head, found.path)
+        importer = recognise_table(header.header, found.path) if header else recognise(head, found.path)
+        columns = header.header if header else ()
         for piece in _pieces(found, form, at, stream, head, header, settled=settled, block_size=block_size):
             if importer is not None:
-                yield import_piece(_as_json(piece, header), importer, book, connection)
+                yield import_piece(_as_json(piece, header), importer, book, connection, columns)
             else:
                 yield _with_shape(piece, form, header, book)
             if stream.damage is not None:

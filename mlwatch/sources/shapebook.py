@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.sources.formats.presets import preset_roles
 from mlwatch.sources.formats.rewriting import Rewriter
 from mlwatch.sources.shapes import build_shape, extend_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
@@ -26,12 +28,14 @@ class ShapeBook:
 
     def __init__(
         self,
-        root_name: str,
+        root: Path,
         settings: RoleSettings,
         known: Mapping[str, Shape],
         recall: Callable[[DuckDBPyConnection], Memory],
     ) -> None:
-        self.root_name = root_name
+        self.root_name = root.name
+        self._root = root
+        self._preset: dict[str, RoleSettings] = {}
         self.settings = settings
         self._signatures: dict[str, set[Signature]] = {}
         self._recall = recall
@@ -55,7 +59,7 @@ class ShapeBook:
         settings: RoleSettings | None = None,
     ) -> Shape:
         """Return the shape of a kind of file, taught by some of its records."""
-        known, settings = self.shapes.get(key), settings or self.settings
+        known, settings = self.shapes.get(key), settings or self._roles(key, records, relative)
         if known is None:
             shape = build_shape(key, form, records, relative, self.root_name, settings, dialect, types)
             self._signatures[key] = {signature(record) for record in records}
@@ -65,6 +69,13 @@ class ShapeBook:
         if shape is not known:
             self.shapes[key] = shape
         return shape
+
+    def _roles(self, key: str, records: Sequence[Mapping[str, Any]], relative: str) -> RoleSettings:
+        """Return the roles that are said of a kind of file: by the configuration, and by a tool's conventions."""
+        if key not in self._preset:
+            columns = {name for record in records for name in record}
+            self._preset[key] = preset_roles(columns, (self._root / relative).parent, self.settings)
+        return self._preset[key]
 
     def _unseen(
         self, key: str, records: Sequence[Mapping[str, Any]], waiting: Sequence[Path_]

@@ -76,7 +76,7 @@ class Ingest:
         self._saved = self._shapes()
         named = root.resolve() if root.is_dir() else root.resolve().parent
         self._feeder = Feeder(
-            ShapeBook(named.name, config.roles, self._saved, recall),
+            ShapeBook(named, config.roles, self._saved, recall),
             cursor(connection),
             self._spool.path,
             lambda: self._stop,

@@ -10,14 +10,17 @@ from mlwatch.sources.formats import (
     cloudevents,
     genai,
     inference_tables,
+    labels,
     sagemaker,
     tf_serving,
 )
+from mlwatch.sources.formats.presets import PRESETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from mlwatch.sources.formats.presets import Preset
     from mlwatch.sources.formats.types import Importer
 
 IMPORTERS: tuple[Importer, ...] = (
@@ -32,7 +35,11 @@ IMPORTERS: tuple[Importer, ...] = (
     access_logs.TORCHSERVE,
     genai.IMPORTER,
     tf_serving.IMPORTER,
+    labels.IMPORTER,
 )
+
+LISTED: tuple[Importer | Preset, ...] = (*IMPORTERS, *PRESETS)
+"""What `mlwatch formats` lists."""
 
 
 def recognise(head: bytes, path: Path) -> Importer | None:
@@ -48,7 +55,10 @@ def is_text_log(head: bytes) -> bool:
     return any(one.text and one.matches(head) for one in IMPORTERS)
 
 
-def recognise_table(columns: Iterable[str]) -> Importer | None:
-    """Tell which format a CSV or Parquet file is of, from the names of its columns; None for plain records."""
+def recognise_table(columns: Sequence[str], path: Path) -> Importer | None:
+    """Tell which format a CSV or Parquet file is of, from its columns; None for plain records."""
     names = set(columns)
-    return next((one for one in IMPORTERS if one.columns and one.columns <= names), None)
+    for one in IMPORTERS:
+        if (one.columns and one.columns <= names) or (one.table is not None and one.table(columns, path)):
+            return one
+    return None

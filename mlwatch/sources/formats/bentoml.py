@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.roles.paths import NO_VERSION
 from mlwatch.sources.canonical import tolerant_time_sql
-from mlwatch.sources.formats.types import Importer, Place
+from mlwatch.sources.formats.types import Importer, Place, pointer
 from mlwatch.sources.sql import literal
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def _names(columns: Iterable[dict[str, Any]], role: str, kind: str | None = None
 
 
 def _value(name: str) -> str:
-    pointer = "/" + name.replace("~", "~0").replace("/", "~1")
-    return f"json_extract(j, {literal(pointer)})"
+    return f"json_extract(j, {pointer(name)})"
 
 
 def _object(names: Iterable[str]) -> str:

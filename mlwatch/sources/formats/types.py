@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mlwatch.sources.sql import literal
+
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path, PurePosixPath
 
@@ -51,6 +53,8 @@ class Place:
     """When the file was last written."""
     timezone: str = "UTC"
     """Zone of times that carry none."""
+    columns: tuple[str, ...] = ()
+    """Names of the columns, where the file is a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class Importer:
     envelopes: Callable[[Place], str]
     columns: frozenset[str] = frozenset()
     """A table of this format has these columns; none where it is never a table."""
+    table: Callable[[Sequence[str], Path], bool] | None = None
+    """Whether a table with these columns, at this path, is of this format, where names alone do not say."""
     beside: Callable[[Path], bool] | None = None
     """What must hold of the file's path besides."""
     text: bool = False
@@ -131,3 +137,8 @@ class Rewritten:
     """Plain records and refused ones."""
     refused: tuple[Refused, ...] = ()
     carried: tuple[Carried, ...] = ()
+
+
+def pointer(name: str) -> str:
+    """Return the SQL text of the JSON pointer to a field: of any name, where a path would be misread."""
+    return literal("/" + name.replace("~", "~0").replace("/", "~1"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlwatch.cli import main
-from mlwatch.sources.formats import IMPORTERS
+from mlwatch.sources.formats import LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def test_growing_files_come_to_the_same(
 def test_the_command_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["formats", "--format", "json"]) == 0
     known = json.loads(capsys.readouterr().out)
-    assert [one["name"] for one in known] == [one.name for one in IMPORTERS]
+    assert [one["name"] for one in known] == [one.name for one in LISTED]
     assert main(["formats"]) == 0
     text = capsys.readouterr().out
-    assert all(f"{one.name}: {one.title}" in text for one in IMPORTERS)
+    assert all(f"{one.name}: {one.title}" in text for one in LISTED)

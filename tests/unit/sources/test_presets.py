@@ -1,0 +1,77 @@
+"""Conventions of monitoring tools: columns by any name, labels in a file of their own that has no time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+COLUMNS = ("id", "prediction", "score", "label")
+
+
+def test_nannyml_targets_lie_beside(given: Callable[[str], None], take: Callable[[], Any]) -> None:
+    given("nannyml")
+    with take() as taken:
+        assert taken.predictions(*COLUMNS, "car_value", "salary_range") == [
+            ("50000", "1", 0.99, None, 12638.0, "0 - 20K €"),
+            ("50001", "0", 0.07, None, 52425.0, "20K - 40K €"),
+            ("50002", "1", 1.0, None, 20369.0, "40K - 60K €"),
+        ]
+        assert taken.rows("SELECT id, label, matched FROM outcomes ORDER BY id") == [
+            ("50000", "1", True),
+            ("50001", "1", True),
+        ]
+        assert taken.quarantined() == [
+            ("analysis.csv", 5, "no usable time"),
+            ("target.csv", 4, "an id without label"),
+        ]
+
+
+def test_evidently_columns_are_what_the_definition_says(
+    given: Callable[[str], None], take: Callable[[], Any]
+) -> None:
+    given("evidently")
+    with take() as taken:
+        assert taken.predictions(*COLUMNS, "carrier", "store", "distance", "code") == [
+            ("1", "0", 0.19, "0", "UA", "7", 1400.0, 5.0),
+            ("2", "0", 0.25, "1", "AA", "8", 1089.0, 6.0),
+            ("3", "1", 0.75, "1", "DL", "7", 733.0, 7.0),
+        ]
+        assert taken.rows("SELECT name FROM features ORDER BY name") == [
+            *(("carrier",), ("code",), ("distance",), ("store",))
+        ]
+        assert taken.totals.rejected == 0
+
+
+def test_arize_with_actuals_of_either_kind(given: Callable[[str], None], take: Callable[[], Any]) -> None:
+    given("arize")
+    with take() as taken:
+        assert taken.predictions(*COLUMNS, "distance") == [
+            ("a1", "delayed", 0.73, "on_time", 1089.0),
+            ("a2", "on_time", 0.25, None, 1400.0),
+            ("a3", "on_time", 0.125, "on_time", 733.0),
+        ]
+        assert taken.rows("SELECT id, label, matched FROM outcomes") == [("a2", "delayed", True)]
+        assert taken.rows("SELECT name FROM features ORDER BY name") == [("distance",), ("feature/carrier",)]
+
+
+def test_arize_regression(logs: Path, take: Callable[[], Any]) -> None:
+    (logs / "p.csv").write_text(
+        "prediction_id,prediction_ts,prediction_score,actual_score\n"
+        + "".join(f"p{number},179370000{number},{number}.5,{number}.25\n" for number in range(5))
+    )
+    with take() as taken:
+        assert taken.predictions(*COLUMNS)[:2] == [("p0", "0.5", None, "0.25"), ("p1", "1.5", None, "1.25")]
+        assert taken.rows("SELECT task FROM models") == [("regression",)]
+
+
+@pytest.mark.parametrize(("setting", "first"), [("", "1"), ('prediction = "other"', "9")])
+def test_the_configuration_wins(setting: str, first: str, logs: Path, take: Callable[[], Any]) -> None:
+    (logs / "a.csv").write_text("id,timestamp,y_pred,other\na,2026-11-03T10:00:00Z,1,9\n")
+    (logs / "mlwatch.toml").write_text(f"[roles]\n{setting}\n")
+    with take() as taken:
+        assert taken.predictions("prediction") == [(first,)]
