@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.snapshot.types import Feed, Snapshot, System
+    from mlwatch.snapshot.health_types import System
+    from mlwatch.snapshot.types import Feed, Snapshot
 
 QUIET_S = 0.25
 """Time that changes are gathered for before they are read."""
@@ -323,23 +324,15 @@ def _failure_alert(message: str) -> Any:
 
 
 def _system(path: Path) -> System:
-    import psutil  # noqa: PLC0415
+    """Look at the host once, for those who do not follow it."""
+    from mlwatch.host.sampler import Sampler  # noqa: PLC0415  pulls psutil
+    from mlwatch.snapshot.system import of_sample  # noqa: PLC0415
 
-    from mlwatch.snapshot.types import System  # noqa: PLC0415
-
-    memory = psutil.virtual_memory()
+    sampler = Sampler([str(path)])
     try:
-        disk: float | None = psutil.disk_usage(str(path)).percent / 100
-    except OSError:
-        disk = None
-    return System(
-        cpu=psutil.cpu_percent(interval=None) / 100,
-        memory=memory.percent / 100,
-        disk=disk,
-        memory_used_bytes=memory.total - memory.available,
-        memory_total_bytes=memory.total,
-        load_1m=psutil.getloadavg()[0],
-    )
+        return of_sample(sampler.sample())
+    finally:
+        sampler.close()
 
 
 def _failure(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -12,18 +12,20 @@ import numpy as np
 from mlwatch.metrics.confusion import positive_class
 from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.snapshot import distributions, families, features
+from mlwatch.snapshot.endpoints import endpoints_of
+from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs, read
 from mlwatch.snapshot.roles import Roles, assign_roles
 from mlwatch.snapshot.rollout import judge, with_mode
 from mlwatch.snapshot.span import Grid, aware, grid, naive
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
+from mlwatch.snapshot.system import system_of
 from mlwatch.snapshot.types import (
     ConfusionTable,
     Feed,
     Model,
     Rollout,
     Snapshot,
-    System,
     Task,
     TimeRange,
     Version,
@@ -74,16 +76,26 @@ def snapshot(
         question: Range, model, versions.
         now: When this is asked, aware.
         feed: How the ingest stands.
-        system: The host.
+        system: The host, where the store holds no sample of that moment.
         recall: Gives the verdicts on a question, by a function that computes them or from memory.
     """
     known = [
         life for life in lives(connection, naive(question.at)) if question.model in {None, life.pair.model}
     ]
-    totals, alerts = ingest_totals(connection), alerts_of(connection, naive(question.at))
-    provenance = provenance_of(connection, config)
+    moment = (question.at or now).astimezone(UTC).replace(tzinfo=None)
+    whole = Snapshot(
+        generated_at=now,
+        range=None,
+        ingest=ingest_totals(connection),
+        feed=feed or Feed(),
+        models={},
+        endpoints=endpoints_of(connection, moment),
+        system=system_of(connection, moment) or system or System(),
+        alerts=alerts_of(connection, naive(question.at)),
+        provenance=provenance_of(connection, config),
+    )
     if not known:
-        return Snapshot(now, None, totals, feed or Feed(), {}, (), system or System(), alerts, provenance)
+        return whole
     lattice = grid(
         min(life.first for life in known), max(life.last for life in known), question.span, naive(question.at)
     )
@@ -97,16 +109,11 @@ def snapshot(
         models[name] = _model(connection, config, name, roles, known, lattice, tables)
         asked = (name, models[name].task, roles, config.rollout, lattice.end)
         rollouts += recall((name, roles.candidates, lattice.end), partial(judge, connection, *asked))
-    return Snapshot(
-        generated_at=now,
+    return replace(
+        whole,
         range=TimeRange(lattice.start.replace(tzinfo=UTC), lattice.end.replace(tzinfo=UTC)),
-        ingest=totals,
-        feed=feed or Feed(),
         models=models,
         rollouts=tuple(rollouts),
-        system=system or System(),
-        alerts=alerts,
-        provenance=provenance,
     )
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.metrics.drift import Drift
+from mlwatch.snapshot.health_document import endpoint_document, system_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
         Rollout,
         Shadow,
         Snapshot,
-        System,
         Version,
         Window,
     )
@@ -51,8 +51,8 @@ def document(snapshot: Snapshot) -> Document:
             "ingest": _ingest(snapshot.ingest),
             "models": {name: _model(model) for name, model in snapshot.models.items()},
             "rollouts": [rollout_document(rollout) for rollout in snapshot.rollouts],
-            "endpoints": [],
-            "system": _system(snapshot.system),
+            "endpoints": [endpoint_document(endpoint) for endpoint in snapshot.endpoints],
+            "system": system_document(snapshot.system),
             "alerts": [_alert(alert) for alert in snapshot.alerts],
             "provenance": dict(snapshot.provenance),
         }
@@ -282,11 +282,6 @@ def _shadow(shadow: Shadow | None) -> Document:
         **{name: getattr(shadow, name) if shadow else None for name in names},
         "confusion": _confusion(shadow.confusion if shadow else None),
     }
-
-
-def _system(system: System) -> Document:
-    names = ("cpu", "memory", "disk", "memory_used_bytes", "memory_total_bytes", "load_1m")
-    return {name: getattr(system, name) for name in names}
 
 
 def _alert(alert: Alert) -> Document:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlwatch.snapshot.health_types import System
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.drift import Drift
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.distributions import Bars, Scores
+    from mlwatch.snapshot.health_types import Endpoint
     from mlwatch.snapshot.rollout_course import Course
 
 Task = Literal["binary", "multiclass", "regression", "unknown"]
@@ -223,18 +226,6 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class System:
-    """The host that mlwatch runs on; shares are 0 to 1."""
-
-    cpu: float | None = None
-    memory: float | None = None
-    disk: float | None = None
-    memory_used_bytes: int | None = None
-    memory_total_bytes: int | None = None
-    load_1m: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that a face shows at one instant over one range."""
 
@@ -245,6 +236,7 @@ class Snapshot:
     feed: Feed
     models: Mapping[str, Model]
     rollouts: tuple[Rollout, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
     system: System = field(default_factory=System)
     alerts: tuple[Alert, ...] = ()
     provenance: Mapping[str, str | None] = field(default_factory=dict)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.store import probes
+
 if TYPE_CHECKING:
     from datetime import timedelta
 
@@ -17,6 +19,7 @@ def apply(connection: DuckDBPyConnection, keep: timedelta | None) -> int:
     """
     if keep is None:
         return 0
+    _forget_probes(connection, keep)
     row = connection.execute("SELECT MAX(ts) FROM predictions").fetchone()
     if row is None or row[0] is None:
         return 0
@@ -29,3 +32,12 @@ def apply(connection: DuckDBPyConnection, keep: timedelta | None) -> int:
         connection.execute(f"DELETE FROM {table} WHERE ts < ?", [limit])
     connection.execute("COMMIT")
     return int(old[0])
+
+
+def _forget_probes(connection: DuckDBPyConnection, keep: timedelta) -> None:
+    """Delete probes and samples of the host older than `keep` before the newest one."""
+    row = connection.execute(
+        "SELECT MAX(ts) FROM (SELECT MAX(ts) AS ts FROM probes UNION ALL SELECT MAX(ts) FROM host_samples)"
+    ).fetchone()
+    if row is not None and row[0] is not None:
+        probes.forget(connection, row[0] - keep)

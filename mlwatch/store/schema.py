@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.store import rollups
+from mlwatch.store import probes, rollups
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 3
+VERSION = 4
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -38,6 +38,7 @@ _SIDES = "CREATE TABLE sides (format VARCHAR, model VARCHAR, side VARCHAR, newes
 TABLES = (
     _WAITING,
     _SIDES,
+    *probes.TABLES,
     "CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR)",
     f"CREATE TABLE predictions ({', '.join(f'{name} {kind}' for name, kind in BASE_COLUMNS.items())})",
     """CREATE TABLE outcomes (
@@ -94,7 +95,7 @@ def version_of(connection: DuckDBPyConnection) -> int | None:
     return int(row[0]) if row and str(row[0]).isdigit() else 0
 
 
-MIGRATIONS: dict[int, tuple[str, ...]] = {1: (_WAITING,), 2: (_SIDES,)}
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: (_WAITING,), 2: (_SIDES,), 3: probes.TABLES}
 """Statements that lead from the given version to the next."""
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from mlwatch.app.glyphs import Glyphs
     from mlwatch.app.view import View
-    from mlwatch.snapshot.types import System, Version
+    from mlwatch.snapshot.health_types import System
+    from mlwatch.snapshot.types import Version
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mlwatch.metrics.drift import Drift
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
 from mlwatch.snapshot.distributions import Bars, CalibrationPoint, Scores
+from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.rollout_course import Course, MetricCourse, VerdictChange
 from mlwatch.snapshot.types import (
     Alert,
@@ -27,7 +28,6 @@ from mlwatch.snapshot.types import (
     Rollout,
     RolloutMetric,
     Snapshot,
-    System,
     TimeRange,
     TrafficStep,
     Version,

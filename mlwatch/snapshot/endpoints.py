@@ -1,0 +1,328 @@
+"""Read what polling found: the last look at every replica, and sums over the last minutes, hours and days."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.snapshot.health_types import (
+    Endpoint,
+    EndpointLatency,
+    EndpointPoint,
+    Replica,
+    Served,
+    Square,
+    Uptime,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  the store's times are naive UTC
+KNOWN = timedelta(days=1)
+"""Endpoints that nobody has looked at for so long are not shown any more."""
+RECENT = timedelta(minutes=15)
+"""Time over which latency and changes are looked at probe by probe."""
+QUIET = timedelta(minutes=1)
+TOGETHER = timedelta(minutes=5)
+"""A replica that was not looked at for so long while others were is gone."""
+SPANS = {"5m": 5, "30m": 30, "1h": 60, "6h": 360}
+"""Minutes over which the error budget is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Squares of equal length that end at one moment."""
+
+    table: str
+    step: timedelta
+    count: int
+
+
+_HOUR = _Grid("probe_minutes", timedelta(minutes=1), 60)
+_DAY = _Grid("probe_minutes", timedelta(minutes=30), 48)
+_MONTH = _Grid("probe_hours", timedelta(days=1), 30)
+
+
+def endpoints_of(connection: DuckDBPyConnection, now: datetime) -> tuple[Endpoint, ...]:
+    """Return the endpoints as they stood at a moment, naive UTC, by name."""
+    latest = _latest(connection, now)
+    if not latest:
+        return ()
+    recent, errors = _recent(connection, now), _errors(connection, now)
+    grids = [_steps(connection, grid, now) for grid in (_HOUR, _DAY, _MONTH)]
+    burns, runs = _burns(connection, now), _runs(connection, now)
+    return tuple(
+        _endpoint(
+            name,
+            rows,
+            now,
+            recent.get(name, {}),
+            errors.get(name),
+            [grid.get(name, {}) for grid in grids],
+            burns.get(name, {}),
+            runs,
+        )
+        for name, rows in sorted(latest.items())
+    )
+
+
+Row = dict[str, Any]
+
+
+def _fetch(connection: DuckDBPyConnection, sql: str, values: Mapping[str, object]) -> list[Row]:
+    found = connection.execute(sql, values)
+    names = [column[0] for column in found.description or []]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _by_endpoint(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["endpoint"]].append(row)
+    return found
+
+
+def _latest(connection: DuckDBPyConnection, now: datetime) -> dict[str, list[Row]]:
+    """Return the last probe of each replica, by endpoint; replicas that are gone are left out."""
+    rows = _fetch(
+        connection,
+        """WITH newest AS (
+            SELECT endpoint, replica, MAX(bucket) AS bucket FROM probe_minutes
+            WHERE bucket <= $now AND bucket > $since GROUP BY ALL)
+        SELECT p.* FROM probes AS p JOIN newest AS n USING (endpoint, replica)
+        WHERE p.ts >= n.bucket AND p.ts < n.bucket + INTERVAL 1 MINUTE AND p.ts <= $now
+            AND p.ts >= (SELECT MIN(bucket) FROM newest)
+        QUALIFY row_number() OVER (PARTITION BY endpoint, replica ORDER BY ts DESC) = 1
+        ORDER BY endpoint, replica""",
+        {"now": now, "since": now - KNOWN},
+    )
+    found = _by_endpoint(rows)
+    for name, several in found.items():
+        last = max(row["ts"] for row in several)
+        found[name] = [row for row in several if row["ts"] >= last - TOGETHER]
+    return found
+
+
+def _recent(connection: DuckDBPyConnection, now: datetime) -> dict[str, Row]:
+    rows = _fetch(
+        connection,
+        """SELECT endpoint, COUNT(*) AS n, COUNT(*) FILTER (NOT up) AS failed,
+            COUNT(latency_ms) AS latency_n, quantile_cont(latency_ms, 0.5) AS p50,
+            quantile_cont(latency_ms, 0.95) AS p95, MAX(latency_ms) AS max,
+            quantile_cont(late_ms, 0.99) AS late_p99, COUNT(*) FILTER (up <> before) AS changes
+        FROM (SELECT *, lag(up) OVER (PARTITION BY endpoint, replica ORDER BY ts) AS before FROM probes
+            WHERE ts <= $now AND ts > $since)
+        GROUP BY endpoint""",
+        {"now": now, "since": now - RECENT},
+    )
+    return {row["endpoint"]: row for row in rows}
+
+
+def _errors(connection: DuckDBPyConnection, now: datetime) -> dict[str, Row]:
+    """Return the last error of each endpoint within the last hour."""
+    rows = _fetch(
+        connection,
+        """SELECT endpoint, arg_max(error, ts) AS error, MAX(ts) AS at FROM probes
+        WHERE ts <= $now AND ts > $since AND error <> '' GROUP BY endpoint""",
+        {"now": now, "since": now - timedelta(hours=1)},
+    )
+    return {row["endpoint"]: row for row in rows}
+
+
+def _runs(
+    connection: DuckDBPyConnection, now: datetime
+) -> dict[tuple[str, str], tuple[int, datetime | None]]:
+    """Return how many looks found each replica down since it was last up, and since when.
+
+    The last time up is looked for in the sums, so that a long outage costs no more than a short one.
+    """
+    rows = connection.execute(
+        """WITH last AS (
+            SELECT endpoint, replica, MAX(bucket) FILTER (up > 0) AS minute, MIN(bucket) AS first
+            FROM probe_minutes WHERE bucket <= $now AND bucket > $since GROUP BY ALL),
+        close AS (
+            SELECT l.endpoint, l.replica, COUNT(p.ts) FILTER (NOT p.up) AS failed, MIN(p.ts) AS since
+            FROM last AS l JOIN probes AS p ON p.endpoint = l.endpoint AND p.replica = l.replica AND p.ts <= $now
+            AND p.ts > COALESCE((SELECT MAX(q.ts) FROM probes AS q WHERE q.endpoint = l.endpoint
+                AND q.replica = l.replica AND q.up AND q.ts >= l.minute
+                AND q.ts < l.minute + INTERVAL 1 MINUTE AND q.ts <= $now), l.first - INTERVAL 1 SECOND)
+            GROUP BY ALL)
+        SELECT endpoint, replica, failed, since FROM close""",
+        {"now": now, "since": now - KNOWN},
+    ).fetchall()
+    return {(endpoint, replica): (int(failed), since) for endpoint, replica, failed, since in rows if failed}
+
+
+def _burns(connection: DuckDBPyConnection, now: datetime) -> dict[str, dict[str, float]]:
+    """Return the share of failed probes over each span, by endpoint."""
+    shares = ", ".join(
+        f"SUM(n - up) FILTER (bucket > $now - INTERVAL {minutes} MINUTE)"
+        f" / SUM(n) FILTER (bucket > $now - INTERVAL {minutes} MINUTE) AS m{minutes}"
+        for minutes in SPANS.values()
+    )
+    rows = _fetch(
+        connection,
+        f"""SELECT endpoint, {shares} FROM probe_minutes
+        WHERE bucket <= $now AND bucket > $now - INTERVAL 6 HOUR GROUP BY endpoint""",
+        {"now": now},
+    )
+    return {
+        row["endpoint"]: {
+            name: float(row[f"m{minutes}"])
+            for name, minutes in SPANS.items()
+            if row[f"m{minutes}"] is not None
+        }
+        for row in rows
+    }
+
+
+def _steps(connection: DuckDBPyConnection, grid: _Grid, now: datetime) -> dict[str, dict[int, Row]]:
+    """Return the sums of each step that has any, by endpoint and step; the last step holds `now`."""
+    start = _start(grid, now)
+    rows = _fetch(
+        connection,
+        f"""SELECT endpoint, CAST(date_diff('second', $start, bucket) // {int(grid.step.total_seconds())} AS INTEGER)
+            AS step, SUM(n) AS n, SUM(up) AS up, SUM(latency_n) AS latency_n, SUM(latency_total) AS latency_total,
+            SUM(golden_n) AS golden_n, MAX(golden_max) AS golden_max
+        FROM {grid.table} WHERE bucket >= $start AND bucket <= $now GROUP BY ALL""",
+        {"start": start, "now": now},
+    )
+    found: dict[str, dict[int, Row]] = defaultdict(dict)
+    for row in rows:
+        found[row["endpoint"]][row["step"]] = row
+    return found
+
+
+def _start(grid: _Grid, now: datetime) -> datetime:
+    """Return where the first step begins: steps end where the current minute or hour does."""
+    unit = timedelta(minutes=1) if grid.table == "probe_minutes" else timedelta(hours=1)
+    end = EPOCH + ((now - EPOCH) // unit + 1) * unit
+    return end - grid.count * grid.step
+
+
+def _uptime(grid: _Grid, steps: Mapping[int, Row]) -> Uptime:
+    rows = list(steps.values())
+    squares = tuple(_square(steps.get(step)) for step in range(grid.count))
+    return Uptime(sum(int(row["n"]) for row in rows), sum(int(row["up"]) for row in rows), squares)
+
+
+def _square(row: Row | None) -> Square:
+    if row is None or not row["n"]:
+        return "unknown"
+    return "ok" if row["up"] == row["n"] else "warn" if row["up"] else "bad"
+
+
+def _endpoint(
+    name: str,
+    rows: Sequence[Row],
+    now: datetime,
+    recent: Row,
+    error: Row | None,
+    grids: Sequence[Mapping[int, Row]],
+    burn: Mapping[str, float],
+    runs: Mapping[tuple[str, str], tuple[int, datetime | None]],
+) -> Endpoint:
+    last = max(rows, key=lambda row: row["ts"])
+    hour, day, month = grids
+    readiness = [row["ready"] for row in rows if row["ready"] is not None]
+    return Endpoint(
+        name=name,
+        at=_aware(last["ts"]),
+        server=last["server"] or "",
+        live=any(row["live"] for row in rows) if any(row["live"] is not None for row in rows) else None,
+        ready=all(readiness) if readiness else None,
+        replicas=tuple(_replica(row, runs) for row in rows),
+        served=_served(rows),
+        latency=EndpointLatency(
+            int(recent.get("latency_n", 0)), *(recent.get(key) for key in ("p50", "p95", "max", "late_p99"))
+        ),
+        probes=int(recent.get("n", 0)),
+        failed=int(recent.get("failed", 0)),
+        changes=int(recent.get("changes", 0)),
+        error=error["error"] if error else "",
+        error_at=_aware(error["at"]) if error else None,
+        hour=_uptime(_HOUR, hour),
+        day=_uptime(_DAY, day),
+        month=_uptime(_MONTH, month),
+        burn=burn,
+        metrics=_metrics(rows),
+        certificate_days=min(
+            (row["certificate_days"] for row in rows if row["certificate_days"] is not None), default=None
+        ),
+        golden=_golden(rows),
+        golden_difference=max(
+            (row["golden_difference"] for row in rows if row["golden_difference"] is not None), default=None
+        ),
+        golden_reason=next((row["golden_reason"] for row in rows if row["golden"] is False), "") or "",
+        history=_history(hour, _start(_HOUR, now)),
+        stale=now - last["ts"] > QUIET,
+    )
+
+
+def _replica(row: Row, runs: Mapping[tuple[str, str], tuple[int, datetime | None]]) -> Replica:
+    failures, since = runs.get((row["endpoint"], row["replica"]), (0, None))
+    return Replica(
+        address=row["replica"],
+        at=_aware(row["ts"]),
+        live=row["live"],
+        ready=row["ready"],
+        up=bool(row["up"]),
+        status=row["status"],
+        latency_ms=row["latency_ms"],
+        error=row["error"] or "",
+        versions=tuple((model, version) for model, version, _ in json.loads(row["served"] or "[]")),
+        failures=0 if row["up"] else failures,
+        down_since=None if row["up"] or since is None else _aware(since),
+    )
+
+
+def _served(rows: Sequence[Row]) -> tuple[Served, ...]:
+    """Return each version with the number of replicas that serve it."""
+    found: dict[tuple[str, str], list[bool | None]] = defaultdict(list)
+    for row in rows:
+        for model, version, ready in json.loads(row["served"] or "[]"):
+            found[model, version].append(ready)
+    return tuple(
+        Served(model, version, len(said), None if None in said else all(said))
+        for (model, version), said in sorted(found.items())
+    )
+
+
+def _metrics(rows: Sequence[Row]) -> dict[str, float]:
+    """Return server metrics: rates and lengths add up over replicas, all else is their mean."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        for name, value in json.loads(row["metrics"] or "{}").items():
+            found[name].append(value)
+    return {
+        name: sum(values) if name.endswith(("_per_s", "queue_length")) else sum(values) / len(values)
+        for name, values in found.items()
+    }
+
+
+def _golden(rows: Sequence[Row]) -> bool | None:
+    said = [bool(row["golden"]) for row in rows if row["golden"] is not None]
+    return all(said) if said else None
+
+
+def _history(steps: Mapping[int, Row], start: datetime) -> tuple[EndpointPoint, ...]:
+    return tuple(
+        EndpointPoint(
+            _aware(start + step * _HOUR.step),
+            int(row["n"]),
+            int(row["up"]),
+            row["latency_total"] / row["latency_n"] if row["latency_n"] else None,
+            row["golden_max"] if row["golden_n"] else None,
+        )
+        for step, row in sorted(steps.items())
+    )
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)

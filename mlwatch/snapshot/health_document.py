@@ -1,0 +1,87 @@
+"""Endpoints and the host as they stand in the JSON document."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlwatch.snapshot.health_types import Endpoint, Replica, System, Uptime
+
+
+def endpoint_document(endpoint: Endpoint) -> dict[str, Any]:
+    """Return one endpoint."""
+    models: dict[str, Any] = {}
+    for served in endpoint.served:
+        models.setdefault(served.model, {})[served.version] = {
+            "replicas": served.replicas,
+            "ready": served.ready,
+        }
+    return {
+        "url": endpoint.name,
+        "server": endpoint.server,
+        "state": {"ok": "up", "warn": "degraded", "bad": "down", "unknown": "unknown"}[endpoint.state],
+        "live": endpoint.live,
+        "ready": endpoint.ready,
+        "at": _time(endpoint.at),
+        "models": models,
+        "latency_ms": {name: getattr(endpoint.latency, name) for name in ("n", "p50", "p95", "max")},
+        "errors": {
+            "count": endpoint.failed,
+            "rate": endpoint.failed / endpoint.probes if endpoint.probes else None,
+            "last": endpoint.error or None,
+            "last_at": _time(endpoint.error_at),
+        },
+        "metrics": dict(endpoint.metrics),
+        "replicas": [_replica(replica) for replica in endpoint.replicas],
+        "uptime": {name: _uptime(getattr(endpoint, name)) for name in ("hour", "day", "month")},
+        "certificate_days": endpoint.certificate_days,
+        "golden": {
+            "matches": endpoint.golden,
+            "difference": endpoint.golden_difference,
+            "reason": endpoint.golden_reason or None,
+        },
+    }
+
+
+def _replica(replica: Replica) -> dict[str, Any]:
+    return {
+        "address": replica.address or None,
+        "up": replica.up,
+        "live": replica.live,
+        "ready": replica.ready,
+        "status": replica.status,
+        "latency_ms": replica.latency_ms,
+        "error": replica.error or None,
+        "failures": replica.failures,
+        "down_since": _time(replica.down_since),
+        "versions": [{"model": model, "version": version} for model, version in replica.versions],
+    }
+
+
+def _uptime(uptime: Uptime) -> dict[str, Any]:
+    return {"probes": uptime.n, "share": uptime.share}
+
+
+def system_document(system: System) -> dict[str, Any]:
+    """Return the host."""
+    names = ("cpu", "memory", "disk", "memory_used_bytes", "memory_total_bytes", "load_1m")
+    found = {name: getattr(system, name) for name in names}
+    sample = system.sample
+    rates = ("read_bytes_per_s", "written_bytes_per_s", "received_bytes_per_s", "sent_bytes_per_s")
+    for name in ("swap", *rates, "open_files"):
+        found[name] = getattr(sample, name) if sample is not None else None
+    for name in ("disks", "processes", "gpus"):
+        found[name] = [_plain(asdict(one)) for one in getattr(sample, name)] if sample is not None else []
+    container = sample.container if sample is not None else None
+    found["container"] = asdict(container) if container is not None else None
+    return found
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _time(value) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

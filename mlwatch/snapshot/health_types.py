@@ -1,0 +1,171 @@
+"""The frozen values about endpoints and the host; part of a `Snapshot`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from mlwatch.host.types import HostSample
+
+Square = Literal["ok", "warn", "bad", "unknown"]
+"""ok: every probe found it up. warn: some did. bad: none did. unknown: nobody looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uptime:
+    """How often probes found an endpoint up over a time, and step by step."""
+
+    n: int = 0
+    up: int = 0
+    squares: tuple[Square, ...] = ()
+    """Oldest first."""
+
+    @property
+    def share(self) -> float | None:
+        """Share of the probes that found it up."""
+        return self.up / self.n if self.n else None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One version of one model at an endpoint."""
+
+    model: str
+    version: str
+    replicas: int
+    """How many replicas serve it."""
+    ready: bool | None
+    """Whether all of them say that it is ready; None where they do not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """The last look at one replica."""
+
+    address: str
+    """Empty where the endpoint's name has one address."""
+    at: datetime
+    live: bool | None
+    ready: bool | None
+    up: bool
+    status: int | None
+    latency_ms: float | None
+    error: str
+    versions: tuple[tuple[str, str], ...] = ()
+    """Pairs of model and version."""
+    failures: int = 0
+    """Looks since it was last up."""
+    down_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointLatency:
+    """Time to answer a probe in milliseconds, over the last quarter of an hour."""
+
+    n: int = 0
+    p50: float | None = None
+    p95: float | None = None
+    max: float | None = None
+    late_p99: float | None = None
+    """How late probes themselves began: large values mean that this machine is too busy to judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPoint:
+    """One minute of an endpoint."""
+
+    start: datetime
+    n: int
+    up: int
+    latency_ms: float | None
+    """Mean."""
+    golden_difference: float | None = None
+    """Largest difference of the golden answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Everything known about one endpoint."""
+
+    name: str
+    at: datetime
+    """When it was looked at last."""
+    server: str
+    live: bool | None
+    """Whether any replica answers."""
+    ready: bool | None
+    """Whether every replica that answers is ready; None where none says so."""
+    replicas: tuple[Replica, ...] = ()
+    served: tuple[Served, ...] = ()
+    latency: EndpointLatency = field(default_factory=EndpointLatency)
+    probes: int = 0
+    """Over the last quarter of an hour."""
+    failed: int = 0
+    """Probes among them that did not find it up."""
+    changes: int = 0
+    """How often a replica went up or down among them."""
+    error: str = ""
+    """The last error in words."""
+    error_at: datetime | None = None
+    hour: Uptime = field(default_factory=Uptime)
+    day: Uptime = field(default_factory=Uptime)
+    month: Uptime = field(default_factory=Uptime)
+    burn: Mapping[str, float] = field(default_factory=dict)
+    """Share of failed probes over the last 5 min, 30 min, 1 h and 6 h: `5m`, `30m`, `1h`, `6h`."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    certificate_days: float | None = None
+    golden: bool | None = None
+    """Whether the last golden answer was the expected one; None without a golden probe."""
+    golden_difference: float | None = None
+    golden_reason: str = ""
+    history: tuple[EndpointPoint, ...] = ()
+    """Minute by minute over the last hour."""
+    stale: bool = False
+    """Whether nobody has looked for a minute: what is shown is then of the past."""
+
+    @property
+    def up(self) -> int:
+        """How many replicas are up."""
+        return sum(replica.up for replica in self.replicas)
+
+    @property
+    def state(self) -> Square:
+        """One word for it all."""
+        if self.stale or not self.replicas:
+            return "unknown"
+        return "ok" if self.up == len(self.replicas) else "warn" if self.up else "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class HostPoint:
+    """One minute of the host: means of its samples."""
+
+    start: datetime
+    cpu: float | None
+    memory: float | None
+    disk: float | None
+    read_bytes_per_s: float | None
+    written_bytes_per_s: float | None
+    received_bytes_per_s: float | None
+    sent_bytes_per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The host that mlwatch runs on; shares are 0 to 1."""
+
+    cpu: float | None = None
+    memory: float | None = None
+    disk: float | None = None
+    """Of the fullest of the watched file systems."""
+    memory_used_bytes: int | None = None
+    memory_total_bytes: int | None = None
+    load_1m: float | None = None
+    sample: HostSample | None = None
+    """The look that these are from, in full."""
+    history: tuple[HostPoint, ...] = ()
+    """Minute by minute over the last hour."""

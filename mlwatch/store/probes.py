@@ -1,0 +1,196 @@
+"""Keep what polling and sampling yield: raw rows, and of probes additive sums by minute and hour.
+
+Thirty days of uptime of two hundred endpoints are then a sum over hours, whatever the interval of polling was.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.endpoints.types import Probe
+    from mlwatch.host.types import HostSample
+
+MINUTE, HOUR = "minute", "hour"
+
+_COLUMNS = {
+    "ts": "TIMESTAMP",
+    "endpoint": "VARCHAR",
+    "replica": "VARCHAR",
+    "server": "VARCHAR",
+    "live": "BOOLEAN",
+    "ready": "BOOLEAN",
+    "up": "BOOLEAN",
+    "status": "INTEGER",
+    "latency_ms": "DOUBLE",
+    "late_ms": "DOUBLE",
+    "error": "VARCHAR",
+    "served": "VARCHAR",
+    "metrics": "VARCHAR",
+    "certificate_days": "DOUBLE",
+    "golden": "BOOLEAN",
+    "golden_difference": "DOUBLE",
+    "golden_reason": "VARCHAR",
+}
+_SUMS = {
+    "n": ("BIGINT", "COUNT(*)", "+"),
+    "up": ("BIGINT", "COUNT(*) FILTER (up)", "+"),
+    "errors": ("BIGINT", "COUNT(*) FILTER (error <> '')", "+"),
+    "latency_n": ("BIGINT", "COUNT(latency_ms)", "+"),
+    "latency_total": ("DOUBLE", "COALESCE(SUM(latency_ms), 0)", "+"),
+    "latency_max": ("DOUBLE", "COALESCE(MAX(latency_ms), 0)", "max"),
+    "golden_n": ("BIGINT", "COUNT(golden)", "+"),
+    "golden_bad": ("BIGINT", "COUNT(*) FILTER (NOT golden)", "+"),
+    "golden_max": ("DOUBLE", "COALESCE(MAX(golden_difference), 0)", "max"),
+}
+_HOST = {
+    "ts": "TIMESTAMP",
+    "cpu": "DOUBLE",
+    "memory": "DOUBLE",
+    "disk": "DOUBLE",
+    "load_1m": "DOUBLE",
+    "read_bytes_per_s": "DOUBLE",
+    "written_bytes_per_s": "DOUBLE",
+    "received_bytes_per_s": "DOUBLE",
+    "sent_bytes_per_s": "DOUBLE",
+    "detail": "VARCHAR",
+}
+
+
+def _table(name: str, columns: dict[str, str], key: str = "") -> str:
+    listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+    return f"CREATE TABLE {name} ({listed}{key})"
+
+
+def _rollup(level: str) -> str:
+    keys = {"bucket": "TIMESTAMP", "endpoint": "VARCHAR", "replica": "VARCHAR"}
+    sums = {name: f"{kind} NOT NULL" for name, (kind, _, _) in _SUMS.items()}
+    return _table(f"probe_{level}s", {**keys, **sums}, ", PRIMARY KEY (bucket, endpoint, replica)")
+
+
+TABLES = (
+    _table("probes", _COLUMNS),
+    _rollup(MINUTE),
+    _rollup(HOUR),
+    _table("host_samples", _HOST),
+)
+
+
+def record(
+    connection: DuckDBPyConnection, probes: Sequence[Probe] = (), samples: Sequence[HostSample] = ()
+) -> None:
+    """Store probes with their sums, and samples of the host, in one transaction.
+
+    Args:
+        connection: A cursor of this thread; no other thread may record.
+        probes: In any order.
+        samples: The same.
+    """
+    if not probes and not samples:
+        return
+    connection.execute("BEGIN")
+    try:
+        if probes:
+            text = json.dumps([_row(probe) for probe in probes], allow_nan=False)
+            connection.execute(f"INSERT INTO probes FROM ({_unnested(_COLUMNS)})", [text])
+            for level in (MINUTE, HOUR):
+                connection.execute(_fold(level), [text])
+        if samples:
+            text = json.dumps([_host_row(sample) for sample in samples], allow_nan=False)
+            connection.execute(f"INSERT INTO host_samples FROM ({_unnested(_HOST)})", [text])
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def forget(connection: DuckDBPyConnection, before: datetime) -> None:
+    """Delete raw rows older than a time, naive UTC; the sums stay."""
+    connection.execute("BEGIN")
+    for table in ("probes", "host_samples"):
+        connection.execute(f"DELETE FROM {table} WHERE ts < ?", [before])
+    connection.execute("COMMIT")
+
+
+def _unnested(columns: dict[str, str]) -> str:
+    """Return a query that turns one bound JSON array into rows: one parameter for any number of them."""
+    shape = json.dumps([columns])
+    return f"SELECT unnest(from_json(?::JSON, '{shape}'), recursive := true)"
+
+
+def _fold(level: str) -> str:
+    """Return the statement that adds rows to the sums of their minute or hour."""
+    merged = ", ".join(
+        f"{name} = {name} + excluded.{name}" if how == "+" else f"{name} = GREATEST({name}, excluded.{name})"
+        for name, (_, _, how) in _SUMS.items()
+    )
+    measures = ", ".join(f"{how} AS {name}" for name, (_, how, _) in _SUMS.items())
+    return f"""INSERT INTO probe_{level}s
+        SELECT date_trunc('{level}', ts) AS bucket, endpoint, replica, {measures}
+        FROM ({_unnested(_COLUMNS)}) GROUP BY 1, 2, 3
+        ON CONFLICT DO UPDATE SET {merged}"""
+
+
+def _row(probe: Probe) -> dict[str, Any]:
+    golden = probe.golden
+    return {
+        "ts": _stamp(probe.at),
+        "endpoint": _text(probe.endpoint),
+        "replica": _text(probe.replica),
+        "server": _text(probe.server),
+        "live": probe.live,
+        "ready": probe.ready,
+        "up": probe.up,
+        "status": probe.status,
+        "latency_ms": _finite(probe.latency_ms),
+        "late_ms": _finite(probe.late_ms),
+        "error": _text(probe.error),
+        "served": json.dumps([[_text(one.model), _text(one.version), one.ready] for one in probe.served]),
+        "metrics": json.dumps(
+            {_text(name): value for name, value in probe.metrics.items() if math.isfinite(value)}
+        ),
+        "certificate_days": _finite(probe.certificate_days),
+        "golden": golden.matches if golden is not None else None,
+        "golden_difference": _finite(golden.difference) if golden is not None else None,
+        "golden_reason": _text(golden.reason) if golden is not None else None,
+    }
+
+
+def _host_row(sample: HostSample) -> dict[str, Any]:
+    detail = asdict(sample)
+    del detail["at"]
+    disks = [disk.used for disk in sample.disks]
+    return {
+        **{name: _finite(getattr(sample, name)) for name in _HOST if hasattr(sample, name)},
+        "ts": _stamp(sample.at),
+        "disk": max(disks, default=None),
+        "load_1m": sample.load[0] if sample.load else None,
+        "detail": json.dumps(detail, default=_plain),
+    }
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _text(text: str) -> str:
+    """Return text that JSON and DuckDB can hold: no lone surrogates, no NUL, no more than a screen of it."""
+    return text[:2000].encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

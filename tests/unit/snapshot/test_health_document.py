@@ -1,0 +1,67 @@
+"""Endpoints and host in the JSON document: the keys of the contract, and plain values only."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mlwatch.config import Config
+from mlwatch.endpoints.types import Probe, ServedVersion
+from mlwatch.host.types import Container, Disk, HostSample, Process
+from mlwatch.snapshot.build import Question, snapshot
+from mlwatch.store import probes
+from mlwatch.store.database import open_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+
+def test_endpoints_and_system_of_the_document(tmp_path: Path) -> None:
+    connection = open_store(tmp_path, ":memory:").connection
+    looks = [
+        Probe(
+            "http://one",
+            NOON,
+            replica="10.0.0.1",
+            server="torchserve",
+            live=True,
+            ready=True,
+            status=200,
+            latency_ms=8.0,
+            served=(ServedVersion("fraud", "v2", ready=True),),
+            metrics={"requests_per_s": 3.0},
+        ),
+        Probe("http://one", NOON, replica="10.0.0.2", live=False, error="refused"),
+    ]
+    sample = HostSample(
+        NOON,
+        cpu=0.5,
+        memory=0.25,
+        disks=(Disk("/", 0.9, 1, 10),),
+        processes=(Process("uvicorn", 4, started=NOON),),
+        container=Container(1, 2),
+    )
+    probes.record(connection, looks, [sample])
+    found = snapshot(connection, Config(), Question(), now=NOON).to_dict()
+    json.dumps(found, allow_nan=False)
+    (endpoint,) = found["endpoints"]
+    assert endpoint["url"] == "http://one"
+    assert endpoint["state"] == "degraded"
+    assert (endpoint["live"], endpoint["ready"]) == (True, True)
+    assert endpoint["models"] == {"fraud": {"v2": {"replicas": 1, "ready": True}}}
+    assert endpoint["latency_ms"] == {"n": 1, "p50": 8.0, "p95": 8.0, "max": 8.0}
+    assert endpoint["errors"] == {
+        "count": 1,
+        "rate": 0.5,
+        "last": "refused",
+        "last_at": "2026-11-03T12:00:00Z",
+    }
+    assert endpoint["metrics"] == {"requests_per_s": 3.0}
+    assert endpoint["replicas"][1]["down_since"] == "2026-11-03T12:00:00Z"
+    assert endpoint["uptime"]["hour"] == {"probes": 2, "share": 0.5}
+    assert (found["system"]["cpu"], found["system"]["memory"], found["system"]["disk"]) == (0.5, 0.25, 0.9)
+    assert found["system"]["processes"][0]["started"] == "2026-11-03T12:00:00Z"
+    assert found["system"]["container"]["memory_limit_bytes"] == 2

@@ -1,0 +1,272 @@
+"""Probes and samples of the host in the store, with the sums that uptime is read from."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from mlwatch.endpoints.types import Golden, Probe, ServedVersion
+from mlwatch.host.types import Container, Disk, Gpu, HostSample, Process
+from mlwatch.snapshot.endpoints import endpoints_of
+from mlwatch.snapshot.system import system_of
+from mlwatch.store import probes, retention, schema
+from mlwatch.store.database import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.snapshot.health_types import Endpoint
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "stores"
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def store() -> Iterator[DuckDBPyConnection]:
+    connection = duckdb.connect(":memory:")
+    schema.create(connection)
+    yield connection
+    connection.close()
+
+
+def probe(seconds: float, *, up: bool = True, **changes: Any) -> Probe:
+    good: dict[str, Any] = {
+        "endpoint": "http://one",
+        "at": NOON + timedelta(seconds=seconds),
+        "live": up,
+        "ready": up or None,
+        "latency_ms": 10.0 if up else None,
+        "error": "" if up else "refused",
+    }
+    return Probe(**{**good, **changes})
+
+
+def seen(store: DuckDBPyConnection, seconds: float) -> Endpoint:
+    found = endpoints_of(store, (NOON + timedelta(seconds=seconds)).replace(tzinfo=None))
+    assert len(found) == 1
+    return found[0]
+
+
+def test_the_sums_are_those_of_the_rows_however_they_came_in(store: DuckDBPyConnection) -> None:
+    looks = [probe(5 * n, up=n % 7 > 0, latency_ms=float(n)) for n in range(200)]
+    for start in range(0, 200, 13):
+        probes.record(store, looks[start : start + 13])
+    for level in ("minute", "hour"):
+        sums = store.execute(f"SELECT * FROM probe_{level}s ORDER BY bucket").fetchall()
+        rows = store.execute(
+            f"""SELECT date_trunc('{level}', ts), endpoint, replica, COUNT(*), SUM(up::INT), SUM((error <> '')::INT),
+            COUNT(latency_ms), SUM(latency_ms), MAX(latency_ms), 0, 0, 0 FROM probes GROUP BY 1, 2, 3 ORDER BY 1"""
+        ).fetchall()
+        assert sums == rows
+
+
+def test_uptime_is_the_share_of_probes_that_found_it_up(store: DuckDBPyConnection) -> None:
+    probes.record(store, [probe(10 * n, up=not 30 <= n < 36) for n in range(60)])
+    found = seen(store, 599)
+    assert (found.hour.n, found.hour.up) == (60, 54)
+    assert found.hour.share == 0.9
+    assert found.hour.squares[-10:] == ("ok",) * 5 + ("bad",) + ("ok",) * 4
+    assert set(found.hour.squares[:-10]) == {"unknown"}
+    assert (found.day.share, found.month.share) == (0.9, 0.9)
+    assert found.day.squares[-1] == found.month.squares[-1] == "warn"
+    assert (found.state, found.changes, found.error) == ("ok", 2, "refused")
+    assert found.error_at == NOON + timedelta(seconds=350)
+
+
+def test_latency_is_that_of_numpy(store: DuckDBPyConnection) -> None:
+    import numpy as np
+
+    values = np.random.default_rng(1).gamma(2.0, 20.0, 120)
+    probes.record(store, [probe(n, latency_ms=float(value)) for n, value in enumerate(values)])
+    found = seen(store, 120).latency
+    assert found.n == 120
+    assert found.p50 == pytest.approx(np.quantile(values, 0.5))
+    assert found.p95 == pytest.approx(np.quantile(values, 0.95))
+    assert found.max == pytest.approx(values.max())
+
+
+def test_an_outage_is_counted_from_its_first_failed_look(store: DuckDBPyConnection) -> None:
+    probes.record(store, [probe(5 * n, up=n < 20) for n in range(60)])
+    found = seen(store, 299)
+    assert (found.state, found.up) == ("bad", 0)
+    assert found.replicas[0].failures == 40
+    assert found.replicas[0].down_since == NOON + timedelta(seconds=100)
+    assert found.burn["5m"] == pytest.approx(40 / 60)
+
+
+def test_an_endpoint_that_never_was_up_is_down_since_the_first_look(store: DuckDBPyConnection) -> None:
+    probes.record(store, [probe(5 * n, up=False) for n in range(4)])
+    found = seen(store, 20)
+    assert (found.replicas[0].failures, found.replicas[0].down_since) == (4, NOON)
+
+
+def test_each_replica_counts_and_says_what_it_serves(store: DuckDBPyConnection) -> None:
+    looks = [
+        probe(
+            0,
+            replica=f"10.0.0.{n}",
+            served=(ServedVersion("fraud", "v2" if n < 3 else "v1", ready=True),),
+            metrics={"requests_per_s": 2.0, "memory": 0.5, "broken": float("nan")},
+        )
+        for n in range(10)
+    ]
+    probes.record(store, looks)
+    found = seen(store, 1)
+    assert [(s.version, s.replicas, s.ready) for s in found.served] == [("v1", 7, True), ("v2", 3, True)]
+    assert found.up == len(found.replicas) == 10
+    assert found.metrics == {"requests_per_s": 20.0, "memory": 0.5}
+
+
+def test_a_replica_that_is_not_looked_at_any_more_is_gone(store: DuckDBPyConnection) -> None:
+    probes.record(store, [probe(0, replica="a"), *(probe(60 * n, replica="b") for n in range(10))])
+    assert [replica.address for replica in seen(store, 100).replicas] == ["a", "b"]
+    assert [replica.address for replica in seen(store, 540).replicas] == ["b"]
+
+
+def test_the_past_is_shown_as_it_was(store: DuckDBPyConnection) -> None:
+    probes.record(store, [probe(0), probe(60, up=False)])
+    assert seen(store, 30).state == "ok"
+    assert seen(store, 61).state == "bad"
+    assert seen(store, 60 + 61).stale
+    assert endpoints_of(store, NOON.replace(tzinfo=None) - timedelta(days=1)) == ()
+
+
+def test_golden_answers_and_certificates(store: DuckDBPyConnection) -> None:
+    wrong = Golden(matches=False, difference=0.25, reason="0.75 instead of 0.5")
+    probes.record(store, [probe(0, golden=Golden(matches=True, difference=0.0))])
+    probes.record(store, [probe(60, golden=wrong, certificate_days=12.5)])
+    found = seen(store, 61)
+    assert (found.golden, found.golden_difference, found.golden_reason) == (
+        False,
+        0.25,
+        "0.75 instead of 0.5",
+    )
+    assert found.certificate_days == 12.5
+    assert [point.golden_difference for point in found.history] == [0.0, 0.25]
+
+
+@pytest.mark.parametrize(
+    "text", ["'); DROP TABLE probes; --", '"}]', "\x00\x1b[31m", "\ud800", "x" * 100_000, "名前 \u202e"]
+)
+def test_hostile_text_is_only_text(store: DuckDBPyConnection, text: str) -> None:
+    hostile = probe(
+        0, endpoint=text, replica=text, server=text, error=text,
+        served=(ServedVersion(text, text),), metrics={text: 1.0}, golden=Golden(matches=False, reason=text),
+    )  # fmt: skip
+    probes.record(store, [hostile])
+    found = seen(store, 1)
+    assert found.error[:10].replace("\N{REPLACEMENT CHARACTER}", "?") == (
+        text[:10].replace("\0", "?").replace("\ud800", "?")
+    )
+
+
+def test_retention_takes_rows_and_leaves_sums(store: DuckDBPyConnection) -> None:
+    probes.record(store, [probe(0), probe(86_400 * 3)], [HostSample(NOON, cpu=0.5)])
+    retention.apply(store, timedelta(days=1))
+    counts = [
+        store.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
+        for table in ("probes", "probe_minutes", "probe_hours", "host_samples")
+    ]
+    assert counts == [(1,), (2,), (2,), (0,)]
+
+
+def test_a_failed_transaction_leaves_nothing(store: DuckDBPyConnection) -> None:
+    store.execute("DROP TABLE host_samples")
+    with pytest.raises(duckdb.Error):
+        probes.record(store, [probe(0)], [HostSample(NOON)])
+    assert store.execute("SELECT COUNT(*) FROM probes").fetchone() == (0,)
+    probes.record(store, [probe(0)])
+    assert store.execute("SELECT COUNT(*) FROM probes").fetchone() == (1,)
+
+
+def test_a_sample_of_the_host_comes_back_whole(store: DuckDBPyConnection) -> None:
+    sample = HostSample(
+        at=NOON,
+        cpu=0.25,
+        cores=(0.5, 0.0),
+        load=(1.0, 2.0, 3.0),
+        memory=0.5,
+        memory_used_bytes=5,
+        memory_total_bytes=10,
+        disks=(Disk("/a", 0.2, 8, 10), Disk("/b", 0.9, 1, 10)),
+        received_bytes_per_s=7.0,
+        temperatures_c={"cpu 0": 51.0},
+        processes=(Process("uvicorn", 4, "uvicorn", 0.1, 100, 3, 9, NOON, 2), Process(":80")),
+        gpus=(Gpu("A100", 0.4, 1, 2, 60.0),),
+        container=Container(1, 2, 1.5, 0.7, 0.1),
+    )
+    probes.record(store, samples=[sample, HostSample(NOON - timedelta(seconds=10), cpu=0.75)])
+    found = system_of(store, NOON.replace(tzinfo=None))
+    assert found is not None
+    assert found.sample == sample
+    assert (found.cpu, found.disk, found.load_1m) == (0.25, 0.9, 1.0)
+    assert [point.cpu for point in found.history] == [0.75, 0.25]
+    assert system_of(store, NOON.replace(tzinfo=None) + timedelta(minutes=2)) is None
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_an_older_store_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "store.duckdb"
+    _as_of(version, path)
+    opened = open_store(tmp_path, path)
+    try:
+        assert schema.version_of(opened.connection) == schema.VERSION
+        assert opened.connection.execute("SELECT value FROM meta WHERE key = 'kept'").fetchone() == ("yes",)
+        assert _tables(opened.connection) == _fresh_tables()
+        probes.record(opened.connection, [probe(0)], [HostSample(NOON)])
+        assert seen(opened.connection, 1).state == "ok"
+    finally:
+        opened.connection.close()
+
+
+def test_a_store_that_version_1_of_the_schema_wrote_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    path.write_bytes(gzip.decompress((FIXTURES / "schema-1.duckdb.gz").read_bytes()))
+    opened = open_store(tmp_path, path)
+    try:
+        assert schema.version_of(opened.connection) == schema.VERSION
+        assert opened.connection.execute("SELECT COUNT(*) FROM predictions").fetchone() == (40,)
+        probes.record(opened.connection, [probe(0)])
+        assert seen(opened.connection, 1).state == "ok"
+    finally:
+        opened.connection.close()
+
+
+NEW = {
+    2: ("waiting",),
+    3: ("sides",),
+    4: ("probes", "probe_minutes", "probe_hours", "host_samples"),
+}
+"""Tables by the version that brought them."""
+
+
+def _as_of(version: int, path: Path) -> None:
+    connection = duckdb.connect(str(path))
+    schema.create(connection)
+    for later in range(version + 1, schema.VERSION + 1):
+        for table in NEW.get(later, ()):
+            connection.execute(f"DROP TABLE {table}")
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", [str(version)])
+    connection.execute("INSERT INTO meta VALUES ('kept', 'yes')")
+    connection.close()
+
+
+def _tables(connection: DuckDBPyConnection) -> list[Any]:
+    return connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
+    ).fetchall()
+
+
+def _fresh_tables() -> list[Any]:
+    connection = duckdb.connect(":memory:")
+    schema.create(connection)
+    found = _tables(connection)
+    connection.close()
+    return found
