@@ -20,7 +20,7 @@ from mlwatch.store.ingest import Ingest, Progress
 from mlwatch.store.reference import ensure_bins, find, install
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -91,7 +91,8 @@ class Session:
         self._thread: threading.Thread | None = None
         self._ingest = Ingest(cursor(self._opened.connection), options.path, self.config, self._on_batch)
         self._desk = Desk(lambda: self._opened.connection, writable=not options.read_only)
-        self._install_reference()
+        self._reference = self._install_reference()
+        self._outside: Mapping[str, str | None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -126,10 +127,11 @@ class Session:
             mine = self._local.cursor = cursor(self._opened.connection)
         return mine
 
-    def _install_reference(self) -> None:
+    def _install_reference(self) -> Path | None:
         path = find(self.options.path, self.config, self.options.reference)
         if path is not None:
             install(self._cursor_here(), self._ingest.registry, path, self.config)
+        return path
 
     def ingest_all(self, progress: Callable[[Progress], None] | None = None) -> None:
         """Take in everything that is there now, in the calling thread.
@@ -263,9 +265,20 @@ class Session:
             system=_system(self.options.path),
             recall=partial(self._verdicts.recall, self.generation),
         )
+        found = replace(found, provenance={**found.provenance, **self._provenance()})
         with self._lock:
             failure = self._state.failure
         return found if failure is None else replace(found, alerts=(_failure_alert(failure), *found.alerts))
+
+    def _provenance(self) -> Mapping[str, str | None]:
+        """Return the versions of code and data; asked once, for they are those that the session began with."""
+        from mlwatch.systems.dvc import data_version  # noqa: PLC0415  not before the first snapshot
+        from mlwatch.systems.git import code_version  # noqa: PLC0415
+
+        if self._outside is None:
+            data = data_version(self._reference) if self._reference is not None else None
+            self._outside = {"git": code_version(self.options.config), "data": data}
+        return self._outside
 
     def _feed(self) -> Feed:
         from mlwatch.snapshot.types import Feed  # noqa: PLC0415

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import Model, Rollout, Snapshot, Version
 
 MOST_FEATURES = 10
+NAMES = {"config_sha256": "configuration", "reference_sha256": "reference", "git": "code"}
+"""How the parts of the provenance are called in a sentence."""
 
 
 def markdown(snapshot: Snapshot) -> str:
@@ -27,6 +29,9 @@ def markdown(snapshot: Snapshot) -> str:
     ]
     if alerts:
         parts.append("## Alerts\n\n" + "\n".join(alerts))
+    made = [f"{NAMES.get(key, key)} {escaped(value)}" for key, value in snapshot.provenance.items() if value]
+    if made:
+        parts.append(f"Made by {', '.join(made)}.")
     return "\n\n".join(parts) + "\n"
 
 
