@@ -25,15 +25,16 @@ __all__ = ["Cell", "Column", "FastTable", "Row"]
 class FastTable(Drawn):
     """A table of up to a few hundred rows; drawing costs only the rows on the screen.
 
-    Keys: arrows, j and k, page up and down, home and end move the cursor; enter selects; `<` and `>` sort by
-    the column before or after, `r` turns the order round; `/` filters while typing, escape shows all again.
-    A click on a heading sorts by it, once more turns the order round.
+    Keys: arrows, j and k, page up and down, ctrl+u and ctrl+d, home and end move the cursor; enter selects;
+    `<` and `>` sort by the column before or after, `r` turns the order round; `/` filters while typing, escape
+    shows all again. A click on a heading sorts by it, once more turns the order round.
 
     Args:
         columns: The columns, from left to right.
         rows: The rows, in the order they are shown without sorting.
         sort: Key of the column to sort by at first.
         reverse: Whether the largest comes first.
+        sorted_elsewhere: The rows come sorted: keys and mouse only send `SortWanted`.
     """
 
     can_focus = True
@@ -43,6 +44,8 @@ class FastTable(Drawn):
         Binding("down,j", "move(1)", "Down", show=False),
         Binding("pageup", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("ctrl+u", "page(-0.5)", "Half a page up", show=False),
+        Binding("ctrl+d", "page(0.5)", "Half a page down", show=False),
         Binding("home,g", "jump(0)", "First", show=False),
         Binding("end,G", "jump(-1)", "Last", show=False),
         Binding("enter", "select", "Select", show=False),
@@ -86,6 +89,20 @@ class FastTable(Drawn):
             """The table."""
             return self.table
 
+    class SortWanted(Message):
+        """Another order is wanted of a table whose rows are sorted elsewhere."""
+
+        def __init__(self, table: FastTable, key: str | None, reverse: bool) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+            self.reverse = reverse
+
+        @property
+        def control(self) -> FastTable:
+            """The table."""
+            return self.table
+
     def __init__(
         self,
         columns: Iterable[Column],
@@ -93,6 +110,7 @@ class FastTable(Drawn):
         *,
         sort: str | None = None,
         reverse: bool = False,
+        sorted_elsewhere: bool = False,
         ascii_only: bool = False,
         name: str | None = None,
         id: str | None = None,  # noqa: A002 - the name Textual gives it
@@ -102,9 +120,10 @@ class FastTable(Drawn):
         self._columns = tuple(columns)
         self._rows = tuple(rows)
         self._sort, self._reverse = sort, reverse
+        self._sorted_elsewhere = sorted_elsewhere
         self._typing = False
         self._top = 0
-        self._shown = arranged(self._rows, self._columns, sort, reverse, "")
+        self._shown = arranged(self._rows, self._columns, None if sorted_elsewhere else sort, reverse, "")
         self._key = self._shown[0].key if self._shown else None
 
     # --- data ------------------------------------------------------------------------------------
@@ -124,6 +143,12 @@ class FastTable(Drawn):
         """Key of the column sorted by, and whether the largest comes first."""
         return self._sort, self._reverse
 
+    def set_columns(self, columns: Iterable[Column]) -> None:
+        """Show other columns; the rows are to follow."""
+        self._columns = tuple(columns)
+        self._rows = ()
+        self._arrange()
+
     def update(self, rows: Iterable[Row]) -> None:
         """Show other rows; the cursor stays on its row, and equal rows repaint nothing."""
         fresh = tuple(rows)
@@ -134,6 +159,8 @@ class FastTable(Drawn):
     def sort_by(self, key: str | None, *, reverse: bool = False) -> None:
         """Sort by a column; None keeps the order given."""
         self._sort, self._reverse = key, reverse
+        if self._sorted_elsewhere:
+            self.post_message(self.SortWanted(self, key, reverse))
         self._arrange()
 
     def move_to(self, key: str) -> None:
@@ -147,8 +174,12 @@ class FastTable(Drawn):
 
     def _arrange(self) -> None:
         before = self._position()
-        self._shown = arranged(self._rows, self._columns, self._sort, self._reverse, self.needle)
+        self._shown = self._arranged()
         self._put_cursor(self._position(before))
+
+    def _arranged(self) -> list[Row]:
+        sort = None if self._sorted_elsewhere else self._sort
+        return arranged(self._rows, self._columns, sort, self._reverse, self.needle)
 
     def _position(self, otherwise: int = 0) -> int:
         """Return where the row with the cursor is, or a place that exists."""
@@ -211,9 +242,9 @@ class FastTable(Drawn):
         if self._shown:
             self._put_cursor(min(max(self._position() + by, 0), len(self._shown) - 1))
 
-    def action_page(self, by: int) -> None:
+    def action_page(self, by: float) -> None:
         """Move the cursor by screens."""
-        self.action_move(by * max(self.size.height - 2, 1))
+        self.action_move(round(by * max(self.size.height - 2, 2)))
 
     def action_jump(self, at: int) -> None:
         """Put the cursor on the first or the last row."""

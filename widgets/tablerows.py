@@ -32,6 +32,8 @@ class Column:
     """Cells; as wide as its content if None."""
     sortable: bool = True
     """Whether the keys and the mouse may sort by it."""
+    least: int = NARROWEST
+    """Cells below which it is rather left out than shown."""
 
 
 class Cell(NamedTuple):
@@ -95,23 +97,27 @@ def _order(cell: Cell) -> tuple[int, float, str]:
 def column_widths(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[int]:
     """Return cells a column; 0 for one that finds no room.
 
-    A column without a width is as wide as its content. Where all do not fit, the widest of these give way
-    first; where that is not enough, columns go from the right.
+    A column without a width is as wide as its content. Where all do not fit, the widest of these give way first, each
+    down to its least; where that is not enough, columns go from the right.
     """
     natural = [_natural(column, at, rows) for at, column in enumerate(columns)]
+    for shown in range(len(columns), 0, -1):
+        least = [
+            size if column.width is not None else min(size, column.least)
+            for column, size in zip(columns[:shown], natural, strict=False)
+        ]
+        if _total(least) <= width:
+            return _narrowed(natural[:shown], least, width) + [0] * (len(columns) - shown)
+    return [max(width, 0), *[0] * (len(columns) - 1)] if columns else []
+
+
+def _narrowed(natural: list[int], least: list[int], width: int) -> list[int]:
+    """Take cells off the widest columns until all fit."""
     widths = list(natural)
     while _total(widths) > width:
-        soft = [at for at, column in enumerate(columns) if column.width is None and widths[at] > NARROWEST]
-        if not soft:
-            break
+        soft = [at for at, size in enumerate(widths) if size > least[at]]
         widest = max(soft, key=lambda at: widths[at])
         widths[widest] -= 1
-    for at in range(len(widths) - 1, 0, -1):
-        if _total(widths) <= width:
-            break
-        widths[at] = 0
-    if widths and _total(widths) > width:
-        widths[0] = max(width, 0)
     return widths
 
 

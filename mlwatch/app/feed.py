@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from mlwatch.records.desk import Desk
     from mlwatch.snapshot.types import Snapshot
 
 
@@ -25,6 +26,10 @@ class Source(Protocol):
     @property
     def generation(self) -> int:
         """A number that grows when there is something new to show; cheap to read."""
+
+    @property
+    def desk(self) -> Desk | None:
+        """Where raw rows are asked for; None while there is no store."""
 
     def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
         """Return what to show; blocks, and may be called from any thread.
@@ -74,6 +79,7 @@ class Stopped:
     """What stands in for a source that was stopped, so that nothing holds it any more."""
 
     generation = 0
+    desk = None
 
     def __init__(self, title: str) -> None:
         self.title = title

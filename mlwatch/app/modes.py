@@ -17,6 +17,7 @@ SCREENS = (
     ("health", "Health", "HealthScreen"),
     ("business", "Business", "BusinessScreen"),
     ("rollout", "Rollout", "RolloutScreen"),
+    ("records", "Records", "RecordsScreen"),
 )
 """Mode, title and class of each screen; the number key is the place. The module has the mode's name."""
 

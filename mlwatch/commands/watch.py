@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from mlwatch.app.options import AppOptions
+    from mlwatch.records.desk import Desk
     from mlwatch.session import Session
     from mlwatch.snapshot.types import Snapshot
 
@@ -118,6 +119,11 @@ class LazySource:
     def generation(self) -> int:
         """A number that grows when there is something new."""
         return self._session.generation if self._session is not None else 0
+
+    @property
+    def desk(self) -> Desk | None:
+        """Where raw rows are asked for; None before `start`."""
+        return self._session.desk if self._session is not None else None
 
     def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
         """Return what to show; only after `start`."""

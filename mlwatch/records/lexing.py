@@ -42,6 +42,9 @@ class FilterError(InputError):
         super().__init__(what, f"filter, character {position + 1}", todo)
         self.position = position
 
+    def __reduce__(self) -> tuple[type[FilterError], tuple[str, int, str]]:
+        return FilterError, (self.what, self.position, self.todo)  # it may cross to another process
+
 
 @dataclass(frozen=True, slots=True)
 class Token:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError
@@ -38,7 +39,9 @@ class Question:
     since: datetime | None = None
     """Earliest time, aware; None for no bound."""
     until: datetime | None = None
-    """Latest time, aware; None for no bound."""
+    """Time before which records are wanted, aware; None for no bound."""
+    model: str | None = None
+    """Only this model; None for all."""
     now: datetime | None = None
     """What times such as `-1h` count from."""
 
@@ -97,10 +100,13 @@ def _joins(wanted: Condition, sorts_joined: bool) -> str:
     return label_joins("p", "p.model") if wanted.joined or sorts_joined else ""
 
 
-def _bounds(question: Question) -> tuple[list[str], list[datetime]]:
-    pairs = (("p.ts >= ?", question.since), ("p.ts <= ?", question.until))
-    kept = [(sql, moment.replace(tzinfo=None)) for sql, moment in pairs if moment is not None]
-    return [sql for sql, _ in kept], [moment for _, moment in kept]
+def _bounds(question: Question) -> tuple[list[str], list[datetime | str]]:
+    pairs = (("p.ts >= ?", question.since), ("p.ts < ?", question.until))
+    kept: list[tuple[str, datetime | str]] = [
+        (sql, moment.astimezone(UTC).replace(tzinfo=None)) for sql, moment in pairs if moment is not None
+    ]
+    kept += [("p.model = ?", question.model)] if question.model is not None else []
+    return [sql for sql, _ in kept], [value for _, value in kept]
 
 
 def page(connection: DuckDBPyConnection, question: Question) -> Page:

@@ -339,6 +339,8 @@ def unlabelled() -> Snapshot:
 class FakeSource:
     """Hand out a snapshot made on demand; remember what was asked."""
 
+    desk = None
+
     def __init__(
         self, made: Snapshot | Callable[[], Snapshot] | None = None, title: str = "sample_logs"
     ) -> None:

@@ -84,9 +84,14 @@ def test_filters_and_sorts_in_the_store(desk: Desk) -> None:
 
 
 def test_keeps_to_a_range_of_time(desk: Desk) -> None:
-    since, until = datetime(2026, 11, 3, 10, 1, tzinfo=UTC), datetime(2026, 11, 3, 10, 1, 9, tzinfo=UTC)
+    since, until = datetime(2026, 11, 3, 10, 1, tzinfo=UTC), datetime(2026, 11, 3, 10, 1, 10, tzinfo=UTC)
     found = desk.page(Question(since=since, until=until))
     assert [record.values[3] for record in found.records] == [f"r{n}" for n in range(69, 59, -1)]
+
+
+def test_keeps_to_a_model(desk: Desk) -> None:
+    assert desk.page(Question(model="m")).total == 250
+    assert desk.page(Question(model="' OR 1=1 --")).total == 0
 
 
 def test_a_field_that_there_is_none_of_cannot_be_sorted_by(desk: Desk) -> None:

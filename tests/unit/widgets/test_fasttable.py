@@ -67,7 +67,7 @@ def test_scroll_mark() -> None:
 
 @pytest.mark.parametrize(
     ("width", "widths"),
-    [(40, [6, 6, 6]), (18, [4, 5, 5]), (16, [4, 4, 4]), (15, [4, 4, 0]), (5, [4, 0, 0]), (2, [2, 0, 0])],
+    [(40, [6, 6, 6]), (18, [4, 5, 5]), (16, [4, 4, 4]), (15, [6, 6, 0]), (5, [5, 0, 0]), (2, [2, 0, 0])],
 )
 def test_widths_give_way(width: int, widths: list[int]) -> None:
     assert column_widths(COLUMNS, ROWS, width) == widths
