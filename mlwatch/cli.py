@@ -163,6 +163,10 @@ def _outward(name: str, command: argparse.ArgumentParser) -> None:
             "--to", choices=("prometheus", "grafana"), required=True, help="system that the output is for"
         )
         command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
+    elif name == "report":
+        command.add_argument(
+            "--compare", type=Path, metavar="FILE", help="compare with an earlier report of --format json"
+        )
     elif name == "watch":
         command.add_argument(
             "--exporter",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlwatch.commands.common import chosen_range, need_model, need_records, taken_in, write
+from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from pathlib import Path
 
     from mlwatch.snapshot.types import Snapshot
 
@@ -24,7 +26,11 @@ def run(arguments: Namespace) -> int:
     if snapshot.range is None:
         when = f" before {wanted.at:%Y-%m-%d %H:%M} UTC" if wanted.at is not None else ""
         sys.stderr.write(f"mlwatch: note: there are no predictions{when}\n")
-    write(_text(snapshot, arguments.format), arguments.output)
+    if arguments.compare is None:
+        text = _text(snapshot, arguments.format)
+    else:
+        text = _comparison(snapshot, arguments.compare, arguments.format)
+    write(text, arguments.output)
     return 0
 
 
@@ -38,3 +44,31 @@ def _text(snapshot: Snapshot, form: str) -> str:
 
         return html(snapshot)
     return json.dumps(snapshot.to_dict(), indent=2, allow_nan=False) + "\n"
+
+
+def _comparison(snapshot: Snapshot, earlier: Path, form: str) -> str:
+    from mlwatch.faces import comparison_pages  # noqa: PLC0415
+    from mlwatch.faces.comparison import compare  # noqa: PLC0415
+
+    found = compare(_earlier(earlier), snapshot.to_dict(), str(earlier))
+    if form == "md":
+        return comparison_pages.markdown(found)
+    if form == "html":
+        return comparison_pages.html(found)
+    return json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n"
+
+
+def _earlier(path: Path) -> Any:
+    """Read the report to compare with.
+
+    Raises:
+        InputError: when it cannot be read or is no JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(
+            f"cannot read ({error.strerror})", str(path), "name a report that was made with --format json"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError("not JSON", str(path), "make a report with mlwatch report --format json") from error

@@ -30,23 +30,27 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 def html(snapshot: Snapshot) -> str:
     """Return the document, the verdict first."""
-    body = tag(
-        "main",
+    return page(
+        "mlwatch report",
         _head(snapshot),
         *map(_rollout, snapshot.rollouts),
         *map(_model, snapshot.models.values()),
         _alerts(snapshot),
         _provenance(snapshot),
     )
+
+
+def page(title: str, *parts: Markup) -> str:
+    """Return a whole page of parts, one below the other."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", "mlwatch report"),
+        tag("title", title),
         tag("style", Markup(STYLE)),
     )
-    return f"<!doctype html>\n{tag('html', head, tag('body', body), lang='en')}\n"
+    return f"<!doctype html>\n{tag('html', head, tag('body', tag('main', *parts)), lang='en')}\n"
 
 
 def _head(snapshot: Snapshot) -> Markup:
@@ -68,7 +72,7 @@ def _rollout(rollout: Rollout) -> Markup:
         tag("h2", title),
         tag("p", subject),
         tag("ul", *(tag("li", reason) for reason in rollout.reasons)),
-        _table([head.capitalize() for head in HEADS], rows) if rows else "",
+        table([head.capitalize() for head in HEADS], rows) if rows else "",
         tag("p", facts_of(rollout), class_="quiet"),
         class_=f"verdict {rollout.verdict}",
     )
@@ -78,7 +82,7 @@ def _model(model: Model) -> Markup:
     versions = list(model.versions.values())
     heads = ["", *(f"{version.name} ({version.role})" for version in versions)]
     families = [
-        tag("div", tag("h3", family or "Traffic"), _table(heads, [[row.name, *row.cells] for row in rows]))
+        tag("div", tag("h3", family or "Traffic"), table(heads, [[row.name, *row.cells] for row in rows]))
         for family, rows in groupby(rows_of(model), key=lambda row: row.family)
     ]
     against = (
@@ -142,7 +146,7 @@ def _features(versions: Sequence[Version]) -> Markup:
     more = f"and {len(rows) - MOST_FEATURES:,} more" if len(rows) > MOST_FEATURES else ""
     return joined(
         tag("h3", "Drifted features"),
-        _table(["Feature", "Version", "Score", "PSI"], rows[:MOST_FEATURES]),
+        table(["Feature", "Version", "Score", "PSI"], rows[:MOST_FEATURES]),
         tag("p", more),
     )
 
@@ -154,16 +158,17 @@ def _alerts(snapshot: Snapshot) -> Markup:
         [f"{alert.since:%Y-%m-%d %H:%M}", alert.severity, alert.state, alert.message]
         for alert in snapshot.alerts
     ]
-    return tag("section", tag("h2", "Alerts"), _table(["Since (UTC)", "Severity", "State", "What"], rows))
+    return tag("section", tag("h2", "Alerts"), table(["Since (UTC)", "Severity", "State", "What"], rows))
 
 
 def _provenance(snapshot: Snapshot) -> Markup:
     rows = [[name.replace("_", " "), value or "n/a"] for name, value in snapshot.provenance.items()]
     made = f"Made {snapshot.generated_at:%Y-%m-%d %H:%M:%S} UTC."
-    return tag("footer", tag("h2", "Where this comes from"), _table(["", "Version"], rows), tag("p", made))
+    return tag("footer", tag("h2", "Where this comes from"), table(["", "Version"], rows), tag("p", made))
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
+    """Return a table; the first cell of a row is its head."""
     top = tag("thead", tag("tr", *(tag("th", head, scope="col") for head in heads)))
     lines = (
         tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:])) for row in rows

@@ -62,7 +62,7 @@ def _rollout(rollout: Rollout) -> str:
 
 def _model(model: Model) -> str:
     versions = list(model.versions.values())
-    table = _table(
+    numbers = table(
         ["", *(f"{escaped(version.name)} ({version.role})" for version in versions)],
         [[row.name, *map(escaped, row.cells)] for row in rows_of(model)],
     )
@@ -71,7 +71,7 @@ def _model(model: Model) -> str:
         if model.reference
         else "Nothing to measure drift against."
     )
-    return f"## {escaped(model.name)}\n\n{table}\n\n{against}{_drifted(versions)}"
+    return f"## {escaped(model.name)}\n\n{numbers}\n\n{against}{_drifted(versions)}"
 
 
 def _drifted(versions: Sequence[Version]) -> str:
@@ -88,6 +88,7 @@ def _short(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of cells that are escaped already."""
     lines = [heads, ["---", *("---:" for _ in heads[1:])], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
