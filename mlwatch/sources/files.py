@@ -102,7 +102,7 @@ def _walk(directory: Path, prefix: str, refused: Callable[[str, OSError], None])
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        relative = f"{prefix}{entry.name}"
+        relative = f"{prefix}{entry.name.encode(errors='backslashreplace').decode()}"
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(Path(entry.path), f"{relative}/", refused)
         elif not _never_a_log(relative) and (found := _stat(Path(entry.path), relative)):

@@ -128,6 +128,7 @@ def _pieces(
 ) -> Iterator[Piece]:
     lines = at.lines or (1 if dialect else 0)
     while True:
+        stream.skip_hole()
         start, recent = stream.position, stream.recent
         try:
             block = read_block(stream, block_size, quoted=form == "csv", take_tail=settled)

@@ -1,4 +1,4 @@
-"""Let the engine use more memory where a Parquet file needs it."""
+"""Let the engine use more memory where a file needs it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,27 @@ def make_room(connection: DuckDBPyConnection, name: str) -> None:
             SELECT SUM(total_uncompressed_size) AS size FROM parquet_metadata({name}) GROUP BY row_group_id)"""
     ).fetchone()
     needed = HEADROOM + 3 * int(row[0] or 0) if row else 0
-    (limit,) = connection.execute("SELECT current_setting('memory_limit')").fetchone() or ("0 bytes",)
-    if _bytes(limit) < needed < _physical() * LARGEST_SHARE:
-        connection.execute(f"SET memory_limit = '{needed // 1_000_000 + 1}MB'")
+    if _limit(connection) < needed < _physical() * LARGEST_SHARE:
+        _set(connection, needed)
+
+
+def enlarge(connection: DuckDBPyConnection) -> bool:
+    """Quadruple the engine's memory limit; return whether that made a difference."""
+    limit = _limit(connection)
+    larger = min(4 * limit, _physical() * LARGEST_SHARE)
+    if larger < 1.1 * limit:
+        return False
+    _set(connection, larger)
+    return True
+
+
+def _limit(connection: DuckDBPyConnection) -> float:
+    (text,) = connection.execute("SELECT current_setting('memory_limit')").fetchone() or ("0 bytes",)
+    return _bytes(text)
+
+
+def _set(connection: DuckDBPyConnection, size: float) -> None:
+    connection.execute(f"SET memory_limit = '{int(size) // 1_000_000 + 1}MB'")
 
 
 def _bytes(text: str) -> float:

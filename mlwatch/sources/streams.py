@@ -149,6 +149,16 @@ class Stream:
             missing -= len(part)
         return b"".join(parts)
 
+    def skip_hole(self) -> None:
+        """Move a plain file forward to the next bytes that were written, over a hole of zeros that never were."""
+        if self.compression != "none" or self._pushed:
+            return
+        try:
+            data = os.lseek(self._file.fileno(), self.position, os.SEEK_DATA)
+        except (OSError, AttributeError):  # nothing behind the hole, or a system that does not tell
+            data = self.position
+        self.seek(data)
+
     def seek(self, offset: int) -> bool:
         """Move forward to a decompressed offset; return whether the file reaches that far."""
         if self.compression == "none":

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from mlwatch.roles.guards import RECORD_WORDS
 from mlwatch.sources.canonical import EARLIEST, LATEST
 from mlwatch.sources.sql import literal
-from mlwatch.store.rollups import QUARTER_OF_TS, WHO
+from mlwatch.store.rollups import QUARTER_OF_TS, WHO, Requests
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from duckdb import DuckDBPyConnection
+
+
+REQUESTS = Requests("batch", "is_request", "who", "quarter")
 
 
 @dataclass(frozen=True, slots=True)

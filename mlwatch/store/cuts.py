@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,34 +33,32 @@ def edges(
     found: dict[str, tuple[float, ...]] = {}
     for start in range(0, len(columns), TOGETHER):
         group = columns[start : start + TOGETHER]
-        items = ", ".join(
-            f"approx_count_distinct({column}) FILTER ({_finite(column)}), "
-            f"quantile_disc({column}, [{STEPS}]) FILTER ({_finite(column)})"
-            for column in group
-        )
-        row = connection.execute(f"SELECT {items} FROM {relation}").fetchone() or ()
-        for column, distinct, quantiles in zip(group, row[::2], row[1::2], strict=True):
-            if distinct:
-                found[column] = _cut(_few(connection, relation, column, distinct) or quantiles)
+        about = _each(connection, relation, group, "approx_count_distinct({0})")
+        few = [column for column in group if 0 < about[column] <= 2 * FEW_VALUES]
+        values = _each(connection, relation, few, "list(DISTINCT {0})")
+        values = {column: listed for column, listed in values.items() if len(listed) <= FEW_VALUES}
+        many = [column for column in group if about[column] and column not in values]
+        values.update(_each(connection, relation, many, f"quantile_disc({{0}}, [{STEPS}])"))
+        found.update((column, _cut(values[column])) for column in group if column in values)
     return found
 
 
-def _finite(column: str) -> str:
-    return f"{column} IS NOT NULL AND isfinite({column})"
-
-
-def _few(connection: DuckDBPyConnection, relation: str, column: str, distinct: int) -> list[float]:
-    """Return all values of a column that has few, otherwise nothing; `distinct` is about how many."""
-    if distinct > 2 * FEW_VALUES:
-        return []
-    values = connection.execute(
-        f"SELECT DISTINCT {column} FROM {relation} WHERE {_finite(column)} ORDER BY 1 LIMIT {FEW_VALUES + 1}"
-    ).fetchall()
-    return [value for (value,) in values] if len(values) <= FEW_VALUES else []
+def _each(
+    connection: DuckDBPyConnection, relation: str, columns: Sequence[str], aggregate: str
+) -> dict[str, Any]:
+    """Aggregate the finite values of each column, all in one statement."""
+    if not columns:
+        return {}
+    items = ", ".join(
+        f"{aggregate.format(column)} FILTER ({column} IS NOT NULL AND isfinite({column}))"
+        for column in columns
+    )
+    row = connection.execute(f"SELECT {items} FROM {relation}").fetchone() or ()
+    return dict(zip(columns, row, strict=True))
 
 
 def _cut(values: Sequence[float]) -> tuple[float, ...]:
     from mlwatch.metrics.bins import edges_from_quantiles  # noqa: PLC0415  pulls numpy
 
-    finite = [value for value in values if math.isfinite(value)]
+    finite = sorted(value for value in values if math.isfinite(value))
     return tuple(float(edge) for edge in edges_from_quantiles(finite))

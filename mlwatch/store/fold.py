@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.store.rollups import FeatureBins, Rollup
+    from mlwatch.store.rollups import FeatureBins, Requests, Rollup
 
 MAX_CLASSES = 200
 """More different predictions than this are no classes."""
@@ -45,6 +45,7 @@ def fold_requests(
     registry: Registry,
     numbers: Sequence[int],
     models: Collection[str],
+    requests: Requests,
     *,
     unbinned: bool = True,
 ) -> None:
@@ -55,6 +56,7 @@ def fold_requests(
         registry: Features and bins.
         numbers: Features that the batch has columns for.
         models: Models of the batch.
+        requests: Where they are, for counting by feature.
         unbinned: Count features without bins too, as present or missing; False where bins are about to be cut.
     """
     connection.execute("CREATE OR REPLACE TEMP VIEW requests AS SELECT * FROM batch WHERE is_request")
@@ -67,7 +69,7 @@ def fold_requests(
         if unbinned or feature.number in registry.bins
     ]
     for group in _groups(features):
-        add(connection, rollups.FEATURES, rollups.features_sql("requests", group))
+        add(connection, rollups.FEATURES, rollups.features_sql(requests, group))
 
 
 def _groups(features: Sequence[FeatureBins]) -> Iterator[Sequence[FeatureBins]]:
@@ -153,7 +155,7 @@ def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBi
     for level in rollups.FEATURES.levels:
         connection.execute(f"DELETE FROM {rollups.FEATURES.table(level)} WHERE feature IN ({listed})")
     for group in _groups(features):
-        add(connection, rollups.FEATURES, rollups.features_sql(rollups.with_keys("predictions"), group))
+        add(connection, rollups.FEATURES, rollups.features_sql(rollups.Requests("predictions"), group))
 
 
 def refold_outcomes(connection: DuckDBPyConnection, registry: Registry, model: str) -> None:

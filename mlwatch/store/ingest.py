@@ -8,6 +8,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.files import Found, discover
+from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
 from mlwatch.sources.shapes import Shape, load_shape
 from mlwatch.store import fold, notices
@@ -199,7 +200,13 @@ class Ingest:
 
         try:
             counts = self._transaction.take(batch.works, batch.shape, batch.spool)
-        except (duckdb.DataError, duckdb.ProgrammingError, duckdb.OutOfMemoryException) as error:
+        except duckdb.OutOfMemoryException as error:  # thousands of columns, perhaps
+            if enlarge(self._connection):
+                self._take(batch, total)
+            else:
+                self._set_aside(batch, error)
+            return
+        except (duckdb.DataError, duckdb.ProgrammingError) as error:
             self._set_aside(batch, error)
             return
         if batch.shape.format != "parquet":

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.sources.segments import Segment
+    from mlwatch.store.rollups import Requests
 
 CARE_BYTES = 4 << 20
 """A refused segment is halved down to this size before it is read record by record."""
@@ -58,8 +59,8 @@ class Loader:
         for segment in segments:
             self._part(segment)
 
-    def insert(self, segments: Sequence[Segment], slots: Sequence[Slot]) -> None:
-        """Insert plain new predictions at once, inside the ingest transaction; see `straight`.
+    def insert(self, segments: Sequence[Segment], slots: Sequence[Slot]) -> Requests:
+        """Insert plain new predictions at once, inside the ingest transaction, and return where they are.
 
         Raises:
             NotPlainError: when the segments hold something else; the transaction is to be rolled back.
@@ -69,11 +70,12 @@ class Loader:
         self._no_rejects()
         select = self._fast_select(segments, self._spool)
         try:
-            straight.insert(self._connection, select, slots, predicts=self._shape.predicts)
+            requests = straight.insert(self._connection, select, slots, predicts=self._shape.predicts)
         except (duckdb.DataError, duckdb.ProgrammingError) as error:
             raise straight.NotPlainError from error
         if not self._is_complete(segments, "batch"):
             raise straight.NotPlainError
+        return requests
 
     def _no_rejects(self) -> None:
         self._connection.execute("""

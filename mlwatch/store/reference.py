@@ -159,7 +159,7 @@ def cut(
             _store_categories(connection, relation, feature)
         registry.bins[feature.number] = Bins(feature.kind, feature.edges, source)
     for feature in done if count else ():
-        counted = rollups.features_sql(rollups.with_keys(relation), [replace(feature, models=())])
+        counted = rollups.features_sql(rollups.Requests(relation), [replace(feature, models=())])
         connection.execute(f"""
             INSERT INTO reference SELECT feature, bin, SUM(n), SUM(total) FROM ({counted}) GROUP BY 1, 2""")
     return done

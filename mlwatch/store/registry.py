@@ -202,6 +202,8 @@ class Registry:
 _WORKING_COLUMNS = frozenset(
     {
         "is_plain",
+        "known_category",
+        "known_bin",
         "line",
         "event",
         "value",

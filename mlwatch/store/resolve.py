@@ -80,8 +80,9 @@ def _new(found: Found, ledger: Ledger, places: Places) -> Plan | None:
         with Stream(found.path) as stream:
             head = stream.read(HEAD_BYTES)
             compression = stream.compression
-            while not head.strip(b"\0") and (further := stream.read(HOLE_STEP)):
-                head = further.lstrip(b"\0")[:HEAD_BYTES]  # what a truncation left before the first record
+            if not head.strip(b"\0"):
+                stream.skip_hole()  # what a truncation left before the first record
+                head = stream.read(HOLE_STEP).lstrip(b"\0")[:HEAD_BYTES]
             sample = head + (b"" if b"\n" in head else stream.read(HOLE_STEP))
     except DamagedFileError:
         return _skipped(found, ledger, "the compressed data is damaged or not complete yet", "damaged")

@@ -185,16 +185,27 @@ class FeatureBins:
     """False where no row of the relation marks a value of the feature as invalid."""
 
 
-def feature_sql(relation: str, feature: FeatureBins) -> str:
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Where the feature rollup finds its requests: a table, so that each of many branches is planned quickly."""
+
+    table: str
+    where: str = "TRUE"
+    who: str = WHO
+    """A number that stands for model and version."""
+    quarter: str = QUARTER_OF_TS
+    """The bucket."""
+
+
+def feature_sql(requests: Requests, feature: FeatureBins) -> str:
     """Count one feature's values by bin: -1 missing, -2 invalid, -3 unseen, else the bin of the reference.
 
     Args:
-        relation: `requests` with two more columns that are dear to compute once a feature: `quarter`, the bucket, and
-            `who`, a number that stands for model and version.
+        requests: Where to count.
         feature: How to bin it.
     """
     column = feature.expression
-    where = ["NOT failed"]
+    where = [requests.where, "NOT failed"]
     if feature.models:
         where.append(f"model IN ({', '.join(literal(model) for model in feature.models)})")
     invalid = feature.number >= 0 and feature.may_be_invalid
@@ -206,27 +217,27 @@ def feature_sql(relation: str, feature: FeatureBins) -> str:
         code = f"CASE {mark}ELSE {inner} END" if mark else inner
         total = f"SUM(CASE WHEN ABS({column}) < 1e300 THEN {column} END)"
     else:
-        known = "COALESCE(c.bin, -3)" if feature.has_categories else "0"
+        known = "COALESCE(known_bin, -3)" if feature.has_categories else "0"
         code = f"CASE {mark}WHEN {column} IS NULL THEN -1 ELSE {known} END"
         total = "CAST(NULL AS DOUBLE)"
         if feature.has_categories:
-            join = f"LEFT JOIN categories AS c ON c.feature = {feature.number} AND c.category = {column}"
+            join = f"""LEFT JOIN (
+                SELECT category AS known_category, bin AS known_bin FROM categories
+                WHERE feature = {feature.number}) AS known ON known_category = {column}"""
     return f"""
-        SELECT quarter AS bucket, who, {feature.number} AS feature, {code} AS bin, COUNT(*) AS n, {total} AS total
-        FROM {relation} {join} WHERE {" AND ".join(where)} GROUP BY 1, 2, 4"""
+        SELECT {requests.quarter} AS bucket, {requests.who} AS who, {feature.number} AS feature, {code} AS bin,
+            COUNT(*) AS n, {total} AS total
+        FROM {requests.table} {join} WHERE {" AND ".join(where)} GROUP BY 1, 2, 4"""
 
 
-def features_sql(relation: str, features: Sequence[FeatureBins]) -> str:
+def features_sql(requests: Requests, features: Sequence[FeatureBins]) -> str:
     """Count all features' values by bin."""
-    counted = " UNION ALL ".join(feature_sql(relation, feature) for feature in features)
+    counted = " UNION ALL ".join(feature_sql(requests, feature) for feature in features)
     return f"""
         SELECT f.bucket, d.model, d.version, f.feature, f.bin, f.n, f.total
-        FROM ({counted}) AS f JOIN (SELECT DISTINCT who, model, version FROM {relation}) AS d ON d.who = f.who"""
-
-
-def with_keys(relation: str) -> str:
-    """Return a relation of requests with the columns that `feature_sql` needs besides."""
-    return f"(SELECT *, {WHO} AS who, {QUARTER_OF_TS} AS quarter FROM {relation})"
+        FROM ({counted}) AS f JOIN (
+            SELECT DISTINCT {requests.who} AS who, model, version FROM {requests.table} WHERE {requests.where}
+        ) AS d ON d.who = f.who"""
 
 
 def outcomes_sql(relation: str, numeric_models: Sequence[str], unclassed_models: Sequence[str] = ()) -> str:

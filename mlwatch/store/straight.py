@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier
 from mlwatch.store.batch import classified
-from mlwatch.store.rollups import QUARTER_OF_TS, WHO
+from mlwatch.store.rollups import QUARTER_OF_TS, WHO, Requests
 from mlwatch.store.schema import BASE_COLUMNS
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def suits(segments: Sequence[Segment], shape: Shape) -> bool:
     return shape.predicts and not refused and sum(segment.size for segment in segments) >= LEAST_BYTES
 
 
-def insert(connection: DuckDBPyConnection, select: str, slots: Sequence[Slot], *, predicts: bool) -> None:
-    """Insert the records of a canonical SELECT, and show them as the view `batch`.
+def insert(connection: DuckDBPyConnection, select: str, slots: Sequence[Slot], *, predicts: bool) -> Requests:
+    """Insert the records of a canonical SELECT, show them as the view `batch`, and return where they are.
 
     Args:
         connection: Inside the ingest transaction, which has not changed the table yet.
@@ -65,6 +65,7 @@ def insert(connection: DuckDBPyConnection, select: str, slots: Sequence[Slot], *
             FALSE AS is_event, FALSE AS duplicate
         FROM predictions WHERE rowid > {last}""")
     _refuse_known(connection, last)
+    return Requests("predictions", f"rowid > {last}")
 
 
 def _refuse_known(connection: DuckDBPyConnection, last: int) -> None:

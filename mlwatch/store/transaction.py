@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlwatch.store.feeding import Work
     from mlwatch.store.ledger import Entry, Ledger
     from mlwatch.store.registry import Registry
+    from mlwatch.store.rollups import Requests
 
 QUARANTINE_ROWS = 10_000
 """Rejected records whose text is kept; all are counted."""
@@ -85,8 +86,8 @@ class Transaction:
             return None
         self._connection.execute("BEGIN")
         try:
-            loader.insert(segments, slots)
-            counts = self._fold(batch.count(self._connection, 0), slots, stored=True)
+            requests = loader.insert(segments, slots)
+            counts = self._fold(batch.count(self._connection, 0), slots, requests)
             self._account(works, counts)
             self._connection.execute("COMMIT")
         except straight.NotPlainError:
@@ -124,11 +125,17 @@ class Transaction:
         self._registry.reload()
         self._ledger.reload()
 
-    def _fold(self, counts: Counts, slots: Sequence[Slot], *, stored: bool = False) -> Counts:
-        """Store and roll up what the batch holds; return the counts with what the joins found."""
+    def _fold(self, counts: Counts, slots: Sequence[Slot], stored: Requests | None = None) -> Counts:
+        """Store and roll up what the batch holds; return the counts with what the joins found.
+
+        Args:
+            counts: Of the batch.
+            slots: The features.
+            stored: Where its requests are, if they are stored already.
+        """
         late_labels = late_events = unmatched_labels = unmatched_events = 0
         if counts.predictions:
-            late_labels, late_events = self._fold_requests(slots, stored=stored)
+            late_labels, late_events = self._fold_requests(slots, stored)
         if self._has("is_outcome"):
             any_scored, again, unmatched_labels = outcomes.take_outcomes(self._connection)
             counts = _repeated(replace(counts, outcomes=counts.outcomes - again), again)
@@ -144,7 +151,7 @@ class Transaction:
             events_unmatched=unmatched_events - late_events,
         )
 
-    def _fold_requests(self, slots: Sequence[Slot], *, stored: bool) -> tuple[int, int]:
+    def _fold_requests(self, slots: Sequence[Slot], stored: Requests | None) -> tuple[int, int]:
         """Store (unless that is done) and roll up requests; return how many outcomes and events this matched."""
         models = fold.learn(
             self._connection,
@@ -152,14 +159,15 @@ class Transaction:
             [(slot.number, slot.column) for slot in slots],
             self._config.roles.task,
         )
-        if not stored:
+        if stored is None:
             columns = ", ".join([*BASE_COLUMNS, *(identifier(slot.column) for slot in slots)])
             self._connection.execute(
                 f"INSERT INTO predictions ({columns}) SELECT {columns} FROM batch WHERE is_request"
             )
         numbers = [slot.number for slot in slots]
         fold.fold_requests(
-            self._connection, self._registry, numbers, models, unbinned=not self._bins_follow()
+            *(self._connection, self._registry, numbers, models, stored or batch.REQUESTS),
+            unbinned=not self._bins_follow(),
         )
         any_scored, late_labels = outcomes.score_requests(self._connection)
         if any_scored:

@@ -20,6 +20,7 @@ from logfiles import Take, lines, prediction
 
 from mlwatch.errors import InputError, StoreError
 from mlwatch.session import Options, Session
+from mlwatch.store import database, registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -260,3 +261,33 @@ def test_a_document_that_is_no_log_costs_little(logs: Path, take: Take, opened: 
     assert (found.ingest.predictions, found.ingest.rejected) == (1, 1)
     with opened() as session:
         assert session.connection.execute("SELECT COUNT(*) FROM features").fetchone() == (2,)
+
+
+def test_files_that_pretend_to_be_huge_cost_little(logs: Path, take: Take) -> None:
+    """An archive of zeros, a hole on disk, a device, a pipe, links in circles, a name that is no text."""
+    (logs / "good.jsonl").write_text(lines([prediction(1)]))
+    with gzip.open(logs / "bomb.jsonl.gz", "wb", compresslevel=9) as out:
+        for _ in range(200):
+            out.write(bytes(1 << 20))
+    with (logs / "hole.jsonl").open("wb") as hole:
+        hole.seek(50 << 30)
+        hole.write(lines([prediction(2)]).encode())
+    os.mkfifo(logs / "pipe.jsonl")
+    (logs / "zero.jsonl").symlink_to("/dev/zero")
+    (logs / "gone.jsonl").symlink_to("nowhere")
+    (logs / "loop").symlink_to(logs)
+    Path(os.fsdecode(os.fsencode(logs) + b"/odd\xff\n\x1b[31m.jsonl")).write_text(lines([prediction(3)]))
+    assert take().ingest.predictions == 3
+
+
+def test_more_columns_than_are_taken_cost_no_record(
+    logs: Path, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that invents a column a line, under a memory limit that it does not fit in."""
+    monkeypatch.setattr(registry, "MAX_FEATURES", 150)
+    monkeypatch.setattr(database, "MEMORY_LIMIT", "24MB")
+    records = [prediction(n, features={f"c{n}": n, "age": 1.0}) for n in range(300)]
+    (logs / "a.jsonl").write_text(lines(records))
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected) == (300, 0)
+    assert any("features: 151 are not taken" in alert.message for alert in found.alerts)

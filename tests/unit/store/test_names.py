@@ -49,3 +49,11 @@ def test_a_feature_without_values_is_taken_up_once_it_has_some(logs: Path, take:
         out.write(lines(prediction(n, features={"age": 1.0, "income": 2.5 * n}) for n in range(5, 9)))
     income = take().models["m"].versions["v1"].quality.features["income"]
     assert (income.kind, income.n - income.missing, income.invalid) == ("numeric", 4, 0)
+
+
+def test_features_may_be_named_like_the_columns_of_categories(logs: Path, take: Take) -> None:
+    features = {"category": "a", "feature": "b", "known_bin": "c", "known_category": "d", "bin": "e"}
+    (logs / "a.jsonl").write_text(lines(prediction(n, features=features) for n in range(1200)))
+    (logs / "b.jsonl").write_text(lines(prediction(n, features=features) for n in range(1200, 1300)))
+    found = take().models["m"].versions["v1"].quality.features
+    assert {name: feature.n for name, feature in found.items()} == dict.fromkeys(features, 1300)
