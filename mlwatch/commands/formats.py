@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.formats import LISTED
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+WIDTH = 100
+REST = "Any other JSON lines, JSON, CSV or Parquet: roles are inferred from names and values.\n"
 
 
 def run(arguments: Namespace) -> int:
@@ -22,9 +26,11 @@ def run(arguments: Namespace) -> int:
         sys.stdout.write(json.dumps(known, indent=2) + "\n")
         return 0
     for one in known:
-        sys.stdout.write(f"{one['name']}: {one['title']}\n")
-        sys.stdout.write(f"  recognised by  {one['recognised']}\n  roles          {one['roles']}\n\n")
-    sys.stdout.write(
-        "Any other JSON lines, JSON, CSV or Parquet: roles are inferred from names and values.\n"
-    )
+        recognised, roles = _wrapped("recognised by", one["recognised"]), _wrapped("roles", one["roles"])
+        sys.stdout.write(f"{one['name']}: {one['title']}\n{recognised}\n{roles}\n\n")
+    sys.stdout.write(REST)
     return 0
+
+
+def _wrapped(head: str, text: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=f"  {head:<15}", subsequent_indent=" " * 17)
