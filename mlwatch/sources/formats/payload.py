@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from duckdb import DuckDBPyConnection
 
 MAX_CELLS = 500
@@ -20,8 +22,7 @@ _CONTAINERS = (
 )
 _CLASS = ("prediction", "predicted_label", "label", "predicted_class", "class", "output", "value", "result")
 _SCORE = ("score", "probability", "proba", "prob", "predicted_score")
-
-_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+_PATHS = [f"$.{name}" for name in ("columns", "data", *_CONTAINERS)]
 
 
 def _first(names: tuple[str, ...], value: str = "j") -> str:
@@ -29,18 +30,27 @@ def _first(names: tuple[str, ...], value: str = "j") -> str:
 
 
 MACROS = (
-    f"""csv_cell(t) AS CASE
-        WHEN TRIM(t) = '' THEN NULL
-        WHEN regexp_matches(TRIM(t), '{_NUMBER}') THEN CAST(TRIM(t) AS JSON)
-        WHEN t LIKE '"%' THEN to_json(REPLACE(TRIM(t, '"'), '""', '"'))
-        ELSE to_json(TRIM(t)) END""",
+    """csv_cell(t) AS CASE
+        WHEN TRIM(t) = '' THEN 'null'
+        WHEN json_valid(t) AND TRIM(t)[1] IN ('-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9') THEN t
+        WHEN t LIKE '"%' THEN CAST(to_json(REPLACE(TRIM(t, '"'), '""', '"')) AS VARCHAR)
+        ELSE CAST(to_json(TRIM(t)) AS VARCHAR) END""",
     """csv_cells(t) AS CASE WHEN CONTAINS(t, '"')
         THEN regexp_extract_all(t || ',', '("(?:[^"]|"")*"|[^,]*),', 1)
         ELSE string_split(t, ',') END""",
-    """csv_row(t) AS to_json(list_transform(csv_cells(t), lambda c: csv_cell(c)))""",
+    """csv_row(t) AS CASE WHEN json_valid('[' || t || ']') THEN '[' || t || ']'
+        ELSE '[' || array_to_string(list_transform(csv_cells(t), lambda c: csv_cell(c)), ',') || ']' END""",
     """filled_lines(t) AS list_filter(string_split(REPLACE(t, chr(13), ''), chr(10)), lambda l: TRIM(l) <> '')""",
-    """text_rows(t) AS list_transform(filled_lines(t),
-        lambda l: CASE WHEN json_valid(l) AND l[1] IN ('{', '[') THEN CAST(l AS JSON) ELSE csv_row(l) END)""",
+    """text_list(t) AS '[' || array_to_string(list_transform(filled_lines(t),
+        lambda l: CASE WHEN l[1] IN ('{', '[') AND json_valid(l) THEN l ELSE csv_row(l) END), ',') || ']'""",
+    """parsed(t) AS CASE
+        WHEN TRIM(t, chr(32) || chr(10) || chr(13) || chr(9)) IN ('', 'null') THEN NULL
+        WHEN json_valid(t) THEN t
+        ELSE text_list(t) END""",
+    f"""found_parts(t) AS CASE WHEN LTRIM(t)[1] = '{{' THEN json_extract(t, {_PATHS}) END""",
+    """opened(t, parts) AS CASE
+        WHEN parts[1] IS NOT NULL AND parts[2] IS NOT NULL THEN CAST(t AS JSON)
+        ELSE COALESCE(list_filter(parts[2:], lambda p: p IS NOT NULL AND p <> 'null')[1], CAST(t AS JSON)) END""",
     """split_rows(j) AS list_transform(CAST(j -> 'data' AS JSON[]), lambda r: to_json(map(
         CAST(j -> 'columns' AS VARCHAR[]), CAST(r AS JSON[]))))""",
     """tensor_rows(tensors, height) AS list_transform(range(height), lambda r: to_json(map(
@@ -49,27 +59,19 @@ MACROS = (
             ELSE to_json(CAST(t -> 'data' AS JSON[])[
                 r * (json_array_length(t, '$.data') // height) + 1
                 :(r + 1) * (json_array_length(t, '$.data') // height)]) END))))""",
-    """contained_rows(c) AS CASE
+    """body_rows(c) AS CASE
         WHEN json_type(c) = 'OBJECT' AND json_exists(c, '$.columns') AND json_exists(c, '$.data') THEN split_rows(c)
         WHEN json_type(c) = 'ARRAY' AND json_exists(c, '$[0].datatype') AND json_exists(c, '$[0].data')
             THEN tensor_rows(CAST(c AS JSON[]), COALESCE(CAST(c ->> '$[0].shape[0]' AS BIGINT), 1))
         WHEN json_type(c) = 'ARRAY' THEN CAST(c AS JSON[])
-        ELSE [c] END""",
-    f"""json_rows(j) AS CASE
-        WHEN json_type(j) = 'NULL' THEN NULL
-        WHEN json_type(j) <> 'OBJECT' THEN contained_rows(j)
-        WHEN json_exists(j, '$.columns') AND json_exists(j, '$.data') THEN split_rows(j)
-        ELSE contained_rows(COALESCE({_first(_CONTAINERS)}, j)) END""",
-    """body_rows(t) AS CASE
-        WHEN t IS NULL OR TRIM(t, chr(32) || chr(10) || chr(13) || chr(9)) = '' THEN NULL
-        WHEN json_valid(t) THEN json_rows(CAST(t AS JSON))
-        ELSE text_rows(t) END""",
+        WHEN c IS NOT NULL THEN [c] END""",
     f"""row_features(e) AS CASE json_type(e)
-        WHEN 'OBJECT' THEN e
-        WHEN 'ARRAY' THEN CASE WHEN json_array_length(e) BETWEEN 1 AND {MAX_CELLS} THEN to_json(map(
-            list_transform(range(CAST(json_array_length(e) AS BIGINT)), lambda i: 'f' || i), CAST(e AS JSON[]))) END
+        WHEN 'OBJECT' THEN CAST(e AS VARCHAR)
+        WHEN 'ARRAY' THEN CASE WHEN json_array_length(e) BETWEEN 1 AND {MAX_CELLS}
+            THEN '{{' || array_to_string(list_transform(CAST(e AS JSON[]),
+                lambda x, i: '"f' || (i - 1) || '":' || COALESCE(CAST(x AS VARCHAR), 'null')), ',') || '}}' END
         WHEN 'NULL' THEN NULL
-        ELSE to_json({{'f0': e}}) END""",
+        ELSE '{{"f0":' || CAST(e AS VARCHAR) || '}}' END""",
     """unwrapped(j) AS CASE
         WHEN json_type(j) = 'ARRAY' AND json_array_length(j) = 1 THEN j -> 0
         WHEN json_type(j) = 'OBJECT' AND LEN(json_keys(j)) = 1
@@ -106,3 +108,19 @@ def define(connection: DuckDBPyConnection) -> None:
     """Create the macros, for this connection alone."""
     for macro in MACROS:
         connection.execute(f"CREATE OR REPLACE TEMP MACRO {macro}")
+
+
+def rows_sql(relation: str, bodies: Sequence[str]) -> str:
+    """Return a SELECT with lists of rows in place of bodies; each step is taken once, in a SELECT of its own."""
+    steps = (
+        [f"parsed({name}) AS {name}" for name in bodies],
+        [f"found_parts({name}) AS {name}_parts" for name in bodies],
+        [f"opened({name}, {name}_parts) AS {name}" for name in bodies],
+        [f"body_rows({name}) AS {name}" for name in bodies],
+    )
+    parsed, parts, opened, rows = (", ".join(step) for step in steps)
+    extra = ", ".join(f"{name}_parts" for name in bodies)
+    return f"""
+        SELECT * REPLACE ({rows}) FROM (
+            SELECT * EXCLUDE ({extra}) REPLACE ({opened}) FROM (
+                SELECT *, {parts} FROM (SELECT * REPLACE ({parsed}) FROM {relation})))"""

@@ -116,7 +116,7 @@ class Rewriter:
         """Fill `lines`, and show as `native` those that are JSON objects, or all where any text will do."""
         self._connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE lines AS
-            SELECT n, raw, json_valid(raw) AND COALESCE(TRY(json_type(raw)), '') = 'OBJECT' AS good
+            SELECT n, raw, LTRIM(raw, chr(32) || chr(9))[1] = '{{' AND json_valid(raw) AS good
             FROM (SELECT {first_line - 1} + generate_subscripts(parts, 1) AS n, UNNEST(parts) AS raw
                 FROM (SELECT string_split(?, chr(10)) AS parts))
             WHERE TRIM(raw, chr(32) || chr(9)) <> ''""",
@@ -124,7 +124,7 @@ class Rewriter:
         )
         self._connection.execute(f"""
             CREATE OR REPLACE TEMP VIEW native AS
-            SELECT n, raw, CASE WHEN good THEN CAST(raw AS JSON) END AS j FROM lines WHERE good OR {any_text}""")
+            SELECT n, raw, CASE WHEN good THEN raw END AS j FROM lines WHERE good OR {any_text}""")
 
     def _refused(self, *, any_text: bool) -> tuple[Refused, ...]:
         rows = self._connection.execute(f"""
@@ -137,23 +137,24 @@ class Rewriter:
 
     def _spread(self) -> None:
         """Fill `spread` with a row for each instance of each request."""
-        self._connection.execute("""
+        bodies = """(
+            SELECT * EXCLUDE (side, key, clock, reason), COALESCE(status >= 400, FALSE) AS failed
+            FROM envelopes WHERE reason IS NULL)"""
+        rows = payload.rows_sql(bodies, ("request", "response", "label"))
+        self._connection.execute(f"""
             CREATE OR REPLACE TEMP TABLE spread AS
-            WITH bodies AS (
-                SELECT * EXCLUDE (side, key, clock, request, response, label, reason),
-                    COALESCE(status >= 400, FALSE) AS failed,
-                    body_rows(request) AS given, body_rows(response) AS answers, body_rows(label) AS labels
-                FROM envelopes WHERE reason IS NULL),
-            matched AS (
+            WITH matched AS (
+                SELECT * RENAME (label AS labels, response AS answers, request AS given) FROM ({rows})),
+            fitted AS (
                 SELECT * REPLACE (
                     CASE WHEN failed THEN NULL WHEN LEN(answers) > 1 AND LEN(given) = 1 THEN [to_json(answers)]
                         ELSE answers END AS answers,
                     CASE WHEN LEN(given) > 1 AND LEN(answers) = 1 THEN [to_json(given)] ELSE given END AS given)
-                FROM bodies),
+                FROM matched),
             counted AS (
                 SELECT *, CASE WHEN failed THEN 1
                     ELSE GREATEST(1, COALESCE(LEN(answers), LEN(labels), LEN(given))) END AS instances
-                FROM matched)
+                FROM fitted)
             SELECT n, id, ts, model, version, latency_ms, status, error, instances, i,
                 CASE WHEN instances = LEN(given) AND NOT failed THEN row_features(given[i]) END AS features,
                 answer(answers[i]) AS answer, answer(labels[i]) AS label
@@ -192,6 +193,6 @@ _FIELDS = {
     "latency_ms": "CASE WHEN i = 1 THEN latency_ms END",
     "status": "status",
     "error": "error",
-    "features": "COALESCE(features, CAST('{}' AS JSON))",
+    "features": "CAST(COALESCE(features, '{}') AS JSON)",
 }
 """Fields of a plain record. Time and latency are the request's, so the latency is counted once."""
