@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlwatch.config import Config, discover, load
 from mlwatch.errors import MlwatchError
+from mlwatch.lookout import Lookout
 from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
 from mlwatch.snapshot.rollout_memory import Memory
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.snapshot.health_types import System
-    from mlwatch.snapshot.types import Feed, Snapshot
+    from mlwatch.snapshot.types import Alert, Feed, Snapshot
 
 QUIET_S = 0.25
 """Time that changes are gathered for before they are read."""
@@ -62,6 +63,8 @@ class _State:
     began: float = 0.0
     rows: list[tuple[float, int]] = field(default_factory=list)
     failure: str | None = None
+    seen: int = 0
+    """Grows with everything that endpoints and host show; apart, as no verdict depends on it."""
 
 
 class Session:
@@ -89,6 +92,7 @@ class Session:
         self._verdicts = Memory()
         self._ruled = 0
         self._thread: threading.Thread | None = None
+        self._lookout: Lookout | None = None
         self._ingest = Ingest(cursor(self._opened.connection), options.path, self.config, self._on_batch)
         self._desk = Desk(lambda: self._opened.connection, writable=not options.read_only)
         self._reference = self._install_reference()
@@ -117,7 +121,13 @@ class Session:
 
     @property
     def generation(self) -> int:
-        """A number that grows with every batch that was taken in."""
+        """A number that grows with every batch that was taken in, and with every look at endpoints and host."""
+        with self._lock:
+            return self._state.generation + self._state.seen
+
+    @property
+    def _taken_in(self) -> int:
+        """A number that grows with every batch."""
         with self._lock:
             return self._state.generation
 
@@ -156,6 +166,10 @@ class Session:
         if self._thread is None:
             self._thread = threading.Thread(target=self._follow, name="mlwatch-ingest", daemon=True)
             self._thread.start()
+            self._lookout = Lookout(
+                lambda: cursor(self._opened.connection), self.config, self.options.path, self._on_look
+            )
+            self._lookout.start()
 
     def stop(self) -> None:
         """End the threads and close the store."""
@@ -165,6 +179,8 @@ class Session:
         if self._thread is not None:
             self._thread.join(timeout=30)
             self._thread = None
+        if self._lookout is not None:
+            self._lookout.stop()
         self._ingest.close()
         self._opened.connection.close()
 
@@ -220,14 +236,18 @@ class Session:
         """
         from mlwatch import alerts  # noqa: PLC0415  pulls numpy
 
-        if self.generation == self._ruled:
+        if self._taken_in == self._ruled:
             return
-        self._ruled = self.generation
+        self._ruled = self._taken_in
         found = self.snapshot(alerts.span_of(self.config.rules))
         if alerts.update(self._cursor_here(), found, self.config.rules):
             with self._lock:
                 self._state.generation += 1
                 self._ruled = self._state.generation
+
+    def _on_look(self) -> None:
+        with self._lock:
+            self._state.seen += 1
 
     def _on_batch(self, progress: Progress) -> None:
         with self._lock:
@@ -262,13 +282,28 @@ class Session:
             question,
             now=datetime.now(UTC),
             feed=self._feed(),
-            system=_system(self.options.path),
-            recall=partial(self._verdicts.recall, self.generation),
+            system=_system(self.options.path) if self._lookout is None and at is None else None,
+            recall=partial(self._verdicts.recall, self._taken_in),
         )
-        found = replace(found, provenance={**found.provenance, **self._provenance()})
+        return replace(
+            found,
+            alerts=(*self._troubles(), *found.alerts),
+            provenance={**found.provenance, **self._provenance()},
+        )
+
+    def _troubles(self) -> list[Alert]:
+        """Return what keeps this session from its work just now."""
+        from mlwatch.snapshot.types import Alert  # noqa: PLC0415
+
         with self._lock:
             failure = self._state.failure
-        return found if failure is None else replace(found, alerts=(_failure_alert(failure), *found.alerts))
+        blind = self._lookout.failure if self._lookout is not None else None
+        said = (("ingest", failure), ("endpoints", blind))
+        return [
+            Alert(rule, "firing", "critical", text, datetime.now(UTC))
+            for rule, text in said
+            if text is not None
+        ]
 
     def _provenance(self) -> Mapping[str, str | None]:
         """Return the versions of code and data; asked once, for they are those that the session began with."""
@@ -328,12 +363,6 @@ def _config(options: Options) -> Config:
     if path is None and options.path.is_dir():
         path = discover(options.path)
     return load(path)
-
-
-def _failure_alert(message: str) -> Any:
-    from mlwatch.snapshot.types import Alert  # noqa: PLC0415
-
-    return Alert("ingest", "firing", "critical", message, datetime.now(UTC))
 
 
 def _system(path: Path) -> System:

@@ -211,6 +211,8 @@ class SystemSettings:
     """Process names, ids, or `:port`."""
     disk: tuple[str, ...] = ()
     """Paths whose file systems are watched; that of the logs when empty."""
+    interval: timedelta = field(default=timedelta(seconds=5), metadata={"check": checks.positive})
+    """Time between two looks at the host."""
 
 
 @dataclass(frozen=True)
