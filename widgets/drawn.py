@@ -60,7 +60,7 @@ class Drawn(Widget):
     DEFAULT_CSS = "Drawn { width: 1fr; }"
 
     RESTYLED: ClassVar[Mapping[str, str]] = {}
-    """Textual styles that take the place of those of the palette, by name."""
+    """What takes the place of styles of the palette, by name: other names of it, or Textual styles."""
 
     ascii_only: bool = False
     """Whether to draw with ASCII characters only."""
@@ -121,7 +121,9 @@ class Drawn(Widget):
 
     def _resolved(self, token: str) -> Style:
         """Return the style of words of the palette and of what else stands between them."""
-        palette = {**(ON_DARK if self.app.current_theme.dark else ON_LIGHT), **self.RESTYLED}
+        palette = ON_DARK if self.app.current_theme.dark else ON_LIGHT
+        if self.RESTYLED:
+            palette = palette | {name: palette.get(style, style) for name, style in self.RESTYLED.items()}
         words = token.split()
         parts = [palette[word] for word in words if word in palette]
         parts.append(" ".join(word for word in words if word not in palette))

@@ -70,7 +70,13 @@ def metrics_of(*versions: Version) -> tuple[Metric, ...]:
         keys.update(dict.fromkeys(version.performance))
     known = [key for key in _PERFORMANCE if key in keys]
     unknown = [key for key in keys if key not in _PERFORMANCE]
-    return tuple(_performance(key) for key in [*known, *unknown]) + _FIXED
+    mixes = _MEANS if "mae" in keys else _SHARES
+    present = tuple(
+        metric for metric in mixes if any(metric.read(version) != NOTHING for version in versions)
+    )
+    others = tuple(metric for metric in _FIXED if metric.family != "quality")
+    quality = tuple(metric for metric in _FIXED if metric.family == "quality")
+    return (*(_performance(key) for key in [*known, *unknown]), *quality, *present, *others)
 
 
 _PERFORMANCE: dict[str, tuple[str, Unit, Better, int]] = {
@@ -211,6 +217,18 @@ def _throughput_over(window: Window) -> Reading:
     seconds = (window.end - window.start).total_seconds()
     return Reading(window.predictions / seconds if seconds else None, window.predictions)
 
+
+def _mix(key: str, label: str, unit: Unit) -> Metric:
+    """Return the mix of labels or of answers: it has no good direction, but moves when the world or a model does."""
+
+    def read(carrier: Version | Window) -> Reading:
+        return from_estimate(getattr(carrier, key))
+
+    return Metric(key, "quality", label, unit, None, read, read, 3)
+
+
+_SHARES = (_mix("answers", "Positive answers", "share"), _mix("labels", "Positive labels", "share"))
+_MEANS = (_mix("answers", "Mean answer", "score"), _mix("labels", "Mean label", "score"))
 
 _FIXED: tuple[Metric, ...] = (
     Metric("missing_rate", "quality", "Missing values", "share", "lower", _missing, lambda w: Reading(w.missing_rate)),

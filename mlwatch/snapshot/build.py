@@ -11,10 +11,11 @@ import numpy as np
 
 from mlwatch.metrics.confusion import positive_class
 from mlwatch.metrics.estimate import Estimate, undefined
-from mlwatch.snapshot import distributions, families, features
+from mlwatch.snapshot import distributions, families, feature_windows, features
 from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.health_types import System
-from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs, read
+from mlwatch.snapshot.mix import answers_of, labels_of
+from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs
 from mlwatch.snapshot.roles import Roles, assign_roles
 from mlwatch.snapshot.rollout import judge, with_mode
 from mlwatch.snapshot.span import Grid, aware, grid, naive
@@ -29,9 +30,8 @@ from mlwatch.snapshot.types import (
     Task,
     TimeRange,
     Version,
-    Window,
 )
-from mlwatch.store import rollups
+from mlwatch.snapshot.windows import Context, Tables, windows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -100,7 +100,7 @@ def snapshot(
         min(life.first for life in known), max(life.last for life in known), question.span, naive(question.at)
     )
     number_pairs(connection, [life.pair for life in known])
-    tables = _Tables.read(connection, lattice)
+    tables = Tables.read(connection, lattice)
     models: dict[str, Model] = {}
     rollouts: list[Rollout] = []
     for name in dict.fromkeys(life.pair.model for life in known):
@@ -117,58 +117,6 @@ def snapshot(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    """The sums of one range."""
-
-    traffic: Table
-    latency: Table
-    features: Table
-    outcomes: Table
-    scores: Table
-    business: Table
-    has_events: bool
-
-    @classmethod
-    def read(cls, connection: DuckDBPyConnection, lattice: Grid) -> _Tables:
-        row = connection.execute("SELECT COUNT(*) FROM (FROM events LIMIT 1)").fetchone()
-        return cls(
-            read(connection, rollups.TRAFFIC, lattice),
-            read(connection, rollups.LATENCY, lattice),
-            read(connection, rollups.FEATURES, lattice),
-            read(connection, rollups.OUTCOMES, lattice),
-            read(connection, rollups.SCORES, lattice),
-            read(connection, rollups.BUSINESS, lattice),
-            bool(row and row[0]),
-        )
-
-    def of(self, who: int) -> _Tables:
-        """Return one version's rows."""
-        return _Tables(
-            self.traffic.of(who),
-            self.latency.of(who),
-            self.features.of(who),
-            self.outcomes.of(who),
-            self.scores.of(who),
-            self.business.of(who),
-            self.has_events,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """What the versions of one model share."""
-
-    task: Task
-    positive: str | None
-    currency: str | None
-    infos: Mapping[int, features.FeatureInfo]
-    reference: features.Reference | None
-    expected: set[int]
-    lattice: Grid
-    score_span: tuple[float, float] | None
-
-
 def _model(
     connection: DuckDBPyConnection,
     config: Config,
@@ -176,7 +124,7 @@ def _model(
     roles: Roles,
     known: Sequence[Life],
     lattice: Grid,
-    tables: _Tables,
+    tables: Tables,
 ) -> Model:
     row = connection.execute("SELECT task FROM models WHERE model = ?", [name]).fetchone()
     task = cast("Task", config.roles.task or (row[0] if row else "unknown"))
@@ -190,7 +138,7 @@ def _model(
     }
     positive = config.roles.positive_class or (positive_class(labels) if task == "binary" else None)
     reference = features.reference_counts(connection, roles.baseline)
-    context = _Context(
+    context = Context(
         task,
         positive if task == "binary" else None,
         config.business.currency or _currency(connection),
@@ -213,11 +161,15 @@ def _currency(connection: DuckDBPyConnection) -> str | None:
     return row[0] if row else None
 
 
-def _version(life: Life, roles: Roles, tables: _Tables, context: _Context) -> Version:
+def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Version:
     traffic = tables.traffic
     predictions = traffic.whole("n")
     performance, confusion = _performance(context, tables.outcomes, tables.scores)
     seconds = _active_seconds(traffic)
+    followed = [number for number in context.infos if number >= 0][:WINDOW_FEATURES]
+    over = feature_windows.drift_by_window(
+        tables.features, context.infos, context.reference, followed, context.lattice.count
+    )
     return Version(
         name=life.pair.version,
         role=roles.role(life.pair),
@@ -232,12 +184,16 @@ def _version(life: Life, roles: Roles, tables: _Tables, context: _Context) -> Ve
         else families.latencies(None, traffic),
         throughput_per_s=predictions / seconds if seconds else None,
         errors=families.errors(traffic),
-        quality=features.quality(tables.features, context.infos, context.reference, context.expected),
+        quality=features.quality(tables.features, context.infos, context.reference, context.expected, over),
         business=families.business(
             tables.business, predictions, seen=tables.has_events, currency=context.currency
         ),
-        windows=_windows(tables, context),
+        windows=windows_of(
+            tables, context, feature_windows.mean_by_window(over, context.lattice.count) if over else ()
+        ),
         latency_bars=distributions.latency_bars(tables.latency),
+        labels=labels_of(context.task, tables.outcomes, context.positive),
+        answers=answers_of(context.task, tables.outcomes, context.positive),
         scores=distributions.scores(tables.scores, context.positive, context.score_span),
     )
 
@@ -257,7 +213,7 @@ def _moment(stamp: np.datetime64) -> datetime:
 
 
 def _performance(
-    context: _Context, rows: Table, scores: Table
+    context: Context, rows: Table, scores: Table
 ) -> tuple[Mapping[str, Estimate], ConfusionTable | None]:
     if context.task == "regression":
         return families.regressed(rows), None
@@ -265,48 +221,6 @@ def _performance(
         return {"accuracy": undefined("the predictions are neither classes nor numbers")}, None
     found, confusion = families.classified(context.task, rows, scores, context.positive)
     return found, families.confusion_table(confusion) if confusion.n else None
-
-
-def _windows(tables: _Tables, context: _Context) -> tuple[Window, ...]:
-    traffic, bins = tables.traffic.windows(), tables.latency.windows()
-    outcomes, gains = tables.outcomes.windows(), tables.business.windows()
-    missing = features.missing_by_window(tables.features)
-    followed = [number for number in context.infos if number >= 0][:WINDOW_FEATURES]
-    drift = features.drift_by_window(
-        tables.features, context.infos, context.reference, followed, context.lattice.count
-    )
-    windows = []
-    for index in range(context.lattice.count):
-        rows = traffic.get(index)
-        labelled = outcomes.get(index)
-        empty = tables.traffic.where(tables.traffic["w"] < 0) if rows is None else rows
-        n = empty.whole("n")
-        start = context.lattice.edge(index)
-        windows.append(
-            Window(
-                start=start.replace(tzinfo=UTC),
-                end=min(context.lattice.edge(index + 1), context.lattice.end).replace(tzinfo=UTC),
-                predictions=n,
-                labelled=labelled.whole("n") if labelled is not None else 0,
-                performance=_window_performance(context, labelled),
-                latency=families.latencies(bins.get(index), empty),
-                errors=families.errors(empty),
-                business=families.business(
-                    gains.get(index), n, seen=tables.has_events, currency=context.currency
-                ),
-                missing_rate=missing.get(index),
-                drift=drift.get(index),
-            )
-        )
-    return tuple(windows)
-
-
-def _window_performance(context: _Context, rows: Table | None) -> Mapping[str, Estimate]:
-    if rows is None or context.task == "unknown":
-        return {}
-    if context.task == "regression":
-        return families.regressed(rows)
-    return families.window_performance(context.task, families.cells_of(rows), context.positive)
 
 
 __all__ = ["Pair", "Question", "snapshot"]

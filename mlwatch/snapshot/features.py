@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import special
 
 from mlwatch.metrics import drift as drifting
-from mlwatch.metrics.bins import MISSING, UNSEEN
+from mlwatch.metrics.bins import MISSING
 from mlwatch.metrics.quality import feature_counts
 from mlwatch.snapshot.read import Life, Pair, Table, fetch
+from mlwatch.snapshot.shapes import shape
 from mlwatch.snapshot.types import FeatureQuality, Quality
 from mlwatch.store import rollups
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlwatch.metrics.drift import Drift
+    from mlwatch.snapshot.shapes import Shape
 
 FIRST_PERIOD = timedelta(hours=24)
 """Without a reference, drift is measured against the baseline's first day, or first half if it is younger."""
@@ -37,6 +38,8 @@ class FeatureInfo:
     kind: Literal["numeric", "categorical"]
     edges: tuple[float, ...]
     binned: bool
+    categories: Mapping[int, str] = field(default_factory=dict)
+    """Names of the reference's categories by their code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,22 @@ def feature_infos(connection: DuckDBPyConnection) -> dict[int, FeatureInfo]:
         number: (kind, tuple(edges))
         for number, kind, edges in connection.execute("SELECT feature, kind, edges FROM bins").fetchall()
     }
+    categories: dict[int, dict[int, str]] = {}
+    for number, category, code in connection.execute(
+        "SELECT feature, category, bin FROM categories"
+    ).fetchall():
+        named = categories.setdefault(number, {})
+        # the long tail shares a code: it has no name of its own
+        named[code] = "" if code in named else category
     infos: dict[int, FeatureInfo] = {
-        number: FeatureInfo(number, name, kind, bins[number][1] if number in bins else (), number in bins)
+        number: FeatureInfo(
+            number,
+            name,
+            kind,
+            bins[number][1] if number in bins else (),
+            number in bins,
+            categories.get(number, {}),
+        )
         for number, name, kind in connection.execute("SELECT feature, name, kind FROM features").fetchall()
     }
     for number, name in (
@@ -116,7 +133,11 @@ def _by_feature(table: Table) -> dict[int, Counts]:
 
 
 def quality(
-    rows: Table, infos: Mapping[int, FeatureInfo], reference: Reference | None, expected: set[int]
+    rows: Table,
+    infos: Mapping[int, FeatureInfo],
+    reference: Reference | None,
+    expected: set[int],
+    over: Mapping[int, Sequence[float | None]],
 ) -> Quality:
     """Return the data quality of one version.
 
@@ -125,6 +146,7 @@ def quality(
         infos: See `feature_infos`.
         reference: What to compare with; None for nothing.
         expected: Features that belong to the version; others that it never carries are left out.
+        over: Drift scores of some features, window by window.
     """
     drifts: dict[int, Drift] = {}
     counts = {}
@@ -146,7 +168,11 @@ def quality(
     named = {str(number): drift for number, drift in drifts.items() if number >= 0}
     together = {int(number): drift for number, drift in drifting.decide_together(named).items()}
     features = {
-        infos[number].name: _feature(infos[number], found, together.get(number))
+        infos[number].name: replace(
+            _feature(infos[number], found, together.get(number)),
+            shape=_shape(infos[number], reference, by_feature[number]),
+            drift_over=tuple(over.get(number, ())),
+        )
         for number, found in counts.items()
         if number >= 0
     }
@@ -159,6 +185,11 @@ def quality(
         drifted_share=sum(drift.drifted for drift in judged) / len(judged) if judged else None,
         missing_rate=sum(feature.missing for feature in features.values()) / cells if cells else None,
     )
+
+
+def _shape(info: FeatureInfo, reference: Reference | None, current: Counts) -> Shape | None:
+    before = reference.counts.get(info.number) if reference is not None and info.binned else None
+    return None if before is None else shape(info, before, current, info.categories)
 
 
 def _present(drift: Drift | None, counts: object) -> Drift | None:
@@ -210,56 +241,6 @@ def _feature(info: FeatureInfo, counts: object, drift: Drift | None) -> FeatureQ
         counts.out_of_range if info.binned else 0,
         drift,
     )
-
-
-def missing_by_window(rows: Table) -> dict[int, float]:
-    """Return missing cells over all cells of each window."""
-    found = {}
-    for window, part in rows.windows().items():
-        real = part.where(part["feature"] >= 0)
-        cells = real.whole("n")
-        if cells:
-            found[window] = real.where(real["bin"] == MISSING).whole("n") / cells
-    return found
-
-
-def drift_by_window(
-    rows: Table,
-    infos: Mapping[int, FeatureInfo],
-    reference: Reference | None,
-    features: Sequence[int],
-    windows: int,
-) -> dict[int, float]:
-    """Return the mean Jensen-Shannon score of some features in each of `windows` windows."""
-    if reference is None or not len(rows):
-        return {}
-    total, weight = np.zeros(windows), np.zeros(windows)
-    for number in features:
-        if number not in reference.counts or not infos[number].binned:
-            continue
-        score = _window_scores(rows.where(rows["feature"] == number), windows, reference.counts[number])
-        known = np.isfinite(score)
-        total[known] += score[known]
-        weight[known] += 1
-    return {w: float(total[w] / weight[w]) for w in np.flatnonzero(weight).tolist()}
-
-
-def _window_scores(rows: Table, windows: int, reference: Counts) -> NDArray[np.float64]:
-    """Return the Jensen-Shannon distance (base 2, less what chance gives) of each window; NaN below 50 rows."""
-    lowest = UNSEEN
-    width = int(max(reference.codes.max(initial=0), rows["bin"].max(initial=0))) - lowest + 1
-    p = np.bincount(reference.codes - lowest, weights=reference.n, minlength=width)
-    place = np.clip(rows["w"], 0, windows - 1).astype(np.int64) * width + rows["bin"] - lowest
-    counts = np.bincount(place, weights=rows["n"], minlength=windows * width).reshape(windows, width)
-    n = counts.sum(axis=1)
-    p = p / p.sum()
-    q = counts / np.maximum(n, 1)[:, None]
-    middle = (p + q) / 2
-    divergence = (special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum(axis=1) / (2 * np.log(2))
-    filled = np.maximum((counts > 0).sum(axis=1), 1)
-    chance = (filled - 1) / (8 * np.log(2) * np.maximum(n, 1))
-    score = np.sqrt(np.maximum(divergence - chance, 0.0))
-    return np.where(n >= 50, score, np.nan)
 
 
 def expected_features(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.distributions import Bars, Scores
     from mlwatch.snapshot.health_types import Endpoint
     from mlwatch.snapshot.rollout_course import Course
+    from mlwatch.snapshot.shapes import Shape
 
 Task = Literal["binary", "multiclass", "regression", "unknown"]
 Role = Literal["baseline", "candidate", "shadow", "other"]
@@ -115,6 +116,10 @@ class FeatureQuality:
     out_of_range: int = 0
     drift: Drift | None = None
     """None when there is no reference to compare with, or the feature is not in it."""
+    shape: Shape | None = None
+    """Its distribution beside that of the reference; None without a reference."""
+    drift_over: tuple[float | None, ...] = ()
+    """Drift score in each window of the version; empty where it is not followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,10 @@ class Window:
     missing_rate: float | None
     drift: float | None
     """Mean drift score over the comparable features; None without a reference."""
+    labels: Estimate | None = None
+    """Share of positive labels, or the mean label of a regression."""
+    answers: Estimate | None = None
+    """Share of positive predictions among the labelled ones, or their mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +206,10 @@ class Version:
     windows: tuple[Window, ...]
     latency_bars: Bars | None = None
     """Distribution of the latency in milliseconds."""
+    labels: Estimate | None = None
+    """Share of positive labels, or the mean label of a regression; None for other tasks."""
+    answers: Estimate | None = None
+    """Share of positive predictions among the labelled ones, or their mean."""
     scores: Scores | None = None
     """Of a binary task with labelled scores."""
 

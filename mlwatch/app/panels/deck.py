@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
 from textual.containers import Container
@@ -68,6 +69,6 @@ class Deck(Container):
 
 def grid_of(size: Size, count: int) -> tuple[int, int]:
     """Return the columns and rows that so many panels are shown in; fewer than all where there is no room."""
-    columns = max(1, min(count, size.width // WIDE))
+    columns = max(1, min(ceil(sqrt(count)), size.width // WIDE))
     rows = max(1, min(-(-count // columns), size.height // HIGH))
     return columns, rows

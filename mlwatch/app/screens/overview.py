@@ -44,12 +44,14 @@ class OverviewScreen(WatchScreen):
 
     async def _add_side(self) -> None:
         """Add features and chart, after the first paint: they need NumPy."""
-        from mlwatch.app.panels.drifttable import DriftTable  # noqa: PLC0415 - not for the first paint
+        from mlwatch.app.panels.featuretable import FeatureTable  # noqa: PLC0415 - not for the first paint
         from mlwatch.app.panels.trendchart import TrendChart  # noqa: PLC0415
 
         chosen = self.query_one(FamiliesPanel).cursor or "accuracy"
         chart = TrendChart("chart", chosen, zone=chart_zone(self.mlwatch.zone), ascii_only=self.ascii)
-        await self.query_one("#side").mount(self.boxed(DriftTable("features")), self.boxed(chart))
+        await self.query_one("#side").mount(
+            self.boxed(FeatureTable("features", ascii_only=self.ascii)), self.boxed(chart)
+        )
         self.fit_panels()
 
     @on(FamiliesPanel.Chosen)

@@ -12,6 +12,7 @@ from mlwatch.metrics.estimate import Estimate, estimate, undefined
 from mlwatch.snapshot.distributions import Bars, CalibrationPoint, Scores
 from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.rollout_course import Course, MetricCourse, VerdictChange
+from mlwatch.snapshot.shapes import Shape
 from mlwatch.snapshot.types import (
     Alert,
     Business,
@@ -92,12 +93,31 @@ def feature(
         n_reference=50_000, n_current=n, psi=score * 1.4, js=score, score=score, drifted=drifted,
         state="drifted" if drifted else "ok",
     )  # fmt: skip
+    numeric = kind == "numeric"
+    over = tuple(score * (0.2 if hour < 6 and drifted else 1.0) + 0.002 * (hour % 3) for hour in range(HOURS))
     return FeatureQuality(
         kind="numeric" if kind == "numeric" else "categorical", n=n, missing=missing,
         missing_rate=missing / n,
         invalid=12 if drifted else 0, unseen=31 if kind != "numeric" and drifted else 0,
         out_of_range=204 if kind == "numeric" and drifted else 0, drift=drift,
+        shape=bell(drifted=drifted) if numeric else carriers(drifted=drifted), drift_over=over,
     )  # fmt: skip
+
+
+def bell(*, drifted: bool) -> Shape:
+    """Return a bell, and one that moved where `drifted`."""
+    edges = tuple(float(edge) for edge in range(-16, 17))
+    reference = tuple(6_000 * math.exp(-((step - 16) ** 2) / 40) for step in range(32))
+    moved = 5 if drifted else 0
+    return Shape(
+        edges, (), reference, tuple(3_000 * math.exp(-((step - 16 - moved) ** 2) / 40) for step in range(32))
+    )
+
+
+def carriers(*, drifted: bool) -> Shape:
+    """Return categories, one of them new where `drifted`."""
+    current = (6_000.0, 2_000.0, 900.0, 1_200.0) if drifted else (8_000.0, 3_100.0, 1_000.0, 0.0)
+    return Shape((), ("UA", "DL", "AA", "unseen"), (16_000.0, 6_000.0, 2_000.0, 0.0), current)
 
 
 def quality(*, bad: bool) -> Quality:
@@ -145,6 +165,8 @@ def windows(accuracy: float, p50: float, rate: float, *, bad: bool) -> tuple[Win
                 business=business(0.062 - 0.01 * fault + wave / 4, 1_650),
                 missing_rate=0.004 + 0.02 * fault,
                 drift=0.02 + 0.12 * fault,
+                labels=share(0.24 + wave, 1_200),
+                answers=share(0.22 - 0.09 * fault, 1_200),
             )
         )
     return tuple(made)
@@ -172,6 +194,8 @@ def version(name: str, role: Role, *, n: int = 20_000, bad: bool = False) -> Ver
         business=business(0.051 if bad else 0.062, n),
         windows=windows(accuracy, p50, rate, bad=bad),
         latency_bars=latency_bars(p50, n),
+        labels=share(0.24, round(n * 0.6)),
+        answers=share(0.13 if bad else 0.22, round(n * 0.6)),
         scores=scores(bad=bad),
     )
 

@@ -124,7 +124,7 @@ async def test_what_is_missing_is_said_with_what_to_do() -> None:
         await pilot.press("2")
         await settle(pilot)
         drawn = text_of(app)
-        assert "No labels yet: log records with a request id" in drawn
+        assert "No labels yet: log records" in drawn
 
 
 async def test_hostile_names_and_classes_are_harmless() -> None:

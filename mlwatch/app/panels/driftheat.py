@@ -1,0 +1,53 @@
+"""How far each feature lay from the reference, step by step."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from mlwatch.app.drawing import clean
+from mlwatch.app.panels.base import Plotted
+from mlwatch.app.panels.featuretable import feature_rows
+from widgets.heatmap import Grid, HeatMap
+
+if TYPE_CHECKING:
+    from mlwatch.app.view import View
+
+HIGH = 0.5
+"""Drift score of the last colour, unless there are higher ones."""
+NO_REFERENCE = (
+    "No drift over time: nothing to compare with, or fewer than 50 values a step. Put reference.parquet, .csv or "
+    ".jsonl into the directory, or give --reference."
+)
+
+
+class DriftHeat(Plotted, HeatMap):
+    """Draw a row a feature, the farthest first, and a column a step."""
+
+    HELP_TEXT = (
+        "Drift of each feature of the candidate over time: the brighter, the farther from the reference. Arrows read "
+        "values; a gap is a step with too few of them."
+    )
+
+    def take(self, view: View) -> None:
+        """Show the features of the candidate, or of the only version."""
+        grid = drift_grid(view)
+        version = view.candidate or view.baseline
+        if version is not None:
+            self.border_title = Content(f"Drift of {clean(version.name, 24)} over time")
+        self.say("" if any(math.isfinite(value) for value in grid.values.ravel().tolist()) else NO_REFERENCE)
+        self.update(grid)
+
+
+def drift_grid(view: View) -> Grid:
+    """Return the drift of the candidate's features by step."""
+    version = view.candidate or view.baseline
+    rows = [row for row in feature_rows(version, None) if row.over]
+    if version is None or not rows:
+        return Grid.of((), [], [])
+    times = [window.start.timestamp() for window in version.windows]
+    values = [[math.nan if value is None else value for value in row.over] for row in rows]
+    high = max([HIGH, *(value for row in values for value in row if math.isfinite(value))])
+    return Grid.of(tuple(row.name for row in rows), times, values, low=0.0, high=high)

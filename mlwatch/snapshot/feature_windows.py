@@ -1,0 +1,75 @@
+"""Features window by window: what is missing, and how far each moved from the reference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import special
+
+from mlwatch.metrics.bins import MISSING, UNSEEN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from mlwatch.snapshot.features import Counts, FeatureInfo, Reference
+    from mlwatch.snapshot.read import Table
+
+
+def missing_by_window(rows: Table) -> dict[int, float]:
+    """Return missing cells over all cells of each window."""
+    found = {}
+    for window, part in rows.windows().items():
+        real = part.where(part["feature"] >= 0)
+        cells = real.whole("n")
+        if cells:
+            found[window] = real.where(real["bin"] == MISSING).whole("n") / cells
+    return found
+
+
+def drift_by_window(
+    rows: Table,
+    infos: Mapping[int, FeatureInfo],
+    reference: Reference | None,
+    features: Sequence[int],
+    windows: int,
+) -> dict[int, tuple[float | None, ...]]:
+    """Return the Jensen-Shannon scores of some features in each of `windows` windows; None where unknown."""
+    if reference is None or not len(rows):
+        return {}
+    found = {}
+    for number in features:
+        if number in reference.counts and infos[number].binned:
+            own = rows.where(rows["feature"] == number)
+            score = _window_scores(own, windows, reference.counts[number])
+            found[number] = tuple(value if np.isfinite(value) else None for value in score.tolist())
+    return found
+
+
+def mean_by_window(scores: Mapping[int, Sequence[float | None]], windows: int) -> list[float | None]:
+    """Return the mean score over the features in each window; None where there is none."""
+    means: list[float | None] = []
+    for window in range(windows):
+        known = [value for each in scores.values() if (value := each[window]) is not None]
+        means.append(sum(known) / len(known) if known else None)
+    return means
+
+
+def _window_scores(rows: Table, windows: int, reference: Counts) -> NDArray[np.float64]:
+    """Return the Jensen-Shannon distance (base 2, less what chance gives) of each window; NaN below 50 rows."""
+    lowest = UNSEEN
+    width = int(max(reference.codes.max(initial=0), rows["bin"].max(initial=0))) - lowest + 1
+    p = np.bincount(reference.codes - lowest, weights=reference.n, minlength=width)
+    place = np.clip(rows["w"], 0, windows - 1).astype(np.int64) * width + rows["bin"] - lowest
+    counts = np.bincount(place, weights=rows["n"], minlength=windows * width).reshape(windows, width)
+    n = counts.sum(axis=1)
+    p = p / p.sum()
+    q = counts / np.maximum(n, 1)[:, None]
+    middle = (p + q) / 2
+    divergence = (special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum(axis=1) / (2 * np.log(2))
+    filled = np.maximum((counts > 0).sum(axis=1), 1)
+    chance = (filled - 1) / (8 * np.log(2) * np.maximum(n, 1))
+    score = np.sqrt(np.maximum(divergence - chance, 0.0))
+    return np.where(n >= 50, score, np.nan)

@@ -1,0 +1,117 @@
+"""Distributions of a feature and of its reference, on bins that read well in a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics.bins import INVALID, MISSING, UNSEEN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from mlwatch.snapshot.features import Counts, FeatureInfo
+
+SHOWN_BINS = 32
+WIDE = 4.0
+"""A range so many times that between the outer bins is cut to these: a few extreme values hide all others."""
+MOST_CATEGORIES = 30
+OWN_LABELS = {MISSING: "missing", UNSEEN: "unseen"}
+REST_LABEL = "other categories"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Two distributions of one feature: shares of all its values, missing and invalid ones left out of numbers."""
+
+    edges: tuple[float, ...] = ()
+    """Of numbers: increasing, one more than there are shares; the outer bins hold everything beyond."""
+    labels: tuple[str, ...] = ()
+    """Of categories: the most frequent of the reference first."""
+    reference: tuple[float, ...] = ()
+    """Values a bin or category."""
+    current: tuple[float, ...] = ()
+
+
+def shape(info: FeatureInfo, reference: Counts, current: Counts, names: Mapping[int, str]) -> Shape | None:
+    """Return both distributions; None for a number without bins.
+
+    Args:
+        info: The feature.
+        reference: Its reference's counts.
+        current: The counts of the version.
+        names: Categories by code.
+    """
+    if info.kind == "categorical":
+        return _categories(reference, current, names)
+    if len(info.edges) < 2:
+        return None
+    shown, parts = _plan(info.edges)
+    return Shape(shown, reference=_spread(reference, parts), current=_spread(current, parts))
+
+
+@lru_cache(maxsize=4096)
+def _plan(edges: tuple[float, ...]) -> tuple[tuple[float, ...], NDArray[np.float64]]:
+    """Return the shown edges, and which part of each code falls into each shown bin: shape (codes, bins)."""
+    own = np.array(edges)
+    shown = _shown_edges(own)
+    last = len(own)
+    ends = [(own[max(code - 1, 0)], own[min(code, last - 1)]) for code in range(last + 1)]
+    return tuple(shown.tolist()), np.array([_parts(float(low), float(high), shown) for low, high in ends])
+
+
+def _shown_edges(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return edges of equal width over the range that matters."""
+    low, high = float(edges[0]), float(edges[-1])
+    if len(edges) > 4 and high - low > WIDE * (edges[-2] - edges[1]) > 0:
+        low, high = float(edges[1]), float(edges[-2])
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, SHOWN_BINS + 1)
+
+
+def _spread(counts: Counts, parts: NDArray[np.float64]) -> tuple[float, ...]:
+    """Lay counts by the feature's own bins over the shown ones, evenly within each."""
+    known = (counts.codes >= 0) & (counts.codes < len(parts))
+    by_code = np.bincount(counts.codes[known], weights=counts.n[known], minlength=len(parts))
+    return tuple((by_code @ parts).tolist())
+
+
+def _parts(low: float, high: float, shown: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return which part of an interval falls into each shown bin; what lies beyond goes to the outer ones."""
+    if high - low < 1e-9 * (shown[-1] - shown[0]):
+        parts = np.zeros(len(shown) - 1)
+        parts[int(np.clip(np.searchsorted(shown, low, side="right") - 1, 0, len(parts) - 1))] = 1.0
+        return parts
+    below = np.clip((shown - low) / (high - low), 0.0, 1.0)
+    below[0], below[-1] = 0.0, 1.0
+    return np.diff(below)
+
+
+def _categories(reference: Counts, current: Counts, names: Mapping[int, str]) -> Shape:
+    before, after = _by_label(reference, names), _by_label(current, names)
+    order = sorted({*before, *after}, key=lambda label: (-before.get(label, 0), -after.get(label, 0), label))
+    kept, rest = order[:MOST_CATEGORIES], order[MOST_CATEGORIES:]
+    labels = [*kept, f"{len(rest)} more"] if rest else kept
+
+    def column(counts: dict[str, float]) -> tuple[float, ...]:
+        values = [counts.get(label, 0.0) for label in kept]
+        return tuple([*values, sum(counts.get(label, 0.0) for label in rest)] if rest else values)
+
+    return Shape(labels=tuple(labels), reference=column(before), current=column(after))
+
+
+def _by_label(counts: Counts, names: Mapping[int, str]) -> dict[str, float]:
+    codes, place = np.unique(counts.codes, return_inverse=True)
+    totals = np.bincount(place.ravel(), weights=counts.n, minlength=len(codes))
+    found: dict[str, float] = {}
+    for code, n in zip(codes.tolist(), totals.tolist(), strict=True):
+        if code != INVALID and n:
+            label = OWN_LABELS.get(code) or names.get(code) or REST_LABEL
+            found[label] = found.get(label, 0.0) + n
+    return found

@@ -1,0 +1,121 @@
+"""The sums of one range, and the same families window by window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from mlwatch.snapshot import families, feature_windows, features
+from mlwatch.snapshot.mix import answers_of, labels_of
+from mlwatch.snapshot.read import Table, read
+from mlwatch.snapshot.types import Task, Window
+from mlwatch.store import rollups
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.span import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The sums of one range."""
+
+    traffic: Table
+    latency: Table
+    features: Table
+    outcomes: Table
+    scores: Table
+    business: Table
+    has_events: bool
+
+    @classmethod
+    def read(cls, connection: DuckDBPyConnection, lattice: Grid) -> Tables:
+        """Read the sums of a range; `number_pairs` was called."""
+        row = connection.execute("SELECT COUNT(*) FROM (FROM events LIMIT 1)").fetchone()
+        return cls(
+            read(connection, rollups.TRAFFIC, lattice),
+            read(connection, rollups.LATENCY, lattice),
+            read(connection, rollups.FEATURES, lattice),
+            read(connection, rollups.OUTCOMES, lattice),
+            read(connection, rollups.SCORES, lattice),
+            read(connection, rollups.BUSINESS, lattice),
+            bool(row and row[0]),
+        )
+
+    def of(self, who: int) -> Tables:
+        """Return one version's rows."""
+        return Tables(
+            self.traffic.of(who),
+            self.latency.of(who),
+            self.features.of(who),
+            self.outcomes.of(who),
+            self.scores.of(who),
+            self.business.of(who),
+            self.has_events,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the versions of one model share."""
+
+    task: Task
+    positive: str | None
+    currency: str | None
+    infos: Mapping[int, features.FeatureInfo]
+    reference: features.Reference | None
+    expected: set[int]
+    lattice: Grid
+    score_span: tuple[float, float] | None
+
+
+def windows_of(tables: Tables, context: Context, drift: Sequence[float | None]) -> tuple[Window, ...]:
+    """Return the families of one version in each window.
+
+    Args:
+        tables: Its rows.
+        context: What the versions of the model share.
+        drift: Its mean drift score in each window; empty for none.
+    """
+    traffic, bins = tables.traffic.windows(), tables.latency.windows()
+    outcomes, gains = tables.outcomes.windows(), tables.business.windows()
+    missing = feature_windows.missing_by_window(tables.features)
+    windows = []
+    for index in range(context.lattice.count):
+        rows = traffic.get(index)
+        labelled = outcomes.get(index)
+        empty = tables.traffic.where(tables.traffic["w"] < 0) if rows is None else rows
+        n = empty.whole("n")
+        start = context.lattice.edge(index)
+        windows.append(
+            Window(
+                start=start.replace(tzinfo=UTC),
+                end=min(context.lattice.edge(index + 1), context.lattice.end).replace(tzinfo=UTC),
+                predictions=n,
+                labelled=labelled.whole("n") if labelled is not None else 0,
+                performance=_window_performance(context, labelled),
+                latency=families.latencies(bins.get(index), empty),
+                errors=families.errors(empty),
+                business=families.business(
+                    gains.get(index), n, seen=tables.has_events, currency=context.currency
+                ),
+                missing_rate=missing.get(index),
+                drift=drift[index] if drift else None,
+                labels=labels_of(context.task, labelled, context.positive),
+                answers=answers_of(context.task, labelled, context.positive),
+            )
+        )
+    return tuple(windows)
+
+
+def _window_performance(context: Context, rows: Table | None) -> Mapping[str, Estimate]:
+    if rows is None or context.task == "unknown":
+        return {}
+    if context.task == "regression":
+        return families.regressed(rows)
+    return families.window_performance(context.task, families.cells_of(rows), context.positive)
