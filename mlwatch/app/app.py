@@ -288,6 +288,12 @@ class MlwatchApp(App[None]):
 
         self.push_screen(AlertsScreen(self.view, self.status, self.zone, self.glyphs))
 
+    def action_quarantine(self) -> None:
+        """Browse the lines that could not be taken in."""
+        from mlwatch.app.screens.quarantine import QuarantineScreen  # noqa: PLC0415 - not for the first paint
+
+        self.push_screen(QuarantineScreen(self.source.desk, self.zone))
+
     def action_zoom(self) -> None:
         """Give the focused panel the whole screen, or take it back."""
         if self.screen.maximized is not None:

@@ -27,6 +27,9 @@ def commands(app: MlwatchApp) -> Iterable[SystemCommand]:
     )
     yield SystemCommand("Next model", "Show the next model (m)", app.action_next_model)
     yield SystemCommand("Alerts", "List all alerts (a)", app.action_alerts)
+    yield SystemCommand(
+        "Quarantine", "Browse the lines that could not be taken in (x)", app.action_quarantine
+    )
     yield SystemCommand("Zoom", "Give the focused panel the whole screen (z)", app.action_zoom)
     yield SystemCommand("Save screenshot", "Save this screen as SVG (s)", app.action_save_screenshot)
     yield SystemCommand("Help", "Explain this screen and its keys (?)", app.action_help)

@@ -28,6 +28,7 @@ BINDINGS: list[BindingType] = [
     Binding("r", "cycle_range", "Next range", group=_RANGE_KEYS),
     Binding("m", "next_model", "Model", tooltip="Show the next model"),
     Binding("a", "alerts", "Alerts", tooltip="List all alerts"),
+    Binding("x", "quarantine", "Quarantine", show=False, tooltip="Browse the rejected lines"),
     Binding("z", "zoom", "Zoom", tooltip="Give the focused panel the whole screen, or take it back"),
     Binding("s", "save_screenshot", "SVG", tooltip="Save this screen as SVG in the current directory"),
 ]

@@ -18,6 +18,7 @@ SCREENS = (
     ("business", "Business", "BusinessScreen"),
     ("rollout", "Rollout", "RolloutScreen"),
     ("records", "Records", "RecordsScreen"),
+    ("sql", "SQL", "SqlScreen"),
 )
 """Mode, title and class of each screen; the number key is the place. The module has the mode's name."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def utc_now() -> datetime:
@@ -33,3 +34,5 @@ class AppOptions:
     """The zone in which times are shown."""
     host_every_s: float = 5.0
     """Seconds after which a snapshot is fetched for the host's numbers though no row came."""
+    history: Path | None = None
+    """File of the statements that were run on the SQL screen; None remembers them for this run only."""

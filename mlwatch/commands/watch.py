@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
     from datetime import datetime, timedelta
+    from pathlib import Path
 
     from mlwatch.app.options import AppOptions
     from mlwatch.records.desk import Desk
@@ -91,7 +92,14 @@ def _app_options(arguments: Namespace, config: Config) -> AppOptions:
         mouse=config.app.mouse and not arguments.no_mouse,
         theme=arguments.theme or config.app.theme,
         timezone="local" if config.app.timezone == "local" else "UTC",
+        history=_history(),
     )
+
+
+def _history() -> Path:
+    from mlwatch.store.database import state_directory  # noqa: PLC0415
+
+    return state_directory() / "statements.json"
 
 
 class LazySource:

@@ -27,6 +27,7 @@ _KEYS = (
     ("up, down", "choose a row in the panel"),
     ("z", "give the focused panel the whole screen, or take it back"),
     ("a", "all alerts"),
+    ("x", "the quarantine: rejected lines with their reasons"),
     ("s", "save this screen as SVG in the current directory"),
     ("ctrl+p", "command palette: every action by name"),
     ("?", "this help; escape closes it"),

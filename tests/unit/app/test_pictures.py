@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 SCREENS = {
     "1": "overview", "2": "performance", "3": "quality", "4": "health", "5": "business", "6": "rollout",
-    "7": "records",
+    "7": "records", "8": "sql",
 }  # fmt: skip
 
 
