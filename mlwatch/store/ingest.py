@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -244,6 +245,12 @@ class Ingest:
         )
         self._saved[shape.key] = shape
 
+    def _checkpoint(self) -> None:
+        import duckdb  # noqa: PLC0415
+
+        with contextlib.suppress(duckdb.TransactionException):  # another thread writes: the next pass does it
+            self._connection.execute("CHECKPOINT")
+
     def _tidy(self, bytes_read: int) -> None:
         if self._since_compaction >= COMPACT_AFTER or bytes_read > CHECKPOINT_BYTES:
             self._connection.execute("BEGIN")
@@ -251,4 +258,4 @@ class Ingest:
             self._connection.execute("COMMIT")
             self._since_compaction = 0
         if bytes_read > CHECKPOINT_BYTES:
-            self._connection.execute("CHECKPOINT")
+            self._checkpoint()
