@@ -182,7 +182,7 @@ def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Vers
         latency=families.latencies(tables.latency, traffic)
         if predictions
         else families.latencies(None, traffic),
-        throughput_per_s=predictions / seconds if seconds else None,
+        throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,
         errors=families.errors(traffic),
         quality=features.quality(tables.features, context.infos, context.reference, context.expected, over),
         business=families.business(

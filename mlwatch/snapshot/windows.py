@@ -31,6 +31,7 @@ class Tables:
     outcomes: Table
     scores: Table
     business: Table
+    sampling: Table
     has_events: bool
 
     @classmethod
@@ -44,6 +45,7 @@ class Tables:
             read(connection, rollups.OUTCOMES, lattice),
             read(connection, rollups.SCORES, lattice),
             read(connection, rollups.BUSINESS, lattice),
+            read(connection, rollups.SAMPLING, lattice),
             bool(row and row[0]),
         )
 
@@ -56,6 +58,7 @@ class Tables:
             self.outcomes.of(who),
             self.scores.of(who),
             self.business.of(who),
+            self.sampling.of(who),
             self.has_events,
         )
 

@@ -90,6 +90,7 @@ def _segment(
         refused=(*plain.refused, *more),
         records=plain.records + len(more),
         carried=plain.carried,
+        sampled=plain.sampled,
         importer=importer,
     )
 

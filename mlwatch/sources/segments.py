@@ -90,6 +90,8 @@ class Segment:
     """Records in `data` and in `refused`, where they are not the lines of the file."""
     carried: tuple[Carried, ...] = ()
     """Halves of requests that wait from now on, or do no longer."""
+    sampled: tuple[str, ...] = ()
+    """Requests beyond those that are logged; see `Rewritten`."""
     importer: Importer | None = None
     """What rewrote the records; None for plain ones."""
 

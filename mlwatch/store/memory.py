@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.formats.types import Memory
+from mlwatch.sources.sql import literal
+from mlwatch.store import fold, notices, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,3 +57,26 @@ def carry(connection: DuckDBPyConnection, changes: Iterable[Carried]) -> None:
             "DELETE FROM sides WHERE (format, model, side) IN (SELECT (format, model, side) FROM seen)"
         )
         connection.execute("INSERT INTO sides FROM seen")
+
+
+def count_unseen(connection: DuckDBPyConnection, counts: Iterable[str]) -> None:
+    """Add the requests that samples stand for to their rollup, and say that there are any.
+
+    Args:
+        connection: Inside the ingest transaction.
+        counts: See `Rewritten.sampled`.
+    """
+    for text in counts:
+        kinds = '[{"bucket": "TIMESTAMP", "model": "VARCHAR", "version": "VARCHAR", "unseen": "DOUBLE"}]'
+        given = f"SELECT UNNEST(from_json({literal(text)}, '{kinds}'), recursive := TRUE)"
+        fold.add(connection, rollups.SAMPLING, given)
+        new = connection.execute(f"""
+            SELECT DISTINCT model FROM ({given})
+            WHERE 'sampling of ' || model NOT IN (SELECT topic FROM notices)""").fetchall()
+        for model in _names(new):
+            message = (
+                f"{model}: the logs hold a sample of the requests: throughput is scaled up by its fraction"
+            )
+            notices.post(
+                connection, "info", f"sampling of {model}", f"{message}, other counts are the sample's"
+            )

@@ -135,7 +135,9 @@ BUSINESS = Rollup(
     {"class": "VARCHAR"},
     {"n_events": "BIGINT", "n_first": "BIGINT", "value": "DOUBLE", "value_sq": "DOUBLE"},
 )
-ALL = (TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, BUSINESS)
+SAMPLING = Rollup("r_sampling", (MINUTE, HOUR), {}, {"unseen": "DOUBLE"})
+"""Requests that a log stands for beyond those that it holds, where it is a sample: 1 / fraction - 1 for each."""
+ALL = (TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, BUSINESS, SAMPLING)
 
 
 def bucket(level: int, column: str = "ts") -> str:

@@ -9,7 +9,7 @@ from mlwatch.store import probes, rollups
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 4
+VERSION = 5
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -95,7 +95,8 @@ def version_of(connection: DuckDBPyConnection) -> int | None:
     return int(row[0]) if row and str(row[0]).isdigit() else 0
 
 
-MIGRATIONS: dict[int, tuple[str, ...]] = {1: (_WAITING,), 2: (_SIDES,), 3: probes.TABLES}
+_SAMPLING = tuple(rollups.SAMPLING.ddl(level) for level in rollups.SAMPLING.levels)
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: (_WAITING,), 2: (_SIDES,), 3: probes.TABLES, 4: _SAMPLING}
 """Statements that lead from the given version to the next."""
 
 

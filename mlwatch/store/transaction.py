@@ -200,6 +200,7 @@ class Transaction:
 
     def _account(self, works: Sequence[Work], counts: Counts) -> None:
         memory.carry(self._connection, (one for work in works for one in work.segment.carried))
+        memory.count_unseen(self._connection, (one for work in works for one in work.segment.sampled))
         rejected = dict(
             self._connection.execute("SELECT file, COUNT(*) FROM rejects GROUP BY file").fetchall()
             if counts.rejected

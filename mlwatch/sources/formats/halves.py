@@ -150,7 +150,8 @@ _PAIRS = """
         COALESCE(NULLIF(a.version, '-'), q.version) AS version,
         COALESCE(q.latency_ms, a.latency_ms,
             CASE WHEN a.clock >= q.clock THEN (epoch_us(a.clock) - epoch_us(q.clock)) / 1000 END) AS latency_ms,
-        COALESCE(q.status, a.status) AS status, COALESCE(a.error, q.error) AS error, q.request, a.response
+        COALESCE(q.status, a.status) AS status, COALESCE(a.error, q.error) AS error,
+        COALESCE(q.fraction, a.fraction) AS fraction, q.request, a.response
     FROM halves AS q JOIN halves AS a ON q.key = a.key AND q.side = 'request' AND a.side = 'response'"""
 
 

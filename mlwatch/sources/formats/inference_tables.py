@@ -29,6 +29,7 @@ def databricks(place: Place) -> str:
             COALESCE({meta} ->> 'model_version', j ->> 'served_entity_id', '{NO_VERSION}') AS version,
             TRY_CAST(COALESCE(j ->> 'execution_time_ms', j ->> 'execution_duration_ms') AS DOUBLE) AS latency_ms,
             TRY_CAST(j ->> 'status_code' AS INTEGER) AS status,
+            TRY_CAST(j ->> 'sampling_fraction' AS DOUBLE) AS fraction,
             j ->> 'request' AS request, j ->> 'response' AS response
         FROM native"""
 
@@ -61,7 +62,7 @@ DATABRICKS = Importer(
     title="Databricks and MLflow inference tables",
     recognised="columns databricks_request_id, request and response (JSON lines, CSV or Parquet)",
     roles="id: client_request_id or databricks_request_id; model and version: request_metadata, "
-    "served_entity_id or the directory; latency and status: their columns",
+    "served_entity_id or the directory; latency and status: their columns; throughput: by sampling_fraction",
     marks=(re.compile(rb'"databricks_request_id"\s*:'),),
     columns=frozenset({"databricks_request_id", "request", "response"}),
     envelopes=databricks,

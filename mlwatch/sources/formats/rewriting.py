@@ -80,6 +80,7 @@ class Rewriter:
             one.records + other.records,
             (*one.refused, *other.refused),
             (*one.carried, *other.carried),
+            (*one.sampled, *other.sampled),
         )
 
     def release(self, importer: Importer) -> Rewritten | None:
@@ -110,7 +111,18 @@ class Rewriter:
             FROM answered""").fetchone()
         count, plain = row or (0, None)
         data = f"{plain}\n".encode() if plain else b""
-        return Rewritten(data, int(count) + len(refused), refused, (carried,) if carried else ())
+        return Rewritten(
+            data, int(count) + len(refused), refused, (carried,) if carried else (), self._sampled()
+        )
+
+    def _sampled(self) -> tuple[str, ...]:
+        """Return how many requests a sample stands for, beyond those that it holds."""
+        row = self._connection.execute("""
+            SELECT CAST(to_json(list(bucketed)) AS VARCHAR) FROM (
+                SELECT time_bucket(INTERVAL '60 seconds', ts) AS bucket, model, version,
+                    SUM(1 / fraction - 1) AS unseen
+                FROM answered WHERE fraction > 0 AND fraction < 1 GROUP BY ALL) AS bucketed""").fetchone()
+        return (row[0],) if row and row[0] else ()
 
     def _take_lines(self, text: str, first_line: int, *, any_text: bool) -> None:
         """Fill `lines`, and show as `native` those that are JSON objects, or all where any text will do."""
@@ -155,7 +167,7 @@ class Rewriter:
                 SELECT *, CASE WHEN failed THEN 1
                     ELSE GREATEST(1, COALESCE(LEN(answers), LEN(labels), LEN(given))) END AS instances
                 FROM fitted)
-            SELECT n, id, ts, model, version, latency_ms, status, error, instances, i,
+            SELECT n, id, ts, model, version, latency_ms, status, error, fraction, instances, i,
                 CASE WHEN instances = LEN(given) AND NOT failed THEN row_features(given[i]) END AS features,
                 answer(answers[i]) AS answer, answer(labels[i]) AS label
             FROM (SELECT *, UNNEST(range(1, instances + 1)) AS i FROM counted)""")

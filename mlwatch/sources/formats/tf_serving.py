@@ -55,6 +55,7 @@ def decode(record: bytes) -> dict[str, Any]:
                 "model": first(model, 1).decode("utf-8", "replace") or None,
                 "version": integer(first(model, 2), 1),
                 "time": integer(metadata, 4),
+                "rate": _double(first(first(metadata, 2), 1)),
                 "request": request,
                 "response": response,
             }
@@ -93,6 +94,10 @@ def _positive(classes: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _float(data: bytes) -> float:
     return float(struct.unpack("<f", data)[0]) if len(data) == 4 else 0.0
+
+
+def _double(data: bytes) -> float | None:
+    return float(struct.unpack("<d", data)[0]) if len(data) == 8 else None
 
 
 def _tensors(message: bytes, number: int) -> list[dict[str, Any]]:
@@ -188,7 +193,7 @@ def envelopes(place: Place) -> str:
         SELECT n, COALESCE(make_timestamp(TRY_CAST(j ->> 'time' AS BIGINT) * 1000000), {changed}) AS ts,
             COALESCE(j ->> 'model', 'default') AS model, COALESCE(j ->> 'version', '{NO_VERSION}') AS version,
             CASE WHEN CAST(j -> 'request' AS VARCHAR) <> '{{"inputs":[]}}' THEN j ->> 'request' END AS request,
-            j ->> 'response' AS response, j ->> 'wrong' AS reason
+            j ->> 'response' AS response, j ->> 'wrong' AS reason, TRY_CAST(j ->> 'rate' AS DOUBLE) AS fraction
         FROM native"""
 
 

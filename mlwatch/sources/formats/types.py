@@ -27,6 +27,7 @@ ENVELOPE = {
     "latency_ms": "DOUBLE",
     "status": "INTEGER",
     "error": "VARCHAR",
+    "fraction": "DOUBLE",
     "request": "VARCHAR",
     "response": "VARCHAR",
     "label": "VARCHAR",
@@ -34,8 +35,9 @@ ENVELOPE = {
 }
 """Columns of a request and their types.
 
-`request`, `response` and `label` are bodies; `reason` says why a record is refused. A record that is only one `side` of
-a request, `request` or `response`, has the `key` that both have, and may have a `clock` that latency is measured by.
+`fraction` is the share of the requests that the log holds. `request`, `response` and `label` are bodies; `reason` says
+why a record is refused. A record that is only one `side` of a request, `request` or `response`, has the `key` that both
+have, and may have a `clock` that latency is measured by.
 """
 
 
@@ -137,6 +139,8 @@ class Rewritten:
     """Plain records and refused ones."""
     refused: tuple[Refused, ...] = ()
     carried: tuple[Carried, ...] = ()
+    sampled: tuple[str, ...] = ()
+    """JSON lists of objects with `bucket`, `model`, `version` and `unseen`: requests beyond those that are logged."""
 
 
 def pointer(name: str) -> str:

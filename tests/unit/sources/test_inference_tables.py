@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mlwatch.session import Options, Session
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -85,3 +87,34 @@ def test_vertex_old_and_new(given: Callable[[str], None], take: Callable[[], Any
             (None, None, 1400.0, "z"),
         ]
         assert taken.quarantined() == [("log.jsonl", 4, "no usable time")]
+
+
+def test_a_sample_stands_for_all_requests(logs: Path, tmp_path: Path) -> None:
+    first, *_ = records()
+    rows = [
+        {**first, "databricks_request_id": f"d{second}", "timestamp_ms": 1793700000000 + 1000 * second}
+        for second in range(101)
+    ]
+    for row, number in zip(rows, range(101), strict=True):
+        row["sampling_fraction"] = 0.25 if number % 2 else 0.1
+    (logs / "payload.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with Session(Options(logs, db=tmp_path / "store.duckdb")) as session:
+        session.ingest_all()
+        found = session.snapshot()
+    version = found.models["flights"].versions["3"]
+    assert version.predictions == 202  # two instances a request
+    stands_for = 2 * (50 / 0.25 + 51 / 0.1)
+    assert version.throughput_per_s == pytest.approx(throughput(logs) * stands_for / 202)
+    assert any("the logs hold a sample" in alert.message for alert in found.alerts)
+
+
+def throughput(logs: Path) -> float:
+    """Return the throughput of the same requests when all are logged."""
+    path = logs / "payload.jsonl"
+    rows = [{**json.loads(line), "sampling_fraction": 1.0} for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        found = session.snapshot().models["flights"].versions["3"].throughput_per_s
+    assert found is not None
+    return found

@@ -243,6 +243,7 @@ NEW = {
     2: ("waiting",),
     3: ("sides",),
     4: ("probes", "probe_minutes", "probe_hours", "host_samples"),
+    5: ("r_sampling_60", "r_sampling_3600"),
 }
 """Tables by the version that brought them."""
 
