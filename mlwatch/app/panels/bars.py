@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
 from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
 from mlwatch.app.panels.base import Panel
-from mlwatch.app.units import show_bytes, show_count
+from mlwatch.app.units import show, show_bytes, show_count, show_interval
 
 if TYPE_CHECKING:
     from textual.geometry import Size
 
     from mlwatch.app.glyphs import Glyphs
     from mlwatch.app.view import View
+    from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.health_types import System
     from mlwatch.snapshot.types import Version
 
@@ -28,6 +29,8 @@ class Bar:
     share: float | None
     text: str
     style: str
+    more: str = ""
+    """What is said too where there is room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,13 @@ class BarsPanel(Panel[BarsState]):
         if not state.bars:
             return [Content.styled(text, "$quiet") for text in wrapped(state.empty, size.width, 3)]
         label = max(len(bar.label) for bar in state.bars) + 2
-        text = max(len(bar.text) for bar in state.bars) + 1
+        roomy = size.width >= label + 50 and any(bar.more for bar in state.bars)
+        texts = [f"{bar.text}  {bar.more:<18}" if roomy else bar.text for bar in state.bars]
+        text = max(map(len, texts)) + 1
         room = max(4, min(60, size.width - label - text))
         drawn = [
-            line(_pieces(bar, label, room, text, state.glyphs), size.width, state.glyphs)
-            for bar in state.bars
+            line(_pieces(replace(bar, text=said), label, room, text, state.glyphs), size.width, state.glyphs)
+            for bar, said in zip(state.bars, texts, strict=True)
         ]
         return drawn + [Content.styled(part, "$quiet") for part in wrapped(state.note, size.width, 3)]
 
@@ -120,12 +125,26 @@ def _funnel(version: Version, style: str) -> list[Bar]:
     return [
         Bar(clean(version.name, 20), None, "", f"bold {style}"),
         Bar("  predictions", 1.0, f"{show_count(version.predictions)}  100.00 %", style),
-        *(_step(label, step.value, step.n, style) for label, step in steps if step.value is not None),
+        *(_step(label, step, style) for label, step in steps if step.value is not None),
+        *_money(version, style),
     ]
 
 
-def _step(label: str, share: float, n: int, style: str) -> Bar:
-    return Bar(label, share, f"{show_count(share * n)}  {100 * share:>6.2f} %", style)
+def _step(label: str, step: Estimate, style: str) -> Bar:
+    share = step.value or 0.0
+    interval = show_interval(step.low, step.high, "share")
+    return Bar(label, share, f"{show_count(share * step.n)}  {100 * share:>6.2f} %", style, interval)
+
+
+def _money(version: Version, style: str) -> list[Bar]:
+    """Return the end of the funnel: what a prediction brought in."""
+    revenue = version.business.revenue
+    if revenue.per_prediction is None:
+        return []
+    currency = clean(revenue.currency or "", 8)
+    text = f"{show(revenue.per_prediction, 'money', currency)} each"
+    interval = show_interval(revenue.low, revenue.high, "money", currency)
+    return [Bar("  revenue", None, text, style, interval)]
 
 
 def _amount(name: str, system: System) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from textual.geometry import Size
 
 WIDE, HIGH = 44, 10
-"""Cells and lines from which two stand beside or below each other."""
+"""Cells and lines that a panel takes at least where there are several."""
 
 
 class Deck(Container):
@@ -25,6 +25,10 @@ class Deck(Container):
     Deck { layout: grid; grid-gutter: 0; height: 1fr; width: 1fr; }
     Deck > .-turned { display: none; }
     """
+
+    def __init__(self, *, wide: int = WIDE, id: str | None = None) -> None:  # noqa: A002 - the name Textual gives it
+        super().__init__(id=id)
+        self._wide = wide
 
     first: reactive[int] = reactive(0, init=False, repaint=False)
     """Place of the first panel that is shown."""
@@ -43,7 +47,7 @@ class Deck(Container):
 
     def turn(self, by: int = 1) -> None:
         """Turn to the next panels, after the last to the first."""
-        columns, rows = grid_of(self.size, len(self.panels))
+        columns, rows = grid_of(self.size, len(self.panels), self._wide)
         count = len(self.panels)
         if columns * rows < count:
             self.first = (self.first + by * columns * rows) % count
@@ -57,7 +61,7 @@ class Deck(Container):
         panels = self.panels
         if not panels or not size:
             return
-        columns, rows = grid_of(size, len(panels))
+        columns, rows = grid_of(size, len(panels), self._wide)
         shown = [panels[(self.first + at) % len(panels)] for at in range(min(columns * rows, len(panels)))]
         self.styles.grid_size_columns, self.styles.grid_size_rows = columns, -(-len(shown) // columns)
         for panel in panels:
@@ -67,8 +71,8 @@ class Deck(Container):
             shown[-1].border_subtitle = f"n: {len(panels) - len(shown)} more"
 
 
-def grid_of(size: Size, count: int) -> tuple[int, int]:
+def grid_of(size: Size, count: int, wide: int = WIDE) -> tuple[int, int]:
     """Return the columns and rows that so many panels are shown in; fewer than all where there is no room."""
-    columns = max(1, min(ceil(sqrt(count)), size.width // WIDE))
+    columns = max(1, min(ceil(sqrt(count)), size.width // wide))
     rows = max(1, min(-(-count // columns), size.height // HIGH))
     return columns, rows

@@ -1,0 +1,51 @@
+"""The screen of business: the funnel of each version, and each of its steps over time."""
+
+from __future__ import annotations
+
+import pytest
+from driving import running, settle, text_of
+from factory import FakeSource, snapshot, unlabelled, version
+
+from mlwatch.app.charts import trend_chart
+from mlwatch.app.panels.trendchart import TrendChart
+from mlwatch.app.view import View
+
+
+def test_conversion_over_time_has_intervals() -> None:
+    chart = trend_chart(View(snapshot(), "logs", "late_arrival"), "conversion")
+    window = version("v1", "baseline").windows[2].business.conversion
+    band = chart.bands[0]
+    assert chart.series[0].values[2] == window.value
+    assert not isinstance(band.low, float)
+    assert band.low[2] == pytest.approx(window.low)
+
+
+async def test_funnel_goes_from_predictions_to_revenue() -> None:
+    async with running(FakeSource(), (200, 60)) as (app, pilot):
+        await pilot.press("5")
+        await settle(pilot)
+        drawn = text_of(app)
+    for part in (
+        "predictions", "engaged", "converted", "2.47 EUR each", "Conversion over time", "Engagement over time",
+        "Revenue / request over time", "5.87 to 6.53 %",
+    ):  # fmt: skip
+        assert part in drawn
+
+
+async def test_charts_of_the_deck_are_read_together() -> None:
+    async with running(FakeSource(), (200, 60)) as (app, pilot):
+        await pilot.press("5")
+        await settle(pilot)
+        charts = list(app.screen.query(TrendChart).results(TrendChart))
+        charts[0].focus()
+        await pilot.press("left")
+        await settle(pilot)
+        assert len({chart.cursor for chart in charts}) == 1
+        assert charts[0].cursor is not None
+
+
+async def test_without_events_it_says_what_an_event_is() -> None:
+    async with running(FakeSource(unlabelled()), (120, 40)) as (app, pilot):
+        await pilot.press("5")
+        await settle(pilot)
+        assert "No engagement or conversion yet" in text_of(app)
