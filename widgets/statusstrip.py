@@ -59,15 +59,18 @@ def share_ok(states: Iterable[State]) -> float:
 
 
 def draw_status(rows: Sequence[StatusRow], width: int, height: int, *, ascii_only: bool = False) -> Picture:
-    """Return a line a row: name, states, remark; the last line says how many rows found no room."""
+    """Return a line a row: name, states, remark; the last line says how many rows found no room.
+
+    Of a single line the first row has it.
+    """
     if width <= 0 or height <= 0:
         return []
     if not rows:
         return [[(sanitize("nothing to watch yet", width, ascii_only=ascii_only), "muted")]]
-    shown = rows if len(rows) <= height else rows[: height - 1]
+    shown = rows if len(rows) <= height else rows[: max(height - 1, 1)]
     names, remarks = _side_widths(shown, width)
     lines = [_line(row, width, names, remarks, ascii_only) for row in shown]
-    if len(shown) < len(rows):
+    if len(shown) < len(rows) and len(lines) < height:
         lines.append([(sanitize(f"{len(rows) - len(shown)} more", width, ascii_only=ascii_only), "muted")])
     return lines
 

@@ -1,4 +1,4 @@
-"""Lines with a bar: the host's load, and the funnel from prediction to conversion."""
+"""Lines with a bar, such as the funnel from prediction to conversion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.content import Content
 
 from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
 from mlwatch.app.panels.base import Panel
-from mlwatch.app.units import show, show_bytes, show_count, show_interval
+from mlwatch.app.units import show, show_count, show_interval
 
 if TYPE_CHECKING:
     from textual.geometry import Size
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mlwatch.app.glyphs import Glyphs
     from mlwatch.app.view import View
     from mlwatch.metrics.estimate import Estimate
-    from mlwatch.snapshot.health_types import System
     from mlwatch.snapshot.types import Version
 
 
@@ -56,7 +55,8 @@ class BarsPanel(Panel[BarsState]):
         label = max(len(bar.label) for bar in state.bars) + 2
         roomy = size.width >= label + 50 and any(bar.more for bar in state.bars)
         texts = [f"{bar.text}  {bar.more:<18}" if roomy else bar.text for bar in state.bars]
-        text = max(map(len, texts)) + 1
+        widths = [len(said) for bar, said in zip(state.bars, texts, strict=True) if bar.share is not None]
+        text = max(widths, default=0) + 1
         room = max(4, min(60, size.width - label - text))
         drawn = [
             line(_pieces(replace(bar, text=said), label, room, text, state.glyphs), size.width, state.glyphs)
@@ -67,7 +67,8 @@ class BarsPanel(Panel[BarsState]):
 
 def _pieces(bar: Bar, label: int, room: int, text: int, glyphs: Glyphs) -> list[Piece]:
     if bar.share is None:
-        return [cell(bar.label, label, bar.style), cell("", room), cell(bar.text, text, "$quiet", "right")]
+        own = min(label, len(bar.label) + 1)
+        return [cell(bar.label, own, bar.style), cell(bar.text, label - own + room + text, "$quiet", "right")]
     full = round(min(1.0, max(0.0, bar.share)) * room)
     if bar.share > 0:
         full = max(1, full)
@@ -78,25 +79,6 @@ def _pieces(bar: Bar, label: int, room: int, text: int, glyphs: Glyphs) -> list[
         (rest * (room - full), "$hairline"),
         cell(bar.text, text, "bold", "right"),
     ]
-
-
-class HostPanel(BarsPanel):
-    """Show the load of the machine that mlwatch runs on."""
-
-    HELP_TEXT = "The machine that mlwatch runs on, not the one that serves the model."
-    BORDER_TITLE = "This host"
-
-    def digest(self, view: View) -> BarsState:
-        """Return CPU, memory and disk as shares."""
-        system = view.snapshot.system
-        bars = [
-            Bar(name, share, f"{100 * share:.0f} %{_amount(name, system)}", _tone(share))
-            for name, share in (("CPU", system.cpu), ("Memory", system.memory), ("Disk", system.disk))
-            if share is not None
-        ]
-        if system.load_1m is not None and bars:
-            bars.append(Bar("Load", None, f"{system.load_1m:.2f} over 1 min", ""))
-        return BarsState(tuple(bars), view.glyphs, "n/a, because the host was not sampled")
 
 
 class FunnelPanel(BarsPanel):
@@ -145,13 +127,3 @@ def _money(version: Version, style: str) -> list[Bar]:
     text = f"{show(revenue.per_prediction, 'money', currency)} each"
     interval = show_interval(revenue.low, revenue.high, "money", currency)
     return [Bar("  revenue", None, text, style, interval)]
-
-
-def _amount(name: str, system: System) -> str:
-    if name != "Memory" or system.memory_used_bytes is None or system.memory_total_bytes is None:
-        return ""
-    return f" of {show_bytes(system.memory_total_bytes)}"
-
-
-def _tone(share: float) -> str:
-    return "$bad" if share >= 0.95 else "$unclear" if share >= 0.85 else "$primary"

@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from mlwatch.app.panels.bars import HostPanel
+from textual.containers import Horizontal
+
+from mlwatch.app.panels.deck import Deck
+from mlwatch.app.panels.endpointchart import EndpointChart
+from mlwatch.app.panels.endpoints import EndpointsPanel
 from mlwatch.app.panels.facts import IngestPanel, StatusPanel
+from mlwatch.app.panels.families import FamiliesPanel
 from mlwatch.app.panels.feedline import FeedLine
+from mlwatch.app.panels.host import HostChart, HostPanel, TrafficChart
 from mlwatch.app.screens.family import FamilyScreen
+from mlwatch.app.zones import chart_zone
+from widgets.timeseries import LinkedCharts
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.widget import Widget
 
 
 class HealthScreen(FamilyScreen):
-    """Show errors, latency, the host and the reading."""
+    """Show endpoints, errors, latency, the host and the reading."""
 
     MODE = "health"
-    HELP = "Does the service answer in time, and does mlwatch keep up with its logs?"
+    HELP = (
+        "Does the service answer in time, what does it serve, and does mlwatch keep up with its logs? "
+        "n shows the panels that there is no room for."
+    )
     FAMILY = "health"
     FIRST_METRIC = "latency_p95"
+    beside: ClassVar[type[Widget]] = Deck
 
     def panels(self) -> ComposeResult:
-        """Yield the family's panels, and the feed below."""
-        yield from super().panels()
+        """Yield the family's numbers, the endpoints, charts and counters, and the feed below."""
+        numbers = FamiliesPanel("numbers", self.FAMILY, classes="first-focus")
+        numbers.set_reactive(FamiliesPanel.cursor, self.FIRST_METRIC)
+        yield self.bound(numbers)
+        yield self.boxed(EndpointsPanel("endpoints"))
+        with Horizontal(id="lower"):
+            with LinkedCharts(id="charts"):
+                yield from self.charts()
+            with self.beside(id="own"):
+                yield from self.own()
         yield self.bound(FeedLine("feed"))
 
     def own(self) -> ComposeResult:
-        """Yield requests by outcome, the host, and the counters of the ingest."""
-        yield self.bound(StatusPanel("status", classes="boxed"))
-        yield self.bound(HostPanel("host", classes="boxed"))
-        yield self.bound(IngestPanel("ingest", classes="boxed"))
+        """Yield requests by outcome, the host, the counters of the ingest, and what has a history of an hour."""
+        zone, ascii_only = chart_zone(self.mlwatch.zone), self.ascii
+        yield self.boxed(StatusPanel("status"))
+        yield self.boxed(HostPanel("host"))
+        yield self.boxed(IngestPanel("ingest"))
+        yield self.boxed(EndpointChart("probes", zone=zone, ascii_only=ascii_only))
+        yield self.boxed(HostChart("hosthistory", zone=zone, ascii_only=ascii_only))
+        yield self.boxed(TrafficChart("hosttraffic", zone=zone, ascii_only=ascii_only))

@@ -8,6 +8,7 @@ from textual import on
 from textual.containers import Horizontal, Vertical
 
 from mlwatch.app.panels.alertlist import AlertsPanel
+from mlwatch.app.panels.endpoints import EndpointStrip
 from mlwatch.app.panels.families import FamiliesPanel
 from mlwatch.app.panels.feedline import FeedLine
 from mlwatch.app.panels.verdict import VerdictBanner
@@ -34,6 +35,7 @@ class OverviewScreen(WatchScreen):
         with Horizontal(id="middle"):
             yield self.bound(FamiliesPanel("families", classes="first-focus"))
             yield Vertical(id="side")
+        yield self.bound(EndpointStrip("strip", ascii_only=self.ascii))
         yield self.bound(FeedLine("feed"))
         alerts = self.bound(AlertsPanel("alerts", self.mlwatch.zone, self.mlwatch.glyphs))
         yield alerts.data_bind(status=WatchScreen.status)

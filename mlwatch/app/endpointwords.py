@@ -1,0 +1,147 @@
+"""Endpoints in words: what a cell of the table says, and the sentences about the chosen one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.app.drawing import clean
+from mlwatch.app.units import show, show_count, show_duration, show_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from mlwatch.app.units import Zone
+    from mlwatch.snapshot.health_types import Endpoint, Replica, Uptime
+
+WORDS = {"ok": "up", "warn": "degraded", "bad": "down", "unknown": "unknown"}
+STYLES = {"ok": "$good", "warn": "bold $unclear", "bad": "bold $bad", "unknown": "$quiet"}
+MOST_METRICS = 8
+MOST_REPLICAS = 12
+
+
+def state_of(endpoint: Endpoint) -> str:
+    """Return how an endpoint stands, in a word or two."""
+    if endpoint.stale:
+        return "not polled"
+    if endpoint.state == "bad" and endpoint.live:
+        return "not ready"
+    return WORDS[endpoint.state]
+
+
+def versions_of(endpoint: Endpoint, *, brief: bool = False) -> str:
+    """Return which versions are served; of several replicas, by how many ("3 of 10 on v2", in brief "v2 3/10")."""
+    if not endpoint.served:
+        return "n/a"
+    count = len(endpoint.replicas)
+    several = len({served.model for served in endpoint.served}) > 1
+    parts = []
+    for served in endpoint.served:
+        name = clean(f"{served.model} {served.version}" if several else served.version, 24)
+        waiting = " (not ready)" if served.ready is False else ""
+        counted = f"{name} {served.replicas}/{count}" if brief else f"{served.replicas} of {count} on {name}"
+        parts.append((counted if count > 1 else name) + waiting)
+    return ", ".join(parts)
+
+
+def certificate(days: float | None) -> str:
+    """Return how long a certificate is still valid."""
+    if days is None:
+        return "no TLS"
+    return f"{days:.0f} days left" if days > 0 else f"ended {-days:.0f} days ago"
+
+
+def uptime(found: Uptime) -> str:
+    """Return the share of probes that found it up."""
+    return "n/a" if found.share is None else show(found.share, "share")
+
+
+def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, str]]:
+    """Return everything known about an endpoint: pairs of a heading and a text."""
+    latency = endpoint.latency
+    rows = [
+        ("Server", clean(endpoint.server, 60) or "not recognised yet"),
+        ("State", _state_sentence(endpoint, now, zone)),
+        ("Serves", versions_of(endpoint) if endpoint.served else "n/a, because the server does not say"),
+        (
+            "Probes",
+            (
+                f"{endpoint.probes:,} in 15 min, {endpoint.failed:,} failed; p50 {show(latency.p50, 'ms')}, "
+                f"p95 {show(latency.p95, 'ms')}, longest {show(latency.max, 'ms')}"
+            ),
+        ),
+        ("Last error", _error(endpoint, now)),
+        ("Certificate", certificate(endpoint.certificate_days)),
+    ]
+    if endpoint.golden is not None:
+        rows.append(("Golden", _golden(endpoint)))
+    if endpoint.metrics:
+        rows.append(("Metrics", _metrics(endpoint)))
+    if latency.late_p99 is not None and latency.late_p99 > 100:
+        rows.append(
+            ("Lateness", f"probes begin {show(latency.late_p99, 'ms')} late (p99): this host is busy")
+        )
+    if len(endpoint.replicas) > 1:
+        rows += [("Replica" if at == 0 else "", text) for at, text in enumerate(_replicas(endpoint))]
+    return rows
+
+
+def brief(endpoint: Endpoint, told: Mapping[str, str]) -> str:
+    """Return the state and the last error in one line, of what `sentences` told."""
+    state = told["State"].partition("; live")[0]
+    return f"{state}; last error: {told['Last error']}" if endpoint.error else state
+
+
+def _state_sentence(endpoint: Endpoint, now: datetime, zone: Zone) -> str:
+    said = state_of(endpoint)
+    if endpoint.stale:
+        return f"{said} for {show_duration((now - endpoint.at).total_seconds())}: what is shown is of then"
+    if len(endpoint.replicas) > 1:
+        said += f", {endpoint.up} of {len(endpoint.replicas)} replicas up"
+    since = [replica.down_since for replica in endpoint.replicas if replica.down_since is not None]
+    if since:
+        said += f"; down since {show_moment(min(since), zone)}, {show_count(_failures(endpoint))} probes"
+    live, ready = (_yes(value) for value in (endpoint.live, endpoint.ready))
+    return f"{said}; live {live}, ready {ready}"
+
+
+def _failures(endpoint: Endpoint) -> int:
+    return max((replica.failures for replica in endpoint.replicas), default=0)
+
+
+def _yes(value: bool | None) -> str:
+    return "n/a" if value is None else "yes" if value else "no"
+
+
+def _error(endpoint: Endpoint, now: datetime) -> str:
+    if not endpoint.error or endpoint.error_at is None:
+        return "none in the last hour"
+    ago = show_duration(max(0.0, (now - endpoint.error_at).total_seconds()))
+    return f"{clean(endpoint.error, 160)} ({ago} ago)"
+
+
+def _golden(endpoint: Endpoint) -> str:
+    if endpoint.golden:
+        return "the fixed input gives the expected answer"
+    reason = clean(endpoint.golden_reason, 120)
+    return f"the fixed input gives another answer: {reason or 'it differs'}"
+
+
+def _metrics(endpoint: Endpoint) -> str:
+    shown = sorted(endpoint.metrics.items())[:MOST_METRICS]
+    text = ", ".join(f"{clean(name, 40)} {value:.4g}" for name, value in shown)
+    left = len(endpoint.metrics) - len(shown)
+    return text + (f", {left} more" if left else "")
+
+
+def _replicas(endpoint: Endpoint) -> list[str]:
+    shown = sorted(endpoint.replicas, key=lambda replica: (replica.up, replica.address))[:MOST_REPLICAS]
+    left = len(endpoint.replicas) - len(shown)
+    return [*map(_replica, shown), *([f"{left} more"] if left else [])]
+
+
+def _replica(replica: Replica) -> str:
+    names = ", ".join(clean(version, 20) for _, version in replica.versions)
+    serves = f" serves {names}" if names else ""
+    trouble = f": {clean(replica.error, 80)}" if replica.error else ""
+    return f"{clean(replica.address, 45)} {'up' if replica.up else 'down'}{serves}{trouble}"

@@ -1,0 +1,180 @@
+"""The screen of health and the strip of the overview, over endpoints that are up, degraded, down and hostile."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from driving import check_snapshot, running, settle, text_of
+from factory import NOW, FakeSource, snapshot
+
+from mlwatch.app.panels.endpoints import EndpointsPanel, EndpointStrip
+from mlwatch.host.types import Container, Disk, HostSample, Process
+from mlwatch.snapshot.health_types import (
+    Endpoint,
+    EndpointLatency,
+    EndpointPoint,
+    HostPoint,
+    Replica,
+    Served,
+    Square,
+    System,
+    Uptime,
+)
+
+
+def squares(count: int, bad: int) -> tuple[Square, ...]:
+    return tuple("unknown" if n < 2 else "ok" if n < count - bad else "bad" for n in range(count))
+
+
+def history(latency: float, down: int) -> tuple[EndpointPoint, ...]:
+    return tuple(
+        EndpointPoint(
+            NOW - timedelta(minutes=60 - n),
+            12,
+            0 if n >= 60 - down else 12,
+            latency + n % 7 if n < 60 - down else None,
+        )
+        for n in range(60)
+    )
+
+
+def fraud(replicas: int = 10) -> Endpoint:
+    looks = tuple(
+        Replica(
+            f"10.0.0.{n}", NOW, live=True, ready=True, up=True, status=200, latency_ms=12.0, error="",
+            versions=(("fraud", "v2" if n < 3 else "v1"),),
+        )
+        for n in range(replicas)
+    )  # fmt: skip
+    return Endpoint(
+        "http://fraud.prod:8080", NOW, "torchserve", live=True, ready=True, replicas=looks,
+        served=(Served("fraud", "v1", 7, ready=True), Served("fraud", "v2", 3, ready=True)),
+        latency=EndpointLatency(1800, 12.4, 31.0, 80.2, 3.0), probes=1800,
+        hour=Uptime(7200, 7200, squares(60, 0)), day=Uptime(9000, 8991, squares(48, 0)),
+        month=Uptime(90_000, 89_000, squares(30, 0)), metrics={"requests_per_s": 118.0}, certificate_days=12.3,
+        golden=True, golden_difference=0.0, history=history(12.0, 0),
+    )  # fmt: skip
+
+
+def dead(name: str = "http://10.1.2.3:9000", error: str = "refused") -> Endpoint:
+    since = NOW - timedelta(minutes=4)
+    look = Replica(
+        "", NOW, live=False, ready=None, up=False, status=None, latency_ms=None, error=error, failures=48,
+        down_since=since,
+    )  # fmt: skip
+    return Endpoint(
+        name, NOW, "fastapi", live=False, ready=None, replicas=(look,), latency=EndpointLatency(132, 8.0, 9.0, 11.0),
+        probes=180, failed=48, changes=1, error=error, error_at=NOW - timedelta(seconds=5),
+        hour=Uptime(720, 672, squares(60, 4)), day=Uptime(720, 672, squares(48, 1)),
+        month=Uptime(720, 672, squares(30, 1)), history=history(8.0, 4),
+    )  # fmt: skip
+
+
+def system() -> System:
+    sample = HostSample(
+        NOW, cpu=0.31, cores=(0.5, 0.12), load=(1.27, 1.0, 0.9), memory=0.62, memory_used_bytes=10_200_000_000,
+        memory_total_bytes=16_400_000_000, disks=(Disk("/data", 0.93, 7_000_000_000, 100_000_000_000),),
+        read_bytes_per_s=0.0, written_bytes_per_s=6_800_000.0, received_bytes_per_s=12_000.0,
+        sent_bytes_per_s=800.0, open_files=913,
+        processes=(Process("uvicorn", 4711, "uvicorn", 0.35, 120_000_000, 4, 12, NOW, 1), Process(":8081")),
+        container=Container(900_000_000, 1_000_000_000, 2.0, 1.5, 0.25),
+    )  # fmt: skip
+    points = tuple(
+        HostPoint(NOW - timedelta(minutes=60 - n), 0.3 + n / 200, 0.6, 0.93, 0.0, 6.8e6, 12e3, 800.0)
+        for n in range(60)
+    )
+    return System(0.31, 0.62, 0.93, 10_200_000_000, 16_400_000_000, 1.27, sample, points)
+
+
+def source(*endpoints: Endpoint) -> FakeSource:
+    return FakeSource(snapshot(endpoints=endpoints, system=system()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_pictures(size: tuple[int, int]) -> None:
+    async with running(source(fraud(), dead()), size) as (app, pilot):
+        check_snapshot(f"overview-endpoints-{size[0]}x{size[1]}", text_of(app))
+        await pilot.press("4")
+        await settle(pilot)
+        check_snapshot(f"health-endpoints-{size[0]}x{size[1]}", text_of(app))
+
+
+async def test_the_table_says_what_is_served_and_what_is_wrong() -> None:
+    async with running(source(fraud(), dead()), (120, 40)) as (app, pilot):
+        await pilot.press("4")
+        await settle(pilot)
+        drawn = text_of(app)
+    first, second = (line for line in drawn.splitlines() if "torchserve" in line or "fastapi" in line)
+    assert "10.1.2.3:9000" in first, "those in trouble come first"
+    assert "✖ down" in first
+    assert "26.7 %" in first
+    assert "v1 7/10, v2 3/10" in second
+    assert "31.0 ms" in second
+    assert "refused (5.0 s ago)" in drawn
+    assert "2026-03-14 03:03, 48 probes" in drawn
+
+
+async def test_the_chosen_endpoint_is_told_in_full_when_zoomed() -> None:
+    async with running(source(fraud(), dead()), (120, 40)) as (app, pilot):
+        await pilot.press("4")
+        await settle(pilot)
+        app.screen.query_one(EndpointsPanel).focus()
+        await pilot.press("down", "z")
+        await settle(pilot)
+        drawn = text_of(app)
+    for part in (
+        "Uptime 1 h", "Uptime 24 h", "Uptime 30 d", "7 of 10 on v1, 3 of 10 on v2", "12 days left",
+        "requests_per_s 118", "the fixed input gives the expected answer", "10.0.0.2 up serves v2",
+        "none in the last hour",
+    ):  # fmt: skip
+        assert part in drawn
+
+
+async def test_the_host_shows_processes_and_the_limits_of_its_container() -> None:
+    async with running(source(), (200, 60)) as (app, pilot):
+        await pilot.press("4")
+        await settle(pilot)
+        drawn = text_of(app)
+    for part in (
+        "uvicorn 4711", "0.35 cores, 120 MB, 1 restart", "not running", "93 %, 7.0 GB free",
+        "90 % of 1.0 GB", "25 % of the time slices", "6.8 MB/s written", "No endpoints are polled",
+    ):  # fmt: skip
+        assert part in drawn
+
+
+async def test_the_strip_is_there_only_with_endpoints() -> None:
+    async with running(source(), (120, 40)) as (app, _):
+        assert not app.screen.query_one(EndpointStrip).display
+    async with running(source(fraud(), dead()), (120, 40)) as (app, _):
+        assert app.screen.query_one(EndpointStrip).display
+        assert "v1 7/10, v2 3/10, p95 31.0 ms" in text_of(app)
+
+
+HOSTILE = "[red]x[/red]\x1b[31m\u202e\n\x00<b>" + "y" * 5000
+
+
+@pytest.mark.parametrize("size", [(40, 12), (80, 24), (200, 60)])
+async def test_hostile_text_from_servers_is_harmless(size: tuple[int, int]) -> None:
+    hostile = Endpoint(
+        HOSTILE, NOW, HOSTILE, live=True, ready=False, served=(Served(HOSTILE, HOSTILE, 1, ready=False),),
+        replicas=(dead(error=HOSTILE).replicas[0], dead(error=HOSTILE).replicas[0]), error=HOSTILE, error_at=NOW,
+        metrics={HOSTILE: 1.0}, golden=False, golden_reason=HOSTILE, history=history(1.0, 1),
+    )  # fmt: skip
+    async with running(source(hostile), size) as (app, pilot):
+        for keys in (("4",), ("tab",), ("z",)):
+            await pilot.press(*keys)
+            await settle(pilot)
+            drawn = text_of(app)
+            assert not any(mark in drawn for mark in ("\x1b", "\u202e", "\x00"))
+
+
+async def test_one_that_nobody_polls_any_more_is_said() -> None:
+    from dataclasses import replace
+
+    old = replace(fraud(), at=NOW - timedelta(hours=2), stale=True)
+    async with running(source(old), (120, 40)) as (app, pilot):
+        await pilot.press("4")
+        await settle(pilot)
+        assert "not polled for 2 h 0 min" in text_of(app)
