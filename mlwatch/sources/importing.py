@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.config import RoleSettings
 from mlwatch.sources import samples
-from mlwatch.sources.formats.types import Place, Refused
+from mlwatch.sources.formats.types import NotReadyError, Place, Refused
 from mlwatch.sources.segments import UnreadableFileError
 
 if TYPE_CHECKING:
@@ -47,11 +47,14 @@ def import_piece(
         book.root_name,
         found.path,
         found.mtime_ns,
+        found.path.stat().st_ctime_ns,
         book.settings.timezone,
         columns,
     )
     try:
         plain = book.rewriter(connection).rewrite(importer, place, piece.text, piece.first_line)
+    except NotReadyError as error:
+        raise UnreadableFileError(str(error)) from error
     except duckdb.Error as error:
         reason = str(error).strip().splitlines()[0]
         raise UnreadableFileError(f"its records of {importer.title} cannot be read ({reason})") from error

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.roles.paths import NO_VERSION
 from mlwatch.sources.canonical import tolerant_time_sql
-from mlwatch.sources.formats.types import Importer, Place, pointer
+from mlwatch.sources.formats.types import Importer, NotReadyError, Place, pointer
 from mlwatch.sources.sql import literal
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ _NUMBER = re.compile(r"\.(\d+)\.")
 def envelopes(place: Place) -> str:
     """Return the SELECT over the data lines, by the roles in the schema file."""
     schema = _schema(place.path)
+    if not schema and place.path.parent.name == "data":
+        raise NotReadyError("there is no whole schema in the directory schema beside it yet")
     columns = [column for column in schema.get("columns", ()) if isinstance(column, dict)]
     by_role = {role: _names(columns, role) for role in ("feature", "prediction", "target")}
     meta = schema.get("meta_data")

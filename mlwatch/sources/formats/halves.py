@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from mlwatch.sources.formats.types import Importer, Memory
 
 PATIENCE = timedelta(seconds=60)
-"""How long a half waits at least before it stands alone."""
+"""How much later, in event time, the counterparts must be that show that a half waits in vain."""
+QUIET = timedelta(seconds=60)
+"""How long its file must have been left alone by then, on the clock: files may come one by one, in any order."""
+SOON = timedelta(seconds=5)
+"""The same where no counterpart came at all."""
 
 _COLUMNS = ", ".join(ENVELOPE)
 _OTHER = {"request": "response", "response": "request"}
@@ -46,11 +50,12 @@ class Halves:
             SELECT format, {_COLUMNS} FROM (
                 SELECT format, UNNEST(from_json(record, {literal(json.dumps(ENVELOPE))})) FROM {memory.waiting})""")
 
-    def pair(self, form: str) -> Carried | None:
+    def pair(self, form: str, written: datetime) -> Carried | None:
         """Put pairs in place of the halves in the table `envelopes`.
 
         Args:
             form: Name of the format.
+            written: When their file was written or put there, naive UTC.
 
         Returns:
             Which halves wait from now on, and which do no longer; None where there are no halves.
@@ -58,7 +63,9 @@ class Halves:
         run = self._connection.execute
         run(f"""
             CREATE OR REPLACE TEMP TABLE fresh AS
-            SELECT {_COLUMNS} FROM envelopes WHERE side IS NOT NULL AND reason IS NULL
+            SELECT {_COLUMNS} FROM (
+                SELECT * REPLACE (TIMESTAMP '{written}' AS seen) FROM envelopes
+                WHERE side IS NOT NULL AND reason IS NULL)
             QUALIFY row_number() OVER (PARTITION BY key, side ORDER BY n) = 1""")
         latest = run("SELECT COALESCE(model, ''), side, MAX(ts) FROM fresh GROUP BY ALL").fetchall()
         if not latest:
@@ -107,17 +114,17 @@ class Halves:
         """Fill the table `envelopes` with the halves that wait in vain, as requests of their own.
 
         A half does when its counterparts of a later time have come; or when none came at all, where the format may log
-        one side only.
+        one side only. In either case nothing must have come lately.
 
         Returns:
             Which halves wait no longer; None where there are none.
         """
-        now = datetime.now(UTC).replace(tzinfo=None) - PATIENCE
-        vain = " OR ".join(self._vain(importer)) or "FALSE"
+        now = datetime.now(UTC).replace(tzinfo=None)
+        vain = " OR ".join(self._vain(importer, now)) or "FALSE"
         self._connection.execute(f"""
             CREATE OR REPLACE TEMP TABLE envelopes AS
             SELECT {_COLUMNS} FROM unpaired
-            WHERE format = {literal(importer.name)} AND ts < TIMESTAMP '{now}' AND ({vain})""")
+            WHERE format = {literal(importer.name)} AND ts < TIMESTAMP '{now - PATIENCE}' AND ({vain})""")
         gone = self._connection.execute(
             "SELECT CAST(to_json(list(key)) AS VARCHAR) FROM envelopes"
         ).fetchone()
@@ -128,19 +135,20 @@ class Halves:
         )
         return Carried(importer.name, "[]", gone[0])
 
-    def _vain(self, importer: Importer) -> list[str]:
+    def _vain(self, importer: Importer, now: datetime) -> list[str]:
         """Return conditions on halves, one for each model and side that wait."""
         waiting = self._connection.execute(
             "SELECT DISTINCT model, side FROM unpaired WHERE format = ?", [importer.name]
         ).fetchall()
         conditions = []
         for model, side in waiting:
-            named = f"model IS NOT DISTINCT FROM {literal(model) if model is not None else 'NULL'}"
+            named = f"side = '{side}' AND model IS NOT DISTINCT FROM {literal(model) if model is not None else 'NULL'}"
             other = self._newest.get((importer.name, model or "", _OTHER[side]))
             if other is not None:
-                conditions.append(f"{named} AND side = '{side}' AND ts < TIMESTAMP '{other - PATIENCE}'")
+                late = f"ts < TIMESTAMP '{other - PATIENCE}'"
+                conditions.append(f"{named} AND {late} AND {_old(now - QUIET)}")
             elif side in importer.alone:
-                conditions.append(f"{named} AND side = '{side}'")
+                conditions.append(f"{named} AND {_old(now - SOON)}")
         return conditions
 
 
@@ -153,6 +161,10 @@ _PAIRS = """
         COALESCE(q.status, a.status) AS status, COALESCE(a.error, q.error) AS error,
         COALESCE(q.fraction, a.fraction) AS fraction, q.request, a.response
     FROM halves AS q JOIN halves AS a ON q.key = a.key AND q.side = 'request' AND a.side = 'response'"""
+
+
+def _old(moment: datetime) -> str:
+    return f"(seen IS NULL OR seen < TIMESTAMP '{moment}')"
 
 
 def _text(row: tuple[str | None] | None) -> str:

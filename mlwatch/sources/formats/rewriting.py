@@ -6,6 +6,7 @@ made by the format), `spread` (one row an instance), and the text of the plain r
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.canonical import EARLIEST, LATEST, SCORE_THRESHOLD
@@ -97,7 +98,8 @@ class Rewriter:
             UPDATE envelopes SET reason = 'no usable time'
             WHERE reason IS NULL AND (ts IS NULL OR NOT ts BETWEEN {EARLIEST} AND {LATEST})""")
         refused = self._refused(any_text=importer.text)
-        return self._plain(importer, refused, self._halves.pair(importer.name))
+        written = datetime.fromtimestamp(place.ctime_ns / 1e9, UTC).replace(tzinfo=None)
+        return self._plain(importer, refused, self._halves.pair(importer.name, written))
 
     def _plain(self, importer: Importer, refused: tuple[Refused, ...], carried: Carried | None) -> Rewritten:
         """Return the records that the requests in `envelopes` make."""
@@ -150,7 +152,7 @@ class Rewriter:
     def _spread(self) -> None:
         """Fill `spread` with a row for each instance of each request."""
         bodies = """(
-            SELECT * EXCLUDE (side, key, clock, reason), COALESCE(status >= 400, FALSE) AS failed
+            SELECT * EXCLUDE (side, key, clock, seen, reason), COALESCE(status >= 400, FALSE) AS failed
             FROM envelopes WHERE reason IS NULL)"""
         rows = payload.rows_sql(bodies, ("request", "response", "label"))
         self._connection.execute(f"""

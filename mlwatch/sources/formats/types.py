@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path, PurePosixPath
 
+
+class NotReadyError(Exception):
+    """What a format needs besides the file is not there yet, with a sentence that says what."""
+
+
 Side = Literal["request", "response"]
 
 ENVELOPE = {
@@ -20,6 +25,7 @@ ENVELOPE = {
     "side": "VARCHAR",
     "key": "VARCHAR",
     "clock": "TIMESTAMP",
+    "seen": "TIMESTAMP",
     "id": "VARCHAR",
     "ts": "TIMESTAMP",
     "model": "VARCHAR",
@@ -37,7 +43,7 @@ ENVELOPE = {
 
 `fraction` is the share of the requests that the log holds. `request`, `response` and `label` are bodies; `reason` says
 why a record is refused. A record that is only one `side` of a request, `request` or `response`, has the `key` that both
-have, and may have a `clock` that latency is measured by.
+have, and may have a `clock` that latency is measured by; `seen` is when its file had been written, and filled in later.
 """
 
 
@@ -52,7 +58,9 @@ class Place:
     path: Path
     """Where to open it."""
     mtime_ns: int = 0
-    """When the file was last written."""
+    """When the file was last written, as it says."""
+    ctime_ns: int = 0
+    """When the file was last written or put there, as the system says."""
     timezone: str = "UTC"
     """Zone of times that carry none."""
     columns: tuple[str, ...] = ()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mlwatch.session import Options, Session
+from mlwatch.sources.formats import halves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +40,13 @@ class Taken:
 
     def quarantined(self) -> list[tuple[Any, ...]]:
         return self.rows("SELECT file, line, reason FROM quarantine ORDER BY file, line")
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take files for complete as soon as they are written, where halves of requests wait for the other."""
+    monkeypatch.setattr(halves, "QUIET", timedelta(seconds=-60))
+    monkeypatch.setattr(halves, "SOON", timedelta(seconds=-60))
 
 
 @pytest.fixture

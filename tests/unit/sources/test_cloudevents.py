@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from mlwatch.sources.formats import halves
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,3 +153,20 @@ def test_responses_alone_are_predictions_without_features(logs: Path, take: Call
     assert taken.totals.predictions == 2
     with take() as taken:
         assert taken.predictions("id", "prediction", "failed") == [("a", "1", False), ("b", "1", False)]
+
+
+def test_files_that_come_one_by_one_are_waited_for(
+    logs: Path, take: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halves, "QUIET", timedelta(seconds=60))
+    monkeypatch.setattr(halves, "SOON", timedelta(seconds=60))
+    late = {"time": "2026-11-03T10:20:00Z"}
+    (logs / "b.jsonl").write_text(event("response", "late", **late))
+    with take() as taken:
+        assert taken.totals.records == 0
+    (logs / "a.jsonl").write_text(event("request", "early") + event("request", "late", **late))
+    with take() as taken:
+        assert taken.predictions("id") == [("late",)]
+    (logs / "c.jsonl").write_text(event("response", "early"))
+    with take() as taken:
+        assert taken.predictions("id", "failed") == [("early", False), ("late", False)]

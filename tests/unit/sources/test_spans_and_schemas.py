@@ -50,3 +50,20 @@ def test_spans_in_pretty_print(given: Callable[[str], None], logs: Path, take: C
     (logs / "spans.log").write_text("\n".join(json.dumps(span, indent=4) for span in spans) + "\n")
     with take() as taken:
         assert taken.predictions("id") == [("chatcmpl-1",), ("0x12",), ("s1",), ("s3",)]
+
+
+def test_bentoml_data_waits_for_its_schema(
+    given: Callable[[str], None], logs: Path, take: Callable[[], Any]
+) -> None:
+    given("bentoml")
+    schema = logs / "monitoring" / "iris" / "schema" / "schema.0.log"
+    text = schema.read_text()
+    schema.write_text(text[:50])
+    with take() as taken:
+        assert taken.totals.records == 0
+        assert "there is no whole schema" in taken.rows("SELECT message FROM notices")[0][0]
+    schema.write_text(text)
+    with (logs / DATA).open("a") as file:
+        file.write("\n")
+    with take() as taken:
+        assert taken.totals.predictions == 2
