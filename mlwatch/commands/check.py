@@ -88,7 +88,8 @@ def _no_data(snapshot: Snapshot, wanted: Range) -> Finding:
         return Finding(
             "data", "hold", f"{snapshot.ingest.records:,} records read, but no predictions of the model"
         )
-    why = snapshot.alerts[0].message if snapshot.alerts else "no file with records below it"
+    of_ingest = (alert.message for alert in snapshot.alerts if alert.rule.startswith("ingest"))
+    why = next(of_ingest, "no file with records below it")
     return Finding("data", "hold", f"no prediction logs: {why}")
 
 

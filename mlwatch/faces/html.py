@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlwatch.faces.check import HEADS, facts_of, metric_row
 from mlwatch.faces.html_style import STYLE
 from mlwatch.faces.markup import Markup, joined, tag
-from mlwatch.faces.rows import drifted, rows_of, title_of
+from mlwatch.faces.rows import ENDPOINT_HEADS, drifted, endpoint_rows, rows_of, title_of
 from mlwatch.faces.svg import Line, chart, legend
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def html(snapshot: Snapshot) -> str:
         _head(snapshot),
         *map(_rollout, snapshot.rollouts),
         *map(_model, snapshot.models.values()),
+        _endpoints(snapshot),
         _alerts(snapshot),
         _provenance(snapshot),
     )
@@ -149,6 +150,12 @@ def _features(versions: Sequence[Version]) -> Markup:
         table(["Feature", "Version", "Score", "PSI"], rows[:MOST_FEATURES]),
         tag("p", more),
     )
+
+
+def _endpoints(snapshot: Snapshot) -> Markup:
+    if not snapshot.endpoints:
+        return Markup("")
+    return tag("section", tag("h2", "Endpoints"), table(ENDPOINT_HEADS, endpoint_rows(snapshot.endpoints)))
 
 
 def _alerts(snapshot: Snapshot) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
-from mlwatch.faces.rows import drifted, rows_of
+from mlwatch.faces.rows import ENDPOINT_HEADS, drifted, endpoint_rows, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,9 @@ def markdown(snapshot: Snapshot) -> str:
     parts = [_head(snapshot)]
     parts += [_rollout(rollout) for rollout in snapshot.rollouts]
     parts += [_model(model) for model in snapshot.models.values()]
+    if snapshot.endpoints:
+        rows = [[escaped(text) for text in row] for row in endpoint_rows(snapshot.endpoints)]
+        parts.append(f"## Endpoints\n\n{table(ENDPOINT_HEADS, rows)}")
     alerts = [
         f"- **{alert.severity}** {escaped(alert.message)}"
         for alert in snapshot.alerts

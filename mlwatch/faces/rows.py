@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.drift import Drift
     from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.health_types import Endpoint
     from mlwatch.snapshot.types import Model, Version
 
     Show = Callable[[Version], str]
@@ -72,6 +73,44 @@ def drifted(versions: Sequence[Version]) -> list[tuple[Version, str, Drift]]:
         if feature.drift is not None and feature.drift.drifted
     ]
     return sorted(found, key=lambda each: -(each[2].score or 0.0))
+
+
+ENDPOINT_HEADS = (
+    "Endpoint",
+    "State",
+    "Server",
+    "Serves",
+    "p50",
+    "p95",
+    "Failed probes",
+    "Uptime 24 h",
+    "Last error",
+)
+
+
+def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[list[str]]:
+    """Return the cells of each endpoint, in the order of `ENDPOINT_HEADS`."""
+    return [_endpoint(endpoint) for endpoint in endpoints]
+
+
+def _endpoint(endpoint: Endpoint) -> list[str]:
+    count = len(endpoint.replicas)
+    states = {"ok": "up", "warn": f"{endpoint.up} of {count} up", "bad": "down", "unknown": "not polled"}
+    versions = (
+        f"{one.model} {one.version}" + (f" ({one.replicas} of {count})" if count > 1 else "")
+        for one in endpoint.served
+    )
+    return [
+        endpoint.name,
+        states[endpoint.state],
+        endpoint.server or "n/a",
+        ", ".join(versions) or "n/a",
+        _number(endpoint.latency.p50, " ms"),
+        _number(endpoint.latency.p95, " ms"),
+        _percent(endpoint.failed / endpoint.probes if endpoint.probes else None),
+        _percent(endpoint.day.share),
+        endpoint.error or "none",
+    ]
 
 
 def _metric(name: str) -> Show:

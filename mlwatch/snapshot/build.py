@@ -13,6 +13,7 @@ from mlwatch.metrics.confusion import positive_class
 from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.snapshot import distributions, families, feature_windows, features
 from mlwatch.snapshot.endpoints import endpoints_of
+from mlwatch.snapshot.health_alerts import health_alerts
 from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs
@@ -94,8 +95,22 @@ def snapshot(
         alerts=alerts_of(connection, naive(question.at)),
         provenance=provenance_of(connection, config),
     )
-    if not known:
-        return whole
+    if known:
+        whole = _with_models(whole, connection, config, question, known, recall)
+    newest = max((life.last.replace(tzinfo=UTC) for life in known), default=None)
+    said = health_alerts(whole.endpoints, whole.system, whole.models, newest, moment.replace(tzinfo=UTC))
+    return replace(whole, alerts=(*said, *whole.alerts))
+
+
+def _with_models(
+    whole: Snapshot,
+    connection: DuckDBPyConnection,
+    config: Config,
+    question: Question,
+    known: Sequence[Life],
+    recall: Recall,
+) -> Snapshot:
+    """Add the models that had traffic, and the verdicts on them."""
     lattice = grid(
         min(life.first for life in known), max(life.last for life in known), question.span, naive(question.at)
     )

@@ -1,0 +1,155 @@
+"""What endpoints and host give cause to say: pure functions of what was seen, so that the past tells the same story.
+
+Burn rates follow the Site Reliability Workbook (Google, 2018), chapter 5, "Multiwindow, multi-burn-rate alerts".
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mlwatch.snapshot.types import Alert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from mlwatch.snapshot.health_types import Endpoint, Replica, System
+    from mlwatch.snapshot.types import Model, Severity
+
+ENDPOINT = "endpoint: "
+"""What the names of rules about endpoints begin with."""
+FAILURES = 3
+"""Failed probes in a row from which on a replica counts as down and not as unlucky."""
+CHANGES = 6
+"""Times up or down within a quarter of an hour from which on an endpoint flaps."""
+BUDGET = 0.001
+"""Share of probes that may fail: an objective of 99.9 %."""
+BURNS: tuple[tuple[str, str, float, Severity], ...] = (
+    ("1h", "5m", 14.4, "critical"),
+    ("6h", "30m", 6.0, "warning"),
+)
+"""A long and a short window, how many times faster than allowed the budget burns in both, and how bad that is."""
+ENOUGH = 60
+"""Probes in the last hour from which on a share of failures means something."""
+CERTIFICATE_DAYS = 14
+FRESH = timedelta(minutes=15)
+"""Versions are compared with those in the logs while the newest record is no older."""
+DISK: tuple[tuple[float, Severity], ...] = ((0.97, "critical"), (0.9, "warning"))
+MEMORY = 0.95
+"""Share of a container's limit near which the kernel ends processes."""
+
+
+def health_alerts(
+    endpoints: Iterable[Endpoint],
+    system: System,
+    models: Mapping[str, Model],
+    newest: datetime | None,
+    now: datetime,
+) -> tuple[Alert, ...]:
+    """Return what is wrong at a moment.
+
+    Args:
+        endpoints: All of them.
+        system: The host.
+        models: Versions that the logs speak of.
+        newest: Time of the newest record.
+        now: The moment.
+    """
+    polled = [endpoint for endpoint in endpoints if not endpoint.stale]
+    found = [alert for endpoint in polled for alert in _of_endpoint(endpoint)]
+    if newest is not None and abs(now - newest) < FRESH:
+        found += _versions(polled, models, newest)
+    return (*found, *_host(system, now))
+
+
+def _of_endpoint(endpoint: Endpoint) -> Iterator[Alert]:
+    name = f"{ENDPOINT}{endpoint.name}"
+    down = [replica for replica in endpoint.replicas if replica.failures >= FAILURES]
+    if down:
+        yield _down(name, endpoint, down)
+    else:
+        yield from _burning(name, endpoint)
+    if endpoint.changes >= CHANGES:
+        text = f"{endpoint.name} flaps: it went up or down {endpoint.changes} times in 15 minutes"
+        yield Alert(name, "firing", "warning", text, endpoint.at, float(endpoint.changes))
+    if endpoint.golden is False:
+        reason = endpoint.golden_reason or "it differs"
+        text = f"{endpoint.name} gives another answer to the fixed input: {reason}"
+        yield Alert(name, "firing", "critical", text, endpoint.at, endpoint.golden_difference)
+    days = endpoint.certificate_days
+    if days is not None and days < CERTIFICATE_DAYS:
+        text = f"the certificate of {endpoint.name} " + (
+            f"ends in {days:.0f} days" if days > 0 else "has ended"
+        )
+        yield Alert(name, "firing", "warning" if days > 0 else "critical", text, endpoint.at, days)
+
+
+def _down(name: str, endpoint: Endpoint, down: list[Replica]) -> Alert:
+    """Say that all or some replicas are down, and why."""
+    since = min((replica.down_since or replica.at for replica in down), default=endpoint.at)
+    why = next((replica.error for replica in down if replica.error), "") or (
+        "not ready" if any(replica.live for replica in down) else "no answer"
+    )
+    total = len(endpoint.replicas)
+    if len(down) == total:
+        text = f"{endpoint.name} is down: {why}"
+        return Alert(name, "firing", "critical", text, since, float(max(one.failures for one in down)))
+    text = f"{len(down)} of {total} replicas of {endpoint.name} are down: {why}"
+    return Alert(name, "firing", "warning", text, since, float(len(down)))
+
+
+def _burning(name: str, endpoint: Endpoint) -> Iterator[Alert]:
+    """Say that so many probes fail that the error budget will not last; only the worst of it."""
+    if endpoint.hour.n < ENOUGH:
+        return
+    for long, short, factor, severity in BURNS:
+        rates = [endpoint.burn.get(window, 0.0) / BUDGET for window in (long, short)]
+        if min(rates) >= factor * (1 - 1e-9):  # 1.44 % of a minute's probes are 14.4 times 0.1 %
+            text = (
+                f"{endpoint.burn[long]:.1%} of the probes of {endpoint.name} failed in {long}, "
+                f"{endpoint.burn[short]:.1%} in {short}: its error budget burns {rates[0]:.0f} times too fast"
+            )
+            yield Alert(name, "firing", severity, text, endpoint.at, rates[0])
+            return
+
+
+def _versions(endpoints: list[Endpoint], models: Mapping[str, Model], newest: datetime) -> Iterator[Alert]:
+    """Compare what is served with what the logs speak of, model by model."""
+    served: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        for one in endpoint.served:
+            served.setdefault(one.model, {})[one.version] = endpoint
+    for model, versions in served.items():
+        logged = _logged(model, models, alone=len(served) == 1)
+        if logged is None:
+            continue
+        for version, endpoint in versions.items():
+            if version not in logged.versions:
+                text = f"{endpoint.name} serves {version} of {logged.name}, but the logs have no such version"
+                yield Alert(f"{ENDPOINT}versions", "firing", "warning", text, endpoint.at)
+        for version, found in logged.versions.items():
+            recent = found.last is not None and newest - found.last < FRESH
+            if recent and version not in versions and version != "-":
+                text = f"the logs have {version} of {logged.name}, but no endpoint says that it serves it"
+                yield Alert(f"{ENDPOINT}versions", "firing", "warning", text, newest)
+
+
+def _logged(model: str, models: Mapping[str, Model], *, alone: bool) -> Model | None:
+    """Return the model of the logs that a served one is: of the same name, or the only one on both sides."""
+    if model in models:
+        return models[model]
+    return next(iter(models.values())) if alone and len(models) == 1 else None
+
+
+def _host(system: System, now: datetime) -> Iterator[Alert]:
+    sample = system.sample
+    at = sample.at if sample is not None else now
+    for disk in sample.disks if sample is not None else ():
+        severity = next((severity for limit, severity in DISK if disk.used >= limit), None)
+        if severity is not None:
+            text = f"the disk of {disk.path} is {disk.used:.0%} full, {disk.free_bytes / 1e9:.1f} GB are free"
+            yield Alert("host: disk", "firing", severity, text, at, disk.used)
+    memory = sample.container.memory if sample is not None and sample.container is not None else None
+    if memory is not None and memory >= MEMORY:
+        text = f"mlwatch's container uses {memory:.0%} of its memory: at the limit the kernel ends processes"
+        yield Alert("host: memory", "firing", "warning", text, at, memory)

@@ -1,0 +1,141 @@
+"""What endpoints and host give cause to say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mlwatch.host.types import Container, Disk, HostSample
+from mlwatch.snapshot.health_alerts import health_alerts
+from mlwatch.snapshot.health_types import Endpoint, Replica, Served, System, Uptime
+from mlwatch.snapshot.types import Model
+
+if TYPE_CHECKING:
+    from mlwatch.snapshot.types import Alert
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+SINCE = NOON - timedelta(minutes=2)
+
+
+def replica(failures: int = 0, address: str = "", error: str = "refused") -> Replica:
+    down = failures > 0
+    return Replica(
+        address, NOON, live=not down, ready=None, up=not down, status=None, latency_ms=None,
+        error=error if down else "", failures=failures, down_since=SINCE if down else None,
+    )  # fmt: skip
+
+
+def endpoint(**changes: Any) -> Endpoint:
+    return replace(
+        Endpoint(
+            "http://one", NOON, "fastapi", live=True, ready=True, replicas=(replica(),), hour=Uptime(720, 720)
+        ),
+        **changes,
+    )
+
+
+def said(
+    *endpoints: Endpoint, system: System | None = None, models: dict[str, Model] | None = None
+) -> tuple[Alert, ...]:
+    return health_alerts(endpoints, system or System(), models or {}, NOON, NOON)
+
+
+def only(found: tuple[Alert, ...]) -> Alert:
+    assert len(found) == 1, [alert.message for alert in found]
+    return found[0]
+
+
+def test_all_is_well() -> None:
+    assert said(endpoint()) == ()
+
+
+@pytest.mark.parametrize(("failures", "count"), [(1, 0), (2, 0), (3, 1), (40, 1)])
+def test_down_is_said_after_three_failures_in_a_row(failures: int, count: int) -> None:
+    assert len(said(endpoint(replicas=(replica(failures),)))) == count
+
+
+def test_an_endpoint_that_is_down_is_critical_and_says_why_and_since_when() -> None:
+    alert = only(said(endpoint(replicas=(replica(7),), burn=dict.fromkeys(("5m", "30m", "1h", "6h"), 1.0))))
+    assert (alert.severity, alert.message) == ("critical", "http://one is down: refused")
+    assert (alert.since, alert.value) == (SINCE, 7.0)
+
+
+def test_some_replicas_down_is_a_warning() -> None:
+    replicas = (replica(5, "a"), replica(4, "b"), replica(0, "c"))
+    alert = only(said(endpoint(replicas=replicas)))
+    assert (alert.severity, alert.message) == ("warning", "2 of 3 replicas of http://one are down: refused")
+
+
+def test_flapping() -> None:
+    assert said(endpoint(changes=5)) == ()
+    assert "flaps" in only(said(endpoint(changes=6))).message
+
+
+@pytest.mark.parametrize(
+    ("burn", "severity"),
+    [
+        ({"1h": 0.0144, "5m": 0.0144}, "critical"),  # the workbook's 14.4 times of 0.1 %
+        ({"1h": 0.0143, "5m": 0.0143}, None),
+        ({"1h": 0.5, "5m": 0.0}, None),  # it is over
+        ({"1h": 0.0, "5m": 0.5}, None),  # too short to matter
+        ({"6h": 0.006, "30m": 0.006}, "warning"),
+        ({"6h": 0.0059, "30m": 0.006}, None),
+    ],
+)
+def test_burn_rates_need_both_windows(burn: dict[str, float], severity: str | None) -> None:
+    found = said(endpoint(burn=burn))
+    assert [alert.severity for alert in found] == ([severity] if severity else [])
+    assert said(endpoint(burn=burn, hour=Uptime(20, 19))) == ()
+
+
+def test_golden_answers_and_certificates() -> None:
+    wrong = only(said(endpoint(golden=False, golden_reason="0.9 instead of 0.1")))
+    assert (wrong.severity, wrong.message) == (
+        "critical",
+        "http://one gives another answer to the fixed input: 0.9 instead of 0.1",
+    )
+    assert only(said(endpoint(certificate_days=3.2))).severity == "warning"
+    assert only(said(endpoint(certificate_days=-1.0))).severity == "critical"
+    assert said(endpoint(certificate_days=90.0)) == ()
+
+
+def model(**last: datetime) -> dict[str, Model]:
+    versions: Any = {name: SimpleNamespace(last=at) for name, at in last.items()}
+    return {"fraud": Model("fraud", "binary", "1", None, versions)}
+
+
+def test_versions_served_and_logged_are_compared() -> None:
+    serves = endpoint(served=(Served("fraud", "v2", 1, ready=True),))
+    assert said(serves, models=model(v2=NOON)) == ()
+    found = [alert.message for alert in said(serves, models=model(v1=NOON))]
+    assert found == [
+        "http://one serves v2 of fraud, but the logs have no such version",
+        "the logs have v1 of fraud, but no endpoint says that it serves it",
+    ]
+    old = NOON - timedelta(hours=1)
+    assert said(serves, models=model(v2=NOON, v1=old)) == (), "a version of the past need not be served"
+
+
+def test_logs_of_the_past_say_nothing_about_what_is_served_now() -> None:
+    serves = endpoint(served=(Served("fraud", "v2", 1, ready=True),))
+    assert health_alerts([serves], System(), model(v1=NOON), NOON, NOON + timedelta(days=1)) == ()
+
+
+def test_an_endpoint_that_nobody_polls_is_not_judged() -> None:
+    assert said(endpoint(replicas=(replica(9),), stale=True)) == ()
+
+
+def test_a_full_disk_and_a_container_at_its_limit() -> None:
+    sample = HostSample(
+        NOON, disks=(Disk("/a", 0.5, 1, 2), Disk("/b", 0.92, 8_000_000_000, 1), Disk("/c", 0.98, 1, 1)),
+        container=Container(96, 100),
+    )  # fmt: skip
+    found = said(system=System(sample=sample))
+    assert [(alert.rule, alert.severity) for alert in found] == [
+        ("host: disk", "warning"), ("host: disk", "critical"), ("host: memory", "warning"),
+    ]  # fmt: skip
+    assert found[0].message == "the disk of /b is 92% full, 8.0 GB are free"
