@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import Snapshot
 
 
+SWITCH_S = 0.001
+"""Seconds that a thread may keep the interpreter while others wait: keys are answered before snapshots are made."""
 EAGER_S = 0.2
 """Seconds between the looks at the beginning, until all is read that was there."""
 EAGER_LOOKS = 50
@@ -102,6 +105,7 @@ class MlwatchApp(App[None]):
 
     def on_mount(self) -> None:
         """Start the source once the first screen is painted."""
+        sys.setswitchinterval(SWITCH_S)
         self._leave_on_signals()
         self.call_after_refresh(self._start_source)
 
@@ -188,7 +192,7 @@ class MlwatchApp(App[None]):
         if (
             self._eager is not None
             and snapshot.models
-            and snapshot.feed.bytes_done >= snapshot.feed.bytes_total
+            and (snapshot.feed.bytes_done >= snapshot.feed.bytes_total or snapshot.feed.backfilling)
         ):
             self._eager.stop()
         self.view = View(

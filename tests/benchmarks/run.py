@@ -234,6 +234,33 @@ def interactive(directory: Path, rows: int) -> None:
         figure("sample_logs taken in from cold", sample["wall"], "s", 3)
 
 
+def app(directory: Path, rows: int) -> None:
+    """Measure what watching costs, and how soon keys are answered while a log is read."""
+    lines, _ = workload.make(directory, rows)
+
+    def measured(*arguments: str) -> dict[str, Any]:
+        script = str(Path(__file__).with_name("bench_app.py"))
+        done = subprocess.run(
+            [sys.executable, script, *arguments], capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        return answer
+
+    for screen, cost in measured("refresh").items():
+        figure(f"refresh of the screen {screen} at 120x40, CPU", cost, "ms", 60)
+    figure("idle app, share of a core", 100 * measured("idle")["share"], "%", 3)
+    figure(
+        f"from key to paint while {rows:,} records are read, p95",
+        measured("keys", str(lines))["p95"],
+        "ms",
+        50,
+    )
+    charts = measured("charts")
+    figure("time series of 5 x 500 points at 120x40, CPU a repaint", charts["ours"], "ms", 15)
+    if "theirs" in charts:
+        note("the same chart by textual-plot", charts["theirs"], "ms")
+
+
 def main() -> int:
     """Run everything; return 1 when a budget was missed."""
     rows = int(os.environ.get("BENCH_ROWS", "1_000_000"))
@@ -241,6 +268,7 @@ def main() -> int:
     backfill(directory, rows)
     small = refresh(directory, rows)
     interactive(directory, rows)
+    app(directory, rows)
     if os.environ.get("BENCH_LARGE") == "1":
         backfill(directory, rows * 10)
         large = refresh(directory, rows * 10)

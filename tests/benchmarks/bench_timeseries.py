@@ -1,6 +1,6 @@
 """Print the CPU time of one repaint of a chart: 5 series of 500 points at 120x40, in a running app.
 
-Run as `python tests/unit/widgets/bench_timeseries.py`. textual-plot is measured beside it if it is installed.
+Run as `python tests/benchmarks/bench_timeseries.py`. textual-plot is measured beside it if it is installed.
 """
 
 from __future__ import annotations
