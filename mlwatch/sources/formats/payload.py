@@ -112,6 +112,8 @@ def define(connection: DuckDBPyConnection) -> None:
 
 def rows_sql(relation: str, bodies: Sequence[str]) -> str:
     """Return a SELECT with lists of rows in place of bodies; each step is taken once, in a SELECT of its own."""
+    if not bodies:
+        return f"SELECT * FROM {relation}"
     steps = (
         [f"parsed({name}) AS {name}" for name in bodies],
         [f"found_parts({name}) AS {name}_parts" for name in bodies],

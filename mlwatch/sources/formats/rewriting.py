@@ -16,6 +16,8 @@ from mlwatch.sources.formats.types import ENVELOPE, Refused, Rewritten
 from mlwatch.sources.sql import literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from duckdb import DuckDBPyConnection
 
     from mlwatch.sources.formats.types import Carried, Importer, Memory, Place
@@ -103,7 +105,12 @@ class Rewriter:
 
     def _plain(self, importer: Importer, refused: tuple[Refused, ...], carried: Carried | None) -> Rewritten:
         """Return the records that the requests in `envelopes` make."""
-        self._spread()
+        requests, *bodies = self._connection.execute(
+            "SELECT COUNT(*), COUNT(request), COUNT(response), COUNT(label) FROM envelopes WHERE reason IS NULL"
+        ).fetchall()[0]
+        if not requests:
+            return Rewritten(b"", len(refused), refused, (carried,) if carried else ())
+        self._spread([name for name, filled in zip(_BODIES, bodies, strict=True) if filled])
         self._tell_scores()
         fields = ", ".join(f"'{name}': {value}" for name, value in _FIELDS.items())
         if importer.answers:
@@ -149,12 +156,23 @@ class Rewriter:
             JOIN lines USING (n) ORDER BY n""").fetchall()
         return tuple(Refused(*row) for row in rows)
 
-    def _spread(self) -> None:
-        """Fill `spread` with a row for each instance of each request."""
+    def _spread(self, filled: Sequence[str]) -> None:
+        """Fill `spread` with a row for each instance of each request.
+
+        Args:
+            filled: The bodies that there are; long expressions over the others would be planned for nothing.
+        """
+        empty = ", ".join(f"CAST(NULL AS JSON[]) AS {name}" for name in _BODIES if name not in filled)
         bodies = """(
             SELECT * EXCLUDE (side, key, clock, seen, reason), COALESCE(status >= 400, FALSE) AS failed
             FROM envelopes WHERE reason IS NULL)"""
-        rows = payload.rows_sql(bodies, ("request", "response", "label"))
+        rows = payload.rows_sql(bodies, filled)
+        if empty:
+            rows = f"SELECT * REPLACE ({empty}) FROM ({rows})"
+        answer, label = (
+            f"answer({rows}[i])" if name in filled else "CAST(NULL AS JSON)"
+            for name, rows in (("response", "answers"), ("label", "labels"))
+        )
         self._connection.execute(f"""
             CREATE OR REPLACE TEMP TABLE spread AS
             WITH matched AS (
@@ -171,7 +189,7 @@ class Rewriter:
                 FROM fitted)
             SELECT n, id, ts, model, version, latency_ms, status, error, fraction, instances, i,
                 CASE WHEN instances = LEN(given) AND NOT failed THEN row_features(given[i]) END AS features,
-                answer(answers[i]) AS answer, answer(labels[i]) AS label
+                {answer} AS answer, {label} AS label
             FROM (SELECT *, UNNEST(range(1, instances + 1)) AS i FROM counted)""")
 
     def _tell_scores(self) -> None:
@@ -191,14 +209,15 @@ class Rewriter:
             CREATE OR REPLACE TEMP TABLE answered AS
             SELECT * EXCLUDE (answer, label), answer_class(label) AS label,
                 CASE WHEN score IS NOT NULL AND COALESCE(number, score) = score
-                    THEN COALESCE(class, CASE WHEN score >= {SCORE_THRESHOLD} THEN '1' ELSE '0' END)
-                    ELSE answer_class(answer) END AS prediction
+                    THEN COALESCE(CASE WHEN number IS NULL THEN class END,
+                        CASE WHEN score >= {SCORE_THRESHOLD} THEN '1' ELSE '0' END)
+                    ELSE class END AS prediction
             FROM (SELECT *, CASE WHEN COALESCE(model, '') IN ({names}) AND number BETWEEN 0 AND 1 THEN number
-                    ELSE answer_score(answer) END AS score,
-                    CASE WHEN number IS NULL THEN answer_class(answer) END AS class
-                FROM (SELECT *, answer_number(answer) AS number FROM spread))""")
+                    ELSE answer_score(answer) END AS score
+                FROM (SELECT *, answer_number(answer) AS number, answer_class(answer) AS class FROM spread))""")
 
 
+_BODIES = ("request", "response", "label")
 _FIELDS = {
     "timestamp": "epoch_us(ts)",
     "request_id": "CASE WHEN instances > 1 THEN id || '/' || (i - 1) ELSE id END",
