@@ -30,6 +30,7 @@ COMMANDS = {
     "init": "write the inferred mlwatch.toml",
     "query": "run read-only SQL over the store",
     "store": "look at the store, tidy it, begin anew",
+    "demo": "watch a real rollout on this machine: two servers, traffic, a fault half-way",
     "formats": "list the log formats of serving products that are read at sight",
 }
 
@@ -75,7 +76,10 @@ def parser() -> Parser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary.capitalize()}.")
-        if name == "formats":  # the only one that is about no directory
+        if name == "demo":
+            _demo(command)
+            continue
+        if name == "formats":  # about no directory
             command.add_argument("--format", choices=("text", "json"), default="text")
             command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
             continue
@@ -83,6 +87,19 @@ def parser() -> Parser:
         _own(name, command)
         _outward(name, command)
     return top
+
+
+def _demo(command: argparse.ArgumentParser) -> None:
+    """Add what the demo takes: it brings its own logs."""
+    command.add_argument(
+        "--for", dest="length", default="4m", metavar="LENGTH", help="of the script; 4m otherwise"
+    )
+    command.add_argument(
+        "--rate", type=float, default=40.0, metavar="N", help="requests a second; 40 otherwise"
+    )
+    command.add_argument("--headless", action="store_true", help="no screen: print the verdict at the end")
+    command.add_argument("--no-color", action="store_true", help="no colours; NO_COLOR does the same")
+    command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
 
 
 def _common(command: argparse.ArgumentParser) -> None:

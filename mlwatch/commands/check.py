@@ -11,6 +11,7 @@ from mlwatch.commands.common import Range, chosen_range, taken_in
 from mlwatch.errors import InputError
 from mlwatch.faces.check import FORMATS, WORDS, Check, Finding, Outcome, check_of, markdown
 from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
+from mlwatch.snapshot.health_alerts import ENDPOINT
 from mlwatch.times import parse_duration
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlwatch.session import Session
+    from mlwatch.snapshot.health_types import Endpoint
     from mlwatch.snapshot.types import Snapshot
 
 OUTCOMES: dict[str, Outcome] = {"ok": "pass", "breach": "fail", "pending": "hold", "no_data": "hold"}
@@ -71,12 +73,18 @@ def _patience(arguments: Namespace, wanted: Range, goal: str | None) -> timedelt
         raise InputError(str(error), "--wait", "give a length such as 30m") from error
 
 
+def checked(session: Session) -> Check:
+    """Judge everything that a session has."""
+    return _checked(session, Range(None, None))
+
+
 def _checked(session: Session, wanted: Range) -> Check:
     snapshot = session.snapshot(wanted.span, wanted.at)
     if not snapshot.models:
         return Check((_no_data(snapshot, wanted),), ())
     rules = session.config.rules or DEFAULT_RULES
     found = [_finding(ruling) for ruling in rulings(snapshot, rules)]
+    found += [_endpoint_finding(endpoint, snapshot) for endpoint in snapshot.endpoints]
     return check_of(snapshot, found, alone=bool(session.config.rules))
 
 
@@ -98,6 +106,22 @@ def _finding(ruling: Ruling) -> Finding:
     if ruling.severity == "info" and outcome == "fail":
         outcome = "pass"  # an information is said, but stops no pipeline
     return Finding(f"{ruling.name} ({ruling.model} {ruling.version})", outcome, ruling.message)
+
+
+def _endpoint_finding(endpoint: Endpoint, snapshot: Snapshot) -> Finding:
+    """Say how an endpoint stands: what is critical fails, everything else is only said."""
+    name = f"{ENDPOINT}{endpoint.name}"
+    said = [alert for alert in snapshot.alerts if alert.rule == name]
+    worst = next((alert for alert in said if alert.severity == "critical"), None)
+    if worst is not None:
+        return Finding(name, "fail", worst.message)
+    if endpoint.stale:
+        return Finding(name, "hold", f"{endpoint.name} was not polled in the last minute")
+    served = ", ".join(f"{one.model} {one.version}" for one in endpoint.served)
+    text = f"{endpoint.name} is {'up' if endpoint.state == 'ok' else 'up in part'}" + (
+        f", serves {served}" if served else ""
+    )
+    return Finding(name, "pass", said[0].message if said else text)
 
 
 def _waited(session: Session, wanted: Range, check: Check, patience: timedelta) -> Check:
