@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
 from mlwatch.session import Options, Session
 
-KILLS = 30
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 INGEST = """
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from mlwatch.session import Options, Session
 session = Session(Options(Path(sys.argv[1]), db=Path(sys.argv[2])))
 print("up", flush=True)
@@ -51,29 +58,77 @@ def read_truth(path: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, in
     )
 
 
-@pytest.mark.parametrize("seed", [11])
-def test_totals_are_exact_after_thirty_kills(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "kills"), [(11, 30), *(pytest.param(seed, 40, marks=pytest.mark.slow) for seed in range(12, 17))]
+)
+def test_totals_are_exact_after_many_kills(tmp_path: Path, seed: int, kills: int) -> None:
     logs, truth, database = tmp_path / "logs", tmp_path / "truth.jsonl", tmp_path / "store.duckdb"
-    logs.mkdir()
     chance = random.Random(seed)
-    script = Path(__file__).with_name("crash_writer.py")
-    writer = subprocess.Popen([sys.executable, script, logs, truth, str(seed), "25"])
-    try:
-        for _ in range(KILLS):
-            ingest = subprocess.Popen(
-                [sys.executable, "-c", INGEST, logs, database],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            assert ingest.stdout is not None
-            assert ingest.stdout.readline() == "up\n", ingest.stderr.read() if ingest.stderr else ""
+    with writing(logs, truth, seed, kills * 0.8):
+        for _ in range(kills):
+            ingest = begin(logs, database)
             time.sleep(chance.uniform(0.0, 0.6))
             ingest.send_signal(signal.SIGKILL)
             ingest.communicate()
-    finally:
-        writer.wait(timeout=60)
     check_totals(logs, truth, database)
+
+
+def test_a_store_copied_at_any_moment_is_consistent(tmp_path: Path) -> None:
+    """What a power loss leaves: database and log as they were at one moment, of a process that writes."""
+    logs, truth, database = tmp_path / "logs", tmp_path / "truth.jsonl", tmp_path / "store.duckdb"
+    chance = random.Random(3)
+    copies = []
+    with writing(logs, truth, 3, 12):
+        ingest = begin(logs, database)
+        for number in range(12):
+            time.sleep(chance.uniform(0.1, 0.8))
+            ingest.send_signal(signal.SIGSTOP)
+            copies.append(tmp_path / f"copy-{number}.duckdb")
+            for suffix in ("", ".wal"):
+                if (found := Path(f"{database}{suffix}")).exists():
+                    shutil.copyfile(found, f"{copies[-1]}{suffix}")
+            ingest.send_signal(signal.SIGCONT)
+        ingest.send_signal(signal.SIGKILL)
+        ingest.communicate()
+    seen = 0
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for copy in copies:
+        with Session(Options(empty, db=copy)) as session:
+            snapshot = session.snapshot()
+        total = snapshot.ingest
+        versions = [version for model in snapshot.models.values() for version in model.versions.values()]
+        assert total.rows + total.rejected + total.duplicates == total.records
+        assert sum(version.predictions for version in versions) == total.predictions
+        seen = max(seen, total.predictions)
+    assert seen > 0
+    for copy in copies[::4]:
+        check_totals(logs, truth, copy)
+
+
+@contextmanager
+def writing(logs: Path, truth: Path, seed: int, seconds: float) -> Iterator[None]:
+    """Run the writer beside the block, and let it end."""
+    logs.mkdir()
+    script = Path(__file__).with_name("crash_writer.py")
+    writer = subprocess.Popen([sys.executable, script, logs, truth, str(seed), str(seconds)])
+    try:
+        yield
+    finally:
+        writer.wait(timeout=60 + seconds)
+
+
+def begin(logs: Path, database: Path) -> subprocess.Popen[str]:
+    """Start a process that takes in what is there, again and again."""
+    ingest = subprocess.Popen(
+        [sys.executable, "-c", INGEST, logs, database],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert ingest.stdout is not None
+    assert ingest.stdout.readline() == "up\n", ingest.stderr.read() if ingest.stderr else ""
+    return ingest
 
 
 def check_totals(logs: Path, truth: Path, database: Path) -> None:
