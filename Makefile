@@ -11,16 +11,19 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench sim samples build lock clean
+.PHONY: help demo test test-soak lint format bench sim samples build lock clean
 
 help: ## Show the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
 
 demo: $(VENV)/.installed ## Install into .venv and watch the sample logs
 	$(BIN)/mlwatch sample_logs
 
 test: $(VENV)/.installed-dev ## Run the tests; those that need other servers are left out
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not servers and not spark and not peers"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not soak and not servers and not spark and not peers"
+
+test-soak: $(VENV)/.installed-dev ## Kill the ingest 200 times more
+	$(BIN)/python -m pytest -m soak
 
 lint: $(VENV)/.installed-dev ## Check style, types and the layers
 	$(BIN)/ruff check
