@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from mlwatch.app.feed import Request, Schedule, Source, Stopped
 from mlwatch.app.glyphs import ASCII, UNICODE
 from mlwatch.app.keys import BINDINGS
 from mlwatch.app.messages import SnapshotReady, SourceFailed
-from mlwatch.app.modes import MODES
+from mlwatch.app.modes import MODES, SCREENS
 from mlwatch.app.options import AppOptions
 from mlwatch.app.ranges import Range, cycled, longer, shorter
 from mlwatch.app.theme import OWN_VARIABLES, THEMES
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 SWITCH_S = 0.001
 """Seconds that a thread may keep the interpreter while others wait: keys are answered before snapshots are made."""
+HINT_S = 20.0
+"""Seconds that the hint of the first run stays."""
 EAGER_S = 0.2
 """Seconds between the looks at the beginning, until all is read that was there."""
 EAGER_LOOKS = 50
@@ -188,7 +191,21 @@ class MlwatchApp(App[None]):
             self.notify(message.reason, title="mlwatch", severity="error", markup=False)
         self.status = replace(self.status, failure=message.reason)
 
+    def _greet(self) -> None:
+        """Say once, to a new user, how to get on."""
+        seen = self.options.greeted
+        if seen is None or seen.exists():
+            return
+        keys = f"1 to {len(SCREENS)} choose a screen, up and down a row, [ and ] the time range."
+        text = f"{keys}\n? explains the screen, ctrl+p finds every action, q leaves."
+        self.notify(text, title="First time here?", timeout=HINT_S, markup=False)
+        with suppress(OSError):
+            seen.parent.mkdir(parents=True, exist_ok=True)
+            seen.touch()
+
     def _show(self, snapshot: Snapshot) -> None:
+        if self.view is None:
+            self._greet()
         if (
             self._eager is not None
             and snapshot.models

@@ -34,5 +34,7 @@ class AppOptions:
     """The zone in which times are shown."""
     host_every_s: float = 5.0
     """Seconds after which a snapshot is fetched for the host's numbers though no row came."""
+    greeted: Path | None = None
+    """File whose presence says that the first-run hint was shown; None shows none."""
     history: Path | None = None
     """File of the statements that were run on the SQL screen; None remembers them for this run only."""

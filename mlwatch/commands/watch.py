@@ -92,14 +92,15 @@ def _app_options(arguments: Namespace, config: Config) -> AppOptions:
         mouse=config.app.mouse and not arguments.no_mouse,
         theme=arguments.theme or config.app.theme,
         timezone="local" if config.app.timezone == "local" else "UTC",
-        history=_history(),
+        history=_state("statements.json"),
+        greeted=_state("greeted"),
     )
 
 
-def _history() -> Path:
+def _state(name: str) -> Path:
     from mlwatch.store.database import state_directory  # noqa: PLC0415
 
-    return state_directory() / "statements.json"
+    return state_directory() / name
 
 
 class LazySource:
