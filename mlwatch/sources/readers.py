@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 SETTLED_S = 60.0
 """A delimited file that has not changed for so long is taken to be complete, even without a last newline. The last
 line of a JSON lines file tells by itself whether it is whole."""
+IMPORT_BYTES = 8 << 20
+"""Native records that are rewritten at once: the lists that this takes are many times as large."""
 MAX_DOCUMENT_BYTES = 256 << 20
 MAX_HEADER_BYTES = 4 << 20
 """A longer first line of a delimited file is no header."""
@@ -89,7 +91,8 @@ def _text(
             raise FileMovedError(found.relative)  # files changed places between the look and the reading
         importer = recognise_table(header.header, found.path) if header else recognise(head, found.path)
         columns = header.header if header else ()
-        for piece in _pieces(found, form, at, stream, head, header, settled=settled, block_size=block_size):
+        size = block_size if importer is None else min(block_size, IMPORT_BYTES)
+        for piece in _pieces(found, form, at, stream, head, header, settled=settled, block_size=size):
             if importer is not None:
                 yield import_piece(_as_json(piece, header), importer, book, connection, columns)
             else:
