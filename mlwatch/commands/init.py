@@ -11,6 +11,7 @@ from mlwatch.config import FILE_NAME
 from mlwatch.errors import InputError, one_line
 from mlwatch.roles import describe
 from mlwatch.roles.describe import quoted
+from mlwatch.sources.importing import IMPORTED
 from mlwatch.sources.shapes import load_shape
 from mlwatch.store.events import class_of
 
@@ -51,10 +52,17 @@ def configuration(session: Session) -> str:
     """
     rows = session.connection.execute("SELECT key, document FROM shapes ORDER BY key").fetchall()
     shapes = [load_shape(key, document) for key, document in rows]
+    imported = [kind[1] for kind in (json.loads(shape.key) for shape in shapes) if kind[0] == IMPORTED]
+    shapes = [shape for shape in shapes if json.loads(shape.key)[0] != IMPORTED]
     shapes.sort(key=lambda shape: not shape.predicts)
     parts = [
         f"# What mlwatch inferred from {one_line(session.title)}. Every line may be changed or left out.\n"
     ]
+    if imported:
+        names = one_line(", ".join(imported))
+        parts.append(
+            f"# Files of {names} are read as their format says, see mlwatch formats: no roles are needed.\n"
+        )
     for number, shape in enumerate(shapes):
         place = one_line("/".join(json.loads(shape.key)[:2]))
         text = describe(shape.mapping)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mlwatch.sources.segments import Piece, Segment
     from mlwatch.sources.shapebook import ShapeBook
 
+IMPORTED = "importer"
+"""What the keys of shapes of rewritten records begin with."""
+
 
 def import_piece(
     piece: Piece,
@@ -83,7 +86,7 @@ def left_over(
 def _segment(
     piece: Piece, importer: Importer, book: ShapeBook, plain: Rewritten, more: tuple[Refused, ...] = ()
 ) -> Segment:
-    key = json.dumps(["importer", importer.name])
+    key = json.dumps([IMPORTED, importer.name])
     limit = samples.SAMPLE_LINES if key not in book.shapes else samples.LATER_LINES
     records = list(samples.json_lines(plain.text, limit))
     shape = book.fit(key, "jsonl", records, piece.found.relative, settings=_plain_roles(book.settings))

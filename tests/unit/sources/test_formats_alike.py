@@ -65,3 +65,13 @@ def test_the_command_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["formats"]) == 0
     text = capsys.readouterr().out
     assert all(f"{one.name}: {one.title}" in text for one in LISTED)
+
+
+def test_a_written_configuration_names_the_format(
+    given: Callable[[str], None], logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given("vertex")
+    assert main(["init", str(logs), "--stdout", "--db", ":memory:"]) == 0
+    text = capsys.readouterr().out
+    assert "# Files of vertex are read as their format says" in text
+    assert "[roles]" not in text
