@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,8 @@ class LazySource:
     def __init__(self, arguments: Namespace) -> None:
         self._arguments = arguments
         self._session: Session | None = None
+        self._opening = threading.Lock()
+        self._stopped = False
         self.title = arguments.path.resolve().name
 
     def start(self) -> None:
@@ -116,13 +119,17 @@ class LazySource:
         from mlwatch.commands.common import options  # noqa: PLC0415  pulls DuckDB
         from mlwatch.session import Session  # noqa: PLC0415
 
-        self._session = Session(options(self._arguments))
-        self._session.start()
+        with self._opening:
+            if not self._stopped:
+                self._session = Session(options(self._arguments))
+                self._session.start()
 
     def stop(self) -> None:
         """Close the session."""
-        if self._session is not None:
-            self._session.stop()
+        self._stopped = True
+        with self._opening:  # one that is just being opened is closed, too
+            if self._session is not None:
+                self._session.stop()
 
     @property
     def generation(self) -> int:
