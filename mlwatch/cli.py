@@ -175,6 +175,13 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
 
 def _outward(name: str, command: argparse.ArgumentParser) -> None:
     """Add what goes to other systems."""
+    if name in {"watch", "check"}:
+        command.add_argument(
+            "--endpoint",
+            action="append",
+            metavar="URL",
+            help="also poll this server, such as http://localhost:8080 or torchserve+http://…; may be repeated",
+        )
     if name == "export":
         command.add_argument(
             "--to", choices=("prometheus", "grafana"), required=True, help="system that the output is for"

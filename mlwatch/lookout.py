@@ -1,34 +1,43 @@
-"""Look beyond the logs: the threads that sample this host and record what was seen."""
+"""Look beyond the logs: the threads that poll endpoints, sample this host, and record what was seen."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.config import Config
+    from mlwatch.config import Config, EndpointSettings
+    from mlwatch.polling import Polling
 
 
 class Lookout:
-    """Sample the host, and store what is seen, until stopped.
+    """Poll endpoints, sample the host, and store what is seen, until stopped.
 
     Args:
         connect: Returns a cursor on the store for a thread.
         config: Which processes and disks, how often.
+        endpoints: What to poll.
         path: Of the logs: their file system is watched where no other is named.
         on_news: Called from another thread when something new is stored.
+
+    Raises:
+        InputError: The address of an endpoint or its kind of server is wrong.
     """
 
     def __init__(
         self,
         connect: Callable[[], DuckDBPyConnection],
         config: Config,
+        endpoints: Sequence[EndpointSettings],
         path: Path,
         on_news: Callable[[], None] = lambda: None,
     ) -> None:
@@ -38,17 +47,82 @@ class Lookout:
         self._sampler = Sampler(wanted.disk or (str(path.resolve()),), wanted.processes)
         every_s = wanted.interval.total_seconds()
         self._recorder = Recorder(connect, self._sampler.sample, every_s, on_news)
+        self._polling = self._polling_of(endpoints, config)
+
+    def _polling_of(self, endpoints: Sequence[EndpointSettings], config: Config) -> Polling | None:
+        if not endpoints:
+            return None
+        from mlwatch.polling import Polling  # noqa: PLC0415  pulls httpx
+
+        return Polling(endpoints, config, self._recorder.take)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the endpoints."""
+        return self._polling.names if self._polling is not None else ()
 
     @property
     def failure(self) -> str | None:
-        """Why nothing can be stored just now; None when it can."""
-        return self._recorder.failure
+        """Why nothing is polled or stored just now; None when all goes well."""
+        return self._recorder.failure or (self._polling.failure if self._polling is not None else None)
 
     def start(self) -> None:
         """Begin, in threads."""
         self._recorder.start()
+        if self._polling is not None:
+            self._polling.start()
 
     def stop(self) -> None:
         """End the threads; what was seen is stored."""
+        if self._polling is not None:
+            self._polling.stop()
         self._recorder.stop()
         self._sampler.close()
+
+
+HURRY = timedelta(milliseconds=500)
+"""Interval of polling for those who judge once."""
+LOOKS = 4
+"""One more than it takes to call an endpoint down."""
+
+
+def look_around(
+    connect: Callable[[], DuckDBPyConnection],
+    config: Config,
+    endpoints: Sequence[EndpointSettings],
+    path: Path,
+) -> None:
+    """Poll every endpoint a few times, in a hurry, store what was found, and return.
+
+    Args:
+        connect: Returns a cursor on the store for a thread.
+        config: As for `Lookout`.
+        endpoints: What to poll; nothing happens without any.
+        path: Of the logs.
+
+    Raises:
+        InputError: The address of an endpoint or its kind of server is wrong.
+    """
+    hurried = [replace(one, interval=min(one.interval, HURRY)) for one in endpoints]
+    if not hurried:
+        return
+    began = datetime.now(UTC).replace(tzinfo=None)
+    lookout = Lookout(connect, config, hurried, path)
+    longest = max(one.timeout + one.interval for one in hurried).total_seconds()
+    end = time.monotonic() + LOOKS * longest + 5
+    lookout.start()
+    connection = connect()
+    while time.monotonic() < end and _looked_at(connection, began) < len(hurried):
+        time.sleep(0.1)
+    connection.close()
+    lookout.stop()
+
+
+def _looked_at(connection: DuckDBPyConnection, since: datetime) -> int:
+    """Return how many endpoints have been looked at often enough."""
+    row = connection.execute(
+        """SELECT COUNT(*) FROM (
+            SELECT endpoint FROM probes WHERE ts >= ? GROUP BY endpoint HAVING COUNT(*) >= ?)""",
+        [since, LOOKS],
+    ).fetchone()
+    return int(row[0]) if row is not None else 0

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from mlwatch.config import Config, discover, load
+from mlwatch.config import Config, EndpointSettings, discover, load
 from mlwatch.errors import MlwatchError
-from mlwatch.lookout import Lookout
+from mlwatch.lookout import Lookout, look_around
 from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
 from mlwatch.snapshot.rollout_memory import Memory
@@ -21,7 +21,7 @@ from mlwatch.store.ingest import Ingest, Progress
 from mlwatch.store.reference import ensure_bins, find, install
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -52,6 +52,8 @@ class Options:
     candidate: str | None = None
     read_only: bool = False
     """Write no exports."""
+    endpoints: tuple[str, ...] = ()
+    """Addresses to poll besides those of the configuration."""
 
 
 @dataclass
@@ -164,12 +166,30 @@ class Session:
     def start(self) -> None:
         """Begin to follow the directory in a thread of its own."""
         if self._thread is None:
+            self._lookout = self._look_out(self.endpoints)
             self._thread = threading.Thread(target=self._follow, name="mlwatch-ingest", daemon=True)
             self._thread.start()
-            self._lookout = Lookout(
-                lambda: cursor(self._opened.connection), self.config, self.options.path, self._on_look
-            )
-            self._lookout.start()
+
+    @property
+    def endpoints(self) -> tuple[EndpointSettings, ...]:
+        """The endpoints of configuration and options."""
+        return (*self.config.endpoints, *(EndpointSettings(url=url) for url in self.options.endpoints))
+
+    def _look_out(self, endpoints: Sequence[EndpointSettings]) -> Lookout:
+        """Begin to look at endpoints and host, in threads."""
+        found = Lookout(
+            lambda: cursor(self._opened.connection), self.config, endpoints, self.options.path, self._on_look
+        )
+        found.start()
+        return found
+
+    def look_around(self) -> None:
+        """Poll every endpoint a few times, for those who judge once; returns when that is done.
+
+        Raises:
+            InputError: The address of an endpoint or its kind of server is wrong.
+        """
+        look_around(lambda: cursor(self._opened.connection), self.config, self.endpoints, self.options.path)
 
     def stop(self) -> None:
         """End the threads and close the store."""

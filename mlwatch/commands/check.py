@@ -38,6 +38,8 @@ def run(arguments: Namespace) -> int:
     )
     patience = _patience(arguments, wanted, goal)
     with taken_in(arguments) as session:
+        if wanted.at is None:
+            session.look_around()
         check = _checked(session, wanted)
         if patience is not None:
             check = _waited(session, wanted, check, patience)

@@ -35,6 +35,7 @@ def options(arguments: Namespace) -> Options:
         model=arguments.model,
         baseline=arguments.baseline,
         candidate=arguments.candidate,
+        endpoints=tuple(getattr(arguments, "endpoint", None) or ()),
     )
 
 

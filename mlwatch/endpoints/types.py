@@ -61,6 +61,10 @@ class Probe:
     certificate_days: float | None = None
     """Days until the TLS certificate ends; None without TLS."""
     golden: Golden | None = None
+    broken: tuple[str, ...] = ()
+    """The endpoint's conditions that do not hold at this look, as they were written."""
+    missed: int = 0
+    """Looks that were due since the last one and not begun, because too many still waited for an answer."""
 
     @property
     def up(self) -> bool:

@@ -1,0 +1,130 @@
+"""What an adapter of a server is: the requests of one look, and how a server is recognised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from mlwatch.endpoints.failures import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from mlwatch.config import EndpointSettings
+    from mlwatch.endpoints.answer import Answer
+    from mlwatch.endpoints.client import Client
+    from mlwatch.endpoints.types import ServedVersion
+
+
+class WrongServer(Failure):
+    """What answers is not the server that the adapter is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a server found."""
+
+    answer: Answer
+    """Of the request whose time and status count: health, or readiness."""
+    live: bool | None
+    ready: bool | None
+    served: tuple[ServedVersion, ...] = ()
+    error: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """What the server says about itself outside its Prometheus text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Why a server is taken for what it is."""
+
+    sure: float
+    """0 to 1; 0.9 and more ends the search."""
+    why: str
+    server: str = ""
+    """A closer name, such as "triton" for a server of the Open Inference Protocol."""
+
+
+class Adapter:
+    """Generic HTTP, and the base of all others.
+
+    Only requests that change nothing are sent: GET and OPTIONS, and POST where a protocol reads that way.
+    """
+
+    kind: ClassVar[str] = "http"
+    title: ClassVar[str] = "HTTP"
+    order: ClassVar[int] = 100
+    """Place among the others when a server is looked for."""
+    asks: ClassVar[tuple[str, ...]] = ()
+    """Harmless paths whose answers tell this server."""
+    metrics_path: ClassVar[str | None] = None
+    """Path of Prometheus metrics on the endpoint's own port."""
+    metrics_port: ClassVar[int | None] = None
+    """Port of Prometheus metrics, where a server has one of its own."""
+
+    def __init__(self, settings: EndpointSettings, server: str = "") -> None:
+        """Keep the settings.
+
+        Args:
+            settings: Of the endpoint.
+            server: The closer name that detection found.
+        """
+        self.settings = settings
+        self.server = server or self.kind
+
+    @classmethod
+    def recognise(cls, path: str, answer: Answer) -> Sign | None:  # noqa: ARG003  for those who override it
+        """Say whether an answer is one of this server, whoever asked for it."""
+        return None
+
+    async def prepare(self, client: Client) -> None:
+        """Learn what is needed once, before looks are timed.
+
+        Raises:
+            Failure: It cannot be learnt now.
+        """
+
+    async def look(self, client: Client) -> Look:
+        """Ask for health: any answer below 500 is live, a success is ready.
+
+        Raises:
+            Failure: Nothing useful came back.
+        """
+        answer = await client.get(self.settings.health or "")
+        return judge(answer, path_is_known=self.settings.health is not None)
+
+    def metrics_url(self, client: Client) -> str | None:
+        """Return where the Prometheus text is; None when there is none."""
+        if self.settings.metrics is not None:
+            return client.address.join(self.settings.metrics)
+        if self.metrics_port is not None and self.metrics_path is not None:
+            return client.address.at_port(self.metrics_port) + self.metrics_path
+        return client.address.join(self.metrics_path) if self.metrics_path is not None else None
+
+    def inference_path(self) -> str | None:
+        """Return where the server takes input for the configured model; None when that is not known."""
+        return None
+
+
+async def maybe(asking: Awaitable[Answer]) -> Answer | None:
+    """Wait for an answer that a look can do without."""
+    try:
+        return await asking
+    except Failure:
+        return None
+
+
+def judge(answer: Answer, *, path_is_known: bool = True) -> Look:
+    """Judge an answer by its status alone.
+
+    Args:
+        answer: Of a health path.
+        path_is_known: The path is one of health; otherwise 404 and the like say nothing about it.
+    """
+    if answer.ok:
+        return Look(answer, live=True, ready=True)
+    if answer.status in {401, 403, 429} or 300 <= answer.status < 400:
+        return Look(answer, live=True, ready=None, error=answer.words)
+    if answer.status < 500 and not path_is_known:
+        return Look(answer, live=True, ready=None)
+    return Look(answer, live=True, ready=False, error=answer.words)

@@ -1,0 +1,93 @@
+"""FastAPI, served by uvicorn as a rule: health, readiness and version under their usual paths, found by OpenAPI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mlwatch.endpoints.adapter import Adapter, Look, Sign, judge, maybe
+from mlwatch.endpoints.failures import Failure
+from mlwatch.endpoints.types import ServedVersion
+
+if TYPE_CHECKING:
+    from mlwatch.endpoints.answer import Answer
+    from mlwatch.endpoints.client import Client
+
+READY = ("/readyz", "/ready", "/health/ready", "/healthz", "/health", "/livez", "/ping")
+VERSION = ("/version", "/model", "/info")
+PREDICT = ("/predict", "/v1/predict", "/invocations", "/score")
+
+
+class FastApi(Adapter):
+    """Reads `openapi.json` once to learn the paths that there are."""
+
+    kind: ClassVar[str] = "fastapi"
+    title: ClassVar[str] = "FastAPI"
+    order: ClassVar[int] = 90
+    asks: ClassVar[tuple[str, ...]] = ("/openapi.json",)
+    _paths: frozenset[str] | None = None
+    _title: str = ""
+    _release: str = ""
+
+    @classmethod
+    def recognise(cls, path: str, answer: Answer) -> Sign | None:
+        """Recognise a document of OpenAPI."""
+        document = answer.maybe_json() if path == "/openapi.json" and answer.ok else None
+        if not isinstance(document, dict) or "openapi" not in document:
+            return None
+        return Sign(0.8, f"openapi.json describes {_info(document)[0] or 'an application'}")
+
+    async def prepare(self, client: Client) -> None:
+        """Read the paths that the application has."""
+        if self._paths is not None:
+            return
+        answer = await client.get("/openapi.json")
+        if not answer.ok and self.settings.health is not None:
+            self._paths = frozenset()  # switched off, as many do in production
+            return
+        if not answer.ok:
+            raise Failure(f"openapi.json: {answer.words}: configure the path of health", answered=True)
+        document = answer.json()
+        self._title, self._release = _info(document)
+        paths = document.get("paths") if isinstance(document, dict) else None
+        self._paths = frozenset(paths) if isinstance(paths, dict) else frozenset()
+
+    async def look(self, client: Client) -> Look:
+        """Ask for readiness, then for the version where there is a path for it."""
+        paths = self._paths or frozenset()
+        health = self.settings.health or next((path for path in READY if path in paths), None)
+        look = judge(await client.get(health or "/openapi.json"))
+        served = await self._served(client, paths) if look.ready is not None else ()
+        return Look(look.answer, look.live, look.ready, served, look.error)
+
+    def metrics_url(self, client: Client) -> str | None:
+        """Return the configured metrics, else `/metrics/`: the path without a slash is redirected."""
+        return super().metrics_url(client) or client.address.join("/metrics/")
+
+    def inference_path(self) -> str | None:
+        """Return the usual path of predictions that the application has."""
+        return next((path for path in PREDICT if path in (self._paths or ())), None)
+
+    async def _served(self, client: Client, paths: frozenset[str]) -> tuple[ServedVersion, ...]:
+        path = next((path for path in VERSION if path in paths), None)
+        answer = await maybe(client.get(path)) if path is not None else None
+        found = answer.maybe_json() if answer is not None and answer.ok else None
+        if isinstance(found, dict):
+            version = found.get("version") or found.get("model_version")
+            model = found.get("model") or found.get("model_name") or found.get("name")
+            if isinstance(version, str | int | float):
+                name = model if isinstance(model, str) else self.settings.model or self._title
+                return (ServedVersion(name, str(version)),)
+        if self._release and path is None:
+            return (ServedVersion(self.settings.model or self._title, self._release),)
+        return ()
+
+
+def _info(document: Any) -> tuple[str, str]:
+    """Return title and version of an application."""
+    info = document.get("info") if isinstance(document, dict) else None
+    if not isinstance(info, dict):
+        return "", ""
+    return str(info.get("title", "")), str(info.get("version", ""))
+
+
+ADAPTER = FastApi

@@ -1,0 +1,191 @@
+"""Look at all endpoints on a schedule that no slow server can hold up.
+
+The schedule is open: the next look is due at its time whether or not the last one has been answered, and latency counts
+from when a look was due. A server that stalls therefore shows as slow for as long as it stalls, which a loop of "ask,
+wait, ask again" hides (coordinated omission).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from mlwatch.endpoints.adapters import known
+from mlwatch.endpoints.address import Address, parse
+from mlwatch.endpoints.failures import Failure
+from mlwatch.endpoints.resolving import replicas
+from mlwatch.endpoints.target import Target
+from mlwatch.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mlwatch.config import EndpointSettings
+    from mlwatch.endpoints.types import Probe
+
+JITTER = 0.1
+"""Share of the interval by which a look may come early or late, so that endpoints are not asked all at once."""
+MOST_WAITING = 4
+"""Looks at one replica that may wait for an answer at the same time."""
+MOST_AT_ONCE = 512
+"""Looks at all replicas together."""
+PATIENCE = 3
+"""Looks in a row without an answer, after which every second one is left out."""
+RESOLVE_EVERY = 30.0
+"""Seconds between two questions to the name server."""
+
+
+class Poller:
+    """Polls endpoints until it is stopped."""
+
+    def __init__(
+        self,
+        endpoints: Sequence[EndpointSettings],
+        on_probe: Callable[[Probe], None],
+        *,
+        resolve: Callable[[str], Path] = Path,
+    ) -> None:
+        """Read the addresses; nothing is sent before `run`.
+
+        Args:
+            endpoints: What to poll.
+            on_probe: Called with each look, in the thread of the event loop: it must return at once.
+            resolve: Makes a file name of the settings a path, such as `Config.resolve`.
+
+        Raises:
+            InputError: An address or kind of server is wrong.
+        """
+        self._endpoints = [(each, address_of(each)) for each in endpoints]
+        self._on_probe = on_probe
+        self._resolve = resolve
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._over: asyncio.Event | None = None
+        self._stopped = False
+        self._at_once = asyncio.Semaphore(MOST_AT_ONCE)
+        self._looks: set[asyncio.Task[None]] = set()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the endpoints in order."""
+        return tuple(name_of(settings, address) for settings, address in self._endpoints)
+
+    async def run(self) -> None:
+        """Poll until `stop` or `aclose`, or until cancelled."""
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        if self._stopped:
+            return
+        watches = [asyncio.create_task(self._watch(*endpoint)) for endpoint in self._endpoints]
+        try:
+            await self._over.wait()
+        finally:
+            await _end([*watches, *self._looks])
+
+    def stop(self) -> None:
+        """End `run`; from any thread, at any time."""
+        self._stopped = True
+        if self._loop is not None and self._over is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._over.set)
+
+    async def aclose(self) -> None:
+        """End `run`."""
+        self.stop()
+
+    async def _watch(self, settings: EndpointSettings, address: Address) -> None:
+        """Poll one endpoint: each address of its name, or the name where it has one address."""
+        running: dict[str, asyncio.Task[None]] = {}
+        name = name_of(settings, address)
+        try:
+            while True:
+                wanted = await self._replicas(settings, address, tuple(running))
+                await _end([running.pop(gone) for gone in set(running) - set(wanted)])
+                for replica in wanted:
+                    if replica not in running:
+                        target = Target(name, address, settings, self._resolve, replica)
+                        running[replica] = asyncio.create_task(self._poll(target))
+                await asyncio.sleep(RESOLVE_EVERY)
+        finally:
+            await _end(list(running.values()))
+
+    async def _replicas(
+        self, settings: EndpointSettings, address: Address, before: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Return the replicas to look at; a name that cannot be resolved is looked at as it is, and fails so."""
+        parts = urlsplit(address.url)
+        timeout = settings.timeout.total_seconds()
+        try:
+            found = await replicas(parts.hostname or "", parts.port or 80, timeout)
+        except Failure:
+            return before or ("",)
+        return found or ("",)
+
+    async def _poll(self, target: Target) -> None:
+        """Begin a look at each time of the schedule."""
+        loop = asyncio.get_running_loop()
+        interval = target.settings.interval.total_seconds()
+        start = loop.time() + random.uniform(0, min(interval, 1.0))  # noqa: S311  no secret
+        slot = 0
+        waiting: set[asyncio.Task[None]] = set()
+        missed = 0
+        try:
+            while True:
+                jitter = random.uniform(-JITTER, JITTER) * interval if slot else 0.0  # noqa: S311  no secret
+                due = start + slot * interval + jitter
+                await asyncio.sleep(max(0.0, due - loop.time()))
+                if len(waiting) < MOST_WAITING:
+                    self._begin(target, due, missed, waiting)
+                    missed = 0
+                else:
+                    missed += 1
+                slot += 2 if target.failures >= PATIENCE else 1
+                behind = math.floor((loop.time() - start) / interval) - slot
+                if behind > 0:  # the process did not run for a while
+                    missed, slot = missed + behind, slot + behind
+        finally:
+            await _end(list(waiting))
+            await target.aclose()
+
+    def _begin(self, target: Target, due: float, missed: int, waiting: set[asyncio.Task[None]]) -> None:
+        task = asyncio.create_task(self._look(target, due, missed))
+        for group in (waiting, self._looks):
+            group.add(task)
+            task.add_done_callback(group.discard)
+
+    async def _look(self, target: Target, due: float, missed: int) -> None:
+        async with self._at_once:
+            probe = await target.probe(due)
+        if missed:
+            probe = replace(probe, missed=missed)
+        self._on_probe(probe)
+
+
+def address_of(settings: EndpointSettings) -> Address:
+    """Return an endpoint's address.
+
+    Raises:
+        InputError: The address or the kind of server is wrong.
+    """
+    address = parse(settings.url)
+    kind = settings.kind or address.kind
+    if kind is not None and kind not in known():
+        where = f"endpoint {name_of(settings, address)}"
+        raise InputError(f"no kind of server {kind}", where, f"one of {', '.join(known())}")
+    return address
+
+
+def name_of(settings: EndpointSettings, address: Address) -> str:
+    """Return how an endpoint is called: never with credentials."""
+    return settings.name or address.url
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            logging.getLogger(__name__).error("polling ended with %s", type(result).__name__)

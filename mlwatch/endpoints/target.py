@@ -1,0 +1,144 @@
+"""One replica of one endpoint: its client, its adapter, and what a look at it yields."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mlwatch.endpoints.adapter import WrongServer
+from mlwatch.endpoints.adapters import known
+from mlwatch.endpoints.client import Client
+from mlwatch.endpoints.detection import detect
+from mlwatch.endpoints.failures import Failure
+from mlwatch.endpoints.secret_headers import headers
+from mlwatch.endpoints.types import Probe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mlwatch.config import EndpointSettings
+    from mlwatch.endpoints.adapter import Adapter, Look
+    from mlwatch.endpoints.address import Address
+
+REREAD = 10.0
+"""Seconds between two readings of the headers' files: tokens of a cluster rotate."""
+
+
+class Target:
+    """Looks at one replica."""
+
+    def __init__(
+        self,
+        name: str,
+        address: Address,
+        settings: EndpointSettings,
+        resolve: Callable[[str], Path],
+        replica: str = "",
+    ) -> None:
+        """Prepare; nothing is sent.
+
+        Args:
+            name: Of the endpoint, as it is shown.
+            address: Where it is.
+            settings: Of the endpoint.
+            resolve: Makes a file name of the settings a path.
+            replica: IP address where the name has several.
+        """
+        self.name, self.address, self.settings, self.replica = name, address, settings, replica
+        self.failures = 0
+        """Looks in a row that found nobody."""
+        self._resolve = resolve
+        self._client: Client | None = None
+        self._adapter: Adapter | None = None
+        self._prepared = False
+        self._headers_at = float("-inf")
+
+    async def probe(self, due: float) -> Probe:
+        """Look once.
+
+        Args:
+            due: When the look was due, on the clock of the event loop, seconds.
+
+        Returns:
+            What was found; a failure is a finding too.
+        """
+        loop = asyncio.get_running_loop()
+        late = max(0.0, loop.time() - due)
+        at = datetime.now(UTC) - timedelta(seconds=late)
+        try:
+            client = self._ready_client(loop.time())
+            if not self._prepared:
+                await self._prepare(client)
+                due = loop.time()  # what is asked once is not the server's latency
+            look = await self._adapter_of().look(client)
+        except Failure as failure:
+            return self._failed(at, late, failure)
+        except Exception as error:  # noqa: BLE001  an answer of a shape that nobody foresaw must not end the polling
+            said = f"answer not understood: {type(error).__name__}"
+            return self._failed(at, late, Failure(said, answered=True))
+        self.failures = 0
+        return self._found(at, late, look, (look.answer.ended - due) * 1000)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    def _ready_client(self, now: float) -> Client:
+        if self._client is None:
+            self._client = Client(
+                self.address,
+                timeout=self.settings.timeout.total_seconds(),
+                verify=self._verify(),
+                follow=self.settings.follow_redirects,
+                replica=self.replica,
+            )
+        if now - self._headers_at >= REREAD:
+            self._client.use(headers(self.settings.headers, self._resolve))
+            self._headers_at = now
+        return self._client
+
+    def _verify(self) -> bool | str:
+        verify = self.settings.verify
+        return str(self._resolve(verify)) if isinstance(verify, str) else verify
+
+    async def _prepare(self, client: Client) -> None:
+        kind, server = self.settings.kind or self.address.kind, ""
+        if self._adapter is None:
+            if kind is None:
+                found = await detect(client)
+                kind, server = found.kind, found.server
+            self._adapter = known()[kind](self.settings, server)
+        await self._adapter.prepare(client)
+        self._prepared = True
+
+    def _adapter_of(self) -> Adapter:
+        if self._adapter is None:
+            raise RuntimeError("prepare first")
+        return self._adapter
+
+    def _found(self, at: datetime, late: float, look: Look, latency_ms: float) -> Probe:
+        return Probe(
+            endpoint=self.name, at=at, replica=self.replica, server=self._adapter_of().server,
+            live=look.live, ready=look.ready, status=look.answer.status,
+            latency_ms=latency_ms, late_ms=late * 1000, error=look.error, served=look.served,
+            metrics=look.metrics, certificate_days=self._certificate_days(),
+        )  # fmt: skip
+
+    def _failed(self, at: datetime, late: float, failure: Failure) -> Probe:
+        self.failures = 0 if failure.answered else self.failures + 1
+        server = self._adapter.server if self._adapter is not None else ""
+        if isinstance(failure, WrongServer):
+            self._adapter, self._prepared = None, False  # another kind of server may have taken its place
+        return Probe(
+            endpoint=self.name, at=at, replica=self.replica, server=server,
+            live=failure.answered, ready=False, late_ms=late * 1000, error=str(failure),
+            certificate_days=self._certificate_days(),
+        )  # fmt: skip
+
+    def _certificate_days(self) -> float | None:
+        end = self._client.certificate_end if self._client is not None else None
+        return (end - time.time()) / 86400 if end is not None else None

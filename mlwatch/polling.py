@@ -1,0 +1,59 @@
+"""Poll endpoints in a thread of its own, with an event loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+from mlwatch.endpoints.poller import Poller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mlwatch.config import Config, EndpointSettings
+    from mlwatch.endpoints.types import Probe
+
+
+class Polling:
+    """Looks at endpoints until stopped.
+
+    Args:
+        endpoints: What to poll.
+        config: Whose file paths in the settings are relative to.
+        on_probe: Called with each look, in the polling thread.
+
+    Raises:
+        InputError: An address or kind of server is wrong.
+    """
+
+    def __init__(
+        self, endpoints: Sequence[EndpointSettings], config: Config, on_probe: Callable[[Probe], None]
+    ) -> None:
+        self._poller = Poller(endpoints, on_probe, resolve=config.resolve)
+        self._thread: threading.Thread | None = None
+        self.failure: str | None = None
+        """Why polling has ended by itself; None while it goes on."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the endpoints, in order."""
+        return self._poller.names
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name="mlwatch-poll", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._poller.stop()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+            self._thread = None
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._poller.run())
+        except Exception as error:  # noqa: BLE001  said on the screen; the logs go on being read
+            self.failure = f"endpoints are not polled any more: {type(error).__name__}: {error}"

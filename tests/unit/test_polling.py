@@ -1,0 +1,128 @@
+"""Endpoints through a whole session: real servers on this machine, seen in snapshots and judged by check."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mlwatch.errors import InputError
+from mlwatch.session import Options, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+class Handler(BaseHTTPRequestHandler):
+    """A model server of somebody's own making, described by OpenAPI."""
+
+    ANSWERS: dict[str, Any] = {  # noqa: RUF012  of a test
+        "/openapi.json": {
+            "openapi": "3.1.0",
+            "info": {"title": "fraud", "version": "1"},
+            "paths": {"/healthz": {}, "/version": {}},
+        },
+        "/healthz": {"status": "ok"},
+        "/version": {"model": "fraud", "version": "v2"},
+    }
+
+    def do_GET(self) -> None:
+        answer = self.ANSWERS.get(self.path)
+        body = json.dumps(answer).encode()
+        self.send_response(200 if answer is not None else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def serving(port: int = 0) -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    lines = (
+        {"timestamp": f"2026-11-03T12:00:{n:02d}Z", "prediction": 1, "request_id": str(n), "version": "v2"}
+        for n in range(20)
+    )
+    (directory / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return directory
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def state(session: Session) -> str:
+    return next((endpoint.state for endpoint in session.snapshot().endpoints), "")
+
+
+def test_an_endpoint_is_seen_up_down_and_up_again(logs: Path) -> None:
+    with serving() as port:
+        (logs / "mlwatch.toml").write_text(
+            f'[[endpoint]]\nname = "fraud"\nurl = "http://127.0.0.1:{port}"\ninterval = "200ms"\ntimeout = "1s"\n'
+        )
+        session = Session(Options(logs, db=":memory:"))
+        session.start()
+        until(lambda: state(session) == "ok")
+        (endpoint,) = session.snapshot().endpoints
+        assert (endpoint.name, endpoint.live, endpoint.ready) == ("fraud", True, True)
+        assert [(one.model, one.version) for one in endpoint.served] == [("fraud", "v2")]
+    try:
+        until(lambda: state(session) == "bad")
+        until(lambda: any("fraud is down" in alert.message for alert in session.snapshot().alerts))
+        with serving(port):
+            until(lambda: state(session) == "ok")
+            assert not any("is down" in alert.message for alert in session.snapshot().alerts)
+    finally:
+        session.stop()
+
+
+def check(logs: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mlwatch", "check", str(logs), "--db", ":memory:", *more]
+    return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+
+
+def test_check_polls_before_it_judges(logs: Path) -> None:
+    with serving() as port:
+        done = check(logs, "--endpoint", f"http://127.0.0.1:{port}")
+        assert "up, serves fraud v2" in done.stdout, done.stderr
+    done = check(logs, "--endpoint", f"http://127.0.0.1:{port}")
+    assert done.returncode == 1
+    assert f"http://127.0.0.1:{port} is down" in done.stdout
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "nosuchkind+http://127.0.0.1:1"])
+def test_a_wrong_address_is_one_line(logs: Path, url: str) -> None:
+    done = check(logs, "--endpoint", url)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    with Session(Options(logs, db=":memory:", endpoints=(url,))) as session, pytest.raises(InputError):
+        session.start()
