@@ -22,6 +22,7 @@ OK, USAGE, INTERRUPTED = 0, 2, 130
 
 COMMANDS = {
     "watch": "watch a directory of prediction logs live",
+    "serve": "the live app in a browser, for this machine only unless told",
     "check": "judge the rollout and the rules once, for a pipeline",
     "backtest": "replay the verdicts of a past rollout",
     "calibrate": "measure how noisy equal versions are, for trustworthy verdicts",
@@ -165,12 +166,17 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument("--force", action="store_true", help="write over an existing file")
     elif name == "store":
         command.add_argument("--yes", action="store_true", help="do not ask before a reset")
-    elif name == "watch":
-        command.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
-        command.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
-        command.add_argument(
-            "--theme", metavar="NAME", help="mlwatch-dark, mlwatch-light or one of Textual's"
-        )
+    elif name in ("watch", "serve"):
+        _app(command)
+
+
+def _app(command: argparse.ArgumentParser) -> None:
+    """Add how the live app looks and what it may do."""
+    command.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+    command.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    command.add_argument("--theme", metavar="NAME", help="mlwatch-dark, mlwatch-light or one of Textual's")
+    command.add_argument("--fps", type=int, metavar="N", help="most repaints a second, 1 to 120")
+    command.add_argument("--read-only", action="store_true", help="write no exports and no pictures")
 
 
 def _outward(name: str, command: argparse.ArgumentParser) -> None:
@@ -190,6 +196,12 @@ def _outward(name: str, command: argparse.ArgumentParser) -> None:
     elif name == "report":
         command.add_argument(
             "--compare", type=Path, metavar="FILE", help="compare with an earlier report of --format json"
+        )
+    elif name == "serve":
+        command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen")
+        command.add_argument("--port", type=int, default=8585, metavar="N", help="0 takes a free one")
+        command.add_argument(
+            "--name", action="append", default=[], metavar="HOST", help="a further host name to be called by"
         )
     elif name == "watch":
         command.add_argument(

@@ -96,7 +96,7 @@ class Session:
         self._thread: threading.Thread | None = None
         self._lookout: Lookout | None = None
         self._ingest = Ingest(cursor(self._opened.connection), options.path, self.config, self._on_batch)
-        self._desk = Desk(lambda: self._opened.connection, writable=not options.read_only)
+        self._desk = Desk(self.connect, writable=not options.read_only)
         self._reference = self._install_reference()
         self._outside: Mapping[str, str | None] | None = None
 
@@ -355,6 +355,10 @@ class Session:
             eta_s=eta,
             note=self.note,
         )
+
+    def connect(self) -> DuckDBPyConnection:
+        """Return the store's connection, for cursors of other threads."""
+        return self._opened.connection
 
     @property
     def desk(self) -> Desk:

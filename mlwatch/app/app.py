@@ -324,6 +324,9 @@ class MlwatchApp(App[None]):
 
     def action_save_screenshot(self) -> None:
         """Save this screen as SVG in the current directory."""
+        if self.options.read_only:
+            self.notify("This view is read-only: nothing is written.", markup=False)
+            return
         name = f"mlwatch-{self.options.clock():%Y%m%dT%H%M%S}-{self.current_mode}.svg"
         try:
             path = self.save_screenshot(name, path=str(Path.cwd()))

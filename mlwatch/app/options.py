@@ -38,3 +38,5 @@ class AppOptions:
     """File whose presence says that the first-run hint was shown; None shows none."""
     history: Path | None = None
     """File of the statements that were run on the SQL screen; None remembers them for this run only."""
+    read_only: bool = False
+    """Write nothing: no exports, no pictures."""

@@ -36,6 +36,7 @@ def options(arguments: Namespace) -> Options:
         baseline=arguments.baseline,
         candidate=arguments.candidate,
         endpoints=tuple(getattr(arguments, "endpoint", None) or ()),
+        read_only=getattr(arguments, "read_only", False),
     )
 
 

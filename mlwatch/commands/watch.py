@@ -35,10 +35,11 @@ def run(arguments: Namespace) -> int:
     if arguments.no_color:
         os.environ["NO_COLOR"] = "1"
 
+    limit_repaints(arguments, config)
     from mlwatch.app.app import MlwatchApp  # noqa: PLC0415  Textual is dear to import
 
     source = LazySource(arguments)
-    app = MlwatchApp(source, options=_app_options(arguments, config))
+    app = MlwatchApp(source, options=app_options(arguments, config))
     with _exporting(source, arguments):
         app.run()
     if app.start_error is not None:
@@ -84,7 +85,19 @@ def _serve(arguments: Namespace) -> int:
     return 0
 
 
-def _app_options(arguments: Namespace, config: Config) -> AppOptions:
+def limit_repaints(arguments: Namespace, config: Config) -> None:
+    """Tell Textual how often to paint: it reads that from the environment when it is imported.
+
+    Raises:
+        InputError: The number is out of range.
+    """
+    if arguments.fps is not None and not 1 <= arguments.fps <= 120:
+        raise InputError("--fps is out of range", str(arguments.fps), "give 1 to 120")
+    os.environ["TEXTUAL_FPS"] = str(arguments.fps or config.app.fps)
+
+
+def app_options(arguments: Namespace, config: Config) -> AppOptions:
+    """Return how the app looks."""
     from mlwatch.app.options import AppOptions  # noqa: PLC0415
 
     return AppOptions(
@@ -93,8 +106,9 @@ def _app_options(arguments: Namespace, config: Config) -> AppOptions:
         mouse=config.app.mouse and not arguments.no_mouse,
         theme=arguments.theme or config.app.theme,
         timezone="local" if config.app.timezone == "local" else "UTC",
-        history=_state("statements.json"),
+        history=None if arguments.read_only else _state("statements.json"),
         greeted=_state("greeted"),
+        read_only=arguments.read_only,
     )
 
 
