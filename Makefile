@@ -41,6 +41,9 @@ bench: $(VENV)/.installed-dev ## Measure against the raw engine; BENCH_ROWS=10_0
 sim: $(VENV)/.installed-dev ## Simulate rollouts and print the error rates of the verdict
 	$(BIN)/python tests/benchmarks/simulate_rollouts.py
 
+pictures: $(VENV)/.installed-dev ## Export the pictures of the README
+	$(BIN)/python tests/support/pictures.py
+
 samples: $(VENV)/.installed-dev ## Make sample_logs again
 	$(BIN)/python sample_logs/generate.py
 

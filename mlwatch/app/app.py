@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
 from contextlib import suppress
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import Snapshot
 
 
+_FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
 SWITCH_S = 0.001
 """Seconds that a thread may keep the interpreter while others wait: keys are answered before snapshots are made."""
 HINT_S = 20.0
@@ -103,6 +105,10 @@ class MlwatchApp(App[None]):
     async def run_async(self, *, mouse: bool = True, **rest: Any) -> None:
         """Run the app; the mouse stays the terminal's where the options say so."""
         await super().run_async(mouse=mouse and self.options.mouse, **rest)
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """Return the screen as SVG that asks no other host for its font."""
+        return _FONT_FACE.sub("", super().export_screenshot(title=title, simplify=simplify))
 
     # --- life ----------------------------------------------------------------------------------------------
 

@@ -138,9 +138,12 @@ def _change(row: MetricRow, width: int, glyphs: Glyphs) -> list[Piece]:
     sign = arrow(row.change, glyphs)
     if row.change.verdict == "same":
         return [cell(f"  {sign} same", width, style)]
-    word = WORDS[row.change.verdict]
-    text = f"{sign} {word}" if width < 12 and word else f"{sign} {_amount(row, row.change)} {word}"
-    return [cell((" " if width < 20 else "  ") + text, width, style)]
+    word, amount = WORDS[row.change.verdict], _amount(row, row.change)
+    before = " " if width < 20 else "  "
+    bare = amount.rpartition(" ")[0] or amount  # the unit stands in the columns beside
+    texts = [f"{before}{sign} {part} {word}".rstrip() for part in (amount, bare)]
+    short = f"{before}{sign} {word or bare}"
+    return [cell(next((text for text in texts if len(text) <= width), short), width, style)]
 
 
 def _amount(row: MetricRow, change: Change) -> str:

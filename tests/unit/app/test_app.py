@@ -304,6 +304,7 @@ async def test_screenshot_lands_in_the_current_directory(
         assert "Screenshot saved" in text_of(app)
     (saved,) = tmp_path.glob("*.svg")  # noqa: ASYNC240 - a test may block
     assert saved.name == "mlwatch-20260314T030742-overview.svg"
+    assert "url(" not in saved.read_text().replace("url(#", "")  # it asks no other host for anything
     assert "ROLL" in saved.read_text(encoding="utf-8")
 
 
