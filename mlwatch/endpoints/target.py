@@ -54,6 +54,7 @@ class Target:
         self._client: Client | None = None
         self._adapter: Adapter | None = None
         self._prepared = False
+        self._preparing = asyncio.Lock()
         self._headers_at = float("-inf")
 
     async def probe(self, due: float) -> Probe:
@@ -71,7 +72,8 @@ class Target:
         try:
             client = self._ready_client(loop.time())
             if not self._prepared:
-                await self._prepare(client)
+                async with self._preparing:
+                    await self._prepare(client)
                 due = loop.time()  # what is asked once is not the server's latency
             look = await self._adapter_of().look(client)
         except Failure as failure:
@@ -106,6 +108,8 @@ class Target:
         return str(self._resolve(verify)) if isinstance(verify, str) else verify
 
     async def _prepare(self, client: Client) -> None:
+        if self._prepared:
+            return
         kind, server = self.settings.kind or self.address.kind, ""
         if self._adapter is None:
             if kind is None:

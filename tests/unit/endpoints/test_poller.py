@@ -1,0 +1,361 @@
+"""The poller against real servers, sound and broken."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import logging
+import ssl
+import subprocess
+import threading
+import time
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import servers
+from servers import Reply, as_json
+
+from mlwatch.config import EndpointSettings
+from mlwatch.endpoints import resolving
+from mlwatch.endpoints.poller import Poller
+from mlwatch.endpoints.types import Probe, ServedVersion
+from mlwatch.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+INTERVAL = 0.1
+
+
+def settings(url: str, **other: Any) -> EndpointSettings:
+    given: dict[str, Any] = {
+        "interval": timedelta(seconds=INTERVAL),
+        "timeout": timedelta(seconds=0.3),
+        "kind": "http",
+    } | other
+    return EndpointSettings(url=url, **given)
+
+
+@asynccontextmanager
+async def polling(*endpoints: EndpointSettings) -> AsyncIterator[list[Probe]]:
+    probes: list[Probe] = []
+    poller = Poller(endpoints, probes.append)
+    task = asyncio.create_task(poller.run())
+    try:
+        yield probes
+    finally:
+        await poller.aclose()
+        await asyncio.wait_for(task, 5)
+
+
+async def until(holds: Callable[[], object], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "not in time"
+        await asyncio.sleep(0.01)
+
+
+async def first(endpoint: EndpointSettings) -> Probe:
+    async with polling(endpoint) as probes:
+        await until(lambda: probes)
+    return probes[0]
+
+
+async def test_a_sound_server_is_up_with_latency_and_time() -> None:
+    server = await servers.replaying({"/healthz": Reply("ok")})
+    probe = await first(settings(server.url, health="/healthz", name="mine"))
+    await server.aclose()
+    assert (probe.endpoint, probe.up, probe.status, probe.error) == ("mine", True, 200, "")
+    assert probe.latency_ms is not None
+    assert 0 < probe.latency_ms < 300
+    assert probe.at.tzinfo is not None
+
+
+@pytest.mark.parametrize(
+    ("reply", "ready", "error"),
+    [
+        (Reply('{"status": "loading"}', 503), False, "503 while loading"),
+        (Reply("", 503), False, "503: not available"),
+        (Reply("", 404), False, "404: no such path"),
+        (Reply("", 401), None, "401: not authorised"),
+        (Reply("", 302, {"Location": "/login"}), None, "302: redirected, and redirects are off"),
+    ],
+)
+async def test_a_status_is_said_in_words(reply: Reply, ready: bool | None, error: str) -> None:
+    server = await servers.replaying({"/health": reply})
+    probe = await first(settings(server.url, health="/health"))
+    await server.aclose()
+    assert (probe.live, probe.ready, probe.error) == (True, ready, error)
+
+
+async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readline()
+    writer.transport.abort()
+
+
+async def huge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\n")
+    while True:
+        writer.write(bytes(65536))
+        await writer.drain()
+
+
+async def no_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"220 mail.example ESMTP\r\n")
+    await reader.readline()
+
+
+async def no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(100)
+    writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    await writer.drain()
+
+
+@pytest.mark.parametrize(
+    ("handler", "error"),
+    [
+        (hang, "timed out after 300 ms"),
+        (drip, "timed out after 300 ms, "),
+        (reset, "not HTTP, or closed before its answer|connection reset"),
+        (huge, "answer larger than 1 MB"),
+        (no_http, "not HTTP, or closed before its answer"),
+    ],
+)
+async def test_a_fault_is_said_in_words(handler: Any, error: str) -> None:
+    server = await servers.raw(handler)
+    probe = await first(settings(server.url))
+    await server.aclose()
+    assert any(part in probe.error for part in error.split("|")), probe.error
+    assert not probe.up
+
+
+async def test_refused_and_unknown_names_are_said_in_words() -> None:
+    server = await servers.replaying({})
+    await server.aclose()
+    assert (await first(settings(server.url))).error == "refused"
+    assert (await first(settings("http://no-such-host.invalid"))).error.startswith("DNS: no ")
+
+
+async def test_endless_redirects_end() -> None:
+    server = await servers.replaying({"/a": Reply("", 307, {"Location": "/a"})})
+    probe = await first(settings(server.url, health="/a", follow_redirects=True))
+    await server.aclose()
+    assert probe.error == "more than 3 redirects"
+
+
+async def test_a_token_does_not_follow_a_redirect_to_another_host() -> None:
+    other = await servers.replaying({"/there": Reply("ok")})
+    target = f"http://localhost:{other.port}/there"
+    server = await servers.replaying({"/a": Reply("", 302, {"Location": target})})
+    url = server.url.replace("http://", "http://user:hunter2@")
+    probe = await first(settings(url, health="/a", follow_redirects=True))
+    await server.aclose()
+    await other.aclose()
+    assert probe.status == 200
+    assert server.seen[0]["authorization"] == "Basic " + base64.b64encode(b"user:hunter2").decode()
+    assert "authorization" not in other.seen[0]
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    directory = tmp_path_factory.mktemp("tls")
+    key, certificate = directory / "key.pem", directory / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context, certificate
+
+
+async def test_a_self_signed_certificate_is_refused_unless_it_is_trusted(
+    tls: tuple[ssl.SSLContext, Path],
+) -> None:
+    context, certificate = tls
+    server = await servers.replaying({"/healthz": Reply("ok")}, tls=context)
+    url = server.url.replace("http:", "https:")
+    refused = await first(settings(url, health="/healthz"))
+    trusted = await first(settings(url, health="/healthz", verify=str(certificate)))
+    unchecked = await first(settings(url, health="/healthz", verify=False))
+    await server.aclose()
+    assert refused.error == "TLS: self-signed"
+    assert trusted.up
+    assert trusted.certificate_days == pytest.approx(30, abs=0.1)
+    assert unchecked.up
+    assert unchecked.certificate_days is None
+
+
+async def test_plain_http_at_a_tls_address_is_named() -> None:
+    server = await servers.raw(no_tls)
+    probe = await first(settings(server.url.replace("http:", "https:")))
+    await server.aclose()
+    assert probe.error == "TLS: answered without TLS: is it http://?"
+
+
+async def test_killed_and_restarted_is_seen_within_two_intervals() -> None:
+    replies = {"/healthz": Reply("ok")}
+    server = await servers.replaying(replies)
+    endpoint = settings(server.url, health="/healthz", interval=timedelta(seconds=0.4))
+    async with polling(endpoint) as probes:
+        await until(lambda: len(probes) >= 2)
+        await server.aclose()
+        killed = time.monotonic()
+        await until(lambda: not probes[-1].up)
+        down = time.monotonic() - killed
+        await until(lambda: len([probe for probe in probes if not probe.up]) >= 5)  # the back-off has begun
+        server = await servers.replaying(replies, port=server.port)
+        restarted = time.monotonic()
+        await until(lambda: probes[-1].up)
+        up = time.monotonic() - restarted
+    await server.aclose()
+    assert down < 0.9
+    assert up < 0.9 + 0.08  # jitter
+
+
+async def test_a_hanging_server_neither_delays_the_others_nor_hides_its_slowness() -> None:
+    sound, stuck = await servers.replaying({"/": Reply("ok")}), await servers.raw(hang)
+    endpoints = [settings(stuck.url, name=f"stuck {number}") for number in range(20)]
+    async with polling(*endpoints, settings(sound.url, name="sound")) as probes:
+        await until(lambda: len([each for each in probes if each.endpoint == "sound"]) >= 12)
+        found = [each for each in probes if each.endpoint == "sound"]
+    await sound.aclose()
+    await stuck.aclose()
+    assert all(each.up for each in found)
+    gaps = [(after.at - before.at).total_seconds() for before, after in itertools.pairwise(found)]
+    assert max(gaps) < 3 * INTERVAL
+    assert sum(gaps) / len(gaps) == pytest.approx(INTERVAL, rel=0.25)
+
+
+async def test_latency_counts_from_when_a_look_was_due() -> None:
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            await asyncio.sleep(0.15)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    server = await servers.raw(slow)
+    async with polling(settings(server.url)) as probes:
+        await until(lambda: len(probes) >= 8)
+        between = probes[-1].at - probes[0].at
+    await server.aclose()
+    assert between.total_seconds() < 7 * INTERVAL + 0.1  # the schedule did not wait for answers of 150 ms
+    assert min(probe.latency_ms or 0 for probe in probes) >= 149
+
+
+async def test_tokens_come_from_the_environment_and_show_up_nowhere(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("MLWATCH_TEST_TOKEN", "Bearer s3cret")
+    (tmp_path / "key").write_text("k3y\n")
+    server = await servers.replaying({"/": Reply("", 500)})
+    given = {"Authorization": "env:MLWATCH_TEST_TOKEN", "X-Key": f"file:{tmp_path / 'key'}"}
+    probe = await first(settings(server.url, headers=given))
+    missing = await first(settings(server.url, headers={"X-Key": "env:MLWATCH_NOT_SET"}))
+    await server.aclose()
+    assert server.seen[0]["authorization"] == "Bearer s3cret"
+    assert server.seen[0]["x-key"] == "k3y"
+    for secret in ("s3cret", "k3y"):
+        assert secret not in repr(probe)
+        assert secret not in caplog.text
+    assert missing.error == "header X-Key: the environment has no variable MLWATCH_NOT_SET"
+
+
+async def test_credentials_are_stripped_from_the_name() -> None:
+    server = await servers.replaying({"/": Reply("ok")})
+    probe = await first(settings(server.url.replace("http://", "http://user:hunter2@")))
+    await server.aclose()
+    assert probe.endpoint == server.url
+    assert "hunter2" not in repr(probe)
+
+
+async def test_each_address_of_a_name_is_polled(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def two(host: str, port: int, longest: float) -> tuple[str, ...]:
+        return ("127.0.0.1", "127.0.0.2")
+
+    monkeypatch.setattr("mlwatch.endpoints.poller.replicas", two)
+    server = await servers.replaying({"/": Reply("ok")})
+    async with polling(settings(f"http://model.test:{server.port}")) as probes:
+        await until(lambda: len({probe.replica for probe in probes}) == 2)
+    await server.aclose()
+    state = {probe.replica: probe.error for probe in probes}
+    assert state == {"127.0.0.1": "", "127.0.0.2": "refused"}
+    assert server.seen[0]["host"] == f"model.test:{server.port}"
+
+
+async def test_one_name_for_both_families_is_one_server() -> None:
+    assert await resolving.replicas("localhost", 80, 2) == ()
+    assert await resolving.replicas("127.0.0.1", 80, 2) == ()
+
+
+def test_it_runs_in_a_thread_of_its_own_and_stops_from_another() -> None:
+    probes: list[Probe] = []
+    poller = Poller([settings("http://127.0.0.1:9")], probes.append)
+    thread = threading.Thread(target=lambda: asyncio.run(poller.run()))
+    thread.start()
+    deadline = time.monotonic() + 5
+    while not probes and time.monotonic() < deadline:
+        time.sleep(0.01)
+    poller.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert probes[0].error == "refused"
+
+
+def test_a_wrong_address_or_kind_is_an_input_error() -> None:
+    with pytest.raises(InputError, match="not an address"):
+        Poller([settings("ftp://x")], print)
+    with pytest.raises(InputError, match="no kind of server torchsurf"):
+        Poller([settings("http://x", kind="torchsurf")], print)
+
+
+OPENAPI = {
+    "openapi": "3.1.0",
+    "info": {"title": "churn-model", "version": "1.4.2"},
+    "paths": {"/healthz": {}, "/readyz": {}, "/version": {}, "/predict": {}},
+}
+
+
+async def test_fastapi_is_detected_and_its_version_read() -> None:
+    replies = {
+        "/openapi.json": as_json(OPENAPI),
+        "/readyz": as_json({"status": "ready"}),
+        "/version": as_json({"model": "churn", "version": "7", "git_sha": "abc123"}),
+    }
+    server = await servers.replaying(replies)
+    probe = await first(settings(server.url, kind=None))
+    await server.aclose()
+    assert (probe.server, probe.up, probe.served) == ("fastapi", True, (ServedVersion("churn", "7"),))
+    assert all(each.startswith("GET ") for each in server.asked)
+
+
+async def test_fastapi_that_loads_is_live_and_not_ready() -> None:
+    replies = {"/openapi.json": as_json(OPENAPI), "/readyz": as_json({"status": "loading"}, 503)}
+    server = await servers.replaying(replies)
+    probe = await first(settings(server.url, kind=None))
+    await server.aclose()
+    assert (probe.live, probe.ready, probe.error) == (True, False, "503 while loading")
+
+
+async def test_html_where_json_belongs_is_named() -> None:
+    server = await servers.replaying({"/openapi.json": Reply("<!doctype html><html>sign in</html>")})
+    probe = await first(settings(server.url, kind="fastapi"))
+    await server.aclose()
+    assert (probe.live, probe.error) == (True, "HTML where JSON belongs")
