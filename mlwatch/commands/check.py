@@ -126,13 +126,18 @@ def _endpoint_finding(endpoint: Endpoint, snapshot: Snapshot) -> Finding:
     return Finding(name, "pass", said[0].message if said else text)
 
 
+def pause(seconds: float) -> None:
+    """Let time pass between two looks."""
+    time.sleep(seconds)
+
+
 def _waited(session: Session, wanted: Range, check: Check, patience: timedelta) -> Check:
     """Look again with every batch, until the verdict is promote or roll back, or the time is over."""
     end = time.monotonic() + patience.total_seconds()
     said = ""
     while check.outcome == "hold" and time.monotonic() < end:
         said = _say(check, end - time.monotonic(), said)
-        time.sleep(min(PAUSE_S, max(end - time.monotonic(), 0)))
+        pause(min(PAUSE_S, max(end - time.monotonic(), 0)))
         before = session.generation
         session.ingest_all()
         if session.generation != before:

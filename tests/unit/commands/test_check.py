@@ -332,9 +332,9 @@ def test_a_wait_ends_with_the_verdict(
         write(logs, ("v1", "v2"), rows=800, wrong=0.9)
         (logs / "log.jsonl").rename(logs / "more.jsonl")
 
-    monkeypatch.setattr("mlwatch.commands.check.time.sleep", arrive)
-    code, out, _ = run(capsys, str(logs), "--wait", "10m", "--until", "decided")
-    assert code == 1
+    monkeypatch.setattr("mlwatch.commands.check.pause", arrive)
+    code, out, err = run(capsys, str(logs), "--wait", "10m", "--until", "decided")
+    assert code == 1, err
     assert "accuracy of v2 is" in out
 
 
