@@ -104,14 +104,16 @@ def draw_square(
     if with_axis:
         lines += number_axis(unit, room, axis.width, corner=True, ascii_only=ascii_only)
     if with_names:
-        arrows = (
-            (f"^ {square.up}", f"{square.across} >")
-            if ascii_only
-            else (f"↑ {square.up}", f"{square.across} →")
-        )
-        gap = max(width - cell_len(arrows[0]) - cell_len(arrows[1]), 1)
-        lines.append([(arrows[0] + " " * gap + arrows[1], "muted")])
+        lines.append([(_axis_names(square, width, ascii_only), "muted")])
     return lines
+
+
+def _axis_names(square: Square, width: int, ascii_only: bool) -> str:
+    """Return what y is at the left and what x is at the right; only the latter where both do not fit."""
+    up = sanitize(f"{'^' if ascii_only else '↑'} {square.up}", ascii_only=ascii_only) if square.up else ""
+    across = sanitize(f"{square.across} {'>' if ascii_only else '→'}", width, ascii_only=ascii_only)
+    gap = width - cell_len(up) - cell_len(across)
+    return up + " " * gap + across if gap > 1 else across.rjust(width)
 
 
 def square_plot(square: Square, width: int, height: int, mode: Mode, *, dashed: bool) -> Plot:

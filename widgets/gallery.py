@@ -13,6 +13,7 @@ from widgets import samples
 from widgets.bignumber import BigNumber
 from widgets.calibration import CalibrationPlot
 from widgets.confusion import ConfusionMatrix
+from widgets.curves import CurvePlot
 from widgets.fasttable import Column, FastTable
 from widgets.forest import ForestPlot
 from widgets.heatmap import HeatMap
@@ -101,8 +102,10 @@ class Gallery(App[None]):
             yield self._boxed(
                 CalibrationPlot(samples.reliability(0), ascii_only=self._ascii, id="curve"), "Calibration"
             )
-        shares = CategoryPair(samples.categories(0), ascii_only=self._ascii, id="shares")
-        yield self._boxed(shares, "country")
+        with Horizontal():
+            shares = CategoryPair(samples.categories(0), ascii_only=self._ascii, id="shares")
+            yield self._boxed(shares, "country")
+            yield self._boxed(CurvePlot(samples.roc(0), ascii_only=self._ascii, id="roc"), "ROC curve")
 
     def _comparisons(self) -> ComposeResult:
         yield self._boxed(
@@ -148,6 +151,7 @@ class Gallery(App[None]):
         self.query_one("#accuracy", TimeSeries).update(samples.accuracy(turn))
         self.query_one("#bins", HistogramPair).update(samples.bins(turn))
         self.query_one("#shares", CategoryPair).update(samples.categories(turn))
+        self.query_one("#roc", CurvePlot).update(samples.roc(turn))
         self.query_one("#curve", CalibrationPlot).update(samples.reliability(turn))
         self.query_one("#drift", HeatMap).update(samples.drift(turn))
         self.query_one("#forest", ForestPlot).update(samples.differences(turn))

@@ -10,6 +10,7 @@ from widgets.bignumber import Delta, Figure, trend_of
 from widgets.calibration import Reliability
 from widgets.chart import Band, Chart, Marker, Series
 from widgets.confusion import Confusion
+from widgets.curves import Curve, Square
 from widgets.forest import Forest, Interval
 from widgets.grid import Grid
 from widgets.histogram import Bins, Categories
@@ -201,6 +202,17 @@ def confusion(turn: int) -> Confusion:
     return Confusion(
         ("approve", "review", "reject"), counts + turn * np.array([[8, 1, 0], [1, 4, 1], [0, 1, 3]])
     )
+
+
+def roc(turn: int) -> Square:
+    """Return the ROC curves of two versions."""
+    x = np.linspace(0.0, 1.0, 60)
+    sharper = 0.16 + 0.03 * np.sin(turn / 9)
+    curves = (
+        Curve.of("v1", x, x**0.3, remark=f"{1 / 1.3:.3f}"),
+        Curve.of("v2", x, x**sharper, remark=f"{1 / (1 + sharper):.3f}"),
+    )
+    return Square(curves, True, "false positive rate", "true positive rate")
 
 
 def reliability(turn: int) -> tuple[Reliability, ...]:

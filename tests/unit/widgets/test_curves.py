@@ -42,7 +42,9 @@ def test_nothing_to_draw_is_said() -> None:
 
 @given(st.integers(1, 60), st.integers(1, 20))
 def test_any_size_fits(width: int, height: int) -> None:
-    picture = draw_square(Square((STEP, STEP)), width, height)
+    picture = draw_square(
+        Square((STEP, STEP), True, "false positive rate", "true positive rate"), width, height
+    )
     assert len(picture) <= height
     assert all(sum(len(text) for text, _ in line) <= width for line in picture)
 
