@@ -20,7 +20,7 @@ from mlwatch.app.commands import commands
 from mlwatch.app.drawing import clean
 from mlwatch.app.feed import Request, Schedule, Source, Stopped
 from mlwatch.app.glyphs import ASCII, UNICODE
-from mlwatch.app.keys import BINDINGS
+from mlwatch.app.keys import BINDINGS, keymap
 from mlwatch.app.messages import SnapshotReady, SourceFailed
 from mlwatch.app.modes import MODES, SCREENS
 from mlwatch.app.options import AppOptions
@@ -75,7 +75,7 @@ class MlwatchApp(App[None]):
         """Prepare the app.
 
         Raises:
-            InputError: The theme of the options is not known.
+            InputError: The theme of the options is not known, or an action of its keys.
         """
         self.options = options or AppOptions()
         self.source = source
@@ -96,6 +96,7 @@ class MlwatchApp(App[None]):
             known = ", ".join(self.available_themes)
             raise InputError("unknown theme", clean(self.options.theme, 60), f"use one of {known}")
         self.theme = self.options.theme
+        self.set_keymap(keymap(self.options.keys))
         self.set_class(self.options.ascii, "-ascii")
 
     def get_theme_variable_defaults(self) -> dict[str, str]:

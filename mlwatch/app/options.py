@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 
@@ -40,3 +40,5 @@ class AppOptions:
     """File of the statements that were run on the SQL screen; None remembers them for this run only."""
     read_only: bool = False
     """Write nothing: no exports, no pictures."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Other keys for actions, several separated by commas."""

@@ -57,7 +57,8 @@ def _watch(directory: Path, arguments: Namespace) -> int:
     """Open the app on the demo's logs."""
     from mlwatch.commands import watch  # noqa: PLC0415
 
-    return watch.run(_common(directory, arguments, ascii=False, no_mouse=False, theme=None, exporter=None))
+    looks = {"ascii": False, "no_mouse": False, "theme": None, "fps": None, "read_only": False}
+    return watch.run(_common(directory, arguments, **looks, exporter=None))
 
 
 def _headless(rollout: Rollout, length: float, arguments: Namespace) -> int:

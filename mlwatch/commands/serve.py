@@ -39,6 +39,7 @@ def run(arguments: Namespace) -> int:
             "ascii": arguments.ascii or settings.ascii,
             "mouse": settings.mouse and not arguments.no_mouse,
             "theme": arguments.theme or settings.theme,
+            "keys": dict(settings.keys),
             "timezone": "local" if settings.timezone == "local" else "UTC",
         }
         site = Site(session, looks, read_only=arguments.read_only, hosts=arguments.name)

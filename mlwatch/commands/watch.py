@@ -109,6 +109,7 @@ def app_options(arguments: Namespace, config: Config) -> AppOptions:
         history=None if arguments.read_only else _state("statements.json"),
         greeted=_state("greeted"),
         read_only=arguments.read_only,
+        keys=config.app.keys,
     )
 
 
