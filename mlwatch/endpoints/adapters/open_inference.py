@@ -1,0 +1,83 @@
+"""Open Inference Protocol V2 (Triton, MLServer, KServe): a model may be unready while its server is ready."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
+
+from mlwatch.endpoints.adapter import Adapter, Look, Sign, judge, maybe
+from mlwatch.endpoints.types import ServedVersion
+
+if TYPE_CHECKING:
+    from mlwatch.endpoints.answer import Answer
+    from mlwatch.endpoints.client import Client
+
+READY = "/v2/health/ready"
+
+
+class OpenInference(Adapter):
+    """Asks for readiness of the server, then for its models: by the repository index, or KServe's list."""
+
+    kind: ClassVar[str] = "v2"
+    title: ClassVar[str] = "Open Inference Protocol V2"
+    order: ClassVar[int] = 10
+    asks: ClassVar[tuple[str, ...]] = ("/v2",)
+
+    @classmethod
+    def recognise(cls, path: str, answer: Answer) -> Sign | None:
+        """Recognise the server's metadata."""
+        found = answer.maybe_json() if path == "/v2" and answer.ok else None
+        if not isinstance(found, dict) or not isinstance(found.get("name"), str) or "version" not in found:
+            return None
+        name = found["name"]
+        server = name if name in {"triton", "mlserver", "kserve"} else ""
+        return Sign(0.99 if server else 0.9, f"/v2 names {name}", server)
+
+    async def look(self, client: Client) -> Look:
+        """Judge the configured model where there is one, else the server and all its models."""
+        model = self.settings.model
+        answer = await client.get(f"/v2/models/{quote(model, safe='')}/ready" if model else READY)
+        look = _loading(judge(answer), model)
+        served = await self._served(client)
+        broken = [each for each in served if each.ready is False and model in {None, each.model}]
+        if look.ready and broken and model is None:
+            error = f"not ready: {broken[0].model} {broken[0].version}".rstrip()
+            return Look(answer, live=True, ready=False, served=served, error=error)
+        return Look(answer, look.live, look.ready, served, look.error)
+
+    def inference_path(self) -> str | None:
+        """Return the configured model's path of inference."""
+        model = self.settings.model
+        return f"/v2/models/{quote(model, safe='')}/infer" if model else None
+
+    async def _served(self, client: Client) -> tuple[ServedVersion, ...]:
+        if self.server != "kserve":  # the index is read by POST, and changes nothing
+            index = await maybe(client.post("/v2/repository/index", b"{}"))
+            rows = index.maybe_json() if index is not None and index.ok else None
+            if isinstance(rows, list):
+                return tuple(_row(row) for row in rows if isinstance(row, dict) and row.get("state"))
+        listed = await maybe(client.get("/v2/models"))
+        found = listed.maybe_json() if listed is not None and listed.ok else None
+        names = found.get("models") if isinstance(found, dict) else None
+        if not isinstance(names, list):
+            return ()
+        return tuple([await self._model(client, str(name)) for name in names[:20]])
+
+    async def _model(self, client: Client, name: str) -> ServedVersion:
+        ready = await maybe(client.get(f"/v2/models/{quote(name, safe='')}/ready"))
+        return ServedVersion(name, "", ready.ok if ready is not None else None)
+
+
+def _row(row: dict[str, Any]) -> ServedVersion:
+    return ServedVersion(str(row.get("name", "")), str(row.get("version") or ""), row.get("state") == "READY")
+
+
+def _loading(look: Look, model: str | None) -> Look:
+    """Say "loading" where MLServer and Triton answer 400 and KServe 503 for what is not ready."""
+    if look.ready is not False or look.answer.status not in {400, 503}:
+        return look
+    what = f" while {model} is not ready" if model else ": not ready"
+    return Look(look.answer, look.live, look.ready, look.served, f"{look.answer.status}{what}")
+
+
+ADAPTER = OpenInference

@@ -1,0 +1,114 @@
+"""Adapters on the answers of real servers, trimmed, replayed by a real HTTP server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import servers
+from servers import Reply, as_json
+
+from mlwatch.config import EndpointSettings
+from mlwatch.endpoints.address import parse
+from mlwatch.endpoints.target import Target
+from mlwatch.endpoints.types import Probe, ServedVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def here(name: str) -> Path:
+    raise AssertionError("no file is needed")
+
+
+async def look(replies: Mapping[str, Reply], model: str | None = None) -> tuple[Probe, list[str]]:
+    server = await servers.replaying(replies)
+    target = Target("e", parse(server.url), EndpointSettings(url=server.url, model=model), here)
+    probe = await target.probe(asyncio.get_running_loop().time())
+    await target.aclose()
+    await server.aclose()
+    return probe, server.asked
+
+
+TRITON = {
+    "/v2": as_json({"name": "triton", "version": "2.51.0", "extensions": ["statistics"]}),
+    "/v2/health/ready": Reply(""),
+    "/v2/models/churn/ready": Reply(""),
+    "POST /v2/repository/index": as_json(
+        [
+            {"name": "churn", "version": "6", "state": "READY"},
+            {"name": "churn", "version": "7", "state": "READY"},
+        ]
+    ),
+}
+
+
+async def test_triton_is_told_by_one_request_and_lists_its_versions() -> None:
+    probe, asked = await look(TRITON)
+    assert (probe.server, probe.up, probe.error) == ("triton", True, "")
+    assert probe.served == (ServedVersion("churn", "6", True), ServedVersion("churn", "7", True))
+    assert asked == ["GET /v2", "GET /v2/health/ready", "POST /v2/repository/index"]
+
+
+async def test_a_ready_triton_without_its_model_is_not_ready() -> None:
+    reply = Reply('{"error":"Model version not ready"}', 400)
+    probe, _ = await look(TRITON | {"/v2/models/nope/ready": reply}, "nope")
+    assert (probe.live, probe.ready, probe.error) == (True, False, "400 while nope is not ready")
+
+
+async def test_mlserver_that_loads_is_live_and_not_ready() -> None:
+    replies = {
+        "/v2": as_json({"name": "mlserver", "version": "1.7.1", "extensions": []}),
+        "/v2/health/ready": Reply("", 400),
+    }
+    probe, _ = await look(replies)
+    assert (probe.server, probe.live, probe.ready, probe.error) == ("mlserver", True, False, "400: not ready")
+
+
+async def test_kserve_without_an_index_is_judged_by_its_models() -> None:
+    replies = {
+        "/v2": as_json({"name": "kserve", "version": "0.21.0", "extensions": ["model_repository_extension"]}),
+        "/v2/health/ready": as_json({"ready": True}),
+        "/v2/models": as_json({"models": ["churn"]}),
+        "/v2/models/churn/ready": as_json({"error": "Model with name churn is not ready."}, 503),
+    }
+    probe, asked = await look(replies)
+    assert (probe.server, probe.ready, probe.error) == ("kserve", False, "not ready: churn")
+    assert not [each for each in asked if each.startswith("POST")]
+
+
+async def torchserve(workers: list[dict[str, str]], ping: Reply) -> Probe:
+    unknown = as_json({"code": 404, "type": "ResourceNotFoundException", "message": "…"}, 404)
+    management = {
+        "/models": as_json({"models": [{"modelName": "churn", "modelUrl": "churn.mar"}]}),
+        "/models/churn/all": as_json([{"modelName": "churn", "modelVersion": "1.0", "workers": workers}]),
+    }
+    for _ in range(20):  # the management port is the next one, and must be free
+        inference = await servers.replaying({"/ping": ping}, other=unknown)
+        try:
+            behind = await servers.replaying(management, port=inference.port + 1)
+            break
+        except OSError:
+            await inference.aclose()
+    target = Target("e", parse(inference.url), EndpointSettings(url=inference.url), here)
+    probe = await target.probe(asyncio.get_running_loop().time())
+    await target.aclose()
+    await inference.aclose()
+    await behind.aclose()
+    return probe
+
+
+async def test_torchserve_is_ready_with_a_worker_and_not_without() -> None:
+    healthy = as_json({"status": "Healthy"})
+    ready = await torchserve([{"id": "9000", "status": "READY"}], healthy)
+    idle = await torchserve([], healthy)
+    assert (ready.server, ready.up) == ("torchserve", True)
+    assert ready.served == (ServedVersion("churn", "1.0", True),)
+    assert (idle.live, idle.ready, idle.error) == (True, False, "no worker for churn 1.0")
+
+
+async def test_torchserve_refuses_a_token_with_400() -> None:
+    refused = as_json({"code": 400, "type": "InvalidKeyException", "message": "…"}, 400)
+    probe = await torchserve([], refused)
+    assert (probe.live, probe.ready, probe.error) == (True, None, "400: token refused")
