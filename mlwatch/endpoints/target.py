@@ -125,10 +125,13 @@ class Target:
         return self._adapter
 
     def _found(self, at: datetime, late: float, look: Look, latency_ms: float) -> Probe:
+        served = tuple(
+            each for each in look.served if each.version
+        )  # a name alone cannot be compared with the logs
         return Probe(
             endpoint=self.name, at=at, replica=self.replica, server=self._adapter_of().server,
             live=look.live, ready=look.ready, status=look.answer.status,
-            latency_ms=latency_ms, late_ms=late * 1000, error=look.error, served=look.served,
+            latency_ms=latency_ms, late_ms=late * 1000, error=look.error, served=served,
             metrics=look.metrics, certificate_days=self._certificate_days(),
         )  # fmt: skip
 

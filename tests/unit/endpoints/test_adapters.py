@@ -75,6 +75,7 @@ async def test_kserve_without_an_index_is_judged_by_its_models() -> None:
     }
     probe, asked = await look(replies)
     assert (probe.server, probe.ready, probe.error) == ("kserve", False, "not ready: churn")
+    assert probe.served == ()  # it says no version
     assert not [each for each in asked if each.startswith("POST")]
 
 
@@ -112,3 +113,35 @@ async def test_torchserve_refuses_a_token_with_400() -> None:
     refused = as_json({"code": 400, "type": "InvalidKeyException", "message": "…"}, 400)
     probe = await torchserve([], refused)
     assert (probe.live, probe.ready, probe.error) == (True, None, "400: token refused")
+
+
+async def test_ray_is_up_and_says_no_version() -> None:
+    replies = {"/-/routes": as_json({"/churn": "churn"}), "/-/healthz": Reply("success")}
+    probe, _ = await look(replies)
+    assert (probe.server, probe.up, probe.served) == ("ray", True, ())
+
+
+async def test_ray_without_routes_yet_is_loading() -> None:
+    reply = Reply("Route table is not populated yet.", 503, {"Content-Type": "text/plain"})
+    probe, _ = await look({"/-/routes": reply, "/-/healthz": reply})
+    assert (probe.server, probe.live, probe.ready, probe.error) == ("ray", True, False, "503 while loading")
+
+
+async def test_mlflow_is_told_from_other_fastapi_and_its_version_is_not_the_models() -> None:
+    paths = {"/ping": {}, "/health": {}, "/version": {}, "/invocations": {}}
+    replies = {
+        "/openapi.json": as_json({"openapi": "3.1.0", "info": {"title": "FastAPI"}, "paths": paths}),
+        "/version": Reply("3.17.2"),
+        "/ping": Reply("\n"),
+    }
+    probe, _ = await look(replies)
+    assert (probe.server, probe.up, probe.served) == ("mlflow", True, ())
+
+
+async def test_bentoml_is_up_and_says_no_version() -> None:
+    replies = {
+        "/schema.json": as_json({"name": "churn", "type": "service", "routes": [{"name": "predict"}]}),
+        "/readyz": Reply("\n"),
+    }
+    probe, _ = await look(replies)
+    assert (probe.server, probe.up, probe.served) == ("bentoml", True, ())

@@ -1,0 +1,48 @@
+"""BentoML: live and ready apart; the service names itself in `/schema.json`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mlwatch.endpoints.adapter import Adapter, Look, Sign, judge, maybe
+from mlwatch.endpoints.types import ServedVersion
+
+if TYPE_CHECKING:
+    from mlwatch.endpoints.answer import Answer
+    from mlwatch.endpoints.client import Client
+
+
+class BentoML(Adapter):
+    """Asks for readiness, then for the name of the service; it does not say a version."""
+
+    kind: ClassVar[str] = "bentoml"
+    title: ClassVar[str] = "BentoML"
+    order: ClassVar[int] = 40
+    asks: ClassVar[tuple[str, ...]] = ("/schema.json",)
+    metrics_path: ClassVar[str | None] = "/metrics"
+
+    @classmethod
+    def recognise(cls, path: str, answer: Answer) -> Sign | None:
+        """Recognise the schema of a service, or the header of its answers."""
+        if answer.headers.get("server", "").startswith("BentoML Service/"):
+            return Sign(0.95, "its Server header names BentoML")
+        found = _schema(answer) if path == "/schema.json" else {}
+        if found.get("type") == "service" and "routes" in found:
+            return Sign(0.9, "/schema.json describes a service")
+        return None
+
+    async def look(self, client: Client) -> Look:
+        """Ask for readiness, then for the name of the service."""
+        look = judge(await client.get("/readyz"))
+        schema = await maybe(client.get("/schema.json"))
+        name = _schema(schema).get("name") if schema is not None else None
+        served = (ServedVersion(name, ""),) if isinstance(name, str) else ()
+        return Look(look.answer, look.live, look.ready, served, look.error)
+
+
+def _schema(answer: Answer) -> dict[str, Any]:
+    found = answer.maybe_json() if answer.ok else None
+    return found if isinstance(found, dict) else {}
+
+
+ADAPTER = BentoML
