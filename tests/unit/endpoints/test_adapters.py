@@ -128,7 +128,7 @@ async def test_ray_without_routes_yet_is_loading() -> None:
 
 
 async def test_mlflow_is_told_from_other_fastapi_and_its_version_is_not_the_models() -> None:
-    paths = {"/ping": {}, "/health": {}, "/version": {}, "/invocations": {}}
+    paths = dict.fromkeys(("/ping", "/health", "/version", "/invocations"), "")
     replies = {
         "/openapi.json": as_json({"openapi": "3.1.0", "info": {"title": "FastAPI"}, "paths": paths}),
         "/version": Reply("3.17.2"),
