@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlwatch.config import Config, EndpointSettings, discover, load
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.hooks import Runner
     from mlwatch.snapshot.health_types import System
     from mlwatch.snapshot.types import Alert, Feed, Snapshot
 
@@ -92,6 +94,9 @@ class Session:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._verdicts = Memory()
+        self._hooks: Runner | None = None
+        self._said: SimpleQueue[tuple[str, str, str]] = SimpleQueue()
+        """What came of the commands of `[rollout]`."""
         self._ruled = 0
         self._thread: threading.Thread | None = None
         self._lookout: Lookout | None = None
@@ -167,8 +172,15 @@ class Session:
         """Begin to follow the directory in a thread of its own."""
         if self._thread is None:
             self._lookout = self._look_out(self.endpoints)
+            self._hooks = self._runner()
             self._thread = threading.Thread(target=self._follow, name="mlwatch-ingest", daemon=True)
             self._thread.start()
+
+    def _runner(self) -> Runner:
+        """Return what runs the commands of `[rollout]`; only those who follow the logs have one."""
+        from mlwatch.hooks import Runner  # noqa: PLC0415
+
+        return Runner(lambda *said: self._said.put(said), dry=self.config.rollout.dry_run)
 
     @property
     def endpoints(self) -> tuple[EndpointSettings, ...]:
@@ -201,6 +213,8 @@ class Session:
             self._thread = None
         if self._lookout is not None:
             self._lookout.stop()
+        if self._hooks is not None:
+            self._hooks.stop()
         self._ingest.close()
         self._opened.connection.close()
 
@@ -220,6 +234,8 @@ class Session:
         while not self._stopping.is_set():
             self._wake.clear()
             self._pass()
+            while not self._said.empty():
+                notices.post(self._cursor_here(), *self._said.get())
             if time.monotonic() - ruled > RULES_S:
                 self._try_rules()
                 ruled = time.monotonic()
@@ -254,12 +270,14 @@ class Session:
         Raises:
             ConfigError: when a rule cannot be understood.
         """
-        from mlwatch import alerts  # noqa: PLC0415  pulls numpy
+        from mlwatch import alerts, hooks  # noqa: PLC0415  pulls numpy
 
         if self._taken_in == self._ruled:
             return
         self._ruled = self._taken_in
         found = self.snapshot(alerts.span_of(self.config.rules))
+        if self._hooks is not None:
+            self._hooks.run(hooks.changes(self._cursor_here(), found.rollouts, self.config.rollout))
         if alerts.update(self._cursor_here(), found, self.config.rules):
             with self._lock:
                 self._state.generation += 1

@@ -1,0 +1,152 @@
+"""Run the user's command when the verdict of a rollout changes: once a change, also across restarts.
+
+Commands are off unless `[rollout] on_rollback`, `on_promote` or `on_verdict` names them. They run without a shell, one
+after the other in a thread of their own, with the verdict as JSON on their standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from mlwatch.errors import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.config.settings import RolloutSettings
+    from mlwatch.snapshot.types import Rollout
+
+LIMIT_S = 60.0
+"""A command that takes longer is ended."""
+OUTPUT_CHARACTERS = 200
+"""Of a failed command's last line, that are told."""
+WAITING = 20
+"""Commands that may wait; of more verdicts than this the oldest is dropped, and that is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command to run, and what it gets."""
+
+    setting: str
+    """Which setting names it."""
+    command: tuple[str, ...]
+    verdict: str
+    document: str
+    """JSON for its standard input."""
+
+
+def changes(
+    connection: DuckDBPyConnection, rollouts: Iterable[Rollout], settings: RolloutSettings
+) -> list[Call]:
+    """Remember the verdicts, and return what is to be run for those that are not what they were.
+
+    A first verdict of "hold" is no change: there was none to hold anything.
+
+    Args:
+        connection: A cursor of this thread; no other thread may remember verdicts.
+        rollouts: The verdicts of the newest data.
+        settings: Of the configuration.
+    """
+    calls: list[Call] = []
+    for rollout in rollouts:
+        key = f"verdict {json.dumps([rollout.model, rollout.candidate])}"
+        row = connection.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+        before = row[0] if row else "hold"
+        if before != rollout.verdict:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, rollout.verdict])
+            calls.extend(_calls(rollout, before, settings))
+    return calls
+
+
+def _calls(rollout: Rollout, before: str, settings: RolloutSettings) -> Iterable[Call]:
+    from mlwatch.snapshot.document import rollout_document  # noqa: PLC0415  only when a verdict changes
+
+    named = {
+        "rollback": ("on_rollback", settings.on_rollback),
+        "promote": ("on_promote", settings.on_promote),
+    }
+    wanted = [named[rollout.verdict]] if rollout.verdict in named else []
+    document = json.dumps({**rollout_document(rollout), "before": before})
+    for setting, command in [*wanted, ("on_verdict", settings.on_verdict)]:
+        if command:
+            yield Call(setting, command, rollout.verdict, document)
+
+
+class Runner:
+    """Run commands, never keeping anybody waiting.
+
+    Args:
+        say: Takes severity, topic and sentence of what came of a command; called in the runner's thread.
+        dry: Only say what would run.
+    """
+
+    def __init__(self, say: Callable[[str, str, str], None], *, dry: bool = False) -> None:
+        self._say = say
+        self._dry = dry
+        self._waiting: queue.Queue[Call | None] = queue.Queue(WAITING)
+        self._thread: threading.Thread | None = None
+
+    def run(self, calls: Sequence[Call]) -> None:
+        """Run commands in their turn."""
+        if calls and self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="mlwatch-hooks", daemon=True)
+            self._thread.start()
+        for call in calls:
+            try:
+                self._waiting.put_nowait(call)
+            except queue.Full:
+                self._say(
+                    "warning", call.setting, f"[rollout] {call.setting} was not run: {WAITING} others wait"
+                )
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Let the commands that wait run, up to a time, in seconds."""
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join(timeout)
+            self._thread = None
+
+    def _work(self) -> None:
+        while (call := self._waiting.get()) is not None:
+            severity, sentence = (
+                ("info", f"would run {call.command[0]}: {call.verdict}") if self._dry else _run(call)
+            )
+            self._say(severity, call.setting, f"[rollout] {call.setting}: {sentence}")
+
+
+def _run(call: Call) -> tuple[str, str]:
+    """Run one command and return severity and sentence of what came of it."""
+    name = one_line(call.command[0])
+    with tempfile.TemporaryFile() as errors:  # not a pipe: what a command writes is not kept in memory
+        try:
+            done = subprocess.run(
+                call.command,
+                input=call.document.encode(),
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                timeout=LIMIT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return "warning", f"{name} was ended after {LIMIT_S:.0f} s"
+        except OSError as error:
+            return "warning", f"{name} cannot be run ({error.strerror})"
+        if done.returncode == 0:
+            return "info", f"{name} ran for the verdict {call.verdict}"
+        return "warning", f"{name} failed with exit code {done.returncode}{_last_line(errors)}"
+
+
+def _last_line(file: IO[bytes]) -> str:
+    size = file.seek(0, 2)
+    file.seek(max(0, size - 4096))
+    said = file.read().decode(errors="replace").strip().splitlines()[-1:]
+    return f": {one_line(said[0])[:OUTPUT_CHARACTERS]}" if said else ""

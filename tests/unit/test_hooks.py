@@ -1,0 +1,132 @@
+"""The user's command runs when a verdict changes: once, without a shell, with the verdict on standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mlwatch import hooks
+from mlwatch.hooks import Call, Runner
+from mlwatch.session import Options, Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WRITE = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read() + chr(10))"
+
+
+def rows(first: int, count: int, wrong: int) -> str:
+    """Return requests of two versions with their labels; of a hundred of v2, `wrong` are wrong."""
+    lines = []
+    for n in range(first, first + count):
+        version, label = f"v{1 + n % 2}", (n // 2) % 2
+        bad = version == "v2" and n % 100 < wrong
+        time_ = f"2026-11-03T{10 + n // 3600:02d}:{n // 60 % 60:02d}:{n % 60:02d}Z"
+        lines.append(
+            json.dumps(
+                {"timestamp": time_, "id": f"r{n}", "model": "m", "version": version, "label": label}
+                | {"prediction": 1 - label if bad else label}
+            )
+        )
+    return "\n".join(lines) + "\n"
+
+
+def until(condition: Any) -> bool:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def prepare(tmp_path: Path, command: list[str], more: str = "") -> Path:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    settings = f"[rollout]\non_rollback = {json.dumps(command)}\nmin_time = '1m'\n{more}"
+    (logs / "mlwatch.toml").write_text(settings)
+    return logs
+
+
+def follow(logs: Path, tmp_path: Path, out: Path, rows_more: str | None) -> bool:
+    """Follow the logs until all is judged; return whether the command has run."""
+    session = Session(Options(logs, db=tmp_path / "store.duckdb"))
+    session.start()
+    try:
+        assert until(lambda: session.snapshot().ingest.predictions >= 2000)
+        if rows_more is None:
+            assert until(lambda: session._ruled == session._taken_in)
+        else:
+            (logs / "b.jsonl").write_text(rows_more)
+            said = "ran for the verdict rollback"
+            assert until(lambda: any(said in alert.message for alert in session.snapshot().alerts))
+    finally:
+        session.stop()
+    return out.exists()
+
+
+def test_a_roll_back_runs_the_command_once_also_after_a_restart(tmp_path: Path) -> None:
+    out = tmp_path / "it's $HOME; `id`.txt"
+    logs = prepare(tmp_path, [sys.executable, "-c", WRITE, str(out)])
+    (logs / "a.jsonl").write_text(rows(0, 2000, 0))
+    assert not follow(logs, tmp_path, out, rows_more=None)
+    assert follow(logs, tmp_path, out, rows_more=rows(2000, 4000, 90))
+    assert follow(logs, tmp_path, out, rows_more=None)
+    assert out.read_text().count("\n") == 1
+    document = json.loads(out.read_text())
+    assert (document["model"], document["candidate"], document["verdict"]) == ("m", "v2", "rollback")
+    assert document["before"] == "hold"
+    assert document["reasons"]
+
+
+def test_check_runs_no_command(tmp_path: Path) -> None:
+    out = tmp_path / "ran.txt"
+    logs = prepare(tmp_path, [sys.executable, "-c", WRITE, str(out)])
+    (logs / "a.jsonl").write_text(rows(0, 4000, 90))
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        assert [rollout.verdict for rollout in session.snapshot().rollouts] == ["rollback"]
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "dry", "said"),
+    [
+        (
+            (sys.executable, "-c", "import sys; sys.exit('no \x1b[31mway')"),
+            False,
+            "exit code 1: no \\x1b[31mway",
+        ),
+        (("/nowhere/at all",), False, "/nowhere/at all cannot be run (No such file or directory)"),
+        ((sys.executable, "-c", "import time; time.sleep(60)"), False, "was ended after 1 s"),
+        (("/nowhere/at all",), True, "would run /nowhere/at all: rollback"),
+    ],
+)
+def test_what_came_of_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], dry: bool, said: str
+) -> None:
+    monkeypatch.setattr(hooks, "LIMIT_S", 1.0)
+    heard: list[tuple[str, str, str]] = []
+    runner = Runner(lambda *found: heard.append(found), dry=dry)
+    runner.run([Call("on_rollback", command, "rollback", "{}")])
+    runner.stop(timeout=20)
+    assert [(severity, topic) for severity, topic, _ in heard] == [
+        ("info" if dry else "warning", "on_rollback")
+    ]
+    assert said in heard[0][2]
+
+
+def test_a_slow_command_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "LIMIT_S", 1.0)
+    heard: list[str] = []
+    runner = Runner(lambda _severity, _topic, sentence: heard.append(sentence))
+    slow = Call("on_verdict", (sys.executable, "-c", "import time; time.sleep(60)"), "hold", "{}")
+    began = time.monotonic()
+    runner.run([slow] * (hooks.WAITING + 5))
+    assert time.monotonic() - began < 0.5
+    assert any("was not run: 20 others wait" in sentence for sentence in heard)
+    runner.stop(timeout=0.1)
