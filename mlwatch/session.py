@@ -15,7 +15,7 @@ from mlwatch.errors import MlwatchError
 from mlwatch.lookout import Lookout, look_around
 from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
-from mlwatch.snapshot.rollout_memory import Memory
+from mlwatch.snapshot.rollout_memory import Courses, Memory
 from mlwatch.store import notices, retention
 from mlwatch.store.database import cursor, open_store
 from mlwatch.store.ingest import Ingest, Progress
@@ -97,6 +97,7 @@ class Session:
         self._hooks: Runner | None = None
         self._said: SimpleQueue[tuple[str, str, str]] = SimpleQueue()
         """What came of the commands of `[rollout]`."""
+        self._courses = Courses()
         self._ruled = 0
         self._thread: threading.Thread | None = None
         self._lookout: Lookout | None = None
@@ -312,6 +313,7 @@ class Session:
             at: End of the range, aware; None for the newest data.
         """
         from mlwatch.snapshot.build import Question, snapshot  # noqa: PLC0415  pulls numpy
+        from mlwatch.snapshot.rollout_course import course_of  # noqa: PLC0415
 
         question = Question(span, at, self.options.model, self.options.baseline, self.options.candidate)
         found = snapshot(
@@ -322,6 +324,7 @@ class Session:
             feed=self._feed(),
             system=_system(self.options.path) if self._lookout is None and at is None else None,
             recall=partial(self._verdicts.recall, self._taken_in),
+            course=self._courses.recall if at is None else course_of,
         )
         return replace(
             found,

@@ -19,6 +19,7 @@ from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs
 from mlwatch.snapshot.roles import Roles, assign_roles
 from mlwatch.snapshot.rollout import judge, with_mode
+from mlwatch.snapshot.rollout_course import course_of
 from mlwatch.snapshot.span import Grid, aware, grid, naive
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
 from mlwatch.snapshot.system import system_of
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
+    from mlwatch.snapshot.rollout_course import Course
+    from mlwatch.snapshot.rollout_series import Inputs
 
     Recall = Callable[[Hashable, Callable[[], tuple[Rollout, ...]]], tuple[Rollout, ...]]
 
@@ -68,6 +71,7 @@ def snapshot(
     feed: Feed | None = None,
     system: System | None = None,
     recall: Recall = lambda _, judged: judged(),
+    course: Callable[[Inputs], Course] = course_of,
 ) -> Snapshot:
     """Return everything that a face shows.
 
@@ -79,6 +83,7 @@ def snapshot(
         feed: How the ingest stands.
         system: The host, where the store holds no sample of that moment.
         recall: Gives the verdicts on a question, by a function that computes them or from memory.
+        course: Gives how a rollout came to its verdict, in the same ways.
     """
     known = [
         life for life in lives(connection, naive(question.at)) if question.model in {None, life.pair.model}
@@ -96,7 +101,7 @@ def snapshot(
         provenance=provenance_of(connection, config),
     )
     if known:
-        whole = _with_models(whole, connection, config, question, known, recall)
+        whole = _with_models(whole, connection, config, question, known, recall, course)
     newest = max((life.last.replace(tzinfo=UTC) for life in known), default=None)
     said = health_alerts(whole.endpoints, whole.system, whole.models, newest, moment.replace(tzinfo=UTC))
     return replace(whole, alerts=(*said, *whole.alerts))
@@ -109,6 +114,7 @@ def _with_models(
     question: Question,
     known: Sequence[Life],
     recall: Recall,
+    course: Callable[[Inputs], Course],
 ) -> Snapshot:
     """Add the models that had traffic, and the verdicts on them."""
     lattice = grid(
@@ -122,7 +128,7 @@ def _with_models(
         roles = assign_roles([life for life in known if life.pair.model == name], config.rollout, question)
         roles = with_mode(connection, roles, config.rollout)
         models[name] = _model(connection, config, name, roles, known, lattice, tables)
-        asked = (name, models[name].task, roles, config.rollout, lattice.end)
+        asked = (name, models[name].task, roles, config.rollout, lattice.end, course)
         rollouts += recall((name, roles.candidates, lattice.end), partial(judge, connection, *asked))
     return replace(
         whole,

@@ -24,7 +24,7 @@ from mlwatch.metrics.rollout_types import (
 )
 from mlwatch.snapshot import rollout_pairs
 from mlwatch.snapshot.rollout_calibration import stored_inflation
-from mlwatch.snapshot.rollout_course import course_of
+from mlwatch.snapshot.rollout_course import course_of, up_to_now
 from mlwatch.snapshot.rollout_result import held, moment, rollout_of
 from mlwatch.snapshot.rollout_series import (
     CLASS_TASKS,
@@ -38,13 +38,14 @@ from mlwatch.snapshot.rollout_series import (
 from mlwatch.snapshot.types import TrafficStep
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import RolloutSettings as Configured
     from mlwatch.snapshot.read import Life
     from mlwatch.snapshot.roles import Roles
+    from mlwatch.snapshot.rollout_course import Course
     from mlwatch.snapshot.types import Rollout
 
 CLASS_GUARDRAILS = ("error_rate", "latency_p99", "accuracy", "conversion", "revenue")
@@ -65,7 +66,13 @@ REFERENCE_VALUES = 1000
 
 
 def judge(
-    connection: DuckDBPyConnection, model: str, task: str, roles: Roles, config: Configured, end: datetime
+    connection: DuckDBPyConnection,
+    model: str,
+    task: str,
+    roles: Roles,
+    config: Configured,
+    end: datetime,
+    course: Callable[[Inputs], Course] = course_of,
 ) -> tuple[Rollout, ...]:
     """Judge each candidate of a model against its baseline.
 
@@ -76,6 +83,7 @@ def judge(
         roles: Which version is which; several candidates share the error budget.
         config: The `[rollout]` of the configuration.
         end: Judge what is known of event times before this, naive UTC.
+        course: Gives how it came to the verdict, by computing it or from memory.
 
     Returns:
         A verdict a candidate, the newest first; none where the model has a single version and none was named.
@@ -90,7 +98,7 @@ def judge(
         return ()
     share = config.alpha / len(roles.candidates)
     return tuple(
-        _judge_one(connection, model, task, replace(roles, candidate=candidate), config, end, share)
+        _judge_one(connection, model, task, replace(roles, candidate=candidate), config, end, share, course)
         for candidate in roles.candidates
     )
 
@@ -110,6 +118,7 @@ def _judge_one(
     config: Configured,
     end: datetime,
     alpha: float,
+    course: Callable[[Inputs], Course],
 ) -> Rollout:
     pairing = pairing_of(model, task, roles, config, end)
     if pairing is None:
@@ -125,7 +134,7 @@ def _judge_one(
     else:
         verdict = rollout_verdict(inputs.arms.baseline, inputs.arms.candidate, inputs.settings, now)
         found = replace(rollout_of(model, verdict, pairing.start, inputs.remarks), steps=_steps(inputs.arms))
-    return replace(found, course=course_of(inputs))
+    return replace(found, course=up_to_now(course(inputs), found, end.replace(tzinfo=UTC)))
 
 
 def _absent(roles: Roles) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from mlwatch.metrics.rollout_timeline import MetricTimeline
     from mlwatch.metrics.rollout_types import FloatArray
     from mlwatch.snapshot.rollout_series import Inputs
+    from mlwatch.snapshot.types import Rollout
 
-MOST_MOMENTS = 1000
+MOST_MOMENTS = 480
 """Moments at which a rollout is judged anew; of a longer one, evenly spread."""
 MOST_POINTS = 240
 """Moments that are kept for a plot."""
@@ -86,6 +87,34 @@ def course_of(inputs: Inputs) -> Course:
     times = tuple(_time(minute) for minute in timeline.minute[shown].tolist())
     metrics = {name: _metric(metric, shown) for name, metric in timeline.metrics.items()}
     return Course(times, metrics, _changes(timeline))
+
+
+def up_to_now(course: Course, rollout: Rollout, end: datetime) -> Course:
+    """Return a course that may end a little earlier, with the present verdict as its last moment.
+
+    Args:
+        course: Of the same rollout.
+        rollout: Its present verdict.
+        end: Of the range, aware.
+    """
+    if not course.times or course.times[-1] >= end:
+        return course
+    metrics = {
+        name: replace(
+            metric,
+            difference=(*metric.difference, now.difference),
+            low=(*metric.low, now.low),
+            high=(*metric.high, now.high),
+            limit=(*metric.limit, now.limit),
+        )
+        for name, metric in course.metrics.items()
+        if (now := rollout.metrics.get(name)) is not None
+    }
+    changes = course.changes
+    if not changes or (changes[-1].verdict, changes[-1].state) != (rollout.verdict, rollout.state):
+        worse = tuple(name for name, metric in rollout.metrics.items() if metric.status == "worse")
+        changes = (*changes, VerdictChange(end, rollout.verdict, rollout.state, worse))
+    return Course((*course.times, end), metrics, changes)
 
 
 def _spread(count: int) -> np.ndarray:
