@@ -31,6 +31,7 @@ COMMANDS = {
     "init": "write the inferred mlwatch.toml",
     "query": "run read-only SQL over the store",
     "store": "look at the store, tidy it, begin anew",
+    "probe": "ask model servers what they are, what they serve and how they are",
     "demo": "watch a real rollout on this machine: two servers, traffic, a fault half-way",
     "formats": "list the log formats of serving products that are read at sight",
 }
@@ -80,7 +81,9 @@ def parser() -> Parser:
         if name == "demo":
             _demo(command)
             continue
-        if name == "formats":  # about no directory
+        if name == "probe":
+            command.add_argument("urls", nargs="+", metavar="URL", help="such as http://localhost:8080")
+        if name in ("formats", "probe"):  # about no directory
             command.add_argument("--format", choices=("text", "json"), default="text")
             command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
             continue

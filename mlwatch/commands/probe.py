@@ -1,0 +1,135 @@
+"""`mlwatch probe URL…`: what server is this, which models and versions does it serve, is it healthy?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.config.settings import EndpointSettings
+from mlwatch.endpoints.adapters import known
+from mlwatch.endpoints.address import Address, parse
+from mlwatch.endpoints.client import Client
+from mlwatch.endpoints.detection import Detected, detect
+from mlwatch.endpoints.failures import Failure
+from mlwatch.endpoints.target import Target
+from mlwatch.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from mlwatch.endpoints.types import Probe, ServedVersion
+
+DOWN = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one endpoint said."""
+
+    url: str
+    detected: Detected | None
+    """None where nobody answered."""
+    probe: Probe | None
+    error: str = ""
+
+
+def run(arguments: Namespace) -> int:
+    """Print what each endpoint says; exit code 1 when one of them is not up.
+
+    Raises:
+        InputError: when an address is none, or names a kind of server that is not known.
+    """
+    addresses = [_address(url) for url in arguments.urls]
+    answers = asyncio.run(_ask_all(addresses, EndpointSettings()))
+    document = json.dumps([_document(answer) for answer in answers], indent=2) + "\n"
+    text = "\n".join(_text(answer) for answer in answers)
+    sys.stdout.write(document if arguments.format == "json" else text)
+    return 0 if all(answer.probe is not None and answer.probe.up for answer in answers) else DOWN
+
+
+def _address(url: str) -> Address:
+    address = parse(url)
+    if address.kind is not None and address.kind not in known():
+        raise InputError(
+            f"unknown kind of server {address.kind}", "an endpoint", f"known are {', '.join(known())}"
+        )
+    return address
+
+
+async def _ask_all(addresses: Sequence[Address], settings: EndpointSettings) -> list[Answer]:
+    return await asyncio.gather(*(_ask(address, settings) for address in addresses))
+
+
+async def _ask(address: Address, settings: EndpointSettings) -> Answer:
+    client = Client(address, timeout=settings.timeout.total_seconds())
+    try:
+        detected = (
+            Detected(address.kind, address.kind, 1.0, "the address says so", 0)
+            if address.kind is not None
+            else await detect(client)
+        )
+    except Failure as failure:
+        return Answer(address.url, None, None, str(failure))
+    finally:
+        await client.aclose()
+    chosen = Address(address.url, detected.kind, address.authorization)
+    target = Target(address.url, chosen, settings, Path)
+    try:
+        probe = await target.probe(asyncio.get_running_loop().time())
+    finally:
+        await target.aclose()
+    return Answer(address.url, detected, probe, probe.error)
+
+
+def _document(answer: Answer) -> dict[str, Any]:
+    detected, probe = answer.detected, answer.probe
+    return {
+        "url": answer.url,
+        "server": detected.server if detected else None,
+        "sure": detected.sure if detected else None,
+        "why": detected.why if detected else None,
+        "live": bool(probe and probe.live),
+        "ready": probe.ready if probe else None,
+        "status": probe.status if probe else None,
+        "latency_ms": probe.latency_ms if probe else None,
+        "served": [asdict(one) for one in probe.served] if probe else [],
+        "certificate_days": probe.certificate_days if probe else None,
+        "error": answer.error or None,
+    }
+
+
+def _text(answer: Answer) -> str:
+    """Write one endpoint for a reader; what came from a server is made fit for a terminal."""
+    return (
+        "\n".join([answer.url, *(f"  {head:<12}{one_line(value)}" for head, value in _lines(answer))]) + "\n"
+    )
+
+
+def _lines(answer: Answer) -> list[tuple[str, str]]:
+    detected, probe = answer.detected, answer.probe
+    if detected is None or probe is None:
+        return [("live", f"no: {answer.error}")]
+    lines = [
+        ("server", f"{detected.server}, {detected.sure:.0%} sure: {detected.why}".replace("%", " %", 1)),
+        ("live", _word(probe.live)),
+        ("ready", _word(probe.ready) + (f": {probe.error}" if probe.error else "")),
+        ("serves", ", ".join(map(_served, probe.served)) or "n/a, because this server does not say it"),
+    ]
+    if probe.latency_ms is not None:
+        lines.append(("latency", f"{probe.latency_ms:.1f} ms, status {probe.status}"))
+    if probe.certificate_days is not None:
+        lines.append(("certificate", f"ends in {probe.certificate_days:.0f} days"))
+    return lines
+
+
+def _word(state: bool | None) -> str:
+    return {True: "yes", False: "no", None: "n/a, because this server does not say it"}[state]
+
+
+def _served(one: ServedVersion) -> str:
+    return f"{one.model} {one.version}{' (not ready)' if one.ready is False else ''}"
