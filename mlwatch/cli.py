@@ -184,6 +184,11 @@ def _app(command: argparse.ArgumentParser) -> None:
 
 def _outward(name: str, command: argparse.ArgumentParser) -> None:
     """Add what goes to other systems."""
+    if name == "watch":
+        command.add_argument("--at", metavar="TIME", help="begin with a moment of the past")
+        command.add_argument(
+            "--replay", metavar="SPEED", help="play the past from its beginning, such as 60x"
+        )
     if name in {"watch", "check"}:
         command.add_argument(
             "--endpoint",

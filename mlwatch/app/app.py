@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual import on, work
-from textual.app import App, SystemCommand
 from textual.reactive import reactive
 
 from mlwatch.app.commands import commands
@@ -26,12 +25,14 @@ from mlwatch.app.modes import MODES, SCREENS
 from mlwatch.app.options import AppOptions
 from mlwatch.app.ranges import Range, cycled, longer, shorter
 from mlwatch.app.theme import OWN_VARIABLES, THEMES
+from mlwatch.app.travel import TimeTravel
 from mlwatch.app.view import Status, View, choose_model, next_model
 from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from textual.app import SystemCommand
     from textual.screen import Screen
     from textual.timer import Timer
 
@@ -49,7 +50,7 @@ EAGER_S = 0.2
 EAGER_LOOKS = 50
 
 
-class MlwatchApp(App[None]):
+class MlwatchApp(TimeTravel):
     """Watch a source live."""
 
     TITLE = "mlwatch"
@@ -82,7 +83,7 @@ class MlwatchApp(App[None]):
         self.zone = UTC if self.options.timezone == "UTC" else None
         self.glyphs = ASCII if self.options.ascii else UNICODE
         self._schedule = Schedule(self.options.host_every_s)
-        self._request = Request()
+        self._request = Request(at=self.options.at)
         self._wanted_model: str | None = None
         self._asking = False
         self._source_started = False
@@ -96,6 +97,7 @@ class MlwatchApp(App[None]):
             known = ", ".join(self.available_themes)
             raise InputError("unknown theme", clean(self.options.theme, 60), f"use one of {known}")
         self.theme = self.options.theme
+        self.status = Status(moment=self.options.at)
         self.set_keymap(keymap(self.options.keys))
         self.set_class(self.options.ascii, "-ascii")
 
@@ -227,6 +229,10 @@ class MlwatchApp(App[None]):
             glyphs=self.glyphs,
             range=self.status.range,
         )
+        if self._request.at is None and snapshot.range is not None:
+            self._newest = snapshot.range.end
+            if snapshot.feed.bytes_done >= snapshot.feed.bytes_total:
+                self._began()
 
     def _ask(self, request: Request) -> None:
         """Ask a new question at once; the answer to an older one will be thrown away."""
@@ -254,9 +260,8 @@ class MlwatchApp(App[None]):
 
     def action_freeze(self) -> None:
         """Hold the picture, or let it go on."""
-        if self.status.frozen_at is not None:
-            self.status = replace(self.status, frozen_at=None)
-            self._ask(_asking(self._request, self.status.range, None))
+        if self.status.frozen_at is not None or self.status.moment is not None:
+            self.go_live()
         elif self.view is not None:
             self.status = replace(self.status, frozen_at=self.view.snapshot.generated_at)
             # the shown picture stays: the question changes, so that an answer on its way is thrown away

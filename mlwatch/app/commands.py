@@ -25,6 +25,9 @@ def commands(app: MlwatchApp) -> Iterable[SystemCommand]:
     yield SystemCommand(
         "Next range", "Show the next time range, after the longest the shortest (r)", app.action_cycle_range
     )
+    yield SystemCommand("Earlier", "Show an earlier moment (,)", app.action_earlier)
+    yield SystemCommand("Later", "Show a later moment (.)", app.action_later)
+    yield SystemCommand("Play", "Play the past, or pause (p)", app.action_play)
     yield SystemCommand("Next model", "Show the next model (m)", app.action_next_model)
     yield SystemCommand("Alerts", "List all alerts (a)", app.action_alerts)
     yield SystemCommand(

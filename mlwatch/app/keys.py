@@ -61,6 +61,11 @@ BINDINGS: list[BindingType] = [
         id="longer_range",
     ),
     Binding("r", "cycle_range", "Next range", group=_RANGE_KEYS, id="cycle_range"),
+    Binding(
+        "comma", "earlier", "Earlier", key_display=",", show=False, tooltip="Go back in time", id="earlier"
+    ),
+    Binding("full_stop", "later", "Later", key_display=".", show=False, tooltip="Go on in time", id="later"),
+    Binding("p", "play", "Play", show=False, tooltip="Play the past, or pause", id="play"),
     Binding("m", "next_model", "Model", tooltip="Show the next model", id="next_model"),
     Binding("a", "alerts", "Alerts", tooltip="List all alerts", id="alerts"),
     Binding(

@@ -34,6 +34,10 @@ class AppOptions:
     """The zone in which times are shown."""
     host_every_s: float = 5.0
     """Seconds after which a snapshot is fetched for the host's numbers though no row came."""
+    at: datetime | None = None
+    """The moment of the past to begin with; None is the present."""
+    replay: float | None = None
+    """Play the past from its beginning, so many seconds in a second."""
     greeted: Path | None = None
     """File whose presence says that the first-run hint was shown; None shows none."""
     history: Path | None = None

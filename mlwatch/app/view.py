@@ -66,6 +66,10 @@ class Status:
     range: Range = EVERYTHING
     frozen_at: datetime | None = None
     """When the shown picture was made, while it is frozen."""
+    moment: datetime | None = None
+    """The moment of the past that is shown; None is the present."""
+    speed: float = 0.0
+    """Seconds of the past that pass in a second; 0 stands still."""
     failure: str | None = None
     """What the source last complained of, until it answers again."""
 

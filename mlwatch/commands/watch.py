@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from mlwatch.session import Session
     from mlwatch.snapshot.types import Snapshot
 
+MAX_SPEED = 86_400.0
+"""A day a second."""
+
 
 def run(arguments: Namespace) -> int:
     """Open the app; return its exit code."""
@@ -96,6 +99,39 @@ def limit_repaints(arguments: Namespace, config: Config) -> None:
     os.environ["TEXTUAL_FPS"] = str(arguments.fps or config.app.fps)
 
 
+def _moment(arguments: Namespace) -> datetime | None:
+    """Read `--at`.
+
+    Raises:
+        InputError: It is no time.
+    """
+    from mlwatch.times import parse_time  # noqa: PLC0415
+
+    given: str | None = getattr(arguments, "at", None)
+    try:
+        return parse_time(given) if given else None
+    except ValueError as error:
+        raise InputError(str(error), "--at", "give a time such as 2026-11-03T12:00Z") from error
+
+
+def _speed(arguments: Namespace) -> float | None:
+    """Read `--replay`, such as 60x.
+
+    Raises:
+        InputError: It is no speed.
+    """
+    given: str | None = getattr(arguments, "replay", None)
+    if given is None:
+        return None
+    try:
+        speed = float(given.lower().removesuffix("x"))
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= MAX_SPEED:
+        raise InputError(f"no speed: {given}", "--replay", f"give one such as 60x, at most {MAX_SPEED:g}x")
+    return speed
+
+
 def app_options(arguments: Namespace, config: Config) -> AppOptions:
     """Return how the app looks."""
     from mlwatch.app.options import AppOptions  # noqa: PLC0415
@@ -110,6 +146,8 @@ def app_options(arguments: Namespace, config: Config) -> AppOptions:
         greeted=_state("greeted"),
         read_only=arguments.read_only,
         keys=config.app.keys,
+        at=_moment(arguments),
+        replay=_speed(arguments),
     )
 
 

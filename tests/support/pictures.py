@@ -6,6 +6,7 @@ Run as `python tests/support/pictures.py` from the root of the repository.
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,8 @@ from mlwatch.app.options import AppOptions
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlwatch.snapshot.types import Snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +26,9 @@ SIZE = (120, 40)
 NOW = datetime(2026, 11, 3, 23, 59, 30, tzinfo=UTC)
 PICTURES = {"1": "overview", "6": "rollout"}
 """Files in `.github`, by the key of the screen."""
+WALK = "1234567"
+"""Keys of the screens that the recording shows."""
+FRAME_S = 2.5
 
 
 class Samples(Session):
@@ -47,6 +53,30 @@ async def export() -> None:
             await pilot.pause(1.0)
             picture = app.export_screenshot(title="mlwatch sample_logs")
             (ROOT / ".github" / f"{name}.svg").write_text(picture, encoding="utf-8")
+        frames = []
+        for key in WALK:
+            await pilot.press(key)
+            await pilot.pause(1.0)
+            frames.append(app.export_screenshot(title="mlwatch sample_logs"))
+    (ROOT / ".github" / "recording.svg").write_text(recording(frames), encoding="utf-8")
+
+
+def recording(frames: Sequence[str]) -> str:
+    """Lay pictures on top of each other, each visible in its turn: one SVG that needs no player and no script."""
+    whole, share = FRAME_S * len(frames), 100 / len(frames)
+    width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', frames[0])[0]
+    layers = "\n".join(
+        f'<g class="frame" style="animation-delay:{FRAME_S * number:g}s">{frame}</g>'
+        for number, frame in enumerate(frames)
+    )
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">
+<style>
+.frame {{ visibility: hidden; animation: turn {whole:g}s infinite step-end; }}
+@keyframes turn {{ 0% {{ visibility: visible; }} {share:.3f}% {{ visibility: hidden; }} }}
+</style>
+{layers}
+</svg>
+"""
 
 
 if __name__ == "__main__":

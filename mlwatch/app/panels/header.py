@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -11,11 +10,12 @@ from textual.reactive import reactive
 
 from mlwatch.app.drawing import Piece, clean, spread
 from mlwatch.app.panels.base import Panel
-from mlwatch.app.units import Zone, show_clock, show_span
+from mlwatch.app.units import Zone, show_clock, show_moment, show_span
 from mlwatch.app.view import Status, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from textual.content import Content
     from textual.geometry import Size
@@ -93,6 +93,10 @@ class HeaderLine(Panel[HeaderState]):
         glyphs = self._glyphs
         if self.status.frozen_at is not None:
             return f"{glyphs.frozen} frozen", "bold $unclear"
+        if self.status.moment is not None:
+            return (
+                f"{self.status.speed:g}x" if self.status.speed else f"{glyphs.frozen} past"
+            ), "bold $unclear"
         if self.status.failure is not None:
             return f"{glyphs.critical} no news", "bold $bad"
         if self.state is None:
@@ -103,10 +107,13 @@ class HeaderLine(Panel[HeaderState]):
         self.refresh()
 
 
-class FrozenBanner(Panel[datetime]):
-    """Say since when the picture stands still; not there while it moves."""
+class FrozenBanner(Panel[Status]):
+    """Say since when the picture stands still, or which moment it shows; not there while it is live."""
 
-    HELP_TEXT = "While frozen, reading goes on but the numbers on the screen stay."
+    HELP_TEXT = (
+        "While frozen, reading goes on but the numbers on the screen stay. Comma and full stop go back and on in "
+        "time, p plays: the whole app then shows what was known at that moment."
+    )
 
     status: reactive[Status] = reactive(Status(), init=False)
 
@@ -117,15 +124,20 @@ class FrozenBanner(Panel[datetime]):
 
     def watch_status(self, status: Status) -> None:
         """Appear with the frozen time, or go."""
-        self.display = status.frozen_at is not None
-        self.renew(status.frozen_at)
+        self.display = status.frozen_at is not None or status.moment is not None
+        self.renew(replace(status, failure=None) if self.display else None)
 
     def watch_view(self, view: View | None) -> None:
         """Ignore views: a frozen picture does not change."""
 
-    def lines(self, state: datetime, size: Size) -> list[Content]:
+    def lines(self, state: Status, size: Size) -> list[Content]:
         """Draw the sentence."""
-        width = size.width
-        when = show_clock(state, self._zone)
-        text = f"{self._glyphs.frozen} Frozen at {when}. Reading goes on; press space to go on watching."
-        return [spread([(text, "bold")], [], width, self._glyphs)]
+        return [spread([(self._sentence(state), "bold")], [], size.width, self._glyphs)]
+
+    def _sentence(self, state: Status) -> str:
+        mark = self._glyphs.frozen
+        if state.moment is None:
+            when = show_clock(state.frozen_at, self._zone) if state.frozen_at else ""
+            return f"{mark} Frozen at {when}. Reading goes on; press space to go on watching."
+        played = f"played {state.speed:g} times as fast" if state.speed else ", . step, p plays"
+        return f"{mark} As of {show_moment(state.moment, self._zone)}: {played}; space goes back to live."

@@ -1,0 +1,107 @@
+"""Time travel: the whole app shows a moment of the past, step by step or played."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from textual.app import App
+
+from mlwatch.app.feed import Request
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from mlwatch.app.options import AppOptions
+    from mlwatch.app.view import Status, View
+
+STEPS = 24
+"""So many steps lead through the shown range."""
+PLAYED = 60.0
+"""Seconds of the past that pass in a second when nobody said how fast."""
+
+
+class TimeTravel(App[None]):
+    """The part of the app that chooses which moment is shown."""
+
+    options: AppOptions
+    status: Status
+    view: View | None
+    _request: Request
+    _asking: bool
+    _newest: datetime | None = None
+    """End of the data when they were last shown live."""
+    _playing: Timer | None = None
+    _replayed = False
+
+    def _ask(self, request: Request) -> None:
+        raise NotImplementedError
+
+    def _began(self) -> None:
+        """Begin the replay that was asked for, once there is something to replay."""
+        view = self.view
+        if self.options.replay is None or self._replayed or view is None or view.model is None:
+            return
+        self._replayed = True
+        first = min(version.first for version in view.model.versions.values() if version.first)
+        self._show_moment(first + timedelta(seconds=self.options.replay * self.options.refresh_s))
+        self.action_play()
+
+    def action_earlier(self) -> None:
+        """Show the moment one step before."""
+        self._step(-1)
+
+    def action_later(self) -> None:
+        """Show the moment one step after; behind the newest data it is live again."""
+        self._step(1)
+
+    def action_play(self) -> None:
+        """Let the shown moment move on by itself, or stop."""
+        if self._playing is not None:
+            self._pause()
+        elif self.status.moment is None:
+            self.notify("This is the present; comma goes back in time.", markup=False)
+        else:
+            self._playing = self.set_interval(self.options.refresh_s, self._tick)
+            self.status = replace(self.status, speed=self._speed())
+
+    def go_live(self) -> None:
+        """Show the present again."""
+        self._pause()
+        self.status = replace(self.status, frozen_at=None, moment=None)
+        self._ask(Request(self._request.serial + 1, self.status.range.span, None))
+
+    def _speed(self) -> float:
+        return self.options.replay or PLAYED
+
+    def _pause(self) -> None:
+        if self._playing is not None:
+            self._playing.stop()
+            self._playing = None
+        self.status = replace(self.status, speed=0.0)
+
+    def _tick(self) -> None:
+        if not self._asking and self.status.moment is not None:  # a slow answer slows the replay, not the app
+            self._show_moment(self.status.moment + timedelta(seconds=self._speed() * self.options.refresh_s))
+
+    def _step(self, direction: int) -> None:
+        covered = self.view.snapshot.range if self.view is not None else None
+        if covered is None:
+            self.notify("There is nothing to go back to yet.", markup=False)
+            return
+        length = self.status.range.span or (self._newest or covered.end) - self._first(covered.start)
+        moment = self.status.moment or self._request.at or covered.end
+        self._show_moment(moment + direction * length / STEPS)
+
+    def _first(self, start: datetime) -> datetime:
+        model = self.view.model if self.view is not None else None
+        versions = model.versions.values() if model is not None else ()
+        return min((version.first for version in versions if version.first), default=start)
+
+    def _show_moment(self, moment: datetime) -> None:
+        if self._newest is not None and moment >= self._newest:
+            self.go_live()
+            return
+        self.status = replace(self.status, moment=moment, frozen_at=None)
+        self._ask(Request(self._request.serial + 1, self.status.range.span, moment))
