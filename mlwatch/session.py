@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlwatch.config import Config, EndpointSettings, discover, load
+from mlwatch.config.idle import idle
 from mlwatch.errors import MlwatchError
 from mlwatch.lookout import Lookout, look_around
 from mlwatch.paths import check_path
@@ -102,6 +103,7 @@ class Session:
         self._thread: threading.Thread | None = None
         self._lookout: Lookout | None = None
         self._ingest = Ingest(cursor(self._opened.connection), options.path, self.config, self._on_batch)
+        self._say_idle()
         self._desk = Desk(self.connect, writable=not options.read_only)
         self._reference = self._install_reference()
         self._outside: Mapping[str, str | None] | None = None
@@ -176,6 +178,15 @@ class Session:
             self._hooks = self._runner()
             self._thread = threading.Thread(target=self._follow, name="mlwatch-ingest", daemon=True)
             self._thread.start()
+
+    def _say_idle(self) -> None:
+        """Warn of settings that nothing acts on."""
+        names = list(idle(self.config))
+        if names:
+            message = f"nothing acts on {', '.join(names)} yet: rules and rollouts are judged without"
+            notices.post(self._cursor_here(), "warning", "configuration", message)
+        else:
+            notices.resolve(self._cursor_here(), "configuration")
 
     def _runner(self) -> Runner:
         """Return what runs the commands of `[rollout]`; only those who follow the logs have one."""
