@@ -7,6 +7,7 @@ repeats of a log that is accounted for is passed over, in its ledger entry too.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -126,22 +127,42 @@ def without_twins(plans: Sequence[Plan]) -> list[Plan]:
 
     Of several the one that changed first is read: the original rather than its copy.
     """
+    families = _families(plans)
     reading: set[int] = set()
     kept: list[Plan] = []
-    for plan in reversed(plans):
-        if plan.kin & reading or any(_is_twin(plan, other) for other in kept):
+    rivals: defaultdict[int, list[Plan]] = defaultdict(list)
+    for plan, family in zip(reversed(plans), reversed(families), strict=True):
+        if plan.kin & reading or any(_is_twin(plan, other) for other in rivals[family]):
             continue
         reading.add(plan.entry.file)
         kept.append(plan)
+        rivals[family].append(plan)
     return kept[::-1]
 
 
+def _families(plans: Sequence[Plan]) -> list[int]:
+    """Number the plans so that files of one directory that begin alike share a number: only they can be twins.
+
+    In order of their heads, every head that goes on from another's follows it; a file without a head is alone.
+    """
+    places = [(PurePosixPath(plan.found.relative).parent, plan.head) for plan in plans]
+    families = list(range(len(plans)))
+    leader: int | None = None
+    for number in sorted(families, key=lambda number: places[number]):
+        directory, head = places[number]
+        if not head:
+            continue
+        if leader is not None and directory == places[leader][0] and head.startswith(places[leader][1]):
+            families[number] = leader
+        else:
+            leader = number
+    return families
+
+
 def _is_twin(plan: Plan, other: Plan) -> bool:
-    """Tell whether two files that are both new hold the same as far as the shorter one reaches."""
-    if not plan.head or plan.found.path.parent != other.found.path.parent:
-        return False
+    """Tell whether two files of a family hold the same as far as the shorter one reaches."""
     length = min(len(plan.head), len(other.head))
-    if plan.head[:length] != other.head[:length] or not length:
+    if plan.head[:length] != other.head[:length]:
         return False
     if length < HEAD_BYTES:
         return True

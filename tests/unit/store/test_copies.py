@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from logfiles import Take, lines, prediction
 
+from mlwatch.store import copies
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from mlwatch.store.resolve import Plan
 
 
 def some(first: int, last: int) -> bytes:
@@ -135,3 +139,24 @@ def test_lines_of_a_copy_keep_their_numbers(logs: Path, opened: Callable[[], Any
     with opened() as session:
         assert session.frame("quarantine")[["file", "line"]].to_numpy().tolist() == [["a.jsonl.1", 61]]
         assert session.snapshot().ingest.predictions == 110
+
+
+def test_files_that_begin_otherwise_are_not_compared(
+    logs: Path, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of files are common; only those that begin alike can hold the same."""
+    compared: list[tuple[str, str]] = []
+    original = copies._is_twin
+
+    def spy(plan: Plan, other: Plan) -> bool:
+        compared.append((plan.found.relative, other.found.relative))
+        return original(plan, other)
+
+    monkeypatch.setattr(copies, "_is_twin", spy)
+    for number in range(300):
+        (logs / f"{number}.jsonl").write_bytes(some(number, number + 1))
+    (logs / "7.jsonl.bak").write_bytes(some(7, 8))
+    (logs / "elsewhere").mkdir()
+    (logs / "elsewhere" / "7.jsonl").write_bytes(some(7, 8))
+    assert count(take) == (301, 0)
+    assert [set(pair) for pair in compared] == [{"7.jsonl", "7.jsonl.bak"}]
