@@ -31,6 +31,11 @@ def _visible(character: str) -> str:
     return character
 
 
+def reason_of(error: Exception) -> str:
+    """Return the first line of an error's message, or its kind where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 class MlwatchError(Exception):
     """Something the user can mend; `str()` is the line that is shown."""
 

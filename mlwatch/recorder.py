@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from mlwatch.errors import reason_of
 from mlwatch.store import probes as table
 
 if TYPE_CHECKING:
@@ -93,8 +94,7 @@ class Recorder:
             table.record(connection, probes, samples)
         except Exception as error:  # noqa: BLE001  a full disk ends, and then everything is stored
             self._probes.extendleft(reversed(probes[: MOST_WAITING - len(self._probes)]))
-            text = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            self.failure = f"probes and samples of the host cannot be stored: {text}"
+            self.failure = f"probes and samples of the host cannot be stored: {reason_of(error)}"
         else:
             self.failure = None
         self._on_written()

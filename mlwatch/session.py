@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlwatch.config import Config, EndpointSettings, discover, load
 from mlwatch.config.idle import idle
-from mlwatch.errors import MlwatchError
+from mlwatch.errors import MlwatchError, reason_of
 from mlwatch.lookout import Lookout, look_around
 from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
@@ -435,7 +435,7 @@ def _system(path: Path) -> System:
 
 def _failure(error: Exception) -> str:
     """Say in words why the ingest has stopped for now."""
-    text = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    text = reason_of(error)
     if "No space left" in text or "File too large" in text:
         return f"the disk of the store is full: ingest goes on when there is room ({text})"
     return f"ingest stopped for now: {text}"

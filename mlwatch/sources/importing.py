@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from mlwatch.config import RoleSettings
+from mlwatch.errors import reason_of
 from mlwatch.sources import samples
 from mlwatch.sources.formats.types import NotReadyError, Place, Refused
 from mlwatch.sources.segments import UnreadableFileError
@@ -59,8 +60,9 @@ def import_piece(
     except NotReadyError as error:
         raise UnreadableFileError(str(error)) from error
     except duckdb.Error as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UnreadableFileError(f"its records of {importer.title} cannot be read ({reason})") from error
+        raise UnreadableFileError(
+            f"its records of {importer.title} cannot be read ({reason_of(error)})"
+        ) from error
     overlong = tuple(
         Refused(piece.first_line + number, "a line of more than 16 MB", "")
         for number in range(piece.overlong)

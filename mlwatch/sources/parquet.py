@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from mlwatch.errors import reason_of
 from mlwatch.sources.formats import recognise_table
 from mlwatch.sources.importing import import_piece
 from mlwatch.sources.room import make_room
@@ -56,9 +57,7 @@ def read_parquet(
             "its row groups are too large for this machine's memory: write smaller ones"
         ) from error
     except duckdb.Error as error:
-        raise UnreadableFileError(
-            f"not a complete Parquet file ({str(error).strip().splitlines()[0]})"
-        ) from error
+        raise UnreadableFileError(f"not a complete Parquet file ({reason_of(error)})") from error
     total = int(row[0] or 0) if row else 0
     names = [column[0] for column in described]
     mark = fingerprint(found.path, found.size) or Fingerprint(0, b"", 0, b"")

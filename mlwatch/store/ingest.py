@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from mlwatch.errors import reason_of
 from mlwatch.sources.files import Found, discover
 from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
@@ -232,9 +233,8 @@ class Ingest:
 
     def _set_aside(self, batch: Batch, error: Exception) -> None:
         """Name the files of a batch that cannot be taken in at all, so that the others go on."""
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         for found in {work.segment.found for work in batch.works}:
-            self._note_damaged(found, f"its records cannot be taken in ({lines[0]})")
+            self._note_damaged(found, f"its records cannot be taken in ({reason_of(error)})")
 
     def _save_shape(self, shape: Shape) -> None:
         if self._saved.get(shape.key) is shape:

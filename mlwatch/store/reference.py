@@ -11,7 +11,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.errors import InputError
+from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
@@ -98,9 +98,7 @@ def _shape(connection: DuckDBPyConnection, path: Path, config: Config) -> Shape:
             f"SELECT CAST(to_json(given) AS VARCHAR) FROM (FROM {_reader(path)} LIMIT 1000) AS given"
         ).fetchall()
     except duckdb.Error as error:
-        raise InputError(
-            "cannot read the reference", str(path), str(error).strip().splitlines()[0]
-        ) from error
+        raise InputError("cannot read the reference", str(path), reason_of(error)) from error
     records: list[dict[str, Any]] = [json.loads(text) for (text,) in rows]
     shape = build_shape("reference", "parquet", records, "reference/data", "reference", config.roles)
     return replace(shape, physical={path: "text" for path in shape.physical if path[0] not in SQL_TYPES})

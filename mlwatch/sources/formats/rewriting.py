@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mlwatch.errors import reason_of
 from mlwatch.sources.canonical import EARLIEST, LATEST, SCORE_THRESHOLD
 from mlwatch.sources.formats import payload
 from mlwatch.sources.formats.halves import Halves
@@ -71,7 +72,7 @@ class Rewriter:
         """Halve a block that fails, down to the line that makes it fail."""
         lines = text.rstrip("\n").split("\n")
         if len(lines) == 1:
-            reason = f"not a record of {importer.title} ({str(error).strip().splitlines()[0]})"
+            reason = f"not a record of {importer.title} ({reason_of(error)})"
             return Rewritten(b"", 1, (Refused(first_line, reason, text[:RAW_LIMIT]),))
         middle = len(lines) // 2
         one, other = (
