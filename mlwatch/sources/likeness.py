@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlwatch.sources.streams import TAIL_BYTES, DamagedFileError, Fingerprint, Stream, digest, head_of
+from mlwatch.sources.streams import TAIL_BYTES, DamagedFileError, Fingerprint, Stream, head_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,5 +79,4 @@ def mark(head: bytes, found: Shared) -> Fingerprint:
         head: Its first bytes, as many as a fingerprint takes.
         found: What it shares.
     """
-    used = head_of(head, found.end)
-    return Fingerprint(len(used), digest(used), len(found.tail), digest(found.tail))
+    return Fingerprint.of(head_of(head, found.end), found.tail)

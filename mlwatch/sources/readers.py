@@ -23,6 +23,7 @@ from mlwatch.sources.streams import (
     Fingerprint,
     Stream,
     digest,
+    first_bytes,
     head_of,
 )
 from mlwatch.sources.tfrecords import read_tfrecords
@@ -76,7 +77,7 @@ def _text(
     found: Found, form: Format, at: Position, book: ShapeBook, connection: DuckDBPyConnection, block_size: int
 ) -> Iterator[Segment]:
     with Stream(found.path, found.identity) as stream:
-        head = _head(found)
+        head = first_bytes(found.path, found.identity)
         if stream.compression == "none":
             settled = form == "csv" and time.time() - found.mtime_ns / 1e9 > SETTLED_S
         else:
@@ -87,7 +88,7 @@ def _text(
         start = max(at.offset, stream.position)
         if not stream.seek(start):
             return
-        if at.mark is not None and not _is_same(at.mark, head, stream.recent):
+        if at.mark is not None and not at.mark.fits(head, stream.recent):
             raise FileMovedError(found.relative)  # files changed places between the look and the reading
         importer = recognise_table(header.header, found.path) if header else recognise(head, found.path)
         columns = header.header if header else ()
@@ -142,8 +143,7 @@ def _pieces(
         tail = (recent + block.data[-TAIL_BYTES:])[-TAIL_BYTES:]
         stream.seek(block.end) if stream.compression == "none" else _rewind(stream, block.end, tail)
         data = _clean(block.data, first=start == 0)
-        used = head_of(head, block.end)
-        mark = Fingerprint(len(used), digest(used), len(tail), digest(tail))
+        mark = Fingerprint.of(head_of(head, block.end), tail)
         count = data.count(b"\n") + block.overlong
         yield Piece(found, start, block.end, lines + 1, count, mark, data, block.overlong)
         lines += count
@@ -151,22 +151,11 @@ def _pieces(
             return
 
 
-def _is_same(mark: Fingerprint, head: bytes, recent: bytes) -> bool:
-    """Tell whether a file's first bytes, and those before the position, are the ones that were read before."""
-    tail = recent[len(recent) - mark.tail_length :]
-    return digest(head[: mark.head_length]) == mark.head and digest(tail) == mark.tail
-
-
 def _rewind(stream: Stream, end: int, recent: bytes) -> None:
     """Give a compressed stream the bytes back that lie behind a block's last newline."""
     surplus = stream.position - end
     if surplus:
         stream.unread(stream.last(surplus), recent)
-
-
-def _head(found: Found) -> bytes:
-    with Stream(found.path, found.identity) as stream:
-        return stream.read(HEAD_BYTES)
 
 
 def _first_lines(found: Found) -> bytes:

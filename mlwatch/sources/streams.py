@@ -42,6 +42,19 @@ class Fingerprint:
     tail_length: int
     tail: bytes
 
+    @classmethod
+    def of(cls, head: bytes, tail: bytes) -> Fingerprint:
+        """Return the fingerprint of these bytes; see `head_of` for how many are taken."""
+        return cls(len(head), digest(head), len(tail), digest(tail))
+
+    def begins(self, first: bytes) -> bool:
+        """Tell whether a file with these first bytes begins as the one of the fingerprint did."""
+        return digest(first[: self.head_length]) == self.head
+
+    def fits(self, first: bytes, recent: bytes) -> bool:
+        """Tell whether a file's first bytes, and those before the offset, are the ones that were read before."""
+        return self.begins(first) and digest(recent[len(recent) - self.tail_length :]) == self.tail
+
 
 class Stream:
     """The decompressed bytes of a file, read forward from an offset.
@@ -156,8 +169,9 @@ class Stream:
         try:
             data = os.lseek(self._file.fileno(), self.position, os.SEEK_DATA)
         except (OSError, AttributeError):  # nothing behind the hole, or a system that does not tell
-            data = self.position
-        self.seek(data)
+            return
+        if data != self.position:
+            self.seek(data)
 
     def seek(self, offset: int) -> bool:
         """Move forward to a decompressed offset; return whether the file reaches that far."""
@@ -204,35 +218,41 @@ def head_of(first: bytes, offset: int) -> bytes:
     return first[: 1 << (room.bit_length() - 1)] if room else b""
 
 
-def fingerprint(path: Path, offset: int, head_length: int | None = None) -> Fingerprint | None:
+def first_bytes(path: Path, identity: tuple[int, int] | None = None) -> bytes:
+    """Return the first bytes of a file, as many as tell files apart; for the arguments and errors see `Stream`."""
+    with Stream(path, identity) as stream:
+        return stream.read(HEAD_BYTES)
+
+
+def fingerprint(path: Path, offset: int) -> Fingerprint | None:
     """Take the fingerprint of a file that was read up to `offset`; None when it is shorter than that.
 
     Args:
         path: The file.
         offset: In decompressed bytes.
-        head_length: Of the fingerprint to compare with; as `head_of` chooses otherwise.
     """
     with Stream(path) as stream:
-        head = stream.read(min(HEAD_BYTES, offset))
-        if len(head) < min(HEAD_BYTES, offset):
-            return None
-        start = max(0, offset - TAIL_BYTES)
-        tail = head[start:] if start <= len(head) else b""
-        if start > len(head) and not stream.seek(start):
-            return None
-        tail += stream.read(offset - start - len(tail))
-        if len(tail) < offset - start:
-            return None
-        used = head_of(head, offset) if head_length is None else head[:head_length]
-        return Fingerprint(len(used), digest(used), len(tail), digest(tail))
+        first = stream.read(min(HEAD_BYTES, offset))
+        return _up_to(stream, first, offset, len(head_of(first, offset)))
 
 
 def continues(path: Path, known: Fingerprint, offset: int) -> bool:
     """Tell whether a file begins with exactly the content that was read up to `offset` before."""
     try:
         with Stream(path) as stream:
-            if digest(stream.read(known.head_length)) != known.head:
-                return False
-        return fingerprint(path, offset, known.head_length) == known
+            first = stream.read(min(HEAD_BYTES, offset))
+            return known.begins(first) and _up_to(stream, first, offset, known.head_length) == known
     except (OSError, DamagedFileError):
         return False
+
+
+def _up_to(stream: Stream, first: bytes, offset: int, head_length: int) -> Fingerprint | None:
+    """Take the fingerprint of a stream whose first bytes are read; None when it does not reach to `offset`."""
+    if len(first) < min(HEAD_BYTES, offset):
+        return None
+    start = max(0, offset - TAIL_BYTES)
+    tail = first[start:]
+    if start > len(first) and not stream.seek(start):
+        return None
+    tail += stream.read(offset - start - len(tail))
+    return Fingerprint.of(first[:head_length], tail) if len(tail) == offset - start else None

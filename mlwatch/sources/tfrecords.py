@@ -10,13 +10,12 @@ from mlwatch.sources.formats.wire import FRAME, frame_length
 from mlwatch.sources.importing import import_piece
 from mlwatch.sources.segments import Piece, Segment, UnreadableFileError
 from mlwatch.sources.streams import (
-    HEAD_BYTES,
     TAIL_BYTES,
     DamagedFileError,
     FileMovedError,
     Fingerprint,
     Stream,
-    digest,
+    first_bytes,
     head_of,
 )
 
@@ -47,13 +46,12 @@ def read_tfrecords(
     Raises:
         UnreadableFileError: when a frame is damaged, so that nothing behind it can be found.
     """
-    with Stream(found.path, found.identity) as stream:
-        head = stream.read(HEAD_BYTES)
+    head = first_bytes(found.path, found.identity)
     with Stream(found.path, found.identity) as stream:
         if not stream.seek(at.offset):
             return
         recent, start, line = stream.recent, at.offset, at.lines + 1
-        if at.mark is not None and digest(recent[len(recent) - at.mark.tail_length :]) != at.mark.tail:
+        if at.mark is not None and not at.mark.fits(head, recent):
             raise FileMovedError(found.relative)
         rest = b""
         while data := _read(stream):
@@ -61,8 +59,7 @@ def read_tfrecords(
             records, used, whole = _cut(rest)
             if records:
                 recent = (recent + rest[:used])[-TAIL_BYTES:]
-                first = head_of(head, start + used)
-                mark = Fingerprint(len(first), digest(first), len(recent), digest(recent))
+                mark = Fingerprint.of(head_of(head, start + used), recent)
                 text = "".join(json.dumps(record) + "\n" for record in records).encode()
                 piece = Piece(found, start, start + used, line, len(records), mark, text)
                 yield import_piece(piece, tf_serving.IMPORTER, book, connection)

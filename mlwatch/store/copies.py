@@ -19,8 +19,8 @@ from mlwatch.sources.streams import (
     DamagedFileError,
     Stream,
     continues,
-    digest,
     fingerprint,
+    first_bytes,
 )
 
 if TYPE_CHECKING:
@@ -74,13 +74,8 @@ def continues_entry(entry: Entry, found: Found) -> bool:
     if entry.format == "parquet":
         return fingerprint(found.path, found.size) == entry.fingerprint
     if entry.format == "json":
-        return _begins(found.path, entry.fingerprint.head_length) == entry.fingerprint.head
+        return entry.fingerprint.begins(first_bytes(found.path))
     return continues(found.path, entry.fingerprint, entry.offset)
-
-
-def _begins(path: Path, length: int) -> bytes:
-    with Stream(path) as stream:
-        return digest(stream.read(length))
 
 
 def _at(entry: Entry, other: Entry) -> Entry:

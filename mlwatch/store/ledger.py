@@ -127,7 +127,7 @@ class Ledger:
 def _has_head(entry: Entry, head: bytes) -> bool:
     """Tell whether an entry's present fingerprint (the index may hold a former one) fits these first bytes."""
     mark = entry.fingerprint
-    return mark is not None and digest(head[: mark.head_length]) == mark.head
+    return mark is not None and mark.begins(head)
 
 
 def _entry(row: Sequence[Any]) -> Entry:

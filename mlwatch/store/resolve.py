@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.files import Found, format_of
-from mlwatch.sources.streams import HEAD_BYTES, DamagedFileError, Stream
+from mlwatch.sources.streams import HEAD_BYTES, DamagedFileError, Stream, first_bytes
 from mlwatch.store.copies import continues_entry, past_copies
 from mlwatch.store.ledger import Entry, Ledger
 
@@ -57,8 +57,7 @@ def resolve(found: Found, ledger: Ledger, places: Places) -> Plan | None:
 
 def _head(found: Found) -> bytes:
     try:
-        with Stream(found.path) as stream:
-            return stream.read(HEAD_BYTES)
+        return first_bytes(found.path)
     except DamagedFileError:
         return b""
 
