@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlwatch.roles.guards import RECORD_WORDS
 from mlwatch.sources.canonical import EARLIEST, LATEST
 from mlwatch.sources.sql import literal
+from mlwatch.store.asking import number, row
 from mlwatch.store.rollups import QUARTER_OF_TS, WHO, Requests
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ def classified(select: str, *, predicts: bool) -> str:
 
 def count_bad(connection: DuckDBPyConnection, table: str) -> int:
     """Return how many records of a loaded table are to be rejected."""
-    (bad,) = _row(connection, f"SELECT COUNT(bad) FROM {table}")
-    return int(bad)
+    return number(connection, f"SELECT COUNT(bad) FROM {table}")
 
 
 def mark_duplicates(connection: DuckDBPyConnection) -> int:
@@ -84,7 +84,7 @@ def mark_duplicates(connection: DuckDBPyConnection) -> int:
     The same request id of the same model and version is the same prediction. A repeated record that carries a label
     counts as an outcome too, since the first one may have been written before the label was known.
     """
-    named, distinct = _row(
+    named, distinct = row(
         connection,
         """SELECT COUNT(*), COUNT(DISTINCT hash(h, model, version))
         FROM batch WHERE is_request AND id IS NOT NULL""",
@@ -101,11 +101,11 @@ def mark_duplicates(connection: DuckDBPyConnection) -> int:
                         AND h IN (SELECT h FROM batch WHERE is_request GROUP BY h HAVING COUNT(*) > 1))
                 WHERE place > 1)""")
     _mark_stored(connection)
-    (duplicates,) = _row(connection, "SELECT COUNT(*) FROM batch WHERE duplicate")
+    duplicates = number(connection, "SELECT COUNT(*) FROM batch WHERE duplicate")
     if duplicates:
         connection.execute("""
             UPDATE batch SET is_request = FALSE, is_event = FALSE, is_outcome = label IS NOT NULL WHERE duplicate""")
-    return int(duplicates)
+    return duplicates
 
 
 def _mark_stored(connection: DuckDBPyConnection) -> None:
@@ -113,7 +113,7 @@ def _mark_stored(connection: DuckDBPyConnection) -> None:
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE seen AS
         SELECT DISTINCT h FROM predictions WHERE h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""")
-    (seen,) = _row(connection, "SELECT COUNT(*) FROM seen")
+    seen = number(connection, "SELECT COUNT(*) FROM seen")
     if seen:
         connection.execute("""
             UPDATE batch SET duplicate = TRUE WHERE rowid IN (
@@ -126,7 +126,7 @@ def _mark_stored(connection: DuckDBPyConnection) -> None:
 
 def count(connection: DuckDBPyConnection, duplicates: int) -> Counts:
     """Count what is in the batch and what was rejected from it."""
-    (rejected,) = _row(connection, "SELECT COUNT(*) FROM rejects")
+    rejected = number(connection, "SELECT COUNT(*) FROM rejects")
     total, predictions, outcomes, events, newest = connection.execute(
         """SELECT COUNT(*), COUNT(*) FILTER (is_request),
             COUNT(*) FILTER (NOT duplicate AND (is_outcome OR (is_request AND label IS NOT NULL))),
@@ -142,10 +142,3 @@ def count(connection: DuckDBPyConnection, duplicates: int) -> Counts:
         duplicates=duplicates,
         newest=newest,
     )
-
-
-def _row(connection: DuckDBPyConnection, sql: str) -> tuple[int, ...]:
-    row = connection.execute(sql).fetchone()
-    if row is None:
-        raise AssertionError("an aggregate returns a row")
-    return row

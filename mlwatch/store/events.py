@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mlwatch.store.asking import number
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -107,12 +109,12 @@ def gain_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
     Returns:
         Whether there are any, and how many stored events found their prediction by this.
     """
-    if not _one(connection, "SELECT COUNT(*) FROM (FROM events LIMIT 1)"):
+    if not number(connection, "SELECT COUNT(*) FROM (FROM events LIMIT 1)"):
         return False, 0
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE early AS
         SELECT * FROM events WHERE h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""")
-    if not _one(connection, "SELECT COUNT(*) FROM early"):
+    if not number(connection, "SELECT COUNT(*) FROM early"):
         return False, 0
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined AS
@@ -124,7 +126,7 @@ def gain_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
     found = """FROM early AS e JOIN batch AS b ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model)
         WHERE b.is_request AND NOT e.matched"""
     ids = f"SELECT DISTINCT e.id, e.model {found}"
-    matched = _one(connection, f"SELECT COUNT(*) FROM early WHERE NOT matched AND (id, model) IN ({ids})")
+    matched = number(connection, f"SELECT COUNT(*) FROM early WHERE NOT matched AND (id, model) IN ({ids})")
     if matched:
         connection.execute(f"UPDATE events SET matched = TRUE WHERE (id, model) IN ({ids})")
     return True, matched
@@ -161,7 +163,7 @@ def take_events(connection: DuckDBPyConnection, settings: BusinessSettings) -> t
         SELECT i.id, i.h, i.model, i.kind, i.class, i.value, i.currency, i.event_id, i.ts, j.id IS NOT NULL
         FROM incoming AS i LEFT JOIN (SELECT DISTINCT id, event_model FROM joined) AS j
             ON j.id = i.id AND j.event_model = i.model""")
-    unmatched = _one(
+    unmatched = number(
         connection,
         """SELECT COUNT(*) FROM incoming AS i
         WHERE NOT EXISTS (FROM joined AS j WHERE j.id = i.id AND j.event_model = i.model)""",
@@ -174,16 +176,11 @@ _NAMES = ("conversions", "engagements", "sales", "gross", "refunds", "refunded")
 
 def _drop_repeated(connection: DuckDBPyConnection) -> int:
     """Drop events whose own id was seen before; events without an id of their own are each counted."""
-    if not _one(connection, "SELECT COUNT(event_id) FROM incoming"):
+    if not number(connection, "SELECT COUNT(event_id) FROM incoming"):
         return 0
-    before = _one(connection, "SELECT COUNT(*) FROM incoming")
+    before = number(connection, "SELECT COUNT(*) FROM incoming")
     connection.execute("""
         DELETE FROM incoming WHERE event_id IS NOT NULL AND (
             event_id IN (SELECT event_id FROM events WHERE event_id IS NOT NULL)
             OR rowid NOT IN (SELECT MIN(rowid) FROM incoming GROUP BY event_id))""")
-    return before - _one(connection, "SELECT COUNT(*) FROM incoming")
-
-
-def _one(connection: DuckDBPyConnection, sql: str) -> int:
-    row = connection.execute(sql).fetchone()
-    return int(row[0]) if row else 0
+    return before - number(connection, "SELECT COUNT(*) FROM incoming")

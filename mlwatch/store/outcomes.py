@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.store.asking import number
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -41,11 +43,11 @@ def score_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
         Whether there are any, and how many stored outcomes found their prediction by this.
     """
     waiting = (
-        _one(
+        number(
             connection,
             """SELECT COUNT(*) FROM outcomes WHERE h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""",
         )
-        if _one(connection, "SELECT COUNT(*) FROM (FROM outcomes LIMIT 1)")
+        if number(connection, "SELECT COUNT(*) FROM (FROM outcomes LIMIT 1)")
         else 0
     )
     if not waiting:
@@ -68,7 +70,7 @@ def score_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
     found = """SELECT DISTINCT o.id, o.model FROM known AS o JOIN batch AS b
         ON o.h = b.h AND o.id = b.id AND (o.model = '' OR o.model = b.model)
         WHERE b.is_request AND NOT o.matched"""
-    matched = _one(connection, f"SELECT COUNT(*) FROM ({found})")
+    matched = number(connection, f"SELECT COUNT(*) FROM ({found})")
     if matched:
         connection.execute(f"UPDATE outcomes SET matched = TRUE WHERE (id, model) IN ({found})")
     return _any_scored(connection), matched
@@ -123,7 +125,7 @@ def _settle_rivals(connection: DuckDBPyConnection) -> str:
         SELECT id, h, model, label, ts, FALSE AS is_fresh FROM outcomes WHERE h IN (SELECT h FROM fresh)
         UNION ALL SELECT id, h, model, label, ts, TRUE AS is_fresh FROM fresh""")
     rivals = "SELECT h, id FROM claims GROUP BY h, id HAVING COUNT(DISTINCT model = '') > 1"
-    if not _one(connection, f"SELECT COUNT(*) FROM ({rivals})"):
+    if not number(connection, f"SELECT COUNT(*) FROM ({rivals})"):
         return "affected"
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE settled AS
@@ -138,12 +140,12 @@ def _settle_rivals(connection: DuckDBPyConnection) -> str:
 
 def _count_repeated(connection: DuckDBPyConnection) -> int:
     """Count outcome records that say again, to the instant, what was said before."""
-    within = _one(
+    within = number(
         connection,
         """SELECT COUNT(*) - COUNT(DISTINCT (id, COALESCE(model, ''), label, ts))
         FROM batch WHERE is_outcome AND NOT duplicate""",
     )
-    stored = _one(
+    stored = number(
         connection,
         """SELECT COUNT(*) FROM (
             SELECT DISTINCT id, COALESCE(model, '') AS model, h, label, ts FROM batch
@@ -162,7 +164,7 @@ def _store(connection: DuckDBPyConnection) -> int:
         SELECT f.id, f.h, f.model, f.label, f.ts, f.matched OR a.id IS NOT NULL
         FROM fresh AS f LEFT JOIN (SELECT DISTINCT id, outcome_model FROM affected) AS a
             ON a.id = f.id AND a.outcome_model = f.model""")
-    return _one(
+    return number(
         connection,
         """SELECT COUNT(*) FROM fresh AS f WHERE f.is_new
         AND NOT EXISTS (FROM affected AS a WHERE a.id = f.id AND a.outcome_model = f.model)""",
@@ -170,9 +172,4 @@ def _store(connection: DuckDBPyConnection) -> int:
 
 
 def _any_scored(connection: DuckDBPyConnection) -> bool:
-    return _one(connection, "SELECT COUNT(*) FROM (FROM scored LIMIT 1)") > 0
-
-
-def _one(connection: DuckDBPyConnection, sql: str) -> int:
-    row = connection.execute(sql).fetchone()
-    return int(row[0]) if row else 0
+    return number(connection, "SELECT COUNT(*) FROM (FROM scored LIMIT 1)") > 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier
+from mlwatch.store.asking import number, row
 from mlwatch.store.batch import classified
 from mlwatch.store.rollups import QUARTER_OF_TS, WHO, Requests
 from mlwatch.store.schema import BASE_COLUMNS
@@ -51,7 +52,7 @@ def insert(connection: DuckDBPyConnection, select: str, slots: Sequence[Slot], *
         NotPlainError: when a record is no prediction, or one that is there already.
         duckdb.Error: when a record does not fit.
     """
-    (last,) = _row(connection, "SELECT COALESCE(MAX(rowid), -1) FROM predictions")
+    last = number(connection, "SELECT COALESCE(MAX(rowid), -1) FROM predictions")
     connection.execute("DROP TABLE IF EXISTS temp.batch")
     columns = ", ".join([*BASE_COLUMNS, *(identifier(slot.column) for slot in slots)])
     connection.execute(f"""
@@ -69,14 +70,14 @@ def insert(connection: DuckDBPyConnection, select: str, slots: Sequence[Slot], *
 
 
 def _refuse_known(connection: DuckDBPyConnection, last: int) -> None:
-    named, distinct = _row(
+    named, distinct = row(
         connection,
         "SELECT COUNT(id), COUNT(DISTINCT hash(h, model, version)) FILTER (id IS NOT NULL) FROM batch",
     )
     if named != distinct:
         raise NotPlainError
     if named and last >= 0:
-        (seen,) = _row(
+        seen = number(
             connection,
             f"""SELECT COUNT(*) FROM predictions
             WHERE rowid <= {last} AND h IN (SELECT h FROM batch WHERE id IS NOT NULL)""",
@@ -88,8 +89,3 @@ def _refuse_known(connection: DuckDBPyConnection, last: int) -> None:
 def forget(connection: DuckDBPyConnection) -> None:
     """Remove the view, so that the careful way can make its table."""
     connection.execute("DROP VIEW IF EXISTS temp.batch")
-
-
-def _row(connection: DuckDBPyConnection, sql: str) -> tuple[int, ...]:
-    found = connection.execute(sql).fetchone()
-    return tuple(found) if found else ()

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier
 from mlwatch.store import batch, events, fold, memory, outcomes, straight
+from mlwatch.store.asking import number
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.loading import Loader, filled_lines
 from mlwatch.store.schema import BASE_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -50,13 +51,9 @@ class Transaction:
         self._registry = registry
         self._ledger = ledger
         self._config = config
-        self._batch = self._last_batch() + 1
+        self._batch = number(connection, "SELECT COALESCE(MAX(batch), 0) FROM batches") + 1
         self._patience: dict[str, int] = {}
         """Batches of a kind of file that are taken carefully before the short way is tried again."""
-
-    def _last_batch(self) -> int:
-        row = self._connection.execute("SELECT COALESCE(MAX(batch), 0) FROM batches").fetchone()
-        return int(row[0]) if row else 0
 
     def take(self, works: Sequence[Work], shape: Shape, spool: Path) -> Counts:
         """Take segments of one kind into the store.
@@ -84,19 +81,14 @@ class Transaction:
         if patience or not self._registry.saved or not straight.suits(segments, shape):
             self._patience[shape.key] = max(0, patience - 1)
             return None
-        self._connection.execute("BEGIN")
         try:
-            requests = loader.insert(segments, slots)
-            counts = self._fold(batch.count(self._connection, 0), slots, requests)
-            self._account(works, counts)
-            self._connection.execute("COMMIT")
+            with self._all_or_nothing():
+                requests = loader.insert(segments, slots)
+                counts = self._fold(batch.count(self._connection, 0), slots, requests)
+                self._account(works, counts)
         except straight.NotPlainError:
-            self._undo()
             self._patience[shape.key] = straight.PATIENCE
             return None
-        except BaseException:
-            self._undo()
-            raise
         finally:
             straight.forget(self._connection)
         return counts
@@ -104,18 +96,23 @@ class Transaction:
     def _take_carefully(self, works: Sequence[Work], loader: Loader, slots: Sequence[Slot]) -> Counts:
         """Take a batch of anything by way of a temporary table."""
         loader.load([work.segment for work in works])
-        self._connection.execute("BEGIN")
-        try:
+        with self._all_or_nothing():
             self._registry.save_new()
             duplicates = batch.mark_duplicates(self._connection)
             counts = self._fold(batch.count(self._connection, duplicates), slots)
             self._quarantine(counts)
             self._account(works, counts)
+        return counts
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        self._connection.execute("BEGIN")
+        try:
+            yield
             self._connection.execute("COMMIT")
         except BaseException:
             self._undo()
             raise
-        return counts
 
     def _undo(self) -> None:
         import duckdb  # noqa: PLC0415
@@ -179,21 +176,18 @@ class Transaction:
 
     def _bins_follow(self) -> bool:
         """Tell whether this is the first batch and large enough for bins to be cut after it at once."""
-        if self._batch > 1:
-            return False
-        row = self._connection.execute("SELECT COUNT(*) FROM predictions").fetchone()
-        return bool(row and row[0] >= ENOUGH_ROWS)
+        return (
+            self._batch == 1 and number(self._connection, "SELECT COUNT(*) FROM predictions") >= ENOUGH_ROWS
+        )
 
     def _has(self, flag: str) -> bool:
-        row = self._connection.execute(f"SELECT COUNT(*) FROM (FROM batch WHERE {flag} LIMIT 1)").fetchone()
-        return bool(row and row[0])
+        return number(self._connection, f"SELECT COUNT(*) FROM (FROM batch WHERE {flag} LIMIT 1)") > 0
 
     def _quarantine(self, counts: Counts) -> None:
         """Keep the text of rejected records, up to a bound; the counts are kept in any case."""
         if not counts.rejected:
             return
-        row = self._connection.execute("SELECT COUNT(*) FROM quarantine").fetchone()
-        room = max(0, QUARANTINE_ROWS - (int(row[0]) if row else 0))
+        room = max(0, QUARANTINE_ROWS - number(self._connection, "SELECT COUNT(*) FROM quarantine"))
         self._connection.execute(
             f"INSERT INTO quarantine SELECT ?, * FROM rejects ORDER BY file, line LIMIT {room}", [_now()]
         )
