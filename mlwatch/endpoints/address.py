@@ -27,9 +27,14 @@ class Address:
         return f"{parts.scheme}://{parts.netloc}"
 
     def join(self, path: str) -> str:
-        """Return the URL of a path below the endpoint; a whole URL stays as it is."""
+        """Return the URL of a path below the endpoint; a whole URL stays as it is.
+
+        An address that ends in `/v1`, as one gives OpenAI's clients, is not doubled.
+        """
         if path.startswith(("http://", "https://")):
             return path
+        if path.startswith("/v1/"):
+            return self.url.removesuffix("/v1") + path
         return self.url + ("/" + path.lstrip("/") if path else "")
 
     def at_port(self, port: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from mlwatch.endpoints.adapters import known
 from mlwatch.endpoints.failures import Failure
@@ -28,15 +29,19 @@ class Detected:
     """How many were sent."""
 
 
-async def detect(client: Client) -> Detected:
+async def detect(client: Client, model: str | None = None) -> Detected:
     """Ask the tell-tale paths, one after the other, until one answer is clear.
+
+    Args:
+        client: Of the endpoint.
+        model: Name of the model where it is known: some servers can be told only by asking for it.
 
     Raises:
         Failure: The first request got no answer at all: the others would not either.
     """
     best: Detected | None = None
     sent = 0
-    for path in _paths():
+    for path in _paths(model):
         try:
             answer = await client.get(path)
         except Failure:
@@ -59,6 +64,7 @@ def _detected(kind: str, sign: Sign, sent: int) -> Detected:
     return Detected(kind, sign.server or kind, sign.sure, sign.why, sent)
 
 
-def _paths() -> list[str]:
+def _paths(model: str | None) -> list[str]:
     """Return the paths to ask, without repetition, those of the most telling servers first."""
-    return list(dict.fromkeys(path for adapter in known().values() for path in adapter.asks))
+    paths = [path for adapter in known().values() for path in adapter.asks]
+    return list(dict.fromkeys(paths + ([f"/v1/models/{quote(model, safe='')}"] if model else [])))

@@ -113,7 +113,7 @@ class Target:
         kind, server = self.settings.kind or self.address.kind, ""
         if self._adapter is None:
             if kind is None:
-                found = await detect(client)
+                found = await detect(client, self.settings.model)
                 kind, server = found.kind, found.server
             self._adapter = known()[kind](self.settings, server)
         await self._adapter.prepare(client)

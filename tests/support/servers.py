@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,6 +50,13 @@ class Server:
 
 def as_json(value: Any, status: int = 200) -> Reply:
     return Reply(json.dumps(value), status, {"Content-Type": "application/json"})
+
+
+def recorded(name: str) -> dict[str, Reply]:
+    """Return the answers of a server kept in tests/fixtures/endpoints, by `METHOD path`."""
+    path = Path(__file__).parents[1] / "fixtures" / "endpoints" / f"{name}.json"
+    answers = json.loads(path.read_text("utf-8"))["answers"]
+    return {asked: Reply(each["body"], each["status"], each["headers"]) for asked, each in answers.items()}
 
 
 async def replaying(

@@ -1,0 +1,74 @@
+"""Servers with OpenAI's protocol, such as vLLM: models by `/v1/models`, health by `/health` where there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mlwatch.endpoints.adapter import Adapter, Look, Sign, WrongServer, judge
+from mlwatch.endpoints.types import ServedVersion
+
+if TYPE_CHECKING:
+    from mlwatch.endpoints.answer import Answer
+    from mlwatch.endpoints.client import Client
+
+MODELS = "/v1/models"
+OWNERS = {"vllm", "sglang", "llamacpp"}
+"""Servers that name themselves as the owner of their models."""
+
+
+class OpenAI(Adapter):
+    """Asks for health and for the models; of versions this protocol knows nothing."""
+
+    kind: ClassVar[str] = "openai"
+    title: ClassVar[str] = "OpenAI-compatible"
+    order: ClassVar[int] = 41
+    asks: ClassVar[tuple[str, ...]] = (MODELS,)
+    metrics_path: ClassVar[str | None] = "/metrics"
+    _has_health = True
+
+    @classmethod
+    def recognise(cls, path: str, answer: Answer) -> Sign | None:
+        """Recognise the list of models."""
+        rows = _rows(answer) if path == MODELS else None
+        if rows is None:
+            return None
+        owners = {str(row.get("owned_by")) for row in rows} & OWNERS
+        server = owners.pop() if len(owners) == 1 else ""
+        return Sign(0.95, f"{MODELS} lists models" + (f" of {server}" if server else ""), server)
+
+    async def look(self, client: Client) -> Look:
+        """Ask for health, then for the models."""
+        health = await self._health(client)
+        if health is not None and not health.ok:
+            return judge(health)
+        listed = await client.get(MODELS)
+        look = judge(health or listed)
+        if not listed.ok:
+            return Look(look.answer, look.live, look.ready, error=listed.words)
+        rows, model = _rows(listed), self.settings.model
+        if rows is None:
+            raise WrongServer(f"{MODELS} lists no models", answered=True)
+        served = tuple(ServedVersion(str(row.get("id", "")), "") for row in rows)
+        if look.ready and (not rows or model not in {None, *(one.model for one in served)}):
+            error = f"no model {model}" if model else "no model is served"
+            return Look(look.answer, live=True, ready=False, served=served, error=error)
+        return Look(look.answer, look.live, look.ready, served, look.error)
+
+    async def _health(self, client: Client) -> Answer | None:
+        """Return the answer of health; None where there is no such path, as this protocol has none."""
+        if self.settings.health is not None:
+            return await client.get(self.settings.health)
+        if not self._has_health:
+            return None
+        answer = await client.get(client.address.url.removesuffix("/v1") + "/health")
+        self._has_health = answer.status not in {404, 405}
+        return answer if self._has_health else None
+
+
+def _rows(answer: Answer) -> list[dict[str, Any]] | None:
+    found = answer.maybe_json() if answer.ok else None
+    rows = found.get("data") if isinstance(found, dict) and found.get("object") == "list" else None
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else None
+
+
+ADAPTER = OpenAI
