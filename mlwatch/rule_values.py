@@ -50,6 +50,8 @@ WHOLE: Mapping[str, Callable[[Version], float | None]] = {
 }
 FEATURE = {"missing": "missing_rate", "drift": "score", "psi": "psi"}
 """`missing.FEATURE`, `drift.FEATURE` and `psi.FEATURE`."""
+ESTIMATED = "estimated."
+"""`estimated.accuracy` is the accuracy as expected without labels, and so for the other metrics."""
 
 
 def value_of(version: Version, metric: str) -> float | None:
@@ -62,9 +64,8 @@ def value_of(version: Version, metric: str) -> float | None:
     Raises:
         ConfigError: when there is no such metric.
     """
-    if metric in PERFORMANCE or metric in version.performance:
-        found = version.performance.get(metric)
-        return found.value if found is not None else None
+    if metric in version.performance or _plain(metric) in PERFORMANCE:
+        return _performance(version, metric)
     if metric in BOTH:
         return BOTH[metric](version)
     if metric in WHOLE:
@@ -74,6 +75,16 @@ def value_of(version: Version, metric: str) -> float | None:
         return _feature(version, kind, feature)
     known = ", ".join([*version.performance, *BOTH, *WHOLE, *(f"{name}.FEATURE" for name in FEATURE)])
     raise ConfigError(f"no metric {metric}", "[[rule]]", f"one of {known}")
+
+
+def _plain(metric: str) -> str:
+    return metric.removeprefix(ESTIMATED)
+
+
+def _performance(each: Version | Window, metric: str) -> float | None:
+    """Return a metric of performance, as realised or as estimated without labels."""
+    found = (each.estimated if metric.startswith(ESTIMATED) else each.performance).get(_plain(metric))
+    return found.value if found is not None else None
 
 
 def _feature(version: Version, kind: str, feature: str) -> float | None:
@@ -86,9 +97,8 @@ def _feature(version: Version, kind: str, feature: str) -> float | None:
 
 def window_value(window: Window, metric: str) -> float | None:
     """Return a window's value of a metric; None where it has none, or is not followed window by window."""
-    if metric in PERFORMANCE:
-        found = window.performance.get(metric)
-        return found.value if found is not None else None
+    if _plain(metric) in PERFORMANCE:
+        return _performance(window, metric)
     if metric in BOTH:
         # counts of a quiet window are values, everything else needs a request
         return BOTH[metric](window) if window.predictions or metric == "predictions" else None

@@ -51,6 +51,8 @@ class Metric:
     """The same number over one step of the range."""
     rank: int = 1
     """1 is always shown, 2 where there is room, 3 where there is plenty."""
+    beside: Callable[[Window], Reading] | None = None
+    """What the number was expected to be without labels, where that is known."""
 
 
 NOTHING = Reading(None, reason="this version has no such number")
@@ -76,7 +78,13 @@ def metrics_of(*versions: Version) -> tuple[Metric, ...]:
     )
     others = tuple(metric for metric in _FIXED if metric.family != "quality")
     quality = tuple(metric for metric in _FIXED if metric.family == "quality")
-    return (*(_performance(key) for key in [*known, *unknown]), *quality, *present, *others)
+    expected = {key for version in versions for key in version.estimated}
+    performance = (
+        metric
+        for key in [*known, *unknown]
+        for metric in ((_performance(key), _expected(key)) if key in expected else (_performance(key),))
+    )
+    return (*performance, *quality, *present, *others)
 
 
 _PERFORMANCE: dict[str, tuple[str, Unit, Better, int]] = {
@@ -112,13 +120,33 @@ def _performance(key: str) -> Metric:
     def over(window: Window) -> Reading:
         return from_estimate(window.performance.get(key))
 
-    return Metric(key, "performance", label, unit, better, read, over, rank)
+    def beside(window: Window) -> Reading:
+        return from_estimate(window.estimated.get(key))
+
+    return Metric(key, "performance", label, unit, better, read, over, rank, beside)
+
+
+def _expected(key: str) -> Metric:
+    """Return a metric as it is expected to be without labels."""
+    label, unit, better, rank = _PERFORMANCE.get(key, (key, "score", None, 3))
+
+    def read(version: Version) -> Reading:
+        return from_estimate(version.estimated.get(key))
+
+    def over(window: Window) -> Reading:
+        return from_estimate(window.estimated.get(key))
+
+    return Metric(
+        f"estimated.{key}", "performance", f"{label}, estimated", unit, better, read, over, max(rank + 1, 2)
+    )
 
 
 def metric_name(key: str) -> str | None:
     """Return the label of a metric; None where it is not one of ours."""
     if key in _PERFORMANCE:
         return _PERFORMANCE[key][0]
+    if key.startswith("estimated.") and key[10:] in _PERFORMANCE:
+        return f"{_PERFORMANCE[key[10:]][0]}, estimated"
     return next((metric.label for metric in _FIXED if metric.key == key), None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,8 @@ UNITS: dict[Unit, tuple[float, str]] = {
 }
 """Factor and unit of the axis: charts write prefixes themselves, so that milliseconds must be seconds."""
 VERSION_STYLES = ("$baseline", "$candidate")
+EXPECTED = "45%"
+"""How much of its version's colour the line of what was expected without labels takes."""
 SHADE = "18%"
 """How much of its version's colour an interval takes."""
 CUT = 0.2
@@ -49,7 +52,7 @@ def trend_chart(view: View, key: str) -> Chart:
     for version, style in zip((view.baseline, view.candidate), VERSION_STYLES, strict=True):
         if version is not None:
             line, band = over_time(version, metric, style)
-            series.append(line)
+            series += [*_expected(version, metric, style), line]
             bands += [band] if band is not None else []
     if not any(np.isfinite(line.values).any() for line in series):
         return Chart()
@@ -60,6 +63,14 @@ def trend_chart(view: View, key: str) -> Chart:
     if metric.unit == "share" and top is not None:
         top = min(top, 1.0)
     return Chart(tuple(series), shaded, markers(view), unit, bottom, top)
+
+
+def _expected(version: Version, metric: Metric, style: str) -> list[Series]:
+    """Return the fainter line of what a number was expected to be without labels, where that is known."""
+    if metric.beside is None:
+        return []
+    line, _ = over_time(version, replace(metric, over=metric.beside), f"{style} {EXPECTED}")
+    return [replace(line, name=f"{line.name} estimated")] if np.isfinite(line.values).any() else []
 
 
 def over_time(version: Version, metric: Metric, style: str) -> tuple[Series, Band | None]:

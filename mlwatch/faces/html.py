@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlwatch.faces.check import HEADS, facts_of, metric_row
 from mlwatch.faces.html_style import STYLE
 from mlwatch.faces.markup import Markup, joined, tag
-from mlwatch.faces.rows import ENDPOINT_HEADS, drifted, endpoint_rows, rows_of, title_of
+from mlwatch.faces.rows import ENDPOINT_HEADS, drifted, endpoint_rows, footnotes, rows_of, title_of
 from mlwatch.faces.svg import Line, chart, legend
 
 if TYPE_CHECKING:
@@ -86,17 +86,12 @@ def _model(model: Model) -> Markup:
         tag("div", tag("h3", family or "Traffic"), table(heads, [[row.name, *row.cells] for row in rows]))
         for family, rows in groupby(rows_of(model), key=lambda row: row.family)
     ]
-    against = (
-        f"Drift is measured against {model.reference}."
-        if model.reference
-        else "Nothing to measure drift against."
-    )
     return tag(
         "section",
         tag("h2", model.name),
         _charts(versions),
         *families,
-        tag("p", against, class_="quiet"),
+        tag("p", " ".join(footnotes(model)), class_="quiet"),
         _features(versions),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
-from mlwatch.faces.rows import ENDPOINT_HEADS, drifted, endpoint_rows, rows_of
+from mlwatch.faces.rows import ENDPOINT_HEADS, drifted, endpoint_rows, footnotes, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,12 +69,8 @@ def _model(model: Model) -> str:
         ["", *(f"{escaped(version.name)} ({version.role})" for version in versions)],
         [[row.name, *map(escaped, row.cells)] for row in rows_of(model)],
     )
-    against = (
-        f"Drift is measured against {escaped(model.reference)}."
-        if model.reference
-        else "Nothing to measure drift against."
-    )
-    return f"## {escaped(model.name)}\n\n{numbers}\n\n{against}{_drifted(versions)}"
+    notes = escaped(" ".join(footnotes(model)))
+    return f"## {escaped(model.name)}\n\n{numbers}\n\n{notes}{_drifted(versions)}"
 
 
 def _drifted(versions: Sequence[Version]) -> str:

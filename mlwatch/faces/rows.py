@@ -46,10 +46,12 @@ def rows_of(model: Model) -> list[Row]:
     """Return all rows of a model, family by family."""
     versions = list(model.versions.values())
     metrics = dict.fromkeys(name for version in versions for name in version.performance)
+    expected = dict.fromkeys(name for version in versions for name in version.estimated)
     shows: list[tuple[str, str, Show]] = [
         ("", "Predictions", lambda v: f"{v.predictions:,}"),
         ("", "Labelled", lambda v: f"{v.labelled:,}"),
         *(("Model performance", title_of(name), _metric(name)) for name in metrics),
+        *(("Estimated without labels", title_of(name), _expected(name)) for name in expected),
         ("Data quality", "Missing values", lambda v: _percent(v.quality.missing_rate)),
         ("Data quality", "Drifted features", lambda v: _percent(v.quality.drifted_share)),
         ("System health", "Latency p50", lambda v: _number(v.latency.p50, " ms")),
@@ -62,6 +64,22 @@ def rows_of(model: Model) -> list[Row]:
         ("Business", "Revenue per prediction", _revenue),
     ]
     return [Row(family, name, [show(version) for version in versions]) for family, name, show in shows]
+
+
+def footnotes(model: Model) -> list[str]:
+    """Return the sentences that belong below a model's numbers."""
+    against = (
+        f"Drift is measured against {model.reference}."
+        if model.reference
+        else "Nothing to measure drift against."
+    )
+    if model.estimated_from is None:
+        return [against]
+    estimates = (
+        f"Estimates without labels rest on the labels of {model.estimated_from}: inputs that moved show in them, "
+        "a changed relation between inputs and label does not."
+    )
+    return [against, estimates]
 
 
 def drifted(versions: Sequence[Version]) -> list[tuple[Version, str, Drift]]:
@@ -111,6 +129,14 @@ def _endpoint(endpoint: Endpoint) -> list[str]:
         _percent(endpoint.day.share),
         endpoint.error or "none",
     ]
+
+
+def _expected(name: str) -> Show:
+    def show(version: Version) -> str:
+        found = version.estimated.get(name)
+        return "n/a" if found is None else _estimate(found, _plain)
+
+    return show
 
 
 def _metric(name: str) -> Show:

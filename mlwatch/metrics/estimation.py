@@ -146,10 +146,36 @@ def binary(reference: BinaryReference, decided: ScoreHistogram) -> dict[str, Est
     n = decided.n
     if n == 0:
         return {name: undefined(NO_SCORES) for name in BINARY}
-    values = _from_cells(expected_cells(reference.calibrator, decided))
-    values["roc_auc"] = _auc(expected_scores(reference.calibrator, decided))
+    found = decisions(reference, expected_cells(reference.calibrator, decided), n)
+    auc = _auc(expected_scores(reference.calibrator, decided))
+    return {**found, "roc_auc": _banded(auc, _binary_errors(reference, n).get("roc_auc"), n)}
+
+
+def decisions(
+    reference: BinaryReference, cells: tuple[float, float, float, float], n: int
+) -> dict[str, Estimate]:
+    """Return the metrics of `BINARY` that follow from expected cells: all but AUC.
+
+    Args:
+        reference: From the labelled reference.
+        cells: Expected (tp, fp, fn, tn); see `expected_cells`.
+        n: Predictions.
+    """
     errors = _binary_errors(reference, n)
-    return {name: _banded(values[name], errors.get(name), n) for name in BINARY}
+    return {name: _banded(value, errors.get(name), n) for name, value in _from_cells(cells).items()}
+
+
+def confidence(calibrator: Calibrator, scores: ScoreHistogram) -> Estimate:
+    """Return the accuracy that is expected where only the predicted class's score is known.
+
+    Args:
+        calibrator: Learnt with "positive" meaning that the predicted class was right.
+        scores: Current scores; which side the counts are on does not matter.
+    """
+    if scores.n == 0:
+        return undefined(NO_SCORES)
+    right = float((scores.positive + scores.negative) @ calibrator(scores.mean_score))
+    return share(right / scores.n, scores.n)
 
 
 def multiclass(
@@ -173,7 +199,7 @@ def multiclass(
         return {name: undefined(NO_SCORES) for name in MULTICLASS}
     counts = _expected_confusion(labels, calibrators, decided)
     estimates = {
-        "accuracy": _banded_share(float(np.trace(counts)) / n, n),
+        "accuracy": share(float(np.trace(counts)) / n, n),
         "balanced_accuracy": _banded_metric(table.balanced_accuracy, counts),
         "macro_f1": _banded_metric(table.macro_f1, counts),
         "weighted_f1": _banded_metric(table.weighted_f1, counts),
@@ -266,7 +292,8 @@ def _banded(value: float | None, error: float | None, n: int) -> Estimate:
     return Estimate(value, n, max(0.0, value - BAND * error), min(1.0, value + BAND * error), method=METHOD)
 
 
-def _banded_share(value: float, n: int) -> Estimate:
+def share(value: float, n: int) -> Estimate:
+    """Return an expected share of `n` predictions with its band."""
     return _banded(value, math.sqrt(max(0.0, value * (1 - value)) / n), n)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from mlwatch.metrics.confusion import positive_class
 from mlwatch.metrics.estimate import Estimate, undefined
-from mlwatch.snapshot import distributions, families, feature_windows, features
+from mlwatch.snapshot import distributions, estimated, families, feature_windows, features
 from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.health_alerts import health_alerts
 from mlwatch.snapshot.health_types import System
@@ -170,11 +170,19 @@ def _model(
         distributions.score_span(
             tables.scores.where(np.isin(tables.scores["who"], [numbers[life.pair] for life in order]))
         ),
+        estimated.teacher(connection, task, positive, roles.baseline),
     )
     versions = {
         life.pair.version: _version(life, roles, tables.of(numbers[life.pair]), context) for life in order
     }
-    return Model(name, task, context.positive, reference.description if reference else None, versions)
+    return Model(
+        name,
+        task,
+        context.positive,
+        reference.description if reference else None,
+        versions,
+        context.teacher.description if context.teacher else None,
+    )
 
 
 def _currency(connection: DuckDBPyConnection) -> str | None:
@@ -216,6 +224,7 @@ def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Vers
         labels=labels_of(context.task, tables.outcomes, context.positive),
         answers=answers_of(context.task, tables.outcomes, context.positive),
         scores=distributions.scores(tables.scores, context.positive, context.score_span),
+        estimated=estimated.of_range(context.teacher, tables.decided),
     )
 
 

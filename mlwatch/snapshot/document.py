@@ -105,6 +105,7 @@ def _model(model: Model) -> Document:
         "task": model.task,
         "positive_class": model.positive_class,
         "reference": model.reference,
+        "estimated_from": model.estimated_from,
         "versions": {name: _version(version) for name, version in model.versions.items()},
     }
 
@@ -118,7 +119,7 @@ def _version(version: Version) -> Document:
         "last": _time(version.last),
         "performance": _estimates(version.performance),
         "confusion": _confusion(version.confusion),
-        "estimated": {},
+        "estimated": _estimates(version.estimated),
         "latency_ms": _latency(version.latency),
         "throughput_per_s": version.throughput_per_s,
         "errors": _errors(version.errors),
@@ -136,7 +137,7 @@ def _window(window: Window) -> Document:
         "predictions": window.predictions,
         "labelled": window.labelled,
         "performance": _estimates(window.performance),
-        "estimated": {},
+        "estimated": _estimates(window.estimated),
         "latency_ms": _latency(window.latency),
         "errors": _errors(window.errors),
         "quality": {"missing_rate": window.missing_rate, "drift": window.drift},

@@ -102,8 +102,7 @@ def reference_counts(connection: DuckDBPyConnection, baseline: Life | None) -> R
         return Reference(str(row[0]), _by_feature(table))
     if baseline is None:
         return None
-    end = min(baseline.first + FIRST_PERIOD, baseline.first + (baseline.last - baseline.first) / 2)
-    end = max(end, baseline.first + timedelta(seconds=rollups.QUARTER))
+    end = first_period(baseline)
     table = fetch(
         connection,
         f"""SELECT feature, bin, SUM(n) AS n, SUM(total) AS total FROM {rollups.FEATURES.table(rollups.QUARTER)}
@@ -112,14 +111,20 @@ def reference_counts(connection: DuckDBPyConnection, baseline: Life | None) -> R
     )
     if not len(table):
         return None
-    return Reference(
-        f"the first {_hours(baseline.first, end)} of {baseline.pair.version}", _by_feature(table)
-    )
+    return Reference(period_words(baseline), _by_feature(table))
 
 
-def _hours(start: datetime, end: datetime) -> str:
-    minutes = round((end - start).total_seconds() / 60)
-    return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
+def first_period(life: Life) -> datetime:
+    """Return where the period of a version ends that stands in for a reference, naive UTC."""
+    end = min(life.first + FIRST_PERIOD, life.first + (life.last - life.first) / 2)
+    return max(end, life.first + timedelta(seconds=rollups.QUARTER))
+
+
+def period_words(life: Life) -> str:
+    """Name that period."""
+    minutes = round((first_period(life) - life.first).total_seconds() / 60)
+    length = f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
+    return f"the first {length} of {life.pair.version}"
 
 
 def _by_feature(table: Table) -> dict[int, Counts]:

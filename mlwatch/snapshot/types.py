@@ -184,6 +184,8 @@ class Window:
     """Share of positive labels, or the mean label of a regression."""
     answers: Estimate | None = None
     """Share of positive predictions among the labelled ones, or their mean."""
+    estimated: Mapping[str, Estimate] = field(default_factory=dict)
+    """Performance as expected without labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,8 @@ class Version:
     """Share of positive predictions among the labelled ones, or their mean."""
     scores: Scores | None = None
     """Of a binary task with labelled scores."""
+    estimated: Mapping[str, Estimate] = field(default_factory=dict)
+    """Performance as expected without labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +228,8 @@ class Model:
     reference: str | None
     """What drift is measured against, in words; None when nothing is."""
     versions: Mapping[str, Version]
+    estimated_from: str | None = None
+    """Whose labels the estimates without labels were learnt from, in words; None when there are no estimates."""
 
 
 @dataclass(frozen=True, slots=True)

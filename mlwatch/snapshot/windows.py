@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from mlwatch.snapshot import families, feature_windows, features
+from mlwatch.snapshot import estimated, families, feature_windows, features
 from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.read import Table, read
 from mlwatch.snapshot.types import Task, Window
@@ -30,6 +30,7 @@ class Tables:
     features: Table
     outcomes: Table
     scores: Table
+    decided: Table
     business: Table
     sampling: Table
     has_events: bool
@@ -44,6 +45,7 @@ class Tables:
             read(connection, rollups.FEATURES, lattice),
             read(connection, rollups.OUTCOMES, lattice),
             read(connection, rollups.SCORES, lattice),
+            read(connection, rollups.DECIDED, lattice),
             read(connection, rollups.BUSINESS, lattice),
             read(connection, rollups.SAMPLING, lattice),
             bool(row and row[0]),
@@ -57,6 +59,7 @@ class Tables:
             self.features.of(who),
             self.outcomes.of(who),
             self.scores.of(who),
+            self.decided.of(who),
             self.business.of(who),
             self.sampling.of(who),
             self.has_events,
@@ -75,6 +78,8 @@ class Context:
     expected: set[int]
     lattice: Grid
     score_span: tuple[float, float] | None
+    teacher: estimated.Teacher | None
+    """What performance without labels is estimated from."""
 
 
 def windows_of(tables: Tables, context: Context, drift: Sequence[float | None]) -> tuple[Window, ...]:
@@ -88,6 +93,7 @@ def windows_of(tables: Tables, context: Context, drift: Sequence[float | None]) 
     traffic, bins = tables.traffic.windows(), tables.latency.windows()
     outcomes, gains = tables.outcomes.windows(), tables.business.windows()
     missing = feature_windows.missing_by_window(tables.features)
+    expected = estimated.by_window(context.teacher, tables.decided, context.lattice.count)
     windows = []
     for index in range(context.lattice.count):
         rows = traffic.get(index)
@@ -111,6 +117,7 @@ def windows_of(tables: Tables, context: Context, drift: Sequence[float | None]) 
                 drift=drift[index] if drift else None,
                 labels=labels_of(context.task, labelled, context.positive),
                 answers=answers_of(context.task, labelled, context.positive),
+                estimated=expected[index],
             )
         )
     return tuple(windows)

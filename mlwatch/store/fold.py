@@ -62,6 +62,7 @@ def fold_requests(
     connection.execute("CREATE OR REPLACE TEMP VIEW requests AS SELECT * FROM batch WHERE is_request")
     add(connection, rollups.TRAFFIC, rollups.traffic_sql("requests"))
     add(connection, rollups.LATENCY, rollups.latency_sql("requests"))
+    fold_decided(connection, registry, "requests")
     row = connection.execute("SELECT COUNT(invalid) FROM batch").fetchone()
     features = [
         _narrowed(feature, models, may_be_invalid=bool(row and row[0]))
@@ -89,6 +90,16 @@ def fold_scored(connection: DuckDBPyConnection, registry: Registry) -> None:
     numeric, free = registry.plain_models()
     add(connection, rollups.OUTCOMES, rollups.outcomes_sql("scored", numeric, free))
     add(connection, rollups.SCORES, rollups.scores_sql("scored", [*numeric, *free]))
+
+
+def fold_decided(connection: DuckDBPyConnection, registry: Registry, relation: str) -> None:
+    """Add the scores of requests to the rollup that needs no labels."""
+    row = connection.execute(
+        f"SELECT COUNT(*) FROM (FROM {relation} WHERE score IS NOT NULL LIMIT 1)"
+    ).fetchone()
+    if row and row[0]:
+        numeric, free = registry.plain_models()
+        add(connection, rollups.DECIDED, rollups.decided_sql(relation, [*numeric, *free]))
 
 
 def fold_gains(connection: DuckDBPyConnection) -> None:
@@ -159,8 +170,8 @@ def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBi
 
 
 def refold_outcomes(connection: DuckDBPyConnection, registry: Registry, model: str) -> None:
-    """Count a model's labels again from the stored rows, after its task changed."""
-    for rollup in (rollups.OUTCOMES, rollups.SCORES):
+    """Count a model's labels and scores again from the stored rows, after its task changed."""
+    for rollup in (rollups.OUTCOMES, rollups.SCORES, rollups.DECIDED):
         for level in rollup.levels:
             connection.execute(f"DELETE FROM {rollup.table(level)} WHERE model = ?", [model])
     connection.execute(f"""
@@ -172,6 +183,7 @@ def refold_outcomes(connection: DuckDBPyConnection, registry: Registry, model: s
             WHERE p.model = {literal(model)} AND NOT p.failed)
         WHERE label IS NOT NULL""")
     fold_scored(connection, registry)
+    fold_decided(connection, registry, f"(FROM predictions WHERE model = {literal(model)})")
 
 
 def compact(connection: DuckDBPyConnection) -> None:

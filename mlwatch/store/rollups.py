@@ -126,9 +126,16 @@ OUTCOMES = Rollup(
 SCORES = Rollup(
     "r_scores",
     (QUARTER, HOUR, DAY),
-    {"label": "VARCHAR", "bin": "INTEGER"},
+    {"label": "VARCHAR", "prediction": "VARCHAR", "bin": "INTEGER"},
     {"n": "BIGINT", "sum_score": "DOUBLE"},
 )
+DECIDED = Rollup(
+    "r_decided",
+    (QUARTER, HOUR, DAY),
+    {"prediction": "VARCHAR", "bin": "INTEGER"},
+    {"n": "BIGINT", "sum_score": "DOUBLE"},
+)
+"""Scores by decision, labels or not: what performance is estimated from before labels come."""
 BUSINESS = Rollup(
     "r_business",
     (MINUTE, HOUR),
@@ -137,7 +144,7 @@ BUSINESS = Rollup(
 )
 SAMPLING = Rollup("r_sampling", (MINUTE, HOUR), {}, {"unseen": "DOUBLE"})
 """Requests that a log stands for beyond those that it holds, where it is a sample: 1 / fraction - 1 for each."""
-ALL = (TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, BUSINESS, SAMPLING)
+ALL = (TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, DECIDED, BUSINESS, SAMPLING)
 
 
 def bucket(level: int, column: str = "ts") -> str:
@@ -280,12 +287,34 @@ def outcomes_sql(relation: str, numeric_models: Sequence[str], unclassed_models:
 
 
 def scores_sql(relation: str, plain_models: Sequence[str]) -> str:
-    """Count scores by bin and label, for curves that need an order."""
-    skip = f"AND model NOT IN ({', '.join(literal(m) for m in plain_models)})" if plain_models else ""
+    """Count labelled scores by bin, label and decision, for curves that need an order.
+
+    Args:
+        relation: A `scored` relation.
+        plain_models: Models whose predictions are no classes: they are left out.
+    """
     return f"""
-        SELECT {bucket(QUARTER)} AS bucket, model, version, label, {score_bin_sql("score")} AS bin,
+        SELECT {bucket(QUARTER)} AS bucket, model, version, label, prediction, {score_bin_sql("score")} AS bin,
             SUM(weight) AS n, SUM(weight * score) AS sum_score
-        FROM {relation} WHERE score IS NOT NULL {skip} GROUP BY 1, 2, 3, 4, 5"""
+        FROM {relation} WHERE score IS NOT NULL {_except(plain_models)} GROUP BY 1, 2, 3, 4, 5, 6"""
+
+
+def decided_sql(relation: str, plain_models: Sequence[str]) -> str:
+    """Count all scores by bin and decision.
+
+    Args:
+        relation: A `requests` relation.
+        plain_models: See `scores_sql`.
+    """
+    return f"""
+        SELECT {bucket(QUARTER)} AS bucket, model, version, prediction, {score_bin_sql("score")} AS bin,
+            COUNT(*) AS n, SUM(score) AS sum_score
+        FROM {relation} WHERE score IS NOT NULL AND prediction IS NOT NULL AND NOT failed {_except(plain_models)}
+        GROUP BY 1, 2, 3, 4, 5"""
+
+
+def _except(models: Sequence[str]) -> str:
+    return f"AND model NOT IN ({', '.join(literal(model) for model in models)})" if models else ""
 
 
 def business_sql(relation: str) -> str:

@@ -9,7 +9,7 @@ from mlwatch.store import probes, rollups
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 5
+VERSION = 6
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -95,8 +95,28 @@ def version_of(connection: DuckDBPyConnection) -> int | None:
     return int(row[0]) if row and str(row[0]).isdigit() else 0
 
 
+_SCORED_BEFORE = f"""({rollups.decided_sql("predictions", ())}) AS scored
+    WHERE model IN (SELECT model FROM models WHERE task IN ('binary', 'multiclass'))"""
 _SAMPLING = tuple(rollups.SAMPLING.ddl(level) for level in rollups.SAMPLING.levels)
-MIGRATIONS: dict[int, tuple[str, ...]] = {1: (_WAITING,), 2: (_SIDES,), 3: probes.TABLES, 4: _SAMPLING}
+_DECIDED = (
+    *(
+        f"ALTER TABLE {rollups.SCORES.table(level)} ADD COLUMN prediction VARCHAR"
+        for level in rollups.SCORES.levels
+    ),
+    *(rollups.DECIDED.ddl(level) for level in rollups.DECIDED.levels),
+    *(
+        f"INSERT INTO {rollups.DECIDED.table(level)} BY NAME {rollups.DECIDED.merged(_SCORED_BEFORE, bucket)}"
+        for level in rollups.DECIDED.levels
+        for bucket in (rollups.bucket(level, "bucket"),)
+    ),
+)
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    1: (_WAITING,),
+    2: (_SIDES,),
+    3: probes.TABLES,
+    4: _SAMPLING,
+    5: _DECIDED,
+}
 """Statements that lead from the given version to the next."""
 
 

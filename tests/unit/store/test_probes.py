@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,6 @@ from mlwatch.host.types import Container, Disk, Gpu, HostSample, Process
 from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.system import system_of
 from mlwatch.store import probes, retention, schema
-from mlwatch.store.database import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,65 +207,3 @@ def test_a_sample_of_the_host_comes_back_whole(store: DuckDBPyConnection) -> Non
     assert (found.cpu, found.disk, found.load_1m) == (0.25, 0.9, 1.0)
     assert [point.cpu for point in found.history] == [0.75, 0.25]
     assert system_of(store, NOON.replace(tzinfo=None) + timedelta(minutes=2)) is None
-
-
-@pytest.mark.parametrize("version", [1, 2, 3])
-def test_an_older_store_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
-    path = tmp_path / "store.duckdb"
-    _as_of(version, path)
-    opened = open_store(tmp_path, path)
-    try:
-        assert schema.version_of(opened.connection) == schema.VERSION
-        assert opened.connection.execute("SELECT value FROM meta WHERE key = 'kept'").fetchone() == ("yes",)
-        assert _tables(opened.connection) == _fresh_tables()
-        probes.record(opened.connection, [probe(0)], [HostSample(NOON)])
-        assert seen(opened.connection, 1).state == "ok"
-    finally:
-        opened.connection.close()
-
-
-def test_a_store_that_version_1_of_the_schema_wrote_is_brought_up_to_date(tmp_path: Path) -> None:
-    path = tmp_path / "store.duckdb"
-    path.write_bytes(gzip.decompress((FIXTURES / "schema-1.duckdb.gz").read_bytes()))
-    opened = open_store(tmp_path, path)
-    try:
-        assert schema.version_of(opened.connection) == schema.VERSION
-        assert opened.connection.execute("SELECT COUNT(*) FROM predictions").fetchone() == (40,)
-        probes.record(opened.connection, [probe(0)])
-        assert seen(opened.connection, 1).state == "ok"
-    finally:
-        opened.connection.close()
-
-
-NEW = {
-    2: ("waiting",),
-    3: ("sides",),
-    4: ("probes", "probe_minutes", "probe_hours", "host_samples"),
-    5: ("r_sampling_60", "r_sampling_3600"),
-}
-"""Tables by the version that brought them."""
-
-
-def _as_of(version: int, path: Path) -> None:
-    connection = duckdb.connect(str(path))
-    schema.create(connection)
-    for later in range(version + 1, schema.VERSION + 1):
-        for table in NEW.get(later, ()):
-            connection.execute(f"DROP TABLE {table}")
-    connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", [str(version)])
-    connection.execute("INSERT INTO meta VALUES ('kept', 'yes')")
-    connection.close()
-
-
-def _tables(connection: DuckDBPyConnection) -> list[Any]:
-    return connection.execute(
-        "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
-    ).fetchall()
-
-
-def _fresh_tables() -> list[Any]:
-    connection = duckdb.connect(":memory:")
-    schema.create(connection)
-    found = _tables(connection)
-    connection.close()
-    return found

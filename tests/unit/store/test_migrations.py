@@ -1,0 +1,60 @@
+"""Stores that earlier versions wrote are brought up to date; each fixture was written by the code of its time."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from mlwatch.host.types import HostSample
+from mlwatch.store import probes, rollups, schema
+from mlwatch.store.database import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from duckdb import DuckDBPyConnection
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "stores"
+
+
+@pytest.fixture(params=range(1, schema.VERSION))
+def upgraded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DuckDBPyConnection]:
+    path = tmp_path / "store.duckdb"
+    path.write_bytes(gzip.decompress((FIXTURES / f"schema-{request.param}.duckdb.gz").read_bytes()))
+    opened = open_store(tmp_path, path)
+    yield opened.connection
+    opened.connection.close()
+
+
+def columns(connection: DuckDBPyConnection) -> list[Any]:
+    """All columns but those of the features."""
+    return connection.execute(
+        """SELECT table_name, column_name, data_type FROM duckdb_columns()
+        WHERE NOT internal AND table_name <> 'predictions' ORDER BY ALL"""
+    ).fetchall()
+
+
+def test_an_older_store_is_brought_up_to_date(upgraded: DuckDBPyConnection) -> None:
+    fresh = duckdb.connect(":memory:")
+    schema.create(fresh)
+    assert schema.version_of(upgraded) == schema.VERSION
+    assert columns(upgraded) == columns(fresh)
+    probes.record(upgraded, [], [HostSample(datetime(2026, 11, 1, tzinfo=UTC))])
+    assert upgraded.execute("SELECT COUNT(*) FROM host_samples").fetchone() == (1,)
+
+
+def test_its_scores_are_counted_by_decision(upgraded: DuckDBPyConnection) -> None:
+    scored = upgraded.execute(
+        "SELECT COUNT(*), SUM(score) FROM predictions WHERE score IS NOT NULL"
+    ).fetchone()
+    assert scored is not None
+    for level in rollups.DECIDED.levels:
+        counted = upgraded.execute(
+            f"SELECT COALESCE(SUM(n), 0), SUM(sum_score) FROM {rollups.DECIDED.table(level)}"
+        ).fetchone()
+        assert counted == (scored[0], pytest.approx(scored[1]))
