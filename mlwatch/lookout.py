@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.recorder import Recorder
+from mlwatch.store import probes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,14 +49,21 @@ class Lookout:
         self._sampler = Sampler(wanted.disk or (str(path.resolve()),), wanted.processes)
         every_s = wanted.interval.total_seconds()
         self._recorder = Recorder(connect, self._sampler.sample, every_s, on_news)
-        self._polling = self._polling_of(endpoints, config)
+        self._polling = self._polling_of(connect, endpoints, config)
 
-    def _polling_of(self, endpoints: Sequence[EndpointSettings], config: Config) -> Polling | None:
+    def _polling_of(
+        self,
+        connect: Callable[[], DuckDBPyConnection],
+        endpoints: Sequence[EndpointSettings],
+        config: Config,
+    ) -> Polling | None:
         if not endpoints:
             return None
         from mlwatch.polling import Polling  # noqa: PLC0415  pulls httpx
 
-        return Polling(endpoints, config, self._recorder.take)
+        with closing(connect()) as connection:
+            baselines = probes.baselines(connection)
+        return Polling(endpoints, config, self._recorder.take, baselines)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from mlwatch.endpoints.poller import Poller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from mlwatch.config import Config, EndpointSettings
-    from mlwatch.endpoints.types import Probe
+    from mlwatch.endpoints.types import Baseline, Probe
 
 
 class Polling:
@@ -22,15 +22,20 @@ class Polling:
         endpoints: What to poll.
         config: Whose file paths in the settings are relative to.
         on_probe: Called with each look, in the polling thread.
+        baselines: First answers to golden probes, from earlier runs.
 
     Raises:
-        InputError: An address or kind of server is wrong.
+        InputError: An address or kind of server is wrong, or a file of a golden probe.
     """
 
     def __init__(
-        self, endpoints: Sequence[EndpointSettings], config: Config, on_probe: Callable[[Probe], None]
+        self,
+        endpoints: Sequence[EndpointSettings],
+        config: Config,
+        on_probe: Callable[[Probe], None],
+        baselines: Iterable[Baseline] = (),
     ) -> None:
-        self._poller = Poller(endpoints, on_probe, resolve=config.resolve)
+        self._poller = Poller(endpoints, on_probe, resolve=config.resolve, baselines=baselines)
         self._thread: threading.Thread | None = None
         self.failure: str | None = None
         """Why polling has ended by itself; None while it goes on."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mlwatch.app.units import Zone
-    from mlwatch.snapshot.health_types import Endpoint, Replica, Uptime
+    from mlwatch.snapshot.health_types import Endpoint, GoldenState, Replica, Uptime
 
 WORDS = {"ok": "up", "warn": "degraded", "bad": "down", "unknown": "unknown"}
 STYLES = {"ok": "$good", "warn": "bold $unclear", "bad": "bold $bad", "unknown": "$quiet"}
@@ -74,7 +74,7 @@ def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, 
         ("Certificate", certificate(endpoint.certificate_days)),
     ]
     if endpoint.golden is not None:
-        rows.append(("Golden", _golden(endpoint)))
+        rows.append(("Golden", _golden(endpoint.golden, now)))
     if endpoint.metrics:
         rows.append(("Metrics", _metrics(endpoint)))
     if latency.late_p99 is not None and latency.late_p99 > 100:
@@ -120,11 +120,13 @@ def _error(endpoint: Endpoint, now: datetime) -> str:
     return f"{clean(endpoint.error, 160)} ({ago} ago)"
 
 
-def _golden(endpoint: Endpoint) -> str:
-    if endpoint.golden:
-        return "the fixed input gives the expected answer"
-    reason = clean(endpoint.golden_reason, 120)
-    return f"the fixed input gives another answer: {reason or 'it differs'}"
+def _golden(golden: GoldenState, now: datetime) -> str:
+    ago = show_duration(max(0.0, (now - golden.at).total_seconds()))
+    if golden.matches:
+        size = f", at most {golden.difference:.3g} apart" if golden.difference else ""
+        return f"the fixed input gives the expected answer{size} ({ago} ago)"
+    which = f"replica {clean(golden.replica, 45)}: " if golden.replica else ""
+    return f"{which}{clean(golden.reason, 160) or 'the answer differs'} ({ago} ago)"
 
 
 def _metrics(endpoint: Endpoint) -> str:

@@ -134,6 +134,13 @@ def positive(value: timedelta) -> timedelta:
     raise ValueError("must be longer than zero")
 
 
+def golden_interval(value: timedelta) -> timedelta:
+    """Check the time between two golden probes: the last one must be of the last day to be shown."""
+    if timedelta(seconds=1) <= value <= timedelta(hours=12):
+        return value
+    raise ValueError("must be from 1s to 12h")
+
+
 def margins(value: Mapping[str, float]) -> Mapping[str, float]:
     """Check that no margin is negative."""
     for name, margin in value.items():

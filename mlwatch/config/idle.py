@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 def idle(config: Config) -> Iterator[str]:
     """Yield the name of every such setting that a configuration has."""
-    if any(endpoint.probe is not None for endpoint in config.endpoints):
-        yield "[[endpoint]] probe"
     if any(endpoint.conditions for endpoint in config.endpoints):
         yield "[[endpoint]] conditions"
     if config.schema:

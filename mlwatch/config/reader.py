@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from mlwatch.config import checks
 from mlwatch.config.lines import Key, line_of
+from mlwatch.config.probefiles import ProbeFileError, read_probe
 from mlwatch.config.settings import Config, ConstraintSettings, EndpointSettings, RuleSettings
 from mlwatch.errors import ConfigError
 
@@ -56,7 +57,9 @@ def load(path: Path | None) -> Config:
         raise ConfigError(
             "the configuration is not UTF-8", f"{path}, line {line}", "save it as UTF-8"
         ) from None
-    return dataclasses.replace(parse(text, str(path)), path=path, sha256=hashlib.sha256(data).hexdigest())
+    read = dataclasses.replace(parse(text, str(path)), path=path, sha256=hashlib.sha256(data).hexdigest())
+    _check_probes(read, text)
+    return read
 
 
 def parse(text: str, name: str = FILE_NAME) -> Config:
@@ -70,6 +73,19 @@ def parse(text: str, name: str = FILE_NAME) -> Config:
         ConfigError: The text is no TOML, or holds an unknown key or a bad value.
     """
     return _Reader(text, name).config()
+
+
+def _check_probes(config: Config, text: str) -> None:
+    """Read the files of the golden probes, so that a wrong one is told with its line."""
+    for number, endpoint in enumerate(config.endpoints):
+        if endpoint.probe is None:
+            continue
+        try:
+            read_probe(endpoint.probe, config.resolve)
+        except ProbeFileError as error:
+            key = ("endpoint", number, "probe", error.key)
+            where = f"{config.path}, line {line_of(text, key)}, {_dotted(key)}"
+            raise ConfigError("the golden probe cannot be used", where, str(error)) from None
 
 
 def _read(path: Path) -> bytes:

@@ -169,11 +169,15 @@ class ProbeSettings:
     input: str = field(default="", metadata={"required": True})
     """File with the request's body, relative to this file."""
     expect: str | None = None
-    """File with the expected answer."""
+    """File with the expected answer; when not said, the first answer of each version."""
     tolerance: float = field(default=1e-6, metadata={"check": checks.not_negative})
-    """Largest difference between numbers."""
+    """Largest difference between numbers, absolute."""
+    every: timedelta = field(default=timedelta(minutes=5), metadata={"check": checks.golden_interval})
+    """Time between two requests."""
     path: str | None = None
     """Path of the request below the endpoint's URL; the server's usual one when not said."""
+    ignore: tuple[str, ...] = ()
+    """Members of the answer that may change, such as `request_id`, however deep they are."""
 
 
 @dataclass(frozen=True)

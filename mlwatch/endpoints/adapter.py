@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlwatch.endpoints.failures import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
+    from datetime import datetime
 
     from mlwatch.config import EndpointSettings
     from mlwatch.endpoints.answer import Answer
@@ -62,6 +63,11 @@ class Adapter:
     metrics_port: ClassVar[int | None] = None
     """Port of Prometheus metrics, where a server has one of its own."""
 
+    volatile: ClassVar[frozenset[str]] = frozenset()
+    """Members of an answer that are never the same, such as the id of the request."""
+    output_is_fixed: ClassVar[bool] = True
+    """Whether the same input must give the same output while the version is the same."""
+
     def __init__(self, settings: EndpointSettings, server: str = "") -> None:
         """Keep the settings.
 
@@ -101,9 +107,25 @@ class Adapter:
             return client.address.at_port(self.metrics_port) + self.metrics_path
         return client.address.join(self.metrics_path) if self.metrics_path is not None else None
 
-    def inference_path(self) -> str | None:
-        """Return where the server takes input for the configured model; None when that is not known."""
+    def inference_path(self, model: str | None) -> str | None:  # noqa: ARG002  for those who override it
+        """Return where the server takes input for a model; None when that is not known."""
         return None
+
+    def output(self, document: Any) -> Any:
+        """Return what of an answer must not change: all but what is never the same."""
+        if not isinstance(document, dict):
+            return document
+        return {name: value for name, value in document.items() if name not in self.volatile}
+
+    def measure(self, request: Any, document: Any, now: datetime) -> Mapping[str, float]:  # noqa: ARG002  for others
+        """Return metrics that the answer to a configured request holds.
+
+        Args:
+            request: What was sent, where it is JSON.
+            document: What was answered.
+            now: The present.
+        """
+        return {}
 
 
 async def maybe(asking: Awaitable[Answer]) -> Answer | None:

@@ -19,15 +19,16 @@ from urllib.parse import urlsplit
 from mlwatch.endpoints.adapters import known
 from mlwatch.endpoints.address import Address, parse
 from mlwatch.endpoints.failures import Failure
+from mlwatch.endpoints.golden import Baselines, GoldenProbe
 from mlwatch.endpoints.resolving import replicas
 from mlwatch.endpoints.target import Target
 from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from mlwatch.config import EndpointSettings
-    from mlwatch.endpoints.types import Probe
+    from mlwatch.endpoints.types import Baseline, Probe
 
 JITTER = 0.1
 """Share of the interval by which a look may come early or late, so that endpoints are not asked all at once."""
@@ -50,6 +51,7 @@ class Poller:
         on_probe: Callable[[Probe], None],
         *,
         resolve: Callable[[str], Path] = Path,
+        baselines: Iterable[Baseline] = (),
     ) -> None:
         """Read the addresses; nothing is sent before `run`.
 
@@ -57,11 +59,14 @@ class Poller:
             endpoints: What to poll.
             on_probe: Called with each look, in the thread of the event loop: it must return at once.
             resolve: Makes a file name of the settings a path, such as `Config.resolve`.
+            baselines: First answers to golden probes, from earlier runs.
 
         Raises:
-            InputError: An address or kind of server is wrong.
+            InputError: An address or kind of server is wrong, or a file of a golden probe.
         """
-        self._endpoints = [(each, address_of(each)) for each in endpoints]
+        known = Baselines(baselines)
+        addressed = [(each, address_of(each)) for each in endpoints]
+        self._endpoints = [(*each, golden_of(*each, resolve, known)) for each in addressed]
         self._on_probe = on_probe
         self._resolve = resolve
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -73,7 +78,7 @@ class Poller:
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names of the endpoints in order."""
-        return tuple(name_of(settings, address) for settings, address in self._endpoints)
+        return tuple(name_of(settings, address) for settings, address, _ in self._endpoints)
 
     async def run(self) -> None:
         """Poll until `stop` or `aclose`, or until cancelled."""
@@ -96,7 +101,7 @@ class Poller:
         """End `run`."""
         self.stop()
 
-    async def _watch(self, settings: EndpointSettings, address: Address) -> None:
+    async def _watch(self, settings: EndpointSettings, address: Address, golden: GoldenProbe | None) -> None:
         """Poll one endpoint: each address of its name, or the name where it has one address."""
         running: dict[str, asyncio.Task[None]] = {}
         name = name_of(settings, address)
@@ -106,7 +111,7 @@ class Poller:
                 await _end([running.pop(gone) for gone in set(running) - set(wanted)])
                 for replica in wanted:
                     if replica not in running:
-                        target = Target(name, address, settings, self._resolve, replica)
+                        target = Target(name, address, settings, self._resolve, replica, golden)
                         running[replica] = asyncio.create_task(self._poll(target))
                 await asyncio.sleep(RESOLVE_EVERY)
         finally:
@@ -176,6 +181,19 @@ def address_of(settings: EndpointSettings) -> Address:
         where = f"endpoint {name_of(settings, address)}"
         raise InputError(f"no kind of server {kind}", where, f"one of {', '.join(known())}")
     return address
+
+
+def golden_of(
+    settings: EndpointSettings, address: Address, resolve: Callable[[str], Path], known: Baselines
+) -> GoldenProbe | None:
+    """Return an endpoint's golden probe, with its files read; None where the configuration has none.
+
+    Raises:
+        InputError: A file cannot be read or is no JSON.
+    """
+    if settings.probe is None:
+        return None
+    return GoldenProbe(name_of(settings, address), settings.probe, resolve, known)
 
 
 def name_of(settings: EndpointSettings, address: Address) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,18 @@ from mlwatch.endpoints.adapters import known
 from mlwatch.endpoints.client import Client
 from mlwatch.endpoints.detection import detect
 from mlwatch.endpoints.failures import Failure
+from mlwatch.endpoints.golden import Schedule
 from mlwatch.endpoints.secret_headers import headers
 from mlwatch.endpoints.types import Probe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from mlwatch.config import EndpointSettings
     from mlwatch.endpoints.adapter import Adapter, Look
     from mlwatch.endpoints.address import Address
+    from mlwatch.endpoints.golden import GoldenProbe
 
 REREAD = 10.0
 """Seconds between two readings of the headers' files: tokens of a cluster rotate."""
@@ -37,6 +40,7 @@ class Target:
         settings: EndpointSettings,
         resolve: Callable[[str], Path],
         replica: str = "",
+        golden: GoldenProbe | None = None,
     ) -> None:
         """Prepare; nothing is sent.
 
@@ -46,6 +50,7 @@ class Target:
             settings: Of the endpoint.
             resolve: Makes a file name of the settings a path.
             replica: IP address where the name has several.
+            golden: What to send besides, where the configuration says so.
         """
         self.name, self.address, self.settings, self.replica = name, address, settings, replica
         self.failures = 0
@@ -56,6 +61,7 @@ class Target:
         self._prepared = False
         self._preparing = asyncio.Lock()
         self._headers_at = float("-inf")
+        self._golden = Schedule(golden) if golden is not None else None
 
     async def probe(self, due: float) -> Probe:
         """Look once.
@@ -75,14 +81,16 @@ class Target:
                 async with self._preparing:
                     await self._prepare(client)
                 due = loop.time()  # what is asked once is not the server's latency
-            look = await self._adapter_of().look(client)
+            adapter = self._adapter_of()
+            look = await adapter.look(client)
+            golden = await self._golden.ask(client, adapter, look) if self._golden is not None else None
         except Failure as failure:
             return self._failed(at, late, failure)
         except Exception as error:  # noqa: BLE001  an answer of a shape that nobody foresaw must not end the polling
             said = f"answer not understood: {type(error).__name__}"
             return self._failed(at, late, Failure(said, answered=True))
         self.failures = 0
-        return self._found(at, late, look, (look.answer.ended - due) * 1000)
+        return replace(self._found(at, late, look, (look.answer.ended - due) * 1000), golden=golden)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -132,8 +140,11 @@ class Target:
             endpoint=self.name, at=at, replica=self.replica, server=self._adapter_of().server,
             live=look.live, ready=look.ready, status=look.answer.status,
             latency_ms=latency_ms, late_ms=late * 1000, error=look.error, served=served,
-            metrics=look.metrics, certificate_days=self._certificate_days(),
+            metrics=self._metrics(look), certificate_days=self._certificate_days(),
         )  # fmt: skip
+
+    def _metrics(self, look: Look) -> Mapping[str, float]:
+        return {**look.metrics, **(self._golden.measured if self._golden is not None else {})}
 
     def _failed(self, at: datetime, late: float, failure: Failure) -> Probe:
         self.failures = 0 if failure.answered else self.failures + 1

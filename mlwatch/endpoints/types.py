@@ -25,6 +25,19 @@ class ServedVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Baseline:
+    """The first answer of a version to a fixed input: from then on the expected one."""
+
+    endpoint: str
+    version: str
+    """As the server says it; empty where it does not."""
+    fingerprint: str
+    """Of the input."""
+    answer: str
+    """JSON."""
+
+
+@dataclass(frozen=True, slots=True)
 class Golden:
     """The answer to a fixed input, compared with what is expected."""
 
@@ -32,6 +45,8 @@ class Golden:
     difference: float | None = None
     """Largest absolute difference of a number; None where the answers differ in shape or are not numbers."""
     reason: str = ""
+    first: Baseline | None = None
+    """The answer itself, where it is the first one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.snapshot.health_types import (
+    Deviation,
     Endpoint,
     EndpointLatency,
     EndpointPoint,
+    GoldenState,
     Replica,
     Served,
     Square,
@@ -57,6 +59,7 @@ def endpoints_of(connection: DuckDBPyConnection, now: datetime) -> tuple[Endpoin
     recent, errors = _recent(connection, now), _errors(connection, now)
     grids = [_steps(connection, grid, now) for grid in (_HOUR, _DAY, _MONTH)]
     burns, runs = _burns(connection, now), _runs(connection, now)
+    golden = _golden_answers(connection, now)
     return tuple(
         _endpoint(
             name,
@@ -67,6 +70,7 @@ def endpoints_of(connection: DuckDBPyConnection, now: datetime) -> tuple[Endpoin
             [grid.get(name, {}) for grid in grids],
             burns.get(name, {}),
             runs,
+            golden.get(name, []),
         )
         for name, rows in sorted(latest.items())
     )
@@ -135,6 +139,24 @@ def _errors(connection: DuckDBPyConnection, now: datetime) -> dict[str, Row]:
     return {row["endpoint"]: row for row in rows}
 
 
+def _golden_answers(connection: DuckDBPyConnection, now: datetime) -> dict[str, list[Row]]:
+    """Return the last golden answer of each replica; far fewer looks have one than not."""
+    rows = _fetch(
+        connection,
+        """WITH newest AS (
+            SELECT endpoint, replica, MAX(bucket) AS bucket FROM probe_minutes
+            WHERE golden_n > 0 AND bucket <= $now AND bucket > $since GROUP BY ALL)
+        SELECT p.endpoint, p.replica, p.ts, p.golden, p.golden_difference, p.golden_reason
+        FROM probes AS p JOIN newest AS n USING (endpoint, replica)
+        WHERE p.ts >= n.bucket AND p.ts < n.bucket + INTERVAL 1 MINUTE AND p.ts <= $now AND p.golden IS NOT NULL
+            AND p.ts >= (SELECT MIN(bucket) FROM newest)
+        QUALIFY row_number() OVER (PARTITION BY endpoint, replica ORDER BY ts DESC) = 1
+        ORDER BY endpoint, replica""",
+        {"now": now, "since": now - KNOWN},
+    )
+    return _by_endpoint(rows)
+
+
 def _runs(
     connection: DuckDBPyConnection, now: datetime
 ) -> dict[tuple[str, str], tuple[int, datetime | None]]:
@@ -189,7 +211,7 @@ def _steps(connection: DuckDBPyConnection, grid: _Grid, now: datetime) -> dict[s
         connection,
         f"""SELECT endpoint, CAST(date_diff('second', $start, bucket) // {int(grid.step.total_seconds())} AS INTEGER)
             AS step, SUM(n) AS n, SUM(up) AS up, SUM(latency_n) AS latency_n, SUM(latency_total) AS latency_total,
-            SUM(golden_n) AS golden_n, MAX(golden_max) AS golden_max
+            SUM(golden_n) AS golden_n, SUM(golden_bad) AS golden_bad, MAX(golden_max) AS golden_max
         FROM {grid.table} WHERE bucket >= $start AND bucket <= $now GROUP BY ALL""",
         {"start": start, "now": now},
     )
@@ -227,6 +249,7 @@ def _endpoint(
     grids: Sequence[Mapping[int, Row]],
     burn: Mapping[str, float],
     runs: Mapping[tuple[str, str], tuple[int, datetime | None]],
+    golden: Sequence[Row],
 ) -> Endpoint:
     last = max(rows, key=lambda row: row["ts"])
     hour, day, month = grids
@@ -255,11 +278,7 @@ def _endpoint(
         certificate_days=min(
             (row["certificate_days"] for row in rows if row["certificate_days"] is not None), default=None
         ),
-        golden=_golden(rows),
-        golden_difference=max(
-            (row["golden_difference"] for row in rows if row["golden_difference"] is not None), default=None
-        ),
-        golden_reason=next((row["golden_reason"] for row in rows if row["golden"] is False), "") or "",
+        golden=_golden(golden, rows, _deviations(_HOUR, hour, now), _deviations(_DAY, day, now)),
         history=_history(hour, _start(_HOUR, now)),
         stale=now - last["ts"] > QUIET,
     )
@@ -306,9 +325,36 @@ def _metrics(rows: Sequence[Row]) -> dict[str, float]:
     }
 
 
-def _golden(rows: Sequence[Row]) -> bool | None:
-    said = [bool(row["golden"]) for row in rows if row["golden"] is not None]
-    return all(said) if said else None
+def _golden(
+    answers: Sequence[Row], rows: Sequence[Row], hour: tuple[Deviation, ...], day: tuple[Deviation, ...]
+) -> GoldenState | None:
+    """Return the last golden answers of the replicas that are there, as one; None where there are none."""
+    there = {row["replica"] for row in rows}
+    said = [row for row in answers if row["replica"] in there]
+    if not said:
+        return None
+    wrong = [row for row in said if not row["golden"]]
+    differences = [row["golden_difference"] for row in wrong or said if row["golden_difference"] is not None]
+    return GoldenState(
+        matches=not wrong,
+        at=_aware(max(row["ts"] for row in said)),
+        difference=max(differences, default=None),
+        reason=wrong[0]["golden_reason"] or "" if wrong else "",
+        replica=wrong[0]["replica"] if wrong else "",
+        hour=hour,
+        day=day,
+    )
+
+
+def _deviations(grid: _Grid, steps: Mapping[int, Row], now: datetime) -> tuple[Deviation, ...]:
+    start = _start(grid, now)
+    found = []
+    for step in range(grid.count):
+        row = steps.get(step)
+        n, bad = (int(row["golden_n"]), int(row["golden_bad"])) if row is not None else (0, 0)
+        difference = row["golden_max"] if row is not None and n else None
+        found.append(Deviation(_aware(start + step * grid.step), n, bad, difference))
+    return tuple(found)
 
 
 def _history(steps: Mapping[int, Row], start: datetime) -> tuple[EndpointPoint, ...]:
@@ -318,7 +364,6 @@ def _history(steps: Mapping[int, Row], start: datetime) -> tuple[EndpointPoint, 
             int(row["n"]),
             int(row["up"]),
             row["latency_total"] / row["latency_n"] if row["latency_n"] else None,
-            row["golden_max"] if row["golden_n"] else None,
         )
         for step, row in sorted(steps.items())
     )

@@ -72,10 +72,12 @@ def _of_endpoint(endpoint: Endpoint) -> Iterator[Alert]:
     if endpoint.changes >= CHANGES:
         text = f"{endpoint.name} flaps: it went up or down {endpoint.changes} times in 15 minutes"
         yield Alert(name, "firing", "warning", text, endpoint.at, float(endpoint.changes))
-    if endpoint.golden is False:
-        reason = endpoint.golden_reason or "it differs"
-        text = f"{endpoint.name} gives another answer to the fixed input: {reason}"
-        yield Alert(name, "firing", "critical", text, endpoint.at, endpoint.golden_difference)
+    golden = endpoint.golden
+    if golden is not None and not golden.matches:
+        which = f" (replica {golden.replica})" if golden.replica else ""
+        reason = golden.reason or "it differs"
+        text = f"{endpoint.name}{which} does not give the expected answer to its fixed input: {reason}"
+        yield Alert(name, "firing", "critical", text, golden.at, golden.difference)
     days = endpoint.certificate_days
     if days is not None and days < CERTIFICATE_DAYS:
         text = f"the certificate of {endpoint.name} " + (

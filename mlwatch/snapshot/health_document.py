@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlwatch.snapshot.health_types import Endpoint, Replica, System, Uptime
+    from mlwatch.snapshot.health_types import Endpoint, GoldenState, Replica, System, Uptime
 
 
 def endpoint_document(endpoint: Endpoint) -> dict[str, Any]:
@@ -37,11 +37,7 @@ def endpoint_document(endpoint: Endpoint) -> dict[str, Any]:
         "replicas": [_replica(replica) for replica in endpoint.replicas],
         "uptime": {name: _uptime(getattr(endpoint, name)) for name in ("hour", "day", "month")},
         "certificate_days": endpoint.certificate_days,
-        "golden": {
-            "matches": endpoint.golden,
-            "difference": endpoint.golden_difference,
-            "reason": endpoint.golden_reason or None,
-        },
+        "golden": _golden(endpoint.golden) if endpoint.golden is not None else None,
     }
 
 
@@ -57,6 +53,21 @@ def _replica(replica: Replica) -> dict[str, Any]:
         "failures": replica.failures,
         "down_since": _time(replica.down_since),
         "versions": [{"model": model, "version": version} for model, version in replica.versions],
+    }
+
+
+def _golden(golden: GoldenState) -> dict[str, Any]:
+    return {
+        "matches": golden.matches,
+        "at": _time(golden.at),
+        "difference": golden.difference,
+        "reason": golden.reason or None,
+        "replica": golden.replica or None,
+        "day": [
+            {"start": _time(step.start), "n": step.n, "bad": step.bad, "difference": step.difference}
+            for step in golden.day
+            if step.n
+        ],
     }
 
 

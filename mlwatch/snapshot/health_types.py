@@ -83,8 +83,39 @@ class EndpointPoint:
     up: int
     latency_ms: float | None
     """Mean."""
-    golden_difference: float | None = None
-    """Largest difference of the golden answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """How far golden answers were from what is expected, over one step of time."""
+
+    start: datetime
+    n: int
+    """Answers asked for."""
+    bad: int
+    """Answers among them that were not the expected one."""
+    difference: float | None
+    """Largest difference of a number; None without answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenState:
+    """The answers of an endpoint to its fixed input."""
+
+    matches: bool
+    """Whether the last answer of every replica is the expected one."""
+    at: datetime
+    """When the last of them came."""
+    difference: float | None = None
+    """Largest difference of a number; None where the answers differ in shape, or there is none."""
+    reason: str = ""
+    """What differs first, and by how much."""
+    replica: str = ""
+    """Whose answer that is; empty where the endpoint's name has one address."""
+    hour: tuple[Deviation, ...] = ()
+    """Minute by minute over the last hour."""
+    day: tuple[Deviation, ...] = ()
+    """By half hours over the last day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +149,8 @@ class Endpoint:
     """Share of failed probes over the last 5 min, 30 min, 1 h and 6 h: `5m`, `30m`, `1h`, `6h`."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     certificate_days: float | None = None
-    golden: bool | None = None
-    """Whether the last golden answer was the expected one; None without a golden probe."""
-    golden_difference: float | None = None
-    golden_reason: str = ""
+    golden: GoldenState | None = None
+    """None without a golden probe."""
     history: tuple[EndpointPoint, ...] = ()
     """Minute by minute over the last hour."""
     stale: bool = False

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from mlwatch.endpoints.types import Baseline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +78,12 @@ def _rollup(level: str) -> str:
     return _table(f"probe_{level}s", {**keys, **sums}, ", PRIMARY KEY (bucket, endpoint, replica)")
 
 
+GOLDEN = (
+    """CREATE TABLE golden_answers (endpoint VARCHAR, version VARCHAR, fingerprint VARCHAR, answer VARCHAR,
+        PRIMARY KEY (endpoint, version, fingerprint))""",
+)
+"""First answers to golden probes; apart from the other tables, as they came with a later schema."""
+
 TABLES = (
     _table("probes", _COLUMNS),
     _rollup(MINUTE),
@@ -103,6 +111,7 @@ def record(
             connection.execute(f"INSERT INTO probes FROM ({_unnested(_COLUMNS)})", [text])
             for level in (MINUTE, HOUR):
                 connection.execute(_fold(level), [text])
+            _keep_first_answers(connection, probes)
         if samples:
             text = json.dumps([_host_row(sample) for sample in samples], allow_nan=False)
             connection.execute(f"INSERT INTO host_samples FROM ({_unnested(_HOST)})", [text])
@@ -110,6 +119,21 @@ def record(
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def baselines(connection: DuckDBPyConnection) -> list[Baseline]:
+    """Return the first answers to all golden probes."""
+    rows = connection.execute("SELECT endpoint, version, fingerprint, answer FROM golden_answers").fetchall()
+    return [Baseline(*row) for row in rows]
+
+
+def _keep_first_answers(connection: DuckDBPyConnection, probes: Sequence[Probe]) -> None:
+    found = [probe.golden.first for probe in probes if probe.golden is not None]
+    for first in found:
+        if first is not None:
+            connection.execute(
+                "INSERT INTO golden_answers VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", list(astuple(first))
+            )
 
 
 def forget(connection: DuckDBPyConnection, before: datetime) -> None:

@@ -9,7 +9,7 @@ from mlwatch.store import probes, rollups
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 6
+VERSION = 7
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -39,6 +39,7 @@ TABLES = (
     _WAITING,
     _SIDES,
     *probes.TABLES,
+    *probes.GOLDEN,
     "CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR)",
     f"CREATE TABLE predictions ({', '.join(f'{name} {kind}' for name, kind in BASE_COLUMNS.items())})",
     """CREATE TABLE outcomes (
@@ -116,6 +117,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     3: probes.TABLES,
     4: _SAMPLING,
     5: _DECIDED,
+    6: probes.GOLDEN,
 }
 """Statements that lead from the given version to the next."""
 

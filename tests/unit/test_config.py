@@ -182,6 +182,25 @@ def test_unreadable_files(tmp_path: Path) -> None:
         load(tmp_path / "latin.toml")
 
 
+@pytest.mark.parametrize(
+    ("probe", "said"),
+    [
+        ('{input = "absent.json"}', "probe.input: cannot read "),
+        ('{input = "good.json", expect = "bad.json"}', "probe.expect: .*bad.json is not valid JSON, line 1"),
+    ],
+)
+def test_files_of_a_golden_probe_are_read_at_once(tmp_path: Path, probe: str, said: str) -> None:
+    (tmp_path / "good.json").write_text("{}")
+    (tmp_path / "bad.json").write_text("oops")
+    path = tmp_path / "mlwatch.toml"
+    path.write_text(f'[[endpoint]]\nurl = "http://a"\n\n[[endpoint]]\nurl = "http://b"\nprobe = {probe}\n')
+    where = rf"the golden probe cannot be used: .*mlwatch.toml, line 6, endpoint\[2\]\.{said}"
+    with pytest.raises(ConfigError, match=where):
+        load(path)
+    with pytest.raises(ConfigError, match="every: must be from 1s to 12h"):
+        parse('[[endpoint]]\nurl = "http://a"\nprobe = {input = "a", every = "1d"}')
+
+
 def test_line_of_quoted_dotted_and_nested_keys() -> None:
     text = '[a."b c"]\nx = 1\n[d]\ne.f = 2\n[[g]]\n[g.h]\ni = 1\n[[g]]\nj = 3\n'
     assert line_of(text, ("a", "b c", "x")) == 2

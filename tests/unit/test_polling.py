@@ -28,14 +28,20 @@ class Handler(BaseHTTPRequestHandler):
         "/openapi.json": {
             "openapi": "3.1.0",
             "info": {"title": "fraud", "version": "1"},
-            "paths": {"/healthz": {}, "/version": {}},
+            "paths": {"/healthz": {}, "/version": {}, "/predict": {}},
         },
         "/healthz": {"status": "ok"},
         "/version": {"model": "fraud", "version": "v2"},
     }
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer({"probability": self.server.probability})  # type: ignore[attr-defined]
+
     def do_GET(self) -> None:
-        answer = self.ANSWERS.get(self.path)
+        self._answer(self.ANSWERS.get(self.path))
+
+    def _answer(self, answer: Any) -> None:
         body = json.dumps(answer).encode()
         self.send_response(200 if answer is not None else 404)
         self.send_header("Content-Type", "application/json")
@@ -48,8 +54,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(port: int = 0) -> Iterator[int]:
+def serving(port: int = 0, probability: float = 0.5) -> Iterator[int]:
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.probability = probability  # type: ignore[attr-defined]
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -117,6 +124,32 @@ def test_check_polls_before_it_judges(logs: Path) -> None:
     done = check(logs, "--endpoint", f"http://127.0.0.1:{port}")
     assert done.returncode == 1
     assert f"http://127.0.0.1:{port} is down" in done.stdout
+
+
+def golden(logs: Path, port: int) -> str:
+    """Look at an endpoint with a golden probe until it has answered; return its alerts."""
+    (logs / "golden.json").write_text('{"amount": 12}')
+    (logs / "mlwatch.toml").write_text(
+        f'[[endpoint]]\nname = "fraud"\nurl = "http://127.0.0.1:{port}"\ninterval = "200ms"\n'
+        'probe = {input = "golden.json", every = "1s"}\n'
+    )
+    with Session(Options(logs, db=logs.parent / "store.duckdb")) as session:
+        session.look_around()
+        (endpoint,) = session.snapshot().endpoints
+        assert endpoint.golden is not None
+        return "; ".join(alert.message for alert in session.snapshot().alerts if "input" in alert.message)
+
+
+def test_another_model_behind_the_same_version_is_told_also_after_a_restart(logs: Path) -> None:
+    with serving(probability=0.5) as port:
+        assert not golden(logs, port)
+    with serving(port, probability=0.5):
+        assert not golden(logs, port)
+    with serving(port, probability=0.75):
+        assert golden(logs, port) == (
+            "fraud does not give the expected answer to its fixed input: output changed without a new version: "
+            "probability: 0.75 instead of 0.5 (0.25 apart)"
+        )
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "nosuchkind+http://127.0.0.1:1"])

@@ -12,6 +12,7 @@ from textual.reactive import reactive
 from mlwatch.app import endpointwords as words
 from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
 from mlwatch.app.panels.base import TALL, Panel, Viewed
+from mlwatch.app.panels.goldenline import golden_line
 from mlwatch.app.units import show
 from widgets.statusstrip import ASCII_GLYPHS, GLYPHS, StatusRow, StatusStrip, condensed
 
@@ -155,6 +156,9 @@ def _told(state: EndpointsState, chosen: int, width: int, room: int) -> list[Con
         ]
     drawn = [line([(clean(endpoint.name, width), "bold $heading")], width, state.glyphs)]
     drawn += [_squares(label, found, width, state.glyphs) for label, found in _spans(endpoint)]
+    if endpoint.golden is not None:
+        spans = (("Golden 1 h", endpoint.golden.hour), ("Golden 24 h", endpoint.golden.day))
+        drawn += [golden_line(label, steps, width, state.glyphs) for label, steps in spans if steps]
     for heading, text in details:
         for at, part in enumerate(wrapped(text, max(8, width - 13), 2)):
             drawn.append(line([cell("" if at else heading, 13, "$quiet"), (part, "")], width, state.glyphs))

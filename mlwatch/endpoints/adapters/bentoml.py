@@ -20,6 +20,7 @@ class BentoML(Adapter):
     order: ClassVar[int] = 40
     asks: ClassVar[tuple[str, ...]] = ("/schema.json",)
     metrics_path: ClassVar[str | None] = "/metrics"
+    _routes: tuple[str, ...] = ()
 
     @classmethod
     def recognise(cls, path: str, answer: Answer) -> Sign | None:
@@ -35,9 +36,20 @@ class BentoML(Adapter):
         """Ask for readiness, then for the name of the service."""
         look = judge(await client.get("/readyz"))
         schema = await maybe(client.get("/schema.json"))
-        name = _schema(schema).get("name") if schema is not None else None
+        found = _schema(schema) if schema is not None else {}
+        name, routes = found.get("name"), found.get("routes")
+        if isinstance(routes, list):
+            self._routes = tuple(str(each["route"]) for each in routes if _takes_input(each))
         served = (ServedVersion(name, ""),) if isinstance(name, str) else ()
         return Look(look.answer, look.live, look.ready, served, look.error)
+
+    def inference_path(self, model: str | None) -> str | None:  # noqa: ARG002  the path names none
+        """Return the service's route where it has a single one."""
+        return self._routes[0] if len(self._routes) == 1 else None
+
+
+def _takes_input(route: Any) -> bool:
+    return isinstance(route, dict) and isinstance(route.get("route"), str) and not route.get("is_task")
 
 
 def _schema(answer: Answer) -> dict[str, Any]:

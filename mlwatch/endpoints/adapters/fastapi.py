@@ -63,7 +63,7 @@ class FastApi(Adapter):
         """Return the configured metrics, else `/metrics/`: the path without a slash is redirected."""
         return super().metrics_url(client) or client.address.join("/metrics/")
 
-    def inference_path(self) -> str | None:
+    def inference_path(self, model: str | None) -> str | None:  # noqa: ARG002  the path names none
         """Return the usual path of predictions that the application has."""
         return next((path for path in PREDICT if path in (self._paths or ())), None)
 

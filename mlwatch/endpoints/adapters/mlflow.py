@@ -37,7 +37,7 @@ class MLflow(Adapter):
         """Ask for health; which model it is, only the configuration knows."""
         return judge(await client.get("/ping"))
 
-    def inference_path(self) -> str | None:
+    def inference_path(self, model: str | None) -> str | None:  # noqa: ARG002  the path names none
         """Return the path of predictions."""
         return "/invocations"
 

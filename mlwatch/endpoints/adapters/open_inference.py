@@ -22,6 +22,7 @@ class OpenInference(Adapter):
     title: ClassVar[str] = "Open Inference Protocol V2"
     order: ClassVar[int] = 10
     asks: ClassVar[tuple[str, ...]] = ("/v2",)
+    volatile: ClassVar[frozenset[str]] = frozenset({"id"})
 
     @classmethod
     def recognise(cls, path: str, answer: Answer) -> Sign | None:
@@ -45,9 +46,8 @@ class OpenInference(Adapter):
             return Look(answer, live=True, ready=False, served=served, error=error)
         return Look(answer, look.live, look.ready, served, look.error)
 
-    def inference_path(self) -> str | None:
-        """Return the configured model's path of inference."""
-        model = self.settings.model
+    def inference_path(self, model: str | None) -> str | None:
+        """Return the model's path of inference."""
         return f"/v2/models/{quote(model, safe='')}/infer" if model else None
 
     async def _served(self, client: Client) -> tuple[ServedVersion, ...]:

@@ -24,6 +24,7 @@ class OpenAI(Adapter):
     order: ClassVar[int] = 41
     asks: ClassVar[tuple[str, ...]] = (MODELS,)
     metrics_path: ClassVar[str | None] = "/metrics"
+    volatile: ClassVar[frozenset[str]] = frozenset({"id", "created", "system_fingerprint", "usage"})
     _has_health = True
 
     @classmethod

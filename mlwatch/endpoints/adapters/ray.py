@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from mlwatch.endpoints.adapter import Adapter, Look, Sign, judge, maybe
 from mlwatch.endpoints.types import ServedVersion
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.client import Client
 
@@ -19,6 +22,7 @@ class RayServe(Adapter):
     title: ClassVar[str] = "Ray Serve"
     order: ClassVar[int] = 30
     asks: ClassVar[tuple[str, ...]] = ("/-/routes",)
+    _routes: Mapping[str, str] = MappingProxyType({})
 
     @classmethod
     def recognise(cls, path: str, answer: Answer) -> Sign | None:
@@ -37,8 +41,13 @@ class RayServe(Adapter):
         error = f"{answer.status} while loading" if b"not populated yet" in answer.body else look.error
         routes = await maybe(client.get("/-/routes"))
         found = routes.maybe_json() if routes is not None and routes.ok else None
-        names = sorted(map(str, found.values())) if isinstance(found, dict) else []
+        self._routes = found if isinstance(found, dict) else {}
+        names = sorted(map(str, self._routes.values()))
         return Look(answer, look.live, look.ready, tuple(ServedVersion(name, "") for name in names), error)
+
+    def inference_path(self, model: str | None) -> str | None:
+        """Return the route of the application; an application of several paths needs a configured one."""
+        return next((route for route, name in self._routes.items() if name == model), None)
 
 
 ADAPTER = RayServe

@@ -56,9 +56,8 @@ class TensorFlowServing(Adapter):
             return Look(answer, live=True, ready=True, served=served)
         return Look(answer, live=True, ready=False, served=served, error=_trouble(self.settings.model, rows))
 
-    def inference_path(self) -> str | None:
-        """Return the configured model's path of predictions."""
-        model = self.settings.model
+    def inference_path(self, model: str | None) -> str | None:
+        """Return the model's path of predictions."""
         return f"/v1/models/{quote(model, safe='')}:predict" if model else None
 
     async def _by_metadata(self, client: Client, path: str, look: Look) -> Look:

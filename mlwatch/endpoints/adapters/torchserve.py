@@ -56,9 +56,8 @@ class TorchServe(Adapter):
             return Look(answer, live=True, ready=False, served=served, error=error)
         return Look(answer, look.live, look.ready, served, look.error)
 
-    def inference_path(self) -> str | None:
-        """Return the configured model's path of predictions."""
-        model = self.settings.model
+    def inference_path(self, model: str | None) -> str | None:
+        """Return the model's path of predictions."""
         return f"/predictions/{quote(model, safe='')}" if model else None
 
     async def _served(self, client: Client) -> tuple[ServedVersion, ...]:

@@ -11,9 +11,11 @@ from factory import NOW, FakeSource, snapshot
 from mlwatch.app.panels.endpoints import EndpointsPanel, EndpointStrip
 from mlwatch.host.types import Container, Disk, HostSample, Process
 from mlwatch.snapshot.health_types import (
+    Deviation,
     Endpoint,
     EndpointLatency,
     EndpointPoint,
+    GoldenState,
     HostPoint,
     Replica,
     Served,
@@ -39,6 +41,18 @@ def history(latency: float, down: int) -> tuple[EndpointPoint, ...]:
     )
 
 
+def golden(bad: int) -> GoldenState:
+    """An hour in which the last answers differ by a quarter."""
+    hour = tuple(
+        Deviation(NOW - timedelta(minutes=60 - n), int(asked), int(asked and late), 0.25 * late)
+        for n in range(60)
+        for asked, late in ((n % 5 == 0, n >= 60 - bad),)
+    )
+    day = tuple(Deviation(NOW - timedelta(minutes=30 * (48 - n)), 6, 0, 1e-9) for n in range(48))
+    reason = "predictions[0]: 0.75 instead of 0.5 (0.25 apart)" if bad else ""
+    return GoldenState(not bad, NOW - timedelta(minutes=2), 0.25 if bad else 0.0, reason, hour=hour, day=day)
+
+
 def fraud(replicas: int = 10) -> Endpoint:
     looks = tuple(
         Replica(
@@ -53,7 +67,7 @@ def fraud(replicas: int = 10) -> Endpoint:
         latency=EndpointLatency(1800, 12.4, 31.0, 80.2, 3.0), probes=1800,
         hour=Uptime(7200, 7200, squares(60, 0)), day=Uptime(9000, 8991, squares(48, 0)),
         month=Uptime(90_000, 89_000, squares(30, 0)), metrics={"requests_per_s": 118.0}, certificate_days=12.3,
-        golden=True, golden_difference=0.0, history=history(12.0, 0),
+        golden=golden(0), history=history(12.0, 0),
     )  # fmt: skip
 
 
@@ -132,6 +146,23 @@ async def test_the_chosen_endpoint_is_told_in_full_when_zoomed() -> None:
         assert part in drawn
 
 
+async def test_answers_to_the_fixed_input_are_drawn_over_time() -> None:
+    from dataclasses import replace
+
+    async with running(source(replace(fraud(), golden=golden(20))), (120, 40)) as (app, pilot):
+        await pilot.press("4")
+        await settle(pilot)
+        app.screen.query_one(EndpointsPanel).focus()
+        await pilot.press("z")
+        await settle(pilot)
+        drawn = text_of(app)
+    hour = next(line for line in drawn.splitlines() if "Golden 1 h" in line)
+    assert "▁····▁····▁····▁····▁····▁····▁····▁····█····█····█····█····" in hour
+    assert "≤ 0.25" in hour
+    assert "Golden 24 h" in drawn
+    assert "predictions[0]: 0.75 instead of 0.5 (0.25 apart) (2 min 0 s ago)" in drawn
+
+
 async def test_the_host_shows_processes_and_the_limits_of_its_container() -> None:
     async with running(source(), (200, 60)) as (app, pilot):
         await pilot.press("4")
@@ -160,7 +191,8 @@ async def test_hostile_text_from_servers_is_harmless(size: tuple[int, int]) -> N
     hostile = Endpoint(
         HOSTILE, NOW, HOSTILE, live=True, ready=False, served=(Served(HOSTILE, HOSTILE, 1, ready=False),),
         replicas=(dead(error=HOSTILE).replicas[0], dead(error=HOSTILE).replicas[0]), error=HOSTILE, error_at=NOW,
-        metrics={HOSTILE: 1.0}, golden=False, golden_reason=HOSTILE, history=history(1.0, 1),
+        metrics={HOSTILE: 1.0}, history=history(1.0, 1),
+        golden=GoldenState(matches=False, at=NOW, reason=HOSTILE, replica=HOSTILE),
     )  # fmt: skip
     async with running(source(hostile), size) as (app, pilot):
         for keys in (("4",), ("tab",), ("z",)):

@@ -11,7 +11,7 @@ import pytest
 
 from mlwatch.host.types import Container, Disk, HostSample
 from mlwatch.snapshot.health_alerts import health_alerts
-from mlwatch.snapshot.health_types import Endpoint, Replica, Served, System, Uptime
+from mlwatch.snapshot.health_types import Endpoint, GoldenState, Replica, Served, System, Uptime
 from mlwatch.snapshot.types import Model
 
 if TYPE_CHECKING:
@@ -93,11 +93,13 @@ def test_burn_rates_need_both_windows(burn: dict[str, float], severity: str | No
 
 
 def test_golden_answers_and_certificates() -> None:
-    wrong = only(said(endpoint(golden=False, golden_reason="0.9 instead of 0.1")))
+    golden = GoldenState(matches=False, at=NOON, difference=0.8, reason="0.9 instead of 0.1 (0.8 apart)")
+    wrong = only(said(endpoint(golden=golden)))
     assert (wrong.severity, wrong.message) == (
         "critical",
-        "http://one gives another answer to the fixed input: 0.9 instead of 0.1",
+        "http://one does not give the expected answer to its fixed input: 0.9 instead of 0.1 (0.8 apart)",
     )
+    assert said(endpoint(golden=GoldenState(matches=True, at=NOON))) == ()
     assert only(said(endpoint(certificate_days=3.2))).severity == "warning"
     assert only(said(endpoint(certificate_days=-1.0))).severity == "critical"
     assert said(endpoint(certificate_days=90.0)) == ()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlwatch.config import Config
-from mlwatch.endpoints.types import Probe, ServedVersion
+from mlwatch.endpoints.types import Golden, Probe, ServedVersion
 from mlwatch.host.types import Container, Disk, HostSample, Process
 from mlwatch.snapshot.build import Question, snapshot
 from mlwatch.store import probes
@@ -33,6 +33,7 @@ def test_endpoints_and_system_of_the_document(tmp_path: Path) -> None:
             latency_ms=8.0,
             served=(ServedVersion("fraud", "v2", ready=True),),
             metrics={"requests_per_s": 3.0},
+            golden=Golden(matches=False, difference=0.25, reason="0.75 instead of 0.5 (0.25 apart)"),
         ),
         Probe("http://one", NOON, replica="10.0.0.2", live=False, error="refused"),
     ]
@@ -61,6 +62,14 @@ def test_endpoints_and_system_of_the_document(tmp_path: Path) -> None:
     }
     assert endpoint["metrics"] == {"requests_per_s": 3.0}
     assert endpoint["replicas"][1]["down_since"] == "2026-11-03T12:00:00Z"
+    assert endpoint["golden"] == {
+        "matches": False,
+        "at": "2026-11-03T12:00:00Z",
+        "difference": 0.25,
+        "reason": "0.75 instead of 0.5 (0.25 apart)",
+        "replica": "10.0.0.1",
+        "day": [{"start": "2026-11-03T11:31:00Z", "n": 1, "bad": 1, "difference": 0.25}],
+    }
     assert endpoint["uptime"]["hour"] == {"probes": 2, "share": 0.5}
     assert (found["system"]["cpu"], found["system"]["memory"], found["system"]["disk"]) == (0.5, 0.25, 0.9)
     assert found["system"]["processes"][0]["started"] == "2026-11-03T12:00:00Z"

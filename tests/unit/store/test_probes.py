@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from mlwatch.endpoints.types import Golden, Probe, ServedVersion
+from mlwatch.endpoints.types import Baseline, Golden, Probe, ServedVersion
 from mlwatch.host.types import Container, Disk, Gpu, HostSample, Process
 from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.system import system_of
@@ -136,18 +136,48 @@ def test_the_past_is_shown_as_it_was(store: DuckDBPyConnection) -> None:
     assert endpoints_of(store, NOON.replace(tzinfo=None) - timedelta(days=1)) == ()
 
 
-def test_golden_answers_and_certificates(store: DuckDBPyConnection) -> None:
+def test_golden_answers(store: DuckDBPyConnection) -> None:
     wrong = Golden(matches=False, difference=0.25, reason="0.75 instead of 0.5")
     probes.record(store, [probe(0, golden=Golden(matches=True, difference=0.0))])
-    probes.record(store, [probe(60, golden=wrong, certificate_days=12.5)])
-    found = seen(store, 61)
-    assert (found.golden, found.golden_difference, found.golden_reason) == (
+    probes.record(store, [probe(60, golden=wrong)])
+    probes.record(store, [probe(120), probe(180)])  # looks without a golden answer do not hide it
+    found = seen(store, 181)
+    assert found.golden is not None
+    assert (found.golden.matches, found.golden.difference, found.golden.reason, found.golden.at) == (
         False,
         0.25,
         "0.75 instead of 0.5",
+        NOON + timedelta(seconds=60),
     )
-    assert found.certificate_days == 12.5
-    assert [point.golden_difference for point in found.history] == [0.0, 0.25]
+    asked = [(step.n, step.bad, step.difference) for step in found.golden.hour if step.n]
+    assert asked == [(1, 0, 0.0), (1, 1, 0.25)]
+    assert [(step.n, step.bad) for step in found.golden.day if step.n] == [(2, 1)]
+    before = seen(store, 59).golden
+    assert before is not None
+    assert before.matches
+
+
+def test_one_replica_with_another_answer_is_named(store: DuckDBPyConnection) -> None:
+    wrong = Golden(matches=False, reason='label: "b" instead of "a"')
+    right = Golden(matches=True, difference=0.0)
+    probes.record(
+        store, [probe(0, replica="10.0.0.1", golden=right), probe(0, replica="10.0.0.2", golden=wrong)]
+    )
+    found = seen(store, 1).golden
+    assert found is not None
+    assert (found.matches, found.replica, found.difference) == (False, "10.0.0.2", None)
+
+
+def test_the_first_answer_of_a_version_stays_the_first(store: DuckDBPyConnection) -> None:
+    first, second = (Baseline("http://one", "m v1", "f", answer) for answer in ("[1]", "[2]"))
+    probes.record(store, [probe(0, golden=Golden(matches=True, first=first))])
+    probes.record(store, [probe(60, golden=Golden(matches=True, first=second))])
+    assert probes.baselines(store) == [first]
+
+
+def test_certificates(store: DuckDBPyConnection) -> None:
+    probes.record(store, [probe(0, certificate_days=12.5)])
+    assert seen(store, 1).certificate_days == 12.5
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,44 @@
+"""How far the answers to a fixed input were from the expected ones, in one line of blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.app.drawing import Piece, cell, line
+from widgets.sparkline import ASCII_LEVELS, EIGHTHS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.content import Content
+
+    from mlwatch.app.glyphs import Glyphs
+    from mlwatch.snapshot.health_types import Deviation
+
+HEAD, VALUE = 13, 10
+
+
+def golden_line(label: str, steps: Sequence[Deviation], width: int, glyphs: Glyphs) -> Content:
+    """Return a line: the label, a block for each step as high as its deviation, the largest deviation.
+
+    A step without answers is a gap, one whose answer differs in more than numbers a cross.
+    """
+    room = max(1, min(60, len(steps), width - HEAD - VALUE))
+    groups = [steps[at * len(steps) // room : (at + 1) * len(steps) // room] for at in range(room)]
+    largest = max((step.difference for step in steps if step.difference is not None), default=None)
+    pieces: list[Piece] = [cell(label, HEAD, "$quiet")]
+    pieces += [_block(group, largest or 0.0, glyphs) for group in groups]
+    said = "n/a" if largest is None else f"≤ {largest:.3g}"
+    return line([*pieces, cell(said, VALUE, "bold", "right")], width, glyphs)
+
+
+def _block(steps: Sequence[Deviation], largest: float, glyphs: Glyphs) -> Piece:
+    answers = sum(step.n for step in steps)
+    if not answers:
+        return "." if glyphs.ascii else "·", "$quiet"
+    wrong = any(step.bad for step in steps)
+    size = max(step.difference or 0.0 for step in steps)
+    if wrong and not size:
+        return "X" if glyphs.ascii else "✖", "bold $bad"
+    levels = ASCII_LEVELS if glyphs.ascii else EIGHTHS
+    return levels[min(int(8 * size / largest), 7) if largest else 0], "bold $bad" if wrong else "$good"
