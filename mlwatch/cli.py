@@ -82,7 +82,7 @@ def parser() -> Parser:
             _demo(command)
             continue
         if name == "probe":
-            command.add_argument("urls", nargs="+", metavar="URL", help="such as http://localhost:8080")
+            _probe(command)
         if name in ("formats", "probe"):  # about no directory
             command.add_argument("--format", choices=("text", "json"), default="text")
             command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
@@ -104,6 +104,20 @@ def _demo(command: argparse.ArgumentParser) -> None:
     command.add_argument("--headless", action="store_true", help="no screen: print the verdict at the end")
     command.add_argument("--no-color", action="store_true", help="no colours; NO_COLOR does the same")
     command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
+
+
+def _probe(command: argparse.ArgumentParser) -> None:
+    """Add the addresses, and the one request that is only sent when it is asked for."""
+    command.add_argument("urls", nargs="+", metavar="URL", help="such as http://localhost:8080")
+    command.add_argument("--model", metavar="NAME", help="name of the model at the server")
+    command.add_argument("--golden", metavar="FILE", help="also send this input for a prediction")
+    command.add_argument("--expect", metavar="FILE", help="the answer that --golden must get")
+    command.add_argument(
+        "--path", metavar="PATH", help="where --golden goes; the server's usual path otherwise"
+    )
+    command.add_argument(
+        "--tolerance", type=float, metavar="X", help="largest difference of a number; 1e-6 otherwise"
+    )
 
 
 def _common(command: argparse.ArgumentParser) -> None:

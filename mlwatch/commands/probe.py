@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.config.settings import EndpointSettings
+from mlwatch.config.probefiles import ProbeFileError, read_probe
+from mlwatch.config.settings import EndpointSettings, ProbeSettings
 from mlwatch.endpoints.adapters import known
 from mlwatch.endpoints.address import Address, parse
 from mlwatch.endpoints.client import Client
 from mlwatch.endpoints.detection import Detected, detect
 from mlwatch.endpoints.failures import Failure
+from mlwatch.endpoints.golden import Baselines, GoldenProbe
 from mlwatch.endpoints.target import Target
 from mlwatch.errors import InputError, one_line
 
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from mlwatch.endpoints.types import Probe, ServedVersion
+    from mlwatch.endpoints.types import Golden, Probe, ServedVersion
 
 DOWN = 1
+TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +42,44 @@ class Answer:
 
 
 def run(arguments: Namespace) -> int:
-    """Print what each endpoint says; exit code 1 when one of them is not up.
+    """Print what each endpoint says; exit code 1 when one of them is not up, or its golden answer differs.
 
     Raises:
-        InputError: when an address is none, or names a kind of server that is not known.
+        InputError: when an address is none, names a kind of server that is not known, or a file is of no use.
     """
     addresses = [_address(url) for url in arguments.urls]
-    answers = asyncio.run(_ask_all(addresses, EndpointSettings()))
+    settings = EndpointSettings(model=arguments.model, probe=_golden(arguments))
+    answers = asyncio.run(_ask_all(addresses, settings))
     document = json.dumps([_document(answer) for answer in answers], indent=2) + "\n"
     text = "\n".join(_text(answer) for answer in answers)
     sys.stdout.write(document if arguments.format == "json" else text)
-    return 0 if all(answer.probe is not None and answer.probe.up for answer in answers) else DOWN
+    return 0 if all(map(_is_good, answers)) else DOWN
+
+
+def _is_good(answer: Answer) -> bool:
+    probe = answer.probe
+    return probe is not None and probe.up and (probe.golden is None or probe.golden.matches)
+
+
+def _golden(arguments: Namespace) -> ProbeSettings | None:
+    """Return the golden probe that the options ask for, after a look at its files."""
+    if arguments.golden is None:
+        given = [name for name in ("expect", "path", "tolerance") if getattr(arguments, name) is not None]
+        if given:
+            raise InputError(f"--{given[0]} without --golden", "", "give the input with --golden FILE")
+        return None
+    tolerance = arguments.tolerance if arguments.tolerance is not None else TOLERANCE
+    if not tolerance >= 0:
+        raise InputError("not a tolerance", f"--tolerance {tolerance}", "give zero or more")
+    settings = ProbeSettings(
+        input=arguments.golden, expect=arguments.expect, tolerance=tolerance, path=arguments.path
+    )
+    try:
+        read_probe(settings, Path)
+    except ProbeFileError as error:
+        option = "--golden" if error.key == "input" else "--expect"
+        raise InputError("the golden probe cannot be used", option, str(error)) from None
+    return settings
 
 
 def _address(url: str) -> Address:
@@ -71,14 +101,15 @@ async def _ask(address: Address, settings: EndpointSettings) -> Answer:
         detected = (
             Detected(address.kind, address.kind, 1.0, "the address says so", 0)
             if address.kind is not None
-            else await detect(client)
+            else await detect(client, settings.model)
         )
     except Failure as failure:
         return Answer(address.url, None, None, str(failure))
     finally:
         await client.aclose()
     chosen = Address(address.url, detected.kind, address.authorization)
-    target = Target(address.url, chosen, settings, Path)
+    golden = GoldenProbe(address.url, settings.probe, Path, Baselines()) if settings.probe else None
+    target = Target(address.url, chosen, settings, Path, golden=golden)
     try:
         probe = await target.probe(asyncio.get_running_loop().time())
     finally:
@@ -98,8 +129,19 @@ def _document(answer: Answer) -> dict[str, Any]:
         "status": probe.status if probe else None,
         "latency_ms": probe.latency_ms if probe else None,
         "served": [asdict(one) for one in probe.served] if probe else [],
+        "metrics": dict(probe.metrics) if probe else {},
+        "golden": _golden_document(probe.golden) if probe and probe.golden else None,
         "certificate_days": probe.certificate_days if probe else None,
         "error": answer.error or None,
+    }
+
+
+def _golden_document(golden: Golden) -> dict[str, Any]:
+    return {
+        "matches": golden.matches if golden.first is None else None,
+        "difference": golden.difference if golden.first is None else None,
+        "reason": golden.reason or None,
+        "answer": json.loads(golden.first.answer) if golden.first is not None else None,
     }
 
 
@@ -124,7 +166,18 @@ def _lines(answer: Answer) -> list[tuple[str, str]]:
         lines.append(("latency", f"{probe.latency_ms:.1f} ms, status {probe.status}"))
     if probe.certificate_days is not None:
         lines.append(("certificate", f"ends in {probe.certificate_days:.0f} days"))
+    if probe.golden is not None:
+        lines.append(("golden", _golden_words(probe.golden)))
+    lines += [("", f"{name} {value:.4g}") for name, value in sorted(probe.metrics.items())]
     return lines
+
+
+def _golden_words(golden: Golden) -> str:
+    if golden.first is not None:
+        return f"n/a, because no --expect was given; the answer is {golden.first.answer}"
+    if golden.matches:
+        return f"the expected answer, at most {golden.difference or 0:.3g} apart"
+    return f"not the expected answer: {golden.reason}"
 
 
 def _word(state: bool | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from mlwatch.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 V2 = {
     "GET /v2": as_json({"name": "mlserver", "version": "1.7.1", "extensions": []}),
@@ -26,11 +28,23 @@ V2 = {
 
 @pytest.fixture
 def server() -> Iterator[Any]:
-    """A server in a thread of its own, whose replies may be changed."""
+    with serving(V2) as found:
+        yield found
+
+
+@pytest.fixture
+def golden_server() -> Iterator[Any]:
+    with serving(V2 | GOLDEN) as found:
+        yield found
+
+
+@contextmanager
+def serving(replies: dict[str, Reply]) -> Iterator[Any]:
+    """Serve from a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    found = asyncio.run_coroutine_threadsafe(replaying(V2), loop).result(10)
+    found = asyncio.run_coroutine_threadsafe(replaying(replies), loop).result(10)
     yield found
     asyncio.run_coroutine_threadsafe(found.aclose(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
@@ -66,4 +80,80 @@ def test_json_and_a_server_that_is_down(server: Any, capsys: pytest.CaptureFixtu
 )
 def test_a_wrong_address_is_refused(url: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["probe", url]) == 2
+    assert capsys.readouterr().err.startswith(said)
+
+
+GOLDEN = {
+    "GET /v2/models/fraud/ready": Reply(""),
+    "POST /v2/repository/index": as_json([{"name": "fraud", "version": "v2", "state": "READY"}]),
+    "POST /v2/models/fraud/infer": as_json({"model_version": "v2", "id": "1", "outputs": [{"data": [0.5]}]}),
+}
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.json").write_text('{"inputs": []}')
+    for name, value in (("good.json", 0.5), ("bad.json", 0.25)):
+        answer = {"model_version": "v2", "id": "2", "outputs": [{"data": [value]}]}
+        (tmp_path / name).write_text(json.dumps(answer))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--expect", "good.json"], 0, "golden      the expected answer, at most 0 apart\n"),
+        (
+            ["--expect", "bad.json"],
+            1,
+            "not the expected answer: outputs[0].data[0]: 0.5 instead of 0.25 (0.25 apart)",
+        ),
+        (["--expect", "bad.json", "--tolerance", "0.3"], 0, "at most 0.25 apart"),
+        ([], 0, 'no --expect was given; the answer is {"model_version": "v2", "outputs": [{"data": [0.5]}]}'),
+        (["--path", "/elsewhere"], 1, "not the expected answer: no answer: 404: no such path"),
+    ],
+)
+def test_golden_input(
+    golden_server: Any,
+    files: Path,
+    options: list[str],
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["probe", golden_server.url, "--golden", "in.json", *options]) == code
+    assert said in capsys.readouterr().out
+
+
+def test_golden_input_in_json(golden_server: Any, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["probe", golden_server.url, "--golden", "in.json", "--format", "json"]
+    assert main(command) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["golden"]["matches"] is None
+    assert found["golden"]["answer"]["outputs"] == [{"data": [0.5]}]
+    assert main([*command, "--expect", "bad.json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["golden"]["matches"], found["golden"]["difference"]) == (False, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["--golden", "none.json"],
+            "mlwatch: the golden probe cannot be used: --golden: cannot read none.json",
+        ),
+        (["--golden", "in.json", "--expect", "none"], "mlwatch: the golden probe cannot be used: --expect: "),
+        (["--expect", "good.json"], "mlwatch: --expect without --golden: give the input"),
+        (
+            ["--golden", "in.json", "--tolerance", "-1"],
+            "mlwatch: not a tolerance: --tolerance -1.0: give zero",
+        ),
+    ],
+)
+def test_a_wrong_golden_input_is_refused(
+    files: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["probe", "http://127.0.0.1:9", *options]) == 2
     assert capsys.readouterr().err.startswith(said)
