@@ -16,11 +16,11 @@ from mlwatch.errors import MlwatchError, reason_of
 from mlwatch.lookout import Lookout, look_around
 from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
-from mlwatch.snapshot.rollout_memory import Courses, Memory
+from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced
 from mlwatch.store import notices, retention
 from mlwatch.store.database import cursor, open_store
 from mlwatch.store.ingest import Ingest, Progress
-from mlwatch.store.reference import ensure_bins, find, install
+from mlwatch.store.reference import find, install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from mlwatch.hooks import Runner
     from mlwatch.snapshot.health_types import System
+    from mlwatch.snapshot.segments import Segments
     from mlwatch.snapshot.types import Alert, Feed, Snapshot
 
 QUIET_S = 0.25
@@ -99,6 +100,7 @@ class Session:
         self._said: SimpleQueue[tuple[str, str, str]] = SimpleQueue()
         """What came of the commands of `[rollout]`."""
         self._courses = Courses()
+        self._segments: Paced[Segments] = Paced()
         self._ruled = 0
         self._thread: threading.Thread | None = None
         self._lookout: Lookout | None = None
@@ -165,7 +167,7 @@ class Session:
         self._watcher = progress
         while self._ingest.run_once():
             pass
-        ensure_bins(self._cursor_here(), self._ingest.registry, enough=1)
+        self._ingest.settle(enough=1)
         retention.apply(self._cursor_here(), self.config.store.keep)
         self._evaluate_rules()
 
@@ -242,7 +244,7 @@ class Session:
         )
         watcher.start()
         swept, ruled = time.monotonic(), 0.0
-        ensure_bins(self._cursor_here(), self._ingest.registry)  # an earlier run may have ended just before
+        self._ingest.settle()  # an earlier run may have ended just before
         while not self._stopping.is_set():
             self._wake.clear()
             self._pass()
@@ -323,9 +325,10 @@ class Session:
             span: Length of the range; None for everything.
             at: End of the range, aware; None for the newest data.
         """
-        from mlwatch.snapshot.build import Question, snapshot  # noqa: PLC0415  pulls numpy
-        from mlwatch.snapshot.rollout_course import course_of  # noqa: PLC0415
+        from mlwatch.snapshot.build import Memory as Kept  # noqa: PLC0415  pulls numpy
+        from mlwatch.snapshot.build import Question, snapshot  # noqa: PLC0415
 
+        verdicts = partial(self._verdicts.recall, self._taken_in)
         question = Question(span, at, self.options.model, self.options.baseline, self.options.candidate)
         found = snapshot(
             self._cursor_here(),
@@ -334,8 +337,9 @@ class Session:
             now=datetime.now(UTC),
             feed=self._feed(),
             system=_system(self.options.path) if self._lookout is None and at is None else None,
-            recall=partial(self._verdicts.recall, self._taken_in),
-            course=self._courses.recall if at is None else course_of,
+            memory=Kept(verdicts, self._courses.recall, self._segments.recall)
+            if at is None
+            else Kept(verdicts),
         )
         return replace(
             found,

@@ -27,7 +27,7 @@ LARGEST = 4 * 1024 * 1024
 
 T = TypeVar("T")
 
-_TABLES = ("roles", "business", "store", "reference", "rollout", "system", "app", "watch")
+_TABLES = ("roles", "business", "store", "reference", "segments", "rollout", "system", "app", "watch")
 _LISTS: Mapping[str, tuple[str, type[Any]]] = {
     "rule": ("rules", RuleSettings),
     "endpoint": ("endpoints", EndpointSettings),

@@ -106,6 +106,14 @@ class ReferenceSettings:
 
 
 @dataclass(frozen=True)
+class SegmentSettings:
+    """`[segments]`: which columns performance is looked at by."""
+
+    columns: tuple[str, ...] = ()
+    """Features; the first dozen, categories before numbers, when not said."""
+
+
+@dataclass(frozen=True)
 class RolloutSettings:
     """`[rollout]`: how the candidate is judged against the baseline."""
 
@@ -275,6 +283,7 @@ class Config:
     business: BusinessSettings = field(default_factory=BusinessSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     reference: ReferenceSettings = field(default_factory=ReferenceSettings)
+    segments: SegmentSettings = field(default_factory=SegmentSettings)
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     rules: tuple[RuleSettings, ...] = ()
     """Each `[[rule]]`, in order."""

@@ -20,6 +20,7 @@ from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs
 from mlwatch.snapshot.roles import Roles, assign_roles
 from mlwatch.snapshot.rollout import judge, with_mode
 from mlwatch.snapshot.rollout_course import course_of
+from mlwatch.snapshot.segments import of_model, with_segments
 from mlwatch.snapshot.span import Grid, aware, grid, naive
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
 from mlwatch.snapshot.system import system_of
@@ -43,8 +44,10 @@ if TYPE_CHECKING:
     from mlwatch.config import Config
     from mlwatch.snapshot.rollout_course import Course
     from mlwatch.snapshot.rollout_series import Inputs
+    from mlwatch.snapshot.segments import Segments
 
-    Recall = Callable[[Hashable, Callable[[], tuple[Rollout, ...]]], tuple[Rollout, ...]]
+    Verdicts = Callable[[Hashable, Callable[[], tuple[Rollout, ...]]], tuple[Rollout, ...]]
+    BySegment = Callable[[Hashable, Callable[[], Segments]], Segments]
 
 WINDOW_FEATURES = 40
 """Features whose drift is followed window by window; of more, the first ones."""
@@ -62,6 +65,21 @@ class Question:
     candidate: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What gives the dear parts of a snapshot: by default a fresh computation, else one that may be a little old."""
+
+    verdicts: Verdicts = lambda _, judged: judged()
+    """By question, the verdicts on it."""
+    course: Callable[[Inputs], Course] = course_of
+    """How a rollout came to its verdict."""
+    segments: BySegment = lambda _, computed: computed()
+    """By question, the segments of a model's versions."""
+
+
+FRESH = Memory()
+
+
 def snapshot(
     connection: DuckDBPyConnection,
     config: Config,
@@ -70,8 +88,7 @@ def snapshot(
     now: datetime,
     feed: Feed | None = None,
     system: System | None = None,
-    recall: Recall = lambda _, judged: judged(),
-    course: Callable[[Inputs], Course] = course_of,
+    memory: Memory = FRESH,
 ) -> Snapshot:
     """Return everything that a face shows.
 
@@ -82,8 +99,7 @@ def snapshot(
         now: When this is asked, aware.
         feed: How the ingest stands.
         system: The host, where the store holds no sample of that moment.
-        recall: Gives the verdicts on a question, by a function that computes them or from memory.
-        course: Gives how a rollout came to its verdict, in the same ways.
+        memory: What was computed before.
     """
     known = [
         life for life in lives(connection, naive(question.at)) if question.model in {None, life.pair.model}
@@ -101,7 +117,7 @@ def snapshot(
         provenance=provenance_of(connection, config),
     )
     if known:
-        whole = _with_models(whole, connection, config, question, known, recall, course)
+        whole = _with_models(whole, connection, config, question, known, memory)
     newest = max((life.last.replace(tzinfo=UTC) for life in known), default=None)
     said = health_alerts(whole.endpoints, whole.system, whole.models, newest, moment.replace(tzinfo=UTC))
     return replace(whole, alerts=(*said, *whole.alerts))
@@ -113,8 +129,7 @@ def _with_models(
     config: Config,
     question: Question,
     known: Sequence[Life],
-    recall: Recall,
-    course: Callable[[Inputs], Course],
+    memory: Memory,
 ) -> Snapshot:
     """Add the models that had traffic, and the verdicts on them."""
     lattice = grid(
@@ -127,9 +142,12 @@ def _with_models(
     for name in dict.fromkeys(life.pair.model for life in known):
         roles = assign_roles([life for life in known if life.pair.model == name], config.rollout, question)
         roles = with_mode(connection, roles, config.rollout)
-        models[name] = _model(connection, config, name, roles, known, lattice, tables)
-        asked = (name, models[name].task, roles, config.rollout, lattice.end, course)
-        rollouts += recall((name, roles.candidates, lattice.end), partial(judge, connection, *asked))
+        model = _model(connection, config, name, roles, known, lattice, tables)
+        by_segment = partial(_segments, connection, model, roles, known, lattice, tables)
+        asked_before = (name, question.span, question.at, roles.baseline and roles.baseline.pair)
+        models[name] = with_segments(model, memory.segments(asked_before, by_segment))
+        asked = (name, model.task, roles, config.rollout, lattice.end, memory.course)
+        rollouts += memory.verdicts((name, roles.candidates, lattice.end), partial(judge, connection, *asked))
     return replace(
         whole,
         range=TimeRange(lattice.start.replace(tzinfo=UTC), lattice.end.replace(tzinfo=UTC)),
@@ -183,6 +201,20 @@ def _model(
         versions,
         context.teacher.description if context.teacher else None,
     )
+
+
+def _segments(
+    connection: DuckDBPyConnection,
+    model: Model,
+    roles: Roles,
+    known: Sequence[Life],
+    lattice: Grid,
+    tables: Tables,
+) -> Segments:
+    numbers = {life.pair: number for number, life in enumerate(known)}
+    mine = {name: numbers[Pair(model.name, name)] for name in model.versions}
+    baseline = numbers[roles.baseline.pair] if roles.baseline is not None else None
+    return of_model(connection, model, mine, baseline, lattice, tables.features)
 
 
 def _currency(connection: DuckDBPyConnection) -> str | None:

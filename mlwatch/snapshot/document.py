@@ -13,9 +13,11 @@ from mlwatch.metrics.drift import Drift
 from mlwatch.snapshot.health_document import endpoint_document, system_document
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mlwatch.metrics.estimate import Estimate
+    from mlwatch.metrics.segments import Contrast
+    from mlwatch.snapshot.segments import Segment
     from mlwatch.snapshot.types import (
         Alert,
         Business,
@@ -125,9 +127,29 @@ def _version(version: Version) -> Document:
         "errors": _errors(version.errors),
         "quality": _quality(version.quality),
         "business": _business(version.business),
-        "segments": {},
+        "segments": _segments(version.segments),
         "windows": [_window(window) for window in version.windows],
     }
+
+
+def _segments(segments: Sequence[Segment]) -> Document:
+    found: Document = {}
+    for segment in segments:
+        found.setdefault(segment.column, {})[segment.value] = {
+            "predictions": segment.predictions,
+            "labelled": segment.labelled,
+            "performance": _estimates(segment.performance),
+            "against_rest": _contrast(segment.rest),
+            "against_baseline": _contrast(segment.baseline),
+        }
+    return found
+
+
+def _contrast(contrast: Contrast | None) -> Document | None:
+    if contrast is None:
+        return None
+    names = ("difference", "low", "high", "p", "q", "excess")
+    return {name: getattr(contrast, name) for name in names}
 
 
 def _window(window: Window) -> Document:

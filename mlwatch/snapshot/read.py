@@ -135,6 +135,8 @@ def read(
     grid: Grid,
     where: str = "TRUE",
     keys: Sequence[str] | None = None,
+    *,
+    whole: bool = False,
 ) -> Table:
     """Sum a rollup over a range, by window, version and key.
 
@@ -144,16 +146,18 @@ def read(
         grid: Range and windows.
         where: A further condition of our own making.
         keys: Only these of the rollup's keys; None for all.
+        whole: Sum over the windows too.
     """
     names = list(rollup.keys) if keys is None else list(keys)
     measures = ", ".join(f"{rollup.merge.get(name, 'SUM')}(r.{name}) AS {name}" for name in rollup.measures)
     listed = "".join(f", r.{name}" for name in names)
+    window = "0" if whole else f"date_diff('second', $start, GREATEST(r.bucket, $start)) // {grid.width_s}"
     return fetch(
         connection,
-        f"""SELECT CAST(date_diff('second', ?, GREATEST(r.bucket, ?)) // {grid.width_s} AS INTEGER) AS w,
-            v.who{listed}, {measures}
+        f"""SELECT CAST({window} AS INTEGER) AS w, v.who{listed}, {measures}
         FROM {rollup.table(grid.level(rollup))} AS r JOIN who AS v ON v.model = r.model AND v.version = r.version
-        WHERE r.bucket >= time_bucket(INTERVAL '{grid.level(rollup)} seconds', ?) AND r.bucket < ? AND {where}
+        WHERE r.bucket >= time_bucket(INTERVAL '{grid.level(rollup)} seconds', $start) AND r.bucket < $end
+            AND {where}
         GROUP BY ALL""",
-        [grid.start, grid.start, grid.start, grid.end],
+        {"start": grid.start, "end": grid.end},
     )

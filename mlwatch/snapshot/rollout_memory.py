@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.rollout_series import Inputs
     from mlwatch.snapshot.types import Rollout
 
+T = TypeVar("T")
+
 MOST = 64
-"""Verdicts that are kept, such as the moments of a replay."""
+"""Answers that are kept, such as the moments of a replay."""
 
 
 class Memory:
@@ -52,15 +54,42 @@ class Memory:
 
 
 PACE = 20.0
-"""A course is computed anew after so many times what it took: at most a twentieth of a core goes into it."""
+"""A value is computed anew after so many times what it took: at most a twentieth of a core goes into it."""
 
 
-class Courses:
-    """The courses of rollouts up to now, computed anew only now and then: they are dear, and hardly change."""
+class Paced(Generic[T]):
+    """Values that are dear and hardly change: computed anew only now and then."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[Hashable, tuple[float, Course]] = {}
+        self._kept: dict[Hashable, tuple[float, T]] = {}
+
+    def recall(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return a value, maybe one that is a little old.
+
+        Args:
+            key: What is asked.
+            compute: Computes the answer.
+        """
+        with self._lock:
+            kept = self._kept.get(key)
+        began = time.monotonic()
+        if kept is not None and began < kept[0]:
+            return kept[1]
+        found = compute()
+        over = time.monotonic()
+        with self._lock:
+            if len(self._kept) >= MOST:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = (over + PACE * (over - began), found)
+        return found
+
+
+class Courses:
+    """The courses of rollouts up to now."""
+
+    def __init__(self) -> None:
+        self._paced: Paced[Course] = Paced()
 
     def recall(self, inputs: Inputs) -> Course:
         """Return the course of a rollout, maybe one that ends a little earlier.
@@ -72,13 +101,4 @@ class Courses:
 
         pairing = inputs.pairing
         key = (pairing.model, pairing.baseline, pairing.candidate, pairing.start)
-        with self._lock:
-            until, kept = self._kept.get(key, (0.0, None))
-        began = time.monotonic()
-        if kept is not None and began < until:
-            return kept
-        found = course_of(inputs)
-        over = time.monotonic()
-        with self._lock:
-            self._kept[key] = (over + PACE * (over - began), found)
-        return found
+        return self._paced.recall(key, lambda: course_of(inputs))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.distributions import Bars, Scores
     from mlwatch.snapshot.health_types import Endpoint
     from mlwatch.snapshot.rollout_course import Course
+    from mlwatch.snapshot.segments import Segment
     from mlwatch.snapshot.shapes import Shape
 
 Task = Literal["binary", "multiclass", "regression", "unknown"]
@@ -216,6 +217,8 @@ class Version:
     """Of a binary task with labelled scores."""
     estimated: Mapping[str, Estimate] = field(default_factory=dict)
     """Performance as expected without labels."""
+    segments: tuple[Segment, ...] = ()
+    """The labelled predictions by the columns that are followed, column by column."""
 
 
 @dataclass(frozen=True, slots=True)

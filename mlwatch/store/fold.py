@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.store.rollups import FeatureBins, Requests, Rollup
+    from mlwatch.store.slices import Columns
 
 MAX_CLASSES = 200
 """More different predictions than this are no classes."""
@@ -85,11 +86,19 @@ def _narrowed(feature: FeatureBins, models: Collection[str], *, may_be_invalid: 
     return replace(feature, models=() if every else feature.models, may_be_invalid=may_be_invalid)
 
 
-def fold_scored(connection: DuckDBPyConnection, registry: Registry) -> None:
-    """Add newly labelled predictions to the outcome and score rollups."""
+def fold_scored(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
+    """Add newly labelled predictions to the outcome, score and segment rollups."""
     numeric, free = registry.plain_models()
     add(connection, rollups.OUTCOMES, rollups.outcomes_sql("scored", numeric, free))
     add(connection, rollups.SCORES, rollups.scores_sql("scored", [*numeric, *free]))
+    _fold_segments(connection, registry, parts)
+
+
+def _fold_segments(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
+    numeric, free = registry.plain_models()
+    names = {column.feature.number: column.name for column in parts.columns}
+    if names:
+        add(connection, rollups.SEGMENTS, rollups.segments_sql("scored", names, [*numeric, *free]))
 
 
 def fold_decided(connection: DuckDBPyConnection, registry: Registry, relation: str) -> None:
@@ -169,21 +178,19 @@ def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBi
         add(connection, rollups.FEATURES, rollups.features_sql(rollups.Requests("predictions"), group))
 
 
-def refold_outcomes(connection: DuckDBPyConnection, registry: Registry, model: str) -> None:
-    """Count a model's labels and scores again from the stored rows, after its task changed."""
-    for rollup in (rollups.OUTCOMES, rollups.SCORES, rollups.DECIDED):
-        for level in rollup.levels:
-            connection.execute(f"DELETE FROM {rollup.table(level)} WHERE model = ?", [model])
+def refold_segments(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
+    """Count the labelled rows that are stored by the segments that are followed now, and only these."""
+    for level in rollups.SEGMENTS.levels:
+        connection.execute(f"DELETE FROM {rollups.SEGMENTS.table(level)}")
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE scored AS
         SELECT * FROM (
             SELECT p.ts, p.model, p.version, p.prediction, p.score, COALESCE({CURRENT_LABEL}, p.label) AS label,
-                1 AS weight
+                1 AS weight{parts.select("p")}
             FROM predictions AS p {label_joins("p", "p.model")}
-            WHERE p.model = {literal(model)} AND NOT p.failed)
+            WHERE NOT p.failed)
         WHERE label IS NOT NULL""")
-    fold_scored(connection, registry)
-    fold_decided(connection, registry, f"(FROM predictions WHERE model = {literal(model)})")
+    _fold_segments(connection, registry, parts)
 
 
 def compact(connection: DuckDBPyConnection) -> None:

@@ -13,8 +13,9 @@ from mlwatch.sources.files import Found, discover
 from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
 from mlwatch.sources.shapes import Shape, load_shape
-from mlwatch.store import fold, notices
+from mlwatch.store import fold, notices, slices
 from mlwatch.store.copies import without_twins
+from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import cursor
 from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble
 from mlwatch.store.ledger import Entry, Ledger
@@ -216,12 +217,21 @@ class Ingest:
         self._save_shape(batch.shape)
         self._say_refused()
         if self._batches == 0 or not self.registry.fully_binned:
-            ensure_bins(self._connection, self.registry)
+            self.settle()
         self._batches += 1
         self._since_compaction += 1
         newest = counts.newest.replace(tzinfo=UTC).timestamp() if counts.newest else None
         lag = time.time() - newest if newest is not None else None
         self._on_batch(Progress(batch.bytes_done, total, self._batches, counts.rows, lag))
+
+    def settle(self, enough: int = ENOUGH_ROWS) -> None:
+        """Cut the bins and choose the segments that are due, and count again what hangs on them.
+
+        Args:
+            enough: Without a reference, bins need so many rows.
+        """
+        ensure_bins(self._connection, self.registry, enough=enough)
+        slices.ensure(self._connection, self.registry, self._config.segments.columns)
 
     def _say_refused(self) -> None:
         """Tell once that there are more features than are taken."""

@@ -13,6 +13,8 @@ from mlwatch.store.asking import number
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.store.slices import Columns
+
 CURRENT_LABEL = """CASE WHEN own.id IS NULL THEN loose.label WHEN loose.id IS NULL THEN own.label
     WHEN (loose.ts, loose.label) > (own.ts, own.label) THEN loose.label ELSE own.label END"""
 """The later of an outcome that names the prediction's model, `own`, and one that names none, `loose`.
@@ -36,8 +38,12 @@ def label_joins(requests: str, model: str, outcomes: str = "outcomes") -> str:
         LEFT JOIN {outcomes} AS loose ON loose.h = {requests}.h AND loose.id = {requests}.id AND loose.model = ''"""
 
 
-def score_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
+def score_requests(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool, int]:
     """Fill `scored` with the batch's requests whose label is known already.
+
+    Args:
+        connection: Inside the ingest transaction.
+        parts: Segments of the features that the batch has.
 
     Returns:
         Whether there are any, and how many stored outcomes found their prediction by this.
@@ -52,8 +58,8 @@ def score_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
     )
     if not waiting:
         connection.execute(
-            f"""{_SCORED} SELECT ts, model, version, prediction, score, label, 1 AS weight
-            FROM batch WHERE is_request AND NOT failed AND label IS NOT NULL"""
+            f"""{_SCORED} SELECT ts, model, version, prediction, score, label, 1 AS weight{parts.select("b")}
+            FROM batch AS b WHERE is_request AND NOT failed AND label IS NOT NULL"""
         )
         return _any_scored(connection), 0
     connection.execute("""
@@ -61,8 +67,8 @@ def score_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
         SELECT o.* FROM outcomes AS o
         WHERE o.h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""")
     connection.execute(
-        f"""{_SCORED} SELECT ts, model, version, prediction, score, label, 1 AS weight FROM (
-            SELECT b.* REPLACE (COALESCE({CURRENT_LABEL}, b.label) AS label)
+        f"""{_SCORED} SELECT ts, model, version, prediction, score, label, 1 AS weight{parts.names} FROM (
+            SELECT b.* REPLACE (COALESCE({CURRENT_LABEL}, b.label) AS label){parts.select("b")}
             FROM batch AS b {label_joins("b", "b.model", "known")}
             WHERE b.is_request AND NOT b.failed)
         WHERE label IS NOT NULL"""
@@ -76,10 +82,14 @@ def score_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
     return _any_scored(connection), matched
 
 
-def take_outcomes(connection: DuckDBPyConnection) -> tuple[bool, int, int]:
+def take_outcomes(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool, int, int]:
     """Store the batch's outcomes and fill `scored` with what they change.
 
     Must run after the batch's requests are stored.
+
+    Args:
+        connection: Inside the ingest transaction.
+        parts: Segments.
 
     Returns:
         Whether `scored` has rows, how many repeated outcomes were found, and how many new ids match no prediction.
@@ -97,25 +107,26 @@ def take_outcomes(connection: DuckDBPyConnection) -> tuple[bool, int, int]:
         SELECT n.*, f.label AS old_label, COALESCE(f.matched, FALSE) AS matched, f.id IS NULL AS is_new
         FROM latest AS n LEFT JOIN former AS f ON f.h = n.h AND f.id = n.id AND f.model = n.model
         WHERE f.id IS NULL OR (n.ts, n.label) > (f.ts, f.label)""")
-    connection.execute("""
+    connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE affected AS
         SELECT f.id, f.model AS outcome_model, f.label AS new_label, COALESCE(f.old_label, p.label) AS old_label,
-            p.ts, p.model, p.version, p.prediction, p.score, p.failed
+            p.ts, p.model, p.version, p.prediction, p.score, p.failed{parts.select("p")}
         FROM predictions AS p JOIN fresh AS f
             ON p.h = f.h AND p.id = f.id AND (f.model = '' OR f.model = p.model)""")
-    changed = _settle_rivals(connection)
+    changed = _settle_rivals(connection, parts)
     connection.execute(
         f"""{_SCORED}
-        SELECT ts, model, version, prediction, score, new_label AS label, 1 AS weight FROM {changed} WHERE NOT failed
+        SELECT ts, model, version, prediction, score, new_label AS label, 1 AS weight{parts.names}
+        FROM {changed} WHERE NOT failed
         UNION ALL
-        SELECT ts, model, version, prediction, score, old_label AS label, -1 AS weight
+        SELECT ts, model, version, prediction, score, old_label AS label, -1 AS weight{parts.names}
         FROM {changed} WHERE NOT failed AND old_label IS NOT NULL"""
     )
     unmatched = _store(connection)
     return _any_scored(connection), repeated, unmatched
 
 
-def _settle_rivals(connection: DuckDBPyConnection) -> str:
+def _settle_rivals(connection: DuckDBPyConnection, parts: Columns) -> str:
     """Return the table of changed labels, with one row a prediction.
 
     An id may have two outcomes at once: one that names the model, one that does not. The later of both holds.
@@ -127,11 +138,12 @@ def _settle_rivals(connection: DuckDBPyConnection) -> str:
     rivals = "SELECT h, id FROM claims GROUP BY h, id HAVING COUNT(DISTINCT model = '') > 1"
     if not number(connection, f"SELECT COUNT(*) FROM ({rivals})"):
         return "affected"
-    connection.execute("""
+    connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE settled AS
         SELECT p.ts, p.model, p.version, p.prediction, p.score, p.failed,
             arg_max(c.label, (c.ts, c.label)) AS new_label,
             COALESCE(arg_max(c.label, (c.ts, c.label)) FILTER (NOT c.is_fresh), any_value(p.label)) AS old_label
+            {parts.select("p", "any_value")}
         FROM predictions AS p JOIN claims AS c
             ON p.h = c.h AND p.id = c.id AND (c.model = '' OR c.model = p.model)
         GROUP BY p.rowid, p.ts, p.model, p.version, p.prediction, p.score, p.failed""")

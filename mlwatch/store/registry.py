@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Literal
@@ -63,6 +64,8 @@ class Registry:
         self.bins: dict[int, Bins] = {}
         self.refused: set[str] = set()
         """Features beyond the limit."""
+        self.segments: tuple[int, ...] = ()
+        """Features that labelled predictions are told apart by."""
         self._unsaved: list[FeatureRow] = []
         self.reload()
 
@@ -89,6 +92,9 @@ class Registry:
                 "SELECT feature, kind, edges, source FROM bins"
             ).fetchall()
         }
+
+        row = query("SELECT value FROM meta WHERE key = 'segments'").fetchone()
+        self.segments = tuple(json.loads(row[0])) if row else ()
 
     def slots(self, features: Sequence[Feature]) -> list[Slot]:
         """Return the store's columns for a file's features; new ones are named now and made by `save_new`."""

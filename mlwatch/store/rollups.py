@@ -29,6 +29,8 @@ EPSILON = 2.220446049250313e-16
 
 PREDICTION, SCORE, VALUE = -1, -2, -3
 """Numbers of the pseudo-features: predicted classes, scores, and predicted values of a regression."""
+PSEUDO = 3
+"""How many these are."""
 
 Merge = Literal["SUM", "MIN", "MAX"]
 
@@ -144,7 +146,21 @@ BUSINESS = Rollup(
 )
 SAMPLING = Rollup("r_sampling", (MINUTE, HOUR), {}, {"unseen": "DOUBLE"})
 """Requests that a log stands for beyond those that it holds, where it is a sample: 1 / fraction - 1 for each."""
-ALL = (TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, DECIDED, BUSINESS, SAMPLING)
+SEGMENTS = Rollup(
+    "r_segments",
+    (QUARTER, HOUR, DAY),
+    {"feature": "INTEGER", "part": "INTEGER", "label": "VARCHAR", "prediction": "VARCHAR"},
+    {
+        "n": "BIGINT",
+        "n_number": "BIGINT",
+        "sum_error": "DOUBLE",
+        "sum_abs": "DOUBLE",
+        "sum_sq": "DOUBLE",
+        "sum_err4": "DOUBLE",
+    },
+)
+"""Labelled predictions by part of a feature's values, for the columns that are followed as segments."""
+ALL = (TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, DECIDED, SEGMENTS, BUSINESS, SAMPLING)
 
 
 def bucket(level: int, column: str = "ts") -> str:
@@ -258,17 +274,12 @@ def outcomes_sql(relation: str, numeric_models: Sequence[str], unclassed_models:
         unclassed_models: Models whose predictions are neither classes nor numbers.
     """
     plain = [*numeric_models, *unclassed_models]
-    listed = ", ".join(literal(model) for model in plain)
-
-    def class_of(column: str) -> str:
-        return f"CASE WHEN model IN ({listed}) THEN '' ELSE {column} END" if plain else column
-
     numbers = "TRY_CAST({0} AS DOUBLE)" if numeric_models else "CAST(NULL AS DOUBLE)"
     fair = "score >= 0 AND score <= 1"
     inside = f"LEAST(GREATEST(score, {EPSILON}), {1 - EPSILON})"
     return f"""
-        SELECT {bucket(MINUTE)} AS bucket, model, version, {class_of("label")} AS label,
-            {class_of("prediction")} AS prediction, SUM(weight) AS n,
+        SELECT {bucket(MINUTE)} AS bucket, model, version, {class_of("label", plain)} AS label,
+            {class_of("prediction", plain)} AS prediction, SUM(weight) AS n,
             SUM(CASE WHEN {fair} THEN weight ELSE 0 END) AS n_score,
             SUM(CASE WHEN {fair} THEN 0 WHEN score IS NULL THEN 0 ELSE weight END) AS n_wild,
             SUM(CASE WHEN {fair} THEN weight * score END) AS sum_score,
@@ -284,6 +295,41 @@ def outcomes_sql(relation: str, numeric_models: Sequence[str], unclassed_models:
             SUM(CASE WHEN y <> 0 AND f IS NOT NULL THEN weight ELSE 0 END) AS n_ape
         FROM (SELECT *, {numbers.format("label")} AS y, {numbers.format("prediction")} AS f FROM {relation}) AS numbered
         GROUP BY 1, 2, 3, 4, 5"""
+
+
+def class_of(column: str, plain_models: Sequence[str]) -> str:
+    """Return a label or prediction as a class, empty for models that have none."""
+    listed = ", ".join(literal(model) for model in plain_models)
+    return f"CASE WHEN model IN ({listed}) THEN '' ELSE {column} END" if listed else column
+
+
+def segments_sql(relation: str, parts: Mapping[int, str], plain_models: Sequence[str]) -> str:
+    """Count labels against predictions, and sum errors, by part of each feature's values.
+
+    Args:
+        relation: A `scored` relation with the columns of parts.
+        parts: Names of these columns by feature; at least one.
+        plain_models: Models whose predictions are no classes: their rows are not told apart by value.
+    """
+    label, prediction = (class_of(column, plain_models) for column in ("label", "prediction"))
+    numbered = f"""
+        SELECT {bucket(QUARTER)} AS bucket, model, version, {label} AS label, {prediction} AS prediction,
+            hash(model, version, {label}, {prediction}) AS cell, weight,
+            TRY_CAST(prediction AS DOUBLE) - TRY_CAST(label AS DOUBLE) AS e, {", ".join(parts.values())}
+        FROM {relation}"""
+    counted = " UNION ALL ".join(
+        f"""SELECT bucket, cell, {feature} AS feature, {name} AS part, SUM(weight) AS n,
+            SUM(CASE WHEN e IS NOT NULL THEN weight ELSE 0 END) AS n_number, SUM(weight * e) AS sum_error,
+            SUM(weight * ABS(e)) AS sum_abs, SUM(weight * e * e) AS sum_sq, SUM(weight * POWER(e, 4)) AS sum_err4
+        FROM numbered WHERE {name} IS NOT NULL GROUP BY 1, 2, 4"""
+        for feature, name in parts.items()
+    )
+    return f"""
+        WITH numbered AS ({numbered}), counted AS ({counted}),
+            cells AS (SELECT DISTINCT cell, model, version, label, prediction FROM numbered)
+        SELECT c.bucket, d.model, d.version, c.feature, c.part, d.label, d.prediction, c.n, c.n_number, c.sum_error,
+            c.sum_abs, c.sum_sq, c.sum_err4
+        FROM counted AS c JOIN cells AS d ON d.cell = c.cell"""
 
 
 def scores_sql(relation: str, plain_models: Sequence[str]) -> str:

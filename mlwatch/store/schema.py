@@ -9,7 +9,7 @@ from mlwatch.store import probes, rollups
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 7
+VERSION = 8
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -118,6 +118,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     4: _SAMPLING,
     5: _DECIDED,
     6: probes.GOLDEN,
+    7: tuple(rollups.SEGMENTS.ddl(level) for level in rollups.SEGMENTS.levels),
 }
 """Statements that lead from the given version to the next."""
 

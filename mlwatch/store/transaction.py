@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier
-from mlwatch.store import batch, events, fold, memory, outcomes, straight
+from mlwatch.store import batch, events, fold, memory, outcomes, slices, straight
 from mlwatch.store.asking import number
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.loading import Loader, filled_lines
@@ -134,10 +134,11 @@ class Transaction:
         if counts.predictions:
             late_labels, late_events = self._fold_requests(slots, stored)
         if self._has("is_outcome"):
-            any_scored, again, unmatched_labels = outcomes.take_outcomes(self._connection)
+            parts = slices.columns(self._connection, self._registry)
+            any_scored, again, unmatched_labels = outcomes.take_outcomes(self._connection, parts)
             counts = _repeated(replace(counts, outcomes=counts.outcomes - again), again)
             if any_scored:
-                fold.fold_scored(self._connection, self._registry)
+                fold.fold_scored(self._connection, self._registry, parts)
         if counts.events:
             again, unmatched_events = events.take_events(self._connection, self._config.business)
             counts = _repeated(replace(counts, events=counts.events - again), again)
@@ -166,9 +167,10 @@ class Transaction:
             *(self._connection, self._registry, numbers, models, stored or batch.REQUESTS),
             unbinned=not self._bins_follow(),
         )
-        any_scored, late_labels = outcomes.score_requests(self._connection)
+        parts = slices.columns(self._connection, self._registry).of(numbers)
+        any_scored, late_labels = outcomes.score_requests(self._connection, parts)
         if any_scored:
-            fold.fold_scored(self._connection, self._registry)
+            fold.fold_scored(self._connection, self._registry, parts)
         any_gains, late_events = events.gain_requests(self._connection)
         if any_gains:
             fold.fold_gains(self._connection)

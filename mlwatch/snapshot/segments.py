@@ -1,0 +1,243 @@
+"""Performance by segment: which part of the traffic a version does worse in, and against what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics.bins import INVALID, MISSING
+from mlwatch.metrics.regression import RegressionSums, regression
+from mlwatch.metrics.segments import Contrast, Losses, contrast, together
+from mlwatch.snapshot import families
+from mlwatch.snapshot.features import feature_infos
+from mlwatch.snapshot.read import Table, read
+from mlwatch.store import rollups
+from mlwatch.store.slices import ABSENT, CATEGORIES, cut_places, cuts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
+
+    from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.features import FeatureInfo
+    from mlwatch.snapshot.span import Grid
+    from mlwatch.snapshot.types import Model
+
+    Key = tuple[int, int]
+    """Feature and part."""
+    Segments = Mapping[str, tuple["Segment", ...]]
+    """Segments by version."""
+
+NO_VALUE = "missing"
+OTHERS = "all others"
+OF_NUMBERS = ("mae", "rmse", "bias")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One version's predictions with a column's value in one part of its range."""
+
+    column: str
+    value: str
+    """The category, or the range in words."""
+    predictions: int
+    labelled: int
+    performance: Mapping[str, Estimate] = field(default_factory=dict)
+    rest: Contrast | None = None
+    """Against this version's other predictions; None where too few are labelled."""
+    baseline: Contrast | None = None
+    """Against the baseline version in the same segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is counted in one segment."""
+
+    rows: Table
+    losses: Losses
+
+
+def of_model(
+    connection: DuckDBPyConnection,
+    model: Model,
+    versions: Mapping[str, int],
+    baseline: int | None,
+    lattice: Grid,
+    features: Table,
+) -> Segments:
+    """Return the segments of a model's versions; none where predictions are neither classes nor numbers.
+
+    Args:
+        connection: Where `number_pairs` was called.
+        model: Its task and classes.
+        versions: Numbers of its versions.
+        baseline: Number of the baseline version.
+        lattice: Range.
+        features: Feature rows of the range.
+    """
+    if model.task == "unknown":
+        return {}
+    rows, infos = read(connection, rollups.SEGMENTS, lattice, whole=True), feature_infos(connection)
+    numeric = model.task == "regression"
+    perform = of_numbers if numeric else partial(of_classes, model.task, model.positive_class)
+    before = rows.of(baseline) if baseline is not None else None
+    return {
+        name: of_version(
+            *(rows.of(who), features.of(who), infos, perform),
+            before if who != baseline else None,
+            numeric=numeric,
+        )
+        for name, who in versions.items()
+    }
+
+
+def with_segments(model: Model, segments: Segments) -> Model:
+    """Return a model with the segments of its versions."""
+    versions = {
+        name: replace(version, segments=segments.get(name, ())) for name, version in model.versions.items()
+    }
+    return replace(model, versions=versions)
+
+
+def of_version(
+    rows: Table,
+    features: Table,
+    infos: Mapping[int, FeatureInfo],
+    perform: Callable[[Table], Mapping[str, Estimate]],
+    baseline: Table | None,
+    *,
+    numeric: bool,
+) -> tuple[Segment, ...]:
+    """Return one version's segments, by column and value.
+
+    Args:
+        rows: Its sums by segment.
+        features: Its feature rows, for how many predictions there are, labels or not.
+        infos: Features by number.
+        perform: Returns the performance of the rows of a segment.
+        baseline: The baseline's sums by segment; None for the baseline itself.
+        numeric: Whether the task is a regression.
+    """
+    own, sums = _parts(rows, numeric=numeric), _whole(rows, numeric=numeric)
+    before = _parts(baseline, numeric=numeric) if baseline is not None else {}
+    keys = [key for key in sorted(own) if key[0] >= 0 and key[0] in infos]
+    rest = together([contrast(own[key].losses, sums[key[0]] - own[key].losses) for key in keys])
+    change = together(
+        [contrast(own[key].losses, before[key].losses) if key in before else None for key in keys]
+    )
+    counts = _predictions(features, infos, {feature for feature, _ in keys})
+    return tuple(
+        Segment(
+            infos[key[0]].name,
+            part_name(infos[key[0]], key[1]),
+            max(counts.get(key, 0), own[key].losses.n),
+            own[key].losses.n,
+            perform(own[key].rows),
+            against_rest,
+            against_baseline,
+        )
+        for key, against_rest, against_baseline in zip(keys, rest, change, strict=True)
+    )
+
+
+def of_numbers(rows: Table) -> Mapping[str, Estimate]:
+    """Return a regression's performance in a segment."""
+    sums = RegressionSums(
+        n=rows.whole("n_number"),
+        sum_error=rows.sum("sum_error"),
+        sum_abs=rows.sum("sum_abs"),
+        sum_sq=rows.sum("sum_sq"),
+        sum_fourth=rows.sum("sum_err4"),
+    )
+    found = regression(sums)
+    return {name: found[name] for name in OF_NUMBERS}
+
+
+def of_classes(task: str, positive: str | None, rows: Table) -> Mapping[str, Estimate]:
+    """Return a classifier's performance in a segment."""
+    return families.window_performance(task, families.cells_of(rows), positive)
+
+
+def _parts(rows: Table, *, numeric: bool) -> dict[Key, _Part]:
+    order = np.lexsort((rows["part"], rows["feature"]))
+    feature, part = rows["feature"][order], rows["part"][order]
+    if not len(order):
+        return {}
+    first = np.r_[True, (feature[1:] != feature[:-1]) | (part[1:] != part[:-1])]
+    starts = np.flatnonzero(first).tolist()
+    found = {}
+    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+        inside = Table({name: column[order[start:end]] for name, column in rows.columns.items()})
+        losses = _losses(inside, numeric=numeric)
+        if losses.n:
+            found[int(feature[start]), int(part[start])] = _Part(inside, losses)
+    return found
+
+
+def _whole(rows: Table, *, numeric: bool) -> dict[int, Losses]:
+    return {
+        int(feature): _losses(rows.where(rows["feature"] == feature), numeric=numeric)
+        for feature in np.unique(rows["feature"])
+    }
+
+
+def _losses(rows: Table, *, numeric: bool) -> Losses:
+    if numeric:
+        return Losses(rows.whole("n_number"), rows.sum("sum_abs"), rows.sum("sum_sq"), proportion=False)
+    wrong = float(rows["n"][rows["label"] != rows["prediction"]].sum())
+    return Losses(rows.whole("n"), wrong, wrong)
+
+
+def _predictions(features: Table, infos: Mapping[int, FeatureInfo], wanted: set[int]) -> dict[Key, int]:
+    """Count predictions by segment, from the finer bins of data quality."""
+    counts: dict[Key, int] = {}
+    for feature in wanted:
+        rows = features.where(features["feature"] == feature)
+        parts = part_of(infos[feature], rows["bin"])
+        for part in np.unique(parts).tolist():
+            counts[feature, int(part)] = int(rows["n"][parts == part].sum())
+    return counts
+
+
+def part_of(info: FeatureInfo, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the part that each bin of a feature belongs to."""
+    if info.kind == "categorical":
+        known = min(CATEGORIES, len(info.categories))
+        parts = np.where((codes >= 0) & (codes < known), codes, known)
+    else:
+        parts = np.searchsorted(np.array(cut_places(len(info.edges))), codes, side="left")
+    return np.where((codes == MISSING) | (codes == INVALID), ABSENT, parts).astype(np.int64)
+
+
+def part_name(info: FeatureInfo, part: int) -> str:
+    """Return a part in words."""
+    if part == ABSENT:
+        return NO_VALUE
+    if info.kind == "categorical":
+        return info.categories.get(part) or OTHERS if part < CATEGORIES else OTHERS
+    cuts = [f"{cut:,.4g}" for cut in cuts_of(info.edges)]
+    if not cuts:
+        return "any value"
+    if part == 0:
+        return f"below {cuts[0]}"
+    return f"{cuts[part - 1]} and more" if part >= len(cuts) else f"{cuts[part - 1]} to {cuts[part]}"
+
+
+def by_harm(segments: Sequence[Segment], *, against_baseline: bool) -> list[Segment]:
+    """Rank segments by the wrong answers (or loss) that they have in excess, worst first.
+
+    Args:
+        segments: Of one version.
+        against_baseline: Compare with the baseline in the same segment instead of with the version's other segments.
+    """
+    compared = [
+        (found.excess, segment)
+        for segment in segments
+        if (found := segment.baseline if against_baseline else segment.rest) is not None
+    ]
+    return [segment for _, segment in sorted(compared, key=lambda pair: -pair[0])]

@@ -1,0 +1,169 @@
+"""Which columns labelled predictions are told apart by, and how their values are parted.
+
+A segment is a group of bins of a feature, so that what is counted there adds up with what data quality counts. The
+columns are chosen once there are bins, and kept: what was counted before would not be there for another one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlwatch.metrics.bin_sql import sql_number
+from mlwatch.sources.sql import literal
+from mlwatch.store import fold, rollups
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.store.registry import Registry
+    from mlwatch.store.rollups import FeatureBins
+
+MOST = 12
+"""Columns that are followed where none are named."""
+PARTS = 8
+"""Groups of a number's values."""
+CATEGORIES = 12
+"""Categories with a segment of their own; the others share one."""
+ABSENT = -1
+"""Part of missing and invalid values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column and where its parts begin."""
+
+    feature: FeatureBins
+    cuts: tuple[float, ...] = ()
+    """Of a number: part i holds values from cut i - 1 up to, but not with, cut i."""
+    categories: tuple[str, ...] = ()
+    """Of categories: part i holds category i, the part after the last one all others."""
+
+    def part(self, alias: str) -> str:
+        """Return the part of a row's value as an expression, NULL where the row's model has no such feature."""
+        expression = self.feature.expression
+        value = (
+            f"{alias}.{expression}" if self.feature.number >= 0 else f"TRY_CAST({alias}.prediction AS DOUBLE)"
+        )
+        if self.categories or self.feature.kind == "categorical":
+            cases = [
+                f"WHEN {value} = {literal(name)} THEN {part}" for part, name in enumerate(self.categories)
+            ]
+        else:
+            cases = [f"WHEN {value} < {sql_number(cut)} THEN {part}" for part, cut in enumerate(self.cuts)]
+        listed = ", ".join(literal(model) for model in self.feature.models)
+        others = f"WHEN {alias}.model NOT IN ({listed}) THEN NULL " if listed else ""
+        return f"CASE {others}WHEN {value} IS NULL THEN {ABSENT} {' '.join(cases)} ELSE {len(cases)} END"
+
+    @property
+    def name(self) -> str:
+        """Name of the column of parts in `scored`."""
+        return f"part_{self.feature.number + rollups.PSEUDO}"
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns that are followed."""
+
+    columns: tuple[Column, ...] = ()
+
+    def of(self, numbers: Collection[int]) -> Columns:
+        """Return those whose features are among the given ones, or are the predictions themselves."""
+        return Columns(tuple(c for c in self.columns if c.feature.number in numbers or c.feature.number < 0))
+
+    def select(self, alias: str, aggregate: str = "") -> str:
+        """Return the parts as further items of a SELECT, with a comma before each.
+
+        Args:
+            alias: Of the relation with the features.
+            aggregate: Function to wrap each in, where the statement groups.
+        """
+        return "".join(f", {aggregate}({column.part(alias)}) AS {column.name}" for column in self.columns)
+
+    @property
+    def names(self) -> str:
+        """The same, where a relation has them already."""
+        return "".join(f", {column.name}" for column in self.columns)
+
+
+def columns(connection: DuckDBPyConnection, registry: Registry) -> Columns:
+    """Return the columns that are followed now, with their parts."""
+    features = {feature.number: feature for feature in registry.feature_bins(registry.segments)}
+    wanted = [number for number in (*registry.segments, rollups.VALUE) if number in features]
+    return Columns(
+        tuple(
+            Column(features[number], cuts_of(features[number].edges), _categories(connection, number))
+            for number in wanted
+            if number in registry.bins
+        )
+    )
+
+
+def cut_places(edges: int) -> tuple[int, ...]:
+    """Return which of a number's edges are cuts: about evenly many bins apart.
+
+    Args:
+        edges: Number of edges of the bins.
+    """
+    bins = edges - 1
+    parts = min(PARTS, bins)
+    return tuple(bins * part // parts for part in range(1, parts))
+
+
+def cuts_of(edges: Sequence[float]) -> tuple[float, ...]:
+    """Return where the parts of a number meet."""
+    return tuple(edges[place] for place in cut_places(len(edges)))
+
+
+def _categories(connection: DuckDBPyConnection, number: int) -> tuple[str, ...]:
+    rows = connection.execute(
+        "SELECT category FROM categories WHERE feature = ? AND bin < ? ORDER BY bin", [number, CATEGORIES]
+    ).fetchall()
+    return tuple(category for (category,) in rows)
+
+
+def choose(registry: Registry, named: Sequence[str]) -> tuple[int, ...]:
+    """Return the numbers of the columns to follow.
+
+    Args:
+        registry: Features and bins, and what was chosen before.
+        named: Features that the configuration names; all of them, where it names any.
+    """
+    if named:
+        return tuple(registry.features[name].number for name in named if name in registry.features)
+    kept = tuple(number for number in registry.segments if number >= 0)
+    binned = [row for row in registry.features.values() if row.number in registry.bins]
+    fresh = sorted(
+        (row for row in binned if row.number not in kept), key=lambda row: row.kind != "categorical"
+    )
+    return (*kept, *(row.number for row in fresh))[: max(MOST, len(kept))]
+
+
+def _signature(chosen: Columns) -> str:
+    """Return a text that changes when what is counted does."""
+    return json.dumps([[c.feature.number, c.cuts, c.categories] for c in chosen.columns])
+
+
+def ensure(connection: DuckDBPyConnection, registry: Registry, named: Sequence[str]) -> None:
+    """Choose the columns, and count the stored rows again where these or their parts have changed.
+
+    Args:
+        connection: Outside a transaction, of the thread that takes logs in.
+        registry: Learns the choice.
+        named: See `choose`.
+    """
+    chosen = choose(registry, named)
+    row = connection.execute("SELECT value FROM meta WHERE key = 'segments_as'").fetchone()
+    registry.segments = chosen
+    followed = columns(connection, registry)
+    now = _signature(followed)
+    if now == (row[0] if row is not None else _signature(Columns())):
+        return
+    connection.execute("BEGIN")
+    for key, value in (("segments", json.dumps(chosen)), ("segments_as", now)):
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+    fold.refold_segments(connection, registry, followed)
+    connection.execute("COMMIT")
