@@ -148,7 +148,7 @@ def binary(reference: BinaryReference, decided: ScoreHistogram) -> dict[str, Est
         return {name: undefined(NO_SCORES) for name in BINARY}
     found = decisions(reference, expected_cells(reference.calibrator, decided), n)
     auc = _auc(expected_scores(reference.calibrator, decided))
-    return {**found, "roc_auc": _banded(auc, _binary_errors(reference, n).get("roc_auc"), n)}
+    return {**found, "roc_auc": _banded(auc, _auc_error(reference, n), n)}
 
 
 def decisions(
@@ -263,7 +263,7 @@ def _from_cells(cells: tuple[float, float, float, float]) -> dict[str, float | N
 
 
 def _binary_errors(reference: BinaryReference, n: int) -> dict[str, float]:
-    """Return each metric's sampling error for `n` rows, from its spread in the reference."""
+    """Return the sampling errors of the metrics of decisions for `n` rows, from their spread in the reference."""
     tp, fp, fn, tn = reference.cells
     total = tp + fp + fn + tn
     jaccard = _divide(tp, tp + fp + fn)
@@ -277,10 +277,14 @@ def _binary_errors(reference: BinaryReference, n: int) -> dict[str, float]:
     if jaccard is not None:
         of_jaccard = math.sqrt(jaccard * (1 - jaccard) / (n * (tp + fp + fn) / total))
         errors["f1"] = 2 / (1 + jaccard) ** 2 * of_jaccard
-    if reference.scores.positives and reference.scores.negatives:
-        _, variance = curves.auc_parts(reference.scores)
-        errors["roc_auc"] = math.sqrt(variance * reference.scores.n / n)
     return errors
+
+
+def _auc_error(reference: BinaryReference, n: int) -> float | None:
+    """Return the sampling error of AUC for `n` rows, from its spread in the reference."""
+    if not reference.scores.positives or not reference.scores.negatives:
+        return None
+    return math.sqrt(curves.auc_parts(reference.scores)[1] * reference.scores.n / n)
 
 
 def _banded(value: float | None, error: float | None, n: int) -> Estimate:

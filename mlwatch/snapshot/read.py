@@ -137,6 +137,7 @@ def read(
     keys: Sequence[str] | None = None,
     *,
     whole: bool = False,
+    together: int = 1,
 ) -> Table:
     """Sum a rollup over a range, by window, version and key.
 
@@ -147,10 +148,12 @@ def read(
         where: A further condition of our own making.
         keys: Only these of the rollup's keys; None for all.
         whole: Sum over the windows too.
+        together: Bins of the key `bin` that are read as one; the first of them names it.
     """
     names = list(rollup.keys) if keys is None else list(keys)
     measures = ", ".join(f"{rollup.merge.get(name, 'SUM')}(r.{name}) AS {name}" for name in rollup.measures)
-    listed = "".join(f", r.{name}" for name in names)
+    merged = {"bin": f"CAST(FLOOR(r.bin / {together}) * {together} AS INTEGER)"} if together > 1 else {}
+    listed = "".join(f", {merged.get(name, f'r.{name}')} AS {name}" for name in names)
     window = "0" if whole else f"date_diff('second', $start, GREATEST(r.bucket, $start)) // {grid.width_s}"
     return fetch(
         connection,

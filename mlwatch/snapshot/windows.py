@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.span import Grid
 
 
+WINDOW_BINS = 10
+"""Score bins that are taken together where performance is estimated window by window: each keeps its mean score."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tables:
     """The sums of one range."""
@@ -31,6 +35,8 @@ class Tables:
     outcomes: Table
     scores: Table
     decided: Table
+    decided_over: Table
+    """The same by window, in wider bins."""
     business: Table
     sampling: Table
     has_events: bool
@@ -44,8 +50,9 @@ class Tables:
             read(connection, rollups.LATENCY, lattice),
             read(connection, rollups.FEATURES, lattice),
             read(connection, rollups.OUTCOMES, lattice),
-            read(connection, rollups.SCORES, lattice),
-            read(connection, rollups.DECIDED, lattice),
+            read(connection, rollups.SCORES, lattice, whole=True),
+            read(connection, rollups.DECIDED, lattice, whole=True),
+            read(connection, rollups.DECIDED, lattice, together=WINDOW_BINS),
             read(connection, rollups.BUSINESS, lattice),
             read(connection, rollups.SAMPLING, lattice),
             bool(row and row[0]),
@@ -60,6 +67,7 @@ class Tables:
             self.outcomes.of(who),
             self.scores.of(who),
             self.decided.of(who),
+            self.decided_over.of(who),
             self.business.of(who),
             self.sampling.of(who),
             self.has_events,
@@ -93,7 +101,7 @@ def windows_of(tables: Tables, context: Context, drift: Sequence[float | None]) 
     traffic, bins = tables.traffic.windows(), tables.latency.windows()
     outcomes, gains = tables.outcomes.windows(), tables.business.windows()
     missing = feature_windows.missing_by_window(tables.features)
-    expected = estimated.by_window(context.teacher, tables.decided, context.lattice.count)
+    expected = estimated.by_window(context.teacher, tables.decided_over, context.lattice.count)
     windows = []
     for index in range(context.lattice.count):
         rows = traffic.get(index)

@@ -79,7 +79,7 @@ def test_windows_add_up_to_the_range(model: Model) -> None:
     version = model.versions["v2"]
     parts = [window.estimated["accuracy"] for window in version.windows if window.estimated]
     total = sum((part.value or 0.0) * part.n for part in parts) / sum(part.n for part in parts)
-    assert total == pytest.approx(version.estimated["accuracy"].value, abs=1e-4)
+    assert total == pytest.approx(version.estimated["accuracy"].value, abs=1e-3)
     assert "roc_auc" not in version.windows[-1].estimated
 
 
