@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from mlwatch.endpoints.adapter import Adapter, Look
     from mlwatch.endpoints.address import Address
     from mlwatch.endpoints.golden import GoldenProbe
+    from mlwatch.endpoints.types import Golden
 
 REREAD = 10.0
 """Seconds between two readings of the headers' files: tokens of a cluster rotate."""
@@ -90,7 +90,7 @@ class Target:
             said = f"answer not understood: {type(error).__name__}"
             return self._failed(at, late, Failure(said, answered=True))
         self.failures = 0
-        return replace(self._found(at, late, look, (look.answer.ended - due) * 1000), golden=golden)
+        return self._found(at, late, look, (look.answer.ended - due) * 1000, golden)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -132,7 +132,9 @@ class Target:
             raise RuntimeError("prepare first")
         return self._adapter
 
-    def _found(self, at: datetime, late: float, look: Look, latency_ms: float) -> Probe:
+    def _found(
+        self, at: datetime, late: float, look: Look, latency_ms: float, golden: Golden | None
+    ) -> Probe:
         served = tuple(
             each for each in look.served if each.version
         )  # a name alone cannot be compared with the logs
@@ -140,7 +142,7 @@ class Target:
             endpoint=self.name, at=at, replica=self.replica, server=self._adapter_of().server,
             live=look.live, ready=look.ready, status=look.answer.status,
             latency_ms=latency_ms, late_ms=late * 1000, error=look.error, served=served,
-            metrics=self._metrics(look), certificate_days=self._certificate_days(),
+            metrics=self._metrics(look), certificate_days=self._certificate_days(), golden=golden,
         )  # fmt: skip
 
     def _metrics(self, look: Look) -> Mapping[str, float]:

@@ -261,6 +261,33 @@ def app(directory: Path, rows: int) -> None:
         note("the same chart by textual-plot", charts["theirs"], "ms")
 
 
+def endpoints() -> None:
+    """Measure what polling costs beside aiohttp, and whether looks begin on time."""
+
+    def measured(client: str, number: int) -> dict[str, Any]:
+        script = str(Path(__file__).with_name("bench_endpoints.py"))
+        done = subprocess.run(
+            [sys.executable, script, client, str(number)],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+        )
+        answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        return answer
+
+    stored, many = measured("stored", 200), measured("ours", 500)
+    figure("200 endpoints at 1 Hz, polled and stored, share of a core", 100 * stored["core_share"], "%", 40)
+    figure("the same, lateness of looks, p99", stored["late_p99_ms"], "ms", 100)
+    figure("500 endpoints at 1 Hz, lateness of looks, p99", many["late_p99_ms"], "ms", 100)
+    figure("the same, share of looks that were not begun", 100 * (1 - many["per_s"] / 500), "%", 1)
+    pairs = [(measured("ours", 200), measured("aiohttp", 200)) for _ in range(3)]
+    mine, theirs = (min(pair[at]["cpu_s_per_1000"] for pair in pairs) for at in (0, 1))
+    note("CPU of 1,000 looks: mlwatch", mine, "s")
+    note("CPU of 1,000 requests on the same schedule: aiohttp", theirs, "s")
+    figure("CPU of a look against a request of aiohttp", mine / theirs, "x", 3)
+
+
 def main() -> int:
     """Run everything; return 1 when a budget was missed."""
     rows = int(os.environ.get("BENCH_ROWS", "1_000_000"))
@@ -269,6 +296,7 @@ def main() -> int:
     small = refresh(directory, rows)
     interactive(directory, rows)
     app(directory, rows)
+    endpoints()
     if os.environ.get("BENCH_LARGE") == "1":
         backfill(directory, rows * 10)
         large = refresh(directory, rows * 10)
