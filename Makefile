@@ -7,14 +7,16 @@ UV ?= $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
+SERVERS ?= $(patsubst tests/servers/requirements/%.txt,%,$(wildcard tests/servers/requirements/*.txt))
+
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-soak lint format bench sim samples build lock clean
+.PHONY: help demo test test-soak test-servers lint format bench sim samples build lock clean
 
 help: ## Show the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
 
 demo: $(VENV)/.installed ## Install into .venv and watch the sample logs
 	$(BIN)/mlwatch sample_logs
@@ -24,6 +26,9 @@ test: $(VENV)/.installed-dev ## Run the tests; those that need other servers are
 
 test-soak: $(VENV)/.installed-dev ## Kill the ingest 200 times more
 	$(BIN)/python -m pytest -m soak
+
+test-servers: $(VENV)/.installed-dev $(SERVERS:%=.servers/%/.installed) ## Test against real servers, SERVERS="mlflow ray" for some; 0.1 to 5 GB each
+	$(BIN)/python -m pytest -m servers -rs tests/servers
 
 lint: $(VENV)/.installed-dev ## Check style, types and the layers
 	$(BIN)/ruff check
@@ -56,6 +61,12 @@ build: ## Build the wheel and the source distribution into dist/
 lock: ## Resolve the dependencies again
 	$(UV) lock
 
+# Each server in an environment of its own: their dependencies contradict each other.
+.servers/%/.installed: tests/servers/requirements/%.txt
+	$(UV) venv --allow-existing -p 3.11 .servers/$*
+	$(UV) pip install -p .servers/$*/bin/python -r $<
+	@touch $@
+
 # uv refuses the lock where another index takes the place of PyPI: then it resolves afresh.
 $(VENV)/.installed: pyproject.toml $(wildcard uv.lock)
 	$(UV) sync --locked --inexact --no-default-groups || \
@@ -72,6 +83,11 @@ else
 build: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install -q build
 	$(BIN)/python -m build
+
+.servers/%/.installed: tests/servers/requirements/%.txt | $(VENV)/.pip
+	$(BIN)/python -m venv .servers/$*
+	.servers/$*/bin/python -m pip install -q -r $<
+	@touch $@
 
 lock:
 	@echo "make: lock: needs uv: https://docs.astral.sh/uv/" >&2; exit 2

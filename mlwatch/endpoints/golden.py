@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.client import Client
 
+EXCUSE = 160
+"""Most characters of a server's explanation."""
 CHANGED = "output changed without a new version"
 UNKNOWN = "output changed, and the server does not say its version"
 NO_PATH = "not sent, because the path of predictions is not known: configure probe path"
@@ -106,7 +108,7 @@ class GoldenProbe:
         except Failure as failure:
             return Answered(Golden(matches=False, reason=f"no answer: {failure}"))
         if not answer.ok:
-            return Answered(Golden(matches=False, reason=f"no answer: {answer.words}"))
+            return Answered(Golden(matches=False, reason=f"no answer: {answer.words}{_excuse(answer)}"))
         document = _value(answer)
         measured = adapter.measure(self.fixed.document, document, datetime.now(UTC))
         return Answered(self._judged(adapter, look, document), measured, document)
@@ -186,6 +188,12 @@ def without(value: Any, names: frozenset[str]) -> Any:
     if isinstance(value, dict):
         return {name: without(each, names) for name, each in value.items() if name not in names}
     return [without(each, names) for each in value] if isinstance(value, list) else value
+
+
+def _excuse(answer: Answer) -> str:
+    """Return how the server explains a refusal, in brief: a wrong input is told only there."""
+    said = " ".join(answer.text[:EXCUSE].split())
+    return f": {said}" if said and not said.startswith("<") else ""
 
 
 def _value(answer: Answer) -> Any:

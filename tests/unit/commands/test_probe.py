@@ -111,7 +111,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (["--expect", "bad.json", "--tolerance", "0.3"], 0, "at most 0.25 apart"),
         ([], 0, 'no --expect was given; the answer is {"model_version": "v2", "outputs": [{"data": [0.5]}]}'),
-        (["--path", "/elsewhere"], 1, "not the expected answer: no answer: 404: no such path"),
+        (["--path", "/elsewhere"], 1, "not the expected answer: no answer: 404: no such path: {"),
     ],
 )
 def test_golden_input(

@@ -179,8 +179,8 @@ async def test_an_expected_answer_holds_whatever_the_version(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        (as_json({"detail": "no worker"}, 503), "no answer: 503: not available"),
-        (as_json({"detail": "bad"}, 422), "no answer: status 422"),
+        (as_json({"detail": "no worker"}, 503), 'no answer: 503: not available: {"detail": "no worker"}'),
+        (Reply("<html>sorry", 422), "no answer: status 422"),
         (Reply("x" * 1_100_000), "no answer: answer larger than 1 MB"),
     ],
 )
