@@ -194,3 +194,38 @@ def test_torchserve_without_a_worker_is_healthy_and_not_ready(tmp_path: Path) ->
     assert probe.served == (ServedVersion("fraud", "1.0", True),)
     assert answer(probe) == {"probs": [4.0, 6.0]}
     assert (idle.live, idle.status, idle.error) == (True, 200, "no worker for fraud 1.0")
+
+
+V2_INPUT = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [2.0, 3.0]}]}
+
+
+def test_kserve_is_judged_by_its_models(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with started("kserve", "python", str(APPS / "kserved.py"), str(port), cwd=tmp_path) as log:
+        until_answers(f"{url}/v2/models/fraud/ready", log)
+        until_answers(f"{url}/v2/models/other/ready", log, 503)
+        probe, whole = look(url, tmp_path, V2_INPUT, model="fraud"), look(url, tmp_path)
+    assert (probe.server, probe.up) == ("kserve", True)
+    assert answer(probe)["outputs"][0]["data"] == [4.0, 6.0]
+    assert (whole.live, whole.ready, whole.error) == (True, False, "not ready: other")
+
+
+def test_triton_with_two_versions_and_a_model_that_cannot_be_loaded(tmp_path: Path) -> None:
+    first = free_ports(3)
+    url = f"http://127.0.0.1:{first}"
+    command = ("python", str(APPS / "tritoned.py"), *(str(first + at) for at in range(3)), "broken")
+    with started("triton", *command, cwd=tmp_path) as log:
+        until_answers(f"{url}/v2/models/fraud/ready", log)
+        probe, whole = look(url, tmp_path, V2_INPUT, model="fraud"), look(url, tmp_path)
+        broken, unknown = look(url, tmp_path, model="broken"), look(url, tmp_path, model="nope")
+    versions = {ServedVersion("fraud", version, True) for version in ("6", "7")}
+    assert (probe.server, probe.up) == ("triton", True)
+    assert versions < set(probe.served)
+    assert answer(probe)["outputs"][0]["data"] == [4.0, 6.0]
+    assert probe.golden is not None
+    assert probe.golden.first is not None
+    assert probe.golden.first.version == "7"
+    assert (whole.live, whole.ready, whole.error) == (True, False, "not ready: broken 1")
+    assert (broken.live, broken.ready) == (True, False)
+    assert (unknown.live, unknown.ready) == (True, False)
