@@ -79,10 +79,13 @@ def metrics_of(*versions: Version) -> tuple[Metric, ...]:
     others = tuple(metric for metric in _FIXED if metric.family != "quality")
     quality = tuple(metric for metric in _FIXED if metric.family == "quality")
     expected = {key for version in versions for key in version.estimated}
+    late = any(version.labelled < version.predictions / 2 for version in versions)
     performance = (
         metric
         for key in [*known, *unknown]
-        for metric in ((_performance(key), _expected(key)) if key in expected else (_performance(key),))
+        for metric in (
+            (_performance(key), _expected(key, late=late)) if key in expected else (_performance(key),)
+        )
     )
     return (*performance, *quality, *present, *others)
 
@@ -126,8 +129,8 @@ def _performance(key: str) -> Metric:
     return Metric(key, "performance", label, unit, better, read, over, rank, beside)
 
 
-def _expected(key: str) -> Metric:
-    """Return a metric as it is expected to be without labels."""
+def _expected(key: str, *, late: bool) -> Metric:
+    """Return a metric as it is expected to be without labels: important where most labels are `late`."""
     label, unit, better, rank = _PERFORMANCE.get(key, (key, "score", None, 3))
 
     def read(version: Version) -> Reading:
@@ -136,9 +139,8 @@ def _expected(key: str) -> Metric:
     def over(window: Window) -> Reading:
         return from_estimate(window.estimated.get(key))
 
-    return Metric(
-        f"estimated.{key}", "performance", f"{label}, estimated", unit, better, read, over, max(rank + 1, 2)
-    )
+    rank = rank if late else 3
+    return Metric(f"estimated.{key}", "performance", f"{label}, estimated", unit, better, read, over, rank)
 
 
 def metric_name(key: str) -> str | None:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 from mlwatch.faces.check import HEADS, facts_of, metric_row
 from mlwatch.faces.html_style import STYLE
 from mlwatch.faces.markup import Markup, joined, tag
-from mlwatch.faces.rows import ENDPOINT_HEADS, drifted, endpoint_rows, footnotes, rows_of, title_of
+from mlwatch.faces.rows import (
+    ENDPOINT_HEADS,
+    SEGMENT_HEADS,
+    drifted,
+    endpoint_rows,
+    footnotes,
+    rows_of,
+    title_of,
+    worst_segments,
+)
 from mlwatch.faces.svg import Line, chart, legend
 
 if TYPE_CHECKING:
@@ -92,6 +101,7 @@ def _model(model: Model) -> Markup:
         _charts(versions),
         *families,
         tag("p", " ".join(footnotes(model)), class_="quiet"),
+        _segments(model),
         _features(versions),
     )
 
@@ -130,6 +140,11 @@ def _lines(versions: Iterable[Version], read: Read) -> list[Line]:
         )
         for version in versions
     ]
+
+
+def _segments(model: Model) -> Markup:
+    rows = worst_segments(model)
+    return joined(tag("h3", "Segments that do worse"), table(SEGMENT_HEADS, rows)) if rows else joined()
 
 
 def _features(versions: Sequence[Version]) -> Markup:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
-from mlwatch.faces.rows import ENDPOINT_HEADS, drifted, endpoint_rows, footnotes, rows_of
+from mlwatch.faces.rows import (
+    ENDPOINT_HEADS,
+    SEGMENT_HEADS,
+    drifted,
+    endpoint_rows,
+    footnotes,
+    rows_of,
+    worst_segments,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +78,12 @@ def _model(model: Model) -> str:
         [[row.name, *map(escaped, row.cells)] for row in rows_of(model)],
     )
     notes = escaped(" ".join(footnotes(model)))
-    return f"## {escaped(model.name)}\n\n{numbers}\n\n{notes}{_drifted(versions)}"
+    return f"## {escaped(model.name)}\n\n{numbers}\n\n{notes}{_segments(model)}{_drifted(versions)}"
+
+
+def _segments(model: Model) -> str:
+    rows = [[escaped(cell) for cell in row] for row in worst_segments(model)]
+    return f"\n\nSegments that do worse:\n\n{table(SEGMENT_HEADS, rows)}" if rows else ""
 
 
 def _drifted(versions: Sequence[Version]) -> str:

@@ -93,6 +93,42 @@ def drifted(versions: Sequence[Version]) -> list[tuple[Version, str, Drift]]:
     return sorted(found, key=lambda each: -(each[2].score or 0.0))
 
 
+SEGMENT_HEADS = ("Segment", "Version", "Against", "Labelled", "Error", "95 %", "Extra errors")
+MOST_SEGMENTS = 8
+
+
+def worst_segments(model: Model) -> list[list[str]]:
+    """Return the cells of the segments that do worse beyond chance, the most harmful first; see `SEGMENT_HEADS`.
+
+    Versions are held against the baseline in the same segment, a lone one against its own other segments.
+    """
+    baseline = next((version.name for version in model.versions.values() if version.role == "baseline"), None)
+    lone = len(model.versions) == 1
+    found = [
+        (contrast, segment, version)
+        for version in model.versions.values()
+        for segment in version.segments
+        if (contrast := segment.rest if lone else segment.baseline) is not None and contrast.worse
+    ]
+    percent = model.task != "regression"
+    return [
+        [
+            f"{segment.column} {segment.value}",
+            version.name,
+            "the rest" if lone else str(baseline),
+            f"{segment.labelled:,}",
+            _points(contrast.difference, percent=percent),
+            f"{_points(contrast.low, percent=percent)} to {_points(contrast.high, percent=percent)}",
+            f"{contrast.excess:+,.0f}",
+        ]
+        for contrast, segment, version in sorted(found, key=lambda each: -each[0].excess)[:MOST_SEGMENTS]
+    ]
+
+
+def _points(difference: float, *, percent: bool) -> str:
+    return f"{100 * difference:+.1f} points" if percent else f"{difference:+.4g}"
+
+
 ENDPOINT_HEADS = (
     "Endpoint",
     "State",

@@ -123,8 +123,12 @@ def test_every_version_and_window_has_every_family(document: dict[str, Any]) -> 
             },
             name,
         )
-        for metric, found in version["performance"].items():
-            check_estimate(found, f"{name}.{metric}")
+        for kind in ("performance", "estimated"):
+            for metric, found in version[kind].items():
+                check_estimate(found, f"{name}.{kind}.{metric}")
+        for segment in (each for column in version["segments"].values() for each in column.values()):
+            check(segment, {"predictions": int, "labelled": int, "performance": dict})
+            assert {"against_rest", "against_baseline"} <= set(segment)
         for feature in version["quality"]["features"].values():
             counts = dict.fromkeys(("n", "missing", "invalid", "unseen", "out_of_range"), int)
             check(feature, {"kind": str, **counts, "missing_rate": MAYBE, "drift": DRIFT})

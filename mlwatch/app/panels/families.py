@@ -206,7 +206,7 @@ def _filled(rows: tuple[MetricRow, ...], chosen: tuple[MetricRow, ...], left: in
     """Add up to `left` of the rows that were not chosen: the most important first, each family in turn."""
     taken: dict[Family, int] = {}
     turns: list[tuple[int, int, str]] = []
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row.rank):
         if row not in chosen:
             taken[row.family] = taken.get(row.family, 0) + 1
             turns.append((row.rank, taken[row.family], row.key))

@@ -8,6 +8,7 @@ from mlwatch.app.panels.confusionpair import ConfusionPair
 from mlwatch.app.panels.curvepanels import CalibrationPanel, PrPanel, RocPanel
 from mlwatch.app.panels.deck import Deck
 from mlwatch.app.panels.histograms import EMPTY, LatencyPanel, ScoresPanel
+from mlwatch.app.panels.segmenttable import SegmentTable
 from mlwatch.app.screens.family import FamilyScreen
 from widgets.curves import Square
 
@@ -36,6 +37,7 @@ class PerformanceScreen(FamilyScreen):
     def own(self) -> ComposeResult:
         """Yield what the metrics are made of."""
         ascii_only = self.ascii
+        yield self.boxed(SegmentTable("segments", ascii_only=ascii_only))
         yield self.boxed(ConfusionPair((), id="confusion", ascii_only=ascii_only))
         yield self.boxed(CalibrationPanel((), id="calibration", ascii_only=ascii_only))
         yield self.boxed(ScoresPanel(EMPTY, id="scores", ascii_only=ascii_only))

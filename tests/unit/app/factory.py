@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from mlwatch.metrics.drift import Drift
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
+from mlwatch.metrics.segments import Losses, contrast, together
 from mlwatch.snapshot.distributions import Bars, CalibrationPoint, Scores
 from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.rollout_course import Course, MetricCourse, VerdictChange
+from mlwatch.snapshot.segments import Segment
 from mlwatch.snapshot.shapes import Shape
 from mlwatch.snapshot.types import (
     Alert,
@@ -167,6 +169,7 @@ def windows(accuracy: float, p50: float, rate: float, *, bad: bool) -> tuple[Win
                 drift=0.02 + 0.12 * fault,
                 labels=share(0.24 + wave, 1_200),
                 answers=share(0.22 - 0.09 * fault, 1_200),
+                estimated={"accuracy": share(accuracy - 0.01 * fault + wave / 2, 1_650)},
             )
         )
     return tuple(made)
@@ -197,6 +200,32 @@ def version(name: str, role: Role, *, n: int = 20_000, bad: bool = False) -> Ver
         labels=share(0.24, round(n * 0.6)),
         answers=share(0.13 if bad else 0.22, round(n * 0.6)),
         scores=scores(bad=bad),
+        estimated={"accuracy": share(0.905 if bad else 0.912, n)},
+        segments=segments(bad=bad),
+    )
+
+
+def segments(*, bad: bool) -> tuple[Segment, ...]:
+    """Return delays by length: those of the candidate are worse than the baseline's where they are short."""
+    wrong = {"missing": (9, 120), "below 0": (220, 5_000), "0 to 5": (610 if bad else 210, 2_400)}
+    rest = Losses(9_000, 800, 800)
+    own = {value: Losses(of, n, n) for value, (n, of) in wrong.items()}
+    before = {
+        "missing": Losses(150, 10, 10),
+        "below 0": Losses(9_000, 420, 420),
+        "0 to 5": Losses(4_000, 350, 350),
+    }
+    return tuple(
+        Segment(
+            "dep_delay",
+            value,
+            losses.n + 40,
+            losses.n,
+            {"accuracy": share(1 - losses.mean, losses.n)},
+            *together([contrast(losses, rest)]),
+            *(together([contrast(losses, before[value])]) if bad else ()),
+        )
+        for value, losses in own.items()
     )
 
 
@@ -347,6 +376,8 @@ def unlabelled() -> Snapshot:
     lone = replace(
         version("v1", "baseline"),
         labelled=0,
+        estimated={},
+        segments=(),
         performance={key: undefined(reason) for key in ("accuracy", "precision", "recall", "f1")},
         confusion=None,
         scores=None,

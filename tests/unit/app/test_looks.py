@@ -111,7 +111,7 @@ async def test_any_size_and_any_change_of_it() -> None:
 async def test_a_panel_can_have_the_whole_screen() -> None:
     async with running(FakeSource(), (120, 40)) as (app, pilot):
         for mode, panel in (
-            ("overview", "#families"), ("performance", "#calibration"), ("quality", "#heat"), ("rollout", "#course"),
+            ("overview", "#families"), ("performance", "#segments"), ("quality", "#heat"), ("rollout", "#course"),
         ):  # fmt: skip
             await app.action_screen(mode)
             await settle(pilot)

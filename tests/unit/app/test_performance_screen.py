@@ -14,8 +14,10 @@ from textual.geometry import Size
 from mlwatch.app.charts import trend_chart
 from mlwatch.app.panels.deck import Deck, grid_of
 from mlwatch.app.panels.histograms import latency_bins
+from mlwatch.app.panels.segmenttable import segment_rows
 from mlwatch.app.panels.trendchart import TrendChart
 from mlwatch.app.view import View
+from mlwatch.metrics.estimate import estimate
 from mlwatch.snapshot.distributions import Bars
 from mlwatch.snapshot.types import ConfusionTable
 
@@ -28,7 +30,8 @@ def view(**changes: object) -> View:
 
 def test_a_chart_has_both_versions_with_their_intervals() -> None:
     chart = trend_chart(view(), "accuracy")
-    assert [series.name for series in chart.series] == ["v1", "v2"]
+    names = [series.name for series in chart.series]
+    assert names == ["v1 estimated", "v1", "v2 estimated", "v2"]
     assert chart.series[0].times[0] == (START + timedelta(minutes=30)).timestamp()
     window = version("v1", "baseline").windows[3].performance["accuracy"]
     band = chart.bands[0]
@@ -80,13 +83,13 @@ async def test_n_turns_to_the_panels_that_find_no_room() -> None:
         await settle(pilot)
         deck = app.screen.query_one(Deck)
         seen = []
-        for _ in range(6):
+        for _ in range(7):
             drawn = text_of(app)
-            assert "n: 5 more" in drawn
+            assert "n: 6 more" in drawn
             seen.append(next(panel.id for panel in deck.panels if panel.display))
             await pilot.press("n")
             await settle(pilot)
-        assert seen == ["confusion", "calibration", "scores", "roc", "pr", "latency"]
+        assert seen == ["segments", "confusion", "calibration", "scores", "roc", "pr", "latency"]
         await pilot.press("N")
         await settle(pilot)
         assert next(panel.id for panel in deck.panels if panel.display) == "latency"
@@ -98,6 +101,7 @@ async def test_all_panels_are_there_on_a_large_terminal() -> None:
         await settle(pilot)
         drawn = text_of(app)
     for part in (
+        "Segments of v2 by harm, against v1",
         "Confusion matrix", "Calibration", "Scores of v2 by true class", "ROC curve", "Precision and recall",
         "Latency", "v1 ECE 0.021", "false positive rate", "Accuracy over time", "Latency p95 over time",
     ):  # fmt: skip
@@ -135,3 +139,45 @@ async def test_hostile_names_and_classes_are_harmless() -> None:
         await pilot.press("2")
         await settle(pilot)
         assert not set(text_of(app)) & set("\x1b\u202e\u200b\x07")
+
+
+def test_segments_are_ranked_by_the_harm_against_the_baseline() -> None:
+    made = version("v2", "candidate", bad=True)
+    rows = segment_rows(made, version("v1", "baseline"))
+    assert [row.name for row in rows] == ["dep_delay 0 to 5", "dep_delay missing", "dep_delay below 0"]
+    worst = rows[0]
+    assert worst.worse
+    assert worst.excess == pytest.approx(610 - 2_400 * 350 / 4_000)
+    assert worst.change == pytest.approx(-(610 / 2_400 - 350 / 4_000))
+    assert worst.other == pytest.approx(1 - 210 / 2_400)
+    assert not rows[1].worse
+    assert segment_rows(None, None) == ()
+
+
+def test_a_lone_version_is_held_against_its_other_segments() -> None:
+    rows = segment_rows(version("v1", "baseline"), None)
+    assert rows[0].other is None
+    assert [row.worse for row in rows] == [False, False, False]
+
+
+def test_the_estimate_is_a_fainter_line_beside_the_realised_one() -> None:
+    changed = {"estimated": {"accuracy": estimate(0.9, 100)}}
+    sound = version("v1", "baseline")
+    windows = tuple(replace(window, **changed) for window in sound.windows)  # type: ignore[arg-type]
+    made = view(models={"late_arrival": model(versions=(replace(sound, windows=windows),))})
+    expected, realised = trend_chart(made, "accuracy").series
+    assert (expected.name, realised.name) == ("v1 estimated", "v1")
+    assert expected.values.tolist() == pytest.approx([0.9] * len(windows))
+
+
+async def test_segments_with_hostile_names_are_shown_harmlessly() -> None:
+    sound = version("v1", "baseline")
+    hostile = tuple(replace(each, column=HOSTILE, value=HOSTILE) for each in sound.segments)
+    made = snapshot(models={"late_arrival": model(versions=(replace(sound, segments=hostile),))}, rollouts=())
+    async with running(FakeSource(made), (200, 60)) as (app, pilot):
+        await pilot.press("2")
+        await settle(pilot)
+        text = text_of(app)
+    assert "Segments of v1 by harm, against" in text
+    assert "\x1b[31m" not in text
+    assert "\u202e" not in text

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import mlwatch
+from mlwatch.faces.rows import worst_segments
 from mlwatch.metrics.bins import INVALID, MISSING, UNSEEN
 from mlwatch.snapshot.features import FeatureInfo
 from mlwatch.snapshot.segments import by_harm, part_name, part_of
@@ -96,6 +97,13 @@ def test_the_fault_is_found(model: Model) -> None:
     assert worst.baseline.worse
     assert worst.baseline.difference == pytest.approx(0.255, abs=0.01)
     assert all(segment.baseline is None for segment in model.versions["v1"].segments)
+
+
+def test_reports_name_it(model: Model) -> None:
+    segment, version, against, labelled, error, interval, extra = worst_segments(model)[0]
+    assert (segment, version, against, labelled) == ("dep_delay 0 to 5", "v2", "v1", "895")
+    assert (error, extra) == ("+25.5 points", "+228")
+    assert interval.startswith("+21.")
 
 
 def test_counting_as_labels_come_equals_counting_all_at_once(watch: Session) -> None:
