@@ -162,12 +162,14 @@ def _runs(
 ) -> dict[tuple[str, str], tuple[int, datetime | None]]:
     """Return how many looks found each replica down since it was last up, and since when.
 
-    The last time up is looked for in the sums, so that a long outage costs no more than a short one.
+    The last time up is looked for in the sums, so that a long outage costs no more than a short one; who was up
+    throughout the newest minute is not looked at.
     """
     rows = connection.execute(
         """WITH last AS (
             SELECT endpoint, replica, MAX(bucket) FILTER (up > 0) AS minute, MIN(bucket) AS first
-            FROM probe_minutes WHERE bucket <= $now AND bucket > $since GROUP BY ALL),
+            FROM probe_minutes WHERE bucket <= $now AND bucket > $since GROUP BY ALL
+            HAVING arg_max(n - up, bucket) > 0),
         close AS (
             SELECT l.endpoint, l.replica, COUNT(p.ts) FILTER (NOT p.up) AS failed, MIN(p.ts) AS since
             FROM last AS l JOIN probes AS p ON p.endpoint = l.endpoint AND p.replica = l.replica AND p.ts <= $now
@@ -278,7 +280,7 @@ def _endpoint(
         certificate_days=min(
             (row["certificate_days"] for row in rows if row["certificate_days"] is not None), default=None
         ),
-        golden=_golden(golden, rows, _deviations(_HOUR, hour, now), _deviations(_DAY, day, now)),
+        golden=_golden(golden, rows, ((_HOUR, hour), (_DAY, day)), now),
         history=_history(hour, _start(_HOUR, now)),
         stale=now - last["ts"] > QUIET,
     )
@@ -326,7 +328,10 @@ def _metrics(rows: Sequence[Row]) -> dict[str, float]:
 
 
 def _golden(
-    answers: Sequence[Row], rows: Sequence[Row], hour: tuple[Deviation, ...], day: tuple[Deviation, ...]
+    answers: Sequence[Row],
+    rows: Sequence[Row],
+    grids: Iterable[tuple[_Grid, Mapping[int, Row]]],
+    now: datetime,
 ) -> GoldenState | None:
     """Return the last golden answers of the replicas that are there, as one; None where there are none."""
     there = {row["replica"] for row in rows}
@@ -334,6 +339,7 @@ def _golden(
     if not said:
         return None
     wrong = [row for row in said if not row["golden"]]
+    hour, day = (_deviations(grid, steps, now) for grid, steps in grids)
     differences = [row["golden_difference"] for row in wrong or said if row["golden_difference"] is not None]
     return GoldenState(
         matches=not wrong,
@@ -346,14 +352,13 @@ def _golden(
     )
 
 
-def _deviations(grid: _Grid, steps: Mapping[int, Row], now: datetime) -> tuple[Deviation, ...]:
+def _deviations(grid: _Grid, steps: Mapping[int, Row], now: datetime) -> tuple[Deviation | None, ...]:
     start = _start(grid, now)
-    found = []
-    for step in range(grid.count):
-        row = steps.get(step)
-        n, bad = (int(row["golden_n"]), int(row["golden_bad"])) if row is not None else (0, 0)
-        difference = row["golden_max"] if row is not None and n else None
-        found.append(Deviation(_aware(start + step * grid.step), n, bad, difference))
+    found: list[Deviation | None] = [None] * grid.count
+    for step, row in steps.items():
+        if row["golden_n"]:
+            at = _aware(start + step * grid.step)
+            found[step] = Deviation(at, int(row["golden_n"]), int(row["golden_bad"]), row["golden_max"])
     return tuple(found)
 
 

@@ -66,7 +66,7 @@ def _golden(golden: GoldenState) -> dict[str, Any]:
         "day": [
             {"start": _time(step.start), "n": step.n, "bad": step.bad, "difference": step.difference}
             for step in golden.day
-            if step.n
+            if step is not None
         ],
     }
 

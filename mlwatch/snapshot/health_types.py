@@ -94,8 +94,8 @@ class Deviation:
     """Answers asked for."""
     bad: int
     """Answers among them that were not the expected one."""
-    difference: float | None
-    """Largest difference of a number; None without answers."""
+    difference: float
+    """Largest difference of a number; 0 too where an answer differs in more than numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +112,9 @@ class GoldenState:
     """What differs first, and by how much."""
     replica: str = ""
     """Whose answer that is; empty where the endpoint's name has one address."""
-    hour: tuple[Deviation, ...] = ()
-    """Minute by minute over the last hour."""
-    day: tuple[Deviation, ...] = ()
+    hour: tuple[Deviation | None, ...] = ()
+    """Minute by minute over the last hour; None without answers."""
+    day: tuple[Deviation | None, ...] = ()
     """By half hours over the last day."""
 
 

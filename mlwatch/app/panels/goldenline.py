@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mlwatch.app.drawing import Piece, cell, line
@@ -18,14 +19,15 @@ if TYPE_CHECKING:
 HEAD, VALUE = 13, 10
 
 
-def golden_line(label: str, steps: Sequence[Deviation], width: int, glyphs: Glyphs) -> Content:
+def golden_line(label: str, steps: Sequence[Deviation | None], width: int, glyphs: Glyphs) -> Content:
     """Return a line: the label, a block for each step as high as its deviation, the largest deviation.
 
     A step without answers is a gap, one whose answer differs in more than numbers a cross.
     """
     room = max(1, min(60, len(steps), width - HEAD - VALUE))
-    groups = [steps[at * len(steps) // room : (at + 1) * len(steps) // room] for at in range(room)]
-    largest = max((step.difference for step in steps if step.difference is not None), default=None)
+    ends = [at * len(steps) // room for at in range(room + 1)]
+    groups = [[step for step in steps[a:b] if step is not None] for a, b in pairwise(ends)]
+    largest = max((step.difference for group in groups for step in group), default=None)
     pieces: list[Piece] = [cell(label, HEAD, "$quiet")]
     pieces += [_block(group, largest or 0.0, glyphs) for group in groups]
     said = "n/a" if largest is None else f"≤ {largest:.3g}"
@@ -33,11 +35,10 @@ def golden_line(label: str, steps: Sequence[Deviation], width: int, glyphs: Glyp
 
 
 def _block(steps: Sequence[Deviation], largest: float, glyphs: Glyphs) -> Piece:
-    answers = sum(step.n for step in steps)
-    if not answers:
+    if not steps:
         return "." if glyphs.ascii else "·", "$quiet"
     wrong = any(step.bad for step in steps)
-    size = max(step.difference or 0.0 for step in steps)
+    size = max(step.difference for step in steps)
     if wrong and not size:
         return "X" if glyphs.ascii else "✖", "bold $bad"
     levels = ASCII_LEVELS if glyphs.ascii else EIGHTHS

@@ -44,9 +44,9 @@ def history(latency: float, down: int) -> tuple[EndpointPoint, ...]:
 def golden(bad: int) -> GoldenState:
     """An hour in which the last answers differ by a quarter."""
     hour = tuple(
-        Deviation(NOW - timedelta(minutes=60 - n), int(asked), int(asked and late), 0.25 * late)
+        Deviation(NOW - timedelta(minutes=60 - n), 1, int(late), 0.25 * late) if n % 5 == 0 else None
         for n in range(60)
-        for asked, late in ((n % 5 == 0, n >= 60 - bad),)
+        for late in (n >= 60 - bad,)
     )
     day = tuple(Deviation(NOW - timedelta(minutes=30 * (48 - n)), 6, 0, 1e-9) for n in range(48))
     reason = "predictions[0]: 0.75 instead of 0.5 (0.25 apart)" if bad else ""

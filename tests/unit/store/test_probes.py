@@ -149,9 +149,9 @@ def test_golden_answers(store: DuckDBPyConnection) -> None:
         "0.75 instead of 0.5",
         NOON + timedelta(seconds=60),
     )
-    asked = [(step.n, step.bad, step.difference) for step in found.golden.hour if step.n]
+    asked = [(step.n, step.bad, step.difference) for step in found.golden.hour if step is not None]
     assert asked == [(1, 0, 0.0), (1, 1, 0.25)]
-    assert [(step.n, step.bad) for step in found.golden.day if step.n] == [(2, 1)]
+    assert [(step.n, step.bad) for step in found.golden.day if step is not None] == [(2, 1)]
     before = seen(store, 59).golden
     assert before is not None
     assert before.matches
