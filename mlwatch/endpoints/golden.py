@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.client import Client
 
+AGAIN_S = 15.0
+"""Seconds until the input is sent again where the version changed while it was answered."""
 EXCUSE = 160
 """Most characters of a server's explanation."""
 CHANGED = "output changed without a new version"
@@ -135,13 +137,15 @@ class GoldenProbe:
 
 
 class Schedule:
-    """Decides for one replica when its golden probe is due: at intervals, and at once after a new version."""
+    """Decides for one replica when its golden probe is due: at intervals for each version, at once for a new one.
+
+    Where a name stands for replicas with different versions, looks see them in turn: none is asked more often for that.
+    """
 
     def __init__(self, golden: GoldenProbe) -> None:
         self._golden = golden
         self._every = golden.settings.every.total_seconds()
-        self._due = float("-inf")
-        self._version: str | None = None
+        self._due: dict[str, float] = {}
         self._asking = False
         self.measured: Mapping[str, float] = {}
         """Metrics of the last answer."""
@@ -149,15 +153,17 @@ class Schedule:
     async def ask(self, client: Client, adapter: Adapter, look: Look) -> Golden | None:
         """Send the input if it is due and the server is ready; None where there is nothing to say."""
         now, version = asyncio.get_running_loop().time(), version_of(look)
-        if self._asking or look.ready is False or (now < self._due and version == self._version):
+        if self._asking or look.ready is False or now < self._due.get(version, now):
             return None
-        self._asking, self._due, self._version = True, now + self._every, version
+        self._asking = True
+        self._due = {other: due for other, due in self._due.items() if due > now}  # versions come and go
+        self._due[version] = now + self._every
         try:
             answered = await self._golden.ask(client, adapter, look)
         finally:
             self._asking = False
-        if answered.golden is None and self._golden.compares(adapter):
-            self._due = float("-inf")  # in the middle of a rollout: ask again with the next look
+        if answered.golden is None and self._golden.compares(adapter):  # in the middle of a rollout
+            self._due[version] = now + min(self._every, AGAIN_S)
         self.measured = answered.measured or self.measured
         return answered.golden
 

@@ -1,4 +1,4 @@
-"""Servers with OpenAI's protocol, such as vLLM: models by `/v1/models`, health by `/health` where there is one."""
+"""Servers with OpenAI's protocol, such as vLLM: models by `/v1/models`, health where that is known to be harmless."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MODELS = "/v1/models"
 OWNERS = {"vllm", "sglang", "llamacpp"}
-"""Servers that name themselves as the owner of their models."""
+"""Servers that name themselves as the owner of their models, and whose `/health` does nothing else."""
 
 
 class OpenAI(Adapter):
@@ -25,7 +25,6 @@ class OpenAI(Adapter):
     asks: ClassVar[tuple[str, ...]] = (MODELS,)
     metrics_path: ClassVar[str | None] = "/metrics"
     volatile: ClassVar[frozenset[str]] = frozenset({"id", "created", "system_fingerprint", "usage"})
-    _has_health = True
 
     @classmethod
     def recognise(cls, path: str, answer: Answer) -> Sign | None:
@@ -33,37 +32,42 @@ class OpenAI(Adapter):
         rows = _rows(answer) if path == MODELS else None
         if rows is None:
             return None
-        owners = {str(row.get("owned_by")) for row in rows} & OWNERS
-        server = owners.pop() if len(owners) == 1 else ""
+        server = _owner(rows)
         return Sign(0.95, f"{MODELS} lists models" + (f" of {server}" if server else ""), server)
 
     async def look(self, client: Client) -> Look:
-        """Ask for health, then for the models."""
-        health = await self._health(client)
-        if health is not None and not health.ok:
-            return judge(health)
+        """Ask for the models, and for health where that is known to cost nothing."""
         listed = await client.get(MODELS)
-        look = judge(health or listed)
-        if not listed.ok:
-            return Look(look.answer, look.live, look.ready, error=listed.words)
         rows, model = _rows(listed), self.settings.model
+        self.server = _owner(rows or []) or self.server
+        health = await self._health(client)
+        look = judge(health or listed)
+        if not listed.ok or not look.ready:
+            return Look(look.answer, look.live, look.ready, error=look.error or listed.words)
         if rows is None:
             raise WrongServer(f"{MODELS} lists no models", answered=True)
         served = tuple(ServedVersion(str(row.get("id", "")), "") for row in rows)
-        if look.ready and (not rows or model not in {None, *(one.model for one in served)}):
+        if not rows or model not in {None, *(one.model for one in served)}:
             error = f"no model {model}" if model else "no model is served"
             return Look(look.answer, live=True, ready=False, served=served, error=error)
         return Look(look.answer, look.live, look.ready, served, look.error)
 
     async def _health(self, client: Client) -> Answer | None:
-        """Return the answer of health; None where there is no such path, as this protocol has none."""
+        """Return the answer of health; None where there is no such path, or it is better not asked.
+
+        This protocol has none. Some gateways have one that sends a prompt to every model behind them.
+        """
         if self.settings.health is not None:
             return await client.get(self.settings.health)
-        if not self._has_health:
+        if self.server not in OWNERS:
             return None
-        answer = await client.get(client.address.url.removesuffix("/v1") + "/health")
-        self._has_health = answer.status not in {404, 405}
-        return answer if self._has_health else None
+        return await client.get(client.address.url.removesuffix("/v1") + "/health")
+
+
+def _owner(rows: list[dict[str, Any]]) -> str:
+    """Return the server that owns all models; nothing where it is none of those known."""
+    owners = {str(row.get("owned_by")) for row in rows} & OWNERS
+    return owners.pop() if len(owners) == 1 else ""
 
 
 def _rows(answer: Answer) -> list[dict[str, Any]] | None:

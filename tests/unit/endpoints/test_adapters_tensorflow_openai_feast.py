@@ -89,14 +89,14 @@ async def test_tensorflow_serving_without_a_status_is_read_by_its_metadata() -> 
 async def test_vllm_is_told_by_the_owner_of_its_models() -> None:
     probe, asked = await look(recorded("vllm"), model="churn-llm")
     assert (probe.server, probe.up, probe.served, probe.error) == ("vllm", True, (), "")
-    assert asked[-2:] == ["GET /health", "GET /v1/models"]
+    assert asked[-2:] == ["GET /v1/models", "GET /health"]
     assert all(each.startswith("GET ") for each in asked)
 
 
 async def test_an_openai_address_with_v1_is_the_same_server() -> None:
     probe, asked = await look(recorded("vllm"), "/v1")
     assert (probe.server, probe.up) == ("vllm", True)
-    assert asked[-2:] == ["GET /health", "GET /v1/models"]
+    assert asked[-2:] == ["GET /v1/models", "GET /health"]
 
 
 async def test_an_openai_server_without_the_model_is_not_ready() -> None:
@@ -104,10 +104,13 @@ async def test_an_openai_server_without_the_model_is_not_ready() -> None:
     assert (probe.live, probe.ready, probe.error) == (True, False, "no model other")
 
 
-async def test_an_openai_server_without_health_is_judged_by_its_models() -> None:
-    replies = {"/v1/models": as_json({"object": "list", "data": [{"id": "m", "owned_by": "library"}]})}
+async def test_a_gateway_whose_health_may_cost_something_is_judged_by_its_models() -> None:
+    replies = {"/v1/models": as_json({"object": "list", "data": [{"id": "m", "owned_by": "openai"}]})}
     probe, asked = await look(replies)
-    assert (probe.server, probe.up, asked.count("GET /health")) == ("openai", True, 1)
+    assert (probe.server, probe.up) == ("openai", True)
+    assert "GET /health" not in asked
+    probe, asked = await look(replies | {"/health/liveliness": Reply("", 503)}, health="/health/liveliness")
+    assert (probe.live, probe.ready) == (True, False)
 
 
 async def test_vllm_whose_engine_is_dead_is_live_and_not_ready() -> None:
@@ -115,10 +118,10 @@ async def test_vllm_whose_engine_is_dead_is_live_and_not_ready() -> None:
     assert (probe.live, probe.ready, probe.error) == (True, False, "503: not available")
 
 
-async def test_vllm_that_refuses_the_token_is_healthy_and_says_so() -> None:
+async def test_vllm_that_refuses_the_token_is_live_and_says_so() -> None:
     replies = recorded("vllm") | {"GET /v1/models": as_json({"error": "Unauthorized"}, 401)}
     probe, _ = await look(replies, kind="openai")
-    assert (probe.live, probe.ready, probe.error) == (True, True, "401: not authorised")
+    assert (probe.live, probe.ready, probe.error) == (True, None, "401: not authorised")
 
 
 async def test_feast_is_told_from_other_fastapi_and_asked_for_health_alone() -> None:

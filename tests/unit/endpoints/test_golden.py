@@ -125,6 +125,13 @@ async def test_it_is_asked_at_its_interval_and_at_once_after_a_new_version(tmp_p
         assert asking.posts == 2
 
 
+async def test_a_name_for_replicas_with_different_versions_is_not_asked_more_often(tmp_path: Path) -> None:
+    async with Asking(tmp_path, fastapi("7", [1.0])) as asking:
+        for version in ("7", "8", "7", "8", "7"):
+            await asking.look(fastapi(version, [float(version)]))
+        assert asking.posts == 2
+
+
 async def test_nothing_is_sent_without_a_configured_probe_nor_to_a_server_that_is_not_ready(
     tmp_path: Path,
 ) -> None:
@@ -138,7 +145,10 @@ async def test_nothing_is_sent_without_a_configured_probe_nor_to_a_server_that_i
         assert asking.posts == 0
 
 
-async def test_a_rollout_between_the_two_requests_is_no_finding(tmp_path: Path) -> None:
+async def test_a_rollout_between_the_two_requests_is_no_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlwatch.endpoints.golden.AGAIN_S", 0.0)
     versions = iter(["7", "7", "8", "8", "8"])
 
     class Rolling(dict[str, Reply]):
