@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mlwatch.app.units import Zone
-    from mlwatch.snapshot.health_types import Endpoint, GoldenState, Replica, Uptime
+    from mlwatch.snapshot.health_types import Endpoint, GoldenState, Replica, Square, Uptime
 
 WORDS = {"ok": "up", "warn": "degraded", "bad": "down", "unknown": "unknown"}
 STYLES = {"ok": "$good", "warn": "bold $unclear", "bad": "bold $bad", "unknown": "$quiet"}
@@ -26,7 +26,14 @@ def state_of(endpoint: Endpoint) -> str:
         return "not polled"
     if endpoint.state == "bad" and endpoint.live:
         return "not ready"
+    if endpoint.state == "ok" and endpoint.differs:
+        return "differs"
     return WORDS[endpoint.state]
+
+
+def trouble_of(endpoint: Endpoint) -> Square:
+    """Return how an endpoint stands as a sign: a wrong answer of one that is up is trouble too."""
+    return "warn" if endpoint.state == "ok" and endpoint.differs else endpoint.state
 
 
 def versions_of(endpoint: Endpoint, *, brief: bool = False) -> str:

@@ -162,8 +162,13 @@ class Endpoint:
         return sum(replica.up for replica in self.replicas)
 
     @property
+    def differs(self) -> bool:
+        """Whether it gives another answer to its fixed input than it should."""
+        return self.golden is not None and not self.golden.matches
+
+    @property
     def state(self) -> Square:
-        """One word for it all."""
+        """One word for whether it can serve."""
         if self.stale or not self.replicas:
             return "unknown"
         return "ok" if self.up == len(self.replicas) else "warn" if self.up else "bad"

@@ -55,14 +55,14 @@ class EndpointStrip(Viewed, StatusStrip):
 
 def _remark(endpoint: Endpoint) -> str:
     state = words.state_of(endpoint)
-    if endpoint.state != "ok":
-        return state
+    if words.trouble_of(endpoint) != "ok":
+        return "up, wrong answer to its fixed input" if endpoint.state == "ok" else state
     serves = f"{words.versions_of(endpoint, brief=True)}, " if endpoint.served else ""
     return f"{state}, {serves}p95 {show(endpoint.latency.p95, 'ms')}"
 
 
 def _harm(endpoint: Endpoint) -> tuple[int, str]:
-    return ("bad", "warn", "unknown", "ok").index(endpoint.state), endpoint.name
+    return ("bad", "warn", "unknown", "ok").index(words.trouble_of(endpoint)), endpoint.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,8 @@ class EndpointsPanel(Panel[EndpointsState]):
     BORDER_TITLE = "Endpoints"
     HELP_TEXT = (
         "What serves the model, asked at intervals. Latency and errors are of the probes of the last 15 min, uptime "
-        "is the share of probes that found it up. A replica that is alive but not ready counts as down. "
+        "is the share of probes that found it up. A replica that is alive but not ready counts as down. One that "
+        "gives another answer to its fixed input than it should differs. "
         "Press z to see everything about the chosen endpoint."
     )
     can_focus = True
@@ -209,11 +210,12 @@ class _Layout:
         return pieces + ([cell("  certificate", 16, "$quiet")] if self.certificate else [])
 
     def row(self, endpoint: Endpoint, glyphs: Glyphs) -> list[Piece]:
-        shapes, tone = (ASCII_GLYPHS if glyphs.ascii else GLYPHS), words.STYLES[endpoint.state]
+        state = words.trouble_of(endpoint)
+        shapes, tone = (ASCII_GLYPHS if glyphs.ascii else GLYPHS), words.STYLES[state]
         errors = endpoint.failed / endpoint.probes if endpoint.probes else None
         values = (endpoint.latency.p50, endpoint.latency.p95)[not self.p50 :]
         pieces = [cell(clean(endpoint.name.removeprefix("http://")), self.name, "bold")]
-        pieces += [cell(f"  {shapes[endpoint.state]} {words.state_of(endpoint)}", 13, tone)]
+        pieces += [cell(f"  {shapes[state]} {words.state_of(endpoint)}", 13, tone)]
         pieces += [cell(clean(endpoint.server, 13), 14, "$quiet")] if self.server else []
         pieces += [cell(words.versions_of(endpoint, brief=True), self.versions)]
         pieces += [cell(show(value, "ms"), 10, "", "right") for value in values]

@@ -20,9 +20,10 @@ HEAD, VALUE = 13, 10
 
 
 def golden_line(label: str, steps: Sequence[Deviation | None], width: int, glyphs: Glyphs) -> Content:
-    """Return a line: the label, a block for each step as high as its deviation, the largest deviation.
+    """Return a line: the label, a block for each step, the largest deviation.
 
-    A step without answers is a gap, one whose answer differs in more than numbers a cross.
+    A step whose answers are as expected is low, one with another answer as high as its deviation is large; one that
+    differs in more than numbers is a cross, one without answers a gap.
     """
     room = max(1, min(60, len(steps), width - HEAD - VALUE))
     ends = [at * len(steps) // room for at in range(room + 1)]
@@ -37,9 +38,10 @@ def golden_line(label: str, steps: Sequence[Deviation | None], width: int, glyph
 def _block(steps: Sequence[Deviation], largest: float, glyphs: Glyphs) -> Piece:
     if not steps:
         return "." if glyphs.ascii else "·", "$quiet"
-    wrong = any(step.bad for step in steps)
-    size = max(step.difference for step in steps)
-    if wrong and not size:
-        return "X" if glyphs.ascii else "✖", "bold $bad"
     levels = ASCII_LEVELS if glyphs.ascii else EIGHTHS
-    return levels[min(int(8 * size / largest), 7) if largest else 0], "bold $bad" if wrong else "$good"
+    size = max(step.difference for step in steps)
+    if not any(step.bad for step in steps):
+        return levels[1 if size else 0], "$good"
+    if not size:
+        return "X" if glyphs.ascii else "✖", "bold $bad"
+    return levels[max(2, min(int(8 * size / largest), 7))], "bold $bad"

@@ -159,8 +159,23 @@ async def test_answers_to_the_fixed_input_are_drawn_over_time() -> None:
     hour = next(line for line in drawn.splitlines() if "Golden 1 h" in line)
     assert "▁····▁····▁····▁····▁····▁····▁····▁····█····█····█····█····" in hour
     assert "≤ 0.25" in hour
-    assert "Golden 24 h" in drawn
+    day = next(line for line in drawn.splitlines() if "Golden 24 h" in line)
+    assert "▂" * 48 in day, "what is within the tolerance is not drawn like a difference"
+    assert "◆ differs" in drawn
     assert "predictions[0]: 0.75 instead of 0.5 (0.25 apart) (2 min 0 s ago)" in drawn
+
+
+async def test_a_wrong_answer_comes_before_what_is_well() -> None:
+    from dataclasses import replace
+
+    well, wrong = replace(fraud(), name="http://a"), replace(fraud(), name="http://b", golden=golden(20))
+    async with running(source(well, wrong), (120, 40)) as (app, pilot):
+        assert "up, wrong answer to its fixed input" in text_of(app)
+        await pilot.press("4")
+        await settle(pilot)
+        rows = [line for line in text_of(app).splitlines() if "torchserve" in line]
+    assert "◆ differs" in rows[0]
+    assert "■ up" in rows[1]
 
 
 async def test_the_host_shows_processes_and_the_limits_of_its_container() -> None:
