@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlwatch.endpoints.types import Probe
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-WARM_S, SECONDS = 3.0, 20.0
+WARM_S, SECONDS = 3.0, 10.0
 BODY = b'{"status":"ready","model":"fraud","version":"v2"}'
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\ncontent-type: application/json\r\n"

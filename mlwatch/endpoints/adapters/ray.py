@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlwatch.endpoints.adapter import Adapter, Look, Sign, judge, maybe
 from mlwatch.endpoints.types import ServedVersion
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
     from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.client import Client
+
+
+DASHBOARD = 8265
+"""Port of Ray's dashboard where nobody has chosen another."""
+STATES = ("RUNNING", "NOT_STARTED", "DEPLOYING", "DELETING", "UNHEALTHY", "DEPLOY_FAILED")
+"""Of an application, the worse the later."""
 
 
 class RayServe(Adapter):
@@ -35,7 +41,7 @@ class RayServe(Adapter):
         return None
 
     async def look(self, client: Client) -> Look:
-        """Ask for health, then for the applications."""
+        """Ask for health, then for the applications; where they are not ready, the dashboard says why."""
         answer = await client.get("/-/healthz")
         look = judge(answer)
         error = f"{answer.status} while loading" if b"not populated yet" in answer.body else look.error
@@ -43,11 +49,35 @@ class RayServe(Adapter):
         found = routes.maybe_json() if routes is not None and routes.ok else None
         self._routes = found if isinstance(found, dict) else {}
         names = sorted(map(str, self._routes.values()))
-        return Look(answer, look.live, look.ready, tuple(ServedVersion(name, "") for name in names), error)
+        served = tuple(ServedVersion(name, "") for name in names)
+        missing = look.ready and self.settings.model is not None and self.settings.model not in names
+        if not missing and look.ready is not False:
+            return Look(answer, look.live, look.ready, served, error)
+        error = error or f"no application {self.settings.model}"
+        return Look(answer, look.live, False, served, await self._why(client) or error)
+
+    async def _why(self, client: Client) -> str:
+        """Return how an application that does not run stands; the dashboard may be elsewhere, and then says nothing."""
+        answer = await maybe(client.get(f"{client.address.at_port(DASHBOARD)}/api/serve/applications/"))
+        found = answer.maybe_json() if answer is not None and answer.ok else None
+        rows = found.get("applications") if isinstance(found, dict) else None
+        if not isinstance(rows, dict):
+            return ""
+        wanted = {name: row for name, row in rows.items() if self.settings.model in {None, name}}
+        said = [_state(name, row) for name, row in wanted.items() if isinstance(row, dict)]
+        return max(said, default=(0, ""))[1]
 
     def inference_path(self, model: str | None) -> str | None:
         """Return the route of the application; an application of several paths needs a configured one."""
         return next((route for route, name in self._routes.items() if name == model), None)
+
+
+def _state(name: str, row: dict[str, Any]) -> tuple[int, str]:
+    """Return how bad the state of an application is, and that state in words with the last line of its message."""
+    state = str(row.get("status", ""))
+    lines = str(row.get("message") or "").strip().splitlines()
+    words = f"{name} {state.lower().replace('_', ' ')}" + (f": {lines[-1]}" if lines else "")
+    return (STATES.index(state), words) if state in STATES[1:] else (0, "")
 
 
 ADAPTER = RayServe
