@@ -299,6 +299,12 @@ class Config:
     sha256: str = hashlib.sha256(b"").hexdigest()
     """Hash of the file's bytes."""
 
+    def named_files(self) -> tuple[Path, ...]:
+        """Return the files that settings name: wherever they are, they are no logs."""
+        probes = [endpoint.probe for endpoint in self.endpoints if endpoint.probe is not None]
+        names = (self.reference.path, *(name for probe in probes for name in (probe.input, probe.expect)))
+        return tuple(self.resolve(name) for name in names if name is not None)
+
     def resolve(self, name: str) -> Path:
         """Return the path that a setting names: relative ones are relative to the file."""
         return self.path.parent / name if self.path is not None else Path(name)

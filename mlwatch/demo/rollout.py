@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import dataclass
@@ -29,12 +30,17 @@ interval = "2s"
 name = "chargeback v1"
 url = "{urls[0]}"
 interval = "1s"
+probe = {probe}
 
 [[endpoint]]
 name = "chargeback v2"
 url = "{urls[1]}"
 interval = "1s"
+probe = {probe}
 """
+GOLDEN = {"amount": 19.9, "hour": 14, "account_days": 400, "new_device": False, "country": "DE"}
+"""A fixed payment: what a version makes of it must not change while it calls itself the same."""
+PROBE = '{input = "golden.json", every = "5s"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,9 @@ class Rollout:
             min_time=max(1, round(self._length / 4)),
             ports=[server.port for server in servers],
             urls=[server.url for server in servers],
+            probe=PROBE,
         )
+        (self.directory / "golden.json").write_text(json.dumps(GOLDEN), encoding="utf-8")
         (self.directory / "mlwatch.toml").write_text(text, encoding="utf-8")
 
     def _route(self, drawn: float) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -89,6 +90,7 @@ class Ingest:
         self._batches = 0
         self._since_compaction = 0
         self._stop = False
+        self._exclude = (*config.watch.exclude, *_named_within(named, config))
         self._said: dict[str, str] = {}
         """What was said about files that cannot be opened."""
 
@@ -156,8 +158,7 @@ class Ingest:
     def _look(self) -> dict[tuple[int, int], Found]:
         """List the files, newest first; one with several names (a link) is taken under the name it is known by."""
         files: dict[tuple[int, int], Found] = {}
-        watch = self._config.watch
-        for found in discover(self._root, watch.include, watch.exclude, self._say_unlisted):
+        for found in discover(self._root, self._config.watch.include, self._exclude, self._say_unlisted):
             known = self.ledger.by_inode(*found.identity)
             identity = found.identity if found.inode else (found.device, -len(files) - 1)
             if identity not in files or (known is not None and known.path == found.relative):
@@ -269,3 +270,9 @@ class Ingest:
             self._since_compaction = 0
         if bytes_read > CHECKPOINT_BYTES:
             self._checkpoint()
+
+
+def _named_within(root: Path, config: Config) -> list[str]:
+    """Return patterns of the files below a directory that settings name."""
+    paths = (path.resolve() for path in config.named_files())
+    return [glob.escape(path.relative_to(root).as_posix()) for path in paths if path.is_relative_to(root)]

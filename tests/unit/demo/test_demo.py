@@ -13,11 +13,13 @@ import psutil
 import pytest
 
 from mlwatch.demo.model import TRUTH, VERSIONS, draw, score
-from mlwatch.demo.rollout import SCRIPT
+from mlwatch.demo.rollout import SCRIPT, Rollout
 from mlwatch.demo.servers import Server, listens
+from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def test_the_new_version_is_better_and_the_fault_makes_it_worse() -> None:
@@ -72,6 +74,22 @@ def test_the_whole_demo_ends_with_a_roll_back_and_leaves_no_process() -> None:
     assert "v2 against v1" in out
     assert "accuracy" in out
     assert not any(server.is_running() for server in servers)
+
+
+@pytest.mark.slow
+def test_the_fault_is_caught_by_the_golden_probe_though_the_version_is_the_same(tmp_path: Path) -> None:
+    with Rollout(tmp_path, length=12, rate=20), Session(Options(tmp_path, db=":memory:")) as session:
+        session.start()
+        said: list[str] = []
+        end = time.monotonic() + 60
+        while not said and time.monotonic() < end:
+            time.sleep(0.2)
+            alerts = (alert.message for alert in session.snapshot().alerts)
+            said = [text for text in alerts if "output changed without a new version" in text]
+        assert session.snapshot().ingest.rejected == 0, "golden.json is no log"
+    assert said
+    assert said[0].startswith("chargeback v2 does not give the expected answer to its fixed input")
+    assert "instead of" in said[0]
 
 
 @pytest.mark.slow

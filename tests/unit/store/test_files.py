@@ -40,6 +40,20 @@ def test_a_file_that_grows_is_read_on(logs: Path, take: Take) -> None:
     assert count(take) == (8, 0, 0)
 
 
+def test_files_that_the_configuration_names_are_no_logs(logs: Path, take: Take) -> None:
+    (logs / "mlwatch.toml").write_text(
+        '[[endpoint]]\nurl = "http://127.0.0.1:9"\nprobe = {input = "in[1].json", expect = "sub/out.jsonl"}\n'
+    )
+    (logs / "sub").mkdir()
+    for name in ("in[1].json", "sub/out.jsonl", "in1.json"):
+        (logs / name).write_text(some(0, 1))
+    (logs / "a.jsonl").write_text(some(1, 3))
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        known = session.connection.execute("SELECT path FROM files ORDER BY path").fetchall()
+    assert known == [("a.jsonl",), ("in1.json",)]
+
+
 def test_an_unfinished_line_waits_for_its_rest(logs: Path, take: Take) -> None:
     log, text = logs / "a.jsonl", some(0, 3)
     for cut in range(len(some(0, 2)) + 1, len(text) - 2, 37):
