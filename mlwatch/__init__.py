@@ -36,7 +36,7 @@ def open(  # noqa: A001  reads best where it is used: mlwatch.open("logs/")
     """Open a log directory and take in everything that is in it now.
 
     Args:
-        path: A directory of prediction logs, or one file.
+        path: A directory of prediction logs, or one file, or `kafka://BROKER:9092/TOPIC`.
         config: Configuration file; `mlwatch.toml` in the directory otherwise.
         db: Store file, or `:memory:`; one a directory in the user's state directory otherwise.
         reference: Data that drift is measured against; `reference.*` in the directory otherwise.
@@ -50,14 +50,17 @@ def open(  # noqa: A001  reads best where it is used: mlwatch.open("logs/")
     Raises:
         MlwatchError: with one line that says what is wrong, where, and what to do.
     """
+    from mlwatch.paths import place  # noqa: PLC0415  not for the version alone
     from mlwatch.session import Options, Session  # noqa: PLC0415  pulls DuckDB
 
     where: Path | Literal[":memory:"] | None = None
     if db is not None:
         where = ":memory:" if str(db) == ":memory:" else Path(db)
+    directory, topics = place(str(path)) if isinstance(path, str) else (Path(path), None)
     session = Session(
         Options(
-            path=Path(path),
+            path=directory,
+            topics=topics,
             config=Path(config) if config is not None else None,
             db=where,
             reference=Path(reference) if reference is not None else None,

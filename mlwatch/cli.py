@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from mlwatch import __version__
 from mlwatch.errors import InputError, MlwatchError, one_line
+from mlwatch.paths import place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,6 +63,15 @@ def commands_of(top: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentP
     """Return the parsers of the commands by their names."""
     found = (action.choices for action in top._actions if isinstance(action, argparse._SubParsersAction))  # noqa: SLF001  no public list
     return next(found, {})
+
+
+class _Place(argparse.Action):
+    """Keep what is to be watched: a path, and topics where the address of some is given."""
+
+    def __call__(self, _: argparse.ArgumentParser, chosen: Any, value: Any, _option: Any = None) -> None:
+        """Read the argument."""
+        if value is not None:
+            chosen.path, chosen.topics = place(value)
 
 
 def parser() -> Parser:
@@ -148,8 +158,13 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
     if name == "store":
         command.add_argument("action", choices=("info", "vacuum", "reset"), help="what to do with the store")
     optional = "?" if name == "export" else None  # a dashboard is about no directory
+    command.set_defaults(topics=None)
     command.add_argument(
-        "path", type=Path, nargs=optional, metavar="PATH", help="directory of prediction logs, or one file"
+        "path",
+        action=_Place,
+        nargs=optional,
+        metavar="PATH",
+        help="directory of prediction logs, or one file, or kafka://BROKER:9092/TOPIC",
     )
     if name == "query":
         command.add_argument("sql", metavar="SQL", help="one SELECT")

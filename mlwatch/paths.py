@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlwatch.config.topics import is_topics, parse_topics
 from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from mlwatch.config.topics import Topics
+
+
+def place(text: str) -> tuple[Path, Topics | None]:
+    """Read what is to be watched: a directory or file; or topics, with the directory of their configuration.
+
+    Raises:
+        InputError: It is meant as topics and is no address of any.
+    """
+    if not is_topics(text):
+        return Path(text), None
+    try:
+        return Path(), parse_topics(text)
+    except ValueError as error:
+        raise InputError(
+            "not an address of topics", text.partition("?")[0].rpartition("@")[2], str(error)
+        ) from None
 
 
 def check_path(path: Path) -> None:

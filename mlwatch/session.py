@@ -18,7 +18,7 @@ from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
 from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced
 from mlwatch.store import notices, retention
-from mlwatch.store.database import cursor, open_store
+from mlwatch.store.database import cursor, open_store, usual_store
 from mlwatch.store.ingest import Ingest, Progress
 from mlwatch.store.reference import find, install
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.config.topics import Topics
     from mlwatch.hooks import Runner
     from mlwatch.snapshot.health_types import System
     from mlwatch.snapshot.segments import Segments
@@ -46,7 +47,9 @@ class Options:
     """What to watch and how."""
 
     path: Path
-    """A log directory, or a single file."""
+    """A log directory, or a single file; where `mlwatch.toml` and the reference are when there are topics."""
+    topics: Topics | None = None
+    """Topics of Kafka to read instead of files."""
     config: Path | None = None
     """Configuration file; `mlwatch.toml` in the directory when None."""
     db: Path | Literal[":memory:"] | None = None
@@ -88,8 +91,11 @@ class Session:
         check_path(options.path)
         self.options = options
         self.config: Config = _config(options)
-        self.title = options.path.resolve().name
-        self._opened = open_store(options.path, options.db)
+        topics = options.topics
+        self.title = ", ".join(topics.names) if topics is not None else options.path.resolve().name
+        self._opened = open_store(
+            options.path, options.db, usual_store(topics) if topics is not None else None
+        )
         self._local = threading.local()
         self._lock = threading.Lock()
         self._state = _State()
@@ -104,7 +110,11 @@ class Session:
         self._ruled = 0
         self._thread: threading.Thread | None = None
         self._lookout: Lookout | None = None
-        self._ingest = Ingest(cursor(self._opened.connection), options.path, self.config, self._on_batch)
+        self._ingest = Ingest(
+            *(cursor(self._opened.connection), options.path, self.config, self._on_batch),
+            topics=topics or self.config.source.kafka,
+            files=topics is None,
+        )
         self._say_idle()
         self._desk = Desk(self.connect, writable=not options.read_only)
         self._reference = self._install_reference()
@@ -162,9 +172,10 @@ class Session:
             progress: Called after each batch.
 
         Raises:
-            InputError: when the directory holds no log at all.
+            InputError: when the directory holds no log at all, or the topics cannot be read.
         """
         self._watcher = progress
+        self._ingest.stop_at_present_end()
         while self._ingest.run_once():
             pass
         self._ingest.settle(enough=1)
@@ -236,14 +247,16 @@ class Session:
         """Read what is there, then whatever changes, until stopped."""
         from mlwatch.sources.watch import watch  # noqa: PLC0415  pulls a native library
 
-        watcher = threading.Thread(
-            target=watch,
-            args=(self.options.path, self._wake.set, self._stopping, self.config.watch),
-            name="mlwatch-watch",
-            daemon=True,
-        )
-        watcher.start()
+        if self.options.topics is None:
+            watcher = threading.Thread(
+                target=watch,
+                args=(self.options.path, self._wake.set, self._stopping, self.config.watch),
+                name="mlwatch-watch",
+                daemon=True,
+            )
+            watcher.start()
         swept, ruled = time.monotonic(), 0.0
+        self._ingest.follow()
         self._ingest.settle()  # an earlier run may have ended just before
         while not self._stopping.is_set():
             self._wake.clear()

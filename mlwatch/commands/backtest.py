@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.commands.common import chosen_range, taken_in
+from mlwatch.commands.common import called, chosen_range, taken_in
 from mlwatch.errors import InputError, one_line
 from mlwatch.faces.check import WORDS
 from mlwatch.faces.tables import table
@@ -33,7 +33,7 @@ def run(arguments: Namespace) -> int:
         question = Question(None, at, arguments.model, arguments.baseline, arguments.candidate)
         found = histories(session.connection, session.config, question, naive(at))
     if not found:
-        raise InputError("no rollout", str(arguments.path), "two versions of one model must have traffic")
+        raise InputError("no rollout", called(arguments), "two versions of one model must have traffic")
     if arguments.format == "json":
         sys.stdout.write(json.dumps([_document(each) for each in found], indent=2, allow_nan=False) + "\n")
     else:

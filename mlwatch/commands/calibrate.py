@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.commands.common import chosen_range, taken_in
+from mlwatch.commands.common import called, chosen_range, taken_in
 from mlwatch.errors import InputError, one_line
 from mlwatch.faces.tables import table
 
@@ -35,7 +35,7 @@ def run(arguments: Namespace) -> int:
             for subject in subjects(session.connection, session.config, question, at)
         ]
     if not found:
-        raise InputError("no predictions", str(arguments.path), "nothing to calibrate with")
+        raise InputError("no predictions", called(arguments), "nothing to calibrate with")
     if arguments.format == "json":
         sys.stdout.write(json.dumps([_document(each) for each in found], indent=2, allow_nan=False) + "\n")
     else:

@@ -29,6 +29,7 @@ def options(arguments: Namespace) -> Options:
         db = ":memory:" if arguments.db == ":memory:" else Path(arguments.db)
     return Options(
         path=arguments.path,
+        topics=getattr(arguments, "topics", None),
         config=arguments.config,
         db=db,
         reference=arguments.reference,
@@ -38,6 +39,12 @@ def options(arguments: Namespace) -> Options:
         endpoints=tuple(getattr(arguments, "endpoint", None) or ()),
         read_only=getattr(arguments, "read_only", False),
     )
+
+
+def called(arguments: Namespace) -> str:
+    """Return what messages call the directory, file or topics that the command line names."""
+    topics = getattr(arguments, "topics", None)
+    return str(arguments.path) if topics is None else topics.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +115,18 @@ def need_model(session: Session) -> None:
     raise InputError("no such model", wanted, todo)
 
 
-def need_records(snapshot: Snapshot, path: Path) -> None:
+def need_records(snapshot: Snapshot, arguments: Namespace) -> None:
     """Make sure that something was read.
 
     Raises:
         InputError: saying why nothing was, as far as it is known.
     """
     if snapshot.ingest.records == 0:
-        why = snapshot.alerts[0].message if snapshot.alerts else "no file with records below it"
-        raise InputError("no prediction logs", str(path), why)
+        empty = (
+            "no file with records below it" if arguments.topics is None else "no message with records in it"
+        )
+        why = snapshot.alerts[0].message if snapshot.alerts else empty
+        raise InputError("no prediction logs", called(arguments), why)
 
 
 def write(text: str, path: Path | None) -> None:

@@ -34,6 +34,6 @@ def _snapshot(arguments: Namespace) -> Snapshot:
     wanted = chosen_range(arguments)
     with taken_in(arguments) as session:
         snapshot = session.snapshot(wanted.span, wanted.at)
-        need_records(snapshot, arguments.path)
+        need_records(snapshot, arguments)
         need_model(session)
     return snapshot

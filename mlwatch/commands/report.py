@@ -21,7 +21,7 @@ def run(arguments: Namespace) -> int:
     wanted = chosen_range(arguments)
     with taken_in(arguments) as session:
         snapshot = session.snapshot(wanted.span, wanted.at)
-        need_records(snapshot, arguments.path)
+        need_records(snapshot, arguments)
         need_model(session)
     if snapshot.range is None:
         when = f" before {wanted.at:%Y-%m-%d %H:%M} UTC" if wanted.at is not None else ""

@@ -22,11 +22,17 @@ def run(arguments: Namespace) -> int:
     where = options(arguments).db
     if where == ":memory:":
         raise InputError("a store in memory is gone when mlwatch ends", "--db :memory:", "name a file")
-    path = where if isinstance(where, Path) else database.default_path(arguments.path)
+    path = where if isinstance(where, Path) else _usual(arguments)
     if not path.exists():
         raise InputError("no store yet", str(path), "mlwatch watch or report makes one")
     actions = {"info": _info, "vacuum": _vacuum, "reset": _reset}
     return actions[arguments.action](arguments, path)
+
+
+def _usual(arguments: Namespace) -> Path:
+    """Return the store that there is when no other is named."""
+    topics = arguments.topics
+    return database.default_path(arguments.path) if topics is None else database.usual_store(topics)
 
 
 def _info(arguments: Namespace, path: Path) -> int:

@@ -48,7 +48,7 @@ def run(arguments: Namespace) -> int:
     if app.start_error is not None:
         if isinstance(app.start_error, MlwatchError):
             raise app.start_error
-        raise InputError("cannot start", str(arguments.path), str(app.start_error)) from app.start_error
+        raise InputError("cannot start", source.title, str(app.start_error)) from app.start_error
     return app.return_code or 0
 
 
@@ -165,7 +165,8 @@ class LazySource:
         self._session: Session | None = None
         self._opening = threading.Lock()
         self._stopped = False
-        self.title = arguments.path.resolve().name
+        topics = getattr(arguments, "topics", None)
+        self.title = ", ".join(topics.names) if topics is not None else arguments.path.resolve().name
 
     def start(self) -> None:
         """Open the session and begin to follow the directory."""

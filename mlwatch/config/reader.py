@@ -27,7 +27,18 @@ LARGEST = 4 * 1024 * 1024
 
 T = TypeVar("T")
 
-_TABLES = ("roles", "business", "store", "reference", "segments", "rollout", "system", "app", "watch")
+_TABLES = (
+    "roles",
+    "business",
+    "store",
+    "reference",
+    "segments",
+    "rollout",
+    "system",
+    "app",
+    "watch",
+    "source",
+)
 _LISTS: Mapping[str, tuple[str, type[Any]]] = {
     "rule": ("rules", RuleSettings),
     "endpoint": ("endpoints", EndpointSettings),
@@ -167,7 +178,7 @@ class _Reader:
     def _value(self, kind: type[Any], field: dataclasses.Field[Any], value: object, key: Key) -> object:
         hint = typing.get_type_hints(kind)[field.name]
         nested = next((part for part in _parts(hint) if dataclasses.is_dataclass(part)), None)
-        if nested is not None:
+        if nested is not None and "read" not in field.metadata:
             return self._table(typing.cast("type[Any]", nested), value, key)
         read: Callable[[object], Any] = field.metadata.get("read") or _reader(hint)
         check: Callable[[Any], object] | None = field.metadata.get("check")

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from mlwatch.config import checks
+from mlwatch.config import checks, topics
+from mlwatch.config.topics import Topics  # noqa: TC001  the reader resolves the annotations at run time
 
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 RolloutMode: TypeAlias = Literal["canary", "ab", "shadow"]
@@ -262,6 +263,14 @@ class AppSettings:
 
 
 @dataclass(frozen=True)
+class SourceSettings:
+    """`[source]`: logs that are no files."""
+
+    kafka: Topics | None = field(default=None, metadata={"read": topics.read_address})
+    """Topics that are read besides the directory: `kafka://broker:9092/predictions,labels?group=…`."""
+
+
+@dataclass(frozen=True)
 class WatchSettings:
     """`[watch]`: how the log directory is followed."""
 
@@ -294,6 +303,7 @@ class Config:
     """Constraints by feature name."""
     app: AppSettings = field(default_factory=AppSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
+    source: SourceSettings = field(default_factory=SourceSettings)
     path: Path | None = None
     """The file that was read."""
     sha256: str = hashlib.sha256(b"").hexdigest()

@@ -99,6 +99,16 @@ def _ingest(ingest: Ingest) -> Document:
         **counts,
         "outcomes_unmatched": ingest.outcomes_unmatched,
         "events_unmatched": ingest.events_unmatched,
+        "streams": [
+            {
+                "topic": one.topic,
+                "partition": one.partition,
+                "offset": one.offset,
+                "end": one.end,
+                "lag": one.lag,
+            }
+            for one in ingest.streams
+        ],
     }
 
 

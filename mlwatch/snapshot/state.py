@@ -6,7 +6,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from mlwatch import __version__
-from mlwatch.snapshot.types import Alert, Ingest
+from mlwatch.snapshot.types import Alert, Ingest, Stream
+from mlwatch.store.ledger import PARTITION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,19 @@ def ingest_totals(connection: DuckDBPyConnection) -> Ingest:
         "SELECT COUNT(DISTINCT path) FROM files WHERE state <> 'replaced' AND records > 0"
     ).fetchone()
     values = [int(value or 0) for value in row or [0] * 10]
-    return Ingest(int(files[0]) if files else 0, *values)
+    return Ingest(int(files[0]) if files else 0, *values, streams=_streams(connection))
+
+
+def _streams(connection: DuckDBPyConnection) -> tuple[Stream, ...]:
+    """Return how far the partitions of topics are read; they stand in the ledger like files."""
+    rows = connection.execute(
+        "SELECT path, offset_bytes, size FROM files WHERE format = ? AND state <> 'replaced'", [PARTITION]
+    ).fetchall()
+    places = ((*path.removeprefix("kafka://").rpartition("/")[::2], at, end) for path, at, end in rows)
+    return tuple(
+        Stream(topic, int(number), at, end)
+        for topic, number, at, end in sorted(places, key=lambda each: (each[0], int(each[1])))
+    )
 
 
 def alerts_of(

@@ -39,6 +39,23 @@ class TimeRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """How far a partition of a topic is read."""
+
+    topic: str
+    partition: int
+    offset: int
+    """Of the next message to be read."""
+    end: int
+    """Offset that the partition's next message gets, as last seen."""
+
+    @property
+    def lag(self) -> int:
+        """Messages that are there and not read; in a compacted topic at most so many."""
+        return max(0, self.end - self.offset)
+
+
+@dataclass(frozen=True, slots=True)
 class Ingest:
     """What has been read so far, since the store began (not only within the range)."""
 
@@ -55,6 +72,8 @@ class Ingest:
     duplicates: int = 0
     outcomes_unmatched: int = 0
     events_unmatched: int = 0
+    streams: tuple[Stream, ...] = field(default=(), kw_only=True)
+    """Partitions of topics, by name and number."""
 
 
 @dataclass(frozen=True, slots=True)

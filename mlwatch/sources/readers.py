@@ -97,7 +97,7 @@ def _text(
             if importer is not None:
                 yield import_piece(_as_json(piece, header), importer, book, connection, columns)
             else:
-                yield _with_shape(piece, form, header, book)
+                yield with_shape(piece, form, header, book)
             if stream.damage is not None:
                 raise UnreadableFileError(f"the compressed data is damaged ({stream.damage})")
 
@@ -112,11 +112,23 @@ def _as_json(piece: Piece, dialect: Dialect | None) -> Piece:
     return dataclasses.replace(piece, text=text.encode())
 
 
-def _with_shape(piece: Piece, form: Format, dialect: Dialect | None, book: ShapeBook) -> Segment:
-    key = shape_key(piece.found.relative, form, dialect.header if dialect else ())
+def with_shape(
+    piece: Piece, form: Format, dialect: Dialect | None, book: ShapeBook, named: str | None = None
+) -> Segment:
+    """Return the segment of a piece of JSON lines or delimited rows; its shape is inferred, or extended by it.
+
+    Args:
+        piece: Whole records.
+        form: `jsonl` or `csv`.
+        dialect: Of delimited rows.
+        book: Shapes.
+        named: What stands for the file's path where there is none.
+    """
+    relative = named or piece.found.relative
+    key = shape_key(relative, form, dialect.header if dialect else ())
     limit = samples.SAMPLE_LINES if key not in book.shapes else samples.LATER_LINES
     records = _records(piece.text, dialect, limit)
-    return piece.segment(book.fit(key, form, records, piece.found.relative, dialect))
+    return piece.segment(book.fit(key, form, records, relative, dialect))
 
 
 def _pieces(
@@ -197,18 +209,19 @@ def _csv_header(stream: Stream, sample: bytes) -> Dialect | None:
         raise UnreadableFileError("no delimiter found: expected a header line with at least two columns")
     delimiter, decimal = found
     names = next(iter(csv.reader([first.lstrip("\ufeff")], delimiter=delimiter)), [])
-    if _is_data(names):
+    if is_data(names):
         raise UnreadableFileError("the first line is no header: name the columns in it")
     length = sample.index(b"\n") + 1
     stream.seek(length)
-    return Dialect(delimiter, decimal, _distinct(names))
+    return Dialect(delimiter, decimal, distinct(names))
 
 
-def _is_data(names: Sequence[str]) -> bool:
+def is_data(names: Sequence[str]) -> bool:
+    """Tell whether a first row holds values rather than names."""
     return any(name.strip().replace(".", "", 1).lstrip("-").isdigit() for name in names)
 
 
-def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
     """Make column names usable: none empty, none twice in any case."""
     result: list[str] = []
     taken: set[str] = set()

@@ -61,11 +61,15 @@ class Piece:
     """The records as JSON lines or delimited rows without header."""
     overlong: int = 0
     """Lines too long to be records, which are not in `text`."""
+    numbers: tuple[int, ...] = ()
+    """The number of each line, where they do not simply follow each other."""
 
     def segment(self, shape: Shape) -> Segment:
         """Return the segment that its plain records make."""
         span = (self.start, self.end, self.first_line, self.lines)
-        return Segment(self.found, shape, *span, self.fingerprint, self.text, self.overlong)
+        return Segment(
+            self.found, shape, *span, self.fingerprint, self.text, self.overlong, numbers=self.numbers
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ class Segment:
     """Requests beyond those that are logged; see `Rewritten`."""
     importer: Importer | None = None
     """What rewrote the records; None for plain ones."""
+    numbers: tuple[int, ...] = ()
+    """The number of each line, where they do not simply follow each other."""
 
     @property
     def size(self) -> int:

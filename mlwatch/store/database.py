@@ -16,6 +16,8 @@ from mlwatch.store import schema
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.config.topics import Topics
+
 MEMORY_LIMIT = "512MB"
 """DuckDB spills to disk beyond this; Python, buffers and the screen come on top."""
 
@@ -40,24 +42,36 @@ def state_directory() -> Path:
 
 def default_path(log_directory: Path) -> Path:
     """Return the store's path for a log directory: its name and a digest of its full path."""
-    resolved = str(log_directory.resolve())
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", log_directory.resolve().name).strip("-")[:40] or "logs"
-    return state_directory() / f"{name}-{hashlib.sha256(resolved.encode()).hexdigest()[:12]}.duckdb"
+    resolved = log_directory.resolve()
+    return _in_state_directory(resolved.name, str(resolved))
 
 
-def open_store(log_directory: Path, where: Path | Literal[":memory:"] | None = None) -> Opened:
+def usual_store(topics: Topics) -> Path:
+    """Return the store's path for topics: their names and a digest of their address and group."""
+    return _in_state_directory("-".join(topics.names), f"{topics.address}?group={topics.group}")
+
+
+def _in_state_directory(name: str, identity: str) -> Path:
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:40] or "logs"
+    return state_directory() / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.duckdb"
+
+
+def open_store(
+    log_directory: Path, where: Path | Literal[":memory:"] | None = None, usual: Path | None = None
+) -> Opened:
     """Open, create or migrate the store of a log directory.
 
     Args:
         log_directory: What is watched.
         where: A database file, `:memory:`, or None for the default file in the state directory.
+        usual: The default file, where it is not the directory's.
 
     Raises:
         StoreError: when the file is of a newer schema, is not a store, or cannot be written.
     """
     if where == ":memory:":
         return _memory(None)
-    path = where or default_path(log_directory)
+    path = where or usual or default_path(log_directory)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:

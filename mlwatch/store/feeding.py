@@ -16,7 +16,7 @@ from mlwatch.sources.segments import Piece, Position, Segment, Spooled, Unreadab
 from mlwatch.sources.streams import FileMovedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -106,6 +106,18 @@ class Feeder:
         """Yield what the planned files give, in an order in which each file's pieces follow each other."""
         total = sum(plan.found.size for plan in plans)
         return self._read_all(plans) if total < QUIET_BYTES else ahead(self._read_all(plans))
+
+    def gather(self, works: Iterable[Work]) -> Iterator[Item]:
+        """Yield batches of what comes from elsewhere than files, so that what one entry is about stays in order."""
+        kinds: dict[int, str] = {}
+        for work in works:
+            key = work.segment.shape.key
+            if kinds.setdefault(work.entry.file, key) != key:
+                yield from self._flush()  # kinds are taken in apart: the former ones first
+                kinds = {work.entry.file: key}
+            self._done += work.segment.length
+            yield from self._add(work)
+        yield from self._flush()
 
     def _read_all(self, plans: Sequence[Plan]) -> Iterator[Item]:
         self._done = 0

@@ -7,6 +7,7 @@ import glob
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import reason_of
@@ -18,8 +19,8 @@ from mlwatch.store import fold, notices, slices
 from mlwatch.store.copies import without_twins
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import cursor
-from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble
-from mlwatch.store.ledger import Entry, Ledger
+from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble, Work
+from mlwatch.store.ledger import PARTITION, Entry, Ledger
 from mlwatch.store.memory import recall
 from mlwatch.store.reference import ensure_bins
 from mlwatch.store.registry import MAX_FEATURES, Registry
@@ -28,12 +29,15 @@ from mlwatch.store.spool import Spool
 from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
+    from mlwatch.config.topics import Topics
+    from mlwatch.store.feeding import Item
+    from mlwatch.store.topics import TopicFeed
 
 COMPACT_AFTER = 40
 """Batches between two compactions of the rollups."""
@@ -62,6 +66,11 @@ class Ingest:
         root: The log directory, or a single file.
         config: Roles, business classes, what to include.
         on_batch: Called after each committed batch.
+        topics: Topics of Kafka to read.
+        files: Whether to read the directory.
+
+    Raises:
+        InputError: The topics cannot be read.
     """
 
     def __init__(
@@ -70,6 +79,9 @@ class Ingest:
         root: Path,
         config: Config,
         on_batch: Callable[[Progress], None] = lambda _: None,
+        topics: Topics | None = None,
+        *,
+        files: bool = True,
     ) -> None:
         self._connection = connection
         self._root = root
@@ -80,8 +92,9 @@ class Ingest:
         self.ledger = Ledger(connection)
         self._saved = self._shapes()
         named = root.resolve() if root.is_dir() else root.resolve().parent
+        book = ShapeBook(named, config.roles, self._saved, recall)
         self._feeder = Feeder(
-            ShapeBook(named, config.roles, self._saved, recall),
+            book,
             cursor(connection),
             self._spool.path,
             lambda: self._stop,
@@ -93,6 +106,13 @@ class Ingest:
         self._exclude = (*config.watch.exclude, *_named_within(named, config))
         self._said: dict[str, str] = {}
         """What was said about files that cannot be opened."""
+        self._files = files
+        self._topics = self._open(topics, book) if topics is not None else None
+
+    def _open(self, topics: Topics, book: ShapeBook) -> TopicFeed:
+        from mlwatch.store.topics import TopicFeed  # noqa: PLC0415  only few have topics
+
+        return TopicFeed(topics, self.ledger, book, self._say_once, lambda: self._stop)
 
     def _shapes(self) -> dict[str, Shape]:
         rows = self._connection.execute(
@@ -108,15 +128,31 @@ class Ingest:
         self._stop = True
 
     def close(self) -> None:
-        """Remove the spool."""
+        """Remove the spool, and leave the cluster."""
         self._spool.close()
+        if self._topics is not None:
+            self._topics.close()
+
+    def stop_at_present_end(self) -> None:
+        """Read what there is now; what comes later in topics is left to the next run.
+
+        Raises:
+            InputError: The cluster does not answer.
+        """
+        if self._topics is not None:
+            self._topics.stop_at_present_end()
+
+    def follow(self) -> None:
+        """Read on for ever, after `stop_at_present_end`."""
+        if self._topics is not None:
+            self._topics.follow()
 
     def run_once(self) -> int:
         """Take in everything that is in the directory now; return how many batches that took."""
         started, bytes_read = self._batches, 0
-        plans = self._plan()
+        plans = self._plan() if self._files else []
         total = sum(plan.found.size for plan in plans)
-        for item in self._feeder.items(plans):
+        for item in chain(self._feeder.items(plans), self._messages()):
             match item:
                 case Batch():
                     self._take(item, total)
@@ -134,6 +170,26 @@ class Ingest:
         if self._batches != started and not self._stop:
             self._tidy(bytes_read)
         return self._batches - started
+
+    def _messages(self) -> Iterator[Item]:
+        """Yield what the topics give."""
+        if self._topics is None:
+            return
+        self._write_entries(self._topics.entries())
+        yield from self._feeder.gather(self._topics.works())
+        self._write_entries(self._topics.entries())
+        self._say_trouble(self._topics.trouble)
+
+    def _say_trouble(self, trouble: str | None) -> None:
+        """Tell once what keeps messages from coming, and when they come again."""
+        if trouble == self._said.get("kafka"):
+            return
+        if trouble is None:
+            del self._said["kafka"]
+            notices.resolve(self._connection, "kafka")
+        else:
+            self._said["kafka"] = trouble
+            notices.post(self._connection, "critical", "kafka", trouble)
 
     def _plan(self) -> list[Plan]:
         plans: list[Plan] = []
@@ -178,16 +234,16 @@ class Ingest:
         self._connection.execute("COMMIT")
 
     def _say_unlisted(self, relative: str, error: OSError) -> None:
-        self._say_once(relative, f"its files cannot be listed ({error.strerror})")
+        self._say_once(relative, f"{relative} is not read: its files cannot be listed ({error.strerror})")
 
     def _say(self, found: Found, reason: str) -> None:
         """Tell once of a file that cannot be opened now; it is tried again at every scan."""
-        self._say_once(found.relative, reason)
+        self._say_once(found.relative, f"{found.relative} is not read: {reason}")
 
-    def _say_once(self, relative: str, reason: str) -> None:
-        if self._said.get(relative) != reason:
-            self._said[relative] = reason
-            notices.post(self._connection, "warning", relative, f"{relative} is not read: {reason}")
+    def _say_once(self, topic: str, message: str) -> None:
+        if self._said.get(topic) != message:
+            self._said[topic] = message
+            notices.post(self._connection, "warning", topic, message)
 
     def _note_damaged(self, found: Found, reason: str) -> None:
         """Remember a file whose content is wrong; it is tried again when it changes."""
@@ -244,8 +300,20 @@ class Ingest:
 
     def _set_aside(self, batch: Batch, error: Exception) -> None:
         """Name the files of a batch that cannot be taken in at all, so that the others go on."""
-        for found in {work.segment.found for work in batch.works}:
-            self._note_damaged(found, f"its records cannot be taken in ({reason_of(error)})")
+        reason = f"its records cannot be taken in ({reason_of(error)})"
+        for work in batch.works:
+            if work.entry.format == PARTITION:
+                self._leave_out(work, reason)
+        for found in {work.segment.found for work in batch.works if work.entry.format != PARTITION}:
+            self._note_damaged(found, reason)
+
+    def _leave_out(self, work: Work, reason: str) -> None:
+        """Pass over messages that cannot be taken in: their partition goes on behind them."""
+        entry, segment = self.ledger.entries[work.entry.file], work.segment
+        left = segment.lines + len(segment.refused)
+        self._write_entries([replace(entry, offset=segment.end, rejected=entry.rejected + left)])
+        where = f"{entry.path} from {segment.start:,} to {segment.end - 1:,}"
+        self._say_once(entry.path, f"{where} is left out: {reason}")
 
     def _save_shape(self, shape: Shape) -> None:
         if self._saved.get(shape.key) is shape:

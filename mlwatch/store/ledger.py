@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 State = Literal["open", "skipped", "damaged", "replaced"]
 
 
+PARTITION = "kafka"
+"""Format of what is no file but a partition of a topic: its size is its end, its offset the next message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One generation of one file; a truncated or replaced file begins a new entry."""

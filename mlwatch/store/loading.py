@@ -162,11 +162,17 @@ class Loader:
         batch.load(self._connection, "part", select, predicts=self._shape.predicts)
         self._connection.execute(
             f"""INSERT INTO rejects
-            SELECT ?, n, reason, LEFT(raw, {RAW_LIMIT}) FROM lines WHERE NOT good
-            UNION ALL
-            SELECT ?, p.line, p.bad, LEFT(l.raw, {RAW_LIMIT})
-            FROM part AS p LEFT JOIN lines AS l ON l.n = p.line WHERE p.bad IS NOT NULL""",
-            [segment.found.relative, segment.found.relative],
+            SELECT $file, COALESCE(list_extract($numbers::BIGINT[], n - $before), n), reason, LEFT(raw, {RAW_LIMIT})
+            FROM (
+                SELECT n, reason, raw FROM lines WHERE NOT good
+                UNION ALL
+                SELECT p.line, p.bad, l.raw
+                FROM part AS p LEFT JOIN lines AS l ON l.n = p.line WHERE p.bad IS NOT NULL)""",
+            {
+                "file": segment.found.relative,
+                "numbers": list(segment.numbers) or None,
+                "before": segment.first_line - 1,
+            },
         )
         self._connection.execute("DELETE FROM part WHERE bad IS NOT NULL")
         for number in range(segment.overlong):
@@ -189,8 +195,14 @@ def _halves(segment: Segment) -> list[Segment]:
     first, second = data[:cut], data[cut:]
     lines = first.count(b"\n")
     parts = (
-        replace(segment, text=first, lines=lines),
-        replace(segment, text=second, first_line=segment.first_line + lines, lines=segment.lines - lines),
+        replace(segment, text=first, lines=lines, numbers=segment.numbers[:lines]),
+        replace(
+            segment,
+            text=second,
+            first_line=segment.first_line + lines,
+            lines=segment.lines - lines,
+            numbers=segment.numbers[lines:],
+        ),
     )
     return [part for part in parts if part.length]
 

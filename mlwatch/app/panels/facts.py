@@ -12,13 +12,13 @@ from mlwatch.app.panels.base import Panel
 from mlwatch.app.units import show_bytes, show_count, show_duration, show_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from textual.geometry import Size
 
     from mlwatch.app.glyphs import Glyphs
     from mlwatch.app.view import View
-    from mlwatch.snapshot.types import Version
+    from mlwatch.snapshot.types import Stream, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,23 @@ class IngestPanel(FactsPanel):
             Fact("Read", (show_bytes(ingest.bytes),)),
             Fact("Rate", (show_rate(feed.rows_per_s or 0.0).replace(" /", " rows/"),)),
             Fact("Lag", (lag,)),
+            *_streams(ingest.streams),
         ]
         return FactsState((), tuple(facts), view.glyphs)
+
+
+MOST_STREAMS = 20
+"""Partitions that are shown, those with the most unread messages; the total counts all."""
+
+
+def _streams(streams: Sequence[Stream]) -> Iterator[Fact]:
+    """Yield how many messages of each partition are not read yet."""
+    if not streams:
+        return
+    behind = sum(one.lag for one in streams)
+    yield Fact("Unread messages", (show_count(behind),), notable=behind > 0)
+    for one in sorted(streams, key=lambda each: -each.lag)[:MOST_STREAMS]:
+        yield Fact(f"  {clean(one.topic, 40)}/{one.partition}", (show_count(one.lag),), notable=one.lag > 0)
 
 
 class RevenuePanel(FactsPanel):

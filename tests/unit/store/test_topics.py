@@ -1,0 +1,181 @@
+"""Topics are taken in exactly once: from librdkafka's mock cluster, which speaks the real protocol."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import mlwatch
+from mlwatch.config.topics import parse_topics
+from mlwatch.errors import InputError
+from mlwatch.session import Options, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytest.importorskip("confluent_kafka")
+from brokers import PARTITIONS, Cluster
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    with Cluster() as found:
+        yield found
+
+
+def prediction(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "timestamp": f"2026-11-01T10:{number // 60 % 60:02d}:{number % 60:02d}Z",
+        "request_id": f"r{number}",
+        "model_version": f"v{number % 2 + 1}",
+        "prediction": number % 2,
+        "score": (number % 100) / 100,
+        "amount": number * 0.5,
+        **more,
+    }
+
+
+def opened(url: str, db: Path | str = ":memory:") -> Session:
+    where = Path(db) if db != ":memory:" else ":memory:"
+    return Session(Options(Path(), topics=parse_topics(url), db=where))  # type: ignore[arg-type]
+
+
+def until(condition: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen"
+        time.sleep(0.05)
+
+
+def test_every_partition_is_read_once_and_gone_on_with(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.send("fraud", map(prediction, range(1000)))
+    with opened(cluster.url("fraud"), tmp_path / "s.duckdb") as session:
+        session.ingest_all()
+        found = session.snapshot()
+    assert found.ingest.predictions == found.ingest.records == 1000
+    assert {name: version.predictions for name, version in found.models["fraud"].versions.items()} == {
+        "v1": 500,
+        "v2": 500,
+    }
+    assert set(found.models["fraud"].versions["v1"].quality.features) == {"amount"}
+    cluster.send("fraud", map(prediction, range(1000, 1100)))
+    with opened(cluster.url("fraud"), tmp_path / "s.duckdb") as session:
+        session.ingest_all()
+        ingest = session.snapshot().ingest
+    assert (ingest.predictions, ingest.duplicates) == (1100, 0)
+    assert [(one.topic, one.partition, one.offset, one.lag) for one in ingest.streams] == [
+        ("fraud", number, 275, 0) for number in range(PARTITIONS)
+    ]
+
+
+def test_labels_of_a_second_topic_are_joined(cluster: Cluster) -> None:
+    cluster.send("answers", map(prediction, range(200)))
+    cluster.send("labels", [{"ts": 1_793_527_200, "request_id": f"r{i}", "label": 1} for i in range(200)])
+    with opened(cluster.url("answers,labels")) as session:
+        session.ingest_all()
+        (model,) = session.snapshot().models.values()
+    assert sum(version.labelled for version in model.versions.values()) == 200
+    assert {name: version.performance["accuracy"].value for name, version in model.versions.items()} == {
+        "v1": 0.0,
+        "v2": 1.0,
+    }
+
+
+def test_bad_messages_are_in_quarantine_with_partition_and_offset(cluster: Cluster) -> None:
+    cluster.send("m", map(prediction, range(40)), partition=2)
+    values = [b'{"a": ', [prediction(50), prediction(51), {"request_id": "x"}], b"\0avro", None, b"oops"]
+    cluster.send("m", values, partition=2)
+    cluster.send("m", [prediction(60)], partition=2)
+    with opened(cluster.url("m")) as session:
+        session.ingest_all()
+        _, rows = session.query("SELECT file, line, reason FROM quarantine ORDER BY line")
+        ingest = session.snapshot().ingest
+    assert [(file, line) for file, line, _ in rows] == [("kafka://m/2", at) for at in (40, 41, 42, 44)]
+    assert [reason.partition(" (")[0].partition(":")[0] for *_, reason in rows] == [
+        "not valid JSON",
+        "no usable time",
+        "binary",
+        "neither JSON nor delimited text with a header",
+    ]
+    assert (ingest.predictions, ingest.rejected, ingest.records) == (43, 4, 47)
+    assert ingest.rows + ingest.rejected + ingest.duplicates == ingest.records
+
+
+def test_delimited_messages(cluster: Cluster) -> None:
+    rows = [f"2026-11-01T10:00:{number:02d}Z,r{number},v1,{number % 2},0.5".encode() for number in range(60)]
+    cluster.send("plain", rows)
+    url = cluster.url("plain", "?columns=timestamp,request_id,version,prediction,amount")
+    with opened(url) as session:
+        session.ingest_all()
+        assert session.snapshot().models["plain"].versions["v1"].predictions == 60
+
+
+@pytest.mark.parametrize(("begin", "expected"), [("earliest", 40), ("latest", 0), ("2030-01-01T00:00Z", 0)])
+def test_where_it_begins_is_kept(cluster: Cluster, tmp_path: Path, begin: str, expected: int) -> None:
+    """What comes while nobody reads is read by the next run, wherever the first one began."""
+    cluster.send("m", map(prediction, range(40)))
+    url = cluster.url("m", f"?from={begin}")
+    for first, last, total in ((0, 0, expected), (40, 60, expected + 20)):
+        cluster.send("m", map(prediction, range(first, last)))
+        with opened(url, tmp_path / "s.duckdb") as session:
+            session.ingest_all()
+            assert session.snapshot().ingest.predictions == total
+
+
+def test_a_directory_and_topics_together(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.send("m", map(prediction, range(40)))
+    (tmp_path / "mlwatch.toml").write_text(f'[source]\nkafka = "{cluster.url("m")}"')
+    (tmp_path / "labels.csv").write_text(
+        "request_id,label\n" + "".join(f"r{number},1\n" for number in range(40))
+    )
+    with mlwatch.open(tmp_path, db=":memory:") as session:
+        versions = session.snapshot().models["m"].versions
+    assert sum(version.labelled for version in versions.values()) == 40
+
+
+def test_following_reads_what_comes(cluster: Cluster) -> None:
+    cluster.make("m")
+    with opened(cluster.url("m")) as session:
+        session.start()
+        for count in (50, 100, 150):
+            cluster.send("m", map(prediction, range(count - 50, count)))
+            until(lambda count=count: session.snapshot().ingest.predictions == count)  # type: ignore[misc]
+
+
+def test_a_broker_that_goes_is_an_alert(cluster: Cluster) -> None:
+    cluster.send("m", map(prediction, range(10)))
+    with opened(cluster.url("m")) as session:
+        session.start()
+        until(lambda: session.snapshot().ingest.predictions == 10)
+        cluster.close()
+        until(lambda: any(alert.rule == "ingest: kafka" for alert in session.snapshot().alerts), 40)
+        (alert,) = (alert for alert in session.snapshot().alerts if alert.rule == "ingest: kafka")
+        assert (alert.state, alert.severity) == ("firing", "critical")
+        assert "brokers are down" in alert.message
+
+
+def test_an_unknown_topic_is_one_line(cluster: Cluster) -> None:
+    with pytest.raises(InputError, match="no such topic: nothing"):
+        opened(cluster.url("nothing"))
+
+
+def test_the_command_line_takes_topics(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.send("m", map(prediction, range(40)))
+    command = [sys.executable, "-m", "mlwatch", "query", cluster.url("m"), "--db", str(tmp_path / "s.duckdb")]
+    done = subprocess.run(
+        [*command, "SELECT COUNT(*) AS n FROM predictions", "--format", "csv"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["n", "40"], "")
+    done = subprocess.run(
+        [sys.executable, "-m", "mlwatch", "report", cluster.url("nothing"), "--db", str(tmp_path / "t.duckdb")],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("mlwatch: no such topic: nothing: kafka://")
+    assert done.stderr.count("\n") == 1
