@@ -53,7 +53,7 @@ def as_json(value: Any, status: int = 200) -> Reply:
 
 
 def recorded(name: str) -> dict[str, Reply]:
-    """Return the answers of a server kept in tests/fixtures/endpoints, by `METHOD path`."""
+    """Return the answers of a server kept in tests/fixtures/endpoints, by `METHOD path`; `*` is any other."""
     path = Path(__file__).parents[1] / "fixtures" / "endpoints" / f"{name}.json"
     answers = json.loads(path.read_text("utf-8"))["answers"]
     return {asked: Reply(each["body"], each["status"], each["headers"]) for asked, each in answers.items()}
@@ -80,7 +80,7 @@ async def replaying(
             await reader.readexactly(int(headers.get("content-length", 0)))
             asked.append(f"{method} {path}")
             seen.append(headers)
-            missing = other or as_json({"detail": "Not Found"}, 404)
+            missing = replies.get("*") or other or as_json({"detail": "Not Found"}, 404)
             reply = replies.get(f"{method} {path}") or replies.get(path) or missing
             body = reply.body.encode()
             head = [f"HTTP/1.1 {reply.status} X", f"Content-Length: {len(body)}"]
