@@ -29,6 +29,7 @@ COMMANDS = {
     "calibrate": "measure how noisy equal versions are, for trustworthy verdicts",
     "report": "print the numbers as one document",
     "export": "write the numbers for another system",
+    "profile": "save what live data are compared with as a small file",
     "init": "write the inferred mlwatch.toml",
     "query": "run read-only SQL over the store",
     "store": "look at the store, tidy it, begin anew",
@@ -229,6 +230,7 @@ def _outward(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--to", choices=("prometheus", "grafana"), required=True, help="system that the output is for"
         )
+    if name in {"export", "profile"}:
         command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
     elif name == "report":
         command.add_argument(

@@ -17,6 +17,8 @@ from mlwatch.snapshot.health_alerts import health_alerts
 from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs
+from mlwatch.snapshot.reference import expected_features, file_name, period, reference_counts
+from mlwatch.snapshot.reference_labels import performance_there
 from mlwatch.snapshot.roles import Roles, assign_roles
 from mlwatch.snapshot.rollout import judge, with_mode
 from mlwatch.snapshot.rollout_course import course_of
@@ -35,6 +37,7 @@ from mlwatch.snapshot.types import (
     Version,
 )
 from mlwatch.snapshot.windows import Context, Tables, windows_of
+from mlwatch.store import rollups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -176,19 +179,21 @@ def _model(
         for label in set(tables.outcomes.of(numbers[life.pair])[column].tolist())
     }
     positive = config.roles.positive_class or (positive_class(labels) if task == "binary" else None)
-    reference = features.reference_counts(connection, roles.baseline)
+    window = config.reference.window
+    reference = reference_counts(connection, roles.baseline, window)
+    infos = features.feature_infos(connection)
     context = Context(
         task,
         positive if task == "binary" else None,
         config.business.currency or _currency(connection),
-        features.feature_infos(connection),
+        infos,
         reference,
-        features.expected_features(connection, reference, roles.baseline.pair if roles.baseline else None),
+        expected_features(connection, reference, roles.baseline.pair if roles.baseline else None),
         lattice,
         distributions.score_span(
             tables.scores.where(np.isin(tables.scores["who"], [numbers[life.pair] for life in order]))
         ),
-        estimated.teacher(connection, task, positive, roles.baseline),
+        estimated.teacher(connection, task, positive, period(roles.baseline, window), infos[rollups.VALUE]),
     )
     versions = {
         life.pair.version: _version(life, roles, tables.of(numbers[life.pair]), context) for life in order
@@ -200,6 +205,7 @@ def _model(
         reference.description if reference else None,
         versions,
         context.teacher.description if context.teacher else None,
+        performance_there(connection, task, context.positive) if file_name(connection) else {},
     )
 
 
@@ -256,7 +262,7 @@ def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Vers
         labels=labels_of(context.task, tables.outcomes, context.positive),
         answers=answers_of(context.task, tables.outcomes, context.positive),
         scores=distributions.scores(tables.scores, context.positive, context.score_span),
-        estimated=estimated.of_range(context.teacher, tables.decided),
+        estimated=estimated.of_range(context.teacher, tables.decided, tables.features),
     )
 
 

@@ -118,6 +118,7 @@ def _model(model: Model) -> Document:
         "positive_class": model.positive_class,
         "reference": model.reference,
         "estimated_from": model.estimated_from,
+        "reference_performance": _estimates(model.reference_performance),
         "versions": {name: _version(version) for name, version in model.versions.items()},
     }
 

@@ -1,24 +1,26 @@
 """Performance as expected before labels come, for a version and for each of its windows.
 
-What a score is worth is learnt once from labelled predictions: those of the reference where it has labels and scores,
-else those of the baseline version's first period. Every version is held against the same, so that a gap between
-estimated and realised performance means that inputs and labels no longer relate as they did there.
+What a score is worth is learnt once from labelled predictions: those of the reference where it has labels, else those
+of a period of the logs. Every version is held against the same, so that a gap between estimated and realised
+performance means that inputs and labels no longer relate as they did there.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.metrics import estimation
+from mlwatch.metrics import estimation, loss_estimation
 from mlwatch.metrics.confusion import Confusion
 from mlwatch.metrics.estimate import undefined
-from mlwatch.metrics.estimation import BinaryReference, Calibrator
+from mlwatch.metrics.estimation import IDENTITY, BinaryReference, Calibrator
+from mlwatch.metrics.loss_estimation import LossReference
 from mlwatch.metrics.scores import ScoreHistogram
-from mlwatch.snapshot.features import first_period, period_words
-from mlwatch.snapshot.read import Table, fetch
+from mlwatch.snapshot.reference_labels import errors_by_part, labels_by_score
+from mlwatch.snapshot.segments import part_of
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
@@ -28,67 +30,87 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlwatch.metrics.estimate import Estimate
-    from mlwatch.snapshot.read import Life
+    from mlwatch.snapshot.features import FeatureInfo
+    from mlwatch.snapshot.read import Table
+    from mlwatch.snapshot.reference import Period
     from mlwatch.snapshot.types import Task
 
     FloatArray = NDArray[np.float64]
 
-LEAST_LABELS = 200
-"""Fewer labelled predictions than this teach nothing."""
 WHOLE = "the logs carry the score of the predicted class only"
 
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """What labelled predictions say about a score."""
+    """What labelled predictions say."""
 
     description: str
     """Whose labels, in words."""
-    positive: str | None
+    positive: str | None = None
     """Positive class of a binary task; None for other tasks."""
-    binary: BinaryReference | None
+    binary: BinaryReference | None = None
     """For a binary task."""
-    calibrator: Calibrator
-    """For other tasks: from the predicted class's score to the chance that it is right."""
+    calibrator: Calibrator = IDENTITY
+    """For classes: from the score (of many classes, that of the predicted one) to the chance that it is right."""
+    losses: LossReference | None = None
+    """For a regression, by part of the predicted value."""
+    value: FeatureInfo | None = None
+    """Bins of the predicted value."""
 
 
 def teacher(
-    connection: DuckDBPyConnection, task: Task, positive: str | None, baseline: Life | None
+    connection: DuckDBPyConnection,
+    task: Task,
+    positive: str | None,
+    chosen: Period | None,
+    value: FeatureInfo | None,
 ) -> Teacher | None:
-    """Learn from the labelled predictions that there are; None where there are too few, or no scores."""
-    if baseline is None or task not in {"binary", "multiclass"}:
+    """Learn from the labelled predictions that there are; None where there are too few, or no scores.
+
+    Args:
+        connection: A cursor of this thread.
+        task: Of the model.
+        positive: Positive class of a binary task.
+        chosen: Period of the logs to learn from, where the reference has no labels.
+        value: Bins of the predicted values of a regression.
+    """
+    if task == "regression":
+        errors = errors_by_part(connection, chosen)
+        return None if errors is None else Teacher(errors[1], losses=_losses(errors[0]), value=value)
+    if task == "unknown":
         return None
-    rows = fetch(
-        connection,
-        f"""SELECT label, prediction, bin, SUM(n) AS n, SUM(sum_score) AS sum_score
-        FROM {rollups.SCORES.table(rollups.QUARTER)}
-        WHERE model = ? AND version = ? AND bucket < ? AND prediction IS NOT NULL GROUP BY 1, 2, 3""",
-        [baseline.pair.model, baseline.pair.version, first_period(baseline)],
-    )
-    return learn(rows, positive if task == "binary" else None, period_words(baseline))
+    labels = labels_by_score(connection, chosen)
+    return None if labels is None else learn(labels[0], positive if task == "binary" else None, labels[1])
 
 
-def learn(rows: Table, positive: str | None, description: str) -> Teacher | None:
+def _losses(rows: Table) -> LossReference:
+    kept = rows.where(rows["n"] > 0)
+    columns = (kept[name].astype(float) for name in ("n", "sum_abs", "sum_sq", "sum_err4"))
+    return LossReference(kept["part"].astype(np.int64), *columns)
+
+
+def learn(rows: Table, positive: str | None, description: str) -> Teacher:
     """Learn from score rows by label, prediction and bin."""
-    if not len(rows) or rows.whole("n") < LEAST_LABELS:
-        return None
     right = rows["label"] == (rows["prediction"] if positive is None else positive)
     scores = ScoreHistogram.from_rows(right, rows["bin"], rows["n"], rows["sum_score"])
     if positive is None:
-        return Teacher(description, None, None, estimation.calibrate(scores))
+        return Teacher(description, calibrator=estimation.calibrate(scores))
     cells = zip(rows["label"], rows["prediction"], rows["n"], strict=True)
     confusion = Confusion.from_rows((str(label), str(guess), int(n)) for label, guess, n in cells if n)
     reference = BinaryReference.learn(scores, confusion, positive)
     return Teacher(description, positive, reference, reference.calibrator)
 
 
-def of_range(teacher: Teacher | None, decided: Table) -> Mapping[str, Estimate]:
-    """Return the estimates over all of a version's scores.
+def of_range(teacher: Teacher | None, decided: Table, features: Table) -> Mapping[str, Estimate]:
+    """Return the estimates over all of a version's predictions.
 
     Args:
         teacher: None gives no estimates.
         decided: The version's scores by decision.
+        features: Its feature rows, for the predicted values of a regression.
     """
+    if teacher is not None and teacher.losses is not None and teacher.value is not None:
+        return _regression(teacher.losses, teacher.value, features)
     if teacher is None or not len(decided):
         return {}
     sides = decided["prediction"] == teacher.positive
@@ -100,14 +122,26 @@ def of_range(teacher: Teacher | None, decided: Table) -> Mapping[str, Estimate]:
     return {"accuracy": accuracy, **{name: undefined(WHOLE, scores.n) for name in others}}
 
 
-def by_window(teacher: Teacher | None, decided: Table, count: int) -> tuple[Mapping[str, Estimate], ...]:
+def _regression(losses: LossReference, value: FeatureInfo, features: Table) -> Mapping[str, Estimate]:
+    rows = features.where(features["feature"] == rollups.VALUE)
+    return loss_estimation.regression(losses, part_of(value, rows["bin"]), rows["n"]) if len(rows) else {}
+
+
+def by_window(
+    teacher: Teacher | None, decided: Table, features: Table, count: int
+) -> tuple[Mapping[str, Estimate], ...]:
     """Return the estimates of each window, without AUC.
 
     Args:
         teacher: None gives no estimates.
         decided: The version's scores by decision and window.
+        features: Its feature rows by window.
         count: Number of windows.
     """
+    if teacher is not None and teacher.losses is not None and teacher.value is not None:
+        values = features.where(features["feature"] == rollups.VALUE).windows()
+        one = partial(_regression, teacher.losses, teacher.value)
+        return tuple(one(values[index]) if index in values else {} for index in range(count))
     if teacher is None or not len(decided):
         return ({},) * count
     n = decided["n"].astype(float)

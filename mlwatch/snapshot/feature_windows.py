@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mlwatch.snapshot.features import Counts, FeatureInfo, Reference
+    from mlwatch.snapshot.features import FeatureInfo
     from mlwatch.snapshot.read import Table
+    from mlwatch.snapshot.reference import Counts, Reference
 
 
 def missing_by_window(rows: Table) -> dict[int, float]:

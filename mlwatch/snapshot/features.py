@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from mlwatch.metrics import drift as drifting
-from mlwatch.metrics.bins import MISSING
 from mlwatch.metrics.quality import feature_counts
-from mlwatch.snapshot.read import Life, Pair, Table, fetch
+from mlwatch.snapshot.reference import Counts, Reference, by_feature
 from mlwatch.snapshot.shapes import shape
 from mlwatch.snapshot.types import FeatureQuality, Quality
 from mlwatch.store import rollups
@@ -23,10 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlwatch.metrics.drift import Drift
+    from mlwatch.snapshot.read import Table
     from mlwatch.snapshot.shapes import Shape
-
-FIRST_PERIOD = timedelta(hours=24)
-"""Without a reference, drift is measured against the baseline's first day, or first half if it is younger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +36,6 @@ class FeatureInfo:
     binned: bool
     categories: Mapping[int, str] = field(default_factory=dict)
     """Names of the reference's categories by their code."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Rows of one feature by bin code, with the sum of the values of each bin."""
-
-    codes: NDArray[np.int64]
-    n: NDArray[np.int64]
-    total: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """Counts by bin that live data are compared with."""
-
-    description: str
-    counts: Mapping[int, Counts]
-    """By feature."""
 
 
 def feature_infos(connection: DuckDBPyConnection) -> dict[int, FeatureInfo]:
@@ -94,49 +72,6 @@ def feature_infos(connection: DuckDBPyConnection) -> dict[int, FeatureInfo]:
     return infos
 
 
-def reference_counts(connection: DuckDBPyConnection, baseline: Life | None) -> Reference | None:
-    """Return the reference's counts: from the reference file, else from the baseline version's first period."""
-    row = connection.execute("SELECT value FROM meta WHERE key = 'reference_name'").fetchone()
-    if row is not None:
-        table = fetch(connection, "SELECT feature, bin, n, total FROM reference")
-        return Reference(str(row[0]), _by_feature(table))
-    if baseline is None:
-        return None
-    end = first_period(baseline)
-    table = fetch(
-        connection,
-        f"""SELECT feature, bin, SUM(n) AS n, SUM(total) AS total FROM {rollups.FEATURES.table(rollups.QUARTER)}
-        WHERE model = ? AND version = ? AND bucket < ? GROUP BY 1, 2""",
-        [baseline.pair.model, baseline.pair.version, end],
-    )
-    if not len(table):
-        return None
-    return Reference(period_words(baseline), _by_feature(table))
-
-
-def first_period(life: Life) -> datetime:
-    """Return where the period of a version ends that stands in for a reference, naive UTC."""
-    end = min(life.first + FIRST_PERIOD, life.first + (life.last - life.first) / 2)
-    return max(end, life.first + timedelta(seconds=rollups.QUARTER))
-
-
-def period_words(life: Life) -> str:
-    """Name that period."""
-    minutes = round((first_period(life) - life.first).total_seconds() / 60)
-    length = f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
-    return f"the first {length} of {life.pair.version}"
-
-
-def _by_feature(table: Table) -> dict[int, Counts]:
-    found = {}
-    for number in np.unique(table["feature"]).tolist():
-        rows = table.where(table["feature"] == number)
-        found[int(number)] = Counts(
-            rows["bin"].astype(np.int64), rows["n"].astype(np.int64), rows["total"].astype(float)
-        )
-    return found
-
-
 def quality(
     rows: Table,
     infos: Mapping[int, FeatureInfo],
@@ -155,8 +90,8 @@ def quality(
     """
     drifts: dict[int, Drift] = {}
     counts = {}
-    by_feature = _by_feature(rows)
-    for number, current in by_feature.items():
+    current_counts = by_feature(rows)
+    for number, current in current_counts.items():
         info = infos[number]
         before = reference.counts.get(number) if reference is not None else None
         counts[number] = feature_counts(
@@ -175,7 +110,7 @@ def quality(
     features = {
         infos[number].name: replace(
             _feature(infos[number], found, together.get(number)),
-            shape=_shape(infos[number], reference, by_feature[number]),
+            shape=_shape(infos[number], reference, current_counts[number]),
             drift_over=tuple(over.get(number, ())),
         )
         for number, found in counts.items()
@@ -246,18 +181,3 @@ def _feature(info: FeatureInfo, counts: object, drift: Drift | None) -> FeatureQ
         counts.out_of_range if info.binned else 0,
         drift,
     )
-
-
-def expected_features(
-    connection: DuckDBPyConnection, reference: Reference | None, baseline: Pair | None
-) -> set[int]:
-    """Return the features that every version of a model is expected to carry."""
-    expected = set(reference.counts) if reference is not None else set()
-    if baseline is not None:
-        rows = connection.execute(
-            f"""SELECT feature FROM {rollups.FEATURES.table(rollups.DAY)}
-            WHERE model = ? AND version = ? GROUP BY feature HAVING SUM(CASE WHEN bin <> {MISSING} THEN n END) > 0""",
-            [baseline.model, baseline.version],
-        ).fetchall()
-        expected |= {number for (number,) in rows}
-    return expected

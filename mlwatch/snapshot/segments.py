@@ -210,7 +210,7 @@ def part_of(info: FeatureInfo, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         known = min(CATEGORIES, len(info.categories))
         parts = np.where((codes >= 0) & (codes < known), codes, known)
     else:
-        parts = np.searchsorted(np.array(cut_places(len(info.edges))), codes, side="left")
+        parts = np.searchsorted(np.array(cut_places(info.edges)), codes, side="left")
     return np.where((codes == MISSING) | (codes == INVALID), ABSENT, parts).astype(np.int64)
 
 

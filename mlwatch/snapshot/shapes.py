@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mlwatch.snapshot.features import Counts, FeatureInfo
+    from mlwatch.snapshot.features import FeatureInfo
+    from mlwatch.snapshot.reference import Counts
 
 SHOWN_BINS = 32
 WIDE = 4.0

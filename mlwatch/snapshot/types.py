@@ -252,6 +252,8 @@ class Model:
     versions: Mapping[str, Version]
     estimated_from: str | None = None
     """Whose labels the estimates without labels were learnt from, in words; None when there are no estimates."""
+    reference_performance: Mapping[str, Estimate] = field(default_factory=dict)
+    """How well the model did on the reference; empty where that has no labels."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.reference import Reference
     from mlwatch.snapshot.span import Grid
 
 
@@ -82,7 +83,7 @@ class Context:
     positive: str | None
     currency: str | None
     infos: Mapping[int, features.FeatureInfo]
-    reference: features.Reference | None
+    reference: Reference | None
     expected: set[int]
     lattice: Grid
     score_span: tuple[float, float] | None
@@ -101,7 +102,9 @@ def windows_of(tables: Tables, context: Context, drift: Sequence[float | None]) 
     traffic, bins = tables.traffic.windows(), tables.latency.windows()
     outcomes, gains = tables.outcomes.windows(), tables.business.windows()
     missing = feature_windows.missing_by_window(tables.features)
-    expected = estimated.by_window(context.teacher, tables.decided_over, context.lattice.count)
+    expected = estimated.by_window(
+        context.teacher, tables.decided_over, tables.features, context.lattice.count
+    )
     windows = []
     for index in range(context.lattice.count):
         rows = traffic.get(index)

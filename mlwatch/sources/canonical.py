@@ -190,7 +190,8 @@ class Canonical:
                 f"CASE WHEN {text} IS NOT NULL AND TRY_CAST({text} AS DOUBLE) IS NULL "
                 f"AND LOWER(TRIM({text})) NOT IN {NULL_WORDS} THEN '{slot.number}|' ELSE '' END"
             )
-        return f"NULLIF('|' || {' || '.join(marks)}, '|')"
+        # one call for all: operators would nest a level a feature, deeper than the engine reads
+        return f"NULLIF(CONCAT('|', {', '.join(marks)}), '|')"
 
     def _time(self) -> str:
         path = self._path("timestamp")

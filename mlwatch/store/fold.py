@@ -70,11 +70,11 @@ def fold_requests(
         for feature in registry.feature_bins(numbers)
         if unbinned or feature.number in registry.bins
     ]
-    for group in _groups(features):
+    for group in in_groups(features):
         add(connection, rollups.FEATURES, rollups.features_sql(requests, group))
 
 
-def _groups(features: Sequence[FeatureBins]) -> Iterator[Sequence[FeatureBins]]:
+def in_groups(features: Sequence[FeatureBins]) -> Iterator[Sequence[FeatureBins]]:
     """Part features into statements of a size that the engine plans quickly."""
     for start in range(0, len(features), STATEMENT_FEATURES):
         yield features[start : start + STATEMENT_FEATURES]
@@ -174,7 +174,7 @@ def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBi
     listed = ", ".join(str(feature.number) for feature in features)
     for level in rollups.FEATURES.levels:
         connection.execute(f"DELETE FROM {rollups.FEATURES.table(level)} WHERE feature IN ({listed})")
-    for group in _groups(features):
+    for group in in_groups(features):
         add(connection, rollups.FEATURES, rollups.features_sql(rollups.Requests("predictions"), group))
 
 

@@ -11,12 +11,13 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.errors import InputError, reason_of
+from mlwatch.errors import InputError, one_line, reason_of
+from mlwatch.metrics.bin_sql import score_bin_sql
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
 from mlwatch.sources.sql import literal
-from mlwatch.store import cuts, fold, rollups
+from mlwatch.store import cuts, fold, profiles, rollups, slices
 from mlwatch.store.registry import Bins, Registry
 from mlwatch.store.rollups import FeatureBins
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
+    from mlwatch.sources.canonical import Slot
 
 SAMPLE_ROWS = 50_000
 """Without a reference, bins are cut after at most this many rows."""
@@ -56,28 +58,85 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
         raise InputError(
             "cannot read the reference", str(path), error.strerror or "check the path"
         ) from error
-    if _meta(connection, "reference_sha256") == digest:
+    if _meta(connection, "reference_labels") == digest:
+        return
+    if profiles.is_profile(path):
+        _install_profile(connection, registry, path, digest)
         return
     shape = _shape(connection, path, config)
     slots = registry.slots(shape.mapping.features)
     if not slots:
         raise InputError("the reference has no features", str(path), "give a table with a column a feature")
-    form = Canonical(shape.mapping, slots, shape.physical, timezone=config.roles.timezone, tolerant=True)
-    relation = form.select(f"{_reader(path)} AS given")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS SELECT *, FALSE AS failed FROM ({relation})")
+    _load(connection, path, shape, slots, config.roles.timezone)
     columns = [
         FeatureBins(slot.number, f'"{slot.column.replace(chr(34), chr(34) * 2)}"', slot.kind)
         for slot in slots
     ]
+    known = _meta(connection, "reference_sha256") == digest  # by a version that did not learn its labels
     connection.execute("BEGIN")
-    registry.save_new()
-    connection.execute("DELETE FROM reference")
-    source = f"the reference {path.name}"
-    cut(connection, registry, "given", [*columns, *_outputs(connection)], source, count=True)
-    for key, value in (("reference_sha256", digest), ("reference_name", path.name)):
-        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+    if not known:
+        registry.save_new()
+        connection.execute("DELETE FROM reference")
+        source = f"the reference {path.name}"
+        cut(connection, registry, "given", [*columns, *_outputs(connection)], source, count=True)
+    _learn_labels(connection, registry)
+    profiles.note(connection, path.name, digest)
+    if not known:
+        _refold(connection, registry)
+    connection.execute("COMMIT")
+
+
+def _load(
+    connection: DuckDBPyConnection, path: Path, shape: Shape, slots: Sequence[Slot], timezone: str
+) -> None:
+    """Read the reference into the temporary table `given`: as it is typed, or as text where that does not fit."""
+    import duckdb  # noqa: PLC0415
+
+    for tolerant in (False, True):
+        form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone, tolerant=tolerant)
+        relation = form.select(f"{_reader(path)} AS given")
+        try:
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE given AS SELECT *, FALSE AS failed FROM ({relation})"
+            )
+        except duckdb.Error as error:
+            if tolerant:
+                raise InputError("cannot read the reference", str(path), reason_of(error)) from error
+        else:
+            return
+
+
+def _install_profile(connection: DuckDBPyConnection, registry: Registry, path: Path, digest: str) -> None:
+    profile = profiles.read(path, registry)
+    connection.execute("BEGIN")
+    profiles.store(connection, registry, profile, f"the profile {path.name}")
+    profiles.note(connection, f"{path.name} ({one_line(profile.contents.source)[:200]})", digest)
     _refold(connection, registry)
     connection.execute("COMMIT")
+
+
+def _learn_labels(connection: DuckDBPyConnection, registry: Registry) -> None:
+    """Count the labels of the reference against its predictions, where it has both."""
+    connection.execute("DELETE FROM reference_labels")
+    if fold.is_regression(connection, "given"):
+        value = FeatureBins(rollups.VALUE, "", "numeric", edges_of(registry))
+        part = slices.Column(value, slices.cuts_of(value.edges)).part("given")
+        connection.execute(f"""
+            INSERT INTO reference_labels BY NAME
+            SELECT '' AS label, '' AS prediction, {part} AS bin, COUNT(*) AS n, SUM(e) AS sum_error,
+                SUM(ABS(e)) AS sum_abs, SUM(e * e) AS sum_sq, SUM(POWER(e, 4)) AS sum_err4
+            FROM (SELECT *, TRY_CAST(prediction AS DOUBLE) - TRY_CAST(label AS DOUBLE) AS e FROM given) AS given
+            WHERE e IS NOT NULL GROUP BY bin""")
+    else:
+        connection.execute(f"""
+            INSERT INTO reference_labels BY NAME
+            SELECT label, prediction, {score_bin_sql("score")} AS bin, COUNT(*) AS n, SUM(score) AS sum_score
+            FROM given WHERE label IS NOT NULL AND prediction IS NOT NULL GROUP BY 1, 2, 3""")
+
+
+def edges_of(registry: Registry) -> tuple[float, ...]:
+    """Return the bins of predicted values."""
+    return registry.bins[rollups.VALUE].edges if rollups.VALUE in registry.bins else ()
 
 
 def _reader(path: Path) -> str:
@@ -156,8 +215,8 @@ def cut(
         if feature.kind == "categorical":
             _store_categories(connection, relation, feature)
         registry.bins[feature.number] = Bins(feature.kind, feature.edges, source)
-    for feature in done if count else ():
-        counted = rollups.features_sql(rollups.Requests(relation), [replace(feature, models=())])
+    for group in fold.in_groups([replace(feature, models=()) for feature in done] if count else ()):
+        counted = rollups.features_sql(rollups.Requests(relation), group)
         connection.execute(f"""
             INSERT INTO reference SELECT feature, bin, SUM(n), SUM(total) FROM ({counted}) GROUP BY 1, 2""")
     return done

@@ -105,6 +105,11 @@ class Registry:
                 slots.append(Slot(feature.path, row.column, row.kind, row.number))
         return slots
 
+    def numbered(self, name: str, kind: Kind) -> int | None:
+        """Return the number of a feature, a new one where there is none; None where it is known as another kind."""
+        row = self.features.get(name) or self._register(name, kind)
+        return row.number if row is not None and row.kind == kind else None
+
     def _register(self, name: str, kind: Kind) -> FeatureRow | None:
         if len(self.features) >= MAX_FEATURES:
             self.refused.add(name)

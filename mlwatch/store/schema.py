@@ -9,7 +9,7 @@ from mlwatch.store import probes, rollups
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 8
+VERSION = 9
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -34,6 +34,11 @@ _WAITING = "CREATE TABLE waiting (format VARCHAR, key VARCHAR, side VARCHAR, rec
 
 _SIDES = "CREATE TABLE sides (format VARCHAR, model VARCHAR, side VARCHAR, newest TIMESTAMP)"
 """The newest request and the newest response of such a format that were seen of each model."""
+
+_REFERENCE_LABELS = """CREATE TABLE reference_labels (
+    label VARCHAR, prediction VARCHAR, bin INTEGER, n BIGINT, sum_score DOUBLE,
+    sum_error DOUBLE, sum_abs DOUBLE, sum_sq DOUBLE, sum_err4 DOUBLE)"""
+"""The reference's labels by prediction and score bin; of a regression its errors by part of the prediction."""
 
 TABLES = (
     _WAITING,
@@ -64,6 +69,7 @@ TABLES = (
     "CREATE TABLE bins (feature INTEGER PRIMARY KEY, kind VARCHAR, edges DOUBLE[], source VARCHAR)",
     "CREATE TABLE categories (feature INTEGER, category VARCHAR, bin INTEGER)",
     "CREATE TABLE reference (feature INTEGER, bin INTEGER, n BIGINT, total DOUBLE)",
+    _REFERENCE_LABELS,
     "CREATE TABLE notices (said_at TIMESTAMP, severity VARCHAR, topic VARCHAR, message VARCHAR, resolved BOOLEAN)",
     """CREATE TABLE alerts (
         rule VARCHAR, model VARCHAR, version VARCHAR, state VARCHAR, severity VARCHAR, message VARCHAR,
@@ -119,6 +125,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     5: _DECIDED,
     6: probes.GOLDEN,
     7: tuple(rollups.SEGMENTS.ddl(level) for level in rollups.SEGMENTS.levels),
+    8: (_REFERENCE_LABELS,),
 }
 """Statements that lead from the given version to the next."""
 

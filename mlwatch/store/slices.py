@@ -7,6 +7,7 @@ columns are chosen once there are bins, and kept: what was counted before would 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -102,20 +103,18 @@ def columns(connection: DuckDBPyConnection, registry: Registry) -> Columns:
     )
 
 
-def cut_places(edges: int) -> tuple[int, ...]:
-    """Return which of a number's edges are cuts: about evenly many bins apart.
-
-    Args:
-        edges: Number of edges of the bins.
-    """
-    bins = edges - 1
+def cut_places(edges: Sequence[float]) -> tuple[int, ...]:
+    """Return which of a number's edges are cuts: about evenly many bins apart, before a frequent value's own bin."""
+    bins = len(edges) - 1
     parts = min(PARTS, bins)
-    return tuple(bins * part // parts for part in range(1, parts))
+    places = (bins * part // parts for part in range(1, parts))
+    moved = (at - 1 if edges[at] == math.nextafter(edges[at - 1], math.inf) else at for at in places)
+    return tuple(sorted({at for at in moved if at > 0}))
 
 
 def cuts_of(edges: Sequence[float]) -> tuple[float, ...]:
     """Return where the parts of a number meet."""
-    return tuple(edges[place] for place in cut_places(len(edges)))
+    return tuple(edges[place] for place in cut_places(edges))
 
 
 def _categories(connection: DuckDBPyConnection, number: int) -> tuple[str, ...]:

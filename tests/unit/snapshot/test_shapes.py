@@ -11,9 +11,10 @@ import pytest
 
 import mlwatch
 from mlwatch.metrics.bins import INVALID, MISSING, UNSEEN
-from mlwatch.snapshot.features import Counts, FeatureInfo
+from mlwatch.snapshot.features import FeatureInfo
 from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.read import Table
+from mlwatch.snapshot.reference import Counts
 from mlwatch.snapshot.shapes import shape
 
 if TYPE_CHECKING:

@@ -1,0 +1,57 @@
+"""`mlwatch profile SOURCE -o FILE`: save what live data are compared with, so that the rows are not needed again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from mlwatch.commands.common import chosen_range, need_model, need_records, taken_in, write
+from mlwatch.config import discover, load
+from mlwatch.errors import InputError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from typing import Any
+
+
+def run(arguments: Namespace) -> int:
+    """Print or write a profile of a table, or of one version's logs."""
+    found = _of_table(arguments) if arguments.path.is_file() else _of_logs(arguments)
+    write(json.dumps(found, separators=(",", ":"), allow_nan=False) + "\n", arguments.output)
+    return 0
+
+
+def _of_table(arguments: Namespace) -> dict[str, Any]:
+    from mlwatch.store import profiles  # noqa: PLC0415  pulls the engine
+    from mlwatch.store.database import open_store  # noqa: PLC0415
+    from mlwatch.store.reference import install  # noqa: PLC0415
+    from mlwatch.store.registry import Registry  # noqa: PLC0415
+
+    path = arguments.path
+    connection = open_store(path.parent, ":memory:").connection
+    try:
+        install(connection, Registry(connection), path, load(arguments.config or discover(path.parent)))
+        return profiles.document(connection, profiles.of_reference(connection, path.name))
+    finally:
+        connection.close()
+
+
+def _of_logs(arguments: Namespace) -> dict[str, Any]:
+    from mlwatch.store import profiles  # noqa: PLC0415
+
+    wanted = chosen_range(arguments)
+    with taken_in(arguments) as session:
+        snapshot = session.snapshot(wanted.span, wanted.at)
+        need_records(snapshot, arguments.path)
+        need_model(session)
+        model = next(iter(snapshot.models.values()), None)
+        version = next(iter(model.versions.values()), None) if model is not None else None
+        if model is None or version is None or snapshot.range is None:
+            raise InputError("no predictions in this range", str(arguments.path), "give another range")
+        if len(snapshot.models) > 1:
+            names = ", ".join(snapshot.models)
+            raise InputError("several models", str(arguments.path), f"choose one with --model: {names}")
+        contents = profiles.of_logs(
+            session.connection, (model.name, version.name), snapshot.range.start, snapshot.range.end
+        )
+        return profiles.document(session.connection, contents)

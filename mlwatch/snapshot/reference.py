@@ -1,0 +1,139 @@
+"""What a snapshot compares with: the reference file, a window of the logs, or the baseline's first period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics.bins import MISSING
+from mlwatch.snapshot.read import Table, fetch
+from mlwatch.snapshot.span import naive
+from mlwatch.store import rollups
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
+
+    from mlwatch.snapshot.read import Life, Pair
+
+    Window = tuple[datetime, datetime]
+
+FIRST_PERIOD = timedelta(hours=24)
+"""Without a reference, drift is measured against the baseline's first day, or first half if it is younger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of one feature by bin code, with the sum of the values of each bin."""
+
+    codes: NDArray[np.int64]
+    n: NDArray[np.int64]
+    total: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Counts by bin that live data are compared with."""
+
+    description: str
+    counts: Mapping[int, Counts]
+    """By feature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A period of the logs that stands in for a reference file."""
+
+    description: str
+    condition: str
+    """On the rows of a rollup, with named parameters."""
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+def period(baseline: Life | None, window: Window | None) -> Period | None:
+    """Return the period to compare with: the configured one of all versions, else the baseline's first.
+
+    Args:
+        baseline: The version in service.
+        window: `[reference] window`.
+    """
+    if baseline is None:
+        return None
+    if window is not None:
+        start, end = window
+        return Period(
+            f"the logs from {_date(start)} to {_date(end)}",
+            "model = $model AND bucket >= $start AND bucket < $end",
+            {"model": baseline.pair.model, "start": naive(start), "end": naive(end)},
+        )
+    end = min(baseline.first + FIRST_PERIOD, baseline.first + (baseline.last - baseline.first) / 2)
+    end = max(end, baseline.first + timedelta(seconds=rollups.QUARTER))
+    minutes = round((end - baseline.first).total_seconds() / 60)
+    length = f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
+    return Period(
+        f"the first {length} of {baseline.pair.version}",
+        "model = $model AND version = $version AND bucket < $end",
+        {"model": baseline.pair.model, "version": baseline.pair.version, "end": end},
+    )
+
+
+def _date(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d}" if moment.time() == datetime.min.time() else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def file_name(connection: DuckDBPyConnection) -> str | None:
+    """Return the name of the reference file that the store holds the counts of; None without one."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'reference_name'").fetchone()
+    return str(row[0]) if row is not None else None
+
+
+def reference_counts(
+    connection: DuckDBPyConnection, baseline: Life | None, window: Window | None = None
+) -> Reference | None:
+    """Return the reference's counts: from the reference file, else from a period of the logs."""
+    name = file_name(connection)
+    if name is not None:
+        return Reference(name, by_feature(fetch(connection, "SELECT feature, bin, n, total FROM reference")))
+    chosen = period(baseline, window)
+    if chosen is None:
+        return None
+    table = fetch(
+        connection,
+        f"""SELECT feature, bin, SUM(n) AS n, SUM(total) AS total FROM {rollups.FEATURES.table(rollups.QUARTER)}
+        WHERE {chosen.condition} GROUP BY 1, 2""",
+        dict(chosen.values),
+    )
+    if not len(table):
+        return Reference(f"{chosen.description}, which hold no traffic", {}) if window else None
+    return Reference(chosen.description, by_feature(table))
+
+
+def by_feature(table: Table) -> dict[int, Counts]:
+    """Return the counts of each feature."""
+    found = {}
+    for number in np.unique(table["feature"]).tolist():
+        rows = table.where(table["feature"] == number)
+        found[int(number)] = Counts(
+            rows["bin"].astype(np.int64), rows["n"].astype(np.int64), rows["total"].astype(float)
+        )
+    return found
+
+
+def expected_features(
+    connection: DuckDBPyConnection, reference: Reference | None, baseline: Pair | None
+) -> set[int]:
+    """Return the features that every version of a model is expected to carry."""
+    expected = set(reference.counts) if reference is not None else set()
+    if baseline is not None:
+        rows = connection.execute(
+            f"""SELECT feature FROM {rollups.FEATURES.table(rollups.DAY)}
+            WHERE model = ? AND version = ? GROUP BY feature HAVING SUM(CASE WHEN bin <> {MISSING} THEN n END) > 0""",
+            [baseline.model, baseline.version],
+        ).fetchall()
+        expected |= {number for (number,) in rows}
+    return expected

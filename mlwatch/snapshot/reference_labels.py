@@ -1,0 +1,107 @@
+"""The labelled predictions of the reference: what they teach about scores, and how well the model did there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.metrics import performance
+from mlwatch.metrics.confusion import Confusion
+from mlwatch.metrics.regression import RegressionSums, regression
+from mlwatch.metrics.scores import ScoreHistogram
+from mlwatch.snapshot.read import Table, fetch
+from mlwatch.snapshot.reference import file_name
+from mlwatch.store import rollups
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.reference import Period
+    from mlwatch.snapshot.types import Task
+
+OF_NUMBERS = ("mae", "rmse", "bias")
+LEAST_LABELS = 200
+"""Fewer labelled predictions than this teach nothing."""
+_ERRORS = (
+    "SUM(sum_error) AS sum_error, SUM(sum_abs) AS sum_abs, SUM(sum_sq) AS sum_sq, SUM(sum_err4) AS sum_err4"
+)
+
+
+def labels_by_score(connection: DuckDBPyConnection, chosen: Period | None) -> tuple[Table, str] | None:
+    """Return labels by prediction and score bin, and whose they are: the reference file's, else those of a period.
+
+    Args:
+        connection: A cursor of this thread.
+        chosen: The period; None for none.
+
+    Returns:
+        Columns `label`, `prediction`, `bin`, `n`, `sum_score`; None where there are too few.
+    """
+    what = "label, prediction, bin, SUM(n) AS n, SUM(sum_score) AS sum_score"
+    in_file = f"SELECT {what} FROM reference_labels WHERE bin IS NOT NULL AND sum_score IS NOT NULL GROUP BY 1, 2, 3"
+    in_logs = f"""SELECT {what} FROM {rollups.SCORES.table(rollups.QUARTER)}
+        WHERE prediction IS NOT NULL AND {{}} GROUP BY 1, 2, 3"""
+    return _either(connection, in_file, in_logs, chosen)
+
+
+def errors_by_part(connection: DuckDBPyConnection, chosen: Period | None) -> tuple[Table, str] | None:
+    """Return the errors of a regression by part of the predicted value, and whose they are; see `labels_by_score`.
+
+    Returns:
+        Columns `part`, `n`, `sum_error`, `sum_abs`, `sum_sq`, `sum_err4`; None where there are too few.
+    """
+    in_file = f"SELECT bin AS part, SUM(n) AS n, {_ERRORS} FROM reference_labels WHERE sum_abs IS NOT NULL GROUP BY 1"
+    in_logs = f"""SELECT part, SUM(n_number) AS n, {_ERRORS} FROM {rollups.SEGMENTS.table(rollups.QUARTER)}
+        WHERE feature = {rollups.VALUE} AND {{}} GROUP BY 1"""
+    return _either(connection, in_file, in_logs, chosen)
+
+
+def _either(
+    connection: DuckDBPyConnection, in_file: str, in_logs: str, chosen: Period | None
+) -> tuple[Table, str] | None:
+    name = file_name(connection)
+    if name is not None:
+        rows = fetch(connection, in_file)
+        if len(rows) and rows.whole("n") >= LEAST_LABELS:
+            return rows, name
+    if chosen is None:
+        return None
+    rows = fetch(connection, in_logs.format(chosen.condition), dict(chosen.values))
+    enough = len(rows) and rows.whole("n") >= LEAST_LABELS
+    return (rows, chosen.description) if enough else None
+
+
+def performance_there(
+    connection: DuckDBPyConnection, task: Task, positive: str | None
+) -> Mapping[str, Estimate]:
+    """Return how well the model did on the reference file; empty where that has no labels beside predictions."""
+    rows = fetch(
+        connection,
+        f"""SELECT label, prediction, COALESCE(bin, 0) AS bin, SUM(n) AS n, SUM(sum_score) AS sum_score,
+            BOOL_AND(sum_score IS NOT NULL) AS scored, {_ERRORS} FROM reference_labels GROUP BY 1, 2, 3""",
+    )
+    if not len(rows) or task == "unknown":
+        return {}
+    if task == "regression":
+        sums = RegressionSums(
+            n=rows.whole("n"),
+            sum_error=rows.sum("sum_error"),
+            sum_abs=rows.sum("sum_abs"),
+            sum_sq=rows.sum("sum_sq"),
+            sum_fourth=rows.sum("sum_err4"),
+        )
+        found = regression(sums)
+        return {name: found[name] for name in OF_NUMBERS}
+    cells = zip(rows["label"], rows["prediction"], rows["n"], strict=True)
+    confusion = Confusion.from_rows((str(label), str(guess), int(n)) for label, guess, n in cells)
+    if task == "multiclass":
+        found = performance.multiclass(confusion)
+    else:
+        scored = rows.where(rows["scored"])
+        scores = ScoreHistogram.from_rows(
+            scored["label"] == positive, scored["bin"], scored["n"], scored["sum_score"]
+        )
+        found = performance.binary(confusion, positive, None, scores if scores.n else None)
+    return {name: estimate for name, estimate in found.items() if estimate.defined}

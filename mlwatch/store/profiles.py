@@ -1,0 +1,256 @@
+"""Saved profiles: what live data are compared with, in a small file, so that the rows are never needed again.
+
+A profile is a JSON document of schema `mlwatch.profile/1`: bins and counts of every feature, of predictions and scores,
+and labels against predictions. Its numbers are those that the rows themselves would give.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.errors import InputError
+from mlwatch.store import rollups
+from mlwatch.store.registry import Bins
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.store.registry import Kind, Registry
+
+SCHEMA = "mlwatch.profile/1"
+SUFFIX = ".json"
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  as the store's times: UTC without saying so
+OUTPUTS = {"prediction": rollups.PREDICTION, "score": rollups.SCORE, "value": rollups.VALUE}
+LABELS = ("label", "prediction", "bin", "n", "sum_score", "sum_error", "sum_abs", "sum_sq", "sum_err4")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a profile holds besides the bins, which are those of the store."""
+
+    source: str
+    """What it was made of, in words."""
+    counts: Sequence[tuple[int, int, int, float | None]]
+    """Feature, bin, rows, sum of the values."""
+    labels: Sequence[tuple[Any, ...]]
+    """Rows of `LABELS`."""
+
+
+def is_profile(path: Path) -> bool:
+    """Tell whether a file claims to be a profile, of whatever version."""
+    if path.suffix.lower() != SUFFIX:
+        return False
+    with path.open("rb") as file:
+        return b"mlwatch.profile/" in file.read(4096)
+
+
+def document(connection: DuckDBPyConnection, contents: Contents) -> dict[str, Any]:
+    """Return a profile of what a store counted.
+
+    Args:
+        connection: Has the features, bins and categories that the counts are about.
+        contents: The counts.
+    """
+    names = {number: name for name, number in OUTPUTS.items()}
+    kinds: dict[int, tuple[str, str]] = {
+        number: (name, kind)
+        for number, name, kind in connection.execute("SELECT feature, name, kind FROM features").fetchall()
+    }
+    counts: dict[int, list[list[Any]]] = {}
+    for feature, code, n, total in contents.counts:
+        counts.setdefault(feature, []).append([code, n, total])
+    categories: dict[int, list[list[Any]]] = {}
+    for feature, category, code in connection.execute(
+        "SELECT feature, category, bin FROM categories ORDER BY feature, bin, category"
+    ).fetchall():
+        categories.setdefault(feature, []).append([category, code])
+    features: list[dict[str, Any]] = []
+    outputs: list[dict[str, Any]] = []
+    for number, kind, edges in connection.execute(
+        "SELECT feature, kind, edges FROM bins ORDER BY feature"
+    ).fetchall():
+        name = names.get(number) or kinds[number][0]
+        entry = {"name": name, "kind": kind, "edges": edges, "categories": categories.get(number, [])}
+        (outputs if number < 0 else features).append({**entry, "counts": sorted(counts.get(number, []))})
+    return {
+        "schema": SCHEMA,
+        "source": contents.source,
+        "features": features,
+        "outputs": outputs,
+        "labels": [dict(zip(LABELS, row, strict=True)) for row in contents.labels],
+    }
+
+
+def of_reference(connection: DuckDBPyConnection, source: str) -> Contents:
+    """Return the counts of the reference that a store holds."""
+    counts = connection.execute(
+        "SELECT feature, bin, CAST(SUM(n) AS BIGINT), SUM(total) FROM reference GROUP BY 1, 2"
+    ).fetchall()
+    labels = connection.execute(f"SELECT {', '.join(LABELS)} FROM reference_labels ORDER BY ALL").fetchall()
+    return Contents(source, counts, labels)
+
+
+def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime, end: datetime) -> Contents:
+    """Return the counts of one version's logs in a period, to the quarter of an hour.
+
+    Args:
+        connection: A cursor of this thread.
+        of: Model and version.
+        start: Aware.
+        end: Aware, exclusive.
+    """
+    model, version = of
+    inside = "model = $model AND version = $version AND bucket >= $start AND bucket < $end"
+    first, last = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (start, end))
+    quarter = timedelta(seconds=rollups.QUARTER)
+    values = {
+        "model": model,
+        "version": version,
+        "start": first - (first - EPOCH) % quarter,
+        "end": last,
+    }
+    counts = connection.execute(
+        f"""SELECT feature, bin, CAST(SUM(n) AS BIGINT), SUM(total) FROM {rollups.FEATURES.table(rollups.QUARTER)}
+        WHERE {inside} GROUP BY 1, 2""",
+        values,
+    ).fetchall()
+    scored = connection.execute(
+        f"""SELECT label, prediction, bin, CAST(SUM(n) AS BIGINT) AS n, SUM(sum_score), NULL, NULL, NULL, NULL
+        FROM {rollups.SCORES.table(rollups.QUARTER)}
+        WHERE prediction IS NOT NULL AND {inside} GROUP BY 1, 2, 3 HAVING SUM(n) > 0 ORDER BY ALL""",
+        values,
+    ).fetchall()
+    labels = (
+        scored
+        or connection.execute(
+            f"""SELECT label, prediction, NULL, CAST(SUM(n) AS BIGINT) AS n, NULL, NULL, NULL, NULL, NULL
+        FROM {rollups.OUTCOMES.table(rollups.MINUTE)} WHERE label <> '' AND {inside} GROUP BY 1, 2
+        UNION ALL
+        SELECT '', '', part, CAST(SUM(n_number) AS BIGINT), NULL, SUM(sum_error), SUM(sum_abs), SUM(sum_sq),
+            SUM(sum_err4)
+        FROM {rollups.SEGMENTS.table(rollups.QUARTER)} WHERE feature = {rollups.VALUE} AND {inside} GROUP BY part
+        ORDER BY ALL""",
+            values,
+        ).fetchall()
+    )
+    return Contents(f"{version} of {model}, {_minute(first)} to {_minute(last)}", counts, labels)
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%MZ}"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile as read: rows by the number that the store gives a feature."""
+
+    bins: list[tuple[int, str, list[float]]]
+    categories: list[tuple[int, str, int]]
+    contents: Contents
+
+
+def read(path: Path, registry: Registry) -> Profile:
+    """Read a profile; its features are known to the registry then.
+
+    Args:
+        path: The file.
+        registry: Numbers the features.
+
+    Raises:
+        InputError: when it is damaged, or of another version.
+    """
+    found = _load(path)
+    try:
+        entries = [(registry.numbered(str(e["name"]), _kind(e)), e) for e in found["features"]]
+        entries += [(OUTPUTS[entry["name"]], entry) for entry in found["outputs"]]
+        known = [(number, entry) for number, entry in entries if number is not None]
+        return Profile(
+            [(number, _kind(entry), [float(edge) for edge in entry["edges"]]) for number, entry in known],
+            [(number, str(name), int(code)) for number, entry in known for name, code in entry["categories"]],
+            Contents(
+                str(found["source"]),
+                [
+                    (number, int(code), int(n), None if total is None else float(total))
+                    for number, entry in known
+                    for code, n, total in entry["counts"]
+                ],
+                [_label(row) for row in found["labels"]],
+            ),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+
+
+def _kind(entry: dict[str, Any]) -> Kind:
+    if entry["kind"] not in ("numeric", "categorical"):
+        raise ValueError(f"no such kind: {entry['kind']!r}")
+    kind: Kind = entry["kind"]
+    return kind
+
+
+def _label(row: dict[str, Any]) -> tuple[Any, ...]:
+    label, prediction, code, n, *sums = (row[name] for name in LABELS)
+    return (
+        *(str(label), str(prediction), None if code is None else int(code), int(n)),
+        *(None if value is None else float(value) for value in sums),
+    )
+
+
+def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, source: str) -> None:
+    """Put a profile in the place of the reference, inside a transaction.
+
+    Args:
+        connection: Of the ingest thread.
+        registry: Learns the bins.
+        profile: What to store.
+        source: What the bins come from, in words.
+    """
+    registry.save_new()
+    for table in ("reference", "reference_labels"):
+        connection.execute(f"DELETE FROM {table}")
+    numbers = [number for number, _, _ in profile.bins]
+    for table in ("bins", "categories"):
+        connection.execute(f"DELETE FROM {table} WHERE feature IN (SELECT unnest($1::INTEGER[]))", [numbers])
+    bins = [(*row, source) for row in profile.bins]
+    labels = ("VARCHAR", "VARCHAR", "INTEGER", "BIGINT", *["DOUBLE"] * 5)
+    _fill(connection, "bins", ("INTEGER", "VARCHAR", "DOUBLE[]", "VARCHAR"), bins)
+    _fill(connection, "categories", ("INTEGER", "VARCHAR", "INTEGER"), profile.categories)
+    _fill(connection, "reference", ("INTEGER", "INTEGER", "BIGINT", "DOUBLE"), profile.contents.counts)
+    _fill(connection, "reference_labels", labels, profile.contents.labels)
+    for number, kind, edges in profile.bins:
+        registry.bins[number] = Bins("numeric" if kind == "numeric" else "categorical", tuple(edges), source)
+
+
+def note(connection: DuckDBPyConnection, name: str, digest: str) -> None:
+    """Write down which reference a store holds."""
+    for key, value in (("reference_sha256", digest), ("reference_labels", digest), ("reference_name", name)):
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+
+
+def _fill(
+    connection: DuckDBPyConnection, table: str, types: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        values = ", ".join(f"unnest(${at}::{kind}[])" for at, kind in enumerate(types, 1))
+        connection.execute(f"INSERT INTO {table} SELECT {values}", columns)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+        raise InputError("no profile of a version that is known here", str(path), f"this reads {SCHEMA}")
+    return found
+
+
+def _damaged(path: Path, what: str) -> InputError:
+    return InputError(f"the profile is damaged ({what})", str(path), "make it again with mlwatch profile")
