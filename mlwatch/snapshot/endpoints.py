@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.snapshot.endpoint_steps import (
+    DAY,
+    HOUR,
+    MONTH,
+    Steps,
+    aware,
+    deviations,
+    history,
+    steps_of,
+    uptime,
+)
 from mlwatch.snapshot.health_types import (
-    Deviation,
     Endpoint,
     EndpointLatency,
-    EndpointPoint,
     GoldenState,
     Replica,
     Served,
-    Square,
-    Uptime,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +31,6 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  the store's times are naive UTC
 KNOWN = timedelta(days=1)
 """Endpoints that nobody has looked at for so long are not shown any more."""
 RECENT = timedelta(minutes=15)
@@ -37,27 +42,13 @@ SPANS = {"5m": 5, "30m": 30, "1h": 60, "6h": 360}
 """Minutes over which the error budget is looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """Squares of equal length that end at one moment."""
-
-    table: str
-    step: timedelta
-    count: int
-
-
-_HOUR = _Grid("probe_minutes", timedelta(minutes=1), 60)
-_DAY = _Grid("probe_minutes", timedelta(minutes=30), 48)
-_MONTH = _Grid("probe_hours", timedelta(days=1), 30)
-
-
 def endpoints_of(connection: DuckDBPyConnection, now: datetime) -> tuple[Endpoint, ...]:
     """Return the endpoints as they stood at a moment, naive UTC, by name."""
     latest = _latest(connection, now)
     if not latest:
         return ()
     recent, errors = _recent(connection, now), _errors(connection, now)
-    grids = [_steps(connection, grid, now) for grid in (_HOUR, _DAY, _MONTH)]
+    grids = [steps_of(connection, grid, now) for grid in (HOUR, DAY, MONTH)]
     burns, runs = _burns(connection, now), _runs(connection, now)
     golden = _golden_answers(connection, now)
     return tuple(
@@ -67,7 +58,7 @@ def endpoints_of(connection: DuckDBPyConnection, now: datetime) -> tuple[Endpoin
             now,
             recent.get(name, {}),
             errors.get(name),
-            [grid.get(name, {}) for grid in grids],
+            [grid[name] for grid in grids],
             burns.get(name, {}),
             runs,
             golden.get(name, []),
@@ -206,49 +197,13 @@ def _burns(connection: DuckDBPyConnection, now: datetime) -> dict[str, dict[str,
     }
 
 
-def _steps(connection: DuckDBPyConnection, grid: _Grid, now: datetime) -> dict[str, dict[int, Row]]:
-    """Return the sums of each step that has any, by endpoint and step; the last step holds `now`."""
-    start = _start(grid, now)
-    rows = _fetch(
-        connection,
-        f"""SELECT endpoint, CAST(date_diff('second', $start, bucket) // {int(grid.step.total_seconds())} AS INTEGER)
-            AS step, SUM(n) AS n, SUM(up) AS up, SUM(latency_n) AS latency_n, SUM(latency_total) AS latency_total,
-            SUM(golden_n) AS golden_n, SUM(golden_bad) AS golden_bad, MAX(golden_max) AS golden_max
-        FROM {grid.table} WHERE bucket >= $start AND bucket <= $now GROUP BY ALL""",
-        {"start": start, "now": now},
-    )
-    found: dict[str, dict[int, Row]] = defaultdict(dict)
-    for row in rows:
-        found[row["endpoint"]][row["step"]] = row
-    return found
-
-
-def _start(grid: _Grid, now: datetime) -> datetime:
-    """Return where the first step begins: steps end where the current minute or hour does."""
-    unit = timedelta(minutes=1) if grid.table == "probe_minutes" else timedelta(hours=1)
-    end = EPOCH + ((now - EPOCH) // unit + 1) * unit
-    return end - grid.count * grid.step
-
-
-def _uptime(grid: _Grid, steps: Mapping[int, Row]) -> Uptime:
-    rows = list(steps.values())
-    squares = tuple(_square(steps.get(step)) for step in range(grid.count))
-    return Uptime(sum(int(row["n"]) for row in rows), sum(int(row["up"]) for row in rows), squares)
-
-
-def _square(row: Row | None) -> Square:
-    if row is None or not row["n"]:
-        return "unknown"
-    return "ok" if row["up"] == row["n"] else "warn" if row["up"] else "bad"
-
-
 def _endpoint(
     name: str,
     rows: Sequence[Row],
     now: datetime,
     recent: Row,
     error: Row | None,
-    grids: Sequence[Mapping[int, Row]],
+    grids: Sequence[Steps],
     burn: Mapping[str, float],
     runs: Mapping[tuple[str, str], tuple[int, datetime | None]],
     golden: Sequence[Row],
@@ -258,7 +213,7 @@ def _endpoint(
     readiness = [row["ready"] for row in rows if row["ready"] is not None]
     return Endpoint(
         name=name,
-        at=_aware(last["ts"]),
+        at=aware(last["ts"]),
         server=last["server"] or "",
         live=any(row["live"] for row in rows) if any(row["live"] is not None for row in rows) else None,
         ready=all(readiness) if readiness else None,
@@ -271,17 +226,17 @@ def _endpoint(
         failed=int(recent.get("failed", 0)),
         changes=int(recent.get("changes", 0)),
         error=error["error"] if error else "",
-        error_at=_aware(error["at"]) if error else None,
-        hour=_uptime(_HOUR, hour),
-        day=_uptime(_DAY, day),
-        month=_uptime(_MONTH, month),
+        error_at=aware(error["at"]) if error else None,
+        hour=uptime(hour),
+        day=uptime(day),
+        month=uptime(month),
         burn=burn,
         metrics=_metrics(rows),
         certificate_days=min(
             (row["certificate_days"] for row in rows if row["certificate_days"] is not None), default=None
         ),
-        golden=_golden(golden, rows, ((_HOUR, hour), (_DAY, day)), now),
-        history=_history(hour, _start(_HOUR, now)),
+        golden=_golden(golden, rows, hour, day),
+        history=history(hour),
         stale=now - last["ts"] > QUIET,
     )
 
@@ -290,7 +245,7 @@ def _replica(row: Row, runs: Mapping[tuple[str, str], tuple[int, datetime | None
     failures, since = runs.get((row["endpoint"], row["replica"]), (0, None))
     return Replica(
         address=row["replica"],
-        at=_aware(row["ts"]),
+        at=aware(row["ts"]),
         live=row["live"],
         ready=row["ready"],
         up=bool(row["up"]),
@@ -299,7 +254,7 @@ def _replica(row: Row, runs: Mapping[tuple[str, str], tuple[int, datetime | None
         error=row["error"] or "",
         versions=tuple((model, version) for model, version, _ in json.loads(row["served"] or "[]")),
         failures=0 if row["up"] else failures,
-        down_since=None if row["up"] or since is None else _aware(since),
+        down_since=None if row["up"] or since is None else aware(since),
     )
 
 
@@ -327,52 +282,20 @@ def _metrics(rows: Sequence[Row]) -> dict[str, float]:
     }
 
 
-def _golden(
-    answers: Sequence[Row],
-    rows: Sequence[Row],
-    grids: Iterable[tuple[_Grid, Mapping[int, Row]]],
-    now: datetime,
-) -> GoldenState | None:
+def _golden(answers: Sequence[Row], rows: Sequence[Row], hour: Steps, day: Steps) -> GoldenState | None:
     """Return the last golden answers of the replicas that are there, as one; None where there are none."""
     there = {row["replica"] for row in rows}
     said = [row for row in answers if row["replica"] in there]
     if not said:
         return None
     wrong = [row for row in said if not row["golden"]]
-    hour, day = (_deviations(grid, steps, now) for grid, steps in grids)
     differences = [row["golden_difference"] for row in wrong or said if row["golden_difference"] is not None]
     return GoldenState(
         matches=not wrong,
-        at=_aware(max(row["ts"] for row in said)),
+        at=aware(max(row["ts"] for row in said)),
         difference=max(differences, default=None),
         reason=wrong[0]["golden_reason"] or "" if wrong else "",
         replica=wrong[0]["replica"] if wrong else "",
-        hour=hour,
-        day=day,
+        hour=deviations(hour),
+        day=deviations(day),
     )
-
-
-def _deviations(grid: _Grid, steps: Mapping[int, Row], now: datetime) -> tuple[Deviation | None, ...]:
-    start = _start(grid, now)
-    found: list[Deviation | None] = [None] * grid.count
-    for step, row in steps.items():
-        if row["golden_n"]:
-            at = _aware(start + step * grid.step)
-            found[step] = Deviation(at, int(row["golden_n"]), int(row["golden_bad"]), row["golden_max"])
-    return tuple(found)
-
-
-def _history(steps: Mapping[int, Row], start: datetime) -> tuple[EndpointPoint, ...]:
-    return tuple(
-        EndpointPoint(
-            _aware(start + step * _HOUR.step),
-            int(row["n"]),
-            int(row["up"]),
-            row["latency_total"] / row["latency_n"] if row["latency_n"] else None,
-        )
-        for step, row in sorted(steps.items())
-    )
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC)

@@ -168,6 +168,16 @@ def test_one_replica_with_another_answer_is_named(store: DuckDBPyConnection) -> 
     assert (found.matches, found.replica, found.difference) == (False, "10.0.0.2", None)
 
 
+def test_an_endpoint_that_nobody_polled_for_an_hour_has_squares_all_the_same(
+    store: DuckDBPyConnection,
+) -> None:
+    probes.record(store, [probe(0)])
+    found = seen(store, 7200)
+    assert found.hour.squares == ("unknown",) * 60
+    assert found.history == ()
+    assert [square for square in found.day.squares if square != "unknown"] == ["ok"]
+
+
 def test_the_first_answer_of_a_version_stays_the_first(store: DuckDBPyConnection) -> None:
     first, second = (Baseline("http://one", "m v1", "f", answer) for answer in ("[1]", "[2]"))
     probes.record(store, [probe(0, golden=Golden(matches=True, first=first))])
