@@ -141,7 +141,7 @@ def _golden_document(golden: Golden) -> dict[str, Any]:
         "matches": golden.matches if golden.first is None else None,
         "difference": golden.difference if golden.first is None else None,
         "reason": golden.reason or None,
-        "answer": json.loads(golden.first.answer) if golden.first is not None else None,
+        "answer": json.loads(golden.first.answer, parse_constant=str) if golden.first is not None else None,
     }
 
 

@@ -65,7 +65,7 @@ def _children(path: str, one: Any, other: Any) -> list[tuple[str, Any, Any]] | N
 def _apart(one: Any, other: Any) -> float | None:
     """Return how far apart two values are; None where that is no number."""
     if _is_number(one) and _is_number(other):
-        if one == other or (math.isnan(one) and math.isnan(other)):
+        if one == other or (_is_nan(one) and _is_nan(other)):
             return 0.0
         apart = _difference(one, other)
         return apart if math.isfinite(apart) else None
@@ -81,6 +81,10 @@ def _difference(one: float, other: float) -> float:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_nan(value: float) -> bool:
+    return isinstance(value, float) and math.isnan(value)  # an integer of hundreds of digits is no float
 
 
 def _words(path: str, one: Any, other: Any, apart: float | None) -> str:

@@ -30,6 +30,7 @@ from mlwatch.endpoints.comparing import compare
         ([1.0], [math.nan], None, "[0]: nan instead of 1"),
         ([math.inf], [-math.inf], None, "[0]: -inf instead of inf"),
         ([1], [10**400], None, "[0]: 10000000000000000000000000000… instead of 1"),
+        ([10**400], [1.5], None, "[0]: 1.5 instead of 10000000000000000000000000000…"),
     ],
 )
 def test_what_differs_is_named(expected: Any, actual: Any, difference: float | None, reason: str) -> None:
@@ -62,7 +63,7 @@ def test_deep_answers_need_no_stack() -> None:
 
 
 documents = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
     max_leaves=20,
 )
