@@ -20,7 +20,7 @@ from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced
 from mlwatch.store import notices, retention
 from mlwatch.store.database import cursor, open_store, usual_store
 from mlwatch.store.ingest import Ingest, Progress
-from mlwatch.store.reference import find, install
+from mlwatch.store.reference import find, install, set_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -163,6 +163,8 @@ class Session:
         path = find(self.options.path, self.config, self.options.reference)
         if path is not None:
             install(self._cursor_here(), self._ingest.registry, path, self.config)
+        else:
+            set_aside(self._cursor_here())
         return path
 
     def ingest_all(self, progress: Callable[[Progress], None] | None = None) -> None:

@@ -12,6 +12,7 @@ from mlwatch.records.fields import LABEL, ROLES
 from mlwatch.sources.sql import identifier
 from mlwatch.store import rollups
 from mlwatch.store.outcomes import label_joins
+from mlwatch.store.profiles import IN_FORCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +116,9 @@ Counts = dict[int, dict[int, int]]
 
 
 def _reference(connection: DuckDBPyConnection, model: str) -> tuple[str, Counts]:
-    named = connection.execute("SELECT value FROM meta WHERE key = 'reference_name'").fetchone()
+    named = connection.execute(
+        f"SELECT value FROM meta WHERE key = 'reference_name' AND {IN_FORCE}"
+    ).fetchone()
     if named is not None:
         rows = connection.execute("SELECT feature, bin, n FROM reference").fetchall()
         return f"the reference {named[0]}", _by_feature(rows)

@@ -12,6 +12,7 @@ from mlwatch.metrics.bins import MISSING
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.span import naive
 from mlwatch.store import rollups
+from mlwatch.store.profiles import IN_FORCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,8 +88,8 @@ def _date(moment: datetime) -> str:
 
 
 def file_name(connection: DuckDBPyConnection) -> str | None:
-    """Return the name of the reference file that the store holds the counts of; None without one."""
-    row = connection.execute("SELECT value FROM meta WHERE key = 'reference_name'").fetchone()
+    """Return the name of the reference file that is compared with; None without one."""
+    row = connection.execute(f"SELECT value FROM meta WHERE key = 'reference_name' AND {IN_FORCE}").fetchone()
     return str(row[0]) if row is not None else None
 
 

@@ -11,6 +11,7 @@ from mlwatch.metrics.scores import ScoreHistogram
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.reference import file_name
 from mlwatch.store import rollups
+from mlwatch.store.profiles import IN_FORCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +81,8 @@ def performance_there(
     rows = fetch(
         connection,
         f"""SELECT label, prediction, COALESCE(bin, 0) AS bin, SUM(n) AS n, SUM(sum_score) AS sum_score,
-            BOOL_AND(sum_score IS NOT NULL) AS scored, {_ERRORS} FROM reference_labels GROUP BY 1, 2, 3""",
+            BOOL_AND(sum_score IS NOT NULL) AS scored, {_ERRORS} FROM reference_labels WHERE {IN_FORCE}
+        GROUP BY 1, 2, 3""",
     )
     if not len(rows) or task == "unknown":
         return {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlwatch import __version__
 from mlwatch.snapshot.types import Alert, Ingest, Stream
 from mlwatch.store.ledger import PARTITION
+from mlwatch.store.profiles import IN_FORCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +82,9 @@ def alerts_of(
 
 def provenance_of(connection: DuckDBPyConnection, config: Config) -> Mapping[str, str | None]:
     """Return which program, configuration and reference made the numbers."""
-    row = connection.execute("SELECT value FROM meta WHERE key = 'reference_sha256'").fetchone()
+    row = connection.execute(
+        f"SELECT value FROM meta WHERE key = 'reference_sha256' AND {IN_FORCE}"
+    ).fetchone()
     return {
         "mlwatch": __version__,
         "config_sha256": config.sha256 if config.path is not None else None,

@@ -27,6 +27,8 @@ SCHEMA = "mlwatch.profile/1"
 SUFFIX = ".json"
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  as the store's times: UTC without saying so
 OUTPUTS = {"prediction": rollups.PREDICTION, "score": rollups.SCORE, "value": rollups.VALUE}
+IN_FORCE = "NOT EXISTS (FROM meta WHERE key = 'reference_aside')"
+"""Whether the reference file that the store holds the counts of was asked for."""
 LABELS = ("label", "prediction", "bin", "n", "sum_score", "sum_error", "sum_abs", "sum_sq", "sum_err4")
 
 
@@ -231,6 +233,7 @@ def note(connection: DuckDBPyConnection, name: str, digest: str) -> None:
     """Write down which reference a store holds."""
     for key, value in (("reference_sha256", digest), ("reference_labels", digest), ("reference_name", name)):
         connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+    connection.execute("DELETE FROM meta WHERE key = 'reference_aside'")
 
 
 def _fill(

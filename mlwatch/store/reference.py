@@ -37,13 +37,23 @@ KNOWN_CATEGORIES = 10_000
 
 
 def find(root: Path, config: Config, given: Path | None) -> Path | None:
-    """Return the reference file: the given one, the configured one, or the one at the root of the directory."""
+    """Return the reference file: the given one, the configured one, or the one at the root of the directory.
+
+    A configured window of the logs takes the place of a file that merely lies there.
+    """
     if given is not None:
         return given
     if config.reference.path is not None:
         return config.resolve(config.reference.path)
+    if config.reference.window is not None:
+        return None
     candidates = [root / name for name in sorted(REFERENCE_NAMES)] if root.is_dir() else []
     return next((path for path in candidates if path.is_file()), None)
+
+
+def set_aside(connection: DuckDBPyConnection) -> None:
+    """Compare with no file: none is asked for, though an earlier run may have left its counts here."""
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('reference_aside', '1')")
 
 
 def install(connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config) -> None:
@@ -59,6 +69,7 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
             "cannot read the reference", str(path), error.strerror or "check the path"
         ) from error
     if _meta(connection, "reference_labels") == digest:
+        _take_back(connection)
         return
     if profiles.is_profile(path):
         _install_profile(connection, registry, path, digest)
@@ -258,6 +269,10 @@ def ensure_bins(
     numbers = {feature.number for feature in bare}
     fold.refold_features(connection, [one for one in registry.feature_bins() if one.number in numbers])
     connection.execute("COMMIT")
+
+
+def _take_back(connection: DuckDBPyConnection) -> None:
+    connection.execute("DELETE FROM meta WHERE key = 'reference_aside'")
 
 
 def _meta(connection: DuckDBPyConnection, key: str) -> str | None:
