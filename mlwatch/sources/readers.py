@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.sources import samples
 from mlwatch.sources.blocks import read_block
 from mlwatch.sources.formats import recognise, recognise_table
-from mlwatch.sources.importing import import_piece
+from mlwatch.sources.importing import Native, native
 from mlwatch.sources.parquet import read_parquet
 from mlwatch.sources.segments import Piece, Segment, UnreadableFileError
 from mlwatch.sources.shapes import Dialect, shape_key
@@ -49,8 +49,8 @@ MAX_HEADER_BYTES = 4 << 20
 
 def read_file(
     found: Found, form: Format, at: Position, book: ShapeBook, connection: DuckDBPyConnection, block: int
-) -> Iterator[Segment]:
-    """Yield what a file holds behind a position.
+) -> Iterator[Segment | Native]:
+    """Yield what a file holds behind a position; native records are yet to be rewritten.
 
     Args:
         found: The file.
@@ -69,13 +69,13 @@ def read_file(
     if form == "tfrecord":
         return read_tfrecords(found, at, book, connection)
     if form == "json":
-        return _document(found, at, book, connection)
-    return _text(found, form, at, book, connection, block)
+        return _document(found, at, book)
+    return _text(found, form, at, book, block)
 
 
 def _text(
-    found: Found, form: Format, at: Position, book: ShapeBook, connection: DuckDBPyConnection, block_size: int
-) -> Iterator[Segment]:
+    found: Found, form: Format, at: Position, book: ShapeBook, block_size: int
+) -> Iterator[Segment | Native]:
     with Stream(found.path, found.identity) as stream:
         head = first_bytes(found.path, found.identity)
         if stream.compression == "none":
@@ -95,7 +95,7 @@ def _text(
         size = block_size if importer is None else min(block_size, IMPORT_BYTES)
         for piece in _pieces(found, form, at, stream, head, header, settled=settled, block_size=size):
             if importer is not None:
-                yield import_piece(_as_json(piece, header), importer, book, connection, columns)
+                yield native(_as_json(piece, header), importer, book, columns)
             else:
                 yield with_shape(piece, form, header, book)
             if stream.damage is not None:
@@ -235,9 +235,7 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(result)
 
 
-def _document(
-    found: Found, at: Position, book: ShapeBook, connection: DuckDBPyConnection
-) -> Iterator[Segment]:
+def _document(found: Found, at: Position, book: ShapeBook) -> Iterator[Segment | Native]:
     """Read a JSON array, an object around one, or objects that span lines."""
     with Stream(found.path, found.identity) as stream:
         raw = stream.read(MAX_DOCUMENT_BYTES + 1)
@@ -256,7 +254,7 @@ def _document(
     piece = Piece(found, at.offset, len(elements), at.offset + 1, len(fresh), mark, data)
     importer = recognise(raw[:HEAD_BYTES], found.path)
     if importer is not None:
-        yield import_piece(piece, importer, book, connection)
+        yield native(piece, importer, book)
         return
     records = [element for element in fresh[: samples.SAMPLE_LINES] if isinstance(element, dict)]
     yield piece.segment(book.fit(shape_key(found.relative, "json"), "json", records, found.relative))

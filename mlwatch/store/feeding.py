@@ -10,10 +10,11 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlwatch.sources.importing import left_over
+from mlwatch.sources.importing import Native, left_over
 from mlwatch.sources.readers import read_file
 from mlwatch.sources.segments import Piece, Position, Segment, Spooled, UnreadableFileError
 from mlwatch.sources.streams import FileMovedError
+from mlwatch.store.natives import Natives
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -96,6 +97,7 @@ class Feeder:
         self._files: dict[str, _SpoolFile] = {}
         self._free: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._made = 0
+        self._natives = Natives(book, connection)
         self._imported: dict[str, Work] = {}
         """The latest piece of a file of each log format."""
         self._pending_bytes = 0
@@ -116,7 +118,7 @@ class Feeder:
                 yield from self._flush()  # kinds are taken in apart: the former ones first
                 kinds = {work.entry.file: key}
             self._done += work.segment.length
-            yield from self._add(work)
+            yield from self._add([work])
         yield from self._flush()
 
     def _read_all(self, plans: Sequence[Plan]) -> Iterator[Item]:
@@ -125,17 +127,19 @@ class Feeder:
             if self._stopped():
                 return
             yield from self._read(plan)
+        yield from self._rewrite()
         yield from self._flush()
 
     def _read(self, plan: Plan) -> Iterator[Item]:
         entry, found, taken, before = plan.entry, plan.found, 0, self._done
         at = Position(entry.offset, entry.lines, entry.shape, entry.fingerprint)
         try:
-            for segment in read_file(found, entry.format, at, self._book, self._connection, BLOCK_BYTES):  # type: ignore[arg-type]
+            for read in read_file(found, entry.format, at, self._book, self._connection, BLOCK_BYTES):  # type: ignore[arg-type]
                 taken += 1
                 if entry.format != "parquet":
-                    self._done = before + min(found.size, segment.end)
-                yield from self._add(Work(segment, entry))
+                    end = read.piece.end if isinstance(read, Native) else read.end
+                    self._done = before + min(found.size, end)
+                yield from self._take(read, entry)
                 if self._stopped():
                     return
         except FileMovedError:
@@ -170,23 +174,43 @@ class Feeder:
             )
             segment = left_over(importer, at, self._book, self._connection)
             if segment is not None:
-                yield from self._add(Work(segment, entry))
+                yield from self._add([Work(segment, entry)])
         yield from self._flush()
 
-    def _add(self, work: Work) -> Iterator[Item]:
-        segment = work.segment
+    def _take(self, read: Segment | Native, entry: Entry) -> Iterator[Item]:
+        if not isinstance(read, Native):
+            yield from self._add([Work(read, entry)])
+        elif self._natives.add(read, entry):
+            yield from self._rewrite()
+
+    def _rewrite(self) -> Iterator[Item]:
+        """Rewrite the native records that were read."""
+        for found in self._natives.rewrite():
+            if isinstance(found, tuple):
+                yield Trouble(*found)
+            else:
+                yield from self._add([Work(segment, entry) for segment, entry in found])
+
+    def _add(self, works: Sequence[Work]) -> Iterator[Item]:
+        """Lay segments down that are to be taken in together."""
+        segment = works[0].segment
         if segment.shape.format == "parquet":  # its rows are read where they are
             yield from self._flush()
             self._batches += 1
-            yield Batch((work,), segment.shape, segment.found.path, self._done)
+            yield Batch(tuple(works), segment.shape, segment.found.path, self._done)
             return
+        for work in works:
+            self._lay_down(work)
+        if self._pending_bytes >= min(BATCH_BYTES, FIRST_BYTES << (3 * self._batches)):
+            yield from self._flush()
+
+    def _lay_down(self, work: Work) -> None:
+        segment = work.segment
         if segment.importer is not None:
             self._imported[segment.importer.name] = work
         key = segment.shape.key
         self._pending.setdefault(key, []).append(replace(work, segment=self._spool(key, segment)))
         self._pending_bytes += segment.length
-        if self._pending_bytes >= min(BATCH_BYTES, FIRST_BYTES << (3 * self._batches)):
-            yield from self._flush()
 
     def _spool(self, key: str, segment: Segment) -> Segment:
         """Lay a segment's text down behind its batch's other text."""

@@ -225,8 +225,8 @@ class Ingest:
         if not entries:
             return
         self._connection.execute("BEGIN")
+        self.ledger.put(entries)
         for entry in entries:
-            self.ledger.put(entry)
             if entry.state in {"skipped", "damaged"}:
                 notices.post(
                     self._connection, "warning", entry.path, f"{entry.path} is not read: {entry.reason}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mlwatch.sources.streams import Fingerprint, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -106,26 +106,43 @@ class Ledger:
         current = [entry for entry in entries if _has_head(entry, head)]
         return sorted(current, key=lambda entry: (-entry.offset, -entry.file))
 
-    def put(self, entry: Entry) -> Entry:
-        """Write an entry, new or changed, inside the transaction that is open."""
-        former = self.by_path.get(entry.path)
-        if former is not None and former.file != entry.file:
-            self._write(replace(former, state="replaced"))
-        self._write(entry)
-        return entry
-
-    def _write(self, entry: Entry) -> None:
-        mark = entry.fingerprint
+    def put(self, entries: Iterable[Entry]) -> None:
+        """Write entries, new or changed, inside the transaction that is open."""
+        written: dict[int, Entry] = {}
+        for entry in entries:
+            former = self.by_path.get(entry.path)
+            if former is not None and former.file != entry.file:
+                written[former.file] = replace(former, state="replaced")
+                self._index(written[former.file])
+            written[entry.file] = entry
+            self._index(entry)
+        if not written:
+            return
+        columns = zip(
+            *map(_row, written.values()), strict=True
+        )  # a statement for each would be most of the work
+        values = ", ".join(f"UNNEST(?::{kind}[])" for kind in _KINDS)
         self._connection.execute(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                *(entry.file, entry.path, str(entry.device), str(entry.inode), entry.size, entry.mtime_ns),
-                *(entry.format, entry.offset, entry.lines, entry.records, entry.rejected),
-                *((mark.head_length, mark.head, mark.tail_length, mark.tail) if mark else (0, b"", 0, b"")),
-                *(entry.state, entry.reason, entry.shape),
-            ],
+            f"INSERT OR REPLACE INTO files SELECT {values}", [list(column) for column in columns]
         )
-        self._index(entry)
+
+
+_KINDS = (
+    *("INTEGER", "VARCHAR", "VARCHAR", "VARCHAR", "BIGINT", "BIGINT", "VARCHAR"),
+    *("BIGINT", "BIGINT", "BIGINT", "BIGINT", "INTEGER", "BLOB", "INTEGER", "BLOB"),
+    *("VARCHAR", "VARCHAR", "VARCHAR"),
+)
+"""Types of the columns of `files`."""
+
+
+def _row(entry: Entry) -> tuple[Any, ...]:
+    mark = entry.fingerprint
+    return (
+        *(entry.file, entry.path, str(entry.device), str(entry.inode), entry.size, entry.mtime_ns),
+        *(entry.format, entry.offset, entry.lines, entry.records, entry.rejected),
+        *((mark.head_length, mark.head, mark.tail_length, mark.tail) if mark else (0, b"", 0, b"")),
+        *(entry.state, entry.reason, entry.shape),
+    )
 
 
 def _has_head(entry: Entry, head: bytes) -> bool:

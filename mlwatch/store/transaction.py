@@ -203,12 +203,13 @@ class Transaction:
             else []
         )
         exact = counts.records == sum(work.segment.lines for work in works)
+        entries = []
         for entry, segments in _by_file(works):
             known, last = self._ledger.entries.get(entry.file, entry), segments[-1]
             records = counts.records
             if len(works) > 1:
                 records = sum(part.lines if exact else _records(part) for part in segments)
-            self._ledger.put(
+            entries.append(
                 replace(
                     entry,
                     offset=last.end,
@@ -219,6 +220,7 @@ class Transaction:
                     shape=last.shape.key,
                 )
             )
+        self._ledger.put(entries)
         size = sum(work.segment.length for work in works) or works[0].segment.found.size
         self._connection.execute(
             "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

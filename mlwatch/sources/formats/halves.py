@@ -74,7 +74,8 @@ class Halves:
         run(
             f"""
             CREATE OR REPLACE TEMP TABLE halves AS
-            SELECT {_COLUMNS}, TRUE AS known FROM unpaired WHERE format = ? AND key IN (SELECT key FROM fresh)
+            SELECT {_COLUMNS}, TRUE AS known FROM (SELECT * REPLACE (0 AS n) FROM unpaired)
+            WHERE format = ? AND key IN (SELECT key FROM fresh)
             UNION ALL
             SELECT {_COLUMNS}, FALSE FROM fresh
             WHERE (key, side) NOT IN (SELECT (key, side) FROM unpaired WHERE format = ?)""",
@@ -123,7 +124,7 @@ class Halves:
         vain = " OR ".join(self._vain(importer, now)) or "FALSE"
         self._connection.execute(f"""
             CREATE OR REPLACE TEMP TABLE envelopes AS
-            SELECT {_COLUMNS} FROM unpaired
+            SELECT {_COLUMNS} FROM (SELECT * REPLACE (0 AS n) FROM unpaired)
             WHERE format = {literal(importer.name)} AND ts < TIMESTAMP '{now - PATIENCE}' AND ({vain})""")
         gone = self._connection.execute(
             "SELECT CAST(to_json(list(key)) AS VARCHAR) FROM envelopes"

@@ -6,7 +6,7 @@ made by the format), `spread` (one row an instance), and the text of the plain r
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import reason_of
@@ -18,13 +18,26 @@ from mlwatch.sources.sql import literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.sources.formats.types import Carried, Importer, Memory, Place
+    from mlwatch.sources.formats.types import Carried, Importer, Memory
 
 RAW_LIMIT = 2000
 """Characters of a refused record that are kept."""
+_LINE_BITS = 40
+"""Bits of a line's number; those above are the number of its block."""
+_LINE_MASK = (1 << _LINE_BITS) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A block of whole lines."""
+
+    text: str
+    first_line: int
+    """Number of its first line in its file."""
 
 
 class Rewriter:
@@ -42,24 +55,29 @@ class Rewriter:
         payload.define(connection)
         self._halves = Halves(connection, memory)
 
-    def rewrite(self, importer: Importer, place: Place, data: bytes, first_line: int) -> Rewritten:
-        """Return the plain records of a block.
+    def rewrite(
+        self, importer: Importer, select: str, texts: Sequence[Text], written: datetime
+    ) -> list[Rewritten]:
+        """Return the plain records of some blocks of whole lines, for each block its own.
+
+        What is carried on between blocks comes with the last one: they are to be taken in together.
 
         Args:
             importer: The format.
-            place: Where the file lies.
-            data: Whole lines.
-            first_line: Number of the block's first line.
+            select: The importer's SELECT, which must be the same for all of them.
+            texts: The blocks.
+            written: When the last of their files was written or put there, naive UTC.
         """
         import duckdb  # noqa: PLC0415
 
-        text = data.decode("utf-8", errors="replace")
         self._connection.execute("BEGIN")  # so that the halves of a block that fails go on waiting
         try:
-            rewritten = self._rewrite(importer, place, text, first_line)
+            rewritten = self._rewrite(importer, select, texts, written)
         except (duckdb.DataError, duckdb.InvalidInputException) as error:
             self._connection.execute("ROLLBACK")
-            return self._apart(importer, place, text, first_line, error)
+            if len(texts) > 1:
+                return [one for text in texts for one in self.rewrite(importer, select, [text], written)]
+            return [self._apart(importer, select, texts[0], written, error)]
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
@@ -67,16 +85,18 @@ class Rewriter:
         return rewritten
 
     def _apart(
-        self, importer: Importer, place: Place, text: str, first_line: int, error: Exception
+        self, importer: Importer, select: str, block: Text, written: datetime, error: Exception
     ) -> Rewritten:
         """Halve a block that fails, down to the line that makes it fail."""
-        lines = text.rstrip("\n").split("\n")
+        lines = block.text.rstrip("\n").split("\n")
         if len(lines) == 1:
             reason = f"not a record of {importer.title} ({reason_of(error)})"
-            return Rewritten(b"", 1, (Refused(first_line, reason, text[:RAW_LIMIT]),))
+            return Rewritten(b"", 1, (Refused(block.first_line, reason, block.text[:RAW_LIMIT]),))
         middle = len(lines) // 2
         one, other = (
-            self.rewrite(importer, place, ("\n".join(part) + "\n").encode(), first_line + start)
+            self.rewrite(importer, select, [Text("\n".join(part) + "\n", block.first_line + start)], written)[
+                0
+            ]
             for part, start in ((lines[:middle], 0), (lines[middle:], middle))
         )
         return Rewritten(
@@ -90,40 +110,51 @@ class Rewriter:
     def release(self, importer: Importer) -> Rewritten | None:
         """Return the halves of a format's requests that wait for the other in vain; None if there are none."""
         carried = self._halves.release(importer)
-        return None if carried is None else self._plain(importer, (), carried)
+        return None if carried is None else self._plain(importer, [()], carried)[0]
 
-    def _rewrite(self, importer: Importer, place: Place, text: str, first_line: int) -> Rewritten:
-        self._take_lines(text, first_line, any_text=importer.text)
+    def _rewrite(
+        self, importer: Importer, select: str, texts: Sequence[Text], written: datetime
+    ) -> list[Rewritten]:
+        self._take_lines(texts, any_text=importer.text)
         columns = ", ".join(f"{name} {kind}" for name, kind in ENVELOPE.items())
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE envelopes ({columns})")
-        self._connection.execute(f"INSERT INTO envelopes BY NAME {importer.envelopes(place)}")
+        self._connection.execute(f"INSERT INTO envelopes BY NAME {select}")
         self._connection.execute(f"""
             UPDATE envelopes SET reason = 'no usable time'
             WHERE reason IS NULL AND (ts IS NULL OR NOT ts BETWEEN {EARLIEST} AND {LATEST})""")
-        refused = self._refused(any_text=importer.text)
-        written = datetime.fromtimestamp(place.ctime_ns / 1e9, UTC).replace(tzinfo=None)
+        refused = self._refused(len(texts), any_text=importer.text)
         return self._plain(importer, refused, self._halves.pair(importer.name, written))
 
-    def _plain(self, importer: Importer, refused: tuple[Refused, ...], carried: Carried | None) -> Rewritten:
-        """Return the records that the requests in `envelopes` make."""
+    def _plain(
+        self, importer: Importer, refused: Sequence[tuple[Refused, ...]], carried: Carried | None
+    ) -> list[Rewritten]:
+        """Return the records that the requests in `envelopes` make, for each block."""
+        texts: dict[int, tuple[int, str]] = {}
+        sampled: tuple[str, ...] = ()
         requests, *bodies = self._connection.execute(
             "SELECT COUNT(*), COUNT(request), COUNT(response), COUNT(label) FROM envelopes WHERE reason IS NULL"
         ).fetchall()[0]
-        if not requests:
-            return Rewritten(b"", len(refused), refused, (carried,) if carried else ())
-        self._spread([name for name, filled in zip(_BODIES, bodies, strict=True) if filled])
-        self._tell_scores()
+        if requests:
+            self._spread([name for name, filled in zip(_BODIES, bodies, strict=True) if filled])
+            self._tell_scores()
+            texts, sampled = self._texts(importer), self._sampled()
+        found = []
+        for block, wrong in enumerate(refused):
+            count, plain = texts.get(block, (0, ""))
+            found.append(Rewritten(f"{plain}\n".encode() if plain else b"", count + len(wrong), wrong))
+        found[-1] = replace(found[-1], carried=(carried,) if carried else (), sampled=sampled)
+        return found
+
+    def _texts(self, importer: Importer) -> dict[int, tuple[int, str]]:
+        """Return how many plain records each block has, and their text."""
         fields = ", ".join(f"'{name}': {value}" for name, value in _FIELDS.items())
         if importer.answers:
             fields += ", 'prediction': prediction, 'score': score, 'label': label"
-        row = self._connection.execute(f"""
-            SELECT COUNT(*), string_agg(CAST(to_json({{{fields}}}) AS VARCHAR), chr(10) ORDER BY n, i)
-            FROM answered""").fetchone()
-        count, plain = row or (0, None)
-        data = f"{plain}\n".encode() if plain else b""
-        return Rewritten(
-            data, int(count) + len(refused), refused, (carried,) if carried else (), self._sampled()
-        )
+        rows = self._connection.execute(f"""
+            SELECT n >> {_LINE_BITS}, COUNT(*),
+                string_agg(CAST(to_json({{{fields}}}) AS VARCHAR), chr(10) ORDER BY n, i)
+            FROM answered GROUP BY ALL""").fetchall()
+        return {block: (count, text) for block, count, text in rows}
 
     def _sampled(self) -> tuple[str, ...]:
         """Return how many requests a sample stands for, beyond those that it holds."""
@@ -134,28 +165,36 @@ class Rewriter:
                 FROM answered WHERE fraction > 0 AND fraction < 1 GROUP BY ALL) AS bucketed""").fetchone()
         return (row[0],) if row and row[0] else ()
 
-    def _take_lines(self, text: str, first_line: int, *, any_text: bool) -> None:
-        """Fill `lines`, and show as `native` those that are JSON objects, or all where any text will do."""
+    def _take_lines(self, texts: Sequence[Text], *, any_text: bool) -> None:
+        """Fill `lines`, and show as `native` those that are JSON objects, or all where any text will do.
+
+        The number of a line has its block's number before it.
+        """
+        starts = [(block << _LINE_BITS) + one.first_line - 1 for block, one in enumerate(texts)]
         self._connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE lines AS
-            SELECT n, raw, LTRIM(raw, chr(32) || chr(9))[1] = '{{' AND json_valid(raw) AS good
-            FROM (SELECT {first_line - 1} + generate_subscripts(parts, 1) AS n, UNNEST(parts) AS raw
-                FROM (SELECT string_split(?, chr(10)) AS parts))
+            """CREATE OR REPLACE TEMP TABLE lines AS
+            SELECT n, raw, LTRIM(raw, chr(32) || chr(9))[1] = '{' AND json_valid(raw) AS good
+            FROM (SELECT start + generate_subscripts(parts, 1) AS n, UNNEST(parts) AS raw
+                FROM (SELECT start, string_split(text, chr(10)) AS parts
+                    FROM (SELECT UNNEST(?::BIGINT[]) AS start, UNNEST(?::VARCHAR[]) AS text)))
             WHERE TRIM(raw, chr(32) || chr(9)) <> ''""",
-            [text],
+            [starts, [one.text for one in texts]],
         )
         self._connection.execute(f"""
             CREATE OR REPLACE TEMP VIEW native AS
             SELECT n, raw, CASE WHEN good THEN raw END AS j FROM lines WHERE good OR {any_text}""")
 
-    def _refused(self, *, any_text: bool) -> tuple[Refused, ...]:
+    def _refused(self, blocks: int, *, any_text: bool) -> list[tuple[Refused, ...]]:
         rows = self._connection.execute(f"""
             SELECT n, reason, LEFT(raw, {RAW_LIMIT}) FROM (
                 SELECT n, CASE WHEN json_valid(raw) THEN 'not a JSON object' ELSE 'not valid JSON' END AS reason
                 FROM lines WHERE NOT good AND (NOT {any_text} OR raw LIKE '{{%')
                 UNION ALL SELECT n, reason FROM envelopes WHERE reason IS NOT NULL)
             JOIN lines USING (n) ORDER BY n""").fetchall()
-        return tuple(Refused(*row) for row in rows)
+        found: list[list[Refused]] = [[] for _ in range(blocks)]
+        for n, reason, raw in rows:
+            found[n >> _LINE_BITS].append(Refused(n & _LINE_MASK, reason, raw))
+        return [tuple(one) for one in found]
 
     def _spread(self, filled: Sequence[str]) -> None:
         """Fill `spread` with a row for each instance of each request.
