@@ -35,6 +35,7 @@ BOTH: Mapping[str, Callable[[Version | Window], float | None]] = {
     "latency_p90": lambda each: each.latency.p90,
     "latency_p95": lambda each: each.latency.p95,
     "latency_p99": lambda each: each.latency.p99,
+    "latency_p999": lambda each: each.latency.p999,
     "latency_max": lambda each: each.latency.max,
     "error_rate": lambda each: each.errors.rate,
     "conversion": lambda each: each.business.conversion.value,
@@ -45,6 +46,7 @@ BOTH: Mapping[str, Callable[[Version | Window], float | None]] = {
 }
 WHOLE: Mapping[str, Callable[[Version], float | None]] = {
     "throughput": lambda version: version.throughput_per_s,
+    "apdex": lambda version: version.latency.apdex.value if version.latency.apdex else None,
     "missing_rate": lambda version: version.quality.missing_rate,
     "drifted_share": lambda version: version.quality.drifted_share,
 }

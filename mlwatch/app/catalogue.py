@@ -205,6 +205,10 @@ def _latency(key: str) -> Callable[[Version], Reading]:
     return read
 
 
+def _apdex(version: Version) -> Reading:
+    return from_estimate(version.latency.apdex)
+
+
 def _latency_over(key: str) -> Callable[[Window], Reading]:
     def over(window: Window) -> Reading:
         return Reading(getattr(window.latency, key), window.latency.n)
@@ -287,6 +291,10 @@ _FIXED: tuple[Metric, ...] = (
     Metric(
         "latency_p99", "health", "Latency p99", "ms", "lower", _latency("p99"), _latency_over("p99"), 2,
     ),
+    Metric(
+        "latency_p999", "health", "Latency p99.9", "ms", "lower", _latency("p999"), _latency_over("p999"), 3,
+    ),
+    Metric("apdex", "health", "Apdex", "score", "higher", _apdex, lambda _: NOTHING, 3),
     Metric(
         "throughput", "health", "Throughput", "per_s", None,
         lambda v: Reading(v.throughput_per_s, v.predictions, reason="there are no requests yet"),

@@ -33,6 +33,7 @@ _TABLES = (
     "store",
     "reference",
     "segments",
+    "slo",
     "rollout",
     "system",
     "app",

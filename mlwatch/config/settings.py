@@ -115,6 +115,14 @@ class SegmentSettings:
 
 
 @dataclass(frozen=True)
+class SloSettings:
+    """`[slo]`: what users of the models are promised."""
+
+    latency: timedelta = field(default=timedelta(milliseconds=500), metadata={"check": checks.positive})
+    """Apdex: requests within it satisfy, within four times as long they are tolerated."""
+
+
+@dataclass(frozen=True)
 class RolloutSettings:
     """`[rollout]`: how the candidate is judged against the baseline."""
 
@@ -293,6 +301,7 @@ class Config:
     store: StoreSettings = field(default_factory=StoreSettings)
     reference: ReferenceSettings = field(default_factory=ReferenceSettings)
     segments: SegmentSettings = field(default_factory=SegmentSettings)
+    slo: SloSettings = field(default_factory=SloSettings)
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     rules: tuple[RuleSettings, ...] = ()
     """Each `[[rule]]`, in order."""

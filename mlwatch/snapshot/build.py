@@ -33,6 +33,7 @@ from mlwatch.snapshot.types import (
     Rollout,
     Snapshot,
     Task,
+    Throughput,
     TimeRange,
     Version,
 )
@@ -193,6 +194,7 @@ def _model(
         distributions.score_span(
             tables.scores.where(np.isin(tables.scores["who"], [numbers[life.pair] for life in order]))
         ),
+        config.slo.latency.total_seconds() * 1000,
         estimated.teacher(connection, task, positive, period(roles.baseline, window), infos[rollups.VALUE]),
     )
     versions = {
@@ -246,9 +248,7 @@ def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Vers
         last=aware(_moment(traffic["last_ts"].max())) if predictions else None,
         performance=performance,
         confusion=confusion,
-        latency=families.latencies(tables.latency, traffic)
-        if predictions
-        else families.latencies(None, traffic),
+        latency=families.latencies(tables.latency if predictions else None, traffic, context.target_ms),
         throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,
         errors=families.errors(traffic),
         quality=features.quality(tables.features, context.infos, context.reference, context.expected, over),
@@ -262,8 +262,17 @@ def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Vers
         labels=labels_of(context.task, tables.outcomes, context.positive),
         answers=answers_of(context.task, tables.outcomes, context.positive),
         scores=distributions.scores(tables.scores, context.positive, context.score_span),
+        throughput=_throughput(tables.minutes),
+        label_lag=families.label_lag(tables.lags),
         estimated=estimated.of_range(context.teacher, tables.decided, tables.features),
     )
+
+
+def _throughput(minutes: Table) -> Throughput:
+    if not len(minutes):
+        return Throughput()
+    seconds = {"last_minute": 60, "last_five": 300, "peak": 60}
+    return Throughput(*(minutes.sum(name) / length for name, length in seconds.items()))
 
 
 def _active_seconds(traffic: Table) -> float | None:

@@ -135,6 +135,13 @@ def _version(version: Version) -> Document:
         "estimated": _estimates(version.estimated),
         "latency_ms": _latency(version.latency),
         "throughput_per_s": version.throughput_per_s,
+        "throughput": {
+            name: getattr(version.throughput, name) for name in ("minute", "five_minutes", "peak")
+        },
+        "label_lag_s": {
+            "n": version.label_lag.n,
+            **{name: getattr(version.label_lag, f"{name}_s") for name in ("p50", "p90", "p99")},
+        },
         "errors": _errors(version.errors),
         "quality": _quality(version.quality),
         "business": _business(version.business),
@@ -189,7 +196,9 @@ def _confusion(confusion: ConfusionTable | None) -> Document:
 
 
 def _latency(latency: Latency) -> Document:
-    return {name: getattr(latency, name) for name in ("n", "mean", "p50", "p90", "p95", "p99", "max")}
+    names = ("n", "mean", "p50", "p90", "p95", "p99", "p999", "max")
+    apdex = latency.apdex.to_dict() if latency.apdex is not None else None
+    return {**{name: getattr(latency, name) for name in names}, "apdex": apdex}
 
 
 def _errors(errors: Errors) -> Document:

@@ -12,7 +12,7 @@ from mlwatch.metrics import intervals, latency, performance, regression
 from mlwatch.metrics.confusion import Confusion
 from mlwatch.metrics.regression import RegressionSums
 from mlwatch.metrics.scores import ScoreHistogram
-from mlwatch.snapshot.types import Business, ConfusionTable, Errors, Latency, Revenue
+from mlwatch.snapshot.types import Business, ConfusionTable, Errors, LabelLag, Latency, Revenue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,19 +20,37 @@ if TYPE_CHECKING:
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.read import Table
 
-QUANTILES = (0.5, 0.9, 0.95, 0.99)
+QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
+LAG_QUANTILES = (0.5, 0.9, 0.99)
 
 
-def latencies(bins: Table | None, traffic: Table) -> Latency:
-    """Return latency from histogram rows and the exact sums of the traffic rows."""
+def latencies(bins: Table | None, traffic: Table, target_ms: float | None = None) -> Latency:
+    """Return latency from histogram rows and the exact sums of the traffic rows.
+
+    Args:
+        bins: Histogram rows; None for none.
+        traffic: Traffic rows.
+        target_ms: Target of Apdex in milliseconds; None leaves that out.
+    """
     n = traffic.whole("n_latency")
     if bins is None or n == 0 or len(bins) == 0:
         return Latency()
     histogram = latency.LatencyHistogram.from_rows(bins["bin"], bins["n"])
     highest = float(traffic["max_latency"].max())
     values = latency.quantiles(histogram.bins, histogram.counts, QUANTILES)
-    p50, p90, p95, p99 = (min(float(value), highest) for value in values)
-    return Latency(n, traffic.sum("sum_latency") / n, p50, p90, p95, p99, highest)
+    p50, p90, p95, p99, p999 = (min(float(value), highest) for value in values)
+    apdex = latency.apdex(histogram, target_ms) if target_ms is not None else None
+    return Latency(n, traffic.sum("sum_latency") / n, p50, p90, p95, p99, highest, p999, apdex)
+
+
+def label_lag(rows: Table) -> LabelLag:
+    """Return how long labels took, from histogram rows."""
+    histogram = latency.LatencyHistogram.from_rows(rows["bin"], rows["n"])
+    n = int(histogram.counts.sum())
+    if n == 0:
+        return LabelLag()
+    values = latency.quantiles(histogram.bins, histogram.counts, LAG_QUANTILES)
+    return LabelLag(n, *(max(0.0, float(value)) for value in values))
 
 
 def errors(traffic: Table) -> Errors:

@@ -107,6 +107,31 @@ class Latency:
     p95: float | None = None
     p99: float | None = None
     max: float | None = None
+    p999: float | None = None
+    apdex: Estimate | None = None
+    """Of the target in `[slo] latency`; None for windows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Requests a second, by whole minutes."""
+
+    minute: float | None = None
+    """In the last whole minute of the range."""
+    five_minutes: float | None = None
+    """In the last five."""
+    peak: float | None = None
+    """In the busiest minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelLag:
+    """How long after their predictions labels came, of those in records of their own; quantiles within 1 %."""
+
+    n: int = 0
+    p50_s: float | None = None
+    p90_s: float | None = None
+    p99_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +261,8 @@ class Version:
     """Of a binary task with labelled scores."""
     estimated: Mapping[str, Estimate] = field(default_factory=dict)
     """Performance as expected without labels."""
+    throughput: Throughput = field(default_factory=Throughput)
+    label_lag: LabelLag = field(default_factory=LabelLag)
     segments: tuple[Segment, ...] = ()
     """The labelled predictions by the columns that are followed, column by column."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.snapshot import estimated, families, feature_windows, features
 from mlwatch.snapshot.mix import answers_of, labels_of
-from mlwatch.snapshot.read import Table, read
+from mlwatch.snapshot.read import Table, fetch, read
 from mlwatch.snapshot.types import Task, Window
 from mlwatch.store import rollups
 
@@ -40,6 +40,9 @@ class Tables:
     """The same by window, in wider bins."""
     business: Table
     sampling: Table
+    lags: Table
+    minutes: Table
+    """Requests by minute of the end of the range, and the busiest minute."""
     has_events: bool
 
     @classmethod
@@ -56,6 +59,8 @@ class Tables:
             read(connection, rollups.DECIDED, lattice, together=WINDOW_BINS),
             read(connection, rollups.BUSINESS, lattice),
             read(connection, rollups.SAMPLING, lattice),
+            read(connection, rollups.LAGS, lattice, whole=True),
+            busy_minutes(connection, lattice),
             bool(row and row[0]),
         )
 
@@ -71,8 +76,24 @@ class Tables:
             self.decided_over.of(who),
             self.business.of(who),
             self.sampling.of(who),
+            self.lags.of(who),
+            self.minutes.of(who),
             self.has_events,
         )
+
+
+def busy_minutes(connection: DuckDBPyConnection, lattice: Grid) -> Table:
+    """Read the requests of the last minutes of a range, and of its busiest one; `number_pairs` was called."""
+    end = lattice.end.replace(second=0, microsecond=0)
+    return fetch(
+        connection,
+        f"""SELECT who, SUM(n) FILTER (bucket >= $end - INTERVAL 1 MINUTE AND bucket < $end) AS last_minute,
+            SUM(n) FILTER (bucket >= $end - INTERVAL 5 MINUTE AND bucket < $end) AS last_five, MAX(n) AS peak
+        FROM (SELECT v.who, r.bucket, SUM(r.n) AS n
+            FROM {rollups.TRAFFIC.table(rollups.MINUTE)} AS r JOIN who AS v USING (model, version)
+            WHERE r.bucket >= $start - INTERVAL 5 MINUTE AND r.bucket < $end GROUP BY ALL) GROUP BY who""",
+        {"start": lattice.start, "end": end},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +108,8 @@ class Context:
     expected: set[int]
     lattice: Grid
     score_span: tuple[float, float] | None
+    target_ms: float
+    """Of Apdex."""
     teacher: estimated.Teacher | None
     """What performance without labels is estimated from."""
 

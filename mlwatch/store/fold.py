@@ -91,6 +91,7 @@ def fold_scored(connection: DuckDBPyConnection, registry: Registry, parts: Colum
     numeric, free = registry.plain_models()
     add(connection, rollups.OUTCOMES, rollups.outcomes_sql("scored", numeric, free))
     add(connection, rollups.SCORES, rollups.scores_sql("scored", [*numeric, *free]))
+    add(connection, rollups.LAGS, rollups.lags_sql("scored"))
     _fold_segments(connection, registry, parts)
 
 

@@ -22,6 +22,9 @@ CURRENT_LABEL = """CASE WHEN own.id IS NULL THEN loose.label WHEN loose.id IS NU
 Rows with nulls compare too, as the greatest, so both must be there before they are compared.
 """
 
+_CURRENT_TIME = "COALESCE(GREATEST(own.ts, loose.ts), own.ts, loose.ts)"
+"""When it came."""
+
 _SCORED = "CREATE OR REPLACE TEMP TABLE scored AS "
 
 
@@ -36,6 +39,13 @@ def label_joins(requests: str, model: str, outcomes: str = "outcomes") -> str:
     return f"""
         LEFT JOIN {outcomes} AS own ON own.h = {requests}.h AND own.id = {requests}.id AND own.model = {model}
         LEFT JOIN {outcomes} AS loose ON loose.h = {requests}.h AND loose.id = {requests}.id AND loose.model = ''"""
+
+
+def labelled() -> str:
+    """Return the stored predictions whose label came in a record of its own, with its time, as a FROM item."""
+    return f"""(
+        SELECT p.ts, p.model, p.version, 1 AS weight, {_CURRENT_TIME} AS labelled_at
+        FROM predictions AS p {label_joins("p", "p.model")} WHERE NOT p.failed)"""
 
 
 def score_requests(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool, int]:
@@ -58,7 +68,8 @@ def score_requests(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool
     )
     if not waiting:
         connection.execute(
-            f"""{_SCORED} SELECT ts, model, version, prediction, score, label, 1 AS weight{parts.select("b")}
+            f"""{_SCORED} SELECT ts, model, version, prediction, score, label, 1 AS weight,
+                CAST(NULL AS TIMESTAMP) AS labelled_at{parts.select("b")}
             FROM batch AS b WHERE is_request AND NOT failed AND label IS NOT NULL"""
         )
         return _any_scored(connection), 0
@@ -67,8 +78,10 @@ def score_requests(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool
         SELECT o.* FROM outcomes AS o
         WHERE o.h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""")
     connection.execute(
-        f"""{_SCORED} SELECT ts, model, version, prediction, score, label, 1 AS weight{parts.names} FROM (
-            SELECT b.* REPLACE (COALESCE({CURRENT_LABEL}, b.label) AS label){parts.select("b")}
+        f"""{_SCORED} SELECT ts, model, version, prediction, score, label, 1 AS weight,
+            labelled_at{parts.names} FROM (
+            SELECT b.* REPLACE (COALESCE({CURRENT_LABEL}, b.label) AS label),
+                {_CURRENT_TIME} AS labelled_at{parts.select("b")}
             FROM batch AS b {label_joins("b", "b.model", "known")}
             WHERE b.is_request AND NOT b.failed)
         WHERE label IS NOT NULL"""
@@ -104,22 +117,24 @@ def take_outcomes(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool,
     repeated = _count_repeated(connection)
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE fresh AS
-        SELECT n.*, f.label AS old_label, COALESCE(f.matched, FALSE) AS matched, f.id IS NULL AS is_new
+        SELECT n.*, f.label AS old_label, f.ts AS old_at, COALESCE(f.matched, FALSE) AS matched, f.id IS NULL AS is_new
         FROM latest AS n LEFT JOIN former AS f ON f.h = n.h AND f.id = n.id AND f.model = n.model
         WHERE f.id IS NULL OR (n.ts, n.label) > (f.ts, f.label)""")
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE affected AS
         SELECT f.id, f.model AS outcome_model, f.label AS new_label, COALESCE(f.old_label, p.label) AS old_label,
-            p.ts, p.model, p.version, p.prediction, p.score, p.failed{parts.select("p")}
+            f.ts AS new_at, f.old_at, p.ts, p.model, p.version, p.prediction, p.score, p.failed{parts.select("p")}
         FROM predictions AS p JOIN fresh AS f
             ON p.h = f.h AND p.id = f.id AND (f.model = '' OR f.model = p.model)""")
     changed = _settle_rivals(connection, parts)
     connection.execute(
         f"""{_SCORED}
-        SELECT ts, model, version, prediction, score, new_label AS label, 1 AS weight{parts.names}
+        SELECT ts, model, version, prediction, score, new_label AS label, 1 AS weight,
+            new_at AS labelled_at{parts.names}
         FROM {changed} WHERE NOT failed
         UNION ALL
-        SELECT ts, model, version, prediction, score, old_label AS label, -1 AS weight{parts.names}
+        SELECT ts, model, version, prediction, score, old_label AS label, -1 AS weight,
+            old_at AS labelled_at{parts.names}
         FROM {changed} WHERE NOT failed AND old_label IS NOT NULL"""
     )
     unmatched = _store(connection)
@@ -142,7 +157,8 @@ def _settle_rivals(connection: DuckDBPyConnection, parts: Columns) -> str:
         CREATE OR REPLACE TEMP TABLE settled AS
         SELECT p.ts, p.model, p.version, p.prediction, p.score, p.failed,
             arg_max(c.label, (c.ts, c.label)) AS new_label,
-            COALESCE(arg_max(c.label, (c.ts, c.label)) FILTER (NOT c.is_fresh), any_value(p.label)) AS old_label
+            COALESCE(arg_max(c.label, (c.ts, c.label)) FILTER (NOT c.is_fresh), any_value(p.label)) AS old_label,
+            MAX(c.ts) AS new_at, MAX(c.ts) FILTER (NOT c.is_fresh) AS old_at
             {parts.select("p", "any_value")}
         FROM predictions AS p JOIN claims AS c
             ON p.h = c.h AND p.id = c.id AND (c.model = '' OR c.model = p.model)

@@ -8,7 +8,8 @@ row back with weight -1.
 Relations that the statements read:
 
 - `requests`: the canonical columns plus `failed`, one row a request;
-- `scored`: `ts, model, version, prediction, score, label, weight`, one row a prediction whose label came or changed;
+- `scored`: `ts, model, version, prediction, score, label, weight, labelled_at`, one row a prediction whose label came
+  or changed;
 - `gains`: `ts, model, version, class, n_events, n_first, value, value_sq`, one row a prediction and class of event.
 """
 
@@ -160,7 +161,9 @@ SEGMENTS = Rollup(
     },
 )
 """Labelled predictions by part of a feature's values, for the columns that are followed as segments."""
-ALL = (TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, DECIDED, SEGMENTS, BUSINESS, SAMPLING)
+LAGS = Rollup("r_lags", (HOUR, DAY), {"bin": "INTEGER"}, {"n": "BIGINT"})
+"""Labels that came in records of their own, by how many seconds after the prediction: the bins of latencies."""
+ALL = (TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, DECIDED, SEGMENTS, LAGS, BUSINESS, SAMPLING)
 
 
 def bucket(level: int, column: str = "ts") -> str:
@@ -295,6 +298,18 @@ def outcomes_sql(relation: str, numeric_models: Sequence[str], unclassed_models:
             SUM(CASE WHEN y <> 0 AND f IS NOT NULL THEN weight ELSE 0 END) AS n_ape
         FROM (SELECT *, {numbers.format("label")} AS y, {numbers.format("prediction")} AS f FROM {relation}) AS numbered
         GROUP BY 1, 2, 3, 4, 5"""
+
+
+def lags_sql(relation: str) -> str:
+    """Count labels by how long after their prediction they came.
+
+    Args:
+        relation: A `scored` relation.
+    """
+    lag = "date_diff('second', ts, labelled_at)"
+    return f"""
+        SELECT {bucket(HOUR)} AS bucket, model, version, {latency_bin_sql(lag)} AS bin, SUM(weight) AS n
+        FROM {relation} WHERE labelled_at IS NOT NULL GROUP BY 1, 2, 3, 4"""
 
 
 def class_of(column: str, plain_models: Sequence[str]) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.store import probes, rollups
+from mlwatch.store import outcomes, probes, rollups
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 9
+VERSION = 10
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -117,6 +117,15 @@ _DECIDED = (
         for bucket in (rollups.bucket(level, "bucket"),)
     ),
 )
+_LABELLED = f"""({rollups.lags_sql(outcomes.labelled())}) AS labelled"""
+_LAGS = (
+    *(rollups.LAGS.ddl(level) for level in rollups.LAGS.levels),
+    *(
+        f"INSERT INTO {rollups.LAGS.table(level)} BY NAME "
+        + rollups.LAGS.merged(_LABELLED, rollups.bucket(level, "bucket"))
+        for level in rollups.LAGS.levels
+    ),
+)
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (_WAITING,),
     2: (_SIDES,),
@@ -126,6 +135,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     6: probes.GOLDEN,
     7: tuple(rollups.SEGMENTS.ddl(level) for level in rollups.SEGMENTS.levels),
     8: (_REFERENCE_LABELS,),
+    9: _LAGS,
 }
 """Statements that lead from the given version to the next."""
 

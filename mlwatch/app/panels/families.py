@@ -15,7 +15,7 @@ from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
 from mlwatch.app.panels.base import TALL, Panel
 from mlwatch.app.panels.columns import Columns, Names, head, row_pieces
 from mlwatch.app.rows import MetricRow, detail, metric_rows
-from mlwatch.app.units import show_count
+from mlwatch.app.units import show_count, show_duration
 
 if TYPE_CHECKING:
     from textual import events
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mlwatch.app.glyphs import Glyphs
     from mlwatch.app.view import View
+    from mlwatch.snapshot.types import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,14 +238,22 @@ def _notes(view: View) -> dict[Family, str]:
         return {}
     labelled = ", ".join(
         f"{clean(v.name, 20)} {_share_labelled(v.labelled, v.predictions)}" for v in versions
-    )
+    ) + _label_lag(versions)
     requests = ", ".join(f"{clean(v.name, 20)} {show_count(v.predictions)}" for v in versions)
     return {
-        "performance": f"labelled: {labelled}" if any(v.labelled for v in versions) else NO_LABELS,
+        "performance": f"labelled: {labelled}{_label_lag(versions)}"
+        if any(v.labelled for v in versions)
+        else NO_LABELS,
         "quality": f"against {clean(view.model.reference, 50)}" if view.model.reference else "no reference",
         "health": f"requests: {requests}",
         "business": "",
     }
+
+
+def _label_lag(versions: list[Version]) -> str:
+    """Return how long labels take, of the version with most of them."""
+    lag = max((version.label_lag for version in versions), key=lambda lag: lag.n)
+    return f"; half within {show_duration(lag.p50_s)}" if lag.p50_s is not None else ""
 
 
 def _share_labelled(labelled: int, predictions: int) -> str:

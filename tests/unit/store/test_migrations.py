@@ -58,3 +58,12 @@ def test_its_scores_are_counted_by_decision(upgraded: DuckDBPyConnection) -> Non
             f"SELECT COALESCE(SUM(n), 0), SUM(sum_score) FROM {rollups.DECIDED.table(level)}"
         ).fetchone()
         assert counted == (scored[0], pytest.approx(scored[1]))
+
+
+def test_how_late_its_labels_were_is_counted(upgraded: DuckDBPyConnection) -> None:
+    late = upgraded.execute(
+        """SELECT COUNT(*) FROM outcomes AS o JOIN predictions AS p ON o.id = p.id WHERE NOT p.failed"""
+    ).fetchone()
+    for level in rollups.LAGS.levels:
+        counted = upgraded.execute(f"SELECT COALESCE(SUM(n), 0) FROM {rollups.LAGS.table(level)}").fetchone()
+        assert counted == late
