@@ -220,7 +220,9 @@ class Reader:
             if error is None:
                 self._reasons.clear()
                 self.ended.pop(partition, None)
-                found.setdefault(partition, []).append(Message(message.offset() or 0, message.value()))
+                _, written = message.timestamp()
+                read = Message(message.offset() or 0, message.value(), max(0, written))
+                found.setdefault(partition, []).append(read)
             elif error.code() == codes._PARTITION_EOF:  # noqa: SLF001  so named by the library
                 self._reasons.clear()
                 self.ended[partition] = message.offset() or 0

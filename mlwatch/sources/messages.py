@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from mlwatch.sources.files import Found
 
+TIME = "kafka_timestamp"
+"""Field that the time of a message is put into where its records have none."""
 NO_MARK = Fingerprint(0, b"", 0, b"")
 """Offsets tell what was read of a partition; its content need not be recognised."""
 REGISTRY_HEADER = 5
@@ -34,22 +36,60 @@ class Message:
     offset: int
     value: bytes | None
     """None for a message that only deletes a key."""
+    time_ms: int = 0
+    """When it was written, in milliseconds since 1970."""
 
 
 @dataclass(slots=True)
-class _Lines:
-    """Lines of messages that are written alike."""
+class TopicPiece:
+    """Messages of a partition that follow each other and are written alike."""
 
+    found: Found
     start: int
+    """Offset from where on nothing was accounted for."""
+    end: int
     dialect: Dialect | None = None
-    text: list[bytes] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
+    """How the lines are delimited; None for JSON."""
+    lines: list[bytes] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    """Of each line's message."""
+    times: list[int] = field(default_factory=list)
+    """When each line's message was written, in milliseconds since 1970."""
     refused: list[Refused] = field(default_factory=list)
-    end: int = 0
+    """Messages that hold no record."""
 
     def add(self, message: Message, lines: Sequence[bytes]) -> None:
-        self.text += lines
-        self.numbers += [message.offset] * len(lines)
+        """Add the lines of a message."""
+        self.lines += lines
+        self.offsets += [message.offset] * len(lines)
+        self.times += [message.time_ms] * len(lines)
+
+    def plain(self) -> Piece:
+        """Return the piece of a file that the lines make."""
+        return self._piece(self.lines)
+
+    def timed(self) -> Piece:
+        """Return the same with each JSON line beginning with the time of its message."""
+        return self._piece(
+            [_with_time(line, time_ms) for line, time_ms in zip(self.lines, self.times, strict=True)]
+        )
+
+    def _piece(self, lines: Sequence[bytes]) -> Piece:
+        first = self.offsets[0] if self.offsets else self.start
+        in_a_row = self.offsets == list(range(first, first + len(self.offsets)))
+        return Piece(
+            *(self.found, self.start, self.end, first, len(lines), NO_MARK),
+            b"".join(line + b"\n" for line in lines),
+            numbers=() if in_a_row else tuple(self.offsets),
+        )
+
+
+def _with_time(line: bytes, time_ms: int) -> bytes:
+    """Put a time in front of the other fields of an object; what is none stays as it is."""
+    rest = line[1:].lstrip()
+    if not line.startswith(b"{") or rest.startswith(b"}"):
+        return line
+    return b'{"%s": %d, %s' % (TIME.encode(), time_ms, rest)
 
 
 class _RefusedMessageError(Exception):
@@ -58,7 +98,7 @@ class _RefusedMessageError(Exception):
 
 def pieces(
     found: Found, messages: Iterable[Message], start: int, columns: Sequence[str] = ()
-) -> Iterator[tuple[Piece, Dialect | None, tuple[Refused, ...]]]:
+) -> Iterator[TopicPiece]:
     """Yield messages of a partition as pieces of a file, in order; a refused message is in none's text.
 
     Args:
@@ -67,34 +107,23 @@ def pieces(
         start: Offset from where on nothing is accounted for.
         columns: Names of the fields of delimited messages without a header.
     """
-    lines = _Lines(start, end=start)
+    piece = TopicPiece(found, start, start)
     for message in messages:
         try:
             rows, dialect = _rows(message.value, columns) if message.value is not None else ([], None)
         except _RefusedMessageError as error:
             raw = (message.value or b"")[: 4 * RAW_LIMIT].decode("utf-8", errors="replace")[:RAW_LIMIT]
-            lines.refused.append(Refused(message.offset, str(error), raw))
+            piece.refused.append(Refused(message.offset, str(error), raw))
             rows, dialect = [], None
-        if rows and lines.text and dialect != lines.dialect:
-            yield _piece(found, lines)
-            lines = _Lines(lines.end)
+        if rows and piece.lines and dialect != piece.dialect:
+            yield piece
+            piece = TopicPiece(found, piece.end, piece.end)
         if rows:
-            lines.dialect = dialect
-            lines.add(message, rows)
-        lines.end = message.offset + 1
-    if lines.end > lines.start:
-        yield _piece(found, lines)
-
-
-def _piece(found: Found, lines: _Lines) -> tuple[Piece, Dialect | None, tuple[Refused, ...]]:
-    first = lines.numbers[0] if lines.numbers else lines.start
-    in_a_row = lines.numbers == list(range(first, first + len(lines.numbers)))
-    piece = Piece(
-        *(found, lines.start, lines.end, first, len(lines.numbers), NO_MARK),
-        b"".join(line + b"\n" for line in lines.text),
-        numbers=() if in_a_row else tuple(lines.numbers),
-    )
-    return piece, lines.dialect, tuple(lines.refused)
+            piece.dialect = dialect
+            piece.add(message, rows)
+        piece.end = message.offset + 1
+    if piece.end > piece.start:
+        yield piece
 
 
 def _rows(value: bytes, columns: Sequence[str]) -> tuple[list[bytes], Dialect | None]:

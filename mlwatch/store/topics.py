@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mlwatch.errors import InputError
 from mlwatch.sources.files import Found
 from mlwatch.sources.kafka import ASK_S, Partition, Reader
-from mlwatch.sources.messages import pieces
+from mlwatch.sources.messages import TIME, pieces
 from mlwatch.sources.readers import with_shape
 from mlwatch.store.feeding import Work
 from mlwatch.store.ledger import PARTITION, Entry
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from mlwatch.config.topics import Topics
-    from mlwatch.sources.messages import Message
+    from mlwatch.sources.messages import Message, TopicPiece
+    from mlwatch.sources.segments import Piece, Segment
     from mlwatch.sources.shapebook import ShapeBook
+    from mlwatch.sources.shapes import Dialect
     from mlwatch.store.ledger import Ledger
 
 POLL_S = 0.1
@@ -144,6 +146,9 @@ class TopicFeed:
         """
         self._go_on_from_ledger()
         goals = self._goals if self._goals is not None else self._known_ends()
+        if self._goals is not None:
+            self._reader.gone.update(one for one, goal in goals.items() if self._given.get(one, 0) > goal)
+            self._step_over_gaps()
         heard = time.monotonic()
         over = self._goals is not None and self._is_reached(goals)
         while not over and not self._stopped():
@@ -178,8 +183,8 @@ class TopicFeed:
         return {one: self._reader.high(one) or self._given.get(one, 0) + 1 for one in self._partitions}
 
     def _is_reached(self, goals: dict[Partition, int]) -> bool:
-        ended = self._reader.ended
-        return all(one in ended or self._given.get(one, 0) >= goal for one, goal in goals.items())
+        ended = self._reader.ended  # what lies between the last message and an end are marks of transactions
+        return all(max(self._given.get(one, 0), ended.get(one, 0)) >= goal for one, goal in goals.items())
 
     def _segments(self, partition: Partition, messages: Sequence[Message]) -> Iterator[Work]:
         entry = self._entry(partition)
@@ -189,12 +194,20 @@ class TopicFeed:
         relative = entry.path
         found = Found(Path(relative), relative, entry.device, entry.inode, entry.size, entry.mtime_ns)
         start = self._given.get(partition, entry.offset)
-        for piece, dialect, refused in pieces(found, messages, start, self._topics.columns):
+        named = f"{self._topics.names[0]}/{partition.topic}"  # what has no model is the first topic's
+        for piece in pieces(found, messages, start, self._topics.columns):
             self._given[partition] = piece.end
-            named = f"{self._topics.names[0]}/{partition.topic}"  # what has no model is the first topic's
-            segment = with_shape(piece, "csv" if dialect else "jsonl", dialect, self._book, named)
-            records = piece.lines + len(refused)
-            yield Work(replace(segment, refused=refused, records=records), entry)
+            yield Work(self._segment(piece, named), entry)
+
+    def _segment(self, piece: TopicPiece, named: str) -> Segment:
+        """Return a piece with its shape; records without a time have that of their message."""
+        segment = self._shaped(piece.plain(), piece.dialect, named)
+        if piece.dialect is None and segment.shape.mapping.roles.get("timestamp") in {None, (TIME,)}:
+            segment = self._shaped(piece.timed(), None, named)
+        return replace(segment, refused=tuple(piece.refused), records=segment.lines + len(piece.refused))
+
+    def _shaped(self, piece: Piece, dialect: Dialect | None, named: str) -> Segment:
+        return with_shape(piece, "csv" if dialect else "jsonl", dialect, self._book, named)
 
     def _step_over_gaps(self) -> None:
         """Read on where a partition begins by now; say what was deleted before it was read."""

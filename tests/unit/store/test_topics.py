@@ -14,6 +14,9 @@ import mlwatch
 from mlwatch.config.topics import parse_topics
 from mlwatch.errors import InputError
 from mlwatch.session import Options, Session
+from mlwatch.sources.kafka import Reader
+from mlwatch.store import topics
+from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,17 +70,24 @@ def test_every_partition_is_read_once_and_gone_on_with(cluster: Cluster, tmp_pat
     with opened(cluster.url("fraud"), tmp_path / "s.duckdb") as session:
         session.ingest_all()
         ingest = session.snapshot().ingest
-    assert (ingest.predictions, ingest.duplicates) == (1100, 0)
+        assert ingest.predictions == 1100
+        cluster.send("fraud", map(prediction, range(1100, 1200)))
+        session.ingest_all()
+        ingest = session.snapshot().ingest
+    assert (ingest.predictions, ingest.duplicates) == (1200, 0)
     assert [(one.topic, one.partition, one.offset, one.lag) for one in ingest.streams] == [
-        ("fraud", number, 275, 0) for number in range(PARTITIONS)
+        ("fraud", number, 300, 0) for number in range(PARTITIONS)
     ]
 
 
-def test_labels_of_a_second_topic_are_joined(cluster: Cluster) -> None:
+def test_labels_of_a_second_topic_are_joined_though_only_their_messages_have_a_time(cluster: Cluster) -> None:
+    began = time.time()
     cluster.send("answers", map(prediction, range(200)))
-    cluster.send("labels", [{"ts": 1_793_527_200, "request_id": f"r{i}", "label": 1} for i in range(200)])
+    cluster.send("labels", [{"request_id": f"r{number}", "label": 1} for number in range(200)])
     with opened(cluster.url("answers,labels")) as session:
         session.ingest_all()
+        _, ((first, last),) = session.query("SELECT epoch(MIN(ts)), epoch(MAX(ts)) FROM outcomes")
+        assert began - 1 < first <= last < time.time() + 1
         (model,) = session.snapshot().models.values()
     assert sum(version.labelled for version in model.versions.values()) == 200
     assert {name: version.performance["accuracy"].value for name, version in model.versions.items()} == {
@@ -179,3 +189,90 @@ def test_the_command_line_takes_topics(cluster: Cluster, tmp_path: Path) -> None
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("mlwatch: no such topic: nothing: kafka://")
     assert done.stderr.count("\n") == 1
+
+
+def test_partitions_that_come_later_are_read_from_their_beginning(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mock cluster cannot add any: it shows two of its four at first."""
+    cluster.make("m")
+    shown, whole = 2, Reader.look
+
+    def look(self: Reader, wait: float = 10.0) -> Any:
+        name, partitions = whole(self, wait)
+        return name, partitions[:shown]
+
+    monkeypatch.setattr(Reader, "look", look)
+    monkeypatch.setattr(topics, "LOOK_S", 0.2)
+    with opened(cluster.url("m", "?from=latest")) as session:
+        session.start()
+        until(lambda: len(session.snapshot().ingest.streams) == 2)
+        cluster.send("m", map(prediction, range(40)))
+        until(lambda: session.snapshot().ingest.predictions == 20)
+        shown = 4
+        until(lambda: session.snapshot().ingest.predictions == 40)
+        assert [one.lag for one in session.snapshot().ingest.streams] == [0] * 4
+
+
+def test_messages_that_were_deleted_unread_are_told_of(cluster: Cluster, tmp_path: Path) -> None:
+    """The mock cluster keeps no more than five megabytes of a partition."""
+    cluster.send("m", map(prediction, range(10)), partition=0)
+    with opened(cluster.url("m"), tmp_path / "s.duckdb") as session:
+        session.ingest_all()
+    for number in range(10, 22):
+        cluster.send("m", [prediction(number, note="x" * 700_000)], partition=0)
+    with opened(cluster.url("m"), tmp_path / "s.duckdb") as session:
+        session.ingest_all()
+        found = session.snapshot()
+        _, ((first,),) = session.query("SELECT MIN(id) FROM predictions WHERE id >= 'r1' AND id <> 'r1'")
+    (alert,) = found.alerts
+    lost = 22 - found.ingest.predictions
+    assert (
+        f"{lost} messages were deleted before they were read; it is read from {10 + lost} on" in alert.message
+    )
+    assert first == f"r{10 + lost}"
+    assert 0 < lost < 12
+    assert found.ingest.streams[0].offset == 22
+
+
+def test_a_topic_made_anew_is_read_from_its_beginning(tmp_path: Path) -> None:
+    for count, total in ((30, 30), (12, 42)):
+        with Cluster() as fresh:  # the mock clusters have one id and forget what they had
+            fresh.send("m", map(prediction, range(100 * count, 100 * count + count)), partition=1)
+            with opened(fresh.url("m"), tmp_path / "s.duckdb") as session:
+                session.ingest_all()
+                found = session.snapshot()
+        assert found.ingest.predictions == total
+    assert "the topic was made anew" in found.alerts[0].message
+
+
+def test_a_batch_that_cannot_be_taken_in_is_left_out_and_named(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import duckdb
+
+    take = Transaction.take
+
+    def refuse(self: Transaction, works: Any, shape: Any, spool: Path) -> Any:
+        if works[0].segment.start == 0:
+            raise duckdb.ConversionException("cannot be")
+        return take(self, works, shape, spool)
+
+    monkeypatch.setattr(Transaction, "take", refuse)
+    cluster.send("m", map(prediction, range(10)), partition=0)
+    with opened(cluster.url("m")) as session:
+        session.ingest_all()
+        cluster.send("m", map(prediction, range(10, 15)), partition=0)
+        session.ingest_all()
+        found = session.snapshot()
+    assert found.ingest.predictions == 5
+    assert "kafka://m/0 from 0 to 9 is left out" in found.alerts[0].message
+
+
+def test_a_secret_is_not_shown(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_SECRET", "hush-hush")
+    options = "?security.protocol=hush-hush&sasl.username=me&sasl.password=env:THE_SECRET"
+    with pytest.raises(InputError) as raised:
+        opened(cluster.url("m", options))
+    assert "cannot be set up" in str(raised.value)
+    assert "hush" not in str(raised.value)
