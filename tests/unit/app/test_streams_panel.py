@@ -13,7 +13,7 @@ from mlwatch.snapshot.types import Stream
 
 def facts(*streams: Stream) -> dict[str, tuple[str, bool]]:
     found = factory.snapshot()
-    panel = IngestPanel()
+    panel = IngestPanel("ingest")
     view = View(replace(found, ingest=replace(found.ingest, streams=streams)), "logs")
     return {fact.label: (fact.values[0], fact.notable) for fact in panel.digest(view).facts}
 
