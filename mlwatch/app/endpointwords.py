@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 WORDS = {"ok": "up", "warn": "degraded", "bad": "down", "unknown": "unknown"}
 STYLES = {"ok": "$good", "warn": "bold $unclear", "bad": "bold $bad", "unknown": "$quiet"}
 MOST_METRICS = 8
+AGE, ABSENT = "feature_age_s.", "feature_absent."
+"""What the names of metrics of a feature store begin with."""
 MOST_REPLICAS = 12
 
 
@@ -82,8 +84,11 @@ def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, 
     ]
     if endpoint.golden is not None:
         rows.append(("Golden", _golden(endpoint.golden, now)))
-    if endpoint.metrics:
-        rows.append(("Metrics", _metrics(endpoint)))
+    features, others = _told_apart(endpoint.metrics)
+    if features:
+        rows.append(("Features", _features(features)))
+    if others:
+        rows.append(("Metrics", _metrics(others)))
     if latency.late_p99 is not None and latency.late_p99 > 100:
         rows.append(
             ("Lateness", f"probes begin {show(latency.late_p99, 'ms')} late (p99): this host is busy")
@@ -136,10 +141,34 @@ def _golden(golden: GoldenState, now: datetime) -> str:
     return f"{which}{clean(golden.reason, 160) or 'the answer differs'} ({ago} ago)"
 
 
-def _metrics(endpoint: Endpoint) -> str:
-    shown = sorted(endpoint.metrics.items())[:MOST_METRICS]
+def _told_apart(metrics: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return what a feature store says of its features, and all other metrics."""
+    of_features = {name: value for name, value in metrics.items() if name.startswith((AGE, ABSENT))}
+    return of_features, {name: value for name, value in metrics.items() if name not in of_features}
+
+
+def _features(metrics: Mapping[str, float]) -> str:
+    """Return how old each feature is and how many entities have none, the oldest first."""
+    names = {name.partition(".")[2] for name in metrics}
+    ages = {name: metrics.get(f"{AGE}{name}") for name in names}
+    ordered = sorted(names, key=lambda name: (-(ages[name] or 0.0), name))
+    text = ", ".join(
+        _feature(name, ages[name], metrics.get(f"{ABSENT}{name}")) for name in ordered[:MOST_METRICS]
+    )
+    left = len(ordered) - MOST_METRICS
+    return text + (f", {left} more" if left > 0 else "")
+
+
+def _feature(name: str, age: float | None, absent: float | None) -> str:
+    said = "absent" if age is None else f"{show_duration(age)} old"
+    some = age is not None and absent
+    return f"{clean(name, 40)} {said}" + (f" ({show(absent, 'share')} absent)" if some else "")
+
+
+def _metrics(metrics: Mapping[str, float]) -> str:
+    shown = sorted(metrics.items())[:MOST_METRICS]
     text = ", ".join(f"{clean(name, 40)} {value:.4g}" for name, value in shown)
-    left = len(endpoint.metrics) - len(shown)
+    left = len(metrics) - len(shown)
     return text + (f", {left} more" if left else "")
 
 

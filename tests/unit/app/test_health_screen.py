@@ -165,6 +165,22 @@ async def test_answers_to_the_fixed_input_are_drawn_over_time() -> None:
     assert "predictions[0]: 0.75 instead of 0.5 (0.25 apart) (2 min 0 s ago)" in drawn
 
 
+async def test_the_features_of_a_feature_store_are_told_by_age() -> None:
+    from dataclasses import replace
+
+    metrics = {"feature_age_s.conv": 10_800.0, "feature_absent.conv": 1 / 3, "feature_age_s.trips": 30.0,
+               "feature_absent.trips": 0.0, "feature_absent.rating": 1.0, "queue_length": 3.0}  # fmt: skip
+    async with running(source(replace(fraud(), metrics=metrics)), (120, 40)) as (app, pilot):
+        await pilot.press("4")
+        await settle(pilot)
+        app.screen.query_one(EndpointsPanel).focus()
+        await pilot.press("z")
+        await settle(pilot)
+        drawn = text_of(app)
+    assert "conv 3 h 0 min old (33.3 % absent), trips 30 s old, rating absent" in drawn
+    assert "queue_length 3" in drawn
+
+
 async def test_a_wrong_answer_comes_before_what_is_well() -> None:
     from dataclasses import replace
 
