@@ -46,6 +46,9 @@ BOTH: Mapping[str, Callable[[Version | Window], float | None]] = {
 }
 WHOLE: Mapping[str, Callable[[Version], float | None]] = {
     "throughput": lambda version: version.throughput_per_s,
+    "decisions_per_1000": lambda version: (
+        version.business.decisions.value if version.business.decisions else None
+    ),
     "apdex": lambda version: version.latency.apdex.value if version.latency.apdex else None,
     "missing_rate": lambda version: version.quality.missing_rate,
     "drifted_share": lambda version: version.quality.drifted_share,

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mlwatch.app.drawing import clean
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mlwatch.app.units import Unit
     from mlwatch.metrics.drift import Drift
     from mlwatch.metrics.estimate import Estimate
+    from mlwatch.metrics.fairness import Gap
     from mlwatch.snapshot.types import Version, Window
 
 Family = Literal["performance", "quality", "health", "business"]
@@ -87,7 +90,10 @@ def metrics_of(*versions: Version) -> tuple[Metric, ...]:
             (_performance(key), _expected(key, late=late)) if key in expected else (_performance(key),)
         )
     )
-    return (*performance, *quality, *present, *others)
+    gaps = dict.fromkeys(each.column for version in versions for each in version.fairness)
+    fair = (metric for column in gaps for metric in _gaps(column))
+    worth = (_DECISIONS,) if any(version.business.decisions for version in versions) else ()
+    return (*performance, *fair, *quality, *present, *others, *worth)
 
 
 _PERFORMANCE: dict[str, tuple[str, Unit, Better, int]] = {
@@ -141,6 +147,27 @@ def _expected(key: str, *, late: bool) -> Metric:
 
     rank = rank if late else 3
     return Metric(f"estimated.{key}", "performance", f"{label}, estimated", unit, better, read, over, rank)
+
+
+def _gaps(column: str) -> tuple[Metric, Metric]:
+    """Return the gaps between the values of a protected attribute."""
+
+    def read(version: Version, kind: str) -> Reading:
+        found = next((each for each in version.fairness if each.column == column), None)
+        gap: Gap | None = getattr(found, kind) if found is not None else None
+        return from_estimate(gap.difference if gap is not None else None)
+
+    name = clean(column, 24)
+    return (
+        Metric(
+            f"parity.{column}", "performance", f"{name}: gap in positives", "share", "lower",
+            lambda version: read(version, "demographic_parity"), lambda _: NOTHING, 2,
+        ),
+        Metric(
+            f"opportunity.{column}", "performance", f"{name}: gap in recall", "share", "lower",
+            lambda version: read(version, "equal_opportunity"), lambda _: NOTHING, 2,
+        ),
+    )  # fmt: skip
 
 
 def metric_name(key: str) -> str | None:
@@ -316,4 +343,8 @@ _FIXED: tuple[Metric, ...] = (
         "revenue_total", "business", "Revenue", "money", None,
         _revenue, lambda w: Reading(w.business.revenue.total), 2,
     ),
+)  # fmt: skip
+_DECISIONS = Metric(
+    "decisions", "business", "Profit / 1,000 decisions", "money", "higher",
+    lambda v: from_estimate(v.business.decisions), lambda w: from_estimate(w.business.decisions),
 )  # fmt: skip

@@ -203,6 +203,14 @@ def url(value: str) -> str:
     raise ValueError('must be an address such as "http://localhost:8080"')
 
 
+def payoff(value: Mapping[str, float]) -> Mapping[str, float]:
+    """Check the names of the decisions."""
+    wrong = [name for name in value if name not in {"tp", "fp", "fn", "tn"}]
+    if wrong:
+        raise ValueError(f"there is no decision {wrong[0]}; there are tp, fp, fn and tn")
+    return value
+
+
 def headers(value: Mapping[str, str]) -> Mapping[str, str]:
     """Check that secrets are references, so that none stands in the file."""
     for name, content in value.items():

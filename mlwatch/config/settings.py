@@ -84,6 +84,8 @@ class BusinessSettings:
     """Events whose value is revenue, besides conversions."""
     currency: str | None = None
     """Currency of values that carry none."""
+    payoff: Mapping[str, float] = field(default_factory=dict, metadata={"check": checks.payoff})
+    """What one decision of a binary model earns: `tp`, `fp`, `fn`, `tn`; costs are negative."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,10 @@ class SegmentSettings:
 
     columns: tuple[str, ...] = ()
     """Features; the first dozen, categories before numbers, when not said."""
+    protected: tuple[str, ...] = ()
+    """Features between whose values a classifier's gaps are measured, such as `sex`."""
+    importance: Mapping[str, float] = field(default_factory=dict)
+    """How much each feature matters to the model; learnt from its labels when not said."""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def _model(model: Model) -> str:
     versions = list(model.versions.values())
     numbers = table(
         ["", *(f"{escaped(version.name)} ({version.role})" for version in versions)],
-        [[row.name, *map(escaped, row.cells)] for row in rows_of(model)],
+        [[escaped(row.name), *map(escaped, row.cells)] for row in rows_of(model)],
     )
     notes = escaped(" ".join(footnotes(model)))
     return f"## {escaped(model.name)}\n\n{numbers}\n\n{notes}{_segments(model)}{_drifted(versions)}"

@@ -62,8 +62,35 @@ def rows_of(model: Model) -> list[Row]:
         ("Business", "Conversion", lambda v: _estimate(v.business.conversion, _percent)),
         ("Business", "Engagement", lambda v: _estimate(v.business.engagement, _percent)),
         ("Business", "Revenue per prediction", _revenue),
+        *_further(versions),
     ]
     return [Row(family, name, [show(version) for version in versions]) for family, name, show in shows]
+
+
+def _further(versions: Sequence[Version]) -> list[tuple[str, str, Show]]:
+    """Return the rows of what only some configurations ask for."""
+    rows: list[tuple[str, str, Show]] = []
+    if any(version.business.decisions for version in versions):
+        rows.append(("Business", "Profit of 1,000 decisions", _decisions))
+    for column in dict.fromkeys(each.column for version in versions for each in version.fairness):
+        rows += [
+            ("Fairness", f"{column}: gap in positives", _gap(column, "demographic_parity")),
+            ("Fairness", f"{column}: gap in recall", _gap(column, "equal_opportunity")),
+        ]
+    return rows
+
+
+def _decisions(version: Version) -> str:
+    found = version.business.decisions
+    return "n/a" if found is None else _estimate(found, _plain)
+
+
+def _gap(column: str, kind: str) -> Show:
+    def show(version: Version) -> str:
+        found = next((getattr(each, kind) for each in version.fairness if each.column == column), None)
+        return "n/a" if found is None else _estimate(found.difference, _percent)
+
+    return show
 
 
 def footnotes(model: Model) -> list[str]:

@@ -147,7 +147,7 @@ def _with_models(
         roles = assign_roles([life for life in known if life.pair.model == name], config.rollout, question)
         roles = with_mode(connection, roles, config.rollout)
         model = _model(connection, config, name, roles, known, lattice, tables)
-        by_segment = partial(_segments, connection, model, roles, known, lattice, tables)
+        by_segment = partial(_segments, connection, config, model, roles, known, lattice, tables)
         asked_before = (name, question.span, question.at, roles.baseline and roles.baseline.pair)
         models[name] = with_segments(model, memory.segments(asked_before, by_segment))
         asked = (name, model.task, roles, config.rollout, lattice.end, memory.course)
@@ -195,6 +195,7 @@ def _model(
             tables.scores.where(np.isin(tables.scores["who"], [numbers[life.pair] for life in order]))
         ),
         config.slo.latency.total_seconds() * 1000,
+        config.business.payoff,
         estimated.teacher(connection, task, positive, period(roles.baseline, window), infos[rollups.VALUE]),
     )
     versions = {
@@ -213,6 +214,7 @@ def _model(
 
 def _segments(
     connection: DuckDBPyConnection,
+    config: Config,
     model: Model,
     roles: Roles,
     known: Sequence[Life],
@@ -222,7 +224,7 @@ def _segments(
     numbers = {life.pair: number for number, life in enumerate(known)}
     mine = {name: numbers[Pair(model.name, name)] for name in model.versions}
     baseline = numbers[roles.baseline.pair] if roles.baseline is not None else None
-    return of_model(connection, model, mine, baseline, lattice, tables.features)
+    return of_model(connection, model, mine, baseline, lattice, tables.features, config.segments)
 
 
 def _currency(connection: DuckDBPyConnection) -> str | None:
@@ -252,8 +254,11 @@ def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Vers
         throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,
         errors=families.errors(traffic),
         quality=features.quality(tables.features, context.infos, context.reference, context.expected, over),
-        business=families.business(
-            tables.business, predictions, seen=tables.has_events, currency=context.currency
+        business=replace(
+            families.business(
+                tables.business, predictions, seen=tables.has_events, currency=context.currency
+            ),
+            decisions=context.worth(tables.outcomes),
         ),
         windows=windows_of(
             tables, context, feature_windows.mean_by_window(over, context.lattice.count) if over else ()

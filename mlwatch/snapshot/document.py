@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.metrics.segments import Contrast
-    from mlwatch.snapshot.segments import Segment
+    from mlwatch.snapshot.segments import Fairness, Segment
     from mlwatch.snapshot.types import (
         Alert,
         Business,
@@ -146,6 +146,7 @@ def _version(version: Version) -> Document:
         "quality": _quality(version.quality),
         "business": _business(version.business),
         "segments": _segments(version.segments),
+        "fairness": {each.column: _fairness(each) for each in version.fairness},
         "windows": [_window(window) for window in version.windows],
     }
 
@@ -161,6 +162,17 @@ def _segments(segments: Sequence[Segment]) -> Document:
             "against_baseline": _contrast(segment.baseline),
         }
     return found
+
+
+def _fairness(fairness: Fairness) -> Document:
+    gaps = {
+        "demographic_parity": fairness.demographic_parity,
+        "equal_opportunity": fairness.equal_opportunity,
+    }
+    return {
+        name: {**gap.difference.to_dict(), "highest": gap.highest, "lowest": gap.lowest}
+        for name, gap in gaps.items()
+    }
 
 
 def _contrast(contrast: Contrast | None) -> Document | None:
@@ -223,6 +235,7 @@ def _quality(quality: Quality) -> Document:
                 "invalid": feature.invalid,
                 "unseen": feature.unseen,
                 "out_of_range": feature.out_of_range,
+                "importance": feature.importance,
                 "drift": _drift(feature.drift),
             }
             for name, feature in quality.features.items()
@@ -252,6 +265,7 @@ def _business(business: Business) -> Document:
             "high": money.high,
             "currency": money.currency,
         },
+        "decisions_per_1000": business.decisions.to_dict() if business.decisions is not None else None,
     }
 
 

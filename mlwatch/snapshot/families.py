@@ -144,6 +144,24 @@ def regressed(rows: Table) -> dict[str, Estimate]:
     return regression.regression(sums)
 
 
+def decisions(rows: Table | None, payoff: Mapping[str, float], positive: str) -> Estimate:
+    """Return the profit of a thousand labelled decisions of a binary model.
+
+    Args:
+        rows: Outcome rows; None for none.
+        payoff: What a decision of each kind earns: `tp`, `fp`, `fn`, `tn`; those not named earn nothing.
+        positive: Positive class.
+    """
+    confusion = confusion_of(rows) if rows is not None else Confusion.from_rows(())
+    names = {(True, True): "tp", (False, True): "fp", (True, False): "fn", (False, False): "tn"}
+    worth = {
+        (true, guess): payoff.get(names[true == positive, guess == positive], 0.0)
+        for true in confusion.labels
+        for guess in confusion.labels
+    }
+    return money.decision_value(confusion, worth)
+
+
 def business(rows: Table | None, predictions: int, *, seen: bool, currency: str | None) -> Business:
     """Return conversion, engagement and revenue.
 

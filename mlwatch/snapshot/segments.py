@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.metrics.bins import INVALID, MISSING
+from mlwatch.metrics.fairness import Gap, Group, demographic_parity, equal_opportunity
+from mlwatch.metrics.importance import importance
 from mlwatch.metrics.regression import RegressionSums, regression
 from mlwatch.metrics.segments import Contrast, Losses, contrast, together
 from mlwatch.snapshot import families
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
 
+    from mlwatch.config import SegmentSettings
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.features import FeatureInfo
     from mlwatch.snapshot.span import Grid
@@ -30,8 +33,6 @@ if TYPE_CHECKING:
 
     Key = tuple[int, int]
     """Feature and part."""
-    Segments = Mapping[str, tuple["Segment", ...]]
-    """Segments by version."""
 
 NO_VALUE = "missing"
 OTHERS = "all others"
@@ -55,6 +56,26 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Fairness:
+    """Gaps between the values of a protected attribute."""
+
+    column: str
+    demographic_parity: Gap
+    equal_opportunity: Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """What labelled predictions say by segment."""
+
+    by_version: Mapping[str, tuple[Segment, ...]] = field(default_factory=dict)
+    fairness: Mapping[str, tuple[Fairness, ...]] = field(default_factory=dict)
+    """By version."""
+    importance: Mapping[str, float] = field(default_factory=dict)
+    """By feature: the share of the label's uncertainty that it takes away; empty for a regression."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Part:
     """What is counted in one segment."""
 
@@ -69,6 +90,7 @@ def of_model(
     baseline: int | None,
     lattice: Grid,
     features: Table,
+    settings: SegmentSettings,
 ) -> Segments:
     """Return the segments of a model's versions; none where predictions are neither classes nor numbers.
 
@@ -79,14 +101,15 @@ def of_model(
         baseline: Number of the baseline version.
         lattice: Range.
         features: Feature rows of the range.
+        settings: Protected attributes, and importances that are known.
     """
     if model.task == "unknown":
-        return {}
+        return Segments()
     rows, infos = read(connection, rollups.SEGMENTS, lattice, whole=True), feature_infos(connection)
     numeric = model.task == "regression"
     perform = of_numbers if numeric else partial(of_classes, model.task, model.positive_class)
     before = rows.of(baseline) if baseline is not None else None
-    return {
+    by_version = {
         name: of_version(
             *(rows.of(who), features.of(who), infos, perform),
             before if who != baseline else None,
@@ -94,13 +117,63 @@ def of_model(
         )
         for name, who in versions.items()
     }
+    if numeric:
+        return Segments(by_version, importance=settings.importance)
+    mine = rows.where(np.isin(rows["who"], list(versions.values())))
+    return Segments(
+        by_version,
+        {name: _fairness(rows.of(who), infos, model, settings) for name, who in versions.items()},
+        settings.importance or _importance(mine, infos),
+    )
+
+
+def _importance(rows: Table, infos: Mapping[int, FeatureInfo]) -> Mapping[str, float]:
+    """Return how much each followed feature tells about the label."""
+    labels, column = np.unique(rows["label"], return_inverse=True)
+    found = {}
+    for number in np.unique(rows["feature"]).tolist():
+        if number < 0 or number not in infos:
+            continue
+        chosen = rows["feature"] == number
+        parts, row = np.unique(rows["part"][chosen], return_inverse=True)
+        counts = np.zeros((len(parts), len(labels)))
+        np.add.at(counts, (row, column[chosen]), rows["n"][chosen])
+        found[infos[number].name] = importance(counts)
+    return found
+
+
+def _fairness(
+    rows: Table, infos: Mapping[int, FeatureInfo], model: Model, settings: SegmentSettings
+) -> tuple[Fairness, ...]:
+    numbers = {info.name: number for number, info in infos.items() if number >= 0}
+    positive = model.positive_class
+    found = []
+    for column in settings.protected if positive is not None else ():
+        inside = rows.where(rows["feature"] == numbers.get(column, ABSENT - 1))
+        groups = {}
+        for part in np.unique(inside["part"]).tolist():
+            group = inside.where(inside["part"] == part)
+            chosen, true = group["prediction"] == positive, group["label"] == positive
+            counts = (group["n"][mask].sum() for mask in (chosen | True, chosen, true, chosen & true))
+            groups[part_name(infos[numbers[column]], int(part))] = Group(*(int(count) for count in counts))
+        found.append(Fairness(column, demographic_parity(groups), equal_opportunity(groups)))
+    return tuple(found)
 
 
 def with_segments(model: Model, segments: Segments) -> Model:
-    """Return a model with the segments of its versions."""
-    versions = {
-        name: replace(version, segments=segments.get(name, ())) for name, version in model.versions.items()
-    }
+    """Return a model with what its segments say about its versions and features."""
+    versions = {}
+    for name, version in model.versions.items():
+        features = {
+            feature: replace(found, importance=segments.importance.get(feature))
+            for feature, found in version.quality.features.items()
+        }
+        versions[name] = replace(
+            version,
+            quality=replace(version.quality, features=features),
+            segments=segments.by_version.get(name, ()),
+            fairness=segments.fairness.get(name, ()),
+        )
     return replace(model, versions=versions)
 
 

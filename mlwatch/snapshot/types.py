@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.distributions import Bars, Scores
     from mlwatch.snapshot.health_types import Endpoint
     from mlwatch.snapshot.rollout_course import Course
-    from mlwatch.snapshot.segments import Segment
+    from mlwatch.snapshot.segments import Fairness, Segment
     from mlwatch.snapshot.shapes import Shape
 
 Task = Literal["binary", "multiclass", "regression", "unknown"]
@@ -163,6 +163,8 @@ class FeatureQuality:
     """None when there is no reference to compare with, or the feature is not in it."""
     shape: Shape | None = None
     """Its distribution beside that of the reference; None without a reference."""
+    importance: float | None = None
+    """How much it matters to the label, 0 to 1; None where that is not known."""
     drift_over: tuple[float | None, ...] = ()
     """Drift score in each window of the version; empty where it is not followed."""
 
@@ -200,6 +202,8 @@ class Business:
     conversion: Estimate
     engagement: Estimate
     revenue: Revenue
+    decisions: Estimate | None = None
+    """Profit of a thousand labelled decisions by `[business] payoff`; None where that is not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +269,8 @@ class Version:
     label_lag: LabelLag = field(default_factory=LabelLag)
     segments: tuple[Segment, ...] = ()
     """The labelled predictions by the columns that are followed, column by column."""
+    fairness: tuple[Fairness, ...] = ()
+    """Gaps between the values of the protected attributes."""
 
 
 @dataclass(frozen=True, slots=True)

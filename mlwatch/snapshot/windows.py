@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -110,8 +110,16 @@ class Context:
     score_span: tuple[float, float] | None
     target_ms: float
     """Of Apdex."""
+    payoff: Mapping[str, float]
+    """What one decision earns: `tp`, `fp`, `fn`, `tn`."""
     teacher: estimated.Teacher | None
     """What performance without labels is estimated from."""
+
+    def worth(self, outcomes: Table | None) -> Estimate | None:
+        """Return the profit of a thousand labelled decisions; None where nothing says what they earn."""
+        if not self.payoff or self.positive is None:
+            return None
+        return families.decisions(outcomes, self.payoff, self.positive)
 
 
 def windows_of(tables: Tables, context: Context, drift: Sequence[float | None]) -> tuple[Window, ...]:
@@ -144,8 +152,9 @@ def windows_of(tables: Tables, context: Context, drift: Sequence[float | None]) 
                 performance=_window_performance(context, labelled),
                 latency=families.latencies(bins.get(index), empty),
                 errors=families.errors(empty),
-                business=families.business(
-                    gains.get(index), n, seen=tables.has_events, currency=context.currency
+                business=replace(
+                    families.business(gains.get(index), n, seen=tables.has_events, currency=context.currency),
+                    decisions=context.worth(labelled),
                 ),
                 missing_rate=missing.get(index),
                 drift=drift[index] if drift else None,

@@ -288,7 +288,7 @@ class Ingest:
             enough: Without a reference, bins need so many rows.
         """
         ensure_bins(self._connection, self.registry, enough=enough)
-        slices.ensure(self._connection, self.registry, self._config.segments.columns)
+        slices.ensure(self._connection, self.registry, self._config.segments)
 
     def _say_refused(self) -> None:
         """Tell once that there are more features than are taken."""

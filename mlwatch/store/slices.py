@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.config import SegmentSettings
     from mlwatch.store.registry import Registry
     from mlwatch.store.rollups import FeatureBins
 
@@ -124,16 +125,17 @@ def _categories(connection: DuckDBPyConnection, number: int) -> tuple[str, ...]:
     return tuple(category for (category,) in rows)
 
 
-def choose(registry: Registry, named: Sequence[str]) -> tuple[int, ...]:
-    """Return the numbers of the columns to follow.
+def choose(registry: Registry, settings: SegmentSettings) -> tuple[int, ...]:
+    """Return the numbers of the columns to follow: the named ones, else those of before and the next that fit.
 
     Args:
         registry: Features and bins, and what was chosen before.
-        named: Features that the configuration names; all of them, where it names any.
+        settings: What the configuration says.
     """
-    if named:
-        return tuple(registry.features[name].number for name in named if name in registry.features)
-    kept = tuple(number for number in registry.segments if number >= 0)
+    protected = _numbers(registry, settings.protected)
+    if settings.columns:
+        return tuple(dict.fromkeys((*_numbers(registry, settings.columns), *protected)))
+    kept = tuple(dict.fromkeys((*protected, *registry.segments)))
     binned = [row for row in registry.features.values() if row.number in registry.bins]
     fresh = sorted(
         (row for row in binned if row.number not in kept), key=lambda row: row.kind != "categorical"
@@ -141,20 +143,24 @@ def choose(registry: Registry, named: Sequence[str]) -> tuple[int, ...]:
     return (*kept, *(row.number for row in fresh))[: max(MOST, len(kept))]
 
 
+def _numbers(registry: Registry, names: Sequence[str]) -> tuple[int, ...]:
+    return tuple(registry.features[name].number for name in names if name in registry.features)
+
+
 def _signature(chosen: Columns) -> str:
     """Return a text that changes when what is counted does."""
     return json.dumps([[c.feature.number, c.cuts, c.categories] for c in chosen.columns])
 
 
-def ensure(connection: DuckDBPyConnection, registry: Registry, named: Sequence[str]) -> None:
+def ensure(connection: DuckDBPyConnection, registry: Registry, settings: SegmentSettings) -> None:
     """Choose the columns, and count the stored rows again where these or their parts have changed.
 
     Args:
         connection: Outside a transaction, of the thread that takes logs in.
         registry: Learns the choice.
-        named: See `choose`.
+        settings: See `choose`.
     """
-    chosen = choose(registry, named)
+    chosen = choose(registry, settings)
     row = connection.execute("SELECT value FROM meta WHERE key = 'segments_as'").fetchone()
     registry.segments = chosen
     followed = columns(connection, registry)

@@ -241,9 +241,7 @@ def _notes(view: View) -> dict[Family, str]:
     ) + _label_lag(versions)
     requests = ", ".join(f"{clean(v.name, 20)} {show_count(v.predictions)}" for v in versions)
     return {
-        "performance": f"labelled: {labelled}{_label_lag(versions)}"
-        if any(v.labelled for v in versions)
-        else NO_LABELS,
+        "performance": f"labelled: {labelled}" if any(v.labelled for v in versions) else NO_LABELS,
         "quality": f"against {clean(view.model.reference, 50)}" if view.model.reference else "no reference",
         "health": f"requests: {requests}",
         "business": "",

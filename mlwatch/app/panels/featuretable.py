@@ -42,6 +42,13 @@ class FeatureRow:
     """Drift score of the same feature in the baseline."""
     over: tuple[float | None, ...] = ()
     """Drift score window by window."""
+    importance: float | None = None
+    """Share of the label's uncertainty that the feature takes away, or what the configuration says."""
+
+    @property
+    def harm(self) -> float | None:
+        """Drift times importance: the drift of what does not matter to the label does no harm."""
+        return None if self.importance is None or self.score is None else self.importance * self.score
 
 
 TREND = 14
@@ -52,6 +59,7 @@ COLUMNS = (
     Column("state", "State", width=9),
     Column("missing", "Missing", "right", width=9),
     Column("trend", "Over time", width=TREND, sortable=False),
+    Column("importance", "Matters", "right", width=9),
     Column("baseline", "Baseline", "right", width=10),
     Column("invalid", "Invalid", "right", width=9),
     Column("unseen", "Unseen", "right", width=8),
@@ -69,8 +77,8 @@ class FeatureTable(Plotted, FastTable):
     HELP_TEXT = (
         "Features of the candidate, the farthest from the reference first. A feature counts as drifted from its "
         "threshold on, if chance does not explain it. Missing, invalid (not of the column's kind), unseen (a "
-        "category that the reference has not) and outside its range are counted too. < and > sort, r turns the "
-        "order round, / filters."
+        "category that the reference has not) and outside its range are counted too. What matters is drift times how "
+        "much the feature tells about the label. < and > sort, r turns the order round, / filters."
     )
 
     class Chosen(Message):
@@ -112,6 +120,7 @@ def _table_row(row: FeatureRow, glyphs: Glyphs) -> Row:
             Cell(state, tone or "muted"),
             Cell(show(row.missing_rate, "share"), "warn" if row.missing else "muted", row.missing_rate),
             Cell(trend, "$candidate"),
+            Cell("n/a" if row.harm is None else show(row.harm, "score"), "muted", row.harm),
             Cell(show(row.other_score, "score"), "muted", row.other_score),
             _count(row.invalid),
             _count(row.unseen),
@@ -134,6 +143,8 @@ def explain(row: FeatureRow) -> str:
     """Return everything known about a feature in one plain sentence."""
     parts = [f"{row.name}, {row.kind}, {show_count(row.n)} values"]
     parts.append(_drift_in_words(row))
+    if row.importance is not None:
+        parts.append(f"importance {row.importance:.3f}")
     counts = (
         (row.missing, "missing"), (row.invalid, "invalid"), (row.unseen, "unseen"),
         (row.out_of_range, "out of range"),
@@ -170,6 +181,7 @@ def _row(name: str, feature: FeatureQuality, other: FeatureQuality | None) -> Fe
         state=("drifted" if drift.drifted else drift.state) if drift else "",
         other_score=other.drift.score if other and other.drift else None,
         over=feature.drift_over,
+        importance=feature.importance,
     )
 
 

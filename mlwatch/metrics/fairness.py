@@ -1,0 +1,68 @@
+"""Gaps between groups: how differently a classifier treats the values of a protected attribute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlwatch.metrics.estimate import Estimate, estimate, undefined
+from mlwatch.metrics.segments import LEAST, Losses, contrast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FEW = f"fewer than two groups have {LEAST} labelled predictions"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Labelled predictions of one value of the attribute."""
+
+    n: int
+    chosen: int
+    """Predicted positive."""
+    positives: int
+    """Labelled positive."""
+    hits: int
+    """Labelled and predicted positive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The largest difference between two groups."""
+
+    difference: Estimate
+    """Of rates, with Newcombe's interval for the two groups that are farthest apart; not corrected for their choice."""
+    highest: str | None = None
+    """Group with the highest rate."""
+    lowest: str | None = None
+
+
+def demographic_parity(groups: Mapping[str, Group]) -> Gap:
+    """Return the largest difference in the rate of positive predictions, among labelled predictions.
+
+    Source: Dwork et al. 2012, doi:10.1145/2090236.2090255.
+    """
+    return _gap({name: (group.chosen, group.n) for name, group in groups.items()})
+
+
+def equal_opportunity(groups: Mapping[str, Group]) -> Gap:
+    """Return the largest difference in the true positive rate.
+
+    Source: Hardt, Price & Srebro 2016, arXiv:1610.02413.
+    """
+    return _gap({name: (group.hits, group.positives) for name, group in groups.items()})
+
+
+def _gap(rates: Mapping[str, tuple[int, int]]) -> Gap:
+    enough = {name: Losses(of, part, part) for name, (part, of) in rates.items() if of >= LEAST}
+    if len(enough) < 2:
+        return Gap(undefined(FEW, sum(of for _, of in rates.values())))
+    highest = max(enough, key=lambda name: enough[name].mean)
+    lowest = min(enough, key=lambda name: enough[name].mean)
+    n = sum(group.n for group in enough.values())
+    found = contrast(enough[highest], enough[lowest])
+    if found is None or highest == lowest:
+        return Gap(estimate(0.0, n))
+    interval = (max(0.0, found.low), found.high)
+    return Gap(estimate(found.difference, n, interval, "Newcombe, the two extreme groups"), highest, lowest)

@@ -1,0 +1,50 @@
+"""How much a feature tells about the label, from counts: which drift matters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+def mutual_information(counts: ArrayLike) -> float:
+    """Return the mutual information of two discrete variables in nats, the chance part taken off, at least 0.
+
+    What independent variables show on average in a sample of this size, (r − 1)(c − 1) / 2n, is subtracted:
+    Miller 1955, "Note on the bias of information estimates".
+
+    Args:
+        counts: Joint counts, shape (r, c); empty rows and columns do not matter.
+    """
+    table = _occupied(counts)
+    n = float(table.sum())
+    if n <= 0 or 1 in table.shape:
+        return 0.0
+    share = table / n
+    expected = share.sum(axis=1, keepdims=True) * share.sum(axis=0, keepdims=True)
+    inside = share > 0
+    information = float((share[inside] * np.log(share[inside] / expected[inside])).sum())
+    rows, columns = table.shape
+    return float(max(0.0, information - (rows - 1) * (columns - 1) / (2 * n)))
+
+
+def importance(counts: ArrayLike) -> float:
+    """Return the share of the label's uncertainty that a feature takes away, 0 to 1 (Theil's U).
+
+    Source: Theil 1970, doi:10.1086/224909.
+
+    Args:
+        counts: Joint counts, parts of the feature in rows, labels in columns.
+    """
+    table = _occupied(counts)
+    share = table.sum(axis=0) / max(float(table.sum()), 1.0)
+    entropy = -float((share * np.log(share)).sum()) if share.size else 0.0
+    return min(1.0, mutual_information(table) / entropy) if entropy > 0 else 0.0
+
+
+def _occupied(counts: ArrayLike) -> NDArray[np.float64]:
+    table = np.atleast_2d(np.maximum(np.asarray(counts, dtype=float), 0.0))
+    return np.asarray(table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0])

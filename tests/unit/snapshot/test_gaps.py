@@ -1,0 +1,137 @@
+"""Importance of features, gaps between groups and the worth of decisions, against pandas and scikit-learn."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import confusion_matrix
+
+import mlwatch
+from mlwatch.app.rows import metric_rows
+from mlwatch.app.view import View
+from mlwatch.config import parse
+from mlwatch.errors import ConfigError
+from mlwatch.faces.rows import rows_of
+from mlwatch.metrics.fairness import Group, demographic_parity, equal_opportunity
+from mlwatch.metrics.importance import importance
+from mlwatch.rule_values import value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlwatch.session import Session
+    from mlwatch.snapshot.types import Snapshot
+
+SAMPLES = Path(__file__).parents[3] / "sample_logs"
+SETTINGS = """
+[segments]
+protected = ["origin"]
+[business]
+payoff = {tp = 40.0, fp = -12.0, fn = -25.0}
+"""
+
+
+@pytest.fixture(scope="module")
+def watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    logs = tmp_path_factory.mktemp("gaps") / "logs"
+    shutil.copytree(SAMPLES, logs, ignore=shutil.ignore_patterns("*.py", "__pycache__", "mlwatch.toml"))
+    (logs / "mlwatch.toml").write_text(SETTINGS)
+    with mlwatch.open(logs, db=":memory:") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def snapshot(watch: Session) -> Snapshot:
+    return watch.snapshot()
+
+
+@pytest.fixture(scope="module")
+def rows(watch: Session) -> pd.DataFrame:
+    names, found = watch.query(
+        """SELECT p.* REPLACE (COALESCE(o.label, p.label) AS label)
+        FROM predictions AS p LEFT JOIN outcomes AS o ON o.id = p.id WHERE NOT p.failed"""
+    )
+    table = pd.DataFrame(found, columns=names)
+    return table[table.label.notna()]
+
+
+def test_gaps_are_the_largest_differences_between_groups(snapshot: Snapshot, rows: pd.DataFrame) -> None:
+    version = snapshot.models["flight-delay"].versions["v1"]
+    (found,) = version.fairness
+    of_v1 = rows[rows.version == "v1"]
+    chosen = (of_v1.prediction == "1").groupby(of_v1.origin).mean()
+    assert found.demographic_parity.difference.value == pytest.approx(chosen.max() - chosen.min())
+    assert (found.demographic_parity.highest, found.demographic_parity.lowest) == (
+        chosen.idxmax(),
+        chosen.idxmin(),
+    )
+    late = of_v1[of_v1.label == "1"]
+    recall = (late.prediction == "1").groupby(late.origin).mean()
+    assert found.equal_opportunity.difference.value == pytest.approx(recall.max() - recall.min())
+    assert found.equal_opportunity.difference.n == len(late)
+
+
+def test_decisions_are_worth_what_the_configuration_says(snapshot: Snapshot, rows: pd.DataFrame) -> None:
+    version = snapshot.models["flight-delay"].versions["v2"]
+    of_v2 = rows[rows.version == "v2"]
+    _, fp, fn, tp = confusion_matrix(of_v2.label, of_v2.prediction, labels=["0", "1"]).ravel()
+    found = version.business.decisions
+    assert found is not None
+    assert found.value == pytest.approx((40 * tp - 12 * fp - 25 * fn) / len(of_v2) * 1000)
+    assert found.low is not None
+    assert found.value is not None
+    assert found.low < found.value
+    assert value_of(version, "decisions_per_1000") == found.value
+    parts = [window.business.decisions for window in version.windows if window.labelled]
+    total = sum((part.value or 0.0) * part.n for part in parts if part)
+    assert total / len(of_v2) == pytest.approx(found.value)
+
+
+def test_importance_is_that_of_the_labelled_rows(snapshot: Snapshot, rows: pd.DataFrame) -> None:
+    features = snapshot.models["flight-delay"].versions["v2"].quality.features
+    found = features["weekday"].importance
+    assert found == pytest.approx(importance(pd.crosstab(rows.weekday, rows.label).to_numpy()))
+    known = {name: feature.importance for name, feature in features.items() if feature.importance is not None}
+    assert max(known, key=lambda name: known[name]) == "dep_delay"
+
+
+def test_faces_show_gaps_and_worth(snapshot: Snapshot) -> None:
+    model = snapshot.models["flight-delay"]
+    names = [row.name for row in rows_of(model)]
+    assert "origin: gap in recall" in names
+    assert "Profit of 1,000 decisions" in names
+    shown = {row.key: row for row in metric_rows(View(snapshot, "logs", "flight-delay"))}
+    assert shown["parity.origin"].label == "origin: gap in positives"
+    assert shown["decisions"].baseline.value == model.versions["v1"].business.decisions.value  # type: ignore[union-attr]
+
+
+def test_given_importances_win(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    shutil.copy(next(SAMPLES.glob("predictions/**/*.jsonl")), logs)
+    (logs / "mlwatch.toml").write_text("[segments]\nimportance = {carrier = 0.25}\n")
+    with mlwatch.open(logs, db=":memory:") as opened:
+        features = next(iter(opened.snapshot().models["flight-delay"].versions.values())).quality.features
+    assert features["carrier"].importance == 0.25
+    assert features["dep_delay"].importance is None
+
+
+def test_a_payoff_of_no_decision_is_a_mistake() -> None:
+    with pytest.raises(ConfigError, match="there is no decision hit"):
+        parse("[business]\npayoff = {hit = 3}\n")
+
+
+def test_small_groups_have_no_gap() -> None:
+    groups = {"a": Group(100, 40, 20, 15), "b": Group(29, 1, 29, 1)}
+    assert (
+        demographic_parity(groups).difference.reason == "fewer than two groups have 30 labelled predictions"
+    )
+    assert equal_opportunity(groups).difference.n == 49
+    same = {name: Group(50, 10, 40, 10) for name in "ab"}
+    assert demographic_parity(same).difference.value == 0.0
+    assert np.isfinite(equal_opportunity(same).difference.value or 0.0)
