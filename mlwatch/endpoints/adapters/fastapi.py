@@ -30,11 +30,11 @@ class FastApi(Adapter):
 
     @classmethod
     def recognise(cls, path: str, answer: Answer) -> Sign | None:
-        """Recognise a document of OpenAPI."""
+        """Recognise a document of OpenAPI; servers that have one and are more than that are surer of it."""
         document = answer.maybe_json() if path == "/openapi.json" and answer.ok else None
         if not isinstance(document, dict) or "openapi" not in document:
             return None
-        return Sign(0.8, f"openapi.json describes {_info(document)[0] or 'an application'}")
+        return Sign(0.9, f"openapi.json describes {_info(document)[0] or 'an application'}")
 
     async def prepare(self, client: Client) -> None:
         """Read the paths that the application has."""

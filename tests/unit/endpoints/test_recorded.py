@@ -68,7 +68,7 @@ async def test_a_server_is_told_and_judged(
     [
         ("mlserver", "v2", 1), ("triton", "v2", 1), ("kserve", "v2", 1), ("torchserve", "torchserve", 1),
         ("ray", "ray", 1), ("bentoml", "bentoml", 4), ("vllm", "openai", 5), ("tensorflow", "tensorflow", 5),
-        ("mlflow", "mlflow", 6), ("feast", "feast", 6), ("fastapi", "fastapi", 8),
+        ("mlflow", "mlflow", 6), ("feast", "feast", 6), ("fastapi", "fastapi", 6),
     ],
 )  # fmt: skip
 async def test_detection_takes_few_requests(name: str, kind: str, most: int) -> None:
