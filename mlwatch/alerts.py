@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
+from mlwatch.validation import validations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,7 +68,7 @@ def update(connection: DuckDBPyConnection, snapshot: Snapshot, rules: Sequence[R
     now = snapshot.range.end.replace(tzinfo=None)
     chosen = rules or DEFAULT_RULES
     patience = {rule.name or f"{rule.metric} {rule.when}": max(rule.for_, CALM) for rule in chosen}
-    found = [*_verdicts(snapshot.rollouts), *rulings(snapshot, chosen)]
+    found = [*_verdicts(snapshot.rollouts), *rulings(snapshot, chosen), *validations(snapshot)]
     known = _open(connection)
     connection.execute("BEGIN")
     changed = [

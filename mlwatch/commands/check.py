@@ -13,6 +13,7 @@ from mlwatch.faces.check import FORMATS, WORDS, Check, Finding, Outcome, check_o
 from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
 from mlwatch.snapshot.health_alerts import ENDPOINT
 from mlwatch.times import parse_duration
+from mlwatch.validation import validations
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -86,8 +87,9 @@ def _checked(session: Session, wanted: Range) -> Check:
         return Check((_no_data(snapshot, wanted),), ())
     rules = session.config.rules or DEFAULT_RULES
     found = [_finding(ruling) for ruling in rulings(snapshot, rules)]
+    found += [_finding(ruling) for ruling in validations(snapshot)]
     found += [_endpoint_finding(endpoint, snapshot) for endpoint in snapshot.endpoints]
-    return check_of(snapshot, found, alone=bool(session.config.rules))
+    return check_of(snapshot, found, alone=bool(session.config.rules or session.config.schema))
 
 
 def _no_data(snapshot: Snapshot, wanted: Range) -> Finding:

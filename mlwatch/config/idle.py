@@ -14,5 +14,3 @@ def idle(config: Config) -> Iterator[str]:
     """Yield the name of every such setting that a configuration has."""
     if any(endpoint.conditions for endpoint in config.endpoints):
         yield "[[endpoint]] conditions"
-    if config.schema:
-        yield "[schema]"

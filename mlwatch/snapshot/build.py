@@ -12,6 +12,7 @@ import numpy as np
 from mlwatch.metrics.confusion import positive_class
 from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.snapshot import distributions, estimated, families, feature_windows, features
+from mlwatch.snapshot.constraints import with_constraints
 from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.health_alerts import health_alerts
 from mlwatch.snapshot.health_types import System
@@ -147,6 +148,7 @@ def _with_models(
         roles = assign_roles([life for life in known if life.pair.model == name], config.rollout, question)
         roles = with_mode(connection, roles, config.rollout)
         model = _model(connection, config, name, roles, known, lattice, tables)
+        model = with_constraints(connection, model, config.schema, _numbers(known), lattice)
         by_segment = partial(_segments, connection, config, model, roles, known, lattice, tables)
         asked_before = (name, question.span, question.at, roles.baseline and roles.baseline.pair)
         models[name] = with_segments(model, memory.segments(asked_before, by_segment))
@@ -171,7 +173,7 @@ def _model(
 ) -> Model:
     row = connection.execute("SELECT task FROM models WHERE model = ?", [name]).fetchone()
     task = cast("Task", config.roles.task or (row[0] if row else "unknown"))
-    numbers = {life.pair: number for number, life in enumerate(known)}
+    numbers = _numbers(known)
     order = [life for life in roles.ordered if life.pair.model == name]
     labels = {
         str(label)
@@ -212,6 +214,11 @@ def _model(
     )
 
 
+def _numbers(known: Sequence[Life]) -> dict[Pair, int]:
+    """Return the numbers that `number_pairs` gave the versions."""
+    return {life.pair: number for number, life in enumerate(known)}
+
+
 def _segments(
     connection: DuckDBPyConnection,
     config: Config,
@@ -221,7 +228,7 @@ def _segments(
     lattice: Grid,
     tables: Tables,
 ) -> Segments:
-    numbers = {life.pair: number for number, life in enumerate(known)}
+    numbers = _numbers(known)
     mine = {name: numbers[Pair(model.name, name)] for name in model.versions}
     baseline = numbers[roles.baseline.pair] if roles.baseline is not None else None
     return of_model(connection, model, mine, baseline, lattice, tables.features, config.segments)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Alert,
         Business,
         ConfusionTable,
+        Constraint,
         Errors,
         Ingest,
         Latency,
@@ -143,7 +144,7 @@ def _version(version: Version) -> Document:
             **{name: getattr(version.label_lag, f"{name}_s") for name in ("p50", "p90", "p99")},
         },
         "errors": _errors(version.errors),
-        "quality": _quality(version.quality),
+        "quality": {**_quality(version.quality), "constraints": _constraints(version.constraints)},
         "business": _business(version.business),
         "segments": _segments(version.segments),
         "fairness": {each.column: _fairness(each) for each in version.fairness},
@@ -245,6 +246,11 @@ def _quality(quality: Quality) -> Document:
         "drifted_share": quality.drifted_share,
         "missing_rate": quality.missing_rate,
     }
+
+
+def _constraints(constraints: Sequence[Constraint]) -> list[Document]:
+    names = ("feature", "rule", "demand", "n", "bad", "example")
+    return [{name: getattr(one, name) for name in names} for one in constraints]
 
 
 def _drift(drift: Drift | None) -> Document:

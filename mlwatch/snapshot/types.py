@@ -170,6 +170,23 @@ class FeatureQuality:
 
 
 @dataclass(frozen=True, slots=True)
+class Constraint:
+    """One demand of `[schema]` on a feature of one version."""
+
+    feature: str
+    rule: str
+    """`type`, `min`, `max`, `allowed`, `nullable`, `regex` or `unique`."""
+    demand: str
+    """What is said of values that break it, after "… of … values"."""
+    n: int
+    """Values that were looked at."""
+    bad: int
+    """Values among them that break it."""
+    example: str | None = None
+    """One of them, shortened; as hostile as any text of a log."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
     """Data quality of one version."""
 
@@ -271,6 +288,8 @@ class Version:
     """The labelled predictions by the columns that are followed, column by column."""
     fairness: tuple[Fairness, ...] = ()
     """Gaps between the values of the protected attributes."""
+    constraints: tuple[Constraint, ...] = ()
+    """What `[schema]` asks of the features, and what became of it."""
 
 
 @dataclass(frozen=True, slots=True)

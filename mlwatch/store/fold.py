@@ -11,7 +11,7 @@ from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
 from mlwatch.store.registry import ModelRow, Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -25,15 +25,18 @@ REGRESSION_CLASSES = 20
 """More different numbers than this, or any fraction, are values of a regression."""
 
 
-def add(connection: DuckDBPyConnection, rollup: Rollup, select: str) -> None:
+def add(
+    connection: DuckDBPyConnection, rollup: Rollup, select: str, values: Mapping[str, object] | None = None
+) -> None:
     """Append the rows of a rollup statement to its table, at every bucket width.
 
     Args:
         connection: Inside the ingest transaction.
         rollup: Which.
         select: A statement of `rollups`, at the finest width.
+        values: What its named parameters stand for.
     """
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE delta AS {select}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE delta AS {select}", values)
     finest, *wider = rollup.levels
     connection.execute(f"INSERT INTO {rollup.table(finest)} BY NAME FROM delta")
     for level in wider:

@@ -15,7 +15,7 @@ from mlwatch.sources.files import Found, discover
 from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
 from mlwatch.sources.shapes import Shape, load_shape
-from mlwatch.store import fold, notices, slices
+from mlwatch.store import constraints, fold, notices, slices
 from mlwatch.store.copies import without_twins
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import cursor
@@ -99,6 +99,7 @@ class Ingest:
             self._spool.path,
             lambda: self._stop,
         )
+        constraints.check(connection, config)
         self._transaction = Transaction(connection, self.registry, self.ledger, config)
         self._batches = 0
         self._since_compaction = 0
@@ -275,6 +276,7 @@ class Ingest:
         self._say_refused()
         if self._batches == 0 or not self.registry.fully_binned:
             self.settle()
+        constraints.ensure(self._connection, self.registry, self._config)
         self._batches += 1
         self._since_compaction += 1
         newest = counts.newest.replace(tzinfo=UTC).timestamp() if counts.newest else None
@@ -289,6 +291,7 @@ class Ingest:
         """
         ensure_bins(self._connection, self.registry, enough=enough)
         slices.ensure(self._connection, self.registry, self._config.segments)
+        constraints.ensure(self._connection, self.registry, self._config)
 
     def _say_refused(self) -> None:
         """Tell once that there are more features than are taken."""

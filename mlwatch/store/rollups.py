@@ -163,7 +163,15 @@ SEGMENTS = Rollup(
 """Labelled predictions by part of a feature's values, for the columns that are followed as segments."""
 LAGS = Rollup("r_lags", (HOUR, DAY), {"bin": "INTEGER"}, {"n": "BIGINT"})
 """Labels that came in records of their own, by how many seconds after the prediction: the bins of latencies."""
-ALL = (TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, DECIDED, SEGMENTS, LAGS, BUSINESS, SAMPLING)
+CONSTRAINTS = Rollup(
+    "r_constraints",
+    (QUARTER, HOUR, DAY),
+    {"feature": "VARCHAR", "rule": "VARCHAR"},
+    {"n": "BIGINT", "bad": "BIGINT", "example": "VARCHAR"},
+    {"example": "MIN"},
+)
+"""Values that were looked at for each demand of `[schema]`, and those that break it, with one of them."""
+ALL = (TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, DECIDED, SEGMENTS, LAGS, BUSINESS, SAMPLING, CONSTRAINTS)
 
 
 def bucket(level: int, column: str = "ts") -> str:

@@ -9,7 +9,7 @@ from mlwatch.store import outcomes, probes, rollups
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 10
+VERSION = 11
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -136,6 +136,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     7: tuple(rollups.SEGMENTS.ddl(level) for level in rollups.SEGMENTS.levels),
     8: (_REFERENCE_LABELS,),
     9: _LAGS,
+    10: tuple(rollups.CONSTRAINTS.ddl(level) for level in rollups.CONSTRAINTS.levels),
 }
 """Statements that lead from the given version to the next."""
 

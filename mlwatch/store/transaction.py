@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier
-from mlwatch.store import batch, events, fold, memory, outcomes, slices, straight
+from mlwatch.store import batch, constraints, events, fold, memory, outcomes, slices, straight
 from mlwatch.store.asking import number
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.loading import Loader, filled_lines
@@ -167,6 +167,7 @@ class Transaction:
             *(self._connection, self._registry, numbers, models, stored or batch.REQUESTS),
             unbinned=not self._bins_follow(),
         )
+        constraints.count_batch(self._connection, self._registry, self._config, numbers)
         parts = slices.columns(self._connection, self._registry).of(numbers)
         any_scored, late_labels = outcomes.score_requests(self._connection, parts)
         if any_scored:
