@@ -228,7 +228,10 @@ def _outward(name: str, command: argparse.ArgumentParser) -> None:
         )
     if name == "export":
         command.add_argument(
-            "--to", choices=("prometheus", "grafana"), required=True, help="system that the output is for"
+            "--to",
+            choices=("prometheus", "grafana", "flink"),
+            required=True,
+            help="system that the output is for",
         )
     if name in {"export", "profile"}:
         command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")

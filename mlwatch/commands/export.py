@@ -21,6 +21,11 @@ def run(arguments: Namespace) -> int:
 
         write(json.dumps(dashboard(), indent=2) + "\n", arguments.output)
         return 0
+    if arguments.to == "flink":
+        from mlwatch.systems.flink import job  # noqa: PLC0415
+
+        write(job(), arguments.output)
+        return 0
     snapshot = _snapshot(arguments)
     from mlwatch.systems.openmetrics import openmetrics  # noqa: PLC0415
 
