@@ -32,6 +32,7 @@ _TABLES = (
     "business",
     "store",
     "reference",
+    "drift",
     "segments",
     "slo",
     "rollout",

@@ -16,6 +16,9 @@ Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 RolloutMode: TypeAlias = Literal["canary", "ab", "shadow"]
 Severity: TypeAlias = Literal["info", "warning", "critical"]
 LatencyUnit: TypeAlias = Literal["ms", "s", "us", "ns"]
+DriftMethod: TypeAlias = Literal[
+    "js", "psi", "hellinger", "total_variation", "l_infinity", "ks", "wasserstein"
+]
 ConstraintType: TypeAlias = Literal["number", "integer", "text", "boolean"]
 
 MEBIBYTE = 1024 * 1024
@@ -106,6 +109,20 @@ class ReferenceSettings:
     """Data file or saved profile, relative to this file."""
     window: tuple[datetime, datetime] | None = field(default=None, metadata={"read": checks.window})
     """Period of the logs to use instead: `2026-11-01/2026-11-08`, the end excluded."""
+
+
+@dataclass(frozen=True)
+class DriftSettings:
+    """`[drift]`: when a feature counts as drifted."""
+
+    method: DriftMethod = "js"
+    """Distance that decides; all of them are computed."""
+    threshold: float | None = field(default=None, metadata={"check": checks.not_negative})
+    """Least distance that counts; 0.1 when not said."""
+    floor: int = field(default=100, metadata={"check": checks.not_negative})
+    """Fewest rows on either side for a statement."""
+    alpha: float = field(default=0.001, metadata={"check": checks.between(0, 1)})
+    """False discovery rate over the features of a version that the significance must stay below."""
 
 
 @dataclass(frozen=True)
@@ -306,6 +323,7 @@ class Config:
     business: BusinessSettings = field(default_factory=BusinessSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     reference: ReferenceSettings = field(default_factory=ReferenceSettings)
+    drift: DriftSettings = field(default_factory=DriftSettings)
     segments: SegmentSettings = field(default_factory=SegmentSettings)
     slo: SloSettings = field(default_factory=SloSettings)
     rollout: RolloutSettings = field(default_factory=RolloutSettings)

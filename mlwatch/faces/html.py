@@ -14,6 +14,7 @@ from mlwatch.faces.rows import (
     drifted,
     endpoint_rows,
     footnotes,
+    how,
     rows_of,
     title_of,
     worst_segments,
@@ -149,7 +150,13 @@ def _segments(model: Model) -> Markup:
 
 def _features(versions: Sequence[Version]) -> Markup:
     rows = [
-        [name, version.name, f"{drift.score or 0.0:.3f}", "n/a" if drift.psi is None else f"{drift.psi:.3f}"]
+        [
+            name,
+            version.name,
+            f"{drift.score or 0.0:.3f}",
+            "n/a" if drift.psi is None else f"{drift.psi:.3f}",
+            how(version, name),
+        ]
         for version, name, drift in drifted(versions)
     ]
     if not rows:
@@ -157,7 +164,7 @@ def _features(versions: Sequence[Version]) -> Markup:
     more = f"and {len(rows) - MOST_FEATURES:,} more" if len(rows) > MOST_FEATURES else ""
     return joined(
         tag("h3", "Drifted features"),
-        table(["Feature", "Version", "Score", "PSI"], rows[:MOST_FEATURES]),
+        table(["Feature", "Version", "Score", "PSI", "How it moved"], rows[:MOST_FEATURES]),
         tag("p", more),
     )
 

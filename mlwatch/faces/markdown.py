@@ -11,6 +11,7 @@ from mlwatch.faces.rows import (
     drifted,
     endpoint_rows,
     footnotes,
+    how,
     rows_of,
     worst_segments,
 )
@@ -88,7 +89,8 @@ def _segments(model: Model) -> str:
 
 def _drifted(versions: Sequence[Version]) -> str:
     lines = [
-        f"- {escaped(name)} of {escaped(version.name)}: score {_short(drift.score)}, PSI {_short(drift.psi)}"
+        f"- {escaped(name)} of {escaped(version.name)}: score {_short(drift.score)}, PSI {_short(drift.psi)}; "
+        f"{escaped(how(version, name))}"
         for version, name, drift in drifted(versions)
     ]
     if len(lines) > MOST_FEATURES:

@@ -120,6 +120,12 @@ def drifted(versions: Sequence[Version]) -> list[tuple[Version, str, Drift]]:
     return sorted(found, key=lambda each: -(each[2].score or 0.0))
 
 
+def how(version: Version, name: str) -> str:
+    """Say how a feature moved; empty where nothing is known of it."""
+    move = version.quality.features[name].move
+    return move.sentence if move is not None else ""
+
+
 SEGMENT_HEADS = ("Segment", "Version", "Against", "Labelled", "Error", "95 %", "Extra errors")
 MOST_SEGMENTS = 8
 

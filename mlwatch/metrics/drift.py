@@ -63,6 +63,8 @@ THRESHOLDS: Mapping[str, float] = {
     "l_infinity": 0.1,
 }
 DEFAULT_METHOD = "js"
+ORDERED = frozenset({"ks", "wasserstein"})
+"""Methods that need an order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from mlwatch.metrics.confusion import positive_class
+from mlwatch.metrics.drift import Policy
 from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.snapshot import distributions, estimated, families, feature_windows, features
 from mlwatch.snapshot.constraints import with_constraints
@@ -198,6 +199,7 @@ def _model(
         ),
         config.slo.latency.total_seconds() * 1000,
         config.business.payoff,
+        Policy(config.drift.method, config.drift.threshold, config.drift.floor, config.drift.alpha),
         estimated.teacher(connection, task, positive, period(roles.baseline, window), infos[rollups.VALUE]),
     )
     versions = {
@@ -260,7 +262,9 @@ def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Vers
         latency=families.latencies(tables.latency if predictions else None, traffic, context.target_ms),
         throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,
         errors=families.errors(traffic),
-        quality=features.quality(tables.features, context.infos, context.reference, context.expected, over),
+        quality=features.quality(
+            tables.features, context.infos, context.reference, context.expected, over, context.policy
+        ),
         business=replace(
             families.business(
                 tables.business, predictions, seen=tables.has_events, currency=context.currency

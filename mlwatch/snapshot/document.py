@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.metrics.segments import Contrast
+    from mlwatch.snapshot.moves import Move
     from mlwatch.snapshot.segments import Fairness, Segment
     from mlwatch.snapshot.types import (
         Alert,
@@ -237,7 +238,7 @@ def _quality(quality: Quality) -> Document:
                 "unseen": feature.unseen,
                 "out_of_range": feature.out_of_range,
                 "importance": feature.importance,
-                "drift": _drift(feature.drift),
+                "drift": {**_drift(feature.drift), **_move(feature.move)},
             }
             for name, feature in quality.features.items()
         },
@@ -245,6 +246,20 @@ def _quality(quality: Quality) -> Document:
         "score_drift": _drift(quality.score_drift),
         "drifted_share": quality.drifted_share,
         "missing_rate": quality.missing_rate,
+    }
+
+
+def _move(move: Move | None) -> Document:
+    parts = move.parts if move is not None else ()
+    sides = ("reference", "current")
+    return {
+        "how": move.sentence if move is not None and parts else None,
+        "parts": [{"values": p.values, "reference": p.reference, "current": p.current} for p in parts],
+        **{
+            f"{what}_{side}": getattr(getattr(move, side), what) if move is not None else None
+            for what in ("mean", "median")
+            for side in sides
+        },
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from mlwatch.metrics import drift as drifting
 from mlwatch.metrics.quality import feature_counts
+from mlwatch.snapshot.moves import move
 from mlwatch.snapshot.reference import Counts, Reference, by_feature
 from mlwatch.snapshot.shapes import shape
 from mlwatch.snapshot.types import FeatureQuality, Quality
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
 
-    from mlwatch.metrics.drift import Drift
+    from mlwatch.metrics.drift import Drift, Policy
+    from mlwatch.snapshot.moves import Move
     from mlwatch.snapshot.read import Table
     from mlwatch.snapshot.shapes import Shape
 
@@ -78,6 +80,7 @@ def quality(
     reference: Reference | None,
     expected: set[int],
     over: Mapping[int, Sequence[float | None]],
+    policy: Policy,
 ) -> Quality:
     """Return the data quality of one version.
 
@@ -87,6 +90,7 @@ def quality(
         reference: What to compare with; None for nothing.
         expected: Features that belong to the version; others that it never carries are left out.
         over: Drift scores of some features, window by window.
+        policy: When a difference counts as drift.
     """
     drifts: dict[int, Drift] = {}
     counts = {}
@@ -104,13 +108,14 @@ def quality(
         if counts[number].missing == counts[number].n and number not in expected:
             del counts[number]
         elif before is not None and info.binned:
-            drifts[number] = compare(info, before, current)
+            drifts[number] = compare(info, before, current, _fitting(policy, info))
     named = {str(number): drift for number, drift in drifts.items() if number >= 0}
-    together = {int(number): drift for number, drift in drifting.decide_together(named).items()}
+    together = {int(number): drift for number, drift in drifting.decide_together(named, policy).items()}
     features = {
         infos[number].name: replace(
             _feature(infos[number], found, together.get(number)),
             shape=_shape(infos[number], reference, current_counts[number]),
+            move=_move(infos[number], reference, current_counts[number], together.get(number)),
             drift_over=tuple(over.get(number, ())),
         )
         for number, found in counts.items()
@@ -132,18 +137,41 @@ def _shape(info: FeatureInfo, reference: Reference | None, current: Counts) -> S
     return None if before is None else shape(info, before, current, info.categories)
 
 
+def _move(
+    info: FeatureInfo, reference: Reference | None, current: Counts, drift: Drift | None
+) -> Move | None:
+    before = reference.counts.get(info.number) if reference is not None and info.binned else None
+    if before is None or drift is None or drift.state == "too_few":
+        return None
+    return move(info, before, current, drift)
+
+
+def _fitting(policy: Policy, info: FeatureInfo) -> Policy:
+    """Return the policy for a feature: categories have no order, so that KS and Wasserstein cannot decide there."""
+    ordered = info.kind == "numeric" and bool(info.edges)
+    if ordered or policy.method not in drifting.ORDERED:
+        return policy
+    return replace(policy, method=drifting.DEFAULT_METHOD)
+
+
 def _present(drift: Drift | None, counts: object) -> Drift | None:
     return drift if counts is not None else None
 
 
-def compare(info: FeatureInfo, reference: Counts, current: Counts) -> Drift:
+def compare(info: FeatureInfo, reference: Counts, current: Counts, policy: Policy) -> Drift:
     """Compare one feature's counts with the reference's."""
     codes, before, after = drifting.align((reference.codes, reference.n), (current.codes, current.n))
     if info.kind != "numeric" or not info.edges:
-        return drifting.compare(codes, before, after, info.kind)
+        return drifting.compare(codes, before, after, info.kind, policy=policy)
     values = drifting.bin_values(info.edges, _means(reference, len(info.edges) - 1))
     return drifting.compare(
-        codes, before, after, info.kind, values=values, scale=_deviation(values, reference)
+        codes,
+        before,
+        after,
+        info.kind,
+        values=values,
+        scale=_deviation(values, reference),
+        policy=policy,
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.distributions import Bars, Scores
     from mlwatch.snapshot.health_types import Endpoint
+    from mlwatch.snapshot.moves import Move
     from mlwatch.snapshot.rollout_course import Course
     from mlwatch.snapshot.segments import Fairness, Segment
     from mlwatch.snapshot.shapes import Shape
@@ -163,6 +164,8 @@ class FeatureQuality:
     """None when there is no reference to compare with, or the feature is not in it."""
     shape: Shape | None = None
     """Its distribution beside that of the reference; None without a reference."""
+    move: Move | None = None
+    """How it moved; None where there is no drift to speak of or nothing to compare with."""
     importance: float | None = None
     """How much it matters to the label, 0 to 1; None where that is not known."""
     drift_over: tuple[float | None, ...] = ()

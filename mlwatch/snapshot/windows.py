@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.metrics.drift import Policy
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.reference import Reference
     from mlwatch.snapshot.span import Grid
@@ -112,6 +113,8 @@ class Context:
     """Of Apdex."""
     payoff: Mapping[str, float]
     """What one decision earns: `tp`, `fp`, `fn`, `tn`."""
+    policy: Policy
+    """When a difference counts as drift."""
     teacher: estimated.Teacher | None
     """What performance without labels is estimated from."""
 

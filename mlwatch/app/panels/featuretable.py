@@ -42,6 +42,8 @@ class FeatureRow:
     """Drift score of the same feature in the baseline."""
     over: tuple[float | None, ...] = ()
     """Drift score window by window."""
+    how: str = ""
+    """How it moved from the reference, in words."""
     importance: float | None = None
     """Share of the label's uncertainty that the feature takes away, or what the configuration says."""
 
@@ -150,6 +152,8 @@ def explain(row: FeatureRow) -> str:
         (row.out_of_range, "out of range"),
     )  # fmt: skip
     parts += [f"{show_count(number)} {noun}" for number, noun in counts if number]
+    if row.how and row.state == "drifted":
+        parts.insert(2, row.how)
     return "; ".join(parts)
 
 
@@ -181,6 +185,7 @@ def _row(name: str, feature: FeatureQuality, other: FeatureQuality | None) -> Fe
         state=("drifted" if drift.drifted else drift.state) if drift else "",
         other_score=other.drift.score if other and other.drift else None,
         over=feature.drift_over,
+        how=clean(feature.move.sentence, 300) if feature.move else "",
         importance=feature.importance,
     )
 

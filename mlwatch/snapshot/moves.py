@@ -1,0 +1,99 @@
+"""How a feature moved from its reference, in names of its own values: what a drift is made of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlwatch.metrics.bins import INVALID, MISSING, UNSEEN
+from mlwatch.metrics.movement import Center, center
+
+if TYPE_CHECKING:
+    from mlwatch.metrics.drift import Drift
+    from mlwatch.snapshot.features import FeatureInfo
+    from mlwatch.snapshot.reference import Counts
+
+SAID = 3
+"""Parts that a sentence names."""
+OWN = {MISSING: "missing", INVALID: "invalid", UNSEEN: "new values"}
+REST = "other categories"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Values whose share changed."""
+
+    values: str
+    """A range, a category, or what the values have in common; as hostile as any text of a log."""
+    reference: float
+    """Share of all rows, as is the next."""
+    current: float
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How one feature moved."""
+
+    parts: tuple[Part, ...]
+    """The values that contribute most to the drift, most first."""
+    reference: Center
+    """Of numbers, as is the next."""
+    current: Center
+
+    @property
+    def sentence(self) -> str:
+        """Say it: where the middle went, then the largest parts."""
+        said = []
+        for name in ("median", "mean"):
+            before, after = getattr(self.reference, name), getattr(self.current, name)
+            if before is not None and after is not None:
+                said.append(f"{name} {before:.4g} → {after:.4g}")
+        said += [
+            f"{part.values} ({_percent(part.reference)} → {_percent(part.current)})"
+            for part in self.parts[:SAID]
+        ]
+        return ", ".join(said)
+
+
+def move(info: FeatureInfo, reference: Counts, current: Counts, drift: Drift) -> Move:
+    """Return how a feature moved.
+
+    Args:
+        info: The feature.
+        reference: Its counts there.
+        current: Its counts now.
+        drift: Of the one against the other.
+    """
+    parts = tuple(
+        Part(_named(info, each.code), each.reference_share, each.current_share)
+        for each in drift.contributions
+    )
+    if info.kind != "numeric":
+        return Move(parts, Center(None, None), Center(None, None))
+    before, after = (center(each.codes, each.n, each.total, info.edges) for each in (reference, current))
+    return Move(parts, before, after)
+
+
+def _named(info: FeatureInfo, code: int) -> str:
+    """Return what the values of a bin are called."""
+    if code < 0:
+        return OWN.get(code, "?")
+    if info.kind != "numeric":
+        return info.categories.get(code) or REST
+    edges = info.edges
+    if not edges or code == 0:
+        return f"below {edges[0]:.4g}" if edges else "values"
+    if code >= len(edges):
+        return f"above {edges[-1]:.4g}"
+    low, high = edges[code - 1], edges[code]
+    if high == math.nextafter(low, math.inf):  # a frequent value has a bin of its own
+        high = low
+    elif code > 1 and low == math.nextafter(edges[code - 2], math.inf):
+        low = edges[code - 2]
+    shown = f"{low:.4g}", f"{high:.4g}"
+    return shown[0] if shown[0] == shown[1] else " to ".join(shown)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 or share == 0 else "<0.1%"

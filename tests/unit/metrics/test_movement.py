@@ -1,0 +1,33 @@
+"""Mean and median of binned numbers against NumPy's of the raw ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlwatch.metrics.bins import edges_from_quantiles, numeric_bin
+from mlwatch.metrics.movement import center
+
+
+@pytest.mark.parametrize("spread", [0.01, 1.0, 1e6])
+def test_the_mean_is_exact_and_the_median_within_its_bin(spread: float) -> None:
+    rng = np.random.default_rng(4)
+    values = rng.gamma(2, spread, 20_000)
+    edges = edges_from_quantiles(np.quantile(rng.gamma(2, spread, 20_000), np.linspace(0, 1, 51)))
+    codes, place = np.unique(numeric_bin(values, edges), return_inverse=True)
+    counts, totals = np.bincount(place), np.bincount(place, weights=values)
+    found = center(codes, counts, totals, edges)
+    assert found.mean == pytest.approx(values.mean(), rel=1e-12)
+    assert found.median == pytest.approx(np.median(values), rel=0.02)
+
+
+def test_missing_values_do_not_count_and_nothing_has_no_center() -> None:
+    found = center([-1, 1], [50, 10], [0, 30], [2, 4])
+    assert (found.mean, found.median) == (3.0, 3.0)
+    assert center([-1], [50], [0], [2, 4]).mean is None
+    assert center([], [], [], []).median is None
+
+
+def test_a_constant_and_what_lies_beyond_the_edges() -> None:
+    assert center([1], [9], [45], [5, 5]).median == 5.0
+    assert center([2], [9], [90], [5, 6]).median == 6.0
