@@ -46,5 +46,7 @@ def center(codes: ArrayLike, counts: ArrayLike, totals: ArrayLike, edges: ArrayL
     at = int(np.searchsorted(upto, weight / 2))
     before = upto[at] - by_code[at]
     low, high = edge[max(at - 1, 0)], edge[min(at, len(edge) - 1)]
+    if high == np.nextafter(low, np.inf):  # a frequent value has a bin of its own
+        high = low
     median = low + (high - low) * (weight / 2 - before) / by_code[at]
     return Center(mean if np.isfinite(mean) else None, float(median))

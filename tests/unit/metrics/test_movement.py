@@ -28,6 +28,11 @@ def test_missing_values_do_not_count_and_nothing_has_no_center() -> None:
     assert center([], [], [], []).median is None
 
 
+def test_the_median_of_a_frequent_value_is_that_value() -> None:
+    edges = [0.0, float(np.nextafter(0.0, 1.0)), 3.0]
+    assert center([1, 2], [80, 20], [0, 30], edges).median == 0.0
+
+
 def test_a_constant_and_what_lies_beyond_the_edges() -> None:
     assert center([1], [9], [45], [5, 5]).median == 5.0
     assert center([2], [9], [90], [5, 6]).median == 6.0
