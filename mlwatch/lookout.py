@@ -63,7 +63,7 @@ class Lookout:
 
         with closing(connect()) as connection:
             baselines = probes.baselines(connection)
-        return Polling(endpoints, config, self._recorder.take, baselines)
+        return Polling(endpoints, config, self._recorder.take, baselines, self._recorder.take)
 
     @property
     def names(self) -> tuple[str, ...]:

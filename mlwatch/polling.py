@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mlwatch.config import Config, EndpointSettings
-    from mlwatch.endpoints.types import Baseline, Probe
+    from mlwatch.endpoints.types import Baseline, Probe, ServerMetrics
 
 
 class Polling:
@@ -23,6 +23,7 @@ class Polling:
         config: Whose file paths in the settings are relative to.
         on_probe: Called with each look, in the polling thread.
         baselines: First answers to golden probes, from earlier runs.
+        on_metrics: Called with what servers say about themselves, in the polling thread.
 
     Raises:
         InputError: An address or kind of server is wrong, or a file of a golden probe.
@@ -34,8 +35,11 @@ class Polling:
         config: Config,
         on_probe: Callable[[Probe], None],
         baselines: Iterable[Baseline] = (),
+        on_metrics: Callable[[ServerMetrics], None] = lambda _: None,
     ) -> None:
-        self._poller = Poller(endpoints, on_probe, resolve=config.resolve, baselines=baselines)
+        self._poller = Poller(
+            endpoints, on_probe, resolve=config.resolve, baselines=baselines, on_metrics=on_metrics
+        )
         self._thread: threading.Thread | None = None
         self.failure: str | None = None
         """Why polling has ended by itself; None while it goes on."""

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from mlwatch.endpoints.types import Probe, ServerMetrics
 from mlwatch.errors import reason_of
 from mlwatch.store import probes as table
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.endpoints.types import Probe
     from mlwatch.host.types import HostSample
 
 FLUSH_S = 1.0
@@ -41,16 +41,16 @@ class Recorder:
         on_written: Callable[[], None] = lambda: None,
     ) -> None:
         self._connect, self._sample, self._every_s, self._on_written = connect, sample, every_s, on_written
-        self._probes: deque[Probe] = deque(maxlen=MOST_WAITING)
+        self._found: deque[Probe | ServerMetrics] = deque(maxlen=MOST_WAITING)
         self._samples: deque[HostSample] = deque(maxlen=100)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self.failure: str | None = None
         """Why the last attempt to write failed; None when it did not."""
 
-    def take(self, probe: Probe) -> None:
-        """Take a probe; it is stored within a second. Any thread may call this."""
-        self._probes.append(probe)
+    def take(self, found: Probe | ServerMetrics) -> None:
+        """Take what polling found; it is stored within a second. Any thread may call this."""
+        self._found.append(found)
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
@@ -86,14 +86,16 @@ class Recorder:
 
     def flush(self, connection: DuckDBPyConnection) -> None:
         """Store what waits; what cannot be stored waits on, and why is in `failure`."""
-        probes = [self._probes.popleft() for _ in range(len(self._probes))]
+        found = [self._found.popleft() for _ in range(len(self._found))]
         samples = [self._samples.popleft() for _ in range(len(self._samples))]
-        if not probes and not samples:
+        if not found and not samples:
             return
+        probes = [each for each in found if isinstance(each, Probe)]
+        metrics = [each for each in found if isinstance(each, ServerMetrics)]
         try:
-            table.record(connection, probes, samples)
+            table.record(connection, probes, samples, metrics)
         except Exception as error:  # noqa: BLE001  a full disk ends, and then everything is stored
-            self._probes.extendleft(reversed(probes[: MOST_WAITING - len(self._probes)]))
+            self._found.extendleft(reversed(found[: MOST_WAITING - len(self._found)]))
             self.failure = f"probes and samples of the host cannot be stored: {reason_of(error)}"
         else:
             self.failure = None

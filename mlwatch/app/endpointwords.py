@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.app.drawing import clean
+from mlwatch.app.serverwords import told
 from mlwatch.app.units import show, show_count, show_duration, show_moment
 
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, 
     features, others = _told_apart(endpoint.metrics)
     if features:
         rows.append(("Features", _features(features)))
-    if others:
-        rows.append(("Metrics", _metrics(others)))
+    rows += _server_says(others, endpoint.metrics_error)
     if latency.late_p99 is not None and latency.late_p99 > 100:
         rows.append(
             ("Lateness", f"probes begin {show(latency.late_p99, 'ms')} late (p99): this host is busy")
@@ -165,11 +165,16 @@ def _feature(name: str, age: float | None, absent: float | None) -> str:
     return f"{clean(name, 40)} {said}" + (f" ({show(absent, 'share')} absent)" if some else "")
 
 
-def _metrics(metrics: Mapping[str, float]) -> str:
-    shown = sorted(metrics.items())[:MOST_METRICS]
-    text = ", ".join(f"{clean(name, 40)} {value:.4g}" for name, value in shown)
-    left = len(metrics) - len(shown)
-    return text + (f", {left} more" if left else "")
+def _server_says(metrics: Mapping[str, float], error: str) -> list[tuple[str, str]]:
+    """Return what the server says about itself: load, latency and host in a row each, then what has no row."""
+    rows, left = told(metrics)
+    if left:
+        shown = ", ".join(f"{clean(name, 40)} {value:.4g}" for name, value in left[:MOST_METRICS])
+        more = len(left) - MOST_METRICS
+        rows.append(("Metrics", shown + (f", {more} more" if more > 0 else "")))
+    if error:
+        rows.append(("Metrics", f"n/a, because {clean(error, 160)}"))
+    return rows
 
 
 def _replicas(endpoint: Endpoint) -> list[str]:

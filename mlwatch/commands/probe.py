@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,13 @@ from mlwatch.endpoints.client import Client
 from mlwatch.endpoints.detection import Detected, detect
 from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.golden import Baselines, GoldenProbe
+from mlwatch.endpoints.server_metrics import since_start
 from mlwatch.endpoints.target import Target
 from mlwatch.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mlwatch.endpoints.types import Golden, Probe, ServedVersion
 
@@ -39,6 +40,9 @@ class Answer:
     """None where nobody answered."""
     probe: Probe | None
     error: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """What the server says about itself since it started."""
+    metrics_error: str = ""
 
 
 def run(arguments: Namespace) -> int:
@@ -112,9 +116,12 @@ async def _ask(address: Address, settings: EndpointSettings) -> Answer:
     target = Target(address.url, chosen, settings, Path, golden=golden)
     try:
         probe = await target.probe(asyncio.get_running_loop().time())
+        told = await target.scrape(asyncio.Semaphore(1))
+        last = target.last_scrape
     finally:
         await target.aclose()
-    return Answer(address.url, detected, probe, probe.error)
+    metrics = since_start(last) if last is not None else {}
+    return Answer(address.url, detected, probe, probe.error, metrics, told.error if told is not None else "")
 
 
 def _document(answer: Answer) -> dict[str, Any]:
@@ -130,6 +137,8 @@ def _document(answer: Answer) -> dict[str, Any]:
         "latency_ms": probe.latency_ms if probe else None,
         "served": [asdict(one) for one in probe.served] if probe else [],
         "metrics": dict(probe.metrics) if probe else {},
+        "server_metrics": dict(answer.metrics),
+        "server_metrics_error": answer.metrics_error or None,
         "golden": _golden_document(probe.golden) if probe and probe.golden else None,
         "certificate_days": probe.certificate_days if probe else None,
         "error": answer.error or None,
@@ -169,6 +178,11 @@ def _lines(answer: Answer) -> list[tuple[str, str]]:
     if probe.golden is not None:
         lines.append(("golden", _golden_words(probe.golden)))
     lines += [("", f"{name} {value:.4g}") for name, value in sorted(probe.metrics.items())]
+    if answer.metrics_error:
+        lines.append(("metrics", f"n/a, because {answer.metrics_error}"))
+    if answer.metrics:
+        said = ", ".join(f"{name} {value:.4g}" for name, value in sorted(answer.metrics.items()))
+        lines.append(("metrics", f"since the server started: {said}"))
     return lines
 
 

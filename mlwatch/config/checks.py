@@ -141,6 +141,13 @@ def golden_interval(value: timedelta) -> timedelta:
     raise ValueError("must be from 1s to 12h")
 
 
+def metrics_interval(value: timedelta) -> timedelta:
+    """Check the time between two looks at a server's metrics: what is older than five minutes is not shown."""
+    if timedelta(seconds=1) <= value <= timedelta(minutes=2):
+        return value
+    raise ValueError("must be from 1s to 2m")
+
+
 def margins(value: Mapping[str, float]) -> Mapping[str, float]:
     """Check that no margin is negative."""
     for name, margin in value.items():

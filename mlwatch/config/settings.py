@@ -241,7 +241,11 @@ class EndpointSettings:
     health: str | None = None
     """Path of the health check of a server of one's own making."""
     metrics: str | None = None
-    """URL or path of its Prometheus metrics."""
+    """URL or path of its Prometheus metrics, where they are not where its kind of server has them; "" asks for none."""
+    metrics_interval: timedelta = field(
+        default=timedelta(seconds=15), metadata={"check": checks.metrics_interval}
+    )
+    """Time between two looks at them."""
     probe: ProbeSettings | None = None
     conditions: tuple[str, ...] = ()
     """What must hold, such as `status == 200` or `latency.p95 < 80`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 from mlwatch.endpoints.failures import Failure
 
@@ -61,8 +62,7 @@ class Adapter:
     metrics_path: ClassVar[str | None] = None
     """Path of Prometheus metrics on the endpoint's own port."""
     metrics_port: ClassVar[int | None] = None
-    """Port of Prometheus metrics, where a server has one of its own."""
-
+    """How far above the endpoint's own port that of Prometheus metrics is, where there is one: 8000 and 8002."""
     volatile: ClassVar[frozenset[str]] = frozenset()
     """Members of an answer that are never the same, such as the id of the request."""
     output_is_fixed: ClassVar[bool] = True
@@ -100,12 +100,16 @@ class Adapter:
         return judge(answer, path_is_known=self.settings.health is not None)
 
     def metrics_url(self, client: Client) -> str | None:
-        """Return where the Prometheus text is; None when there is none."""
+        """Return where the Prometheus text is; None when there is none, or where is not known."""
+        address, path = client.address, self.metrics_path
         if self.settings.metrics is not None:
-            return client.address.join(self.settings.metrics)
-        if self.metrics_port is not None and self.metrics_path is not None:
-            return client.address.at_port(self.metrics_port) + self.metrics_path
-        return client.address.join(self.metrics_path) if self.metrics_path is not None else None
+            return address.join(self.settings.metrics) if self.settings.metrics else None
+        if path is None:
+            return None
+        if self.metrics_port is None:
+            return address.join(path)
+        port = urlsplit(address.url).port  # None behind a proxy: the other port is not known there
+        return address.at_port(port + self.metrics_port) + path if port is not None else None
 
     def inference_path(self, model: str | None) -> str | None:  # noqa: ARG002  for those who override it
         """Return where the server takes input for a model; None when that is not known."""

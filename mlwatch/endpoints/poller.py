@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mlwatch.config import EndpointSettings
-    from mlwatch.endpoints.types import Baseline, Probe
+    from mlwatch.endpoints.types import Baseline, Probe, ServerMetrics
 
 JITTER = 0.1
 """Share of the interval by which a look may come early or late, so that endpoints are not asked all at once."""
@@ -38,6 +38,8 @@ MOST_AT_ONCE = 512
 """Looks at all replicas together."""
 PATIENCE = 3
 """Looks in a row without an answer, after which every second one is left out."""
+FIRST_SCRAPE = 1.0
+"""Seconds between two tries to get a server's metrics, until the first look has found it."""
 RESOLVE_EVERY = 30.0
 """Seconds between two questions to the name server."""
 
@@ -52,6 +54,7 @@ class Poller:
         *,
         resolve: Callable[[str], Path] = Path,
         baselines: Iterable[Baseline] = (),
+        on_metrics: Callable[[ServerMetrics], None] = lambda _: None,
     ) -> None:
         """Read the addresses; nothing is sent before `run`.
 
@@ -60,6 +63,7 @@ class Poller:
             on_probe: Called with each look, in the thread of the event loop: it must return at once.
             resolve: Makes a file name of the settings a path, such as `Config.resolve`.
             baselines: First answers to golden probes, from earlier runs.
+            on_metrics: Called with what servers say about themselves, as `on_probe` is.
 
         Raises:
             InputError: An address or kind of server is wrong, or a file of a golden probe.
@@ -74,6 +78,8 @@ class Poller:
         self._stopped = False
         self._at_once = asyncio.Semaphore(MOST_AT_ONCE)
         self._looks: set[asyncio.Task[None]] = set()
+        self._on_metrics = on_metrics
+        self._reading = asyncio.Semaphore(1)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -137,6 +143,7 @@ class Poller:
         slot = 0
         waiting: set[asyncio.Task[None]] = set()
         missed = 0
+        scraping = asyncio.create_task(self._scrape(target))
         try:
             while True:
                 jitter = random.uniform(-JITTER, JITTER) * interval if slot else 0.0  # noqa: S311  no secret
@@ -152,8 +159,20 @@ class Poller:
                 if behind > 0:  # the process did not run for a while
                     missed, slot = missed + behind, slot + behind
         finally:
-            await _end(list(waiting))
+            await _end([*waiting, scraping])
             await target.aclose()
+
+    async def _scrape(self, target: Target) -> None:
+        """Fetch the server's own metrics now and then; no look waits for that."""
+        interval = target.settings.metrics_interval.total_seconds()
+        begun = False
+        while True:
+            found = await target.scrape(self._reading)
+            if found is not None:
+                self._on_metrics(found)
+            begun = begun or found is not None
+            soon = interval if begun else min(interval, FIRST_SCRAPE)
+            await asyncio.sleep(soon * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  no secret
 
     def _begin(self, target: Target, due: float, missed: int, waiting: set[asyncio.Task[None]]) -> None:
         task = asyncio.create_task(self._look(target, due, missed))

@@ -13,8 +13,9 @@ from mlwatch.endpoints.client import Client
 from mlwatch.endpoints.detection import detect
 from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.golden import Schedule
+from mlwatch.endpoints.scraping import Scraper
 from mlwatch.endpoints.secret_headers import headers
-from mlwatch.endpoints.types import Probe
+from mlwatch.endpoints.types import Probe, ServerMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mlwatch.config import EndpointSettings
     from mlwatch.endpoints.adapter import Adapter, Look
     from mlwatch.endpoints.address import Address
+    from mlwatch.endpoints.exposition import Scrape
     from mlwatch.endpoints.golden import GoldenProbe
     from mlwatch.endpoints.types import Golden
 
@@ -62,6 +64,7 @@ class Target:
         self._preparing = asyncio.Lock()
         self._headers_at = float("-inf")
         self._golden = Schedule(golden) if golden is not None else None
+        self._scraper = Scraper(settings)
 
     async def probe(self, due: float) -> Probe:
         """Look once.
@@ -91,6 +94,29 @@ class Target:
             return self._failed(at, late, Failure(said, answered=True))
         self.failures = 0
         return self._found(at, late, look, (look.answer.ended - due) * 1000, golden)
+
+    async def scrape(self, reading: asyncio.Semaphore) -> ServerMetrics | None:
+        """Fetch and read the server's Prometheus metrics, apart from all looks.
+
+        Args:
+            reading: Lets so many texts be read at once, each in a thread: reading is all computing.
+
+        Returns:
+            What it says; None where it has no metrics, and while nobody answers.
+        """
+        client, adapter = self._client, self._adapter
+        if client is None or adapter is None or not self._prepared or self.failures:
+            return None
+        at = datetime.now(UTC)
+        found = await self._scraper.scrape(client, adapter.metrics_url(client), reading)
+        if found is None:
+            return None
+        return ServerMetrics(self.name, at, self.replica, found.values, found.error)
+
+    @property
+    def last_scrape(self) -> Scrape | None:
+        """The last metrics that could be read."""
+        return self._scraper.last
 
     async def aclose(self) -> None:
         """Close the connections."""

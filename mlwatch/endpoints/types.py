@@ -85,3 +85,16 @@ class Probe:
     def up(self) -> bool:
         """Tell whether the endpoint could serve: it answered, and did not say that it is not ready."""
         return self.live is True and self.ready is not False
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMetrics:
+    """What a server said about itself in its Prometheus text, under names that are alike across servers."""
+
+    endpoint: str
+    at: datetime
+    replica: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """Units are in the names, such as `requests_per_s` and `latency_p95_ms`."""
+    error: str = ""
+    """Why there are none, in words."""

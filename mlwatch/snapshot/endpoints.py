@@ -25,9 +25,10 @@ from mlwatch.snapshot.health_types import (
     Replica,
     Served,
 )
+from mlwatch.snapshot.server_metrics import Told, together, told_by_servers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -50,7 +51,7 @@ def endpoints_of(connection: DuckDBPyConnection, now: datetime) -> tuple[Endpoin
     recent, errors = _recent(connection, now), _errors(connection, now)
     grids = [steps_of(connection, grid, now) for grid in (HOUR, DAY, MONTH)]
     burns, runs = _burns(connection, now), _runs(connection, now)
-    golden = _golden_answers(connection, now)
+    golden, told = _golden_answers(connection, now), told_by_servers(connection, now)
     return tuple(
         _endpoint(
             name,
@@ -62,6 +63,7 @@ def endpoints_of(connection: DuckDBPyConnection, now: datetime) -> tuple[Endpoin
             burns.get(name, {}),
             runs,
             golden.get(name, []),
+            told.get(name, []),
         )
         for name, rows in sorted(latest.items())
     )
@@ -207,9 +209,12 @@ def _endpoint(
     burn: Mapping[str, float],
     runs: Mapping[tuple[str, str], tuple[int, datetime | None]],
     golden: Sequence[Row],
+    told: Sequence[Told],
 ) -> Endpoint:
     last = max(rows, key=lambda row: row["ts"])
     hour, day, month = grids
+    there = {row["replica"] for row in rows}
+    said = [each for each in told if each.replica in there]
     readiness = [row["ready"] for row in rows if row["ready"] is not None]
     return Endpoint(
         name=name,
@@ -231,7 +236,8 @@ def _endpoint(
         day=uptime(day),
         month=uptime(month),
         burn=burn,
-        metrics=_metrics(rows),
+        metrics=together([*_with_probes(rows), *(each.values for each in said)]),
+        metrics_error=next((each.error for each in said if each.error), ""),
         certificate_days=min(
             (row["certificate_days"] for row in rows if row["certificate_days"] is not None), default=None
         ),
@@ -270,16 +276,10 @@ def _served(rows: Sequence[Row]) -> tuple[Served, ...]:
     )
 
 
-def _metrics(rows: Sequence[Row]) -> dict[str, float]:
-    """Return server metrics: rates and lengths add up over replicas, all else is their mean."""
-    found: dict[str, list[float]] = defaultdict(list)
+def _with_probes(rows: Iterable[Row]) -> Iterator[dict[str, float]]:
+    """Yield the metrics that came with probes."""
     for row in rows:
-        for name, value in json.loads(row["metrics"] or "{}").items():
-            found[name].append(value)
-    return {
-        name: sum(values) if name.endswith(("_per_s", "queue_length")) else sum(values) / len(values)
-        for name, values in found.items()
-    }
+        yield json.loads(row["metrics"] or "{}")
 
 
 def _golden(answers: Sequence[Row], rows: Sequence[Row], hour: Steps, day: Steps) -> GoldenState | None:

@@ -34,6 +34,7 @@ def endpoint_document(endpoint: Endpoint) -> dict[str, Any]:
             "last_at": _time(endpoint.error_at),
         },
         "metrics": dict(endpoint.metrics),
+        "metrics_error": endpoint.metrics_error or None,
         "replicas": [_replica(replica) for replica in endpoint.replicas],
         "uptime": {name: _uptime(getattr(endpoint, name)) for name in ("hour", "day", "month")},
         "certificate_days": endpoint.certificate_days,

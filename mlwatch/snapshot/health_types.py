@@ -148,6 +148,9 @@ class Endpoint:
     burn: Mapping[str, float] = field(default_factory=dict)
     """Share of failed probes over the last 5 min, 30 min, 1 h and 6 h: `5m`, `30m`, `1h`, `6h`."""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    """What the server says about itself, added up or averaged over replicas; names carry units."""
+    metrics_error: str = ""
+    """Why there are none, or none of one replica."""
     certificate_days: float | None = None
     golden: GoldenState | None = None
     """None without a golden probe."""

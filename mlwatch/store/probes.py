@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.endpoints.types import Baseline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.endpoints.types import Probe
+    from mlwatch.endpoints.types import Probe, ServerMetrics
     from mlwatch.host.types import HostSample
 
 MINUTE, HOUR = "minute", "hour"
@@ -53,6 +53,13 @@ _SUMS = {
     "golden_bad": ("BIGINT", "COUNT(*) FILTER (NOT golden)", "+"),
     "golden_max": ("DOUBLE", "COALESCE(MAX(golden_difference), 0)", "max"),
 }
+_METRICS = {
+    "ts": "TIMESTAMP",
+    "endpoint": "VARCHAR",
+    "replica": "VARCHAR",
+    "found": "VARCHAR",
+    "error": "VARCHAR",
+}
 _HOST = {
     "ts": "TIMESTAMP",
     "cpu": "DOUBLE",
@@ -84,6 +91,9 @@ GOLDEN = (
 )
 """First answers to golden probes; apart from the other tables, as they came with a later schema."""
 
+METRICS = (_table("server_metrics", _METRICS),)
+"""What servers say about themselves; apart for the same reason."""
+
 TABLES = (
     _table("probes", _COLUMNS),
     _rollup(MINUTE),
@@ -93,16 +103,20 @@ TABLES = (
 
 
 def record(
-    connection: DuckDBPyConnection, probes: Sequence[Probe] = (), samples: Sequence[HostSample] = ()
+    connection: DuckDBPyConnection,
+    probes: Sequence[Probe] = (),
+    samples: Sequence[HostSample] = (),
+    metrics: Sequence[ServerMetrics] = (),
 ) -> None:
-    """Store probes with their sums, and samples of the host, in one transaction.
+    """Store probes with their sums, samples of the host, and metrics of servers, in one transaction.
 
     Args:
         connection: A cursor of this thread; no other thread may record.
         probes: In any order.
         samples: The same.
+        metrics: The same.
     """
-    if not probes and not samples:
+    if not probes and not samples and not metrics:
         return
     connection.execute("BEGIN")
     try:
@@ -115,6 +129,9 @@ def record(
         if samples:
             text = json.dumps([_host_row(sample) for sample in samples], allow_nan=False)
             connection.execute(f"INSERT INTO host_samples FROM ({_unnested(_HOST)})", [text])
+        if metrics:
+            text = json.dumps([_metrics_row(each) for each in metrics], allow_nan=False)
+            connection.execute(f"INSERT INTO server_metrics FROM ({_unnested(_METRICS)})", [text])
     except BaseException:
         connection.execute("ROLLBACK")
         raise
@@ -139,7 +156,7 @@ def _keep_first_answers(connection: DuckDBPyConnection, probes: Sequence[Probe])
 def forget(connection: DuckDBPyConnection, before: datetime) -> None:
     """Delete raw rows older than a time, naive UTC; the sums stay."""
     connection.execute("BEGIN")
-    for table in ("probes", "host_samples"):
+    for table in ("probes", "host_samples", "server_metrics"):
         connection.execute(f"DELETE FROM {table} WHERE ts < ?", [before])
     connection.execute("COMMIT")
 
@@ -178,14 +195,26 @@ def _row(probe: Probe) -> dict[str, Any]:
         "late_ms": _finite(probe.late_ms),
         "error": _text(probe.error),
         "served": json.dumps([[_text(one.model), _text(one.version), one.ready] for one in probe.served]),
-        "metrics": json.dumps(
-            {_text(name): value for name, value in probe.metrics.items() if math.isfinite(value)}
-        ),
+        "metrics": _numbers(probe.metrics),
         "certificate_days": _finite(probe.certificate_days),
         "golden": golden.matches if golden is not None else None,
         "golden_difference": _finite(golden.difference) if golden is not None else None,
         "golden_reason": _text(golden.reason) if golden is not None else None,
     }
+
+
+def _metrics_row(metrics: ServerMetrics) -> dict[str, Any]:
+    return {
+        "ts": _stamp(metrics.at),
+        "endpoint": _text(metrics.endpoint),
+        "replica": _text(metrics.replica),
+        "found": _numbers(metrics.values),
+        "error": _text(metrics.error),
+    }
+
+
+def _numbers(values: Mapping[str, float]) -> str:
+    return json.dumps({_text(name): value for name, value in values.items() if math.isfinite(value)})
 
 
 def _host_row(sample: HostSample) -> dict[str, Any]:

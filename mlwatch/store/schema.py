@@ -9,7 +9,7 @@ from mlwatch.store import outcomes, probes, rollups
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 11
+VERSION = 12
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -45,6 +45,7 @@ TABLES = (
     _SIDES,
     *probes.TABLES,
     *probes.GOLDEN,
+    *probes.METRICS,
     "CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR)",
     f"CREATE TABLE predictions ({', '.join(f'{name} {kind}' for name, kind in BASE_COLUMNS.items())})",
     """CREATE TABLE outcomes (
@@ -137,6 +138,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     8: (_REFERENCE_LABELS,),
     9: _LAGS,
     10: tuple(rollups.CONSTRAINTS.ddl(level) for level in rollups.CONSTRAINTS.levels),
+    11: probes.METRICS,
 }
 """Statements that lead from the given version to the next."""
 

@@ -61,7 +61,11 @@ class FastApi(Adapter):
 
     def metrics_url(self, client: Client) -> str | None:
         """Return the configured metrics, else `/metrics/`: the path without a slash is redirected."""
-        return super().metrics_url(client) or client.address.join("/metrics/")
+        return (
+            super().metrics_url(client)
+            if self.settings.metrics is not None
+            else client.address.join("/metrics/")
+        )
 
     def inference_path(self, model: str | None) -> str | None:  # noqa: ARG002  the path names none
         """Return the usual path of predictions that the application has."""

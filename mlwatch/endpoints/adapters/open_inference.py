@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from mlwatch.endpoints.adapter import Adapter, Look, Sign, judge, maybe
 from mlwatch.endpoints.types import ServedVersion
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from mlwatch.endpoints.client import Client
 
 READY = "/v2/health/ready"
+METRICS_PORT = 2
+"""How far above the port of requests: 8000 and 8002 for Triton, 8080 and 8082 for MLServer."""
 
 
 class OpenInference(Adapter):
@@ -45,6 +47,15 @@ class OpenInference(Adapter):
             error = f"not ready: {broken[0].model} {broken[0].version}".rstrip()
             return Look(answer, live=True, ready=False, served=served, error=error)
         return Look(answer, look.live, look.ready, served, look.error)
+
+    def metrics_url(self, client: Client) -> str | None:
+        """Return the next port but one of Triton and MLServer, and KServe's own."""
+        if self.settings.metrics is not None:
+            return super().metrics_url(client)
+        port = urlsplit(client.address.url).port
+        if self.server == "kserve" or port is None:
+            return client.address.join("/metrics") if self.server == "kserve" else None
+        return f"{client.address.at_port(port + METRICS_PORT)}/metrics"
 
     def inference_path(self, model: str | None) -> str | None:
         """Return the model's path of inference."""

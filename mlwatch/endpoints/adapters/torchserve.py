@@ -27,6 +27,8 @@ class TorchServe(Adapter):
     title: ClassVar[str] = "TorchServe"
     order: ClassVar[int] = 20
     asks: ClassVar[tuple[str, ...]] = ("/ping",)
+    metrics_path: ClassVar[str | None] = "/metrics"
+    metrics_port: ClassVar[int | None] = 2  # 8080 and 8082
 
     @classmethod
     def recognise(cls, path: str, answer: Answer) -> Sign | None:

@@ -157,3 +157,21 @@ def test_a_wrong_golden_input_is_refused(
 ) -> None:
     assert main(["probe", "http://127.0.0.1:9", *options]) == 2
     assert capsys.readouterr().err.startswith(said)
+
+
+def test_tells_what_the_server_says_about_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "# TYPE vllm:num_requests_waiting gauge\nvllm:num_requests_waiting 3\n"
+    models = as_json({"object": "list", "data": [{"id": "m", "object": "model", "owned_by": "vllm"}]})
+    answers = {
+        "/v1/models": models,
+        "/health": Reply(""),
+        "/metrics": Reply(text, headers={"Content-Type": "text/plain"}),
+    }
+    with serving(answers) as server:
+        assert main(["probe", server.url]) == 0
+        assert "  metrics     since the server started: queue_length 3\n" in capsys.readouterr().out
+        assert main(["probe", server.url, "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)[0]["server_metrics"] == {"queue_length": 3}
+        answers["/metrics"] = Reply("vllm:num_requests_waiting{ 3\n", headers={"Content-Type": "text/plain"})
+        main(["probe", server.url])
+        assert "  metrics     n/a, because damaged metrics in line 1: " in capsys.readouterr().out

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from mlwatch.endpoints.types import Baseline, Golden, Probe, ServedVersion
+from mlwatch.endpoints.types import Baseline, Golden, Probe, ServedVersion, ServerMetrics
 from mlwatch.host.types import Container, Disk, Gpu, HostSample, Process
 from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.system import system_of
@@ -247,3 +247,38 @@ def test_a_sample_of_the_host_comes_back_whole(store: DuckDBPyConnection) -> Non
     assert (found.cpu, found.disk, found.load_1m) == (0.25, 0.9, 1.0)
     assert [point.cpu for point in found.history] == [0.75, 0.25]
     assert system_of(store, NOON.replace(tzinfo=None) + timedelta(minutes=2)) is None
+
+
+def told(seconds: float, **changes: Any) -> ServerMetrics:
+    return ServerMetrics(**{"endpoint": "http://one", "at": NOON + timedelta(seconds=seconds), **changes})
+
+
+def test_what_servers_say_adds_up_over_the_replicas_that_are_there(store: DuckDBPyConnection) -> None:
+    probes.record(store, [probe(0, replica=replica) for replica in ("10.0.0.1", "10.0.0.2")])
+    first = {"requests_per_s": 30.0, "errors_per_s": 1.0, "latency_p95_ms": 10.0, "memory_bytes": 1e9}
+    later = {"requests_per_s": 10.0, "errors_per_s": 0.0, "latency_p95_ms": 20.0, "memory_bytes": 3e9}
+    metrics = [
+        told(-30, replica="10.0.0.1", error="timed out after 2 s"),
+        told(0, replica="10.0.0.1", values=first),
+        told(0, replica="10.0.0.2", values=later | {"queue_length": float("nan")}),
+        told(0, replica="10.0.0.3", values=later),  # gone: nobody looked at it
+    ]
+    probes.record(store, metrics=metrics)
+    found = seen(store, 5)
+    assert found.metrics == {
+        "requests_per_s": 40, "errors_per_s": 1, "error_share": 0.025, "latency_p95_ms": 15, "memory_bytes": 4e9
+    }  # fmt: skip
+    assert found.metrics_error == ""
+
+
+def test_trouble_with_metrics_is_kept_until_it_is_over_or_old(store: DuckDBPyConnection) -> None:
+    probes.record(store, [probe(second) for second in (0, 20, 400)])
+    probes.record(store, metrics=[told(0, values={"open_files": 3.0}), told(15, error="damaged\ud800\0")])
+    assert (seen(store, 10).metrics, seen(store, 10).metrics_error) == ({"open_files": 3}, "")
+    assert (seen(store, 20).metrics, seen(store, 20).metrics_error) == (
+        {},
+        "damaged?\N{REPLACEMENT CHARACTER}",
+    )
+    assert seen(store, 401).metrics_error == ""
+    probes.forget(store, (NOON + timedelta(seconds=10)).replace(tzinfo=None))
+    assert store.execute("SELECT COUNT(*) FROM server_metrics").fetchone() == (1,)

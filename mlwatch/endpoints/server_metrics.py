@@ -1,0 +1,149 @@
+"""Turn what a server said at several moments into metrics under common names."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from mlwatch.endpoints.measures import MEASURES, Measure
+from mlwatch.endpoints.promql import histogram_quantile, increase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from mlwatch.endpoints.exposition import Labels, Scrape
+
+QUANTILES = (0.5, 0.95, 0.99)
+
+
+def measured(window: Sequence[Scrape]) -> dict[str, float]:
+    """Return metrics by common name over the time between the first and the last scrape.
+
+    Counters count from one scrape to the next, over restarts of the server. A series that is new counts from the
+    second time it is seen, as in PromQL.
+
+    Args:
+        window: In order of time. With a single one there are only gauges and what the server has computed itself.
+    """
+    return _found(_Window(window), MEASURES)
+
+
+def since_start(scrape: Scrape) -> dict[str, float]:
+    """Return metrics by common name over the life of the server: `requests` and `errors` are counts."""
+    found = _found(_Window([scrape], whole_life=True), MEASURES)
+    return {
+        _count_of(name): value for name, value in found.items() if name not in {"cpu_cores", "tokens_per_s"}
+    }
+
+
+def _count_of(name: str) -> str:
+    return name.removesuffix("_per_s")
+
+
+def _found(window: _Window, measures: Sequence[Measure]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for measure in measures:
+        for name, value in _WAYS[measure.how](measure, window):
+            if value is not None and math.isfinite(value):
+                found.setdefault(name, value * measure.scale)
+    return found
+
+
+class _Window:
+    """Scrapes in order, and what series did between them."""
+
+    def __init__(self, scrapes: Sequence[Scrape], *, whole_life: bool = False) -> None:
+        self._scrapes = scrapes
+        self._whole_life = whole_life
+        self.seconds = scrapes[-1].at - scrapes[0].at if not whole_life else 1.0
+
+    def gauges(self, measure: Measure, metric: str = "") -> dict[Labels, float]:
+        """Return the last values of a metric's series that are meant."""
+        last = self._scrapes[-1].series.get(metric or measure.metric, {})
+        return {labels: value for labels, value in last.items() if _matches(labels, measure.where)}
+
+    def increases(self, metric: str) -> dict[Labels, float]:
+        """Return by how much each series of a metric that is still there has grown."""
+        grown = {}
+        for labels, value in self._scrapes[-1].series.get(metric, {}).items():
+            points = [value] if not self._whole_life else [0.0, value]
+            if not self._whole_life:
+                several = (scrape.series.get(metric, {}).get(labels) for scrape in self._scrapes)
+                points = [each for each in several if each is not None]
+            if len(points) > 1:
+                grown[labels] = increase(points)
+        return grown
+
+    def grown(self, measure: Measure, metric: str) -> float | None:
+        """Return by how much the meant series of a metric have grown together; None where nothing is known."""
+        found = self.increases(metric)
+        return (
+            math.fsum(v for labels, v in found.items() if _matches(labels, measure.where)) if found else None
+        )
+
+
+def _matches(labels: Labels, where: Mapping[str, str]) -> bool:
+    """Tell whether a series is meant: one of the labels asked for has to match."""
+    if not where:
+        return True
+    return any(name in where and _pattern(where[name]).fullmatch(value) for name, value in labels)
+
+
+@lru_cache(maxsize=256)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text)
+
+
+def _rate(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None]]:
+    grown = window.grown(measure, measure.metric)
+    yield measure.name, grown / window.seconds if grown is not None and window.seconds > 0 else None
+
+
+def _sum(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None]]:
+    values = window.gauges(measure).values()
+    yield measure.name, math.fsum(values) if values else None
+
+
+def _max(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None]]:
+    yield measure.name, max(window.gauges(measure).values(), default=None)
+
+
+def _mean(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None]]:
+    total, count = (window.grown(measure, metric) for metric in (measure.metric, measure.by))
+    yield measure.name, total / count if total is not None and count else None
+
+
+def _ratio(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None]]:
+    parts = math.fsum(window.gauges(measure).values())
+    whole = math.fsum(window.gauges(measure, measure.by).values())
+    yield measure.name, parts / whole if whole else None
+
+
+def _quantiles(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None]]:
+    buckets = [
+        (float(dict(labels).get("le", "nan")), count)
+        for labels, count in window.increases(f"{measure.metric}_bucket").items()
+        if _matches(labels, measure.where)
+    ]
+    for q in QUANTILES:
+        yield f"{measure.name}_p{q * 100:g}_ms", histogram_quantile(q, buckets)
+
+
+def _summary(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None]]:
+    series = window.gauges(measure)
+    for q in QUANTILES:
+        said = [value for labels, value in series.items() if dict(labels).get("quantile") == f"{q:g}"]
+        yield f"{measure.name}_p{q * 100:g}_ms", max(said, default=None)
+
+
+_WAYS: Mapping[str, Callable[[Measure, _Window], Iterator[tuple[str, float | None]]]] = {
+    "rate": _rate,
+    "sum": _sum,
+    "max": _max,
+    "mean": _mean,
+    "ratio": _ratio,
+    "quantiles": _quantiles,
+    "summary": _summary,
+}
