@@ -14,7 +14,6 @@ from mlwatch.errors import reason_of
 from mlwatch.sources.files import Found, discover
 from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
-from mlwatch.sources.shapes import Shape, load_shape
 from mlwatch.store import constraints, fold, notices, slices
 from mlwatch.store.copies import without_twins
 from mlwatch.store.cuts import ENOUGH_ROWS
@@ -25,7 +24,9 @@ from mlwatch.store.memory import recall
 from mlwatch.store.reference import ensure_bins
 from mlwatch.store.registry import MAX_FEATURES, Registry
 from mlwatch.store.resolve import Plan, resolve
+from mlwatch.store.shapes import KnownShapes
 from mlwatch.store.spool import Spool
+from mlwatch.store.telling import Telling
 from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -90,39 +91,25 @@ class Ingest:
         self._spool = Spool()
         self.registry = Registry(connection)
         self.ledger = Ledger(connection)
-        self._saved = self._shapes()
+        self._shapes = KnownShapes(connection, config.roles)
+        self._telling = Telling(connection)
         named = root.resolve() if root.is_dir() else root.resolve().parent
-        book = ShapeBook(named, config.roles, self._saved, recall)
-        self._feeder = Feeder(
-            book,
-            cursor(connection),
-            self._spool.path,
-            lambda: self._stop,
-        )
+        book = ShapeBook(named, config.roles, self._shapes.by_key, recall)
+        self._feeder = Feeder(book, cursor(connection), self._spool.path, lambda: self._stop)
         constraints.check(connection, config)
         self._transaction = Transaction(connection, self.registry, self.ledger, config)
         self._batches = 0
         self._since_compaction = 0
         self._stop = False
         self._exclude = (*config.watch.exclude, *_named_within(named, config))
-        self._said: dict[str, str] = {}
-        """What was said about files that cannot be opened."""
+        self._overfull = False
         self._files = files
         self._topics = self._open(topics, book) if topics is not None else None
 
     def _open(self, topics: Topics, book: ShapeBook) -> TopicFeed:
         from mlwatch.store.topics import TopicFeed  # noqa: PLC0415  only few have topics
 
-        return TopicFeed(topics, self.ledger, book, self._say_once, lambda: self._stop)
-
-    def _shapes(self) -> dict[str, Shape]:
-        rows = self._connection.execute(
-            "SELECT key, document FROM shapes WHERE roles = ?", [self._roles_digest()]
-        ).fetchall()
-        return {key: load_shape(key, document) for key, document in rows}
-
-    def _roles_digest(self) -> str:
-        return repr(self._config.roles)
+        return TopicFeed(topics, self.ledger, book, self._telling.warn, lambda: self._stop)
 
     def stop(self) -> None:
         """Ask a pass that runs in another thread to end after its present batch."""
@@ -153,17 +140,21 @@ class Ingest:
         started, bytes_read = self._batches, 0
         plans = self._plan() if self._files else []
         total = sum(plan.found.size for plan in plans)
+        seen: list[Entry] = []
         for item in chain(self._feeder.items(plans), self._messages()):
             match item:
                 case Batch():
                     self._take(item, total)
                     bytes_read += sum(work.segment.size for work in item.works)
                 case Seen(entry):
-                    self._write_entries([entry])
+                    seen.append(entry)
                 case Trouble(found, reason, lasting):
-                    self._note_damaged(found, reason) if lasting else self._say(found, reason)
+                    self._note_damaged(found, reason) if lasting else self._telling.unread(
+                        found.relative, reason
+                    )
             if self._stop:
                 break
+        self._write_entries(seen)
         if not self._stop:
             for item in self._feeder.left_over(self.ledger):
                 if isinstance(item, Batch):
@@ -179,18 +170,7 @@ class Ingest:
         self._write_entries(self._topics.entries())
         yield from self._feeder.gather(self._topics.works())
         self._write_entries(self._topics.entries())
-        self._say_trouble(self._topics.trouble)
-
-    def _say_trouble(self, trouble: str | None) -> None:
-        """Tell once what keeps messages from coming, and when they come again."""
-        if trouble == self._said.get("kafka"):
-            return
-        if trouble is None:
-            del self._said["kafka"]
-            notices.resolve(self._connection, "kafka")
-        else:
-            self._said["kafka"] = trouble
-            notices.post(self._connection, "critical", "kafka", trouble)
+        self._telling.trouble(self._topics.trouble)
 
     def _plan(self) -> list[Plan]:
         plans: list[Plan] = []
@@ -203,7 +183,7 @@ class Ingest:
             except FileNotFoundError:
                 continue  # moved since it was listed: the next scan finds it
             except OSError as error:
-                self._say(found, f"cannot be opened ({error.strerror})")
+                self._telling.unread(found.relative, f"cannot be opened ({error.strerror})")
                 continue
             if plan is not None and plan.moved:
                 moved.append(plan.entry)
@@ -235,16 +215,7 @@ class Ingest:
         self._connection.execute("COMMIT")
 
     def _say_unlisted(self, relative: str, error: OSError) -> None:
-        self._say_once(relative, f"{relative} is not read: its files cannot be listed ({error.strerror})")
-
-    def _say(self, found: Found, reason: str) -> None:
-        """Tell once of a file that cannot be opened now; it is tried again at every scan."""
-        self._say_once(found.relative, f"{found.relative} is not read: {reason}")
-
-    def _say_once(self, topic: str, message: str) -> None:
-        if self._said.get(topic) != message:
-            self._said[topic] = message
-            notices.post(self._connection, "warning", topic, message)
+        self._telling.unread(relative, f"its files cannot be listed ({error.strerror})")
 
     def _note_damaged(self, found: Found, reason: str) -> None:
         """Remember a file whose content is wrong; it is tried again when it changes."""
@@ -272,7 +243,7 @@ class Ingest:
             return
         if batch.shape.format != "parquet":
             self._feeder.give_back(batch.spool)
-        self._save_shape(batch.shape)
+        self._shapes.save(batch.shape)
         self._say_refused()
         if self._batches == 0 or not self.registry.fully_binned:
             self.settle()
@@ -281,6 +252,8 @@ class Ingest:
         self._since_compaction += 1
         newest = counts.newest.replace(tzinfo=UTC).timestamp() if counts.newest else None
         lag = time.time() - newest if newest is not None else None
+        if self._topics is not None:
+            total += self._topics.expected_bytes
         self._on_batch(Progress(batch.bytes_done, total, self._batches, counts.rows, lag))
 
     def settle(self, enough: int = ENOUGH_ROWS) -> None:
@@ -295,11 +268,12 @@ class Ingest:
 
     def _say_refused(self) -> None:
         """Tell once that there are more features than are taken."""
-        refused = len(self.registry.refused)
-        if refused and "features" not in self._said:
-            self._said["features"] = str(refused)
-            message = f"more than {MAX_FEATURES:,} features: {refused:,} are not taken; choose with [roles] features"
-            notices.post(self._connection, "warning", "features", message)
+        if self.registry.refused and not self._overfull:
+            self._overfull = True
+            refused = f"{len(self.registry.refused):,} are not taken"
+            self._telling.warn(
+                "features", f"more than {MAX_FEATURES:,} features: {refused}; choose with [roles] features"
+            )
 
     def _set_aside(self, batch: Batch, error: Exception) -> None:
         """Name the files of a batch that cannot be taken in at all, so that the others go on."""
@@ -316,16 +290,7 @@ class Ingest:
         left = segment.lines + len(segment.refused)
         self._write_entries([replace(entry, offset=segment.end, rejected=entry.rejected + left)])
         where = f"{entry.path} from {segment.start:,} to {segment.end - 1:,}"
-        self._say_once(entry.path, f"{where} is left out: {reason}")
-
-    def _save_shape(self, shape: Shape) -> None:
-        if self._saved.get(shape.key) is shape:
-            return
-        self._connection.execute(
-            "INSERT OR REPLACE INTO shapes VALUES (?, ?, ?)",
-            [shape.key, self._roles_digest(), shape.document()],
-        )
-        self._saved[shape.key] = shape
+        self._telling.warn(entry.path, f"{where} is left out: {reason}")
 
     def _checkpoint(self) -> None:
         import duckdb  # noqa: PLC0415

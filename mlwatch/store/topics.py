@@ -72,6 +72,7 @@ class TopicFeed:
         """Where partitions begin that had lost what was to be read next."""
         self._goals: dict[Partition, int] | None = None
         """Where to stop; None while following."""
+        self._messages = self._bytes = 0
         self._looked = time.monotonic()
         self.trouble: str | None = None
         """What keeps messages from coming just now."""
@@ -138,12 +139,21 @@ class TopicFeed:
     def _is_current(self, partition: Partition, entry: Entry) -> bool:
         return self._given.get(partition) == entry.offset
 
+    @property
+    def expected_bytes(self) -> int:
+        """About how many bytes of text this pass has taken and has before it."""
+        unread = sum(
+            max(0, (self._reader.high(one) or 0) - self._given.get(one, 0)) for one in self._partitions
+        )
+        return self._bytes + round(unread * self._bytes / max(1, self._messages))
+
     def works(self) -> Iterator[Work]:
         """Yield what has come; every partition must be in the ledger.
 
         Raises:
             InputError: The cluster owes messages and does not answer.
         """
+        self._messages = self._bytes = 0
         self._go_on_from_ledger()
         goals = self._goals if self._goals is not None else self._known_ends()
         if self._goals is not None:
@@ -197,7 +207,10 @@ class TopicFeed:
         named = f"{self._topics.names[0]}/{partition.topic}"  # what has no model is the first topic's
         for piece in pieces(found, messages, start, self._topics.columns):
             self._given[partition] = piece.end
-            yield Work(self._segment(piece, named), entry)
+            segment = self._segment(piece, named)
+            self._messages += piece.end - piece.start
+            self._bytes += segment.length
+            yield Work(segment, entry)
 
     def _segment(self, piece: TopicPiece, named: str) -> Segment:
         """Return a piece with its shape; records without a time have that of their message."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.types import FeatureQuality, Model, Rollout, Snapshot, Version
 
+MOST_STREAMS = 100
+"""Partitions of topics that have a sample, those with the most unread messages."""
 MOST_MODELS = 20
 MOST_VERSIONS = 10
 MOST_FEATURES = 100
@@ -58,6 +60,7 @@ FAMILIES = {
         Family(
             "mlwatch_ingest_records", "Records since the store began, by what became of them.", "", "counter"
         ),
+        Family("mlwatch_stream_lag_messages", "Messages of a topic's partition that are not read yet."),
         Family("mlwatch_version", "Always 1; the label is the version's role.", ""),
         Family("mlwatch_predictions", "Predictions in the range."),
         Family("mlwatch_labelled", "Predictions in the range with a label."),
@@ -150,6 +153,8 @@ def _ingest(snapshot: Snapshot) -> Iterator[Sample]:
     yield _sample("mlwatch_ingest_bytes", read.bytes)
     for fate in ("rows", "rejected", "duplicates"):  # together: all records
         yield _sample("mlwatch_ingest_records", getattr(read, fate), fate=fate)
+    for one in sorted(read.streams, key=lambda each: -each.lag)[:MOST_STREAMS]:
+        yield _sample("mlwatch_stream_lag_messages", one.lag, topic=one.topic, partition=str(one.partition))
 
 
 def _host(snapshot: Snapshot) -> Iterator[Sample]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,12 +17,15 @@ import mlwatch
 from mlwatch.config.topics import parse_topics
 from mlwatch.errors import InputError
 from mlwatch.session import Options, Session
+from mlwatch.sources import kafka
 from mlwatch.sources.kafka import Reader
-from mlwatch.store import topics
+from mlwatch.store import feeding, topics
 from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from mlwatch.store.ingest import Progress
 
 pytest.importorskip("confluent_kafka")
 from brokers import PARTITIONS, Cluster
@@ -157,16 +163,59 @@ def test_following_reads_what_comes(cluster: Cluster) -> None:
             until(lambda count=count: session.snapshot().ingest.predictions == count)  # type: ignore[misc]
 
 
-def test_a_broker_that_goes_is_an_alert(cluster: Cluster) -> None:
-    cluster.send("m", map(prediction, range(10)))
+HOST = """
+import json, sys
+from brokers import Cluster
+cluster = Cluster()
+cluster.make("m")
+print(cluster.address, flush=True)
+for line in sys.stdin:
+    cluster.send("m", json.loads(line))
+    print("sent", flush=True)
+"""
+IMPATIENT = "?socket.timeout.ms=1000&socket.connection.setup.timeout.ms=1000&reconnect.backoff.max.ms=500"
+
+
+def test_a_broker_that_hangs_is_an_alert_and_reading_goes_on_when_it_is_back() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as host:  # fmt: skip
+        assert host.stdin is not None
+        assert host.stdout is not None
+        try:
+            with opened(f"kafka://{host.stdout.readline().strip()}/m{IMPATIENT}") as session:
+                session.start()
+
+                def sent(first: int, last: int) -> None:
+                    host.stdin.write(json.dumps([prediction(n) for n in range(first, last)]) + "\n")  # type: ignore[union-attr]
+                    host.stdin.flush()  # type: ignore[union-attr]
+                    assert host.stdout.readline() == "sent\n"  # type: ignore[union-attr]
+                    until(lambda: session.snapshot().ingest.predictions == last)
+
+                sent(0, 40)
+                host.send_signal(signal.SIGSTOP)
+                until(lambda: session.snapshot().alerts, 40)
+                (alert,) = session.snapshot().alerts
+                assert (alert.rule, alert.state, alert.severity) == ("ingest: kafka", "firing", "critical")
+                host.send_signal(signal.SIGCONT)
+                sent(40, 80)
+                until(lambda: session.snapshot().alerts[0].state == "resolved", 40)
+        finally:
+            host.kill()
+
+
+def test_a_backlog_has_an_end_in_sight(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feeding, "FIRST_BYTES", 1 << 18)
+    monkeypatch.setattr(kafka, "MESSAGES", 500)
+    cluster.send("m", (prediction(number, note="x" * 500) for number in range(8000)))
+    seen: list[Progress] = []
     with opened(cluster.url("m")) as session:
-        session.start()
-        until(lambda: session.snapshot().ingest.predictions == 10)
-        cluster.close()
-        until(lambda: any(alert.rule == "ingest: kafka" for alert in session.snapshot().alerts), 40)
-        (alert,) = (alert for alert in session.snapshot().alerts if alert.rule == "ingest: kafka")
-        assert (alert.state, alert.severity) == ("firing", "critical")
-        assert "brokers are down" in alert.message
+        session.ingest_all(seen.append)
+    assert len(seen) > 1
+    assert all(0 < one.bytes_done <= one.bytes_total for one in seen)
+    assert seen[0].bytes_total == pytest.approx(seen[-1].bytes_total, rel=0.1)
+    assert seen[-1].bytes_done == seen[-1].bytes_total
 
 
 def test_an_unknown_topic_is_one_line(cluster: Cluster) -> None:

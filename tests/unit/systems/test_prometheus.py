@@ -23,10 +23,18 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pla
 import mlwatch
 from mlwatch.cli import main
 from mlwatch.errors import InputError
+from mlwatch.snapshot.types import Stream
 from mlwatch.systems.exporter import Exporter, parse_address
 from mlwatch.systems.grafana import dashboard
 from mlwatch.systems.openmetrics import openmetrics, plain
-from mlwatch.systems.samples import FAMILIES, MOST_FEATURES, MOST_MODELS, MOST_VERSIONS, samples_of
+from mlwatch.systems.samples import (
+    FAMILIES,
+    MOST_FEATURES,
+    MOST_MODELS,
+    MOST_STREAMS,
+    MOST_VERSIONS,
+    samples_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,6 +132,14 @@ def test_cardinality_is_bounded_and_what_is_left_out_is_counted(rollout: Snapsho
     assert len(features) == MOST_MODELS * MOST_VERSIONS * MOST_FEATURES
     left = next(one.value for one in found if one.family == "mlwatch_series_left_out")
     assert left == 2 + MOST_MODELS * 3 + MOST_MODELS * MOST_VERSIONS * 7
+
+
+def test_the_lag_of_topics_is_told_of_the_worst_partitions(rollout: Snapshot) -> None:
+    streams = tuple(Stream("t", number, 0, number) for number in range(MOST_STREAMS + 5))
+    found = samples_of(replace(rollout, ingest=replace(rollout.ingest, streams=streams)))
+    lags = [one for one in found if one.family == "mlwatch_stream_lag_messages"]
+    assert [one.value for one in lags] == list(range(MOST_STREAMS + 4, 4, -1))
+    assert dict(lags[0].labels) == {"topic": "t", "partition": str(MOST_STREAMS + 4)}
 
 
 def test_a_store_without_data_has_metrics_too(tmp_path: Path) -> None:
