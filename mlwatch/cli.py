@@ -239,6 +239,9 @@ def _outward(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--compare", type=Path, metavar="FILE", help="compare with an earlier report of --format json"
         )
+        command.add_argument(
+            "--compat", choices=("evidently", "nannyml"), help="also say what this tool would say of drift"
+        )
     elif name == "serve":
         command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen")
         command.add_argument("--port", type=int, default=8585, metavar="N", help="0 takes a free one")

@@ -167,6 +167,24 @@ class Session:
             set_aside(self._cursor_here())
         return path
 
+    def as_peer(self, snapshot: Snapshot, peer: Literal["evidently", "nannyml"]) -> dict[str, Any]:
+        """Return what another tool would say of drift, from the raw rows that are kept.
+
+        Args:
+            snapshot: Of this session.
+            peer: Which tool.
+
+        Raises:
+            InputError: when the reference is a profile, which has no rows.
+        """
+        from mlwatch.snapshot.peers import as_peer  # noqa: PLC0415  pulls numpy
+        from mlwatch.store.reference import load_rows  # noqa: PLC0415
+
+        mine, path = self._cursor_here(), self._reference
+        if path is not None:
+            load_rows(mine, self._ingest.registry, path, self.config)
+        return as_peer(mine, snapshot, peer, given=path is not None, window=self.config.reference.window)
+
     def ingest_all(self, progress: Callable[[Progress], None] | None = None) -> None:
         """Take in everything that is there now, in the calling thread.
 

@@ -23,27 +23,42 @@ def run(arguments: Namespace) -> int:
         snapshot = session.snapshot(wanted.span, wanted.at)
         need_records(snapshot, arguments)
         need_model(session)
+        peer = session.as_peer(snapshot, arguments.compat) if arguments.compat is not None else None
     if snapshot.range is None:
         when = f" before {wanted.at:%Y-%m-%d %H:%M} UTC" if wanted.at is not None else ""
         sys.stderr.write(f"mlwatch: note: there are no predictions{when}\n")
     if arguments.compare is None:
-        text = _text(snapshot, arguments.format)
+        text = _text(snapshot, arguments.format, peer)
     else:
         text = _comparison(snapshot, arguments.compare, arguments.format)
     write(text, arguments.output)
     return 0
 
 
-def _text(snapshot: Snapshot, form: str) -> str:
+def _text(snapshot: Snapshot, form: str, peer: dict[str, Any] | None = None) -> str:
+    """Return the document.
+
+    Args:
+        snapshot: What it shows.
+        form: Of the text.
+        peer: What another tool says of drift.
+    """
     if form == "md":
         from mlwatch.faces.markdown import markdown  # noqa: PLC0415
+        from mlwatch.faces.peers import as_markdown  # noqa: PLC0415
 
-        return markdown(snapshot)
+        return markdown(snapshot) + (as_markdown(peer) if peer is not None else "")
     if form == "html":
         from mlwatch.faces.html import html  # noqa: PLC0415
+        from mlwatch.faces.peers import as_html  # noqa: PLC0415
 
-        return html(snapshot)
-    return json.dumps(snapshot.to_dict(), indent=2, allow_nan=False) + "\n"
+        return html(snapshot, *([as_html(peer)] if peer is not None else []))
+    from mlwatch.snapshot.document import finite  # noqa: PLC0415
+
+    found = snapshot.to_dict()
+    if peer is not None:
+        found["compat"] = finite(peer)
+    return json.dumps(found, indent=2, allow_nan=False) + "\n"
 
 
 def _comparison(snapshot: Snapshot, earlier: Path, form: str) -> str:

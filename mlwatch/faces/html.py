@@ -38,14 +38,15 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """What a browser may load for the page: nothing."""
 
 
-def html(snapshot: Snapshot) -> str:
-    """Return the document, the verdict first."""
+def html(snapshot: Snapshot, *more: Markup) -> str:
+    """Return the document, the verdict first, with further sections before the alerts."""
     return page(
         "mlwatch report",
         _head(snapshot),
         *map(_rollout, snapshot.rollouts),
         *map(_model, snapshot.models.values()),
         _endpoints(snapshot),
+        *more,
         _alerts(snapshot),
         _provenance(snapshot),
     )

@@ -44,7 +44,7 @@ Document = dict[str, Any]
 def document(snapshot: Snapshot) -> Document:
     """Return a snapshot as plain dictionaries, lists, strings, numbers and nulls."""
     limits = snapshot.range
-    found: Document = _finite(
+    found: Document = finite(
         {
             "schema": SCHEMA,
             "generated_at": _time(snapshot.generated_at),
@@ -64,17 +64,17 @@ def document(snapshot: Snapshot) -> Document:
     return found
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """Replace what is not a finite number by null: sums of absurd values overflow, and JSON has no infinity."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        found = {key: _finite(inner) for key, inner in value.items()}
+        found = {key: finite(inner) for key, inner in value.items()}
         if found.get("value", 0) is None and not found.get("reason") and value["value"] is not None:
             found["reason"] = "the numbers are too large to sum up"
         return found
     if isinstance(value, list):
-        return [_finite(inner) for inner in value]
+        return [finite(inner) for inner in value]
     return value
 
 

@@ -97,6 +97,19 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
     connection.execute("COMMIT")
 
 
+def load_rows(connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config) -> None:
+    """Read the rows of a reference, in their order, into the temporary table `given` of this connection.
+
+    Raises:
+        InputError: when it cannot be read, or is a profile, which has no rows.
+    """
+    if profiles.is_profile(path):
+        raise InputError("a profile has no rows", str(path), "name the table that it was made of")
+    connection.execute("SET preserve_insertion_order = true")
+    shape = _shape(connection, path, config)
+    _load(connection, path, shape, registry.slots(shape.mapping.features), config.roles.timezone)
+
+
 def _load(
     connection: DuckDBPyConnection, path: Path, shape: Shape, slots: Sequence[Slot], timezone: str
 ) -> None:

@@ -1,0 +1,173 @@
+"""Drift as Evidently or NannyML would report it, from the raw rows of reference and logs; see `metrics.compat`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from mlwatch.metrics import compat
+from mlwatch.snapshot.reference import period
+from mlwatch.snapshot.span import naive
+from mlwatch.sources.sql import identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
+
+    from mlwatch.snapshot.read import Life
+    from mlwatch.snapshot.types import Snapshot, TimeRange
+
+    Window = tuple[Any, Any]
+
+Peer = Literal["evidently", "nannyml"]
+METHOD = "jensen_shannon"
+"""NannyML's default for numbers and for categories."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Rows of one side: a relation with the features' columns, and which of its rows."""
+
+    relation: str
+    where: str
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A feature as it is stored."""
+
+    name: str
+    column: str
+    kind: Literal["numeric", "categorical"]
+
+
+def as_peer(
+    connection: DuckDBPyConnection, snapshot: Snapshot, peer: Peer, *, given: bool, window: Window | None
+) -> dict[str, Any]:
+    """Return what a peer says of each version, as it stands in the document.
+
+    Args:
+        connection: Of this thread; has the raw reference as the table `given`, if that is said.
+        snapshot: Models and range.
+        peer: Which.
+        given: Compare with the reference file, else with the period of the logs that the snapshot names.
+        window: `[reference] window`.
+    """
+    found: dict[str, Any] = {}
+    limits = snapshot.range
+    if limits is None:
+        return {"as": peer, "models": found}
+    for model in snapshot.models.values():
+        reference = Side("given", "TRUE", {}) if given else _in_logs(connection, model.name, snapshot, window)
+        columns = list(_columns(connection, model.name))
+        found[model.name] = {
+            name: _version(connection, peer, columns, reference, _live(model.name, name, limits))
+            for name in model.versions
+        }
+    return {"as": peer, "models": found}
+
+
+def _columns(connection: DuckDBPyConnection, model: str) -> Iterator[Column]:
+    rows = connection.execute(
+        """SELECT name, column_name, kind FROM features JOIN model_features USING (feature)
+        WHERE model = ? ORDER BY features.feature""",
+        [model],
+    ).fetchall()
+    return (Column(*row) for row in rows)
+
+
+def _live(model: str, version: str, limits: TimeRange) -> Side:
+    return Side(
+        "predictions",
+        "model = $model AND version = $version AND NOT failed AND ts >= $start AND ts < $end",
+        {"model": model, "version": version, "start": naive(limits.start), "end": naive(limits.end)},
+    )
+
+
+def _in_logs(
+    connection: DuckDBPyConnection, model: str, snapshot: Snapshot, window: Window | None
+) -> Side | None:
+    """Return the rows of the logs that stand in for a reference; None without a baseline."""
+    from mlwatch.snapshot.read import lives  # noqa: PLC0415  beside what uses it
+
+    names = [name for name, version in snapshot.models[model].versions.items() if version.role == "baseline"]
+    found: list[Life] = [
+        life for life in lives(connection) if life.pair.model == model and life.pair.version in names
+    ]
+    chosen = period(found[0] if found else None, window)
+    if chosen is None:
+        return None
+    return Side("predictions", f"NOT failed AND {chosen.condition.replace('bucket', 'ts')}", chosen.values)
+
+
+def _version(
+    connection: DuckDBPyConnection, peer: Peer, columns: Sequence[Column], reference: Side | None, live: Side
+) -> dict[str, Any]:
+    if reference is None:
+        return {"columns": {}, "drifted": None, "reason": "no reference"}
+    present = _present(connection, reference.relation)
+    said = {
+        one.name: _said(peer, one, _raw(connection, one, reference), _raw(connection, one, live))
+        for one in columns
+        if one.column in present
+    }
+    if peer == "nannyml":
+        return {"columns": said, "drifted": None, "reason": "NannyML decides by column and chunk"}
+    judged = [one["drifted"] for one in said.values() if one["drifted"] is not None]
+    share = sum(judged) / len(judged) if judged else None
+    return {"columns": said, "drifted": None if share is None else share >= compat.DATASET_SHARE}
+
+
+def _present(connection: DuckDBPyConnection, relation: str) -> set[str]:
+    described = connection.execute(f"FROM {relation} LIMIT 0").description
+    return {str(column[0]) for column in described or ()}
+
+
+def _raw(connection: DuckDBPyConnection, one: Column, side: Side) -> NDArray[Any]:
+    """Return a column in order of time: for the reference, of its rows where it has no time."""
+    order = "ts NULLS LAST, rowid"
+    rows = connection.execute(
+        f"SELECT {identifier(one.column)} AS x FROM {side.relation} WHERE {side.where} ORDER BY {order}",
+        dict(side.values),
+    ).fetchnumpy()["x"]
+    if one.kind == "numeric":
+        return np.asarray(np.ma.filled(np.ma.asarray(rows, dtype=float), np.nan))
+    return np.asarray(np.ma.filled(np.ma.asarray(rows, dtype=object), None), dtype=object)
+
+
+def _said(peer: Peer, one: Column, before: NDArray[Any], after: NDArray[Any]) -> dict[str, Any]:
+    try:
+        return _nannyml(one, before, after) if peer == "nannyml" else _evidently(one, before, after)
+    except (ValueError, IndexError) as error:
+        return {"method": None, "score": None, "threshold": None, "drifted": None, "reason": str(error)}
+
+
+def _evidently(one: Column, before: NDArray[Any], after: NDArray[Any]) -> dict[str, Any]:
+    found = compat.evidently(before, after, one.kind)
+    return {
+        "method": found.method,
+        "score": found.score,
+        "threshold": found.threshold,
+        "drifted": found.drifted,
+    }
+
+
+def _nannyml(one: Column, before: NDArray[Any], after: NDArray[Any]) -> dict[str, Any]:
+    """Return each chunk, of as many rows as a tenth of the reference, and whether any alerts."""
+    if not len(before) or not len(after):
+        raise ValueError("drift needs values on both sides")
+    fitted = compat.NannyML(METHOD, before, one.kind)
+    size = max(1, len(before) // compat.CHUNKS)
+    chunks = [fitted.drift(after[start : start + size]) for start in range(0, len(after), size)]
+    return {
+        "method": METHOD,
+        "score": fitted.distance(after),
+        "threshold": fitted.threshold,
+        "drifted": any(chunk.drifted for chunk in chunks),
+        "chunks": [{"score": chunk.score, "alert": chunk.drifted} for chunk in chunks],
+    }
