@@ -284,15 +284,25 @@ def test_messages_that_were_deleted_unread_are_told_of(cluster: Cluster, tmp_pat
     assert found.ingest.streams[0].offset == 22
 
 
-def test_a_topic_made_anew_is_read_from_its_beginning(tmp_path: Path) -> None:
-    for count, total in ((30, 30), (12, 42)):
-        with Cluster() as fresh:  # the mock clusters have one id and forget what they had
+@pytest.mark.parametrize("same", [True, False])
+def test_a_topic_made_anew_is_read_from_its_beginning_and_so_is_another_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
+    whole, clusters = Reader.look, 0
+
+    def look(self: Reader, wait: float = 10.0) -> Any:
+        return "same" if same else str(clusters), whole(self, wait)[1]
+
+    monkeypatch.setattr(Reader, "look", look)
+    for clusters, (count, total) in enumerate(((30, 30), (12, 42))):  # noqa: B007  read by look
+        with Cluster() as fresh:  # forgets what the former one had
             fresh.send("m", map(prediction, range(100 * count, 100 * count + count)), partition=1)
             with opened(fresh.url("m"), tmp_path / "s.duckdb") as session:
                 session.ingest_all()
                 found = session.snapshot()
         assert found.ingest.predictions == total
-    assert "the topic was made anew" in found.alerts[0].message
+    assert [one.offset for one in found.ingest.streams] == [0, 12, 0, 0]
+    assert ["the topic was made anew" in alert.message for alert in found.alerts] == [True] * same
 
 
 def test_a_batch_that_cannot_be_taken_in_is_left_out_and_named(
