@@ -26,7 +26,8 @@ def ingest_totals(connection: DuckDBPyConnection) -> Ingest:
             SUM(rejected), SUM(duplicates), SUM(outcomes_unmatched), SUM(events_unmatched)
         FROM batches""").fetchone()
     files = connection.execute(
-        "SELECT COUNT(DISTINCT path) FROM files WHERE state <> 'replaced' AND records > 0"
+        "SELECT COUNT(DISTINCT path) FROM files WHERE state <> 'replaced' AND records > 0 AND format <> ?",
+        [PARTITION],
     ).fetchone()
     values = [int(value or 0) for value in row or [0] * 10]
     return Ingest(int(files[0]) if files else 0, *values, streams=_streams(connection))

@@ -24,6 +24,9 @@ class FeedState:
     rate: str
     lag: str
     files: int
+    partitions: int
+    unread: int
+    """Messages of topics."""
     rows: int
     rejected: int
     duplicates: int
@@ -56,6 +59,8 @@ class FeedLine(Panel[FeedState]):
             rate=show_rate(feed.rows_per_s) if feed.rows_per_s else "0 /s",
             lag="" if feed.lag_s is None else show_duration(feed.lag_s),
             files=ingest.files,
+            partitions=len(ingest.streams),
+            unread=sum(one.lag for one in ingest.streams),
             rows=ingest.rows,
             rejected=ingest.rejected,
             duplicates=ingest.duplicates,
@@ -82,7 +87,7 @@ def _figures(state: FeedState, width: int) -> list[Piece]:
     if state.lag:
         pieces += [dot, (f"lag {state.lag}", "")]
     if width >= NARROW or not state.note:
-        pieces += [dot, (_many(state.files, "file"), "$quiet")]
+        pieces += _places(state, dot)
     if width >= 76 and not (state.note and width < NARROW):
         pieces += [dot, (_many(state.rows, "row"), "$quiet")]
     pieces += [
@@ -92,6 +97,17 @@ def _figures(state: FeedState, width: int) -> list[Piece]:
     pieces += [dot, (_many(state.duplicates, "duplicate"), "$quiet")]
     if state.note and width < NARROW:
         pieces += [dot, (f"{state.glyphs.warning} {state.note}", "$unclear")]
+    return pieces
+
+
+def _places(state: FeedState, dot: Piece) -> list[Piece]:
+    """Say where records come from: files, or topics and how much of them is left to read."""
+    pieces: list[Piece] = []
+    if state.files or not state.partitions:
+        pieces += [dot, (_many(state.files, "file"), "$quiet")]
+    if state.partitions:
+        pieces += [dot, (_many(state.partitions, "partition"), "$quiet")]
+        pieces += [dot, (f"{show_count(state.unread)} unread", "$quiet")]
     return pieces
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import factory
+from textual.geometry import Size
 
 from mlwatch.app.panels.facts import IngestPanel
+from mlwatch.app.panels.feedline import FeedLine
 from mlwatch.app.view import View
 from mlwatch.snapshot.types import Stream
 
@@ -31,3 +33,13 @@ def test_a_partition_that_is_read_is_not_notable() -> None:
 
 def test_without_topics_nothing_is_said() -> None:
     assert "Unread messages" not in facts()
+
+
+def test_the_feed_line_names_partitions_instead_of_files() -> None:
+    found = factory.snapshot()
+    ingest = replace(found.ingest, files=0, streams=(Stream("t", 0, 5, 9), Stream("t", 1, 5, 6)))
+    panel = FeedLine("feed")
+    (line,) = panel.lines(panel.digest(View(replace(found, ingest=ingest), "logs")), Size(120, 1))
+    assert "2 partitions" in line.plain
+    assert "5 unread" in line.plain
+    assert "file" not in line.plain
