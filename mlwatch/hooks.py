@@ -6,6 +6,7 @@ after the other in a thread of their own, with the verdict as JSON on their stan
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import subprocess
@@ -111,7 +112,8 @@ class Runner:
     def stop(self, timeout: float = 5.0) -> None:
         """Let the commands that wait run, up to a time, in seconds."""
         if self._thread is not None:
-            self._waiting.put(None)
+            with contextlib.suppress(queue.Full):  # they could not all run in time anyway
+                self._waiting.put(None, timeout=timeout)
             self._thread.join(timeout)
             self._thread = None
 

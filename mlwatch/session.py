@@ -10,6 +10,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from mlwatch import notify, silences
 from mlwatch.config import Config, EndpointSettings, discover, load
 from mlwatch.config.idle import idle
 from mlwatch.errors import MlwatchError, reason_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from mlwatch.config.topics import Topics
     from mlwatch.hooks import Runner
+    from mlwatch.notify import Notifier
     from mlwatch.snapshot.health_types import System
     from mlwatch.snapshot.segments import Segments
     from mlwatch.snapshot.types import Alert, Feed, Snapshot
@@ -103,6 +105,7 @@ class Session:
         self._stopping = threading.Event()
         self._verdicts = Memory()
         self._hooks: Runner | None = None
+        self._notifier: Notifier | None = None
         self._said: SimpleQueue[tuple[str, str, str]] = SimpleQueue()
         """What came of the commands of `[rollout]`."""
         self._courses = Courses()
@@ -209,6 +212,7 @@ class Session:
         if self._thread is None:
             self._lookout = self._look_out(self.endpoints)
             self._hooks = self._runner()
+            self._notifier = self._open_notifier()
             self._thread = threading.Thread(target=self._follow, name="mlwatch-ingest", daemon=True)
             self._thread.start()
 
@@ -260,6 +264,8 @@ class Session:
             self._lookout.stop()
         if self._hooks is not None:
             self._hooks.stop()
+        if self._notifier is not None:
+            self._notifier.stop()
         self._ingest.close()
         self._opened.connection.close()
 
@@ -285,6 +291,7 @@ class Session:
                 notices.post(self._cursor_here(), *self._said.get())
             if time.monotonic() - ruled > RULES_S:
                 self._try_rules()
+                self._tell()
                 ruled = time.monotonic()
             if time.monotonic() - swept > RETENTION_S:
                 retention.apply(self._cursor_here(), self.config.store.keep)
@@ -310,6 +317,42 @@ class Session:
             self._evaluate_rules()
         except MlwatchError as error:
             notices.post(self._cursor_here(), "warning", "rules", str(error))
+
+    def _open_notifier(self) -> Notifier | None:
+        """Return what tells people, where the configuration names any.
+
+        Raises:
+            ConfigError: when they cannot be told.
+        """
+        if not self.config.notify.urls:
+            return None
+        from mlwatch.notify import Notifier  # noqa: PLC0415
+
+        return Notifier(self.config.notify, lambda *said: self._said.put(said))
+
+    def _tell(self) -> None:
+        """Tell of alerts that began or ended, and forget what was said about those that are over."""
+        (silent,) = self._cursor_here().execute("SELECT COUNT(*) FROM silences").fetchone() or (0,)
+        if self._notifier is None and not silent:
+            return
+        from mlwatch import alerts  # noqa: PLC0415  pulls numpy
+
+        found = self.snapshot(alerts.span_of(self.config.rules)).alerts
+        silences.tidy(self._cursor_here(), found, datetime.now(UTC))
+        if self._notifier is not None:
+            self._notifier.send(notify.news(self._cursor_here(), found, self.config.notify))
+
+    def silence(self, alert: Alert, word: silences.Word, length: timedelta | None = None) -> None:
+        """Mute or acknowledge an alert, or take that back; blocks on SQL.
+
+        Args:
+            alert: Which.
+            word: What is said about it.
+            length: How long a mute lasts; None until the alert is over.
+        """
+        silences.say(self._cursor_here(), alert, word, datetime.now(UTC), length)
+        with self._lock:
+            self._state.seen += 1
 
     def _evaluate_rules(self) -> None:
         """Bring the alerts up to date, once for the same data.
@@ -374,9 +417,10 @@ class Session:
             if at is None
             else Kept(verdicts),
         )
+        said = (*self._troubles(), *found.alerts)
         return replace(
             found,
-            alerts=(*self._troubles(), *found.alerts),
+            alerts=silences.marked(self._cursor_here(), said, datetime.now(UTC)),
             provenance={**found.provenance, **self._provenance()},
         )
 

@@ -319,7 +319,7 @@ class MlwatchApp(TimeTravel):
         """List all alerts."""
         from mlwatch.app.screens.alerts import AlertsScreen  # noqa: PLC0415 - not needed for the first paint
 
-        self.push_screen(AlertsScreen(self.view, self.status, self.zone, self.glyphs))
+        self.push_screen(AlertsScreen(self.view, self.status, self.zone, self.glyphs, self.source))
 
     def action_quarantine(self) -> None:
         """Browse the lines that could not be taken in."""

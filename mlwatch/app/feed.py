@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from mlwatch.records.desk import Desk
-    from mlwatch.snapshot.types import Snapshot
+    from mlwatch.silences import Word
+    from mlwatch.snapshot.types import Alert, Snapshot
 
 
 class Source(Protocol):
@@ -30,6 +31,9 @@ class Source(Protocol):
     @property
     def desk(self) -> Desk | None:
         """Where raw rows are asked for; None while there is no store."""
+
+    def silence(self, alert: Alert, word: Word, length: timedelta | None = None) -> None:
+        """Mute or acknowledge an alert, or take that back; blocks, and may be called from any thread."""
 
     def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
         """Return what to show; blocks, and may be called from any thread.
@@ -93,3 +97,7 @@ class Stopped:
     def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
         """Refuse."""
         raise RuntimeError(f"{self.title} is no longer watched ({span}, {at})")
+
+    def silence(self, alert: Alert, word: Word, length: timedelta | None = None) -> None:
+        """Refuse."""
+        raise RuntimeError(f"{self.title} is no longer watched ({alert.rule}, {word}, {length})")

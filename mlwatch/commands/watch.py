@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mlwatch.app.options import AppOptions
     from mlwatch.records.desk import Desk
     from mlwatch.session import Session
-    from mlwatch.snapshot.types import Snapshot
+    from mlwatch.silences import Word
+    from mlwatch.snapshot.types import Alert, Snapshot
 
 MAX_SPEED = 86_400.0
 """A day a second."""
@@ -194,6 +195,11 @@ class LazySource:
     def desk(self) -> Desk | None:
         """Where raw rows are asked for; None before `start`."""
         return self._session.desk if self._session is not None else None
+
+    def silence(self, alert: Alert, word: Word, length: timedelta | None = None) -> None:
+        """Mute or acknowledge an alert, or take that back."""
+        if self._session is not None:
+            self._session.silence(alert, word, length)
 
     def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
         """Return what to show; only after `start`."""

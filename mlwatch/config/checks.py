@@ -210,6 +210,14 @@ def url(value: str) -> str:
     raise ValueError('must be an address such as "http://localhost:8080"')
 
 
+def severities(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Check the names of severities."""
+    wrong = [name for name in value if name not in {"info", "warning", "critical"}]
+    if wrong:
+        raise ValueError(f"there is no severity {wrong[0]}; there are info, warning and critical")
+    return value
+
+
 def payoff(value: Mapping[str, float]) -> Mapping[str, float]:
     """Check the names of the decisions."""
     wrong = [name for name in value if name not in {"tp", "fp", "fn", "tn"}]

@@ -36,6 +36,7 @@ _TABLES = (
     "segments",
     "slo",
     "rollout",
+    "notify",
     "system",
     "app",
     "watch",

@@ -203,6 +203,24 @@ class RuleSettings:
 
 
 @dataclass(frozen=True)
+class NotifySettings:
+    """`[notify]`: whom to tell of alerts, through Apprise."""
+
+    urls: tuple[str, ...] = ()
+    """Addresses as Apprise writes them, or `env:NAME` for one that is a secret."""
+    severities: tuple[str, ...] = field(
+        default=("critical", "warning"), metadata={"check": checks.severities}
+    )
+    """Alerts that are told of."""
+    resolved: bool = True
+    """Tell too when an alert is over."""
+    most_per_minute: int = field(default=6, metadata={"check": checks.between(0, 1000)})
+    """Further messages are held back, and their number told."""
+    dry_run: bool = False
+    """Only say what would be told."""
+
+
+@dataclass(frozen=True)
 class ProbeSettings:
     """`[[endpoint]] probe`: a fixed input whose output must not change."""
 
@@ -331,6 +349,7 @@ class Config:
     segments: SegmentSettings = field(default_factory=SegmentSettings)
     slo: SloSettings = field(default_factory=SloSettings)
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
     rules: tuple[RuleSettings, ...] = ()
     """Each `[[rule]]`, in order."""
     endpoints: tuple[EndpointSettings, ...] = ()

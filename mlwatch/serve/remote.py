@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from mlwatch.records import detail, paging, rejects
     from mlwatch.records.desk import Answer as Rows
-    from mlwatch.snapshot.types import Snapshot
+    from mlwatch.silences import Word
+    from mlwatch.snapshot.types import Alert, Snapshot
 
 EVERY_S = 0.3
 """Time between two looks at the owner's generation."""
@@ -141,6 +142,10 @@ class RemoteSource:
         """Return what to show."""
         found: Snapshot = self._line.ask("snapshot", span, at)
         return found
+
+    def silence(self, alert: Alert, word: Word, length: timedelta | None = None) -> None:
+        """Mute or acknowledge an alert, where this tab may write."""
+        self._line.ask("silence", alert, word, length)
 
     def _look(self) -> None:
         while not self._stopping.wait(EVERY_S):

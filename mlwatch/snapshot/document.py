@@ -370,4 +370,5 @@ def _alert(alert: Alert) -> Document:
         "message": alert.message,
         "value": alert.value,
         "since": _time(alert.since),
+        "silence": alert.silence,
     }

@@ -56,7 +56,7 @@ def alerts_of(
         limit: Most alerts of either kind.
     """
     ruled = connection.execute(
-        """SELECT since, severity, rule, message, state, value FROM alerts WHERE ? IS NULL OR since < ?
+        """SELECT since, severity, rule, message, state, value, model, version FROM alerts WHERE ? IS NULL OR since < ?
         ORDER BY state = 'resolved', since DESC LIMIT ?""",
         [until, until, limit],
     ).fetchall()
@@ -65,8 +65,8 @@ def alerts_of(
         [limit],
     ).fetchall()
     of_rules = (
-        Alert(rule, state, severity, message, since.replace(tzinfo=UTC), value)
-        for since, severity, rule, message, state, value in ruled
+        Alert(rule, state, severity, message, since.replace(tzinfo=UTC), value, f"{model} {version}")
+        for since, severity, rule, message, state, value, model, version in ruled
     )
     of_ingest = (
         Alert(

@@ -321,6 +321,10 @@ class Alert:
     message: str
     since: datetime
     value: float | None = None
+    about: str = ""
+    """Model and version of a rule; empty where the rule's name says it."""
+    silence: Literal["mute", "acknowledge"] | None = None
+    """What somebody said about it: to be quiet, or that it was seen."""
 
 
 @dataclass(frozen=True, slots=True)

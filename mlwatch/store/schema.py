@@ -9,7 +9,7 @@ from mlwatch.store import outcomes, probes, rollups
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 12
+VERSION = 13
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -34,6 +34,12 @@ _WAITING = "CREATE TABLE waiting (format VARCHAR, key VARCHAR, side VARCHAR, rec
 
 _SIDES = "CREATE TABLE sides (format VARCHAR, model VARCHAR, side VARCHAR, newest TIMESTAMP)"
 """The newest request and the newest response of such a format that were seen of each model."""
+
+_SILENCES = (
+    "CREATE TABLE silences (rule VARCHAR, about VARCHAR, word VARCHAR, said_at TIMESTAMP, until TIMESTAMP)",
+    "CREATE TABLE told (rule VARCHAR, about VARCHAR, message VARCHAR)",
+)
+"""What people said about alerts, and the alerts that people were told of."""
 
 _REFERENCE_LABELS = """CREATE TABLE reference_labels (
     label VARCHAR, prediction VARCHAR, bin INTEGER, n BIGINT, sum_score DOUBLE,
@@ -71,6 +77,7 @@ TABLES = (
     "CREATE TABLE categories (feature INTEGER, category VARCHAR, bin INTEGER)",
     "CREATE TABLE reference (feature INTEGER, bin INTEGER, n BIGINT, total DOUBLE)",
     _REFERENCE_LABELS,
+    *_SILENCES,
     "CREATE TABLE notices (said_at TIMESTAMP, severity VARCHAR, topic VARCHAR, message VARCHAR, resolved BOOLEAN)",
     """CREATE TABLE alerts (
         rule VARCHAR, model VARCHAR, version VARCHAR, state VARCHAR, severity VARCHAR, message VARCHAR,
@@ -139,6 +146,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     9: _LAGS,
     10: tuple(rollups.CONSTRAINTS.ddl(level) for level in rollups.CONSTRAINTS.levels),
     11: probes.METRICS,
+    12: _SILENCES,
 }
 """Statements that lead from the given version to the next."""
 

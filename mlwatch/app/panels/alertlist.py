@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from textual.geometry import Size
 
     from mlwatch.app.glyphs import Glyphs
+    from mlwatch.snapshot.types import Alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class AlertLine:
     state: str
     since: datetime | None
     message: str
+    silence: str | None = None
+    """What somebody said about it: "mute" or "acknowledge"."""
+    alert: Alert | None = None
+    """What it was made of; None for the source's own trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,10 @@ class AlertsPanel(Panel[AlertsState]):
     """List the last alerts, and the source's own trouble first."""
 
     can_focus = True
-    HELP_TEXT = "Firing alerts are happening now; resolved ones are over. Press a for all of them."
+    HELP_TEXT = (
+        "Firing alerts are happening now; resolved ones are over. Press a for all of them, and there m to mute one, k "
+        "to acknowledge it."
+    )
 
     status: reactive[Status] = reactive(Status(), init=False)
 
@@ -81,8 +89,8 @@ def alert_lines(view: View | None, status: Status) -> tuple[AlertLine, ...]:
     """Return the source's own trouble, then the alerts that are not over, then the resolved ones."""
     own = [AlertLine("critical", "firing", None, clean(status.failure, 400))] if status.failure else []
     alerts = view.alerts if view else ()
-    known = [AlertLine(a.severity, a.state, a.since, clean(a.message, 400)) for a in alerts]
-    return tuple(own + sorted(known, key=lambda alert: alert.state == "resolved"))
+    known = [AlertLine(a.severity, a.state, a.since, clean(a.message, 400), a.silence, a) for a in alerts]
+    return tuple(own + sorted(known, key=lambda alert: (alert.state == "resolved", alert.silence == "mute")))
 
 
 def draw_alert(alert: AlertLine, state: AlertsState, width: int) -> Content:
@@ -90,12 +98,13 @@ def draw_alert(alert: AlertLine, state: AlertsState, width: int) -> Content:
     mark, style = _look(alert, state.glyphs)
     when = show_moment(alert.since, state.zone) + "  " if alert.since and width >= 60 else ""
     word = alert.severity if alert.state == "firing" else alert.state
+    word = {"mute": "muted", "acknowledge": "seen"}.get(alert.silence or "", word)
     pieces: list[Piece] = [(f"{mark} {word:<9}", f"bold {style}"), (when, "$quiet"), (alert.message, "")]
     return line(pieces, width, state.glyphs)
 
 
 def _look(alert: AlertLine, glyphs: Glyphs) -> tuple[str, str]:
-    if alert.state != "firing":
+    if alert.state != "firing" or alert.silence == "mute":
         return glyphs.info, "$quiet"
     return {
         "critical": (glyphs.critical, "$bad"),

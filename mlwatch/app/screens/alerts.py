@@ -1,49 +1,89 @@
-"""The overlay with all alerts."""
+"""The overlay with all alerts, where one is muted or acknowledged."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import work
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from mlwatch.app.panels.alertlist import AlertLine, AlertsState, alert_lines, draw_alert
 from mlwatch.app.units import Zone, show_moment
+from mlwatch.errors import one_line
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+    from mlwatch.app.feed import Source
     from mlwatch.app.glyphs import Glyphs
     from mlwatch.app.view import Status, View
+    from mlwatch.silences import Word
+
+MUTED_FOR = timedelta(hours=1)
+NONE = "No alerts: nothing has crossed a threshold in this time range."
+KEYS = "m mute for 1 h   M mute until it is over   k acknowledge   u take back   escape close"
 
 
 class AlertsScreen(ModalScreen[None]):
-    """List every alert with its whole message."""
+    """List every alert with its whole message; say of one that it was seen, or shall be quiet."""
 
     CSS_PATH = "../styles/overlays.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,a,q,enter", "dismiss", "Close", priority=True),
+        Binding("escape,a,q", "dismiss", "Close", priority=True),
+        Binding("m", "say('mute', True)", "Mute for an hour"),
+        Binding("M", "say('mute', False)", "Mute until it is over"),
+        Binding("k", "say('acknowledge', False)", "Acknowledge"),
+        Binding("u", "say('lift', False)", "Take back"),
     ]
 
-    def __init__(self, view: View | None, status: Status, zone: Zone, glyphs: Glyphs) -> None:
+    def __init__(self, view: View | None, status: Status, zone: Zone, glyphs: Glyphs, source: Source) -> None:
         super().__init__()
         self._state = AlertsState(alert_lines(view, status), zone, glyphs)
+        self._source = source
 
     def compose(self) -> ComposeResult:
         """Yield a paragraph an alert."""
-        with VerticalScroll(classes="overlay") as box:
+        with Vertical(classes="overlay alerts") as box:
             box.border_title = "Alerts"
             if not self._state.alerts:
-                yield Static("No alerts: nothing has crossed a threshold in this time range.", markup=False)
+                yield Static(NONE, markup=False)
                 return
-            for alert in self._state.alerts:
-                yield Static(_paragraph(alert, self._state), markup=False, classes="paragraph")
+            yield OptionList(*(_paragraph(alert, self._state) for alert in self._state.alerts), markup=False)
+            yield Static(KEYS, markup=False, classes="hint")
+
+    def action_say(self, word: Word, brief: bool) -> None:
+        """Say something about the chosen alert."""
+        chosen = self.query_one(OptionList).highlighted if self._state.alerts else None
+        line = self._state.alerts[chosen] if chosen is not None else None
+        if line is None or line.alert is None or line.state == "resolved":
+            self.notify("This is nothing to be muted: it is over, or no alert of a rule.", markup=False)
+            return
+        self._write(line, word, MUTED_FOR if brief else None)
+
+    @work(thread=True, exclusive=True)
+    def _write(self, line: AlertLine, word: Word, length: timedelta | None) -> None:
+        if line.alert is None:
+            return
+        try:
+            self._source.silence(line.alert, word, length)
+        except Exception as error:  # noqa: BLE001  whatever the store or a line to it says, in one line
+            self.app.call_from_thread(self.notify, one_line(str(error)), severity="error", markup=False)
+        else:
+            self.app.call_from_thread(self._said, word, length)
+
+    def _said(self, word: Word, length: timedelta | None) -> None:
+        until = "for an hour" if length is not None else "until it is over"
+        sentence = {"mute": f"Muted {until}.", "acknowledge": "Acknowledged.", "lift": "Taken back."}[word]
+        self.notify(sentence, markup=False)
+        self.dismiss()
 
 
 def _paragraph(alert: AlertLine, state: AlertsState) -> Content:
-    head = draw_alert(AlertLine(alert.severity, alert.state, None, ""), state, 40)
+    head = draw_alert(AlertLine(alert.severity, alert.state, None, "", alert.silence), state, 40)
     since = f"since {show_moment(alert.since, state.zone)}" if alert.since else ""
     return Content.assemble(head, (since, "$quiet"), "\n  " + alert.message)

@@ -401,6 +401,7 @@ class FakeSource:
     ) -> None:
         self.title = title
         self.asked: list[tuple[timedelta | None, datetime | None]] = []
+        self.silenced: list[tuple[str, str, timedelta | None]] = []
         self.started = 0
         self.stopped = 0
         self.error: Exception | None = None
@@ -423,6 +424,9 @@ class FakeSource:
         """Have something new to show."""
         self._made = made
         self._generation += 1
+
+    def silence(self, alert: Alert, word: str, length: timedelta | None = None) -> None:
+        self.silenced.append((alert.rule, word, length))
 
     def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
         self.asked.append((span, at))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
     from mlwatch.records.desk import Desk
-    from mlwatch.snapshot.types import Snapshot
+    from mlwatch.silences import Word
+    from mlwatch.snapshot.types import Alert, Snapshot
 
 HOSTILE = "[bold red]x[/] \x1b[31m\x1b]0;title\x07\u202eevil\u2066\u200b\u200d\nline\r\ttab\x9b2J"
 LONG = HOSTILE + "é" * 10_000
@@ -47,6 +48,9 @@ class StoreSource:
     @property
     def generation(self) -> int:
         return self._session.generation
+
+    def silence(self, alert: Alert, word: Word, length: timedelta | None = None) -> None:
+        self._session.silence(alert, word, length)
 
     def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
         return self._session.snapshot(span, at)

@@ -1,0 +1,81 @@
+"""What people said about alerts, kept in the store: seen by somebody (acknowledged), or to be quiet (muted).
+
+An alert is named by its rule and what it is about. A mute without an end, and an acknowledgement, last until the alert
+is over; the next time it fires it is loud again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import timedelta
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.snapshot.types import Alert
+
+Word = Literal["mute", "acknowledge", "lift"]
+
+
+def say(
+    connection: DuckDBPyConnection, alert: Alert, word: Word, now: datetime, length: timedelta | None = None
+) -> None:
+    """Write down what somebody said about an alert; it takes the place of what was said before.
+
+    Args:
+        connection: A cursor of this thread.
+        alert: Which.
+        word: `lift` takes back what was said.
+        now: When it was said, aware.
+        length: How long a mute lasts; None until the alert is over.
+    """
+    connection.execute("DELETE FROM silences WHERE rule = ? AND about = ?", [alert.rule, alert.about])
+    if word != "lift":
+        until = _naive(now + length) if length is not None else None
+        connection.execute(
+            "INSERT INTO silences VALUES (?, ?, ?, ?, ?)", [alert.rule, alert.about, word, _naive(now), until]
+        )
+
+
+def marked(connection: DuckDBPyConnection, alerts: Sequence[Alert], now: datetime) -> tuple[Alert, ...]:
+    """Return the alerts with what was said about them.
+
+    Args:
+        connection: A cursor of this thread.
+        alerts: All of them.
+        now: The moment, aware: a mute that has ended is none.
+    """
+    rows = connection.execute(
+        "SELECT rule, about, word FROM silences WHERE until IS NULL OR until > ?", [_naive(now)]
+    ).fetchall()
+    said = {(rule, about): word for rule, about, word in rows}
+    if not said:
+        return tuple(alerts)
+    return tuple(
+        replace(alert, silence=said.get((alert.rule, alert.about)) if alert.state != "resolved" else None)
+        for alert in alerts
+    )
+
+
+def tidy(connection: DuckDBPyConnection, alerts: Iterable[Alert], now: datetime) -> None:
+    """Forget what was said about alerts that are over, and mutes that have ended.
+
+    Args:
+        connection: A cursor of this thread.
+        alerts: Those of the newest data, all of them.
+        now: The moment, aware.
+    """
+    lasting = {(alert.rule, alert.about) for alert in alerts if alert.state != "resolved"}
+    rows = connection.execute("SELECT rule, about, until FROM silences").fetchall()
+    for rule, about, until in rows:
+        ended = until is not None and until <= _naive(now)
+        if ended or (until is None and (rule, about) not in lasting):
+            connection.execute("DELETE FROM silences WHERE rule = ? AND about = ?", [rule, about])
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
