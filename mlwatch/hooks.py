@@ -1,13 +1,15 @@
 """Run the user's command when the verdict of a rollout changes: once a change, also across restarts.
 
 Commands are off unless `[rollout] on_rollback`, `on_promote` or `on_verdict` names them. They run without a shell, one
-after the other in a thread of their own, with the verdict as JSON on their standard input.
+after the other in a thread of their own, with the verdict as JSON on their standard input. `[rollout] webhook` gets the
+same JSON in a POST request.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import queue
 import subprocess
 import tempfile
@@ -31,6 +33,11 @@ OUTPUT_CHARACTERS = 200
 """Of a failed command's last line, that are told."""
 WAITING = 20
 """Commands that may wait; of more verdicts than this the oldest is dropped, and that is said."""
+
+
+WEBHOOK = "webhook"
+POST_S = 15.0
+"""Time that a webhook has for its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ def _calls(rollout: Rollout, before: str, settings: RolloutSettings) -> Iterable
     for setting, command in [*wanted, ("on_verdict", settings.on_verdict)]:
         if command:
             yield Call(setting, command, rollout.verdict, document)
+    if settings.webhook is not None:
+        yield Call(WEBHOOK, (settings.webhook,), rollout.verdict, document)
 
 
 class Runner:
@@ -119,10 +128,34 @@ class Runner:
 
     def _work(self) -> None:
         while (call := self._waiting.get()) is not None:
-            severity, sentence = (
-                ("info", f"would run {call.command[0]}: {call.verdict}") if self._dry else _run(call)
-            )
+            act = _post if call.setting == WEBHOOK else _run
+            severity, sentence = ("info", _intention(call)) if self._dry else act(call)
             self._say(severity, call.setting, f"[rollout] {call.setting}: {sentence}")
+
+
+def _intention(call: Call) -> str:
+    what = "post" if call.setting == WEBHOOK else f"run {call.command[0]}"
+    return f"would {what}: {call.verdict}"
+
+
+def _post(call: Call) -> tuple[str, str]:
+    """Post a verdict and return severity and sentence of what came of it; the address may be a secret."""
+    import httpx  # noqa: PLC0415  only when a verdict changes
+
+    (address,) = call.command
+    if address.startswith("env:"):
+        found = os.environ.get(address[4:])
+        if not found:
+            return "warning", f"the environment has no variable {one_line(address[4:])}"
+        address = found
+    try:
+        headers = {"content-type": "application/json"}
+        answer = httpx.post(address, content=call.document, headers=headers, timeout=POST_S)
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        return "warning", f"the verdict {call.verdict} was not taken ({type(error).__name__})"
+    if answer.is_success:
+        return "info", f"took the verdict {call.verdict}"
+    return "warning", f"the verdict {call.verdict} was refused with status {answer.status_code}"
 
 
 def _run(call: Call) -> tuple[str, str]:

@@ -210,6 +210,13 @@ def url(value: str) -> str:
     raise ValueError('must be an address such as "http://localhost:8080"')
 
 
+def webhook(value: str) -> str:
+    """Check that an address can be posted to."""
+    if not value.startswith(("http://", "https://", "env:")):
+        raise ValueError('must be an address such as "https://…", or "env:NAME"')
+    return value
+
+
 def severities(value: tuple[str, ...]) -> tuple[str, ...]:
     """Check the names of severities."""
     wrong = [name for name in value if name not in {"info", "warning", "critical"}]

@@ -181,6 +181,8 @@ class RolloutSettings:
     """Command to run on a promotion."""
     on_verdict: tuple[str, ...] = field(default=(), metadata={"read": checks.command})
     """Command to run on every change of the verdict."""
+    webhook: str | None = field(default=None, metadata={"check": checks.webhook})
+    """Address that gets every change of the verdict as JSON, or `env:NAME` for one that is a secret."""
     dry_run: bool = False
     """Only say which command would run."""
 

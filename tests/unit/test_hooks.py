@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -130,3 +132,57 @@ def test_a_slow_command_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) ->
     assert time.monotonic() - began < 0.5
     assert any("was not run: 20 others wait" in sentence for sentence in heard)
     runner.stop(timeout=0.1)
+
+
+class Receiver(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append(json.loads(body))  # type: ignore[attr-defined]
+        self.send_response(404 if self.path == "/gone" else 200)
+        self.end_headers()
+
+    def log_message(self, format: str, *_: object) -> None:  # noqa: A002  the name of the base class
+        """Be quiet."""
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [("/ok", "took the verdict rollback"), ("/gone", "the verdict rollback was refused with status 404")],
+)
+def test_a_webhook_gets_the_verdict_and_is_not_named(path: str, sentence: str) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    server.got = []  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    said: list[tuple[str, str, str]] = []
+    runner = Runner(lambda *each: said.append(each))
+    url = f"http://127.0.0.1:{server.server_port}{path}"
+    runner.run([Call("webhook", (url,), "rollback", '{"verdict": "rollback"}')])
+    runner.stop()
+    server.shutdown()
+    server.server_close()
+    assert server.got == [{"verdict": "rollback"}]  # type: ignore[attr-defined]
+    ((_, _, told),) = said
+    assert told == f"[rollout] webhook: {sentence}"
+
+
+def test_a_webhook_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLWATCH_HOOK", raising=False)
+    said: list[tuple[str, str, str]] = []
+    runner = Runner(lambda *each: said.append(each))
+    runner.run(
+        [Call("webhook", (url,), "hold", "{}") for url in ("http://127.0.0.1:1/secret", "env:MLWATCH_HOOK")]
+    )
+    runner.stop()
+    assert [told for _, _, told in said] == [
+        "[rollout] webhook: the verdict hold was not taken (ConnectError)",
+        "[rollout] webhook: the environment has no variable MLWATCH_HOOK",
+    ]
+
+
+def test_a_full_queue_does_not_hold_up_the_end() -> None:
+    runner = Runner(lambda *_: None)
+    sleep = Call("on_verdict", (sys.executable, "-c", "import time; time.sleep(30)"), "hold", "{}")
+    runner.run([sleep] * (hooks.WAITING + 1))
+    began = time.monotonic()
+    runner.stop(timeout=0.2)
+    assert time.monotonic() - began < 5

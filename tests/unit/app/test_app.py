@@ -259,6 +259,38 @@ async def test_help_and_alerts_open_and_close() -> None:
         assert "ROLL BACK" in text_of(app)
 
 
+@pytest.mark.parametrize(
+    ("key", "word", "length", "told"),
+    [
+        ("m", "mute", timedelta(hours=1), "Muted for an hour."),
+        ("M", "mute", None, "Muted until it is over."),
+        ("k", "acknowledge", None, "Acknowledged."),
+        ("u", "lift", None, "Taken back."),
+    ],
+)
+async def test_an_alert_is_muted_and_acknowledged(
+    key: str, word: str, length: timedelta | None, told: str
+) -> None:
+    source = FakeSource()
+    async with running(source, (120, 40)) as (app, pilot):
+        await pilot.press("a")
+        await settle(pilot)
+        assert "m mute for 1 h" in text_of(app)
+        await pilot.press("down", key)
+        await settle(pilot)
+        assert not isinstance(app.screen, AlertsScreen)
+        assert told in text_of(app)
+    firing = [alert for alert in snapshot().alerts if alert.state != "resolved"]
+    assert source.silenced == [(firing[1].rule, word, length)]
+
+
+async def test_a_muted_alert_is_shown_as_such() -> None:
+    made = snapshot()
+    made = replace(made, alerts=tuple(replace(alert, silence="mute") for alert in made.alerts))
+    async with running(FakeSource(made), (120, 40)) as (app, _):
+        assert "muted" in text_of(app)
+
+
 async def test_news_reach_the_screen_below_an_overlay() -> None:
     source = FakeSource()
     async with running(source) as (app, pilot):
