@@ -119,6 +119,9 @@ class DriftSettings:
     """Distance that decides; all of them are computed."""
     threshold: float | None = field(default=None, metadata={"check": checks.not_negative})
     """Least distance that counts; 0.1 when not said."""
+    sigmas: float | None = field(default=None, metadata={"check": checks.not_negative})
+    """Take for a threshold the mean and so many standard deviations of the distances that the reference's own tenths
+    have from it, where that is more."""
     floor: int = field(default=100, metadata={"check": checks.not_negative})
     """Fewest rows on either side for a statement."""
     alpha: float = field(default=0.001, metadata={"check": checks.between(0, 1)})

@@ -184,7 +184,7 @@ def _model(
     }
     positive = config.roles.positive_class or (positive_class(labels) if task == "binary" else None)
     window = config.reference.window
-    reference = reference_counts(connection, roles.baseline, window)
+    reference = reference_counts(connection, roles.baseline, window, parted=config.drift.sigmas is not None)
     infos = features.feature_infos(connection)
     context = Context(
         task,
@@ -200,6 +200,7 @@ def _model(
         config.slo.latency.total_seconds() * 1000,
         config.business.payoff,
         Policy(config.drift.method, config.drift.threshold, config.drift.floor, config.drift.alpha),
+        config.drift.sigmas,
         estimated.teacher(connection, task, positive, period(roles.baseline, window), infos[rollups.VALUE]),
     )
     versions = {
@@ -263,7 +264,13 @@ def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Vers
         throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,
         errors=families.errors(traffic),
         quality=features.quality(
-            tables.features, context.infos, context.reference, context.expected, over, context.policy
+            tables.features,
+            context.infos,
+            context.reference,
+            context.expected,
+            over,
+            context.policy,
+            context.sigmas,
         ),
         business=replace(
             families.business(

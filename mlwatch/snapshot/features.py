@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -81,6 +82,7 @@ def quality(
     expected: set[int],
     over: Mapping[int, Sequence[float | None]],
     policy: Policy,
+    sigmas: float | None = None,
 ) -> Quality:
     """Return the data quality of one version.
 
@@ -91,6 +93,7 @@ def quality(
         expected: Features that belong to the version; others that it never carries are left out.
         over: Drift scores of some features, window by window.
         policy: When a difference counts as drift.
+        sigmas: How far the reference's own windows raise the threshold; None for not at all.
     """
     drifts: dict[int, Drift] = {}
     counts = {}
@@ -108,7 +111,10 @@ def quality(
         if counts[number].missing == counts[number].n and number not in expected:
             del counts[number]
         elif before is not None and info.binned:
-            drifts[number] = compare(info, before, current, _fitting(policy, info))
+            own = _fitting(policy, info)
+            if sigmas is not None and reference is not None:
+                own = _raised(own, info, before, reference.windows.get(number, ()), sigmas)
+            drifts[number] = compare(info, before, current, own)
     named = {str(number): drift for number, drift in drifts.items() if number >= 0}
     together = {int(number): drift for number, drift in drifting.decide_together(named, policy).items()}
     features = {
@@ -152,6 +158,46 @@ def _fitting(policy: Policy, info: FeatureInfo) -> Policy:
     if ordered or policy.method not in drifting.ORDERED:
         return policy
     return replace(policy, method=drifting.DEFAULT_METHOD)
+
+
+LEAST_WINDOWS = 3
+"""Fewer windows of the reference do not tell how much it moves."""
+
+
+def _raised(
+    policy: Policy, info: FeatureInfo, reference: Counts, windows: Sequence[Counts], sigmas: float
+) -> Policy:
+    """Raise the threshold to what the reference's own windows reach, so that seasons it knows are no drift."""
+    key = (_key(reference), *map(_key, windows))
+    limit = _own_limit(info.kind, info.edges, key, policy.method, policy.floor, sigmas)
+    return policy if limit is None else replace(policy, threshold=max(policy.limit, limit))
+
+
+def _key(counts: Counts) -> tuple[bytes, bytes, bytes]:
+    """Return the counts in a form that can be remembered by."""
+    return counts.codes.tobytes(), counts.n.tobytes(), counts.total.tobytes()
+
+
+@lru_cache(maxsize=4096)
+def _own_limit(
+    kind: Literal["numeric", "categorical"],
+    edges: tuple[float, ...],
+    key: tuple[tuple[bytes, bytes, bytes], ...],
+    method: str,
+    floor: int,
+    sigmas: float,
+) -> float | None:
+    reference, *windows = (
+        Counts(np.frombuffer(codes, np.int64), np.frombuffer(n, np.int64), np.frombuffer(total, float))
+        for codes, n, total in key
+    )
+    info = FeatureInfo(0, "", kind, edges, binned=True)
+    enough = [window for window in windows if window.n.sum() >= floor]
+    if len(enough) < LEAST_WINDOWS:
+        return None
+    found = [compare(info, reference, window, drifting.Policy(method)).score for window in enough]
+    scores = [score for score in found if score is not None]
+    return drifting.threshold_from_windows(scores, sigmas) if len(scores) >= LEAST_WINDOWS else None
 
 
 def _present(drift: Drift | None, counts: object) -> Drift | None:

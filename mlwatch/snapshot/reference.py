@@ -13,9 +13,10 @@ from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.span import naive
 from mlwatch.store import rollups
 from mlwatch.store.profiles import IN_FORCE
+from mlwatch.store.reference import WINDOWS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
@@ -44,6 +45,8 @@ class Reference:
     description: str
     counts: Mapping[int, Counts]
     """By feature."""
+    windows: Mapping[int, Sequence[Counts]] = field(default_factory=dict)
+    """The same by tenths in order of time, where that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +97,25 @@ def file_name(connection: DuckDBPyConnection) -> str | None:
 
 
 def reference_counts(
-    connection: DuckDBPyConnection, baseline: Life | None, window: Window | None = None
+    connection: DuckDBPyConnection,
+    baseline: Life | None,
+    window: Window | None = None,
+    *,
+    parted: bool = False,
 ) -> Reference | None:
-    """Return the reference's counts: from the reference file, else from a period of the logs."""
+    """Return the reference's counts: from the reference file, else from a period of the logs.
+
+    Args:
+        connection: A cursor of this thread.
+        baseline: The version in service.
+        window: `[reference] window`.
+        parted: Also by tenths.
+    """
     name = file_name(connection)
     if name is not None:
-        return Reference(name, by_feature(fetch(connection, "SELECT feature, bin, n, total FROM reference")))
+        counts = by_feature(fetch(connection, "SELECT feature, bin, n, total FROM reference"))
+        own = "SELECT feature, part, bin, n, 0.0 AS total FROM reference_windows"
+        return Reference(name, counts, _by_part(fetch(connection, own)) if parted else {})
     chosen = period(baseline, window)
     if chosen is None:
         return None
@@ -111,7 +127,27 @@ def reference_counts(
     )
     if not len(table):
         return Reference(f"{chosen.description}, which hold no traffic", {}) if window else None
-    return Reference(chosen.description, by_feature(table))
+    windows = _by_part(fetch(connection, _parted(chosen), dict(chosen.values))) if parted else {}
+    return Reference(chosen.description, by_feature(table), windows)
+
+
+def _parted(chosen: Period) -> str:
+    """Return the statement that reads a period by tenths of its time."""
+    second = "epoch(bucket)"
+    return f"""
+        SELECT feature, CAST(FLOOR({WINDOWS} * (second - low) / (high - low + {rollups.QUARTER})) AS INTEGER) AS part,
+            bin, SUM(n) AS n, 0.0 AS total
+        FROM (SELECT *, {second} AS second, MIN({second}) OVER () AS low, MAX({second}) OVER () AS high
+            FROM {rollups.FEATURES.table(rollups.QUARTER)} WHERE {chosen.condition})
+        GROUP BY 1, 2, 3"""
+
+
+def _by_part(table: Table) -> dict[int, list[Counts]]:
+    found: dict[int, list[Counts]] = {}
+    for part in np.unique(table["part"]).tolist():
+        for number, counts in by_feature(table.where(table["part"] == part)).items():
+            found.setdefault(number, []).append(counts)
+    return found
 
 
 def by_feature(table: Table) -> dict[int, Counts]:

@@ -115,6 +115,8 @@ class Context:
     """What one decision earns: `tp`, `fp`, `fn`, `tn`."""
     policy: Policy
     """When a difference counts as drift."""
+    sigmas: float | None
+    """How many standard deviations the reference may move by itself; None to leave that out."""
     teacher: estimated.Teacher | None
     """What performance without labels is estimated from."""
 

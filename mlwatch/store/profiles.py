@@ -42,6 +42,8 @@ class Contents:
     """Feature, bin, rows, sum of the values."""
     labels: Sequence[tuple[Any, ...]]
     """Rows of `LABELS`."""
+    windows: Sequence[tuple[int, int, int, int]] = ()
+    """Feature, window, bin, rows: how the counts came about in time."""
 
 
 def is_profile(path: Path) -> bool:
@@ -67,6 +69,9 @@ def document(connection: DuckDBPyConnection, contents: Contents) -> dict[str, An
     counts: dict[int, list[list[Any]]] = {}
     for feature, code, n, total in contents.counts:
         counts.setdefault(feature, []).append([code, n, total])
+    windows: dict[int, list[list[int]]] = {}
+    for feature, *row in contents.windows:
+        windows.setdefault(feature, []).append(row)
     categories: dict[int, list[list[Any]]] = {}
     for feature, category, code in connection.execute(
         "SELECT feature, category, bin FROM categories ORDER BY feature, bin, category"
@@ -79,7 +84,9 @@ def document(connection: DuckDBPyConnection, contents: Contents) -> dict[str, An
     ).fetchall():
         name = names.get(number) or kinds[number][0]
         entry = {"name": name, "kind": kind, "edges": edges, "categories": categories.get(number, [])}
-        (outputs if number < 0 else features).append({**entry, "counts": sorted(counts.get(number, []))})
+        (outputs if number < 0 else features).append(
+            {**entry, "counts": sorted(counts.get(number, [])), "windows": windows.get(number, [])}
+        )
     return {
         "schema": SCHEMA,
         "source": contents.source,
@@ -95,7 +102,10 @@ def of_reference(connection: DuckDBPyConnection, source: str) -> Contents:
         "SELECT feature, bin, CAST(SUM(n) AS BIGINT), SUM(total) FROM reference GROUP BY 1, 2"
     ).fetchall()
     labels = connection.execute(f"SELECT {', '.join(LABELS)} FROM reference_labels ORDER BY ALL").fetchall()
-    return Contents(source, counts, labels)
+    windows = connection.execute(
+        "SELECT feature, part, bin, n FROM reference_windows ORDER BY ALL"
+    ).fetchall()
+    return Contents(source, counts, labels, windows)
 
 
 def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime, end: datetime) -> Contents:
@@ -183,6 +193,11 @@ def read(path: Path, registry: Registry) -> Profile:
                     for code, n, total in entry["counts"]
                 ],
                 [_label(row) for row in found["labels"]],
+                [
+                    (number, int(part), int(code), int(n))
+                    for number, entry in known
+                    for part, code, n in entry.get("windows", [])  # a profile of before has none
+                ],
             ),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -214,7 +229,7 @@ def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, 
         source: What the bins come from, in words.
     """
     registry.save_new()
-    for table in ("reference", "reference_labels"):
+    for table in ("reference", "reference_labels", "reference_windows"):
         connection.execute(f"DELETE FROM {table}")
     numbers = [number for number, _, _ in profile.bins]
     for table in ("bins", "categories"):
@@ -225,6 +240,9 @@ def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, 
     _fill(connection, "categories", ("INTEGER", "VARCHAR", "INTEGER"), profile.categories)
     _fill(connection, "reference", ("INTEGER", "INTEGER", "BIGINT", "DOUBLE"), profile.contents.counts)
     _fill(connection, "reference_labels", labels, profile.contents.labels)
+    _fill(
+        connection, "reference_windows", ("INTEGER", "INTEGER", "INTEGER", "BIGINT"), profile.contents.windows
+    )
     for number, kind, edges in profile.bins:
         registry.bins[number] = Bins("numeric" if kind == "numeric" else "categorical", tuple(edges), source)
 

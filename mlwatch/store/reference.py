@@ -34,6 +34,8 @@ SAMPLE_ROWS = 50_000
 """Without a reference, bins are cut after at most this many rows."""
 TOP_CATEGORIES = 50
 KNOWN_CATEGORIES = 10_000
+WINDOWS = 10
+"""Windows of equal size that a reference is parted into, to know how much it moves by itself."""
 
 
 def find(root: Path, config: Config, given: Path | None) -> Path | None:
@@ -87,7 +89,8 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
     connection.execute("BEGIN")
     if not known:
         registry.save_new()
-        connection.execute("DELETE FROM reference")
+        for table in ("reference", "reference_windows"):
+            connection.execute(f"DELETE FROM {table}")
         source = f"the reference {path.name}"
         cut(connection, registry, "given", [*columns, *_outputs(connection)], source, count=True)
     _learn_labels(connection, registry)
@@ -105,7 +108,6 @@ def load_rows(connection: DuckDBPyConnection, registry: Registry, path: Path, co
     """
     if profiles.is_profile(path):
         raise InputError("a profile has no rows", str(path), "name the table that it was made of")
-    connection.execute("SET preserve_insertion_order = true")
     shape = _shape(connection, path, config)
     _load(connection, path, shape, registry.slots(shape.mapping.features), config.roles.timezone)
 
@@ -116,12 +118,15 @@ def _load(
     """Read the reference into the temporary table `given`: as it is typed, or as text where that does not fit."""
     import duckdb  # noqa: PLC0415
 
+    connection.execute("SET preserve_insertion_order = true")  # rows without a time count in their order
     for tolerant in (False, True):
         form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone, tolerant=tolerant)
         relation = form.select(f"{_reader(path)} AS given")
         try:
             connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE given AS SELECT *, FALSE AS failed FROM ({relation})"
+                f"""CREATE OR REPLACE TEMP TABLE given AS
+                SELECT * EXCLUDE (place), ntile({WINDOWS}) OVER (ORDER BY ts NULLS LAST, place) AS part
+                FROM (SELECT *, FALSE AS failed, row_number() OVER () AS place FROM ({relation}))"""
             )
         except duckdb.Error as error:
             if tolerant:
@@ -218,7 +223,7 @@ def cut(
         relation: Has the features' columns, and `failed`, `model`, `version`, `ts`, `invalid`.
         features: Which features; their edges are ignored.
         source: What the bins come from, in words.
-        count: Store the relation's counts as the reference's.
+        count: Store the relation's counts as the reference's; it has the window of each row as `part` then.
 
     Returns:
         The features with their bins; a numeric feature without a single value is left out.
@@ -240,9 +245,13 @@ def cut(
             _store_categories(connection, relation, feature)
         registry.bins[feature.number] = Bins(feature.kind, feature.edges, source)
     for group in fold.in_groups([replace(feature, models=()) for feature in done] if count else ()):
-        counted = rollups.features_sql(rollups.Requests(relation), group)
-        connection.execute(f"""
-            INSERT INTO reference SELECT feature, bin, SUM(n), SUM(total) FROM ({counted}) GROUP BY 1, 2""")
+        counted = rollups.features_sql(rollups.Requests(relation, quarter="part"), group)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE counted AS {counted}")
+        connection.execute("""
+            INSERT INTO reference
+            SELECT feature, bin, SUM(n), SUM(total ORDER BY bucket) FROM counted GROUP BY 1, 2""")
+        connection.execute("""
+            INSERT INTO reference_windows SELECT feature, bucket, bin, SUM(n) FROM counted GROUP BY 1, 2, 3""")
     return done
 
 

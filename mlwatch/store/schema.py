@@ -9,7 +9,7 @@ from mlwatch.store import outcomes, probes, rollups
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 13
+VERSION = 14
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -41,6 +41,8 @@ _SILENCES = (
 )
 """What people said about alerts, and the alerts that people were told of."""
 
+_REFERENCE_WINDOWS = "CREATE TABLE reference_windows (feature INTEGER, part INTEGER, bin INTEGER, n BIGINT)"
+"""The reference's rows by tenths, in order of time."""
 _REFERENCE_LABELS = """CREATE TABLE reference_labels (
     label VARCHAR, prediction VARCHAR, bin INTEGER, n BIGINT, sum_score DOUBLE,
     sum_error DOUBLE, sum_abs DOUBLE, sum_sq DOUBLE, sum_err4 DOUBLE)"""
@@ -78,6 +80,7 @@ TABLES = (
     "CREATE TABLE reference (feature INTEGER, bin INTEGER, n BIGINT, total DOUBLE)",
     _REFERENCE_LABELS,
     *_SILENCES,
+    _REFERENCE_WINDOWS,
     "CREATE TABLE notices (said_at TIMESTAMP, severity VARCHAR, topic VARCHAR, message VARCHAR, resolved BOOLEAN)",
     """CREATE TABLE alerts (
         rule VARCHAR, model VARCHAR, version VARCHAR, state VARCHAR, severity VARCHAR, message VARCHAR,
@@ -147,6 +150,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     10: tuple(rollups.CONSTRAINTS.ddl(level) for level in rollups.CONSTRAINTS.levels),
     11: probes.METRICS,
     12: _SILENCES,
+    13: (_REFERENCE_WINDOWS,),
 }
 """Statements that lead from the given version to the next."""
 
