@@ -42,7 +42,7 @@ class Native:
 
 
 def native(piece: Piece, importer: Importer, book: ShapeBook, columns: tuple[str, ...] = ()) -> Native:
-    """Return a piece with the SELECT that reads it.
+    """Return a piece of a file with the SELECT that reads it.
 
     Args:
         piece: Native records.
@@ -64,8 +64,13 @@ def native(piece: Piece, importer: Importer, book: ShapeBook, columns: tuple[str
         book.settings.timezone,
         columns,
     )
+    return native_at(piece, importer, place)
+
+
+def native_at(piece: Piece, importer: Importer, place: Place) -> Native:
+    """Return a piece from anywhere with the SELECT that reads it; for the error see `native`."""
     try:
-        return Native(piece, importer, importer.envelopes(place), ctime_ns)
+        return Native(piece, importer, importer.envelopes(place), place.ctime_ns)
     except NotReadyError as error:
         raise UnreadableFileError(str(error)) from error
 
@@ -102,6 +107,12 @@ def _imported(piece: Piece, importer: Importer, book: ShapeBook, plain: Rewritte
         Refused(piece.first_line + number, "a line of more than 16 MB", "")
         for number in range(piece.overlong)
     )
+    if piece.numbers:  # they are those of the native lines
+        first = piece.first_line
+        refused = tuple(
+            dataclasses.replace(one, line=piece.numbers[one.line - first]) for one in plain.refused
+        )
+        plain, piece = dataclasses.replace(plain, refused=refused), dataclasses.replace(piece, numbers=())
     return _segment(dataclasses.replace(piece, overlong=0), importer, book, plain, overlong)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mlwatch.errors import InputError, one_line
-from mlwatch.sources.messages import Message
+from mlwatch.sources.messages import Message, whole_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -221,7 +221,8 @@ class Reader:
                 self._reasons.clear()
                 self.ended.pop(partition, None)
                 _, written = message.timestamp()
-                read = Message(message.offset() or 0, message.value(), max(0, written))
+                value = whole_event(message.value(), dict(message.headers() or ()))
+                read = Message(message.offset() or 0, value, max(0, written))
                 found.setdefault(partition, []).append(read)
             elif error.code() == codes._PARTITION_EOF:  # noqa: SLF001  so named by the library
                 self._reasons.clear()

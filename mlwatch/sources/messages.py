@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,25 @@ def _with_time(line: bytes, time_ms: int) -> bytes:
 
 class _RefusedMessageError(Exception):
     """A message that is no record, with a sentence that says why."""
+
+
+def whole_event(value: bytes | None, headers: Mapping[str, bytes | str | None]) -> bytes | None:
+    """Return a CloudEvent as one JSON object where its attributes are in the headers; anything else as it is.
+
+    See the Kafka protocol binding of CloudEvents, binary content mode.
+    """
+    attributes = {
+        name[3:]: text.decode("utf-8", errors="replace") if isinstance(text, bytes) else text
+        for name, text in headers.items()
+        if name.startswith("ce_")
+    }
+    if "type" not in attributes or value is None:
+        return value
+    try:
+        body = {"data": json.loads(value)}
+    except (ValueError, RecursionError):
+        body = {"data_base64": base64.b64encode(value).decode()}
+    return _dump({**attributes, **body})
 
 
 def pieces(

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.importing import Native, left_over
+from mlwatch.sources.messages import NO_MARK
 from mlwatch.sources.readers import read_file
 from mlwatch.sources.segments import Piece, Position, Segment, Spooled, UnreadableFileError
 from mlwatch.sources.streams import FileMovedError
+from mlwatch.store.ledger import PARTITION
 from mlwatch.store.natives import Natives
 
 if TYPE_CHECKING:
@@ -90,7 +92,8 @@ class Feeder:
         self, book: ShapeBook, connection: DuckDBPyConnection, directory: Path, stopped: Callable[[], bool]
     ) -> None:
         self._book = book
-        self._connection = connection
+        self.connection = connection
+        """Where native records are rewritten and wait for their other halves."""
         self._directory = directory
         self._stopped = stopped
         self._pending: dict[str, list[Work]] = {}
@@ -109,16 +112,21 @@ class Feeder:
         total = sum(plan.found.size for plan in plans)
         return self._read_all(plans) if total < QUIET_BYTES else ahead(self._read_all(plans))
 
-    def gather(self, works: Iterable[Work]) -> Iterator[Item]:
-        """Yield batches of what comes from elsewhere than files, so that what one entry is about stays in order."""
+    def gather(self, groups: Iterable[Sequence[Work]]) -> Iterator[Item]:
+        """Yield batches of what comes from elsewhere than files, so that what one entry is about stays in order.
+
+        Args:
+            groups: Each is to be taken in together, and of one kind.
+        """
         kinds: dict[int, str] = {}
-        for work in works:
-            key = work.segment.shape.key
-            if kinds.setdefault(work.entry.file, key) != key:
+        for works in groups:
+            fresh = {work.entry.file: work.segment.shape.key for work in works}
+            if any(kinds.get(file, key) != key for file, key in fresh.items()):
                 yield from self._flush()  # kinds are taken in apart: the former ones first
-                kinds = {work.entry.file: key}
-            self._done += work.segment.length
-            yield from self._add([work])
+                kinds = {}
+            kinds |= fresh
+            self._done += sum(work.segment.length for work in works)
+            yield from self._add(works)
         yield from self._flush()
 
     def _read_all(self, plans: Sequence[Plan]) -> Iterator[Item]:
@@ -134,7 +142,7 @@ class Feeder:
         entry, found, taken, before = plan.entry, plan.found, 0, self._done
         at = Position(entry.offset, entry.lines, entry.shape, entry.fingerprint)
         try:
-            for read in read_file(found, entry.format, at, self._book, self._connection, BLOCK_BYTES):  # type: ignore[arg-type]
+            for read in read_file(found, entry.format, at, self._book, self.connection, BLOCK_BYTES):  # type: ignore[arg-type]
                 taken += 1
                 if entry.format != "parquet":
                     end = read.piece.end if isinstance(read, Native) else read.end
@@ -162,17 +170,13 @@ class Feeder:
         for work in list(self._imported.values()):
             entry = ledger.by_path.get(work.entry.path)
             importer = work.segment.importer
-            if (
-                entry is None
-                or entry.file != work.entry.file
-                or entry.fingerprint is None
-                or importer is None
-            ):
+            if entry is None or entry.file != work.entry.file or importer is None:
                 continue  # that file is gone or another by now: the next one that is read will do
-            at = Piece(
-                *(work.segment.found, entry.offset, entry.offset, entry.lines + 1, 0, entry.fingerprint, b"")
-            )
-            segment = left_over(importer, at, self._book, self._connection)
+            mark = NO_MARK if entry.format == PARTITION else entry.fingerprint
+            if mark is None:
+                continue
+            at = Piece(*(work.segment.found, entry.offset, entry.offset, entry.lines + 1, 0, mark, b""))
+            segment = left_over(importer, at, self._book, self.connection)
             if segment is not None:
                 yield from self._add([Work(segment, entry)])
         yield from self._flush()

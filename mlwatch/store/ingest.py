@@ -107,9 +107,11 @@ class Ingest:
         self._topics = self._open(topics, book) if topics is not None else None
 
     def _open(self, topics: Topics, book: ShapeBook) -> TopicFeed:
-        from mlwatch.store.topics import TopicFeed  # noqa: PLC0415  only few have topics
+        from mlwatch.store.topic_works import TopicWorks  # noqa: PLC0415  only few have topics
+        from mlwatch.store.topics import TopicFeed  # noqa: PLC0415  the same
 
-        return TopicFeed(topics, self.ledger, book, self._telling.warn, lambda: self._stop)
+        works = TopicWorks(book, self._feeder.connection)
+        return TopicFeed(topics, self.ledger, works, self._telling.warn, lambda: self._stop)
 
     def stop(self) -> None:
         """Ask a pass that runs in another thread to end after its present batch."""

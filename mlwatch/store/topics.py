@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING
 from mlwatch.errors import InputError
 from mlwatch.sources.files import Found
 from mlwatch.sources.kafka import ASK_S, Partition, Reader
-from mlwatch.sources.messages import TIME, pieces
-from mlwatch.sources.readers import with_shape
-from mlwatch.store.feeding import Work
+from mlwatch.sources.messages import pieces
 from mlwatch.store.ledger import PARTITION, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from mlwatch.config.topics import Topics
-    from mlwatch.sources.messages import Message, TopicPiece
-    from mlwatch.sources.segments import Piece, Segment
-    from mlwatch.sources.shapebook import ShapeBook
-    from mlwatch.sources.shapes import Dialect
+    from mlwatch.sources.messages import Message
+    from mlwatch.store.feeding import Work
     from mlwatch.store.ledger import Ledger
+    from mlwatch.store.topic_works import Taken, TopicWorks
 
 POLL_S = 0.1
 """Time that messages are waited for while following."""
@@ -42,7 +39,7 @@ class TopicFeed:
     Args:
         topics: What to read.
         ledger: How far each partition is read.
-        book: Shapes.
+        works: Makes segments.
         say: Called with a partition's name and what became of it.
         stopped: Asked between messages.
 
@@ -54,13 +51,13 @@ class TopicFeed:
         self,
         topics: Topics,
         ledger: Ledger,
-        book: ShapeBook,
+        works: TopicWorks,
         say: Callable[[str, str], None],
         stopped: Callable[[], bool],
     ) -> None:
         self._topics = topics
         self._ledger = ledger
-        self._book = book
+        self._works = works
         self._say = say
         self._stopped = stopped
         self._reader = Reader(topics)
@@ -147,8 +144,8 @@ class TopicFeed:
         )
         return self._bytes + round(unread * self._bytes / max(1, self._messages))
 
-    def works(self) -> Iterator[Work]:
-        """Yield what has come; every partition must be in the ledger.
+    def works(self) -> Iterator[list[Work]]:
+        """Yield what has come, in groups that are to be taken in together; every partition must be in the ledger.
 
         Raises:
             InputError: The cluster owes messages and does not answer.
@@ -163,8 +160,10 @@ class TopicFeed:
         over = self._goals is not None and self._is_reached(goals)
         while not over and not self._stopped():
             found = self._reader.read(POLL_S)
-            for partition, messages in found.items():
-                yield from self._segments(partition, messages)
+            taken = [one for partition, read in found.items() for one in self._pieces(partition, read)]
+            for works in self._works.works(taken):
+                self._bytes += sum(work.segment.length for work in works)
+                yield works
             self._step_over_gaps()
             heard = time.monotonic() if found else heard
             self._check_heard(heard)
@@ -196,7 +195,7 @@ class TopicFeed:
         ended = self._reader.ended  # what lies between the last message and an end are marks of transactions
         return all(max(self._given.get(one, 0), ended.get(one, 0)) >= goal for one, goal in goals.items())
 
-    def _segments(self, partition: Partition, messages: Sequence[Message]) -> Iterator[Work]:
+    def _pieces(self, partition: Partition, messages: Sequence[Message]) -> Iterator[Taken]:
         entry = self._entry(partition)
         if entry is None:
             return
@@ -207,20 +206,8 @@ class TopicFeed:
         named = f"{self._topics.names[0]}/{partition.topic}"  # what has no model is the first topic's
         for piece in pieces(found, messages, start, self._topics.columns):
             self._given[partition] = piece.end
-            segment = self._segment(piece, named)
             self._messages += piece.end - piece.start
-            self._bytes += segment.length
-            yield Work(segment, entry)
-
-    def _segment(self, piece: TopicPiece, named: str) -> Segment:
-        """Return a piece with its shape; records without a time have that of their message."""
-        segment = self._shaped(piece.plain(), piece.dialect, named)
-        if piece.dialect is None and segment.shape.mapping.roles.get("timestamp") in {None, (TIME,)}:
-            segment = self._shaped(piece.timed(), None, named)
-        return replace(segment, refused=tuple(piece.refused), records=segment.lines + len(piece.refused))
-
-    def _shaped(self, piece: Piece, dialect: Dialect | None, named: str) -> Segment:
-        return with_shape(piece, "csv" if dialect else "jsonl", dialect, self._book, named)
+            yield piece, entry, named
 
     def _step_over_gaps(self) -> None:
         """Read on where a partition begins by now; say what was deleted before it was read."""

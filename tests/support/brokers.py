@@ -44,12 +44,18 @@ class Cluster:
         while not self.producer.list_topics(topic, timeout=10).topics[topic].partitions:
             assert time.monotonic() < deadline, topic
 
-    def send(self, topic: str, values: Iterable[Any], partition: int | None = None) -> None:
+    def send(
+        self,
+        topic: str,
+        values: Iterable[Any],
+        partition: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         """Write records as JSON, bytes and None as they are, to one partition or to each in turn."""
         for number, value in enumerate(values):
             raw = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
             where = number % PARTITIONS if partition is None else partition
-            self.producer.produce(topic, raw, partition=where)
+            self.producer.produce(topic, raw, partition=where, headers=headers or {})
             self.producer.poll(0)
         assert self.producer.flush(20) == 0
 
