@@ -16,7 +16,7 @@ from mlwatch.sources.shapes import Dialect
 from mlwatch.sources.streams import Fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mlwatch.sources.files import Found
 
