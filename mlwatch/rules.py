@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.config import RuleSettings
+from mlwatch.config.comparison import NUMBER, SCALES, SIGN, holds
 from mlwatch.errors import ConfigError
 from mlwatch.rule_values import value_of, window_value
 
@@ -22,9 +23,8 @@ DEFAULT_RULES = (
 )
 """What is watched where no rule is configured: nobody wants every twentieth request to fail."""
 
-_NUMBER = r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(%|ms|s)?"
-_ABSOLUTE = re.compile(rf"\s*(<=|>=|<|>|==|!=)\s*{_NUMBER}\s*")
-_RELATIVE = re.compile(rf"\s*(drop|rise|change)\s*(?:>=|>)\s*{_NUMBER}\s*")
+_ABSOLUTE = re.compile(rf"\s*{SIGN}\s*{NUMBER}\s*")
+_RELATIVE = re.compile(rf"\s*(drop|rise|change)\s*(?:>=|>)\s*{NUMBER}\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,7 @@ def _condition(rule: RuleSettings, match: re.Match[str]) -> _Condition:
     kind, amount, unit = match[1], float(match[2]), match[3] or ""
     if unit in {"ms", "s"} and not rule.metric.startswith("latency"):
         raise ValueError(unit)
-    scale = {"%": 0.01, "s": 1000.0}.get(unit, 1.0)
-    return _Condition(kind, amount * scale, unit)
+    return _Condition(kind, amount * SCALES.get(unit, 1.0), unit)
 
 
 def _ruling(
@@ -202,15 +201,7 @@ def _known(
 
 def _breaks(condition: _Condition, value: float, before: float | None) -> bool:
     if not condition.is_relative:
-        limit = condition.amount
-        return {
-            "<": value < limit,
-            "<=": value <= limit,
-            ">": value > limit,
-            ">=": value >= limit,
-            "==": value == limit,
-            "!=": value != limit,
-        }[condition.kind]
+        return holds(condition.kind, value, condition.amount)
     base = before or 0.0
     size = condition.amount / 100 * abs(base) if condition.unit == "%" else condition.amount
     change = {"drop": base - value, "rise": value - base, "change": abs(value - base)}[condition.kind]

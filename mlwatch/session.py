@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlwatch import notify, silences
 from mlwatch.config import Config, EndpointSettings, discover, load
-from mlwatch.config.idle import idle
 from mlwatch.errors import MlwatchError, reason_of
 from mlwatch.lookout import Lookout, look_around
 from mlwatch.paths import check_path
@@ -118,7 +117,9 @@ class Session:
             topics=topics or self.config.source.kafka,
             files=topics is None,
         )
-        self._say_idle()
+        notices.resolve(
+            self._cursor_here(), "configuration"
+        )  # said by versions that did not act on all settings
         self._desk = Desk(self.connect, writable=not options.read_only)
         self._reference = self._install_reference()
         self._outside: Mapping[str, str | None] | None = None
@@ -215,15 +216,6 @@ class Session:
             self._notifier = self._open_notifier()
             self._thread = threading.Thread(target=self._follow, name="mlwatch-ingest", daemon=True)
             self._thread.start()
-
-    def _say_idle(self) -> None:
-        """Warn of settings that nothing acts on."""
-        names = list(idle(self.config))
-        if names:
-            message = f"nothing acts on {', '.join(names)} yet: rules and rollouts are judged without"
-            notices.post(self._cursor_here(), "warning", "configuration", message)
-        else:
-            notices.resolve(self._cursor_here(), "configuration")
 
     def _runner(self) -> Runner:
         """Return what runs the commands of `[rollout]`; only those who follow the logs have one."""

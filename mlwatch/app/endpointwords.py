@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mlwatch.app.units import Zone
-    from mlwatch.snapshot.health_types import Endpoint, GoldenState, Replica, Square, Uptime
+    from mlwatch.snapshot.health_types import ConditionState, Endpoint, GoldenState, Replica, Square, Uptime
 
 WORDS = {"ok": "up", "warn": "degraded", "bad": "down", "unknown": "unknown"}
 STYLES = {"ok": "$good", "warn": "bold $unclear", "bad": "bold $bad", "unknown": "$quiet"}
@@ -83,6 +83,7 @@ def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, 
         ("Last error", _error(endpoint, now)),
         ("Certificate", certificate(endpoint.certificate_days)),
     ]
+    rows += [("Condition", _condition(one, now)) for one in endpoint.conditions]
     if endpoint.golden is not None:
         rows.append(("Golden", _golden(endpoint.golden, now)))
     features, others = _told_apart(endpoint.metrics)
@@ -130,6 +131,22 @@ def _error(endpoint: Endpoint, now: datetime) -> str:
         return "none in the last hour"
     ago = show_duration(max(0.0, (now - endpoint.error_at).total_seconds()))
     return f"{clean(endpoint.error, 160)} ({ago} ago)"
+
+
+_STANDS = {
+    "ok": "kept",
+    "pending": "broken",
+    "firing": "broken",
+    "resolved": "kept again",
+    "unknown": "not known",
+}
+
+
+def _condition(one: ConditionState, now: datetime) -> str:
+    since = one.since
+    ago = f" for {show_duration(max(0.0, (now - since).total_seconds()))}" if since is not None else ""
+    which = f" (replica {clean(one.replica, 45)})" if one.replica and one.state != "ok" else ""
+    return f"{clean(one.text, 80)}: {_STANDS[one.state]}{ago}, {clean(one.said, 160)}{which}"
 
 
 def _golden(golden: GoldenState, now: datetime) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from mlwatch.config.conditions import parse as parse_condition
 from mlwatch.times import parse_duration, parse_timestamp
 
 if TYPE_CHECKING:
@@ -139,6 +140,13 @@ def golden_interval(value: timedelta) -> timedelta:
     if timedelta(seconds=1) <= value <= timedelta(hours=12):
         return value
     raise ValueError("must be from 1s to 12h")
+
+
+def conditions(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Check that the conditions of an endpoint can be understood."""
+    for text in value:
+        parse_condition(text)
+    return value
 
 
 def metrics_interval(value: timedelta) -> timedelta:

@@ -270,7 +270,7 @@ class EndpointSettings:
     )
     """Time between two looks at them."""
     probe: ProbeSettings | None = None
-    conditions: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = field(default=(), metadata={"check": checks.conditions})
     """What must hold, such as `status == 200` or `latency.p95 < 80`."""
 
 

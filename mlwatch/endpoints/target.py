@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.endpoints.adapter import WrongServer
 from mlwatch.endpoints.adapters import known
 from mlwatch.endpoints.client import Client
+from mlwatch.endpoints.conditions import Conditions
 from mlwatch.endpoints.detection import detect
 from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.golden import Schedule
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from mlwatch.config import EndpointSettings
     from mlwatch.endpoints.adapter import Adapter, Look
     from mlwatch.endpoints.address import Address
+    from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.exposition import Scrape
     from mlwatch.endpoints.golden import GoldenProbe
     from mlwatch.endpoints.types import Golden
@@ -65,6 +68,8 @@ class Target:
         self._headers_at = float("-inf")
         self._golden = Schedule(golden) if golden is not None else None
         self._scraper = Scraper(settings)
+        self._conditions = Conditions(settings.conditions)
+        self._told: Mapping[str, float] = {}
 
     async def probe(self, due: float) -> Probe:
         """Look once.
@@ -75,6 +80,12 @@ class Target:
         Returns:
             What was found; a failure is a finding too.
         """
+        probe, answer = await self._look(due)
+        judged = self._conditions.judge(probe, answer, self._told)
+        return replace(probe, conditions=judged) if judged else probe
+
+    async def _look(self, due: float) -> tuple[Probe, Answer | None]:
+        """Look once, and return the answer too."""
         loop = asyncio.get_running_loop()
         late = max(0.0, loop.time() - due)
         at = datetime.now(UTC) - timedelta(seconds=late)
@@ -88,12 +99,12 @@ class Target:
             look = await adapter.look(client)
             golden = await self._golden.ask(client, adapter, look) if self._golden is not None else None
         except Failure as failure:
-            return self._failed(at, late, failure)
+            return self._failed(at, late, failure), None
         except Exception as error:  # noqa: BLE001  an answer of a shape that nobody foresaw must not end the polling
             said = f"answer not understood: {type(error).__name__}"
-            return self._failed(at, late, Failure(said, answered=True))
+            return self._failed(at, late, Failure(said, answered=True)), None
         self.failures = 0
-        return self._found(at, late, look, (look.answer.ended - due) * 1000, golden)
+        return self._found(at, late, look, (look.answer.ended - due) * 1000, golden), look.answer
 
     async def scrape(self, reading: asyncio.Semaphore) -> ServerMetrics | None:
         """Fetch and read the server's Prometheus metrics, apart from all looks.
@@ -111,6 +122,7 @@ class Target:
         found = await self._scraper.scrape(client, adapter.metrics_url(client), reading)
         if found is None:
             return None
+        self._told = found.values
         return ServerMetrics(self.name, at, self.replica, found.values, found.error)
 
     @property

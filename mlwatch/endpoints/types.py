@@ -7,7 +7,7 @@ as it was and is as hostile as a log's: whoever shows it escapes it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,22 @@ class Golden:
     """The answer itself, where it is the first one."""
 
 
+ConditionState = Literal["ok", "pending", "firing", "resolved", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How one condition of an endpoint stands after a look."""
+
+    text: str
+    """The condition as it was written."""
+    state: ConditionState
+    said: str
+    """The value it speaks of, or why there is none."""
+    since: datetime | None = None
+    """Since when it is broken; when it was resolved."""
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """One look at one endpoint (one replica of it)."""
@@ -76,8 +92,8 @@ class Probe:
     certificate_days: float | None = None
     """Days until the TLS certificate ends; None without TLS."""
     golden: Golden | None = None
-    broken: tuple[str, ...] = ()
-    """The endpoint's conditions that do not hold at this look, as they were written."""
+    conditions: tuple[Judged, ...] = ()
+    """The endpoint's conditions, in the order of the configuration."""
     missed: int = 0
     """Looks that were due since the last one and not begun, because too many still waited for an answer."""
 

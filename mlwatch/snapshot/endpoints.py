@@ -7,6 +7,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.snapshot.conditions import conditions_of
 from mlwatch.snapshot.endpoint_steps import (
     DAY,
     HOUR,
@@ -241,6 +242,7 @@ def _endpoint(
         certificate_days=min(
             (row["certificate_days"] for row in rows if row["certificate_days"] is not None), default=None
         ),
+        conditions=conditions_of(rows),
         golden=_golden(golden, rows, hour, day),
         history=history(hour),
         stale=now - last["ts"] > QUIET,

@@ -32,6 +32,8 @@ BURNS: tuple[tuple[str, str, float, Severity], ...] = (
 ENOUGH = 60
 """Probes in the last hour from which on a share of failures means something."""
 CERTIFICATE_DAYS = 14
+RESOLVED = timedelta(minutes=15)
+"""Time over which a condition that is kept again is told of."""
 FRESH = timedelta(minutes=15)
 """Versions are compared with those in the logs while the newest record is no older."""
 DISK: tuple[tuple[float, Severity], ...] = ((0.97, "critical"), (0.9, "warning"))
@@ -78,12 +80,31 @@ def _of_endpoint(endpoint: Endpoint) -> Iterator[Alert]:
         reason = golden.reason or "it differs"
         text = f"{endpoint.name}{which} does not give the expected answer to its fixed input: {reason}"
         yield Alert(name, "firing", "critical", text, golden.at, golden.difference)
+    yield from _conditions(name, endpoint)
     days = endpoint.certificate_days
     if days is not None and days < CERTIFICATE_DAYS:
         text = f"the certificate of {endpoint.name} " + (
             f"ends in {days:.0f} days" if days > 0 else "has ended"
         )
         yield Alert(name, "firing", "warning" if days > 0 else "critical", text, endpoint.at, days)
+
+
+def _conditions(name: str, endpoint: Endpoint) -> Iterator[Alert]:
+    """Tell of conditions that are broken, or were until a little while ago."""
+    for one in endpoint.conditions:
+        where = endpoint.name + (f" (replica {one.replica})" if one.replica else "")
+        since = one.since or endpoint.at
+        if one.state in {"firing", "pending"}:
+            text = f"{where} does not keep its condition {one.text}: {one.said}"
+            yield Alert(name, "firing" if one.state == "firing" else "pending", "warning", text, since)
+        elif one.state == "resolved" and endpoint.at - since < RESOLVED:
+            yield Alert(
+                name,
+                "resolved",
+                "warning",
+                f"{where} keeps its condition {one.text} again: {one.said}",
+                since,
+            )
 
 
 def _down(name: str, endpoint: Endpoint, down: list[Replica]) -> Alert:

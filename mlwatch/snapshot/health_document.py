@@ -38,6 +38,10 @@ def endpoint_document(endpoint: Endpoint) -> dict[str, Any]:
         "replicas": [_replica(replica) for replica in endpoint.replicas],
         "uptime": {name: _uptime(getattr(endpoint, name)) for name in ("hour", "day", "month")},
         "certificate_days": endpoint.certificate_days,
+        "conditions": [
+            {"condition": one.text, "state": one.state, "said": one.said, "since": _time(one.since)}
+            for one in endpoint.conditions
+        ],
         "golden": _golden(endpoint.golden) if endpoint.golden is not None else None,
     }
 

@@ -119,6 +119,20 @@ class GoldenState:
 
 
 @dataclass(frozen=True, slots=True)
+class ConditionState:
+    """How one of an endpoint's conditions stands; of several replicas, where it stands worst."""
+
+    text: str
+    state: Literal["ok", "pending", "firing", "resolved", "unknown"]
+    said: str
+    """The value it speaks of, or why there is none."""
+    since: datetime | None = None
+    """Since when it is broken; when it was resolved."""
+    replica: str = ""
+    """Empty where the endpoint's name has one address."""
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Everything known about one endpoint."""
 
@@ -152,6 +166,8 @@ class Endpoint:
     metrics_error: str = ""
     """Why there are none, or none of one replica."""
     certificate_days: float | None = None
+    conditions: tuple[ConditionState, ...] = ()
+    """In the order of the configuration."""
     golden: GoldenState | None = None
     """None without a golden probe."""
     history: tuple[EndpointPoint, ...] = ()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.endpoints.types import Probe, ServerMetrics
+    from mlwatch.endpoints.types import Judged, Probe, ServerMetrics
     from mlwatch.host.types import HostSample
 
 MINUTE, HOUR = "minute", "hour"
@@ -41,6 +41,7 @@ _COLUMNS = {
     "golden": "BOOLEAN",
     "golden_difference": "DOUBLE",
     "golden_reason": "VARCHAR",
+    "conditions": "VARCHAR",
 }
 _SUMS = {
     "n": ("BIGINT", "COUNT(*)", "+"),
@@ -91,6 +92,8 @@ GOLDEN = (
 )
 """First answers to golden probes; apart from the other tables, as they came with a later schema."""
 
+CONDITIONS = ("ALTER TABLE probes ADD COLUMN IF NOT EXISTS conditions VARCHAR",)
+"""How the conditions of endpoints stood at each look; there already where the table was made by this version."""
 METRICS = (_table("server_metrics", _METRICS),)
 """What servers say about themselves; apart for the same reason."""
 
@@ -200,7 +203,17 @@ def _row(probe: Probe) -> dict[str, Any]:
         "golden": golden.matches if golden is not None else None,
         "golden_difference": _finite(golden.difference) if golden is not None else None,
         "golden_reason": _text(golden.reason) if golden is not None else None,
+        "conditions": _conditions(probe.conditions) if probe.conditions else None,
     }
+
+
+def _conditions(judged: Sequence[Judged]) -> str:
+    return json.dumps(
+        [
+            [_text(one.text), one.state, _text(one.said), None if one.since is None else _stamp(one.since)]
+            for one in judged
+        ]
+    )
 
 
 def _metrics_row(metrics: ServerMetrics) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from mlwatch.store import outcomes, probes, rollups
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 14
+VERSION = 15
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -151,6 +151,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     11: probes.METRICS,
     12: _SILENCES,
     13: (_REFERENCE_WINDOWS,),
+    14: probes.CONDITIONS,
 }
 """Statements that lead from the given version to the next."""
 

@@ -200,15 +200,3 @@ def test_a_rule_about_a_version_that_is_not_there_says_so(tmp_path: Path) -> Non
         (ruling,) = rulings(session.snapshot(), session.config.rules)
     assert ruling.state == "no_data"
     assert ruling.message == "accuracy < 0.9: there is no v9 with traffic, so the rule says nothing"
-
-
-def test_settings_that_nothing_acts_on_are_said(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text('{"timestamp": "2026-11-03T10:00:00Z", "id": "r1", "prediction": 1}\n')
-    config = tmp_path / "mlwatch.toml"
-    config.write_text("[[endpoint]]\nurl = 'http://127.0.0.1:9'\nconditions = ['status == 200']\n")
-    with Session(Options(tmp_path, db=tmp_path / "s.duckdb")) as session:
-        said = [alert.message for alert in session.snapshot().alerts if alert.state == "firing"]
-    assert said == ["nothing acts on [[endpoint]] conditions yet: rules and rollouts are judged without"]
-    config.write_text("")
-    with Session(Options(tmp_path, db=tmp_path / "s.duckdb")) as session:
-        assert not [alert for alert in session.snapshot().alerts if alert.state == "firing"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+from mlwatch.app.endpointwords import sentences
 from mlwatch.app.serverwords import told
+from mlwatch.snapshot.health_types import ConditionState, Endpoint
 
 
 def test_metrics_are_said_in_rows_with_their_units() -> None:
@@ -23,3 +27,19 @@ def test_metrics_are_said_in_rows_with_their_units() -> None:
 
 def test_nothing_is_said_where_nothing_is_known() -> None:
     assert told({}) == ([], [])
+
+
+def test_conditions_are_told_with_their_values() -> None:
+    noon = datetime(2026, 11, 3, 12, tzinfo=UTC)
+    conditions = (
+        ConditionState("status == 200", "ok", "200"),
+        ConditionState("body.v == 'v2'", "firing", "\x1b[31mv1", noon - timedelta(minutes=2), "10.0.0.2"),
+        ConditionState("metrics.x < 1", "unknown", "n/a, because the server has not said x yet"),
+    )
+    endpoint = Endpoint("http://one", noon, "fastapi", live=True, ready=True, conditions=conditions)
+    told_of = [text for heading, text in sentences(endpoint, noon, UTC) if heading == "Condition"]
+    assert told_of[0] == "status == 200: kept, 200"
+    assert told_of[1].startswith("body.v == 'v2': broken for 2 min")
+    assert told_of[1].endswith("v1 (replica 10.0.0.2)")
+    assert "\x1b" not in told_of[1]
+    assert told_of[2] == "metrics.x < 1: not known, n/a, because the server has not said x yet"

@@ -11,7 +11,15 @@ import pytest
 
 from mlwatch.host.types import Container, Disk, HostSample
 from mlwatch.snapshot.health_alerts import health_alerts
-from mlwatch.snapshot.health_types import Endpoint, GoldenState, Replica, Served, System, Uptime
+from mlwatch.snapshot.health_types import (
+    ConditionState,
+    Endpoint,
+    GoldenState,
+    Replica,
+    Served,
+    System,
+    Uptime,
+)
 from mlwatch.snapshot.types import Model
 
 if TYPE_CHECKING:
@@ -141,3 +149,22 @@ def test_a_full_disk_and_a_container_at_its_limit() -> None:
         ("host: disk", "warning"), ("host: disk", "critical"), ("host: memory", "warning"),
     ]  # fmt: skip
     assert found[0].message == "the disk of /b is 92% full, 8.0 GB are free"
+
+
+@pytest.mark.parametrize(
+    ("state", "since", "expected"),
+    [
+        ("ok", None, None),
+        ("unknown", None, None),
+        ("pending", SINCE, ("pending", "http://one does not keep its condition status == 200: 503")),
+        ("firing", SINCE, ("firing", "http://one does not keep its condition status == 200: 503")),
+        ("resolved", SINCE, ("resolved", "http://one keeps its condition status == 200 again: 503")),
+        ("resolved", NOON - timedelta(hours=1), None),
+    ],
+)
+def test_conditions_are_alerts_while_broken_and_for_a_while_after(
+    state: Any, since: datetime | None, expected: tuple[str, str] | None
+) -> None:
+    found = said(endpoint(conditions=(ConditionState("status == 200", state, "503", since),)))
+    assert [(one.state, one.message) for one in found] == ([expected] if expected else [])
+    assert [one.since for one in found] == ([since] if expected else [])

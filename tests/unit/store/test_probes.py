@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from mlwatch.endpoints.types import Baseline, Golden, Probe, ServedVersion, ServerMetrics
+from mlwatch.endpoints.types import Baseline, Golden, Judged, Probe, ServedVersion, ServerMetrics
 from mlwatch.host.types import Container, Disk, Gpu, HostSample, Process
 from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.system import system_of
@@ -282,3 +282,16 @@ def test_trouble_with_metrics_is_kept_until_it_is_over_or_old(store: DuckDBPyCon
     assert seen(store, 401).metrics_error == ""
     probes.forget(store, (NOON + timedelta(seconds=10)).replace(tzinfo=None))
     assert store.execute("SELECT COUNT(*) FROM server_metrics").fetchone() == (1,)
+
+
+def test_conditions_stand_where_they_stand_worst(store: DuckDBPyConnection) -> None:
+    since = NOON - timedelta(minutes=3)
+    one = (Judged("status == 200", "ok", "200"), Judged("body.v == 'a'", "unknown", "n/a, because \x1b\0"))
+    two = (Judged("status == 200", "firing", "503", since), Judged("body.v == 'a'", "ok", "a"))
+    probes.record(
+        store, [probe(0, replica="10.0.0.1", conditions=one), probe(0, replica="10.0.0.2", conditions=two)]
+    )
+    first, second = seen(store, 5).conditions
+    assert (first.state, first.said, first.since, first.replica) == ("firing", "503", since, "10.0.0.2")
+    assert (second.text, second.state, second.replica) == ("body.v == 'a'", "unknown", "10.0.0.1")
+    assert second.said == "n/a, because \x1b\N{REPLACEMENT CHARACTER}"

@@ -1,0 +1,181 @@
+"""Conditions of endpoints: read, and judged look by look."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import servers
+from servers import as_json
+
+from mlwatch.config import EndpointSettings
+from mlwatch.config.conditions import parse
+from mlwatch.config.reader import load
+from mlwatch.endpoints.answer import Answer
+from mlwatch.endpoints.conditions import Conditions
+from mlwatch.endpoints.poller import Poller
+from mlwatch.endpoints.types import Judged, Probe, ServedVersion
+from mlwatch.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+
+def probe(seconds: float = 0, **changes: Any) -> Probe:
+    good: dict[str, Any] = {
+        "endpoint": "one", "at": NOON + timedelta(seconds=seconds), "server": "fastapi", "live": True,
+        "ready": True, "status": 200, "latency_ms": 20.0, "certificate_days": 30.0,
+        "served": (ServedVersion("fraud", "v2"),),
+    }  # fmt: skip
+    return Probe(**{**good, **changes})
+
+
+def answer(document: Any) -> Answer:
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return Answer(200, {}, body, 0.0)
+
+
+BODY = {"version": "v2", "ready": True, "model": {"name": "fraud", "trees": 80}, "tags": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("condition", "state", "said"),
+    [
+        ("status == 200", "ok", "200"),
+        ("status != 200", "pending", "200"),
+        ("latency < 80", "ok", "20"),
+        ("latency.p95 < 0.01s", "pending", "20"),
+        ("latency.max <= 20ms", "ok", "20"),
+        ("error_rate <= 1%", "ok", "0"),
+        ("certificate.days > 14", "ok", "30"),
+        ("certificate.days > 60", "pending", "30"),
+        ("live == true", "ok", "true"),
+        ("ready == false", "pending", "true"),
+        ("version == 'v2'", "ok", "v2"),
+        ('version == "v1"', "pending", "v2"),
+        ("server != 'triton'", "ok", "fastapi"),
+        ("body.version == 'v2'", "ok", "v2"),
+        ("body.ready == true", "ok", "true"),
+        ("body.model.trees >= 100", "pending", "80"),
+        ("body.tags.1 == 'b'", "ok", "b"),
+        ("body.version == 2", "unknown", "n/a, because v2 is no number"),
+        ("body.model.depth > 3", "unknown", "n/a, because the answer has no model.depth"),
+        ("metrics.queue_length < 10", "ok", "3"),
+        ("metrics.gpu_share < 90%", "unknown", "n/a, because the server has not said gpu_share yet"),
+    ],
+)
+def test_a_condition_of_each_kind(condition: str, state: str, said: str) -> None:
+    judged = Conditions([condition]).judge(probe(), answer(BODY), {"queue_length": 3.0})
+    since = NOON if state == "pending" else None
+    assert judged == (Judged(condition, state, said, since),)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("condition", "changes", "body", "said"),
+    [
+        ("certificate.days > 1", {"certificate_days": None}, BODY, "no certificate was seen"),
+        ("ready == true", {"ready": None}, BODY, "the server does not say it"),
+        ("version == 'v2'", {"served": ()}, BODY, "the server does not say a version"),
+        ("status == 200", {"status": None, "error": "refused"}, None, "there is no answer: refused"),
+        ("body.version == 'v2'", {"error": "refused"}, None, "there is no answer: refused"),
+        ("body.version == 'v2'", {}, b"<html>", "the answer is no JSON"),
+    ],
+)
+def test_what_cannot_be_told_says_why(condition: str, changes: Any, body: Any, said: str) -> None:
+    (judged,) = Conditions([condition]).judge(probe(**changes), answer(body) if body else None, {})
+    assert (judged.state, judged.said) == ("unknown", f"n/a, because {said}")
+
+
+def test_three_looks_in_a_row_fire_and_three_resolve() -> None:
+    conditions = Conditions(["status == 200"])
+    statuses = [200, 503, 503, 200, 503, 503, 503, 200, 200, 503, None, 200, 200, 200, 200, 503]
+    found = [conditions.judge(probe(n, status=status), None, {})[0] for n, status in enumerate(statuses)]
+    assert [one.state for one in found] == [
+        "ok", "pending", "pending", "ok", "pending", "pending", "firing", "firing", "firing", "firing",
+        "firing", "firing", "firing", "resolved", "resolved", "pending",
+    ]  # fmt: skip
+    assert {one.since for one in found[4:13]} == {NOON + timedelta(seconds=4)}
+    assert found[13].since == found[14].since == NOON + timedelta(seconds=13)
+
+
+def test_quantiles_are_those_of_the_last_quarter_of_an_hour() -> None:
+    conditions = Conditions(["latency.p50 < 1", "latency.p95 < 1", "error_rate < 1%"])
+    latencies = [5000.0, *np.random.default_rng(1).gamma(2, 10, 90).round(3)]
+    for n, latency in enumerate(latencies):
+        judged = conditions.judge(probe(n * 10 + 5, latency_ms=latency, live=n < 90), None, {})
+    assert [one.said for one in judged] == [
+        f"{np.quantile(latencies[1:], 0.5):.6g}", f"{np.quantile(latencies[1:], 0.95):.6g}", f"{1 / 90:.6g}"
+    ]  # fmt: skip
+
+
+def test_all_versions_are_meant_and_long_values_are_cut() -> None:
+    both = (ServedVersion("fraud", "v1"), ServedVersion("fraud", "v2"))
+    (judged,) = Conditions(["version == 'v2'"]).judge(probe(served=both), None, {})
+    assert (judged.state, judged.said) == ("pending", "v1, v2")
+    (judged,) = Conditions(["body == 'x'"]).judge(probe(), answer(b"y" * 10_000), {})
+    assert judged.said == "y" * 80 + "…"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("status = 200", "is no condition"),
+        ("statsu == 200", "statsu is unknown. Allowed: status, latency"),
+        ("status == 'ok'", "status is compared with a number"),
+        ("ready == 1", "ready is compared with true or false"),
+        ("version > 'v2'", "compared by == and != only"),
+        ("certificate.days > 14ms", "only latency has a unit of time"),
+        ("status == 1.2.3", "1.2.3 is no number"),
+        ("latency.p95 <", "is no condition"),
+    ],
+)
+def test_a_wrong_condition_is_told_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    config = tmp_path / "mlwatch.toml"
+    config.write_text(f'[[endpoint]]\nurl = "http://one"\nconditions = ["status == 200", "{text}"]\n')
+    with pytest.raises(ConfigError) as caught:
+        load(config)
+    assert said in str(caught.value)
+    assert f"{config}, line 3, endpoint[1].conditions" in str(caught.value)
+
+
+def test_units_are_those_of_rules() -> None:
+    assert [parse(text).limit for text in ("latency < 80", "latency < 80ms", "latency < 0.08s")] == [
+        80,
+        80,
+        80,
+    ]
+    assert parse("error_rate < 5%").limit == 0.05
+
+
+async def test_a_real_server_breaks_and_keeps_its_conditions() -> None:
+    replies = {"/": as_json({"version": "v1"})}
+    server = await servers.replaying(replies)
+    found: list[Probe] = []
+    settings = EndpointSettings(
+        url=server.url, kind="http", interval=timedelta(seconds=0.03), conditions=("body.version == 'v2'",)
+    )
+    poller = Poller([settings], found.append)
+    task = asyncio.create_task(poller.run())
+    await _until(found, "firing")
+    replies["/"] = as_json({"version": "v2"})
+    await _until(found, "resolved")
+    await poller.aclose()
+    await asyncio.wait_for(task, 5)
+    await server.aclose()
+    assert found[0].conditions[0].said == "v1"
+    assert found[-1].conditions[0].said == "v2"
+    assert all(each.up for each in found)
+
+
+async def _until(found: list[Probe], state: str) -> None:
+    deadline = time.monotonic() + 5
+    while not found or found[-1].conditions[0].state != state:
+        assert time.monotonic() < deadline, "not in time"
+        await asyncio.sleep(0.01)
