@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from mlwatch.config.topics import Topics
     from mlwatch.hooks import Runner
     from mlwatch.notify import Notifier
+    from mlwatch.registry import Registry
     from mlwatch.snapshot.health_types import System
     from mlwatch.snapshot.segments import Segments
-    from mlwatch.snapshot.types import Alert, Feed, Snapshot
+    from mlwatch.snapshot.types import Alert, Feed, Severity, Snapshot
 
 QUIET_S = 0.25
 """Time that changes are gathered for before they are read."""
@@ -105,6 +106,7 @@ class Session:
         self._verdicts = Memory()
         self._hooks: Runner | None = None
         self._notifier: Notifier | None = None
+        self._registry = self._open_registry()
         self._said: SimpleQueue[tuple[str, str, str]] = SimpleQueue()
         """What came of the commands of `[rollout]`."""
         self._courses = Courses()
@@ -203,6 +205,8 @@ class Session:
         while self._ingest.run_once():
             pass
         self._ingest.settle(enough=1)
+        if self._registry is not None:
+            self._registry.look()
         retention.apply(self._cursor_here(), self.config.store.keep)
         self._evaluate_rules()
 
@@ -214,6 +218,8 @@ class Session:
             self._lookout = self._look_out(self.endpoints)
             self._hooks = self._runner()
             self._notifier = self._open_notifier()
+            if self._registry is not None:
+                self._registry.start()
             self._thread = threading.Thread(target=self._follow, name="mlwatch-ingest", daemon=True)
             self._thread.start()
 
@@ -258,6 +264,8 @@ class Session:
             self._hooks.stop()
         if self._notifier is not None:
             self._notifier.stop()
+        if self._registry is not None:
+            self._registry.stop()
         self._ingest.close()
         self._opened.connection.close()
 
@@ -321,6 +329,28 @@ class Session:
         from mlwatch.notify import Notifier  # noqa: PLC0415
 
         return Notifier(self.config.notify, lambda *said: self._said.put(said))
+
+    def _open_registry(self) -> Registry | None:
+        """Return what asks the model registry, where there is one."""
+        if self.config.registry.mlflow is None:
+            return None
+        from mlwatch.registry import Registry  # noqa: PLC0415
+
+        return Registry(
+            self.config.registry, self._models, self.snapshot, lambda: cursor(self._opened.connection)
+        )
+
+    def _models(self) -> list[str]:
+        rows = cursor(self._opened.connection).execute("SELECT model FROM models ORDER BY model").fetchall()
+        return [model for (model,) in rows]
+
+    def _by_alias(self, role: str, named: str | None, configured: str | None) -> str | None:
+        """Return the version of a role: as the command line names it, else as the registry does."""
+        if named is not None or configured is not None or self._registry is None:
+            return named
+        from mlwatch.snapshot.read import lives  # noqa: PLC0415  pulls numpy
+
+        return self._registry.role(role, [life.pair.version for life in lives(self._cursor_here())])
 
     def _tell(self) -> None:
         """Tell of alerts that began or ended, and forget what was said about those that are over."""
@@ -397,7 +427,14 @@ class Session:
         from mlwatch.snapshot.build import Question, snapshot  # noqa: PLC0415
 
         verdicts = partial(self._verdicts.recall, self._taken_in)
-        question = Question(span, at, self.options.model, self.options.baseline, self.options.candidate)
+        options, rollout = self.options, self.config.rollout
+        question = Question(
+            span,
+            at,
+            options.model,
+            self._by_alias("baseline", options.baseline, rollout.baseline),
+            self._by_alias("candidate", options.candidate, rollout.candidate),
+        )
         found = snapshot(
             self._cursor_here(),
             self.config,
@@ -410,11 +447,16 @@ class Session:
             else Kept(verdicts),
         )
         said = (*self._troubles(), *found.alerts)
-        return replace(
+        found = replace(
             found,
             alerts=silences.marked(self._cursor_here(), said, datetime.now(UTC)),
             provenance={**found.provenance, **self._provenance()},
         )
+        if self._registry is None or self._registry.current is None:
+            return found
+        from mlwatch.registry import with_registered  # noqa: PLC0415
+
+        return with_registered(found, self._registry.current)
 
     def _troubles(self) -> list[Alert]:
         """Return what keeps this session from its work just now."""
@@ -423,10 +465,15 @@ class Session:
         with self._lock:
             failure = self._state.failure
         blind = self._lookout.failure if self._lookout is not None else None
-        said = (("ingest", failure), ("endpoints", blind))
+        mute = self._registry.failure if self._registry is not None else None
+        said: tuple[tuple[str, Severity, str | None], ...] = (
+            ("ingest", "critical", failure),
+            ("endpoints", "critical", blind),
+            ("registry", "warning", mute),
+        )
         return [
-            Alert(rule, "firing", "critical", text, datetime.now(UTC))
-            for rule, text in said
+            Alert(rule, "firing", severity, text, datetime.now(UTC))
+            for rule, severity, text in said
             if text is not None
         ]
 

@@ -225,6 +225,20 @@ def webhook(value: str) -> str:
     return value
 
 
+def web_address(value: str) -> str:
+    """Check that an address is one of the web."""
+    if not value.startswith(("http://", "https://")):
+        raise ValueError('must be an address such as "http://localhost:5000"')
+    return value
+
+
+def env_reference(value: str) -> str:
+    """Check that a secret is not written down."""
+    if not value.startswith("env:") or len(value) == 4:
+        raise ValueError('must be a reference to an environment variable: "env:NAME"')
+    return value
+
+
 def severities(value: tuple[str, ...]) -> tuple[str, ...]:
     """Check the names of severities."""
     wrong = [name for name in value if name not in {"info", "warning", "critical"}]

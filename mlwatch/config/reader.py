@@ -37,6 +37,7 @@ _TABLES = (
     "slo",
     "rollout",
     "notify",
+    "registry",
     "system",
     "app",
     "watch",

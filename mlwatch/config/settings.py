@@ -226,6 +226,22 @@ class NotifySettings:
 
 
 @dataclass(frozen=True)
+class RegistrySettings:
+    """`[registry]`: a model registry that says which versions are which."""
+
+    mlflow: str | None = field(default=None, metadata={"check": checks.web_address})
+    """Address of an MLflow server, such as `http://mlflow:5000`."""
+    model: str | None = None
+    """Name of the registered model; that of the logs when not said."""
+    token: str | None = field(default=None, metadata={"check": checks.env_reference})
+    """Bearer token, as `env:NAME`."""
+    interval: timedelta = field(default=timedelta(minutes=1), metadata={"check": checks.positive})
+    """Time between two questions."""
+    write: bool = False
+    """Write live metrics to a monitoring run, and the verdict as a tag of the version."""
+
+
+@dataclass(frozen=True)
 class ProbeSettings:
     """`[[endpoint]] probe`: a fixed input whose output must not change."""
 
@@ -355,6 +371,7 @@ class Config:
     slo: SloSettings = field(default_factory=SloSettings)
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     notify: NotifySettings = field(default_factory=NotifySettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
     rules: tuple[RuleSettings, ...] = ()
     """Each `[[rule]]`, in order."""
     endpoints: tuple[EndpointSettings, ...] = ()

@@ -51,7 +51,7 @@ def rows_of(model: Model) -> list[Row]:
         ("", "Predictions", lambda v: f"{v.predictions:,}"),
         ("", "Labelled", lambda v: f"{v.labelled:,}"),
         *(("Model performance", title_of(name), _metric(name)) for name in metrics),
-        *(("Estimated without labels", title_of(name), _expected(name)) for name in expected),
+        *(("Estimated without labels", f"{title_of(name)}, estimated", _expected(name)) for name in expected),
         ("Data quality", "Missing values", lambda v: _percent(v.quality.missing_rate)),
         ("Data quality", "Drifted features", lambda v: _percent(v.quality.drifted_share)),
         ("System health", "Latency p50", lambda v: _number(v.latency.p50, " ms")),
@@ -67,9 +67,17 @@ def rows_of(model: Model) -> list[Row]:
     return [Row(family, name, [show(version) for version in versions]) for family, name, show in shows]
 
 
+MOST_TRAINED = 12
+
+
 def _further(versions: Sequence[Version]) -> list[tuple[str, str, Show]]:
     """Return the rows of what only some configurations ask for."""
     rows: list[tuple[str, str, Show]] = []
+    trained = dict.fromkeys(name for v in versions if v.registered for name in v.registered.metrics)
+    rows += [
+        ("In training", f"{title_of(name)}, in training", _trained(name))
+        for name in list(trained)[:MOST_TRAINED]
+    ]
     if any(version.business.decisions for version in versions):
         rows.append(("Business", "Profit of 1,000 decisions", _decisions))
     for column in dict.fromkeys(each.column for version in versions for each in version.fairness):
@@ -78,6 +86,14 @@ def _further(versions: Sequence[Version]) -> list[tuple[str, str, Show]]:
             ("Fairness", f"{column}: gap in recall", _gap(column, "equal_opportunity")),
         ]
     return rows
+
+
+def _trained(name: str) -> Show:
+    def show(version: Version) -> str:
+        value = version.registered.metrics.get(name) if version.registered is not None else None
+        return "n/a" if value is None else f"{value:.4g}"
+
+    return show
 
 
 def _decisions(version: Version) -> str:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Version,
         Window,
     )
+    from mlwatch.systems.mlflow_registry import Entry
 
 SCHEMA = "mlwatch.report/1"
 
@@ -148,6 +149,7 @@ def _version(version: Version) -> Document:
         "quality": {**_quality(version.quality), "constraints": _constraints(version.constraints)},
         "business": _business(version.business),
         "segments": _segments(version.segments),
+        "registry": _registered(version.registered),
         "fairness": {each.column: _fairness(each) for each in version.fairness},
         "windows": [_window(window) for window in version.windows],
     }
@@ -164,6 +166,19 @@ def _segments(segments: Sequence[Segment]) -> Document:
             "against_baseline": _contrast(segment.baseline),
         }
     return found
+
+
+def _registered(entry: Entry | None) -> Document | None:
+    if entry is None:
+        return None
+    return {
+        "version": entry.version,
+        "run_id": entry.run_id,
+        "aliases": list(entry.aliases),
+        "metrics": dict(entry.metrics),
+        "params": dict(entry.params),
+        "data": entry.data,
+    }
 
 
 def _fairness(fairness: Fairness) -> Document:

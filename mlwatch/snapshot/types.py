@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.rollout_course import Course
     from mlwatch.snapshot.segments import Fairness, Segment
     from mlwatch.snapshot.shapes import Shape
+    from mlwatch.systems.mlflow_registry import Entry
 
 Task = Literal["binary", "multiclass", "regression", "unknown"]
 Role = Literal["baseline", "candidate", "shadow", "other"]
@@ -289,6 +290,8 @@ class Version:
     label_lag: LabelLag = field(default_factory=LabelLag)
     segments: tuple[Segment, ...] = ()
     """The labelled predictions by the columns that are followed, column by column."""
+    registered: Entry | None = None
+    """What a model registry says of it."""
     fairness: tuple[Fairness, ...] = ()
     """Gaps between the values of the protected attributes."""
     constraints: tuple[Constraint, ...] = ()
