@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from mlwatch import __version__
 from mlwatch.errors import InputError, MlwatchError, one_line
-from mlwatch.paths import place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,8 +70,11 @@ class _Place(argparse.Action):
 
     def __call__(self, _: argparse.ArgumentParser, chosen: Any, value: Any, _option: Any = None) -> None:
         """Read the argument."""
-        if value is not None:
-            chosen.path, chosen.topics = place(value)
+        if value is None:
+            return
+        from mlwatch.paths import place  # noqa: PLC0415  the version alone must come at once
+
+        chosen.path, chosen.topics = place(value)
 
 
 def parser() -> Parser:

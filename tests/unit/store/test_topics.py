@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import mlwatch
+import mlwatch.session as watching
 from mlwatch.config.topics import parse_topics
 from mlwatch.errors import InputError
 from mlwatch.session import Options, Session
@@ -49,9 +50,17 @@ def prediction(number: int, **more: Any) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Look at topics more often than people need."""
+    monkeypatch.setattr(watching, "QUIET_S", 0.02)
+    monkeypatch.chdir(tmp_path)
+    Path("often.toml").write_text('[watch]\ninterval = "20ms"')
+
+
 def opened(url: str, db: Path | str = ":memory:") -> Session:
     where = Path(db) if db != ":memory:" else ":memory:"
-    return Session(Options(Path(), topics=parse_topics(url), db=where))  # type: ignore[arg-type]
+    return Session(Options(Path(), topics=parse_topics(url), db=where, config=Path("often.toml")))  # type: ignore[arg-type]
 
 
 def until(condition: Callable[[], object], seconds: float = 20) -> None:
@@ -326,6 +335,12 @@ def test_a_batch_that_cannot_be_taken_in_is_left_out_and_named(
         found = session.snapshot()
     assert found.ingest.predictions == 5
     assert "kafka://m/0 from 0 to 9 is left out" in found.alerts[0].message
+
+
+def test_a_missing_package_is_one_line(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
+    with pytest.raises(InputError, match=r"pip install 'mlwatch\[kafka\]'"):
+        opened(cluster.url("m"))
 
 
 def test_a_secret_is_not_shown(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
