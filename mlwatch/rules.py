@@ -13,7 +13,7 @@ from mlwatch.errors import ConfigError
 from mlwatch.rule_values import value_of, window_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from mlwatch.snapshot.types import Model, Severity, Snapshot, Version
@@ -61,9 +61,10 @@ class _Condition:
 def rulings(snapshot: Snapshot, rules: Iterable[RuleSettings]) -> list[Ruling]:
     """Evaluate rules over the range of a snapshot.
 
-    A rule names a metric, see `rule_values.value_of`. Its condition is absolute (`< 0.9`, `> 5%`, `> 200ms`) or
-    against the baseline (`drop > 2%`: two per cent of the baseline's value; `drop > 0.02`: two points). Without
-    `for` the value over the whole range counts; with it, every window of the last so many minutes.
+    A rule names a metric, see `rule_values.value_of`. Its condition is absolute (`< 0.9`, `> 5%`, `> 200ms`), or
+    against the baseline or how the model did on the reference (`drop > 2%`: two per cent of the value there;
+    `drop > 0.02`: two points). Without `for` the value over the whole range counts; with it, every window of the last
+    so many minutes.
 
     Raises:
         ConfigError: when a condition or a metric cannot be understood.
@@ -75,16 +76,43 @@ def rulings(snapshot: Snapshot, rules: Iterable[RuleSettings]) -> list[Ruling]:
 
 def _of_model(rule: RuleSettings, model: Model) -> Iterator[Ruling]:
     condition = _parse(rule)
-    baseline = next((version for version in model.versions.values() if version.role == "baseline"), None)
+    base = _base(rule, model)
     meant = [version for version in model.versions.values() if _is_meant(rule, version)]
     if condition.is_relative and rule.version is None:
-        meant = [version for version in meant if version is not baseline]
+        meant = [version for version in meant if version is not base.version]
     for version in meant:
-        yield _ruling(rule, condition, model, version, baseline)
+        yield _ruling(rule, condition, model, version, base)
     if not meant:
         who = rule.version or "candidate"
         message = f"{_name(rule)}: there is no {who} with traffic, so the rule says nothing"
         yield Ruling(_name(rule), model.name, who, "no_data", None, message, rule.severity)
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What changes are measured from: a version, or a fixed value."""
+
+    name: str
+    version: Version | None = None
+    fixed: float | None = None
+
+    def value(self, metric: str) -> float | None:
+        """Return its value over the range."""
+        return value_of(self.version, metric) if self.version is not None else self.fixed
+
+    def over(self, metric: str) -> Mapping[datetime, float | None]:
+        """Return its value in each window; a fixed value has none."""
+        windows = self.version.windows if self.version is not None else ()
+        return {window.start: window_value(window, metric) for window in windows}
+
+
+def _base(rule: RuleSettings, model: Model) -> _Base:
+    if rule.against == "reference":
+        found = model.reference_performance.get(rule.metric)
+        return _Base("reference", fixed=found.value if found is not None else None)
+    return _Base(
+        "baseline", next((version for version in model.versions.values() if version.role == "baseline"), None)
+    )
 
 
 def _is_meant(rule: RuleSettings, version: Version) -> bool:
@@ -116,16 +144,15 @@ def _condition(rule: RuleSettings, match: re.Match[str]) -> _Condition:
     return _Condition(kind, amount * SCALES.get(unit, 1.0), unit)
 
 
-def _ruling(
-    rule: RuleSettings, condition: _Condition, model: Model, version: Version, baseline: Version | None
-) -> Ruling:
+def _ruling(rule: RuleSettings, condition: _Condition, model: Model, version: Version, base: _Base) -> Ruling:
     value = value_of(version, rule.metric)
-    before = value_of(baseline, rule.metric) if baseline is not None else None
-    run = _broken_since(rule, condition, version, baseline)
+    before = base.value(rule.metric)
+    run = _broken_since(rule, condition, version, base)
     if rule.for_ and run is not None:
         value, before = run.value, run.before
     if value is None or (condition.is_relative and before is None):
-        message = f"{rule.metric} of {version.name} has no value, so the rule says nothing"
+        whom = version.name if value is None else f"the {base.name}"
+        message = f"{rule.metric} of {whom} has no value, so the rule says nothing"
         return Ruling(_name(rule), model.name, version.name, "no_data", None, message, rule.severity)
     state: Literal["ok", "pending", "breach"] = "breach" if _breaks(condition, value, before) else "ok"
     since = run.since if run is not None else None
@@ -147,7 +174,7 @@ def _ruling(
 def _sentence(
     rule: RuleSettings, condition: _Condition, version: Version, value: float, before: float | None
 ) -> str:
-    beside = f" (baseline {before:.6g})" if condition.is_relative else ""
+    beside = f" ({rule.against} {before:.6g})" if condition.is_relative else ""
     now, lasting = (" now", f" for {_minutes(rule.for_)}") if rule.for_ else ("", "")
     return f"{rule.metric} of {version.name} is{now} {value:.6g}{beside}, the rule is {rule.when}{lasting}"
 
@@ -169,11 +196,9 @@ class _Run:
     before: float | None
 
 
-def _broken_since(
-    rule: RuleSettings, condition: _Condition, version: Version, baseline: Version | None
-) -> _Run | None:
+def _broken_since(rule: RuleSettings, condition: _Condition, version: Version, base: _Base) -> _Run | None:
     """Look from the newest window back; windows without a value neither end nor begin a run."""
-    known = _known(rule.metric, condition, version, baseline)
+    known = _known(rule.metric, condition, version, base)
     if not known:
         return None
     since = None
@@ -186,14 +211,13 @@ def _broken_since(
 
 
 def _known(
-    metric: str, condition: _Condition, version: Version, baseline: Version | None
+    metric: str, condition: _Condition, version: Version, base: _Base
 ) -> Sequence[tuple[datetime, float, float | None]]:
-    others = {window.start: window for window in baseline.windows} if baseline is not None else {}
+    others = base.over(metric)
     known = []
     for window in version.windows:
         value = window_value(window, metric)
-        other = others.get(window.start)
-        before = window_value(other, metric) if other is not None else None
+        before = others.get(window.start, base.fixed)
         if value is not None and not (condition.is_relative and before is None):
             known.append((window.start, value, before))
     return known

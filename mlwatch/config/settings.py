@@ -200,6 +200,8 @@ class RuleSettings:
     """Condition, such as `< 0.9`, or against the baseline `drop > 2%`."""
     version: str | None = field(default=None, metadata={"read": checks.class_name})
     """A version, `baseline` or `candidate`; every version when not said."""
+    against: Literal["baseline", "reference"] = "baseline"
+    """What a drop, rise or change is measured from."""
     for_: timedelta = timedelta(0)
     """Written `for`: how long the condition must hold."""
     severity: Severity = "warning"
