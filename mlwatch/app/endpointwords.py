@@ -57,8 +57,16 @@ def versions_of(endpoint: Endpoint, *, brief: bool = False) -> str:
 def certificate(days: float | None) -> str:
     """Return how long a certificate is still valid."""
     if days is None:
-        return "no TLS"
+        return "n/a"
     return f"{days:.0f} days left" if days > 0 else f"ended {-days:.0f} days ago"
+
+
+def _certificate(days: float | None) -> str:
+    return (
+        certificate(days)
+        if days is not None
+        else "n/a, because none was verified: plain HTTP, or verify = false"
+    )
 
 
 def uptime(found: Uptime) -> str:
@@ -81,7 +89,7 @@ def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, 
             ),
         ),
         ("Last error", _error(endpoint, now)),
-        ("Certificate", certificate(endpoint.certificate_days)),
+        ("Certificate", _certificate(endpoint.certificate_days)),
     ]
     rows += [("Condition", _condition(one, now)) for one in endpoint.conditions]
     if endpoint.golden is not None:

@@ -64,7 +64,9 @@ class Client:
         self.address = address
         self.timeout = timeout
         self.certificate_end: float | None = None
-        """When the certificate ends, seconds since 1970; known after the first answer over TLS."""
+        """When the certificate ends, seconds since 1970; known after the first answer over TLS that was verified."""
+        self._tls: object = None
+        """The connection whose certificate was looked at last: the next one may have a renewed certificate."""
         self.headers: dict[str, str] = {}
         self._follow = follow
         self._replica = replica
@@ -177,10 +179,13 @@ class Client:
         return self._request("GET", url, b"", {"Accept": request.headers.get("Accept", "*/*")})
 
     def _note_certificate(self, response: httpx.Response) -> None:
-        if self.certificate_end is not None or not self.address.url.startswith("https"):
+        if not self.address.url.startswith("https"):
             return
         stream = response.extensions.get("network_stream")
         tls = stream.get_extra_info("ssl_object") if stream is not None else None
+        if tls is self._tls:
+            return  # the same connection
+        self._tls = tls
         certificate = tls.getpeercert() if tls is not None else None  # empty when it is not verified
         if certificate and "notAfter" in certificate:
             self.certificate_end = ssl.cert_time_to_seconds(certificate["notAfter"])

@@ -86,7 +86,7 @@ class _Watch:
                 return Judged(condition.text, "firing", f"n/a, because {reason}", self._since)
             return Judged(condition.text, "unknown", f"n/a, because {reason}")
         self._step(at, kept=kept)
-        return Judged(condition.text, self._state, _said(value), self._since)
+        return Judged(condition.text, self._state, _said(value) + _unit(condition.subject), self._since)
 
     def _step(self, at: datetime, *, kept: bool) -> None:
         same = (self._run < 0) == kept and self._run != 0
@@ -139,7 +139,7 @@ class _Facts:
 
     def _why(self, subject: str) -> str:
         if subject == "certificate.days":
-            return "no certificate was seen"
+            return "no certificate was verified"
         if subject == "ready":
             return "the server does not say it"
         return f"there is no answer: {self.probe.error}" if self.probe.error else "there is no answer"
@@ -197,6 +197,11 @@ def _kept(condition: Condition, value: Any) -> bool:
         return holds(condition.sign, value, limit)
     same = type(value) is type(limit) and value == limit
     return same == (condition.sign == "==")
+
+
+def _unit(subject: str) -> str:
+    """Return the unit of a subject's value as it is said."""
+    return " ms" if subject.startswith("latency") else " days" if subject == "certificate.days" else ""
 
 
 def _said(value: Any) -> str:

@@ -50,12 +50,12 @@ BODY = {"version": "v2", "ready": True, "model": {"name": "fraud", "trees": 80},
     [
         ("status == 200", "ok", "200"),
         ("status != 200", "pending", "200"),
-        ("latency < 80", "ok", "20"),
-        ("latency.p95 < 0.01s", "pending", "20"),
-        ("latency.max <= 20ms", "ok", "20"),
+        ("latency < 80", "ok", "20 ms"),
+        ("latency.p95 < 0.01s", "pending", "20 ms"),
+        ("latency.max <= 20ms", "ok", "20 ms"),
         ("error_rate <= 1%", "ok", "0"),
-        ("certificate.days > 14", "ok", "30"),
-        ("certificate.days > 60", "pending", "30"),
+        ("certificate.days > 14", "ok", "30 days"),
+        ("certificate.days > 60", "pending", "30 days"),
         ("live == true", "ok", "true"),
         ("ready == false", "pending", "true"),
         ("version == 'v2'", "ok", "v2"),
@@ -80,7 +80,7 @@ def test_a_condition_of_each_kind(condition: str, state: str, said: str) -> None
 @pytest.mark.parametrize(
     ("condition", "changes", "body", "said"),
     [
-        ("certificate.days > 1", {"certificate_days": None}, BODY, "no certificate was seen"),
+        ("certificate.days > 1", {"certificate_days": None}, BODY, "no certificate was verified"),
         ("ready == true", {"ready": None}, BODY, "the server does not say it"),
         ("version == 'v2'", {"served": ()}, BODY, "the server does not say a version"),
         ("status == 200", {"status": None, "error": "refused"}, None, "there is no answer: refused"),
@@ -111,7 +111,7 @@ def test_quantiles_are_those_of_the_last_quarter_of_an_hour() -> None:
     for n, latency in enumerate(latencies):
         judged = conditions.judge(probe(n * 10 + 5, latency_ms=latency, live=n < 90), None, {})
     assert [one.said for one in judged] == [
-        f"{np.quantile(latencies[1:], 0.5):.6g}", f"{np.quantile(latencies[1:], 0.95):.6g}", f"{1 / 90:.6g}"
+        f"{np.quantile(latencies[1:], 0.5):.6g} ms", f"{np.quantile(latencies[1:], 0.95):.6g} ms", f"{1 / 90:.6g}"
     ]  # fmt: skip
 
 

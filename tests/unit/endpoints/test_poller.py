@@ -174,10 +174,13 @@ async def test_a_token_does_not_follow_a_redirect_to_another_host() -> None:
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
-    directory = tmp_path_factory.mktemp("tls")
+    return certified(tmp_path_factory.mktemp("tls"), 30)
+
+
+def certified(directory: Path, days: int) -> tuple[ssl.SSLContext, Path]:
     key, certificate = directory / "key.pem", directory / "certificate.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost",
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", str(days), "-subj", "/CN=localhost",
          "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
         check=True, capture_output=True,
     )  # fmt: skip
@@ -201,6 +204,22 @@ async def test_a_self_signed_certificate_is_refused_unless_it_is_trusted(
     assert trusted.certificate_days == pytest.approx(30, abs=0.1)
     assert unchecked.up
     assert unchecked.certificate_days is None
+
+
+async def test_a_renewed_certificate_is_noticed(tls: tuple[ssl.SSLContext, Path], tmp_path: Path) -> None:
+    renewed, new = certified(tmp_path, 90)
+    both = tmp_path / "authorities.pem"
+    both.write_text(tls[1].read_text() + new.read_text())
+    server = await servers.replaying({"/healthz": Reply("ok")}, tls=tls[0])
+    url = server.url.replace("http:", "https:")
+    async with polling(settings(url, health="/healthz", verify=str(both))) as probes:
+        await until(lambda: probes and probes[-1].up)
+        assert probes[-1].certificate_days == pytest.approx(30, abs=0.1)
+        await server.aclose()
+        server = await servers.replaying({"/healthz": Reply("ok")}, tls=renewed, port=server.port)
+        await until(lambda: probes[-1].up and (probes[-1].certificate_days or 0) > 31)
+    await server.aclose()
+    assert probes[-1].certificate_days == pytest.approx(90, abs=0.1)
 
 
 async def test_plain_http_at_a_tls_address_is_named() -> None:
