@@ -18,6 +18,7 @@ from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.health_alerts import health_alerts
 from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.mix import answers_of, labels_of
+from mlwatch.snapshot.quality_alerts import quality_alerts
 from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs
 from mlwatch.snapshot.reference import expected_features, file_name, period, reference_counts
 from mlwatch.snapshot.reference_labels import performance_there
@@ -126,7 +127,9 @@ def snapshot(
         whole = _with_models(whole, connection, config, question, known, memory)
     newest = max((life.last.replace(tzinfo=UTC) for life in known), default=None)
     said = health_alerts(whole.endpoints, whole.system, whole.models, newest, moment.replace(tzinfo=UTC))
-    return replace(whole, alerts=(*said, *whole.alerts))
+    end = whole.range.end if whole.range is not None else None
+    odd = quality_alerts(whole.models, whole.ingest, end, now if question.at is None else None)
+    return replace(whole, alerts=(*said, *odd, *whole.alerts))
 
 
 def _with_models(
@@ -192,7 +195,7 @@ def _model(
         config.business.currency or _currency(connection),
         infos,
         reference,
-        expected_features(connection, reference, roles.baseline.pair if roles.baseline else None),
+        expected_features(connection, reference, name, roles.baseline.pair if roles.baseline else None),
         lattice,
         distributions.score_span(
             tables.scores.where(np.isin(tables.scores["who"], [numbers[life.pair] for life in order]))

@@ -252,6 +252,7 @@ def _quality(quality: Quality) -> Document:
                 "invalid": feature.invalid,
                 "unseen": feature.unseen,
                 "out_of_range": feature.out_of_range,
+                "stuck": feature.stuck,
                 "importance": feature.importance,
                 "drift": {**_drift(feature.drift), **_move(feature.move)},
             }
@@ -260,6 +261,8 @@ def _quality(quality: Quality) -> Document:
         "prediction_drift": _drift(quality.prediction_drift),
         "score_drift": _drift(quality.score_drift),
         "drifted_share": quality.drifted_share,
+        "vanished": list(quality.vanished),
+        "appeared": list(quality.appeared),
         "missing_rate": quality.missing_rate,
     }
 

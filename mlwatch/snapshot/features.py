@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mlwatch.metrics import drift as drifting
-from mlwatch.metrics.quality import feature_counts
+from mlwatch.metrics.bins import MISSING
+from mlwatch.metrics.quality import FeatureCounts, RateChange, feature_counts, rate_change
 from mlwatch.snapshot.moves import move
 from mlwatch.snapshot.reference import Counts, Reference, by_feature
 from mlwatch.snapshot.shapes import shape
@@ -96,7 +97,7 @@ def quality(
         sigmas: How far the reference's own windows raise the threshold; None for not at all.
     """
     drifts: dict[int, Drift] = {}
-    counts = {}
+    counts: dict[int, FeatureCounts] = {}
     current_counts = by_feature(rows)
     for number, current in current_counts.items():
         info = infos[number]
@@ -122,6 +123,7 @@ def quality(
             _feature(infos[number], found, together.get(number)),
             shape=_shape(infos[number], reference, current_counts[number]),
             move=_move(infos[number], reference, current_counts[number], together.get(number)),
+            missing_change=_missing_change(found, reference.counts.get(number) if reference else None),
             drift_over=tuple(over.get(number, ())),
         )
         for number, found in counts.items()
@@ -135,7 +137,31 @@ def quality(
         score_drift=_present(drifts.get(rollups.SCORE), counts.get(rollups.SCORE)),
         drifted_share=sum(drift.drifted for drift in judged) / len(judged) if judged else None,
         missing_rate=sum(feature.missing for feature in features.values()) / cells if cells else None,
+        vanished=_vanished(infos, expected, counts),
+        appeared=_appeared(infos, expected, counts),
     )
+
+
+def _missing_change(found: FeatureCounts, reference: Counts | None) -> RateChange | None:
+    if reference is None or not found.n:
+        return None
+    missing = int(reference.n[reference.codes == MISSING].sum())
+    return rate_change((missing, int(reference.n.sum())), (found.missing, found.n))
+
+
+def _vanished(
+    infos: Mapping[int, FeatureInfo], expected: set[int], counts: Mapping[int, FeatureCounts]
+) -> tuple[str, ...]:
+    gone = (n for n in sorted(expected) if n >= 0 and (n not in counts or counts[n].missing == counts[n].n))
+    return tuple(infos[number].name for number in gone if number in infos)
+
+
+def _appeared(
+    infos: Mapping[int, FeatureInfo], expected: set[int], counts: Mapping[int, FeatureCounts]
+) -> tuple[str, ...]:
+    if not any(number >= 0 for number in expected):
+        return ()
+    return tuple(infos[number].name for number in sorted(counts) if number >= 0 and number not in expected)
 
 
 def _shape(info: FeatureInfo, reference: Reference | None, current: Counts) -> Shape | None:
@@ -240,11 +266,7 @@ def _deviation(values: NDArray[np.float64], reference: Counts) -> float | None:
     return float(np.sqrt(n @ (x - mean) ** 2 / n.sum()))
 
 
-def _feature(info: FeatureInfo, counts: object, drift: Drift | None) -> FeatureQuality:
-    from mlwatch.metrics.quality import FeatureCounts  # noqa: PLC0415
-
-    if not isinstance(counts, FeatureCounts):
-        raise TypeError("counts of a feature")
+def _feature(info: FeatureInfo, counts: FeatureCounts, drift: Drift | None) -> FeatureQuality:
     return FeatureQuality(
         info.kind,
         counts.n,
@@ -254,4 +276,5 @@ def _feature(info: FeatureInfo, counts: object, drift: Drift | None) -> FeatureQ
         counts.unseen if info.binned else 0,
         counts.out_of_range if info.binned else 0,
         drift,
+        stuck=counts.stuck,
     )

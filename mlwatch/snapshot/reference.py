@@ -150,6 +150,13 @@ def _by_part(table: Table) -> dict[int, list[Counts]]:
     return found
 
 
+def _with_values(reference: Reference) -> set[int]:
+    """Return the features that a reference has any value of."""
+    return {
+        number for number, counts in reference.counts.items() if (counts.n[counts.codes != MISSING] > 0).any()
+    }
+
+
 def by_feature(table: Table) -> dict[int, Counts]:
     """Return the counts of each feature."""
     found = {}
@@ -162,10 +169,18 @@ def by_feature(table: Table) -> dict[int, Counts]:
 
 
 def expected_features(
-    connection: DuckDBPyConnection, reference: Reference | None, baseline: Pair | None
+    connection: DuckDBPyConnection, reference: Reference | None, model: str, baseline: Pair | None
 ) -> set[int]:
-    """Return the features that every version of a model is expected to carry."""
-    expected = set(reference.counts) if reference is not None else set()
+    """Return the features that every version of a model is expected to carry.
+
+    A reference of which the model has less than half is that of another one: then only what they share counts.
+    """
+    rows = connection.execute("SELECT feature FROM model_features WHERE model = ?", [model]).fetchall()
+    own = {number for (number,) in rows}
+    expected = _with_values(reference) if reference is not None else set()
+    named = {number for number in expected if number >= 0}
+    if 2 * len(named & own) < len(named):
+        expected -= named - own
     if baseline is not None:
         rows = connection.execute(
             f"""SELECT feature FROM {rollups.FEATURES.table(rollups.DAY)}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.drift import Drift
     from mlwatch.metrics.estimate import Estimate
+    from mlwatch.metrics.quality import RateChange
     from mlwatch.snapshot.distributions import Bars, Scores
     from mlwatch.snapshot.health_types import Endpoint
     from mlwatch.snapshot.moves import Move
@@ -165,6 +166,10 @@ class FeatureQuality:
     """None when there is no reference to compare with, or the feature is not in it."""
     shape: Shape | None = None
     """Its distribution beside that of the reference; None without a reference."""
+    stuck: bool = False
+    """All its values are in one bin, though the reference fills several."""
+    missing_change: RateChange | None = None
+    """How its missing rate differs from the reference's; None without one."""
     move: Move | None = None
     """How it moved; None where there is no drift to speak of or nothing to compare with."""
     importance: float | None = None
@@ -201,6 +206,10 @@ class Quality:
     """Share of the comparable features that drifted."""
     missing_rate: float | None = None
     """Missing cells over all cells."""
+    vanished: tuple[str, ...] = ()
+    """Features of the reference or the baseline that the version has no value of."""
+    appeared: tuple[str, ...] = ()
+    """Features that neither of them has."""
 
 
 @dataclass(frozen=True, slots=True)

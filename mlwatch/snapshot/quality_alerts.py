@@ -1,0 +1,151 @@
+"""What the data themselves give cause to say: features that vanish, appear, change type or stand still; odd volumes.
+
+Pure functions of what a snapshot shows, so that the past tells the same story.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from statistics import median
+from typing import TYPE_CHECKING
+
+from mlwatch.errors import one_line
+from mlwatch.snapshot.types import Alert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from mlwatch.snapshot.types import FeatureQuality, Ingest, Model, Severity, Version
+
+RULE = "quality: "
+"""What the names of these rules begin with."""
+ENOUGH = 50
+"""Rows of a version before anything is said of its features."""
+WRONG = 0.5
+"""Share of values that do not fit from which on a feature has changed its type."""
+SKEW = 0.05
+"""Least change of a missing rate against the reference that is worth a word."""
+AHEAD = timedelta(minutes=5)
+"""How far clocks may be apart."""
+DUPLICATES = 0.01
+EARLIER_WINDOWS = 8
+USUAL = 20
+"""Requests that a window has as a rule before a change of them means something."""
+FALL, RISE = 0.2, 5.0
+"""Shares of the usual number of requests beyond which a window is odd."""
+DEVIATIONS = 6.0
+"""How far, in robust standard deviations of the earlier windows, it must be off as well."""
+NAMED = 5
+"""Features that one alert names."""
+
+
+def quality_alerts(
+    models: Mapping[str, Model], ingest: Ingest, end: datetime | None, now: datetime | None
+) -> tuple[Alert, ...]:
+    """Return what is odd about the data of a range.
+
+    Args:
+        models: With their versions.
+        ingest: Totals.
+        end: Of the range, aware; None without one.
+        now: The clock; None where the past is looked at.
+    """
+    if end is None:
+        return ()
+    found = list(_duplicates(ingest, end))
+    for model in models.values():
+        found += _volume(model)
+        for version in model.versions.values():
+            found += _features(version, end)
+            if now is not None:
+                found += _future(version, now)
+    return tuple(found)
+
+
+def _features(version: Version, end: datetime) -> Iterator[Alert]:
+    """Say in one alert a kind what is odd about a version's features."""
+    quality, name = version.quality, one_line(version.name)
+    if version.predictions - version.errors.count < ENOUGH:
+        return
+    gone = quality.vanished
+    wrong = [n for n, f in quality.features.items() if f.n >= ENOUGH and f.invalid >= WRONG * _present(f)]
+    wrong = [n for n in wrong if quality.features[n].invalid]
+    stuck = [n for n, f in quality.features.items() if f.stuck]
+    told = {*gone, *quality.appeared}
+    skewed = [n for n, f in quality.features.items() if n not in told and _skewed(f)]
+    kinds: tuple[tuple[str, Severity, Sequence[str], str], ...] = (
+        ("vanished features", "warning", gone, f"{name} logs no value of"),
+        ("changed types", "warning", wrong, f"most values in {name} are no numbers any more:"),
+        ("stuck features", "warning", stuck, f"{name} logs values of one bin only, the reference has more:"),
+        ("training-serving skew", "warning", skewed, f"the missing rate in {name} is not the reference's:"),
+        ("new features", "info", quality.appeared, f"{name} logs what neither reference nor baseline has:"),
+    )
+    for kind, severity, names, text in kinds:
+        if names:
+            said = _listed([_named(one, quality.features.get(one), kind) for one in names])
+            yield Alert(RULE + kind, "firing", severity, f"{text} {said}", end, float(len(names)))
+
+
+def _present(feature: FeatureQuality) -> int:
+    return feature.n - feature.missing
+
+
+def _skewed(feature: FeatureQuality) -> bool:
+    return feature.missing_change is not None and feature.missing_change.beyond(SKEW)
+
+
+def _named(name: str, feature: FeatureQuality | None, kind: str) -> str:
+    if kind != "training-serving skew" or feature is None or feature.missing_change is None:
+        return one_line(name)
+    now = feature.missing / feature.n
+    return f"{one_line(name)} ({now - feature.missing_change.difference:.1%} → {now:.1%})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _duplicates(ingest: Ingest, end: datetime) -> Iterator[Alert]:
+    if ingest.duplicates >= ENOUGH and ingest.duplicates > DUPLICATES * ingest.records:
+        share = ingest.duplicates / ingest.records
+        text = f"{ingest.duplicates:,} records ({share:.1%}) repeat earlier ones; each is counted once"
+        yield Alert(f"{RULE}duplicates", "firing", "info", text, end, share)
+
+
+def _future(version: Version, now: datetime) -> Iterator[Alert]:
+    if version.last is not None and version.last - now > AHEAD:
+        hours = (version.last - now).total_seconds() / 3600
+        ahead = f"{hours:,.1f} h" if hours < 48 else f"{hours / 24:,.0f} days"
+        text = f"the newest record of {one_line(version.name)} is {ahead} ahead of this machine's clock"
+        yield Alert(f"{RULE}future timestamps", "firing", "warning", text, now, hours)
+
+
+def _volume(model: Model) -> Iterator[Alert]:
+    """Compare the last whole window of all versions with the earlier ones."""
+    windows = [version.windows for version in model.versions.values() if version.windows]
+    if not windows:
+        return
+    totals = [sum(part.predictions for part in parts) for parts in zip(*windows, strict=False)]
+    whole = totals[1:-1]  # the first and the last one may have been cut off
+    if len(whole) <= EARLIER_WINDOWS:
+        return
+    *earlier, last = whole
+    usual, spread = _usual(earlier)
+    if usual < USUAL or abs(last - usual) <= DEVIATIONS * spread or FALL * usual <= last <= RISE * usual:
+        return
+    window = windows[0][len(totals) - 2]
+    word = "fell to" if last < usual else "rose to"
+    text = (
+        f"requests of {one_line(model.name)} {word} {last:,} from {window.start:%H:%M} to {window.end:%H:%M} UTC, "
+        f"usually {usual:,.0f}"
+    )
+    yield Alert(f"{RULE}volume", "firing", "warning", text, window.start, float(last))
+
+
+def _usual(earlier: Iterable[int]) -> tuple[float, float]:
+    """Return the median and the robust standard deviation, at least that of a count (Rousseeuw & Croux 1993)."""
+    values = list(earlier)
+    middle = float(median(values))
+    return middle, max(1.4826 * median(abs(value - middle) for value in values), middle**0.5)

@@ -1,0 +1,153 @@
+"""What is odd about the data is said, and what is usual is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from logfiles import lines, prediction
+
+from mlwatch.session import Options, Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlwatch.snapshot.types import Snapshot
+
+Rows = list[dict[str, Any]]
+
+
+def rows(n: int, start: int = 0, version: str = "v1", **features: Any) -> Rows:
+    """Rows with age, city and plan; a feature given as None is left out of the records."""
+    made = []
+    for i in range(start, start + n):
+        own: dict[str, Any] = {"age": float(i % 40), "city": "abc"[i % 3], "plan": "xy"[i % 2], **features}
+        kept = {
+            name: value(i) if callable(value) else value for name, value in own.items() if value is not None
+        }
+        made.append(prediction(i, version=version, features=kept))
+    return made
+
+
+def watched(tmp_path: Path, *files: Rows, reference: Rows | None = None) -> Snapshot:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for number, made in enumerate(files):
+        (logs / f"{number}.jsonl").write_text(lines(made))
+    if reference is not None:
+        (logs / "reference.jsonl").write_text(lines(reference))
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        return session.snapshot()
+
+
+def odd(found: Snapshot) -> dict[str, str]:
+    return {
+        alert.rule.removeprefix("quality: "): alert.message
+        for alert in found.alerts
+        if alert.rule.startswith("quality: ")
+    }
+
+
+def test_steady_data_give_no_cause(tmp_path: Path) -> None:
+    assert odd(watched(tmp_path, rows(300), rows(300, 300, "v2"), reference=rows(300))) == {}
+
+
+def test_a_column_that_a_version_lacks_has_vanished(tmp_path: Path) -> None:
+    found = watched(tmp_path, rows(300), rows(300, 300, "v2", plan=None))
+    assert odd(found) == {"vanished features": "v2 logs no value of plan"}
+    document = found.to_dict()["models"]["m"]["versions"]
+    assert (document["v1"]["quality"]["vanished"], document["v2"]["quality"]["vanished"]) == ([], ["plan"])
+
+
+def test_a_column_of_training_that_is_never_logged_has_vanished(tmp_path: Path) -> None:
+    assert odd(watched(tmp_path, rows(300, plan=None), reference=rows(300))) == {
+        "vanished features": "v1 logs no value of plan"
+    }
+
+
+def test_a_new_column_has_appeared(tmp_path: Path) -> None:
+    found = watched(tmp_path, rows(300), rows(300, 300, "v2", income=float))
+    assert odd(found) == {"new features": "v2 logs what neither reference nor baseline has: income"}
+
+
+def test_numbers_that_became_words_changed_their_type(tmp_path: Path) -> None:
+    found = watched(
+        tmp_path, rows(300), rows(300, 300, "v2", age=lambda i: f"{i} years"), reference=rows(300)
+    )
+    assert odd(found)["changed types"] == "most values in v2 are no numbers any more: age"
+
+
+def test_a_feature_that_stands_still_is_stuck(tmp_path: Path) -> None:
+    found = watched(tmp_path, rows(300), rows(300, 300, "v2", age=7.0), reference=rows(300))
+    assert odd(found)["stuck features"].endswith("the reference has more: age")
+    assert found.models["m"].versions["v2"].quality.features["age"].stuck
+    assert not found.models["m"].versions["v1"].quality.features["age"].stuck
+
+
+def test_a_missing_rate_unlike_that_of_training_is_skew(tmp_path: Path) -> None:
+    holed = rows(300, age=lambda i: None if i % 5 == 0 else float(i % 40))
+    found = watched(tmp_path, holed, reference=rows(300))
+    assert odd(found) == {
+        "training-serving skew": "the missing rate in v1 is not the reference's: age (0.0% → 20.0%)"
+    }
+
+
+def test_a_reference_of_another_model_is_not_asked_for(tmp_path: Path) -> None:
+    other = [prediction(i, features={"a": 1.0, "b": 2.0, "c": float(i), "age": 3.0}) for i in range(300)]
+    assert "vanished features" not in odd(watched(tmp_path, rows(300), reference=other))
+
+
+def test_few_rows_say_nothing(tmp_path: Path) -> None:
+    assert odd(watched(tmp_path, rows(300), rows(20, 300, "v2", plan=None))) == {}
+
+
+def test_hostile_names_stay_on_one_line(tmp_path: Path) -> None:
+    evil = "x\n\x1b[31m"
+    found = watched(tmp_path, rows(300), rows(300, 300, "v2", **{evil: 1.0}))
+    assert odd(found)["new features"].isprintable()
+
+
+def spread(per_minute: list[int]) -> Rows:
+    start = datetime(2026, 11, 3, 10, tzinfo=UTC)
+    return [
+        prediction(
+            minute * 1000 + i,
+            timestamp=(start + timedelta(minutes=minute, seconds=i * 60 / n))
+            .isoformat()
+            .replace("+00:00", "Z"),
+        )
+        for minute, n in enumerate(per_minute)
+        for i in range(n)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [(2, "fell to 2"), (400, "rose to 400"), (45, None), (62, None), (30, None)],
+)
+def test_an_odd_volume_is_said_and_noise_is_not(tmp_path: Path, last: int, said: str | None) -> None:
+    steady = [50, 47, 55, 52, 49, 51, 46, 53, 50, 48, 52, 51]
+    found = odd(watched(tmp_path, spread([*steady, last, 20])))
+    assert ("volume" in found) is (said is not None)
+    if said is not None:
+        assert found["volume"] == f"requests of m {said} from 10:12 to 10:13 UTC, usually 51"
+
+
+def test_records_of_the_future_are_said_but_not_when_the_past_is_looked_at(tmp_path: Path) -> None:
+    ahead = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.jsonl").write_text(lines([*rows(10), prediction(99, timestamp=ahead)]))
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        now, past = session.snapshot(), session.snapshot(at=datetime(2026, 11, 3, 12, tzinfo=UTC))
+    assert odd(now)["future timestamps"] == "the newest record of v1 is 3.0 h ahead of this machine's clock"
+    assert "future timestamps" not in odd(past)
+
+
+def test_many_repeated_records_are_said(tmp_path: Path) -> None:
+    assert odd(watched(tmp_path, rows(300), rows(60)[::-1])) == {
+        "duplicates": "60 records (16.7%) repeat earlier ones; each is counted once"
+    }
