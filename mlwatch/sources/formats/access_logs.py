@@ -7,11 +7,16 @@ https://pytorch.org/serve/logging.html
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from mlwatch.roles.paths import NO_VERSION
 from mlwatch.sources.canonical import tolerant_time_sql
 from mlwatch.sources.formats.types import Importer, Place
 from mlwatch.sources.sql import literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _RAY = r"^(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+ (\d{3}) ([\d.]+)ms$"
 _ACCESS = r'^(\S+) (?:\[\w+ *\] (\S+) ACCESS_LOG )?- (/?\S+) "\w+ (\S+) [^"]*" (\d{3}) (\d+)$'
@@ -39,8 +44,7 @@ def ray(_place: Place) -> str:
 
 def torchserve(place: Place) -> str:
     """Return the SELECT over access lines, or over metric lines of predictions where there is no access log."""
-    elsewhere = place.path.parent.glob("access_log*")
-    if "access_log" not in place.path.name and next(elsewhere, None) is not None:
+    if "access_log" not in place.path.name and _has_access_log(place.path.parent):
         return "SELECT n FROM native WHERE FALSE"  # the access log tells of the same requests
     named = "['at', 'worker', 'client', 'path', 'status', 'ms']"
     by_worker = "NULLIF(regexp_extract(line.worker, '_([^_]+)$', 1), '')"
@@ -59,6 +63,19 @@ def torchserve(place: Place) -> str:
             '{NO_VERSION}' AS version, CAST(line.ms AS DOUBLE) AS latency_ms
         FROM (SELECT n, regexp_extract(raw, {literal(_METRIC)}, ['at', 'ms', 'model', 'id']) AS line FROM native)
         WHERE line.ms <> ''"""
+
+
+def _has_access_log(directory: Path) -> bool:
+    try:
+        return _listed(directory, directory.stat().st_mtime_ns)
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=64)
+def _listed(directory: Path, _changed: int) -> bool:
+    """Look for an access log, once until the directory changes: it may hold thousands of files."""
+    return next(directory.glob("access_log*"), None) is not None
 
 
 def _torch_time(text: str, place: Place) -> str:
