@@ -69,7 +69,12 @@ def configuration(session: Session) -> str:
         if number:
             text = "".join(f"# {line}\n" for line in text.splitlines() if line != "[roles]")
         parts.append(f"# --- files like {place} ({shape.format})\n{text}")
-    return "\n".join(parts) + "\n" + _business(session) + _rollout(session)
+    return "\n".join(parts) + "\n" + _source(session) + _business(session) + _rollout(session)
+
+
+def _source(session: Session) -> str:
+    topics = session.options.topics
+    return "" if topics is None else f"[source]\nkafka = {quoted(topics.text)}\n\n"
 
 
 def _business(session: Session) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping  # noqa: TC003  part of the type at run time
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from mlwatch.times import parse_time
 
@@ -26,6 +26,7 @@ _OURS = frozenset(
     }
 )
 _WORDS: Mapping[str, Begin] = {"earliest": "earliest", "latest": "latest"}
+_USUAL = {"group": "mlwatch", "from": "earliest", "columns": ""}
 _FORM = "give kafka://BROKER:9092/TOPIC"
 
 
@@ -49,6 +50,14 @@ class Topics:
     def address(self) -> str:
         """What the topics are called; without anything secret."""
         return f"{SCHEME}{self.brokers}/{','.join(self.names)}"
+
+    @property
+    def text(self) -> str:
+        """The address with all options: secrets are named, not told."""
+        begin = self.begin if isinstance(self.begin, str) else self.begin.isoformat()
+        options = {"group": self.group, "from": begin, "columns": ",".join(self.columns), **self.properties}
+        told = {name: value for name, value in options.items() if value != _USUAL.get(name)}
+        return self.address + ("?" + urlencode(told, safe=":,") if told else "")
 
     def settings(self) -> dict[str, str]:
         """Return the client's properties with their values from the environment.

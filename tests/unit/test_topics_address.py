@@ -14,6 +14,7 @@ from mlwatch.paths import place
 
 def test_a_short_address() -> None:
     assert parse_topics("kafka://broker/predictions") == Topics("broker:9092", ("predictions",))
+    assert parse_topics("kafka://broker/predictions").text == "kafka://broker:9092/predictions"
 
 
 def test_everything_said() -> None:
@@ -25,6 +26,7 @@ def test_everything_said() -> None:
     assert topics.names == ("predictions", "labels")
     assert (topics.group, topics.columns) == ("rollout", ("ts", "id", "y"))
     assert topics.begin == datetime(2026, 11, 1, 10, tzinfo=UTC)
+    assert parse_topics(topics.text) == topics
     assert topics.properties == {"security.protocol": "SASL_SSL", "sasl.password": "env:SECRET"}
 
 

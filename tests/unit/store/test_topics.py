@@ -15,6 +15,8 @@ import pytest
 
 import mlwatch
 import mlwatch.session as watching
+from mlwatch.cli import main
+from mlwatch.config import parse
 from mlwatch.config.topics import parse_topics
 from mlwatch.errors import InputError
 from mlwatch.session import Options, Session
@@ -225,6 +227,18 @@ def test_a_backlog_has_an_end_in_sight(cluster: Cluster, monkeypatch: pytest.Mon
     assert all(0 < one.bytes_done <= one.bytes_total for one in seen)
     assert seen[0].bytes_total == pytest.approx(seen[-1].bytes_total, rel=0.1)
     assert seen[-1].bytes_done == seen[-1].bytes_total
+
+
+def test_what_init_writes_reads_the_topic(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.send("m", map(prediction, range(40)))
+    url = cluster.url("m", "?group=g&sasl.password=env:THE_SECRET")
+    monkeypatch.setenv("THE_SECRET", "hush")
+    assert main(["init", url, "--stdout", "--db", ":memory:"]) == 0
+    written = parse(capsys.readouterr().out)
+    assert written.source.kafka == parse_topics(url)
+    assert written.roles.version == "model_version"
 
 
 def test_an_unknown_topic_is_one_line(cluster: Cluster) -> None:
