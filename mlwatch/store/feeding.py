@@ -115,6 +115,9 @@ class Feeder:
     def gather(self, groups: Iterable[Sequence[Work]]) -> Iterator[Item]:
         """Yield batches of what comes from elsewhere than files, so that what one entry is about stays in order.
 
+        Where the groups break off with an error, what was laid down is handed out by the next `items`: before anything
+        is read again, for halves of requests may have met in it.
+
         Args:
             groups: Each is to be taken in together, and of one kind.
         """

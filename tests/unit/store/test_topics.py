@@ -23,6 +23,7 @@ from mlwatch.session import Options, Session
 from mlwatch.sources import kafka
 from mlwatch.sources.kafka import Reader
 from mlwatch.store import feeding, topics
+from mlwatch.store.topic_works import TopicWorks
 from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -349,6 +350,27 @@ def test_a_batch_that_cannot_be_taken_in_is_left_out_and_named(
         found = session.snapshot()
     assert found.ingest.predictions == 5
     assert "kafka://m/0 from 0 to 9 is left out" in found.alerts[0].message
+
+
+def test_a_pass_that_breaks_off_takes_nothing_in_twice(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was laid down before the cluster failed is taken in by the next pass, which goes on behind it."""
+    whole, failures = TopicWorks.works, [InputError("gone", "for a moment")]
+
+    def works(self: TopicWorks, taken: Any) -> Any:
+        yield from whole(self, taken)
+        if taken and failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(TopicWorks, "works", works)
+    cluster.send("m", map(prediction, range(40)))
+    with opened(cluster.url("m")) as session:
+        session.start()
+        until(lambda: session.snapshot().ingest.predictions == 40)
+        ingest = session.snapshot().ingest
+    assert not failures
+    assert (ingest.records, ingest.duplicates) == (40, 0)
 
 
 def test_a_missing_package_is_one_line(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
