@@ -244,6 +244,11 @@ def _outward(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--compat", choices=("evidently", "nannyml"), help="also say what this tool would say of drift"
         )
+        command.add_argument(
+            "--multivariate",
+            action="store_true",
+            help="also compare all features together, in the JSON document",
+        )
     elif name == "serve":
         command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen")
         command.add_argument("--port", type=int, default=8585, metavar="N", help="0 takes a free one")

@@ -184,12 +184,31 @@ class Session:
             InputError: when the reference is a profile, which has no rows.
         """
         from mlwatch.snapshot.peers import as_peer  # noqa: PLC0415  pulls numpy
+
+        given = self._load_reference()
+        return as_peer(self._cursor_here(), snapshot, peer, given=given, window=self.config.reference.window)
+
+    def multivariate(self, snapshot: Snapshot) -> dict[str, Any]:
+        """Return how far all features together moved, from samples of the raw rows that are kept; blocks for seconds.
+
+        Args:
+            snapshot: Of this session.
+
+        Raises:
+            InputError: when the reference is a profile, which has no rows.
+        """
+        from mlwatch.snapshot.peers import multivariate  # noqa: PLC0415  pulls numpy
+
+        given = self._load_reference()
+        return multivariate(self._cursor_here(), snapshot, given=given, window=self.config.reference.window)
+
+    def _load_reference(self) -> bool:
+        """Read the rows of the reference file, where there is one."""
         from mlwatch.store.reference import load_rows  # noqa: PLC0415
 
-        mine, path = self._cursor_here(), self._reference
-        if path is not None:
-            load_rows(mine, self._ingest.registry, path, self.config)
-        return as_peer(mine, snapshot, peer, given=path is not None, window=self.config.reference.window)
+        if self._reference is not None:
+            load_rows(self._cursor_here(), self._ingest.registry, self._reference, self.config)
+        return self._reference is not None
 
     def ingest_all(self, progress: Callable[[Progress], None] | None = None) -> None:
         """Take in everything that is there now, in the calling thread.

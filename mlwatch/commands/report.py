@@ -18,30 +18,41 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace) -> int:
     """Print the document, or write it to a file."""
+    if arguments.multivariate and (arguments.format != "json" or arguments.compare is not None):
+        raise InputError("only the document has it", "--multivariate", "add --format json, without --compare")
+    if arguments.compat is not None and arguments.compare is not None:
+        raise InputError("a comparison does not show it", "--compat", "leave --compare out")
     wanted = chosen_range(arguments)
     with taken_in(arguments) as session:
         snapshot = session.snapshot(wanted.span, wanted.at)
         need_records(snapshot, arguments)
         need_model(session)
         peer = session.as_peer(snapshot, arguments.compat) if arguments.compat is not None else None
+        together = session.multivariate(snapshot) if arguments.multivariate else None
     if snapshot.range is None:
         when = f" before {wanted.at:%Y-%m-%d %H:%M} UTC" if wanted.at is not None else ""
         sys.stderr.write(f"mlwatch: note: there are no predictions{when}\n")
     if arguments.compare is None:
-        text = _text(snapshot, arguments.format, peer)
+        text = _text(snapshot, arguments.format, peer, together)
     else:
         text = _comparison(snapshot, arguments.compare, arguments.format)
     write(text, arguments.output)
     return 0
 
 
-def _text(snapshot: Snapshot, form: str, peer: dict[str, Any] | None = None) -> str:
+def _text(
+    snapshot: Snapshot,
+    form: str,
+    peer: dict[str, Any] | None = None,
+    together: dict[str, Any] | None = None,
+) -> str:
     """Return the document.
 
     Args:
         snapshot: What it shows.
         form: Of the text.
         peer: What another tool says of drift.
+        together: How far all features together moved.
     """
     if form == "md":
         from mlwatch.faces.markdown import markdown  # noqa: PLC0415
@@ -58,6 +69,8 @@ def _text(snapshot: Snapshot, form: str, peer: dict[str, Any] | None = None) -> 
     found = snapshot.to_dict()
     if peer is not None:
         found["compat"] = finite(peer)
+    if together is not None:
+        found["multivariate"] = finite(together)
     return json.dumps(found, indent=2, allow_nan=False) + "\n"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from mlwatch.metrics import compat
+from mlwatch.metrics.multivariate import frequencies, reconstruction
 from mlwatch.snapshot.reference import period
 from mlwatch.snapshot.span import naive
 from mlwatch.sources.sql import identifier
@@ -72,6 +73,46 @@ def as_peer(
     return {"as": peer, "models": found}
 
 
+SAMPLE = 20_000
+"""Most rows of either side that features are looked at together with."""
+
+
+def multivariate(
+    connection: DuckDBPyConnection, snapshot: Snapshot, *, given: bool, window: Window | None
+) -> dict[str, Any]:
+    """Return how far all features together moved, of each version, as it stands in the document; see `as_peer`."""
+    found: dict[str, Any] = {}
+    limits = snapshot.range
+    for model in snapshot.models.values() if limits is not None else ():
+        reference = Side("given", "TRUE", {}) if given else _in_logs(connection, model.name, snapshot, window)
+        columns = list(_columns(connection, model.name))
+        found[model.name] = {
+            name: _together(connection, columns, reference, _live(model.name, name, limits))
+            for name in model.versions
+            if limits is not None
+        }
+    return found
+
+
+def _together(
+    connection: DuckDBPyConnection, columns: Sequence[Column], reference: Side | None, live: Side
+) -> dict[str, Any]:
+    if reference is None:
+        return {"error": None, "reason": "no reference"}
+    present = _present(connection, reference.relation)
+    sides = []
+    for one in columns:
+        if one.column in present:
+            before, after = (_raw(connection, one, side, SAMPLE) for side in (reference, live))
+            sides.append((before, after) if one.kind == "numeric" else frequencies(before, after))
+    if not sides:
+        return {"error": None, "reason": "no feature in common"}
+    result = reconstruction(*(np.column_stack(side) for side in zip(*sides, strict=True)))
+    if result is None:
+        return {"error": None, "reason": "fewer than 200 rows, or fewer than two features that vary"}
+    return {**asdict(result), "drifted": result.drifted, "method": "PCA reconstruction error"}
+
+
 def _columns(connection: DuckDBPyConnection, model: str) -> Iterator[Column]:
     rows = connection.execute(
         """SELECT name, column_name, kind FROM features JOIN model_features USING (feature)
@@ -128,11 +169,23 @@ def _present(connection: DuckDBPyConnection, relation: str) -> set[str]:
     return {str(column[0]) for column in described or ()}
 
 
-def _raw(connection: DuckDBPyConnection, one: Column, side: Side) -> NDArray[Any]:
-    """Return a column in order of time: for the reference, of its rows where it has no time."""
+def _raw(connection: DuckDBPyConnection, one: Column, side: Side, most: int | None = None) -> NDArray[Any]:
+    """Return a column in order of time: for the reference, of its rows where it has no time.
+
+    Args:
+        connection: Has the relation.
+        one: The column.
+        side: Which rows.
+        most: Thin the rows out evenly to about so many, the same ones of every column.
+    """
     order = "ts NULLS LAST, rowid"
+    thinned = ""
+    if most is not None:
+        thinned = (
+            f"QUALIFY row_number() OVER (ORDER BY {order}) % GREATEST(1, COUNT(*) OVER () // {most}) = 0"
+        )
     rows = connection.execute(
-        f"SELECT {identifier(one.column)} AS x FROM {side.relation} WHERE {side.where} ORDER BY {order}",
+        f"SELECT {identifier(one.column)} AS x FROM {side.relation} WHERE {side.where} {thinned} ORDER BY {order}",
         dict(side.values),
     ).fetchnumpy()["x"]
     if one.kind == "numeric":

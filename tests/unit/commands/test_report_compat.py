@@ -95,3 +95,37 @@ def test_without_a_reference_the_period_of_the_logs_is_taken(
     (logs / "reference.parquet").unlink()
     found = reported(logs, "nannyml", capsys)
     assert found["columns"]["big"]["threshold"] > 0
+
+
+@pytest.mark.parametrize(
+    "more", [["--multivariate", "--format", "md"], ["--compat", "nannyml", "--compare", "x.json"]]
+)
+def test_what_would_not_be_shown_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    logs = written(tmp_path, ("radius",))
+    assert main(["report", str(logs), "--db", ":memory:", *more]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_all_features_together_are_compared_on_demand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(8)
+    names = ["w", "x", "y", "z"]
+    joint = rng.multivariate_normal(np.zeros(4), np.full((4, 4), 0.8) + 0.2 * np.eye(4), 4000)
+    apart = rng.multivariate_normal(np.zeros(4), np.eye(4), 4000)
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    pd.DataFrame(joint, columns=names).to_parquet(logs / "reference.parquet")
+    times = pd.Timestamp("2026-11-03T10:00:00Z") + pd.to_timedelta(np.arange(4000), unit="s")
+    live = pd.DataFrame(apart, columns=names).assign(timestamp=times, prediction=rng.integers(0, 2, 4000))
+    live.to_parquet(logs / "log.parquet")
+    assert main(["report", str(logs), "--db", ":memory:", "--format", "json", "--multivariate"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (model,) = document["models"].values()
+    ((version,),) = [list(versions.values()) for versions in document["multivariate"].values()]
+    (quality,) = [found["quality"] for found in model["versions"].values()]
+    assert quality["drifted_share"] == 0
+    assert version["drifted"] is True
+    assert version["error"] > version["high"]
