@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.health_types import Endpoint
     from mlwatch.snapshot.types import Snapshot
 
+CONDITIONS: dict[str, Outcome] = {
+    "ok": "pass",
+    "resolved": "pass",
+    "pending": "hold",
+    "unknown": "hold",
+    "firing": "fail",
+}
 OUTCOMES: dict[str, Outcome] = {"ok": "pass", "breach": "fail", "pending": "hold", "no_data": "hold"}
 GOALS = ("promote", "decided")
 """What `--until` waits for: either way a roll back ends the wait, for nothing but new data could undo it."""
@@ -88,7 +95,8 @@ def _checked(session: Session, wanted: Range) -> Check:
     rules = session.config.rules or DEFAULT_RULES
     found = [_finding(ruling) for ruling in rulings(snapshot, rules)]
     found += [_finding(ruling) for ruling in validations(snapshot)]
-    found += [_endpoint_finding(endpoint, snapshot) for endpoint in snapshot.endpoints]
+    for endpoint in snapshot.endpoints:
+        found += [_endpoint_finding(endpoint, snapshot), *_conditions(endpoint)]
     return check_of(snapshot, found, alone=bool(session.config.rules or session.config.schema))
 
 
@@ -126,6 +134,20 @@ def _endpoint_finding(endpoint: Endpoint, snapshot: Snapshot) -> Finding:
         f", serves {served}" if served else ""
     )
     return Finding(name, "pass", said[0].message if said else text)
+
+
+def _conditions(endpoint: Endpoint) -> list[Finding]:
+    """Say which conditions an endpoint keeps: whoever wrote one wants a pipeline to stop without it."""
+    if endpoint.stale:
+        return []
+    return [
+        Finding(
+            f"{ENDPOINT}{endpoint.name}: {one.text}",
+            CONDITIONS[one.state],
+            one.said + (f" (replica {one.replica})" if one.replica else ""),
+        )
+        for one in endpoint.conditions
+    ]
 
 
 def pause(seconds: float) -> None:

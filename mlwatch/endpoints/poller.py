@@ -165,13 +165,11 @@ class Poller:
     async def _scrape(self, target: Target) -> None:
         """Fetch the server's own metrics now and then; no look waits for that."""
         interval = target.settings.metrics_interval.total_seconds()
-        begun = False
         while True:
             found = await target.scrape(self._reading)
             if found is not None:
                 self._on_metrics(found)
-            begun = begun or found is not None
-            soon = interval if begun else min(interval, FIRST_SCRAPE)
+            soon = interval if target.prepared else min(interval, FIRST_SCRAPE)
             await asyncio.sleep(soon * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  no secret
 
     def _begin(self, target: Target, due: float, missed: int, waiting: set[asyncio.Task[None]]) -> None:

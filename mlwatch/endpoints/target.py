@@ -126,6 +126,11 @@ class Target:
         return ServerMetrics(self.name, at, self.replica, found.values, found.error)
 
     @property
+    def prepared(self) -> bool:
+        """Whether the kind of server is known, so that a look can tell what there is to tell."""
+        return self._prepared
+
+    @property
     def last_scrape(self) -> Scrape | None:
         """The last metrics that could be read."""
         return self._scraper.last

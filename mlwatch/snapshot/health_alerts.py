@@ -93,13 +93,13 @@ def _conditions(name: str, endpoint: Endpoint) -> Iterator[Alert]:
     """Tell of conditions that are broken, or were until a little while ago."""
     for one in endpoint.conditions:
         where = endpoint.name + (f" (replica {one.replica})" if one.replica else "")
-        since = one.since or endpoint.at
+        since, rule = one.since or endpoint.at, f"{name}: {one.text}"
         if one.state in {"firing", "pending"}:
             text = f"{where} does not keep its condition {one.text}: {one.said}"
-            yield Alert(name, "firing" if one.state == "firing" else "pending", "warning", text, since)
+            yield Alert(rule, "firing" if one.state == "firing" else "pending", "warning", text, since)
         elif one.state == "resolved" and endpoint.at - since < RESOLVED:
             yield Alert(
-                name,
+                rule,
                 "resolved",
                 "warning",
                 f"{where} keeps its condition {one.text} again: {one.said}",

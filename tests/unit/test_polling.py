@@ -126,6 +126,23 @@ def test_check_polls_before_it_judges(logs: Path) -> None:
     assert f"http://127.0.0.1:{port} is down" in done.stdout
 
 
+def test_check_fails_where_a_condition_is_broken(logs: Path) -> None:
+    with serving() as port:
+        (logs / "mlwatch.toml").write_text(
+            f'[[endpoint]]\nname = "fraud"\nurl = "http://127.0.0.1:{port}"\n'
+            """conditions = ["status == 200", "version == 'v3'", "metrics.queue_length < 9"]\n"""
+        )
+        done = check(logs)
+    assert done.returncode == 1
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    for said in (
+        "PASS endpoint: fraud: status == 200: 200",
+        "FAIL endpoint: fraud: version == 'v3': v2",
+        "HOLD endpoint: fraud: metrics.queue_length < 9: n/a, because the server has not said queue_length yet",
+    ):
+        assert said in lines
+
+
 def golden(logs: Path, port: int) -> str:
     """Look at an endpoint with a golden probe until it has answered; return its alerts."""
     (logs / "golden.json").write_text('{"amount": 12}')
