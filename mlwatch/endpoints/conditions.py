@@ -207,6 +207,8 @@ def _unit(subject: str) -> str:
 def _said(value: Any) -> str:
     if isinstance(value, tuple):
         value = ", ".join(value)
+    if isinstance(value, dict | list):  # written out it may be as deep as its sender likes
+        return "an object" if isinstance(value, dict) else "a list"
     text = (
         f"{value:.6g}"
         if isinstance(value, float)
