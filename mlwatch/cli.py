@@ -29,6 +29,7 @@ COMMANDS = {
     "report": "print the numbers as one document",
     "export": "write the numbers for another system",
     "profile": "save what live data are compared with as a small file",
+    "rollup": "write the rollups as Parquet files by day, which open like logs",
     "init": "write the inferred mlwatch.toml",
     "query": "run read-only SQL over the store",
     "store": "look at the store, tidy it, begin anew",
@@ -235,7 +236,9 @@ def _outward(name: str, command: argparse.ArgumentParser) -> None:
             required=True,
             help="system that the output is for",
         )
-    if name in {"export", "profile"}:
+    if name == "rollup":
+        command.add_argument("-o", "--output", type=Path, metavar="DIRECTORY", help="where to write")
+    elif name in {"export", "profile"}:
         command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
     elif name == "report":
         command.add_argument(

@@ -20,6 +20,7 @@ from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced
 from mlwatch.store import notices, retention
 from mlwatch.store.database import cursor, open_store, usual_store
 from mlwatch.store.ingest import Ingest, Progress
+from mlwatch.store.lake import Lake, is_lake
 from mlwatch.store.reference import find, install, set_aside
 
 if TYPE_CHECKING:
@@ -95,8 +96,11 @@ class Session:
         self.config: Config = _config(options)
         topics = options.topics
         self.title = ", ".join(topics.names) if topics is not None else options.path.resolve().name
+        self._lake = Lake(options.path) if is_lake(options.path) else None
         self._opened = open_store(
-            options.path, options.db, usual_store(topics) if topics is not None else None
+            options.path,
+            ":memory:" if self._lake is not None else options.db,
+            usual_store(topics) if topics is not None else None,
         )
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -116,8 +120,8 @@ class Session:
         self._lookout: Lookout | None = None
         self._ingest = Ingest(
             *(cursor(self._opened.connection), options.path, self.config, self._on_batch),
-            topics=topics or self.config.source.kafka,
-            files=topics is None,
+            topics=None if self._lake is not None else topics or self.config.source.kafka,
+            files=topics is None and self._lake is None,
         )
         notices.resolve(
             self._cursor_here(), "configuration"
@@ -145,7 +149,7 @@ class Session:
     @property
     def note(self) -> str | None:
         """One sentence when the store is not the one that was asked for."""
-        return self._opened.note
+        return self._opened.note if self._lake is None else self._lake.NOTE
 
     @property
     def generation(self) -> int:
@@ -167,6 +171,9 @@ class Session:
 
     def _install_reference(self) -> Path | None:
         path = find(self.options.path, self.config, self.options.reference)
+        if self._lake is not None:
+            self._lake.open(self._cursor_here(), reference=path)
+            return None
         if path is not None:
             install(self._cursor_here(), self._ingest.registry, path, self.config)
         else:
@@ -220,10 +227,13 @@ class Session:
             InputError: when the directory holds no log at all, or the topics cannot be read.
         """
         self._watcher = progress
-        self._ingest.stop_at_present_end()
-        while self._ingest.run_once():
-            pass
-        self._ingest.settle(enough=1)
+        if self._lake is not None:
+            self._pass()
+        else:
+            self._ingest.stop_at_present_end()
+            while self._ingest.run_once():
+                pass
+            self._ingest.settle(enough=1)
         if self._registry is not None:
             self._registry.look()
         retention.apply(self._cursor_here(), self.config.store.keep)
@@ -301,8 +311,9 @@ class Session:
             )
             watcher.start()
         swept, ruled = time.monotonic(), 0.0
-        self._ingest.follow()
-        self._ingest.settle()  # an earlier run may have ended just before
+        if self._lake is None:
+            self._ingest.follow()
+            self._ingest.settle()  # an earlier run may have ended just before
         while not self._stopping.is_set():
             self._wake.clear()
             self._pass()
@@ -321,7 +332,11 @@ class Session:
     def _pass(self) -> None:
         """Read once; a failure is shown and tried again, never raised."""
         try:
-            self._ingest.run_once()
+            if self._lake is None:
+                self._ingest.run_once()
+            elif self._lake.renew(self._cursor_here()):
+                with self._lock:
+                    self._state.generation += 1
             failure = None
         except Exception as error:  # noqa: BLE001  the thread must outlive a full disk or a vanished directory
             failure = _failure(error)

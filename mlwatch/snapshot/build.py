@@ -42,6 +42,7 @@ from mlwatch.snapshot.types import (
 )
 from mlwatch.snapshot.windows import Context, Tables, windows_of
 from mlwatch.store import rollups
+from mlwatch.store.lake import CURRENCY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -241,7 +242,11 @@ def _segments(
 
 
 def _currency(connection: DuckDBPyConnection) -> str | None:
-    row = connection.execute("SELECT MAX(currency) FROM events WHERE currency IS NOT NULL").fetchone()
+    row = connection.execute(
+        """SELECT COALESCE((SELECT MAX(currency) FROM events WHERE currency IS NOT NULL),
+            (SELECT value FROM meta WHERE key = ?))""",
+        [CURRENCY],
+    ).fetchone()
     return row[0] if row else None
 
 

@@ -49,7 +49,9 @@ class Tables:
     @classmethod
     def read(cls, connection: DuckDBPyConnection, lattice: Grid) -> Tables:
         """Read the sums of a range; `number_pairs` was called."""
-        row = connection.execute("SELECT COUNT(*) FROM (FROM events LIMIT 1)").fetchone()
+        row = connection.execute(
+            "SELECT EXISTS (FROM events) OR (SELECT COALESCE(SUM(events), 0) > 0 FROM batches)"
+        ).fetchone()
         return cls(
             read(connection, rollups.TRAFFIC, lattice),
             read(connection, rollups.LATENCY, lattice),

@@ -1,0 +1,165 @@
+"""Rollup lakes: what they say is what the logs say."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import mlwatch
+from mlwatch.cli import main
+from mlwatch.session import Options, Session
+from mlwatch.store import lake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SAMPLES = Path(__file__).parents[3] / "sample_logs"
+OF_THE_MOMENT = {"generated_at", "system", "files", "alerts", "provenance"}
+DEADLINE_S = 20.0
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("lake") / "rollups"
+    assert main(["rollup", str(SAMPLES), "-o", str(path), "--db", ":memory:"]) == 0
+    return path
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, child in value.items():
+            if key not in OF_THE_MOMENT:
+                yield from leaves(child, f"{path}.{key}")
+    elif isinstance(value, list):
+        for number, child in enumerate(value):
+            yield from leaves(child, f"{path}.{number}")
+    else:
+        yield path, value
+
+
+def document(path: Path) -> dict[str, Any]:
+    with mlwatch.open(path, db=":memory:") as opened:
+        return dict(leaves(opened.snapshot().to_dict()))
+
+
+def test_a_lake_says_what_the_logs_say(made: Path) -> None:
+    of_logs, of_lake = document(SAMPLES), document(made)
+    assert set(of_lake) == set(of_logs)
+    assert len(of_lake) > 5_000
+    for key, value in of_lake.items():
+        expected = of_logs[key]
+        if isinstance(value, float) and expected is not None:
+            expected = pytest.approx(expected, rel=1e-9, abs=1e-12)
+        assert value == expected, key
+
+
+def test_the_gate_judges_a_lake(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(made)]) == 1
+    said = capsys.readouterr()
+    assert "ROLL BACK" in said.out
+    assert "note: these are rollups" in said.err
+
+
+def stamps(path: Path) -> dict[str, int]:
+    return {str(each.relative_to(path)): each.stat().st_mtime_ns for each in path.rglob("r_*/*.parquet")}
+
+
+def log(day: int, count: int = 50) -> str:
+    records = (
+        {
+            "timestamp": f"2026-11-{day:02d}T10:00:{i:02d}Z",
+            "id": f"{day}-{i}",
+            "prediction": i % 2,
+            "version": "v1",
+        }
+        for i in range(count)
+    )
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def test_writing_again_touches_only_the_days_that_changed(tmp_path: Path) -> None:
+    logs, path = tmp_path / "logs", tmp_path / "lake"
+    logs.mkdir()
+    for day in (1, 2, 3):
+        (logs / f"{day}.jsonl").write_text(log(day))
+    asked = ["rollup", str(logs), "-o", str(path), "--db", str(tmp_path / "store.duckdb")]
+    assert main(asked) == 0
+    first = stamps(path)
+    assert main(asked) == 0
+    assert stamps(path) == first, "nothing has changed"
+    label = {"timestamp": "2026-11-03T12:00:00Z", "id": "2-7", "label": 1}
+    (logs / "late.jsonl").write_text(json.dumps(label) + "\n")
+    assert main(asked) == 0
+    second = stamps(path)
+    touched = {name for name in second if second[name] != first.get(name)}
+    assert {Path(name).stem for name in touched} == {"2026-11-02"}, "a label belongs to its prediction's day"
+    assert "r_outcomes/2026-11-02.parquet" in touched
+    assert "r_traffic/2026-11-02.parquet" not in touched
+    with mlwatch.open(path) as opened:
+        (model,) = opened.snapshot().models.values()
+    assert (model.versions["v1"].predictions, model.versions["v1"].labelled) == (150, 1)
+
+
+def test_a_lake_that_grows_is_followed(tmp_path: Path) -> None:
+    logs, path = tmp_path / "logs", tmp_path / "lake"
+    logs.mkdir()
+    (logs / "1.jsonl").write_text(log(1))
+    asked = ["rollup", str(logs), "-o", str(path), "--db", str(tmp_path / "store.duckdb")]
+    assert main(asked) == 0
+    session = Session(Options(path))
+    session.start()
+    try:
+        assert session.snapshot().ingest.predictions == 50
+        (logs / "2.jsonl").write_text(log(2))
+        assert main(asked) == 0
+        until = time.monotonic() + DEADLINE_S
+        while session.snapshot().ingest.predictions != 100:
+            assert time.monotonic() < until, "not in time"
+            time.sleep(0.05)
+    finally:
+        session.stop()
+
+
+def test_what_is_no_place_for_rollups(tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.txt").write_text("precious")
+    for asked, why in (
+        (["rollup", str(SAMPLES), "-o", str(tmp_path), "--db", ":memory:"], "not an empty directory"),
+        (["rollup", str(SAMPLES), "--db", ":memory:"], "name a directory with -o"),
+        (["rollup", str(made), "-o", str(tmp_path / "again")], "these are rollups already"),
+        (
+            ["report", str(made), "--reference", str(SAMPLES / "reference.parquet")],
+            "against their own reference",
+        ),
+    ):
+        assert main(asked) == 2
+        said = capsys.readouterr().err.strip().splitlines()[-1]
+        assert why in said
+    assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("damage", ["manifest", "version", "table", "day"])
+def test_a_damaged_lake_is_one_line(
+    tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    path = tmp_path / "lake"
+    path.mkdir()
+    for each in made.rglob("*.*"):
+        target = path / each.relative_to(made)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(each.read_bytes())
+    if damage == "manifest":
+        (path / lake.MANIFEST).write_text((path / lake.MANIFEST).read_text()[:200])
+    elif damage == "version":
+        (path / lake.MANIFEST).write_text(json.dumps({"schema": "mlwatch.rollups/9", "days": {}}))
+    elif damage == "table":
+        (path / "tables" / "bins.parquet").write_bytes(b"PAR1 and nothing more")
+    else:
+        next(path.glob("r_features/*.parquet")).unlink()
+    assert main(["report", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "rollups" in said
