@@ -19,6 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import bench_drift
 import workload
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -288,6 +289,40 @@ def endpoints() -> None:
     figure("CPU of a look against a request of aiohttp", mine / theirs, "x", 3)
 
 
+def drift(directory: Path, rows: int) -> None:
+    """Measure drift of 20 features beside Evidently and NannyML, and of a thousand features."""
+
+    def measured(way: str, *tables: Path) -> dict[str, Any]:
+        script = str(Path(__file__).with_name("bench_drift.py"))
+        python = os.environ.get("PEERS_PYTHON", sys.executable) if way in PEERS else sys.executable
+        done = subprocess.run(
+            [python, script, way, *map(str, tables)], capture_output=True, text=True, check=True, cwd=ROOT
+        )
+        answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        return answer
+
+    tables = bench_drift.tables(directory / "drift", rows, 20, rows // 10)
+    mine = measured("file", *tables)
+    note(f"drift report of {rows:,} x 20 from Parquet, CPU", mine["cpu"], "s")
+    note("the same, most memory", mine["mb"], "MB")
+    figure("drift of 20 features from rollups", measured("rollups", *tables)["ms"], "ms", 50)
+    for peer, times in PEERS.items():
+        theirs = measured(peer, *tables)
+        if theirs:
+            figure(f"CPU against {peer}'s {theirs['cpu']:.1f} s", mine["cpu"] / theirs["cpu"], "x", 1 / times)
+            figure(f"memory against {peer}'s {theirs['mb']:.0f} MB", mine["mb"] / theirs["mb"], "x", 0.25)
+        else:
+            say(
+                f"  beside {peer}: n/a, because it is not installed (PEERS_PYTHON names a Python that has it)"
+            )
+    wide = bench_drift.tables(directory / "drift", rows // 10, 1000, rows // 100)
+    figure(f"drift report of {rows // 10:,} x 1,000 from Parquet", measured("file", *wide)["wall"], "s", 60)
+
+
+PEERS = {"evidently": 20, "nannyml": 10}
+"""How many times faster than each the report must be."""
+
+
 def main() -> int:
     """Run everything; return 1 when a budget was missed."""
     rows = int(os.environ.get("BENCH_ROWS", "1_000_000"))
@@ -297,6 +332,7 @@ def main() -> int:
     interactive(directory, rows)
     app(directory, rows)
     endpoints()
+    drift(directory, rows)
     if os.environ.get("BENCH_LARGE") == "1":
         backfill(directory, rows * 10)
         large = refresh(directory, rows * 10)
