@@ -115,10 +115,20 @@ def load_rows(connection: DuckDBPyConnection, registry: Registry, path: Path, co
 def _load(
     connection: DuckDBPyConnection, path: Path, shape: Shape, slots: Sequence[Slot], timezone: str
 ) -> None:
-    """Read the reference into the temporary table `given`: as it is typed, or as text where that does not fit."""
+    """Read the reference into the temporary table `given`, its rows in their order."""
+    connection.execute("SET preserve_insertion_order = true")
+    try:
+        _load_either(connection, path, shape, slots, timezone)
+    finally:
+        connection.execute("SET preserve_insertion_order = false")  # as everywhere: it costs memory
+
+
+def _load_either(
+    connection: DuckDBPyConnection, path: Path, shape: Shape, slots: Sequence[Slot], timezone: str
+) -> None:
+    """Read the rows as they are typed, or as text where that does not fit."""
     import duckdb  # noqa: PLC0415
 
-    connection.execute("SET preserve_insertion_order = true")  # rows without a time count in their order
     for tolerant in (False, True):
         form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone, tolerant=tolerant)
         relation = form.select(f"{_reader(path)} AS given")

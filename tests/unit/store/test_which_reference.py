@@ -70,6 +70,12 @@ def test_a_window_without_traffic_is_said(logs: Path, table: Path) -> None:
     assert model.versions["v1"].quality.features["age"].drift is None
 
 
+def test_reading_a_reference_leaves_the_engine_frugal(logs: Path, table: Path) -> None:
+    with Session(Options(logs, db=":memory:", reference=table)) as session:
+        found = session.connection.execute("SELECT current_setting('preserve_insertion_order')").fetchone()
+    assert found == (False,)
+
+
 def test_how_the_model_did_on_a_file_of_an_earlier_run_is_not_shown(logs: Path, table: Path) -> None:
     table.write_text(lines(prediction(n, label=int(n % 3 == 0)) for n in range(300)))
     assert asked(logs, table).models["m"].reference_performance["accuracy"].n == 300
