@@ -20,7 +20,8 @@ from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced
 from mlwatch.store import notices, retention
 from mlwatch.store.database import cursor, open_store, usual_store
 from mlwatch.store.ingest import Ingest, Progress
-from mlwatch.store.lake import Lake, is_lake
+from mlwatch.store.lake import lakes_in
+from mlwatch.store.lakes import Lakes
 from mlwatch.store.reference import find, install, set_aside
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ class Session:
         self.config: Config = _config(options)
         topics = options.topics
         self.title = ", ".join(topics.names) if topics is not None else options.path.resolve().name
-        self._lake = Lake(options.path) if is_lake(options.path) else None
+        lakes = lakes_in(options.path)
+        self._lake = Lakes(lakes) if lakes else None
         self._opened = open_store(
             options.path,
             ":memory:" if self._lake is not None else options.db,

@@ -18,7 +18,7 @@ def run(arguments: Namespace) -> int:
 
     if arguments.output is None:
         raise InputError("nowhere to write to", "command line", "name a directory with -o")
-    if lake.is_lake(arguments.path):
+    if lake.lakes_in(arguments.path):
         raise InputError("these are rollups already", str(arguments.path), "give the directory of the logs")
     with taken_in(arguments) as session:
         need_records(session.snapshot(), arguments.path)

@@ -13,8 +13,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.errors import InputError, reason_of
-from mlwatch.sources.sql import identifier, literal
+from mlwatch.errors import InputError
+from mlwatch.sources.sql import literal
 from mlwatch.store import rollups, schema
 from mlwatch.store.asking import row
 
@@ -39,6 +39,7 @@ SMALL = {
     "meta": "key LIKE 'reference%' OR key LIKE 'segments%'",
 }
 """Tables that a lake carries besides its rollups, and which of their rows."""
+CONFIGURATION = "mlwatch.toml"
 CURRENCY = "lake_currency"
 """Key of what the values are in: the events that say it stay with the logs."""
 
@@ -51,6 +52,18 @@ def is_lake(path: Path) -> bool:
         return False
 
 
+def lakes_in(path: Path) -> list[Path]:
+    """Return a lake, or the lakes of which a directory holds nothing else; none where it holds logs."""
+    if is_lake(path):
+        return [path]
+    try:
+        below = sorted(each for each in path.iterdir() if not each.name.startswith("."))
+    except OSError:
+        return []
+    data = [each for each in below if each.name != CONFIGURATION]
+    return data if data and all(is_lake(each) for each in data) else []
+
+
 def write(connection: DuckDBPyConnection, lake: Path) -> int:
     """Write the rollups of a store; return how many files of days were written.
 
@@ -61,7 +74,7 @@ def write(connection: DuckDBPyConnection, lake: Path) -> int:
     Raises:
         InputError: when the directory is none of ours, or cannot be written.
     """
-    before = _manifest(lake) if is_lake(lake) else None
+    before = manifest(lake) if is_lake(lake) else None
     if before is None and lake.exists() and any(lake.iterdir()):
         raise InputError("not an empty directory, and no rollups", str(lake), "give another one with -o")
     known: dict[str, str] = before["days"] if before is not None else {}
@@ -126,7 +139,12 @@ def _replace(target: Path, text: str) -> None:
     part.replace(target)
 
 
-def _manifest(lake: Path) -> dict[str, Any]:
+def manifest(lake: Path) -> dict[str, Any]:
+    """Return what is in a lake.
+
+    Raises:
+        InputError: when it is damaged, or of another version.
+    """
     try:
         found = json.loads((lake / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -137,97 +155,6 @@ def _manifest(lake: Path) -> dict[str, Any]:
         todo = "write them again with this version of mlwatch"
         raise InputError("the rollups are of another version", str(lake), todo)
     return found
-
-
-def load(connection: DuckDBPyConnection, lake: Path) -> None:
-    """Put a lake in the place of what a store counted.
-
-    Args:
-        connection: Of a store that nobody reads meanwhile, or in one transaction.
-        lake: Directory.
-
-    Raises:
-        InputError: when the lake is damaged, or of another version.
-    """
-    import duckdb  # noqa: PLC0415
-
-    found = _manifest(lake)
-    connection.execute("BEGIN")
-    try:
-        for table, where in SMALL.items():
-            connection.execute(f"DELETE FROM {table} WHERE {where}")
-            _insert(connection, table, lake / "tables" / f"{table}.parquet")
-        for rollup in rollups.ALL:
-            _load_rollup(connection, rollup, lake, found["days"])
-        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [CURRENCY, found.get("currency")])
-        connection.execute("COMMIT")
-    except (duckdb.Error, OSError) as error:
-        connection.execute("ROLLBACK")
-        raise InputError(
-            f"the rollups are damaged ({reason_of(error)})", str(lake), "write them again"
-        ) from error
-
-
-class Lake:
-    """A lake that is looked at, and read again when it is written anew.
-
-    Args:
-        path: Directory.
-    """
-
-    NOTE = "these are rollups: the records themselves are where the logs are"
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._seen = 0
-
-    def open(self, connection: DuckDBPyConnection, *, reference: Path | None) -> None:
-        """Read it for the first time.
-
-        Raises:
-            InputError: when it is damaged, of another version, or another reference is asked for.
-        """
-        if reference is not None:
-            todo = "leave the reference out, or give it to mlwatch rollup"
-            raise InputError("rollups are counted against their own reference", str(reference), todo)
-        self._seen = self._written()
-        load(connection, self._path)
-
-    def renew(self, connection: DuckDBPyConnection) -> bool:
-        """Read it again if it has been written since; return whether it has."""
-        written = self._written()
-        if written == self._seen:
-            return False
-        load(connection, self._path)
-        self._seen = written
-        return True
-
-    def _written(self) -> int:
-        return (self._path / MANIFEST).stat().st_mtime_ns
-
-
-def _load_rollup(connection: DuckDBPyConnection, rollup: Rollup, lake: Path, days: dict[str, str]) -> None:
-    finest, *wider = rollup.levels
-    for level in rollup.levels:
-        connection.execute(f"DELETE FROM {rollup.table(level)}")
-    names = [name for name in days if name.startswith(f"{rollup.name}/")]
-    if not names:
-        return
-    files = ", ".join(literal(str(lake / f"{name}.parquet")) for name in names)
-    connection.execute(f"INSERT INTO {rollup.table(finest)} BY NAME SELECT * FROM read_parquet([{files}])")
-    for level in wider:
-        merged = rollup.merged(rollup.table(finest), rollups.bucket(level, "bucket"))
-        connection.execute(f"INSERT INTO {rollup.table(level)} BY NAME {merged}")
-
-
-def _insert(connection: DuckDBPyConnection, table: str, path: Path) -> None:
-    columns = [
-        name for (name,) in connection.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()
-    ]
-    listed = ", ".join(identifier(name) for name in columns)
-    connection.execute(
-        f"INSERT INTO {table} ({listed}) SELECT {listed} FROM read_parquet({literal(str(path))})"
-    )
 
 
 def size(lake: Path, connection: DuckDBPyConnection) -> tuple[int, int]:

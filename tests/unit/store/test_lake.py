@@ -163,3 +163,50 @@ def test_a_damaged_lake_is_one_line(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "rollups" in said
+
+
+def test_several_lakes_are_one(tmp_path: Path) -> None:
+    """Half of the logs each, with the same reference; the second half has a feature that the first has not."""
+    reference = SAMPLES / "reference.parquet"
+    files = sorted(
+        each for each in SAMPLES.rglob("*.*") if each.parent.name in {"predictions", "labels", "events"}
+    )
+    halves = tmp_path / "a", tmp_path / "b"
+    for number, half in enumerate(halves):
+        half.mkdir()
+        for each in files:
+            if each.parent.name != "predictions" or files.index(each) % 2 == number:
+                (half / f"{each.parent.name}-{each.name}").write_bytes(each.read_bytes())
+        (half / "mlwatch.toml").write_bytes((SAMPLES / "mlwatch.toml").read_bytes())
+    more = json.loads(log(3, 1)) | {"model": "other", "version": "v9", "colour": "red"}
+    (halves[1] / "more.jsonl").write_text(json.dumps(more) + "\n")
+    for half in halves:
+        target = tmp_path / "lakes" / half.name
+        target.parent.mkdir(exist_ok=True)
+        asked = ["rollup", str(half), "-o", str(target), "--db", ":memory:", "--reference", str(reference)]
+        assert main(asked) == 0
+    whole = {key: value for key, value in document(SAMPLES).items() if ".versions.v" in key}
+    both = document(tmp_path / "lakes")
+    for part in ("predictions", "labelled", "confusion.counts.0.0", "quality.features.dep_delay.drift.psi"):
+        for version in ("v1", "v2"):
+            key = f".models.flight-delay.versions.{version}.{part}"
+            assert both[key] == pytest.approx(whole[key]), key
+    assert both[".models.other.versions.v9.predictions"] == 1
+
+
+def test_lakes_that_are_cut_otherwise_do_not_go_together(
+    tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "predictions.jsonl").write_text(
+        "".join(
+            json.dumps(json.loads(line) | {"dep_delay": number}) + "\n"
+            for number, line in enumerate(log(3).splitlines())
+        )
+    )
+    assert main(["rollup", str(logs), "-o", str(tmp_path / "lakes" / "a"), "--db", ":memory:"]) == 0
+    (tmp_path / "lakes" / "b").symlink_to(made)
+    capsys.readouterr()
+    assert main(["report", str(tmp_path / "lakes")]) == 2
+    assert "count features in other bins than the first" in capsys.readouterr().err

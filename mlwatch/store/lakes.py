@@ -1,0 +1,195 @@
+"""Open rollup lakes, one or several, as what a store counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.errors import InputError, reason_of
+from mlwatch.sources.sql import identifier, literal
+from mlwatch.store import rollups
+from mlwatch.store.asking import number
+from mlwatch.store.lake import CURRENCY, MANIFEST, SMALL, manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.store.rollups import Rollup
+
+
+OUTPUTS = f"""SELECT number, number FROM (
+    SELECT unnest([{rollups.PREDICTION}, {rollups.SCORE}, {rollups.VALUE}]) AS number)"""
+"""The pseudo-features have the same numbers everywhere."""
+
+
+class Lakes:
+    """Lakes that are looked at as one, and read again when one of them is written anew.
+
+    Args:
+        paths: Directories, at least one.
+    """
+
+    NOTE = "these are rollups: the records themselves are where the logs are"
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self._seen: list[int] = []
+
+    def open(self, connection: DuckDBPyConnection, *, reference: Path | None) -> None:
+        """Read them for the first time.
+
+        Raises:
+            InputError: when one is damaged, of another version or cut otherwise, or another reference is asked for.
+        """
+        if reference is not None:
+            todo = "leave the reference out, or give it to mlwatch rollup"
+            raise InputError("rollups are counted against their own reference", str(reference), todo)
+        self._seen = self._written()
+        load(connection, self._paths)
+
+    def renew(self, connection: DuckDBPyConnection) -> bool:
+        """Read them again if one has been written since; return whether it has."""
+        written = self._written()
+        if written == self._seen:
+            return False
+        load(connection, self._paths)
+        self._seen = written
+        return True
+
+    def _written(self) -> list[int]:
+        return [(path / MANIFEST).stat().st_mtime_ns for path in self._paths]
+
+
+def load(connection: DuckDBPyConnection, lakes: Sequence[Path]) -> None:
+    """Put lakes in the place of what a store counted, in one transaction.
+
+    Args:
+        connection: Of a store that nobody else writes to.
+        lakes: Directories.
+
+    Raises:
+        InputError: when one is damaged, of another version, or counts a feature in other bins than the first.
+    """
+    import duckdb  # noqa: PLC0415
+
+    connection.execute("BEGIN")
+    lake = lakes[0]
+    try:
+        _clear(connection)
+        for lake in lakes:
+            _add(connection, lake, first=lake is lakes[0])
+        for rollup in rollups.ALL:
+            _widen(connection, rollup)
+        connection.execute("COMMIT")
+    except (duckdb.Error, OSError) as error:
+        connection.execute("ROLLBACK")
+        todo = "write them again"
+        raise InputError(f"the rollups are damaged ({reason_of(error)})", str(lake), todo) from error
+    except InputError:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _clear(connection: DuckDBPyConnection) -> None:
+    for table, where in SMALL.items():
+        connection.execute(f"DELETE FROM {table} WHERE {where}")
+    for rollup in rollups.ALL:
+        for level in rollup.levels:
+            connection.execute(f"DELETE FROM {rollup.table(level)}")
+
+
+def _add(connection: DuckDBPyConnection, lake: Path, *, first: bool) -> None:
+    found = manifest(lake)
+    if first:
+        for table in SMALL:
+            _insert(connection, table, _small(lake, table))
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [CURRENCY, found.get("currency")])
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE numbers AS SELECT feature, feature AS mine FROM features"
+        )
+    else:
+        _join(connection, lake)
+    connection.execute(
+        f"INSERT INTO numbers SELECT unnest([{rollups.PREDICTION}, {rollups.SCORE}, {rollups.VALUE}]) AS n, n"
+    )
+    for rollup in rollups.ALL:
+        names = [name for name in found["days"] if name.startswith(f"{rollup.name}/")]
+        if names:
+            _take(connection, rollup, ", ".join(literal(str(lake / f"{name}.parquet")) for name in names))
+
+
+def _small(lake: Path, table: str) -> str:
+    return f"read_parquet({literal(str(lake / 'tables' / f'{table}.parquet'))})"
+
+
+def _insert(connection: DuckDBPyConnection, table: str, relation: str) -> None:
+    described = connection.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()
+    listed = ", ".join(identifier(name) for (name,) in described)
+    connection.execute(f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {relation}")
+
+
+def _join(connection: DuckDBPyConnection, lake: Path) -> None:
+    """Number a further lake's features as they are numbered here, and learn what is new in it."""
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE numbers AS
+        SELECT t.feature, COALESCE(f.feature, (SELECT COALESCE(MAX(feature), -1) FROM features)
+            + row_number() OVER (PARTITION BY f.feature IS NULL ORDER BY t.feature)) AS mine, f.feature IS NULL AS fresh
+        FROM {_small(lake, "features")} AS t LEFT JOIN features AS f USING (name)""")
+    _check_bins(connection, lake)
+    known = "FROM {} AS t JOIN numbers AS n ON n.feature = t.feature AND n.fresh"
+    for table in ("features", "bins", "categories"):
+        fresh = known.format(_small(lake, table))
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT t.* REPLACE (n.mine AS feature) {fresh}")
+    connection.execute(f"""
+        INSERT INTO model_features BY NAME
+        SELECT DISTINCT t.model, n.mine AS feature
+        FROM {_small(lake, "model_features")} AS t JOIN numbers AS n USING (feature)
+        EXCEPT SELECT model, feature FROM model_features""")
+    connection.execute(f"""
+        INSERT INTO models BY NAME
+        FROM {_small(lake, "models")} AS t WHERE t.model NOT IN (SELECT model FROM models)""")
+    _insert(connection, "batches", _small(lake, "batches"))
+    connection.execute("ALTER TABLE numbers DROP COLUMN fresh")
+
+
+def _check_bins(connection: DuckDBPyConnection, lake: Path) -> None:
+    """Make sure that what both count is counted in the same bins."""
+    shared = f"""SELECT n.feature, n.mine FROM numbers AS n WHERE NOT n.fresh
+        UNION ALL {OUTPUTS}"""
+    other = number(
+        connection,
+        f"""WITH shared AS ({shared}), theirs AS (
+            SELECT b.mine AS feature, t.kind, t.edges
+            FROM {_small(lake, "bins")} AS t JOIN shared AS b USING (feature)),
+        names AS (
+            SELECT b.mine AS feature, t.category, t.bin FROM {_small(lake, "categories")} AS t
+            JOIN shared AS b USING (feature)),
+        ours AS (SELECT c.feature, c.category, c.bin FROM categories AS c JOIN shared AS b ON b.mine = c.feature)
+        SELECT (SELECT COUNT(*) FROM theirs AS t JOIN bins AS o USING (feature)
+                WHERE (t.kind, t.edges) <> (o.kind, o.edges))
+            + (SELECT COUNT(*) FROM ((FROM names EXCEPT FROM ours) UNION ALL (FROM ours EXCEPT FROM names)))""",
+    )
+    if other:
+        todo = "give all of them the same --reference, such as one profile"
+        raise InputError("these rollups count features in other bins than the first", str(lake), todo)
+
+
+def _take(connection: DuckDBPyConnection, rollup: Rollup, files: str) -> None:
+    read = f"read_parquet([{files}]) AS t"
+    mapped = "SELECT t.*"
+    if "feature" in rollup.keys:
+        mapped, read = (
+            "SELECT t.* REPLACE (n.mine AS feature)",
+            f"{read} JOIN numbers AS n ON n.feature = t.feature",
+        )
+    connection.execute(f"INSERT INTO {rollup.table(rollup.levels[0])} BY NAME {mapped} FROM {read}")
+
+
+def _widen(connection: DuckDBPyConnection, rollup: Rollup) -> None:
+    """Sum the finest buckets up to wider ones."""
+    finest, *wider = rollup.levels
+    for level in wider:
+        merged = rollup.merged(rollup.table(finest), rollups.bucket(level, "bucket"))
+        connection.execute(f"INSERT INTO {rollup.table(level)} BY NAME {merged}")
