@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from mlwatch import notify, silences
+from mlwatch import silences
 from mlwatch.config import Config, EndpointSettings, discover, load
-from mlwatch.errors import MlwatchError, reason_of
+from mlwatch.keeper import Keeper
 from mlwatch.lookout import Lookout, look_around
+from mlwatch.meter import Meter
 from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
 from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced
@@ -32,12 +32,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config.topics import Topics
-    from mlwatch.hooks import Runner
-    from mlwatch.notify import Notifier
     from mlwatch.registry import Registry
     from mlwatch.snapshot.health_types import System
     from mlwatch.snapshot.segments import Segments
-    from mlwatch.snapshot.types import Alert, Feed, Severity, Snapshot
+    from mlwatch.snapshot.types import Alert, Severity, Snapshot
 
 QUIET_S = 0.25
 """Time that changes are gathered for before they are read."""
@@ -67,19 +65,6 @@ class Options:
     """Addresses to poll besides those of the configuration."""
 
 
-@dataclass
-class _State:
-    """What the ingest thread tells the others; guarded by a lock."""
-
-    generation: int = 0
-    progress: Progress | None = None
-    began: float = 0.0
-    rows: list[tuple[float, int]] = field(default_factory=list)
-    failure: str | None = None
-    seen: int = 0
-    """Grows with everything that endpoints and host show; apart, as no verdict depends on it."""
-
-
 class Session:
     """An open store with the directory that fills it.
 
@@ -105,19 +90,14 @@ class Session:
             usual_store(topics) if topics is not None else None,
         )
         self._local = threading.local()
-        self._lock = threading.Lock()
-        self._state = _State()
+        self._meter = Meter()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._verdicts = Memory()
-        self._hooks: Runner | None = None
-        self._notifier: Notifier | None = None
+        self._keeper = Keeper(self.config, self._cursor_here, self.snapshot, self._meter)
         self._registry = self._open_registry()
-        self._said: SimpleQueue[tuple[str, str, str]] = SimpleQueue()
-        """What came of the commands of `[rollout]`."""
         self._courses = Courses()
         self._segments: Paced[Segments] = Paced()
-        self._ruled = 0
         self._thread: threading.Thread | None = None
         self._lookout: Lookout | None = None
         self._ingest = Ingest(
@@ -156,14 +136,7 @@ class Session:
     @property
     def generation(self) -> int:
         """A number that grows with every batch that was taken in, and with every look at endpoints and host."""
-        with self._lock:
-            return self._state.generation + self._state.seen
-
-    @property
-    def _taken_in(self) -> int:
-        """A number that grows with every batch."""
-        with self._lock:
-            return self._state.generation
+        return self._meter.generation
 
     def _cursor_here(self) -> DuckDBPyConnection:
         mine: DuckDBPyConnection | None = getattr(self._local, "cursor", None)
@@ -239,7 +212,7 @@ class Session:
         if self._registry is not None:
             self._registry.look()
         retention.apply(self._cursor_here(), self.config.store.keep)
-        self._evaluate_rules()
+        self._keeper.evaluate()
 
     _watcher: Callable[[Progress], None] | None = None
 
@@ -247,18 +220,11 @@ class Session:
         """Begin to follow the directory in a thread of its own."""
         if self._thread is None:
             self._lookout = self._look_out(self.endpoints)
-            self._hooks = self._runner()
-            self._notifier = self._open_notifier()
+            self._keeper.start()
             if self._registry is not None:
                 self._registry.start()
             self._thread = threading.Thread(target=self._follow, name="mlwatch-ingest", daemon=True)
             self._thread.start()
-
-    def _runner(self) -> Runner:
-        """Return what runs the commands of `[rollout]`; only those who follow the logs have one."""
-        from mlwatch.hooks import Runner  # noqa: PLC0415
-
-        return Runner(lambda *said: self._said.put(said), dry=self.config.rollout.dry_run)
 
     @property
     def endpoints(self) -> tuple[EndpointSettings, ...]:
@@ -268,7 +234,11 @@ class Session:
     def _look_out(self, endpoints: Sequence[EndpointSettings]) -> Lookout:
         """Begin to look at endpoints and host, in threads."""
         found = Lookout(
-            lambda: cursor(self._opened.connection), self.config, endpoints, self.options.path, self._on_look
+            lambda: cursor(self._opened.connection),
+            self.config,
+            endpoints,
+            self.options.path,
+            self._meter.looked,
         )
         found.start()
         return found
@@ -291,10 +261,7 @@ class Session:
             self._thread = None
         if self._lookout is not None:
             self._lookout.stop()
-        if self._hooks is not None:
-            self._hooks.stop()
-        if self._notifier is not None:
-            self._notifier.stop()
+        self._keeper.stop()
         if self._registry is not None:
             self._registry.stop()
         self._ingest.close()
@@ -319,11 +286,9 @@ class Session:
         while not self._stopping.is_set():
             self._wake.clear()
             self._pass()
-            while not self._said.empty():
-                notices.post(self._cursor_here(), *self._said.get())
+            self._keeper.note()
             if time.monotonic() - ruled > RULES_S:
-                self._try_rules()
-                self._tell()
+                self._keeper.keep()
                 ruled = time.monotonic()
             if time.monotonic() - swept > RETENTION_S:
                 retention.apply(self._cursor_here(), self.config.store.keep)
@@ -337,34 +302,11 @@ class Session:
             if self._lake is None:
                 self._ingest.run_once()
             elif self._lake.renew(self._cursor_here()):
-                with self._lock:
-                    self._state.generation += 1
-            failure = None
+                self._meter.changed()
         except Exception as error:  # noqa: BLE001  the thread must outlive a full disk or a vanished directory
-            failure = _failure(error)
-        with self._lock:
-            if failure != self._state.failure:
-                self._state.failure = failure
-                self._state.generation += 1
-
-    def _try_rules(self) -> None:
-        """Evaluate the rules; a rule that cannot be understood is said, and stops nothing."""
-        try:
-            self._evaluate_rules()
-        except MlwatchError as error:
-            notices.post(self._cursor_here(), "warning", "rules", str(error))
-
-    def _open_notifier(self) -> Notifier | None:
-        """Return what tells people, where the configuration names any.
-
-        Raises:
-            ConfigError: when they cannot be told.
-        """
-        if not self.config.notify.urls:
-            return None
-        from mlwatch.notify import Notifier  # noqa: PLC0415
-
-        return Notifier(self.config.notify, lambda *said: self._said.put(said))
+            self._meter.passed(error)
+        else:
+            self._meter.passed(None)
 
     def _open_registry(self) -> Registry | None:
         """Return what asks the model registry, where there is one."""
@@ -388,18 +330,6 @@ class Session:
 
         return self._registry.role(role, [life.pair.version for life in lives(self._cursor_here())])
 
-    def _tell(self) -> None:
-        """Tell of alerts that began or ended, and forget what was said about those that are over."""
-        (silent,) = self._cursor_here().execute("SELECT COUNT(*) FROM silences").fetchone() or (0,)
-        if self._notifier is None and not silent:
-            return
-        from mlwatch import alerts  # noqa: PLC0415  pulls numpy
-
-        found = self.snapshot(alerts.span_of(self.config.rules)).alerts
-        silences.tidy(self._cursor_here(), found, datetime.now(UTC))
-        if self._notifier is not None:
-            self._notifier.send(notify.news(self._cursor_here(), found, self.config.notify))
-
     def silence(self, alert: Alert, word: silences.Word, length: timedelta | None = None) -> None:
         """Mute or acknowledge an alert, or take that back; blocks on SQL.
 
@@ -409,46 +339,10 @@ class Session:
             length: How long a mute lasts; None until the alert is over.
         """
         silences.say(self._cursor_here(), alert, word, datetime.now(UTC), length)
-        with self._lock:
-            self._state.seen += 1
-
-    def _evaluate_rules(self) -> None:
-        """Bring the alerts up to date, once for the same data.
-
-        Raises:
-            ConfigError: when a rule cannot be understood.
-        """
-        from mlwatch import alerts, hooks  # noqa: PLC0415  pulls numpy
-
-        if self._taken_in == self._ruled:
-            return
-        self._ruled = self._taken_in
-        found = self.snapshot(alerts.span_of(self.config.rules))
-        if self._hooks is not None:
-            self._hooks.run(hooks.changes(self._cursor_here(), found.rollouts, self.config.rollout))
-        if alerts.update(self._cursor_here(), found, self.config.rules):
-            with self._lock:
-                self._state.generation += 1
-                self._ruled = self._state.generation
-
-    def _on_look(self) -> None:
-        with self._lock:
-            self._state.seen += 1
+        self._meter.looked()
 
     def _on_batch(self, progress: Progress) -> None:
-        with self._lock:
-            self._state.generation += 1
-            if (
-                progress.batches == 1
-                or self._state.progress is None
-                or progress.bytes_total != self._state.progress.bytes_total
-            ):
-                self._state.began = time.monotonic()
-            self._state.progress = progress
-            now = time.monotonic()
-            self._state.rows = [(t, n) for t, n in self._state.rows if now - t < 10.0] + [
-                (now, progress.rows)
-            ]
+        self._meter.took(progress)
         if self._watcher is not None:
             self._watcher(progress)
 
@@ -462,7 +356,7 @@ class Session:
         from mlwatch.snapshot.build import Memory as Kept  # noqa: PLC0415  pulls numpy
         from mlwatch.snapshot.build import Question, snapshot  # noqa: PLC0415
 
-        verdicts = partial(self._verdicts.recall, self._taken_in)
+        verdicts = partial(self._verdicts.recall, self._meter.taken_in)
         options, rollout = self.options, self.config.rollout
         question = Question(
             span,
@@ -476,7 +370,7 @@ class Session:
             self.config,
             question,
             now=datetime.now(UTC),
-            feed=self._feed(),
+            feed=self._meter.feed(self.note),
             system=_system(self.options.path) if self._lookout is None and at is None else None,
             memory=Kept(verdicts, self._courses.recall, self._segments.recall)
             if at is None
@@ -498,12 +392,10 @@ class Session:
         """Return what keeps this session from its work just now."""
         from mlwatch.snapshot.types import Alert  # noqa: PLC0415
 
-        with self._lock:
-            failure = self._state.failure
         blind = self._lookout.failure if self._lookout is not None else None
         mute = self._registry.failure if self._registry is not None else None
         said: tuple[tuple[str, Severity, str | None], ...] = (
-            ("ingest", "critical", failure),
+            ("ingest", "critical", self._meter.failure),
             ("endpoints", "critical", blind),
             ("registry", "warning", mute),
         )
@@ -522,27 +414,6 @@ class Session:
             data = data_version(self._reference) if self._reference is not None else None
             self._outside = {"git": code_version(self.options.config), "data": data}
         return self._outside
-
-    def _feed(self) -> Feed:
-        from mlwatch.snapshot.types import Feed  # noqa: PLC0415
-
-        with self._lock:
-            progress, rows, began = self._state.progress, list(self._state.rows), self._state.began
-        now = time.monotonic()
-        recent = [(t, n) for t, n in rows if now - t < 10.0]
-        window = max(1.0, min(10.0, now - recent[0][0])) if recent else 10.0
-        done, total = (progress.bytes_done, progress.bytes_total) if progress else (0, 0)
-        eta = None
-        if progress and 0 < done < total:
-            eta = (now - began) * (total - done) / done
-        return Feed(
-            rows_per_s=sum(n for _, n in recent) / window,
-            lag_s=progress.lag_s if progress and recent else None,
-            bytes_done=done,
-            bytes_total=total,
-            eta_s=eta,
-            note=self.note,
-        )
 
     def connect(self) -> DuckDBPyConnection:
         """Return the store's connection, for cursors of other threads."""
@@ -587,11 +458,3 @@ def _system(path: Path) -> System:
         return of_sample(sampler.sample())
     finally:
         sampler.close()
-
-
-def _failure(error: Exception) -> str:
-    """Say in words why the ingest has stopped for now."""
-    text = reason_of(error)
-    if "No space left" in text or "File too large" in text:
-        return f"the disk of the store is full: ingest goes on when there is room ({text})"
-    return f"ingest stopped for now: {text}"

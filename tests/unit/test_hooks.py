@@ -61,7 +61,7 @@ def follow(logs: Path, tmp_path: Path, out: Path, rows_more: str | None) -> bool
     try:
         assert until(lambda: session.snapshot().ingest.predictions >= 2000)
         if rows_more is None:
-            assert until(lambda: session._ruled == session._taken_in)
+            assert until(lambda: session._keeper.ruled == session._meter.taken_in)
         else:
             (logs / "b.jsonl").write_text(rows_more)
             said = "ran for the verdict rollback"

@@ -1,0 +1,111 @@
+"""Keep the rules: bring alerts up to date, run hooks when verdicts change, and tell people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from mlwatch import notify, silences
+from mlwatch.errors import MlwatchError
+from mlwatch.store import notices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import timedelta
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import Config
+    from mlwatch.hooks import Runner
+    from mlwatch.meter import Meter
+    from mlwatch.notify import Notifier
+    from mlwatch.snapshot.types import Snapshot
+
+    Look = Callable[[timedelta | None], Snapshot]
+
+
+class Keeper:
+    """Keep the rules of one session; of its threads, one keeps them.
+
+    Args:
+        config: Rules, hooks, people.
+        connect: Returns the calling thread's cursor.
+        look: Returns a snapshot of the newest data over a range.
+        meter: Says whether there is something new.
+    """
+
+    def __init__(
+        self, config: Config, connect: Callable[[], DuckDBPyConnection], look: Look, meter: Meter
+    ) -> None:
+        self._config = config
+        self._connect, self._look, self._meter = connect, look, meter
+        self._hooks: Runner | None = None
+        self._notifier: Notifier | None = None
+        self._said: SimpleQueue[tuple[str, str, str]] = SimpleQueue()
+        """What came of hooks and messages."""
+        self.ruled = 0
+        """What was taken in when the rules were evaluated last."""
+
+    def start(self) -> None:
+        """Begin to run hooks and to tell people; only those who follow the logs do.
+
+        Raises:
+            ConfigError: when people cannot be told.
+        """
+        from mlwatch.hooks import Runner  # noqa: PLC0415
+
+        self._hooks = Runner(self._hear, dry=self._config.rollout.dry_run)
+        if self._config.notify.urls:
+            self._notifier = notify.Notifier(self._config.notify, self._hear)
+
+    def stop(self) -> None:
+        """End the threads, after what they have begun."""
+        for one in (self._hooks, self._notifier):
+            if one is not None:
+                one.stop()
+
+    def _hear(self, severity: str, topic: str, sentence: str) -> None:
+        self._said.put((severity, topic, sentence))
+
+    def note(self) -> None:
+        """Write down what came of hooks and messages."""
+        while not self._said.empty():
+            notices.post(self._connect(), *self._said.get())
+
+    def keep(self) -> None:
+        """Evaluate the rules and tell of what changed; a rule that cannot be understood is said, and stops nothing."""
+        try:
+            self.evaluate()
+        except MlwatchError as error:
+            notices.post(self._connect(), "warning", "rules", str(error))
+        self._tell()
+
+    def evaluate(self) -> None:
+        """Bring the alerts up to date, once for the same data.
+
+        Raises:
+            ConfigError: when a rule cannot be understood.
+        """
+        from mlwatch import alerts, hooks  # noqa: PLC0415  pulls numpy
+
+        if self._meter.taken_in == self.ruled:
+            return
+        self.ruled = self._meter.taken_in
+        found = self._look(alerts.span_of(self._config.rules))
+        if self._hooks is not None:
+            self._hooks.run(hooks.changes(self._connect(), found.rollouts, self._config.rollout))
+        if alerts.update(self._connect(), found, self._config.rules):
+            self.ruled = self._meter.changed()
+
+    def _tell(self) -> None:
+        """Tell of alerts that began or ended, and forget what was said about those that are over."""
+        (silent,) = self._connect().execute("SELECT COUNT(*) FROM silences").fetchone() or (0,)
+        if self._notifier is None and not silent:
+            return
+        from mlwatch import alerts  # noqa: PLC0415  pulls numpy
+
+        found = self._look(alerts.span_of(self._config.rules)).alerts
+        silences.tidy(self._connect(), found, datetime.now(UTC))
+        if self._notifier is not None:
+            self._notifier.send(notify.news(self._connect(), found, self._config.notify))

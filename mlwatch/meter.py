@@ -1,0 +1,112 @@
+"""How a session gets on: what its ingest thread tells the others."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from mlwatch.errors import reason_of
+
+if TYPE_CHECKING:
+    from mlwatch.snapshot.types import Feed
+    from mlwatch.store.ingest import Progress
+
+RECENT_S = 10.0
+"""Time over which the rate of reading is measured."""
+
+
+class Meter:
+    """Count what is taken in and looked at; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken_in = 0
+        self._seen = 0
+        """Grows with everything that endpoints and host show; apart, as no verdict depends on it."""
+        self._progress: Progress | None = None
+        self._began = 0.0
+        self._rows: list[tuple[float, int]] = []
+        self._failure: str | None = None
+
+    @property
+    def generation(self) -> int:
+        """A number that grows with every batch that was taken in, and with every look at endpoints and host."""
+        with self._lock:
+            return self._taken_in + self._seen
+
+    @property
+    def taken_in(self) -> int:
+        """A number that grows with every batch."""
+        with self._lock:
+            return self._taken_in
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing is read just now; None when all goes well."""
+        with self._lock:
+            return self._failure
+
+    def looked(self) -> None:
+        """Note that something was seen that no verdict depends on."""
+        with self._lock:
+            self._seen += 1
+
+    def changed(self) -> int:
+        """Note that something was taken in, or said about it; return the number that grew."""
+        with self._lock:
+            self._taken_in += 1
+            return self._taken_in
+
+    def passed(self, error: Exception | None) -> None:
+        """Note how a pass over the logs ended: with an error, or without."""
+        failure = _in_words(error) if error is not None else None
+        with self._lock:
+            if failure != self._failure:
+                self._failure = failure
+                self._taken_in += 1
+
+    def took(self, progress: Progress) -> None:
+        """Note a batch."""
+        now = time.monotonic()
+        with self._lock:
+            self._taken_in += 1
+            former = self._progress
+            if progress.batches == 1 or former is None or progress.bytes_total != former.bytes_total:
+                self._began = now
+            self._progress = progress
+            self._rows = [*((t, n) for t, n in self._rows if now - t < RECENT_S), (now, progress.rows)]
+
+    def feed(self, note: str | None) -> Feed:
+        """Return how the reading stands.
+
+        Args:
+            note: Where it is not as asked for.
+        """
+        from mlwatch.snapshot.types import Feed  # noqa: PLC0415
+
+        with self._lock:
+            progress, rows, began = self._progress, list(self._rows), self._began
+        now = time.monotonic()
+        recent = [(t, n) for t, n in rows if now - t < RECENT_S]
+        window = max(1.0, min(RECENT_S, now - recent[0][0])) if recent else RECENT_S
+        done, total = (progress.bytes_done, progress.bytes_total) if progress else (0, 0)
+        eta = None
+        if progress and 0 < done < total:
+            eta = (now - began) * (total - done) / done
+        return Feed(
+            rows_per_s=sum(n for _, n in recent) / window,
+            lag_s=progress.lag_s if progress and recent else None,
+            bytes_done=done,
+            bytes_total=total,
+            eta_s=eta,
+            note=note,
+        )
+
+
+def _in_words(error: Exception) -> str:
+    """Say why the ingest has stopped for now."""
+    text = reason_of(error)
+    if "No space left" in text or "File too large" in text:
+        return f"the disk of the store is full: ingest goes on when there is room ({text})"
+    return f"ingest stopped for now: {text}"
