@@ -340,6 +340,11 @@ _FIXED: tuple[Metric, ...] = (
         _revenue_per_prediction, _revenue_over,
     ),
     Metric(
+        "revenue_per_conversion", "business", "Revenue / conversion", "money", "higher",
+        lambda v: from_estimate(v.business.revenue.per_conversion),
+        lambda w: from_estimate(w.business.revenue.per_conversion), 3,
+    ),
+    Metric(
         "revenue_total", "business", "Revenue", "money", None,
         _revenue, lambda w: Reading(w.business.revenue.total), 2,
     ),

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from mlwatch.app.catalogue import metric_name
-from mlwatch.app.units import show, show_change, show_interval
+from mlwatch.app.units import show_change, show_interval
 
 if TYPE_CHECKING:
     from mlwatch.app.glyphs import Glyphs
@@ -84,9 +84,3 @@ def change_in_words(key: str, metric: RolloutMetric, currency: str | None, glyph
 def interval_in_words(key: str, metric: RolloutMetric, currency: str | None) -> str:
     """Return the interval of the difference with its unit."""
     return show_interval(metric.low, metric.high, unit_of(key, metric), currency, change=True)
-
-
-def values_in_words(key: str, metric: RolloutMetric, currency: str | None) -> str:
-    """Return the values of both versions."""
-    unit = unit_of(key, metric)
-    return f"{show(metric.baseline, unit, currency)} → {show(metric.candidate, unit, currency)}"

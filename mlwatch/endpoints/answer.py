@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.endpoints.failures import Failure, is_loading, status_in_words
+from mlwatch.endpoints.failures import Failure, status_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,11 +32,6 @@ class Answer:
     def text(self) -> str:
         """Return the body as text; what is no UTF-8 is replaced."""
         return self.body.decode("utf-8", "replace")
-
-    @property
-    def loading(self) -> bool:
-        """Tell whether it says that the server, or its model, is not ready yet."""
-        return not self.ok and is_loading(self.body)
 
     @property
     def words(self) -> str:

@@ -303,6 +303,7 @@ def _business(business: Business) -> Document:
             "low": money.low,
             "high": money.high,
             "currency": money.currency,
+            "per_conversion": money.per_conversion.to_dict() if money.per_conversion is not None else None,
         },
         "decisions_per_1000": business.decisions.to_dict() if business.decisions is not None else None,
     }

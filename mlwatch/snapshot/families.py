@@ -196,5 +196,6 @@ def business(rows: Table | None, predictions: int, *, seen: bool, currency: str 
             per.low if per else None,
             per.high if per else None,
             currency,
+            money.revenue_per_conversion(sums) if seen else None,
         ),
     )

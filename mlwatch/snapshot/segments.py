@@ -20,7 +20,7 @@ from mlwatch.store import rollups
 from mlwatch.store.slices import ABSENT, CATEGORIES, cut_places, cuts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
@@ -299,18 +299,3 @@ def part_name(info: FeatureInfo, part: int) -> str:
     if part == 0:
         return f"below {cuts[0]}"
     return f"{cuts[part - 1]} and more" if part >= len(cuts) else f"{cuts[part - 1]} to {cuts[part]}"
-
-
-def by_harm(segments: Sequence[Segment], *, against_baseline: bool) -> list[Segment]:
-    """Rank segments by the wrong answers (or loss) that they have in excess, worst first.
-
-    Args:
-        segments: Of one version.
-        against_baseline: Compare with the baseline in the same segment instead of with the version's other segments.
-    """
-    compared = [
-        (found.excess, segment)
-        for segment in segments
-        if (found := segment.baseline if against_baseline else segment.rest) is not None
-    ]
-    return [segment for _, segment in sorted(compared, key=lambda pair: -pair[0])]

@@ -223,6 +223,8 @@ class Revenue:
     low: float | None = None
     high: float | None = None
     currency: str | None = None
+    per_conversion: Estimate | None = None
+    """Over the predictions that converted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ def business(conversion: float, n: int) -> Business:
     money = Revenue(
         gross=n * conversion * 41.0, refunds=n * conversion * 1.2, total=n * conversion * 39.8,
         per_prediction=conversion * 39.8, low=conversion * 38.9, high=conversion * 40.7, currency="EUR",
+        per_conversion=estimate(39.8, round(n * conversion), (39.1, 40.5)),
     )  # fmt: skip
     return Business(share(conversion, n), share(conversion * 3.1, n), money)
 

@@ -92,6 +92,19 @@ def test_decisions_are_worth_what_the_configuration_says(snapshot: Snapshot, row
     assert total / len(of_v2) == pytest.approx(found.value)
 
 
+def test_revenue_per_conversion_is_over_those_that_converted(watch: Session, snapshot: Snapshot) -> None:
+    version = snapshot.models["flight-delay"].versions["v1"]
+    ((converted,),) = watch.query(
+        """SELECT COUNT(DISTINCT p.id) FROM predictions AS p JOIN events AS e ON e.id = p.id
+        WHERE p.version = 'v1' AND e.class = 'conversion'"""
+    )[1]
+    found = version.business.revenue.per_conversion
+    assert found is not None
+    assert found.n == converted
+    assert found.value == pytest.approx(version.business.revenue.total / converted)
+    assert found.low is not None
+
+
 def test_importance_is_that_of_the_labelled_rows(snapshot: Snapshot, rows: pd.DataFrame) -> None:
     features = snapshot.models["flight-delay"].versions["v2"].quality.features
     found = features["weekday"].importance
