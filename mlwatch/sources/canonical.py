@@ -200,7 +200,9 @@ class Canonical:
         column = self._access(path)
         physical = self._physical.get(path, "text")
         if physical == "time":
-            return f"CAST({column} AS TIMESTAMP)"
+            return (
+                f"CAST(CAST({column} AS TIMESTAMPTZ) AS TIMESTAMP)"  # nanoseconds with a zone go no other way
+            )
         if physical in {"number", "integer"} and not self._tolerant:
             return epoch_sql(column)
         if not self._tolerant and self._timezone == "UTC":
