@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import rollups
-from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
+from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
 from mlwatch.store.registry import ModelRow, Registry
 
 if TYPE_CHECKING:
@@ -184,17 +184,34 @@ def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBi
 
 def refold_segments(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
     """Count the labelled rows that are stored by the segments that are followed now, and only these."""
-    for level in rollups.SEGMENTS.levels:
-        connection.execute(f"DELETE FROM {rollups.SEGMENTS.table(level)}")
+    _empty(connection, rollups.SEGMENTS)
+    _score_stored(connection, parts)
+    _fold_segments(connection, registry, parts)
+
+
+def recount_labels(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
+    """Count the labels and scores of the stored rows again, and only these, after the task of a model changed."""
+    for rollup in (rollups.OUTCOMES, rollups.SCORES, rollups.LAGS, rollups.SEGMENTS, rollups.DECIDED):
+        _empty(connection, rollup)
+    _score_stored(connection, parts)
+    fold_scored(connection, registry, parts)
+    fold_decided(connection, registry, "predictions")
+
+
+def _empty(connection: DuckDBPyConnection, rollup: Rollup) -> None:
+    for level in rollup.levels:
+        connection.execute(f"DELETE FROM {rollup.table(level)}")
+
+
+def _score_stored(connection: DuckDBPyConnection, parts: Columns) -> None:
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE scored AS
         SELECT * FROM (
             SELECT p.ts, p.model, p.version, p.prediction, p.score, COALESCE({CURRENT_LABEL}, p.label) AS label,
-                1 AS weight{parts.select("p")}
+                1 AS weight, {CURRENT_TIME} AS labelled_at{parts.select("p")}
             FROM predictions AS p {label_joins("p", "p.model")}
             WHERE NOT p.failed)
         WHERE label IS NOT NULL""")
-    _fold_segments(connection, registry, parts)
 
 
 def compact(connection: DuckDBPyConnection) -> None:

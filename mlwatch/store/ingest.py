@@ -14,7 +14,7 @@ from mlwatch.errors import reason_of
 from mlwatch.sources.files import Found, discover
 from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
-from mlwatch.store import constraints, fold, notices, slices
+from mlwatch.store import constraints, fold, notices, slices, tasks
 from mlwatch.store.copies import without_twins
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import cursor
@@ -264,6 +264,7 @@ class Ingest:
         Args:
             enough: Without a reference, bins need so many rows.
         """
+        tasks.ensure(self._connection, self.registry, self._config.roles.task)
         ensure_bins(self._connection, self.registry, enough=enough)
         slices.ensure(self._connection, self.registry, self._config.segments)
         constraints.ensure(self._connection, self.registry, self._config)

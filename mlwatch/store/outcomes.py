@@ -22,7 +22,7 @@ CURRENT_LABEL = """CASE WHEN own.id IS NULL THEN loose.label WHEN loose.id IS NU
 Rows with nulls compare too, as the greatest, so both must be there before they are compared.
 """
 
-_CURRENT_TIME = "COALESCE(GREATEST(own.ts, loose.ts), own.ts, loose.ts)"
+CURRENT_TIME = "COALESCE(GREATEST(own.ts, loose.ts), own.ts, loose.ts)"
 """When it came."""
 
 _SCORED = "CREATE OR REPLACE TEMP TABLE scored AS "
@@ -44,7 +44,7 @@ def label_joins(requests: str, model: str, outcomes: str = "outcomes") -> str:
 def labelled() -> str:
     """Return the stored predictions whose label came in a record of its own, with its time, as a FROM item."""
     return f"""(
-        SELECT p.ts, p.model, p.version, 1 AS weight, {_CURRENT_TIME} AS labelled_at
+        SELECT p.ts, p.model, p.version, 1 AS weight, {CURRENT_TIME} AS labelled_at
         FROM predictions AS p {label_joins("p", "p.model")} WHERE NOT p.failed)"""
 
 
@@ -81,7 +81,7 @@ def score_requests(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool
         f"""{_SCORED} SELECT ts, model, version, prediction, score, label, 1 AS weight,
             labelled_at{parts.names} FROM (
             SELECT b.* REPLACE (COALESCE({CURRENT_LABEL}, b.label) AS label),
-                {_CURRENT_TIME} AS labelled_at{parts.select("b")}
+                {CURRENT_TIME} AS labelled_at{parts.select("b")}
             FROM batch AS b {label_joins("b", "b.model", "known")}
             WHERE b.is_request AND NOT b.failed)
         WHERE label IS NOT NULL"""
