@@ -226,7 +226,8 @@ def test_a_backlog_has_an_end_in_sight(cluster: Cluster, monkeypatch: pytest.Mon
         session.ingest_all(seen.append)
     assert len(seen) > 1
     assert all(0 < one.bytes_done <= one.bytes_total for one in seen)
-    assert seen[0].bytes_total == pytest.approx(seen[-1].bytes_total, rel=0.1)
+    # the ends of the partitions become known one after the other: the estimate grows to the truth, never beyond
+    assert max(one.bytes_total for one in seen) <= 1.1 * seen[-1].bytes_total
     assert seen[-1].bytes_done == seen[-1].bytes_total
 
 
