@@ -2,52 +2,50 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import threading
-import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mlwatch.systems.mlflow_registry import (
-    BASELINE_ALIASES,
-    CANDIDATE_ALIASES,
-    Client,
-    Registered,
-    RegistryError,
-)
+from mlwatch.systems.mlflow_client import Mlflow, RegistryError
+from mlwatch.systems.mlflow_monitor import publish, registered_one
+from mlwatch.systems.mlflow_registry import BASELINE_ALIASES, CANDIDATE_ALIASES, Registered, read_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.config import RegistrySettings
-    from mlwatch.snapshot.types import Model, Rollout, Snapshot, Version
+    from mlwatch.config import Config
+    from mlwatch.snapshot.types import Snapshot
 
-EXPERIMENT = "mlwatch"
-RULE = "registry"
-MOST_METRICS = 500
+PATIENCE_S = 15.0
+"""For everything that is asked and written in one look: `check` and `report` wait for it."""
 
 
 class Registry:
     """Watch one model of a registry.
 
     Args:
-        settings: Of the configuration.
+        config: Its `[registry]`, and where files that it names are.
         models: Returns the names of the models in the logs, for where the configuration names none.
         numbers: Returns the newest numbers, for writing back.
         connect: Returns a cursor on the store, which remembers the runs that were made.
+        writable: Whether anything may be written back, if the configuration wants it.
     """
 
     def __init__(
         self,
-        settings: RegistrySettings,
+        config: Config,
         models: Callable[[], list[str]],
         numbers: Callable[[], Snapshot],
         connect: Callable[[], DuckDBPyConnection],
+        *,
+        writable: bool,
     ) -> None:
-        self._settings = settings
+        self._config, self._settings = config, config.registry
         self._models, self._numbers, self._connect = models, numbers, connect
+        self._writes = writable and self._settings.write
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self.current: Registered | None = None
@@ -61,18 +59,29 @@ class Registry:
         Args:
             write: Also write back what was measured, where the configuration allows it.
         """
-        client = Client(self._settings)
+        where = "the MLflow registry"
         try:
+            mlflow = Mlflow(self._settings, self._config.resolve)
+            where = f"{where} at {mlflow.url}"
+            asyncio.run(self._look(mlflow, write=write and self._writes))
+            self.failure = None
+        except TimeoutError:
+            self.failure = (
+                f"{where} is not used: it needs more than {PATIENCE_S:.0f} s to answer: look at its load"
+            )
+        except RegistryError as error:
+            self.failure = f"{where} is not used: {error}"
+        except Exception as error:  # noqa: BLE001  an answer that nobody foresaw must end neither thread nor report
+            self.failure = f"{where} is not used: its answers are not understood ({type(error).__name__})"
+
+    async def _look(self, mlflow: Mlflow, *, write: bool) -> None:
+        async with asyncio.timeout(PATIENCE_S), mlflow:
             names = [self._settings.model] if self._settings.model else self._models()
             if names:
-                self.current = client.model(names[0])
-            if write and self._settings.write and self.current is not None:
-                publish(client, self._connect(), self._numbers(), self.current)
-            self.failure = None
-        except RegistryError as error:
-            self.failure = f"the MLflow registry is not used: {error}"
-        finally:
-            client.close()
+                self.current = await read_model(mlflow, names[0])
+            if write and self.current is not None:
+                numbers = await asyncio.to_thread(self._numbers)
+                await publish(mlflow, self._connect(), numbers, self.current)
 
     def start(self) -> None:
         """Begin to ask now and then."""
@@ -101,104 +110,14 @@ class Registry:
 
 def with_registered(snapshot: Snapshot, registered: Registered) -> Snapshot:
     """Return a snapshot whose versions know what the registry says of them."""
-    models = {
-        name: replace(
-            model,
-            versions={
-                key: replace(version, registered=registered.entry_of(key))
-                for key, version in model.versions.items()
-            },
-        )
-        if name == registered.model or len(snapshot.models) == 1
-        else model
-        for name, model in snapshot.models.items()
-    }
+    name = registered_one(snapshot, registered)
+    models = dict(snapshot.models)
+    if name is not None:
+        versions = {
+            key: replace(version, registered=registered.entry_of(key))
+            for key, version in models[name].versions.items()
+        }
+        models[name] = replace(models[name], versions=versions)
     return replace(
         snapshot, models=models, provenance={**snapshot.provenance, "registry": registered.summary}
     )
-
-
-def publish(
-    client: Client, connection: DuckDBPyConnection, snapshot: Snapshot, registered: Registered
-) -> None:
-    """Write live metrics to a monitoring run a version, and the verdict as a tag of the registered version.
-
-    Raises:
-        RegistryError: when the registry does not take them.
-    """
-    verdicts = {rollout.candidate: rollout for rollout in snapshot.rollouts}
-    for model in snapshot.models.values():
-        for version in model.versions.values():
-            entry = registered.entry_of(version.name)
-            if entry is not None:
-                run = _run(client, connection, model, version)
-                client.post("runs/log-batch", {"run_id": run, "metrics": _metrics(version)})
-                _tag(client, registered, entry.version, verdicts.get(version.name))
-
-
-def _tag(client: Client, registered: Registered, version: str, rollout: Rollout | None) -> None:
-    if rollout is not None:
-        body = {
-            "name": registered.model,
-            "version": version,
-            "key": "mlwatch.verdict",
-            "value": rollout.verdict,
-        }
-        client.post("model-versions/set-tag", body)
-
-
-def _run(client: Client, connection: DuckDBPyConnection, model: Model, version: Version) -> str:
-    """Return the id of the monitoring run of a version, made once."""
-    key = f"mlflow run {json.dumps([model.name, version.name])}"
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
-    if row is not None:
-        return str(row[0])
-    made = client.post(
-        "runs/create",
-        {
-            "experiment_id": _experiment(client),
-            "run_name": f"{model.name} {version.name}, monitored",
-            "start_time": _now(),
-            "tags": [
-                {"key": "mlwatch.model", "value": model.name},
-                {"key": "mlwatch.version", "value": version.name},
-            ],
-        },
-    )
-    run = str(made.get("run", {}).get("info", {}).get("run_id"))
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, run])
-    return run
-
-
-def _experiment(client: Client) -> str:
-    try:
-        found = client.get("experiments/get-by-name", experiment_name=EXPERIMENT)
-        return str(found["experiment"]["experiment_id"])
-    except (RegistryError, KeyError, TypeError):
-        return str(client.post("experiments/create", {"name": EXPERIMENT}).get("experiment_id"))
-
-
-def _metrics(version: Version) -> list[dict[str, Any]]:
-    estimates = {
-        **version.performance,
-        **{f"estimated_{name}": each for name, each in version.estimated.items()},
-        "conversion": version.business.conversion,
-    }
-    values = {name: each.value for name, each in estimates.items()}
-    values |= {
-        "error_rate": version.errors.rate,
-        "latency_p50_ms": version.latency.p50,
-        "latency_p95_ms": version.latency.p95,
-        "missing_rate": version.quality.missing_rate,
-        "drifted_share": version.quality.drifted_share,
-        "predictions": float(version.predictions),
-    }
-    now = _now()
-    known = [(name, value) for name, value in values.items() if value is not None]
-    return [
-        {"key": name, "value": value, "timestamp": now, "step": 0} for name, value in known[:MOST_METRICS]
-    ]
-
-
-def _now() -> int:
-    return int(time.time() * 1000)

@@ -60,7 +60,7 @@ class Options:
     baseline: str | None = None
     candidate: str | None = None
     read_only: bool = False
-    """Write no exports."""
+    """Write no exports, and nothing to other systems."""
     endpoints: tuple[str, ...] = ()
     """Addresses to poll besides those of the configuration."""
 
@@ -315,7 +315,11 @@ class Session:
         from mlwatch.registry import Registry  # noqa: PLC0415
 
         return Registry(
-            self.config.registry, self._models, self.snapshot, lambda: cursor(self._opened.connection)
+            self.config,
+            self._models,
+            self.snapshot,
+            lambda: cursor(self._opened.connection),
+            writable=not self.options.read_only,
         )
 
     def _models(self) -> list[str]:

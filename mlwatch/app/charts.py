@@ -31,6 +31,8 @@ UNITS: dict[Unit, tuple[float, str]] = {
 VERSION_STYLES = ("$baseline", "$candidate")
 EXPECTED = "45%"
 """How much of its version's colour the line of what was expected without labels takes."""
+TRAINED = "30%"
+"""How much of its version's colour the level of its training takes."""
 SHADE = "18%"
 """How much of its version's colour an interval takes."""
 CUT = 0.2
@@ -48,10 +50,11 @@ def trend_chart(view: View, key: str) -> Chart:
     metric = metric_of(view, key)
     if metric is None:
         return Chart()
-    series, bands = [], []
+    levels, series, bands = [], [], []
     for version, style in zip((view.baseline, view.candidate), VERSION_STYLES, strict=True):
         if version is not None:
             line, band = over_time(version, metric, style)
+            levels += _trained(version, metric, line, style)
             series += [*_expected(version, metric, style), line]
             bands += [band] if band is not None else []
     if not any(np.isfinite(line.values).any() for line in series):
@@ -59,6 +62,7 @@ def trend_chart(view: View, key: str) -> Chart:
     unit = UNITS[metric.unit][1]
     if metric.unit == "money" and view.baseline is not None:
         unit = clean(view.baseline.business.revenue.currency or "", 8)
+    series = [*levels, *series]
     shaded, bottom, top = _clipped(series, bands)
     if metric.unit == "share" and top is not None:
         top = min(top, 1.0)
@@ -71,6 +75,15 @@ def _expected(version: Version, metric: Metric, style: str) -> list[Series]:
         return []
     line, _ = over_time(version, replace(metric, over=metric.beside), f"{style} {EXPECTED}")
     return [replace(line, name=f"{line.name} estimated")] if np.isfinite(line.values).any() else []
+
+
+def _trained(version: Version, metric: Metric, line: Series, style: str) -> list[Series]:
+    """Return the level line of what a number was in training, where a registry knows it."""
+    value = version.registered.in_training(metric.key) if version.registered is not None else None
+    if value is None or metric.family != "performance" or not line.times.size:
+        return []
+    level = np.full(line.times.shape, UNITS[metric.unit][0] * value)
+    return [Series.of(f"{line.name} in training", line.times, level, f"{style} {TRAINED}")]
 
 
 def over_time(version: Version, metric: Metric, style: str) -> tuple[Series, Band | None]:

@@ -232,10 +232,10 @@ def web_address(value: str) -> str:
     return value
 
 
-def env_reference(value: str) -> str:
+def secret_reference(value: str) -> str:
     """Check that a secret is not written down."""
-    if not value.startswith("env:") or len(value) == 4:
-        raise ValueError('must be a reference to an environment variable: "env:NAME"')
+    if not _REFERENCE.fullmatch(value):
+        raise ValueError('must be a reference: "env:NAME" or "file:PATH"')
     return value
 
 

@@ -235,8 +235,12 @@ class RegistrySettings:
     """Address of an MLflow server, such as `http://mlflow:5000`."""
     model: str | None = None
     """Name of the registered model; that of the logs when not said."""
-    token: str | None = field(default=None, metadata={"check": checks.env_reference})
-    """Bearer token, as `env:NAME`."""
+    token: str | None = field(default=None, metadata={"check": checks.secret_reference})
+    """Bearer token, or the password of `user`, as `env:NAME` or `file:PATH`."""
+    user: str | None = None
+    """Name of the user, where the server asks for name and password."""
+    verify: bool | str = field(default=True, metadata={"read": checks.verify})
+    """Check TLS certificates: true, false, or a file of certificate authorities."""
     interval: timedelta = field(default=timedelta(minutes=1), metadata={"check": checks.positive})
     """Time between two questions."""
     write: bool = False

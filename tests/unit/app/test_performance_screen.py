@@ -20,6 +20,7 @@ from mlwatch.app.view import View
 from mlwatch.metrics.estimate import estimate
 from mlwatch.snapshot.distributions import Bars
 from mlwatch.snapshot.types import ConfusionTable
+from mlwatch.systems.mlflow_registry import Entry
 
 HOSTILE = "[bold red]x[/]\x1b[31m\u202eevil\u200b\nline\x07"
 
@@ -40,6 +41,20 @@ def test_a_chart_has_both_versions_with_their_intervals() -> None:
     assert (band.low[3], band.high[3]) == pytest.approx((window.low, window.high))
     assert chart.unit == "%"
     assert [marker.label for marker in chart.markers] == ["accuracy", "drift", "v2"]
+
+
+def test_the_metric_of_training_is_a_level_line_that_the_picture_holds() -> None:
+    one = replace(version("v1", "baseline"), registered=Entry("1", metrics={"val_accuracy": 0.5}))
+    other = replace(version("v2", "candidate"), registered=Entry("2", metrics={"val_loss": 1.0}))
+    shown = view(models={"late_arrival": model(versions=(one, other))})
+    chart = trend_chart(shown, "accuracy")
+    (level,) = (series for series in chart.series if series.name.endswith("in training"))
+    assert level.name == "v1 in training"
+    assert set(level.values) == {0.5}
+    assert level.times.tolist() == chart.series[-1].times.tolist()
+    assert chart.low is not None
+    assert chart.low < 0.5
+    assert not [series for series in trend_chart(shown, "latency_p95").series if "training" in series.name]
 
 
 def test_milliseconds_are_written_as_seconds_so_that_prefixes_fit() -> None:

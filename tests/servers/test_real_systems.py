@@ -1,0 +1,129 @@
+"""Registries and stores of features as they really answer: `make test-servers`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from realservers import APPS, ROOT, free_port, run, started, until_answers
+
+import mlwatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mlwatch.snapshot.types import Snapshot
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+
+@contextmanager
+def mlflow(directory: Path) -> Iterator[str]:
+    """Run MLflow's tracking server on an SQLite database."""
+    port = free_port()
+    command = ("mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1")
+    stores = (
+        "--backend-store-uri",
+        f"sqlite:///{directory}/mlflow.db",
+        "--default-artifact-root",
+        str(directory),
+    )
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with started("mlflow", *command, *stores, cwd=directory, env=quiet) as log:
+        until_answers(f"http://127.0.0.1:{port}/health", log)
+        yield f"http://127.0.0.1:{port}"
+
+
+def fill(directory: Path, url: str, *without: str) -> None:
+    """Register two versions."""
+    run(
+        "mlflow",
+        "python",
+        str(APPS / "fill_mlflow.py"),
+        url,
+        *without,
+        cwd=directory,
+        MLFLOW_DISABLE_TELEMETRY="true",
+    )
+
+
+def asked(url: str, **query: object) -> Any:
+    """Ask MLflow itself what it has."""
+    sent = urllib.request.Request(url, json.dumps(query).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(sent, timeout=30) as answer:
+        return json.load(answer)
+
+
+def watched(directory: Path, url: str, more: str = "") -> tuple[Snapshot, Snapshot]:
+    """Return what the sample logs are with this registry, before and after everything was written back."""
+    logs = directory / "logs"
+    if not logs.exists():
+        shutil.copytree(ROOT / "sample_logs", logs, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    (logs / "mlwatch.toml").write_text(f'[registry]\nmlflow = "{url}"\n{more}')
+    with mlwatch.open(logs, db=directory / "store.duckdb") as opened:
+        before = opened.snapshot()
+        assert opened._registry is not None
+        opened._registry.look(write=True)
+        return before, opened.snapshot()
+
+
+def troubles(snapshot: Snapshot) -> list[str]:
+    return [alert.message for alert in snapshot.alerts if alert.rule == "registry"]
+
+
+def test_mlflow_registry_says_which_version_is_which_and_takes_numbers_back(tmp_path: Path) -> None:
+    with mlflow(tmp_path) as url:
+        fill(tmp_path, url)
+        found, after = watched(tmp_path, url, "write = true\n")
+        _, again = watched(tmp_path, url, "write = true\n")
+        experiments = asked(f"{url}/api/2.0/mlflow/experiments/search", max_results=10)["experiments"]
+        (monitored,) = (each["experiment_id"] for each in experiments if each["name"] == "mlwatch")
+        runs = asked(f"{url}/api/2.0/mlflow/runs/search", experiment_ids=[monitored])["runs"]
+        with urllib.request.urlopen(
+            f"{url}/api/2.0/mlflow/model-versions/get?name=flight-delay&version=2", timeout=30
+        ) as answer:
+            tags = json.load(answer)["model_version"]["tags"]
+    assert (troubles(found), troubles(after), troubles(again)) == ([], [], [])
+    versions = found.models["flight-delay"].versions
+    assert {name: one.role for name, one in versions.items()} == {"v1": "baseline", "v2": "candidate"}
+    trained = versions["v2"].registered
+    assert trained is not None
+    assert trained.metrics == {"val_accuracy": pytest.approx(0.901)}, "NaN is no metric"
+    assert trained.params == {"max_depth": "2"}
+    assert trained.data is not None
+    assert trained.data.startswith("flights@")
+    assert "champion 1" in str(found.provenance["registry"])
+    assert sorted(each["info"]["run_name"] for each in runs) == [
+        "flight-delay v1, monitored",
+        "flight-delay v2, monitored",
+    ], "a version has one run, in both sessions"
+    metrics = {each["key"]: each["value"] for each in runs[0]["data"]["metrics"]}
+    live = found.models["flight-delay"].versions[runs[0]["info"]["run_name"].split()[1][:2]]
+    assert metrics["accuracy"] == pytest.approx(live.performance["accuracy"].value)
+    assert {"key": "mlwatch.verdict", "value": "rollback"} in tags
+
+
+def test_mlflow_without_aliases_models_or_runs(tmp_path: Path) -> None:
+    with mlflow(tmp_path) as url:
+        unknown, _ = watched(tmp_path, url)
+        fill(tmp_path, url, "champion", "challenger")
+        bare, _ = watched(tmp_path, url, "write = true\n")
+        monitored = asked(f"{url}/api/2.0/mlflow/experiments/search", max_results=10)["experiments"]
+        ours = next(each["experiment_id"] for each in monitored if each["name"] == "mlwatch")
+        for each in asked(f"{url}/api/2.0/mlflow/runs/search", experiment_ids=[ours])["runs"]:
+            asked(f"{url}/api/2.0/mlflow/runs/delete", run_id=each["info"]["run_id"])
+        _, deleted = watched(tmp_path, url, "write = true\n")
+        active = asked(f"{url}/api/2.0/mlflow/runs/search", experiment_ids=[ours])["runs"]
+    gone, _ = watched(tmp_path, url)
+    (said,) = troubles(unknown)
+    assert "Registered Model with name=flight-delay not found" in said
+    assert troubles(bare) == [], "a model without aliases is none in trouble"
+    assert bare.provenance["registry"] == "flight-delay: no aliases"
+    assert troubles(deleted) == [], "runs that somebody deleted are made anew"
+    assert len(active) == 2
+    assert f"at {url} is not used: refused: start the server" in troubles(gone)[0]
