@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from mlwatch import __version__
 from mlwatch.errors import InputError, MlwatchError, one_line
+from mlwatch.rights import private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -208,7 +209,11 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
 
 def _app(command: argparse.ArgumentParser) -> None:
     """Add how the live app looks and what it may do."""
-    command.add_argument("--ascii", action="store_true", help="draw with ASCII characters only")
+    command.add_argument(
+        "--ascii",
+        action=argparse.BooleanOptionalAction,
+        help="draw with ASCII characters only; by itself where the locale has no UTF-8",
+    )
     command.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     command.add_argument("--theme", metavar="NAME", help="mlwatch-dark, mlwatch-light or one of Textual's")
     command.add_argument("--fps", type=int, metavar="N", help="most repaints a second, 1 to 120")
@@ -310,7 +315,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _check_output()
-        code = _run(given)
+        with private():
+            code = _run(given)
         sys.stdout.flush()
     except MlwatchError as error:
         return _say(str(error))

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from mlwatch.errors import one_line
+from mlwatch.rights import usual_umask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -170,6 +171,7 @@ def _run(call: Call) -> tuple[str, str]:
                 stderr=errors,
                 timeout=LIMIT_S,
                 check=False,
+                umask=usual_umask(),
             )
         except subprocess.TimeoutExpired:
             return "warning", f"{name} was ended after {LIMIT_S:.0f} s"

@@ -90,6 +90,7 @@ class Session:
             usual_store(topics) if topics is not None else None,
         )
         self._local = threading.local()
+        self._branching = threading.Lock()
         self._meter = Meter()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -101,7 +102,7 @@ class Session:
         self._thread: threading.Thread | None = None
         self._lookout: Lookout | None = None
         self._ingest = Ingest(
-            *(cursor(self._opened.connection), options.path, self.config, self._on_batch),
+            *(self.connect(), options.path, self.config, self._on_batch),
             topics=None if self._lake is not None else topics or self.config.source.kafka,
             files=topics is None and self._lake is None,
         )
@@ -138,10 +139,15 @@ class Session:
         """A number that grows with every batch that was taken in, and with every look at endpoints and host."""
         return self._meter.generation
 
+    def connect(self) -> DuckDBPyConnection:
+        """Return a cursor for one thread; the engine lets nobody close a connection that another thread branches."""
+        with self._branching:
+            return cursor(self._opened.connection)
+
     def _cursor_here(self) -> DuckDBPyConnection:
         mine: DuckDBPyConnection | None = getattr(self._local, "cursor", None)
         if mine is None:
-            mine = self._local.cursor = cursor(self._opened.connection)
+            mine = self._local.cursor = self.connect()
         return mine
 
     def _install_reference(self) -> Path | None:
@@ -234,7 +240,7 @@ class Session:
     def _look_out(self, endpoints: Sequence[EndpointSettings]) -> Lookout:
         """Begin to look at endpoints and host, in threads."""
         found = Lookout(
-            lambda: cursor(self._opened.connection),
+            self.connect,
             self.config,
             endpoints,
             self.options.path,
@@ -249,7 +255,7 @@ class Session:
         Raises:
             InputError: The address of an endpoint or its kind of server is wrong.
         """
-        look_around(lambda: cursor(self._opened.connection), self.config, self.endpoints, self.options.path)
+        look_around(self.connect, self.config, self.endpoints, self.options.path)
 
     def stop(self) -> None:
         """End the threads and close the store."""
@@ -265,7 +271,8 @@ class Session:
         if self._registry is not None:
             self._registry.stop()
         self._ingest.close()
-        self._opened.connection.close()
+        with self._branching:
+            self._opened.connection.close()
 
     def _follow(self) -> None:
         """Read what is there, then whatever changes, until stopped."""
@@ -314,16 +321,11 @@ class Session:
             return None
         from mlwatch.registry import Registry  # noqa: PLC0415
 
-        return Registry(
-            self.config,
-            self._models,
-            self.snapshot,
-            lambda: cursor(self._opened.connection),
-            writable=not self.options.read_only,
-        )
+        writable = not self.options.read_only
+        return Registry(self.config, self._models, self.snapshot, self.connect, writable=writable)
 
     def _models(self) -> list[str]:
-        rows = cursor(self._opened.connection).execute("SELECT model FROM models ORDER BY model").fetchall()
+        rows = self.connect().execute("SELECT model FROM models ORDER BY model").fetchall()
         return [model for (model,) in rows]
 
     def _by_alias(self, role: str, named: str | None, configured: str | None) -> str | None:
@@ -419,10 +421,6 @@ class Session:
             self._outside = {"git": code_version(self.options.config), "data": data}
         return self._outside
 
-    def connect(self) -> DuckDBPyConnection:
-        """Return the store's connection, for cursors of other threads."""
-        return self._opened.connection
-
     @property
     def desk(self) -> Desk:
         """Where raw rows are asked for: pages of records, one in full, the quarantine, SQL beside the ingest."""
@@ -436,7 +434,7 @@ class Session:
         """
         from mlwatch.store.console import run  # noqa: PLC0415
 
-        return run(self._opened.connection, sql)
+        return run(self._cursor_here(), sql)
 
     def frame(self, name: str) -> pd.DataFrame:
         """Return a pandas table, such as `windows`, `versions`, `features` or `predictions`; see `faces.frames`."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mlwatch.commands.common import Range, chosen_range, taken_in
 from mlwatch.errors import InputError
 from mlwatch.faces.check import FORMATS, WORDS, Check, Finding, Outcome, check_of, markdown
+from mlwatch.rights import public
 from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
 from mlwatch.snapshot.health_alerts import ENDPOINT
 from mlwatch.times import parse_duration
@@ -185,7 +186,7 @@ def _append(path: Path, text: str) -> None:
         InputError: when it cannot be written.
     """
     try:
-        with path.open("a", encoding="utf-8") as file:
+        with public(), path.open("a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise InputError("cannot write the summary", str(path), error.strerror or "") from error

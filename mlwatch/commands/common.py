@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.errors import InputError
+from mlwatch.rights import public
 from mlwatch.session import Options, Session
 from mlwatch.times import parse_duration, parse_time
 
@@ -139,7 +140,8 @@ def write(text: str, path: Path | None) -> None:
         sys.stdout.write(text)
         return
     try:
-        path.write_text(text, encoding="utf-8")
+        with public():
+            path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(
             f"cannot write ({error.strerror})", str(path), "give another file with -o"

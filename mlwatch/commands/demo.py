@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import InputError
+from mlwatch.terminal import require_terminal
 from mlwatch.times import parse_duration
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ def run(arguments: Namespace) -> int:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise InputError(f"{' and '.join(missing)} not installed", "demo", "install mlwatch[demo]")
-    if not arguments.headless and not sys.stdout.isatty():
-        raise InputError("the app needs a terminal", "standard output", "use --headless")
+    if not arguments.headless:
+        require_terminal("use --headless")
 
     from mlwatch.demo.rollout import Rollout  # noqa: PLC0415  pulls NumPy
 
@@ -57,7 +58,7 @@ def _watch(directory: Path, arguments: Namespace) -> int:
     """Open the app on the demo's logs."""
     from mlwatch.commands import watch  # noqa: PLC0415
 
-    looks = {"ascii": False, "no_mouse": False, "theme": None, "fps": None, "read_only": False}
+    looks = {"ascii": None, "no_mouse": False, "theme": None, "fps": None, "read_only": False}
     return watch.run(_common(directory, arguments, **looks, exporter=None))
 
 

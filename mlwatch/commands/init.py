@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mlwatch.commands.common import need_model, need_records, taken_in
 from mlwatch.config import FILE_NAME
 from mlwatch.errors import InputError, one_line
+from mlwatch.rights import public
 from mlwatch.roles import describe
 from mlwatch.roles.describe import quoted
 from mlwatch.sources.importing import IMPORTED
@@ -38,7 +39,8 @@ def run(arguments: Namespace) -> int:
         sys.stdout.write(text)
         return 0
     try:
-        target.write_text(text, encoding="utf-8")
+        with public():
+            target.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write ({error.strerror})", str(target), "use --stdout") from error
     sys.stderr.write(f"mlwatch: wrote {one_line(str(target))}\n")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.commands.common import need_records, taken_in
 from mlwatch.errors import InputError, one_line
+from mlwatch.rights import public
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -22,7 +23,8 @@ def run(arguments: Namespace) -> int:
         raise InputError("these are rollups already", str(arguments.path), "give the directory of the logs")
     with taken_in(arguments) as session:
         need_records(session.snapshot(), arguments.path)
-        days = lake.write(session.connection, arguments.output)
+        with public():
+            days = lake.write(session.connection, arguments.output)
         rows, size = lake.size(arguments.output, session.connection)
     where = one_line(str(arguments.output))
     sys.stderr.write(

@@ -36,7 +36,7 @@ def run(arguments: Namespace) -> int:
         settings = session.config.app
         looks = {
             "refresh_s": settings.refresh.total_seconds(),
-            "ascii": arguments.ascii or settings.ascii,
+            "ascii": settings.ascii if arguments.ascii is None else arguments.ascii,
             "mouse": settings.mouse and not arguments.no_mouse,
             "theme": arguments.theme or settings.theme,
             "keys": dict(settings.keys),

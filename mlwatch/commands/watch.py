@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mlwatch.config import Config, discover, load
 from mlwatch.errors import InputError, MlwatchError
 from mlwatch.paths import check_path
+from mlwatch.terminal import require_terminal, speaks_utf8
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -34,8 +35,7 @@ def run(arguments: Namespace) -> int:
     config = load(arguments.config or (discover(arguments.path) if arguments.path.is_dir() else None))
     if arguments.exporter is not None and not sys.stdout.isatty():
         return _serve(arguments)
-    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
-        raise InputError("the app needs a terminal", "standard output", "use mlwatch report for a document")
+    require_terminal()
     if arguments.no_color:
         os.environ["NO_COLOR"] = "1"
 
@@ -137,9 +137,10 @@ def app_options(arguments: Namespace, config: Config) -> AppOptions:
     """Return how the app looks."""
     from mlwatch.app.options import AppOptions  # noqa: PLC0415
 
+    plain = config.app.ascii or not speaks_utf8(os.environ)
     return AppOptions(
         refresh_s=config.app.refresh.total_seconds(),
-        ascii=arguments.ascii or config.app.ascii,
+        ascii=plain if arguments.ascii is None else arguments.ascii,
         mouse=config.app.mouse and not arguments.no_mouse,
         theme=arguments.theme or config.app.theme,
         timezone="local" if config.app.timezone == "local" else "UTC",

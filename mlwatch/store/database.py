@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +133,7 @@ def _memory(note: str | None) -> Opened:
     import duckdb  # noqa: PLC0415
 
     connection = duckdb.connect(":memory:")
-    spill = Path(tempfile.gettempdir()) / f"mlwatch-{os.getpid()}"
+    spill = Path(tempfile.gettempdir()) / f"mlwatch-{os.getpid()}-{secrets.token_hex(8)}"  # no name to guess
     connection.execute("SET temp_directory = ?", [str(spill)])
     _configure(connection)
     schema.create(connection)

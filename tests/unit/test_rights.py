@@ -1,0 +1,73 @@
+"""What mlwatch writes is its owner's alone, but for the documents that it is asked for."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlwatch import rights
+from mlwatch.cli import main
+
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_logs"
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+@pytest.fixture(autouse=True)
+def _open_umask() -> object:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_store_and_its_log_of_changes_are_private(tmp_path: Path) -> None:
+    """The engine makes the write-ahead log by itself, again and again, next to the store."""
+    from mlwatch.store.database import open_store
+
+    with rights.private():
+        opened = open_store(tmp_path, tmp_path / "store.duckdb")
+        opened.connection.execute("CREATE TABLE t AS SELECT 1 AS a")
+        made = sorted(tmp_path.iterdir())
+        assert [path.name for path in made] == ["store.duckdb", "store.duckdb.wal"]
+        assert [mode(path) & OTHERS for path in made] == [0, 0]
+        opened.connection.close()
+
+
+def test_documents_have_the_usual_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    document, lake = tmp_path / "report.md", tmp_path / "lake"
+    assert main(["report", str(SAMPLES), "--format", "md", "-o", str(document)]) == 0
+    assert main(["rollup", str(SAMPLES), "-o", str(lake)]) == 0
+    assert mode(document) == 0o644
+    assert {mode(path) for path in lake.rglob("*.parquet")} == {0o644}
+    assert mode(lake) == 0o755
+    kept = list((tmp_path / "state").rglob("*"))
+    assert len(kept) >= 2
+    assert {mode(path) & OTHERS for path in kept} == {0}
+
+
+def test_the_umask_is_as_before_after_a_command_that_fails(tmp_path: Path) -> None:
+    assert main(["report", str(tmp_path / "none")]) == 2
+    assert os.umask(0o022) == 0o022
+    assert rights.usual_umask() == -1
+
+
+def test_a_hook_runs_with_the_rights_of_its_user(tmp_path: Path) -> None:
+    from mlwatch.hooks import Call, Runner
+
+    said: list[tuple[str, str, str]] = []
+    made = tmp_path / "made"
+    with rights.private():
+        hooks = Runner(lambda *words: said.append(words))
+        command = (sys.executable, "-c", f"open({str(made)!r}, 'w').close()")
+        hooks.run([Call("on_verdict", command, "hold", "{}")])
+        hooks.stop(30.0)
+    assert [words[0] for words in said] == ["info"]
+    assert mode(made) == 0o644

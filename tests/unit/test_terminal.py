@@ -1,0 +1,91 @@
+"""Where the app can be drawn, and with which characters."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from mlwatch.terminal import speaks_utf8
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("environment", "answer"),
+    [
+        ({}, True),
+        ({"LANG": "C.UTF-8"}, True),
+        ({"LANG": "de_DE.utf8"}, True),
+        ({"LANG": "C"}, False),
+        ({"LANG": "POSIX"}, False),
+        ({"LANG": "de_DE.ISO-8859-1"}, False),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "C"}, False),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, True),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": ""}, True),
+    ],
+)
+def test_the_locale_says_which_characters(environment: dict[str, str], answer: bool) -> None:
+    assert speaks_utf8(environment) is answer
+
+
+@pytest.mark.parametrize(
+    ("locale", "given", "drawn"),
+    [("C", None, True), ("C", False, False), ("C.UTF-8", None, False), ("C.UTF-8", True, True)],
+)
+def test_the_command_line_wins_over_the_locale(
+    monkeypatch: pytest.MonkeyPatch, locale: str, given: bool | None, drawn: bool
+) -> None:
+    from mlwatch.commands.watch import app_options
+    from mlwatch.config import Config
+
+    monkeypatch.setenv("LC_ALL", locale)
+    arguments = Namespace(ascii=given, no_mouse=False, theme=None, read_only=True, at=None, replay=None)
+    assert app_options(arguments, Config()).ascii is drawn
+
+
+@pytest.mark.parametrize("command", [[str(ROOT / "sample_logs")], ["demo"]])
+def test_a_dumb_terminal_gets_a_sentence(tmp_path: Path, command: list[str]) -> None:
+    inner, outer = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "mlwatch", *command],
+            stdin=outer, stdout=outer, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+            env={**os.environ, "TERM": "dumb", "XDG_STATE_HOME": str(tmp_path)},
+        )  # fmt: skip
+    finally:
+        os.close(inner)
+        os.close(outer)
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "mlwatch: a terminal of type dumb cannot draw the app: TERM: set TERM, or use "
+    )
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("bare", "more"),
+    [
+        ({}, ["--db", ":memory:"]),
+        ({"LC_ALL": "C", "LANG": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, ["--db", ":memory:"]),
+        ({"HOME": "/dev/null/home", "XDG_STATE_HOME": "/dev/null/state"}, []),
+    ],
+    ids=["no home", "no UTF-8", "no home that can be made"],
+)
+def test_a_bare_environment_is_enough(tmp_path: Path, bare: dict[str, str], more: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mlwatch", "check", str(ROOT / "sample_logs"), *more],
+        capture_output=True,
+        timeout=120,
+        cwd=ROOT,
+        env={"PATH": os.defpath, "TMPDIR": str(tmp_path), **bare},
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith(b"ROLL BACK  flight-delay: v2 against v1, canary\n")
+    assert done.stderr.count(b"\n") <= 1, "at most the note that the store is in memory"
