@@ -9,11 +9,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 
 SERVERS ?= $(patsubst tests/servers/requirements/%.txt,%,$(wildcard tests/servers/requirements/*.txt))
 
+USUAL := not soak and not servers and not spark and not peers
+
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-soak test-servers lint format bench sim samples build lock clean
+.PHONY: help demo test test-oldest test-soak test-servers lint format bench sim pictures samples build audit sbom lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -22,7 +24,7 @@ demo: $(VENV)/.installed ## Install into .venv and watch the sample logs
 	$(BIN)/mlwatch sample_logs
 
 test: $(VENV)/.installed-dev ## Run the tests; those that need other servers are left out
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not soak and not servers and not spark and not peers"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "$(USUAL)"
 
 test-soak: $(VENV)/.installed-dev ## Kill the ingest 200 times more
 	$(BIN)/python -m pytest -m soak
@@ -58,6 +60,23 @@ ifneq ($(UV),)
 build: ## Build the wheel and the source distribution into dist/
 	$(UV) build
 
+audit: ## Look for known vulnerabilities in everything that uv.lock pins, extras too
+	@mkdir -p dist
+	$(UV) export -q --locked --no-default-groups --all-extras --no-emit-project -o dist/requirements.txt
+	$(UV) tool run pip-audit --strict --disable-pip --require-hashes -r dist/requirements.txt
+
+sbom: ## Write what the package stands on to dist/mlwatch.cdx.json (CycloneDX)
+	@mkdir -p dist
+	$(UV) export -q --locked --no-default-groups --all-extras --format cyclonedx1.5 -o dist/mlwatch.cdx.json
+
+.oldest/.installed: pyproject.toml
+	$(UV) venv --allow-existing -p 3.11 .oldest
+	$(UV) pip install -p .oldest/bin/python --resolution lowest-direct -e . --group test
+	@touch $@
+
+test-oldest: .oldest/.installed ## Run the tests with the oldest versions that pyproject.toml allows
+	.oldest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "$(USUAL)"
+
 lock: ## Resolve the dependencies again
 	$(UV) lock
 
@@ -89,8 +108,8 @@ build: $(VENV)/.installed-dev
 	.servers/$*/bin/python -m pip install -q -r $<
 	@touch $@
 
-lock:
-	@echo "make: lock: needs uv: https://docs.astral.sh/uv/" >&2; exit 2
+audit sbom test-oldest lock:
+	@echo "make: $@: needs uv: https://docs.astral.sh/uv/" >&2; exit 2
 
 # Dependency groups need pip 25.1, which is newer than many a Python brings.
 $(VENV)/.pip:
@@ -111,5 +130,5 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/.pip
 endif
 
 clean: ## Remove what was built and cached; .venv stays
-	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
+	rm -rf dist build .oldest .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
 	find mlwatch widgets tests sample_logs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -95,6 +96,21 @@ def test_source_distribution_can_be_tested_and_holds_no_rubbish(sources: set[str
     tops = {name.partition("/")[0] for name in sources}
     assert not tops & {".venv", ".git", "dist", ".mypy_cache", ".hypothesis"}
     assert not [name for name in sources if "__pycache__" in name]
+
+
+def test_the_same_sources_make_the_same_wheel(built: Path, tmp_path: Path) -> None:
+    """Built from a copy elsewhere, with files of another time, to the last byte."""
+    copy = tmp_path / "elsewhere"
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "dist")
+    shutil.copytree(ROOT, copy, ignore=ignored, copy_function=shutil.copyfile)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=copy,
+        check=True,
+        capture_output=True,
+    )
+    (first,), (second,) = built.glob("*.whl"), tmp_path.glob("*.whl")
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_version_is_the_same_everywhere() -> None:
