@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.config import Config, EndpointSettings
+    from mlwatch.config import CacheSettings, Config, EndpointSettings
     from mlwatch.polling import Polling
 
 
@@ -30,6 +30,7 @@ class Lookout:
         endpoints: What to poll.
         path: Of the logs: their file system is watched where no other is named.
         on_news: Called from another thread when something new is stored.
+        caches: What to poll besides.
 
     Raises:
         InputError: The address of an endpoint or its kind of server is wrong.
@@ -42,6 +43,7 @@ class Lookout:
         endpoints: Sequence[EndpointSettings],
         path: Path,
         on_news: Callable[[], None] = lambda: None,
+        caches: Sequence[CacheSettings] = (),
     ) -> None:
         from mlwatch.host.sampler import Sampler  # noqa: PLC0415  only who follows needs it
 
@@ -49,25 +51,26 @@ class Lookout:
         self._sampler = Sampler(wanted.disk or (str(path.resolve()),), wanted.processes)
         every_s = wanted.interval.total_seconds()
         self._recorder = Recorder(connect, self._sampler.sample, every_s, on_news)
-        self._polling = self._polling_of(connect, endpoints, config)
+        self._polling = self._polling_of(connect, endpoints, config, caches)
 
     def _polling_of(
         self,
         connect: Callable[[], DuckDBPyConnection],
         endpoints: Sequence[EndpointSettings],
         config: Config,
+        caches: Sequence[CacheSettings],
     ) -> Polling | None:
-        if not endpoints:
+        if not endpoints and not caches:
             return None
         from mlwatch.polling import Polling  # noqa: PLC0415  pulls httpx
 
         with closing(connect()) as connection:
             baselines = probes.baselines(connection)
-        return Polling(endpoints, config, self._recorder.take, baselines, self._recorder.take)
+        return Polling(endpoints, config, self._recorder.take, baselines, self._recorder.take, caches)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the endpoints."""
+        """The names of endpoints and caches."""
         return self._polling.names if self._polling is not None else ()
 
     @property
@@ -100,28 +103,36 @@ def look_around(
     config: Config,
     endpoints: Sequence[EndpointSettings],
     path: Path,
+    caches: Sequence[CacheSettings] = (),
 ) -> None:
-    """Poll every endpoint a few times, in a hurry, store what was found, and return.
+    """Poll every endpoint and cache a few times, in a hurry, store what was found, and return.
 
     Args:
         connect: Returns a cursor on the store for a thread.
         config: As for `Lookout`.
         endpoints: What to poll; nothing happens without any.
         path: Of the logs.
+        caches: What to poll besides.
 
     Raises:
         InputError: The address of an endpoint or its kind of server is wrong.
     """
     hurried = [replace(one, interval=min(one.interval, HURRY)) for one in endpoints]
-    if not hurried:
+    others = [replace(one, interval=min(one.interval, HURRY)) for one in caches]
+    total = len(hurried) + len(others)
+    if not total:
         return
     began = datetime.now(UTC).replace(tzinfo=None)
-    lookout = Lookout(connect, config, hurried, path)
-    longest = max(one.timeout + one.interval for one in hurried).total_seconds()
+    lookout = Lookout(connect, config, hurried, path, caches=others)
+    waits = [
+        *(one.timeout + one.interval for one in hurried),
+        *(one.timeout + one.interval for one in others),
+    ]
+    longest = max(waits).total_seconds()
     end = time.monotonic() + LOOKS * longest + 5
     lookout.start()
     connection = connect()
-    while time.monotonic() < end and _looked_at(connection, began) < len(hurried):
+    while time.monotonic() < end and _looked_at(connection, began) < total:
         time.sleep(0.1)
     connection.close()
     lookout.stop()

@@ -1,4 +1,4 @@
-"""Poll endpoints in a thread of its own, with an event loop of its own."""
+"""Poll endpoints and caches in a thread of its own, with an event loop of its own."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from mlwatch.endpoints.poller import Poller
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from mlwatch.config import Config, EndpointSettings
+    from mlwatch.config import CacheSettings, Config, EndpointSettings
     from mlwatch.endpoints.types import Baseline, Probe, ServerMetrics
+    from mlwatch.systems.redis_cache import Cache
 
 
 class Polling:
-    """Looks at endpoints until stopped.
+    """Looks at endpoints and caches until stopped.
 
     Args:
         endpoints: What to poll.
@@ -24,9 +25,11 @@ class Polling:
         on_probe: Called with each look, in the polling thread.
         baselines: First answers to golden probes, from earlier runs.
         on_metrics: Called with what servers say about themselves, in the polling thread.
+        caches: What else to poll.
 
     Raises:
         InputError: An address or kind of server is wrong, or a file of a golden probe.
+        ConfigError: The client of caches is not installed, or their settings contradict each other.
     """
 
     def __init__(
@@ -36,9 +39,15 @@ class Polling:
         on_probe: Callable[[Probe], None],
         baselines: Iterable[Baseline] = (),
         on_metrics: Callable[[ServerMetrics], None] = lambda _: None,
+        caches: Sequence[CacheSettings] = (),
     ) -> None:
         self._poller = Poller(
-            endpoints, on_probe, resolve=config.resolve, baselines=baselines, on_metrics=on_metrics
+            endpoints,
+            on_probe,
+            resolve=config.resolve,
+            baselines=baselines,
+            on_metrics=on_metrics,
+            others=_opened(caches, config),
         )
         self._thread: threading.Thread | None = None
         self.failure: str | None = None
@@ -66,3 +75,11 @@ class Polling:
             asyncio.run(self._poller.run())
         except Exception as error:  # noqa: BLE001  said on the screen; the logs go on being read
             self.failure = f"endpoints are not polled any more: {type(error).__name__}: {error}"
+
+
+def _opened(caches: Sequence[CacheSettings], config: Config) -> list[Cache]:
+    if not caches:
+        return []
+    from mlwatch.systems.redis_cache import Cache  # noqa: PLC0415  an extra
+
+    return [Cache(settings, config.resolve) for settings in caches]

@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlwatch import silences
-from mlwatch.config import Config, EndpointSettings, discover, load
+from mlwatch.config import CacheSettings, Config, EndpointSettings, discover, load
+from mlwatch.config.settings import REDIS, cache_of
 from mlwatch.keeper import Keeper
 from mlwatch.lookout import Lookout, look_around
 from mlwatch.meter import Meter
@@ -25,7 +26,7 @@ from mlwatch.store.lakes import Lakes
 from mlwatch.store.reference import find, install, set_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -225,7 +226,7 @@ class Session:
     def start(self) -> None:
         """Begin to follow the directory in a thread of its own."""
         if self._thread is None:
-            self._lookout = self._look_out(self.endpoints)
+            self._lookout = self._look_out()
             self._keeper.start()
             if self._registry is not None:
                 self._registry.start()
@@ -235,27 +236,35 @@ class Session:
     @property
     def endpoints(self) -> tuple[EndpointSettings, ...]:
         """The endpoints of configuration and options."""
-        return (*self.config.endpoints, *(EndpointSettings(url=url) for url in self.options.endpoints))
+        named = (url for url in self.options.endpoints if not url.startswith(REDIS))
+        return (*self.config.endpoints, *(EndpointSettings(url=url) for url in named))
 
-    def _look_out(self, endpoints: Sequence[EndpointSettings]) -> Lookout:
-        """Begin to look at endpoints and host, in threads."""
+    @property
+    def caches(self) -> tuple[CacheSettings, ...]:
+        """The caches of configuration and options."""
+        named = (url for url in self.options.endpoints if url.startswith(REDIS))
+        return (*self.config.caches, *map(cache_of, named))
+
+    def _look_out(self) -> Lookout:
+        """Begin to look at endpoints, caches and host, in threads."""
         found = Lookout(
             self.connect,
             self.config,
-            endpoints,
+            self.endpoints,
             self.options.path,
             self._meter.looked,
+            self.caches,
         )
         found.start()
         return found
 
     def look_around(self) -> None:
-        """Poll every endpoint a few times, for those who judge once; returns when that is done.
+        """Poll every endpoint and cache a few times, for those who judge once; returns when that is done.
 
         Raises:
             InputError: The address of an endpoint or its kind of server is wrong.
         """
-        look_around(self.connect, self.config, self.endpoints, self.options.path)
+        look_around(self.connect, self.config, self.endpoints, self.options.path, self.caches)
 
     def stop(self) -> None:
         """End the threads and close the store."""

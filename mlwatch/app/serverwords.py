@@ -1,4 +1,4 @@
-"""What a server says about itself, in words with units: three rows at most, whatever the server."""
+"""What a server says about itself, in words with units: four rows at most, whatever the server."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _LOAD: tuple[tuple[str, str, Shown], ...] = (
     ("in_flight", "in flight", "plain"),
     ("queue_length", "queue", "plain"),
     ("tokens_per_s", "tokens", "per_s"),
+    ("clients", "clients", "plain"),
+    ("refused_per_s", "refused", "per_s"),
 )
 _SPEED: tuple[tuple[str, str, Shown], ...] = (
     ("latency_mean_ms", "mean", "ms"),
@@ -26,6 +28,13 @@ _SPEED: tuple[tuple[str, str, Shown], ...] = (
     ("latency_p99_ms", "p99", "ms"),
     ("queue_mean_ms", "of which in the queue", "ms"),
     ("first_token_p95_ms", "first token p95", "ms"),
+)
+_CACHE: tuple[tuple[str, str, Shown], ...] = (
+    ("hit_ratio", "hits", "share"),
+    ("keys", "keys", "plain"),
+    ("evicted_per_s", "evicted", "per_s"),
+    ("expired_per_s", "expired", "per_s"),
+    ("fragmentation", "fragmentation", "plain"),
 )
 _MEANS: tuple[tuple[str, str, Shown], ...] = (
     ("cpu_cores", "CPU", "cores"),
@@ -37,7 +46,7 @@ _MEANS: tuple[tuple[str, str, Shown], ...] = (
     ("kv_cache_share", "KV cache", "share"),
     ("open_files", "open files", "plain"),
 )
-_ROWS = (("Server load", _LOAD), ("Its latency", _SPEED), ("Its host", _MEANS))
+_ROWS = (("Server load", _LOAD), ("Its latency", _SPEED), ("Its keys", _CACHE), ("Its host", _MEANS))
 _QUIET = frozenset({"first_token_p50_ms", "first_token_p99_ms", "first_token_mean_ms"})
 """Known, and left to the document."""
 

@@ -6,11 +6,12 @@ import asyncio
 import json
 import sys
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.config.probefiles import ProbeFileError, read_probe
-from mlwatch.config.settings import EndpointSettings, ProbeSettings
+from mlwatch.config.settings import REDIS, EndpointSettings, ProbeSettings, cache_of
 from mlwatch.endpoints.adapters import known
 from mlwatch.endpoints.address import Address, parse
 from mlwatch.endpoints.client import Client
@@ -23,8 +24,9 @@ from mlwatch.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from mlwatch.config import CacheSettings
     from mlwatch.endpoints.types import Golden, Probe, ServedVersion
 
 DOWN = 1
@@ -51,9 +53,8 @@ def run(arguments: Namespace) -> int:
     Raises:
         InputError: when an address is none, names a kind of server that is not known, or a file is of no use.
     """
-    addresses = [_address(url) for url in arguments.urls]
     settings = EndpointSettings(model=arguments.model, probe=_golden(arguments))
-    answers = asyncio.run(_ask_all(addresses, settings))
+    answers = asyncio.run(_ask_all([_asking(url, settings) for url in arguments.urls]))
     document = json.dumps([_document(answer) for answer in answers], indent=2) + "\n"
     text = "\n".join(_text(answer) for answer in answers)
     sys.stdout.write(document if arguments.format == "json" else text)
@@ -95,8 +96,29 @@ def _address(url: str) -> Address:
     return address
 
 
-async def _ask_all(addresses: Sequence[Address], settings: EndpointSettings) -> list[Answer]:
-    return await asyncio.gather(*(_ask(address, settings) for address in addresses))
+def _asking(url: str, settings: EndpointSettings) -> Callable[[], Awaitable[Answer]]:
+    """Return what asks an endpoint or a cache."""
+    if url.startswith(REDIS):
+        return partial(_ask_cache, cache_of(url))
+    return partial(_ask, _address(url), settings)
+
+
+async def _ask_all(asking: Sequence[Callable[[], Awaitable[Answer]]]) -> list[Answer]:
+    return await asyncio.gather(*(ask() for ask in asking))
+
+
+async def _ask_cache(settings: CacheSettings) -> Answer:
+    from mlwatch.systems.redis_cache import Cache  # noqa: PLC0415  an extra
+
+    cache = Cache(settings, Path)
+    try:
+        probe = await cache.probe(asyncio.get_running_loop().time())
+        told = await cache.scrape(asyncio.Semaphore(1))
+    finally:
+        await cache.aclose()
+    detected = Detected("redis", cache.server, 1.0, "the address says so", 0) if probe.live else None
+    metrics = since_start(cache.last) if cache.last is not None else {}
+    return Answer(cache.name, detected, probe, probe.error, metrics, told.error if told is not None else "")
 
 
 async def _ask(address: Address, settings: EndpointSettings) -> Answer:
@@ -172,7 +194,8 @@ def _lines(answer: Answer) -> list[tuple[str, str]]:
         ("serves", ", ".join(map(_served, probe.served)) or "n/a, because this server does not say it"),
     ]
     if probe.latency_ms is not None:
-        lines.append(("latency", f"{probe.latency_ms:.1f} ms, status {probe.status}"))
+        status = f", status {probe.status}" if probe.status is not None else ""
+        lines.append(("latency", f"{probe.latency_ms:.1f} ms{status}"))
     if probe.certificate_days is not None:
         lines.append(("certificate", f"ends in {probe.certificate_days:.0f} days"))
     if probe.golden is not None:

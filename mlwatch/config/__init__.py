@@ -6,6 +6,7 @@ from mlwatch.config.reader import FILE_NAME, discover, load, parse
 from mlwatch.config.settings import (
     AppSettings,
     BusinessSettings,
+    CacheSettings,
     Config,
     ConstraintSettings,
     EndpointSettings,
@@ -28,6 +29,7 @@ __all__ = [
     "FILE_NAME",
     "AppSettings",
     "BusinessSettings",
+    "CacheSettings",
     "Config",
     "ConstraintSettings",
     "EndpointSettings",

@@ -218,6 +218,27 @@ def url(value: str) -> str:
     raise ValueError('must be an address such as "http://localhost:8080"')
 
 
+def redis_address(value: str) -> str:
+    """Check the address of a cache."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+        known = parts.scheme in {"redis", "rediss"} and bool(parts.hostname)
+    except ValueError:
+        known = False
+    if known and re.fullmatch(r"/?\d*", parts.path):
+        return value
+    raise ValueError('must be an address such as "redis://localhost:6379/0"')
+
+
+def key_groups(value: Mapping[str, str]) -> Mapping[str, str]:
+    """Check the names of groups of keys: they become parts of names of metrics."""
+    for name, pattern in value.items():
+        if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or not pattern:
+            raise ValueError('must name patterns of keys, such as {user = "user:*"}')
+    return value
+
+
 def webhook(value: str) -> str:
     """Check that an address can be posted to."""
     if not value.startswith(("http://", "https://", "env:")):

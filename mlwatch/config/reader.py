@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 from mlwatch.config import checks
 from mlwatch.config.lines import Key, line_of
 from mlwatch.config.probefiles import ProbeFileError, read_probe
-from mlwatch.config.settings import Config, ConstraintSettings, EndpointSettings, RuleSettings
+from mlwatch.config.settings import CacheSettings, Config, ConstraintSettings, EndpointSettings, RuleSettings
 from mlwatch.errors import ConfigError
 
 if typing.TYPE_CHECKING:
@@ -46,6 +46,7 @@ _TABLES = (
 _LISTS: Mapping[str, tuple[str, type[Any]]] = {
     "rule": ("rules", RuleSettings),
     "endpoint": ("endpoints", EndpointSettings),
+    "cache": ("caches", CacheSettings),
 }
 _SECTIONS = (*_TABLES, *_LISTS, "schema")
 

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from mlwatch.config import checks, topics
 from mlwatch.config.topics import Topics  # noqa: TC001  the reader resolves the annotations at run time
+from mlwatch.errors import InputError
 
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 RolloutMode: TypeAlias = Literal["canary", "ab", "shadow"]
@@ -22,6 +23,8 @@ DriftMethod: TypeAlias = Literal[
 ConstraintType: TypeAlias = Literal["number", "integer", "text", "boolean"]
 
 MEBIBYTE = 1024 * 1024
+REDIS = ("redis://", "rediss://")
+"""What addresses of caches begin with."""
 
 
 @dataclass(frozen=True)
@@ -297,6 +300,47 @@ class EndpointSettings:
 
 
 @dataclass(frozen=True)
+class CacheSettings:
+    """`[[cache]]`: a cache of features to watch."""
+
+    url: str = field(default="", metadata={"required": True, "check": checks.redis_address})
+    """`redis://host:6379/0`, or `rediss://` for TLS."""
+    name: str | None = None
+    """How the cache is called; its URL when not said."""
+    user: str | None = None
+    password: str | None = field(default=None, metadata={"check": checks.secret_reference})
+    """As `env:NAME` or `file:PATH`."""
+    verify: bool | str = field(default=True, metadata={"read": checks.verify})
+    """Check TLS certificates: true, false, or a file of certificate authorities."""
+    interval: timedelta = field(default=timedelta(seconds=5), metadata={"check": checks.positive})
+    timeout: timedelta = field(default=timedelta(seconds=2), metadata={"check": checks.positive})
+    metrics_interval: timedelta = field(
+        default=timedelta(seconds=15), metadata={"check": checks.metrics_interval}
+    )
+    """Time between two looks at what it says about itself."""
+    keys: Mapping[str, str] = field(default_factory=dict, metadata={"check": checks.key_groups})
+    """Groups of keys to look at samples of, by name: `{user = "user:*"}`."""
+    updated: Mapping[str, str] = field(default_factory=dict)
+    """By name of a group: the field of a hash, or member of a JSON text, that holds when it was written."""
+    keys_interval: timedelta = field(default=timedelta(minutes=1), metadata={"check": checks.positive})
+    """Time between two samples."""
+    conditions: tuple[str, ...] = field(default=(), metadata={"check": checks.conditions})
+    """What must hold, such as `metrics.hit_ratio > 0.9` or `metrics.feature_age_s.user < 3600`."""
+
+
+def cache_of(url: str) -> CacheSettings:
+    """Return the settings of a cache that the command line names.
+
+    Raises:
+        InputError: It is no address.
+    """
+    try:
+        return CacheSettings(checks.redis_address(url))
+    except ValueError as error:
+        raise InputError("not an address", "an endpoint", str(error)) from None
+
+
+@dataclass(frozen=True)
 class SystemSettings:
     """`[system]`: what to watch on this host."""
 
@@ -382,6 +426,8 @@ class Config:
     """Each `[[rule]]`, in order."""
     endpoints: tuple[EndpointSettings, ...] = ()
     """Each `[[endpoint]]`, in order."""
+    caches: tuple[CacheSettings, ...] = ()
+    """Each `[[cache]]`, in order."""
     system: SystemSettings = field(default_factory=SystemSettings)
     schema: Mapping[str, ConstraintSettings] = field(default_factory=dict)
     """Constraints by feature name."""

@@ -128,6 +128,24 @@ FEAST = (
     *_histogram("feast_feature_server_request_latency_seconds"),
     Measure("cpu_share", "max", "feast_feature_server_cpu_usage", scale=PERCENT),
 )
+_READS = "get|mget|getex|hget|hmget|hgetall|json\\.get|json\\.mget"
+REDIS = (
+    Measure("requests_per_s", "rate", "redis_commands_processed"),
+    Measure("errors_per_s", "rate", "redis_errors"),
+    Measure("refused_per_s", "rate", "redis_rejected_connections"),
+    Measure("hit_ratio", "mean", "redis_keyspace_hits", "redis_keyspace_lookups"),
+    Measure("evicted_per_s", "rate", "redis_evicted_keys"),
+    Measure("expired_per_s", "rate", "redis_expired_keys"),
+    Measure(
+        "latency_mean_ms", "mean", "redis_commands_duration_seconds", "redis_commands", MS, {"cmd": _READS}
+    ),
+    Measure("memory_bytes", "sum", "redis_memory_used_bytes"),
+    Measure("memory_share", "ratio", "redis_memory_used_bytes", "redis_memory_max_bytes"),
+    Measure("fragmentation", "max", "redis_mem_fragmentation_ratio"),
+    Measure("keys", "sum", "redis_db_keys"),
+    Measure("clients", "sum", "redis_connected_clients"),
+)
+"""Of redis_exporter, and of a Redis itself; the share of hits only of the latter."""
 _LATENCIES = (
     "http_request_duration_seconds",
     "http_server_requests_seconds",
@@ -150,7 +168,7 @@ GENERIC = (
     Measure("gpu_memory_bytes", "sum", "DCGM_FI_DEV_FB_USED", scale=1024.0 * 1024.0),
 )
 MEASURES = (
-    *TORCHSERVE, *TRITON, *MLSERVER, *KSERVE, *VLLM, *RAY, *BENTOML, *TENSORFLOW, *FEAST, *GENERIC,
+    *TORCHSERVE, *TRITON, *MLSERVER, *KSERVE, *VLLM, *RAY, *BENTOML, *TENSORFLOW, *FEAST, *REDIS, *GENERIC,
 )  # fmt: skip
 WANTED = frozenset(
     name

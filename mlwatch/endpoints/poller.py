@@ -13,7 +13,7 @@ import math
 import random
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from mlwatch.endpoints.adapters import known
@@ -26,6 +26,7 @@ from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import timedelta
 
     from mlwatch.config import EndpointSettings
     from mlwatch.endpoints.types import Baseline, Probe, ServerMetrics
@@ -44,6 +45,46 @@ RESOLVE_EVERY = 30.0
 """Seconds between two questions to the name server."""
 
 
+class Intervals(Protocol):
+    """How often something is looked at."""
+
+    @property
+    def interval(self) -> timedelta:
+        """Time between two looks."""
+
+    @property
+    def metrics_interval(self) -> timedelta:
+        """Time between two questions for its own metrics."""
+
+
+class Looked(Protocol):
+    """What the schedule looks at: a replica of an endpoint, or another system."""
+
+    failures: int
+    """Looks in a row that found nobody."""
+
+    @property
+    def name(self) -> str:
+        """How it is called."""
+
+    @property
+    def settings(self) -> Intervals:
+        """How often it is looked at."""
+
+    @property
+    def prepared(self) -> bool:
+        """Whether it is known what there is to ask."""
+
+    async def probe(self, due: float) -> Probe:
+        """Look once; a failure is a finding too."""
+
+    async def scrape(self, reading: asyncio.Semaphore) -> ServerMetrics | None:
+        """Return what it says about itself."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+
 class Poller:
     """Polls endpoints until it is stopped."""
 
@@ -55,6 +96,7 @@ class Poller:
         resolve: Callable[[str], Path] = Path,
         baselines: Iterable[Baseline] = (),
         on_metrics: Callable[[ServerMetrics], None] = lambda _: None,
+        others: Sequence[Looked] = (),
     ) -> None:
         """Read the addresses; nothing is sent before `run`.
 
@@ -64,6 +106,7 @@ class Poller:
             resolve: Makes a file name of the settings a path, such as `Config.resolve`.
             baselines: First answers to golden probes, from earlier runs.
             on_metrics: Called with what servers say about themselves, as `on_probe` is.
+            others: What else to look at, each as it is.
 
         Raises:
             InputError: An address or kind of server is wrong, or a file of a golden probe.
@@ -71,6 +114,7 @@ class Poller:
         known = Baselines(baselines)
         addressed = [(each, address_of(each)) for each in endpoints]
         self._endpoints = [(*each, golden_of(*each, resolve, known)) for each in addressed]
+        self._others = others
         self._on_probe = on_probe
         self._resolve = resolve
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -84,14 +128,20 @@ class Poller:
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names of the endpoints in order."""
-        return tuple(name_of(settings, address) for settings, address, _ in self._endpoints)
+        return (
+            *(name_of(settings, address) for settings, address, _ in self._endpoints),
+            *(other.name for other in self._others),
+        )
 
     async def run(self) -> None:
         """Poll until `stop` or `aclose`, or until cancelled."""
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         if self._stopped:
             return
-        watches = [asyncio.create_task(self._watch(*endpoint)) for endpoint in self._endpoints]
+        watches = [
+            *(asyncio.create_task(self._watch(*endpoint)) for endpoint in self._endpoints),
+            *(asyncio.create_task(self._poll(other)) for other in self._others),
+        ]
         try:
             await self._over.wait()
         finally:
@@ -135,7 +185,7 @@ class Poller:
             return before or ("",)
         return found or ("",)
 
-    async def _poll(self, target: Target) -> None:
+    async def _poll(self, target: Looked) -> None:
         """Begin a look at each time of the schedule."""
         loop = asyncio.get_running_loop()
         interval = target.settings.interval.total_seconds()
@@ -162,7 +212,7 @@ class Poller:
             await _end([*waiting, scraping])
             await target.aclose()
 
-    async def _scrape(self, target: Target) -> None:
+    async def _scrape(self, target: Looked) -> None:
         """Fetch the server's own metrics now and then; no look waits for that."""
         interval = target.settings.metrics_interval.total_seconds()
         while True:
@@ -172,13 +222,13 @@ class Poller:
             soon = interval if target.prepared else min(interval, FIRST_SCRAPE)
             await asyncio.sleep(soon * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  no secret
 
-    def _begin(self, target: Target, due: float, missed: int, waiting: set[asyncio.Task[None]]) -> None:
+    def _begin(self, target: Looked, due: float, missed: int, waiting: set[asyncio.Task[None]]) -> None:
         task = asyncio.create_task(self._look(target, due, missed))
         for group in (waiting, self._looks):
             group.add(task)
             task.add_done_callback(group.discard)
 
-    async def _look(self, target: Target, due: float, missed: int) -> None:
+    async def _look(self, target: Looked, due: float, missed: int) -> None:
         async with self._at_once:
             probe = await target.probe(due)
         if missed:

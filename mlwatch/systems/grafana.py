@@ -68,6 +68,10 @@ PANELS = (
     ),
     Panel("Error rate", "percentunit", ((f"mlwatch_error_ratio{{{WHO}}}", LEGEND),)),
     Panel("Requests", "reqps", ((f"mlwatch_throughput_requests_per_second{{{WHO}}}", LEGEND),)),
+    Panel("Endpoints and caches up", "percentunit", (("mlwatch_endpoint_up", "{{endpoint}}"),)),
+    Panel(
+        "Hits of caches", "percentunit", (('mlwatch_endpoint_metric{metric="hit_ratio"}', "{{endpoint}}"),)
+    ),
     Panel("Conversion", "percentunit", ((f'mlwatch_conversion_ratio{{{WHO},bound="value"}}', LEGEND),)),
     Panel(
         "Revenue per prediction",

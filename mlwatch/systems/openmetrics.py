@@ -9,7 +9,8 @@ import math
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from mlwatch.systems.samples import FAMILIES, Family, Sample, samples_of
+from mlwatch.systems.families import FAMILIES, Family, Sample
+from mlwatch.systems.samples import samples_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

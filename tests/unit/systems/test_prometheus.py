@@ -23,18 +23,22 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pla
 import mlwatch
 from mlwatch.cli import main
 from mlwatch.errors import InputError
-from mlwatch.snapshot.types import Stream
+from mlwatch.snapshot.health_types import ConditionState, Endpoint, EndpointLatency, Replica, Uptime
+from mlwatch.snapshot.types import Constraint, Stream
 from mlwatch.systems.exporter import Exporter, parse_address
-from mlwatch.systems.grafana import dashboard
-from mlwatch.systems.openmetrics import openmetrics, plain
-from mlwatch.systems.samples import (
+from mlwatch.systems.families import (
     FAMILIES,
+    MOST_ENDPOINTS,
     MOST_FEATURES,
+    MOST_MEASURES,
     MOST_MODELS,
     MOST_STREAMS,
     MOST_VERSIONS,
-    samples_of,
 )
+from mlwatch.systems.grafana import dashboard
+from mlwatch.systems.mlflow_registry import Entry
+from mlwatch.systems.openmetrics import openmetrics, plain
+from mlwatch.systems.samples import samples_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,6 +136,61 @@ def test_cardinality_is_bounded_and_what_is_left_out_is_counted(rollout: Snapsho
     assert len(features) == MOST_MODELS * MOST_VERSIONS * MOST_FEATURES
     left = next(one.value for one in found if one.family == "mlwatch_series_left_out")
     assert left == 2 + MOST_MODELS * 3 + MOST_MODELS * MOST_VERSIONS * 7
+
+
+def test_what_is_polled_is_told_with_bounds(rollout: Snapshot) -> None:
+    now = rollout.generated_at
+    replicas = (
+        Replica("10.0.0.1", now, True, True, up=True, status=200, latency_ms=3.0, error=""),
+        Replica("10.0.0.2", now, False, False, up=False, status=None, latency_ms=None, error="refused"),
+    )
+    conditions = (
+        ConditionState("metrics.hit_ratio > 0.9", "ok", "0.97"),
+        ConditionState("live == true", "firing", ""),
+    )
+    cache = Endpoint(
+        "features", now, "redis 7", live=True, ready=True, replicas=replicas, hour=Uptime(10, 9),
+        latency=EndpointLatency(4, 2.0, 9.0), conditions=conditions,
+        metrics={"hit_ratio": 0.97, **{f"m{n:02}": 1.0 * n for n in range(MOST_MEASURES)}},
+    )  # fmt: skip
+    told = replace(rollout, endpoints=(cache, replace(cache, name="old", stale=True)))
+    found = series(openmetrics(told))
+    who = {"endpoint": "features"}
+    assert of(found, "mlwatch_endpoint_up", **who, server="redis 7") == 0.5
+    assert of(found, "mlwatch_endpoint_uptime_ratio", **who, window="hour") == 0.9
+    assert of(found, "mlwatch_endpoint_latency_seconds", **who, stat="p95") == 0.009
+    assert of(found, "mlwatch_endpoint_metric", **who, metric="hit_ratio") == 0.97
+    assert of(found, "mlwatch_endpoint_condition", **who, condition="metrics.hit_ratio > 0.9") == 1
+    assert of(found, "mlwatch_endpoint_condition", **who, condition="live == true") == 0
+    assert of(found, "mlwatch_series_left_out") == 1
+    assert not [labels for _, labels in found if ("endpoint", "old") in labels], (
+        "what is of the past is not told"
+    )
+    many = tuple(replace(cache, name=f"e{n:03}") for n in range(MOST_ENDPOINTS + 4))
+    assert (
+        of(series(openmetrics(replace(rollout, endpoints=many))), "mlwatch_series_left_out")
+        == 4 + MOST_ENDPOINTS
+    )
+
+
+def test_estimates_training_and_what_schema_asks_are_told(rollout: Snapshot) -> None:
+    found, who = series(openmetrics(rollout)), {"model": "flight-delay", "version": "v1"}
+    version = rollout.models["flight-delay"].versions["v1"]
+    assert (
+        of(found, "mlwatch_performance_estimated", **who, metric="accuracy", bound="value")
+        == version.estimated["accuracy"].value
+    )
+    assert (
+        of(found, "mlwatch_feature_wrong_values", **who, feature="dep_delay", kind="unseen")
+        == version.quality.features["dep_delay"].unseen
+    )
+    entry = Entry("1", metrics={"val_accuracy": 0.9})
+    asked = tuple(Constraint("age", f"rule{n}", "are above 9", 10, n) for n in range(3))
+    told = replace(version, registered=entry, constraints=asked)
+    model = replace(rollout.models["flight-delay"], versions={"v1": told})
+    more = series(openmetrics(replace(rollout, models={"flight-delay": model})))
+    assert of(more, "mlwatch_performance_in_training", **who, metric="accuracy") == 0.9
+    assert of(more, "mlwatch_constraint_broken_values", **who, feature="age", rule="rule2") == 2
 
 
 def test_the_lag_of_topics_is_told_of_the_worst_partitions(rollout: Snapshot) -> None:
