@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.app.catalogue import metric_name
 from mlwatch.app.units import show_change, show_interval
+from mlwatch.faces import margins
 
 if TYPE_CHECKING:
     from mlwatch.app.glyphs import Glyphs
@@ -47,29 +48,22 @@ def label_of(key: str, metric: RolloutMetric) -> str:
 
 
 def in_margins(value: float | None, metric: RolloutMetric) -> float:
-    """Return a difference in margins on a scale that bends: −1 is the margin, less is harm, more is better.
+    """Return a difference in margins on a scale that bends; NaN where there is no difference or no margin.
 
     The scale is the inverse hyperbolic sine of the number of margins: even around nought, logarithmic far out.
-    NaN where there is no difference or no margin.
     """
-    if value is None or not metric.limit:
-        return math.nan
-    return bent(-value / metric.limit)
+    return bent(margins.in_margins(value, metric))
 
 
-def bent(margins: float) -> float:
+def bent(count: float) -> float:
     """Return the position of a number of margins on the bent scale."""
-    return math.asinh(margins)
+    return math.asinh(count)
 
 
 def interval_in_margins(metric: RolloutMetric) -> tuple[float, float]:
     """Return both ends of a difference's interval on the bent scale; an open end is infinite."""
-    if metric.difference is None or not metric.limit:
-        return math.nan, math.nan
-    low = -math.inf if metric.low is None else metric.low
-    high = math.inf if metric.high is None else metric.high
-    ends = sorted(bent(-end / metric.limit) for end in (low, high))
-    return ends[0], ends[1]
+    low, high = margins.interval_in_margins(metric)
+    return bent(low), bent(high)
 
 
 def change_in_words(key: str, metric: RolloutMetric, currency: str | None, glyphs: Glyphs) -> str:

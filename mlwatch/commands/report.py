@@ -62,7 +62,10 @@ def _text(
     if form == "html":
         from mlwatch.faces.html import html  # noqa: PLC0415
         from mlwatch.faces.peers import as_html  # noqa: PLC0415
+        from mlwatch.faces.pictures import HINT, can_draw  # noqa: PLC0415
 
+        if not can_draw():
+            sys.stderr.write(f"mlwatch: note: {HINT}\n")
         return html(snapshot, *([as_html(peer)] if peer is not None else []))
     from mlwatch.snapshot.document import finite  # noqa: PLC0415
 

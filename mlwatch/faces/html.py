@@ -2,49 +2,45 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+import re
 from typing import TYPE_CHECKING
 
-from mlwatch.faces.check import HEADS, facts_of, metric_row
+from mlwatch.faces.check import HEADS, check_of, facts_of, metric_row
 from mlwatch.faces.html_style import STYLE
 from mlwatch.faces.markup import Markup, joined, tag
-from mlwatch.faces.rows import (
-    ENDPOINT_HEADS,
-    SEGMENT_HEADS,
-    drifted,
-    endpoint_rows,
-    footnotes,
-    how,
-    rows_of,
-    title_of,
-    worst_segments,
-)
-from mlwatch.faces.svg import Line, chart, legend
+from mlwatch.faces.pictures import HINT, Pictures, can_draw
+from mlwatch.faces.rows import ENDPOINT_HEADS, endpoint_rows, provenance_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from mlwatch.snapshot.types import Model, Rollout, Snapshot, Version, Window
-
-    Read = Callable[[Window], float | None]
+    from mlwatch.snapshot.types import Rollout, Snapshot
 
 VERDICTS = {"promote": "▲ Promote", "hold": "■ Hold", "rollback": "▼ Roll back"}
-STYLES = {"baseline": "baseline", "candidate": "candidate", "shadow": "candidate", "other": "other"}
-HEADLINES = ("accuracy", "mae", "balanced_accuracy")
-"""The metric of performance that is drawn: the first one that the task has."""
-MOST_FEATURES = 100
-MOST_LINES = 6
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """What a browser may load for the page: nothing."""
+BAND = re.compile(r"(?P<value>[^()]+) (?P<band>\([^()]+ to [^()]+\))")
+MOST_MODELS = 20
+"""Models that are told in full, as are so many rollouts."""
+MOST_ROWS = 200
+"""Endpoints and alerts that are listed."""
 
 
 def html(snapshot: Snapshot, *more: Markup) -> str:
     """Return the document, the verdict first, with further sections before the alerts."""
+    from mlwatch.faces.html_model import model_section  # noqa: PLC0415  it uses `table`
+
+    pictures = Pictures() if can_draw() else None
+    shown = list(snapshot.models.values())[:MOST_MODELS]
+    verdicts = [_rollout(rollout, pictures) for rollout in snapshot.rollouts[:MOST_MODELS]]
+    models = [model_section(model, snapshot.rollouts, pictures) for model in shown]
     return page(
         "mlwatch report",
-        _head(snapshot),
-        *map(_rollout, snapshot.rollouts),
-        *map(_model, snapshot.models.values()),
+        _head(snapshot, _missing(pictures)),
+        *verdicts,
+        *_unjudged(snapshot),
+        *models,
+        _further(snapshot),
         _endpoints(snapshot),
         *more,
         _alerts(snapshot),
@@ -65,141 +61,101 @@ def page(title: str, *parts: Markup) -> str:
     return f"<!doctype html>\n{tag('html', head, tag('body', tag('main', *parts)), lang='en')}\n"
 
 
-def _head(snapshot: Snapshot) -> Markup:
+def _head(snapshot: Snapshot, note: str) -> Markup:
     read, limits = snapshot.ingest, snapshot.range
     span = f"{limits.start:%Y-%m-%d %H:%M} to {limits.end:%Y-%m-%d %H:%M} UTC" if limits else "No predictions"
     counts = (
         f"{span}. {read.records:,} records read: {read.predictions:,} predictions, {read.outcomes:,} outcomes, "
         f"{read.events:,} events; {read.rejected:,} rejected, {read.duplicates:,} duplicates."
     )
-    return tag("header", tag("h1", "mlwatch report"), tag("p", counts))
+    return tag("header", tag("h1", "mlwatch report"), tag("p", counts), tag("p", note) if note else "")
 
 
-def _rollout(rollout: Rollout) -> Markup:
+def _missing(pictures: Pictures | None) -> str:
+    """Say why charts are missing; empty where none is."""
+    if pictures is None:
+        return f"{HINT}."
+    return f"{pictures.left_out:,} further charts are left out." if pictures.left_out else ""
+
+
+def _rollout(rollout: Rollout, pictures: Pictures | None) -> Markup:
     title = f"{VERDICTS[rollout.verdict]} {rollout.candidate}"
     subject = f"{rollout.model}: {rollout.candidate} against {rollout.baseline}, {rollout.mode}"
     rows = [metric_row(name, metric) for name, metric in rollout.metrics.items()]
     return tag(
         "section",
         tag("h2", title),
-        tag("p", subject),
+        tag("p", subject, class_="subject"),
         tag("ul", *(tag("li", reason) for reason in rollout.reasons)),
+        *_rollout_pictures(rollout, pictures),
         table([head.capitalize() for head in HEADS], rows) if rows else "",
         tag("p", facts_of(rollout), class_="quiet"),
         class_=f"verdict {rollout.verdict}",
     )
 
 
-def _model(model: Model) -> Markup:
-    versions = list(model.versions.values())
-    heads = ["", *(f"{version.name} ({version.role})" for version in versions)]
-    families = [
-        tag("div", tag("h3", family or "Traffic"), table(heads, [[row.name, *row.cells] for row in rows]))
-        for family, rows in groupby(rows_of(model), key=lambda row: row.family)
-    ]
-    return tag(
-        "section",
-        tag("h2", model.name),
-        _charts(versions),
-        *families,
-        tag("p", " ".join(footnotes(model)), class_="quiet"),
-        _segments(model),
-        _features(versions),
-    )
+def _rollout_pictures(rollout: Rollout, pictures: Pictures | None) -> list[Markup]:
+    if pictures is None or not rollout.metrics:
+        return []
+    from mlwatch.faces.rollout_pictures import rollout_pictures  # noqa: PLC0415  it needs an extra
+
+    return [tag("div", *rollout_pictures(rollout, pictures), class_="charts")]
 
 
-def _charts(versions: Sequence[Version]) -> Markup:
-    shown = versions[:MOST_LINES]
-    headline = next((name for name in HEADLINES if name in shown[0].performance), None)
-    asked: list[tuple[str, Read, Callable[[float], str]]] = [
-        ("Latency p95", lambda window: window.latency.p95, lambda value: f"{value:,.4g} ms"),
-        ("Error rate", lambda window: window.errors.rate, _percent),
-        ("Missing values", lambda window: window.missing_rate, _percent),
-        ("Mean drift of the features", lambda window: window.drift, lambda value: f"{value:.3g}"),
-        ("Conversion", lambda window: window.business.conversion.value, _percent),
-    ]
-    if headline is not None:
-        asked.insert(0, (title_of(headline), _performance(headline), lambda value: f"{value:.4g}"))
-    charts = [chart(title, _lines(shown, read), show) for title, read, show in asked]
-    names = [(f"{version.name} ({version.role})", STYLES[version.role]) for version in shown]
-    return joined(legend(names), tag("div", *(each for each in charts if each is not None), class_="charts"))
+def _unjudged(snapshot: Snapshot) -> Iterator[Markup]:
+    """Yield why there is no verdict, for each model without one."""
+    for finding in check_of(snapshot).findings[len(snapshot.rollouts) :][:MOST_MODELS]:
+        title = f"No verdict: {finding.name.removeprefix('rollout of ')}"
+        yield tag("section", tag("h2", title), tag("p", finding.message), class_="verdict none")
 
 
-def _performance(name: str) -> Read:
-    def read(window: Window) -> float | None:
-        found = window.performance.get(name)
-        return found.value if found is not None else None
-
-    return read
-
-
-def _lines(versions: Iterable[Version], read: Read) -> list[Line]:
-    return [
-        Line(
-            version.name,
-            STYLES[version.role],
-            tuple((window.start, read(window) if window.predictions else None) for window in version.windows),
-        )
-        for version in versions
-    ]
-
-
-def _segments(model: Model) -> Markup:
-    rows = worst_segments(model)
-    return joined(tag("h3", "Segments that do worse"), table(SEGMENT_HEADS, rows)) if rows else joined()
-
-
-def _features(versions: Sequence[Version]) -> Markup:
-    rows = [
-        [
-            name,
-            version.name,
-            f"{drift.score or 0.0:.3f}",
-            "n/a" if drift.psi is None else f"{drift.psi:.3f}",
-            how(version, name),
-        ]
-        for version, name, drift in drifted(versions)
-    ]
-    if not rows:
+def _further(snapshot: Snapshot) -> Markup:
+    left = len(snapshot.models) - MOST_MODELS
+    if left <= 0:
         return joined()
-    more = f"and {len(rows) - MOST_FEATURES:,} more" if len(rows) > MOST_FEATURES else ""
-    return joined(
-        tag("h3", "Drifted features"),
-        table(["Feature", "Version", "Score", "PSI", "How it moved"], rows[:MOST_FEATURES]),
-        tag("p", more),
-    )
+    said = f"{left:,} more models are not shown; choose one with --model."
+    return tag("section", tag("h2", "Further models"), tag("p", said))
 
 
 def _endpoints(snapshot: Snapshot) -> Markup:
-    if not snapshot.endpoints:
-        return Markup("")
-    return tag("section", tag("h2", "Endpoints"), table(ENDPOINT_HEADS, endpoint_rows(snapshot.endpoints)))
+    rows = endpoint_rows(snapshot.endpoints)
+    return _listed("Endpoints", ENDPOINT_HEADS, rows)
 
 
 def _alerts(snapshot: Snapshot) -> Markup:
-    if not snapshot.alerts:
-        return joined()
     rows = [
         [f"{alert.since:%Y-%m-%d %H:%M}", alert.severity, alert.state, alert.message]
         for alert in snapshot.alerts
     ]
-    return tag("section", tag("h2", "Alerts"), table(["Since (UTC)", "Severity", "State", "What"], rows))
+    return _listed("Alerts", ["Since (UTC)", "Severity", "State", "What"], rows)
+
+
+def _listed(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
+    """Return a section with the first rows of a table; nothing without rows."""
+    if not rows:
+        return joined()
+    more = f"and {len(rows) - MOST_ROWS:,} more" if len(rows) > MOST_ROWS else ""
+    return tag("section", tag("h2", title), table(heads, rows[:MOST_ROWS]), tag("p", more) if more else "")
 
 
 def _provenance(snapshot: Snapshot) -> Markup:
-    rows = [[name.replace("_", " "), value or "n/a"] for name, value in snapshot.provenance.items()]
     made = f"Made {snapshot.generated_at:%Y-%m-%d %H:%M:%S} UTC."
+    rows = provenance_rows(snapshot)
     return tag("footer", tag("h2", "Where this comes from"), table(["", "Version"], rows), tag("p", made))
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
     """Return a table; the first cell of a row is its head."""
     top = tag("thead", tag("tr", *(tag("th", head, scope="col") for head in heads)))
-    lines = (
-        tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:])) for row in rows
-    )
+    lines = (tag("tr", tag("th", row[0], scope="row"), *map(_cell, row[1:])) for row in rows)
     return tag("div", tag("table", top, tag("tbody", *lines)), class_="wide")
 
 
-def _percent(value: float) -> str:
-    return f"{value:.3g}" if value > 1 else f"{value:.2%}"
+def _cell(text: str) -> Markup:
+    """Return a cell: an interval is less loud than its number, a judgement has its colour."""
+    if text in {"worse", "better", "non-inferior", "inconclusive"}:
+        return tag("td", text, class_=text)
+    found = BAND.fullmatch(text)
+    if found is None:
+        return tag("td", text)
+    return tag("td", found["value"], tag("span", found["band"], class_="band"))

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
 from mlwatch.faces.rows import (
+    BROKEN_HEADS,
     ENDPOINT_HEADS,
     SEGMENT_HEADS,
+    broken_rows,
     drifted,
     endpoint_rows,
     footnotes,
     how,
+    provenance_rows,
     rows_of,
+    strangers,
     worst_segments,
 )
 
@@ -22,8 +26,6 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import Model, Rollout, Snapshot, Version
 
 MOST_FEATURES = 10
-NAMES = {"config_sha256": "configuration", "reference_sha256": "reference", "git": "code"}
-"""How the parts of the provenance are called in a sentence."""
 
 
 def markdown(snapshot: Snapshot) -> str:
@@ -41,9 +43,8 @@ def markdown(snapshot: Snapshot) -> str:
     ]
     if alerts:
         parts.append("## Alerts\n\n" + "\n".join(alerts))
-    made = [f"{NAMES.get(key, key)} {escaped(value)}" for key, value in snapshot.provenance.items() if value]
-    if made:
-        parts.append(f"Made by {', '.join(made)}.")
+    made = [[escaped(cell) for cell in row] for row in provenance_rows(snapshot)]
+    parts.append(f"## Where this comes from\n\n{table(['', 'Version'], made)}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -76,10 +77,10 @@ def _model(model: Model) -> str:
     versions = list(model.versions.values())
     numbers = table(
         ["", *(f"{escaped(version.name)} ({version.role})" for version in versions)],
-        [[escaped(row.name), *map(escaped, row.cells)] for row in rows_of(model)],
+        [[escaped(row.name), *map(escaped, row.cells)] for row in rows_of(versions)],
     )
     notes = escaped(" ".join(footnotes(model)))
-    return f"## {escaped(model.name)}\n\n{numbers}\n\n{notes}{_segments(model)}{_drifted(versions)}"
+    return f"## {escaped(model.name)}\n\n{numbers}\n\n{notes}{_segments(model)}{_drifted(versions)}{_wrong(versions)}"
 
 
 def _segments(model: Model) -> str:
@@ -96,6 +97,16 @@ def _drifted(versions: Sequence[Version]) -> str:
     if len(lines) > MOST_FEATURES:
         lines[MOST_FEATURES:] = [f"- and {len(lines) - MOST_FEATURES:,} more"]
     return "\n\nDrifted features:\n\n" + "\n".join(lines) if lines else ""
+
+
+def _wrong(versions: Sequence[Version]) -> str:
+    """Return what values the schema forbids, and which features came and went."""
+    parts = []
+    if broken := broken_rows(versions)[:MOST_FEATURES]:
+        rows = [[escaped(cell) for cell in row] for row in broken]
+        parts.append(f"Values that the schema forbids:\n\n{table(BROKEN_HEADS, rows)}")
+    parts += [f"- {escaped(said)}" for said in strangers(versions)]
+    return "".join(f"\n\n{part}" for part in parts)
 
 
 def _short(value: float | None) -> str:

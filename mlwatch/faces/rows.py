@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.drift import Drift
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.health_types import Endpoint
-    from mlwatch.snapshot.types import Model, Version
+    from mlwatch.snapshot.types import Model, Snapshot, Version
 
     Show = Callable[[Version], str]
 
@@ -42,9 +42,8 @@ def title_of(metric: str) -> str:
     return SPELLED.get(metric) or metric.replace("_", " ").capitalize()
 
 
-def rows_of(model: Model) -> list[Row]:
-    """Return all rows of a model, family by family."""
-    versions = list(model.versions.values())
+def rows_of(versions: Sequence[Version]) -> list[Row]:
+    """Return all rows of a model's versions, family by family."""
     metrics = dict.fromkeys(name for version in versions for name in version.performance)
     expected = dict.fromkeys(name for version in versions for name in version.estimated)
     shows: list[tuple[str, str, Show]] = [
@@ -142,8 +141,36 @@ def how(version: Version, name: str) -> str:
     return move.sentence if move is not None else ""
 
 
+BROKEN_HEADS = ("Feature", "Version", "Broken", "Of", "What they are", "For example")
+
+
+def broken_rows(versions: Sequence[Version]) -> list[list[str]]:
+    """Return the cells of the demands of `[schema]` that values break, in the order of `BROKEN_HEADS`."""
+    return [
+        [each.feature, version.name, f"{each.bad:,}", f"{each.n:,}", each.demand, each.example or ""]
+        for version in versions
+        for each in version.constraints
+        if each.bad
+    ]
+
+
+def strangers(versions: Sequence[Version]) -> list[str]:
+    """Say which features a version no longer has, and which only it has."""
+    said = []
+    for version in versions:
+        for word, names in (
+            ("no longer has", version.quality.vanished),
+            ("newly has", version.quality.appeared),
+        ):
+            if names:
+                more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+                said.append(f"{version.name} {word} {', '.join(names[:MOST_NAMES])}{more}")
+    return said
+
+
 SEGMENT_HEADS = ("Segment", "Version", "Against", "Labelled", "Error", "95 %", "Extra errors")
 MOST_SEGMENTS = 8
+MOST_NAMES = 10
 
 
 def worst_segments(model: Model) -> list[list[str]]:
@@ -257,3 +284,33 @@ def _number(value: float | None, unit: str) -> str:
 
 def _percent(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.2%}"
+
+
+MADE_BY = {
+    "git": "Code (git)",
+    "data": "Data (DVC)",
+    "registry": "Model registry",
+    "config_sha256": "Configuration (SHA-256)",
+    "reference_sha256": "Reference (SHA-256)",
+}
+
+
+def provenance_rows(snapshot: Snapshot) -> list[list[str]]:
+    """Return name and version of everything that a report rests on: code, data, models, configuration, reference."""
+    rows = [[MADE_BY.get(key, key), value or "n/a"] for key, value in snapshot.provenance.items()]
+    for model in list(snapshot.models.values())[:MOST_NAMES]:
+        versions = [_made(version) for version in list(model.versions.values())[:MOST_NAMES]]
+        rows.append([f"Model {model.name}", "; ".join(versions) or "n/a"])
+        rows.append([f"Reference of {model.name}", model.reference or "n/a"])
+    return rows
+
+
+def _made(version: Version) -> str:
+    """Name a version with the run and the data that made it, where a registry says so."""
+    entry = version.registered
+    parts = [] if entry is None else [f"registered as {entry.version}"]
+    if entry is not None and entry.run_id:
+        parts.append(f"run {entry.run_id}")
+    if entry is not None and entry.data:
+        parts.append(f"data {entry.data}")
+    return f"{version.name} ({', '.join((version.role, *parts))})"

@@ -10,29 +10,28 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import pytest
+from hostile import BASELINE, CANDIDATE, CATEGORY, MODEL, NUMBER, write_hostile_logs
 
 import mlwatch
+from mlwatch.cli import main
+from mlwatch.errors import one_line
+from mlwatch.faces import html as faces
+from mlwatch.faces import pictures
 from mlwatch.faces.html import html
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-EVIL = (
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "' style='background:url(//e.example)",
-    "</style><svg onload=alert(1)>\u202e\x1b[31m&lt;",
-)
 KNOWN = {
     *("html", "head", "meta", "title", "style", "body", "main", "header", "section", "footer", "div", "p"),
-    *("h1", "h2", "h3", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "span"),
-    *("figure", "figcaption", "svg", "line", "polyline", "circle", "text"),
+    *("h1", "h2", "h3", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "span", "i"),
+    *("figure", "figcaption", "svg", "g", "path", "rect", "line", "text"),
 }
 ATTRIBUTES = {
     *("lang", "charset", "http-equiv", "content", "name", "class", "scope", "role", "aria-label", "viewbox"),
-    *("x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "points", "width", "height", "fill", "stroke"),
-    *("stroke-width", "stroke-dasharray", "font-size", "text-anchor"),
+    *("x", "y", "x1", "x2", "y1", "y2", "d", "width", "height", "transform", "fill", "stroke", "opacity"),
+    *("stroke-width", "stroke-dasharray", "stroke-miterlimit", "fill-opacity", "stroke-opacity"),
+    *("font-size", "font-weight", "text-anchor"),
 }
 
 
@@ -54,26 +53,11 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    directory: Path = tmp_path_factory.mktemp("logs")
-    records = [
-        {
-            "timestamp": f"2026-11-03T{10 + number // 60:02d}:{number % 60:02d}:00Z",
-            "id": f"r{number}",
-            "model": EVIL[0],
-            "version": EVIL[number % 3 + 1],
-            "prediction": EVIL[number // 2 % 2 + 2],
-            "label": EVIL[number // 3 % 2 + 2],
-            "latency_ms": 5.0 + number % 7,
-            "status": 200 if number % 9 else 500,
-            "features": {EVIL[3]: EVIL[number % 2] if number < 200 else EVIL[2], "x": float(number)},
-        }
-        for number in range(400)
-    ]
-    (directory / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    (directory / "bad.jsonl").write_text(f"{EVIL[0]}\n" * 3)
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    directory = tmp_path_factory.mktemp("logs")
+    write_hostile_logs(directory)
     with mlwatch.open(directory, db=":memory:") as watch:
-        yield html(watch.snapshot())
+        return html(watch.snapshot())
 
 
 def test_nothing_of_the_logs_becomes_markup(page: str) -> None:
@@ -82,9 +66,8 @@ def test_nothing_of_the_logs_becomes_markup(page: str) -> None:
     assert reader.tags <= KNOWN
     assert reader.attributes <= ATTRIBUTES
     text = "".join(reader.text)
-    assert EVIL[0] in text
-    assert EVIL[1] in text
-    assert "\\u202e\\x1b[31m" in text
+    for name in (MODEL, BASELINE, CANDIDATE, NUMBER, CATEGORY):
+        assert one_line(name) in text
     assert not set(page) & {"\x1b", "\u202e"}
 
 
@@ -96,17 +79,69 @@ def test_nothing_is_fetched(page: str) -> None:
     assert page.count("<style>") == 1
 
 
-def test_the_page_is_well_formed_and_tells_the_verdict_first(page: str) -> None:
+def test_the_page_is_well_formed_and_tells_the_story_in_order(page: str) -> None:
     root = ET.fromstring(page.removeprefix("<!doctype html>\n"))
-    heads = ["".join(head.itertext()) for head in root.iter("h2")]
-    assert heads[0].startswith("■ Hold ")
-    assert heads[2] == EVIL[0]
-    captions = [caption.text for caption in root.iter("figcaption")]
-    assert captions[:3] == ["Accuracy", "Latency p95", "Error rate"]
-    for label in root.iter("polyline"):
-        points = [tuple(map(float, point.split(","))) for point in label.attrib["points"].split()]
-        assert len(points) > 1
-        assert all(0 <= x <= 340 and 0 <= y <= 130 for x, y in points)
+    heads = ["".join(head.itertext()) for head in root.iter() if head.tag in {"h2", "h3"}]
+    assert heads[0].startswith("▼ Roll back ")
+    assert heads[1:] == [
+        MODEL,
+        "Model performance",
+        "Data quality",
+        "System health",
+        "Business",
+        "Segments that do worse",
+        "Drifted features",
+        "Alerts",
+        "Where this comes from",
+    ]
+    captions = [caption.text or "" for caption in root.iter("figcaption")]
+    assert captions[0].startswith(one_line(CANDIDATE))
+    order = [captions.index(title) for title in ("Accuracy", "ROC", "Missing values", "Latency p95, ms")]
+    assert order == sorted(order)
+    assert {caption for caption in captions if caption.endswith(one_line(CANDIDATE))} == {
+        f"{one_line(name)}, {one_line(CANDIDATE)}" for name in (NUMBER, CATEGORY)
+    }
+
+
+def test_without_the_extra_there_are_no_charts_and_the_page_says_so(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_hostile_logs(tmp_path)
+    monkeypatch.setattr(pictures, "can_draw", lambda: False)
+    monkeypatch.setattr(faces, "can_draw", lambda: False)
+    assert main(["report", str(tmp_path), "--db", ":memory:", "--format", "html"]) == 0
+    out, err = capsys.readouterr()
+    assert err == (
+        "mlwatch: note: Charts are left out: they need two more packages, pip install 'mlwatch[report]'\n"
+    )
+    assert "pip install &#x27;mlwatch[report]&#x27;" in out
+    assert "<svg" not in out
+    assert out.count("<table") == page.count("<table")
+
+
+def test_a_page_of_many_models_stays_below_a_megabyte(tmp_path: Path) -> None:
+    records = [
+        {
+            "timestamp": f"2026-11-03T10:{number % 60:02d}:00Z",
+            "id": f"r{number}",
+            "model": f"fraud-{number % 40}",
+            "version": f"v{number % 3}",
+            "prediction": number % 2,
+            "score": number % 100 / 100,
+            "label": number // 2 % 2,
+            "latency_ms": 5.0 + number % 7,
+            "features": {f"feature {n}": (number * n) % 17 for n in range(30)},
+        }
+        for number in range(6000)
+    ]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    (tmp_path / "mlwatch.toml").write_text('[roles]\nmodel = "model"\nversion = "version"\n')
+    with mlwatch.open(tmp_path, db=":memory:") as watch:
+        page = html(watch.snapshot())
+    assert len(page.encode()) < 1_000_000
+    assert page.count("<figure") == pictures.MOST_CHARTS
+    assert "20 more models are not shown; choose one with --model." in page
+    assert "further charts are left out." in page
 
 
 def test_an_empty_store_makes_a_page_too(tmp_path: Path) -> None:

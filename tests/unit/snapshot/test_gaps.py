@@ -115,7 +115,7 @@ def test_importance_is_that_of_the_labelled_rows(snapshot: Snapshot, rows: pd.Da
 
 def test_faces_show_gaps_and_worth(snapshot: Snapshot) -> None:
     model = snapshot.models["flight-delay"]
-    names = [row.name for row in rows_of(model)]
+    names = [row.name for row in rows_of(list(model.versions.values()))]
     assert "origin: gap in recall" in names
     assert "Profit of 1,000 decisions" in names
     shown = {row.key: row for row in metric_rows(View(snapshot, "logs", "flight-delay"))}

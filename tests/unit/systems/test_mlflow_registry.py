@@ -116,7 +116,7 @@ def test_aliases_say_which_version_is_which(tmp_path: Path, server: Any) -> None
     document = snapshot.to_dict()
     assert document["models"]["flight-delay"]["versions"]["v2"]["registry"]["metrics"]["accuracy"] == 0.901
     assert document["provenance"]["registry"] == snapshot.provenance["registry"]
-    rows = {row.name: row.cells for row in rows_of(snapshot.models["flight-delay"])}
+    rows = {row.name: row.cells for row in rows_of(list(snapshot.models["flight-delay"].versions.values()))}
     assert rows["Accuracy, in training"] == ["0.897", "0.901"]
 
 
