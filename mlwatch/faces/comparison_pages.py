@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlwatch.faces.html import page, table
+from mlwatch.faces.html_page import page, table
 from mlwatch.faces.markdown import escaped
 from mlwatch.faces.markdown import table as markdown_table
 from mlwatch.faces.markup import Markup, tag

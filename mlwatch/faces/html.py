@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from mlwatch.faces.check import HEADS, check_of, facts_of, metric_row
-from mlwatch.faces.html_style import STYLE
+from mlwatch.faces.html_model import model_section
+from mlwatch.faces.html_page import page, table
 from mlwatch.faces.markup import Markup, joined, tag
 from mlwatch.faces.pictures import HINT, Pictures, can_draw
 from mlwatch.faces.rows import ENDPOINT_HEADS, endpoint_rows, provenance_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mlwatch.snapshot.types import Rollout, Snapshot
 
 VERDICTS = {"promote": "▲ Promote", "hold": "■ Hold", "rollback": "▼ Roll back"}
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-"""What a browser may load for the page: nothing."""
-BAND = re.compile(r"(?P<value>[^()]+) (?P<band>\([^()]+ to [^()]+\))")
 MOST_MODELS = 20
 """Models that are told in full, as are so many rollouts."""
 MOST_ROWS = 200
@@ -28,8 +25,6 @@ MOST_ROWS = 200
 
 def html(snapshot: Snapshot, *more: Markup) -> str:
     """Return the document, the verdict first, with further sections before the alerts."""
-    from mlwatch.faces.html_model import model_section  # noqa: PLC0415  it uses `table`
-
     pictures = Pictures() if can_draw() else None
     shown = list(snapshot.models.values())[:MOST_MODELS]
     verdicts = [_rollout(rollout, pictures) for rollout in snapshot.rollouts[:MOST_MODELS]]
@@ -46,19 +41,6 @@ def html(snapshot: Snapshot, *more: Markup) -> str:
         _alerts(snapshot),
         _provenance(snapshot),
     )
-
-
-def page(title: str, *parts: Markup) -> str:
-    """Return a whole page of parts, one below the other."""
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", title),
-        tag("style", Markup(STYLE)),
-    )
-    return f"<!doctype html>\n{tag('html', head, tag('body', tag('main', *parts)), lang='en')}\n"
 
 
 def _head(snapshot: Snapshot, note: str) -> Markup:
@@ -142,20 +124,3 @@ def _provenance(snapshot: Snapshot) -> Markup:
     made = f"Made {snapshot.generated_at:%Y-%m-%d %H:%M:%S} UTC."
     rows = provenance_rows(snapshot)
     return tag("footer", tag("h2", "Where this comes from"), table(["", "Version"], rows), tag("p", made))
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
-    """Return a table; the first cell of a row is its head."""
-    top = tag("thead", tag("tr", *(tag("th", head, scope="col") for head in heads)))
-    lines = (tag("tr", tag("th", row[0], scope="row"), *map(_cell, row[1:])) for row in rows)
-    return tag("div", tag("table", top, tag("tbody", *lines)), class_="wide")
-
-
-def _cell(text: str) -> Markup:
-    """Return a cell: an interval is less loud than its number, a judgement has its colour."""
-    if text in {"worse", "better", "non-inferior", "inconclusive"}:
-        return tag("td", text, class_=text)
-    found = BAND.fullmatch(text)
-    if found is None:
-        return tag("td", text)
-    return tag("td", found["value"], tag("span", found["band"], class_="band"))

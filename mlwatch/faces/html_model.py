@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.faces.html import table
+from mlwatch.faces.html_page import table
 from mlwatch.faces.markup import Markup, joined, tag
 from mlwatch.faces.pens import PENS
 from mlwatch.faces.rows import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.faces.html import table as html_table
+from mlwatch.faces.html_page import table as html_table
 from mlwatch.faces.markdown import escaped
 from mlwatch.faces.markdown import table as markdown_table
 from mlwatch.faces.markup import joined, tag

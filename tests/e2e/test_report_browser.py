@@ -14,7 +14,8 @@ import mlwatch
 from mlwatch.errors import one_line
 from mlwatch.faces import comparison_pages
 from mlwatch.faces.comparison import compare
-from mlwatch.faces.html import POLICY, html
+from mlwatch.faces.html import html
+from mlwatch.faces.html_page import POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
