@@ -237,14 +237,15 @@ def _outward(name: str, command: argparse.ArgumentParser) -> None:
     if name == "export":
         command.add_argument(
             "--to",
-            choices=("prometheus", "grafana", "flink"),
+            choices=("prometheus", "grafana", "flink", "wandb"),
             required=True,
             help="system that the output is for",
         )
     if name == "rollup":
         command.add_argument("-o", "--output", type=Path, metavar="DIRECTORY", help="where to write")
     elif name in {"export", "profile"}:
-        command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
+        more = "; of wandb, a directory" if name == "export" else ""
+        command.add_argument("-o", "--output", type=Path, metavar="FILE", help=f"write to a file{more}")
     elif name == "report":
         command.add_argument(
             "--compare", type=Path, metavar="FILE", help="compare with an earlier report of --format json"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlwatch.commands.common import chosen_range, need_model, need_records, taken_in, write
@@ -26,10 +29,25 @@ def run(arguments: Namespace) -> int:
 
         write(job(), arguments.output)
         return 0
+    if arguments.to == "wandb":
+        return _runs(arguments)
     snapshot = _snapshot(arguments)
     from mlwatch.systems.openmetrics import openmetrics  # noqa: PLC0415
 
     write(openmetrics(snapshot), arguments.output)
+    return 0
+
+
+def _runs(arguments: Namespace) -> int:
+    """Write offline runs, and say how they are sent."""
+    from mlwatch.systems.wandb_runs import load, write_runs  # noqa: PLC0415
+
+    wandb = load()  # what is missing is said before the logs are read
+    runs = write_runs(wandb, _snapshot(arguments), arguments.output or Path())
+    found = shlex.join(map(str, runs))
+    sys.stdout.write(
+        f"{len(runs)} offline runs are written; nothing is sent. To send them:\nwandb sync {found}\n"
+    )
     return 0
 
 
