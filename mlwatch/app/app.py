@@ -25,6 +25,7 @@ from mlwatch.app.modes import MODES, SCREENS
 from mlwatch.app.options import AppOptions
 from mlwatch.app.ranges import Range, cycled, longer, shorter
 from mlwatch.app.theme import OWN_VARIABLES, THEMES
+from mlwatch.app.thrift import Thrifty
 from mlwatch.app.travel import TimeTravel
 from mlwatch.app.view import Status, View, choose_model, next_model
 from mlwatch.errors import InputError
@@ -50,7 +51,7 @@ EAGER_S = 0.2
 EAGER_LOOKS = 50
 
 
-class MlwatchApp(TimeTravel):
+class MlwatchApp(Thrifty, TimeTravel):
     """Watch a source live."""
 
     TITLE = "mlwatch"
