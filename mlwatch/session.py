@@ -90,8 +90,14 @@ class Session:
             ":memory:" if self._lake is not None else options.db,
             usual_store(topics) if topics is not None else None,
         )
+        self._featureless: str | None = None
+        """Why a feature store says nothing of the features."""
         self._local = threading.local()
         self._branching = threading.Lock()
+        if self.config.feast.registry is not None:
+            from mlwatch.featurestore import with_features  # noqa: PLC0415  pulls httpx
+
+            self.config, self._featureless = with_features(self.config, self._cursor_here())
         self._meter = Meter()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -413,6 +419,7 @@ class Session:
             ("ingest", "critical", self._meter.failure),
             ("endpoints", "critical", blind),
             ("registry", "warning", mute),
+            ("feast", "warning", self._featureless),
         )
         return [
             Alert(rule, "firing", severity, text, datetime.now(UTC))

@@ -38,6 +38,7 @@ _TABLES = (
     "rollout",
     "notify",
     "registry",
+    "feast",
     "system",
     "app",
     "watch",

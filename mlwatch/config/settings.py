@@ -251,6 +251,22 @@ class RegistrySettings:
 
 
 @dataclass(frozen=True)
+class FeastSettings:
+    """`[feast]`: a registry of features that says what they are to be."""
+
+    registry: str | None = None
+    """File that `feast registry-dump` wrote, relative to this file, or address of `feast serve_registry --rest-api`."""
+    project: str | None = None
+    """Of the REST server; its only one when not said."""
+    views: tuple[str, ...] = ()
+    """Only these feature views; all when empty."""
+    token: str | None = field(default=None, metadata={"check": checks.secret_reference})
+    """Bearer token, as `env:NAME` or `file:PATH`."""
+    verify: bool | str = field(default=True, metadata={"read": checks.verify})
+    """Check TLS certificates: true, false, or a file of certificate authorities."""
+
+
+@dataclass(frozen=True)
 class ProbeSettings:
     """`[[endpoint]] probe`: a fixed input whose output must not change."""
 
@@ -365,6 +381,10 @@ class ConstraintSettings:
     unique: bool = False
     regex: str | None = field(default=None, metadata={"check": checks.regex})
     """Pattern that the whole text must match."""
+    ttl: timedelta | None = field(default=None, metadata={"check": checks.positive})
+    """How old values may be, where a feature store or cache tells it."""
+    optional: bool = False
+    """Ask nothing of a model whose logs do not have it."""
 
 
 @dataclass(frozen=True)
@@ -422,6 +442,7 @@ class Config:
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     notify: NotifySettings = field(default_factory=NotifySettings)
     registry: RegistrySettings = field(default_factory=RegistrySettings)
+    feast: FeastSettings = field(default_factory=FeastSettings)
     rules: tuple[RuleSettings, ...] = ()
     """Each `[[rule]]`, in order."""
     endpoints: tuple[EndpointSettings, ...] = ()
@@ -442,7 +463,12 @@ class Config:
     def named_files(self) -> tuple[Path, ...]:
         """Return the files that settings name: wherever they are, they are no logs."""
         probes = [endpoint.probe for endpoint in self.endpoints if endpoint.probe is not None]
-        names = (self.reference.path, *(name for probe in probes for name in (probe.input, probe.expect)))
+        feast = self.feast.registry if "://" not in (self.feast.registry or "") else None
+        names = (
+            self.reference.path,
+            feast,
+            *(name for probe in probes for name in (probe.input, probe.expect)),
+        )
         return tuple(self.resolve(name) for name in names if name is not None)
 
     def resolve(self, name: str) -> Path:

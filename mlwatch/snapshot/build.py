@@ -15,6 +15,7 @@ from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.snapshot import distributions, estimated, families, feature_windows, features
 from mlwatch.snapshot.constraints import with_constraints
 from mlwatch.snapshot.endpoints import endpoints_of
+from mlwatch.snapshot.feature_ages import age_alerts
 from mlwatch.snapshot.health_alerts import health_alerts
 from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.mix import answers_of, labels_of
@@ -130,7 +131,8 @@ def snapshot(
     said = health_alerts(whole.endpoints, whole.system, whole.models, newest, moment.replace(tzinfo=UTC))
     end = whole.range.end if whole.range is not None else None
     odd = quality_alerts(whole.models, whole.ingest, end, now if question.at is None else None)
-    return replace(whole, alerts=(*said, *odd, *whole.alerts))
+    old = age_alerts(whole.endpoints, config.schema)
+    return replace(whole, alerts=(*said, *old, *odd, *whole.alerts))
 
 
 def _with_models(

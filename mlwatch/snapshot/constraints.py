@@ -68,8 +68,8 @@ def _of_version(
         )
     }
     for name, asked in schema.items():
-        if known.get(name) is False:
-            continue  # of another model
+        if not known.get(name, not asked.optional):
+            continue  # of another model, or of none
         for rule, demand in demands(asked):
             n, bad, example = counted.get((name, rule), (0, 0, ""))
             if rule == "nullable" and name not in known and not n:

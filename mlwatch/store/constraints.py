@@ -114,7 +114,7 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, config: Config) -
     """
     known = _followed(connection)
     wanted = {
-        (model, name): json.dumps(asdict(asked), sort_keys=True)
+        (model, name): _written(asked)
         for name, asked in config.schema.items()
         for model in _models(registry, name)
     }
@@ -137,6 +137,12 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, config: Config) -
         with contextlib.suppress(duckdb.TransactionException):
             connection.execute("ROLLBACK")
         raise
+
+
+def _written(asked: ConstraintSettings) -> str:
+    """Return what is asked of values, to tell whether that is what was counted."""
+    counted = {name: value for name, value in asdict(asked).items() if name not in {"ttl", "optional"}}
+    return json.dumps(counted, sort_keys=True)
 
 
 def _followed(connection: DuckDBPyConnection) -> dict[Item, str]:

@@ -6,12 +6,14 @@ import json
 import shutil
 import urllib.request
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from realservers import APPS, ROOT, free_port, run, started, until_answers
 
 import mlwatch
+from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,3 +129,58 @@ def test_mlflow_without_aliases_models_or_runs(tmp_path: Path) -> None:
     assert troubles(deleted) == [], "runs that somebody deleted are made anew"
     assert len(active) == 2
     assert f"at {url} is not used: refused: start the server" in troubles(gone)[0]
+
+
+@contextmanager
+def feast(directory: Path) -> Iterator[tuple[str, str]]:
+    """Run Feast's registry over REST and its feature server."""
+    registry, features = free_port(), free_port()
+    quiet = {"FEAST_USAGE": "False"}
+    run("feast", "python", str(APPS / "features.py"), cwd=directory, **quiet)
+    rest = ("feast", "serve_registry", "--no-grpc", "--rest-api", "--rest-port", str(registry))
+    online = ("feast", "serve", "-h", "127.0.0.1", "-p", str(features), "--no-access-log")
+    with started("feast", *rest, cwd=directory, env=quiet) as log:
+        until_answers(f"http://127.0.0.1:{registry}/openapi.json", log)
+        with started("feast", *online, cwd=directory, env=quiet) as other:
+            until_answers(f"http://127.0.0.1:{features}/health", other)
+            yield f"http://127.0.0.1:{registry}", f"http://127.0.0.1:{features}"
+
+
+def test_feast_says_what_features_are_to_be_and_how_old_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlwatch.systems.feast_registry.PAGE", 1)
+    row = {"timestamp": "2026-11-03T12:00:00Z", "prediction": 1, "version": "v1", "model": "m"}
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.jsonl").write_text(json.dumps({**row, "features": {"conv": 0.5, "vip": "maybe"}}) + "\n")
+    sent = {"features": ["driver_stats:conv"], "entities": {"driver_id": [1, 2, 9]}}
+    (logs / "golden.json").write_text(json.dumps(sent))
+    with feast(tmp_path) as (registry, features):
+        (logs / "mlwatch.toml").write_text(
+            f'[feast]\nregistry = "{registry}"\n[schema.conv]\nttl = "1h"\n'
+            f'[[endpoint]]\nurl = "{features}"\nname = "features"\ntimeout = "20s"\nprobe = {{input = "golden.json"}}\n'
+        )
+        with Session(Options(logs, db=":memory:")) as session:
+            session.ingest_all()
+            session.look_around()
+            snapshot = session.snapshot()
+            asked = {name: (one.type, one.ttl) for name, one in session.config.schema.items()}
+    assert asked == {
+        "conv": (None, timedelta(hours=1)),
+        "trips": ("integer", None),
+        "city": ("text", None),
+        "vip": ("boolean", None),
+        "driver_stats__conv": ("number", timedelta(days=1)),
+        "driver_stats__trips": ("integer", timedelta(days=1)),
+        "driver_profile__trips": ("integer", None),
+        "driver_profile__city": ("text", None),
+        "driver_profile__vip": ("boolean", None),
+    }
+    (said,) = (one.message for one in snapshot.alerts if one.rule == "stale feature: conv")
+    assert said.startswith("conv at features is 3h")
+    assert said.endswith("old, and may be 1h")
+    broken = [one.feature for one in snapshot.models["m"].versions["v1"].constraints if one.bad]
+    assert broken == ["vip"]
+    (store,) = snapshot.endpoints
+    assert store.metrics["feature_absent.conv"] == pytest.approx(1 / 3)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource
-from feast.types import Float32, Int64
+from feast.types import Bool, Float32, Int64, String
 from feast.value_type import ValueType
 
 here = Path.cwd()
@@ -19,6 +19,8 @@ pd.DataFrame(
         "driver_id": [1, 2],
         "conv": [0.5, 0.25],
         "trips": [10, 20],
+        "city": ["Oslo", "Bergen"],
+        "vip": [True, False],
         "event_timestamp": [now - timedelta(minutes=5), now - timedelta(hours=3)],
     }
 ).to_parquet(here / "drivers.parquet")
@@ -31,6 +33,18 @@ view = FeatureView(
     schema=[Field(name="conv", dtype=Float32), Field(name="trips", dtype=Int64)],
     source=source,
 )
+profile = FeatureView(
+    name="driver_profile",
+    entities=[driver],
+    ttl=timedelta(0),
+    schema=[
+        Field(name="trips", dtype=Int64),
+        Field(name="city", dtype=String),
+        Field(name="vip", dtype=Bool),
+    ],
+    source=source,
+    online=False,
+)
 store = FeatureStore(repo_path=str(here))
-store.apply([driver, view])
+store.apply([driver, view, profile])
 store.materialize(now - timedelta(days=1), now + timedelta(seconds=1))
