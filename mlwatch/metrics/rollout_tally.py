@@ -16,6 +16,8 @@ from mlwatch.metrics.sequential import contrast_terms, mean_terms
 from mlwatch.metrics.sequential_ratio import LOG_RATIOS, NODES, ramp_ratio_terms, tilt
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from mlwatch.metrics.rollout_plan import MetricPlan, RolloutPlan
@@ -26,8 +28,8 @@ Columns: TypeAlias = "dict[str, FloatArray]"
 
 BOTH_DIRECTIONS = np.concatenate([LOG_RATIOS, -LOG_RATIOS])
 """The alternatives of the rate-ratio grid, rising and falling."""
-BLOCK = 1_024
-"""Rows of a histogram that are widened to floating point at a time, to stay in the cache."""
+BLOCK = 512
+"""Rows of a histogram that are folded at a time, to stay in the cache."""
 TRAFFIC = ""
 """Key of the columns that belong to no metric."""
 
@@ -41,9 +43,12 @@ class Fold:
             return np.asarray(values[0], dtype=float)
         if values.ndim == 1:
             return np.asarray(values.sum(dtype=float))
-        starts = range(0, values.shape[0], BLOCK)
-        blocks = [values[start : start + BLOCK].sum(axis=0, dtype=_narrow(values)) for start in starts]
-        return np.sum(blocks, axis=0, dtype=float) if blocks else np.zeros(values.shape[1:])
+        return values.sum(axis=0, dtype=_narrow(values)).astype(float)
+
+    def blocks(self, rows: int) -> Iterator[slice]:
+        """Yield runs of rows that a histogram is folded in, to stay in the cache; one without any rows."""
+        for start in range(0, max(rows, 1), BLOCK):
+            yield slice(start, start + BLOCK)
 
     def outer(self, counts: Counts, basis: FloatArray) -> FloatArray:
         """Sum counts (rows) times basis (rows, k) over rows."""
@@ -54,9 +59,7 @@ class Fold:
         """Sum the counts above each of the rising edge numbers times basis (rows, k): shape (edges, k)."""
         first = int(edges[0])
         bins = np.zeros((counts.shape[1] - first + 1, basis.shape[1]))
-        for start in range(0, counts.shape[0], BLOCK):
-            rows = slice(start, start + BLOCK)
-            bins[:-1] += counts[rows, first:].astype(float).T @ basis[rows]
+        bins[:-1] = counts[:, first:].astype(float).T @ basis
         tails: FloatArray = np.cumsum(bins[::-1], axis=0)[::-1][edges - first]
         return tails
 
@@ -77,6 +80,10 @@ class RunningFold(Fold):
         """Sum up to each row."""
         running: FloatArray = np.cumsum(values, axis=0, dtype=float)
         return running
+
+    def blocks(self, rows: int) -> Iterator[slice]:
+        """Yield all rows at once."""
+        yield slice(0, rows)
 
     def outer(self, counts: Counts, basis: FloatArray) -> FloatArray:
         """Sum the products up to each row."""
@@ -161,9 +168,12 @@ def tally(strata: Strata, plan: RolloutPlan, fold: Fold | None = None) -> Rollou
     for sharing in histograms.values():
         pair = strata.metrics[sharing[0].spec.name]
         assert isinstance(pair, HistogramPair)  # noqa: S101 - sorted out above
-        sums |= zip(
-            (each.spec.name for each in sharing), _quantile_columns(sharing, pair, strata, fold), strict=True
-        )
+        both = (strata.n_b > 0) & (strata.n_c > 0)
+        parts = [
+            _quantile_columns(sharing, (pair.baseline[rows], pair.candidate[rows]), both[rows], fold)
+            for rows in fold.blocks(both.size)
+        ]
+        sums |= {plan.spec.name: _added(each) for plan, *each in zip(sharing, *parts, strict=True)}
     return RolloutTotals(sums, peaks)
 
 
@@ -273,15 +283,20 @@ def _cumulants(k: FloatArray, share: FloatArray, fold: Fold) -> FloatArray:
 # --- quantiles ---------------------------------------------------------------------------------------------
 
 
+def _added(parts: list[Columns]) -> Columns:
+    """Add up the columns of several runs of rows."""
+    first, *others = parts
+    if not others:
+        return first
+    return {name: np.sum([part[name] for part in parts], axis=0) for name in first}
+
+
 def _quantile_columns(
-    plans: list[MetricPlan], pair: HistogramPair, strata: Strata, fold: Fold
+    plans: list[MetricPlan], arms: tuple[Counts, Counts], both: NDArray[np.bool_], fold: Fold
 ) -> list[Columns]:
     """Return the columns of all quantiles that share a histogram, which is by far the largest input."""
-    both = (strata.n_b > 0) & (strata.n_c > 0)
-    arms = [
-        counts if both.all() else np.where(both[:, None], counts, 0)
-        for counts in (pair.baseline, pair.candidate)
-    ]
+    if not both.all():
+        arms = (np.where(both[:, None], arms[0], 0), np.where(both[:, None], arms[1], 0))
     shared = {f"counts_{arm}": fold.sum(counts) for arm, counts in zip("bc", arms, strict=True)}
     tested = [plan for plan in plans if plan.test == "exceedance"]
     if not tested:

@@ -20,6 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import bench_drift
+import bench_rollout
 import workload
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -333,6 +334,7 @@ def main() -> int:
     app(directory, rows)
     endpoints()
     drift(directory, rows)
+    bench_rollout.run(figure)
     if os.environ.get("BENCH_LARGE") == "1":
         backfill(directory, rows * 10)
         large = refresh(directory, rows * 10)
