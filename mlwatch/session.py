@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mlwatch.config.topics import Topics
     from mlwatch.registry import Registry
     from mlwatch.snapshot.health_types import System
+    from mlwatch.snapshot.pair_types import PairFindings
     from mlwatch.snapshot.segments import Segments
     from mlwatch.snapshot.types import Alert, Severity, Snapshot
 
@@ -106,6 +107,7 @@ class Session:
         self._registry = self._open_registry()
         self._courses = Courses()
         self._segments: Paced[Segments] = Paced()
+        self._findings: Paced[PairFindings] = Paced()
         self._thread: threading.Thread | None = None
         self._lookout: Lookout | None = None
         self._ingest = Ingest(
@@ -376,6 +378,7 @@ class Session:
         """
         from mlwatch.snapshot.build import Memory as Kept  # noqa: PLC0415  pulls numpy
         from mlwatch.snapshot.build import Question, snapshot  # noqa: PLC0415
+        from mlwatch.snapshot.rollout import Dear  # noqa: PLC0415
 
         verdicts = partial(self._verdicts.recall, self._meter.taken_in)
         options, rollout = self.options, self.config.rollout
@@ -393,7 +396,7 @@ class Session:
             now=datetime.now(UTC),
             feed=self._meter.feed(self.note),
             system=_system(self.options.path) if self._lookout is None and at is None else None,
-            memory=Kept(verdicts, self._courses.recall, self._segments.recall)
+            memory=Kept(verdicts, Dear(self._courses.recall, self._findings.recall), self._segments.recall)
             if at is None
             else Kept(verdicts),
         )

@@ -57,14 +57,13 @@ def changes(timeline: RolloutTimeline) -> list[tuple[int, str, str]]:
 
 def _text(history: History) -> str:
     pairing, timeline = history.pairing, history.timeline
-    labels = {spec.name: spec.label for spec in history.settings.metrics}
     title = f"{pairing.model}: {pairing.candidate} against {pairing.baseline}, {history.settings.mode}"
     moves = [
         [_moment(at), WORDS[verdict], state.replace("_", " ")] for at, verdict, state in changes(timeline)
     ]
     left_out = len(moves) - MOST_LINES
     alarms = [
-        [labels[name], _moment(metric.alarm) or "never", _moment(metric.clear) or "never"]
+        [history.labels[name], _moment(metric.alarm) or "never", _moment(metric.clear) or "never"]
         for name, metric in timeline.metrics.items()
     ]
     decided = _moment(timeline.decided)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from xml.sax.saxutils import escape, quoteattr
 
 from mlwatch.errors import one_line
+from mlwatch.faces.facts import facts_of
 from mlwatch.faces.markdown import escaped
 from mlwatch.faces.tables import table
 
@@ -122,22 +123,6 @@ def _others(check: Check) -> list[Finding]:
     """Return what was checked besides the rollouts."""
     shown = {name_of(rollout, check.rollouts) for rollout in check.rollouts}
     return [finding for finding in check.findings if finding.name not in shown]
-
-
-def facts_of(rollout: Rollout) -> str:
-    """Say since when, how the traffic is split, and how far the intervals can be trusted."""
-    facts = []
-    if rollout.since is not None:
-        facts.append(f"since {rollout.since:%Y-%m-%d %H:%M} UTC")
-    observed = rollout.traffic_observed.get(rollout.candidate)
-    if observed is not None:
-        facts.append(f"{one_line(rollout.candidate)} gets {observed:.1%} of the traffic")
-    if rollout.shadow is not None and rollout.shadow.disagreement_rate is not None:
-        facts.append(f"{rollout.shadow.disagreement_rate:.1%} of {rollout.shadow.pairs:,} pairs disagree")
-    if rollout.metrics:
-        facts.append(f"intervals hold at every look, {1 - rollout.alpha:.4g} in all")
-        facts.append("calibrated" if rollout.calibrated else "uncalibrated")
-    return "; ".join(facts)
 
 
 def metric_row(name: str, metric: RolloutMetric) -> list[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.faces.check import HEADS, check_of, facts_of, metric_row
+from mlwatch.faces.check import HEADS, check_of, metric_row
+from mlwatch.faces.facts import facts_of
 from mlwatch.faces.html_model import model_section
 from mlwatch.faces.html_page import page, table
 from mlwatch.faces.markup import Markup, joined, tag
 from mlwatch.faces.pictures import HINT, Pictures, can_draw
 from mlwatch.faces.rows import ENDPOINT_HEADS, endpoint_rows, provenance_rows
+from mlwatch.faces.shadow import sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,6 +74,7 @@ def _rollout(rollout: Rollout, pictures: Pictures | None) -> Markup:
         *_rollout_pictures(rollout, pictures),
         table([head.capitalize() for head in HEADS], rows) if rows else "",
         tag("p", facts_of(rollout), class_="quiet"),
+        *(joined(tag("h3", part.title), table(part.heads, part.rows)) for part in sections(rollout)),
         class_=f"verdict {rollout.verdict}",
     )
 

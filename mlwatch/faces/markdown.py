@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
+from mlwatch.faces.facts import facts_of
 from mlwatch.faces.rows import (
     BROKEN_HEADS,
     ENDPOINT_HEADS,
@@ -19,10 +20,12 @@ from mlwatch.faces.rows import (
     strangers,
     worst_segments,
 )
+from mlwatch.faces.shadow import sections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mlwatch.faces.shadow import Section
     from mlwatch.snapshot.types import Model, Rollout, Snapshot, Version
 
 MOST_FEATURES = 10
@@ -70,7 +73,15 @@ def _head(snapshot: Snapshot) -> str:
 def _rollout(rollout: Rollout) -> str:
     names = {"promote": "Promote", "hold": "Hold", "rollback": "Roll back"}
     reasons = "\n".join(f"- {escaped(reason)}" for reason in rollout.reasons)
-    return f"## {names[rollout.verdict]} {escaped(rollout.candidate)} ({escaped(rollout.model)})\n\n{reasons}"
+    head = f"## {names[rollout.verdict]} {escaped(rollout.candidate)} ({escaped(rollout.model)})"
+    return "\n\n".join([head, reasons, escaped(facts_of(rollout)), *map(_section, sections(rollout))])
+
+
+def _section(section: Section) -> str:
+    heads = [escaped(head) for head in section.heads]
+    return (
+        f"### {escaped(section.title)}\n\n{table(heads, [[escaped(c) for c in row] for row in section.rows])}"
+    )
 
 
 def _model(model: Model) -> str:

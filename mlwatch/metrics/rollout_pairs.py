@@ -6,6 +6,7 @@ probability ½ if both are equally good, which is tested exactly (P2). Pairs can
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,12 @@ from mlwatch.metrics.sequential import (
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from mlwatch.metrics.rollout_types import Counts, FloatArray
+    from mlwatch.metrics.rollout_types import Counts, FloatArray, IntArray
 
 PAIR_KAPPA = 20.0
 """Concentration of the prior on the discordant pairs."""
+FEWEST_DISCORDANT = 5
+"""Discordant pairs from which the paired difference has limits."""
 ENOUGH_PAIRS = 50
 """Discordant pairs below which McNemar's exact test replaces its approximation."""
 
@@ -54,6 +57,31 @@ class PairCounts:
     def labelled(self) -> int:
         """Pairs with a label."""
         return self.both_right + self.only_baseline_right + self.only_candidate_right + self.both_wrong
+
+
+@dataclass(frozen=True)
+class PairMoments:
+    """Counts of pairs up to each minute, running: columns of shape (minutes,)."""
+
+    minute: IntArray
+    """Rising."""
+    pairs: FloatArray
+    disagreements: FloatArray
+    labelled: FloatArray
+    only_baseline_right: FloatArray
+    only_candidate_right: FloatArray
+
+    def at(self, minute: IntArray) -> PairMoments:
+        """Return the counts as they stood at the given minutes."""
+        place = np.searchsorted(self.minute, minute, side="right")
+        columns = (
+            self.pairs,
+            self.disagreements,
+            self.labelled,
+            self.only_baseline_right,
+            self.only_candidate_right,
+        )
+        return PairMoments(minute, *(np.concatenate([[0.0], column])[place] for column in columns))
 
 
 @dataclass(frozen=True)
@@ -132,7 +160,7 @@ def judge_pairs(counts: PairCounts, alpha: float = 0.05, n_opt: float = 5_000.0)
     """
     lost, won, n = counts.only_baseline_right, counts.only_candidate_right, counts.labelled
     difference = (won - lost) / n if n else None
-    half = _half_width(lost, won, n, alpha, n_opt)
+    half = float(pair_half_width(lost, won, n, alpha, n_opt))
     rate = counts.disagreements / counts.pairs if counts.pairs else None
     limits = bernoulli_interval(counts.disagreements, counts.pairs, alpha) if counts.pairs else (None, None)
     return ShadowResult(
@@ -143,19 +171,20 @@ def judge_pairs(counts: PairCounts, alpha: float = 0.05, n_opt: float = 5_000.0)
         disagreement_high=None if limits[1] is None else float(limits[1]),
         kappa=cohens_kappa(counts.agreement),
         accuracy_difference=difference,
-        low=None if difference is None or half is None else difference - half,
-        high=None if difference is None or half is None else difference + half,
+        low=None if difference is None or math.isinf(half) else difference - half,
+        high=None if difference is None or math.isinf(half) else difference + half,
         log_e=float(pair_log_e(lost, won)),
         mcnemar_p=mcnemar_p(lost, won),
     )
 
 
-def _half_width(lost: int, won: int, n: int, alpha: float, n_opt: float) -> float | None:
-    """Return the half-width of the paired difference; None until five discordant pairs give it a variance."""
-    discordant = lost + won
-    if discordant < 5:
-        return None
-    variance = discordant - (won - lost) ** 2 / n
+def pair_half_width(
+    lost: ArrayLike, won: ArrayLike, labelled: ArrayLike, alpha: float, n_opt: float
+) -> FloatArray:
+    """Return the half-width of the paired difference; infinite until five discordant pairs give it a variance."""
+    lost, won, labelled = (np.asarray(column, dtype=float) for column in (lost, won, labelled))
+    n, discordant = np.maximum(labelled, 1.0), lost + won
+    variance = np.maximum(discordant - (won - lost) ** 2 / n, 1e-12)
     # the scale is the discordant rate itself: it is a nuisance, known to within its own noise
-    rho = normal_rho(n_opt * discordant / n)
-    return float(normal_half_width(max(variance, 1e-12), rho, alpha)) / n
+    rho = normal_rho(n_opt * np.maximum(discordant, 1.0) / n)
+    return np.where(discordant < FEWEST_DISCORDANT, np.inf, normal_half_width(variance, rho, alpha) / n)

@@ -6,12 +6,20 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlwatch.metrics.rollout_pairs import PairCounts, ShadowResult, disagreement_log_e, judge_pairs
+from mlwatch.metrics.rollout_judgement import STATUSES
+from mlwatch.metrics.rollout_pair_codes import (
+    accuracy_codes,
+    accuracy_left,
+    disagreement_codes,
+    disagreement_left,
+    levels,
+)
+from mlwatch.metrics.rollout_pairs import PairCounts, ShadowResult, judge_pairs
 from mlwatch.metrics.rollout_types import MetricResult, RolloutState, RolloutVerdict, TrafficResult
 from mlwatch.metrics.rollout_words import number, span_text
 
 if TYPE_CHECKING:
-    from mlwatch.metrics.rollout_types import MetricSpec, RolloutSettings, Status
+    from mlwatch.metrics.rollout_types import MetricSpec, RolloutSettings
 
 
 def shadow_verdict(
@@ -34,8 +42,7 @@ def shadow_verdict(
         The verdict, with accuracy (and disagreement, under a cap) as its metrics, and what the pairs say.
     """
     shadow = judge_pairs(counts, settings.alpha, settings.n_opt)
-    guards = 1 if cap is None else 2
-    level = settings.alpha / guards
+    level = levels(settings, cap)
     results = [_accuracy(counts, shadow, settings, spec, level)]
     if cap is not None:
         results.append(_disagreement(counts, shadow, settings, cap, level))
@@ -106,45 +113,49 @@ def _accuracy(
     blank = _blank(spec.name, f"paired {spec.label}", settings, spec.margin, level)
     if not counts.labelled or shadow.accuracy_difference is None:
         return replace(blank, reason=f"{spec.label}: n/a, because no pair has a label yet")
-    status = _accuracy_status(shadow, spec.margin, level)
+    lost, won = counts.only_baseline_right, counts.only_candidate_right
+    codes = accuracy_codes(lost, won, counts.labelled, spec.margin, settings, level)
+    status = STATUSES[codes.status[0]]
+    undecided = status == "inconclusive"
     both = counts.both_right
     result = replace(
         blank,
         status=status,
-        baseline=(both + counts.only_baseline_right) / counts.labelled,
-        candidate=(both + counts.only_candidate_right) / counts.labelled,
+        baseline=(both + lost) / counts.labelled,
+        candidate=(both + won) / counts.labelled,
         difference=shadow.accuracy_difference,
         low=shadow.low,
         high=shadow.high,
         limit=-spec.margin,
         e_value=math.exp(min(shadow.log_e, 700.0)),
         log_e=shadow.log_e,
+        samples_left=accuracy_left(counts, spec.margin, settings, level) if undecided else 0,
         n_baseline=counts.labelled,
         n_candidate=counts.labelled,
         pooled=shadow.accuracy_difference,
     )
-    return replace(result, reason=_accuracy_sentence(counts, shadow, settings, spec, status))
+    return replace(result, reason=_accuracy_sentence(counts, result, settings, spec))
 
 
-def _accuracy_status(shadow: ShadowResult, margin: float, level: float) -> Status:
-    if shadow.low is not None and shadow.low > -margin:
-        return "better" if shadow.low > 0 else "non_inferior"
-    return "worse" if shadow.log_e >= -math.log(level) else "inconclusive"
-
-
-_ENDINGS = {"better": ": better", "non_inferior": ": within the limit", "inconclusive": ": not decided yet"}
+def _ending(result: MetricResult, pairs: str) -> str:
+    """Say what the numbers mean, and how many more pairs it takes."""
+    if result.status == "inconclusive":
+        if result.samples_left is None:
+            return f": not decided, and more {pairs} like these would not decide it soon"
+        return f": not decided, about {number(result.samples_left)} more {pairs} needed"
+    return {"better": ": better", "non_inferior": ": within the limit"}.get(result.status, "")
 
 
 def _accuracy_sentence(
-    counts: PairCounts, shadow: ShadowResult, settings: RolloutSettings, spec: MetricSpec, status: Status
+    counts: PairCounts, result: MetricResult, settings: RolloutSettings, spec: MetricSpec
 ) -> str:
-    low, high = (None if end is None else 100 * end for end in (shadow.low, shadow.high))
+    low, high = (None if end is None else 100 * end for end in (result.low, result.high))
     return (
         f"on {counts.labelled:,} labelled pairs {spec.label} of {settings.candidate} differs from "
-        f"{settings.baseline}'s by {number(100 * (shadow.accuracy_difference or 0.0))} points "
+        f"{settings.baseline}'s by {number(100 * (result.difference or 0.0))} points "
         f"({span_text(low, high, 2)}; "
         f"{counts.only_baseline_right:,} lost, {counts.only_candidate_right:,} won), "
-        f"the limit is {number(-100 * spec.margin)} points{_ENDINGS.get(status, '')}"
+        f"the limit is {number(-100 * spec.margin)} points{_ending(result, 'labelled pairs')}"
     )
 
 
@@ -154,20 +165,17 @@ def _disagreement(
     blank = _blank("disagreement", "disagreement", settings, cap, level)
     if shadow.disagreement_rate is None:
         return replace(blank, reason="disagreement: n/a, because there are no pairs yet")
-    log_e = float(disagreement_log_e(counts.disagreements, counts.pairs, cap))
-    below = float(disagreement_log_e(counts.disagreements, counts.pairs, cap, above=False))
-    status: Status = "inconclusive"
-    if below >= -math.log(settings.alpha):
-        status = "non_inferior"
-    elif log_e >= -math.log(level):
-        status = "worse"
+    codes = disagreement_codes(counts.disagreements, counts.pairs, cap, settings, level)
+    status, log_e = STATUSES[codes.status[0]], float(codes.log_e[0])
+    result = replace(
+        blank, status=status, candidate=shadow.disagreement_rate, low=shadow.disagreement_low,
+        high=shadow.disagreement_high, limit=cap, e_value=math.exp(min(log_e, 700.0)), log_e=log_e,
+        samples_left=disagreement_left(counts, cap, settings, level) if status == "inconclusive" else 0,
+        n_baseline=counts.pairs, n_candidate=counts.pairs,
+    )  # fmt: skip
     reason = (
         f"{settings.candidate} disagrees with {settings.baseline} on "
         f"{number(100 * shadow.disagreement_rate)} % of {counts.pairs:,} pairs, "
-        f"the cap is {number(100 * cap)} %{_ENDINGS.get(status, '')}"
+        f"the cap is {number(100 * cap)} %{_ending(result, 'pairs')}"
     )
-    return replace(
-        blank, status=status, candidate=shadow.disagreement_rate, low=shadow.disagreement_low,
-        high=shadow.disagreement_high, limit=cap, e_value=math.exp(min(log_e, 700.0)), log_e=log_e,
-        n_baseline=counts.pairs, n_candidate=counts.pairs, reason=reason,
-    )  # fmt: skip
+    return replace(result, reason=reason)

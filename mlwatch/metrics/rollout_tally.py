@@ -43,7 +43,7 @@ class Fold:
             return np.asarray(values[0], dtype=float)
         if values.ndim == 1:
             return np.asarray(values.sum(dtype=float))
-        return values.sum(axis=0, dtype=_narrow(values)).astype(float)
+        return np.asarray(values.sum(axis=0, dtype=_narrow(values)), dtype=float)
 
     def blocks(self, rows: int) -> Iterator[slice]:
         """Yield runs of rows that a histogram is folded in, to stay in the cache; one without any rows."""

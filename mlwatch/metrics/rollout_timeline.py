@@ -110,7 +110,9 @@ def rollout_timeline(
         spec.name: _metric(spec.name, [chunk.judgements[number] for chunk in chunks], minute)
         for number, spec in enumerate(settings.metrics)
     }
-    return RolloutTimeline(minute, verdict, state, metrics, _first(verdict != VERDICTS.index("hold"), minute))
+    return RolloutTimeline(
+        minute, verdict, state, metrics, first_minute(verdict != VERDICTS.index("hold"), minute)
+    )
 
 
 @dataclass(frozen=True)
@@ -160,10 +162,11 @@ def _metric(name: str, judgements: list[Judgement], minute: IntArray) -> MetricT
         high=joined("high"),
         limit=joined("limit"),
         log_e=joined("log_e"),
-        alarm=_first(status == STATUSES.index("worse"), minute),
-        clear=_first(safe, minute),
+        alarm=first_minute(status == STATUSES.index("worse"), minute),
+        clear=first_minute(safe, minute),
     )
 
 
-def _first(flags: Flags, minute: IntArray) -> int | None:
+def first_minute(flags: Flags, minute: IntArray) -> int | None:
+    """Return the first flagged minute."""
     return int(minute[np.argmax(flags)]) if flags.any() else None

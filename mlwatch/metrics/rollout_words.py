@@ -97,6 +97,9 @@ def _relative_effect(spec: MetricSpec, result: MetricResult, settings: RolloutSe
 
 
 def _absolute_effect(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str:
+    if result.difference is None and result.baseline == result.candidate == 0:
+        n = result.n_baseline + result.n_candidate
+        return f"{spec.label} of {settings.baseline} and {settings.candidate} is 0 in {n:,} requests"
     if result.difference is None or result.baseline is None:
         return f"{spec.label} of {settings.candidate} cannot be compared with {settings.baseline}'s yet"
     factor, unit = (100, "points") if spec.kind == "proportion" else (1, spec.unit)

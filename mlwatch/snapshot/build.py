@@ -24,8 +24,7 @@ from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs
 from mlwatch.snapshot.reference import expected_features, file_name, period, reference_counts
 from mlwatch.snapshot.reference_labels import performance_there
 from mlwatch.snapshot.roles import Roles, assign_roles
-from mlwatch.snapshot.rollout import judge, with_mode
-from mlwatch.snapshot.rollout_course import course_of
+from mlwatch.snapshot.rollout import Dear, judge, with_mode
 from mlwatch.snapshot.segments import of_model, with_segments
 from mlwatch.snapshot.span import Grid, aware, grid, naive
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
@@ -51,8 +50,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
-    from mlwatch.snapshot.rollout_course import Course
-    from mlwatch.snapshot.rollout_series import Inputs
     from mlwatch.snapshot.segments import Segments
 
     Verdicts = Callable[[Hashable, Callable[[], tuple[Rollout, ...]]], tuple[Rollout, ...]]
@@ -80,8 +77,8 @@ class Memory:
 
     verdicts: Verdicts = lambda _, judged: judged()
     """By question, the verdicts on it."""
-    course: Callable[[Inputs], Course] = course_of
-    """How a rollout came to its verdict."""
+    rollouts: Dear = Dear()  # noqa: RUF009  a frozen value
+    """What the verdicts are computed with."""
     segments: BySegment = lambda _, computed: computed()
     """By question, the segments of a model's versions."""
 
@@ -159,7 +156,7 @@ def _with_models(
         by_segment = partial(_segments, connection, config, model, roles, known, lattice, tables)
         asked_before = (name, question.span, question.at, roles.baseline and roles.baseline.pair)
         models[name] = with_segments(model, memory.segments(asked_before, by_segment))
-        asked = (name, model.task, roles, config.rollout, lattice.end, memory.course)
+        asked = (name, model.task, roles, config.rollout, lattice.end, memory.rollouts)
         rollouts += memory.verdicts((name, roles.candidates, lattice.end), partial(judge, connection, *asked))
     return replace(
         whole,

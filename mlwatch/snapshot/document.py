@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.metrics.drift import Drift
 from mlwatch.snapshot.health_document import endpoint_document, system_document
+from mlwatch.snapshot.shadow_document import shadow_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
         Model,
         Quality,
         Rollout,
-        Shadow,
         Snapshot,
         Version,
         Window,
@@ -350,7 +350,7 @@ def rollout_document(rollout: Rollout) -> Document:
             "observed": dict(rollout.traffic_observed),
             "srm_p": rollout.srm_p,
         },
-        "shadow": _shadow(rollout.shadow),
+        "shadow": shadow_document(rollout.shadow),
         "state": rollout.state,
         "calibrated": rollout.calibrated,
         "alpha": rollout.alpha,
@@ -359,25 +359,6 @@ def rollout_document(rollout: Rollout) -> Document:
             {"start": _time(step.start), "end": _time(step.end), "share": step.share, "n": step.n}
             for step in rollout.steps
         ],
-    }
-
-
-def _shadow(shadow: Shadow | None) -> Document:
-    names = (
-        "disagreement_rate",
-        "disagreement_low",
-        "disagreement_high",
-        "kappa",
-        "accuracy_difference",
-        "low",
-        "high",
-        "mcnemar_p",
-    )
-    counts = ("pairs", "labelled", "only_baseline_right", "only_candidate_right")
-    return {
-        **{name: getattr(shadow, name) if shadow else 0 for name in counts},
-        **{name: getattr(shadow, name) if shadow else None for name in names},
-        "confusion": _confusion(shadow.confusion if shadow else None),
     }
 
 

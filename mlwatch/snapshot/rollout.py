@@ -7,7 +7,7 @@ gives the same verdict, and a moment of the past gives the verdict of that momen
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from mlwatch.metrics.rollout_types import (
     default_metric,
 )
 from mlwatch.snapshot import rollout_pairs
+from mlwatch.snapshot.pair_counts import count_pairs
 from mlwatch.snapshot.rollout_calibration import stored_inflation
 from mlwatch.snapshot.rollout_course import course_of, up_to_now
 from mlwatch.snapshot.rollout_result import held, moment, rollout_of
@@ -32,6 +33,7 @@ from mlwatch.snapshot.rollout_series import (
     Arms,
     Inputs,
     Pairing,
+    Pairs,
     frozen_quantile,
     read_arms,
 )
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.read import Life
     from mlwatch.snapshot.roles import Roles
     from mlwatch.snapshot.rollout_course import Course
+    from mlwatch.snapshot.rollout_pairs import Findings
     from mlwatch.snapshot.types import Rollout
 
 CLASS_GUARDRAILS = ("error_rate", "latency_p99", "accuracy", "conversion", "revenue")
@@ -65,6 +68,19 @@ REFERENCE_VALUES = 1000
 """Latencies of the baseline before the candidate that its frozen quantile needs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Dear:
+    """What gives the dear parts of a verdict: by default a fresh computation, else one that may be a little old."""
+
+    course: Callable[[Inputs], Course] = course_of
+    """How a rollout came to its verdict."""
+    findings: Findings = lambda _, computed: computed()
+    """By rollout, where the answers of a shadow differ."""
+
+
+FRESH = Dear()
+
+
 def judge(
     connection: DuckDBPyConnection,
     model: str,
@@ -72,7 +88,7 @@ def judge(
     roles: Roles,
     config: Configured,
     end: datetime,
-    course: Callable[[Inputs], Course] = course_of,
+    dear: Dear = FRESH,
 ) -> tuple[Rollout, ...]:
     """Judge each candidate of a model against its baseline.
 
@@ -83,7 +99,7 @@ def judge(
         roles: Which version is which; several candidates share the error budget.
         config: The `[rollout]` of the configuration.
         end: Judge what is known of event times before this, naive UTC.
-        course: Gives how it came to the verdict, by computing it or from memory.
+        dear: Gives the dear parts, by computing them or from memory.
 
     Returns:
         A verdict a candidate, the newest first; none where the model has a single version and none was named.
@@ -98,7 +114,7 @@ def judge(
         return ()
     share = config.alpha / len(roles.candidates)
     return tuple(
-        _judge_one(connection, model, task, replace(roles, candidate=candidate), config, end, share, course)
+        _judge_one(connection, model, task, replace(roles, candidate=candidate), config, end, share, dear)
         for candidate in roles.candidates
     )
 
@@ -118,7 +134,7 @@ def _judge_one(
     config: Configured,
     end: datetime,
     alpha: float,
-    course: Callable[[Inputs], Course],
+    dear: Dear,
 ) -> Rollout:
     pairing = pairing_of(model, task, roles, config, end)
     if pairing is None:
@@ -129,12 +145,11 @@ def _judge_one(
     inputs = read_inputs(connection, pairing, config, alpha, shadow=roles.shadow)
     now = int(end.replace(tzinfo=UTC).timestamp() // 60)
     if roles.shadow:
-        accuracy = _spec(connection, config, pairing, "accuracy")
-        found = rollout_pairs.judge(connection, inputs, accuracy, config.limits.get(DISAGREEMENT), now)
+        found = rollout_pairs.judge(connection, inputs, now, dear.findings)
     else:
         verdict = rollout_verdict(inputs.arms.baseline, inputs.arms.candidate, inputs.settings, now)
         found = replace(rollout_of(model, verdict, pairing.start, inputs.remarks), steps=_steps(inputs.arms))
-    return replace(found, course=up_to_now(course(inputs), found, end.replace(tzinfo=UTC)))
+    return replace(found, course=up_to_now(dear.course(inputs), found, end.replace(tzinfo=UTC)))
 
 
 def _absent(roles: Roles) -> tuple[str, ...]:
@@ -178,7 +193,12 @@ def read_inputs(
     Raises:
         ConfigError: when a value of the configuration has no meaning.
     """
-    return settle(connection, pairing, config, read_arms(connection, pairing), alpha, shadow=shadow)
+    inputs = settle(connection, pairing, config, read_arms(connection, pairing), alpha, shadow=shadow)
+    if not shadow:
+        return inputs
+    counted = count_pairs(connection, pairing, classes=pairing.task in CLASS_TASKS)
+    accuracy = _spec(connection, config, pairing, "accuracy")
+    return replace(inputs, pairs=Pairs(counted, accuracy, config.limits.get(DISAGREEMENT)))
 
 
 def settle(

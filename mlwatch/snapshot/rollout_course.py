@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mlwatch.metrics.rollout import rollout_timeline
 from mlwatch.metrics.rollout_judgement import STATUSES
 from mlwatch.metrics.rollout_strata import align
+from mlwatch.snapshot.rollout_pairs import timeline as timeline_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,11 +78,11 @@ def course_of(inputs: Inputs) -> Course:
         inputs: The arms, and how they are judged.
     """
     arms, settings = inputs.arms, inputs.settings
-    if not settings.metrics:
+    if not settings.metrics and inputs.pairs is None:
         return Course()
     moments = align(arms.baseline, arms.candidate, settings).minute.size
     every = max(1, math.ceil(moments / MOST_MOMENTS))
-    timeline = rollout_timeline(arms.baseline, arms.candidate, settings, every)
+    timeline = timeline_of(inputs, every)
     shown = _spread(timeline.minute.size)
     times = tuple(_time(minute) for minute in timeline.minute[shown].tolist())
     metrics = {name: _metric(metric, shown) for name, metric in timeline.metrics.items()}

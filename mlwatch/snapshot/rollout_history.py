@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlwatch.metrics.rollout import RolloutTimeline, rollout_timeline
 from mlwatch.snapshot.read import lives
 from mlwatch.snapshot.roles import Roles, assign_roles
 from mlwatch.snapshot.rollout import check_names, pairing_of, read_inputs, with_mode
+from mlwatch.snapshot.rollout_pairs import timeline as timeline_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
+    from mlwatch.metrics.rollout import RolloutTimeline
     from mlwatch.metrics.rollout_types import RolloutSettings
     from mlwatch.snapshot.build import Question
     from mlwatch.snapshot.rollout_series import Pairing
@@ -41,6 +42,8 @@ class History:
     settings: RolloutSettings
     timeline: RolloutTimeline
     remarks: tuple[str, ...]
+    labels: Mapping[str, str]
+    """What the metrics of the timeline are called."""
 
 
 def subjects(
@@ -68,8 +71,6 @@ def histories(
 ) -> list[History]:
     """Return the verdicts over time on each candidate.
 
-    Of a shadow only speed and failures are followed, since no rollup holds pairs.
-
     Raises:
         ConfigError: when the configuration names a metric that there is none of, or a value without meaning.
     """
@@ -83,7 +84,8 @@ def histories(
                 continue
             alpha = config.rollout.alpha / len(subject.roles.candidates)
             inputs = read_inputs(connection, pairing, config.rollout, alpha, shadow=roles.shadow)
-            timeline = rollout_timeline(inputs.arms.baseline, inputs.arms.candidate, inputs.settings)
-            pairs = ("pairs of a shadow are not followed over time",) if roles.shadow else ()
-            found.append(History(pairing, inputs.settings, timeline, (*pairs, *inputs.remarks)))
+            labels = {spec.name: spec.label for spec in inputs.settings.metrics}
+            if inputs.pairs is not None:
+                labels |= {"accuracy": "paired accuracy", "disagreement": "disagreement"}
+            found.append(History(pairing, inputs.settings, timeline_of(inputs), inputs.remarks, labels))
     return found

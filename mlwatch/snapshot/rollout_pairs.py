@@ -1,39 +1,37 @@
-"""Shadow mode: requests that both versions answered, joined by id in the stored rows.
-
-No rollup holds pairs, so this reads raw rows; it stays bounded by `MOST_PAIRS` and by how long rows are kept.
-"""
+"""Shadow mode: the verdict on versions that answer the same requests, joined by id in the stored rows."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mlwatch.metrics.rollout import rollout_verdict
-from mlwatch.metrics.rollout_pairs import PairCounts, ShadowResult
+from mlwatch.metrics.rollout import rollout_timeline, rollout_verdict
 from mlwatch.metrics.rollout_shadow import shadow_verdict
-from mlwatch.snapshot.read import Life, fetch
+from mlwatch.metrics.rollout_shadow_timeline import with_pairs
+from mlwatch.metrics.rollout_words import number
+from mlwatch.snapshot.pair_findings import find
 from mlwatch.snapshot.rollout_result import metric_of, rollout_of
 from mlwatch.snapshot.rollout_series import CLASS_TASKS
-from mlwatch.snapshot.types import ConfusionTable, Rollout, Shadow
-from mlwatch.store import rollups
-from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
+from mlwatch.snapshot.types import Rollout, Shadow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
     from datetime import datetime
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.metrics.rollout_types import MetricSpec, RolloutVerdict, Verdict
-    from mlwatch.snapshot.read import Table
+    from mlwatch.metrics.rollout import RolloutTimeline
+    from mlwatch.metrics.rollout_pairs import PairCounts, ShadowResult
+    from mlwatch.metrics.rollout_types import RolloutSettings, RolloutVerdict, Verdict
+    from mlwatch.snapshot.pair_types import PairFindings
+    from mlwatch.snapshot.read import Life
     from mlwatch.snapshot.rollout_series import Inputs, Pairing
+    from mlwatch.snapshot.types import ConfusionTable
 
-MOST_PAIRS = 300_000
-"""Requests of the candidate, the newest ones, that are paired."""
-MOST_CLASSES = 50
-"""Classes in the table of agreement; the rarer ones are left out of kappa."""
+    Findings = Callable[[Hashable, Callable[[], PairFindings]], PairFindings]
+
 SAMPLE = 500
 SHARED = 0.5
 """Share of the candidate's requests that the baseline answered too from which it is a shadow."""
@@ -71,51 +69,99 @@ def is_shadow(connection: DuckDBPyConnection, baseline: Life, candidate: Life) -
     return bool(asked) and shared / asked > SHARED
 
 
-def judge(
-    connection: DuckDBPyConnection,
-    inputs: Inputs,
-    accuracy: MetricSpec,
-    cap: float | None,
-    now: int,
-) -> Rollout:
+def judge(connection: DuckDBPyConnection, inputs: Inputs, now: int, findings: Findings) -> Rollout:
     """Judge speed and failures by arm, and who is right pair by pair, where answers are classes.
-
-    The error budget is split: each of the arms' guardrails and the pairs get an equal part.
 
     Args:
         connection: A cursor of this thread.
-        inputs: The arms, and how they are judged.
-        accuracy: How accuracy is judged.
-        cap: Largest allowed share of pairs with different answers.
+        inputs: The arms and the pairs, and how they are judged.
         now: Present minute.
+        findings: Gives where the answers differ, by computing it or from memory.
     """
-    pairing, settings = inputs.pairing, inputs.settings
-    start = _bounded_start(connection, pairing)
-    counts, confusion = count_pairs(connection, replace(pairing, start=start))
-    since = () if start == pairing.start else (f"only pairs since {start:%Y-%m-%d %H:%M} UTC are compared",)
-    in_classes = pairing.task in CLASS_TASKS
-    guards = sum(spec.guardrail for spec in settings.metrics)
-    by_arm = replace(
-        settings, alpha=settings.alpha * guards / (guards + in_classes) if guards else settings.alpha
-    )
+    pairing, settings, pairs = inputs.pairing, inputs.settings, inputs.pairs
+    if pairs is None:
+        raise ValueError("a shadow is judged by its pairs")
+    counted, counts = pairs.counted, pairs.counted.counts
+    bounded = replace(pairing, start=counted.start)
+    by_arm, own = budgets(settings, pairing.task)
     beside = rollout_verdict(inputs.arms.baseline, inputs.arms.candidate, by_arm, now)
-    own = replace(settings, alpha=settings.alpha / (guards + 1), metrics=(), hard_limits=())
-    verdict, shadow = shadow_verdict(counts, own, accuracy, cap, beside.elapsed)
+    verdict, shadow = shadow_verdict(counts, own, pairs.accuracy, pairs.cap, beside.elapsed)
+    who = (pairing.model, pairing.baseline, pairing.candidate)
+    where = findings(who, partial(find, connection, bounded, settings)) if counts.pairs else None
+    remarks = (*_said(where, pairing), *_since(pairing, counted.start), *inputs.remarks)
     found = replace(
-        rollout_of(pairing.model, beside, pairing.start, (*since, *inputs.remarks)),
+        rollout_of(pairing.model, beside, pairing.start, remarks),
         alpha=settings.alpha,
-        shadow=_shadow(shadow, counts, confusion),
+        shadow=_shadow(shadow, counts, counted.confusion, where),
     )
-    return _together(found, verdict, guards) if in_classes else found
+    return _together(found, verdict, guarded=bool(guards(settings))) if pairing.task in CLASS_TASKS else found
 
 
-def _together(by_arm: Rollout, pairs: RolloutVerdict, guards: int) -> Rollout:
+def guards(settings: RolloutSettings) -> int:
+    """Return how many guardrails are judged by arm."""
+    return sum(spec.guardrail for spec in settings.metrics)
+
+
+def budgets(settings: RolloutSettings, task: str) -> tuple[RolloutSettings, RolloutSettings]:
+    """Split the error budget: each of the arms' guardrails and the pairs get an equal part.
+
+    Args:
+        settings: With the budget of the candidate.
+        task: Only of classes do pairs say who is right.
+
+    Returns:
+        The settings of what is judged by arm, and those of the pairs.
+    """
+    count, paired = guards(settings), task in CLASS_TASKS
+    by_arm = settings.alpha * count / (count + paired) if count else settings.alpha
+    own = replace(settings, alpha=settings.alpha / (count + 1), metrics=(), hard_limits=())
+    return replace(settings, alpha=by_arm), own
+
+
+def timeline(inputs: Inputs, every: int = 1) -> RolloutTimeline:
+    """Judge a rollout at each of its strata, or every so many of them, a shadow by its pairs too."""
+    arms, settings, pairs = inputs.arms, inputs.settings, inputs.pairs
+    if pairs is None or inputs.pairing.task not in CLASS_TASKS:
+        return rollout_timeline(arms.baseline, arms.candidate, settings, every)
+    by_arm, own = budgets(settings, inputs.pairing.task)
+    beside = rollout_timeline(arms.baseline, arms.candidate, by_arm, every)
+    guarded = bool(guards(settings))
+    return with_pairs(beside, pairs.counted.moments, own, pairs.accuracy, pairs.cap, guarded=guarded)
+
+
+def _since(pairing: Pairing, start: datetime) -> tuple[str, ...]:
+    return () if start == pairing.start else (f"only pairs since {start:%Y-%m-%d %H:%M} UTC are compared",)
+
+
+def _said(found: PairFindings | None, pairing: Pairing) -> tuple[str, ...]:
+    """Say how far regressions lie apart, and the segment in which the answers differ more than elsewhere."""
+    if found is None:
+        return ()
+    texts = []
+    if found.outputs is not None:
+        away = f"{number(found.outputs.mean_abs)} from those of {pairing.baseline}"
+        shift = f"{number(found.outputs.mean)} on balance"
+        texts.append(f"on {found.pairs:,} pairs the values of {pairing.candidate} lie {away}, {shift}")
+    worst = next((part for part in found.parts if part.contrast is not None and part.contrast.worse), None)
+    if worst is not None and worst.contrast is not None:
+        share = found.measure == "disagreement"
+        here, there = (
+            f"{number(100 * value)} %" if share else number(value)
+            for value in (worst.mean, worst.mean - worst.contrast.difference)
+        )
+        what = "the answers differ most" if share else "the values lie farthest apart"
+        much = f"{here} of {worst.pairs:,} pairs" if share else f"{here} on {worst.pairs:,} pairs"
+        texts.append(f"{what} where {worst.column} is {worst.value}: {much}, {there} elsewhere")
+    return tuple(texts)
+
+
+def _together(by_arm: Rollout, pairs: RolloutVerdict, *, guarded: bool) -> Rollout:
     """Roll back if either says so, promote if both do; the pairs speak first."""
-    answers = {pairs.verdict, by_arm.verdict} if guards else {pairs.verdict}
+    answers = {pairs.verdict, by_arm.verdict} if guarded else {pairs.verdict}
     answer: Verdict = "rollback" if "rollback" in answers else "hold" if "hold" in answers else "promote"
     blocking = pairs.state.value if pairs.verdict == "hold" else by_arm.state
     metrics = {result.name: metric_of(result) for result in pairs.metrics} | dict(by_arm.metrics)
-    said = by_arm.reasons if guards else ()
+    said = by_arm.reasons if guarded else ()
     return replace(
         by_arm,
         verdict=answer,
@@ -126,94 +172,13 @@ def _together(by_arm: Rollout, pairs: RolloutVerdict, guards: int) -> Rollout:
     )
 
 
-def _bounded_start(connection: DuckDBPyConnection, pairing: Pairing) -> datetime:
-    """Return from when on the candidate has at most `MOST_PAIRS` requests."""
-    row = connection.execute(
-        f"""SELECT MIN(bucket) FROM (
-            SELECT bucket, SUM(SUM(n)) OVER (ORDER BY bucket DESC) AS so_far
-            FROM {rollups.TRAFFIC.table(rollups.HOUR)}
-            WHERE model = ? AND version = ? AND bucket < ? GROUP BY bucket)
-        WHERE so_far <= {MOST_PAIRS}""",
-        [pairing.model, pairing.candidate, pairing.end],
-    ).fetchone()
-    if row is None or row[0] is None:
-        return max(pairing.start, pairing.end - timedelta(hours=1))
-    begin: datetime = row[0]
-    return max(pairing.start, begin)
-
-
-def count_pairs(connection: DuckDBPyConnection, pairing: Pairing) -> tuple[PairCounts, ConfusionTable | None]:
-    """Count pairs by both answers and the label."""
-    sides = "SELECT id, h, prediction, label FROM predictions WHERE {} AND NOT failed AND id IS NOT NULL"
-    of_one = sides.format("model = ? AND version = ? AND ts >= ? AND ts < ?")
-    table = fetch(
-        connection,
-        f"""WITH b AS ({of_one}), c AS ({of_one})
-        SELECT b.prediction AS old, c.prediction AS new,
-            COALESCE({CURRENT_LABEL}, b.label, c.label) AS label, COUNT(*) AS n
-        FROM b JOIN c ON c.h = b.h AND c.id = b.id {label_joins("b", "?")}
-        GROUP BY ALL""",
-        [
-            *(pairing.model, pairing.baseline, pairing.start, pairing.end),
-            *(pairing.model, pairing.candidate, pairing.start, pairing.end),
-            pairing.model,
-        ],
-    )
-    alone = fetch(
-        connection,
-        """SELECT version, COUNT(*) AS n FROM predictions
-        WHERE model = ? AND version IN (?, ?) AND ts >= ? AND ts < ? AND NOT failed GROUP BY version""",
-        [pairing.model, pairing.baseline, pairing.candidate, pairing.start, pairing.end],
-    )
-    return _counted(table, dict(zip(alone["version"], alone["n"], strict=True)), pairing)
-
-
-def _counted(
-    table: Table, totals: dict[str, int], pairing: Pairing
-) -> tuple[PairCounts, ConfusionTable | None]:
-    old, new, label, n = (table[name] for name in ("old", "new", "label", "n"))
-    pairs = int(n.sum())
-    if not pairs or pairing.task not in CLASS_TASKS:
-        return replace(_unpaired(totals, pairing, pairs), pairs=pairs), None
-    labelled, old_right, new_right = label != "", old == label, new == label
-
-    def among(mask: np.ndarray) -> int:
-        return int(n[labelled & mask].sum())
-
-    confusion = _agreement(old, new, n)
-    counts = replace(
-        _unpaired(totals, pairing, pairs),
-        pairs=pairs,
-        disagreements=int(n[old != new].sum()),
-        both_right=among(old_right & new_right),
-        only_baseline_right=among(old_right & ~new_right),
-        only_candidate_right=among(~old_right & new_right),
-        both_wrong=among(~old_right & ~new_right),
-        agreement=np.array(confusion.counts, dtype=np.int64),
-    )
-    return counts, confusion
-
-
-def _unpaired(totals: dict[str, int], pairing: Pairing, pairs: int) -> PairCounts:
-    alone = (max(int(totals.get(name, 0)) - pairs, 0) for name in (pairing.baseline, pairing.candidate))
-    return PairCounts(unpaired_baseline=next(alone), unpaired_candidate=next(alone))
-
-
-def _agreement(old: np.ndarray, new: np.ndarray, n: np.ndarray) -> ConfusionTable:
-    """Tabulate both answers, of the most frequent classes."""
-    names, place = np.unique(np.concatenate([old, new]).astype(str), return_inverse=True)
-    sizes = np.bincount(place, weights=np.concatenate([n, n]))
-    kept = np.sort(np.argsort(-sizes, kind="stable")[:MOST_CLASSES])
-    counts = np.zeros((len(names), len(names)), dtype=np.int64)
-    np.add.at(counts, (place[: len(old)], place[len(old) :]), n)
-    rows = counts[np.ix_(kept, kept)].tolist()
-    return ConfusionTable(tuple(names[kept].tolist()), tuple(tuple(row) for row in rows))
-
-
-def _shadow(found: ShadowResult, counts: PairCounts, confusion: ConfusionTable | None) -> Shadow:
+def _shadow(
+    found: ShadowResult, counts: PairCounts, confusion: ConfusionTable | None, where: PairFindings | None
+) -> Shadow:
+    errors = where.errors if where is not None else None
     return Shadow(
         pairs=found.pairs,
-        labelled=found.labelled,
+        labelled=errors.n if errors is not None else found.labelled,
         disagreement_rate=found.disagreement_rate if confusion else None,
         disagreement_low=found.disagreement_low if confusion else None,
         disagreement_high=found.disagreement_high if confusion else None,
@@ -225,4 +190,5 @@ def _shadow(found: ShadowResult, counts: PairCounts, confusion: ConfusionTable |
         only_candidate_right=counts.only_candidate_right,
         mcnemar_p=found.mcnemar_p if confusion else None,
         confusion=confusion,
+        findings=where,
     )

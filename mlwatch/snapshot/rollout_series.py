@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.metrics.rollout_types import FloatArray, IntArray, RolloutSettings
+    from mlwatch.metrics.rollout_types import FloatArray, IntArray, MetricSpec, RolloutSettings
+    from mlwatch.snapshot.pair_counts import Counted
 
 STRATA = ((timedelta(hours=36), 1), (timedelta(days=4), 5))
 """Longest rollout that is judged in strata of so many minutes; longer ones by the hour, from the hourly rollups."""
@@ -70,6 +71,16 @@ class Pairing:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairs:
+    """The pairs of a shadow, and how they are judged."""
+
+    counted: Counted
+    accuracy: MetricSpec
+    cap: float | None
+    """Largest allowed share of pairs with different answers."""
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """Everything that a verdict, a timeline or a calibration is computed from."""
 
@@ -78,6 +89,8 @@ class Inputs:
     settings: RolloutSettings
     remarks: tuple[str, ...]
     """What is not judged and why, in sentences."""
+    pairs: Pairs | None = None
+    """Of a shadow."""
 
 
 def read_arms(connection: DuckDBPyConnection, pairing: Pairing) -> Arms:

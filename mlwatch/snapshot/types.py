@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.distributions import Bars, Scores
     from mlwatch.snapshot.health_types import Endpoint
     from mlwatch.snapshot.moves import Move
+    from mlwatch.snapshot.pair_types import PairFindings
     from mlwatch.snapshot.rollout_course import Course
     from mlwatch.snapshot.segments import Fairness, Segment
     from mlwatch.snapshot.shapes import Shape
@@ -436,6 +437,8 @@ class Shadow:
     """Valid for one look only, for comparison."""
     confusion: ConfusionTable | None
     """Pairs by prediction: rows the baseline's, columns the candidate's."""
+    findings: PairFindings | None = None
+    """Where, when and for what the answers differ; None without pairs."""
 
 
 @dataclass(frozen=True, slots=True)

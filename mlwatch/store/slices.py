@@ -91,10 +91,19 @@ class Columns:
         return "".join(f", {column.name}" for column in self.columns)
 
 
-def columns(connection: DuckDBPyConnection, registry: Registry) -> Columns:
-    """Return the columns that are followed now, with their parts."""
-    features = {feature.number: feature for feature in registry.feature_bins(registry.segments)}
-    wanted = [number for number in (*registry.segments, rollups.VALUE) if number in features]
+def columns(
+    connection: DuckDBPyConnection, registry: Registry, numbers: Sequence[int] | None = None
+) -> Columns:
+    """Return columns with their parts.
+
+    Args:
+        connection: A cursor of this thread.
+        registry: Features and bins.
+        numbers: Which features, in this order; None for the columns that are followed now.
+    """
+    chosen = (*registry.segments, rollups.VALUE) if numbers is None else tuple(numbers)
+    features = {feature.number: feature for feature in registry.feature_bins(chosen)}
+    wanted = [number for number in chosen if number in features]
     return Columns(
         tuple(
             Column(features[number], cuts_of(features[number].edges), _categories(connection, number))

@@ -1,0 +1,26 @@
+"""What every face says below a verdict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.errors import one_line
+
+if TYPE_CHECKING:
+    from mlwatch.snapshot.types import Rollout
+
+
+def facts_of(rollout: Rollout) -> str:
+    """Say since when, how the traffic is split, and how far the intervals can be trusted."""
+    facts = []
+    if rollout.since is not None:
+        facts.append(f"since {rollout.since:%Y-%m-%d %H:%M} UTC")
+    observed = rollout.traffic_observed.get(rollout.candidate)
+    if observed is not None:
+        facts.append(f"{one_line(rollout.candidate)} gets {observed:.1%} of the traffic")
+    if rollout.shadow is not None and rollout.shadow.disagreement_rate is not None:
+        facts.append(f"{rollout.shadow.disagreement_rate:.1%} of {rollout.shadow.pairs:,} pairs disagree")
+    if rollout.metrics:
+        facts.append(f"intervals hold at every look, {1 - rollout.alpha:.4g} in all")
+        facts.append("calibrated" if rollout.calibrated else "uncalibrated")
+    return "; ".join(facts)

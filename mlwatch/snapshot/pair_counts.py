@@ -1,0 +1,153 @@
+"""Count requests that both versions answered, joined by id in the stored rows.
+
+No rollup holds pairs, so this reads raw rows; it stays bounded by `MOST_PAIRS` and by how long rows are kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics.rollout_pairs import PairCounts, PairMoments
+from mlwatch.snapshot.read import Table, fetch
+from mlwatch.snapshot.types import ConfusionTable
+from mlwatch.store import rollups
+from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.metrics.rollout_types import FloatArray
+    from mlwatch.snapshot.rollout_series import Pairing
+
+MOST_PAIRS = 300_000
+"""Requests of the candidate, the newest ones, that are paired."""
+MOST_CLASSES = 50
+"""Classes in the table of agreement; the rarer ones are left out of kappa."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The pairs of two versions."""
+
+    start: datetime
+    """From when on they are compared, naive UTC."""
+    counts: PairCounts
+    moments: PairMoments
+    """The same, running by minute."""
+    confusion: ConfusionTable | None
+    """Both answers, where these are classes."""
+
+
+def count_pairs(connection: DuckDBPyConnection, pairing: Pairing, *, classes: bool) -> Counted:
+    """Count pairs by minute, both answers and the label.
+
+    Args:
+        connection: A cursor of this thread.
+        pairing: The versions and the time.
+        classes: Whether answers are classes; else pairs are only counted.
+    """
+    bounded = replace(pairing, start=_bounded_start(connection, pairing))
+    sides = "SELECT ts, id, h, prediction, label FROM predictions WHERE {} AND NOT failed AND id IS NOT NULL"
+    of_one = sides.format("model = ? AND version = ? AND ts >= ? AND ts < ?")
+    label = f"COALESCE({CURRENT_LABEL}, b.label, c.label)"
+    answers = (
+        f"b.prediction AS old, c.prediction AS new, {label} AS label"
+        if classes
+        else ("'' AS old, '' AS new, '' AS label")
+    )
+    times = (bounded.start, bounded.end)
+    table = fetch(
+        connection,
+        f"""WITH b AS ({of_one}), c AS ({of_one})
+        SELECT CAST(epoch_us(GREATEST(b.ts, c.ts)) // 60000000 AS BIGINT) AS minute, {answers}, COUNT(*) AS n
+        FROM b JOIN c ON c.h = b.h AND c.id = b.id {label_joins("b", "?") if classes else ""}
+        GROUP BY ALL""",
+        [
+            *(bounded.model, bounded.baseline, *times),
+            *(bounded.model, bounded.candidate, *times),
+            *([bounded.model] if classes else []),
+        ],
+    )
+    alone = fetch(
+        connection,
+        """SELECT version, COUNT(*) AS n FROM predictions
+        WHERE model = ? AND version IN (?, ?) AND ts >= ? AND ts < ? AND NOT failed GROUP BY version""",
+        [bounded.model, bounded.baseline, bounded.candidate, *times],
+    )
+    totals = dict(zip(alone["version"], alone["n"], strict=True))
+    return _counted(table, _unpaired(totals, bounded, table.whole("n")), bounded.start, classes=classes)
+
+
+def _bounded_start(connection: DuckDBPyConnection, pairing: Pairing) -> datetime:
+    """Return from when on the candidate has at most `MOST_PAIRS` requests."""
+    row = connection.execute(
+        f"""SELECT MIN(bucket) FROM (
+            SELECT bucket, SUM(SUM(n)) OVER (ORDER BY bucket DESC) AS so_far
+            FROM {rollups.TRAFFIC.table(rollups.HOUR)}
+            WHERE model = ? AND version = ? AND bucket < ? GROUP BY bucket)
+        WHERE so_far <= {MOST_PAIRS}""",
+        [pairing.model, pairing.candidate, pairing.end],
+    ).fetchone()
+    if row is None or row[0] is None:
+        return max(pairing.start, pairing.end - timedelta(hours=1))
+    begin: datetime = row[0]
+    return max(pairing.start, begin)
+
+
+def _counted(table: Table, unpaired: PairCounts, start: datetime, *, classes: bool) -> Counted:
+    old, new, label, n = (table[name] for name in ("old", "new", "label", "n"))
+    known = (label != "") & classes
+    right = {"old": known & (old == label), "new": known & (new == label)}
+    flags = {
+        "disagreements": old != new,
+        "labelled": known,
+        "lost": right["old"] & ~right["new"],
+        "won": right["new"] & ~right["old"],
+        "both": right["old"] & right["new"],
+    }
+    sums = {name: int(n[flag].sum()) for name, flag in flags.items()}
+    confusion = _agreement(old, new, n) if classes and len(n) else None
+    counts = replace(
+        unpaired,
+        pairs=table.whole("n"),
+        disagreements=sums["disagreements"],
+        both_right=sums["both"],
+        only_baseline_right=sums["lost"],
+        only_candidate_right=sums["won"],
+        both_wrong=sums["labelled"] - sums["both"] - sums["lost"] - sums["won"],
+        agreement=np.array(confusion.counts if confusion else np.zeros((0, 0)), dtype=np.int64),
+    )
+    return Counted(start, counts, _moments(table, flags), confusion)
+
+
+def _moments(table: Table, flags: dict[str, np.ndarray]) -> PairMoments:
+    minute, place = np.unique(table["minute"], return_inverse=True)
+
+    def running(chosen: np.ndarray | bool) -> FloatArray:
+        by_minute = np.bincount(place, weights=table["n"] * chosen, minlength=len(minute))
+        return np.cumsum(by_minute)
+
+    rest = (running(flags[name]) for name in ("disagreements", "labelled", "lost", "won"))
+    return PairMoments(minute.astype(np.int64), running(True), *rest)
+
+
+def _unpaired(totals: dict[str, int], pairing: Pairing, pairs: int) -> PairCounts:
+    alone = (max(int(totals.get(name, 0)) - pairs, 0) for name in (pairing.baseline, pairing.candidate))
+    return PairCounts(unpaired_baseline=next(alone), unpaired_candidate=next(alone))
+
+
+def _agreement(old: np.ndarray, new: np.ndarray, n: np.ndarray) -> ConfusionTable:
+    """Tabulate both answers, of the most frequent classes."""
+    names, place = np.unique(np.concatenate([old, new]).astype(str), return_inverse=True)
+    sizes = np.bincount(place, weights=np.concatenate([n, n]))
+    kept = np.sort(np.argsort(-sizes, kind="stable")[:MOST_CLASSES])
+    counts = np.zeros((len(names), len(names)), dtype=np.int64)
+    np.add.at(counts, (place[: len(old)], place[len(old) :]), n)
+    rows = counts[np.ix_(kept, kept)].tolist()
+    return ConfusionTable(tuple(names[kept].tolist()), tuple(tuple(row) for row in rows))
