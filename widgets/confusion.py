@@ -30,6 +30,9 @@ class Confusion:
     """One name a class; may come from outside."""
     counts: NDArray[np.int64] | NDArray[np.float64]
     """Shape (k, k): rows are true, columns predicted."""
+    of_rows: str = "true"
+    """What a row is; may come from outside."""
+    of_columns: str = "predicted"
 
 
 def row_shares(counts: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
@@ -65,7 +68,8 @@ def _numbers(data: Confusion, names: int, cells: int, room: tuple[int, int], asc
     shares = row_shares(data.counts)
     lines: Picture = []
     if with_caption:
-        arrows = "true v  predicted >" if ascii_only else "true ↓  predicted →"
+        down, right = ("v", ">") if ascii_only else ("↓", "→")
+        arrows = f"{data.of_rows} {down}  {data.of_columns} {right}"
         lines.append([(pad(arrows, width, ascii_only=ascii_only), "muted")])
     heading = [_centred(sanitize(label, ascii_only=ascii_only), cells, ascii_only) for label in data.labels]
     lines.append([(" " * (names + 1), ""), ("".join(heading), "header")])

@@ -16,7 +16,7 @@ def facts_of(rollout: Rollout) -> str:
     if rollout.since is not None:
         facts.append(f"since {rollout.since:%Y-%m-%d %H:%M} UTC")
     observed = rollout.traffic_observed.get(rollout.candidate)
-    if observed is not None:
+    if observed is not None and rollout.mode != "shadow":
         facts.append(f"{one_line(rollout.candidate)} gets {observed:.1%} of the traffic")
     if rollout.shadow is not None and rollout.shadow.disagreement_rate is not None:
         facts.append(f"{rollout.shadow.disagreement_rate:.1%} of {rollout.shadow.pairs:,} pairs disagree")

@@ -25,6 +25,7 @@ FloatArray = NDArray[np.float64]
 
 METHOD = "loss by prediction bin, ± 3 sampling errors"
 NO_REFERENCE = "no labelled reference"
+TOO_LARGE = "the errors are too large to sum up"
 NO_PREDICTIONS = "no predictions yet"
 REGRESSION = ("mae", "rmse")
 
@@ -73,10 +74,13 @@ def regression(reference: LossReference, codes: ArrayLike, counts: ArrayLike) ->
         reason = NO_PREDICTIONS if len(reference.codes) else NO_REFERENCE
         return {name: undefined(reason, n) for name in REGRESSION}
     place = np.abs(code[:, None] - reference.codes[None, :]).argmin(axis=1)
-    mae, mse = (
-        float(count @ (loss / reference.count)[place]) / n for loss in (reference.absolute, reference.squared)
-    )
-    fourth = float(count @ (reference.fourth / reference.count)[place]) / n
+    with np.errstate(over="ignore"):
+        mae, mse, fourth = (
+            float(count @ (loss / reference.count)[place]) / n
+            for loss in (reference.absolute, reference.squared, reference.fourth)
+        )
+    if not math.isfinite(fourth) or not math.isfinite(mse * mse):
+        return {name: undefined(TOO_LARGE, n) for name in REGRESSION}
     error_mae = math.sqrt(max(0.0, mse - mae**2) / n)
     error_mse = math.sqrt(max(0.0, fourth - mse**2) / n)
     return {

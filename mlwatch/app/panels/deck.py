@@ -11,6 +11,8 @@ from textual.reactive import reactive
 from mlwatch.app.panels.base import Viewed
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from textual import events
     from textual.geometry import Size
 
@@ -29,6 +31,7 @@ class Deck(Container):
     def __init__(self, *, wide: int = WIDE, id: str | None = None) -> None:  # noqa: A002 - the name Textual gives it
         super().__init__(id=id)
         self._wide = wide
+        self._left_out: frozenset[Viewed] = frozenset()
 
     first: reactive[int] = reactive(0, init=False, repaint=False)
     """Place of the first panel that is shown."""
@@ -52,10 +55,20 @@ class Deck(Container):
         if columns * rows < count:
             self.first = (self.first + by * columns * rows) % count
 
+    def leave_out(self, panels: Collection[Viewed]) -> None:
+        """Lay out without some panels: there is nothing for them to show."""
+        if self._left_out == frozenset(panels):
+            return
+        self._left_out, self.first = frozenset(panels), 0
+        for child in self.children:
+            child.can_focus = child not in self._left_out
+            child.set_class(child in self._left_out, "-turned")
+        self._lay_out(self.size)
+
     @property
     def panels(self) -> list[Viewed]:
-        """All panels, shown or not."""
-        return [child for child in self.children if isinstance(child, Viewed)]
+        """The panels that there is something for, shown or not."""
+        return [child for child in self.children if isinstance(child, Viewed) and child not in self._left_out]
 
     def _lay_out(self, size: Size) -> None:
         panels = self.panels

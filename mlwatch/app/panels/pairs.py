@@ -9,6 +9,7 @@ from mlwatch.app.units import show, show_change, show_count, show_interval
 
 if TYPE_CHECKING:
     from mlwatch.app.view import View
+    from mlwatch.metrics.pair_gaps import PairedDistance
     from mlwatch.snapshot.types import Shadow
 
 
@@ -29,19 +30,37 @@ class PairsPanel(FactsPanel):
 
 
 def _facts(shadow: Shadow) -> tuple[Fact, ...]:
-    disagreement = show(shadow.disagreement_rate, "share")
+    found = shadow.findings
+    numbers = found.outputs if found else None
+    counts = (("Pairs", show_count(shadow.pairs)), ("With a label", show_count(shadow.labelled)))
+    said = _of_numbers(numbers, found.errors if found else None) if numbers else _of_classes(shadow)
+    scores = found.scores if found else None
+    apart = (("Scores apart", show(scores.mean_abs, "score")),) if scores else ()
+    return tuple(Fact(label, (value,)) for label, value in (*counts, *said, *apart))
+
+
+def _of_classes(shadow: Shadow) -> tuple[tuple[str, str], ...]:
     span = show_interval(shadow.disagreement_low, shadow.disagreement_high, "share")
     difference = (
         "n/a" if shadow.accuracy_difference is None else show_change(shadow.accuracy_difference, "share")
     )
-    facts = (
-        ("Pairs", show_count(shadow.pairs)),
-        ("With a label", show_count(shadow.labelled)),
-        ("Answers differ", disagreement),
+    return (
+        ("Answers differ", show(shadow.disagreement_rate, "share")),
         ("  interval", span or "n/a"),
         ("Kappa", show(shadow.kappa, "score")),
         ("Only baseline right", show_count(shadow.only_baseline_right)),
         ("Only candidate right", show_count(shadow.only_candidate_right)),
         ("Accuracy", difference),
     )
-    return tuple(Fact(label, (value,)) for label, value in facts)
+
+
+def _of_numbers(found: PairedDistance, errors: PairedDistance | None) -> tuple[tuple[str, str], ...]:
+    span = show_interval(found.low, found.high, "score", change=True)
+    return (
+        ("Answers apart", show(found.mean_abs, "score")),
+        ("  95 % of them", f"up to {show(found.p95, 'score')}"),
+        ("Mean shift", show_change(found.mean, "score")),
+        ("  interval", span or "n/a"),
+        ("Correlation", show(found.correlation, "score")),
+        ("Absolute error", show_change(errors.mean, "score") if errors else "n/a"),
+    )

@@ -95,7 +95,7 @@ def _subject(rollout: Rollout, view: View) -> str:
     if rollout.since is not None:
         parts.append(f"since {show_moment(rollout.since, view.zone)}")
     observed = rollout.traffic_observed.get(rollout.candidate)
-    if observed is not None:
+    if observed is not None and rollout.mode != "shadow":
         parts.append(f"{100 * observed:.1f} % of traffic{_expected(rollout)}")
     if not rollout.calibrated:
         parts.append("variance not calibrated")

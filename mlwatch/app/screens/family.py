@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from mlwatch.app.panels.deck import Deck
 from mlwatch.app.panels.families import FamiliesPanel
 from mlwatch.app.panels.trendchart import TrendChart
-from mlwatch.app.screens.base import WatchScreen
+from mlwatch.app.screens.turning import TurningScreen
 from mlwatch.app.zones import chart_zone
 from widgets.timeseries import LinkedCharts
 
@@ -22,16 +20,12 @@ if TYPE_CHECKING:
     from mlwatch.app.catalogue import Family
 
 
-class FamilyScreen(WatchScreen):
+class FamilyScreen(TurningScreen):
     """Show one family in full."""
 
     FAMILY: ClassVar[Family] = "performance"
     FIRST_METRIC: ClassVar[str] = ""
     CSS_PATH = "../styles/family.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "turn(1)", "More panels", show=False),
-        Binding("N", "turn(-1)", "Panels before", show=False),
-    ]
 
     def panels(self) -> ComposeResult:
         """Yield the numbers above, charts and own panels below."""
@@ -59,13 +53,6 @@ class FamilyScreen(WatchScreen):
     def own(self) -> ComposeResult:
         """Yield the panels that only this family has."""
         raise NotImplementedError
-
-    def action_turn(self, by: int) -> None:
-        """Show the panels that there was no room for."""
-        for deck in self.query(Deck):
-            deck.turn(by)
-        if self.focused is not None and not self.focused.display:
-            self.focus_next()
 
     @on(FamiliesPanel.Chosen)
     def _follow(self, message: FamiliesPanel.Chosen) -> None:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from driving import running, settle, text_of
-from factory import FakeSource, empty, rollout, snapshot, unlabelled
+from factory import NOW, FakeSource, empty, rollout, snapshot, unlabelled
 
 from mlwatch.app.judging import interval_in_margins, label_of, unit_of
 from mlwatch.app.panels.coursechart import CourseChart, course_chart
+from mlwatch.app.panels.deck import Deck
 from mlwatch.app.panels.rolloutforest import RolloutForest, forest_of, show_odds
+from mlwatch.app.panels.shadowpanels import PairRequests
 from mlwatch.app.panels.traffic import needed
 from mlwatch.app.view import View
-from mlwatch.snapshot.types import Shadow
+from mlwatch.metrics.pair_gaps import PairedDistance
+from mlwatch.metrics.segments import Contrast
+from mlwatch.snapshot.pair_types import PairFeature, PairFindings, PairPart, PairRequest, PairStep
+from mlwatch.snapshot.types import ConfusionTable, Shadow
 
 HOSTILE = "[bold red]x[/]\x1b[31m\u202eevil\u200b\nline\x07"
 
@@ -117,6 +124,67 @@ async def test_shadow_pairs_are_there_only_for_a_shadow() -> None:
         app.look()
         await settle(pilot)
         assert "Shadow pairs" not in text_of(app)
+
+
+def shadow(**changes: Any) -> Shadow:
+    """Return a shadow with something to find in every panel."""
+    start = NOW - timedelta(hours=1)
+    steps = tuple(
+        PairStep(
+            start + timedelta(minutes=5 * at), start + timedelta(minutes=5 * at + 5), 90, 0.01 * at, 0.0, 0.2
+        )
+        for at in range(12)
+    )
+    parts = (
+        PairPart("country", HOSTILE, 120, 0.3, Contrast(0.25, 0.2, 0.3, 1e-9, 30.0, q=1e-8)),
+        PairPart("country", "NO", 700, 0.05, Contrast(0.01, -0.01, 0.03, 0.4, 7.0)),
+    )
+    request = PairRequest(
+        "r7", NOW, "0", "1", 0.21, 0.83, "0", {"country": "DE", "amount": 71.8}, {"amount": 72.8}
+    )
+    found = PairFindings(
+        "disagreement", 900, steps, parts, (PairFeature("country", 0.11, 1e-9, 3, 900),), (request,),
+        scores=PairedDistance(900, -0.02, -0.03, -0.01, 0.04, 0.1, 0.02, 0.2, 0.5, 0.9),
+    )  # fmt: skip
+    table = ConfusionTable(("0", "1"), ((400, 30), (15, 455)))
+    return replace(
+        Shadow(900, 600, 0.05, 0.03, 0.07, 0.81, -0.01, -0.03, 0.01, 20, 10, 0.1, table),
+        findings=found,
+        **changes,
+    )
+
+
+async def test_a_shadow_shows_where_its_answers_differ() -> None:
+    made = snapshot(rollouts=(replace(rollout(), mode="shadow", shadow=shadow(), srm_p=None),))
+    async with running(FakeSource(made), (200, 60)) as (app, pilot):
+        await pilot.press("6")
+        await settle(pilot)
+        drawn = text_of(app)
+        for _ in range(2):
+            await pilot.press("n")
+            await settle(pilot)
+            drawn += text_of(app)
+    for part in (
+        "Where the answers differ", "+25.0 pt  more", "Answers differ, over time", "country", "11.0 %",
+        "3 of 900", "r7", "0 (0.210)", "1 (0.830)", "amount 71.8 → 7", "Scores apart", "0.040",
+    ):  # fmt: skip
+        assert part in drawn
+    assert not set(drawn) & set("\x1b\u202e\u200b\x07")
+
+
+async def test_a_rollout_without_pairs_has_only_its_course() -> None:
+    source = FakeSource(snapshot(rollouts=(replace(rollout(), mode="shadow", shadow=shadow()),)))
+    async with running(source, (200, 60)) as (app, pilot):
+        await pilot.press("6")
+        await settle(pilot)
+        deck = app.screen.query_one(Deck)
+        assert len(deck.panels) == 6
+        source.renew(snapshot())
+        app.look()
+        await settle(pilot)
+        assert [panel.id for panel in deck.panels] == ["course"]
+        assert not app.screen.query_one(PairRequests).can_focus
+        assert "Where the answers differ" not in text_of(app)
 
 
 @pytest.mark.parametrize("made", [empty(), unlabelled()])

@@ -9,9 +9,19 @@ import pytest
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
-from mlwatch.metrics.rollout_pairs import PairCounts, cohens_kappa, disagreement_log_e, judge_pairs, mcnemar_p
+from mlwatch.metrics.rollout_pairs import (
+    PairCounts,
+    PairMoments,
+    cohens_kappa,
+    disagreement_log_e,
+    judge_pairs,
+    mcnemar_p,
+)
 from mlwatch.metrics.rollout_shadow import shadow_verdict
+from mlwatch.metrics.rollout_shadow_timeline import with_pairs
+from mlwatch.metrics.rollout_timeline import RolloutTimeline
 from mlwatch.metrics.rollout_types import RolloutSettings, RolloutState, default_metric
+from mlwatch.metrics.rollout_words import number
 
 ACCURACY = default_metric("accuracy")
 SETTINGS = RolloutSettings(metrics=(ACCURACY,), baseline="v1", candidate="v2", mode="shadow")
@@ -113,3 +123,55 @@ def test_disagreement_evidence_averages_one_under_the_null() -> None:
     for above in (True, False):
         log_e = disagreement_log_e(k, 200, 0.05, above=above)
         assert np.sum(np.exp(log_e) * weights) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("cap", [None, 0.08])
+@pytest.mark.parametrize("lost_rate", [0.02, 0.04])
+def test_a_timeline_of_pairs_says_what_the_verdict_said_at_each_moment(
+    cap: float | None, lost_rate: float
+) -> None:
+    rng = np.random.default_rng(9)
+    minutes = np.arange(100, 160)
+    outcome = rng.multinomial(100, [lost_rate, 0.02, 0.85, 0.11 - lost_rate], minutes.size).cumsum(axis=0)
+    lost, won, right, wrong = outcome.T
+    n = 100 * np.arange(1, minutes.size + 1, dtype=np.float64)
+    moments = PairMoments(minutes, n, (lost + won).astype(float), n, lost.astype(float), won.astype(float))
+    empty = np.zeros(minutes.size, dtype=np.int8)
+    by_arm = RolloutTimeline(minutes, empty, empty, {}, None)
+    own = replace(SETTINGS, min_time=600)
+    timeline = with_pairs(by_arm, moments, own, ACCURACY, cap, guarded=False)
+    for at in range(minutes.size):
+        counts = pairs(int(lost[at]), int(won[at]), right=int(right[at]), wrong=int(wrong[at]))
+        verdict, shadow = shadow_verdict(counts, own, ACCURACY, cap, elapsed=60.0 * (at + 1))
+        assert timeline.verdict_at(at) == verdict.verdict
+        assert timeline.state_at(at) == verdict.state
+        accuracy = timeline.metrics["accuracy"]
+        assert accuracy.status_at(at) == verdict.metrics[0].status
+        assert accuracy.difference[at] == pytest.approx(shadow.accuracy_difference)
+        assert accuracy.low[at] == pytest.approx(-np.inf if shadow.low is None else shadow.low)
+        if cap is not None:
+            assert timeline.metrics["disagreement"].status_at(at) == verdict.metrics[1].status
+    first = {timeline.verdict_at(at): at for at in reversed(range(minutes.size))}
+    decided = min((at for verdict, at in first.items() if verdict != "hold"), default=None)
+    assert timeline.decided == (None if decided is None else minutes[decided])
+
+
+def test_pairs_count_up_to_each_minute() -> None:
+    column = np.array([5.0, 9.0, 12.0])
+    moments = PairMoments(np.array([10, 12, 20]), *(column * factor for factor in range(1, 6)))
+    found = moments.at(np.array([9, 10, 11, 15, 25]))
+    assert found.pairs.tolist() == [0, 5, 5, 9, 12]
+    assert found.only_candidate_right.tolist() == [0, 25, 25, 45, 60]
+
+
+def test_more_pairs_like_these_would_decide() -> None:
+    verdict, _ = shadow_verdict(pairs(40, 30, right=2_000, wrong=100), SETTINGS, ACCURACY, cap=0.035)
+    accuracy, disagreement = verdict.metrics
+    for metric in (accuracy, disagreement):
+        assert metric.status == "inconclusive"
+        assert metric.samples_left is not None
+        assert f"about {number(metric.samples_left)} more" in metric.reason
+    factor = 1 + (accuracy.samples_left or 0) / 2_170
+    lost, won, right, wrong = (round(factor * count) for count in (40, 30, 2_000, 100))
+    later, _ = shadow_verdict(pairs(lost, won, right=right, wrong=wrong), SETTINGS, ACCURACY)
+    assert later.metrics[0].status != "inconclusive"

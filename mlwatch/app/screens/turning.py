@@ -1,0 +1,26 @@
+"""Screens with more panels than there may be room for: a key turns to the others."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from mlwatch.app.panels.deck import Deck
+from mlwatch.app.screens.base import WatchScreen
+
+
+class TurningScreen(WatchScreen):
+    """Turn the decks of a screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "turn(1)", "More panels", show=False),
+        Binding("N", "turn(-1)", "Panels before", show=False),
+    ]
+
+    def action_turn(self, by: int) -> None:
+        """Show the panels that there was no room for."""
+        for deck in self.query(Deck):
+            deck.turn(by)
+        if self.focused is not None and not self.focused.display:
+            self.focus_next()
