@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from mlwatch.faces import charts
 from mlwatch.faces.charts import Effect
 from mlwatch.faces.margins import in_margins, interval_in_margins
+from mlwatch.faces.model_pictures import NUMBER, SHARE
 from mlwatch.faces.pens import STATUS
+from mlwatch.snapshot.pair_types import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from mlwatch.faces.markup import Markup
     from mlwatch.faces.pictures import Pictures
+    from mlwatch.snapshot.pair_types import PairFindings
     from mlwatch.snapshot.rollout_course import Course
     from mlwatch.snapshot.types import Rollout, RolloutMetric
 
@@ -38,6 +41,9 @@ def rollout_pictures(rollout: Rollout, pictures: Pictures) -> list[Markup]:
             kind="broad",
         )
     ]
+    findings = rollout.shadow.findings if rollout.shadow is not None else None
+    if findings is not None and findings.steps:
+        found.append(_pairs(findings, pictures))
     course = rollout.course
     if course is None or not course.times:
         return found
@@ -46,6 +52,20 @@ def rollout_pictures(rollout: Rollout, pictures: Pictures) -> list[Markup]:
     ]
     judged.sort(key=lambda name: ORDER.index(rollout.metrics[name].status))
     return found + [_course(name, rollout.metrics[name], course, pictures) for name in judged[:MOST_COURSES]]
+
+
+def _pairs(found: PairFindings, pictures: Pictures) -> Markup:
+    """Return how often, or how far, the answers of a shadow differed."""
+    points = tuple((charts.instant(step.start), step.value) for step in found.steps)
+    limits = tuple(
+        None if step.low is None or step.high is None else (step.low, step.high) for step in found.steps
+    )
+    line = charts.Line(1, points, limits)
+    title = f"{MEASURES[found.measure].capitalize()}, over time"
+    known = [step.value for step in found.steps if step.value is not None]
+    spoken = f"{title}: {min(known):.4g} to {max(known):.4g} in {len(known)} steps"
+    shape = SHARE if found.measure == "disagreement" else NUMBER
+    return pictures.figure(title, spoken, lambda: charts.over_time([line], shape, nought=True))
 
 
 def _effect(name: str, metric: RolloutMetric) -> Effect:
