@@ -31,6 +31,7 @@ from mlwatch.metrics.rollout_traffic import TrafficStep, split_p, traffic_steps
 from mlwatch.metrics.rollout_types import MetricResult, RolloutState, RolloutVerdict, TrafficResult
 from mlwatch.metrics.rollout_words import (
     apart_note,
+    cap_note,
     duration_text,
     metric_sentence,
     pooled_note,
@@ -170,8 +171,9 @@ def _result(judgement: Judgement, totals: RolloutTotals, settings: RolloutSettin
         calibrated=spec.name in (settings.inflation or {}),
         unit=spec.unit,
         reason="",
+        cap=spec.cap,
     )
-    note = pooled_note(spec, result)
+    notes = (pooled_note(spec, result), cap_note(spec, settings))
     ever = totals.peaks.get(spec.name, {})
     silent = tuple(
         name
@@ -179,7 +181,7 @@ def _result(judgement: Judgement, totals: RolloutTotals, settings: RolloutSettin
         if key not in ever or not np.isfinite(ever[key][0])
     )
     reason = metric_sentence(spec, result, settings, silent)
-    return replace(result, reason=reason, notes=(note,) if note else ())
+    return replace(result, reason=reason, notes=tuple(note for note in notes if note))
 
 
 def _known(values: np.ndarray) -> float | None:

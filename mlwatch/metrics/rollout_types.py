@@ -104,6 +104,8 @@ class MetricSpec:
     """A candidate's rate shown to be below this passes unless shown to be worse: two arms without errors."""
     variance: float | None = None
     """The reference's frozen variance of a unit; without it, that of the first data."""
+    cap: float | None = None
+    """Where the values of a mean were winsorised before they were summed, in the metric's unit."""
 
     def __post_init__(self) -> None:
         """Reject what no verdict can mean.
@@ -297,6 +299,8 @@ class MetricResult:
     unit: str
     reason: str
     """The metric in one plain sentence."""
+    cap: float | None = None
+    """Where larger values were cut, see `MetricSpec.cap`."""
     notes: tuple[str, ...] = ()
     """Warnings, such as a pooled estimate that disagrees."""
 

@@ -148,6 +148,17 @@ def pooled_note(spec: MetricSpec, result: MetricResult) -> str | None:
     )
 
 
+def cap_note(spec: MetricSpec, settings: RolloutSettings) -> str | None:
+    """Say where a mean is winsorised."""
+    if spec.cap is None:
+        return None
+    cap = value_text(spec, spec.cap)
+    return (
+        f"{spec.label}: values above {cap} count as {cap}, the 99.9th percentile of {settings.baseline} before "
+        f"{settings.candidate} came"
+    )
+
+
 def _signed(value: float) -> str:
     return ("+" if value > 0 else "") + number(value)
 

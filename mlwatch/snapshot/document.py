@@ -342,6 +342,7 @@ def rollout_document(rollout: Rollout) -> Document:
                 "level": metric.level,
                 "method": metric.method,
                 "calibrated": metric.calibrated,
+                "winsorised_at": metric.cap,
             }
             for name, metric in rollout.metrics.items()
         },

@@ -40,7 +40,7 @@ from mlwatch.snapshot.rollout_series import (
 from mlwatch.snapshot.types import TrafficStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -197,7 +197,7 @@ def read_inputs(
     if not shadow:
         return inputs
     counted = count_pairs(connection, pairing, classes=pairing.task in CLASS_TASKS)
-    accuracy = _spec(connection, config, pairing, "accuracy")
+    accuracy = _spec(connection, config, pairing, "accuracy", {})
     return replace(inputs, pairs=Pairs(counted, accuracy, config.limits.get(DISAGREEMENT)))
 
 
@@ -212,10 +212,10 @@ def settle(
 ) -> Inputs:
     """Settle how arms are judged; see `read_inputs`."""
     names, remarks = _judged(config, arms, pairing.task, shadow=shadow)
-    specs = tuple(_spec(connection, config, pairing, name) for name in names)
+    specs = tuple(_spec(connection, config, pairing, name, arms.caps) for name in names)
     limits = {name: limit for name, limit in config.limits.items() if name != DISAGREEMENT}
     extra = tuple(
-        replace(_spec(connection, config, pairing, name), guardrail=False)
+        replace(_spec(connection, config, pairing, name, arms.caps), guardrail=False)
         for name in limits
         if name not in names
     )
@@ -279,8 +279,14 @@ def _judged(
     return tuple(name for name in wanted if name in arms.has), remarks
 
 
-def _spec(connection: DuckDBPyConnection, config: Configured, pairing: Pairing, name: str) -> MetricSpec:
-    overrides: dict[str, object] = {}
+def _spec(
+    connection: DuckDBPyConnection,
+    config: Configured,
+    pairing: Pairing,
+    name: str,
+    caps: Mapping[str, float],
+) -> MetricSpec:
+    overrides: dict[str, object] = {"cap": caps.get(name)}
     if name in config.margins:
         overrides["margin"] = config.margins[name]
     if name in LATENCIES:

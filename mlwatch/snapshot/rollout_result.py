@@ -107,6 +107,7 @@ def metric_of(result: MetricResult) -> RolloutMetric:
         level=result.level,
         method=result.method,
         calibrated=result.calibrated,
+        cap=_finite(result.cap),
     )
 
 

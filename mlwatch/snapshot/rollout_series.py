@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from mlwatch.metrics.rollout_types import (
     ProportionSeries,
 )
 from mlwatch.snapshot.read import Table, fetch
+from mlwatch.snapshot.rollout_caps import REFERENCE_SPAN, Caps, cut_latencies, cut_worth, frozen_caps
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 STRATA = ((timedelta(hours=36), 1), (timedelta(days=4), 5))
 """Longest rollout that is judged in strata of so many minutes; longer ones by the hour, from the hourly rollups."""
 HOUR_MINUTES = 60
-REFERENCE_SPAN = timedelta(days=7)
-"""Time before the candidate from which the baseline's quantiles are frozen."""
 LATENCIES = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
 CLASS_TASKS = frozenset({"binary", "multiclass"})
 
@@ -48,6 +48,8 @@ class Arms:
     """Width of a stratum."""
     overflown: frozenset[str] = frozenset()
     """Metrics left out, because their values are too large to sum up."""
+    caps: Mapping[str, float] = field(default_factory=dict)
+    """By mean, the limit that larger values count as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,27 +126,67 @@ def read_arms(connection: DuckDBPyConnection, pairing: Pairing) -> Arms:
     latencies = _read(
         connection, pairing, rollups.LATENCY, "CAST(SUM(n) AS INTEGER) AS n", "CAST(bin AS SMALLINT) AS bin, "
     )
-    return arms_of(pairing.task, pairing.minutes, traffic, outcomes, gains, latencies)
+    worth = _read(
+        connection,
+        pairing,
+        rollups.WORTH,
+        "SUM(n) AS n, SUM(value) AS value, SUM(value_sq) AS value_sq",
+        "CAST(bin AS INTEGER) AS bin, ",
+    )
+    caps = frozen_caps(connection, pairing.model, pairing.baseline, _hour(pairing.start))
+    sums = Sums(traffic, outcomes, gains, latencies, worth)
+    return arms_of(pairing.task, pairing.minutes, sums, caps)
 
 
-def arms_of(task: str, minutes: int, traffic: Table, outcomes: Table, gains: Table, latencies: Table) -> Arms:
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The sums of both versions, each by minute and side."""
+
+    traffic: Table
+    outcomes: Table
+    """Where there are labels."""
+    gains: Table
+    """By class of event too."""
+    latencies: Table
+    """By bin too."""
+    worth: Table | None = None
+    """What events brought, by bin too; None where it is not known."""
+
+    def of(self, side: int) -> Sums:
+        """Return those of the baseline, 0, or the candidate, 1."""
+        tables = (self.traffic, self.outcomes, self.gains, self.latencies, self.worth)
+        return Sums(*(table and table.where(table["is_candidate"] == side) for table in tables))  # type: ignore[arg-type]
+
+    @property
+    def net(self) -> Table:
+        """Money by minute and side."""
+        return self.gains.where(self.gains["class"] == "net")
+
+    @property
+    def knows_worth(self) -> bool:
+        """Tell whether the values by bin are all of the money: a store of an earlier version may have lost rows."""
+        return self.worth is not None and math.isclose(
+            self.worth.sum("value"), self.net.sum("value"), rel_tol=1e-6, abs_tol=1e-6
+        )
+
+
+def arms_of(task: str, minutes: int, sums: Sums, caps: Caps | None = None) -> Arms:
     """Lay the sums of both versions out by stratum.
 
     Args:
         task: Of the model.
         minutes: Width of a stratum.
-        traffic: By minute and side.
-        outcomes: By minute and side, where there are labels.
-        gains: By minute, side and class of event.
-        latencies: By minute, side and bin.
+        sums: Of both versions.
+        caps: Limits that larger values count as; None cuts nothing.
     """
-    tables = (traffic, outcomes, gains, latencies)
-    bins = _bins(latencies)
-    arms = [_arm(bins, *(table.where(table["is_candidate"] == side) for table in tables)) for side in (0, 1)]
+    caps = caps or Caps()
+    caps = caps if sums.knows_worth else replace(caps, worth=None)
+    bins = _bins(sums.latencies)
+    arms = [_arm(bins, sums.of(side), caps) for side in (0, 1)]
     overflown = _overflown(arms)
     kept = [replace(arm, metrics=_without(arm.metrics, overflown)) for arm in arms]
-    has = _logged(task, traffic, outcomes, gains) - overflown
-    return Arms(kept[0], kept[1], has, minutes, overflown)
+    has = _logged(task, sums.traffic, sums.outcomes, sums.gains) - overflown
+    return Arms(kept[0], kept[1], has, minutes, overflown, caps.limits())
 
 
 def _overflown(arms: Iterable[ArmSeries]) -> frozenset[str]:
@@ -208,36 +250,59 @@ def _bins(latencies: Table) -> tuple[int, int]:
     return (int(bins.min()), int(bins.max())) if len(bins) else (0, 0)
 
 
-def _arm(bins: tuple[int, int], traffic: Table, outcomes: Table, gains: Table, latencies: Table) -> ArmSeries:
-    minute = np.unique(traffic["minute"]).astype(np.int64)
+class _Strata:
+    """Lays columns out by minute; labels and events stand at their prediction's time, so each has its minute."""
 
-    def spread(table: Table, column: str) -> FloatArray:
-        """Lay a column out by minute; labels and events stand at their prediction's time, so each has its minute."""
-        place = np.searchsorted(minute, table["minute"])
-        column_by_minute: FloatArray = np.bincount(
-            place, weights=table[column].astype(float), minlength=len(minute)
-        ).astype(float, copy=False)
-        return column_by_minute
+    def __init__(self, traffic: Table) -> None:
+        self.minute = np.unique(traffic["minute"]).astype(np.int64)
 
-    n = spread(traffic, "n")
-    n_number, net = spread(outcomes, "n_number"), gains.where(gains["class"] == "net")
-    n_latency = spread(traffic, "n_latency")
-    histogram = _histogram(minute, latencies, bins)
+    def spread(self, table: Table, column: str | np.ndarray) -> FloatArray:
+        """Sum a column, or one value a row, by minute."""
+        place = np.searchsorted(self.minute, table["minute"])
+        values = table[column] if isinstance(column, str) else column
+        by_minute = np.bincount(place, weights=values.astype(float), minlength=len(self.minute))
+        return np.asarray(by_minute, dtype=float)
+
+
+def _arm(bins: tuple[int, int], sums: Sums, caps: Caps) -> ArmSeries:
+    strata = _Strata(sums.traffic)
+    minute, spread, traffic, outcomes = strata.minute, strata.spread, sums.traffic, sums.outcomes
+    n, n_number = spread(traffic, "n"), spread(outcomes, "n_number")
+    histogram = _histogram(minute, sums.latencies, bins)
     metrics: dict[str, MetricSeries] = {
         "error_rate": ProportionSeries(n, spread(traffic, "failed")),
         "accuracy": ProportionSeries(spread(outcomes, "n"), spread(outcomes, "bad")),
         "mae": MeanSeries(n_number, spread(outcomes, "sum_abs"), spread(outcomes, "sum_sq")),
         "mse": MeanSeries(n_number, spread(outcomes, "sum_sq"), spread(outcomes, "sum_err4")),
-        "revenue": MeanSeries(n, spread(net, "value"), spread(net, "value_sq")),
-        "latency_mean": MeanSeries(n_latency, spread(traffic, "latency"), spread(traffic, "latency_sq")),
+        "revenue": _money(strata, sums, n, caps),
+        "latency_mean": _latency_mean(strata, sums, caps),
         **dict.fromkeys(LATENCIES, histogram),
     }
     for name in ("conversion", "engagement"):
-        metrics[name] = ProportionSeries(n, n - spread(gains.where(gains["class"] == name), "n_first"))
+        gained = sums.gains.where(sums.gains["class"] == name)
+        metrics[name] = ProportionSeries(n, n - spread(gained, "n_first"))
     # a stratum is known by its last minute with traffic: an arm must not look silent because strata are wide
     last = np.zeros(len(minute), dtype=np.int64)
     np.maximum.at(last, np.searchsorted(minute, traffic["minute"]), traffic["last_minute"].astype(np.int64))
     return ArmSeries(last, n, metrics)
+
+
+def _money(strata: _Strata, sums: Sums, n: FloatArray, caps: Caps) -> MeanSeries:
+    if caps.worth is None or sums.worth is None:
+        return MeanSeries(n, strata.spread(sums.net, "value"), strata.spread(sums.net, "value_sq"))
+    value, squares = cut_worth(sums.worth, caps.worth)
+    return MeanSeries(n, strata.spread(sums.worth, value), strata.spread(sums.worth, squares))
+
+
+def _latency_mean(strata: _Strata, sums: Sums, caps: Caps) -> MeanSeries:
+    """Return the latency's mean: by the exact sums, and by bins in the strata where a latency is beyond the limit."""
+    n, total, squares = (strata.spread(sums.traffic, name) for name in ("n_latency", "latency", "latency_sq"))
+    if caps.latency is None:
+        return MeanSeries(n, total, squares)
+    cut, cut_squares, beyond = (
+        strata.spread(sums.latencies, column) for column in cut_latencies(sums.latencies, caps.latency)
+    )
+    return MeanSeries(n, np.where(beyond > 0, cut, total), np.where(beyond > 0, cut_squares, squares))
 
 
 def _histogram(minute: IntArray, latencies: Table, bins: tuple[int, int]) -> HistogramSeries:

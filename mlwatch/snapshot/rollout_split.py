@@ -14,7 +14,7 @@ from mlwatch.metrics.rollout_calibration import Calibration, calibrate
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.rollout import settle
 from mlwatch.snapshot.rollout_calibration import store_inflation
-from mlwatch.snapshot.rollout_series import Arms, Pairing, arms_of
+from mlwatch.snapshot.rollout_series import Arms, Pairing, Sums, arms_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,7 +162,7 @@ def _split(connection: DuckDBPyConnection, pairing: Pairing, seed: int) -> Arms:
     latencies = fetch(
         connection, f"{head}, bin, CAST(COUNT(*) AS INTEGER) AS n FROM aa WHERE bin IS NOT NULL GROUP BY ALL"
     )
-    return arms_of(pairing.task, minutes, traffic, outcomes, _stacked(gains), latencies)
+    return arms_of(pairing.task, minutes, Sums(traffic, outcomes, _stacked(gains), latencies))
 
 
 def _stacked(tables: list[Table]) -> Table:

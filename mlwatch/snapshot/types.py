@@ -404,6 +404,8 @@ class RolloutMetric:
     """Which test: `normal`, `ratio`, `exceedance`, `two_sample` or `pairs`."""
     calibrated: bool = False
     """Whether the variance comes from an A/A calibration."""
+    cap: float | None = None
+    """Where larger values of a mean count as this one: the baseline's frozen 99.9th percentile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,11 +71,36 @@ _SUMS = """
         THEN ABS(COALESCE(value, 0)) ELSE 0 END) AS refunded"""
 
 
+def _before(name: str, *, before: bool) -> str:
+    """Return a sum as it was before the events of the batch."""
+    return f"COALESCE(o_{name}, 0)" if before else "0"
+
+
+def _worth(relation: str, *, before: bool) -> str:
+    """Write rows of `worth` from joined predictions and sums: what each is worth now, less what it was worth before."""
+    old = {name: _before(name, before=before) for name in _NAMES}
+    now = f"({old['gross']} - {old['refunded']} + gross - refunded)"
+    return f"""CREATE OR REPLACE TEMP TABLE worth AS
+        SELECT ts, model, version, {now} AS net, 1 AS weight FROM {relation} WHERE sales + refunds > 0
+        UNION ALL
+        SELECT ts, model, version, {old["gross"]} - {old["refunded"]} AS net, -1 AS weight FROM {relation}
+        WHERE sales + refunds > 0 AND {old["sales"]} + {old["refunds"]} > 0"""
+
+
+def worth_of_all() -> str:
+    """Return what every stored prediction is worth by its stored events, as a FROM item."""
+    return f"""(
+        SELECT p.ts, p.model, p.version, e.gross - e.refunded AS net, 1 AS weight
+        FROM predictions AS p JOIN (SELECT id, h, model, {_SUMS} FROM events GROUP BY id, h, model) AS e
+            ON e.h = p.h AND e.id = p.id AND (e.model = '' OR e.model = p.model)
+        WHERE e.sales + e.refunds > 0)"""
+
+
 def _gains(relation: str, *, before: bool) -> str:
     """Write rows of `gains` from joined predictions and sums, where `o_*` are the sums before these events."""
 
     def old(name: str) -> str:
-        return f"COALESCE(o_{name}, 0)" if before else "0"
+        return _before(name, before=before)
 
     def first(name: str) -> str:
         return f"CASE WHEN {old(name)} = 0 AND {name} > 0 THEN 1 ELSE 0 END"
@@ -103,6 +128,12 @@ def _gains(relation: str, *, before: bool) -> str:
     return "CREATE OR REPLACE TEMP TABLE gains AS " + " UNION ALL ".join(selects)
 
 
+def _fill(connection: DuckDBPyConnection, *, before: bool) -> None:
+    """Fill `gains` and `worth` from `joined`."""
+    connection.execute(_gains("joined", before=before))
+    connection.execute(_worth("joined", before=before))
+
+
 def gain_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
     """Fill `gains` for the batch's requests whose events came before them.
 
@@ -122,7 +153,7 @@ def gain_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
         FROM batch AS b JOIN (SELECT id, h, model, {_SUMS} FROM early GROUP BY id, h, model) AS e
             ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model)
         WHERE b.is_request""")
-    connection.execute(_gains("joined", before=False))
+    _fill(connection, before=False)
     found = """FROM early AS e JOIN batch AS b ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model)
         WHERE b.is_request AND NOT e.matched"""
     ids = f"SELECT DISTINCT e.id, e.model {found}"
@@ -157,7 +188,7 @@ def take_events(connection: DuckDBPyConnection, settings: BusinessSettings) -> t
         CREATE OR REPLACE TEMP TABLE joined AS
         SELECT p.ts, p.model, p.version, c.id, c.model AS event_model, c.* EXCLUDE (id, h, model)
         FROM predictions AS p JOIN change AS c ON p.h = c.h AND p.id = c.id AND (c.model = '' OR c.model = p.model)""")
-    connection.execute(_gains("joined", before=True))
+    _fill(connection, before=True)
     connection.execute("""
         INSERT INTO events
         SELECT i.id, i.h, i.model, i.kind, i.class, i.value, i.currency, i.event_id, i.ts, j.id IS NOT NULL

@@ -116,8 +116,9 @@ def fold_decided(connection: DuckDBPyConnection, registry: Registry, relation: s
 
 
 def fold_gains(connection: DuckDBPyConnection) -> None:
-    """Add what events brought to the business rollup."""
+    """Add what events brought to the rollups of business."""
     add(connection, rollups.BUSINESS, rollups.business_sql("gains"))
+    add(connection, rollups.WORTH, rollups.worth_sql("worth"))
 
 
 def learn(

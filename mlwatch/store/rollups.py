@@ -10,7 +10,8 @@ Relations that the statements read:
 - `requests`: the canonical columns plus `failed`, one row a request;
 - `scored`: `ts, model, version, prediction, score, label, weight, labelled_at`, one row a prediction whose label came
   or changed;
-- `gains`: `ts, model, version, class, n_events, n_first, value, value_sq`, one row a prediction and class of event.
+- `gains`: `ts, model, version, class, n_events, n_first, value, value_sq`, one row a prediction and class of event;
+- `worth`: `ts, model, version, net, weight`, one row a prediction whose events' sum came or changed.
 """
 
 from __future__ import annotations
@@ -145,6 +146,13 @@ BUSINESS = Rollup(
     {"class": "VARCHAR"},
     {"n_events": "BIGINT", "n_first": "BIGINT", "value": "DOUBLE", "value_sq": "DOUBLE"},
 )
+WORTH = Rollup(
+    "r_worth",
+    (MINUTE, HOUR),
+    {"bin": "INTEGER"},
+    {"n": "BIGINT", "value": "DOUBLE", "value_sq": "DOUBLE"},
+)
+"""Predictions by what their events brought in all, in the bins of latencies: means can be cut at a limit."""
 SAMPLING = Rollup("r_sampling", (MINUTE, HOUR), {}, {"unseen": "DOUBLE"})
 """Requests that a log stands for beyond those that it holds, where it is a sample: 1 / fraction - 1 for each."""
 SEGMENTS = Rollup(
@@ -171,7 +179,10 @@ CONSTRAINTS = Rollup(
     {"example": "MIN"},
 )
 """Values that were looked at for each demand of `[schema]`, and those that break it, with one of them."""
-ALL = (TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, DECIDED, SEGMENTS, LAGS, BUSINESS, SAMPLING, CONSTRAINTS)
+ALL = (
+    *(TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, DECIDED, SEGMENTS, LAGS, BUSINESS, WORTH, SAMPLING),
+    CONSTRAINTS,
+)
 
 
 def bucket(level: int, column: str = "ts") -> str:
@@ -391,4 +402,12 @@ def business_sql(relation: str) -> str:
     return f"""
         SELECT {bucket(MINUTE)} AS bucket, model, version, class, SUM(n_events) AS n_events,
             SUM(n_first) AS n_first, SUM(value) AS value, SUM(value_sq) AS value_sq
+        FROM {relation} GROUP BY 1, 2, 3, 4"""
+
+
+def worth_sql(relation: str) -> str:
+    """Count predictions by what their events brought in all, at the prediction's time."""
+    return f"""
+        SELECT {bucket(MINUTE)} AS bucket, model, version, {latency_bin_sql("net")} AS bin, SUM(weight) AS n,
+            SUM(weight * net) AS value, SUM(weight * net * net) AS value_sq
         FROM {relation} GROUP BY 1, 2, 3, 4"""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.store import outcomes, probes, rollups
+from mlwatch.store import events, outcomes, probes, rollups
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 15
+VERSION = 16
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -137,6 +137,15 @@ _LAGS = (
         for level in rollups.LAGS.levels
     ),
 )
+_NET = f"({rollups.worth_sql(events.worth_of_all())}) AS netted"
+_WORTH = (
+    *(rollups.WORTH.ddl(level) for level in rollups.WORTH.levels),
+    *(
+        f"INSERT INTO {rollups.WORTH.table(level)} BY NAME "
+        + rollups.WORTH.merged(_NET, rollups.bucket(level, "bucket"))
+        for level in rollups.WORTH.levels
+    ),
+)
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (_WAITING,),
     2: (_SIDES,),
@@ -152,6 +161,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     12: _SILENCES,
     13: (_REFERENCE_WINDOWS,),
     14: probes.CONDITIONS,
+    15: _WORTH,
 }
 """Statements that lead from the given version to the next."""
 

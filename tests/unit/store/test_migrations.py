@@ -67,3 +67,14 @@ def test_how_late_its_labels_were_is_counted(upgraded: DuckDBPyConnection) -> No
     for level in rollups.LAGS.levels:
         counted = upgraded.execute(f"SELECT COALESCE(SUM(n), 0) FROM {rollups.LAGS.table(level)}").fetchone()
         assert counted == late
+
+
+def test_what_its_predictions_are_worth_is_counted(upgraded: DuckDBPyConnection) -> None:
+    brought = upgraded.execute(
+        "SELECT COALESCE(SUM(n_first), 0), SUM(value), SUM(value_sq) FROM r_business_60 WHERE class = 'net'"
+    ).fetchone()
+    for level in rollups.WORTH.levels:
+        counted = upgraded.execute(
+            f"SELECT COALESCE(SUM(n), 0), SUM(value), SUM(value_sq) FROM {rollups.WORTH.table(level)}"
+        ).fetchone()
+        assert counted == brought
