@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.pair_types import PairFindings
     from mlwatch.snapshot.segments import Segments
     from mlwatch.snapshot.types import Alert, Severity, Snapshot
+    from mlwatch.training import Training
 
 QUIET_S = 0.25
 """Time that changes are gathered for before they are read."""
@@ -105,6 +106,7 @@ class Session:
         self._verdicts = Memory()
         self._keeper = Keeper(self.config, self._cursor_here, self.snapshot, self._meter)
         self._registry = self._open_registry()
+        self._training = self._open_training()
         self._courses = Courses()
         self._segments: Paced[Segments] = Paced()
         self._findings: Paced[PairFindings] = Paced()
@@ -341,6 +343,15 @@ class Session:
         writable = not self.options.read_only
         return Registry(self.config, self._models, self.snapshot, self.connect, writable=writable)
 
+    def _open_training(self) -> Training | None:
+        """Return what knows the training runs, where there is an export of them."""
+        settings = self.config.training
+        if settings.neptune is None:
+            return None
+        from mlwatch.training import Training  # noqa: PLC0415
+
+        return Training(settings, self.config.resolve(settings.neptune))
+
     def _models(self) -> list[str]:
         rows = self.connect().execute("SELECT model FROM models ORDER BY model").fetchall()
         return [model for (model,) in rows]
@@ -400,17 +411,21 @@ class Session:
             if at is None
             else Kept(verdicts),
         )
+        found = self._with_makers(found)
         said = (*self._troubles(), *found.alerts)
-        found = replace(
+        return replace(
             found,
             alerts=silences.marked(self._cursor_here(), said, datetime.now(UTC)),
             provenance={**found.provenance, **self._provenance()},
         )
-        if self._registry is None or self._registry.current is None:
-            return found
-        from mlwatch.registry import with_registered  # noqa: PLC0415
 
-        return with_registered(found, self._registry.current)
+    def _with_makers(self, found: Snapshot) -> Snapshot:
+        """Add what a registry and an export of training runs say of the versions."""
+        if self._registry is not None and self._registry.current is not None:
+            from mlwatch.registry import with_registered  # noqa: PLC0415
+
+            found = with_registered(found, self._registry.current)
+        return found if self._training is None else self._training.added(found)
 
     def _troubles(self) -> list[Alert]:
         """Return what keeps this session from its work just now."""
@@ -423,6 +438,7 @@ class Session:
             ("endpoints", "critical", blind),
             ("registry", "warning", mute),
             ("feast", "warning", self._featureless),
+            ("training", "warning", self._training.failure if self._training is not None else None),
         )
         return [
             Alert(rule, "firing", severity, text, datetime.now(UTC))

@@ -22,6 +22,7 @@ from mlwatch.config.settings import (
     SourceSettings,
     StoreSettings,
     SystemSettings,
+    TrainingSettings,
     WatchSettings,
 )
 from mlwatch.times import format_duration, parse_duration, parse_time
@@ -46,6 +47,7 @@ __all__ = [
     "SourceSettings",
     "StoreSettings",
     "SystemSettings",
+    "TrainingSettings",
     "WatchSettings",
     "discover",
     "format_duration",

@@ -39,6 +39,7 @@ _TABLES = (
     "notify",
     "registry",
     "feast",
+    "training",
     "system",
     "app",
     "watch",

@@ -267,6 +267,18 @@ class FeastSettings:
 
 
 @dataclass(frozen=True)
+class TrainingSettings:
+    """`[training]`: runs that made the versions, as an experiment tracker that is no more knew them."""
+
+    neptune: str | None = None
+    """Directory that neptune-exporter wrote its Parquet files to, relative to this file."""
+    model: str | None = None
+    """Model whose versions they made; the only one of the logs when not said."""
+    runs: Mapping[str, str] = field(default_factory=dict)
+    """Id, name or tag of the run of each version; told by the version's own name when not said."""
+
+
+@dataclass(frozen=True)
 class ProbeSettings:
     """`[[endpoint]] probe`: a fixed input whose output must not change."""
 
@@ -443,6 +455,7 @@ class Config:
     notify: NotifySettings = field(default_factory=NotifySettings)
     registry: RegistrySettings = field(default_factory=RegistrySettings)
     feast: FeastSettings = field(default_factory=FeastSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
     rules: tuple[RuleSettings, ...] = ()
     """Each `[[rule]]`, in order."""
     endpoints: tuple[EndpointSettings, ...] = ()
@@ -461,11 +474,12 @@ class Config:
     """Hash of the file's bytes."""
 
     def named_files(self) -> tuple[Path, ...]:
-        """Return the files that settings name: wherever they are, they are no logs."""
+        """Return the files and directories that settings name: wherever they are, they are no logs."""
         probes = [endpoint.probe for endpoint in self.endpoints if endpoint.probe is not None]
         feast = self.feast.registry if "://" not in (self.feast.registry or "") else None
         names = (
             self.reference.path,
+            self.training.neptune,
             feast,
             *(name for probe in probes for name in (probe.input, probe.expect)),
         )

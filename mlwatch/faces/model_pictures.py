@@ -156,7 +156,7 @@ def _levels(model: Model, versions: Sequence[Version], key: str) -> Iterator[tup
     if reference is not None:
         yield "on the reference", reference
     for version in versions:
-        trained = version.registered.metrics.get(key) if version.registered is not None else None
+        trained = version.registered.in_training(key) if version.registered is not None else None
         if trained is not None:
             yield f"{version.name} in training", trained
 

@@ -290,6 +290,7 @@ MADE_BY = {
     "git": "Code (git)",
     "data": "Data (DVC)",
     "registry": "Model registry",
+    "training": "Training runs",
     "config_sha256": "Configuration (SHA-256)",
     "reference_sha256": "Reference (SHA-256)",
 }
@@ -308,7 +309,7 @@ def provenance_rows(snapshot: Snapshot) -> list[list[str]]:
 def _made(version: Version) -> str:
     """Name a version with the run and the data that made it, where a registry says so."""
     entry = version.registered
-    parts = [] if entry is None else [f"registered as {entry.version}"]
+    parts = [f"registered as {entry.version}"] if entry is not None and entry.version != version.name else []
     if entry is not None and entry.run_id:
         parts.append(f"run {entry.run_id}")
     if entry is not None and entry.data:

@@ -312,6 +312,10 @@ class Ingest:
 
 
 def _named_within(root: Path, config: Config) -> list[str]:
-    """Return patterns of the files below a directory that settings name."""
+    """Return patterns of the files below a directory that settings name, and of what is in directories they name."""
     paths = (path.resolve() for path in config.named_files())
-    return [glob.escape(path.relative_to(root).as_posix()) for path in paths if path.is_relative_to(root)]
+    return [
+        glob.escape(path.relative_to(root).as_posix()) + ("/*" if path.is_dir() else "")
+        for path in paths
+        if path.is_relative_to(root)
+    ]
