@@ -84,9 +84,11 @@ def _patience(arguments: Namespace, wanted: Range, goal: str | None) -> timedelt
         raise InputError(str(error), "--wait", "give a length such as 30m") from error
 
 
-def checked(session: Session) -> Check:
-    """Judge everything that a session has."""
-    return _checked(session, Range(None, None))
+def checked(session: Session, patience: timedelta | None = None) -> Check:
+    """Judge everything that a session has, and wait so long for a verdict where that is asked for."""
+    wanted = Range(None, None)
+    check = _checked(session, wanted)
+    return check if patience is None else _waited(session, wanted, check, patience)
 
 
 def _checked(session: Session, wanted: Range) -> Check:

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError, one_line, reason_of
+from mlwatch.systems.numbers import known, version_numbers, window_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from mlwatch.metrics.estimate import Estimate
-    from mlwatch.snapshot.types import Model, Rollout, Snapshot, Version, Window
-
-    Numbers = dict[str, float]
+    from mlwatch.snapshot.types import Model, Rollout, Snapshot, Version
 
 PROJECT = "mlwatch"
 MOST_RUNS = 50
@@ -94,14 +92,14 @@ def _write(wandb: Any, snapshot: Snapshot, model: Model, version: Version, direc
     for step, window in enumerate(version.windows):
         if window.predictions:
             run.log(
-                {"time": window.start.timestamp(), **_numbers(window), **_step(window)},
+                {"time": window.start.timestamp(), **window_numbers(window)},
                 step=step,
                 commit=True,
             )
     rollout = next(
         (one for one in snapshot.rollouts if (one.model, one.candidate) == (model.name, version.name)), None
     )
-    run.summary.update({**_numbers(version), **_whole(version), **_verdict(rollout)})
+    run.summary.update({**version_numbers(version), **_drifts(version), **_verdict(rollout)})
     run.finish()
     return Path(run.dir).parent
 
@@ -120,49 +118,15 @@ def _config(snapshot: Snapshot, model: Model, version: Version) -> dict[str, Any
     }
 
 
-def _numbers(found: Version | Window) -> Numbers:
-    """Return what a version and each of its windows have alike; what cannot be computed is left out."""
-    estimates: dict[str, Estimate] = {
-        **{f"performance/{name}": one for name, one in found.performance.items()},
-        **{f"estimated/{name}": one for name, one in found.estimated.items()},
-        "business/conversion": found.business.conversion,
-        "business/engagement": found.business.engagement,
-    }
-    latency = found.latency
-    values = {name: one.value for name, one in estimates.items()} | {
-        "traffic/predictions": float(found.predictions),
-        "traffic/labelled": float(found.labelled),
-        "health/error_rate": found.errors.rate,
-        "health/latency_p50_ms": latency.p50,
-        "health/latency_p95_ms": latency.p95,
-        "health/latency_p99_ms": latency.p99,
-        "business/revenue_per_prediction": found.business.revenue.per_prediction,
-    }
-    return _known(values)
-
-
-def _step(window: Window) -> Numbers:
-    """Return what only a window has."""
-    return _known({"quality/missing_rate": window.missing_rate, "quality/mean_drift": window.drift})
-
-
-def _whole(version: Version) -> Numbers:
-    """Return what only a version as a whole has."""
-    quality = version.quality
-    drifts = [
+def _drifts(version: Version) -> dict[str, float]:
+    """Return the drift of the features that moved farthest."""
+    found = [
         (one_line(name), feature.drift.score)
-        for name, feature in quality.features.items()
+        for name, feature in version.quality.features.items()
         if feature.drift is not None and feature.drift.score is not None
     ]
-    drifts.sort(key=lambda each: -each[1])
-    return _known(
-        {
-            "quality/missing_rate": quality.missing_rate,
-            "quality/drifted_share": quality.drifted_share,
-            "health/throughput_per_s": version.throughput_per_s,
-            **{f"drift/{name}": score for name, score in drifts[:MOST_FEATURES]},
-        }
-    )
+    found.sort(key=lambda each: -each[1])
+    return {f"drift/{name}": score for name, score in found[:MOST_FEATURES]}
 
 
 def _verdict(rollout: Rollout | None) -> dict[str, Any]:
@@ -182,12 +146,8 @@ def _differences(rollout: Rollout) -> Iterator[tuple[str, float | str]]:
     for name, metric in rollout.metrics.items():
         yield f"rollout/{name}/status", metric.status
         ends = {"difference": metric.difference, "low": metric.low, "high": metric.high}
-        for end, value in _known({**ends, "limit": metric.limit}).items():
+        for end, value in known({**ends, "limit": metric.limit}).items():
             yield f"rollout/{name}/{end}", value
-
-
-def _known(values: Mapping[str, float | None]) -> Numbers:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _named(name: str) -> str:
