@@ -56,13 +56,12 @@ def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
     """
     seen: dict[ColumnPath, _Seen] = {}
     for number, record in enumerate(records):
-        for path, value in _leaves(record, ()):
+        for path, value, kind in _leaves(record, ()):
             column = seen.get(path)
             if column is None:
                 if len(seen) >= MAX_COLUMNS:
                     continue
                 column = seen[path] = _Seen()
-            kind = kind_of(value)
             column.kinds.add(kind)
             if kind != "null":
                 column.where |= 1 << number
@@ -81,13 +80,13 @@ def kind_of(value: object) -> str:
     return next((kind for types, kind in _KINDS if isinstance(value, types)), "text")
 
 
-def _leaves(record: Mapping[str, object], parents: ColumnPath) -> Iterator[tuple[ColumnPath, object]]:
+def _leaves(record: Mapping[str, object], parents: ColumnPath) -> Iterator[tuple[ColumnPath, object, str]]:
     for key, value in record.items():
-        path = (*parents, str(key))
-        if isinstance(value, Mapping) and value and len(path) < MAX_DEPTH:
+        path, kind = (*parents, str(key)), kind_of(value)
+        if kind == "object" and isinstance(value, Mapping) and value and len(path) < MAX_DEPTH:
             yield from _leaves(value, path)
         else:
-            yield path, value
+            yield path, value, kind
 
 
 def _bounded(value: object) -> object:

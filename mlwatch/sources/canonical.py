@@ -200,14 +200,17 @@ class Canonical:
         column = self._access(path)
         physical = self._physical.get(path, "text")
         if physical == "time":
-            return (
-                f"CAST(CAST({column} AS TIMESTAMPTZ) AS TIMESTAMP)"  # nanoseconds with a zone go no other way
-            )
+            return zoned_sql(column)
         if physical in {"number", "integer"} and not self._tolerant:
             return epoch_sql(column)
         if not self._tolerant and self._timezone == "UTC":
-            return f"CAST(CAST({column} AS TIMESTAMPTZ) AS TIMESTAMP)"
+            return zoned_sql(column)
         return tolerant_time_sql(f"CAST({column} AS VARCHAR)", self._timezone)
+
+
+def zoned_sql(column: str) -> str:
+    """Turn a time, with a zone or in UTC, into a UTC timestamp; without the calendar, which a plain cast consults."""
+    return f"make_timestamp(epoch_us(CAST({column} AS TIMESTAMPTZ)))"
 
 
 def epoch_sql(number: str) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from mlwatch.config import RoleSettings
 from mlwatch.errors import reason_of
-from mlwatch.sources import samples
 from mlwatch.sources.formats.rewriting import Text
 from mlwatch.sources.formats.types import NotReadyError, Place, Refused
 from mlwatch.sources.segments import UnreadableFileError
@@ -146,8 +145,7 @@ def _segment(
     piece: Piece, importer: Importer, book: ShapeBook, plain: Rewritten, more: tuple[Refused, ...] = ()
 ) -> Segment:
     key = json.dumps([IMPORTED, importer.name])
-    limit = samples.SAMPLE_LINES if key not in book.shapes else samples.LATER_LINES
-    records = list(samples.json_lines(plain.text, limit))
+    records = book.records(key, plain.text)
     shape = book.fit(key, "jsonl", records, piece.found.relative, settings=_plain_roles(book.settings))
     return dataclasses.replace(
         piece.segment(shape),

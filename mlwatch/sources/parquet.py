@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from mlwatch.sources.segments import Position
     from mlwatch.sources.shapebook import ShapeBook
 
-PARQUET_ROWS = 400_000
+GROUP_ROWS = 122_880
+"""Rows of a group as DuckDB writes them, in Parquet files and in the store: whole ones are read and written best."""
+PARQUET_ROWS = 4 * GROUP_ROWS
+FIRST_ROWS = 20_000
+"""The first rows are few, so that the screen has something to show at once."""
 TABLE_ROWS = 10_000
 """Rows of a Parquet file that an importer takes at once: each may hold the bodies of a request and its response."""
 
@@ -71,10 +75,16 @@ def read_parquet(
     shape = book.fit(
         shape_key(found.relative, "parquet", names), "parquet", records, found.relative, types=types
     )
-    start = at.offset
-    while start < total:
-        end = min(total, start + PARQUET_ROWS)
+    for start, end in cut_rows(at.offset, total):
         yield Segment(found, shape, start, end, start + 1, end - start, mark)
+
+
+def cut_rows(start: int, total: int) -> Iterator[tuple[int, int]]:
+    """Part rows into pieces that end where groups do; what would be a small last piece belongs to the one before."""
+    while start < total:
+        end = (start + PARQUET_ROWS) // GROUP_ROWS * GROUP_ROWS if start else FIRST_ROWS
+        end = end if total - end > PARQUET_ROWS // 2 else total
+        yield start, end
         start = end
 
 

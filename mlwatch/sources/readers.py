@@ -126,8 +126,9 @@ def with_shape(
     """
     relative = named or piece.found.relative
     key = shape_key(relative, form, dialect.header if dialect else ())
-    limit = samples.SAMPLE_LINES if key not in book.shapes else samples.LATER_LINES
-    records = _records(piece.text, dialect, limit)
+    records = (
+        book.records(key, piece.text) if dialect is None else _rows(piece.text, dialect, book.limit(key))
+    )
     return piece.segment(book.fit(key, form, records, relative, dialect))
 
 
@@ -190,9 +191,7 @@ def _clean(data: bytes, *, first: bool) -> bytes:
     return data if data.endswith(b"\n") or not data else data + b"\n"
 
 
-def _records(data: bytes, dialect: Dialect | None, limit: int) -> list[dict[str, Any]]:
-    if dialect is None:
-        return list(samples.json_lines(data, limit))
+def _rows(data: bytes, dialect: Dialect, limit: int) -> list[dict[str, Any]]:
     text = b"\n".join(samples.spread(data, limit)).decode("utf-8", errors="replace")
     rows = list(samples.csv_rows(text, dialect.delimiter, '"'))
     return list(samples.csv_records(rows, dialect.header, dialect.decimal))

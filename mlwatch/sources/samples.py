@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 SAMPLE_LINES = 2000
 """Records looked at in the first block of a kind of file; a smaller block is looked at whole."""
@@ -18,9 +18,9 @@ LATER_LINES = 250
 WHOLE_BYTES = 1 << 20
 
 
-def json_lines(data: bytes, limit: int = SAMPLE_LINES) -> Iterator[dict[str, Any]]:
-    """Yield the objects of evenly spread lines; lines that are no object are passed over."""
-    for line in spread(data, limit):
+def json_objects(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the objects of lines; lines that are no object are passed over."""
+    for line in lines:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):

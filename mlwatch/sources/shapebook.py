@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.sources import samples
 from mlwatch.sources.formats.presets import preset_roles
 from mlwatch.sources.formats.rewriting import Rewriter
 from mlwatch.sources.shapes import build_shape, extend_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_SIGNATURES = 10_000
 """Combinations of keys that are remembered as known."""
+_KEYS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"\s*:|[{}]')
+"""The keys of a line of JSON and how they are nested, told without parsing it."""
 
 
 class ShapeBook:
@@ -38,6 +42,7 @@ class ShapeBook:
         self._preset: dict[str, RoleSettings] = {}
         self.settings = settings
         self._signatures: dict[str, set[Signature]] = {}
+        self._outlines: dict[str, set[tuple[bytes, ...]]] = {}
         self._recall = recall
         self._rewriter: Rewriter | None = None
         self.shapes = dict(known)
@@ -47,6 +52,28 @@ class ShapeBook:
         if self._rewriter is None:
             self._rewriter = Rewriter(connection, self._recall(connection))
         return self._rewriter
+
+    def limit(self, key: str) -> int:
+        """Return how many records of a block of this kind of file are worth a look."""
+        return samples.SAMPLE_LINES if key not in self.shapes else samples.LATER_LINES
+
+    def records(self, key: str, text: bytes) -> list[dict[str, Any]]:
+        """Return some records of JSON lines, of a kind of file that is known only those that may teach something."""
+        lines = samples.spread(text, self.limit(key))
+        known = self.shapes.get(key)
+        return list(
+            samples.json_objects(lines if known is None or known.waiting() else self._odd(key, lines))
+        )
+
+    def _odd(self, key: str, lines: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield lines with keys that no line before had: parsing the others would tell nothing new."""
+        seen = self._outlines.setdefault(key, set())
+        for line in lines:
+            outline = tuple(_KEYS.findall(line))
+            if outline not in seen:
+                if len(seen) < MAX_SIGNATURES:
+                    seen.add(outline)
+                yield line
 
     def fit(
         self,

@@ -145,6 +145,9 @@ def _configure(connection: DuckDBPyConnection) -> None:
     connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
     connection.execute("SET checkpoint_threshold = '256MB'")
     connection.execute("SET preserve_insertion_order = false")
+    connection.execute(
+        "SET write_buffer_row_group_count = 1"
+    )  # what is inserted is compressed by every thread
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET autoload_known_extensions = false")
 

@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from mlwatch.store.resolve import Plan
 
 FIRST_BYTES = 8 << 20
-"""The first batch is small, so that the screen has something to show at once; the next ones grow eightfold."""
+"""The first batch is small, so that the screen has something to show at once; the next ones are whole."""
 BLOCK_BYTES = 8 << 20
-BATCH_BYTES = 192 << 20
-"""Bytes of text a transaction takes in during a backfill: enough rows for DuckDB to use every core."""
+BATCH_BYTES = 256 << 20
+"""Bytes of text a transaction takes in during a backfill: enough rows for DuckDB to use every core, and to fill
+whole row groups. A last batch of less than half of that is taken in with the one before."""
 QUIET_BYTES = 1 << 20
 """Less than this is read without a thread."""
 
@@ -106,11 +107,12 @@ class Feeder:
         self._pending_bytes = 0
         self._batches = 0
         self._done = 0
+        self._total = 0
 
     def items(self, plans: Sequence[Plan]) -> Iterator[Item]:
         """Yield what the planned files give, in an order in which each file's pieces follow each other."""
-        total = sum(plan.found.size for plan in plans)
-        return self._read_all(plans) if total < QUIET_BYTES else ahead(self._read_all(plans))
+        self._total = sum(plan.found.size for plan in plans)
+        return self._read_all(plans) if self._total < QUIET_BYTES else ahead(self._read_all(plans))
 
     def gather(self, groups: Iterable[Sequence[Work]]) -> Iterator[Item]:
         """Yield batches of what comes from elsewhere than files, so that what one entry is about stays in order.
@@ -208,8 +210,15 @@ class Feeder:
             return
         for work in works:
             self._lay_down(work)
-        if self._pending_bytes >= min(BATCH_BYTES, FIRST_BYTES << (3 * self._batches)):
+        if self._is_due():
             yield from self._flush()
+
+    def _is_due(self) -> bool:
+        """Tell whether what was laid down makes a batch, so that no small one is left at the end."""
+        enough = BATCH_BYTES if self._batches else FIRST_BYTES
+        if self._pending_bytes < enough:
+            return False
+        return self._total - self._done > enough // 2 or self._pending_bytes >= enough + enough // 2
 
     def _lay_down(self, work: Work) -> None:
         segment = work.segment

@@ -227,8 +227,7 @@ def _compact_table(connection: DuckDBPyConnection, rollup: Rollup, level: int) -
     keys = ", ".join(rollup.key_names)
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE crowded AS
-        SELECT bucket FROM (SELECT bucket, COUNT(*) AS n, COUNT(DISTINCT ({keys})) AS d FROM {table} GROUP BY bucket)
-        WHERE n > d""")
+        SELECT DISTINCT bucket FROM (SELECT bucket FROM {table} GROUP BY {keys} HAVING COUNT(*) > 1)""")
     row = connection.execute("SELECT COUNT(*) FROM crowded").fetchone()
     if not row or not row[0]:
         return

@@ -55,7 +55,9 @@ TABLES = (
     *probes.GOLDEN,
     *probes.METRICS,
     "CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR)",
-    f"CREATE TABLE predictions ({', '.join(f'{name} {kind}' for name, kind in BASE_COLUMNS.items())})",
+    f"CREATE TABLE predictions ({', '.join(f'{name} {kind}' for name, kind in BASE_COLUMNS.items())})".replace(
+        "id VARCHAR", "id VARCHAR USING COMPRESSION uncompressed", 1
+    ),
     """CREATE TABLE outcomes (
         id VARCHAR, h UBIGINT, model VARCHAR, label VARCHAR, ts TIMESTAMP, matched BOOLEAN)""",
     """CREATE TABLE events (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mlwatch.sources.sql import identifier
 from mlwatch.store.asking import number, row
 from mlwatch.store.batch import classified
-from mlwatch.store.rollups import QUARTER_OF_TS, WHO, Requests
+from mlwatch.store.rollups import QUARTER, QUARTER_OF_TS, QUARTERS_OF_TS, WHO, Requests
 from mlwatch.store.schema import BASE_COLUMNS
 
 if TYPE_CHECKING:
@@ -66,7 +66,12 @@ def insert(connection: DuckDBPyConnection, select: str, slots: Sequence[Slot], *
             FALSE AS is_event, FALSE AS duplicate
         FROM predictions WHERE rowid > {last}""")
     _refuse_known(connection, last)
-    return Requests("predictions", f"rowid > {last}")
+    return Requests(
+        "predictions",
+        f"rowid > {last}",
+        quarter=QUARTERS_OF_TS,
+        start=f"make_timestamp(f.bucket * {QUARTER * 1_000_000})",
+    )
 
 
 def _refuse_known(connection: DuckDBPyConnection, last: int) -> None:

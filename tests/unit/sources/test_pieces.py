@@ -1,0 +1,65 @@
+"""How files are parted, and what of a block is looked at."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+
+from mlwatch.config import RoleSettings
+from mlwatch.sources.canonical import zoned_sql
+from mlwatch.sources.parquet import FIRST_ROWS, GROUP_ROWS, PARQUET_ROWS, cut_rows
+from mlwatch.sources.shapebook import ShapeBook
+from mlwatch.store.memory import recall
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("start", [0, 7, FIRST_ROWS, 3 * GROUP_ROWS])
+@pytest.mark.parametrize("total", [0, 5, FIRST_ROWS + 1, PARQUET_ROWS, 10 * PARQUET_ROWS + 12_345])
+def test_rows_are_parted_without_gaps(start: int, total: int) -> None:
+    pieces = list(cut_rows(start, total))
+    assert [n for first, last in pieces for n in (first, last)][1:-1:2] == [first for first, _ in pieces][1:]
+    assert all(first < last for first, last in pieces)
+    if start < total:
+        assert (pieces[0][0], pieces[-1][1]) == (start, total)
+    assert all(last % GROUP_ROWS == 0 for first, last in pieces[:-1] if first)
+    assert all(last - first <= PARQUET_ROWS * 3 // 2 + GROUP_ROWS for first, last in pieces)
+
+
+def test_records_of_known_keys_are_not_parsed_again(tmp_path: Path) -> None:
+    book = ShapeBook(tmp_path, RoleSettings(), {}, recall)
+
+    def looked(*records: dict[str, object]) -> list[dict[str, object]]:
+        text = "".join(json.dumps(record) + "\n" for record in records).encode()
+        found = book.records("k", text)
+        book.fit("k", "jsonl", found, "a.jsonl")
+        return found
+
+    plain: dict[str, object] = {"timestamp": "2026-01-01T00:00:00Z", "prediction": 1, "features": {"a": 1.5}}
+    tricky = plain | {"note": 'says "b": {', "features": {"a": 2.5}}
+    deeper = plain | {"features": {"a": 1.5, "b": {"c": 1.0}}}
+    assert looked(plain, plain) == [plain, plain]
+    looked(plain)
+    assert looked(plain | {"prediction": 0}) == []
+    assert looked(plain, tricky) == [tricky]
+    assert looked(plain, deeper, deeper) == [deeper]
+    assert ("features", "b", "c") in {feature.path for feature in book.shapes["k"].mapping.features}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-03-29T02:30:00+02:00", "2026-11-03 00:00:00.123456Z", "1999-12-31T23:59:59-09:30", "2026-07-01"],
+)
+def test_times_with_a_zone_are_utc(text: str) -> None:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    (found,) = connection.execute(f"SELECT {zoned_sql('$1')}", [text]).fetchone() or (None,)
+    told = datetime.fromisoformat(text)
+    utc = ZoneInfo("UTC")
+    assert found == (told if told.tzinfo else told.replace(tzinfo=utc)).astimezone(utc).replace(tzinfo=None)
