@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 COMPACT_AFTER = 40
 """Batches between two compactions of the rollups."""
+COMPACT_AFTER_LARGE = 4
+"""The same at the end of a pass that took in much, whose batches are large."""
 CHECKPOINT_BYTES = 32 << 20
 """A pass that took in more than this ends with a checkpoint, so that a restart replays little."""
 
@@ -302,12 +304,13 @@ class Ingest:
             self._connection.execute("CHECKPOINT")
 
     def _tidy(self, bytes_read: int) -> None:
-        if self._since_compaction >= COMPACT_AFTER or bytes_read > CHECKPOINT_BYTES:
+        large = bytes_read > CHECKPOINT_BYTES
+        if self._since_compaction >= (COMPACT_AFTER_LARGE if large else COMPACT_AFTER):
             self._connection.execute("BEGIN")
             fold.compact(self._connection)
             self._connection.execute("COMMIT")
             self._since_compaction = 0
-        if bytes_read > CHECKPOINT_BYTES:
+        if large:
             self._checkpoint()
 
 

@@ -59,6 +59,7 @@ while not (said := [a.message for a in session.snapshot().alerts if a.severity =
 shown = session.snapshot().ingest.predictions
 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 assert until(lambda: session.snapshot().ingest.predictions == written), session.snapshot()
+until(lambda: not any(a.severity == "critical" for a in session.snapshot().alerts))  # said after the batch
 after = [a.message for a in session.snapshot().alerts if a.severity == "critical"]
 session.stop()
 print(json.dumps({"said": said, "shown": shown, "written": written, "after": after}))
