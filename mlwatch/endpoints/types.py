@@ -66,6 +66,18 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is known of a replica's earlier looks, so that its conditions go on where they stood."""
+
+    endpoint: str
+    replica: str
+    looks: tuple[tuple[float, float | None, bool], ...] = ()
+    """Of the last quarter of an hour, in order: seconds since 1970, latency in milliseconds, whether it was up."""
+    judged: tuple[tuple[Judged, ...], ...] = ()
+    """How the conditions stood at the last few looks, in order."""
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """One look at one endpoint (one replica of it)."""
 
@@ -96,6 +108,8 @@ class Probe:
     """The endpoint's conditions, in the order of the configuration."""
     missed: int = 0
     """Looks that were due since the last one and not begun, because too many still waited for an answer."""
+    recognised: str = ""
+    """How sure it is that the server is of this kind, and why; empty where the configuration says the kind."""
 
     @property
     def up(self) -> bool:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.endpoints.types import Baseline
+from mlwatch.store import server_sums
+from mlwatch.store.bound import finite, stamp, text_of, unnested
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +44,7 @@ _COLUMNS = {
     "golden_difference": "DOUBLE",
     "golden_reason": "VARCHAR",
     "conditions": "VARCHAR",
+    "recognised": "VARCHAR",
 }
 _SUMS = {
     "n": ("BIGINT", "COUNT(*)", "+"),
@@ -94,6 +97,8 @@ GOLDEN = (
 
 CONDITIONS = ("ALTER TABLE probes ADD COLUMN IF NOT EXISTS conditions VARCHAR",)
 """How the conditions of endpoints stood at each look; there already where the table was made by this version."""
+RECOGNISED = ("ALTER TABLE probes ADD COLUMN IF NOT EXISTS recognised VARCHAR",)
+"""How sure the kind of server is, and why."""
 METRICS = (_table("server_metrics", _METRICS),)
 """What servers say about themselves; apart for the same reason."""
 
@@ -125,16 +130,17 @@ def record(
     try:
         if probes:
             text = json.dumps([_row(probe) for probe in probes], allow_nan=False)
-            connection.execute(f"INSERT INTO probes FROM ({_unnested(_COLUMNS)})", [text])
+            connection.execute(f"INSERT INTO probes FROM ({unnested(_COLUMNS)})", [text])
             for level in (MINUTE, HOUR):
                 connection.execute(_fold(level), [text])
             _keep_first_answers(connection, probes)
         if samples:
             text = json.dumps([_host_row(sample) for sample in samples], allow_nan=False)
-            connection.execute(f"INSERT INTO host_samples FROM ({_unnested(_HOST)})", [text])
+            connection.execute(f"INSERT INTO host_samples FROM ({unnested(_HOST)})", [text])
         if metrics:
             text = json.dumps([_metrics_row(each) for each in metrics], allow_nan=False)
-            connection.execute(f"INSERT INTO server_metrics FROM ({_unnested(_METRICS)})", [text])
+            connection.execute(f"INSERT INTO server_metrics FROM ({unnested(_METRICS)})", [text])
+            server_sums.fold(connection, metrics)
     except BaseException:
         connection.execute("ROLLBACK")
         raise
@@ -164,12 +170,6 @@ def forget(connection: DuckDBPyConnection, before: datetime) -> None:
     connection.execute("COMMIT")
 
 
-def _unnested(columns: dict[str, str]) -> str:
-    """Return a query that turns one bound JSON array into rows: one parameter for any number of them."""
-    shape = json.dumps([columns])
-    return f"SELECT unnest(from_json(?::JSON, '{shape}'), recursive := true)"
-
-
 def _fold(level: str) -> str:
     """Return the statement that adds rows to the sums of their minute or hour."""
     merged = ", ".join(
@@ -179,38 +179,39 @@ def _fold(level: str) -> str:
     measures = ", ".join(f"{how} AS {name}" for name, (_, how, _) in _SUMS.items())
     return f"""INSERT INTO probe_{level}s
         SELECT date_trunc('{level}', ts) AS bucket, endpoint, replica, {measures}
-        FROM ({_unnested(_COLUMNS)}) GROUP BY 1, 2, 3
+        FROM ({unnested(_COLUMNS)}) GROUP BY 1, 2, 3
         ON CONFLICT DO UPDATE SET {merged}"""
 
 
 def _row(probe: Probe) -> dict[str, Any]:
     golden = probe.golden
     return {
-        "ts": _stamp(probe.at),
-        "endpoint": _text(probe.endpoint),
-        "replica": _text(probe.replica),
-        "server": _text(probe.server),
+        "ts": stamp(probe.at),
+        "endpoint": text_of(probe.endpoint),
+        "replica": text_of(probe.replica),
+        "server": text_of(probe.server),
         "live": probe.live,
         "ready": probe.ready,
         "up": probe.up,
         "status": probe.status,
-        "latency_ms": _finite(probe.latency_ms),
-        "late_ms": _finite(probe.late_ms),
-        "error": _text(probe.error),
-        "served": json.dumps([[_text(one.model), _text(one.version), one.ready] for one in probe.served]),
+        "latency_ms": finite(probe.latency_ms),
+        "late_ms": finite(probe.late_ms),
+        "error": text_of(probe.error),
+        "served": json.dumps([[text_of(one.model), text_of(one.version), one.ready] for one in probe.served]),
         "metrics": _numbers(probe.metrics),
-        "certificate_days": _finite(probe.certificate_days),
+        "certificate_days": finite(probe.certificate_days),
         "golden": golden.matches if golden is not None else None,
-        "golden_difference": _finite(golden.difference) if golden is not None else None,
-        "golden_reason": _text(golden.reason) if golden is not None else None,
+        "golden_difference": finite(golden.difference) if golden is not None else None,
+        "golden_reason": text_of(golden.reason) if golden is not None else None,
         "conditions": _conditions(probe.conditions) if probe.conditions else None,
+        "recognised": text_of(probe.recognised),
     }
 
 
 def _conditions(judged: Sequence[Judged]) -> str:
     return json.dumps(
         [
-            [_text(one.text), one.state, _text(one.said), None if one.since is None else _stamp(one.since)]
+            [text_of(one.text), one.state, text_of(one.said), None if one.since is None else stamp(one.since)]
             for one in judged
         ]
     )
@@ -218,16 +219,16 @@ def _conditions(judged: Sequence[Judged]) -> str:
 
 def _metrics_row(metrics: ServerMetrics) -> dict[str, Any]:
     return {
-        "ts": _stamp(metrics.at),
-        "endpoint": _text(metrics.endpoint),
-        "replica": _text(metrics.replica),
+        "ts": stamp(metrics.at),
+        "endpoint": text_of(metrics.endpoint),
+        "replica": text_of(metrics.replica),
         "found": _numbers(metrics.values),
-        "error": _text(metrics.error),
+        "error": text_of(metrics.error),
     }
 
 
 def _numbers(values: Mapping[str, float]) -> str:
-    return json.dumps({_text(name): value for name, value in values.items() if math.isfinite(value)})
+    return json.dumps({text_of(name): value for name, value in values.items() if math.isfinite(value)})
 
 
 def _host_row(sample: HostSample) -> dict[str, Any]:
@@ -235,8 +236,8 @@ def _host_row(sample: HostSample) -> dict[str, Any]:
     del detail["at"]
     disks = [disk.used for disk in sample.disks]
     return {
-        **{name: _finite(getattr(sample, name)) for name in _HOST if hasattr(sample, name)},
-        "ts": _stamp(sample.at),
+        **{name: finite(getattr(sample, name)) for name in _HOST if hasattr(sample, name)},
+        "ts": stamp(sample.at),
         "disk": max(disks, default=None),
         "load_1m": sample.load[0] if sample.load else None,
         "detail": json.dumps(detail, default=_plain),
@@ -247,16 +248,3 @@ def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     raise TypeError(type(value).__name__)
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _text(text: str) -> str:
-    """Return text that JSON and DuckDB can hold: no lone surrogates, no NUL, no more than a screen of it."""
-    return text[:2000].encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.store import events, outcomes, probes, rollups
+from mlwatch.store import events, outcomes, probes, rollups, server_sums
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 16
+VERSION = 17
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -54,6 +54,7 @@ TABLES = (
     *probes.TABLES,
     *probes.GOLDEN,
     *probes.METRICS,
+    server_sums.TABLE,
     "CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR)",
     f"CREATE TABLE predictions ({', '.join(f'{name} {kind}' for name, kind in BASE_COLUMNS.items())})".replace(
         "id VARCHAR", "id VARCHAR USING COMPRESSION uncompressed", 1
@@ -164,6 +165,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     13: (_REFERENCE_WINDOWS,),
     14: probes.CONDITIONS,
     15: _WORTH,
+    16: (*probes.RECOGNISED, *server_sums.TABLES),
 }
 """Statements that lead from the given version to the next."""
 

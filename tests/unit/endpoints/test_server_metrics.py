@@ -42,6 +42,13 @@ def recorded(name: str) -> str:
             },
         ),
         ("mlserver", {"errors": 2, "in_flight": 0, "memory_bytes": 225562624, "open_files": 26}),
+        (
+            "ray",
+            {
+                "requests": 33, "errors": 3, "latency_mean_ms": 480 / 33, "latency_p50_ms": 13.25, "queue_length": 0,
+                "in_flight": 0, "cpu_share": 0.893, "memory_share": 3229368320 / 25276514304,
+            },
+        ),
         ("kserve", {"requests": 4, "latency_mean_ms": 0.46547999863832956 / 4, "latency_p50_ms": 2.5}),
         ("bentoml", {"requests": 5, "errors": 1, "in_flight": 0}),
         ("feast", {"requests": 4, "errors": 2, "latency_mean_ms": 39.49342400119349 / 4, "latency_p50_ms": 5}),
@@ -84,15 +91,6 @@ vllm:request_success_total{finished_reason="length",model_name="m"} %d
 # TYPE vllm:generation_tokens_total counter
 vllm:generation_tokens_total{model_name="m"} %d
 """
-RAY = """# TYPE ray_serve_num_http_requests_total counter
-ray_serve_num_http_requests_total{route="/",method="POST",status_code="200"} %d
-# TYPE ray_serve_deployment_queued_queries gauge
-ray_serve_deployment_queued_queries{application="a",deployment="d"} 2
-# TYPE ray_node_mem_used gauge
-ray_node_mem_used 1000
-# TYPE ray_node_mem_total gauge
-ray_node_mem_total 4000
-"""
 
 
 def test_tensorflow_serving_as_documented() -> None:
@@ -103,13 +101,11 @@ def test_tensorflow_serving_as_documented() -> None:
     assert found["latency_p95_ms"] == pytest.approx(1.8)  # among those above the highest bound
 
 
-def test_vllm_and_ray_as_documented() -> None:
+def test_vllm_as_documented() -> None:
     found = measured([scrape(VLLM % (5, 5, 100)), scrape(VLLM % (15, 5, 2100), 10)])
     assert found == {
         "in_flight": 8, "queue_length": 3, "kv_cache_share": 0.25, "requests_per_s": 1, "tokens_per_s": 200
     }  # fmt: skip
-    found = measured([scrape(RAY % 7), scrape(RAY % 3, 2)])
-    assert found == {"requests_per_s": 1.5, "queue_length": 2, "memory_share": 0.25}
 
 
 def test_rates_go_on_over_a_restart_and_a_failed_scrape() -> None:

@@ -78,3 +78,15 @@ def test_what_its_predictions_are_worth_is_counted(upgraded: DuckDBPyConnection)
             f"SELECT COALESCE(SUM(n), 0), SUM(value), SUM(value_sq) FROM {rollups.WORTH.table(level)}"
         ).fetchone()
         assert counted == brought
+
+
+def test_what_servers_said_before_has_a_history(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    path.write_bytes(gzip.decompress((FIXTURES / "schema-16.duckdb.gz").read_bytes()))
+    connection = open_store(tmp_path, path).connection
+    kept = connection.execute(
+        """SELECT date_part('minute', bucket), requests_per_s_n, requests_per_s, cpu_share, queue_length_n
+        FROM server_minutes WHERE endpoint = 'http://one' ORDER BY bucket"""
+    ).fetchall()
+    assert kept == [(0, 4, 4 + 5 + 6 + 7, 1.0, 0), (1, 4, 8 + 9 + 10 + 11, 1.0, 0)]
+    connection.close()
