@@ -48,8 +48,10 @@ def test_a_step_has_outcome_metrics_and_report(local: Any, capsys: pytest.Captur
     metrics = task.outputs["metrics"].metadata
     assert metrics["checks/fail"] == 1
     for name, version in versions.items():
-        assert metrics[f"{name}/performance/accuracy"] == version["performance"]["accuracy"]["value"]
-        assert metrics[f"{name}/health/latency_p95_ms"] == version["latency_ms"]["p95"]
+        assert metrics[f"{name}/performance/accuracy"] == pytest.approx(
+            version["performance"]["accuracy"]["value"]
+        )
+        assert metrics[f"{name}/health/latency_p95_ms"] == pytest.approx(version["latency_ms"]["p95"])
     page = Path(task.outputs["report"].path).read_text(encoding="utf-8")
     assert "▼ Roll back v2" in page
     assert "<svg" in page

@@ -97,21 +97,21 @@ def test_runs_have_the_documents_numbers_and_nothing_is_sent(
         each = found[f"flight-delay {name}"]
         summary = summary_of(each)
         for metric, estimate in version["performance"].items():
-            assert summary[f"performance/{metric}"] == estimate["value"]
-        assert summary["health/latency_p95_ms"] == version["latency_ms"]["p95"]
-        assert summary["quality/drifted_share"] == version["quality"]["drifted_share"]
-        assert summary["business/conversion"] == version["business"]["conversion"]["value"]
+            assert summary[f"performance/{metric}"] == pytest.approx(estimate["value"])
+        assert summary["health/latency_p95_ms"] == pytest.approx(version["latency_ms"]["p95"])
+        assert summary["quality/drifted_share"] == pytest.approx(version["quality"]["drifted_share"])
+        assert summary["business/conversion"] == pytest.approx(version["business"]["conversion"]["value"])
         windows = [window for window in version["windows"] if window["predictions"]]
         history = history_of(each)
         assert len(history) == len(windows)
         assert [step["traffic/predictions"] for step in history] == [w["predictions"] for w in windows]
-        assert [step.get("performance/accuracy") for step in history] == [
-            window["performance"]["accuracy"]["value"] for window in windows
-        ]
+        assert [step.get("performance/accuracy") for step in history] == pytest.approx(
+            [window["performance"]["accuracy"]["value"] for window in windows]
+        )
     (rollout,) = document["rollouts"]
     verdict = summary_of(found["flight-delay v2"])
     assert (verdict["verdict"], verdict["verdict_reasons"]) == ("rollback", "; ".join(rollout["reasons"]))
-    assert verdict["rollout/accuracy/low"] == rollout["metrics"]["accuracy"]["low"]
+    assert verdict["rollout/accuracy/low"] == pytest.approx(rollout["metrics"]["accuracy"]["low"])
     assert verdict["rollout/accuracy/status"] == "worse"
     assert "verdict" not in summary_of(found["flight-delay v1"])
     run = next(each.run for each in found["flight-delay v2"] if each.HasField("run"))
