@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from mlwatch.polling import Polling
 
 
+REMEMBERED = timedelta(days=1)
+"""How long ago an earlier run may have looked for its conditions to go on."""
+
+
 class Lookout:
     """Poll endpoints, sample the host, and store what is seen, until stopped.
 
@@ -66,7 +70,9 @@ class Lookout:
 
         with closing(connect()) as connection:
             baselines = probes.baselines(connection)
-        return Polling(endpoints, config, self._recorder.take, baselines, self._recorder.take, caches)
+            judged = probes.judged(connection, datetime.now(UTC) - REMEMBERED)
+        take = self._recorder.take
+        return Polling(endpoints, config, take, baselines, take, caches, judged)
 
     @property
     def names(self) -> tuple[str, ...]:

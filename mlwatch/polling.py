@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from mlwatch.endpoints.poller import Poller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mlwatch.config import CacheSettings, Config, EndpointSettings
-    from mlwatch.endpoints.types import Baseline, Probe, ServerMetrics
+    from mlwatch.endpoints.types import Baseline, Judged, Probe, ServerMetrics
     from mlwatch.systems.redis_cache import Cache
 
 
@@ -26,6 +26,7 @@ class Polling:
         baselines: First answers to golden probes, from earlier runs.
         on_metrics: Called with what servers say about themselves, in the polling thread.
         caches: What else to poll.
+        judged: How earlier runs left the conditions, by endpoint and replica.
 
     Raises:
         InputError: An address or kind of server is wrong, or a file of a golden probe.
@@ -40,6 +41,7 @@ class Polling:
         baselines: Iterable[Baseline] = (),
         on_metrics: Callable[[ServerMetrics], None] = lambda _: None,
         caches: Sequence[CacheSettings] = (),
+        judged: Mapping[tuple[str, str], Sequence[Judged]] | None = None,
     ) -> None:
         self._poller = Poller(
             endpoints,
@@ -48,6 +50,7 @@ class Polling:
             baselines=baselines,
             on_metrics=on_metrics,
             others=_opened(caches, config),
+            judged=judged,
         )
         self._thread: threading.Thread | None = None
         self.failure: str | None = None

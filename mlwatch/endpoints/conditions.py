@@ -47,6 +47,12 @@ class Conditions:
         self._watches = [_Watch(syntax.parse(text)) for text in texts]
         self._looks: deque[tuple[float, float | None, bool]] = deque(maxlen=MOST_LOOKS)
 
+    def resume(self, known: Iterable[Judged]) -> None:
+        """Go on from how an earlier run left the conditions, as far as they are still the same."""
+        before = {one.text: one for one in known}
+        for watch in self._watches:
+            watch.resume(before)
+
     def judge(self, probe: Probe, answer: Answer | None, metrics: Mapping[str, float]) -> tuple[Judged, ...]:
         """Judge one look.
 
@@ -74,6 +80,14 @@ class _Watch:
         self._run = 0
         """Looks in a row that broke it (positive) or kept it (negative)."""
         self._since: datetime | None = None
+
+    def resume(self, before: Mapping[str, Judged]) -> None:
+        """Go on from the state that an earlier run ended in; of a run of looks only its sign is known."""
+        last = before.get(self._condition.text)
+        if last is None or last.state == "unknown":
+            return
+        self._state, self._since = last.state, last.since
+        self._run = {"firing": IN_A_ROW, "pending": 1}.get(last.state, -1)
 
     def take(self, facts: _Facts) -> Judged:
         """Judge one look."""

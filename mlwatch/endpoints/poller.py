@@ -25,11 +25,11 @@ from mlwatch.endpoints.target import Target
 from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import timedelta
 
     from mlwatch.config import EndpointSettings
-    from mlwatch.endpoints.types import Baseline, Probe, ServerMetrics
+    from mlwatch.endpoints.types import Baseline, Judged, Probe, ServerMetrics
 
 JITTER = 0.1
 """Share of the interval by which a look may come early or late, so that endpoints are not asked all at once."""
@@ -75,6 +75,9 @@ class Looked(Protocol):
     def prepared(self) -> bool:
         """Whether it is known what there is to ask."""
 
+    def resume(self, known: Mapping[tuple[str, str], Sequence[Judged]]) -> None:
+        """Go on from how earlier runs left the conditions, by name and replica."""
+
     async def probe(self, due: float) -> Probe:
         """Look once; a failure is a finding too."""
 
@@ -97,6 +100,7 @@ class Poller:
         baselines: Iterable[Baseline] = (),
         on_metrics: Callable[[ServerMetrics], None] = lambda _: None,
         others: Sequence[Looked] = (),
+        judged: Mapping[tuple[str, str], Sequence[Judged]] | None = None,
     ) -> None:
         """Read the addresses; nothing is sent before `run`.
 
@@ -107,6 +111,7 @@ class Poller:
             baselines: First answers to golden probes, from earlier runs.
             on_metrics: Called with what servers say about themselves, as `on_probe` is.
             others: What else to look at, each as it is.
+            judged: How earlier runs left the conditions, by endpoint and replica.
 
         Raises:
             InputError: An address or kind of server is wrong, or a file of a golden probe.
@@ -115,6 +120,7 @@ class Poller:
         addressed = [(each, address_of(each)) for each in endpoints]
         self._endpoints = [(*each, golden_of(*each, resolve, known)) for each in addressed]
         self._others = others
+        self._judged = judged or {}
         self._on_probe = on_probe
         self._resolve = resolve
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -193,6 +199,7 @@ class Poller:
         slot = 0
         waiting: set[asyncio.Task[None]] = set()
         missed = 0
+        target.resume(self._judged)
         scraping = asyncio.create_task(self._scrape(target))
         try:
             while True:

@@ -20,7 +20,7 @@ from mlwatch.endpoints.secret_headers import headers
 from mlwatch.endpoints.types import Probe, ServerMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from mlwatch.config import EndpointSettings
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.exposition import Scrape
     from mlwatch.endpoints.golden import GoldenProbe
-    from mlwatch.endpoints.types import Golden
+    from mlwatch.endpoints.types import Golden, Judged
 
 REREAD = 10.0
 """Seconds between two readings of the headers' files: tokens of a cluster rotate."""
@@ -70,6 +70,10 @@ class Target:
         self._scraper = Scraper(settings)
         self._conditions = Conditions(settings.conditions)
         self._told: Mapping[str, float] = {}
+
+    def resume(self, known: Mapping[tuple[str, str], Sequence[Judged]]) -> None:
+        """Go on from how earlier runs left the conditions of endpoints and their replicas."""
+        self._conditions.resume(known.get((self.name, self.replica), ()))
 
     async def probe(self, due: float) -> Probe:
         """Look once.

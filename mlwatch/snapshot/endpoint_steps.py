@@ -53,7 +53,7 @@ def steps_of(connection: DuckDBPyConnection, grid: Grid, now: datetime) -> dict[
     An endpoint is one row of lists: of a hundred endpoints with sixty steps each, thousands of rows would cost more to
     fetch than to sum up.
     """
-    start = _start(grid, now)
+    start = start_of(grid, now)
     rows = connection.execute(
         f"""WITH steps AS (
             SELECT endpoint, date_diff('second', $start, bucket) // {int(grid.step.total_seconds())} AS step,
@@ -73,7 +73,7 @@ def steps_of(connection: DuckDBPyConnection, grid: Grid, now: datetime) -> dict[
     return found
 
 
-def _start(grid: Grid, now: datetime) -> datetime:
+def start_of(grid: Grid, now: datetime) -> datetime:
     """Return where the first step begins: steps end where the current minute or hour does."""
     unit = timedelta(minutes=1) if grid.table == "probe_minutes" else timedelta(hours=1)
     end = EPOCH + ((now - EPOCH) // unit + 1) * unit

@@ -25,7 +25,9 @@ from mlwatch.snapshot.health_types import (
     GoldenState,
     Replica,
     Served,
+    ServerPoint,
 )
+from mlwatch.snapshot.server_history import server_histories
 from mlwatch.snapshot.server_metrics import Told, together, told_by_servers
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ def endpoints_of(connection: DuckDBPyConnection, now: datetime) -> tuple[Endpoin
     grids = [steps_of(connection, grid, now) for grid in (HOUR, DAY, MONTH)]
     burns, runs = _burns(connection, now), _runs(connection, now)
     golden, told = _golden_answers(connection, now), told_by_servers(connection, now)
+    histories = server_histories(connection, now)
     return tuple(
         _endpoint(
             name,
@@ -65,6 +68,7 @@ def endpoints_of(connection: DuckDBPyConnection, now: datetime) -> tuple[Endpoin
             runs,
             golden.get(name, []),
             told.get(name, []),
+            histories.get(name, ()),
         )
         for name, rows in sorted(latest.items())
     )
@@ -211,6 +215,7 @@ def _endpoint(
     runs: Mapping[tuple[str, str], tuple[int, datetime | None]],
     golden: Sequence[Row],
     told: Sequence[Told],
+    minutes: tuple[ServerPoint, ...],
 ) -> Endpoint:
     last = max(rows, key=lambda row: row["ts"])
     hour, day, month = grids
@@ -245,6 +250,7 @@ def _endpoint(
         conditions=conditions_of(rows),
         golden=_golden(golden, rows, hour, day),
         history=history(hour),
+        server_history=minutes,
         stale=now - last["ts"] > QUIET,
     )
 

@@ -86,6 +86,15 @@ class EndpointPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerPoint:
+    """One minute of what a server says about itself."""
+
+    start: datetime
+    values: Mapping[str, float]
+    """By name, which carries the unit; of several replicas added up or averaged."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deviation:
     """How far golden answers were from what is expected, over one step of time."""
 
@@ -172,6 +181,8 @@ class Endpoint:
     """None without a golden probe."""
     history: tuple[EndpointPoint, ...] = ()
     """Minute by minute over the last hour."""
+    server_history: tuple[ServerPoint, ...] = ()
+    """The minutes of the last hour in which the server told something about itself."""
     stale: bool = False
     """Whether nobody has looked for a minute: what is shown is then of the past."""
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, astuple
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.endpoints.types import Baseline
+from mlwatch.endpoints.types import Baseline, Judged
 from mlwatch.store import server_sums
 from mlwatch.store.bound import finite, stamp, text_of, unnested
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.endpoints.types import Judged, Probe, ServerMetrics
+    from mlwatch.endpoints.types import Probe, ServerMetrics
     from mlwatch.host.types import HostSample
 
 MINUTE, HOUR = "minute", "hour"
@@ -151,6 +151,22 @@ def baselines(connection: DuckDBPyConnection) -> list[Baseline]:
     """Return the first answers to all golden probes."""
     rows = connection.execute("SELECT endpoint, version, fingerprint, answer FROM golden_answers").fetchall()
     return [Baseline(*row) for row in rows]
+
+
+def judged(connection: DuckDBPyConnection, since: datetime) -> dict[tuple[str, str], list[Judged]]:
+    """Return how the conditions of each endpoint and replica stood at the last look after an aware moment."""
+    rows = connection.execute(
+        """SELECT endpoint, replica, arg_max(conditions, ts) FROM probes
+        WHERE ts >= ? AND conditions IS NOT NULL GROUP BY endpoint, replica""",
+        [since.astimezone(UTC).replace(tzinfo=None)],
+    ).fetchall()
+    return {
+        (endpoint, replica): [
+            Judged(text, state, said, begun and datetime.fromisoformat(begun).replace(tzinfo=UTC))
+            for text, state, said, begun in json.loads(conditions)
+        ]
+        for endpoint, replica, conditions in rows
+    }
 
 
 def _keep_first_answers(connection: DuckDBPyConnection, probes: Sequence[Probe]) -> None:

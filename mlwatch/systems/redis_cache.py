@@ -25,11 +25,12 @@ from mlwatch.systems.redis_info import scrape_of
 from mlwatch.systems.redis_keys import Group, sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from mlwatch.config import CacheSettings
     from mlwatch.endpoints.exposition import Scrape
+    from mlwatch.endpoints.types import Judged
 
 MOST_CONNECTIONS = 8
 PORT = 6379
@@ -79,6 +80,10 @@ class Cache:
         self._own: tuple[str, int, int] = ("", 0, 0)
         """Run of the server, and our own hits and misses in it."""
         self._told: Mapping[str, float] = {}
+
+    def resume(self, known: Mapping[tuple[str, str], Sequence[Judged]]) -> None:
+        """Go on from how earlier runs left the conditions of caches."""
+        self._conditions.resume(known.get((self.name, ""), ()))
 
     async def probe(self, due: float) -> Probe:
         """Look once: PING.

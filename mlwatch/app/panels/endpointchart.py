@@ -1,4 +1,4 @@
-"""How long each endpoint took to answer probes over the last hour."""
+"""How long each endpoint took to answer probes over the last hour, and what servers say about themselves."""
 
 from __future__ import annotations
 
@@ -9,35 +9,62 @@ import numpy as np
 
 from mlwatch.app.drawing import clean
 from mlwatch.app.panels.base import Plotted
+from mlwatch.app.serverlines import MEASURES, server_lines, told
 from widgets.chart import Chart, Marker, Series
 from widgets.timeseries import TimeSeries
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mlwatch.app.view import View
     from mlwatch.snapshot.health_types import Endpoint
 
 MOST_LINES = 4
+PROBES = "probes"
+"""What is drawn at first: the time to answer."""
 
 
 class EndpointChart(Plotted, TimeSeries):
-    """Plot the latency of probes, and mark when an endpoint went down."""
+    """Plot the latency of probes or a metric that servers tell, and mark when an endpoint went down."""
 
     BORDER_TITLE = "Time to answer a probe"
     HELP_TEXT = (
         "Mean time to answer a probe, minute by minute over the last hour, of the endpoints with the longest; the "
-        "clock starts when a probe was due, so that a stalled server shows. Marks: an endpoint went down."
+        "clock starts when a probe was due, so that a stalled server shows. Marks: an endpoint went down. v turns "
+        "to what the servers say about themselves: requests, errors, latency, queue, CPU, memory and GPU."
     )
 
     def __init__(self, identity: str, **rest: Any) -> None:
         super().__init__(id=identity, **rest)
+        self._measure = PROBES
 
     def take(self, view: View) -> None:
-        """Show the endpoints of a view, the slowest of them where there are many."""
+        """Show the endpoints of a view, those with the most of what is drawn where there are many."""
         endpoints = view.snapshot.endpoints
-        shown = sorted(endpoints, key=lambda one: -(one.latency.p95 or 0.0))[:MOST_LINES]
-        lines = tuple(_line(one) for one in sorted(shown, key=lambda one: one.name) if one.history)
+        measures = [PROBES, *told(endpoints)]
+        measure = self._measure if self._measure in measures else PROBES
+        place = f" ({measures.index(measure) + 1} of {len(measures)}, v: next)" if len(measures) > 1 else ""
+        if measure == PROBES:
+            title, unit, lines = self.BORDER_TITLE, "s", _probe_lines(endpoints)
+        else:
+            words, _, unit = MEASURES[measure]
+            title, lines = f"Servers: {words}", server_lines(endpoints, measure, MOST_LINES)
+        self.border_title = title + place
         self.say("" if lines else "No probes in the last hour: start with --endpoint URL.")
-        self.update(Chart(lines, markers=tuple(_outages(endpoints)), unit="s", low=0.0))
+        self.update(Chart(tuple(lines), markers=tuple(_outages(endpoints)), unit=unit, low=0.0))
+
+    def next_measure(self) -> None:
+        """Turn to the next metric that any server tells, after the last to the time to answer."""
+        if self.view is not None:
+            measures = [PROBES, *told(self.view.snapshot.endpoints)]
+            at = measures.index(self._measure) if self._measure in measures else 0
+            self._measure = measures[(at + 1) % len(measures)]
+            self.take(self.view)
+
+
+def _probe_lines(endpoints: Iterable[Endpoint]) -> list[Series]:
+    slowest = sorted(endpoints, key=lambda one: -(one.latency.p95 or 0.0))[:MOST_LINES]
+    return [_line(one) for one in sorted(slowest, key=lambda one: one.name) if one.history]
 
 
 def _line(endpoint: Endpoint) -> Series:

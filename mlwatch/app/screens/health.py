@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from mlwatch.app.panels.deck import Deck
@@ -33,6 +34,9 @@ class HealthScreen(FamilyScreen):
     FAMILY = "health"
     FIRST_METRIC = "latency_p95"
     beside: ClassVar[type[Widget]] = Deck
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("v", "next_measure", "Next metric of endpoints", show=False),
+    ]
 
     def panels(self) -> ComposeResult:
         """Yield the family's numbers, the endpoints, charts and counters, and the feed below."""
@@ -46,6 +50,10 @@ class HealthScreen(FamilyScreen):
             with self.beside(id="own"):
                 yield from self.own()
         yield self.bound(FeedLine("feed"))
+
+    def action_next_measure(self) -> None:
+        """Draw the next of what is known of endpoints over time."""
+        self.query_one(EndpointChart).next_measure()
 
     def own(self) -> ComposeResult:
         """Yield requests by outcome, the host, the counters of the ingest, and what has a history of an hour."""

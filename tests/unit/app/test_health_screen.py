@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from driving import check_snapshot, running, settle, text_of
 from factory import NOW, FakeSource, snapshot
 
+from mlwatch.app.panels.endpointchart import EndpointChart
 from mlwatch.app.panels.endpoints import EndpointsPanel, EndpointStrip
 from mlwatch.host.types import Container, Disk, HostSample, Process
 from mlwatch.snapshot.health_types import (
@@ -19,6 +21,7 @@ from mlwatch.snapshot.health_types import (
     HostPoint,
     Replica,
     Served,
+    ServerPoint,
     Square,
     System,
     Uptime,
@@ -163,6 +166,26 @@ async def test_answers_to_the_fixed_input_are_drawn_over_time() -> None:
     assert "▂" * 48 in day, "what is within the tolerance is not drawn like a difference"
     assert "◆ differs" in drawn
     assert "predictions[0]: 0.75 instead of 0.5 (0.25 apart) (2 min 0 s ago)" in drawn
+
+
+async def test_what_servers_say_is_drawn_a_metric_at_a_time() -> None:
+    points = tuple(
+        ServerPoint(NOW - timedelta(minutes=30 - n), {"requests_per_s": 100.0 + n, "cpu_share": 0.5})
+        for n in range(30)
+    )
+    async with running(source(replace(fraud(), server_history=points), dead()), (200, 60)) as (app, pilot):
+        await pilot.press("4")
+        await settle(pilot)
+        chart = app.screen.query_one(EndpointChart)
+        assert str(chart.border_title) == "Time to answer a probe (1 of 3, v: next)"
+        await pilot.press("v")
+        assert str(chart.border_title) == "Servers: requests per second (2 of 3, v: next)"
+        (line,) = chart.chart.series
+        assert (line.name, line.values.tolist()) == ("fraud.prod:8080", [100.0 + n for n in range(30)])
+        await pilot.press("v")
+        assert (str(chart.border_title), chart.chart.unit) == ("Servers: CPU (3 of 3, v: next)", "%")
+        await pilot.press("v")
+        assert str(chart.border_title) == "Time to answer a probe (1 of 3, v: next)"
 
 
 async def test_the_features_of_a_feature_store_are_told_by_age() -> None:

@@ -107,6 +107,18 @@ def test_three_looks_in_a_row_fire_and_three_resolve() -> None:
     assert found[13].since == found[14].since == NOON + timedelta(seconds=13)
 
 
+def test_a_later_run_goes_on_where_an_earlier_one_ended() -> None:
+    since = NOON - timedelta(hours=1)
+    conditions = Conditions(["status == 200", "latency < 80ms", "live == true"])
+    conditions.resume(
+        [Judged("status == 200", "firing", "503", since), Judged("live == false", "firing", "x", since)]
+    )
+    found = [conditions.judge(probe(n, status=200), None, {}) for n in range(3)]
+    assert [judged[0].state for judged in found] == ["firing", "firing", "resolved"]
+    assert [judged[0].since for judged in found[:2]] == [since, since]
+    assert {judged[2].state for judged in found} == {"ok"}, "another condition begins anew"
+
+
 def test_quantiles_are_those_of_the_last_quarter_of_an_hour() -> None:
     conditions = Conditions(["latency.p50 < 1", "latency.p95 < 1", "error_rate < 1%"])
     latencies = [5000.0, *np.random.default_rng(1).gamma(2, 10, 90).round(3)]

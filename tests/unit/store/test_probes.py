@@ -295,3 +295,39 @@ def test_conditions_stand_where_they_stand_worst(store: DuckDBPyConnection) -> N
     assert (first.state, first.said, first.since, first.replica) == ("firing", "503", since, "10.0.0.2")
     assert (second.text, second.state, second.replica) == ("body.v == 'a'", "unknown", "10.0.0.1")
     assert second.said == "n/a, because \x1b\N{REPLACEMENT CHARACTER}"
+
+
+def test_what_servers_say_has_a_history_by_the_minute(store: DuckDBPyConnection) -> None:
+    """Of two replicas, amounts add up and shares are averaged; the last word of a minute counts."""
+    told = [
+        ServerMetrics("http://one", NOON + timedelta(seconds=seconds), replica, values)
+        for seconds, replica, values in (
+            (0, "a", {"requests_per_s": 1.0, "cpu_share": 0.1}),
+            (40, "a", {"requests_per_s": 3.0, "cpu_share": 0.2}),
+            (45, "b", {"requests_per_s": 4.0, "cpu_share": 0.4}),
+            (70, "b", {"requests_per_s": 5.0, "queue_length": 2.0, "never_heard_of": 9.0}),
+            (80, "b", {}),
+            (-3600, "a", {"requests_per_s": 100.0}),
+        )
+    ]
+    probes.record(store, [probe(80)], metrics=told)
+    (first,) = seen(store, 90).server_history
+    assert first.start == NOON
+    assert first.values == pytest.approx({"requests_per_s": 7.0, "cpu_share": 0.3})
+    later = ServerMetrics("http://one", NOON + timedelta(seconds=95), "b", {"queue_length": 2.0})
+    probes.record(store, metrics=[later])
+    _, second = seen(store, 100).server_history
+    assert (second.start, second.values) == (NOON + timedelta(minutes=1), {"queue_length": 2.0})
+    assert len(seen(store, 90).server_history) == 1, "a moment of the past shows what was known then"
+
+
+def test_conditions_go_on_after_a_restart(store: DuckDBPyConnection) -> None:
+    since = NOON - timedelta(minutes=5)
+    stood = (
+        Judged("status == 200", "firing", "503", since),
+        Judged("latency < 80ms", "ok", "12 ms"),
+        Judged("ready == true", "unknown", "n/a, because refused"),
+    )
+    probes.record(store, [probe(0, replica="10.0.0.1", conditions=stood), probe(-10, replica="10.0.0.1")])
+    assert probes.judged(store, NOON - timedelta(days=1)) == {("http://one", "10.0.0.1"): list(stood)}
+    assert probes.judged(store, NOON + timedelta(seconds=1)) == {}
