@@ -237,9 +237,14 @@ def _outward(name: str, command: argparse.ArgumentParser) -> None:
     if name == "export":
         command.add_argument(
             "--to",
-            choices=("prometheus", "grafana", "flink", "wandb"),
+            choices=("prometheus", "grafana", "otlp", "flink", "wandb"),
             required=True,
             help="system that the output is for",
+        )
+        command.add_argument(
+            "--collector",
+            metavar="URL",
+            help="of otlp: where OTLP over HTTP is taken; else [otlp] url or OTEL_EXPORTER_OTLP_ENDPOINT",
         )
     if name == "rollup":
         command.add_argument("-o", "--output", type=Path, metavar="DIRECTORY", help="where to write")

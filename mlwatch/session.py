@@ -15,6 +15,7 @@ from mlwatch.config.settings import REDIS, cache_of
 from mlwatch.keeper import Keeper
 from mlwatch.lookout import Lookout, look_around
 from mlwatch.meter import Meter
+from mlwatch.neighbours import Neighbours
 from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
 from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced
@@ -33,12 +34,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config.topics import Topics
-    from mlwatch.registry import Registry
     from mlwatch.snapshot.health_types import System
     from mlwatch.snapshot.pair_types import PairFindings
     from mlwatch.snapshot.segments import Segments
     from mlwatch.snapshot.types import Alert, Severity, Snapshot
-    from mlwatch.training import Training
 
 QUIET_S = 0.25
 """Time that changes are gathered for before they are read."""
@@ -82,7 +81,7 @@ class Session:
     def __init__(self, options: Options) -> None:
         check_path(options.path)
         self.options = options
-        self.config: Config = _config(options)
+        self.config: Config = config_of(options)
         topics = options.topics
         self.title = ", ".join(topics.names) if topics is not None else options.path.resolve().name
         lakes = lakes_in(options.path)
@@ -92,21 +91,17 @@ class Session:
             ":memory:" if self._lake is not None else options.db,
             usual_store(topics) if topics is not None else None,
         )
-        self._featureless: str | None = None
-        """Why a feature store says nothing of the features."""
         self._local = threading.local()
         self._branching = threading.Lock()
-        if self.config.feast.registry is not None:
-            from mlwatch.featurestore import with_features  # noqa: PLC0415  pulls httpx
-
-            self.config, self._featureless = with_features(self.config, self._cursor_here())
         self._meter = Meter()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._verdicts = Memory()
+        self._neighbours = Neighbours(
+            self.config, self.connect, self._models, self.snapshot, writable=not options.read_only
+        )
+        self.config = self._neighbours.config
         self._keeper = Keeper(self.config, self._cursor_here, self.snapshot, self._meter)
-        self._registry = self._open_registry()
-        self._training = self._open_training()
         self._courses = Courses()
         self._segments: Paced[Segments] = Paced()
         self._findings: Paced[PairFindings] = Paced()
@@ -226,8 +221,7 @@ class Session:
             while self._ingest.run_once():
                 pass
             self._ingest.settle(enough=1)
-        if self._registry is not None:
-            self._registry.look()
+        self._neighbours.look()
         retention.apply(self._cursor_here(), self.config.store.keep)
         self._keeper.evaluate()
 
@@ -238,8 +232,7 @@ class Session:
         if self._thread is None:
             self._lookout = self._look_out()
             self._keeper.start()
-            if self._registry is not None:
-                self._registry.start()
+            self._neighbours.start()
             self._thread = threading.Thread(target=self._follow, name="mlwatch-ingest", daemon=True)
             self._thread.start()
 
@@ -287,8 +280,7 @@ class Session:
         if self._lookout is not None:
             self._lookout.stop()
         self._keeper.stop()
-        if self._registry is not None:
-            self._registry.stop()
+        self._neighbours.stop()
         self._ingest.close()
         with self._branching:
             self._opened.connection.close()
@@ -334,35 +326,17 @@ class Session:
         else:
             self._meter.passed(None)
 
-    def _open_registry(self) -> Registry | None:
-        """Return what asks the model registry, where there is one."""
-        if self.config.registry.mlflow is None:
-            return None
-        from mlwatch.registry import Registry  # noqa: PLC0415
-
-        writable = not self.options.read_only
-        return Registry(self.config, self._models, self.snapshot, self.connect, writable=writable)
-
-    def _open_training(self) -> Training | None:
-        """Return what knows the training runs, where there is an export of them."""
-        settings = self.config.training
-        if settings.neptune is None:
-            return None
-        from mlwatch.training import Training  # noqa: PLC0415
-
-        return Training(settings, self.config.resolve(settings.neptune))
-
     def _models(self) -> list[str]:
         rows = self.connect().execute("SELECT model FROM models ORDER BY model").fetchall()
         return [model for (model,) in rows]
 
     def _by_alias(self, role: str, named: str | None, configured: str | None) -> str | None:
         """Return the version of a role: as the command line names it, else as the registry does."""
-        if named is not None or configured is not None or self._registry is None:
+        if named is not None or configured is not None or self._neighbours.registry is None:
             return named
         from mlwatch.snapshot.read import lives  # noqa: PLC0415  pulls numpy
 
-        return self._registry.role(role, [life.pair.version for life in lives(self._cursor_here())])
+        return self._neighbours.role(role, [life.pair.version for life in lives(self._cursor_here())])
 
     def silence(self, alert: Alert, word: silences.Word, length: timedelta | None = None) -> None:
         """Mute or acknowledge an alert, or take that back; blocks on SQL.
@@ -411,7 +385,7 @@ class Session:
             if at is None
             else Kept(verdicts),
         )
-        found = self._with_makers(found)
+        found = self._neighbours.told(found)
         said = (*self._troubles(), *found.alerts)
         return replace(
             found,
@@ -419,26 +393,15 @@ class Session:
             provenance={**found.provenance, **self._provenance()},
         )
 
-    def _with_makers(self, found: Snapshot) -> Snapshot:
-        """Add what a registry and an export of training runs say of the versions."""
-        if self._registry is not None and self._registry.current is not None:
-            from mlwatch.registry import with_registered  # noqa: PLC0415
-
-            found = with_registered(found, self._registry.current)
-        return found if self._training is None else self._training.added(found)
-
     def _troubles(self) -> list[Alert]:
         """Return what keeps this session from its work just now."""
         from mlwatch.snapshot.types import Alert  # noqa: PLC0415
 
         blind = self._lookout.failure if self._lookout is not None else None
-        mute = self._registry.failure if self._registry is not None else None
         said: tuple[tuple[str, Severity, str | None], ...] = (
             ("ingest", "critical", self._meter.failure),
             ("endpoints", "critical", blind),
-            ("registry", "warning", mute),
-            ("feast", "warning", self._featureless),
-            ("training", "warning", self._training.failure if self._training is not None else None),
+            *self._neighbours.troubles(),
         )
         return [
             Alert(rule, "firing", severity, text, datetime.now(UTC))
@@ -478,7 +441,12 @@ class Session:
         return frame(self._cursor_here(), self.snapshot, name)
 
 
-def _config(options: Options) -> Config:
+def config_of(options: Options) -> Config:
+    """Return the configuration that belongs to what is watched.
+
+    Raises:
+        ConfigError: when it is wrong.
+    """
     path = options.config
     if path is None and options.path.is_dir():
         path = discover(options.path)

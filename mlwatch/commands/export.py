@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlwatch.commands.common import chosen_range, need_model, need_records, taken_in, write
+from mlwatch.commands.common import chosen_range, need_model, need_records, options, taken_in, write
 from mlwatch.errors import InputError
+from mlwatch.session import config_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from mlwatch.snapshot.types import Snapshot
+
+
+MISSING = InputError("PATH is missing", "command line", "name the directory of prediction logs")
 
 
 def run(arguments: Namespace) -> int:
@@ -31,6 +37,8 @@ def run(arguments: Namespace) -> int:
         return 0
     if arguments.to == "wandb":
         return _runs(arguments)
+    if arguments.to == "otlp":
+        return _send(arguments)
     snapshot = _snapshot(arguments)
     from mlwatch.systems.openmetrics import openmetrics  # noqa: PLC0415
 
@@ -51,9 +59,29 @@ def _runs(arguments: Namespace) -> int:
     return 0
 
 
+def _send(arguments: Namespace) -> int:
+    """Send the metrics to a collector, and say so."""
+    from mlwatch.systems.otlp import Collector, OtlpError, load, request_of  # noqa: PLC0415
+
+    messages = load()  # what is missing is said before the logs are read
+    if arguments.path is None:
+        raise MISSING
+    config = config_of(options(arguments))
+    settings = replace(config.otlp, url=arguments.collector or config.otlp.url)
+    where = "--to otlp"
+    try:
+        collector = Collector(settings, config.resolve)
+        where = collector.name
+        asyncio.run(collector.send(messages, request_of(messages, _snapshot(arguments))))
+    except OtlpError as error:
+        raise InputError("no metrics are sent", where, str(error)) from None
+    sys.stdout.write(f"The metrics are sent to {where}.\n")
+    return 0
+
+
 def _snapshot(arguments: Namespace) -> Snapshot:
     if arguments.path is None:
-        raise InputError("PATH is missing", "command line", "name the directory of prediction logs")
+        raise MISSING
     wanted = chosen_range(arguments)
     with taken_in(arguments) as session:
         snapshot = session.snapshot(wanted.span, wanted.at)

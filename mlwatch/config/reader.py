@@ -40,6 +40,7 @@ _TABLES = (
     "registry",
     "feast",
     "training",
+    "otlp",
     "system",
     "app",
     "watch",

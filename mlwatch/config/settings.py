@@ -251,6 +251,20 @@ class RegistrySettings:
 
 
 @dataclass(frozen=True)
+class OtlpSettings:
+    """`[otlp]`: metrics to an OpenTelemetry collector, while the logs are followed."""
+
+    url: str | None = field(default=None, metadata={"check": checks.web_address})
+    """Address of the collector's OTLP over HTTP, such as `http://localhost:4318`."""
+    headers: Mapping[str, str] = field(default_factory=dict, metadata={"check": checks.headers})
+    """Request headers; secrets only as `env:NAME` or `file:PATH`."""
+    interval: timedelta = field(default=timedelta(minutes=1), metadata={"check": checks.positive})
+    """Time between two messages."""
+    verify: bool | str = field(default=True, metadata={"read": checks.verify})
+    """Check TLS certificates: true, false, or a file of certificate authorities."""
+
+
+@dataclass(frozen=True)
 class FeastSettings:
     """`[feast]`: a registry of features that says what they are to be."""
 
@@ -456,6 +470,7 @@ class Config:
     registry: RegistrySettings = field(default_factory=RegistrySettings)
     feast: FeastSettings = field(default_factory=FeastSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    otlp: OtlpSettings = field(default_factory=OtlpSettings)
     rules: tuple[RuleSettings, ...] = ()
     """Each `[[rule]]`, in order."""
     endpoints: tuple[EndpointSettings, ...] = ()

@@ -128,6 +128,15 @@ FEAST = (
     *_histogram("feast_feature_server_request_latency_seconds"),
     Measure("cpu_share", "max", "feast_feature_server_cpu_usage", scale=PERCENT),
 )
+TECTON = (
+    Measure("requests_per_s", "sum", "feature_service_requests_total_rate"),
+    Measure("error_share", "sum", "feature_server_errors_rate", scale=PERCENT),
+    Measure("latency", "summary", "feature_service_total_latency", scale=MS),
+    Measure("latency", "summary", "feature_service_latency", scale=MS),
+    Measure("utilization_share", "max", "feature_server_utilization", scale=PERCENT),
+    Measure("stream_age_max_s", "max", "spark_stream_max_processed_event_age"),
+)
+"""Gauges of the last five minutes, after Tecton's documentation."""
 _READS = "get|mget|getex|hget|hmget|hgetall|json\\.get|json\\.mget"
 REDIS = (
     Measure("requests_per_s", "rate", "redis_commands_processed"),
@@ -168,7 +177,7 @@ GENERIC = (
     Measure("gpu_memory_bytes", "sum", "DCGM_FI_DEV_FB_USED", scale=1024.0 * 1024.0),
 )
 MEASURES = (
-    *TORCHSERVE, *TRITON, *MLSERVER, *KSERVE, *VLLM, *RAY, *BENTOML, *TENSORFLOW, *FEAST, *REDIS, *GENERIC,
+    *TORCHSERVE, *TRITON, *MLSERVER, *KSERVE, *VLLM, *RAY, *BENTOML, *TENSORFLOW, *FEAST, *TECTON, *REDIS, *GENERIC,
 )  # fmt: skip
 WANTED = frozenset(
     name

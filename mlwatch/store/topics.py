@@ -154,7 +154,7 @@ class TopicFeed:
         self._go_on_from_ledger()
         goals = self._goals if self._goals is not None else self._known_ends()
         if self._goals is not None:
-            self._reader.gone.update(one for one, goal in goals.items() if self._given.get(one, 0) > goal)
+            self._reader.gone.update(one for one, goal in goals.items() if self._is_beyond(one, goal))
             self._step_over_gaps()
         heard = time.monotonic()
         over = self._goals is not None and self._is_reached(goals)
@@ -170,6 +170,11 @@ class TopicFeed:
             over = self._is_reached(goals) or (not found and self._goals is None)
         if self._goals is None:
             self._look_again()
+
+    def _is_beyond(self, partition: Partition, end: int) -> bool:
+        """Tell whether more was read than there is; some brokers say so of what they have just delivered."""
+        given = self._given.get(partition, 0)
+        return given > end and self._reader.ended.get(partition, 0) < given
 
     def _check_heard(self, heard: float) -> None:
         """Give up a cluster that owes messages and sends none."""

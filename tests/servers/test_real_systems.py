@@ -69,8 +69,8 @@ def watched(directory: Path, url: str, more: str = "") -> tuple[Snapshot, Snapsh
     (logs / "mlwatch.toml").write_text(f'[registry]\nmlflow = "{url}"\n{more}')
     with mlwatch.open(logs, db=directory / "store.duckdb") as opened:
         before = opened.snapshot()
-        assert opened._registry is not None
-        opened._registry.look(write=True)
+        assert opened._neighbours.registry is not None
+        opened._neighbours.registry.look(write=True)
         return before, opened.snapshot()
 
 

@@ -25,12 +25,11 @@ def quiet() -> logging.Logger:
 
 
 class Cluster:
-    """One broker, which lives as long as its producer."""
+    """One broker, which lives as long as its producer, or one that runs already, by properties of the client."""
 
-    def __init__(self) -> None:
-        self.producer: Any = Producer(
-            {"test.mock.num.brokers": 1, "bootstrap.servers": "replaced", "linger.ms": 1}, logger=quiet()
-        )
+    def __init__(self, **properties: Any) -> None:
+        mock = {"test.mock.num.brokers": 1, "bootstrap.servers": "replaced", "linger.ms": 1}
+        self.producer: Any = Producer(properties or mock, logger=quiet())
         (broker,) = self.producer.list_topics(timeout=10).brokers.values()
         self.address = f"{broker.host}:{broker.port}"
 

@@ -130,7 +130,7 @@ def test_the_configuration_wins_over_aliases(tmp_path: Path, server: Any) -> Non
 def test_live_numbers_are_written_back_once_a_run(tmp_path: Path, server: Any) -> None:
     logs = logs_with(tmp_path, server, "write = true\n")
     with mlwatch.open(logs, db=":memory:") as opened:
-        registry = opened._registry
+        registry = opened._neighbours.registry
         assert registry is not None
         registry.look(write=True)
         first = list(server.posted)
@@ -148,8 +148,8 @@ def test_live_numbers_are_written_back_once_a_run(tmp_path: Path, server: Any) -
 
 def test_nothing_is_written_unless_it_is_asked_for(tmp_path: Path, server: Any) -> None:
     with mlwatch.open(logs_with(tmp_path, server), db=":memory:") as opened:
-        assert opened._registry is not None
-        opened._registry.look(write=True)
+        assert opened._neighbours.registry is not None
+        opened._neighbours.registry.look(write=True)
     assert server.posted == []
 
 
@@ -299,8 +299,8 @@ def test_read_only_writes_nothing_to_the_registry_either(tmp_path: Path, server:
     options = Options(logs_with(tmp_path, server, "write = true\n"), db=":memory:", read_only=True)
     with Session(options) as session:
         session.ingest_all()
-        assert session._registry is not None
-        session._registry.look(write=True)
+        assert session._neighbours.registry is not None
+        session._neighbours.registry.look(write=True)
     assert server.posted == []
 
 
@@ -317,8 +317,8 @@ def test_only_the_registered_model_is_written(tmp_path: Path, server: Any) -> No
     (logs / "another.jsonl").write_text("".join(json.dumps(row) + "\n" for row in other))
     with mlwatch.open(logs, db=":memory:") as opened:
         assert set(opened.snapshot().models) == {"another", "flight-delay"}
-        assert opened._registry is not None
-        opened._registry.look(write=True)
+        assert opened._neighbours.registry is not None
+        opened._neighbours.registry.look(write=True)
     runs = [body["run_name"] for path, body in server.posted if path == "runs/create"]
     assert sorted(runs) == ["flight-delay v1, monitored", "flight-delay v2, monitored"]
 
@@ -327,14 +327,14 @@ def test_a_run_belongs_to_its_server(tmp_path: Path, server: Any) -> None:
     logs, db = logs_with(tmp_path, server, "write = true\n"), tmp_path / "store.duckdb"
     for _ in range(2):
         with mlwatch.open(logs, db=db) as opened:
-            assert opened._registry is not None
-            opened._registry.look(write=True)
+            assert opened._neighbours.registry is not None
+            opened._neighbours.registry.look(write=True)
     assert [path for path, _ in server.posted].count("runs/create") == 2, "a later session goes on in them"
     text = (logs / "mlwatch.toml").read_text().replace("127.0.0.1", "localhost")
     (logs / "mlwatch.toml").write_text(text)
     with mlwatch.open(logs, db=db) as opened:
-        assert opened._registry is not None
-        opened._registry.look(write=True)
+        assert opened._neighbours.registry is not None
+        opened._neighbours.registry.look(write=True)
     assert [path for path, _ in server.posted].count("runs/create") == 4
 
 
