@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mlwatch.config.topics import Topics
     from mlwatch.snapshot.health_types import System
     from mlwatch.snapshot.pair_types import PairFindings
+    from mlwatch.snapshot.rollout_units import Units
     from mlwatch.snapshot.segments import Segments
     from mlwatch.snapshot.types import Alert, Severity, Snapshot
 
@@ -105,6 +106,7 @@ class Session:
         self._courses = Courses()
         self._segments: Paced[Segments] = Paced()
         self._findings: Paced[PairFindings] = Paced()
+        self._units: Paced[Units] = Paced()
         self._thread: threading.Thread | None = None
         self._lookout: Lookout | None = None
         self._ingest = Ingest(
@@ -381,7 +383,11 @@ class Session:
             now=datetime.now(UTC),
             feed=self._meter.feed(self.note),
             system=_system(self.options.path) if self._lookout is None and at is None else None,
-            memory=Kept(verdicts, Dear(self._courses.recall, self._findings.recall), self._segments.recall)
+            memory=Kept(
+                verdicts,
+                Dear(self._courses.recall, self._findings.recall, self._units.recall),
+                self._segments.recall,
+            )
             if at is None
             else Kept(verdicts),
         )

@@ -110,6 +110,21 @@ def allowed(value: object) -> tuple[str, ...]:
     raise ValueError("must be a list of values")
 
 
+def shares(value: object) -> float | tuple[tuple[datetime, float], ...]:
+    """Read a share of the traffic, or the steps of a ramp."""
+    if not isinstance(value, dict):
+        return _share(value)
+    if not value:
+        raise ValueError('must be a share, or a table such as {"2026-11-23T10:00:00Z" = 0.05}')
+    return tuple(sorted((moment(time), _share(share)) for time, share in value.items()))
+
+
+def _share(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf"):
+        return between(0, 1)(float(value))
+    raise ValueError("must be a number")
+
+
 def between(low: float, high: float) -> Callable[[float], float]:
     """Make a check that a number lies between two others."""
 

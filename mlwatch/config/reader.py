@@ -91,7 +91,10 @@ def parse(text: str, name: str = FILE_NAME) -> Config:
     Raises:
         ConfigError: The text is no TOML, or holds an unknown key or a bad value.
     """
-    return _Reader(text, name).config()
+    read = _Reader(text, name).config()
+    if read.roles.unit is None and read.rollout.unit not in {None, "request", "id"}:
+        return dataclasses.replace(read, roles=dataclasses.replace(read.roles, unit=read.rollout.unit))
+    return read
 
 
 def _check_probes(config: Config, text: str) -> None:

@@ -162,9 +162,11 @@ class RolloutSettings:
     candidate: str | None = field(default=None, metadata={"read": checks.class_name})
     """Version under test; the newest with traffic when not said."""
     unit: str | None = None
-    """What is randomised, such as `request` or `user`."""
-    share: float | None = field(default=None, metadata={"check": checks.between(0, 1)})
-    """Candidate's configured share of the traffic, between 0 and 1."""
+    """What is randomised: `request`, or the column of users, sessions or devices, such as `user_id`."""
+    share: float | tuple[tuple[datetime, float], ...] | None = field(
+        default=None, metadata={"read": checks.shares}
+    )
+    """Candidate's configured share of the traffic, between 0 and 1; of a ramp, a table of shares by when they begin."""
     start: datetime | None = None
     """Traffic before this is left out."""
     min_time: timedelta = timedelta(minutes=10)

@@ -18,6 +18,9 @@ def facts_of(rollout: Rollout) -> str:
     observed = rollout.traffic_observed.get(rollout.candidate)
     if observed is not None and rollout.mode != "shadow":
         facts.append(f"{one_line(rollout.candidate)} gets {observed:.1%} of the traffic")
+    if rollout.units:
+        counts = " and ".join(f"{n:,} of {one_line(version)}" for version, n in rollout.units.items())
+        facts.append(f"split by {one_line(rollout.unit)}: {counts}")
     if rollout.shadow is not None and rollout.shadow.disagreement_rate is not None:
         facts.append(f"{rollout.shadow.disagreement_rate:.1%} of {rollout.shadow.pairs:,} pairs disagree")
     if rollout.metrics:

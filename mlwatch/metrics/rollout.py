@@ -107,6 +107,7 @@ def judge_rollout(
         alpha=settings.alpha,
         elapsed=float(decision.elapsed[0]),
         calibrated=bool(results) and all(result.calibrated for result in results),
+        unit=settings.unit,
     )
 
 
@@ -191,15 +192,26 @@ def _known(values: np.ndarray) -> float | None:
 
 def _traffic_result(totals: RolloutTotals, decision: Decision, settings: RolloutSettings) -> TrafficResult:
     columns = {name: float(column[0]) for name, column in totals.sums[TRAFFIC].items() if column.ndim == 1}
-    n = columns["both_b"] + columns["both_c"]
+    units = (columns["units_b"], columns["units_c"]) if "units_b" in columns else None
+    n_b, n_c = (
+        units if units and isinstance(settings.share, float) else (columns["both_b"], columns["both_c"])
+    )
+    n = n_b + n_c
     configured = settings.share is not None and n > 0
     return TrafficResult(
         baseline=round(columns["n_b"]),
         candidate=round(columns["n_c"]),
-        expected=columns["expected"] / n if configured else None,
-        observed=columns["both_c"] / n if n > 0 else None,
+        expected=_expected(columns, settings) if configured else None,
+        observed=n_c / n if n > 0 else None,
         srm_p=split_p(float(decision.split_log_e[0])) if configured else None,
+        units=(round(units[0]), round(units[1])) if units else None,
     )
+
+
+def _expected(columns: dict[str, float], settings: RolloutSettings) -> float:
+    if isinstance(settings.share, float):
+        return settings.share
+    return columns["expected"] / (columns["both_b"] + columns["both_c"])
 
 
 # --- reasons -----------------------------------------------------------------------------------------------

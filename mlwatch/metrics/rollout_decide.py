@@ -18,12 +18,13 @@ from mlwatch.metrics.rollout_judgement import quotient
 from mlwatch.metrics.rollout_tally import TRAFFIC
 from mlwatch.metrics.rollout_traffic import split_log_e
 from mlwatch.metrics.rollout_types import RolloutState
+from mlwatch.metrics.rollout_units import FEWEST_UNITS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlwatch.metrics.rollout_judgement import Flags, Judgement
-    from mlwatch.metrics.rollout_tally import RolloutTotals
+    from mlwatch.metrics.rollout_tally import Columns, RolloutTotals
     from mlwatch.metrics.rollout_types import FloatArray, RolloutSettings, Verdict
 
 STATES = tuple(RolloutState)
@@ -88,6 +89,7 @@ def decide(
         RolloutState.HARD_LIMIT: broken,
         RolloutState.STARTED_APART: common < COMMON_SHARE,
         RolloutState.SAMPLE_RATIO_MISMATCH: split >= -math.log(settings.sample_ratio_alpha),
+        RolloutState.FEW_UNITS: _few_units(traffic, now),
         RolloutState.DECIDED: worse,
         RolloutState.STALE_LABELS: _any(
             [*(lag > 0 for lag in stale.values()), *_missing(guards, labels=True)], never
@@ -98,6 +100,12 @@ def decide(
     rest = np.where(safe, STATES.index(RolloutState.DECIDED), STATES.index(RolloutState.UNDECIDED))
     state = np.select(list(flags.values()), [STATES.index(key) for key in flags], rest).astype(np.int8)
     return Decision(_verdict(state, worse), state, elapsed, silent_b, silent_c, common, split, stale)
+
+
+def _few_units(traffic: Columns, now: FloatArray) -> Flags:
+    if "units_b" not in traffic:
+        return np.zeros(now.shape, dtype=bool)
+    return np.minimum(traffic["units_b"], traffic["units_c"]) < FEWEST_UNITS
 
 
 def _verdict(state: NDArray[np.int8], worse: Flags) -> NDArray[np.int8]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from mlwatch.metrics.rollout_normal import normal_decides
 from mlwatch.metrics.rollout_quantile import exceedance_terms
+from mlwatch.metrics.rollout_ratio import negligible
 from mlwatch.metrics.sequential_ratio import LARGEST_RATIO, ratio_ell_at, ratio_log_e
 
 if TYPE_CHECKING:
@@ -48,15 +49,17 @@ def _decides(judgement: Judgement, columns: Columns, settings: RolloutSettings) 
     if plan.test == "normal":
         grown = {name: values[0] * GROWTH for name, values in columns.items()}
         return normal_decides(plan, grown, settings)
-    inflation = settings.inflation_of(plan.spec.name)
+    inflation, passes = settings.inflation_of(plan.spec.name), np.zeros(GROWTH.shape, dtype=bool)
     alarm, clear = -math.log(settings.level(plan.spec)), -math.log(settings.alpha)
     if plan.test == "ratio":
         harm, relief = _ratio_terms(judgement, columns)
+        grown = {name: columns[name][0] * GROWTH for name in ("both_n_c", "both_y_c")}
+        passes = negligible(plan.spec, grown, settings)
     elif plan.test == "exceedance":
         harm, relief = exceedance_terms(plan, columns)
     else:
-        return np.zeros(GROWTH.shape, dtype=bool)
-    return (_grown(harm, inflation) >= alarm) | (_grown(relief, inflation) >= clear)
+        return passes
+    return passes | (_grown(harm, inflation) >= alarm) | (_grown(relief, inflation) >= clear)
 
 
 def _grown(ell: FloatArray, inflation: float) -> FloatArray:

@@ -30,7 +30,7 @@ def judge_ratio(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -
     low, high = edges if spec.sign > 0 else edges[::-1]
     worse = log_e >= -math.log(settings.level(spec))
     harm_limit = shown.harm_limit()
-    safe = (harm_high < harm_limit) | (_negligible(spec, columns, settings) & ~worse)
+    safe = (harm_high < harm_limit) | (negligible(spec, columns, settings) & ~worse)
     status = status_codes((raw["n_b"] > 0) & (raw["n_c"] > 0), worse, safe, harm_high < 1)
     difference = shown.difference(harm)
     ratios = [1 + quotient(value, raw["baseline"]) for value in (difference, low, high)]
@@ -42,9 +42,10 @@ def judge_ratio(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -
     )  # fmt: skip
 
 
-def _negligible(spec: MetricSpec, columns: Columns, settings: RolloutSettings) -> Flags:
+def negligible(spec: MetricSpec, columns: Columns, settings: RolloutSettings) -> Flags:
     """Return where the candidate's rate is shown to be below what always passes (exact, P2)."""
-    n, k = columns["both_n_c"], columns["both_y_c"]
+    inflation = settings.inflation_of(spec.name)
+    n, k = columns["both_n_c"] / inflation, columns["both_y_c"] / inflation
     if spec.negligible is None or spec.higher_is_better:
         return np.zeros(n.shape, dtype=bool)
     kappa = beta_concentration(settings.n_opt)

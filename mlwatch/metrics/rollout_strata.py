@@ -58,6 +58,8 @@ class Strata:
     first_minute: IntArray
     """First minute of either arm in each stratum, which may be wider than a minute."""
     last_minute: IntArray
+    units: tuple[FloatArray, FloatArray] | None = None
+    """New randomisation units of baseline and candidate, where these are not requests."""
 
     def rows(self, start: int, stop: int) -> Strata:
         """Return a run of rows."""
@@ -71,6 +73,7 @@ class Strata:
             metrics,
             self.first_minute[cut],
             self.last_minute[cut],
+            (self.units[0][cut], self.units[1][cut]) if self.units is not None else None,
         )
 
 
@@ -106,7 +109,16 @@ def align(baseline: ArmSeries, candidate: ArmSeries, settings: RolloutSettings) 
     clock = (
         (keys[0], keys[0]) if width == 1 else _clock((baseline, candidate), (index_b, index_c), keys.shape[1])
     )
-    return Strata(keys[0], keys[1], n_b, n_c, found, *clock)
+    units = _new_units(baseline, candidate, scatters)
+    return Strata(keys[0], keys[1], n_b, n_c, found, clock[0], clock[1], units)
+
+
+def _new_units(
+    baseline: ArmSeries, candidate: ArmSeries, scatters: tuple[_Scatter, _Scatter]
+) -> tuple[FloatArray, FloatArray] | None:
+    if baseline.units is None or candidate.units is None:
+        return None
+    return scatters[0].column(baseline.units), scatters[1].column(candidate.units)
 
 
 def _clock(
@@ -127,8 +139,11 @@ def _check(arm: ArmSeries, name: str) -> None:
     columns = [("exposures", arm.n)]
     for metric, series in arm.metrics.items():
         columns += [(f"{metric} {field}", values) for field, values in _columns(series)]
-    if arm.step is not None:
-        columns.append(("step", arm.step))
+    columns += [
+        (label, values)
+        for label, values in (("step", arm.step), ("units n", arm.units))
+        if values is not None
+    ]
     for label, values in columns:
         if values.shape[0] != rows:
             raise ValueError(f"{label} of {name} has {values.shape[0]} rows instead of {rows}")

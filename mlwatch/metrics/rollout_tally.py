@@ -188,6 +188,8 @@ def _traffic(strata: Strata, settings: RolloutSettings, fold: Fold) -> Columns:
         "both_b": fold.sum(strata.n_b * both),
         "both_c": fold.sum(strata.n_c * both),
     }
+    if strata.units is not None:
+        columns |= {f"units_{arm}": fold.sum(new) for arm, new in zip("bc", strata.units, strict=True)}
     if settings.share is not None:
         share = configured_share(settings, strata)
         columns["expected"] = fold.sum(share * (strata.n_b + strata.n_c) * both)

@@ -73,6 +73,8 @@ class ArmSeries:
     """Series by metric name; quantiles of one histogram may share an object."""
     step: IntArray | None = None
     """A finer stratum within the minute, such as the traffic step or a segment."""
+    units: Counts | None = None
+    """Randomisation units, such as users, that were first seen in this row; None where requests are randomised."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,10 @@ class RolloutSettings:
     """Units at which the intervals are tightest."""
     inflation: Mapping[str, float] | None = None
     """Overdispersion by metric from an A/A calibration; None is "uncalibrated"."""
+    unit: str = "request"
+    """What is randomised, for sentences."""
+    design: Mapping[str, float] | None = None
+    """Design effect by metric, from the totals of the units that send many requests; see `unit_effects`."""
     sample_ratio_alpha: float = 0.001
     silent_after: float = 600.0
     """Seconds without traffic after which an arm counts as silent."""
@@ -226,8 +232,11 @@ class RolloutSettings:
         return self.alpha * spec.weight / total if spec.guardrail and total else self.alpha
 
     def inflation_of(self, name: str) -> float:
-        """Return the factor by which the variance of a metric is inflated; never below 1."""
-        return max((self.inflation or {}).get(name, 1.0), 1.0)
+        """Return the factor by which the variance of a metric is inflated; never below 1.
+
+        A calibration splits by the unit too, so that both measure the same: the larger one counts.
+        """
+        return max((self.inflation or {}).get(name, 1.0), (self.design or {}).get(name, 1.0), 1.0)
 
 
 # --- output ------------------------------------------------------------------------------------------------
@@ -246,6 +255,8 @@ class RolloutState(enum.Enum):
     """The arms hardly ever had traffic in the same minutes."""
     SAMPLE_RATIO_MISMATCH = "sample_ratio_mismatch"
     """The traffic is not split as configured."""
+    FEW_UNITS = "few_units"
+    """Too few users (or what else is randomised) to know how much they vary."""
     STALE_LABELS = "stale_labels"
     """Labels are missing, of one arm only, or too old: no promotion."""
     MISSING_METRIC = "missing_metric"
@@ -316,6 +327,8 @@ class TrafficResult:
     observed: float | None
     srm_p: float | None
     """Anytime-valid p-value of the split: min(1, 1/e)."""
+    units: tuple[int, int] | None = None
+    """Randomisation units of baseline and candidate, where these are not requests."""
 
 
 @dataclass(frozen=True)
@@ -336,3 +349,5 @@ class RolloutVerdict:
     """Seconds with both arms alive."""
     calibrated: bool
     """Every metric's variance comes from an A/A calibration."""
+    unit: str = "request"
+    """What is randomised."""

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from mlwatch.metrics.rollout_types import RolloutState
+from mlwatch.metrics.rollout_units import FEWEST_UNITS
 
 if TYPE_CHECKING:
     from mlwatch.metrics.rollout_types import MetricResult, MetricSpec, RolloutSettings, TrafficResult
@@ -189,27 +190,38 @@ def state_sentence(
         facts: Seconds since the last traffic of each arm (silent_b, silent_c) and share of the candidate's
             exposures in common minutes (common).
     """
-    if state is RolloutState.ONE_ARM_SILENT:
-        return _silent(settings, traffic, facts)
-    if state is RolloutState.SAMPLE_RATIO_MISMATCH:
-        return (
-            f"{settings.candidate} gets {number(100 * (traffic.observed or 0), 3)} % of the traffic "
-            f"instead of {number(100 * (traffic.expected or 0), 3)} % (p = {traffic.srm_p or 0:.1g}): "
-            "the arms are not comparable until the split is explained"
-        )
-    if state is RolloutState.STARTED_APART:
-        return (
+    said = {
+        RolloutState.ONE_ARM_SILENT: lambda: _silent(settings, traffic, facts),
+        RolloutState.SAMPLE_RATIO_MISMATCH: lambda: _mismatch(settings, traffic),
+        RolloutState.FEW_UNITS: lambda: _few_units(settings, traffic),
+        RolloutState.STARTED_APART: lambda: (
             f"only {number(100 * facts['common'])} % of {settings.candidate}'s requests fall in minutes that "
             f"{settings.baseline} also served: the arms ran apart, or their clocks differ"
-        )
-    if state is RolloutState.MINIMUM_TIME:
-        return (
+        ),
+        RolloutState.MINIMUM_TIME: lambda: (
             f"every guardrail is within its limit, but both versions ran together for only "
             f"{duration_text(elapsed)} of at least {duration_text(settings.min_time)}"
-        )
-    if state is RolloutState.NO_DATA and traffic.baseline + traffic.candidate == 0:
-        return f"no requests of {settings.baseline} or {settings.candidate} yet"
-    return None
+        ),
+        RolloutState.NO_DATA: lambda: f"no requests of {settings.baseline} or {settings.candidate} yet",
+    }.get(state)
+    return said() if said is not None else None
+
+
+def _mismatch(settings: RolloutSettings, traffic: TrafficResult) -> str:
+    of = "the traffic" if traffic.units is None else f"the values of {settings.unit}"
+    return (
+        f"{settings.candidate} gets {number(100 * (traffic.observed or 0), 3)} % of {of} "
+        f"instead of {number(100 * (traffic.expected or 0), 3)} % (p = {traffic.srm_p or 0:.1g}): "
+        "the arms are not comparable until the split is explained"
+    )
+
+
+def _few_units(settings: RolloutSettings, traffic: TrafficResult) -> str:
+    baseline, candidate = traffic.units or (0, 0)
+    return (
+        f"traffic is split by {settings.unit}, of which {settings.baseline} has {baseline:,} and "
+        f"{settings.candidate} {candidate:,}: it takes {FEWEST_UNITS} each to know how much they vary"
+    )
 
 
 def _silent(settings: RolloutSettings, traffic: TrafficResult, facts: dict[str, float]) -> str:

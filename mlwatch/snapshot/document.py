@@ -350,6 +350,8 @@ def rollout_document(rollout: Rollout) -> Document:
             "expected": dict(rollout.traffic_expected),
             "observed": dict(rollout.traffic_observed),
             "srm_p": rollout.srm_p,
+            "unit": rollout.unit,
+            "units": dict(rollout.units),
         },
         "shadow": shadow_document(rollout.shadow),
         "state": rollout.state,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,7 @@ from mlwatch.snapshot.rollout_series import (
     frozen_quantile,
     read_arms,
 )
+from mlwatch.snapshot.rollout_units import REQUESTS, read_units, remarks_of, with_units
 from mlwatch.snapshot.types import TrafficStep
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.roles import Roles
     from mlwatch.snapshot.rollout_course import Course
     from mlwatch.snapshot.rollout_pairs import Findings
+    from mlwatch.snapshot.rollout_units import ByUnit
     from mlwatch.snapshot.types import Rollout
 
 CLASS_GUARDRAILS = ("error_rate", "latency_p99", "accuracy", "conversion", "revenue")
@@ -76,6 +79,8 @@ class Dear:
     """How a rollout came to its verdict."""
     findings: Findings = lambda _, computed: computed()
     """By rollout, where the answers of a shadow differ."""
+    by_unit: ByUnit = lambda _, computed: computed()
+    """By rollout, what is known of users, where these are randomised."""
 
 
 FRESH = Dear()
@@ -142,7 +147,7 @@ def _judge_one(
         return held(
             model, roles, config, "no_data", (f"the rollout starts at {when}, after the newest data",)
         )
-    inputs = read_inputs(connection, pairing, config, alpha, shadow=roles.shadow)
+    inputs = read_inputs(connection, pairing, config, alpha, shadow=roles.shadow, by_unit=dear.by_unit)
     now = int(end.replace(tzinfo=UTC).timestamp() // 60)
     if roles.shadow:
         found = rollout_pairs.judge(connection, inputs, now, dear.findings)
@@ -180,6 +185,7 @@ def read_inputs(
     alpha: float,
     *,
     shadow: bool = False,
+    by_unit: ByUnit = lambda _, computed: computed(),
 ) -> Inputs:
     """Read the arms and settle how they are judged.
 
@@ -189,16 +195,33 @@ def read_inputs(
         config: The `[rollout]` of the configuration.
         alpha: Error budget of this candidate.
         shadow: Both versions answer the same requests: who is right is judged pair by pair, not here.
+        by_unit: Gives what is known of users, where these are randomised, by computing it or from memory.
 
     Raises:
         ConfigError: when a value of the configuration has no meaning.
     """
     inputs = settle(connection, pairing, config, read_arms(connection, pairing), alpha, shadow=shadow)
     if not shadow:
-        return inputs
+        return inputs if config.unit in REQUESTS else _of_units(connection, inputs, str(config.unit), by_unit)
     counted = count_pairs(connection, pairing, classes=pairing.task in CLASS_TASKS)
     accuracy = _spec(connection, config, pairing, "accuracy", {})
     return replace(inputs, pairs=Pairs(counted, accuracy, config.limits.get(DISAGREEMENT)))
+
+
+def _of_units(connection: DuckDBPyConnection, inputs: Inputs, unit: str, by_unit: ByUnit) -> Inputs:
+    """Let users (or what else is randomised) say how wide the intervals are, and count them for the split."""
+    pairing, settings = inputs.pairing, inputs.settings
+    who = (pairing.model, pairing.baseline, pairing.candidate)
+    units = by_unit(who, partial(read_units, connection, pairing, settings.metrics))
+    remarks = remarks_of(unit, units, f"both {pairing.baseline} and {pairing.candidate}")
+    if not units.count:
+        return replace(inputs, remarks=(*inputs.remarks, *remarks))
+    return replace(
+        inputs,
+        arms=with_units(inputs.arms, units),
+        settings=replace(settings, unit=unit, design=units.design),
+        remarks=(*inputs.remarks, *remarks),
+    )
 
 
 def settle(
@@ -229,14 +252,14 @@ def settle(
             min_time=config.min_time.total_seconds(),
             label_delay=config.label_delay.total_seconds(),
             silent_after=config.silent_after.total_seconds(),
-            share=None if shadow else config.share,
+            share=None if shadow else _shares(config),
             stratum_minutes=pairing.minutes if pairing.minutes > 1 else None,
             hard_limits=tuple(HardLimit(name, limit) for name, limit in limits.items()),
             inflation=stored_inflation(connection, pairing.model, pairing.baseline),
         )
     except ValueError as error:
         raise ConfigError(str(error), "[rollout]", "correct the configuration") from error
-    return Inputs(pairing, arms, settings, (*remarks, *_unit_remark(config, settings)))
+    return Inputs(pairing, arms, settings, remarks)
 
 
 def check_names(config: Configured) -> None:
@@ -294,15 +317,11 @@ def _spec(
     return default_metric(name, **overrides)
 
 
-def _unit_remark(config: Configured, settings: RolloutSettings) -> tuple[str, ...]:
-    """Say that requests are counted though something else is randomised, unless a calibration made up for it."""
-    if config.unit in {None, "request", "id"} or settings.inflation:
-        return ()
-    text = (
-        f"traffic is split by {config.unit}, but requests are counted: the intervals are too narrow where one "
-        f"{config.unit} sends many requests; mlwatch calibrate measures by how much"
-    )
-    return (text,)
+def _shares(config: Configured) -> float | tuple[tuple[int, float], ...] | None:
+    """Return the configured share as the metrics take it: steps by the minute."""
+    if config.share is None or isinstance(config.share, float):
+        return config.share
+    return tuple((int(time.timestamp() // 60), share) for time, share in config.share)
 
 
 def _steps(arms: Arms) -> tuple[TrafficStep, ...]:

@@ -69,6 +69,10 @@ def rollout_of(model: str, verdict: RolloutVerdict, start: datetime, remarks: Se
         traffic_expected=_split(verdict, traffic.expected),
         traffic_observed=_split(verdict, traffic.observed),
         srm_p=traffic.srm_p,
+        unit=verdict.unit,
+        units=dict(zip((verdict.baseline, verdict.candidate), traffic.units, strict=True))
+        if traffic.units
+        else {},
         calibrated=verdict.calibrated,
         state=verdict.state.value,
         elapsed_s=verdict.elapsed,

@@ -14,7 +14,9 @@ from mlwatch.metrics.rollout_calibration import Calibration, calibrate
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.rollout import settle
 from mlwatch.snapshot.rollout_calibration import store_inflation
+from mlwatch.snapshot.rollout_rows import requests_sql
 from mlwatch.snapshot.rollout_series import Arms, Pairing, Sums, arms_of
+from mlwatch.snapshot.rollout_units import REQUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from mlwatch.metrics.rollout_types import ArmSeries
     from mlwatch.snapshot.rollout_history import Subject
 
-MOST_ROWS = 300_000
-"""Requests of the baseline, the newest ones, that are split."""
 FEWEST_ROWS = 2_000
 
 
@@ -90,24 +90,11 @@ def _take(connection: DuckDBPyConnection, pairing: Pairing, config: Configured) 
 
     They are split by the unit where the logs have one, unless the rollout splits requests: users stay on one side.
     """
-    unit = "" if config.unit in {"request", "id"} else "p.unit, "
+    unit = "" if config.unit in REQUESTS - {None} else "p.unit, "
+    who = f"hash(COALESCE({unit}p.id, CAST(p.ts AS VARCHAR))) AS who, "
+    bins = f"{latency_bin_sql('p.latency_ms')} AS bin,"
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE aa AS
-        WITH p AS (
-            SELECT * FROM predictions WHERE model = ? AND version = ? AND ts >= ? AND ts < ?
-            ORDER BY ts DESC LIMIT {MOST_ROWS}),
-        gained AS (
-            SELECT id, h, model, BOOL_OR(class = 'conversion') AS conversion,
-                BOOL_OR(class = 'engagement') AS engagement,
-                SUM(CASE WHEN class IN ('conversion', 'revenue') THEN value
-                    WHEN class = 'refund' THEN -ABS(value) END) AS net
-            FROM events WHERE h IN (SELECT h FROM p) GROUP BY id, h, model)
-        SELECT p.ts, hash(COALESCE({unit}p.id, CAST(p.ts AS VARCHAR))) AS who, p.failed, p.latency_ms,
-            {latency_bin_sql("p.latency_ms")} AS bin, p.prediction, COALESCE(o.label, p.label) AS label,
-            COALESCE(g.conversion, FALSE) AS conversion, COALESCE(g.engagement, FALSE) AS engagement, g.net
-        FROM p
-        LEFT JOIN outcomes AS o ON o.h = p.h AND o.id = p.id AND (o.model = '' OR o.model = p.model)
-        LEFT JOIN gained AS g ON g.h = p.h AND g.id = p.id AND (g.model = '' OR g.model = p.model)""",
+        f"CREATE OR REPLACE TEMP TABLE aa AS {requests_sql(who + bins)}",
         [pairing.model, pairing.baseline, pairing.start, pairing.end],
     )
     row = connection.execute("SELECT COUNT(*) FROM aa").fetchone()

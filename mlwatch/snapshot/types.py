@@ -458,6 +458,10 @@ class Rollout:
     traffic_expected: Mapping[str, float] = field(default_factory=dict)
     traffic_observed: Mapping[str, float] = field(default_factory=dict)
     srm_p: float | None = None
+    unit: str = "request"
+    """What is randomised, as configured."""
+    units: Mapping[str, int] = field(default_factory=dict)
+    """Users, or what else is randomised, by version; empty where requests are."""
     calibrated: bool = False
     state: str = "no_data"
     """Why the verdict is what it is: see `mlwatch.metrics.rollout_types.RolloutState`."""

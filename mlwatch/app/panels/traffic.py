@@ -109,7 +109,8 @@ def _check(rollout: Rollout) -> tuple[str, str]:
         return "A shadow answers the same requests: there is no split to check.", "$quiet"
     if rollout.srm_p is None:
         return "The split is not checked, because [rollout] share is not configured.", "$quiet"
-    p = f"p {rollout.srm_p:.2g}, valid at every look"
+    by = f"by {clean(rollout.unit, 24)}, " if rollout.units else ""
+    p = f"{by}p {rollout.srm_p:.2g}, valid at every look"
     if rollout.srm_p < MISMATCH:
         return f"MISMATCH: not the configured split ({p}).", "bold $bad"
     return f"Split as configured ({p}).", "$good"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -579,3 +580,17 @@ def test_columns_that_do_not_fit_are_refused() -> None:
         )
     with pytest.raises(ValueError, match="the hard limit on speed has no such metric"):
         rollout_verdict(good, good, replace(SETTINGS, hard_limits=(HardLimit("speed", 1.0),)))
+
+
+def test_more_requests_without_a_failure_would_decide() -> None:
+    """No failure in either arm: so many more requests show that the rate is below what always passes."""
+    n = np.full(20, 50)
+    arm = ArmSeries(np.arange(20), n, {"error_rate": ProportionSeries(n, np.zeros(20, dtype=np.int64))})
+    settings = RolloutSettings((default_metric("error_rate"),))
+    (result,) = rollout_verdict(arm, arm, settings).metrics
+    assert result.status == "inconclusive"
+    assert result.samples_left is not None
+    grown = np.full(20, math.ceil(50 * (1 + result.samples_left / 2_000)))
+    later = ArmSeries(np.arange(20), grown, {"error_rate": ProportionSeries(grown, 0 * grown)})
+    (result,) = rollout_verdict(later, later, settings).metrics
+    assert result.status == "non_inferior"

@@ -347,11 +347,6 @@ def test_a_hard_limit_rolls_back(judged: Judged) -> None:
     assert "above the hard limit of 1 ms" in found.reasons[0]
 
 
-def test_requests_counted_for_users_are_said(judged: Judged) -> None:
-    (found,) = judged("[rollout]\nunit = 'user'\n", a=traffic())
-    assert any("traffic is split by user, but requests are counted" in reason for reason in found.reasons)
-
-
 def test_a_start_after_the_data_holds(judged: Judged) -> None:
     (found,) = judged("[rollout]\nstart = 2027-01-01T00:00:00Z\n", a=traffic())
     assert found.verdict == "hold"

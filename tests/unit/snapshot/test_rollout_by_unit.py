@@ -1,0 +1,139 @@
+"""`[rollout] unit = "user_id"`: users are randomised, against pandas on the raw rows."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mlwatch
+from mlwatch.errors import ConfigError
+from mlwatch.faces.facts import facts_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlwatch.snapshot.types import Rollout
+
+START = datetime(2026, 11, 3, 10, tzinfo=UTC)
+NAMED = "[rollout]\nbaseline = 'v1'\ncandidate = 'v2'\n"
+BY_USER = NAMED + "unit = 'member'\nmetrics = ['accuracy', 'error_rate', 'latency_mean']\n"
+USERS, ROWS = 300, 6_000
+Record = dict[str, Any]
+
+
+def traffic(users: int = USERS, share: float = 0.5, crossing: float = 0.0) -> list[Record]:
+    """Return requests of users who differ: some are often wrong, whatever the version."""
+    rng = np.random.default_rng(8)
+    wrong, slow = rng.beta(0.5, 4.5, users), rng.lognormal(2, 0.5, users)
+    candidate = rng.random(users) < share
+    records = []
+    for i in range(ROWS):
+        user, label = int(rng.integers(users)), int(rng.random() < 0.5)
+        new = candidate[user] ^ (rng.random() < crossing)
+        records.append(
+            {"timestamp": (START + timedelta(seconds=i)).isoformat(), "id": f"r{i}", "model": "m",
+             "version": "v2" if new else "v1", "member": f"u{user}", "label": label,
+             "prediction": 1 - label if rng.random() < wrong[user] else label,
+             "latency_ms": float(slow[user] * rng.lognormal(0, 0.1)), "status": 200}
+        )  # fmt: skip
+    return records
+
+
+def judged(directory: Path, records: list[Record], config: str = BY_USER) -> Rollout:
+    directory.mkdir(exist_ok=True)
+    (directory / "mlwatch.toml").write_text(config)
+    (directory / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    with mlwatch.open(directory, db=":memory:") as watch:
+        (found,) = watch.snapshot().rollouts
+    return found
+
+
+def effect_of(rows: pd.DataFrame, x: pd.Series) -> float:
+    minute = pd.to_datetime(rows.timestamp).dt.floor("min")
+    side = rows.version == "v2"
+    n, n_c = side.groupby(minute).transform("size"), side.groupby(minute).transform("sum")
+    r = (x - x.groupby(minute).transform("mean")) * np.where(side, n - n_c, n_c) / n
+    r -= r.groupby(side).transform("mean")
+    totals = r.groupby([side, rows.member]).sum()
+    squared = (totals**2).groupby(level=0).sum()
+    count = totals.groupby(level=0).size()
+    return float((squared * count / (count - 1)).sum() / (r**2).sum())
+
+
+def width(rollout: Rollout, metric: str) -> float:
+    found = rollout.metrics[metric]
+    assert found.low is not None
+    assert found.high is not None
+    return found.high - found.low
+
+
+def test_intervals_are_as_wide_as_users_vary(tmp_path: Path) -> None:
+    records = traffic()
+    by_user = judged(tmp_path / "a", records)
+    by_request = judged(tmp_path / "b", records, BY_USER.replace("'member'", "'request'"))
+    rows = pd.DataFrame(records)
+    effects = {
+        "accuracy": effect_of(rows, (rows.label != rows.prediction).astype(float)),
+        "latency_mean": effect_of(rows, rows.latency_ms),
+    }
+    assert effects["latency_mean"] > 10  # twenty requests of a user are hardly more than one
+    for name, effect in effects.items():
+        assert effect > 2
+        ratio = width(by_user, name) / width(by_request, name)
+        assert 0.5 * np.sqrt(effect) < ratio <= np.sqrt(effect) * 1.2
+        assert by_user.metrics[name].difference == pytest.approx(by_request.metrics[name].difference)
+    counts = rows.groupby("version").member.nunique()
+    assert by_user.units == {"v1": counts["v1"], "v2": counts["v2"]}
+    assert by_user.unit == "member"
+    assert f"split by member: {counts['v1']:,} of v1 and {counts['v2']:,} of v2" in facts_of(by_user)
+    assert by_request.units == {}
+
+
+def test_the_split_of_users_is_checked_not_that_of_requests(tmp_path: Path) -> None:
+    few = judged(tmp_path, traffic(users=120), BY_USER + "share = 0.5\n")
+    assert few.srm_p is not None
+    assert few.srm_p > 0.01
+    assert sum(few.units.values()) == 120
+
+
+def test_few_users_hold(tmp_path: Path) -> None:
+    found = judged(tmp_path, traffic(users=40))
+    assert (found.verdict, found.state) == ("hold", "few_units")
+    assert found.reasons[0].startswith("traffic is split by member, of which v1 has ")
+
+
+def test_users_of_both_versions_are_said(tmp_path: Path) -> None:
+    found = judged(tmp_path, traffic(crossing=0.05))
+    assert any("values of member had requests of both v1 and v2" in reason for reason in found.reasons)
+
+
+def test_logs_without_users_say_so(tmp_path: Path) -> None:
+    records = [{key: value for key, value in each.items() if key != "member"} for each in traffic()]
+    found = judged(tmp_path, records)
+    assert any("traffic is split by member, but no stored request has one" in r for r in found.reasons)
+    assert found.units == {}
+
+
+def test_a_ramp_is_held_against_its_shares(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    records = traffic()
+    for i, record in enumerate(records):
+        record["version"] = "v2" if rng.random() < (0.1 if i < ROWS / 2 else 0.5) else "v1"
+    half = (START + timedelta(seconds=ROWS / 2)).isoformat()
+    ramp = f"share = {{'{START.isoformat()}' = 0.1, '{half}' = 0.5}}\n"
+    right = judged(tmp_path / "right", records, NAMED + ramp)
+    assert right.state != "sample_ratio_mismatch"
+    assert right.traffic_expected["v2"] == pytest.approx(0.3, abs=0.01)
+    wrong = judged(tmp_path / "wrong", records, NAMED + ramp.replace("0.1", "0.2"))
+    assert (wrong.verdict, wrong.state) == ("hold", "sample_ratio_mismatch")
+
+
+@pytest.mark.parametrize("share", ["0", "1.5", "'half'", "{}", "{noon = 0.5}", "{'2026-11-03T10:00Z' = 2}"])
+def test_a_share_without_meaning_is_a_mistake(tmp_path: Path, share: str) -> None:
+    with pytest.raises(ConfigError, match="bad value"):
+        judged(tmp_path, [], f"[rollout]\nshare = {share}\n")
