@@ -45,6 +45,8 @@ QUIET_S = 0.25
 RETENTION_S = 3600.0
 RULES_S = 5.0
 """Least time between two evaluations of the rules while following."""
+LAST_QUERY_S = 10.0
+"""So long the end of a session waits for a query that still runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +286,23 @@ class Session:
         self._keeper.stop()
         self._neighbours.stop()
         self._ingest.close()
-        with self._branching:
-            self._opened.connection.close()
+        self._close()
+
+    def _close(self) -> None:
+        """Close the store once nobody asks it any more: the engine refuses while another thread's query runs."""
+        import duckdb  # noqa: PLC0415
+
+        deadline = time.monotonic() + LAST_QUERY_S
+        while True:
+            try:
+                with self._branching:
+                    self._opened.connection.close()
+            except duckdb.ResourceInUseException:
+                if time.monotonic() > deadline:
+                    return  # the process is about to end, and what was committed is safe
+                time.sleep(0.02)
+            else:
+                return
 
     def _follow(self) -> None:
         """Read what is there, then whatever changes, until stopped."""
