@@ -12,6 +12,7 @@ from mlwatch.faces.rows import (
     SEGMENT_HEADS,
     broken_rows,
     drifted,
+    falls,
     footnotes,
     how,
     rows_of,
@@ -94,7 +95,9 @@ def _left_out(model: Model) -> str:
 
 def _segments(model: Model) -> Markup:
     rows = worst_segments(model)
-    return joined(tag("h3", "Segments that do worse"), table(SEGMENT_HEADS, rows)) if rows else joined()
+    when = [tag("p", sentence) for sentence in falls(model)]
+    worse = [tag("h3", "Segments that do worse"), table(SEGMENT_HEADS, rows)] if rows else []
+    return joined(*when, *worse)
 
 
 def _details(versions: Sequence[Version], pictures: Pictures | None) -> Iterable[Markup]:

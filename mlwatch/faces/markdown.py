@@ -13,6 +13,7 @@ from mlwatch.faces.rows import (
     broken_rows,
     drifted,
     endpoint_rows,
+    falls,
     footnotes,
     how,
     provenance_rows,
@@ -96,7 +97,8 @@ def _model(model: Model) -> str:
 
 def _segments(model: Model) -> str:
     rows = [[escaped(cell) for cell in row] for row in worst_segments(model)]
-    return f"\n\nSegments that do worse:\n\n{table(SEGMENT_HEADS, rows)}" if rows else ""
+    when = "".join(f"\n\n{escaped(sentence)}" for sentence in falls(model))
+    return when + (f"\n\nSegments that do worse:\n\n{table(SEGMENT_HEADS, rows)}" if rows else "")
 
 
 def _drifted(versions: Sequence[Version]) -> str:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.drift import Drift
     from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.falls import Fall
     from mlwatch.snapshot.health_types import Endpoint
     from mlwatch.snapshot.types import Model, Snapshot, Version
 
@@ -199,6 +200,33 @@ def worst_segments(model: Model) -> list[list[str]]:
         ]
         for contrast, segment, version in sorted(found, key=lambda each: -each[0].excess)[:MOST_SEGMENTS]
     ]
+
+
+def falls(model: Model) -> list[str]:
+    """Return a sentence for each version whose performance fell within the range: when, by how much, and where."""
+    percent = model.task != "regression"
+    return [
+        f"{name} has more errors since {fall.at:%Y-%m-%d %H:%M} UTC: {_loss(fall.before, percent=percent)} before "
+        f"(n {fall.n_before:,}), {_loss(fall.after, percent=percent)} after (n {fall.n_after:,})"
+        f"{_carried(fall, percent=percent)}"
+        for name, version in model.versions.items()
+        if (fall := version.fall) is not None
+    ]
+
+
+def _carried(fall: Fall, *, percent: bool) -> str:
+    if not fall.carried:
+        return "; no single segment carries it."
+    most = fall.carried[0]
+    told = ""
+    if most.before is not None and most.after is not None:
+        before, after = _loss(most.before, percent=percent), _loss(most.after, percent=percent)
+        told = f", whose own errors went from {before} to {after}"
+    return f"; {most.share:.0%} of that is in {most.column} {most.value}{told}."
+
+
+def _loss(value: float, *, percent: bool) -> str:
+    return f"{value:.1%}" if percent else f"a mean error of {value:.4g}"
 
 
 def _points(difference: float, *, percent: bool) -> str:

@@ -15,6 +15,7 @@ from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.snapshot import distributions, estimated, families, feature_windows, features
 from mlwatch.snapshot.constraints import with_constraints
 from mlwatch.snapshot.endpoints import endpoints_of
+from mlwatch.snapshot.falls import falls_of
 from mlwatch.snapshot.feature_ages import age_alerts
 from mlwatch.snapshot.health_alerts import health_alerts
 from mlwatch.snapshot.health_types import System
@@ -237,7 +238,10 @@ def _segments(
     numbers = _numbers(known)
     mine = {name: numbers[Pair(model.name, name)] for name in model.versions}
     baseline = numbers[roles.baseline.pair] if roles.baseline is not None else None
-    return of_model(connection, model, mine, baseline, lattice, tables.features, config.segments)
+    found = of_model(connection, model, mine, baseline, lattice, tables.features, config.segments)
+    if model.task == "unknown":
+        return found
+    return replace(found, falls=falls_of(connection, mine, lattice, numeric=model.task == "regression"))
 
 
 def _currency(connection: DuckDBPyConnection) -> str | None:

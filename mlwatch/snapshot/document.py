@@ -149,6 +149,7 @@ def _version(version: Version) -> Document:
         "quality": {**_quality(version.quality), "constraints": _constraints(version.constraints)},
         "business": _business(version.business),
         "segments": _segments(version.segments),
+        "fall": version.fall.to_dict() if version.fall is not None else None,
         "registry": _registered(version.registered),
         "fairness": {each.column: _fairness(each) for each in version.fairness},
         "windows": [_window(window) for window in version.windows],

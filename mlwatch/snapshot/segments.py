@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from mlwatch.config import SegmentSettings
     from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.falls import Fall
     from mlwatch.snapshot.features import FeatureInfo
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.types import Model
@@ -73,6 +74,8 @@ class Segments:
     """By version."""
     importance: Mapping[str, float] = field(default_factory=dict)
     """By feature: the share of the label's uncertainty that it takes away; empty for a regression."""
+    falls: Mapping[str, Fall] = field(default_factory=dict)
+    """Of the versions whose performance fell within the range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,7 @@ def with_segments(model: Model, segments: Segments) -> Model:
             quality=replace(version.quality, features=features),
             segments=segments.by_version.get(name, ()),
             fairness=segments.fairness.get(name, ()),
+            fall=segments.falls.get(name),
         )
     return replace(model, versions=versions)
 

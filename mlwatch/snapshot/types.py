@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.metrics.quality import RateChange
     from mlwatch.snapshot.distributions import Bars, Scores
+    from mlwatch.snapshot.falls import Fall
     from mlwatch.snapshot.health_types import Endpoint
     from mlwatch.snapshot.moves import Move
     from mlwatch.snapshot.pair_types import PairFindings
@@ -302,6 +303,8 @@ class Version:
     label_lag: LabelLag = field(default_factory=LabelLag)
     segments: tuple[Segment, ...] = ()
     """The labelled predictions by the columns that are followed, column by column."""
+    fall: Fall | None = None
+    """When performance fell within the range, and what carries that; None where it did not."""
     registered: Entry | None = None
     """What a model registry says of it."""
     fairness: tuple[Fairness, ...] = ()

@@ -9,14 +9,14 @@ from textual.content import Content
 
 from mlwatch.app.drawing import clean
 from mlwatch.app.panels.base import Plotted
-from mlwatch.app.units import show, show_change, show_count
+from mlwatch.app.units import show, show_change, show_count, show_moment
 from widgets.fasttable import Cell, Column, FastTable, Row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlwatch.app.glyphs import Glyphs
-    from mlwatch.app.units import Unit
+    from mlwatch.app.units import Unit, Zone
     from mlwatch.app.view import View
     from mlwatch.metrics.segments import Contrast
     from mlwatch.snapshot.segments import Segment
@@ -61,7 +61,8 @@ class SegmentTable(Plotted, FastTable):
         "Parts of the traffic, by the values of a feature, the most harmful first: extra errors are the wrong answers "
         "(for numbers, the error) beyond what the baseline's rate in the same segment would have given; without a "
         "candidate, the rate of the other segments. Worse means beyond chance, with all segments allowed for. "
-        "< and > sort, / filters."
+        "< and > sort, / filters. Below is said since when there are more errors within the range, and which "
+        "segment carries most of them."
     )
 
     def __init__(self, identity: str, *, ascii_only: bool = False) -> None:
@@ -74,9 +75,20 @@ class SegmentTable(Plotted, FastTable):
         against = clean(view.baseline.name, 16) if view.candidate and view.baseline else "the rest"
         if version is not None:
             self.border_title = Content(f"Segments of {clean(version.name, 16)} by harm, against {against}")
+        self.border_subtitle = Content(_fell(version, view.zone) if version is not None else "")
         self.say("" if rows else TOO_FEW if version is not None and version.segments else NONE)
         unit: Unit = "score" if version is not None and "mae" in version.performance else "share"
         self.update(_table_row(row, unit, view.glyphs) for row in rows)
+
+
+def _fell(version: Version, zone: Zone) -> str:
+    """Return when performance fell, and the segment that carries most of that."""
+    fall = version.fall
+    if fall is None:
+        return ""
+    most = fall.carried[0] if fall.carried else None
+    where = f", {most.share:.0%} of it in {clean(most.column, 24)} {clean(most.value, 24)}" if most else ""
+    return f"more errors since {show_moment(fall.at, zone)}{where}"
 
 
 def segment_rows(version: Version | None, baseline: Version | None) -> tuple[SegmentRow, ...]:

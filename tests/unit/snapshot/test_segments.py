@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import mlwatch
-from mlwatch.faces.rows import worst_segments
+from mlwatch.faces.rows import falls, worst_segments
 from mlwatch.metrics.bins import INVALID, MISSING, UNSEEN
 from mlwatch.snapshot.features import FeatureInfo
 from mlwatch.snapshot.segments import part_name, part_of
@@ -105,6 +105,36 @@ def test_reports_name_it(model: Model) -> None:
     assert (segment, version, against, labelled) == ("dep_delay 0 to 5", "v2", "v1", "895")
     assert (error, extra) == ("+25.5 points", "+228")
     assert interval.startswith("+21.")
+
+
+def test_the_moment_of_the_fault_and_what_carries_it_are_found(model: Model, rows: pd.DataFrame) -> None:
+    """The look-up begins to fail at 17:00; before and after are those of the raw rows."""
+    fall = model.versions["v2"].fall
+    assert model.versions["v1"].fall is None
+    assert fall is not None
+    assert fall.at == datetime(2026, 11, 3, 17, tzinfo=UTC)
+    mine = rows[(rows.version == "v2") & rows.label.notna()]
+    late = mine.ts >= pd.Timestamp("2026-11-03T17:00")
+    wrong = mine.label != mine.prediction
+    assert (fall.n_before, fall.n_after) == ((~late).sum(), late.sum())
+    assert (fall.before, fall.after) == pytest.approx((wrong[~late].mean(), wrong[late].mean()))
+    most = fall.carried[0]
+    inside = (mine.dep_delay >= 0) & (mine.dep_delay < 5)
+    assert (most.column, most.value) == ("dep_delay", "0 to 5")
+    assert (most.n_before, most.n_after) == ((inside & ~late).sum(), (inside & late).sum())
+    assert (most.before, most.after) == pytest.approx(
+        (wrong[inside & ~late].mean(), wrong[inside & late].mean())
+    )
+    assert most.before is not None
+    assert most.after is not None
+    shares = inside[~late].mean(), inside[late].mean()
+    assert most.rate == pytest.approx(sum(shares) / 2 * (most.after - most.before))
+    assert most.share == pytest.approx((most.rate + most.mix) / (fall.after - fall.before))
+    (sentence,) = falls(model)
+    assert sentence.startswith(
+        "v2 has more errors since 2026-11-03 17:00 UTC: 9.9% before (n 2,121), 21.7% after"
+    )
+    assert "94% of that is in dep_delay 0 to 5, whose own errors went from 12.8% to 45.8%." in sentence
 
 
 def test_counting_as_labels_come_equals_counting_all_at_once(watch: Session) -> None:
