@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PATIENCE_S = 15.0
 """For everything that is asked and written in one look: `check` and `report` wait for it."""
 
+NAMELESS_S = 1.0
+"""Time between two looks into the logs for the name of a model."""
+
 
 class Registry:
     """Watch one model of a registry.
@@ -48,6 +51,8 @@ class Registry:
         self._writes = writable and self._settings.write
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._asked: str | None = None
+        """The model that is asked for; None while no log has named one."""
         self.current: Registered | None = None
         """What it said last."""
         self.failure: str | None = None
@@ -63,7 +68,7 @@ class Registry:
         try:
             mlflow = Mlflow(self._settings, self._config.resolve)
             where = f"{where} at {mlflow.url}"
-            asyncio.run(self._look(mlflow, write=write and self._writes))
+            asyncio.run(self._look(mlflow, self._numbers() if write and self._writes else None))
             self.failure = None
         except TimeoutError:
             self.failure = (
@@ -74,13 +79,12 @@ class Registry:
         except Exception as error:  # noqa: BLE001  an answer that nobody foresaw must end neither thread nor report
             self.failure = f"{where} is not used: its answers are not understood ({type(error).__name__})"
 
-    async def _look(self, mlflow: Mlflow, *, write: bool) -> None:
+    async def _look(self, mlflow: Mlflow, numbers: Snapshot | None) -> None:
         async with asyncio.timeout(PATIENCE_S), mlflow:
-            names = [self._settings.model] if self._settings.model else self._models()
-            if names:
-                self.current = await read_model(mlflow, names[0])
-            if write and self.current is not None:
-                numbers = await asyncio.to_thread(self._numbers)
+            self._asked = self._settings.model or next(iter(self._models()), None)
+            if self._asked is not None:
+                self.current = await read_model(mlflow, self._asked)
+            if numbers is not None and self.current is not None:
                 await publish(mlflow, self._connect(), numbers, self.current)
 
     def start(self) -> None:
@@ -97,7 +101,8 @@ class Registry:
     def _follow(self) -> None:
         while not self._stopping.is_set():
             self.look(write=True)
-            self._stopping.wait(self._settings.interval.total_seconds())
+            known = self._asked is not None
+            self._stopping.wait(self._settings.interval.total_seconds() if known else NAMELESS_S)
 
     def role(self, role: str, versions: Iterable[str]) -> str | None:
         """Return the version in the logs that an alias makes the baseline or the candidate; None for none."""

@@ -147,6 +147,8 @@ def _milliseconds(value: float) -> str:
         return f"{value / 60_000:.1f} min"
     if value >= 1000:
         return f"{value / 1000:.2f} s"
+    if 0 < value < 0.1:  # a cache answers within microseconds
+        return f"{value:.2g} ms"
     return f"{value:.1f} ms" if value < 100 else f"{value:.0f} ms"
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -302,6 +303,18 @@ def test_read_only_writes_nothing_to_the_registry_either(tmp_path: Path, server:
         assert session._neighbours.registry is not None
         session._neighbours.registry.look(write=True)
     assert server.posted == []
+
+
+def test_a_registry_is_asked_as_soon_as_the_logs_name_a_model(tmp_path: Path, server: Any) -> None:
+    """A fresh store knows none yet: that must not cost a whole interval."""
+    logs = logs_with(tmp_path, server, 'interval = "1h"\n')
+    with Session(Options(logs, db=":memory:")) as session:
+        session.start()
+        deadline = time.monotonic() + 60
+        while (registry := session._neighbours.registry) is None or registry.current is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert registry.current.model == "flight-delay"
 
 
 def test_only_the_registered_model_is_written(tmp_path: Path, server: Any) -> None:
