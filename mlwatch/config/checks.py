@@ -291,6 +291,22 @@ def payoff(value: Mapping[str, float]) -> Mapping[str, float]:
     return value
 
 
+def levels(value: Mapping[str, float]) -> Mapping[str, float]:
+    """Check that levels of quantiles lie between 0 and 1."""
+    for name, level in value.items():
+        if not 0 < level < 1:
+            raise ValueError(f"the level of {name} must lie between 0 and 1")
+    return value
+
+
+def prices(value: Mapping[str, float]) -> Mapping[str, float]:
+    """Check that no price is negative."""
+    for name, price in value.items():
+        if not price >= 0:
+            raise ValueError(f"the price of {name} must be zero or more")
+    return value
+
+
 def headers(value: Mapping[str, str]) -> Mapping[str, str]:
     """Check that secrets are references, so that none stands in the file."""
     for name, content in value.items():

@@ -30,6 +30,7 @@ T = TypeVar("T")
 _TABLES = (
     "roles",
     "business",
+    "outputs",
     "store",
     "reference",
     "drift",

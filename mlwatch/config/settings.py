@@ -95,6 +95,30 @@ class BusinessSettings:
 
 
 @dataclass(frozen=True)
+class OutputSettings:
+    """`[outputs]`: features that are more than inputs. What is not said is told by their names."""
+
+    probabilities: str | None = None
+    """How the names of the columns of class probabilities begin, before the class: `proba_`."""
+    quantiles: Mapping[str, float] = field(default_factory=dict, metadata={"check": checks.levels})
+    """Level of each column of a predicted quantile: `{p10 = 0.1, p90 = 0.9}`."""
+    query: str | None = None
+    """Column of the query whose results a ranking orders."""
+    position: str | None = None
+    """Column of the place in the ranking, the first lowest."""
+    input_tokens: str | None = None
+    output_tokens: str | None = None
+    first_token: str | None = None
+    """Column of the time to the first token, in milliseconds unless its name says another unit."""
+    cost: str | None = None
+    """Column of what a request cost."""
+    input_price: Mapping[str, float] = field(default_factory=dict, metadata={"check": checks.prices})
+    """Price of a million input tokens by model or version, where no column says the cost."""
+    output_price: Mapping[str, float] = field(default_factory=dict, metadata={"check": checks.prices})
+    """Price of a million output tokens."""
+
+
+@dataclass(frozen=True)
 class StoreSettings:
     """`[store]`: the database."""
 
@@ -462,6 +486,7 @@ class Config:
 
     roles: RoleSettings = field(default_factory=RoleSettings)
     business: BusinessSettings = field(default_factory=BusinessSettings)
+    outputs: OutputSettings = field(default_factory=OutputSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     reference: ReferenceSettings = field(default_factory=ReferenceSettings)
     drift: DriftSettings = field(default_factory=DriftSettings)

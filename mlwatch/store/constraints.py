@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import ConfigError, reason_of
 from mlwatch.sources.sql import identifier
-from mlwatch.store import fold, rollups
+from mlwatch.store import adding, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -184,7 +184,7 @@ def _count(
         values, column = _Values(), _column(registry, name, numbers)
         selects = _selects(name, column, schema[name], relation, values.add(listed), values)
         if selects:
-            fold.add(connection, rollups.CONSTRAINTS, " UNION ALL ".join(selects), values.bound)
+            adding.add(connection, rollups.CONSTRAINTS, " UNION ALL ".join(selects), values.bound)
 
 
 def _selects(

@@ -6,15 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier, literal
-from mlwatch.store import rollups
+from mlwatch.store import outputs, rollups
+from mlwatch.store.adding import add
 from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
+from mlwatch.store.output_rollups import EVENT_LAGS, OUTPUTS
 from mlwatch.store.registry import ModelRow, Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.config import OutputSettings
     from mlwatch.store.rollups import FeatureBins, Requests, Rollup
     from mlwatch.store.slices import Columns
 
@@ -25,25 +28,6 @@ REGRESSION_CLASSES = 20
 """More different numbers than this, or any fraction, are values of a regression."""
 
 
-def add(
-    connection: DuckDBPyConnection, rollup: Rollup, select: str, values: Mapping[str, object] | None = None
-) -> None:
-    """Append the rows of a rollup statement to its table, at every bucket width.
-
-    Args:
-        connection: Inside the ingest transaction.
-        rollup: Which.
-        select: A statement of `rollups`, at the finest width.
-        values: What its named parameters stand for.
-    """
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE delta AS {select}", values)
-    finest, *wider = rollup.levels
-    connection.execute(f"INSERT INTO {rollup.table(finest)} BY NAME FROM delta")
-    for level in wider:
-        merged = rollup.merged("delta", rollups.bucket(level, "bucket"))
-        connection.execute(f"INSERT INTO {rollup.table(level)} BY NAME {merged}")
-
-
 def fold_requests(
     connection: DuckDBPyConnection,
     registry: Registry,
@@ -51,6 +35,7 @@ def fold_requests(
     models: Collection[str],
     requests: Requests,
     *,
+    settings: OutputSettings,
     unbinned: bool = True,
 ) -> None:
     """Add the batch's requests to traffic, latency and feature rollups.
@@ -61,12 +46,14 @@ def fold_requests(
         numbers: Features that the batch has columns for.
         models: Models of the batch.
         requests: Where they are, for counting by feature.
+        settings: What the configuration says of outputs.
         unbinned: Count features without bins too, as present or missing; False where bins are about to be cut.
     """
     connection.execute("CREATE OR REPLACE TEMP VIEW requests AS SELECT * FROM batch WHERE is_request")
     add(connection, rollups.TRAFFIC, rollups.traffic_sql("requests"))
     add(connection, rollups.LATENCY, rollups.latency_sql("requests"))
     fold_decided(connection, registry, "requests")
+    outputs.fold_requests(connection, registry, settings, "requests", models, numbers)
     row = connection.execute("SELECT COUNT(invalid) FROM batch").fetchone()
     features = [
         _narrowed(feature, models, may_be_invalid=bool(row and row[0]))
@@ -89,12 +76,15 @@ def _narrowed(feature: FeatureBins, models: Collection[str], *, may_be_invalid: 
     return replace(feature, models=() if every else feature.models, may_be_invalid=may_be_invalid)
 
 
-def fold_scored(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
+def fold_scored(
+    connection: DuckDBPyConnection, registry: Registry, parts: Columns, settings: OutputSettings
+) -> None:
     """Add newly labelled predictions to the outcome, score and segment rollups."""
     numeric, free = registry.plain_models()
     add(connection, rollups.OUTCOMES, rollups.outcomes_sql("scored", numeric, free))
     add(connection, rollups.SCORES, rollups.scores_sql("scored", [*numeric, *free]))
     add(connection, rollups.LAGS, rollups.lags_sql("scored"))
+    outputs.fold_scored(connection, registry, settings)
     _fold_segments(connection, registry, parts)
 
 
@@ -190,13 +180,32 @@ def refold_segments(connection: DuckDBPyConnection, registry: Registry, parts: C
     _fold_segments(connection, registry, parts)
 
 
-def recount_labels(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
-    """Count the labels and scores of the stored rows again, and only these, after the task of a model changed."""
-    for rollup in (rollups.OUTCOMES, rollups.SCORES, rollups.LAGS, rollups.SEGMENTS, rollups.DECIDED):
-        _empty(connection, rollup)
+def recount_labels(
+    connection: DuckDBPyConnection, registry: Registry, parts: Columns, settings: OutputSettings
+) -> None:
+    """Count labels, scores and further outputs of the stored rows again, and only these.
+
+    Args:
+        connection: Inside a transaction of the thread that takes logs in.
+        registry: Features and tasks.
+        parts: Segments.
+        settings: What the configuration says of outputs.
+    """
+    for rollup in (
+        rollups.OUTCOMES,
+        rollups.SCORES,
+        rollups.LAGS,
+        rollups.SEGMENTS,
+        rollups.DECIDED,
+        *OUTPUTS,
+    ):
+        if rollup is not EVENT_LAGS:
+            _empty(connection, rollup)
+    connection.execute("DELETE FROM ranked")
     _score_stored(connection, parts)
-    fold_scored(connection, registry, parts)
+    fold_scored(connection, registry, parts, settings)
     fold_decided(connection, registry, "predictions")
+    outputs.fold_requests(connection, registry, settings, "predictions", registry.models)
 
 
 def _empty(connection: DuckDBPyConnection, rollup: Rollup) -> None:

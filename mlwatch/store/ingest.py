@@ -266,7 +266,7 @@ class Ingest:
         Args:
             enough: Without a reference, bins need so many rows.
         """
-        tasks.ensure(self._connection, self.registry, self._config.roles.task)
+        tasks.ensure(self._connection, self.registry, self._config.roles.task, self._config.outputs)
         ensure_bins(self._connection, self.registry, enough=enough)
         slices.ensure(self._connection, self.registry, self._config.segments)
         constraints.ensure(self._connection, self.registry, self._config)

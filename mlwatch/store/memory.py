@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.sources.formats.types import Memory
 from mlwatch.sources.sql import literal
-from mlwatch.store import fold, notices, rollups
+from mlwatch.store import adding, notices, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,7 +69,7 @@ def count_unseen(connection: DuckDBPyConnection, counts: Iterable[str]) -> None:
     for text in counts:
         kinds = '[{"bucket": "TIMESTAMP", "model": "VARCHAR", "version": "VARCHAR", "unseen": "DOUBLE"}]'
         given = f"SELECT UNNEST(from_json({literal(text)}, '{kinds}'), recursive := TRUE)"
-        fold.add(connection, rollups.SAMPLING, given)
+        adding.add(connection, rollups.SAMPLING, given)
         new = connection.execute(f"""
             SELECT DISTINCT model FROM ({given})
             WHERE 'sampling of ' || model NOT IN (SELECT topic FROM notices)""").fetchall()

@@ -16,16 +16,60 @@ Relations that the statements read:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.metrics.bin_sql import latency_bin_sql, numeric_bin_sql, score_bin_sql
 from mlwatch.sources.sql import literal
+from mlwatch.store.output_rollups import OUTPUTS
+from mlwatch.store.rollup import DAY, HOUR, MINUTE, QUARTER, Rollup, bucket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-MINUTE, QUARTER, HOUR, DAY = 60, 900, 3600, 86400
+__all__ = [
+    "ALL",
+    "BUSINESS",
+    "CONSTRAINTS",
+    "DAY",
+    "DECIDED",
+    "EPSILON",
+    "FEATURES",
+    "HOUR",
+    "LAGS",
+    "LATENCY",
+    "MINUTE",
+    "OUTCOMES",
+    "PREDICTION",
+    "PSEUDO",
+    "QUARTER",
+    "QUARTER_OF_TS",
+    "SAMPLING",
+    "SCORE",
+    "SCORES",
+    "SEGMENTS",
+    "TRAFFIC",
+    "VALUE",
+    "WHO",
+    "WORTH",
+    "FeatureBins",
+    "Requests",
+    "Rollup",
+    "bucket",
+    "business_sql",
+    "class_of",
+    "decided_sql",
+    "feature_sql",
+    "features_sql",
+    "lags_sql",
+    "latency_sql",
+    "outcomes_sql",
+    "scores_sql",
+    "segments_sql",
+    "traffic_sql",
+    "worth_sql",
+]
+
 EPSILON = 2.220446049250313e-16
 """Scores are kept this far from 0 and 1 in the log-loss, as scikit-learn does for doubles."""
 
@@ -33,51 +77,6 @@ PREDICTION, SCORE, VALUE = -1, -2, -3
 """Numbers of the pseudo-features: predicted classes, scores, and predicted values of a regression."""
 PSEUDO = 3
 """How many these are."""
-
-Merge = Literal["SUM", "MIN", "MAX"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rollup:
-    """A family of tables, one a bucket width, that hold the same statistics."""
-
-    name: str
-    levels: tuple[int, ...]
-    """Bucket widths in seconds, finest first; each divides the next."""
-    keys: Mapping[str, str]
-    """Further key columns and their types, behind bucket, model and version."""
-    measures: Mapping[str, str]
-    """Measure columns and their types."""
-    merge: Mapping[str, Merge] = field(default_factory=dict)
-    """How a measure merges where it is not a sum."""
-
-    def table(self, level: int) -> str:
-        """Return the table name of a bucket width."""
-        return f"{self.name}_{level}"
-
-    @property
-    def key_names(self) -> tuple[str, ...]:
-        """All key columns."""
-        return ("bucket", "model", "version", *self.keys)
-
-    def ddl(self, level: int) -> str:
-        """Return the statement that creates a table."""
-        columns = {
-            "bucket": "TIMESTAMP",
-            "model": "VARCHAR",
-            "version": "VARCHAR",
-            **self.keys,
-            **self.measures,
-        }
-        return f"CREATE TABLE {self.table(level)} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
-
-    def merged(self, relation: str, bucket: str = "bucket", where: str = "") -> str:
-        """Return a SELECT that merges rows of equal key, with the bucket widened by an expression."""
-        keys = ", ".join(("model", "version", *self.keys))
-        measures = ", ".join(f"{self.merge.get(name, 'SUM')}({name}) AS {name}" for name in self.measures)
-        positions = ", ".join(str(i + 1) for i in range(len(self.key_names)))
-        return f"SELECT {bucket} AS bucket, {keys}, {measures} FROM {relation} {where} GROUP BY {positions}"
-
 
 TRAFFIC = Rollup(
     "r_traffic",
@@ -124,6 +123,7 @@ OUTCOMES = Rollup(
         "sum_label": "DOUBLE",
         "sum_label_sq": "DOUBLE",
         "sum_ape": "DOUBLE",
+        "sum_ape_sq": "DOUBLE",
         "n_ape": "BIGINT",
     },
 )
@@ -182,12 +182,8 @@ CONSTRAINTS = Rollup(
 ALL = (
     *(TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, DECIDED, SEGMENTS, LAGS, BUSINESS, WORTH, SAMPLING),
     CONSTRAINTS,
+    *OUTPUTS,
 )
-
-
-def bucket(level: int, column: str = "ts") -> str:
-    """Return the expression for the start of the bucket that a time falls into."""
-    return f"time_bucket(INTERVAL '{level} seconds', {column})"
 
 
 WHO = "hash(model, version)"
@@ -318,6 +314,7 @@ def outcomes_sql(relation: str, numeric_models: Sequence[str], unclassed_models:
             SUM(CASE WHEN f IS NOT NULL THEN weight * y END) AS sum_label,
             SUM(CASE WHEN f IS NOT NULL THEN weight * y * y END) AS sum_label_sq,
             SUM(CASE WHEN y <> 0 THEN weight * ABS((f - y) / y) END) AS sum_ape,
+            SUM(CASE WHEN y <> 0 THEN weight * ((f - y) / y) * ((f - y) / y) END) AS sum_ape_sq,
             SUM(CASE WHEN y <> 0 AND f IS NOT NULL THEN weight ELSE 0 END) AS n_ape
         FROM (SELECT *, {numbers.format("label")} AS y, {numbers.format("prediction")} AS f FROM {relation}) AS numbered
         GROUP BY 1, 2, 3, 4, 5"""

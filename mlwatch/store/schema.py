@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.store import events, outcomes, probes, rollups, server_sums
+from mlwatch.store import events, outcomes, output_rollups, probes, rollups, server_sums
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 17
+VERSION = 18
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -51,6 +51,7 @@ _REFERENCE_LABELS = """CREATE TABLE reference_labels (
 TABLES = (
     _WAITING,
     _SIDES,
+    output_rollups.RANKED,
     *probes.TABLES,
     *probes.GOLDEN,
     *probes.METRICS,
@@ -149,6 +150,16 @@ _WORTH = (
         for level in rollups.WORTH.levels
     ),
 )
+_OUTPUTS = (
+    output_rollups.RANKED,
+    *(rollup.ddl(level) for rollup in output_rollups.OUTPUTS for level in rollup.levels),
+    *(
+        f"ALTER TABLE {rollups.OUTCOMES.table(level)} ADD COLUMN sum_ape_sq DOUBLE"
+        for level in rollups.OUTCOMES.levels
+    ),
+    "INSERT OR REPLACE INTO meta VALUES ('outputs_as', 'not counted yet')",
+)
+"""The stored rows are counted into them at the next ingest, which knows what their columns mean."""
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (_WAITING,),
     2: (_SIDES,),
@@ -166,6 +177,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     14: probes.CONDITIONS,
     15: _WORTH,
     16: (*probes.RECOGNISED, *server_sums.TABLES),
+    17: _OUTPUTS,
 }
 """Statements that lead from the given version to the next."""
 

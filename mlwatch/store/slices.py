@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from mlwatch.metrics.bin_sql import sql_number
 from mlwatch.sources.sql import literal
 from mlwatch.store import fold, rollups
+from mlwatch.store.outputs import carried, raw_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.config import SegmentSettings
+    from mlwatch.config import OutputSettings, SegmentSettings
     from mlwatch.store.registry import Registry
     from mlwatch.store.rollups import FeatureBins
 
@@ -71,10 +72,13 @@ class Columns:
     """The columns that are followed."""
 
     columns: tuple[Column, ...] = ()
+    raw: tuple[tuple[int, str], ...] = ()
+    """Features whose own values labelled predictions carry besides: number and quoted column."""
 
     def of(self, numbers: Collection[int]) -> Columns:
         """Return those whose features are among the given ones, or are the predictions themselves."""
-        return Columns(tuple(c for c in self.columns if c.feature.number in numbers or c.feature.number < 0))
+        parts = tuple(c for c in self.columns if c.feature.number in numbers or c.feature.number < 0)
+        return Columns(parts, tuple(each for each in self.raw if each[0] in numbers))
 
     def select(self, alias: str, aggregate: str = "") -> str:
         """Return the parts as further items of a SELECT, with a comma before each.
@@ -83,16 +87,21 @@ class Columns:
             alias: Of the relation with the features.
             aggregate: Function to wrap each in, where the statement groups.
         """
-        return "".join(f", {aggregate}({column.part(alias)}) AS {column.name}" for column in self.columns)
+        parts = "".join(f", {aggregate}({column.part(alias)}) AS {column.name}" for column in self.columns)
+        return parts + "".join(f", {aggregate}({alias}.{name}) AS {raw_name(n)}" for n, name in self.raw)
 
     @property
     def names(self) -> str:
         """The same, where a relation has them already."""
-        return "".join(f", {column.name}" for column in self.columns)
+        parts = "".join(f", {column.name}" for column in self.columns)
+        return parts + "".join(f", {raw_name(number)}" for number, _ in self.raw)
 
 
 def columns(
-    connection: DuckDBPyConnection, registry: Registry, numbers: Sequence[int] | None = None
+    connection: DuckDBPyConnection,
+    registry: Registry,
+    numbers: Sequence[int] | None = None,
+    settings: OutputSettings | None = None,
 ) -> Columns:
     """Return columns with their parts.
 
@@ -100,6 +109,7 @@ def columns(
         connection: A cursor of this thread.
         registry: Features and bins.
         numbers: Which features, in this order; None for the columns that are followed now.
+        settings: Carry the further outputs that the configuration means, too; None for none.
     """
     chosen = (*registry.segments, rollups.VALUE) if numbers is None else tuple(numbers)
     features = {feature.number: feature for feature in registry.feature_bins(chosen)}
@@ -109,7 +119,8 @@ def columns(
             Column(features[number], cuts_of(features[number].edges), _categories(connection, number))
             for number in wanted
             if number in registry.bins
-        )
+        ),
+        carried(registry, settings) if settings is not None else (),
     )
 
 

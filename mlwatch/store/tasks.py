@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mlwatch.config import OutputSettings
 from mlwatch.store import fold, slices
 
 if TYPE_CHECKING:
@@ -13,20 +14,28 @@ if TYPE_CHECKING:
     from mlwatch.store.registry import Registry
 
 
-def ensure(connection: DuckDBPyConnection, registry: Registry, task: str | None) -> None:
-    """Give every model the configured task, and count the stored labels and scores again where it was another.
+def ensure(
+    connection: DuckDBPyConnection, registry: Registry, task: str | None, settings: OutputSettings
+) -> None:
+    """Give every model the configured task, and count the stored rows again where that or their outputs were others.
 
     Args:
         connection: Outside a transaction, of the thread that takes logs in.
         registry: Learns the tasks.
         task: Of the configuration; None leaves what was inferred.
+        settings: What the configuration says of outputs.
     """
+    row = connection.execute("SELECT value FROM meta WHERE key = 'outputs_as'").fetchone()
+    outputs_as = repr(settings)
     other = [model for model, row in registry.models.items() if task is not None and row.task != task]
-    if task is None or not other:
+    if not other and (row[0] if row is not None else repr(OutputSettings())) == outputs_as:
         return
     connection.execute("BEGIN")
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('outputs_as', ?)", [outputs_as])
     for model in other:
         connection.execute("UPDATE models SET task = ? WHERE model = ?", [task, model])
-        registry.models[model] = replace(registry.models[model], task=task)
-    fold.recount_labels(connection, registry, slices.columns(connection, registry))
+        registry.models[model] = replace(registry.models[model], task=task or "unknown")
+    fold.recount_labels(
+        connection, registry, slices.columns(connection, registry, settings=settings), settings
+    )
     connection.execute("COMMIT")

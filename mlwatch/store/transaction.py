@@ -134,11 +134,11 @@ class Transaction:
         if counts.predictions:
             late_labels, late_events = self._fold_requests(slots, stored)
         if self._has("is_outcome"):
-            parts = slices.columns(self._connection, self._registry)
+            parts = self._parts()
             any_scored, again, unmatched_labels = outcomes.take_outcomes(self._connection, parts)
             counts = _repeated(replace(counts, outcomes=counts.outcomes - again), again)
             if any_scored:
-                fold.fold_scored(self._connection, self._registry, parts)
+                fold.fold_scored(self._connection, self._registry, parts, self._config.outputs)
         if counts.events:
             again, unmatched_events = events.take_events(self._connection, self._config.business)
             counts = _repeated(replace(counts, events=counts.events - again), again)
@@ -165,17 +165,21 @@ class Transaction:
         numbers = [slot.number for slot in slots]
         fold.fold_requests(
             *(self._connection, self._registry, numbers, models, stored or batch.REQUESTS),
+            settings=self._config.outputs,
             unbinned=not self._bins_follow(),
         )
         constraints.count_batch(self._connection, self._registry, self._config, numbers)
-        parts = slices.columns(self._connection, self._registry).of(numbers)
+        parts = self._parts().of(numbers)
         any_scored, late_labels = outcomes.score_requests(self._connection, parts)
         if any_scored:
-            fold.fold_scored(self._connection, self._registry, parts)
+            fold.fold_scored(self._connection, self._registry, parts, self._config.outputs)
         any_gains, late_events = events.gain_requests(self._connection)
         if any_gains:
             fold.fold_gains(self._connection)
         return late_labels, late_events
+
+    def _parts(self) -> slices.Columns:
+        return slices.columns(self._connection, self._registry, settings=self._config.outputs)
 
     def _bins_follow(self) -> bool:
         """Tell whether this is the first batch and large enough for bins to be cut after it at once."""

@@ -1,0 +1,157 @@
+"""Which features are more than inputs: class probabilities, quantiles, tokens, costs, places in a ranking.
+
+They are told by their names, or by `[outputs]`. They stay features too, so that their drift shows.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mlwatch.roles.names import latency_factor, normal
+from mlwatch.sources.sql import identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from mlwatch.config import OutputSettings
+    from mlwatch.store.registry import FeatureRow, Registry
+
+_PROBABILITY = re.compile(
+    r"(?:(?:class|predicted|prediction|pred|y_pred|y)_?)?(?:probabilit(?:y|ies)|probas?|probs?|scores?)[._](?P<name>.+)",
+    re.IGNORECASE,
+)
+_QUANTILE = re.compile(r"(?:.*[._])?(?:quantile|pct|q|p)[._]?(?P<level>\d+(?:[._]\d+)?)", re.IGNORECASE)
+_NAMES = {
+    "input_tokens": "inputtokens prompttokens tokensin inputtokencount prompttokencount usageprompttokens"
+    " usageinputtokens",
+    "output_tokens": "outputtokens completiontokens tokensout outputtokencount completiontokencount"
+    " usagecompletiontokens usageoutputtokens generatedtokens",
+    "first_token": "firsttoken ttft timetofirsttoken firsttokenlatency firsttokentime latencytofirsttoken",
+    "cost": "costusd requestcost inferencecost predictioncost totalcost costeur apicost",
+    "query": "queryid qid searchid listid rankingid",
+    "position": "position rank pos slot itemposition",
+}
+_TABLE = {name: role for role, names in _NAMES.items() for name in names.split()}
+_COST_BESIDE_TOKENS = "cost"
+"""A name that means the cost of a request only where tokens are logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """What the features of one model are besides; columns are quoted."""
+
+    measures: Mapping[str, str] = field(default_factory=dict)
+    """Expression by `input_tokens`, `output_tokens`, `first_token` (milliseconds) and `cost`."""
+    probabilities: Mapping[str, str] = field(default_factory=dict)
+    """Column by class; empty unless there are two."""
+    quantiles: Mapping[float, str] = field(default_factory=dict)
+    """Column by level, between 0 and 1."""
+    query: str | None = None
+    position: str | None = None
+    numbers: tuple[int, ...] = ()
+    """Features that labelled predictions are to carry."""
+
+    @property
+    def ranks(self) -> bool:
+        """Tell whether both a query and a position are there."""
+        return self.query is not None and self.position is not None
+
+
+def meanings(
+    registry: Registry, model: str, settings: OutputSettings, numbers: Collection[int] | None = None
+) -> Meanings:
+    """Tell what the features of a model are besides.
+
+    Args:
+        registry: Features and tasks.
+        model: Name of the model.
+        settings: What the configuration says, which wins.
+        numbers: Only these features; None for all that the model has.
+    """
+    rows = [
+        row
+        for row in registry.features.values()
+        if (model, row.number) in registry.model_features and (numbers is None or row.number in numbers)
+    ]
+    task = registry.models[model].task if model in registry.models else "unknown"
+    found = _by_role(rows, settings)
+    probabilities = _probabilities(rows, settings) if task == "multiclass" else {}
+    quantiles = _quantiles(rows, settings) if task == "regression" else {}
+    ranked = [found[role] for role in ("query", "position") if role in found]
+    carried = [*probabilities.values(), *quantiles.values(), *(ranked if len(ranked) == 2 else ())]
+    return Meanings(
+        measures={role: _expression(role, row) for role, row in found.items() if role in _MEASURED},
+        probabilities={name: identifier(row.column) for name, row in probabilities.items()},
+        quantiles={level: identifier(row.column) for level, row in quantiles.items()},
+        query=identifier(found["query"].column) if len(ranked) == 2 else None,
+        position=identifier(found["position"].column) if len(ranked) == 2 else None,
+        numbers=tuple(sorted({row.number for row in carried})),
+    )
+
+
+_MEASURED = ("input_tokens", "output_tokens", "first_token", "cost")
+
+
+def _by_role(rows: Sequence[FeatureRow], settings: OutputSettings) -> dict[str, FeatureRow]:
+    named = {role: getattr(settings, role) for role in _NAMES}
+    found: dict[str, FeatureRow] = {}
+    for row in rows:
+        role = next((role for role, name in named.items() if name == row.name), None)
+        inferred = _role_of(row)
+        if role is None and inferred is not None and named[inferred] is None and inferred not in found:
+            role = inferred
+        if role is not None and (row.kind == "numeric" or role == "query"):
+            found[role] = row
+    if settings.cost is None and "cost" not in found and "output_tokens" in found:
+        beside = next((row for row in rows if normal(row.name.rsplit(".")[-1]) == _COST_BESIDE_TOKENS), None)
+        if beside is not None and beside.kind == "numeric":
+            found["cost"] = beside
+    return found
+
+
+def _role_of(row: FeatureRow) -> str | None:
+    """Return what a feature's name says, with or without its parents and a unit of time."""
+    leaf = row.name.rsplit(".")[-1]
+    stem = re.sub(r"_(?:ms|s|us|ns|msecs?|secs?|seconds|millis|milliseconds)$", "", leaf, flags=re.IGNORECASE)
+    for name in (row.name, leaf, stem):
+        role = _TABLE.get(normal(name))
+        if role is not None and (name != stem or name == leaf or role == "first_token"):
+            return role
+    return None
+
+
+def _expression(role: str, row: FeatureRow) -> str:
+    column = identifier(row.column)
+    factor = latency_factor(row.name.rsplit(".")[-1]) if role == "first_token" else None
+    return column if factor in {None, 1.0} else f"{column} * {factor!r}"
+
+
+def _probabilities(rows: Sequence[FeatureRow], settings: OutputSettings) -> dict[str, FeatureRow]:
+    found: dict[str, FeatureRow] = {}
+    for row in rows:
+        if row.kind != "numeric":
+            continue
+        prefix = settings.probabilities
+        if prefix is not None:
+            if row.name.startswith(prefix) and len(row.name) > len(prefix):
+                found[row.name[len(prefix) :]] = row
+        elif (match := _PROBABILITY.fullmatch(row.name)) is not None:
+            found[match["name"]] = row
+    return found if len(found) > 1 else {}
+
+
+def _quantiles(rows: Sequence[FeatureRow], settings: OutputSettings) -> dict[float, FeatureRow]:
+    """Return the columns of quantiles; names alone tell them only where each has its mirror, such as p10 and p90."""
+    if settings.quantiles:
+        by_name = {row.name: row for row in rows if row.kind == "numeric"}
+        return {level: by_name[name] for name, level in settings.quantiles.items() if name in by_name}
+    found: dict[float, FeatureRow] = {}
+    for row in rows:
+        match = _QUANTILE.fullmatch(row.name) if row.kind == "numeric" else None
+        if match is not None:
+            number = float(match["level"].replace("_", "."))
+            found[round(number / 100 if number >= 1 else number, 6)] = row
+    mirrored = {level: row for level, row in found.items() if round(1 - level, 6) in found and 0 < level < 1}
+    return mirrored if len(mirrored) > 1 else {}

@@ -1,0 +1,174 @@
+"""Fold what only some logs hold into the rollups: see `output_rollups` and `meanings`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.metrics.bin_sql import sql_number
+from mlwatch.sources.sql import identifier, literal
+from mlwatch.store import output_rollups as rollups
+from mlwatch.store.adding import add
+from mlwatch.store.asking import number
+from mlwatch.store.meanings import Meanings, meanings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import OutputSettings
+    from mlwatch.store.registry import Registry
+
+REFUSALS = (
+    *("i''m sorry, but", "i am sorry, but", "i''m sorry, i can", "i can''t help", "i cannot help"),
+    *("i can''t assist", "i cannot assist", "i''m unable to", "i am unable to", "i''m not able to"),
+    *("i can''t provide", "i cannot provide", "i can''t comply", "i cannot comply", "i must decline"),
+    *("i won''t be able to", "as an ai ", "as a language model", "i cannot fulfill", "i can''t fulfill"),
+)
+"""How refusals begin, in lower case, quotes doubled as in SQL."""
+REFUSAL_LENGTH = 160
+"""Characters of an answer that are looked at for one."""
+
+_TEXT = "TRIM(prediction)"
+_WORDS = f"LENGTH({_TEXT}) - LENGTH(REPLACE({_TEXT}, ' ', '')) + 1"
+_START = f"REPLACE(LOWER(LEFT({_TEXT}, {REFUSAL_LENGTH})), '’', '''')"
+_ANSWERED = "COALESCE(status, 200) < 400 AND error IS NULL"
+
+
+def raw_name(feature: int) -> str:
+    """Return the name that a feature's own value has in `scored`."""
+    return f"raw_{feature}"
+
+
+def fold_requests(
+    connection: DuckDBPyConnection,
+    registry: Registry,
+    settings: OutputSettings,
+    relation: str,
+    models: Collection[str],
+    numbers: Collection[int] | None = None,
+) -> None:
+    """Add what requests took and gave, the kinds of errors and the probabilities of all classes.
+
+    Args:
+        connection: Inside the ingest transaction.
+        registry: Features and tasks.
+        settings: What the configuration says of outputs.
+        relation: A `requests` relation.
+        models: Models to look at.
+        numbers: Features that the relation has columns for; None for all.
+    """
+    if number(connection, f"SELECT COUNT(*) FROM (FROM {relation} WHERE failed LIMIT 1)"):
+        add(connection, rollups.KINDS, rollups.kinds_sql(relation))
+    for model in models:
+        known = meanings(registry, model, settings, numbers)
+        measured = _measures(model, known, settings, text=registry.models[model].task == "unknown")
+        if measured:
+            add(connection, rollups.MEASURES, rollups.measures_sql(relation, measured))
+        if known.probabilities:
+            decided = rollups.class_decided_sql(relation, model, known.probabilities)
+            add(connection, rollups.CLASS_DECIDED, decided)
+
+
+def _measures(
+    model: str, known: Meanings, settings: OutputSettings, *, text: bool
+) -> list[tuple[str, str, str]]:
+    """Return name, expression and condition of what is measured of a model's requests."""
+    mine = f"model = {literal(model)}"
+    done = f"{mine} AND NOT failed"
+    found = [(role, value, done) for role, value in known.measures.items()]
+    tokens, first = known.measures.get("output_tokens"), known.measures.get("first_token")
+    if tokens is not None and first is not None:
+        found.append(("per_token", f"(latency_ms - {first}) / ({tokens} - 1)", f"{done} AND {tokens} > 1"))
+    elif tokens is not None:
+        found.append(("per_token", f"latency_ms / {tokens}", f"{done} AND {tokens} > 0"))
+    if "cost" not in known.measures and (priced := _priced(known, settings)) is not None:
+        found.append(("cost", priced, done))
+    if text:
+        refusal = " OR ".join(f"{_START} LIKE '{start}%'" for start in REFUSALS)
+        found += [
+            ("characters", f"LENGTH({_TEXT})", f"{done} AND prediction IS NOT NULL"),
+            ("words", _WORDS, f"{done} AND {_TEXT} <> ''"),
+            ("refusal", f"CASE WHEN {refusal} THEN 1 ELSE 0 END", f"{done} AND prediction IS NOT NULL"),
+            (
+                "empty",
+                f"CASE WHEN prediction IS NULL OR {_TEXT} = '' THEN 1 ELSE 0 END",
+                f"{mine} AND {_ANSWERED}",
+            ),
+        ]
+    return found
+
+
+def _priced(known: Meanings, settings: OutputSettings) -> str | None:
+    """Return what the tokens of a request cost by the table of prices, NULL for a model without a price."""
+    parts = []
+    for role, prices in (("input_tokens", settings.input_price), ("output_tokens", settings.output_price)):
+        if role in known.measures and prices:
+            cases = " ".join(
+                f"WHEN {literal(name)} IN (model, version) THEN {sql_number(price / 1e6)}"
+                for name, price in prices.items()
+            )
+            parts.append(f"{known.measures[role]} * CASE {cases} END")
+    return " + ".join(parts) or None
+
+
+def fold_scored(connection: DuckDBPyConnection, registry: Registry, settings: OutputSettings) -> None:
+    """Add newly labelled predictions to what is known of classes, quantiles, rankings and residuals.
+
+    Args:
+        connection: Inside the ingest transaction; `scored` carries the columns of `carried`.
+        registry: Features and tasks.
+        settings: What the configuration says of outputs.
+    """
+    have = {name for (name,) in connection.execute("SELECT column_name FROM (DESCRIBE scored)").fetchall()}
+    for model in registry.models:
+        known = meanings(registry, model, settings, _carried_in(have, registry, model, settings))
+        columns = {column: raw_name(each) for each, column in _quoted(registry, known).items()}
+        classes = {name: columns[column] for name, column in known.probabilities.items()}
+        levels = {level: columns[column] for level, column in known.quantiles.items()}
+        if classes:
+            add(connection, rollups.CLASS_SCORES, rollups.class_scores_sql("scored", model, classes))
+            add(connection, rollups.RANKS, rollups.ranks_sql("scored", model, classes))
+        if levels:
+            add(connection, rollups.QUANTILES, rollups.quantiles_sql("scored", model, levels))
+        if known.query is not None and known.position is not None:
+            _rank(connection, model, columns[known.query], columns[known.position])
+    numeric, _ = registry.plain_models()
+    if numeric:
+        add(connection, rollups.RESIDUALS, rollups.residuals_sql("scored", numeric))
+
+
+def carried(registry: Registry, settings: OutputSettings) -> tuple[tuple[int, str], ...]:
+    """Return number and quoted column of the features that labelled predictions are to carry."""
+    found: dict[int, str] = {}
+    for model in registry.models:
+        found.update(_quoted(registry, meanings(registry, model, settings)))
+    return tuple(sorted(found.items()))
+
+
+def _carried_in(have: Collection[str], registry: Registry, model: str, settings: OutputSettings) -> list[int]:
+    every = meanings(registry, model, settings).numbers
+    return [each for each in every if raw_name(each) in have]
+
+
+def _quoted(registry: Registry, known: Meanings) -> dict[int, str]:
+    wanted = set(known.numbers)
+    return {row.number: identifier(row.column) for row in registry.features.values() if row.number in wanted}
+
+
+def _rank(connection: DuckDBPyConnection, model: str, query: str, position: str) -> None:
+    """Count the rankings again that got labels: what they were is taken back, what they are is added."""
+    relevance = "COALESCE(TRY_CAST(label AS DOUBLE), 0)"
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE placed AS
+        SELECT model, version, CAST({query} AS VARCHAR) AS query, ts, {position} AS position,
+            {relevance} AS relevance, weight
+        FROM scored WHERE model = {literal(model)} AND {query} IS NOT NULL AND {position} IS NOT NULL""")
+    add(connection, rollups.RANKINGS, rollups.rankings_sql("placed", -1))
+    connection.execute("INSERT INTO ranked FROM placed")
+    add(connection, rollups.RANKINGS, rollups.rankings_sql("placed", 1))
+
+
+def fold_event_lags(connection: DuckDBPyConnection) -> None:
+    """Add how long conversions took, from `converted`."""
+    add(connection, rollups.EVENT_LAGS, rollups.event_lags_sql("converted"))
