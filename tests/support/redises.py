@@ -27,11 +27,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def redis_server(directory: Path, *options: str, port: int | None = None) -> Iterator[int]:
+def redis_server(
+    directory: Path, *options: str, port: int | None = None, program: str | Path = "redis-server"
+) -> Iterator[int]:
     """Run a server without persistence; yields its port once it answers."""
     port = port or free_port()
     command = (
-        "redis-server",
+        program,
         "--port",
         str(port),
         "--bind",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -277,6 +278,57 @@ def _varint(value: int) -> bytes:
     while value > 0x7F:
         encoded, value = encoded + bytes([value & 0x7F | 0x80]), value >> 7
     return encoded + bytes([value])
+
+
+@needs_redis
+def test_over_tls_with_an_authority_of_ones_own(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    port, files = free_port(), ("--tls-cert-file", str(certificate), "--tls-key-file", str(key))
+    with redis_server(tmp_path, "--tls-port", str(port), *files, "--tls-auth-clients", "no"):
+        url = f"rediss://127.0.0.1:{port}"
+        trusted, told = look(CacheSettings(url, verify="certificate.pem"), tmp_path)
+        stranger, _ = look(CacheSettings(url), tmp_path)
+        blind, _ = look(CacheSettings(url, verify=False), tmp_path)
+        plain, _ = look(CacheSettings(url.replace("rediss", "redis")), tmp_path)
+    assert (trusted.up, trusted.error, blind.up) == (True, "", True)
+    assert told is not None
+    assert told.values["keys"] == 0
+    assert (stranger.up, stranger.error) == (False, "TLS: self-signed")
+    assert not plain.up
+    assert plain.error
+
+
+@needs_redis
+def test_a_cache_that_dies_is_an_alert_until_it_is_back(tmp_path: Path) -> None:
+    logs, port = tmp_path / "logs", free_port()
+    logs.mkdir()
+    (logs / "a.jsonl").write_text('{"timestamp": "2026-11-03T12:00:00Z", "prediction": 1, "version": "v1"}\n')
+    (logs / "mlwatch.toml").write_text(
+        f'[[cache]]\nurl = "redis://127.0.0.1:{port}"\nname = "features"\ninterval = "100ms"\n'
+    )
+
+    def down(session: Session) -> list[str]:
+        return [one.message for one in session.snapshot().alerts if one.rule == "endpoint: features"]
+
+    def until(holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while not holds():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    with Session(Options(logs, db=":memory:")) as session:
+        with redis_server(tmp_path, port=port):
+            session.start()
+            until(lambda: any(one.state == "ok" for one in session.snapshot().endpoints))
+        until(lambda: "features is down: refused" in down(session))
+        with redis_server(tmp_path, port=port):
+            until(lambda: not any("is down" in message for message in down(session)))
+        assert session.snapshot().ingest.predictions == 1, "the rest goes on"
 
 
 @needs_redis
