@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from functools import lru_cache
+from heapq import nlargest
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.likeness import mark, shared
+from mlwatch.sources.shapes import shape_key
 from mlwatch.sources.streams import (
     HEAD_BYTES,
     TAIL_BYTES,
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
     from mlwatch.store.resolve import Plan
 
 
+MOST_ORIGINALS = 8
+"""Files of a kind, those that changed last, that a file of a few lines is compared with."""
+
+
 def past_copies(plan: Plan, ledger: Ledger, places: Mapping[tuple[int, int], Path]) -> Plan | None:
     """Move a plan behind what its file repeats of files that are accounted for.
 
@@ -44,7 +51,7 @@ def past_copies(plan: Plan, ledger: Ledger, places: Mapping[tuple[int, int], Pat
         where the file only repeats; None where not even one line is known to be repeated.
     """
     kin = []
-    for entry in _relatives(plan, ledger):
+    for entry in (*_relatives(plan, ledger), *_originals(plan, ledger, places)):
         if continues_entry(entry, plan.found):
             kin.append(entry.file)
             if entry.offset > plan.entry.offset:
@@ -65,6 +72,39 @@ def _relatives(plan: Plan, ledger: Ledger) -> Iterator[Entry]:
             and may_be_moved(entry, plan.found)
         ):
             yield entry
+
+
+def _originals(plan: Plan, ledger: Ledger, places: Mapping[tuple[int, int], Path]) -> Iterator[Entry]:
+    """Find the entries that a copy may be of which is too short for their fingerprints: it has only begun."""
+    if len(plan.head) >= HEAD_BYTES or not plan.head:
+        return
+    kind = _kind(plan.found.relative)
+    longer = (
+        entry
+        for entry in ledger.entries.values()
+        if entry.fingerprint is not None
+        and entry.fingerprint.head_length > len(plan.head)
+        and (entry.device, entry.inode) != (plan.entry.device, plan.entry.inode)
+        and entry.format == plan.entry.format
+        and _kind(entry.path) == kind
+    )
+    for entry in nlargest(MOST_ORIGINALS, longer, key=lambda entry: entry.mtime_ns):
+        path = _there(entry, places)
+        if path is not None and _begins(path, plan.head):
+            yield entry
+
+
+@lru_cache(maxsize=10_000)
+def _kind(relative: str) -> str:
+    """Name what a file's rotations have in common with it: the directory, and the name without numbers."""
+    return shape_key(relative, "jsonl")
+
+
+def _begins(path: Path, head: bytes) -> bool:
+    try:
+        return first_bytes(path).startswith(head)
+    except (OSError, DamagedFileError):
+        return False
 
 
 def continues_entry(entry: Entry, found: Found) -> bool:

@@ -50,6 +50,29 @@ def test_a_copy_is_caught_half_written(logs: Path, take: Take, part: float, read
     assert count(take) == (113, 0)
 
 
+@pytest.mark.parametrize("size", [300, 1000, 2047, 4000])
+def test_a_copy_is_caught_when_it_has_only_begun(logs: Path, take: Take, size: int) -> None:
+    log, copy, text = logs / "a.jsonl", logs / "a.jsonl.1", some(0, 100)
+    assert len(text) > 3 * 4096
+    log.write_bytes(text)
+    assert count(take) == (100, 0)
+    for part in (text[:size], text[: size + 500], text):
+        copy.write_bytes(part)
+        assert count(take) == (100, 0)
+    log.write_bytes(some(200, 210))
+    assert count(take) == (110, 0)
+    copy.write_bytes(text + some(100, 103))
+    assert count(take) == (113, 0)
+
+
+def test_a_short_log_of_another_kind_is_no_copy(logs: Path, take: Take) -> None:
+    text = some(0, 100)
+    (logs / "a.jsonl").write_bytes(text)
+    assert count(take) == (100, 0)
+    (logs / "other.jsonl").write_bytes(some(0, 3))
+    assert count(take) == (103, 0)
+
+
 @pytest.mark.parametrize("part", [0.4, 0.99])
 def test_a_compressed_copy_is_caught_half_written(logs: Path, take: Take, part: float) -> None:
     log, copy, text = logs / "a.jsonl.1", logs / "a.jsonl.1.gz", some(0, 4000)
