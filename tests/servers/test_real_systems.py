@@ -11,9 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import redis
 from realservers import APPS, ROOT, free_port, programs, run, started, until_answers
-from redises import redis_server
+from redises import plain_client, redis_server
 
 import mlwatch
 from mlwatch.config import CacheSettings
@@ -210,7 +209,7 @@ def test_an_old_redis_counts_no_error_of_ours(tmp_path: Path) -> None:
             await cache.aclose()
 
     with redis_server(tmp_path, program=program) as port:
-        client = redis.Redis(port=port, protocol=2, driver_info=None)
+        client = plain_client(port)
         client.hset("user:1", mapping={"at": 1_790_000_000})
         told, info = asyncio.run(looked(port)), client.info()
         errors = client.info("errorstats")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import socket
 import subprocess
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,13 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def plain_client(port: int) -> Any:
+    """Return a client that adds no errors to the server's count: it tells no name and speaks the old protocol."""
+    known = inspect.signature(redis.Redis.__init__).parameters
+    silent = ("driver_info",) if "driver_info" in known else ("lib_name", "lib_version")
+    return redis.Redis(port=port, protocol=2, **dict.fromkeys(silent))  # type: ignore[arg-type]
 
 
 @contextmanager

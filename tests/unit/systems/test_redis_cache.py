@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
-from redises import free_port, needs_redis, redis_server
+from redises import free_port, needs_redis, plain_client, redis_server
 from servers import raw
 
 import mlwatch
@@ -93,7 +93,7 @@ def test_looking_adds_neither_errors_nor_hits_nor_misses(tmp_path: Path) -> None
     keys = {"user": "user:*", "none": "nothing:*"}
     settings = {"keys": keys, "updated": {"user": "at"}, "keys_interval": timedelta(microseconds=1)}
     with redis_server(tmp_path) as port:
-        client = redis.Redis(port=port, protocol=2, driver_info=None)
+        client = plain_client(port)
         client.hset("user:1", mapping={"at": time.time()})
         client.set("user:2", "no JSON")
         client.rpush("user:3", "x")
