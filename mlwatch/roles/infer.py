@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from mlwatch.config import RoleSettings
 
 _FROM_PATH = ("model", "version")
+_OF_REQUESTS = frozenset({"prediction", "score", "latency", "status", "error"})
+"""Roles of which any makes a record a request, as in logs of a proxy that does not see the answers."""
 _DEFINING = frozenset({"prediction", "score", "label", "event"})
 """Roles that make a record what it is: one that is configured is never looked for under another name."""
 _ANSWERED_BY = {"prediction": ("score", "label", "event"), "score": ("label", "event")}
@@ -290,8 +292,8 @@ class _Inference:
             self._reasons.pop("score", None)
 
     def _constants(self, path: PurePath, root_name: str) -> dict[str, str]:
-        """Return model and version of records that do not name them; only predictions need them."""
-        if self._decided.constants or not {"prediction", "score"} & self._roles.keys():
+        """Return model and version of records that do not name them; only requests need them."""
+        if self._decided.constants or not _OF_REQUESTS & self._roles.keys():
             return dict(self._decided.constants)
         constants, reasons = from_directories(path, root_name)
         for role in _FROM_PATH:

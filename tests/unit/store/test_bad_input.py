@@ -291,3 +291,10 @@ def test_more_columns_than_are_taken_cost_no_record(
     found = take()
     assert (found.ingest.predictions, found.ingest.rejected) == (300, 0)
     assert any("features: 151 are not taken" in alert.message for alert in found.alerts)
+
+
+def test_requests_without_answers_belong_to_the_model_of_their_directory(logs: Path, take: Take) -> None:
+    record = {"timestamp": "2026-11-03T10:00:00Z", "path": "/predict", "latency_ms": 12.5}
+    (logs / "a.jsonl").write_text(json.dumps(record) + "\n")
+    (version,) = take().models[logs.name].versions.values()
+    assert (version.predictions, version.latency.n, version.latency.max) == (1, 1, 12.5)
