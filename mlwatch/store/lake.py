@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError
 from mlwatch.sources.sql import literal
-from mlwatch.store import rollups, schema
+from mlwatch.store import rollup_rows, rollups, schema
 from mlwatch.store.asking import row
 
 if TYPE_CHECKING:
@@ -54,14 +54,14 @@ def is_lake(path: Path) -> bool:
 
 def lakes_in(path: Path) -> list[Path]:
     """Return a lake, or the lakes of which a directory holds nothing else; none where it holds logs."""
-    if is_lake(path):
+    if is_lake(path) or rollup_rows.are_rows(path):
         return [path]
     try:
         below = sorted(each for each in path.iterdir() if not each.name.startswith("."))
     except OSError:
         return []
     data = [each for each in below if each.name != CONFIGURATION]
-    return data if data and all(is_lake(each) for each in data) else []
+    return data if data and all(is_lake(each) for each in data) else []  # rows of other engines open alone
 
 
 def write(connection: DuckDBPyConnection, lake: Path) -> int:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.sql import identifier, literal
-from mlwatch.store import rollups
+from mlwatch.store import rollup_rows, rollups
 from mlwatch.store.asking import number
-from mlwatch.store.lake import CURRENCY, MANIFEST, SMALL, manifest
+from mlwatch.store.lake import CURRENCY, MANIFEST, SMALL, is_lake, manifest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Lakes:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
-        self._seen: list[int] = []
+        self._seen: list[object] = []
 
     def open(self, connection: DuckDBPyConnection, *, reference: Path | None) -> None:
         """Read them for the first time.
@@ -58,8 +58,12 @@ class Lakes:
         self._seen = written
         return True
 
-    def _written(self) -> list[int]:
-        return [(path / MANIFEST).stat().st_mtime_ns for path in self._paths]
+    def _written(self) -> list[object]:
+        """Return what changes with each writing."""
+        return [
+            (path / MANIFEST).stat().st_mtime_ns if is_lake(path) else rollup_rows.state(path)
+            for path in self._paths
+        ]
 
 
 def load(connection: DuckDBPyConnection, lakes: Sequence[Path]) -> None:
@@ -79,7 +83,10 @@ def load(connection: DuckDBPyConnection, lakes: Sequence[Path]) -> None:
     try:
         _clear(connection)
         for lake in lakes:
-            _add(connection, lake, first=lake is lakes[0])
+            if is_lake(lake):
+                _add(connection, lake, first=lake is lakes[0])
+            else:
+                rollup_rows.add(connection, lake)
         for rollup in rollups.ALL:
             _widen(connection, rollup)
         connection.execute("COMMIT")

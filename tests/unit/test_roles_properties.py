@@ -104,8 +104,8 @@ def check(mapping: Mapping, paths: list[tuple[str, ...]]) -> None:
     assert set(mapping.roles) <= set(ROLES)
     used = {*mapping.roles.values(), *(feature.path for feature in mapping.features)}
     assert not any(path[:depth] in used for path in used for depth in range(1, len(path)))
-    predicts = bool({"prediction", "score"} & mapping.roles.keys())
-    assert set(mapping.constants) == ({"model", "version"} if predicts else set())
+    requests = bool({"prediction", "score", "latency", "status", "error"} & mapping.roles.keys())
+    assert set(mapping.constants) == ({"model", "version"} if requests else set())
     assert all(f"ignored:{'.'.join(path)}" in mapping.reasons for path in mapping.ignored)
     assert set(mapping.roles) <= set(mapping.reasons)
 

@@ -1,4 +1,4 @@
-"""The Flink job writes files that mlwatch reads, and its minutes are mlwatch's minutes."""
+"""The Flink job writes records and rollup rows that mlwatch reads, and both say the same numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import random
 import re
 import subprocess
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +17,12 @@ import pytest
 import mlwatch
 from mlwatch.cli import main
 from mlwatch.systems.flink import job
+from mlwatch.systems.numbers import numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mlwatch.snapshot.types import Version, Window
 
 PYTHON = os.environ.get("FLINK_PYTHON", sys.executable)
 """PyFlink wants older packages than mlwatch: an environment of its own may have it."""
@@ -36,15 +38,16 @@ def test_what_is_inserted_fits_its_table() -> None:
     *tables, inserts = flinkjob.statements(job(), Path("/tmp/x"))
     created = [table for table in tables if table.startswith("CREATE")]
     assert [re.split(r"\W+", table)[2] for table in created] == [
-        "predictions", "labels", "prediction_files", "label_files", "minutes"
-    ]  # fmt: skip
+        *("predictions", "labels", "prediction_files", "label_files"),
+        *("traffic_rows", "latency_rows", "outcome_rows", "score_rows", "labelled"),
+    ]
     assert not any("kafka" in table or "/var/" in table for table in created)
     assert inserts.startswith("EXECUTE STATEMENT SET\nBEGIN")
     assert inserts.endswith("END")
 
 
 @pytest.mark.slow
-def test_files_are_read_and_minutes_are_equal(tmp_path: Path) -> None:
+def test_records_and_rollup_rows_are_equal_window_by_window(tmp_path: Path) -> None:
     if subprocess.run([PYTHON, "-c", "import pyflink"], check=False, capture_output=True).returncode:
         pytest.skip("needs PyFlink: name an interpreter that has it with FLINK_PYTHON")
     predictions, labels = map(list, zip(*traffic(), strict=True))
@@ -63,24 +66,25 @@ def test_files_are_read_and_minutes_are_equal(tmp_path: Path) -> None:
         len(predictions), len(labels), 0
     )  # fmt: skip
     assert set(found.models["fraud"].versions["v1"].quality.features) == {"amount", "country"}
-    ours = {
-        (name, window.start.replace(tzinfo=None)): (
-            window.predictions,
-            window.errors.count,
-            pytest.approx(window.latency.mean, rel=1e-12),
-        )
-        for name, version in found.models["fraud"].versions.items()
-        for window in version.windows
-    }
-    theirs = {
-        (row["version"], datetime.fromisoformat(row["minute"])): (
-            row["predictions"], row["errors"], row["mean_latency_ms"]
-        )
-        for path in (tmp_path / "rollups" / "minutes").glob("part-*")
-        for row in map(json.loads, path.read_text().splitlines())
-    }  # fmt: skip
-    assert len(theirs) == 2 * 20
-    assert theirs == ours
+    with mlwatch.open(tmp_path / "rollups", db=":memory:") as session:
+        counted = session.snapshot()
+    assert (counted.ingest.predictions, counted.ingest.outcomes) == (len(predictions), len(labels))
+    for name, version in found.models["fraud"].versions.items():
+        other = counted.models["fraud"].versions[name]
+        assert numbers(other) == pytest.approx(numbers(version), rel=1e-9)
+        windows = [window for window in version.windows if window.predictions]
+        assert len(windows) == 20
+        theirs = {window.start: window for window in other.windows}
+        for window in windows:
+            assert numbers(theirs[window.start]) == pytest.approx(numbers(window), rel=1e-9)
+
+
+def numbers(found: Version | Window) -> dict[str, float | int | None]:
+    """Return what both count."""
+    business = {"business/conversion", "business/engagement", "business/revenue_per_prediction"}
+    alike = {name: value for name, value in numbers_of(found).items() if name not in business}
+    bare = {name: value for name, value in alike.items() if not name.startswith("estimated/")}
+    return {**bare, "errors": found.errors.count, "mean": found.latency.mean, "max": found.latency.max}
 
 
 def traffic() -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
@@ -102,4 +106,9 @@ def traffic() -> Iterator[tuple[dict[str, Any], dict[str, Any] | None]]:
             "country": chance.choice(["NO", "SE"]),
         }
         labelled = not failed and number % 3 == 0
-        yield prediction, {"ts": at, "request_id": f"r{number}", "label": 1} if labelled else None
+        yield (
+            prediction,
+            {"ts": at, "request_id": f"r{number}", "label": int(chance.random() < 0.7) ^ (number % 2)}
+            if labelled
+            else None,
+        )
