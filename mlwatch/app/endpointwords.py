@@ -40,7 +40,7 @@ def trouble_of(endpoint: Endpoint) -> Square:
 
 
 def versions_of(endpoint: Endpoint, *, brief: bool = False) -> str:
-    """Return which versions are served; of several replicas, by how many ("3 of 10 on v2", in brief "v2 3/10")."""
+    """Return which versions are served; of several replicas, by how many ("3 of 10 replicas on v2")."""
     if not endpoint.served:
         return "n/a"
     count = len(endpoint.replicas)
@@ -49,7 +49,11 @@ def versions_of(endpoint: Endpoint, *, brief: bool = False) -> str:
     for served in endpoint.served:
         name = clean(f"{served.model} {served.version}" if several else served.version, 24)
         waiting = " (not ready)" if served.ready is False else ""
-        counted = f"{name} {served.replicas}/{count}" if brief else f"{served.replicas} of {count} on {name}"
+        counted = (
+            f"{name} {served.replicas}/{count}"
+            if brief
+            else f"{served.replicas} of {count} replicas on {name}"
+        )
         parts.append((counted if count > 1 else name) + waiting)
     return ", ".join(parts)
 
@@ -78,7 +82,7 @@ def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, 
     """Return everything known about an endpoint: pairs of a heading and a text."""
     latency = endpoint.latency
     rows = [
-        ("Server", clean(endpoint.server, 60) or "not recognised yet"),
+        ("Server", _server(endpoint)),
         ("State", _state_sentence(endpoint, now, zone)),
         ("Serves", versions_of(endpoint) if endpoint.served else "n/a, because the server does not say"),
         (
@@ -105,6 +109,12 @@ def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, 
     if len(endpoint.replicas) > 1:
         rows += [("Replica" if at == 0 else "", text) for at, text in enumerate(_replicas(endpoint))]
     return rows
+
+
+def _server(endpoint: Endpoint) -> str:
+    """Return the kind of server, how sure that is and why."""
+    why = f", {clean(endpoint.recognised, 120)}" if endpoint.recognised else ""
+    return f"{clean(endpoint.server, 60)}{why}" if endpoint.server else "not recognised yet"
 
 
 def brief(endpoint: Endpoint, told: Mapping[str, str]) -> str:

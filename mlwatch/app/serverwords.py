@@ -46,6 +46,24 @@ _MEANS: tuple[tuple[str, str, Shown], ...] = (
     ("kv_cache_share", "KV cache", "share"),
     ("open_files", "open files", "plain"),
 )
+HISTORY: tuple[tuple[str, str, Shown], ...] = (
+    ("requests_per_s", "Requests", "per_s"),
+    ("errors_per_s", "Errors", "per_s"),
+    ("latency_p95_ms", "Latency p95", "ms"),
+    ("latency_mean_ms", "Latency mean", "ms"),
+    ("queue_length", "Queue", "plain"),
+    ("queue_mean_ms", "In the queue", "ms"),
+    ("in_flight", "In flight", "plain"),
+    ("cpu_share", "CPU", "share"),
+    ("cpu_cores", "CPU", "cores"),
+    ("memory_share", "Memory", "share"),
+    ("memory_bytes", "Memory", "bytes"),
+    ("gpu_share", "GPU", "share"),
+    ("gpu_memory_bytes", "GPU memory", "bytes"),
+    ("tokens_per_s", "Tokens", "per_s"),
+    ("hit_ratio", "Hits", "share"),
+)
+"""What is drawn over time, the most telling first."""
 _ROWS = (("Server load", _LOAD), ("Its latency", _SPEED), ("Its keys", _CACHE), ("Its host", _MEANS))
 _QUIET = frozenset({"first_token_p50_ms", "first_token_p99_ms", "first_token_mean_ms"})
 """Known, and left to the document."""
@@ -65,10 +83,13 @@ def told(metrics: Mapping[str, float]) -> tuple[list[tuple[str, str]], list[tupl
     return [row for row in rows if row[1]], left
 
 
-def _said(value: float, word: str, unit: Shown) -> str:
+def say(value: float, unit: Shown) -> str:
+    """Return a value with its unit."""
     if unit == "plain":
-        return f"{word} {value:,.4g}"
-    if unit == "cores":
-        return f"{word} {value:.2f} cores"
-    said = show(value, unit)
+        return f"{value:,.4g}"
+    return f"{value:.2f} cores" if unit == "cores" else show(value, unit)
+
+
+def _said(value: float, word: str, unit: Shown) -> str:
+    said = say(value, unit)
     return f"{said} {word}" if word == "of requests" else f"{word} {said}"

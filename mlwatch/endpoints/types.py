@@ -66,18 +66,6 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
-    """What is known of a replica's earlier looks, so that its conditions go on where they stood."""
-
-    endpoint: str
-    replica: str
-    looks: tuple[tuple[float, float | None, bool], ...] = ()
-    """Of the last quarter of an hour, in order: seconds since 1970, latency in milliseconds, whether it was up."""
-    judged: tuple[tuple[Judged, ...], ...] = ()
-    """How the conditions stood at the last few looks, in order."""
-
-
-@dataclass(frozen=True, slots=True)
 class Probe:
     """One look at one endpoint (one replica of it)."""
 

@@ -226,6 +226,7 @@ def _endpoint(
         name=name,
         at=aware(last["ts"]),
         server=last["server"] or "",
+        recognised=last["recognised"] or "",
         live=any(row["live"] for row in rows) if any(row["live"] is not None for row in rows) else None,
         ready=all(readiness) if readiness else None,
         replicas=tuple(_replica(row, runs) for row in rows),

@@ -7,7 +7,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlwatch.snapshot.health_types import Endpoint, GoldenState, Replica, System, Uptime
+    from mlwatch.snapshot.health_types import (
+        Endpoint,
+        GoldenState,
+        Replica,
+        System,
+        Uptime,
+    )
 
 
 def endpoint_document(endpoint: Endpoint) -> dict[str, Any]:
@@ -21,6 +27,7 @@ def endpoint_document(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "url": endpoint.name,
         "server": endpoint.server,
+        "recognised": endpoint.recognised or None,
         "state": {"ok": "up", "warn": "degraded", "bad": "down", "unknown": "unknown"}[endpoint.state],
         "live": endpoint.live,
         "ready": endpoint.ready,
@@ -35,6 +42,7 @@ def endpoint_document(endpoint: Endpoint) -> dict[str, Any]:
         },
         "metrics": dict(endpoint.metrics),
         "metrics_error": endpoint.metrics_error or None,
+        "metrics_hour": [{"start": _time(one.start), **one.values} for one in endpoint.server_history],
         "replicas": [_replica(replica) for replica in endpoint.replicas],
         "uptime": {name: _uptime(getattr(endpoint, name)) for name in ("hour", "day", "month")},
         "certificate_days": endpoint.certificate_days,
@@ -86,8 +94,11 @@ def system_document(system: System) -> dict[str, Any]:
     found = {name: getattr(system, name) for name in names}
     sample = system.sample
     rates = ("read_bytes_per_s", "written_bytes_per_s", "received_bytes_per_s", "sent_bytes_per_s")
-    for name in ("swap", *rates, "open_files"):
+    for name in ("swap", *rates, "open_files", "open_files_limit"):
         found[name] = getattr(sample, name) if sample is not None else None
+    found["cores"] = list(sample.cores) if sample is not None else []
+    found["load"] = list(sample.load) if sample is not None and sample.load is not None else None
+    found["temperatures_c"] = dict(sample.temperatures_c) if sample is not None else {}
     for name in ("disks", "processes", "gpus"):
         found[name] = [_plain(asdict(one)) for one in getattr(sample, name)] if sample is not None else []
     container = sample.container if sample is not None else None

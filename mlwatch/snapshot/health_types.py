@@ -183,6 +183,8 @@ class Endpoint:
     """Minute by minute over the last hour."""
     server_history: tuple[ServerPoint, ...] = ()
     """The minutes of the last hour in which the server told something about itself."""
+    recognised: str = ""
+    """How sure it is that the server is of this kind, and why; empty where that was configured."""
     stale: bool = False
     """Whether nobody has looked for a minute: what is shown is then of the past."""
 

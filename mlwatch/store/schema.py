@@ -9,7 +9,7 @@ from mlwatch.store import events, outcomes, output_rollups, probes, rollups, ser
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 18
+VERSION = 19
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -178,6 +178,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     15: _WORTH,
     16: (*probes.RECOGNISED, *server_sums.TABLES),
     17: _OUTPUTS,
+    18: server_sums.HITS,
 }
 """Statements that lead from the given version to the next."""
 

@@ -30,6 +30,7 @@ NAMES = (
     "memory_share",
     "gpu_share",
     "gpu_memory_bytes",
+    "hit_ratio",
 )
 """The metrics of which there is a history."""
 _KEYS = {"bucket": "TIMESTAMP", "endpoint": "VARCHAR", "replica": "VARCHAR"}
@@ -55,6 +56,11 @@ def _folded(rows: str) -> str:
 
 TABLE = f"CREATE TABLE server_minutes ({', '.join(_columns())}, PRIMARY KEY (bucket, endpoint, replica))"
 _EARLIER = ", ".join(f"TRY_CAST(found ->> '$.{name}' AS DOUBLE) AS {name}" for name in NAMES)
+HITS = (
+    "ALTER TABLE server_minutes ADD COLUMN IF NOT EXISTS hit_ratio_n BIGINT DEFAULT 0",
+    "ALTER TABLE server_minutes ADD COLUMN IF NOT EXISTS hit_ratio DOUBLE DEFAULT 0",
+)
+"""Of caches; there already where the table was made by this version."""
 TABLES = (TABLE, _folded(f"SELECT ts, endpoint, replica, {_EARLIER} FROM server_metrics"))
 """For a store of an earlier version: its raw rows are counted."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
 
 from mlwatch.app import endpointwords as words
@@ -95,6 +96,17 @@ class EndpointsPanel(Panel[EndpointsState]):
 
     cursor: reactive[str] = reactive("")
     """Name of the chosen endpoint."""
+
+    class Chosen(Message):
+        """Another endpoint was chosen."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def watch_cursor(self, name: str) -> None:
+        """Tell the others on the screen."""
+        self.post_message(self.Chosen(name))
 
     def digest(self, view: View) -> EndpointsState:
         """Return the endpoints with their details."""

@@ -12,16 +12,22 @@ from mlwatch.app.panels.bars import Bar, BarsPanel, BarsState
 from mlwatch.app.panels.base import Plotted
 from mlwatch.app.units import show_bytes, show_count
 from widgets.chart import Chart, Series
+from widgets.sparkline import sparkline
 from widgets.timeseries import TimeSeries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mlwatch.app.glyphs import Glyphs
     from mlwatch.app.view import View
-    from mlwatch.host.types import Container, HostSample, Process
+    from mlwatch.host.types import Container, Gpu, HostSample, Process
     from mlwatch.snapshot.health_types import HostPoint, System
 
 MOST_PROCESSES = 8
+MOST_CORES = 32
+"""Blocks for the load of single cores; of more cores several share one."""
+NO_LIMIT = 1e12
+"""Open files from which on a limit is none."""
 
 
 class HostPanel(BarsPanel):
@@ -30,14 +36,15 @@ class HostPanel(BarsPanel):
     HELP_TEXT = (
         "The machine that mlwatch runs on, not the one that serves the model. Memory of a container is that of its "
         "limit; throttled is the share of time slices in which it had used up its CPU. [system] processes names "
-        "processes to watch: their CPU is in cores."
+        "processes to watch: their CPU is in cores. A block a core shows how busy each is."
     )
     BORDER_TITLE = "This host"
 
     def digest(self, view: View) -> BarsState:
         """Return shares as bars, then what has no upper end."""
         system = view.snapshot.system
-        bars = [*_shares(system), *(_details(system) if system.sample else _load(system))]
+        details = _details(system, view.glyphs) if system.sample else _load(system)
+        bars = [*_shares(system), *details]
         return BarsState(tuple(bars), view.glyphs, "n/a, because the host was not sampled")
 
 
@@ -49,10 +56,16 @@ def _shares(system: System) -> Iterator[Bar]:
     rows = [("CPU", system.cpu, ""), ("Memory", system.memory, amount), *disks]
     if sample is not None:
         rows[2:2] = [("Swap", sample.swap, ""), *_container(sample.container)]
-        rows += [(f"GPU {clean(gpu.name, 16)}", gpu.load, "") for gpu in sample.gpus]
+        rows += [(f"GPU {clean(gpu.name, 16)}", gpu.load, _of_gpu(gpu)) for gpu in sample.gpus]
     for name, share, text in rows:
         if share is not None:
             yield Bar(name, share, f"{100 * share:.0f} %{text}", _tone(share))
+
+
+def _of_gpu(gpu: Gpu) -> str:
+    used, total, heat = gpu.memory_used_bytes, gpu.memory_total_bytes, gpu.temperature_c
+    memory = f", {show_bytes(used)} of {show_bytes(total)}" if used is not None and total is not None else ""
+    return memory + (f", {heat:.0f} °C" if heat is not None else "")
 
 
 def _disk_name(path: str, count: int) -> str:
@@ -76,17 +89,22 @@ def _load(system: System) -> Iterator[Bar]:
         yield Bar("Load", None, f"{system.load_1m:.2f} over 1 min", "")
 
 
-def _details(system: System) -> Iterator[Bar]:
+def _details(system: System, glyphs: Glyphs) -> Iterator[Bar]:
     """Yield what has no upper end, of a host that was sampled."""
     sample = system.sample
     if sample is None:
         return
     yield from _processes(sample)
+    if sample.cores:
+        drawn = sparkline(sample.cores, min(len(sample.cores), MOST_CORES), 0.0, 1.0, ascii_only=glyphs.ascii)
+        yield Bar("Cores", None, f"{drawn} busiest {100 * max(sample.cores):.0f} %", "")
     yield from _load(system)
     yield from _rates("Network", "in", sample.received_bytes_per_s, "out", sample.sent_bytes_per_s)
     yield from _rates("Disk traffic", "read", sample.read_bytes_per_s, "written", sample.written_bytes_per_s)
     if sample.open_files is not None:
-        yield Bar("Open files", None, show_count(sample.open_files), "")
+        most = sample.open_files_limit
+        limit = f" of {show_count(most)}" if most is not None and most < NO_LIMIT else ""
+        yield Bar("Open files", None, show_count(sample.open_files) + limit, "")
     if sample.temperatures_c:
         name, hottest = max(sample.temperatures_c.items(), key=lambda one: one[1])
         yield Bar("Hottest", None, f"{hottest:.0f} °C ({clean(name, 20)})", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
@@ -14,6 +15,7 @@ from mlwatch.app.panels.facts import IngestPanel, StatusPanel
 from mlwatch.app.panels.families import FamiliesPanel
 from mlwatch.app.panels.feedline import FeedLine
 from mlwatch.app.panels.host import HostChart, HostPanel, TrafficChart
+from mlwatch.app.panels.serverhistory import ServerHistoryPanel
 from mlwatch.app.screens.family import FamilyScreen
 from mlwatch.app.zones import chart_zone
 from widgets.timeseries import LinkedCharts
@@ -21,6 +23,8 @@ from widgets.timeseries import LinkedCharts
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.widget import Widget
+
+    from mlwatch.app.view import View
 
 
 class HealthScreen(FamilyScreen):
@@ -55,12 +59,25 @@ class HealthScreen(FamilyScreen):
         """Draw the next of what is known of endpoints over time."""
         self.query_one(EndpointChart).next_measure()
 
+    def watch_view(self, view: View | None) -> None:
+        """Make room for what servers say about themselves where any does."""
+        endpoints = view.snapshot.endpoints if view is not None else ()
+        unheard = (
+            () if any(one.server_history for one in endpoints) else (self.query_one(ServerHistoryPanel),)
+        )
+        self.query_one(Deck).leave_out(unheard)
+
     def own(self) -> ComposeResult:
         """Yield requests by outcome, the host, the counters of the ingest, and what has a history of an hour."""
         zone, ascii_only = chart_zone(self.mlwatch.zone), self.ascii
         yield self.boxed(StatusPanel("status"))
         yield self.boxed(HostPanel("host"))
         yield self.boxed(IngestPanel("ingest"))
+        yield self.boxed(ServerHistoryPanel("serverhistory"))
         yield self.boxed(EndpointChart("probes", zone=zone, ascii_only=ascii_only))
         yield self.boxed(HostChart("hosthistory", zone=zone, ascii_only=ascii_only))
         yield self.boxed(TrafficChart("hosttraffic", zone=zone, ascii_only=ascii_only))
+
+    @on(EndpointsPanel.Chosen)
+    def _follow_endpoint(self, message: EndpointsPanel.Chosen) -> None:
+        self.query_one(ServerHistoryPanel).endpoint = message.name

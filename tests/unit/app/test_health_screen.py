@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 from driving import check_snapshot, running, settle, text_of
 from factory import NOW, FakeSource, snapshot
+from textual.geometry import Size
 
 from mlwatch.app.panels.endpointchart import EndpointChart
 from mlwatch.app.panels.endpoints import EndpointsPanel, EndpointStrip
+from mlwatch.app.panels.serverhistory import ServerHistoryPanel
 from mlwatch.host.types import Container, Disk, HostSample, Process
 from mlwatch.snapshot.health_types import (
     Deviation,
@@ -56,6 +58,21 @@ def golden(bad: int) -> GoldenState:
     return GoldenState(not bad, NOW - timedelta(minutes=2), 0.25 if bad else 0.0, reason, hour=hour, day=day)
 
 
+def said() -> tuple[ServerPoint, ...]:
+    """An hour but its seventh minute, with more errors towards its end; nothing was said of the queue at first."""
+    return tuple(
+        ServerPoint(
+            NOW - timedelta(minutes=60 - at),
+            {
+                "requests_per_s": 100.0 + at, "errors_per_s": max(0.0, at - 49.0), "latency_p95_ms": 20.0 + at % 5,
+                "cpu_share": 0.4, "memory_bytes": 1e9 + at * 1e7,
+            } | ({"queue_length": float(at - 30)} if at >= 30 else {}),
+        )
+        for at in range(60)
+        if at != 6
+    )  # fmt: skip
+
+
 def fraud(replicas: int = 10) -> Endpoint:
     looks = tuple(
         Replica(
@@ -70,6 +87,8 @@ def fraud(replicas: int = 10) -> Endpoint:
         latency=EndpointLatency(1800, 12.4, 31.0, 80.2, 3.0), probes=1800,
         hour=Uptime(7200, 7200, squares(60, 0)), day=Uptime(9000, 8991, squares(48, 0)),
         month=Uptime(90_000, 89_000, squares(30, 0)), metrics={"requests_per_s": 118.0}, certificate_days=12.3,
+        server_history=said(),
+        recognised="95 % sure: it looks healthy",
         golden=golden(0), history=history(12.0, 0),
     )  # fmt: skip
 
@@ -142,16 +161,48 @@ async def test_the_chosen_endpoint_is_told_in_full_when_zoomed() -> None:
         await settle(pilot)
         drawn = text_of(app)
     for part in (
-        "Uptime 1 h", "Uptime 24 h", "Uptime 30 d", "7 of 10 on v1, 3 of 10 on v2", "12 days left",
+        "Uptime 1 h", "Uptime 24 h", "Uptime 30 d", "7 of 10 replicas on v1, 3 of 10 replicas on v2", "12 days left",
         "requests 118", "the fixed input gives the expected answer", "10.0.0.2 up serves v2",
         "none in the last hour",
     ):  # fmt: skip
         assert part in drawn
 
 
-async def test_answers_to_the_fixed_input_are_drawn_over_time() -> None:
-    from dataclasses import replace
+async def test_what_the_server_says_is_drawn_over_the_last_hour() -> None:
+    other = replace(fraud(), name="http://quiet", server_history=())
+    async with running(source(fraud(), dead(), other), (200, 60)) as (app, pilot):
+        await pilot.press("4")
+        await settle(pilot)
+        panel = app.screen.query_one(ServerHistoryPanel)
+        assert panel.display
+        app.screen.query_one(EndpointsPanel).focus()
+        await pilot.press("down")  # to the second: the first is in trouble
+        await settle(pilot)
+        assert "fraud.prod:8080" in str(panel.border_title)
+        assert panel.state is not None
+        drawn = [str(row) for row in panel.lines(panel.state, Size(110, 6))]
+        await pilot.press("down")
+        await settle(pilot)
+        assert "quiet" in str(panel.border_title)
+        assert "n/a, because this server has said nothing of itself" in str(
+            panel.lines(panel.state, Size(110, 6))[0]
+        )
+    assert [row[:13].strip() for row in drawn] == [
+        "Requests",
+        "Errors",
+        "Latency p95",
+        "Queue",
+        "CPU",
+        "Memory",
+    ]
+    errors = drawn[1]
+    assert errors[19] == " ", "nothing is known of the seventh minute"
+    assert errors[13:19] + errors[72] == "▁▁▁▁▁▁█"
+    assert errors[73:].split() == ["10.0", "/s", "≤", "10.0", "/s"]
+    assert drawn[3][13:43].strip() == ""
 
+
+async def test_answers_to_the_fixed_input_are_drawn_over_time() -> None:
     async with running(source(replace(fraud(), golden=golden(20))), (120, 40)) as (app, pilot):
         await pilot.press("4")
         await settle(pilot)
@@ -189,8 +240,6 @@ async def test_what_servers_say_is_drawn_a_metric_at_a_time() -> None:
 
 
 async def test_the_features_of_a_feature_store_are_told_by_age() -> None:
-    from dataclasses import replace
-
     metrics = {"feature_age_s.conv": 10_800.0, "feature_absent.conv": 1 / 3, "feature_age_s.trips": 30.0,
                "feature_absent.trips": 0.0, "feature_absent.rating": 1.0, "queue_length": 3.0}  # fmt: skip
     async with running(source(replace(fraud(), metrics=metrics)), (120, 40)) as (app, pilot):
@@ -205,8 +254,6 @@ async def test_the_features_of_a_feature_store_are_told_by_age() -> None:
 
 
 async def test_a_wrong_answer_comes_before_what_is_well() -> None:
-    from dataclasses import replace
-
     well, wrong = replace(fraud(), name="http://a"), replace(fraud(), name="http://b", golden=golden(20))
     async with running(source(well, wrong), (120, 40)) as (app, pilot):
         assert "up, wrong answer to its fixed input" in text_of(app)
@@ -257,8 +304,6 @@ async def test_hostile_text_from_servers_is_harmless(size: tuple[int, int]) -> N
 
 
 async def test_one_that_nobody_polls_any_more_is_said() -> None:
-    from dataclasses import replace
-
     old = replace(fraud(), at=NOW - timedelta(hours=2), stale=True)
     async with running(source(old), (120, 40)) as (app, pilot):
         await pilot.press("4")

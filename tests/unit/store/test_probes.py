@@ -298,27 +298,24 @@ def test_conditions_stand_where_they_stand_worst(store: DuckDBPyConnection) -> N
 
 
 def test_what_servers_say_has_a_history_by_the_minute(store: DuckDBPyConnection) -> None:
-    """Of two replicas, amounts add up and shares are averaged; the last word of a minute counts."""
-    told = [
-        ServerMetrics("http://one", NOON + timedelta(seconds=seconds), replica, values)
-        for seconds, replica, values in (
-            (0, "a", {"requests_per_s": 1.0, "cpu_share": 0.1}),
-            (40, "a", {"requests_per_s": 3.0, "cpu_share": 0.2}),
-            (45, "b", {"requests_per_s": 4.0, "cpu_share": 0.4}),
-            (70, "b", {"requests_per_s": 5.0, "queue_length": 2.0, "never_heard_of": 9.0}),
-            (80, "b", {}),
-            (-3600, "a", {"requests_per_s": 100.0}),
+    """Of two replicas, amounts add up and shares are averaged; it outlives the rows that it was counted from."""
+    for at in range(0, 120, 15):
+        values = {"requests_per_s": float(at), "cpu_share": at / 100, "never_heard_of": 9.0}
+        probes.record(store, metrics=[told(at, replica="a", values=values)])
+        probes.record(
+            store, metrics=[told(at, replica="b", values={"requests_per_s": 1.0, "cpu_share": 0.5})]
         )
-    ]
-    probes.record(store, [probe(80)], metrics=told)
-    (first,) = seen(store, 90).server_history
-    assert first.start == NOON
-    assert first.values == pytest.approx({"requests_per_s": 7.0, "cpu_share": 0.3})
-    later = ServerMetrics("http://one", NOON + timedelta(seconds=95), "b", {"queue_length": 2.0})
+    probes.record(store, [probe(115)], metrics=[told(-3600, replica="a", values={"requests_per_s": 100.0})])
+    probes.forget(store, (NOON + timedelta(seconds=100)).replace(tzinfo=None))
+    probes.record(store, metrics=[told(120, replica="a", error="refused")])
+    first, second = seen(store, 130).server_history
+    assert (first.start, second.start) == (NOON, NOON + timedelta(minutes=1))
+    assert first.values == pytest.approx({"requests_per_s": 22.5 + 1, "cpu_share": (0.225 + 0.5) / 2})
+    assert second.values == pytest.approx({"requests_per_s": 82.5 + 1, "cpu_share": (0.825 + 0.5) / 2})
+    later = told(125, replica="b", values={"queue_length": 2.0})
     probes.record(store, metrics=[later])
-    _, second = seen(store, 100).server_history
-    assert (second.start, second.values) == (NOON + timedelta(minutes=1), {"queue_length": 2.0})
-    assert len(seen(store, 90).server_history) == 1, "a moment of the past shows what was known then"
+    assert seen(store, 130).server_history[-1].values == {"queue_length": 2.0}
+    assert len(seen(store, 119).server_history) == 2, "a moment of the past shows what was known then"
 
 
 def test_conditions_go_on_after_a_restart(store: DuckDBPyConnection) -> None:
