@@ -60,7 +60,7 @@ def one_version(directory: Path) -> Path:
     (directory / "log.jsonl").write_text(
         "".join(
             f'{{"timestamp": "2026-11-03T10:{i // 60:02d}:{i % 60:02d}Z", "id": "r{i}", "model": "m", '
-            f'"version": "v1", "prediction": {i % 2}, "age": {i % 50}}}\n'
+            f'"version": "v1", "prediction": {i % 2}, "label": {(i + (i % 10 == 0)) % 2}, "age": {i % 50}}}\n'
             for i in range(600)
         )
     )
@@ -87,6 +87,46 @@ def test_data_validation_passes_and_fails_by_its_rules(tmp_path: Path, environme
     done, outputs = step(environment, path=str(logs), config=str(rules))
     assert (done.returncode, outputs["outcome"]) == (1, "fail")
     assert "few missing" in done.stdout
+
+
+@pytest.mark.parametrize(("least", "outcome"), [(0.85, "pass"), (0.95, "fail")])
+def test_a_model_quality_check_asks_for_its_accuracy(
+    least: float, outcome: str, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    logs, rules = one_version(tmp_path / "logs"), tmp_path / "model.toml"  # one answer in ten is wrong
+    rules.write_text(f'[[rule]]\nmetric = "accuracy"\nwhen = "< {least}"\nseverity = "critical"\n')
+    done, outputs = step(environment, path=str(logs), config=str(rules))
+    assert outputs["outcome"] == outcome, done.stdout + done.stderr
+
+
+def test_a_stage_of_a_deploy_waits_and_then_holds(tmp_path: Path, environment: dict[str, str]) -> None:
+    logs = one_version(tmp_path / "logs")
+    done, outputs = step(environment, path=str(logs), wait="1s", arguments="--candidate v2")
+    assert (done.returncode, outputs["outcome"]) == (3, "hold")
+    assert "mlwatch: waiting, up to " in done.stderr
+
+
+def test_the_pipeline_of_the_readme_is_one_of_this_action() -> None:
+    text = (ROOT / "README.md").read_text()
+    (block,) = [
+        part for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "data_validation:" in part
+    ]
+    jobs = yaml.safe_load(block)["jobs"]
+    inputs = yaml.safe_load((ACTION / "action.yml").read_text())["inputs"]
+    assert {name: job.get("needs") for name, job in jobs.items()} == {
+        "data_validation": None,
+        "model_quality_check": "data_validation",
+        "deploy": "model_quality_check",
+    }
+    given = {
+        name: next(
+            step["with"] for step in job["steps"] if step.get("uses") == "./.github/actions/mlwatch-check"
+        )
+        for name, job in jobs.items()
+    }
+    for found in given.values():
+        assert {name for name, one in inputs.items() if one.get("required")} <= set(found) <= set(inputs)
+    assert "wait" in given["deploy"]
 
 
 def test_a_hold_fails_the_step_unless_it_may_pass(tmp_path: Path, environment: dict[str, str]) -> None:
