@@ -9,12 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.endpoints.adapter import WrongServer
-from mlwatch.endpoints.adapters import known
 from mlwatch.endpoints.client import Client
 from mlwatch.endpoints.conditions import Conditions
-from mlwatch.endpoints.detection import detect
 from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.golden import Schedule
+from mlwatch.endpoints.recognition import Recognition
 from mlwatch.endpoints.scraping import Scraper
 from mlwatch.endpoints.secret_headers import headers
 from mlwatch.endpoints.types import Probe, ServerMetrics
@@ -62,9 +61,7 @@ class Target:
         """Looks in a row that found nobody."""
         self._resolve = resolve
         self._client: Client | None = None
-        self._adapter: Adapter | None = None
-        self._prepared = False
-        self._preparing = asyncio.Lock()
+        self._recognition = Recognition(settings, address)
         self._headers_at = float("-inf")
         self._golden = Schedule(golden) if golden is not None else None
         self._scraper = Scraper(settings)
@@ -95,9 +92,9 @@ class Target:
         at = datetime.now(UTC) - timedelta(seconds=late)
         try:
             client = self._ready_client(loop.time())
-            if not self._prepared:
-                async with self._preparing:
-                    await self._prepare(client)
+            changed = ""
+            if self._recognition.pending:
+                changed = await self._recognition.settle(client)
                 due = loop.time()  # what is asked once is not the server's latency
             adapter = self._adapter_of()
             look = await adapter.look(client)
@@ -108,7 +105,9 @@ class Target:
             said = f"answer not understood: {type(error).__name__}"
             return self._failed(at, late, Failure(said, answered=True)), None
         self.failures = 0
-        return self._found(at, late, look, (look.answer.ended - due) * 1000, golden), look.answer
+        self._recognition.noted(answered=True, odd=look.ready is False and 400 <= look.answer.status < 500)
+        found = self._found(at, late, look, (look.answer.ended - due) * 1000, golden)
+        return (replace(found, error=changed) if changed and not found.error else found), look.answer
 
     async def scrape(self, reading: asyncio.Semaphore) -> ServerMetrics | None:
         """Fetch and read the server's Prometheus metrics, apart from all looks.
@@ -119,8 +118,8 @@ class Target:
         Returns:
             What it says; None where it has no metrics, and while nobody answers.
         """
-        client, adapter = self._client, self._adapter
-        if client is None or adapter is None or not self._prepared or self.failures:
+        client, adapter = self._client, self._recognition.adapter
+        if client is None or adapter is None or not self.prepared or self.failures:
             return None
         at = datetime.now(UTC)
         found = await self._scraper.scrape(client, adapter.metrics_url(client), reading)
@@ -132,7 +131,7 @@ class Target:
     @property
     def prepared(self) -> bool:
         """Whether the kind of server is known, so that a look can tell what there is to tell."""
-        return self._prepared
+        return self._recognition.prepared
 
     @property
     def last_scrape(self) -> Scrape | None:
@@ -162,22 +161,10 @@ class Target:
         verify = self.settings.verify
         return str(self._resolve(verify)) if isinstance(verify, str) else verify
 
-    async def _prepare(self, client: Client) -> None:
-        if self._prepared:
-            return
-        kind, server = self.settings.kind or self.address.kind, ""
-        if self._adapter is None:
-            if kind is None:
-                found = await detect(client, self.settings.model)
-                kind, server = found.kind, found.server
-            self._adapter = known()[kind](self.settings, server)
-        await self._adapter.prepare(client)
-        self._prepared = True
-
     def _adapter_of(self) -> Adapter:
-        if self._adapter is None:
-            raise RuntimeError("prepare first")
-        return self._adapter
+        if self._recognition.adapter is None:
+            raise RuntimeError("settle first")
+        return self._recognition.adapter
 
     def _found(
         self, at: datetime, late: float, look: Look, latency_ms: float, golden: Golden | None
@@ -187,6 +174,7 @@ class Target:
         )  # a name alone cannot be compared with the logs
         return Probe(
             endpoint=self.name, at=at, replica=self.replica, server=self._adapter_of().server,
+            recognised=self._recognition.why,
             live=look.live, ready=look.ready, status=look.answer.status,
             latency_ms=latency_ms, late_ms=late * 1000, error=look.error, served=served,
             metrics=self._metrics(look), certificate_days=self._certificate_days(), golden=golden,
@@ -197,11 +185,13 @@ class Target:
 
     def _failed(self, at: datetime, late: float, failure: Failure) -> Probe:
         self.failures = 0 if failure.answered else self.failures + 1
-        server = self._adapter.server if self._adapter is not None else ""
+        adapter = self._recognition.adapter
+        self._recognition.noted(answered=failure.answered, odd=failure.answered)
         if isinstance(failure, WrongServer):
-            self._adapter, self._prepared = None, False  # another kind of server may have taken its place
+            self._recognition.reject()
         return Probe(
-            endpoint=self.name, at=at, replica=self.replica, server=server,
+            endpoint=self.name, at=at, replica=self.replica,
+            server=adapter.server if adapter is not None else "", recognised=self._recognition.why,
             live=failure.answered, ready=False, late_ms=late * 1000, error=str(failure),
             certificate_days=self._certificate_days(),
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlwatch.endpoints.adapter import Adapter, Look, Sign, judge, maybe
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 READY = ("/readyz", "/ready", "/health/ready", "/healthz", "/health", "/livez", "/ping")
 VERSION = ("/version", "/model", "/info")
+REREAD = 30.0
+"""Seconds after which the document is read again where it alone tells the version."""
 PREDICT = ("/predict", "/v1/predict", "/invocations", "/score")
 
 
@@ -27,6 +30,7 @@ class FastApi(Adapter):
     _paths: frozenset[str] | None = None
     _title: str = ""
     _release: str = ""
+    _read_at: float = 0.0
 
     @classmethod
     def recognise(cls, path: str, answer: Answer) -> Sign | None:
@@ -37,9 +41,8 @@ class FastApi(Adapter):
         return Sign(0.9, f"openapi.json describes {_info(document)[0] or 'an application'}")
 
     async def prepare(self, client: Client) -> None:
-        """Read the paths that the application has."""
-        if self._paths is not None:
-            return
+        """Read the paths that the application has, and its version."""
+        self._read_at = asyncio.get_running_loop().time()
         answer = await client.get("/openapi.json")
         if not answer.ok and self.settings.health is not None:
             self._paths = frozenset()  # switched off, as many do in production
@@ -82,6 +85,8 @@ class FastApi(Adapter):
                 name = model if isinstance(model, str) else self.settings.model or self._title
                 return (ServedVersion(name, str(version)),)
         if self._release and path is None:
+            if asyncio.get_running_loop().time() - self._read_at > REREAD:
+                await self.prepare(client)  # another version may have taken its place between two looks
             return (ServedVersion(self.settings.model or self._title, self._release),)
         return ()
 

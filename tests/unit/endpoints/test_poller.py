@@ -378,3 +378,55 @@ async def test_html_where_json_belongs_is_named() -> None:
     probe = await first(settings(server.url, kind="fastapi"))
     await server.aclose()
     assert (probe.live, probe.error) == (True, "HTML where JSON belongs")
+
+
+FASTAPI = {
+    "/openapi.json": as_json(OPENAPI),
+    "/readyz": as_json({"status": "ready"}),
+    "/version": as_json({"model": "churn", "version": "7"}),
+}
+
+
+async def test_a_server_that_changes_kind_is_told_and_looked_at_as_what_it_is() -> None:
+    server = await servers.replaying(FASTAPI)
+    async with polling(settings(server.url, kind=None)) as probes:
+        await until(lambda: probes and probes[-1].up)
+        assert (probes[-1].server, probes[-1].recognised) == (
+            "fastapi", "90 % sure: openapi.json describes churn-model",
+        )  # fmt: skip
+        await server.aclose()
+        await until(lambda: probes[-1].error == "refused")
+        other = await servers.replaying(servers.recorded("triton"), port=server.port)
+        await until(lambda: probes[-1].server == "triton" and not probes[-1].error)
+        told = next(probe for probe in probes if probe.server == "triton")
+        assert (told.error, told.up) == ("another kind of server: was fastapi, is triton", True)
+        await other.aclose()
+
+
+async def test_a_server_that_changes_kind_without_an_outage_is_told_after_three_odd_looks() -> None:
+    replies = dict(FASTAPI)
+    server = await servers.replaying(replies)
+    async with polling(settings(server.url, kind=None)) as probes:
+        await until(lambda: probes and probes[-1].up)
+        replies.clear()
+        replies.update(servers.recorded("torchserve"))
+        await until(lambda: probes[-1].server == "torchserve")
+        odd = [probe for probe in probes if probe.error == "404: no such path"]
+        assert len(odd) >= 3
+    await server.aclose()
+
+
+async def test_after_an_outage_the_kind_is_confirmed_with_few_requests() -> None:
+    server = await servers.replaying(FASTAPI)
+    async with polling(settings(server.url, kind=None)) as probes:
+        await until(lambda: probes and probes[-1].up)
+        await server.aclose()
+        await until(lambda: probes[-1].error == "refused")
+        again = await servers.replaying(FASTAPI, port=server.port)
+        await until(lambda: probes[-1].up)
+        assert not probes[-1].error
+        await until(lambda: len(again.asked) > 8)
+        assert again.asked[:2] == ["GET /readyz", "GET /version"]
+        assert again.asked.count("GET /openapi.json") == 2  # is it still the same, and which paths has it now
+        assert set(again.asked) == {"GET /readyz", "GET /version", "GET /openapi.json"}
+        await again.aclose()

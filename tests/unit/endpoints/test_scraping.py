@@ -128,7 +128,8 @@ async def test_trouble_with_metrics_is_said_and_does_not_make_an_endpoint_bad() 
     }
     server = await servers.replaying(replies)
     paths = ("/damaged", "/huge", "/foreign", "/missing")
-    endpoints = [settings(server.url, name=path, metrics=path) for path in paths]
+    patient = timedelta(seconds=20)  # nine megabytes take their time on a busy machine
+    endpoints = [settings(server.url, name=path, metrics=path, timeout=patient) for path in paths]
     async with polling(*endpoints) as (probes, metrics):
         await until(lambda: {each.endpoint for each in metrics} == set(paths))
     await server.aclose()

@@ -158,6 +158,7 @@ def test_names_say_their_units() -> None:
         "_per_s",
         "_ms",
         "_share",
+        "_ratio",
         "_bytes",
         "_cores",
         "_length",

@@ -1,0 +1,130 @@
+"""Which adapter a replica is looked at with, and when that is asked anew: another server may take its place."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mlwatch.endpoints.adapters import known
+from mlwatch.endpoints.detection import ENOUGH, Detected, detect
+from mlwatch.endpoints.failures import Failure
+
+if TYPE_CHECKING:
+    from mlwatch.config import EndpointSettings
+    from mlwatch.endpoints.adapter import Adapter
+    from mlwatch.endpoints.address import Address
+    from mlwatch.endpoints.client import Client
+
+DOUBTFUL = frozenset({3, 30, 300, 3000})
+"""Odd looks in a row after which the kind is asked for anew, ever more seldom."""
+UNSURE = frozenset({10, 100, 1000})
+"""Looks after which it is, where no server was recognised."""
+
+
+class Recognition:
+    """Find the adapter of one replica, and doubt it when there is reason.
+
+    Args:
+        settings: Of the endpoint; a kind that they or the address name is never doubted.
+        address: Where it is.
+    """
+
+    def __init__(self, settings: EndpointSettings, address: Address) -> None:
+        self._settings = settings
+        self._forced = settings.kind or address.kind
+        self._found: Detected | None = None
+        self._preparing = asyncio.Lock()
+        self._doubts = self._away = False
+        self._odd = self._looks = 0
+        self.adapter: Adapter | None = None
+        self.prepared = False
+
+    @property
+    def why(self) -> str:
+        """How sure the kind is, and why; empty where it was given."""
+        found = self._found
+        return "" if found is None else f"{100 * found.sure:.0f} % sure: {found.why}"
+
+    @property
+    def pending(self) -> bool:
+        """Whether something must be asked before the next look."""
+        return not self.prepared or self._doubts
+
+    async def settle(self, client: Client) -> str:
+        """Ask what must be asked before a look.
+
+        Returns:
+            What has changed, in words; mostly nothing.
+
+        Raises:
+            Failure: Nothing can be learnt now, and nothing was known before.
+        """
+        async with self._preparing:
+            if not self.prepared:
+                await self._learn(client)
+                return ""
+            if not self._doubts:
+                return ""
+            self._doubts = False
+            try:
+                return await self._learn_anew(client)
+            except Failure:
+                return ""  # what was known goes on
+
+    def noted(self, *, answered: bool, odd: bool) -> None:
+        """Note how a look went.
+
+        Args:
+            answered: Somebody answered.
+            odd: In a way that this server would not while all is well, such as 404 where its health is.
+        """
+        self._looks += 1
+        self._odd = self._odd + 1 if odd else 0
+        back = answered and self._away
+        self._away = not answered
+        if self._forced is None and (
+            back or self._odd in DOUBTFUL or (self._is_unsure and self._looks in UNSURE)
+        ):
+            self._doubts = True
+
+    def reject(self) -> None:
+        """Forget the adapter: what answers is another server."""
+        if self._forced is None:
+            self.adapter, self.prepared = None, False
+
+    @property
+    def _is_unsure(self) -> bool:
+        return self._found is not None and self._found.sure < ENOUGH
+
+    async def _learn(self, client: Client) -> None:
+        if self.adapter is None:
+            kind, server = self._forced, ""
+            if kind is None:
+                self._found = await detect(client, self._settings.model)
+                kind, server = self._found.kind, self._found.server
+            self.adapter = known()[kind](self._settings, server)
+        await self.adapter.prepare(client)
+        self.prepared = True
+
+    async def _learn_anew(self, client: Client) -> str:
+        """Ask whether it is still the same server, which takes one request as a rule, and else which one it is."""
+        before = self.adapter
+        if before is None or await _still(client, before):
+            if before is not None:
+                await before.prepare(client)
+            return ""
+        found = await detect(client, self._settings.model)
+        if found.sure < ENOUGH or found.kind == before.kind:
+            return ""
+        self._found, self._odd = found, 0
+        self.adapter, self.prepared = known()[found.kind](self._settings, found.server), False
+        await self._learn(client)
+        return f"another kind of server: was {before.server}, is {found.server}"
+
+
+async def _still(client: Client, adapter: Adapter) -> bool:
+    """Tell whether a server answers like the one that the adapter is for."""
+    for path in adapter.asks:
+        if adapter.recognise(path, await client.get(path)) is not None:
+            return True
+    return False
