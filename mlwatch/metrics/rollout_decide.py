@@ -76,7 +76,8 @@ def decide(
         silent_b, silent_c = (60 * (now - clock[key]) for key in ("last_b", "last_c"))
     common = quotient(traffic["both_c"], traffic["n_c"])
     split = split_log_e(traffic, settings)
-    elapsed = 60 * np.maximum(np.minimum(clock["both_last"], now) + clock["both_first"] + 1, 0)
+    span = np.minimum(clock["both_last"], now) + clock["both_first"] + 1
+    elapsed = 60 * np.maximum(np.minimum(span, traffic["both_minutes"]), 0)
     stale = _stale_labels(judgements, totals, settings)
     guards = [judgement for judgement in judgements if judgement.plan.spec.guardrail]
     never = np.zeros(now.shape, dtype=bool)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.metrics.rollout_normal import normal_decides
-from mlwatch.metrics.rollout_quantile import exceedance_terms
+from mlwatch.metrics.rollout_quantile import exceedance_terms, judge_quantile
 from mlwatch.metrics.rollout_ratio import negligible
 from mlwatch.metrics.sequential_ratio import LARGEST_RATIO, ratio_ell_at, ratio_log_e
 
@@ -58,7 +58,9 @@ def _decides(judgement: Judgement, columns: Columns, settings: RolloutSettings) 
     elif plan.test == "exceedance":
         harm, relief = exceedance_terms(plan, columns)
     else:
-        return passes
+        more = {name: columns[name][0] * GROWTH[:, None] for name in ("counts_b", "counts_c")}
+        judged = judge_quantile(plan, more, settings)
+        return judged.safe | judged.worse
     return passes | (_grown(harm, inflation) >= alarm) | (_grown(relief, inflation) >= clear)
 
 

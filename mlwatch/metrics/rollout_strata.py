@@ -58,6 +58,8 @@ class Strata:
     first_minute: IntArray
     """First minute of either arm in each stratum, which may be wider than a minute."""
     last_minute: IntArray
+    width: int = 1
+    """Minutes that a stratum takes at most."""
     units: tuple[FloatArray, FloatArray] | None = None
     """New randomisation units of baseline and candidate, where these are not requests."""
 
@@ -73,6 +75,7 @@ class Strata:
             metrics,
             self.first_minute[cut],
             self.last_minute[cut],
+            self.width,
             (self.units[0][cut], self.units[1][cut]) if self.units is not None else None,
         )
 
@@ -110,7 +113,7 @@ def align(baseline: ArmSeries, candidate: ArmSeries, settings: RolloutSettings) 
         (keys[0], keys[0]) if width == 1 else _clock((baseline, candidate), (index_b, index_c), keys.shape[1])
     )
     units = _new_units(baseline, candidate, scatters)
-    return Strata(keys[0], keys[1], n_b, n_c, found, clock[0], clock[1], units)
+    return Strata(keys[0], keys[1], n_b, n_c, found, clock[0], clock[1], width, units)
 
 
 def _new_units(

@@ -187,6 +187,7 @@ def _traffic(strata: Strata, settings: RolloutSettings, fold: Fold) -> Columns:
         "n_c": fold.sum(strata.n_c),
         "both_b": fold.sum(strata.n_b * both),
         "both_c": fold.sum(strata.n_c * both),
+        "both_minutes": fold.sum(strata.width * both),
     }
     if strata.units is not None:
         columns |= {f"units_{arm}": fold.sum(new) for arm, new in zip("bc", strata.units, strict=True)}

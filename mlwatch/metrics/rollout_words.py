@@ -229,11 +229,21 @@ def _silent(settings: RolloutSettings, traffic: TrafficResult, facts: dict[str, 
         (settings.baseline, traffic.baseline, facts["silent_b"]),
         (settings.candidate, traffic.candidate, facts["silent_c"]),
     )
-    texts = [
-        f"{name} has had no requests yet"
-        if n == 0
-        else f"{name} has had no requests for {duration_text(quiet)}"
-        for name, n, quiet in arms
-        if n == 0 or quiet > settings.silent_after
-    ]
-    return " and ".join(texts)
+    texts = []
+    for name, n, quiet in arms:
+        if n == 0 and name == settings.baseline and traffic.candidate:
+            texts.append(f"{name} has had no requests since {settings.candidate} came")
+        elif n == 0:
+            texts.append(f"{name} has had no requests yet")
+        elif quiet > settings.silent_after:
+            texts.append(f"{name} has had no requests for {duration_text(quiet)}")
+    return " and ".join(texts) + _hint(traffic, len(texts))
+
+
+def _hint(traffic: TrafficResult, silent: int) -> str:
+    """Say what a single silent arm may mean."""
+    return (
+        ": it stopped, or its clock is behind"
+        if silent == 1 and traffic.baseline and traffic.candidate
+        else ""
+    )

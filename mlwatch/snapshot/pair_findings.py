@@ -85,7 +85,10 @@ def find(connection: DuckDBPyConnection, pairing: Pairing, settings: RolloutSett
     registry = Registry(connection)
     columns = _columns(connection, registry, pairing.model)
     _join(connection, _Sides(pairing), columns, numeric=numeric)
-    rows = fetch(connection, "SELECT COUNT(*) AS n, MIN(ts) AS first, MAX(ts) AS last FROM shadow_pairs")
+    rows = fetch(
+        connection,
+        "SELECT COUNT(*) AS n, MIN(ts) AS first, MAX(ts) AS last, MEDIAN(lag) AS lag FROM shadow_pairs",
+    )
     pairs = rows.whole("n")
     if not pairs:
         return PairFindings(measure)
@@ -102,6 +105,7 @@ def find(connection: DuckDBPyConnection, pairing: Pairing, settings: RolloutSett
         _distance(connection, "ABS(new_value - label)", "ABS(old_value - label)", settings)
         if numeric
         else None,
+        lag_s=float(rows["lag"][0]),
     )
 
 
@@ -126,9 +130,10 @@ def _join(connection: DuckDBPyConnection, sides: _Sides, columns: slices.Columns
     gap = f"ABS({new} - {old})" if numeric else "CAST(b.prediction <> c.prediction AS DOUBLE)"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE shadow_pairs AS
-        SELECT ts, id, h, gap, old_value, new_value, old_score, new_score, label {columns.select("p")} {unequal}
+        SELECT ts, id, h, lag, gap, old_value, new_value, old_score, new_score, label {columns.select("p")} {unequal}
         FROM (
-            SELECT b.ts, b.id, b.h, b.model, b.prediction, {gap} AS gap, {old} AS old_value, {new} AS new_value,
+            SELECT b.ts, b.id, b.h, b.model, b.prediction, {gap} AS gap,
+                (epoch_us(c.ts) - epoch_us(b.ts)) / 1e6 AS lag, {old} AS old_value, {new} AS new_value,
                 b.score AS old_score, c.score AS new_score, {NUMBER.format(_LABEL)} AS label {both}
             FROM {sides.source} {label_joins("b", "b.model")}) AS p
         WHERE gap < {LARGEST}""",

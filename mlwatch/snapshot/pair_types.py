@@ -100,3 +100,5 @@ class PairFindings:
     """Of scores, such as probabilities."""
     errors: PairedDistance | None = None
     """Of a regression's absolute errors, where there are labels: below 0 the candidate is nearer to the truth."""
+    lag_s: float = 0.0
+    """Median time of the candidate's record less that of the baseline's, in seconds."""

@@ -38,6 +38,13 @@ class Roles:
     """Versions that were named but have no traffic."""
     candidates: tuple[Life, ...] = ()
     """All that are judged, `candidate` first: a named one alone, else every younger version with traffic."""
+    named: tuple[str | None, str | None] = (None, None)
+    """Baseline and candidate as somebody named them, whether they have traffic or not."""
+
+    @property
+    def same(self) -> bool:
+        """Tell whether one version was named for both."""
+        return self.candidate is not None and self.baseline is self.candidate
 
     def role(self, pair: Pair) -> Role:
         """Return a version's role."""
@@ -72,7 +79,7 @@ def assign_roles(versions: Sequence[Life], settings: RolloutSettings, asked: Nam
     named = (asked.baseline or settings.baseline, asked.candidate or settings.candidate)
     absent = tuple(name for name in named if name and name not in by_name)
     candidates = _candidates(versions, baseline, candidate, is_named=bool(named[1]))
-    return Roles((*first, *rest), baseline, candidate, settings.mode == "shadow", absent, candidates)
+    return Roles((*first, *rest), baseline, candidate, settings.mode == "shadow", absent, candidates, named)
 
 
 def _oldest(versions: Sequence[Life], candidate: Life | None) -> Life | None:
@@ -89,7 +96,7 @@ def _oldest(versions: Sequence[Life], candidate: Life | None) -> Life | None:
 def _candidates(
     versions: Sequence[Life], baseline: Life | None, candidate: Life | None, *, is_named: bool
 ) -> tuple[Life, ...]:
-    if baseline is None or candidate is None:
+    if baseline is None or candidate is None or baseline is candidate:
         return ()
     if is_named:
         return (candidate,)

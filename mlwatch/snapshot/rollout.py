@@ -115,6 +115,9 @@ def judge(
     check_names(config)
     if roles.absent:
         return (held(model, roles, config, "no_data", _absent(roles)),)
+    if roles.same and roles.candidate is not None:
+        text = f"baseline and candidate are both {roles.candidate.pair.version}: name two versions"
+        return (held(model, roles, config, "no_data", (text,)),)
     if roles.baseline is None or not roles.candidates:
         return ()
     share = config.alpha / len(roles.candidates)
@@ -126,7 +129,7 @@ def judge(
 
 def with_mode(connection: DuckDBPyConnection, roles: Roles, config: Configured) -> Roles:
     """Recognise a shadow by its requests, unless the configuration says what it is."""
-    if config.mode is not None or roles.baseline is None or roles.candidate is None:
+    if config.mode is not None or roles.baseline is None or roles.candidate is None or roles.same:
         return roles
     return replace(roles, shadow=rollout_pairs.is_shadow(connection, roles.baseline, roles.candidate))
 
@@ -153,8 +156,19 @@ def _judge_one(
         found = rollout_pairs.judge(connection, inputs, now, dear.findings)
     else:
         verdict = rollout_verdict(inputs.arms.baseline, inputs.arms.candidate, inputs.settings, now)
-        found = replace(rollout_of(model, verdict, pairing.start, inputs.remarks), steps=_steps(inputs.arms))
+        remarks = (*_one_after_the_other(roles), *inputs.remarks)
+        found = replace(rollout_of(model, verdict, pairing.start, remarks), steps=_steps(inputs.arms))
     return replace(found, course=up_to_now(dear.course(inputs), found, end.replace(tzinfo=UTC)))
+
+
+def _one_after_the_other(roles: Roles) -> tuple[str, ...]:
+    """Say when the baseline ended before the candidate came."""
+    old, new = roles.baseline, roles.candidate
+    if old is None or new is None or old.last >= new.first:
+        return ()
+    last, first = (f"{moment:%Y-%m-%d %H:%M}" for moment in (old.last, new.first))
+    said = f"the last request of {old.pair.version} was at {last}, the first of {new.pair.version} at {first} UTC"
+    return (f"{said}: they ran one after the other, or their clocks differ",)
 
 
 def _absent(roles: Roles) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlwatch.metrics.rollout import rollout_timeline, rollout_verdict
 from mlwatch.metrics.rollout_shadow import shadow_verdict
 from mlwatch.metrics.rollout_shadow_timeline import with_pairs
-from mlwatch.metrics.rollout_words import number
+from mlwatch.metrics.rollout_words import duration_text, number
 from mlwatch.snapshot.pair_findings import find
 from mlwatch.snapshot.rollout_result import metric_of, rollout_of
 from mlwatch.snapshot.rollout_series import CLASS_TASKS
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     Findings = Callable[[Hashable, Callable[[], PairFindings]], PairFindings]
 
 SAMPLE = 500
+LONG_LAG_S = 60.0
+"""Median time between both answers from which it is said."""
 SHARED = 0.5
 """Share of the candidate's requests that the baseline answered too from which it is a shadow."""
 
@@ -138,6 +140,12 @@ def _said(found: PairFindings | None, pairing: Pairing) -> tuple[str, ...]:
     if found is None:
         return ()
     texts = []
+    if abs(found.lag_s) > LONG_LAG_S:
+        side = "behind" if found.lag_s > 0 else "before"
+        lag = duration_text(abs(found.lag_s))
+        texts.append(
+            f"records of {pairing.candidate} are {lag} {side} those of {pairing.baseline}: clocks may differ"
+        )
     if found.outputs is not None:
         away = f"{number(found.outputs.mean_abs)} from those of {pairing.baseline}"
         shift = f"{number(found.outputs.mean)} on balance"

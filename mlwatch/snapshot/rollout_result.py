@@ -37,8 +37,8 @@ def held(model: str, roles: Roles, config: Configured, state: str, reasons: tupl
     return Rollout(
         model=model,
         mode=config.mode or "canary",
-        baseline=config.baseline or (roles.baseline.pair.version if roles.baseline else "-"),
-        candidate=config.candidate or (roles.candidate.pair.version if roles.candidate else "-"),
+        baseline=roles.named[0] or (roles.baseline.pair.version if roles.baseline else "-"),
+        candidate=roles.named[1] or (roles.candidate.pair.version if roles.candidate else "-"),
         verdict="hold",
         since=None,
         reasons=reasons,

@@ -41,6 +41,7 @@ def shadow_document(shadow: Shadow | None) -> Document:
         **{name: getattr(shadow, name) if shadow else None for name in RATES},
         "confusion": {"labels": list(labels), "counts": [list(row) for row in counts]},
         "measure": found.measure,
+        "lag_s": found.lag_s,
         "over_time": [_step(step) for step in found.steps],
         "segments": [_part(part) for part in found.parts],
         "features": [asdict(one) for one in found.features],

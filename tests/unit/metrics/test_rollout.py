@@ -156,14 +156,15 @@ def test_an_arm_that_never_came_is_a_state(silent: str) -> None:
     arms = [rows(arm(1), slice(0, 0)) if name == silent else arm(1) for name in ("v1", "v2")]
     verdict = rollout_verdict(arms[0], arms[1], SETTINGS)
     assert (verdict.verdict, verdict.state) == ("hold", RolloutState.ONE_ARM_SILENT)
-    assert verdict.reasons[0] == f"{silent} has had no requests yet"
+    said = {"v1": "v1 has had no requests since v2 came", "v2": "v2 has had no requests yet"}
+    assert verdict.reasons[0] == said[silent]
 
 
 def test_an_arm_that_stopped_is_a_state_even_if_the_past_was_good() -> None:
     base, cand = arm(1, minutes=930), rows(arm(2, minutes=930), slice(0, 900))
     verdict = rollout_verdict(base, cand, SETTINGS)
     assert (verdict.verdict, verdict.state) == ("hold", RolloutState.ONE_ARM_SILENT)
-    assert verdict.reasons[0] == "v2 has had no requests for 30 minutes"
+    assert verdict.reasons[0] == "v2 has had no requests for 30 minutes: it stopped, or its clock is behind"
     assert rollout_verdict(base, cand, SETTINGS, now=2_000).state is RolloutState.ONE_ARM_SILENT
 
 

@@ -389,3 +389,44 @@ def test_a_verdict_is_computed_once_for_the_same_data(
 def _more(watch: Session, tmp_path: Path) -> None:
     write(tmp_path / "logs", b=traffic(begin=START + timedelta(hours=1)))
     watch.ingest_all()
+
+
+def test_one_version_named_for_both_holds(judged: Judged) -> None:
+    (found,) = judged("[rollout]\nbaseline = 'v1'\ncandidate = 'v1'\n", a=traffic(rows=60))
+    assert (found.verdict, found.reasons) == (
+        "hold",
+        ("baseline and candidate are both v1: name two versions",),
+    )
+
+
+def test_a_version_that_does_not_exist_is_named(judged: Judged) -> None:
+    (found,) = judged("[rollout]\ncandidate = 'v9'\n", a=traffic(rows=60))
+    assert (found.verdict, found.baseline, found.candidate) == ("hold", "v1", "v9")
+    assert found.reasons == ("version v9 has no traffic; the logs know v1, v2",)
+
+
+def test_minutes_apart_do_not_count_as_time_together(judged: Judged) -> None:
+    """A candidate that starts and stops has run as long as it ran, not since it first came."""
+    bursts = {f"k{at}": traffic(rows=100, begin=START + timedelta(hours=at)) for at in range(3)}
+    (found,) = judged("[rollout]\nmin_time = '30m'\n", **bursts)
+    assert found.elapsed_s == 3 * 5 * 60
+
+
+def test_versions_one_after_the_other_are_said_with_their_times(judged: Judged) -> None:
+    (found,) = judged(
+        a=traffic(("v1",), rows=100), b=traffic(("v2",), rows=100, begin=START + timedelta(hours=5))
+    )
+    assert found.reasons[0] == "v1 has had no requests since v2 came"
+    assert any("was at 2026-11-03 10:04, the first of v2 at 2026-11-03 15:00 UTC" in r for r in found.reasons)
+
+
+def test_pairs_of_clocks_that_differ_are_joined_and_said(judged: Judged) -> None:
+    old, new, labels = shadow_records(rows=100)
+    for record in new:
+        record["timestamp"] = (datetime.fromisoformat(record["timestamp"]) + timedelta(minutes=4)).isoformat()
+    (found,) = judged('[rollout]\nmode = "shadow"\n', a=old, b=new, c=labels)
+    assert found.shadow is not None
+    assert found.shadow.pairs > 0
+    assert any(
+        "records of v2 are 4 minutes behind those of v1: clocks may differ" in r for r in found.reasons
+    )
