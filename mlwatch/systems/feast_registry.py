@@ -13,10 +13,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from mlwatch.endpoints.address import parse
-from mlwatch.endpoints.client import Client
+from mlwatch.endpoints.calling import bearer, client_of
 from mlwatch.endpoints.failures import Failure
-from mlwatch.endpoints.secret_headers import headers, secret
 from mlwatch.errors import one_line
 
 if TYPE_CHECKING:
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 
     from mlwatch.config import FeastSettings
     from mlwatch.config.settings import ConstraintType
+    from mlwatch.endpoints.client import Client
 
 TIMEOUT_S = 5.0
 LARGEST = 32 << 20
@@ -122,13 +121,9 @@ async def read_server(settings: FeastSettings, resolve: Callable[[str], Path]) -
     Raises:
         FeastError: It does not.
     """
-    address = parse(settings.registry or "")
-    verify = str(resolve(settings.verify)) if isinstance(settings.verify, str) else settings.verify
     try:
-        client = Client(address, timeout=TIMEOUT_S, verify=verify)
-        if settings.token is not None:
-            token = secret("[feast] token", settings.token, resolve).strip()
-            client.use(headers({"Authorization": f"Bearer {token}"}))
+        own = bearer("[feast] token", settings.token, resolve)
+        client = client_of(str(settings.registry), own, settings.verify, resolve, TIMEOUT_S)
     except Failure as failure:
         raise FeastError(str(failure)) from None
     try:

@@ -10,10 +10,9 @@ import base64
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from mlwatch.endpoints.address import parse
-from mlwatch.endpoints.client import Client
+from mlwatch.endpoints.calling import bearer, client_of
 from mlwatch.endpoints.failures import Failure
-from mlwatch.endpoints.secret_headers import headers, secret
+from mlwatch.endpoints.secret_headers import secret
 from mlwatch.errors import one_line
 
 if TYPE_CHECKING:
@@ -56,15 +55,13 @@ class Mlflow:
     """
 
     def __init__(self, settings: RegistrySettings, resolve: Callable[[str], Path]) -> None:
-        address = parse(str(settings.mlflow))
-        self.url = address.url
-        """Without credentials."""
-        verify = str(resolve(settings.verify)) if isinstance(settings.verify, str) else settings.verify
         try:
-            self._client = Client(address, timeout=TIMEOUT_S, verify=verify)
-            self._client.use(_headers(settings, resolve))
+            own = _headers(settings, resolve)
+            self._client = client_of(str(settings.mlflow), own, settings.verify, resolve, TIMEOUT_S)
         except Failure as failure:
             raise RegistryError(str(failure)) from None
+        self.url = self._client.address.url
+        """Without credentials."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -100,13 +97,11 @@ class Mlflow:
 
 
 def _headers(settings: RegistrySettings, resolve: Callable[[str], Path]) -> dict[str, str]:
-    if settings.token is None:
-        return {}
-    token = secret("[registry] token", settings.token, resolve).strip()
-    if settings.user is None:
-        return headers({"Authorization": f"Bearer {token}"})
-    pair = base64.b64encode(f"{settings.user}:{token}".encode()).decode()
-    return {"Authorization": f"Basic {pair}"}
+    what = "[registry] token"
+    if settings.token is None or settings.user is None:
+        return bearer(what, settings.token, resolve)
+    pair = f"{settings.user}:{secret(what, settings.token, resolve).strip()}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
 def _unreachable(failure: Failure) -> RegistryError:

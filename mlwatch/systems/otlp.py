@@ -11,9 +11,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.endpoints.address import parse
-from mlwatch.endpoints.client import Client
+from mlwatch.endpoints.calling import client_of
 from mlwatch.endpoints.failures import Failure
-from mlwatch.endpoints.secret_headers import headers
 from mlwatch.errors import ConfigError, one_line
 from mlwatch.systems.families import FAMILIES, Sample
 from mlwatch.systems.samples import samples_of
@@ -101,13 +100,10 @@ class Collector:
         url = settings.url or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
         if not url:
             raise OtlpError("no collector is named: give --collector, or [otlp] url")
-        self._address = parse(url.rstrip("/").removesuffix(PATH))
-        self._settings, self._resolve = settings, resolve
-
-    @property
-    def name(self) -> str:
+        self._url = url.rstrip("/").removesuffix(PATH)
+        self.name = parse(self._url).url
         """Its address, without credentials."""
-        return self._address.url
+        self._settings, self._resolve = settings, resolve
 
     async def send(self, messages: Any, body: bytes) -> None:
         """Send a request.
@@ -119,17 +115,12 @@ class Collector:
         Raises:
             OtlpError: The collector has not taken it.
         """
-        verify = self._settings.verify
+        own = {**_usual_headers(), **self._settings.headers}
         try:
-            client = Client(
-                self._address,
-                timeout=TIMEOUT_S,
-                verify=str(self._resolve(verify)) if isinstance(verify, str) else verify,
-            )
+            client = client_of(self._url, own, self._settings.verify, self._resolve, TIMEOUT_S)
         except Failure as failure:
             raise OtlpError(str(failure)) from None
         try:
-            client.use(headers({**_usual_headers(), **self._settings.headers}, self._resolve))
             answer = await client.post(PATH, body, PROTOBUF)
         except Failure as failure:
             raise OtlpError(f"{failure}: start the collector, or correct its address") from None
