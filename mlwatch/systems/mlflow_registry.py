@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_VERSIONS = 20
 """The newest versions, of which the runs are asked for."""
+MOST_PARAMS = 8
+"""Parameters of a run that are told in one line; the document has all of them."""
 BASELINE_ALIASES = ("champion", "production", "prod")
 CANDIDATE_ALIASES = ("challenger", "candidate", "staging")
 _BEFORE = ("test_", "holdout_", "eval_", "validation_", "val_", "", "training_", "train_")
@@ -51,6 +53,15 @@ class Entry:
     params: Mapping[str, str] = field(default_factory=dict)
     data: str | None = None
     """Name and digest of the data that it was trained on."""
+
+    @property
+    def made(self) -> str:
+        """Say what made it; empty where that is not known."""
+        found = [f"run {self.run_id}"] if self.run_id else []
+        found += [f"data {self.data}"] if self.data else []
+        return ", ".join(
+            found + [f"{name}={value}" for name, value in list(self.params.items())[:MOST_PARAMS]]
+        )
 
     def in_training(self, metric: str) -> float | None:
         """Return a live metric as the run measured it, on unseen data where it did; None where it did not."""
@@ -84,9 +95,9 @@ class Registered:
 
     @property
     def summary(self) -> str:
-        """Say which versions have aliases, and the runs that made them."""
+        """Say which versions have aliases, and the runs, data and parameters that made them."""
         named = [
-            f"{', '.join(entry.aliases)} {entry.version}" + (f" (run {entry.run_id})" if entry.run_id else "")
+            f"{', '.join(entry.aliases)} {entry.version}" + (f" ({made})" if (made := entry.made) else "")
             for entry in self.entries
             if entry.aliases
         ]

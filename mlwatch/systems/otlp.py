@@ -6,6 +6,7 @@ time and size, and with reasons in words. Names are those that Prometheus gets, 
 
 from __future__ import annotations
 
+import math
 import os
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,8 @@ def request_of(messages: Any, snapshot: Snapshot) -> bytes:
     scope = resource.scope_metrics.add()
     scope.scope.name, scope.scope.version = "mlwatch", __version__
     moment = int(snapshot.generated_at.timestamp() * 1e9)
-    for name, samples in groupby(samples_of(snapshot), key=lambda sample: sample.family):
+    known = (sample for sample in samples_of(snapshot) if math.isfinite(sample.value))
+    for name, samples in groupby(known, key=lambda sample: sample.family):
         family = FAMILIES[name]
         metric = scope.metrics.add(name=name, description=family.help, unit=UNITS.get(family.unit, ""))
         if family.kind == "counter":

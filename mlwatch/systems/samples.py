@@ -30,6 +30,8 @@ def samples_of(snapshot: Snapshot) -> list[Sample]:
     models = list(snapshot.models.values())
     found = list(around(snapshot))
     for model in models[:MOST_MODELS]:
+        for metric, there in model.reference_performance.items():
+            found += bounds("mlwatch_performance_of_reference", there, model=model.name, metric=metric)
         for version in _versions(model):
             found += _version(model, version)
     for rollout in snapshot.rollouts[: MOST_MODELS * MOST_VERSIONS]:
@@ -76,6 +78,9 @@ def _version(model: Model, version: Version) -> Iterable[Sample]:
         yield from known(
             "mlwatch_label_lag_seconds", getattr(version.label_lag, f"{stat}_s"), **who, stat=stat
         )
+    for family, mean in (("mlwatch_labels_mean", version.labels), ("mlwatch_answers_mean", version.answers)):
+        if mean is not None:
+            yield from bounds(family, mean, **who)
     for one in version.fairness[:MOST_ATTRIBUTES]:
         for rate in ("demographic_parity", "equal_opportunity"):
             gap = getattr(one, rate).difference
@@ -147,6 +152,8 @@ def _business(version: Version, who: dict[str, str]) -> Iterator[Sample]:
     for part in ("gross", "refunds", "total"):
         yield sample("mlwatch_revenue", getattr(money, part), **who, currency=currency, part=part)
     yield sample("mlwatch_revenue_per_prediction", money.per_prediction, **who, currency=currency)
+    if money.per_conversion is not None:
+        yield from bounds("mlwatch_revenue_per_conversion", money.per_conversion, **who, currency=currency)
 
 
 def _rollout(rollout: Rollout) -> Iterator[Sample]:
@@ -156,5 +163,10 @@ def _rollout(rollout: Rollout) -> Iterator[Sample]:
     for name, metric in rollout.metrics.items():
         for bound, value in (("value", metric.difference), ("low", metric.low), ("high", metric.high)):
             yield from known("mlwatch_rollout_difference", value, **who, metric=name, bound=bound)
+    shadow = rollout.shadow
+    if shadow is not None:
+        ends = (shadow.disagreement_rate, shadow.disagreement_low, shadow.disagreement_high)
+        for bound, value in zip(("value", "low", "high"), ends, strict=True):
+            yield from known("mlwatch_rollout_disagreement_ratio", value, **who, bound=bound)
     for version, share in rollout.traffic_observed.items():
         yield sample("mlwatch_rollout_traffic_ratio", share, **who, version=version)

@@ -106,6 +106,7 @@ def test_versions_come_with_aliases_runs_and_data(server: Any) -> None:
     assert newest.params == {"max_depth": "6", "learning_rate": "0.1"}
     assert newest.data == "flights@95fb170a"
     assert found.summary.startswith("flight-delay: challenger 2 (run cbe70979")
+    assert ", data flights@95fb170a, max_depth=6, learning_rate=0.1); champion 1 (run " in found.summary
 
 
 def test_aliases_say_which_version_is_which(tmp_path: Path, server: Any) -> None:

@@ -24,7 +24,7 @@ import mlwatch
 from mlwatch.cli import main
 from mlwatch.errors import InputError
 from mlwatch.snapshot.health_types import ConditionState, Endpoint, EndpointLatency, Replica, Uptime
-from mlwatch.snapshot.types import Constraint, Stream
+from mlwatch.snapshot.types import Constraint, Shadow, Stream
 from mlwatch.systems.exporter import Exporter, parse_address
 from mlwatch.systems.families import (
     FAMILIES,
@@ -184,6 +184,12 @@ def test_estimates_training_and_what_schema_asks_are_told(rollout: Snapshot) -> 
         of(found, "mlwatch_feature_wrong_values", **who, feature="dep_delay", kind="unseen")
         == version.quality.features["dep_delay"].unseen
     )
+    mean = version.labels
+    assert mean is not None
+    assert of(found, "mlwatch_labels_mean", **who, bound="value") == mean.value
+    there = rollout.models["flight-delay"].reference_performance["accuracy"].value
+    key = {"model": "flight-delay", "metric": "accuracy", "bound": "value"}
+    assert of(found, "mlwatch_performance_of_reference", **key) == there
     entry = Entry("1", metrics={"val_accuracy": 0.9})
     asked = tuple(Constraint("age", f"rule{n}", "are above 9", 10, n) for n in range(3))
     told = replace(version, registered=entry, constraints=asked)
@@ -191,6 +197,20 @@ def test_estimates_training_and_what_schema_asks_are_told(rollout: Snapshot) -> 
     more = series(openmetrics(replace(rollout, models={"flight-delay": model})))
     assert of(more, "mlwatch_performance_in_training", **who, metric="accuracy") == 0.9
     assert of(more, "mlwatch_constraint_broken_values", **who, feature="age", rule="rule2") == 2
+
+
+def test_a_shadow_tells_how_often_its_answers_differ(rollout: Snapshot) -> None:
+    shadow = Shadow(100, 0, 0.05, 0.02, None, None, None, None, None, 0, 0, None, None)
+    (one,) = rollout.rollouts
+    found = series(openmetrics(replace(rollout, rollouts=(replace(one, shadow=shadow),))))
+    who = {"model": "flight-delay", "baseline": "v1", "candidate": "v2"}
+    assert of(found, "mlwatch_rollout_disagreement_ratio", **who, bound="value") == 0.05
+    assert of(found, "mlwatch_rollout_disagreement_ratio", **who, bound="low") == 0.02
+    assert not [
+        labels
+        for name, labels in found
+        if name.endswith("disagreement_ratio") and ("bound", "high") in labels
+    ]
 
 
 def test_the_lag_of_topics_is_told_of_the_worst_partitions(rollout: Snapshot) -> None:
