@@ -141,9 +141,12 @@ def metric_row(name: str, metric: RolloutMetric) -> list[str]:
 def _value(value: float | None, metric: RolloutMetric) -> str:
     if value is None:
         return "n/a"
-    if metric.unit or metric.label in MONEY | ERRORS:
-        return f"{value:.4g} {metric.unit}".strip()
-    return f"{value:.2%}"
+    return f"{value:.2%}" if is_share(metric) else f"{value:.4g} {metric.unit}".strip()
+
+
+def is_share(metric: RolloutMetric) -> bool:
+    """Tell whether a metric's values are shares, which differ by points."""
+    return not metric.unit and metric.label not in MONEY | ERRORS
 
 
 def _signed(value: float | None, metric: RolloutMetric) -> str:

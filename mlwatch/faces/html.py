@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import Rollout, Snapshot
 
 VERDICTS = {"promote": "▲ Promote", "hold": "■ Hold", "rollback": "▼ Roll back"}
+GRAVEST = ("rollback", "hold", "promote")
+"""Which verdicts are told first."""
 MOST_MODELS = 20
 """Models that are told in full, as are so many rollouts."""
 MOST_ROWS = 200
@@ -29,7 +31,8 @@ def html(snapshot: Snapshot, *more: Markup) -> str:
     """Return the document, the verdict first, with further sections before the alerts."""
     pictures = Pictures() if can_draw() else None
     shown = list(snapshot.models.values())[:MOST_MODELS]
-    verdicts = [_rollout(rollout, pictures) for rollout in snapshot.rollouts[:MOST_MODELS]]
+    gravest = sorted(snapshot.rollouts, key=lambda rollout: GRAVEST.index(rollout.verdict))
+    verdicts = [_rollout(rollout, pictures) for rollout in gravest[:MOST_MODELS]]
     models = [model_section(model, snapshot.rollouts, pictures) for model in shown]
     return page(
         "mlwatch report",

@@ -119,6 +119,7 @@ def _details(versions: Sequence[Version], pictures: Pictures | None) -> Iterable
         if pictures is not None:
             from mlwatch.faces.model_pictures import feature_pictures  # noqa: PLC0415  it needs an extra
 
+            yield tag("p", tag("span", tag("i", class_="was"), "the reference"), class_="key")
             yield from _grid(feature_pictures(found, versions, pictures))
         yield table(["Feature", "Version", "Score", "PSI", "How it moved"], rows)
         yield tag("p", more) if more else joined()

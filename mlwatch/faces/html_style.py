@@ -62,7 +62,7 @@ figure {{ margin: 0; break-inside: avoid; border: 1px solid var(--hairline); bor
 figure.broad {{ grid-column: 1 / -1; }}
 figcaption + p {{ margin: -0.2rem 0 0.2rem; }}
 figcaption {{ font-weight: 600; font-size: 0.88rem; margin-bottom: 0.3rem; }}
-figure svg {{ display: block; width: 100%; height: auto; }} figure.broad svg {{ max-width: 52rem; }}
+figure svg {{ display: block; width: 100%; height: auto; overflow: visible; }} figure.broad svg {{ max-width: 52rem; }}
 svg text {{ font-family: system-ui, sans-serif; }}
 .key {{ font-size: 0.88rem; color: var(--quiet); }} .key span {{ margin-right: 1.4rem; white-space: nowrap; }}
 .key i {{ display: inline-block; width: 1.7rem; height: 0; margin: 0 0.45rem 0.22rem 0; vertical-align: middle; }}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.faces import charts
 from mlwatch.faces.charts import Effect
+from mlwatch.faces.check import is_share
 from mlwatch.faces.margins import in_margins, interval_in_margins
 from mlwatch.faces.model_pictures import NUMBER, SHARE
 from mlwatch.faces.pens import STATUS
@@ -48,7 +49,11 @@ def rollout_pictures(rollout: Rollout, pictures: Pictures) -> list[Markup]:
     if course is None or not course.times:
         return found
     judged = [
-        name for name, metric in rollout.metrics.items() if metric.status in ORDER and name in course.metrics
+        name
+        for name, metric in rollout.metrics.items()
+        if metric.status in ORDER
+        and name in course.metrics
+        and any(map(_is_known, course.metrics[name].difference))
     ]
     judged.sort(key=lambda name: ORDER.index(rollout.metrics[name].status))
     return found + [_course(name, rollout.metrics[name], course, pictures) for name in judged[:MOST_COURSES]]
@@ -78,8 +83,7 @@ def _effect(name: str, metric: RolloutMetric) -> Effect:
 
 def _course(name: str, metric: RolloutMetric, course: Course, pictures: Pictures) -> Markup:
     found = course.metrics[name]
-    share = not metric.unit and name != "revenue"
-    factor, unit = (100.0, "points") if share else (1.0, metric.unit)
+    factor, unit = (100.0, "points") if is_share(metric) else (1.0, metric.unit)
     difference, low, high, limit = (
         _scaled(curve, factor) for curve in (found.difference, found.low, found.high, found.limit)
     )
@@ -99,6 +103,10 @@ def _course(name: str, metric: RolloutMetric, course: Course, pictures: Pictures
 
     title = f"{label[:1].upper()}{label[1:]}, difference over the rollout" + (f", {unit}" if unit else "")
     return pictures.figure(title, f"{title}: {metric.reason}", chart)
+
+
+def _is_known(value: float | None) -> bool:
+    return value is not None
 
 
 def _scaled(values: Sequence[float | None], factor: float) -> list[float | None]:

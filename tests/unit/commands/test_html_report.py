@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ from mlwatch.faces.html import html
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mlwatch.snapshot.types import Snapshot
 
 KNOWN = {
     *("html", "head", "meta", "title", "style", "body", "main", "header", "section", "footer", "div", "p"),
@@ -53,11 +56,16 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     directory = tmp_path_factory.mktemp("logs")
     write_hostile_logs(directory)
     with mlwatch.open(directory, db=":memory:") as watch:
-        return html(watch.snapshot())
+        return watch.snapshot()
+
+
+@pytest.fixture(scope="module")
+def page(snapshot: Snapshot) -> str:
+    return html(snapshot)
 
 
 def test_nothing_of_the_logs_becomes_markup(page: str) -> None:
@@ -101,6 +109,14 @@ def test_the_page_is_well_formed_and_tells_the_story_in_order(page: str) -> None
     assert {caption for caption in captions if caption.endswith(one_line(CANDIDATE))} == {
         f"{one_line(name)}, {one_line(CANDIDATE)}" for name in (NUMBER, CATEGORY)
     }
+
+
+def test_the_gravest_verdict_is_the_first(snapshot: Snapshot) -> None:
+    (worst,) = snapshot.rollouts
+    others = [replace(worst, candidate=verdict, verdict=verdict) for verdict in ("promote", "hold")]  # type: ignore[arg-type]
+    told = html(replace(snapshot, rollouts=(*others, worst)))
+    places = [told.index(f"<h2>{word}") for word in ("▼ Roll back", "■ Hold hold", "▲ Promote promote")]
+    assert places == sorted(places)
 
 
 def test_without_the_extra_there_are_no_charts_and_the_page_says_so(
