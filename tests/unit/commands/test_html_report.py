@@ -113,7 +113,7 @@ def test_the_page_is_well_formed_and_tells_the_story_in_order(page: str) -> None
 
 def test_the_gravest_verdict_is_the_first(snapshot: Snapshot) -> None:
     (worst,) = snapshot.rollouts
-    others = [replace(worst, candidate=verdict, verdict=verdict) for verdict in ("promote", "hold")]  # type: ignore[arg-type]
+    others = [replace(worst, candidate=verdict, verdict=verdict) for verdict in ("promote", "hold")]
     told = html(replace(snapshot, rollouts=(*others, worst)))
     places = [told.index(f"<h2>{word}") for word in ("▼ Roll back", "■ Hold hold", "▲ Promote promote")]
     assert places == sorted(places)
