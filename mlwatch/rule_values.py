@@ -26,7 +26,8 @@ _CLASSES = (
 )
 _MANY_CLASSES = ("balanced_accuracy", "macro_f1", "weighted_f1", "kappa")
 _REGRESSION = ("mae", "rmse", "mape", "r2", "bias")
-PERFORMANCE = frozenset((*_CLASSES, *_MANY_CLASSES, *_REGRESSION))
+_OUTPUTS = ("pinball", "top_2_accuracy", "top_3_accuracy", "top_5_accuracy", "ndcg_10", "mrr", "hit_rate_10")
+PERFORMANCE = frozenset((*_CLASSES, *_MANY_CLASSES, *_REGRESSION, *_OUTPUTS))
 """Metrics of any task: one of another task, or before labels come, has no value rather than being a mistake."""
 
 BOTH: Mapping[str, Callable[[Version | Window], float | None]] = {
@@ -49,10 +50,26 @@ WHOLE: Mapping[str, Callable[[Version], float | None]] = {
     "decisions_per_1000": lambda version: (
         version.business.decisions.value if version.business.decisions else None
     ),
+    "approval": lambda version: version.business.approval.value if version.business.approval else None,
+    "maturity": lambda version: version.maturity,
     "apdex": lambda version: version.latency.apdex.value if version.latency.apdex else None,
     "missing_rate": lambda version: version.quality.missing_rate,
     "drifted_share": lambda version: version.quality.drifted_share,
 }
+MEASURES = frozenset(
+    (
+        "characters",
+        "words",
+        "empty",
+        "refusal",
+        "input_tokens",
+        "output_tokens",
+        "first_token",
+        "per_token",
+        "cost",
+    )
+)
+"""Means of what requests took or gave: tokens and words a request, milliseconds, shares, cost of one."""
 FEATURE = {"missing": "missing_rate", "drift": "score", "psi": "psi"}
 """`missing.FEATURE`, `drift.FEATURE` and `psi.FEATURE`."""
 ESTIMATED = "estimated."
@@ -75,10 +92,15 @@ def value_of(version: Version, metric: str) -> float | None:
         return BOTH[metric](version)
     if metric in WHOLE:
         return WHOLE[metric](version)
+    if metric in MEASURES:
+        measured = version.outputs.measures.get(metric)
+        return measured.mean.value if measured is not None else None
     kind, dot, feature = metric.partition(".")
     if dot and kind in FEATURE:
         return _feature(version, kind, feature)
-    known = ", ".join([*version.performance, *BOTH, *WHOLE, *(f"{name}.FEATURE" for name in FEATURE)])
+    known = ", ".join(
+        [*version.performance, *BOTH, *WHOLE, *sorted(MEASURES), *(f"{name}.FEATURE" for name in FEATURE)]
+    )
     raise ConfigError(f"no metric {metric}", "[[rule]]", f"one of {known}")
 
 

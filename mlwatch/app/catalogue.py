@@ -93,7 +93,10 @@ def metrics_of(*versions: Version) -> tuple[Metric, ...]:
     gaps = dict.fromkeys(each.column for version in versions for each in version.fairness)
     fair = (metric for column in gaps for metric in _gaps(column))
     worth = (_DECISIONS,) if any(version.business.decisions for version in versions) else ()
-    return (*performance, *fair, *quality, *present, *others, *worth)
+    measured = {name for version in versions for name in version.outputs.measures}
+    taken = (_measured(name) for name in _MEASURED if name in measured)
+    thumbs = (_APPROVAL,) if any(version.business.approval for version in versions) else ()
+    return (*performance, *fair, *quality, *present, *others, *worth, *thumbs, *taken)
 
 
 _PERFORMANCE: dict[str, tuple[str, Unit, Better, int]] = {
@@ -117,7 +120,36 @@ _PERFORMANCE: dict[str, tuple[str, Unit, Better, int]] = {
     "specificity": ("Specificity", "share", "higher", 3),
     "mcc": ("MCC", "score", "higher", 3),
     "kappa": ("Kappa", "score", "higher", 3),
+    "top_2_accuracy": ("Top-2 accuracy", "share", "higher", 3),
+    "top_3_accuracy": ("Top-3 accuracy", "share", "higher", 3),
+    "top_5_accuracy": ("Top-5 accuracy", "share", "higher", 3),
+    "pinball": ("Pinball loss", "score", "lower", 2),
+    "ndcg_10": ("NDCG@10", "score", "higher", 1),
+    "mrr": ("Reciprocal rank", "score", "higher", 1),
+    "hit_rate_10": ("Hit rate@10", "share", "higher", 2),
 }
+
+
+_MEASURED: dict[str, tuple[Family, str, Unit, Better]] = {
+    "refusal": ("quality", "Refusals", "share", "lower"),
+    "empty": ("quality", "Empty answers", "share", "lower"),
+    "words": ("quality", "Words an answer", "score", None),
+    "first_token": ("health", "First token", "ms", "lower"),
+    "per_token": ("health", "Time a token", "ms", "lower"),
+    "input_tokens": ("health", "Input tokens", "score", None),
+    "output_tokens": ("health", "Output tokens", "score", None),
+    "cost": ("business", "Cost / prediction", "money", "lower"),
+}
+
+
+def _measured(key: str) -> Metric:
+    family, label, unit, better = _MEASURED[key]
+
+    def read(version: Version) -> Reading:
+        found = version.outputs.measures.get(key)
+        return from_estimate(found.mean if found is not None else None)
+
+    return Metric(key, family, label, unit, better, read, lambda _: NOTHING, 3)
 
 
 def _performance(key: str) -> Metric:
@@ -352,4 +384,8 @@ _FIXED: tuple[Metric, ...] = (
 _DECISIONS = Metric(
     "decisions", "business", "Profit / 1,000 decisions", "money", "higher",
     lambda v: from_estimate(v.business.decisions), lambda w: from_estimate(w.business.decisions),
+)  # fmt: skip
+_APPROVAL = Metric(
+    "approval", "business", "Thumbs up", "share", "higher",
+    lambda v: from_estimate(v.business.approval), lambda w: from_estimate(w.business.approval), 3,
 )  # fmt: skip

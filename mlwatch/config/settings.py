@@ -90,6 +90,8 @@ class BusinessSettings:
     """Events whose value is revenue, besides conversions."""
     currency: str | None = None
     """Currency of values that carry none."""
+    attribution: timedelta | None = field(default=None, metadata={"check": checks.positive})
+    """Events later than this after their prediction are not its doing; without it all are."""
     payoff: Mapping[str, float] = field(default_factory=dict, metadata={"check": checks.payoff})
     """What one decision of a binary model earns: `tp`, `fp`, `fn`, `tn`; costs are negative."""
 

@@ -27,6 +27,10 @@ SPELLED = {
     "r2": "R²",
     "macro_f1": "Macro F1",
     "weighted_f1": "Weighted F1",
+    "ndcg_10": "NDCG@10",
+    "mrr": "Mean reciprocal rank",
+    "hit_rate_10": "Hit rate@10",
+    "pinball": "Pinball loss",
 }
 
 
@@ -68,6 +72,18 @@ def rows_of(versions: Sequence[Version]) -> list[Row]:
 
 
 MOST_TRAINED = 12
+MEASURED = {
+    "input_tokens": ("System health", "Input tokens a request", ""),
+    "output_tokens": ("System health", "Output tokens a request", ""),
+    "first_token": ("System health", "Time to the first token", " ms"),
+    "per_token": ("System health", "Time a token", " ms"),
+    "characters": ("Data quality", "Characters of an answer", ""),
+    "words": ("Data quality", "Words of an answer", ""),
+    "empty": ("Data quality", "Empty answers", "%"),
+    "refusal": ("Data quality", "Refusals", "%"),
+    "cost": ("Business", "Cost of 1,000 predictions", " x"),
+}
+"""Family, name and unit of what requests took or gave."""
 
 
 def _further(versions: Sequence[Version]) -> list[tuple[str, str, Show]]:
@@ -78,6 +94,14 @@ def _further(versions: Sequence[Version]) -> list[tuple[str, str, Show]]:
         ("In training", f"{title_of(name)}, in training", _trained(name))
         for name in list(trained)[:MOST_TRAINED]
     ]
+    measured = {name for version in versions for name in version.outputs.measures}
+    rows += [(*MEASURED[name][:2], _measured(name)) for name in MEASURED if name in measured]
+    if any(version.business.approval for version in versions):
+        rows.append(("Business", "Thumbs up", _approval))
+    if any(version.maturity is not None for version in versions):
+        rows.append(("Business", "Of the conversions to come, so far", lambda v: _percent(v.maturity)))
+    if any(version.outputs.error_kinds for version in versions):
+        rows.append(("System health", "Kinds of errors", _kinds))
     if any(version.business.decisions for version in versions):
         rows.append(("Business", "Profit of 1,000 decisions", _decisions))
     for column in dict.fromkeys(each.column for version in versions for each in version.fairness):
@@ -94,6 +118,35 @@ def _trained(name: str) -> Show:
         return "n/a" if value is None else f"{value:.4g}"
 
     return show
+
+
+def _measured(name: str) -> Show:
+    unit = MEASURED[name][2]
+    factor = 1000 if name == "cost" else 1
+
+    def show(version: Version) -> str:
+        found = version.outputs.measures.get(name)
+        if found is None:
+            return "n/a"
+        currency = version.business.revenue.currency or ""
+        ends = {"%": "", " x": f" {currency}"}.get(unit, unit)
+        return _estimate(found.mean, _percent if unit == "%" else lambda value: _number(value * factor, ends))
+
+    return show
+
+
+MOST_KINDS = 4
+
+
+def _kinds(version: Version) -> str:
+    kinds = list(version.outputs.error_kinds.items())
+    more = f", {len(kinds) - MOST_KINDS:,} more kinds" if len(kinds) > MOST_KINDS else ""
+    return (", ".join(f"{name} {n:,}" for name, n in kinds[:MOST_KINDS]) or "none") + more
+
+
+def _approval(version: Version) -> str:
+    found = version.business.approval
+    return "n/a, because there are no thumbs" if found is None else _estimate(found, _percent)
 
 
 def _decisions(version: Version) -> str:

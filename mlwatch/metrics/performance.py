@@ -16,7 +16,16 @@ from mlwatch.metrics.scores import ScoreHistogram, score_bin_middle
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Confusion", "ScoreSums", "binary", "multiclass", "per_class", "positive_class", "sort_labels"]
+__all__ = [
+    "Confusion",
+    "ScoreSums",
+    "binary",
+    "multiclass",
+    "one_vs_rest_auc",
+    "per_class",
+    "positive_class",
+    "sort_labels",
+]
 
 NO_LABELS = "no labels yet"
 NO_SCORES = curves.NO_SCORES
@@ -122,7 +131,7 @@ def multiclass(
             "kappa": _kappa(confusion),
         }
     found["log_loss"] = _log_loss(sums, None)
-    found["roc_auc"] = _one_vs_rest_auc(scores or {})
+    found["roc_auc"] = one_vs_rest_auc(scores or {})
     return {name: found[name] for name in MULTICLASS}
 
 
@@ -234,7 +243,7 @@ def _brier(sums: ScoreSums | None, scores: ScoreHistogram | None) -> Estimate:
     return intervals.mean(sums.n, sums.brier, square, NO_SCORES)
 
 
-def _one_vs_rest_auc(scores: Mapping[str, ScoreHistogram]) -> Estimate:
+def one_vs_rest_auc(scores: Mapping[str, ScoreHistogram]) -> Estimate:
     """Return the unweighted mean of the one-vs-rest AUCs over the classes that have both sides.
 
     The interval adds the classes' standard errors as if they moved together: rather wide than narrow.

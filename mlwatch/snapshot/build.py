@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from mlwatch.metrics import performance as classes
 from mlwatch.metrics.confusion import positive_class
 from mlwatch.metrics.drift import Policy
 from mlwatch.metrics.estimate import Estimate, undefined
-from mlwatch.snapshot import distributions, estimated, families, feature_windows, features
+from mlwatch.snapshot import distributions, estimated, families, feature_windows, features, outputs
 from mlwatch.snapshot.constraints import with_constraints
 from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.falls import falls_of
@@ -256,7 +257,8 @@ def _currency(connection: DuckDBPyConnection) -> str | None:
 def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Version:
     traffic = tables.traffic
     predictions = traffic.whole("n")
-    performance, confusion = _performance(context, tables.outcomes, tables.scores)
+    performance, confusion, per_class = _performance(context, tables.outcomes, tables.scores)
+    lattice = context.lattice
     seconds = _active_seconds(traffic)
     followed = [number for number in context.infos if number >= 0][:WINDOW_FEATURES]
     over = feature_windows.drift_by_window(
@@ -269,7 +271,11 @@ def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Vers
         labelled=tables.outcomes.whole("n"),
         first=aware(_moment(traffic["first_ts"].min())) if predictions else None,
         last=aware(_moment(traffic["last_ts"].max())) if predictions else None,
-        performance=performance,
+        performance=outputs.performance_of(tables.outputs, performance),
+        per_class=per_class,
+        outputs=outputs.of_range(tables.outputs),
+        label_coverage=outputs.label_coverage(tables.traffic, tables.outcomes, lattice),
+        maturity=outputs.maturity(tables.outputs, tables.traffic, lattice),
         confusion=confusion,
         latency=families.latencies(tables.latency if predictions else None, traffic, context.target_ms),
         throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,
@@ -298,7 +304,9 @@ def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Vers
         scores=distributions.scores(tables.scores, context.positive, context.score_span),
         throughput=_throughput(tables.minutes),
         label_lag=families.label_lag(tables.lags),
-        estimated=estimated.of_range(context.teacher, tables.decided, tables.features),
+        estimated=estimated.of_range(
+            context.teacher, tables.decided, tables.features, tables.outputs.class_decided
+        ),
     )
 
 
@@ -325,13 +333,14 @@ def _moment(stamp: np.datetime64) -> datetime:
 
 def _performance(
     context: Context, rows: Table, scores: Table
-) -> tuple[Mapping[str, Estimate], ConfusionTable | None]:
+) -> tuple[Mapping[str, Estimate], ConfusionTable | None, Mapping[str, Mapping[str, Estimate]]]:
     if context.task == "regression":
-        return families.regressed(rows), None
+        return families.regressed(rows), None, {}
     if context.task == "unknown":
-        return {"accuracy": undefined("the predictions are neither classes nor numbers")}, None
+        return {"accuracy": undefined("the predictions are neither classes nor numbers")}, None, {}
     found, confusion = families.classified(context.task, rows, scores, context.positive)
-    return found, families.confusion_table(confusion) if confusion.n else None
+    per_class = classes.per_class(confusion) if context.task == "multiclass" else {}
+    return found, families.confusion_table(confusion) if confusion.n else None, per_class
 
 
 __all__ = ["Pair", "Question", "snapshot"]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MERGED = 8
 """Latency bins of 2 % that are shown as one, of 17 %."""
 SCORE_BINS = 20
+MOST_THRESHOLDS = 100
 MOST_POINTS = 200
 """Points of a curve that are kept."""
 
@@ -45,6 +46,17 @@ class CalibrationPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """The confusion cells where predictions of at least this score are positive."""
+
+    threshold: float
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """Scores of labelled predictions of a binary task, and what follows from them."""
 
@@ -59,6 +71,8 @@ class Scores:
     """Recall and precision, from the highest threshold down."""
     calibration: tuple[CalibrationPoint, ...]
     """Empty where the scores are no probabilities."""
+    thresholds: tuple[Threshold, ...] = ()
+    """What deciding from each score on would give, the highest first."""
 
 
 def latency_bars(rows: Table) -> Bars | None:
@@ -120,6 +134,16 @@ def scores(rows: Table, positive: str | None, span: tuple[float, float] | None) 
         _points(*curves.roc_curve(found)) if both else (),
         _points(*curves.pr_curve(found)) if both else (),
         _calibration(found),
+        _thresholds(curves.threshold_sweep(found)),
+    )
+
+
+def _thresholds(sweep: curves.Sweep) -> tuple[Threshold, ...]:
+    last = len(sweep.threshold) - 1
+    kept = np.unique(np.linspace(0, last, min(last + 1, MOST_THRESHOLDS)).round().astype(int))
+    cells = (getattr(sweep, name)[kept].round().astype(int).tolist() for name in ("tp", "fp", "fn", "tn"))
+    return tuple(
+        Threshold(at, *counts) for at, *counts in zip(sweep.threshold[kept].tolist(), *cells, strict=True)
     )
 
 

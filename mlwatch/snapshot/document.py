@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.metrics.drift import Drift
 from mlwatch.snapshot.health_document import endpoint_document, system_document
+from mlwatch.snapshot.output_document import (
+    bars_document,
+    cost_document,
+    curves_document,
+    outputs_document,
+)
 from mlwatch.snapshot.shadow_document import shadow_document
 
 if TYPE_CHECKING:
@@ -134,9 +140,12 @@ def _version(version: Version) -> Document:
         "first": _time(version.first),
         "last": _time(version.last),
         "performance": _estimates(version.performance),
+        "per_class": {name: _estimates(each) for name, each in version.per_class.items()},
+        **curves_document(version),
         "confusion": _confusion(version.confusion),
         "estimated": _estimates(version.estimated),
-        "latency_ms": _latency(version.latency),
+        "latency_ms": {**_latency(version.latency), "histogram": bars_document(version.latency_bars)},
+        "outputs": outputs_document(version.outputs),
         "throughput_per_s": version.throughput_per_s,
         "throughput": {
             name: getattr(version.throughput, name) for name in ("minute", "five_minutes", "peak")
@@ -145,9 +154,14 @@ def _version(version: Version) -> Document:
             "n": version.label_lag.n,
             **{name: getattr(version.label_lag, f"{name}_s") for name in ("p50", "p90", "p99")},
         },
-        "errors": _errors(version.errors),
+        "label_coverage": _estimates(version.label_coverage),
+        "errors": {**_errors(version.errors), "kinds": dict(version.outputs.error_kinds)},
         "quality": {**_quality(version.quality), "constraints": _constraints(version.constraints)},
-        "business": _business(version.business),
+        "business": {
+            **_business(version.business),
+            "maturity": version.maturity,
+            "cost": cost_document(version),
+        },
         "segments": _segments(version.segments),
         "fall": version.fall.to_dict() if version.fall is not None else None,
         "registry": _registered(version.registered),
@@ -306,6 +320,7 @@ def _business(business: Business) -> Document:
             "currency": money.currency,
             "per_conversion": money.per_conversion.to_dict() if money.per_conversion is not None else None,
         },
+        "approval": business.approval.to_dict() if business.approval is not None else None,
         "decisions_per_1000": business.decisions.to_dict() if business.decisions is not None else None,
     }
 

@@ -7,7 +7,7 @@ performance means that inputs and labels no longer relate as they did there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ from mlwatch.metrics.estimate import undefined
 from mlwatch.metrics.estimation import IDENTITY, BinaryReference, Calibrator
 from mlwatch.metrics.loss_estimation import LossReference
 from mlwatch.metrics.scores import ScoreHistogram
-from mlwatch.snapshot.reference_labels import errors_by_part, labels_by_score
+from mlwatch.snapshot.outputs import class_histograms
+from mlwatch.snapshot.reference_labels import errors_by_part, labels_by_class, labels_by_score
 from mlwatch.snapshot.segments import part_of
 from mlwatch.store import rollups
 
@@ -52,6 +53,8 @@ class Teacher:
     """For a binary task."""
     calibrator: Calibrator = IDENTITY
     """For classes: from the score (of many classes, that of the predicted one) to the chance that it is right."""
+    classes: Mapping[str, Calibrator] = field(default_factory=dict)
+    """By class, from its own score to its chance; empty where the logs do not carry the scores of all."""
     losses: LossReference | None = None
     """For a regression, by part of the predicted value."""
     value: FeatureInfo | None = None
@@ -80,7 +83,11 @@ def teacher(
     if task == "unknown":
         return None
     labels = labels_by_score(connection, chosen)
-    return None if labels is None else learn(labels[0], positive if task == "binary" else None, labels[1])
+    found = None if labels is None else learn(labels[0], positive if task == "binary" else None, labels[1])
+    if task == "multiclass" and (rows := labels_by_class(connection, chosen)) is not None:
+        classes = {name: estimation.calibrate(scores) for name, scores in class_histograms(rows[0]).items()}
+        found = replace(found or Teacher(rows[1]), description=rows[1], classes=classes)
+    return found
 
 
 def _losses(rows: Table) -> LossReference:
@@ -101,16 +108,21 @@ def learn(rows: Table, positive: str | None, description: str) -> Teacher:
     return Teacher(description, positive, reference, reference.calibrator)
 
 
-def of_range(teacher: Teacher | None, decided: Table, features: Table) -> Mapping[str, Estimate]:
+def of_range(
+    teacher: Teacher | None, decided: Table, features: Table, class_decided: Table | None = None
+) -> Mapping[str, Estimate]:
     """Return the estimates over all of a version's predictions.
 
     Args:
         teacher: None gives no estimates.
         decided: The version's scores by decision.
         features: Its feature rows, for the predicted values of a regression.
+        class_decided: Its probabilities of all classes by decision; None for none.
     """
     if teacher is not None and teacher.losses is not None and teacher.value is not None:
         return _regression(teacher.losses, teacher.value, features)
+    if teacher is not None and teacher.classes and class_decided is not None and len(class_decided):
+        return estimation.multiclass(teacher.classes, _by_decision(class_decided))
     if teacher is None or not len(decided):
         return {}
     sides = decided["prediction"] == teacher.positive
@@ -120,6 +132,18 @@ def of_range(teacher: Teacher | None, decided: Table, features: Table) -> Mappin
     accuracy = estimation.confidence(teacher.calibrator, scores)
     others = (name for name in estimation.MULTICLASS if name != "accuracy")
     return {"accuracy": accuracy, **{name: undefined(WHOLE, scores.n) for name in others}}
+
+
+def _by_decision(rows: Table) -> dict[str, dict[str, ScoreHistogram]]:
+    found: dict[str, dict[str, ScoreHistogram]] = {}
+    for guess in sorted(set(rows["prediction"].tolist())):
+        mine = rows.where(rows["prediction"] == guess)
+        for name in sorted(set(mine["class"].tolist())):
+            part = mine.where(mine["class"] == name)
+            sides = np.ones(len(part), dtype=bool)
+            scores = ScoreHistogram.from_rows(sides, part["bin"], part["n"], part["sum_score"])
+            found.setdefault(str(guess), {})[str(name)] = scores
+    return found
 
 
 def _regression(losses: LossReference, value: FeatureInfo, features: Table) -> Mapping[str, Estimate]:

@@ -140,6 +140,7 @@ def regressed(rows: Table) -> dict[str, Estimate]:
         sum_ape=rows.sum("sum_ape"),
         n_ape=rows.whole("n_ape"),
         sum_fourth=rows.sum("sum_err4"),
+        sum_ape_sq=rows.sum("sum_ape_sq"),
     )
     return regression.regression(sums)
 
@@ -185,6 +186,8 @@ def business(rows: Table | None, predictions: int, *, seen: bool, currency: str 
         sum_sq=total("net", "value_sq"),
     )
     per = money.revenue_per_prediction(sums) if seen else None
+    ups, downs = int(total("approval", "n_first")), int(total("disapproval", "n_first"))
+    approval = intervals.proportion(ups, ups + downs, "") if ups + downs else None
     return Business(
         money.conversion(sums.conversions, predictions, seen),
         money.engagement(int(total("engagement", "n_first")), predictions, seen),
@@ -198,4 +201,5 @@ def business(rows: Table | None, predictions: int, *, seen: bool, currency: str 
             currency,
             money.revenue_per_conversion(sums) if seen else None,
         ),
+        approval=approval,
     )

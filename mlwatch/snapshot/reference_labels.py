@@ -11,6 +11,7 @@ from mlwatch.metrics.scores import ScoreHistogram
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.reference import file_name
 from mlwatch.store import rollups
+from mlwatch.store.output_rollups import CLASS_SCORES
 from mlwatch.store.profiles import IN_FORCE
 
 if TYPE_CHECKING:
@@ -45,6 +46,28 @@ def labels_by_score(connection: DuckDBPyConnection, chosen: Period | None) -> tu
     in_logs = f"""SELECT {what} FROM {rollups.SCORES.table(rollups.QUARTER)}
         WHERE prediction IS NOT NULL AND {{}} GROUP BY 1, 2, 3"""
     return _either(connection, in_file, in_logs, chosen)
+
+
+def labels_by_class(connection: DuckDBPyConnection, chosen: Period | None) -> tuple[Table, str] | None:
+    """Return the labelled probabilities of each class in a period of the logs, and whose they are.
+
+    Args:
+        connection: A cursor of this thread.
+        chosen: The period; None for none.
+
+    Returns:
+        Columns `class`, `hit`, `bin`, `n`, `sum_score`; None where there are too few.
+    """
+    if chosen is None:
+        return None
+    rows = fetch(
+        connection,
+        f"""SELECT class, hit, bin, SUM(n) AS n, SUM(sum_score) AS sum_score
+        FROM {CLASS_SCORES.table(rollups.QUARTER)} WHERE {chosen.condition} GROUP BY 1, 2, 3""",
+        dict(chosen.values),
+    )
+    enough = len(rows) and rows["n"][rows["hit"] == 1].sum() >= LEAST_LABELS
+    return (rows, chosen.description) if enough else None
 
 
 def errors_by_part(connection: DuckDBPyConnection, chosen: Period | None) -> tuple[Table, str] | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlwatch.snapshot.health_types import System
+from mlwatch.snapshot.output_types import Outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -236,6 +237,8 @@ class Business:
     conversion: Estimate
     engagement: Estimate
     revenue: Revenue
+    approval: Estimate | None = None
+    """Share of thumbs up among the predictions with a thumb; None for none."""
     decisions: Estimate | None = None
     """Profit of a thousand labelled decisions by `[business] payoff`; None where that is not set."""
 
@@ -309,6 +312,14 @@ class Version:
     """What a model registry says of it."""
     fairness: tuple[Fairness, ...] = ()
     """Gaps between the values of the protected attributes."""
+    outputs: Outputs = field(default_factory=Outputs)
+    """What it gave and took besides predictions."""
+    label_coverage: Mapping[str, Estimate] = field(default_factory=dict)
+    """Share of the predictions that have a label, by their age: `1h` for at most an hour, and so on."""
+    per_class: Mapping[str, Mapping[str, Estimate]] = field(default_factory=dict)
+    """Precision, recall and F1 of each class of a multiclass task."""
+    maturity: float | None = None
+    """Share of the conversions to come that there was the time for; None without conversions."""
     constraints: tuple[Constraint, ...] = ()
     """What `[schema]` asks of the features, and what became of it."""
 

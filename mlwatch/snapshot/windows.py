@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.snapshot import estimated, families, feature_windows, features
 from mlwatch.snapshot.mix import answers_of, labels_of
+from mlwatch.snapshot.outputs import OutputTables
 from mlwatch.snapshot.read import Table, fetch, read
 from mlwatch.snapshot.types import Task, Window
 from mlwatch.store import rollups
@@ -44,6 +45,8 @@ class Tables:
     lags: Table
     minutes: Table
     """Requests by minute of the end of the range, and the busiest minute."""
+    outputs: OutputTables
+    """What only some logs hold."""
     has_events: bool
 
     @classmethod
@@ -64,6 +67,7 @@ class Tables:
             read(connection, rollups.SAMPLING, lattice),
             read(connection, rollups.LAGS, lattice, whole=True),
             busy_minutes(connection, lattice),
+            OutputTables.read(connection, lattice),
             bool(row and row[0]),
         )
 
@@ -81,6 +85,7 @@ class Tables:
             self.sampling.of(who),
             self.lags.of(who),
             self.minutes.of(who),
+            self.outputs.of(who),
             self.has_events,
         )
 

@@ -60,15 +60,55 @@ def classify(connection: DuckDBPyConnection, settings: BusinessSettings) -> None
     )
 
 
-_SUMS = """
-    SUM(CASE WHEN class = 'conversion' THEN 1 ELSE 0 END) AS conversions,
-    SUM(CASE WHEN class = 'engagement' THEN 1 ELSE 0 END) AS engagements,
-    SUM(CASE WHEN class = 'engagement' THEN value END) AS engagement_value,
-    SUM(CASE WHEN class IN ('conversion', 'revenue') AND value IS NOT NULL THEN 1 ELSE 0 END) AS sales,
-    SUM(CASE WHEN class IN ('conversion', 'revenue') AND value > 0 THEN value ELSE 0 END) AS gross,
-    SUM(CASE WHEN class = 'refund' OR (class IN ('conversion', 'revenue') AND value < 0) THEN 1 ELSE 0 END) AS refunds,
-    SUM(CASE WHEN class = 'refund' OR (class IN ('conversion', 'revenue') AND value < 0)
-        THEN ABS(COALESCE(value, 0)) ELSE 0 END) AS refunded"""
+_UP = "('thumbs_up', 'thumbsup', 'thumb_up', 'thumbs-up', 'upvote', 'feedback_positive', 'positive_feedback')"
+_DOWN = _UP.replace("up", "down").replace("positive", "negative")
+"""Kinds of events by which people say whether they liked an answer."""
+_MONEY = "class IN ('conversion', 'revenue')"
+_TAKEN = f"(class = 'refund' OR ({_MONEY} AND value < 0))"
+
+
+def _sums(only: str = "TRUE", prefix: str = "") -> str:
+    """Return the sums over a prediction's events as items of a SELECT.
+
+    Args:
+        only: Condition on the events to sum.
+        prefix: Before each name.
+    """
+    counts = {
+        "conversions": "class = 'conversion'",
+        "engagements": "class = 'engagement'",
+        "sales": f"{_MONEY} AND value IS NOT NULL",
+        "refunds": _TAKEN,
+        "ups": f"LOWER(kind) IN {_UP}",
+        "downs": f"LOWER(kind) IN {_DOWN}",
+    }
+    values = {
+        "engagement_value": ("class = 'engagement'", "value"),
+        "gross": (f"{_MONEY} AND value > 0", "value"),
+        "refunded": (_TAKEN, "ABS(COALESCE(value, 0))"),
+    }
+    items = [
+        f"SUM(CASE WHEN {only} AND {which} THEN 1 ELSE 0 END) AS {prefix}{name}"
+        for name, which in counts.items()
+    ]
+    items += [
+        f"COALESCE(SUM(CASE WHEN {only} AND {which} THEN {value} END), 0) AS {prefix}{name}"
+        for name, (which, value) in values.items()
+    ]
+    return ", ".join(items)
+
+
+_SUMS = _sums()
+_CONVERTED_AT = "MIN(CASE WHEN class = 'conversion' AND is_new THEN event_at END) AS event_at"
+
+
+def _within(settings: BusinessSettings, prediction: str, event: str) -> str:
+    """Return the class of an event as an expression, NULL where it comes too late to be the prediction's doing."""
+    if settings.attribution is None:
+        return f"{event}.class"
+    seconds = settings.attribution.total_seconds()
+    late = f"{event}.ts > {prediction}.ts + to_seconds({seconds!r})"
+    return f"CASE WHEN {late} THEN NULL ELSE {event}.class END"
 
 
 def _before(name: str, *, before: bool) -> str:
@@ -109,7 +149,9 @@ def _gains(relation: str, *, before: bool) -> str:
     money, old_money = "(sales + refunds)", f"({old('sales')} + {old('refunds')})"
     rows = (
         ("conversion", "conversions", first("conversions"), "0", "0"),
-        ("engagement", "engagements", first("engagements"), "COALESCE(engagement_value, 0)", "0"),
+        ("engagement", "engagements", first("engagements"), "engagement_value", "0"),
+        ("approval", "ups", first("ups"), "0", "0"),
+        ("disapproval", "downs", first("downs"), "0", "0"),
         ("gross", "sales", first("sales"), "gross", "0"),
         ("refund", "refunds", first("refunds"), "refunded", "0"),
         (
@@ -129,12 +171,16 @@ def _gains(relation: str, *, before: bool) -> str:
 
 
 def _fill(connection: DuckDBPyConnection, *, before: bool) -> None:
-    """Fill `gains` and `worth` from `joined`."""
+    """Fill `gains`, `worth` and `converted` from `joined`."""
+    fresh = f"{_before('conversions', before=before)} = 0 AND conversions > 0"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE converted AS SELECT ts, model, version, event_at FROM joined WHERE {fresh}"
+    )
     connection.execute(_gains("joined", before=before))
     connection.execute(_worth("joined", before=before))
 
 
-def gain_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
+def gain_requests(connection: DuckDBPyConnection, settings: BusinessSettings) -> tuple[bool, int]:
     """Fill `gains` for the batch's requests whose events came before them.
 
     Returns:
@@ -149,10 +195,12 @@ def gain_requests(connection: DuckDBPyConnection) -> tuple[bool, int]:
         return False, 0
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined AS
-        SELECT b.ts, b.model, b.version, e.* EXCLUDE (id, h, model)
-        FROM batch AS b JOIN (SELECT id, h, model, {_SUMS} FROM early GROUP BY id, h, model) AS e
-            ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model)
-        WHERE b.is_request""")
+        SELECT ts, model, version, {_SUMS}, {_CONVERTED_AT}
+        FROM (SELECT b.ts, b.model, b.version, b.id, e.model AS event_model, e.kind, e.value, e.ts AS event_at,
+                {_within(settings, "b", "e")} AS class, TRUE AS is_new
+            FROM batch AS b JOIN early AS e
+                ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model) WHERE b.is_request)
+        GROUP BY ts, model, version, id, event_model""")
     _fill(connection, before=False)
     found = """FROM early AS e JOIN batch AS b ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model)
         WHERE b.is_request AND NOT e.matched"""
@@ -178,16 +226,17 @@ def take_events(connection: DuckDBPyConnection, settings: BusinessSettings) -> t
             b.ts
         FROM batch AS b JOIN kinds AS k ON k.kind = b.event WHERE b.is_event""")
     repeated = _drop_repeated(connection)
+    columns = "id, h, model, kind, class, value, ts"
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE change AS
-        SELECT n.*, {", ".join(f"o.{name} AS o_{name}" for name in _NAMES)}
-        FROM (SELECT id, h, model, {_SUMS} FROM incoming GROUP BY id, h, model) AS n
-        LEFT JOIN (SELECT id, model, {_SUMS} FROM events WHERE h IN (SELECT h FROM incoming) GROUP BY id, model) AS o
-            ON o.id = n.id AND o.model = n.model""")
-    connection.execute("""
         CREATE OR REPLACE TEMP TABLE joined AS
-        SELECT p.ts, p.model, p.version, c.id, c.model AS event_model, c.* EXCLUDE (id, h, model)
-        FROM predictions AS p JOIN change AS c ON p.h = c.h AND p.id = c.id AND (c.model = '' OR c.model = p.model)""")
+        SELECT ts, model, version, id, event_model, {_sums("is_new")}, {_sums("NOT is_new", "o_")}, {_CONVERTED_AT}
+        FROM (SELECT p.ts, p.model, p.version, p.id, c.model AS event_model, c.kind, c.value, c.ts AS event_at,
+                {_within(settings, "p", "c")} AS class, c.is_new
+            FROM predictions AS p JOIN (
+                SELECT {columns}, TRUE AS is_new FROM incoming UNION ALL
+                SELECT {columns}, FALSE AS is_new FROM events WHERE h IN (SELECT h FROM incoming)) AS c
+                ON p.h = c.h AND p.id = c.id AND (c.model = '' OR c.model = p.model))
+        GROUP BY ts, model, version, id, event_model HAVING BOOL_OR(is_new)""")
     _fill(connection, before=True)
     connection.execute("""
         INSERT INTO events
@@ -202,7 +251,7 @@ def take_events(connection: DuckDBPyConnection, settings: BusinessSettings) -> t
     return repeated, unmatched
 
 
-_NAMES = ("conversions", "engagements", "sales", "gross", "refunds", "refunded")
+_NAMES = ("conversions", "engagements", "sales", "gross", "refunds", "refunded", "ups", "downs")
 
 
 def _drop_repeated(connection: DuckDBPyConnection) -> int:

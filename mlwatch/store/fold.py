@@ -108,6 +108,7 @@ def fold_decided(connection: DuckDBPyConnection, registry: Registry, relation: s
 def fold_gains(connection: DuckDBPyConnection) -> None:
     """Add what events brought to the rollups of business."""
     add(connection, rollups.BUSINESS, rollups.business_sql("gains"))
+    outputs.fold_event_lags(connection)
     add(connection, rollups.WORTH, rollups.worth_sql("worth"))
 
 

@@ -99,7 +99,8 @@ def kinds_sql(relation: str) -> str:
     return f"""
         SELECT {bucket(MINUTE)} AS bucket, model, version, COALESCE(
                 NULLIF(TRIM(SPLIT_PART(LEFT(error, {KIND_LENGTH}), ':', 1)), ''),
-                'status ' || CAST(status AS VARCHAR), 'no prediction') AS kind, COUNT(*) AS n
+                CASE WHEN status >= 400 THEN 'status ' || CAST(status AS VARCHAR) END, 'no prediction') AS kind,
+            COUNT(*) AS n
         FROM {relation} WHERE failed GROUP BY 1, 2, 3, 4"""
 
 

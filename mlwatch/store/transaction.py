@@ -173,7 +173,7 @@ class Transaction:
         any_scored, late_labels = outcomes.score_requests(self._connection, parts)
         if any_scored:
             fold.fold_scored(self._connection, self._registry, parts, self._config.outputs)
-        any_gains, late_events = events.gain_requests(self._connection)
+        any_gains, late_events = events.gain_requests(self._connection, self._config.business)
         if any_gains:
             fold.fold_gains(self._connection)
         return late_labels, late_events

@@ -1,0 +1,175 @@
+"""Metrics of what only some models give: ranked classes, quantiles, rankings, and measured amounts such as tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics import intervals, latency
+from mlwatch.metrics.estimate import Estimate, undefined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import ArrayLike
+
+TOP = (2, 3, 5)
+NO_LABELS = "no labels yet"
+NOTHING = "nothing of it in the logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """An amount that requests took or gave, such as tokens."""
+
+    mean: Estimate
+    total: float
+    p50: float | None = None
+    """Quantiles within 1 %; None of negative amounts."""
+    p95: float | None = None
+
+
+def top_k(ranks: Mapping[int, int], classes: int) -> dict[str, Estimate]:
+    """Return `top_2_accuracy` and so on: how often the true class was among the most probable ones.
+
+    The same as scikit-learn's `top_k_accuracy_score`, but that ties count against the model. The interval is Wilson's.
+
+    Args:
+        ranks: Labelled predictions by the rank of the true class, 1 the most probable.
+        classes: How many there are; only k below that say anything.
+    """
+    n = sum(ranks.values())
+    return {
+        f"top_{k}_accuracy": intervals.proportion(
+            sum(count for rank, count in ranks.items() if rank <= k), n, NO_LABELS
+        )
+        for k in TOP
+        if k < classes
+    }
+
+
+def pinball(sums: Mapping[float, tuple[int, int, float, float]]) -> dict[str, Estimate]:
+    """Return the mean pinball loss of each predicted quantile and of all, and the coverage of the outer two.
+
+    Source: Koenker & Bassett 1978, doi:10.2307/1913643; the same as scikit-learn's `mean_pinball_loss`. Intervals are
+    Student's t of each loss, Wilson's of shares; that of the mean over levels takes their errors as moving together.
+
+    Args:
+        sums: By level the labels, those at or below the quantile, Σ loss and Σ loss².
+    """
+    levels = sorted(level for level in sums if sums[level][0] > 0)
+    if not levels:
+        return {"pinball": undefined(NO_LABELS)}
+    each = {level: intervals.mean(sums[level][0], *sums[level][2:], NO_LABELS) for level in levels}
+    found = {"pinball": _mean_of(list(each.values()))}
+    found.update({f"pinball_{level:g}": one for level, one in each.items()})
+    low, high = levels[0], levels[-1]
+    if low < 0.5 < high and sums[low][0] == sums[high][0]:
+        n = sums[low][0]
+        inside = max(0, sums[high][1] - sums[low][1])
+        found[f"coverage_{100 * (high - low):g}"] = intervals.proportion(inside, n, NO_LABELS)
+    return found
+
+
+def _mean_of(parts: list[Estimate]) -> Estimate:
+    values = [part.value for part in parts if part.value is not None]
+    value = float(np.mean(values))
+    halves = [part.high - part.value for part in parts if part.high is not None and part.value is not None]
+    if len(halves) < len(parts):
+        return Estimate(value, parts[0].n)
+    half = float(np.mean(halves))
+    return Estimate(
+        value, parts[0].n, max(0.0, value - half), value + half, method="Student's t, errors added"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RankingSums:
+    """Sums over queries with labelled items."""
+
+    n: int = 0
+    n_relevant: int = 0
+    """Queries with a relevant item, which alone have NDCG."""
+    ndcg: float = 0.0
+    ndcg_sq: float = 0.0
+    reciprocal: float = 0.0
+    """Σ 1 / rank of the first relevant item, 0 without one."""
+    reciprocal_sq: float = 0.0
+    hits: int = 0
+    """Queries with a relevant item among the first ten."""
+
+
+def ranking(sums: RankingSums) -> dict[str, Estimate]:
+    """Return `ndcg_10`, `mrr` and `hit_rate_10` over queries, with Student's t and Wilson's intervals.
+
+    NDCG takes labels as gains as scikit-learn's `ndcg_score` does, over the queries that have a relevant item; the
+    other two count a query without one as 0.
+    """
+    return {
+        "ndcg_10": intervals.mean(
+            sums.n_relevant, sums.ndcg, sums.ndcg_sq, "no query with a relevant item yet"
+        ),
+        "mrr": intervals.mean(sums.n, sums.reciprocal, sums.reciprocal_sq, NO_LABELS),
+        "hit_rate_10": intervals.proportion(sums.hits, sums.n, NO_LABELS),
+    }
+
+
+def measure(bins: ArrayLike, counts: ArrayLike, total: float, total_sq: float, *, share: bool) -> Measure:
+    """Return an amount's mean with its interval and its quantiles.
+
+    Args:
+        bins: Latency bins, shape (m,), in any order and with repeats.
+        counts: Requests in each, shape (m,).
+        total: Their sum.
+        total_sq: The sum of their squares.
+        share: It is 0 or 1: the mean is a proportion, with Wilson's interval, and quantiles say nothing.
+    """
+    histogram = latency.LatencyHistogram.from_rows(bins, counts)
+    n = histogram.n
+    if share:
+        return Measure(intervals.proportion(total, n, NOTHING), total)
+    mean = intervals.mean(n, total, total_sq, NOTHING)
+    if n == 0:
+        return Measure(mean, 0.0)
+    p50, p95 = latency.quantiles(histogram.bins, histogram.counts, (0.5, 0.95)).tolist()
+    return Measure(mean, total, p50, p95)
+
+
+def maturity(ages_s: ArrayLike, counts: ArrayLike, lags: latency.LatencyHistogram) -> float | None:
+    """Return the share of the conversions to come that a cohort has had the time for.
+
+    That is the mean over predictions of F(age), F being how fast the conversions so far came. Young cohorts hold
+    only fast ones, so that it is rather too high than too low.
+
+    Args:
+        ages_s: Age of each group of predictions in seconds, shape (m,).
+        counts: Predictions in each, shape (m,).
+        lags: Seconds from predictions to their conversions.
+
+    Returns:
+        Between 0 and 1; None without conversions or predictions.
+    """
+    count = np.asarray(counts, dtype=float)
+    if lags.n == 0 or not count.sum():
+        return None
+    reached = np.cumsum(lags.counts) / lags.n
+    place = np.searchsorted(latency.bin_values(lags.bins), np.asarray(ages_s, dtype=float), side="right")
+    return float(count @ np.concatenate([[0.0], reached])[place] / count.sum())
+
+
+def quantile_of_signed(
+    sides: Iterable[int], bins: Iterable[int], counts: Iterable[int], q: float
+) -> float | None:
+    """Return a quantile of signed values from sign and size bin, within 1 %; None without values."""
+    rows = [
+        (side * float(latency.bin_values([each])[0]), n)
+        for side, each, n in zip(sides, bins, counts, strict=True)
+        if n > 0
+    ]
+    if not rows:
+        return None
+    rows.sort()
+    reached = np.cumsum([n for _, n in rows])
+    return rows[int(np.searchsorted(reached, q * (reached[-1] - 1), side="right"))][0]

@@ -1,0 +1,173 @@
+"""What only some logs hold: class probabilities, quantiles, rankings, tokens, texts, kinds of errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlwatch.metrics import intervals, latency, outputs, performance
+from mlwatch.metrics.estimate import Estimate, undefined
+from mlwatch.metrics.outputs import Measure, RankingSums
+from mlwatch.metrics.scores import ScoreHistogram
+from mlwatch.snapshot.output_types import Outputs
+from mlwatch.snapshot.read import Table, read
+from mlwatch.store import output_rollups as rollups
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.snapshot.span import Grid
+    from mlwatch.store.rollup import Rollup
+
+SHARES = frozenset({"empty", "refusal"})
+"""Measures that are 0 or 1 for each request."""
+RESIDUAL_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+AGES_S = {"1h": 3600, "6h": 6 * 3600, "1d": 86400, "7d": 7 * 86400, "older": None}
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTables:
+    """The sums of one range."""
+
+    measures: Table
+    kinds: Table
+    class_scores: Table
+    class_decided: Table
+    ranks: Table
+    quantiles: Table
+    residuals: Table
+    rankings: Table
+    event_lags: Table
+
+    @classmethod
+    def read(cls, connection: DuckDBPyConnection, lattice: Grid) -> OutputTables:
+        """Read the sums of a range; `number_pairs` was called."""
+        tables = {name: getattr(rollups, name.upper()) for name in (each.name for each in fields(cls))}
+        some = ", ".join(f"EXISTS (FROM {each.table(each.levels[-1])})" for each in tables.values())
+        row = connection.execute(f"SELECT {some}").fetchone() or ()
+        return cls(
+            **{
+                name: read(connection, each, lattice, whole=True) if full else _empty(each)
+                for (name, each), full in zip(tables.items(), row, strict=True)
+            }
+        )
+
+    def of(self, who: int) -> OutputTables:
+        """Return one version's rows."""
+        return OutputTables(**{each.name: getattr(self, each.name).of(who) for each in fields(self)})
+
+
+def _empty(rollup: Rollup) -> Table:
+    texts = {name: np.array([], dtype=object) for name, kind in rollup.keys.items() if kind == "VARCHAR"}
+    numbers = {name: np.array([], dtype=float) for name in ("w", "who", *rollup.keys, *rollup.measures)}
+    return Table({**numbers, **texts})
+
+
+MOST_KINDS = 50
+
+
+def of_range(tables: OutputTables) -> Outputs:
+    """Return what a version gave and took over the range."""
+    kinds = sorted(zip(tables.kinds["kind"], tables.kinds["n"], strict=True), key=lambda each: -int(each[1]))
+    rows = tables.residuals
+    sides, bins, counts = (rows[name].astype(int).tolist() for name in ("side", "bin", "n"))
+    residuals = {
+        f"p{round(100 * q):02d}": value
+        for q in RESIDUAL_QUANTILES
+        if (value := outputs.quantile_of_signed(sides, bins, counts, q)) is not None
+    }
+    return Outputs(
+        {str(name): _measure(tables.measures, str(name)) for name in np.unique(tables.measures["measure"])},
+        {str(kind): int(n) for kind, n in kinds[:MOST_KINDS]},
+        residuals,
+    )
+
+
+def _measure(rows: Table, name: str) -> Measure:
+    mine = rows.where(rows["measure"] == name)
+    return outputs.measure(
+        mine["bin"], mine["n"], mine.sum("total"), mine.sum("total_sq"), share=name in SHARES
+    )
+
+
+def performance_of(tables: OutputTables, found: Mapping[str, Estimate]) -> Mapping[str, Estimate]:
+    """Return a version's performance with what further outputs tell of it."""
+    more: dict[str, Estimate] = {}
+    if len(tables.class_scores):
+        ranks = {int(rank): int(n) for rank, n in zip(tables.ranks["rank"], tables.ranks["n"], strict=True)}
+        n = sum(ranks.values())
+        more["log_loss"] = intervals.mean(
+            n, tables.ranks.sum("loss"), tables.ranks.sum("loss_sq"), "no labels yet"
+        )
+        more["roc_auc"] = performance.one_vs_rest_auc(class_histograms(tables.class_scores))
+        more.update(outputs.top_k(ranks, len(set(tables.class_scores["class"].tolist()))))
+    if len(tables.quantiles):
+        rows = tables.quantiles
+        columns = zip(
+            *(rows[name].tolist() for name in ("level", "n", "below", "loss", "loss_sq")), strict=True
+        )
+        more.update(outputs.pinball({level: (int(n), int(low), a, b) for level, n, low, a, b in columns}))
+    if len(tables.rankings):
+        rows = tables.rankings
+        sums = RankingSums(
+            n=rows.whole("n"),
+            n_relevant=rows.whole("n_relevant"),
+            ndcg=rows.sum("ndcg"),
+            ndcg_sq=rows.sum("ndcg_sq"),
+            reciprocal=rows.sum("reciprocal"),
+            reciprocal_sq=rows.sum("reciprocal_sq"),
+            hits=rows.whole("hits"),
+        )
+        more.update(outputs.ranking(sums))
+    return {**found, **more}
+
+
+def class_histograms(rows: Table) -> dict[str, ScoreHistogram]:
+    """Return each class's histogram of scores, one against the rest."""
+    found = {}
+    for name in sorted(set(rows["class"].tolist())):
+        mine = rows.where(rows["class"] == name)
+        found[str(name)] = ScoreHistogram.from_rows(
+            mine["hit"] == 1, mine["bin"], mine["n"], mine["sum_score"]
+        )
+    return found
+
+
+def label_coverage(traffic: Table, outcomes: Table, lattice: Grid) -> dict[str, Estimate]:
+    """Return the share of predictions with a label by their age at the end of the range, window by window's start.
+
+    Args:
+        traffic: Traffic rows by window.
+        outcomes: Outcome rows by window.
+        lattice: Range and windows.
+    """
+    found: dict[str, Estimate] = {}
+    youngest = 0
+    for name, oldest in AGES_S.items():
+        shares = []
+        for rows, column in ((traffic, "n"), (traffic, "failed"), (outcomes, "n")):
+            age = (rows["w"] - lattice.count) * -lattice.width_s - lattice.width_s / 2
+            inside = (age >= youngest) & ((age < oldest) if oldest is not None else (age >= youngest))
+            shares.append(int(rows[column][inside].sum()))
+        predictions, failed, labelled = shares
+        asked = predictions - failed
+        found[name] = (
+            intervals.proportion(min(labelled, asked), asked, "")
+            if asked > 0
+            else undefined("no predictions of that age")
+        )
+        youngest = oldest or youngest
+    return found
+
+
+def maturity(tables: OutputTables, traffic: Table, lattice: Grid) -> float | None:
+    """Return which share of its conversions a version has had the time for; see `metrics.outputs.maturity`."""
+    if not len(tables.event_lags):
+        return None
+    lags = latency.LatencyHistogram.from_rows(tables.event_lags["bin"], tables.event_lags["n"])
+    ages = np.maximum(0, (lattice.count - traffic["w"]) * lattice.width_s - lattice.width_s / 2)
+    return outputs.maturity(ages, traffic["n"], lags)

@@ -1,0 +1,279 @@
+"""Class probabilities, quantiles, rankings, texts and kinds of errors, against scikit-learn on the raw rows."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+import mlwatch
+from mlwatch.rule_values import value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mlwatch.snapshot.types import Model, Version
+
+START = datetime(2026, 11, 3, tzinfo=UTC)
+CLASSES = ("cat", "dog", "emu", "fox")
+Records = list[dict[str, Any]]
+
+
+def stamped(index: int, **values: Any) -> dict[str, Any]:
+    ts = (START + timedelta(minutes=index)).isoformat().replace("+00:00", "Z")
+    return {"ts": ts, "request_id": f"r{index}", "version": "v1", "latency_ms": 500.0, **values}
+
+
+def write(root: Path, name: str, records: Sequence[dict[str, Any]]) -> None:
+    root.mkdir(exist_ok=True)
+    (root / name).write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def model_of(root: Path, config: str = "") -> Model:
+    (root / "mlwatch.toml").write_text(config)
+    with mlwatch.open(root, db=":memory:") as watch:
+        return next(iter(watch.snapshot().models.values()))
+
+
+def only(model: Model) -> Version:
+    return model.versions["v1"]
+
+
+def pets(n: int = 900) -> tuple[Records, np.ndarray[Any, Any], list[int]]:
+    random = np.random.default_rng(7)
+    chances = random.dirichlet(np.ones(len(CLASSES)), n)
+    truth = [int(random.choice(len(CLASSES), p=row)) for row in chances]
+    records = [
+        stamped(
+            i,
+            model="pets",
+            prediction=CLASSES[int(row.argmax())],
+            label=CLASSES[truth[i]],
+            probabilities=dict(zip(CLASSES, row.tolist(), strict=True)),
+            age=i % 13,
+        )
+        for i, row in enumerate(chances)
+    ]
+    return records, chances, truth
+
+
+def test_class_probabilities_give_what_scikit_learn_gives(tmp_path: Path) -> None:
+    records, chances, truth = pets()
+    write(tmp_path, "a.jsonl", records)
+    found = only(model_of(tmp_path)).performance
+    assert found["log_loss"].value == pytest.approx(metrics.log_loss(truth, chances), rel=1e-9)
+    auc = metrics.roc_auc_score(truth, chances, multi_class="ovr")
+    assert found["roc_auc"].value == pytest.approx(auc, abs=5e-4)
+    for k in (2, 3):
+        expected = metrics.top_k_accuracy_score(truth, chances, k=k)
+        one = found[f"top_{k}_accuracy"]
+        assert one.value == pytest.approx(expected, abs=1e-12)
+        assert one.low is not None
+        assert one.low < expected
+    assert "top_5_accuracy" not in found
+
+
+def test_late_and_corrected_labels_change_them_as_if_known_at_once(tmp_path: Path) -> None:
+    records, _, truth = pets(400)
+    write(tmp_path / "whole", "a.jsonl", records)
+    bare = [{key: value for key, value in record.items() if key != "label"} for record in records]
+    late = [
+        {"ts": "2026-11-04T00:00:00Z", "request_id": f"r{i}", "label": CLASSES[(label + 1) % 4]}
+        for i, label in enumerate(truth)
+    ]
+    right = [
+        {"ts": "2026-11-05T00:00:00Z", "request_id": f"r{i}", "label": CLASSES[label]}
+        for i, label in enumerate(truth)
+    ]
+    for name, rows in (("a", bare[::-1]), ("b", late), ("c", right[::-1])):
+        write(tmp_path / "parts", f"{name}.jsonl", rows)
+    once, parts = (only(model_of(tmp_path / each)).performance for each in ("whole", "parts"))
+    assert parts.keys() == once.keys()
+    for name, one in once.items():
+        assert parts[name].value == pytest.approx(one.value, abs=1e-9), name
+        assert parts[name].n == one.n
+
+
+def test_all_of_a_classifier_is_estimated_without_labels(tmp_path: Path) -> None:
+    records, _, _ = pets(1500)
+    write(tmp_path, "a.jsonl", records)
+    version = only(model_of(tmp_path))
+    for name in ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "roc_auc"):
+        expected, realised = version.estimated[name], version.performance[name]
+        assert expected.low is not None
+        assert expected.high is not None
+        assert realised.value is not None
+        assert expected.low <= realised.value <= expected.high
+        assert expected.value == pytest.approx(realised.value, abs=0.03)
+
+
+def test_quantiles_and_residuals_are_those_of_the_raw_rows(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    middle, noise = random.uniform(1, 10, 800), random.normal(0, 1, 800)
+    rows = [
+        stamped(i, model="eta", prediction=m, label=m + e, prediction_p10=m - 1.28, prediction_p90=m + 1.28)
+        for i, (m, e) in enumerate(zip(middle.tolist(), noise.tolist(), strict=True))
+    ]
+    write(tmp_path, "a.jsonl", rows)
+    version = only(model_of(tmp_path))
+    truth, found = middle + noise, version.performance
+    losses = [
+        metrics.mean_pinball_loss(truth, middle + shift, alpha=level)
+        for level, shift in ((0.1, -1.28), (0.9, 1.28))
+    ]
+    assert found["pinball_0.1"].value == pytest.approx(losses[0], rel=1e-9)
+    assert found["pinball_0.9"].value == pytest.approx(losses[1], rel=1e-9)
+    assert found["pinball"].value == pytest.approx(np.mean(losses), rel=1e-9)
+    assert found["coverage_80"].value == pytest.approx(np.mean(np.abs(noise) <= 1.28), abs=1e-12)
+    assert found["mape"].value == pytest.approx(metrics.mean_absolute_percentage_error(truth, middle))
+    assert found["mape"].low is not None
+    quantiles = np.quantile(-noise, [0.05, 0.5, 0.95], method="inverted_cdf")
+    residuals = [version.outputs.residuals[name] for name in ("p05", "p50", "p95")]
+    assert residuals == pytest.approx(quantiles, rel=0.03, abs=0.02)
+
+
+def ranked(queries: int = 60) -> tuple[Records, list[list[int]]]:
+    random = np.random.default_rng(11)
+    truth = [random.integers(0, 3, 8).tolist() if query % 9 else [0] * 8 for query in range(queries)]
+    records = [
+        stamped(
+            8 * query + place,
+            model="search",
+            prediction=8.5 - place,
+            label=grade,
+            query_id=f"q{query}",
+            position=place + 1,
+        )
+        for query, grades in enumerate(truth)
+        for place, grade in enumerate(grades)
+    ]
+    return records, truth
+
+
+def test_rankings_are_judged_by_query_however_their_labels_come(tmp_path: Path) -> None:
+    records, truth = ranked()
+    write(tmp_path, "a.jsonl", [{k: v for k, v in record.items() if k != "label"} for record in records])
+    late = [
+        {"ts": "2026-11-05T00:00:00Z", "request_id": record["request_id"], "label": record["label"]}
+        for record in records
+    ]
+    write(tmp_path, "b.jsonl", late[::2])
+    write(tmp_path, "c.jsonl", late[1::2])
+    found = only(model_of(tmp_path)).performance
+    relevant = [grades for grades in truth if any(grades)]
+    expected = metrics.ndcg_score(relevant, [list(range(8, 0, -1))] * len(relevant), k=10)
+    assert found["ndcg_10"].value == pytest.approx(expected, rel=1e-9)
+    assert found["ndcg_10"].n == len(relevant)
+    firsts = [next((1 / (i + 1) for i, grade in enumerate(grades) if grade), 0.0) for grades in truth]
+    assert found["mrr"].value == pytest.approx(np.mean(firsts), rel=1e-9)
+    assert found["hit_rate_10"].value == pytest.approx(len(relevant) / len(truth))
+
+
+def answers() -> tuple[Records, Records]:
+    texts = ("The quick brown fox jumps", "I’m sorry, but I can't help with that.", "")
+    requests, thumbs = [], []
+    for i in range(300):
+        text = texts[0] if i % 10 else texts[1] if i % 20 else texts[2]
+        failed = {"status": 503, "error": "Timeout: upstream"} if i % 30 == 7 else {"status": 200}
+        taken = {"input_tokens": 10 + i % 5, "output_tokens": 21, "ttft_ms": 100.0}
+        requests.append(
+            stamped(i, model="gpt-x", prediction=f"{text} {i}" if text else "", **taken, **failed)
+        )
+        if i % 3 == 0:
+            kind = "thumbs_up" if i % 2 else "thumbs_down"
+            thumbs.append({"ts": requests[-1]["ts"], "request_id": f"r{i}", "event": kind})
+    return requests, thumbs
+
+
+def test_texts_tokens_cost_and_thumbs(tmp_path: Path) -> None:
+    requests, thumbs = answers()
+    write(tmp_path, "a.jsonl", requests)
+    write(tmp_path, "b.jsonl", thumbs)
+    prices = "[outputs]\ninput_price = {gpt-x = 2.5}\noutput_price = {gpt-x = 10}\n"
+    version = only(model_of(tmp_path, prices))
+    done = [r for r in requests if r["status"] == 200 and r["prediction"]]
+    measures = version.outputs.measures
+    assert measures["input_tokens"].mean.value == pytest.approx(np.mean([r["input_tokens"] for r in done]))
+    assert measures["first_token"].mean.value == pytest.approx(100)
+    assert measures["per_token"].mean.value == pytest.approx((500 - 100) / 20)
+    assert measures["words"].mean.value == pytest.approx(
+        np.mean([len(r["prediction"].split()) for r in done])
+    )
+    cost = [r["input_tokens"] * 2.5e-6 + 21 * 10e-6 for r in done]
+    assert measures["cost"].mean.value == pytest.approx(np.mean(cost), rel=1e-9)
+    assert measures["cost"].total == pytest.approx(sum(cost), rel=1e-9)
+    assert value_of(version, "cost") == measures["cost"].mean.value
+    refused = [r["prediction"].startswith("I’m sorry") for r in done]
+    assert measures["refusal"].mean.value == pytest.approx(np.mean(refused))
+    answered = [r for r in requests if r["status"] == 200]
+    assert measures["empty"].mean.value == pytest.approx(np.mean([not r["prediction"] for r in answered]))
+    liked = [thumb["event"] == "thumbs_up" for thumb in thumbs]
+    assert version.business.approval is not None
+    assert version.business.approval.value == pytest.approx(np.mean(liked))
+    assert version.outputs.error_kinds["Timeout"] == sum(r["status"] == 503 for r in requests)
+
+
+def test_events_after_the_attribution_window_are_not_the_predictions_doing(tmp_path: Path) -> None:
+    requests = [stamped(i, model="m", prediction=i % 2, score=0.5) for i in range(100)]
+    events = [
+        {
+            "ts": (START + timedelta(minutes=i, hours=1 if i < 30 else 3)).isoformat(),
+            "request_id": f"r{i}",
+            "event": "purchase",
+            "value": 10,
+        }
+        for i in range(50)
+    ]
+    write(tmp_path, "a.jsonl", requests)
+    write(tmp_path, "b.jsonl", events)
+    every = only(model_of(tmp_path))
+    assert every.business.conversion.value == pytest.approx(0.5)
+    some = only(model_of(tmp_path, '[business]\nattribution = "2h"\n'))
+    assert some.business.conversion.value == pytest.approx(0.3)
+    assert some.business.revenue.total == pytest.approx(300)
+
+
+def test_a_cohort_that_had_no_time_to_convert_says_so(tmp_path: Path) -> None:
+    requests = [stamped(i, model="m", prediction=i % 2, score=0.5) for i in range(600)]
+    events = [
+        {
+            "ts": (START + timedelta(minutes=i, hours=5)).isoformat(),
+            "request_id": f"r{i}",
+            "event": "purchase",
+        }
+        for i in range(0, 300, 3)
+    ]
+    write(tmp_path, "a.jsonl", requests)
+    write(tmp_path, "b.jsonl", events)
+    version = only(model_of(tmp_path))
+    assert version.maturity == pytest.approx(0.5, abs=0.03)  # half of ten hours is older than the lag of five
+
+
+def test_the_document_holds_all_of_it(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    scores = random.uniform(0, 1, 500)
+    rows = [
+        stamped(i, model="m", prediction=int(s >= 0.5), score=s, label=int(random.uniform() < s))
+        for i, s in enumerate(scores.tolist())
+    ]
+    write(tmp_path, "a.jsonl", rows)
+    with mlwatch.open(tmp_path, db=":memory:") as watch:
+        found = watch.snapshot().to_dict()["models"]["m"]["versions"]["v1"]
+    step = found["curves"]["thresholds"][50]
+    labels = np.array([row["label"] for row in rows])
+    positive = scores >= step["threshold"]
+    assert step["tp"] == pytest.approx(int((positive & (labels == 1)).sum()), abs=1)
+    assert step["fn"] == pytest.approx(int((~positive & (labels == 1)).sum()), abs=1)
+    assert sum(found["latency_ms"]["histogram"]["counts"]) == 500
+    assert found["business"]["cost"]["per_prediction"]["reason"].startswith("no cost in the logs")
+    assert sum(one["n"] for one in found["label_coverage"].values()) == 500
+    assert found["label_coverage"]["older"] == {
+        "value": None,
+        "n": 0,
+        "reason": "no predictions of that age",
+    }
