@@ -98,7 +98,13 @@ def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, 
     rows += [("Condition", _condition(one, now)) for one in endpoint.conditions]
     if endpoint.golden is not None:
         rows.append(("Golden", _golden(endpoint.golden, now)))
-    features, others = _told_apart(endpoint.metrics)
+    metrics = dict(endpoint.metrics)
+    skew = metrics.pop("clock_skew_s", None)
+    if skew is not None:
+        rows.append(
+            ("Clock", f"{show_duration(abs(skew))} {'ahead of' if skew > 0 else 'behind'} this host's")
+        )
+    features, others = _told_apart(metrics)
     if features:
         rows.append(("Features", _features(features)))
     rows += _server_says(others, endpoint.metrics_error)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.endpoints.failures import Failure, status_in_words
@@ -27,6 +29,17 @@ class Answer:
     def ok(self) -> bool:
         """Tell whether the status is a success."""
         return 200 <= self.status < 300
+
+    @property
+    def clock_skew_s(self) -> float | None:
+        """Return how far the server's clock is ahead of this one's, seconds; None where it says no time of its own."""
+        if "age" in self.headers:
+            return None  # out of a cache
+        try:
+            said = parsedate_to_datetime(self.headers.get("date", ""))
+            return said.timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
 
     @property
     def text(self) -> str:

@@ -41,6 +41,9 @@ _STATUS = {
 }
 _LOADING = re.compile(rb"load|start(?:ing|up)|initiali[sz]|warm|not populated|deploying", re.IGNORECASE)
 
+_VERSION = re.compile(rb'"(?:model_)?version"\s*:\s*"([^"\\]{1,40})"')
+"""Of the model, where an answer in JSON names it."""
+
 
 class Failure(Exception):  # noqa: N818  it is an expected answer, not a mistake of ours
     """A request failed; `str()` says how, in words."""
@@ -88,7 +91,8 @@ def status_in_words(status: int, body: bytes = b"") -> str:
         body: Start of the answer, for servers that say there that they are loading.
     """
     if status == 503 and is_loading(body):
-        return "503 while loading"
+        version = _VERSION.search(body[:2000])
+        return "503 while loading" + (f" {version[1].decode('utf-8', 'replace')}" if version else "")
     return _STATUS.get(status, f"status {status}")
 
 

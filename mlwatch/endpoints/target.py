@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from mlwatch.endpoints.golden import GoldenProbe
     from mlwatch.endpoints.types import Golden, Judged
 
+SKEW = 5.0
+"""Seconds from which on a server's clock is said to be wrong; its Date has no fractions and may be cached a moment."""
 REREAD = 10.0
 """Seconds between two readings of the headers' files: tokens of a cluster rotate."""
 
@@ -181,7 +183,9 @@ class Target:
         )  # fmt: skip
 
     def _metrics(self, look: Look) -> Mapping[str, float]:
-        return {**look.metrics, **(self._golden.measured if self._golden is not None else {})}
+        skew = look.answer.clock_skew_s
+        clock = {"clock_skew_s": skew} if skew is not None and abs(skew) >= SKEW else {}
+        return {**look.metrics, **clock, **(self._golden.measured if self._golden is not None else {})}
 
     def _failed(self, at: datetime, late: float, failure: Failure) -> Probe:
         self.failures = 0 if failure.answered else self.failures + 1

@@ -81,6 +81,10 @@ def _of_endpoint(endpoint: Endpoint) -> Iterator[Alert]:
         text = f"{endpoint.name}{which} does not give the expected answer to its fixed input: {reason}"
         yield Alert(name, "firing", "critical", text, golden.at, golden.difference)
     yield from _conditions(name, endpoint)
+    skew = endpoint.metrics.get("clock_skew_s")
+    if skew is not None:
+        text = f"the clock of {endpoint.name} is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} this host's"
+        yield Alert(name, "firing", "warning", text, endpoint.at, skew)
     days = endpoint.certificate_days
     if days is not None and days < CERTIFICATE_DAYS:
         text = f"the certificate of {endpoint.name} " + (

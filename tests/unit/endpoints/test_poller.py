@@ -11,7 +11,8 @@ import subprocess
 import threading
 import time
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -430,3 +431,28 @@ async def test_after_an_outage_the_kind_is_confirmed_with_few_requests() -> None
         assert again.asked.count("GET /openapi.json") == 2  # is it still the same, and which paths has it now
         assert set(again.asked) == {"GET /readyz", "GET /version", "GET /openapi.json"}
         await again.aclose()
+
+
+@pytest.mark.parametrize("skew", [-90.0, 3600.0])
+async def test_a_clock_that_is_wrong_is_measured(skew: float) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=skew), usegmt=True)
+    server = await servers.replaying({"/": Reply("ok", headers={"Date": date})})
+    probe = await first(settings(server.url))
+    await server.aclose()
+    assert probe.up
+    assert probe.metrics["clock_skew_s"] == pytest.approx(skew, abs=3)
+
+
+@pytest.mark.parametrize("date", ["", "nonsense", "Tue, 99 Foo 20026 00:00:00 GMT"])
+async def test_without_a_time_nothing_is_said_of_the_clock(date: str) -> None:
+    server = await servers.replaying({"/": Reply("ok", headers={"Date": date})})
+    probe = await first(settings(server.url))
+    await server.aclose()
+    assert (probe.up, dict(probe.metrics)) == (True, {})
+
+
+async def test_the_version_that_loads_is_named() -> None:
+    server = await servers.replaying({"/health": as_json({"status": "loading", "version": "v2"}, 503)})
+    probe = await first(settings(server.url, health="/health"))
+    await server.aclose()
+    assert probe.error == "503 while loading v2"

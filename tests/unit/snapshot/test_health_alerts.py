@@ -83,6 +83,12 @@ def test_flapping() -> None:
     assert "flaps" in only(said(endpoint(changes=6))).message
 
 
+def test_a_clock_that_is_wrong_is_said() -> None:
+    assert only(said(endpoint(metrics={"clock_skew_s": -90.4}))).message == (
+        "the clock of http://one is 90 s behind this host's"
+    )
+
+
 @pytest.mark.parametrize(
     ("burn", "severity"),
     [
