@@ -21,26 +21,37 @@ if TYPE_CHECKING:
 VERDICTS = {"promote": "▲ Promote", "hold": "■ Hold", "rollback": "▼ Roll back"}
 GRAVEST = ("rollback", "hold", "promote")
 """Which verdicts are told first."""
-MOST_MODELS = 20
-"""Models that are told in full, as are so many rollouts."""
+MOST_MODELS = (20, 5, 1)
+"""Models that are told in full, as are so many rollouts; the next number is tried where that makes too large a page."""
+LARGEST = 1_000_000
+"""Bytes of a page."""
 MOST_ROWS = 200
 """Endpoints and alerts that are listed."""
 
 
 def html(snapshot: Snapshot, *more: Markup) -> str:
-    """Return the document, the verdict first, with further sections before the alerts."""
+    """Return the document, the verdict first, with further sections before the alerts; below a megabyte."""
+    for models in MOST_MODELS:  # names may be as long as their writer likes
+        text = _page(snapshot, models, more)
+        if len(text.encode()) < LARGEST:
+            break
+    return text
+
+
+def _page(snapshot: Snapshot, most: int, more: Sequence[Markup]) -> str:
+    """Return the document with so many models and rollouts in full."""
     pictures = Pictures() if can_draw() else None
-    shown = list(snapshot.models.values())[:MOST_MODELS]
     gravest = sorted(snapshot.rollouts, key=lambda rollout: GRAVEST.index(rollout.verdict))
-    verdicts = [_rollout(rollout, pictures) for rollout in gravest[:MOST_MODELS]]
+    verdicts = [_rollout(rollout, pictures) for rollout in gravest[:most]]
+    shown = list(snapshot.models.values())[:most]
     models = [model_section(model, snapshot.rollouts, pictures) for model in shown]
     return page(
         "mlwatch report",
         _head(snapshot, _missing(pictures)),
         *verdicts,
-        *_unjudged(snapshot),
+        *_unjudged(snapshot, most),
         *models,
-        _further(snapshot),
+        _further(len(snapshot.models) - most),
         _endpoints(snapshot),
         *more,
         _alerts(snapshot),
@@ -90,15 +101,14 @@ def _rollout_pictures(rollout: Rollout, pictures: Pictures | None) -> list[Marku
     return [tag("div", *rollout_pictures(rollout, pictures), class_="charts")]
 
 
-def _unjudged(snapshot: Snapshot) -> Iterator[Markup]:
+def _unjudged(snapshot: Snapshot, most: int) -> Iterator[Markup]:
     """Yield why there is no verdict, for each model without one."""
-    for finding in check_of(snapshot).findings[len(snapshot.rollouts) :][:MOST_MODELS]:
+    for finding in check_of(snapshot).findings[len(snapshot.rollouts) :][:most]:
         title = f"No verdict: {finding.name.removeprefix('rollout of ')}"
         yield tag("section", tag("h2", title), tag("p", finding.message), class_="verdict none")
 
 
-def _further(snapshot: Snapshot) -> Markup:
-    left = len(snapshot.models) - MOST_MODELS
+def _further(left: int) -> Markup:
     if left <= 0:
         return joined()
     said = f"{left:,} more models are not shown; choose one with --model."

@@ -119,6 +119,18 @@ def test_the_gravest_verdict_is_the_first(snapshot: Snapshot) -> None:
     assert places == sorted(places)
 
 
+def test_the_longest_names_make_no_larger_page(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faces, "can_draw", lambda: False)
+    (model,) = snapshot.models.values()
+    version = model.versions[CANDIDATE]
+    features = {f"{number}{'<' * 390}": version.quality.features[NUMBER] for number in range(200)}
+    wide = replace(version, quality=replace(version.quality, features=features))
+    models = {str(n): replace(model, name=str(n), versions={CANDIDATE: wide}) for n in range(30)}
+    page = html(replace(snapshot, models=models))
+    assert 300_000 < len(page.encode()) < 1_000_000
+    assert "25 more models are not shown; choose one with --model." in page
+
+
 def test_without_the_extra_there_are_no_charts_and_the_page_says_so(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
