@@ -154,12 +154,13 @@ def read(
     measures = ", ".join(f"{rollup.merge.get(name, 'SUM')}(r.{name}) AS {name}" for name in rollup.measures)
     merged = {"bin": f"CAST(FLOOR(r.bin / {together}) * {together} AS INTEGER)"} if together > 1 else {}
     listed = "".join(f", {merged.get(name, f'r.{name}')} AS {name}" for name in names)
+    level = grid.level(rollup, whole=whole)
     window = "0" if whole else f"date_diff('second', $start, GREATEST(r.bucket, $start)) // {grid.width_s}"
     return fetch(
         connection,
         f"""SELECT CAST({window} AS INTEGER) AS w, v.who{listed}, {measures}
-        FROM {rollup.table(grid.level(rollup))} AS r JOIN who AS v ON v.model = r.model AND v.version = r.version
-        WHERE r.bucket >= time_bucket(INTERVAL '{grid.level(rollup)} seconds', $start) AND r.bucket < $end
+        FROM {rollup.table(level)} AS r JOIN who AS v ON v.model = r.model AND v.version = r.version
+        WHERE r.bucket >= time_bucket(INTERVAL '{level} seconds', $start) AND r.bucket < $end
             AND {where}
         GROUP BY ALL""",
         {"start": grid.start, "end": grid.end},

@@ -34,13 +34,23 @@ class Grid:
         """Return the start of a window."""
         return self.start + timedelta(seconds=index * self.width_s)
 
-    def level(self, rollup: Rollup) -> int:
-        """Return the coarsest bucket width that still tells the windows apart; the finest where none does."""
-        fitting = [level for level in rollup.levels if self.width_s % level == 0 and self._aligned(level)]
+    def level(self, rollup: Rollup, *, whole: bool = False) -> int:
+        """Return the coarsest bucket width that still tells the windows apart; the finest where none does.
+
+        Args:
+            rollup: Has the widths.
+            whole: Only the range as a whole matters.
+        """
+        fitting = [level for level in rollup.levels if self._fits(level, whole=whole)]
         return max(fitting, default=rollup.levels[0])
 
-    def _aligned(self, level: int) -> bool:
-        return int(self.start.replace(tzinfo=UTC).timestamp()) % level == 0
+    def _fits(self, level: int, *, whole: bool) -> bool:
+        apart = self.width_s % level == 0 or (whole and _aligned(self.end, level))
+        return apart and _aligned(self.start, level)
+
+
+def _aligned(moment: datetime, level: int) -> bool:
+    return int(moment.replace(tzinfo=UTC).timestamp()) % level == 0
 
 
 def grid(first: datetime, last: datetime, span: timedelta | None, at: datetime | None) -> Grid:
