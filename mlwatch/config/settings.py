@@ -351,6 +351,8 @@ class EndpointSettings:
     timeout: timedelta = field(default=timedelta(seconds=2), metadata={"check": checks.positive})
     headers: Mapping[str, str] = field(default_factory=dict, metadata={"check": checks.headers})
     """Request headers; secrets only as `env:NAME` or `file:PATH`."""
+    management_headers: Mapping[str, str] = field(default_factory=dict, metadata={"check": checks.headers})
+    """The same for TorchServe's port of management and Ray's dashboard, where their token is another."""
     model: str | None = None
     """Name of the model at this server."""
     verify: bool | str = field(default=True, metadata={"read": checks.verify})

@@ -68,6 +68,7 @@ class Client:
         self._tls: object = None
         """The connection whose certificate was looked at last: the next one may have a renewed certificate."""
         self.headers: dict[str, str] = {}
+        self._management: dict[str, str] = {}
         self._follow = follow
         self._replica = replica
         self._requests: dict[str, httpx.Request] = {}
@@ -78,22 +79,30 @@ class Client:
         limits = httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=120)
         self._transport = httpx.AsyncHTTPTransport(verify=context, limits=limits)
 
-    def use(self, headers: Mapping[str, str]) -> None:
-        """Send these headers from now on; only ever to the endpoint's own host."""
-        own = dict(headers)
+    def use(self, headers: Mapping[str, str], management: Mapping[str, str] | None = None) -> None:
+        """Send these headers from now on; only ever to the endpoint's own host.
+
+        Args:
+            headers: To every port of it.
+            management: In their place where a request is one of management.
+        """
+        own, apart = dict(headers), dict(management or {})
         if self.address.authorization and not any(name.lower() == "authorization" for name in own):
             own["Authorization"] = self.address.authorization
-        if own != self.headers:
-            self.headers = own
+        if (own, apart) != (self.headers, self._management):
+            self.headers, self._management = own, apart
             self._requests.clear()
 
-    async def get(self, path: str = "", *, largest: int = LARGEST, accept: str = "*/*") -> Answer:
+    async def get(
+        self, path: str = "", *, largest: int = LARGEST, accept: str = "*/*", management: bool = False
+    ) -> Answer:
         """Send GET and read the whole answer.
 
         Args:
             path: Below the endpoint, or a whole URL.
             largest: Most bytes that are read.
             accept: Content types.
+            management: The request is one of management, which may want another token.
 
         Raises:
             Failure: There is no whole answer; `str()` says why in words.
@@ -101,7 +110,9 @@ class Client:
         url = self.address.join(path)
         request = self._requests.get(url)
         if request is None:
-            request = self._requests[url] = self._request("GET", url, b"", {"Accept": accept})
+            request = self._requests[url] = self._request(
+                "GET", url, b"", {"Accept": accept}, management=management
+            )
         return await self._answer(request, largest)
 
     async def post(self, path: str, body: bytes, content_type: str = "application/json") -> Answer:
@@ -125,12 +136,15 @@ class Client:
         """Close all connections."""
         await self._transport.aclose()
 
-    def _request(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> httpx.Request:
+    def _request(
+        self, method: str, url: str, body: bytes, headers: dict[str, str], *, management: bool = False
+    ) -> httpx.Request:
         parts = urlsplit(url)
         home = urlsplit(self.address.url)
         same_host = parts.hostname == home.hostname
         # A token goes to the endpoint's host and never from TLS to plain text.
-        own = self.headers if same_host and (parts.scheme == "https" or home.scheme == "http") else {}
+        named = self._management if management and self._management else self.headers
+        own = named if same_host and (parts.scheme == "https" or home.scheme == "http") else {}
         fixed = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
         request = httpx.Request(method, url, content=body, headers=fixed | headers | own)
         if self._replica and same_host:

@@ -155,7 +155,8 @@ class Target:
                 replica=self.replica,
             )
         if now - self._headers_at >= REREAD:
-            self._client.use(headers(self.settings.headers, self._resolve))
+            own, management = self.settings.headers, self.settings.management_headers
+            self._client.use(headers(own, self._resolve), headers(management, self._resolve))
             self._headers_at = now
         return self._client
 

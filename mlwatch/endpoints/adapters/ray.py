@@ -58,7 +58,8 @@ class RayServe(Adapter):
 
     async def _why(self, client: Client) -> str:
         """Return how an application that does not run stands; the dashboard may be elsewhere, and then says nothing."""
-        answer = await maybe(client.get(f"{client.address.at_port(DASHBOARD)}/api/serve/applications/"))
+        url = f"{client.address.at_port(DASHBOARD)}/api/serve/applications/"
+        answer = await maybe(client.get(url, management=True))
         found = answer.maybe_json() if answer is not None and answer.ok else None
         rows = found.get("applications") if isinstance(found, dict) else None
         if not isinstance(rows, dict):

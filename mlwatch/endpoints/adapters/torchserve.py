@@ -19,6 +19,9 @@ _ERRORS = {
     "InvalidKeyException",
 }
 
+REFUSED = "the management port refuses the token: give management_headers"
+"""The keys of inference and management differ."""
+
 
 class TorchServe(Adapter):
     """Asks `/ping`, then the models and their workers on the management port, which is the next one."""
@@ -29,6 +32,7 @@ class TorchServe(Adapter):
     asks: ClassVar[tuple[str, ...]] = ("/ping",)
     metrics_path: ClassVar[str | None] = "/metrics"
     metrics_port: ClassVar[int | None] = 2  # 8080 and 8082
+    _refused: bool = False
 
     @classmethod
     def recognise(cls, path: str, answer: Answer) -> Sign | None:
@@ -56,7 +60,8 @@ class TorchServe(Adapter):
         if look.ready and idle and len(idle) == len(served):
             error = f"no worker for {idle[0].model} {idle[0].version}"
             return Look(answer, live=True, ready=False, served=served, error=error)
-        return Look(answer, look.live, look.ready, served, look.error)
+        error = look.error or (REFUSED if self._refused else "")
+        return Look(answer, look.live, look.ready, served, error)
 
     def inference_path(self, model: str | None) -> str | None:
         """Return the model's path of predictions."""
@@ -66,18 +71,28 @@ class TorchServe(Adapter):
         port = urlsplit(client.address.url).port
         if port is None:
             return ()  # behind a proxy: the management port is not known
-        management = client.address.at_port(port + 1)
+        management, self._refused = client.address.at_port(port + 1), False
         found: list[ServedVersion] = []
         for name in await self._models(client, management):
-            answer = await maybe(client.get(f"{management}/models/{quote(name, safe='')}/all"))
+            answer = await maybe(
+                client.get(f"{management}/models/{quote(name, safe='')}/all", management=True)
+            )
+            self._note_refusal(answer)
             rows = answer.maybe_json() if answer is not None and answer.ok else None
             found += [_row(row) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         return tuple(found)
 
+    def _note_refusal(self, answer: Answer | None) -> None:
+        found = answer.maybe_json() if answer is not None and not answer.ok else None
+        self._refused = self._refused or (
+            isinstance(found, dict) and found.get("type") == "InvalidKeyException"
+        )
+
     async def _models(self, client: Client, management: str) -> list[str]:
         if self.settings.model is not None:
             return [self.settings.model]
-        answer = await maybe(client.get(f"{management}/models"))
+        answer = await maybe(client.get(f"{management}/models", management=True))
+        self._note_refusal(answer)
         found = answer.maybe_json() if answer is not None and answer.ok else None
         rows = found.get("models") if isinstance(found, dict) else None
         if not isinstance(rows, list):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import servers
 from servers import Reply, as_json
@@ -16,6 +16,8 @@ from mlwatch.endpoints.types import Probe, ServedVersion
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    import pytest
 
 
 def here(name: str) -> Path:
@@ -80,11 +82,18 @@ async def test_kserve_without_an_index_is_judged_by_its_models() -> None:
 
 
 async def torchserve(workers: list[dict[str, str]], ping: Reply) -> Probe:
-    unknown = as_json({"code": 404, "type": "ResourceNotFoundException", "message": "…"}, 404)
     management = {
         "/models": as_json({"models": [{"modelName": "churn", "modelUrl": "churn.mar"}]}),
         "/models/churn/all": as_json([{"modelName": "churn", "modelVersion": "1.0", "workers": workers}]),
     }
+    return (await torchserve_with(management, ping))[0]
+
+
+async def torchserve_with(
+    management: dict[str, Reply], ping: Reply, **changes: Any
+) -> tuple[Probe, list[dict[str, str]], list[dict[str, str]]]:
+    """Look once; also return the headers of the requests for inference and for management."""
+    unknown = as_json({"code": 404, "type": "ResourceNotFoundException", "message": "…"}, 404)
     for _ in range(20):  # the management port is the next one, and must be free
         inference = await servers.replaying({"/ping": ping}, other=unknown)
         try:
@@ -92,12 +101,12 @@ async def torchserve(workers: list[dict[str, str]], ping: Reply) -> Probe:
             break
         except OSError:
             await inference.aclose()
-    target = Target("e", parse(inference.url), EndpointSettings(url=inference.url), here)
+    target = Target("e", parse(inference.url), EndpointSettings(url=inference.url, **changes), here)
     probe = await target.probe(asyncio.get_running_loop().time())
     await target.aclose()
     await inference.aclose()
     await behind.aclose()
-    return probe
+    return probe, inference.seen, behind.seen
 
 
 async def test_torchserve_is_ready_with_a_worker_and_not_without() -> None:
@@ -107,6 +116,23 @@ async def test_torchserve_is_ready_with_a_worker_and_not_without() -> None:
     assert (ready.server, ready.up) == ("torchserve", True)
     assert ready.served == (ServedVersion("churn", "1.0", True),)
     assert (idle.live, idle.ready, idle.error) == (True, False, "no worker for churn 1.0")
+
+
+async def test_torchserve_has_another_token_for_management(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFERENCE", "Bearer one")
+    monkeypatch.setenv("MANAGEMENT", "Bearer two")
+    headers = {"Authorization": "env:INFERENCE"}
+    refused = as_json({"code": 400, "type": "InvalidKeyException", "message": "…"}, 400)
+    healthy, models = as_json({"status": "Healthy"}), {"/models": as_json({"models": []})}
+    probe, asked, managed = await torchserve_with(
+        models, healthy, headers=headers, management_headers={"Authorization": "env:MANAGEMENT"}
+    )
+    assert probe.error == ""
+    assert {each["authorization"] for each in asked} == {"Bearer one"}
+    assert {each["authorization"] for each in managed} == {"Bearer two"}
+    probe, _, managed = await torchserve_with({"/models": refused}, healthy, headers=headers)
+    assert {each["authorization"] for each in managed} == {"Bearer one"}
+    assert (probe.up, probe.error) == (True, "the management port refuses the token: give management_headers")
 
 
 async def test_torchserve_refuses_a_token_with_400() -> None:
