@@ -6,19 +6,20 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlwatch import silences
+from mlwatch.choice import USUAL, Choice
 from mlwatch.config import CacheSettings, Config, EndpointSettings, discover, load
 from mlwatch.config.settings import REDIS, cache_of
+from mlwatch.errors import InputError
 from mlwatch.keeper import Keeper
 from mlwatch.lookout import Lookout, look_around
 from mlwatch.meter import Meter
 from mlwatch.neighbours import Neighbours
 from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
-from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced
+from mlwatch.remembered import Excerpts, Remembered
 from mlwatch.store import notices, retention
 from mlwatch.store.database import cursor, open_store, usual_store
 from mlwatch.store.ingest import Ingest, Progress
@@ -34,10 +35,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config.topics import Topics
+    from mlwatch.snapshot.build import Memory as Kept
     from mlwatch.snapshot.health_types import System
-    from mlwatch.snapshot.pair_types import PairFindings
-    from mlwatch.snapshot.rollout_units import Units
-    from mlwatch.snapshot.segments import Segments
     from mlwatch.snapshot.types import Alert, Severity, Snapshot
 
 QUIET_S = 0.25
@@ -99,16 +98,13 @@ class Session:
         self._meter = Meter()
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._verdicts = Memory()
+        self._remembered = Remembered()
         self._neighbours = Neighbours(
             self.config, self.connect, self._models, self.snapshot, writable=not options.read_only
         )
         self.config = self._neighbours.config
+        self._excerpts = Excerpts(self.connect, self.config)
         self._keeper = Keeper(self.config, self._cursor_here, self.snapshot, self._meter)
-        self._courses = Courses()
-        self._segments: Paced[Segments] = Paced()
-        self._findings: Paced[PairFindings] = Paced()
-        self._units: Paced[Units] = Paced()
         self._thread: threading.Thread | None = None
         self._lookout: Lookout | None = None
         self._ingest = Ingest(
@@ -373,40 +369,57 @@ class Session:
         if self._watcher is not None:
             self._watcher(progress)
 
-    def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
+    def snapshot(
+        self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL
+    ) -> Snapshot:
         """Return everything that a face shows; blocks on SQL, for tens of milliseconds.
 
         Args:
             span: Length of the range; None for everything.
             at: End of the range, aware; None for the newest data.
-        """
-        from mlwatch.snapshot.build import Memory as Kept  # noqa: PLC0415  pulls numpy
-        from mlwatch.snapshot.build import Question, snapshot  # noqa: PLC0415
-        from mlwatch.snapshot.rollout import Dear  # noqa: PLC0415
+            choice: Versions to compare, and records to look at; the first answer about new ones takes longer.
 
-        verdicts = partial(self._verdicts.recall, self._meter.taken_in)
+        Raises:
+            FilterError: The filter cannot be understood.
+            InputError: There is a filter, but no raw records.
+        """
+        taken_in = self._meter.taken_in
+        if not choice.filter:
+            return self._shown(
+                self._cursor_here(), self._remembered.kept(taken_in, now=at is None), span, at, choice
+            )
+        if self._lake is not None:
+            raise InputError("nothing to filter", "a rollup lake has no records", "open the logs themselves")
+        with self._excerpts.reading(choice.filter, taken_in) as (connection, remembered):
+            return self._shown(connection, remembered.kept(taken_in, now=at is None), span, at, choice)
+
+    def _shown(
+        self,
+        connection: DuckDBPyConnection,
+        memory: Kept,
+        span: timedelta | None,
+        at: datetime | None,
+        choice: Choice,
+    ) -> Snapshot:
+        from mlwatch.snapshot.build import Question, snapshot  # noqa: PLC0415  pulls numpy
+
         options, rollout = self.options, self.config.rollout
         question = Question(
             span,
             at,
             options.model,
-            self._by_alias("baseline", options.baseline, rollout.baseline),
-            self._by_alias("candidate", options.candidate, rollout.candidate),
+            choice.baseline or self._by_alias("baseline", options.baseline, rollout.baseline),
+            choice.candidate or self._by_alias("candidate", options.candidate, rollout.candidate),
+            bool(choice.filter),
         )
         found = snapshot(
-            self._cursor_here(),
+            connection,
             self.config,
             question,
             now=datetime.now(UTC),
             feed=self._meter.feed(self.note),
             system=_system(self.options.path) if self._lookout is None and at is None else None,
-            memory=Kept(
-                verdicts,
-                Dear(self._courses.recall, self._findings.recall, self._units.recall),
-                self._segments.recall,
-            )
-            if at is None
-            else Kept(verdicts),
+            memory=memory,
         )
         found = self._neighbours.told(found)
         said = (*self._troubles(), *found.alerts)

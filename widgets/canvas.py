@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -42,8 +43,10 @@ class Canvas:
         self.width, self.height, self.mode = max(width, 1), max(height, 1), mode
         across, down = _DOTS[mode]
         self.dots_across, self.dots_down = self.width * across, self.height * down
-        self.bits = np.zeros((self.height, self.width), dtype=np.uint8)
-        self.layers = np.full((self.height, self.width), -1, dtype=np.int16)
+        self._lines: list[int] = []
+        """The layer of each line, in the order of drawing."""
+        self._dots = np.full((self.dots_down, self.dots_across), -1, dtype=np.int16)
+        """The line that drew a dot last."""
 
     def line(self, x: Floats, y: Floats, layer: int, *, dashed: bool = False) -> None:
         """Draw a line through points that are sorted by `x`.
@@ -57,35 +60,58 @@ class Canvas:
         if x.size == 0:
             return
         low, high = _spans(x, np.clip(y, -_FAR, _FAR), self.dots_across)
-        rows = np.arange(self.dots_down)[:, None]
-        dots = (rows >= low) & (rows <= high)
+        rows = np.arange(self.dots_down, dtype=np.int16)[:, None]
+        dots = rows >= _whole(low, self.dots_down)
+        dots &= rows <= _whole(high, self.dots_down)
         if dashed:
             dots &= self._dashes(layer)
-        self._add(dots, layer)
+        self._lines.append(layer)
+        np.copyto(self._dots, np.int16(len(self._lines) - 1), where=dots)
+
+    @property
+    def bits(self) -> NDArray[np.uint8]:
+        """Return which dots of every cell are drawn, shape (height, width)."""
+        drawn = self._cells(self._dots >= 0)
+        bits = np.zeros((self.height, self.width), dtype=np.uint8)
+        for row, weights in enumerate(_WEIGHTS[self.mode]):
+            for column, weight in enumerate(weights):
+                bits |= drawn[:, row, :, column].view(np.uint8) * np.uint8(weight)
+        return bits
+
+    @property
+    def layers(self) -> NDArray[np.int16]:
+        """Return the layer that was drawn last in every cell, -1 where there is none; shape (height, width)."""
+        across, down = _DOTS[self.mode]
+        dots = self._cells(self._dots)
+        rows = reduce(np.maximum, (dots[:, row] for row in range(down)))
+        last = reduce(np.maximum, (rows[:, :, column] for column in range(across)))
+        layers: NDArray[np.int16] = np.array([*self._lines, -1], dtype=np.int16)[last]
+        return layers
+
+    def _cells(self, dots: NDArray[Any]) -> NDArray[Any]:
+        across, down = _DOTS[self.mode]
+        return dots.reshape(self.height, down, self.width, across)
 
     def codes(self) -> NDArray[np.uint32]:
         """Return the code point of every cell, shape (height, width)."""
+        bits = self.bits
         if self.mode == "braille":
-            return np.where(self.bits > 0, self.bits.astype("<u4") + 0x2800, np.uint32(32)).astype("<u4")
+            return np.where(bits > 0, bits.astype("<u4") + 0x2800, np.uint32(32)).astype("<u4")
         if self.mode == "quadrant":
-            return _QUADRANTS[self.bits]
+            return _QUADRANTS[bits]
         marks = _MARK_CODES[self.layers % len(_MARK_CODES)]
-        return np.where(self.bits > 0, marks, np.uint32(32)).astype("<u4")
+        return np.where(bits > 0, marks, np.uint32(32)).astype("<u4")
 
     def _dashes(self, layer: int) -> NDArray[np.bool_]:
         drawn, left_out = DASHES[layer % len(DASHES)]
         cells = np.arange(self.dots_across) // _DOTS[self.mode][0]
         return cells % (drawn + left_out) < drawn
 
-    def _add(self, dots: NDArray[np.bool_], layer: int) -> None:
-        across, down = _DOTS[self.mode]
-        cells = dots.reshape(self.height, down, self.width, across)
-        bits = np.zeros_like(self.bits)
-        for row, weights in enumerate(_WEIGHTS[self.mode]):
-            for column, weight in enumerate(weights):
-                bits |= cells[:, row, :, column].view(np.uint8) * np.uint8(weight)
-        self.bits |= bits
-        self.layers[bits > 0] = layer
+
+def _whole(rows: Floats, height: int) -> NDArray[np.int16]:
+    """Return rows as small whole numbers; one that is not there lies below the last."""
+    whole: NDArray[np.int16] = np.maximum(np.fmin(rows, height), -1).astype(np.int16)
+    return whole
 
 
 def _spans(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
@@ -139,7 +165,9 @@ def _take_points(at: Ints, y: Floats, part: Ints, columns: Columns) -> None:
     at, y, part = at[shown], y[shown], part[shown]
     if at.size == 0:
         return
-    starts = np.flatnonzero(np.diff(at, prepend=-1))
+    first_of_column = np.ones(at.size, dtype=bool)
+    np.not_equal(at[1:], at[:-1], out=first_of_column[1:])
+    starts = np.flatnonzero(first_of_column)
     ends = np.append(starts[1:], at.size) - 1
     where = at[starts]
     enter[where], leave[where] = y[starts], y[ends]

@@ -136,7 +136,7 @@ def _dots(times: Floats, values: Floats, layout: Layout, canvas: Canvas) -> tupl
     x = np.where(x == canvas.dots_across, np.nextafter(float(canvas.dots_across), 0.0), x)
     with np.errstate(invalid="ignore"):
         y = (1.0 - layout.values.share(values[first:last])) * (canvas.dots_down - 1)
-    return x, np.nan_to_num(y, nan=np.nan, posinf=1e6, neginf=-1e6)
+    return x, y
 
 
 def _band_rows(band: Band, layout: Layout) -> tuple[Floats, Floats]:

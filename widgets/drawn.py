@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from textual.filter import ANSIToTruecolor
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rich.style import Style
+    from textual.filter import LineFilter
+    from textual.geometry import Region
+
+_NARROW = re.compile("[ -~¡-¬®-ʯ←-⇿∀-⋿─-◼⠀-⣿]*")
+"""Text of which every character is harmless and one cell wide, as nearly all is that is drawn here."""
 
 Piece = tuple[str, str]
 """A text and its style: words of the palette (`"series-1 band"`) or a Textual style (`"bold $error"`)."""
@@ -99,8 +106,20 @@ class Drawn(Widget):
         self._styles_of_tokens = {}
         self._strips = None
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return a part of the picture, drawn again if it has changed."""
+        self._renew()
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Return one line of the picture."""
+        strips = self._strips
+        if strips is None:
+            strips = self._renew()
+        return strips[y] if y < len(strips) else Strip.blank(self.size.width, self.style_of(""))
+
+    def _renew(self) -> list[Strip]:
+        """Draw where data, size or focus changed: the size is dear, so it is asked for once a picture, not a line."""
         width, height = self.size
         # focus changes colours through the style sheet, and a picture may draw its cursor only with focus
         key = (width, height, self.has_focus)
@@ -108,16 +127,23 @@ class Drawn(Widget):
             picture = self.draw(width, height) if width > 0 and height > 0 else []
             self._strips = [self._strip(line, width) for line in picture]
             self._drawn_for = key
-        if y < len(self._strips):
-            return self._strips[y]
-        return Strip.blank(width, self.style_of(""))
+        return self._strips
 
     def style_of(self, token: str) -> Style:
         """Return the style of a piece."""
         style = self._styles_of_tokens.get(token)
         if style is None:
-            style = self._styles_of_tokens[token] = self._resolved(token)
+            style = self._resolved(token)
+            for line_filter in super().get_line_filters():
+                if isinstance(line_filter, ANSIToTruecolor):
+                    style = line_filter.truecolor_style(style, self.background_colors[1].rich_color)
+            self._styles_of_tokens[token] = style
         return style
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return the filters without that of ANSI colours: `style_of` asks it once a style, not once a piece."""
+        filters = super().get_line_filters()
+        return [one for one in filters if not isinstance(one, ANSIToTruecolor)]
 
     def _resolved(self, token: str) -> Style:
         """Return the style of words of the palette and of what else stands between them."""
@@ -135,9 +161,11 @@ class Drawn(Widget):
 
     def _strip(self, line: Line, width: int) -> Strip:
         # the last guard: no text reaches the terminal with a control character in it
-        segments = [
-            Segment(text if text.isprintable() else sanitize(text), self.style_of(token))
-            for text, token in line
-            if text
-        ]
-        return Strip(segments).adjust_cell_length(width, self.style_of(""))
+        style_of = self.style_of
+        whole = "".join([text for text, _ in line])
+        if _NARROW.fullmatch(whole):
+            pieces = [Segment(text, style_of(token)) for text, token in line if text]
+            strip = Strip(pieces, len(whole))
+        else:
+            strip = Strip([Segment(sanitize(text), style_of(token)) for text, token in line if text])
+        return strip.adjust_cell_length(width, style_of(""))

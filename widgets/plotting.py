@@ -31,7 +31,7 @@ class Plot:
         self._codes = canvas.codes().copy()
         self._tokens = ["", *styles]
         self._series = len(styles)
-        self._fore = np.where(canvas.bits > 0, canvas.layers + 1, 0).astype(np.int64)
+        self._fore = canvas.layers.astype(np.int64) + 1
         self._band = np.zeros(self._codes.shape, dtype=np.int64)
         self._grounds = ["", "cursor"]
         self._cursor: int | None = None
@@ -96,16 +96,27 @@ class Plot:
         ground = self._band.copy()
         if self._cursor is not None:
             ground[:, self._cursor] = 1
-        keys = self._fore * len(self._grounds) + ground
-        for codes, row in zip(self._codes, keys, strict=True):
-            text = codes.astype("<u4").tobytes().decode("utf-32-le")
-            cuts = np.flatnonzero(np.diff(row)) + 1
-            starts = [0, *cuts.tolist()]
-            ends = [*starts[1:], len(text)]
-            yield [
-                (text[start:end], self._style(key))
-                for start, end, key in zip(starts, ends, row[starts].tolist(), strict=True)
-            ]
+        height, width = self._codes.shape
+        keys = self._seen_colours() * len(self._grounds) + ground
+        starting = np.ones((height, width), dtype=bool)
+        np.not_equal(keys[:, 1:], keys[:, :-1], out=starting[:, 1:])
+        starts = np.flatnonzero(starting)
+        text = self._codes.astype("<u4").tobytes().decode("utf-32-le")
+        styles = {key: self._style(key) for key in set(keys.ravel()[starts].tolist())}
+        runs = zip(starts.tolist(), keys.ravel()[starts].tolist(), strict=True)
+        bounds = [*starts.tolist()[1:], height * width]
+        line: Line = []
+        for end, (start, key) in zip(bounds, runs, strict=True):
+            line.append((text[start:end], styles[key]))
+            if end % width == 0:
+                yield line
+                line = []
+
+    def _seen_colours(self) -> NDArray[np.int64]:
+        """Return the number of each cell's colour; a space takes that before it, so that there are fewer pieces."""
+        drawn = np.where(self._codes != _SPACE, np.arange(self._codes.shape[1]), 0)
+        before = np.maximum.accumulate(drawn, axis=1)
+        return np.asarray(np.take_along_axis(self._fore, before, axis=1))
 
     def _style(self, key: int) -> str:
         fore, ground = divmod(key, len(self._grounds))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from textual import on, work
 from textual.reactive import reactive
 
+from mlwatch.app.choosing import Choosing
 from mlwatch.app.commands import commands
 from mlwatch.app.drawing import clean
 from mlwatch.app.feed import Request, Schedule, Source, Stopped
@@ -26,8 +27,9 @@ from mlwatch.app.options import AppOptions
 from mlwatch.app.ranges import Range, cycled, longer, shorter
 from mlwatch.app.theme import OWN_VARIABLES, THEMES
 from mlwatch.app.thrift import Thrifty
-from mlwatch.app.travel import TimeTravel
-from mlwatch.app.view import Status, View, choose_model, next_model
+from mlwatch.app.toasts import Toasting
+from mlwatch.app.view import Status, View, choose_model
+from mlwatch.choice import USUAL
 from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ EAGER_S = 0.2
 EAGER_LOOKS = 50
 
 
-class MlwatchApp(Thrifty, TimeTravel):
+class MlwatchApp(Thrifty, Choosing, Toasting):
     """Watch a source live."""
 
     TITLE = "mlwatch"
@@ -85,10 +87,10 @@ class MlwatchApp(Thrifty, TimeTravel):
         self.glyphs = ASCII if self.options.ascii else UNICODE
         self._schedule = Schedule(self.options.host_every_s)
         self._request = Request(at=self.options.at)
-        self._wanted_model: str | None = None
         self._asking = False
         self._source_started = False
         self._eager: Timer | None = None
+        self.toasts = self.options.toasts
         self.start_error: Exception | None = None
         """Why the source could not be started; the app has ended then, with return code 2."""
         super().__init__()
@@ -177,7 +179,7 @@ class MlwatchApp(Thrifty, TimeTravel):
     @work(thread=True, exclusive=True, group="snapshot", exit_on_error=False)
     def _fetch(self, request: Request) -> None:
         try:
-            snapshot = self.source.snapshot(span=request.span, at=request.at)
+            snapshot = self.source.snapshot(span=request.span, at=request.at, choice=request.choice)
         except Exception as error:  # noqa: BLE001 - whatever the source raises is shown, never a traceback
             self.post_message(SourceFailed(_one_line(error)))
         else:
@@ -229,7 +231,10 @@ class MlwatchApp(Thrifty, TimeTravel):
             zone=self.zone,
             glyphs=self.glyphs,
             range=self.status.range,
+            choice=self._request.choice,
         )
+        if self._request.at is None and self._request.choice == USUAL:
+            self.toast(snapshot.alerts)
         if self._request.at is None and snapshot.range is not None:
             self._newest = snapshot.range.end
             if snapshot.feed.bytes_done >= snapshot.feed.bytes_total:
@@ -266,7 +271,7 @@ class MlwatchApp(Thrifty, TimeTravel):
         elif self.view is not None:
             self.status = replace(self.status, frozen_at=self.view.snapshot.generated_at)
             # the shown picture stays: the question changes, so that an answer on its way is thrown away
-            self._request = _asking(self._request, self.status.range, self._data_end())
+            self._request = replace(self._next(), at=self._data_end())
             self._schedule.asked(self._request, self.source.generation, self.options.clock())
         else:
             self.notify("There is nothing to freeze yet.", markup=False)
@@ -293,17 +298,7 @@ class MlwatchApp(Thrifty, TimeTravel):
         if chosen == self.status.range:
             return
         self.status = replace(self.status, range=chosen)
-        self._ask(_asking(self._request, chosen, self._request.at))
-
-    def action_next_model(self) -> None:
-        """Show the next model."""
-        if self.view is None:
-            return
-        if len(self.view.snapshot.models) < 2:
-            self.notify("There is only one model in this time range.", markup=False)
-            return
-        self._wanted_model = next_model(self.view.snapshot, self.view.model_name)
-        self._show(self.view.snapshot)
+        self._ask(replace(self._next(), span=chosen.span))
 
     async def action_screen(self, mode: str) -> None:
         """Go to one of the numbered screens."""
@@ -351,10 +346,6 @@ class MlwatchApp(Thrifty, TimeTravel):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's
         """Offer every action in the command palette."""
         yield from commands(self)
-
-
-def _asking(last: Request, chosen: Range, at: datetime | None) -> Request:
-    return Request(last.serial + 1, chosen.span, at)
 
 
 def _one_line(error: BaseException) -> str:

@@ -28,8 +28,11 @@ def commands(app: MlwatchApp) -> Iterable[SystemCommand]:
     yield SystemCommand("Earlier", "Show an earlier moment (,)", app.action_earlier)
     yield SystemCommand("Later", "Show a later moment (.)", app.action_later)
     yield SystemCommand("Play", "Play the past, or pause (p)", app.action_play)
+    yield SystemCommand("Segment", "Show only the records that pass a filter (f)", app.action_segment)
+    yield SystemCommand("Versions", "Choose the versions to compare (v)", app.action_versions)
     yield SystemCommand("Next model", "Show the next model (m)", app.action_next_model)
     yield SystemCommand("Alerts", "List all alerts (a)", app.action_alerts)
+    yield SystemCommand("Toasts", "Mute warnings, then everything, then nothing (t)", app.action_toasts)
     yield SystemCommand(
         "Quarantine", "Browse the lines that could not be taken in (x)", app.action_quarantine
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from mlwatch.choice import USUAL, Choice
+
 if TYPE_CHECKING:
     from mlwatch.records.desk import Desk
     from mlwatch.silences import Word
@@ -35,12 +37,15 @@ class Source(Protocol):
     def silence(self, alert: Alert, word: Word, length: timedelta | None = None) -> None:
         """Mute or acknowledge an alert, or take that back; blocks, and may be called from any thread."""
 
-    def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
+    def snapshot(
+        self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL
+    ) -> Snapshot:
         """Return what to show; blocks, and may be called from any thread.
 
         Args:
             span: Length of the time range; None takes everything.
             at: End of the range; None takes the newest data.
+            choice: Versions to compare, and records to look at.
         """
 
 
@@ -51,6 +56,7 @@ class Request:
     serial: int = 0
     span: timedelta | None = None
     at: datetime | None = None
+    choice: Choice = USUAL
 
 
 class Schedule:
@@ -94,9 +100,11 @@ class Stopped:
     def stop(self) -> None:
         """Do nothing."""
 
-    def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
+    def snapshot(
+        self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL
+    ) -> Snapshot:
         """Refuse."""
-        raise RuntimeError(f"{self.title} is no longer watched ({span}, {at})")
+        raise RuntimeError(f"{self.title} is no longer watched ({span}, {at}, {choice})")
 
     def silence(self, alert: Alert, word: Word, length: timedelta | None = None) -> None:
         """Refuse."""

@@ -66,14 +66,17 @@ BINDINGS: list[BindingType] = [
     ),
     Binding("full_stop", "later", "Later", key_display=".", show=False, tooltip="Go on in time", id="later"),
     Binding("p", "play", "Play", show=False, tooltip="Play the past, or pause", id="play"),
-    Binding("m", "next_model", "Model", tooltip="Show the next model", id="next_model"),
+    Binding("f", "segment", "Segment", tooltip="Show only the records that pass a filter", id="segment"),
+    Binding("v", "versions", "Versions", tooltip="Choose the versions to compare", id="versions"),
     Binding("a", "alerts", "Alerts", tooltip="List all alerts", id="alerts"),
     Binding(
         "x", "quarantine", "Quarantine", show=False, tooltip="Browse the rejected lines", id="quarantine"
     ),
+    Binding("t", "toasts", "Toasts", show=False, tooltip="Choose which alerts pop up", id="toasts"),
     Binding(
         "z", "zoom", "Zoom", tooltip="Give the focused panel the whole screen, or take it back", id="zoom"
     ),
+    Binding("m", "next_model", "Model", tooltip="Show the next model", id="next_model"),
     Binding(
         "s",
         "save_screenshot",

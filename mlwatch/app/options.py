@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+Toasts = Literal["all", "critical", "none"]
+
 
 def utc_now() -> datetime:
     """Return the present moment as an aware UTC datetime."""
@@ -44,5 +46,7 @@ class AppOptions:
     """File of the statements that were run on the SQL screen; None remembers them for this run only."""
     read_only: bool = False
     """Write nothing: no exports, no pictures."""
+    toasts: Toasts = "all"
+    """Which alerts pop up when they begin to fire."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Other keys for actions, several separated by commas."""

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from mlwatch.app.feed import Request
-
 if TYPE_CHECKING:
     from textual.timer import Timer
 
+    from mlwatch.app.feed import Request
     from mlwatch.app.options import AppOptions
     from mlwatch.app.view import Status, View
 
@@ -37,6 +36,10 @@ class TimeTravel(App[None]):
 
     def _ask(self, request: Request) -> None:
         raise NotImplementedError
+
+    def _next(self) -> Request:
+        """Return the last question once more, to be changed: an answer to the last is thrown away then."""
+        return replace(self._request, serial=self._request.serial + 1)
 
     def _began(self) -> None:
         """Begin the replay that was asked for, once there is something to replay."""
@@ -70,7 +73,7 @@ class TimeTravel(App[None]):
         """Show the present again."""
         self._pause()
         self.status = replace(self.status, frozen_at=None, moment=None)
-        self._ask(Request(self._request.serial + 1, self.status.range.span, None))
+        self._ask(replace(self._next(), at=None))
 
     def _speed(self) -> float:
         return self.options.replay or PLAYED
@@ -104,4 +107,4 @@ class TimeTravel(App[None]):
             self.go_live()
             return
         self.status = replace(self.status, moment=moment, frozen_at=None)
-        self._ask(Request(self._request.serial + 1, self.status.range.span, moment))
+        self._ask(replace(self._next(), at=moment))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.app.glyphs import UNICODE, Glyphs
 from mlwatch.app.ranges import EVERYTHING, Range
+from mlwatch.choice import USUAL, Choice
 
 if TYPE_CHECKING:
     from mlwatch.app.units import Zone
@@ -26,6 +27,7 @@ class View:
     zone: Zone = UTC
     glyphs: Glyphs = UNICODE
     range: Range = EVERYTHING
+    choice: Choice = USUAL
 
     @property
     def model(self) -> Model | None:
@@ -41,6 +43,8 @@ class View:
     @property
     def candidate(self) -> Version | None:
         """The version under test: the one of that role, else a shadow, else the second."""
+        if self.choice.alone:
+            return None
         others = [v for v in self._versions() if v is not self.baseline]
         by_role = {v.role: v for v in reversed(others)}
         return by_role.get("candidate") or by_role.get("shadow") or (others[0] if others else None)
@@ -48,6 +52,8 @@ class View:
     @property
     def rollout(self) -> Rollout | None:
         """The verdict that compares the two versions on show."""
+        if self.choice.alone:
+            return None
         return next((r for r in self.snapshot.rollouts if r.model == self.model_name), None)
 
     @property
@@ -68,6 +74,8 @@ class Status:
     """When the shown picture was made, while it is frozen."""
     moment: datetime | None = None
     """The moment of the past that is shown; None is the present."""
+    choice: Choice = USUAL
+    """Which versions and records were asked for."""
     speed: float = 0.0
     """Seconds of the past that pass in a second; 0 stands still."""
     failure: str | None = None

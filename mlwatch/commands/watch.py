@@ -8,6 +8,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mlwatch.choice import USUAL, Choice
 from mlwatch.config import Config, discover, load
 from mlwatch.errors import InputError, MlwatchError
 from mlwatch.paths import check_path
@@ -147,6 +148,7 @@ def app_options(arguments: Namespace, config: Config) -> AppOptions:
         history=None if arguments.read_only else _state("statements.json"),
         greeted=_state("greeted"),
         read_only=arguments.read_only,
+        toasts=config.app.toasts,
         keys=config.app.keys,
         at=_moment(arguments),
         replay=_speed(arguments),
@@ -202,8 +204,10 @@ class LazySource:
         if self._session is not None:
             self._session.silence(alert, word, length)
 
-    def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
+    def snapshot(
+        self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL
+    ) -> Snapshot:
         """Return what to show; only after `start`."""
         if self._session is None:
             raise InputError("the store is not open yet", self.title)
-        return self._session.snapshot(span, at)
+        return self._session.snapshot(span, at, choice)

@@ -458,6 +458,8 @@ class AppSettings:
     """Draw with ASCII characters only."""
     timezone: str = field(default="UTC", metadata={"check": checks.display_timezone})
     """Zone in which times are shown: `UTC`, `local` or a name."""
+    toasts: Literal["all", "critical", "none"] = "all"
+    """Which alerts pop up when they begin to fire: warnings and critical ones, critical ones, none."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Keys by action, several separated by commas."""
 

@@ -81,7 +81,7 @@ class Desk:
         with self._reading("tables") as reader:
             rows = reader.execute(
                 """SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns()
-                WHERE NOT internal AND database_name NOT IN ('temp', 'system') GROUP BY 1 ORDER BY 1"""
+                WHERE NOT internal AND database_name = current_database() GROUP BY 1 ORDER BY 1"""
             ).fetchall()
         return {str(table): tuple(map(str, columns)) for table, columns in rows}
 

@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError
-from mlwatch.records.compiling import Condition, condition
+from mlwatch.records.compiling import condition
 from mlwatch.records.fields import ROLES, read_fields
 from mlwatch.sources.sql import identifier
 from mlwatch.store.outcomes import label_joins
@@ -31,6 +31,8 @@ class Question:
 
     filter: str = ""
     """In the language of `filters`."""
+    within: str = ""
+    """A second filter, which records must pass too."""
     sort: str = "time"
     """Name of a field."""
     reverse: bool = True
@@ -88,16 +90,14 @@ def selection(connection: DuckDBPyConnection, question: Question) -> Selection:
     """
     fields = read_fields(connection)
     wanted = condition(question.filter, fields, question.now)
+    also = condition(question.within, fields, question.now)
     order = fields.find(question.sort)
     if order is None:
         raise InputError("cannot sort", question.sort, "there is no such field")
     bounds, values = _bounds(question)
-    sql = f"FROM predictions AS p{_joins(wanted, order.joined)} WHERE {' AND '.join([*bounds, wanted.sql])}"
-    return Selection(sql, (*values, *wanted.values), fields)
-
-
-def _joins(wanted: Condition, sorts_joined: bool) -> str:
-    return label_joins("p", "p.model") if wanted.joined or sorts_joined else ""
+    joins = label_joins("p", "p.model") if wanted.joined or also.joined or order.joined else ""
+    sql = f"FROM predictions AS p{joins} WHERE {' AND '.join([*bounds, wanted.sql, also.sql])}"
+    return Selection(sql, (*values, *wanted.values, *also.values), fields)
 
 
 def _bounds(question: Question) -> tuple[list[str], list[datetime | str]]:

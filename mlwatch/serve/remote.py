@@ -6,6 +6,7 @@ import threading
 from multiprocessing.connection import Client, Connection
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.choice import USUAL, Choice
 from mlwatch.errors import InputError
 from mlwatch.records.desk import Desk
 from mlwatch.serve.owner import Question
@@ -138,9 +139,11 @@ class RemoteSource:
         """A number that grows when there is something new."""
         return self._generation
 
-    def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
+    def snapshot(
+        self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL
+    ) -> Snapshot:
         """Return what to show."""
-        found: Snapshot = self._line.ask("snapshot", span, at)
+        found: Snapshot = self._line.ask("snapshot", span, at, choice)
         return found
 
     def silence(self, alert: Alert, word: Word, length: timedelta | None = None) -> None:

@@ -71,6 +71,8 @@ class Question:
     """Only this model; None for all."""
     baseline: str | None = None
     candidate: str | None = None
+    partial: bool = False
+    """Whether the connection holds only some of the records: what would be odd of all is not said of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def snapshot(
     said = health_alerts(whole.endpoints, whole.system, whole.models, newest, moment.replace(tzinfo=UTC))
     end = whole.range.end if whole.range is not None else None
     odd = quality_alerts(whole.models, whole.ingest, end, now if question.at is None else None)
+    odd = () if question.partial else odd
     old = age_alerts(whole.endpoints, config.schema)
     return replace(whole, alerts=(*said, *old, *odd, *whole.alerts))
 
@@ -159,7 +162,9 @@ def _with_models(
         asked_before = (name, question.span, question.at, roles.baseline and roles.baseline.pair)
         models[name] = with_segments(model, memory.segments(asked_before, by_segment))
         asked = (name, model.task, roles, config.rollout, lattice.end, memory.rollouts)
-        rollouts += memory.verdicts((name, roles.candidates, lattice.end), partial(judge, connection, *asked))
+        rollouts += memory.verdicts(
+            (name, roles.baseline, roles.candidates, lattice.end), partial(judge, connection, *asked)
+        )
     return replace(
         whole,
         range=TimeRange(lattice.start.replace(tzinfo=UTC), lattice.end.replace(tzinfo=UTC)),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -54,6 +55,10 @@ class Segment:
     """Against this version's other predictions; None where too few are labelled."""
     baseline: Contrast | None = None
     """Against the baseline version in the same segment."""
+    kind: Literal["category", "range", "missing", "others"] = "category"
+    """What `value` is; others are the categories that have no segment of their own."""
+    bounds: tuple[float, float] | None = None
+    """Of a range: its least value, and the value that it ends before; infinite where it is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +222,7 @@ def of_version(
             perform(own[key].rows),
             against_rest,
             against_baseline,
+            *_part_kind(infos[key[0]], key[1]),
         )
         for key, against_rest, against_baseline in zip(keys, rest, change, strict=True)
     )
@@ -289,6 +295,18 @@ def part_of(info: FeatureInfo, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     else:
         parts = np.searchsorted(np.array(cut_places(info.edges)), codes, side="left")
     return np.where((codes == MISSING) | (codes == INVALID), ABSENT, parts).astype(np.int64)
+
+
+def _part_kind(
+    info: FeatureInfo, part: int
+) -> tuple[Literal["category", "range", "missing", "others"], tuple[float, float] | None]:
+    """Return what a part is, and the bounds of a range."""
+    if part == ABSENT:
+        return "missing", None
+    if info.kind == "categorical":
+        return "others" if part >= CATEGORIES or not info.categories.get(part) else "category", None
+    cuts = (-math.inf, *cuts_of(info.edges), math.inf)
+    return "range", (cuts[part], cuts[min(part + 1, len(cuts) - 1)])
 
 
 def part_name(info: FeatureInfo, part: int) -> str:

@@ -177,7 +177,7 @@ def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBi
 def refold_segments(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
     """Count the labelled rows that are stored by the segments that are followed now, and only these."""
     _empty(connection, rollups.SEGMENTS)
-    _score_stored(connection, parts)
+    score_stored(connection, parts)
     _fold_segments(connection, registry, parts)
 
 
@@ -203,7 +203,7 @@ def recount_labels(
         if rollup is not EVENT_LAGS:
             _empty(connection, rollup)
     connection.execute("DELETE FROM ranked")
-    _score_stored(connection, parts)
+    score_stored(connection, parts)
     fold_scored(connection, registry, parts, settings)
     fold_decided(connection, registry, "predictions")
     outputs.fold_requests(connection, registry, settings, "predictions", registry.models)
@@ -214,7 +214,8 @@ def _empty(connection: DuckDBPyConnection, rollup: Rollup) -> None:
         connection.execute(f"DELETE FROM {rollup.table(level)}")
 
 
-def _score_stored(connection: DuckDBPyConnection, parts: Columns) -> None:
+def score_stored(connection: DuckDBPyConnection, parts: Columns) -> None:
+    """Fill `scored` with the stored predictions that have labels."""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE scored AS
         SELECT * FROM (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.app.app import MlwatchApp
 from mlwatch.app.options import AppOptions
+from mlwatch.choice import USUAL, Choice
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
@@ -34,9 +35,11 @@ FRAME_S = 2.5
 class Samples(Session):
     """The sample logs as if they had just been written."""
 
-    def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
+    def snapshot(
+        self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL
+    ) -> Snapshot:
         """Return a snapshot whose feed is that of a live one."""
-        found = super().snapshot(span, at)
+        found = super().snapshot(span, at, choice)
         return replace(found, feed=replace(found.feed, lag_s=1.2, rows_per_s=18.0))
 
 

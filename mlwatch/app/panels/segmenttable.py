@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import Version
 
 COLUMNS = (
-    Column("segment", "Segment", least=16),
+    Column("segment", "Segment", least=26),
     Column("excess", "Extra errors", "right", width=13),
-    Column("change", "Change", "right", width=9),
-    Column("state", "Judged", width=9),
+    Column("state", "Judged", width=8),
+    Column("change", "Change", "right", width=10),
     Column("value", "Accuracy", "right", width=9),
     Column("other", "Before", "right", width=9),
     Column("n", "Labelled", "right", width=9),
@@ -133,11 +133,11 @@ def _table_row(row: SegmentRow, unit: Unit, glyphs: Glyphs) -> Row:
         (
             Cell(row.name, tone),
             Cell(extra, tone, row.excess),
-            Cell(show_change(row.change, unit, None), tone, row.change),
             Cell(
                 f"{glyphs.down if unit == 'share' else glyphs.up} worse" if row.worse else "chance",
                 tone or "muted",
             ),
+            Cell(show_change(row.change, unit, None), tone, row.change),
             Cell(show(row.value, unit), tone, row.value),
             Cell(show(row.other, unit), "muted", row.other),
             Cell(show_count(row.labelled), "muted", row.labelled),

@@ -13,6 +13,7 @@ from textual.widgets import Footer
 
 from mlwatch.app.modes import SCREENS
 from mlwatch.app.panels.base import Panel, Viewed
+from mlwatch.app.panels.choicebanner import ChoiceBanner
 from mlwatch.app.panels.header import FrozenBanner, HeaderLine
 from mlwatch.app.panels.tabs import Tabs
 from mlwatch.app.view import Status, View
@@ -32,7 +33,7 @@ class WatchScreen(Screen[None]):
     """The mode whose base this screen is."""
     HELP: ClassVar[str] = ""
     """What the screen is for, in a sentence or two."""
-    ALLOW_IN_MAXIMIZED_VIEW = "Footer, HeaderLine, FrozenBanner"
+    ALLOW_IN_MAXIMIZED_VIEW = "Footer, HeaderLine, FrozenBanner, ChoiceBanner"
     AUTO_FOCUS = ".first-focus"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "next_panel(1)", "Next panel", show=False),
@@ -62,6 +63,7 @@ class WatchScreen(Screen[None]):
         yield header.data_bind(WatchScreen.view, WatchScreen.status)
         yield Tabs(self.MODE, app.glyphs)
         yield FrozenBanner(app.zone, app.glyphs).data_bind(WatchScreen.status)
+        yield ChoiceBanner(app.glyphs).data_bind(WatchScreen.view, WatchScreen.status)
         with Vertical(id="content"):
             yield from self.panels()
         yield Footer(compact=True)

@@ -108,6 +108,7 @@ class RecordsScreen(WatchScreen):
             since=shown.start if shown and bounded else None,
             until=shown.end if shown and bounded else None,
             model=view.model_name if len(view.snapshot.models) > 1 else None,
+            within=view.choice.filter,
         )
 
     def _ask(self, question: Question) -> None:
@@ -153,10 +154,10 @@ class RecordsScreen(WatchScreen):
     def _summary(self, page: Page) -> str:
         question = page.question
         if not page.total:
-            if question.filter:
+            if question.filter or question.within:
                 return "No record passes this filter in this time range."
             return "No predictions yet in this time range: ] shows a longer one."
-        what = f"{page.total:,} records" + (" pass" if question.filter else "")
+        what = f"{page.total:,} records" + (" pass" if question.filter or question.within else "")
         order = "newest first" if question.reverse else "oldest first"
         if question.sort != "time":
             order = f"by {question.sort}, {'largest' if question.reverse else 'smallest'} first"

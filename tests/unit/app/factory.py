@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mlwatch.choice import USUAL, Choice
 from mlwatch.metrics.drift import Drift
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
 from mlwatch.metrics.segments import Losses, contrast, together
@@ -223,8 +224,8 @@ def segments(*, bad: bool) -> tuple[Segment, ...]:
             losses.n + 40,
             losses.n,
             {"accuracy": share(1 - losses.mean, losses.n)},
-            *together([contrast(losses, rest)]),
-            *(together([contrast(losses, before[value])]) if bad else ()),
+            rest=together([contrast(losses, rest)])[0],
+            baseline=together([contrast(losses, before[value])])[0] if bad else None,
         )
         for value, losses in own.items()
     )
@@ -402,6 +403,7 @@ class FakeSource:
     ) -> None:
         self.title = title
         self.asked: list[tuple[timedelta | None, datetime | None]] = []
+        self.choice = USUAL
         self.silenced: list[tuple[str, str, timedelta | None]] = []
         self.started = 0
         self.stopped = 0
@@ -429,8 +431,11 @@ class FakeSource:
     def silence(self, alert: Alert, word: str, length: timedelta | None = None) -> None:
         self.silenced.append((alert.rule, word, length))
 
-    def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
+    def snapshot(
+        self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL
+    ) -> Snapshot:
         self.asked.append((span, at))
+        self.choice = choice
         made = self._made() if callable(self._made) else self._made
         if self.gate is not None:
             self.gate.wait(5)

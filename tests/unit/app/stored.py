@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from driving import settle, text_of
 from logfiles import lines, prediction
 
+from mlwatch.choice import USUAL, Choice
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ class StoreSource:
     def silence(self, alert: Alert, word: Word, length: timedelta | None = None) -> None:
         self._session.silence(alert, word, length)
 
-    def snapshot(self, span: timedelta | None = None, at: datetime | None = None) -> Snapshot:
-        return self._session.snapshot(span, at)
+    def snapshot(
+        self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL
+    ) -> Snapshot:
+        return self._session.snapshot(span, at, choice)
 
 
 def write_logs(directory: Path, count: int = 250) -> Path:

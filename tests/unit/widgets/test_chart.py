@@ -66,7 +66,11 @@ def test_band_is_shaded_behind_the_line() -> None:
 def test_band_with_edges_over_time() -> None:
     chart = Chart((RAMP,), (Band(RAMP.values - 10, RAMP.values + 10, TIMES),), low=-10, high=130)
     picture = draw_chart(chart, ChartView(), 60, 20)
-    shaded = sum(len(text) for line in picture for text, style in line if "band" in style)
+    grounds = sum(len(text) for line in picture for text, style in line if "band" in style.split())
+    edges = sum(
+        char in "▀▄" for line in picture for text, style in line if "band-edge" in style for char in text
+    )
+    shaded = grounds + edges
     assert 100 < shaded < 400
 
 

@@ -1,0 +1,147 @@
+"""The overlay that chooses the records of which everything is shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from mlwatch.app.drawing import clean
+from mlwatch.app.filterline import FilterLine
+from mlwatch.app.units import show_count
+from mlwatch.choice import Choice
+from mlwatch.errors import MlwatchError
+from mlwatch.records.lexing import FilterError
+from mlwatch.records.paging import Question
+from mlwatch.records.writing import filter_of
+from widgets.fasttable import Cell, Column, FastTable, Row
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from mlwatch.app.view import View
+    from mlwatch.records.desk import Desk
+    from mlwatch.snapshot.segments import Segment
+
+COLUMNS = (
+    Column("column", "Feature", least=12),
+    Column("value", "Value", least=12),
+    Column("n", "Predictions", "right", width=11),
+    Column("labelled", "Labelled", "right", width=9),
+)
+EXAMPLE = "carrier = UA and version in (v1, v3): type a filter, or choose a segment below"
+KEYS = "enter show only these   down to the segments   an empty line shows everything   escape close"
+NONE = "Segments are listed here once predictions with features have labels; any filter can be typed above."
+
+
+class SegmentScreen(ModalScreen[Choice | None]):
+    """Take a filter, or a segment out of those that are followed."""
+
+    CSS_PATH = "../styles/overlays.tcss"
+    AUTO_FOCUS = "#filter"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close", priority=True)]
+
+    class Checked(Message):
+        """The store understood the filter, or says why not."""
+
+        def __init__(self, text: str, records: int, reason: str = "", position: int | None = None) -> None:
+            super().__init__()
+            self.text, self.records, self.reason, self.position = text, records, reason, position
+
+    class Named(Message):
+        """The names that a filter may use."""
+
+        def __init__(self, names: tuple[str, ...]) -> None:
+            super().__init__()
+            self.names = names
+
+    def __init__(self, desk: Desk, view: View) -> None:
+        super().__init__()
+        self._desk, self._view = desk, view
+        version = view.candidate or view.baseline
+        self._segments = version.segments if version is not None else ()
+
+    def compose(self) -> ComposeResult:
+        """Yield the line for the filter, and the segments."""
+        with Vertical(classes="overlay choices") as box:
+            box.border_title = "Show only a segment"
+            line = FilterLine(EXAMPLE)
+            line.value = self._view.choice.filter
+            yield line
+            yield Static("" if self._segments else NONE, id="said", markup=False, classes="paragraph")
+            rows = [_row(place, segment) for place, segment in enumerate(self._segments)]
+            yield FastTable(COLUMNS, rows, ascii_only=self._view.glyphs.ascii, id="segments")
+            yield Static(KEYS, markup=False, classes="hint")
+
+    def on_mount(self) -> None:
+        """Learn the names that can be completed."""
+        self._learn()
+
+    @work(thread=True, exit_on_error=False)
+    def _learn(self) -> None:
+        self.post_message(self.Named(self._desk.names()))
+
+    @on(Named)
+    def _take_names(self, message: Named) -> None:
+        self.query_one(FilterLine).completion.learn(message.names)
+
+    @on(FilterLine.Left)
+    def _to_segments(self) -> None:
+        self.set_focus(self.query_one(FastTable))
+
+    @on(FastTable.RowSelected)
+    def _select(self, message: FastTable.RowSelected) -> None:
+        text = filter_of(self._segments[int(message.key)], self._segments)
+        self.query_one(FilterLine).value = text
+        self._check(text)
+
+    @on(Input.Submitted)
+    def _submit(self, message: Input.Submitted) -> None:
+        text = message.value.strip()
+        if text:
+            self._check(text)
+        else:
+            self.dismiss(replace(self._view.choice, filter=""))
+
+    @work(thread=True, exclusive=True, group="check", exit_on_error=False)
+    def _check(self, text: str) -> None:
+        """Ask the store how many records pass; that tells also whether it understands the filter."""
+        try:
+            found = self._desk.page(Question(text))
+        except FilterError as error:
+            self.post_message(self.Checked(text, 0, f"{error.what}: {error.todo}", error.position))
+        except MlwatchError as error:
+            self.post_message(self.Checked(text, 0, str(error)))
+        else:
+            reason = "" if found.total else "no record passes this filter"
+            self.post_message(self.Checked(text, found.total, reason))
+
+    @on(Checked)
+    def _take(self, message: Checked) -> None:
+        if not message.reason:
+            self.dismiss(replace(self._view.choice, filter=message.text))
+            return
+        where = "" if message.position is None else f"At character {message.position + 1}: "
+        self.query_one("#said", Static).update(clean(where + message.reason, max(self.size.width - 10, 20)))
+        line = self.query_one(FilterLine)
+        self.set_focus(line)
+        if message.position is not None:
+            line.cursor_position = message.position
+
+
+def _row(place: int, segment: Segment) -> Row:
+    return Row(
+        str(place),
+        (
+            Cell(clean(segment.column, 60)),
+            Cell(clean(segment.value, 60)),
+            Cell(show_count(segment.predictions), "", segment.predictions),
+            Cell(show_count(segment.labelled), "muted", segment.labelled),
+        ),
+    )

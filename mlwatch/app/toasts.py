@@ -1,0 +1,69 @@
+"""Toasts of alerts: what has just begun to fire pops up, a warning or critical, unless that was muted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.app.drawing import clean
+from mlwatch.app.travel import TimeTravel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlwatch.app.options import Toasts
+    from mlwatch.snapshot.types import Alert, Severity
+
+LEVELS: tuple[Toasts, ...] = ("all", "critical", "none")
+"""What pops up: warnings and critical alerts, critical ones alone, nothing."""
+SEVERITIES: dict[Toasts, frozenset[Severity]] = {
+    "all": frozenset({"warning", "critical"}),
+    "critical": frozenset({"critical"}),
+    "none": frozenset(),
+}
+SAID: dict[Toasts, str] = {
+    "all": "Toasts: warnings and critical alerts pop up.",
+    "critical": "Toasts: only critical alerts pop up.",
+    "none": "Toasts are muted; a lists all alerts.",
+}
+MOST = 3
+"""Toasts at once; of more, their number is said."""
+LONGEST = 200
+
+
+def loud(alerts: Iterable[Alert], level: Toasts) -> tuple[Alert, ...]:
+    """Return the alerts that may pop up: firing, not silenced, and severe enough."""
+    firing = (alert for alert in alerts if alert.state == "firing" and alert.silence is None)
+    return tuple(alert for alert in firing if alert.severity in SEVERITIES[level])
+
+
+class Toasting(TimeTravel):
+    """The part of the app that says at once what has begun to fire."""
+
+    toasts: Toasts = "all"
+    _known: frozenset[tuple[str, str]] | None = None
+    """Rule and subject of the alerts that fired when they were last looked at; None before the first look."""
+
+    def toast(self, alerts: Iterable[Alert]) -> None:
+        """Pop up what fires now and did not before; what fired at the first look is on the screen anyway.
+
+        Args:
+            alerts: Of the present; those of the past are no news.
+        """
+        firing = loud(alerts, "all")
+        known, self._known = self._known, frozenset((alert.rule, alert.about) for alert in firing)
+        if known is None:
+            return
+        fresh = [alert for alert in loud(firing, self.toasts) if (alert.rule, alert.about) not in known]
+        for alert in fresh[:MOST]:
+            severe = alert.severity == "critical"
+            self.notify(
+                clean(alert.message, LONGEST), title="Critical" if severe else "Warning",
+                severity="error" if severe else "warning", markup=False,
+            )  # fmt: skip
+        if len(fresh) > MOST:
+            self.notify(f"{len(fresh) - MOST} more alerts: a lists them.", severity="warning", markup=False)
+
+    def action_toasts(self) -> None:
+        """Mute warnings, then everything, then nothing."""
+        self.toasts = LEVELS[(LEVELS.index(self.toasts) + 1) % len(LEVELS)]
+        self.notify(SAID[self.toasts], markup=False)

@@ -1,0 +1,22 @@
+"""What a reader chose to look at: two versions, a part of the records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which versions a snapshot compares, and which records it is made of."""
+
+    baseline: str | None = None
+    """Version that others are compared with; None for the usual one."""
+    candidate: str | None = None
+    """Version that is compared with it; None for the usual one."""
+    alone: bool = False
+    """Whether only the baseline is shown."""
+    filter: str = ""
+    """Only records that pass, in the language of `records.filters`; empty for all."""
+
+
+USUAL = Choice()

@@ -1,0 +1,89 @@
+"""What a session remembers of its snapshots, so that the dear parts are not computed anew each time."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mlwatch.records.excerpt import Excerpt
+from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import Config
+    from mlwatch.snapshot.build import Memory as Kept
+    from mlwatch.snapshot.pair_types import PairFindings
+    from mlwatch.snapshot.rollout_units import Units
+    from mlwatch.snapshot.segments import Segments
+
+MOST_EXCERPTS = 4
+"""Parts of the records that are held at once: each tab of a browser may look at one."""
+
+
+class Remembered:
+    """The dear parts of snapshots over one set of records."""
+
+    def __init__(self) -> None:
+        self._verdicts = Memory()
+        self._courses = Courses()
+        self._segments: Paced[Segments] = Paced()
+        self._findings: Paced[PairFindings] = Paced()
+        self._units: Paced[Units] = Paced()
+
+    def kept(self, taken_in: int, *, now: bool) -> Kept:
+        """Return what a snapshot may use.
+
+        Args:
+            taken_in: Batches that the store had taken in, read before.
+            now: Whether the snapshot is of the present; of the past nothing may be a little old.
+        """
+        from mlwatch.snapshot.build import Memory as Kept  # noqa: PLC0415  pulls numpy
+        from mlwatch.snapshot.rollout import Dear  # noqa: PLC0415
+
+        verdicts = partial(self._verdicts.recall, taken_in)
+        if not now:
+            return Kept(verdicts)
+        dear = Dear(self._courses.recall, self._findings.recall, self._units.recall)
+        return Kept(verdicts, dear, self._segments.recall)
+
+
+class Excerpts:
+    """The parts of a store that somebody looks at, each with what is remembered of it.
+
+    Args:
+        connect: Returns a cursor on the store.
+        config: Of the session.
+    """
+
+    def __init__(self, connect: Callable[[], DuckDBPyConnection], config: Config) -> None:
+        self._connect, self._config = connect, config
+        self._lock = threading.Lock()
+        self._held: dict[str, tuple[Excerpt, Remembered]] = {}
+
+    @contextmanager
+    def reading(self, text: str, taken_in: int) -> Iterator[tuple[DuckDBPyConnection, Remembered]]:
+        """Lend a connection to the records that pass a filter.
+
+        Args:
+            text: The filter.
+            taken_in: Batches that the store has taken in.
+
+        Raises:
+            FilterError: The filter cannot be understood.
+        """
+        with self._lock:
+            held = self._held.pop(text, None) or (
+                Excerpt(self._connect(), self._config, text), Remembered()
+            )  # fmt: skip
+            self._held[text] = held  # the one that was used last goes last
+            over = [self._held.pop(next(iter(self._held)))] if len(self._held) > MOST_EXCERPTS else []
+        for excerpt, _ in over:
+            excerpt.close()
+        excerpt, remembered = held
+        with excerpt.reading(taken_in) as connection:
+            yield connection, remembered
