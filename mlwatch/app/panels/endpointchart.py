@@ -30,7 +30,7 @@ class EndpointChart(Plotted, TimeSeries):
     BORDER_TITLE = "Time to answer a probe"
     HELP_TEXT = (
         "Mean time to answer a probe, minute by minute over the last hour, of the endpoints with the longest; the "
-        "clock starts when a probe was due, so that a stalled server shows. Marks: an endpoint went down. v turns "
+        "clock starts when a probe was due, so that a stalled server shows. Marks: an endpoint went down. o turns "
         "to what the servers say about themselves: requests, errors, latency, queue, CPU, memory and GPU."
     )
 

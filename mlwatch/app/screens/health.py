@@ -39,7 +39,7 @@ class HealthScreen(FamilyScreen):
     FIRST_METRIC = "latency_p95"
     beside: ClassVar[type[Widget]] = Deck
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("v", "next_measure", "Next metric of endpoints", show=False),
+        Binding("o", "next_measure", "Next metric of endpoints", show=False),
     ]
 
     def panels(self) -> ComposeResult:
