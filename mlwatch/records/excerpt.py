@@ -135,6 +135,6 @@ class Excerpt:
         fold.score_stored(connection, parts := slices.columns(connection, registry, settings=settings))
         if number(connection, "SELECT COUNT(*) FROM scored"):
             fold.fold_scored(connection, registry, parts, settings)
-        any_gains, _ = events.gain_requests(connection)
+        any_gains, _ = events.gain_requests(connection, self._config.business)
         if any_gains:
             fold.fold_gains(connection)
