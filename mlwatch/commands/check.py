@@ -33,6 +33,8 @@ CONDITIONS: dict[str, Outcome] = {
     "firing": "fail",
 }
 OUTCOMES: dict[str, Outcome] = {"ok": "pass", "breach": "fail", "pending": "hold", "no_data": "hold"}
+AROUND: dict[str, Outcome] = {"registry": "pass", "training": "pass", "feast": "hold"}
+"""What it means that a system around cannot be used: it is said; without a schema, nothing was validated."""
 GOALS = ("promote", "decided")
 """What `--until` waits for: either way a roll back ends the wait, for nothing but new data could undo it."""
 PAUSE_S = 1.0
@@ -100,6 +102,11 @@ def _checked(session: Session, wanted: Range) -> Check:
     found += [_finding(ruling) for ruling in validations(snapshot)]
     for endpoint in snapshot.endpoints:
         found += [_endpoint_finding(endpoint, snapshot), *_conditions(endpoint)]
+    found += [
+        Finding(alert.rule, AROUND[alert.rule], alert.message)
+        for alert in snapshot.alerts
+        if alert.rule in AROUND
+    ]
     return check_of(snapshot, found, alone=bool(session.config.rules or session.config.schema))
 
 

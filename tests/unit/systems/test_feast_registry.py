@@ -242,11 +242,16 @@ def test_a_slow_server_does_not_hold_up_the_start(tmp_path: Path, monkeypatch: p
         ("[]", "it is not what feast registry-dump prints: export it again"),
     ],
 )
-def test_a_dump_that_is_none_is_one_alert(tmp_path: Path, content: str | None, why: str) -> None:
+def test_a_dump_that_is_none_is_one_alert_and_a_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, why: str
+) -> None:
     logs = logs_of(tmp_path / "logs", '[feast]\nregistry = "../feast.json"\n')
     if content is not None:
         (tmp_path / "feast.json").write_text(content)
-    assert troubles(seen(logs)) == [f"Feast's registry ../feast.json is not used: {why}"]
+    said = f"Feast's registry ../feast.json is not used: {why}"
+    assert troubles(seen(logs)) == [said]
+    assert main(["check", str(logs), "--db", ":memory:"]) == 3, "nothing was validated"
+    assert f"HOLD  feast: {said}" in capsys.readouterr().out
 
 
 def test_features_older_than_their_time_to_live_are_told() -> None:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 import mlwatch
+from mlwatch.cli import main
 from mlwatch.config import RegistrySettings, parse
 from mlwatch.errors import ConfigError
 from mlwatch.faces.rows import rows_of
@@ -177,6 +178,20 @@ def test_a_registry_in_trouble_is_one_alert(
     (alert,) = (alert for alert in snapshot.alerts if alert.rule == "registry")
     assert (alert.severity, alert.state) == ("warning", "firing")
     assert snapshot.models["flight-delay"].versions["v1"].role == "baseline", "the rest goes on"
+
+
+def test_a_check_says_so_and_judges_all_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.jsonl").write_text('{"timestamp": "2026-11-03T12:00:00Z", "prediction": 1, "model": "m"}\n')
+    (logs / "mlwatch.toml").write_text(
+        '[registry]\nmlflow = "http://127.0.0.1:1"\n[[rule]]\nmetric = "error_rate"\nwhen = "> 5%"\n'
+    )
+    assert main(["check", str(logs), "--db", ":memory:"]) == 0
+    assert (
+        "PASS  registry: the MLflow registry at http://127.0.0.1:1 is not used: refused"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_model_that_is_not_registered_is_said(server: Any) -> None:
