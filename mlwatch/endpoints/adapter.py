@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mlwatch.config import EndpointSettings
     from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.client import Client
+    from mlwatch.endpoints.exposition import Scrape
     from mlwatch.endpoints.types import ServedVersion
 
 
@@ -110,6 +111,14 @@ class Adapter:
             return address.join(path)
         port = urlsplit(address.url).port  # None behind a proxy: the other port is not known there
         return address.at_port(port + self.metrics_port) + path if port is not None else None
+
+    async def statistics(self, client: Client) -> Scrape | None:  # noqa: ARG002  for those who override it
+        """Ask for what a server tells of itself in its own protocol, where its Prometheus text is not to be had.
+
+        Returns:
+            The same series as in that text; None where the protocol has none.
+        """
+        return None
 
     def inference_path(self, model: str | None) -> str | None:  # noqa: ARG002  for those who override it
         """Return where the server takes input for a model; None when that is not known."""

@@ -77,7 +77,7 @@ class Scraper:
             content_type = answer.headers.get("content-type", "")
             async with reading:
                 found = await asyncio.to_thread(read, answer.body, content_type, WANTED, answer.ended)
-            return self._taken(found)
+            return self.take(found)
         except Failure as failure:
             return self._missing(failure, now)
         except Exception as error:  # noqa: BLE001  a text of a shape that nobody foresaw must not end the scraping
@@ -107,7 +107,8 @@ class Scraper:
         other = url.rstrip("/") + ("" if url.endswith("/") else "/")
         return await client.get(other, largest=LARGEST_METRICS, accept=ACCEPT)
 
-    def _taken(self, found: Scrape) -> Scraped:
+    def take(self, found: Scrape) -> Scraped:
+        """Take what a server told, also in another way than by its Prometheus text."""
         if not found.series:
             return Scraped(error="no metrics under names that are known here")
         self._window.append(found)

@@ -125,6 +125,9 @@ class Target:
             return None
         at = datetime.now(UTC)
         found = await self._scraper.scrape(client, adapter.metrics_url(client), reading)
+        if found is None and self.settings.metrics is None:
+            told = await adapter.statistics(client)
+            found = self._scraper.take(told) if told is not None else None
         if found is None:
             return None
         self._told = found.values

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from mlwatch.endpoints.adapter import Adapter, Look, Sign, judge, maybe
+from mlwatch.endpoints.exposition import Scrape
 from mlwatch.endpoints.types import ServedVersion
 
 if TYPE_CHECKING:
     from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.client import Client
+    from mlwatch.endpoints.exposition import Labels
 
 READY = "/v2/health/ready"
 METRICS_PORT = 2
@@ -57,6 +59,15 @@ class OpenInference(Adapter):
             return client.address.join("/metrics") if self.server == "kserve" else None
         return f"{client.address.at_port(port + METRICS_PORT)}/metrics"
 
+    async def statistics(self, client: Client) -> Scrape | None:
+        """Ask Triton for its statistics of models, by the protocol's extension of that name."""
+        answer = await maybe(client.get("/v2/models/stats")) if self.server == "triton" else None
+        found = answer.maybe_json() if answer is not None and answer.ok else None
+        rows = found.get("model_stats") if isinstance(found, dict) else None
+        if answer is None or not isinstance(rows, list):
+            return None
+        return Scrape(answer.ended, _series([row for row in rows if isinstance(row, dict)]))
+
     def inference_path(self, model: str | None) -> str | None:
         """Return the model's path of inference."""
         return f"/v2/models/{quote(model, safe='')}/infer" if model else None
@@ -77,6 +88,29 @@ class OpenInference(Adapter):
     async def _model(self, client: Client, name: str) -> ServedVersion:
         ready = await maybe(client.get(f"/v2/models/{quote(name, safe='')}/ready"))
         return ServedVersion(name, "", ready.ok if ready is not None else None)
+
+
+_STATISTICS = (
+    ("nv_inference_request_success", "success", "count", 1.0),
+    ("nv_inference_request_failure", "fail", "count", 1.0),
+    ("nv_inference_request_duration_us", "success", "ns", 0.001),
+    ("nv_inference_queue_duration_us", "queue", "ns", 0.001),
+)
+"""What Triton's Prometheus text calls a number of its statistics."""
+
+
+def _series(rows: list[dict[str, Any]]) -> dict[str, dict[Labels, float]]:
+    """Return statistics as the series of Triton's Prometheus text."""
+    found: dict[str, dict[Labels, float]] = {}
+    for row in rows:
+        labels = frozenset({("model", str(row.get("name", ""))), ("version", str(row.get("version", "")))})
+        told = row.get("inference_stats")
+        for name, part, unit, scale in _STATISTICS:
+            value = told.get(part) if isinstance(told, dict) else None
+            number = value.get(unit) if isinstance(value, dict) else None
+            if isinstance(number, int | float):
+                found.setdefault(name, {})[labels] = scale * number
+    return found
 
 
 def _row(row: dict[str, Any]) -> ServedVersion:

@@ -9,16 +9,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import servers
 from servers import Reply, as_json
 
 from mlwatch.config import EndpointSettings
+from mlwatch.endpoints.address import parse
 from mlwatch.endpoints.poller import Poller
+from mlwatch.endpoints.server_metrics import since_start
+from mlwatch.endpoints.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-
-    import pytest
 
     from mlwatch.endpoints.types import Probe, ServerMetrics
 
@@ -180,3 +182,34 @@ async def test_an_empty_setting_asks_for_none() -> None:
     await server.aclose()
     assert metrics == []
     assert "GET /metrics" not in server.asked
+
+
+async def test_triton_without_a_port_of_metrics_is_asked_for_its_statistics() -> None:
+    """The answer is one of a Triton after a request to each of two versions."""
+
+    def stats(version: str, success: int, ns: int, queue_ns: int) -> dict[str, Any]:
+        told = {"success": {"count": success, "ns": ns}, "fail": {"count": 0, "ns": 0}}
+        return {
+            "name": "churn",
+            "version": version,
+            "inference_stats": {**told, "queue": {"count": 1, "ns": queue_ns}},
+        }
+
+    replies = servers.recorded("triton")
+    two = [stats("6", 1, 85_530_638, 148_420), stats("7", 1, 76_072_980, 232_915)]
+    replies["GET /v2/models/stats"] = as_json({"model_stats": two})
+    server = await servers.replaying(replies)
+    endpoint = settings(server.url, kind=None)
+    target = Target("e", parse(server.url), endpoint, Path)
+    await target.probe(asyncio.get_running_loop().time())
+    told = await target.scrape(asyncio.Semaphore(1))
+    assert told is not None
+    assert told.error == ""
+    assert target.last_scrape is not None
+    life = since_start(target.last_scrape)
+    assert life["requests"] == 2
+    assert life["errors"] == 0
+    assert life["latency_mean_ms"] == pytest.approx((85.530638 + 76.072980) / 2)
+    assert life["queue_mean_ms"] == pytest.approx((0.14842 + 0.232915) / 2)
+    await target.aclose()
+    await server.aclose()
