@@ -1,0 +1,140 @@
+"""Logs that leave metrics nothing to stand on: each says so, none is NaN, and order and parts change nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import mlwatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+START = datetime(2026, 11, 3, tzinfo=UTC)
+Records = list[dict[str, Any]]
+
+
+def records(n: int = 120, **changes: Any) -> Records:
+    dice = random.Random(n)
+    rows = []
+    for i in range(n):
+        score = dice.random()
+        row = {
+            "ts": (START + timedelta(minutes=i)).isoformat(),
+            "request_id": f"r{i}",
+            "model": "m",
+            "version": "v1",
+            "prediction": int(score >= 0.5),
+            "score": score,
+            "label": int(dice.random() < score),
+            "latency_ms": 5.0 + i % 7,
+            "age": float(i % 13),
+            "country": f"c{i % 3}",
+        }
+        rows.append({**row, **{name: f(i) for name, f in changes.items()}})
+    return rows
+
+
+def document(root: Path, *files: Records) -> dict[str, Any]:
+    root.mkdir(exist_ok=True)
+    for number, rows in enumerate(files):
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (root / f"{number}.jsonl").write_text(text.replace("Infinity", "1e999"))
+    with mlwatch.open(root, db=":memory:") as watch:
+        found = watch.snapshot().to_dict()
+    json.dumps(found, allow_nan=False)
+    return found
+
+
+def version(found: dict[str, Any]) -> dict[str, Any]:
+    one: dict[str, Any] = found["models"]["m"]["versions"]["v1"]
+    return one
+
+
+def nulls(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        if "value" in value and value["value"] is None and "n" in value:
+            yield value
+        for inner in value.values():
+            yield from nulls(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from nulls(inner)
+
+
+STATES: dict[str, Records] = {
+    "no labels": records(label=lambda _: None),
+    "one class": records(label=lambda _: 1),
+    "all missing": records(age=lambda _: None, country=lambda _: None),
+    "all equal": records(
+        age=lambda _: 4.0, country=lambda _: "se", score=lambda _: 0.7, prediction=lambda _: 1
+    ),
+    "three rows": records(3),
+    "2,000 categories": records(2000, country=lambda i: f"c{i}"),
+    "infinite values": records(age=lambda i: math.inf if i % 5 else 1.0),
+    "the future": records(ts=lambda i: (START + timedelta(days=20_000, minutes=i)).isoformat()),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_is_undefined_is_null_with_a_reason(tmp_path: Path, state: str) -> None:
+    found = version(document(tmp_path, STATES[state]))
+    assert found["predictions"] == len(STATES[state])
+    assert all(one["reason"] for one in nulls(found))
+    performance = found["performance"]
+    if state == "no labels":
+        assert {one["value"] for one in performance.values()} == {None}
+        assert performance["accuracy"]["reason"] == "no labels yet"
+    elif state == "one class":
+        for name in ("roc_auc", "mcc", "specificity", "balanced_accuracy"):
+            assert performance[name]["value"] is None
+        assert performance["recall"]["value"] is not None
+    elif state == "all equal":
+        assert performance["mcc"] == {
+            "value": None,
+            "n": len(STATES[state]),
+            "reason": "only one class in the predictions",
+        }
+    else:
+        assert performance["accuracy"]["n"] == len(STATES[state])
+
+
+def test_missing_features_are_all_missing(tmp_path: Path) -> None:
+    rows = [*records(60), *records(120, age=lambda _: None)[60:]]
+    feature = version(document(tmp_path, rows))["quality"]["features"]["age"]
+    assert (feature["n"], feature["missing"]) == (120, 60)
+
+
+def close(one: Any, two: Any, path: str = "") -> None:
+    """Hold two documents equal, numbers to nine digits."""
+    if isinstance(one, dict):
+        assert one.keys() == two.keys(), path
+        for key, inner in one.items():
+            close(inner, two[key], f"{path}.{key}")
+    elif isinstance(one, list):
+        assert len(one) == len(two), path
+        for place, (left, right) in enumerate(zip(one, two, strict=True)):
+            close(left, right, f"{path}[{place}]")
+    elif isinstance(one, float):
+        assert two == pytest.approx(one, rel=1e-9, abs=1e-9), path
+    else:
+        assert one == two, path
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_order_and_parts_change_no_metric(tmp_path: Path, seed: int) -> None:
+    rows = records(240)
+    whole = version(document(tmp_path / "whole", rows))
+    dice = random.Random(seed)
+    mixed = dice.sample(rows, len(rows))
+    cuts = sorted(dice.sample(range(1, len(rows)), 4))
+    parts = [mixed[a:b] for a, b in zip([0, *cuts], [*cuts, len(rows)], strict=True)]
+    other = version(document(tmp_path / "parts", *parts))
+    for family in ("performance", "latency_ms", "errors", "confusion", "label_coverage", "curves", "windows"):
+        close(whole[family], other[family], family)
