@@ -38,10 +38,10 @@ class Estimate:
         return self.value is not None
 
     def to_dict(self) -> dict[str, float | int | str | None]:
-        """Return the form of the JSON document: value, n, low, high, or a null value, n and the reason."""
+        """Return the form of the JSON document: value, n, interval and method, or a null value, n and the reason."""
         if self.value is None:
             return {"value": None, "n": self.n, "reason": self.reason}
-        return {"value": self.value, "n": self.n, "low": self.low, "high": self.high}
+        return {"value": self.value, "n": self.n, "low": self.low, "high": self.high, "method": self.method}
 
 
 def undefined(reason: str, n: int = 0) -> Estimate:

@@ -12,6 +12,7 @@ def test_defined_estimate_writes_value_n_and_interval() -> None:
         "n": 10,
         "low": 0.8,
         "high": 0.95,
+        "method": "Wilson",
     }
 
 
