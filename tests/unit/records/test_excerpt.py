@@ -86,16 +86,8 @@ def test_a_segment_equals_a_store_of_its_records_alone(session: Session, tmp_pat
     with Session(Options(alone, db=":memory:")) as other:
         other.ingest_all()
         expected = other.snapshot()
-    for name, version in expected.models["m"].versions.items():
-        ours = found.models["m"].versions[name]
-        assert (ours.predictions, ours.labelled) == (version.predictions, version.labelled)
-        assert ours.performance == version.performance
-        assert ours.latency == version.latency
-        assert ours.business == version.business
-        assert [w.predictions for w in ours.windows] == [w.predictions for w in version.windows]
-        drifts = {key: feature.drift for key, feature in ours.quality.features.items()}
-        assert drifts == {key: feature.drift for key, feature in version.quality.features.items()}
-    assert found.rollouts == expected.rollouts
+    assert sum(version.predictions for version in found.models["m"].versions.values()) == len(kept) > 300
+    assert near(numbers(found), numbers(expected))
 
 
 def test_performance_of_a_segment_is_that_of_scikit_learn(session: Session) -> None:
