@@ -171,6 +171,7 @@ def test_rankings_are_judged_by_query_however_their_labels_come(tmp_path: Path) 
     assert found["ndcg_10"].n == len(relevant)
     firsts = [next((1 / (i + 1) for i, grade in enumerate(grades) if grade), 0.0) for grades in truth]
     assert found["mrr"].value == pytest.approx(np.mean(firsts), rel=1e-9)
+    assert all(one.high is not None and one.high <= 1 for one in (found["mrr"], found["ndcg_10"]))
     assert found["hit_rate_10"].value == pytest.approx(len(relevant) / len(truth))
 
 
