@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import Version
 
 COLUMNS = (
-    Column("segment", "Segment", least=26),
-    Column("excess", "Extra errors", "right", width=13),
+    Column("segment", "Segment", least=20),
+    Column("excess", "Extra errors", "right", width=12),
     Column("state", "Judged", width=8),
     Column("change", "Change", "right", width=10),
     Column("value", "Accuracy", "right", width=9),

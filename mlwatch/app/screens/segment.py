@@ -35,8 +35,8 @@ COLUMNS = (
     Column("n", "Predictions", "right", width=11),
     Column("labelled", "Labelled", "right", width=9),
 )
-EXAMPLE = "carrier = UA and version in (v1, v3): type a filter, or choose a segment below"
-KEYS = "enter show only these   down to the segments   an empty line shows everything   escape close"
+EXAMPLE = "carrier = UA and version in (v1, v3)"
+KEYS = "enter only these   down to the list   empty: everything   escape"
 NONE = "Segments are listed here once predictions with features have labels; any filter can be typed above."
 
 
