@@ -127,16 +127,14 @@ def _value(segment: Segment, metric: str) -> float | None:
 
 def _table_row(row: SegmentRow, unit: Unit, glyphs: Glyphs) -> Row:
     tone = "bad" if row.worse else ""
+    mark = glyphs.down if unit == "share" else glyphs.up
     extra = f"{'+' if row.excess > 0 else '−' if row.excess < 0 else ''}{show_count(round(abs(row.excess)))}"
     return Row(
         row.name,
         (
             Cell(row.name, tone),
-            Cell(extra, tone, row.excess),
-            Cell(
-                f"{glyphs.down if unit == 'share' else glyphs.up} worse" if row.worse else "chance",
-                tone or "muted",
-            ),
+            Cell(f"{mark} {extra}" if row.worse else extra, tone, row.excess),  # "Judged" may find no room
+            Cell(f"{mark} worse" if row.worse else "chance", tone or "muted"),
             Cell(show_change(row.change, unit, None), tone, row.change),
             Cell(show(row.value, unit), tone, row.value),
             Cell(show(row.other, unit), "muted", row.other),
