@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from mlwatch import silences
 from mlwatch.choice import USUAL, Choice
 from mlwatch.config import CacheSettings, Config, EndpointSettings, discover, load
-from mlwatch.config.settings import REDIS, cache_of
+from mlwatch.config.polled import REDIS, cache_of
 from mlwatch.errors import InputError
 from mlwatch.keeper import Keeper
 from mlwatch.lookout import Lookout, look_around

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.config.polled import REDIS, EndpointSettings, ProbeSettings, cache_of
 from mlwatch.config.probefiles import ProbeFileError, read_probe
-from mlwatch.config.settings import REDIS, EndpointSettings, ProbeSettings, cache_of
 from mlwatch.endpoints.adapters import known
 from mlwatch.endpoints.address import Address, parse
 from mlwatch.endpoints.client import Client

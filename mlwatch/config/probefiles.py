@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mlwatch.config.settings import ProbeSettings
+    from mlwatch.config.polled import ProbeSettings
 
 LARGEST = 1024 * 1024
 _TYPES = {".json": "application/json", ".csv": "text/csv", ".txt": "text/plain"}

@@ -15,8 +15,9 @@ from typing import Any, Literal, TypeVar
 
 from mlwatch.config import checks
 from mlwatch.config.lines import Key, line_of
+from mlwatch.config.polled import CacheSettings, EndpointSettings
 from mlwatch.config.probefiles import ProbeFileError, read_probe
-from mlwatch.config.settings import CacheSettings, Config, ConstraintSettings, EndpointSettings, RuleSettings
+from mlwatch.config.settings import Config, ConstraintSettings, RuleSettings
 from mlwatch.errors import ConfigError
 
 if typing.TYPE_CHECKING:

@@ -10,8 +10,19 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from mlwatch.config import checks, topics
+from mlwatch.config.polled import (
+    CacheSettings,
+    EndpointSettings,
+    SystemSettings,
+)
+from mlwatch.config.systems import (
+    FeastSettings,
+    NotifySettings,
+    OtlpSettings,
+    RegistrySettings,
+    TrainingSettings,
+)
 from mlwatch.config.topics import Topics  # noqa: TC001  the reader resolves the annotations at run time
-from mlwatch.errors import InputError
 
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 RolloutMode: TypeAlias = Literal["canary", "ab", "shadow"]
@@ -23,8 +34,6 @@ DriftMethod: TypeAlias = Literal[
 ConstraintType: TypeAlias = Literal["number", "integer", "text", "boolean"]
 
 MEBIBYTE = 1024 * 1024
-REDIS = ("redis://", "rediss://")
-"""What addresses of caches begin with."""
 
 
 @dataclass(frozen=True)
@@ -238,190 +247,6 @@ class RuleSettings:
     severity: Severity = "warning"
     name: str | None = None
     """How the rule is called; its metric and condition when not said."""
-
-
-@dataclass(frozen=True)
-class NotifySettings:
-    """`[notify]`: whom to tell of alerts, through Apprise."""
-
-    urls: tuple[str, ...] = ()
-    """Addresses as Apprise writes them, or `env:NAME` for one that is a secret."""
-    severities: tuple[str, ...] = field(
-        default=("critical", "warning"), metadata={"check": checks.severities}
-    )
-    """Alerts that are told of."""
-    resolved: bool = True
-    """Tell too when an alert is over."""
-    most_per_minute: int = field(default=6, metadata={"check": checks.between(0, 1000)})
-    """Further messages are held back, and their number told."""
-    dry_run: bool = False
-    """Only say what would be told."""
-
-
-@dataclass(frozen=True)
-class RegistrySettings:
-    """`[registry]`: a model registry that says which versions are which."""
-
-    mlflow: str | None = field(default=None, metadata={"check": checks.web_address})
-    """Address of an MLflow server, such as `http://mlflow:5000`."""
-    model: str | None = None
-    """Name of the registered model; that of the logs when not said."""
-    token: str | None = field(default=None, metadata={"check": checks.secret_reference})
-    """Bearer token, or the password of `user`, as `env:NAME` or `file:PATH`."""
-    user: str | None = None
-    """Name of the user, where the server asks for name and password."""
-    verify: bool | str = field(default=True, metadata={"read": checks.verify})
-    """Check TLS certificates: true, false, or a file of certificate authorities."""
-    interval: timedelta = field(default=timedelta(minutes=1), metadata={"check": checks.positive})
-    """Time between two questions."""
-    write: bool = False
-    """Write live metrics to a monitoring run, and the verdict as a tag of the version."""
-
-
-@dataclass(frozen=True)
-class OtlpSettings:
-    """`[otlp]`: metrics to an OpenTelemetry collector, while the logs are followed."""
-
-    url: str | None = field(default=None, metadata={"check": checks.web_address})
-    """Address of the collector's OTLP over HTTP, such as `http://localhost:4318`."""
-    headers: Mapping[str, str] = field(default_factory=dict, metadata={"check": checks.headers})
-    """Request headers; secrets only as `env:NAME` or `file:PATH`."""
-    interval: timedelta = field(default=timedelta(minutes=1), metadata={"check": checks.positive})
-    """Time between two messages."""
-    verify: bool | str = field(default=True, metadata={"read": checks.verify})
-    """Check TLS certificates: true, false, or a file of certificate authorities."""
-
-
-@dataclass(frozen=True)
-class FeastSettings:
-    """`[feast]`: a registry of features that says what they are to be."""
-
-    registry: str | None = None
-    """File that `feast registry-dump` wrote, relative to this file, or address of `feast serve_registry --rest-api`."""
-    project: str | None = None
-    """Of the REST server; its only one when not said."""
-    views: tuple[str, ...] = ()
-    """Only these feature views; all when empty."""
-    token: str | None = field(default=None, metadata={"check": checks.secret_reference})
-    """Bearer token, as `env:NAME` or `file:PATH`."""
-    verify: bool | str = field(default=True, metadata={"read": checks.verify})
-    """Check TLS certificates: true, false, or a file of certificate authorities."""
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """`[training]`: runs that made the versions, as an experiment tracker that is no more knew them."""
-
-    neptune: str | None = None
-    """Directory that neptune-exporter wrote its Parquet files to, relative to this file."""
-    model: str | None = None
-    """Model whose versions they made; the only one of the logs when not said."""
-    runs: Mapping[str, str] = field(default_factory=dict)
-    """Id, name or tag of the run of each version; told by the version's own name when not said."""
-
-
-@dataclass(frozen=True)
-class ProbeSettings:
-    """`[[endpoint]] probe`: a fixed input whose output must not change."""
-
-    input: str = field(default="", metadata={"required": True})
-    """File with the request's body, relative to this file."""
-    expect: str | None = None
-    """File with the expected answer; when not said, the first answer of each version."""
-    tolerance: float = field(default=1e-6, metadata={"check": checks.not_negative})
-    """Largest difference between numbers, absolute."""
-    every: timedelta = field(default=timedelta(minutes=5), metadata={"check": checks.golden_interval})
-    """Time between two requests."""
-    path: str | None = None
-    """Path of the request below the endpoint's URL; the server's usual one when not said."""
-    ignore: tuple[str, ...] = ()
-    """Members of the answer that may change, such as `request_id`, however deep they are."""
-
-
-@dataclass(frozen=True)
-class EndpointSettings:
-    """`[[endpoint]]`: a server to poll."""
-
-    url: str = field(default="", metadata={"required": True, "check": checks.url})
-    name: str | None = None
-    """How the endpoint is called; its URL when not said."""
-    kind: str | None = None
-    """Kind of server, such as `torchserve`; found out when not said."""
-    interval: timedelta = field(default=timedelta(seconds=5), metadata={"check": checks.positive})
-    timeout: timedelta = field(default=timedelta(seconds=2), metadata={"check": checks.positive})
-    headers: Mapping[str, str] = field(default_factory=dict, metadata={"check": checks.headers})
-    """Request headers; secrets only as `env:NAME` or `file:PATH`."""
-    management_headers: Mapping[str, str] = field(default_factory=dict, metadata={"check": checks.headers})
-    """The same for TorchServe's port of management and Ray's dashboard, where their token is another."""
-    model: str | None = None
-    """Name of the model at this server."""
-    verify: bool | str = field(default=True, metadata={"read": checks.verify})
-    """Check TLS certificates: true, false, or a file of certificate authorities."""
-    follow_redirects: bool = False
-    health: str | None = None
-    """Path of the health check of a server of one's own making."""
-    metrics: str | None = None
-    """URL or path of its Prometheus metrics, where they are not where its kind of server has them; "" asks for none."""
-    metrics_interval: timedelta = field(
-        default=timedelta(seconds=15), metadata={"check": checks.metrics_interval}
-    )
-    """Time between two looks at them."""
-    probe: ProbeSettings | None = None
-    conditions: tuple[str, ...] = field(default=(), metadata={"check": checks.conditions})
-    """What must hold, such as `status == 200` or `latency.p95 < 80`."""
-
-
-@dataclass(frozen=True)
-class CacheSettings:
-    """`[[cache]]`: a cache of features to watch."""
-
-    url: str = field(default="", metadata={"required": True, "check": checks.redis_address})
-    """`redis://host:6379/0`, or `rediss://` for TLS."""
-    name: str | None = None
-    """How the cache is called; its URL when not said."""
-    user: str | None = None
-    password: str | None = field(default=None, metadata={"check": checks.secret_reference})
-    """As `env:NAME` or `file:PATH`."""
-    verify: bool | str = field(default=True, metadata={"read": checks.verify})
-    """Check TLS certificates: true, false, or a file of certificate authorities."""
-    interval: timedelta = field(default=timedelta(seconds=5), metadata={"check": checks.positive})
-    timeout: timedelta = field(default=timedelta(seconds=2), metadata={"check": checks.positive})
-    metrics_interval: timedelta = field(
-        default=timedelta(seconds=15), metadata={"check": checks.metrics_interval}
-    )
-    """Time between two looks at what it says about itself."""
-    keys: Mapping[str, str] = field(default_factory=dict, metadata={"check": checks.key_groups})
-    """Groups of keys to look at samples of, by name: `{user = "user:*"}`."""
-    updated: Mapping[str, str] = field(default_factory=dict)
-    """By name of a group: the field of a hash, or member of a JSON text, that holds when it was written."""
-    keys_interval: timedelta = field(default=timedelta(minutes=1), metadata={"check": checks.positive})
-    """Time between two samples."""
-    conditions: tuple[str, ...] = field(default=(), metadata={"check": checks.conditions})
-    """What must hold, such as `metrics.hit_ratio > 0.9` or `metrics.feature_age_s.user < 3600`."""
-
-
-def cache_of(url: str) -> CacheSettings:
-    """Return the settings of a cache that the command line names.
-
-    Raises:
-        InputError: It is no address.
-    """
-    try:
-        return CacheSettings(checks.redis_address(url))
-    except ValueError as error:
-        raise InputError("not an address", "an endpoint", str(error)) from None
-
-
-@dataclass(frozen=True)
-class SystemSettings:
-    """`[system]`: what to watch on this host."""
-
-    processes: tuple[str, ...] = ()
-    """Process names, ids, or `:port`."""
-    disk: tuple[str, ...] = ()
-    """Paths whose file systems are watched; that of the logs when empty."""
-    interval: timedelta = field(default=timedelta(seconds=5), metadata={"check": checks.positive})
-    """Time between two looks at the host."""
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from mlwatch.config.polled import ProbeSettings
     from mlwatch.config.probefiles import FixedInput
-    from mlwatch.config.settings import ProbeSettings
     from mlwatch.endpoints.adapter import Adapter, Look
     from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.client import Client

@@ -13,7 +13,7 @@ import pytest
 from realservers import APPS, free_port, free_ports, request, run, started, until, until_answers
 
 from mlwatch.config import EndpointSettings
-from mlwatch.config.settings import ProbeSettings
+from mlwatch.config.polled import ProbeSettings
 from mlwatch.endpoints.address import parse
 from mlwatch.endpoints.golden import UNKNOWN, Baselines, GoldenProbe
 from mlwatch.endpoints.target import Target

@@ -11,7 +11,7 @@ import pytest
 from servers import Reply, as_json, replaying
 
 from mlwatch.config import EndpointSettings
-from mlwatch.config.settings import ProbeSettings
+from mlwatch.config.polled import ProbeSettings
 from mlwatch.endpoints.adapters.tecton import Tecton
 from mlwatch.endpoints.address import parse
 from mlwatch.endpoints.golden import Baselines, GoldenProbe

@@ -12,7 +12,7 @@ import servers
 from servers import Reply, as_json, recorded
 
 from mlwatch.config import EndpointSettings
-from mlwatch.config.settings import ProbeSettings
+from mlwatch.config.polled import ProbeSettings
 from mlwatch.endpoints.adapters.feast import Feast
 from mlwatch.endpoints.address import parse
 from mlwatch.endpoints.golden import CHANGED, UNKNOWN, Baselines, GoldenProbe
