@@ -42,6 +42,9 @@ class EndpointSettings:
     """Kind of server, such as `torchserve`; found out when not said."""
     interval: timedelta = field(default=timedelta(seconds=5), metadata={"check": checks.positive})
     timeout: timedelta = field(default=timedelta(seconds=2), metadata={"check": checks.positive})
+    """For a whole request, from connecting to the last byte."""
+    connect_timeout: timedelta = field(default=timedelta(seconds=1), metadata={"check": checks.positive})
+    """For connecting, handshake of TLS included."""
     headers: Mapping[str, str] = field(default_factory=dict, metadata={"check": checks.headers})
     """Request headers; secrets only as `env:NAME` or `file:PATH`."""
     management_headers: Mapping[str, str] = field(default_factory=dict, metadata={"check": checks.headers})

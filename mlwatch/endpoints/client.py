@@ -45,6 +45,7 @@ class Client:
         address: Address,
         *,
         timeout: float = 2.0,
+        connect_timeout: float | None = None,
         verify: bool | str = True,
         follow: bool = False,
         replica: str = "",
@@ -54,6 +55,7 @@ class Client:
         Args:
             address: The endpoint.
             timeout: Seconds for a whole request, from connecting to the last byte.
+            connect_timeout: Seconds for connecting, handshake of TLS included; None for no limit of its own.
             verify: Check certificates; or a file of authorities.
             follow: Follow redirects, at most `REDIRECTS`, tokens only to the same origin.
             replica: IP address to connect to, in place of what the name means.
@@ -63,6 +65,7 @@ class Client:
         """
         self.address = address
         self.timeout = timeout
+        self._connect_timeout = connect_timeout
         self.certificate_end: float | None = None
         """When the certificate ends, seconds since 1970; known after the first answer over TLS that was verified."""
         self._tls: object = None
@@ -146,7 +149,8 @@ class Client:
         named = self._management if management and self._management else self.headers
         own = named if same_host and (parts.scheme == "https" or home.scheme == "http") else {}
         fixed = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
-        request = httpx.Request(method, url, content=body, headers=fixed | headers | own)
+        limits = {"timeout": {"connect": self._connect_timeout}}  # `_answer` bounds the whole
+        request = httpx.Request(method, url, content=body, headers=fixed | headers | own, extensions=limits)
         if self._replica and same_host:
             request.headers["Host"] = parts.netloc
             request.url = request.url.copy_with(host=self._replica)
@@ -178,6 +182,8 @@ class Client:
         except TimeoutError:
             so_far = f", {got} bytes in" if got else ""
             raise Failure(f"timed out after {seconds(self.timeout)}{so_far}") from None
+        except httpx.ConnectTimeout:
+            raise Failure(f"no connection after {seconds(self._connect_timeout or self.timeout)}") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise Failure(in_words(error)) from None
 

@@ -153,6 +153,7 @@ class Target:
             self._client = Client(
                 self.address,
                 timeout=self.settings.timeout.total_seconds(),
+                connect_timeout=self.settings.connect_timeout.total_seconds(),
                 verify=self._verify(),
                 follow=self.settings.follow_redirects,
                 replica=self.replica,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import itertools
 import logging
+import socket
 import ssl
 import subprocess
 import threading
@@ -21,6 +23,9 @@ from servers import Reply, as_json
 
 from mlwatch.config import EndpointSettings
 from mlwatch.endpoints import resolving
+from mlwatch.endpoints.address import parse
+from mlwatch.endpoints.client import Client
+from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.poller import Poller
 from mlwatch.endpoints.types import Probe, ServedVersion
 from mlwatch.errors import InputError
@@ -108,6 +113,22 @@ async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.readline()
     writer.transport.abort()
+
+
+async def test_connecting_has_a_limit_of_its_own() -> None:
+    """A listener whose queue is full answers no handshake; what connects is not told for as long as a whole request."""
+    with socket.socket() as listener, contextlib.ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        place = listener.getsockname()
+        for _ in range(4):
+            other = waiting.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(place)
+        client = Client(parse(f"http://127.0.0.1:{place[1]}"), timeout=30.0, connect_timeout=0.2)
+        with pytest.raises(Failure, match=r"^no connection after 200 ms$"):
+            await client.get("/")
+        await client.aclose()
 
 
 async def huge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
