@@ -15,7 +15,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest test-soak test-servers lint format bench sim pictures samples build audit sbom lock clean
+.PHONY: help demo test test-oldest test-soak test-servers test-spark lint format bench sim pictures samples build audit sbom lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -31,6 +31,9 @@ test-soak: $(VENV)/.installed-dev ## Kill the ingest 200 times more
 
 test-servers: $(VENV)/.installed-dev $(SERVERS:%=.servers/%/.installed) ## Test against real servers, SERVERS="mlflow ray" for some; 0.1 to 5 GB each
 	$(BIN)/python -m pytest -m servers -rs tests/servers
+
+test-spark: .spark/.installed ## Compare what Spark counts with what DuckDB counts; needs Java 17, 0.5 GB
+	.spark/bin/python -m pytest -m spark -rs tests/spark
 
 lint: $(VENV)/.installed-dev ## Check style, types and the layers
 	$(BIN)/ruff check
@@ -86,6 +89,11 @@ lock: ## Resolve the dependencies again
 	$(UV) pip install -p .servers/$*/bin/python -r $<
 	@touch $@
 
+.spark/.installed: pyproject.toml
+	$(UV) venv --allow-existing -p 3.11 .spark
+	$(UV) pip install -p .spark/bin/python -e '.[spark]' --group test
+	@touch $@
+
 # uv refuses the lock where another index takes the place of PyPI: then it resolves afresh.
 $(VENV)/.installed: pyproject.toml $(wildcard uv.lock)
 	$(UV) sync --locked --inexact --no-default-groups || \
@@ -110,6 +118,12 @@ build: $(VENV)/.installed-dev
 
 audit sbom test-oldest lock:
 	@echo "make: $@: needs uv: https://docs.astral.sh/uv/" >&2; exit 2
+
+.spark/.installed: pyproject.toml | $(VENV)/.pip
+	$(BIN)/python -m venv .spark
+	.spark/bin/python -m pip install -q --upgrade "pip>=25.1"
+	.spark/bin/python -m pip install -q -e '.[spark]' --group test
+	@touch $@
 
 # Dependency groups need pip 25.1, which is newer than many a Python brings.
 $(VENV)/.pip:

@@ -77,6 +77,7 @@ class _Place(argparse.Action):
         from mlwatch.paths import place  # noqa: PLC0415  the version alone must come at once
 
         chosen.path, chosen.topics = place(value)
+        chosen.address = value
 
 
 def parser() -> Parser:
@@ -248,6 +249,17 @@ def _outward(name: str, command: argparse.ArgumentParser) -> None:
         )
     if name == "rollup":
         command.add_argument("-o", "--output", type=Path, metavar="DIRECTORY", help="where to write")
+        command.add_argument(
+            "--engine",
+            choices=("duckdb", "spark"),
+            default="duckdb",
+            help="spark reads what no machine holds, on any file system of Spark's; it counts less, and says what",
+        )
+        command.add_argument(
+            "--master",
+            metavar="URL",
+            help="of Spark: local[*], spark://HOST:7077; its own configuration otherwise",
+        )
     elif name in {"export", "profile"}:
         more = "; of wandb, a directory" if name == "export" else ""
         command.add_argument("-o", "--output", type=Path, metavar="FILE", help=f"write to a file{more}")

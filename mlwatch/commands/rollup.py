@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlwatch.commands.common import need_records, taken_in
@@ -19,15 +20,50 @@ def run(arguments: Namespace) -> int:
 
     if arguments.output is None:
         raise InputError("nowhere to write to", "command line", "name a directory with -o")
+    if arguments.engine == "spark":
+        return _on_spark(arguments)
+    if arguments.master is not None:
+        raise InputError("--master is for Spark", "command line", "add --engine spark")
     if lake.lakes_in(arguments.path):
         raise InputError("these are rollups already", str(arguments.path), "give the directory of the logs")
     with taken_in(arguments) as session:
         need_records(session.snapshot(), arguments.path)
         with public():
             days = lake.write(session.connection, arguments.output)
-        rows, size = lake.size(arguments.output, session.connection)
-    where = one_line(str(arguments.output))
+        _say(days, arguments.output, *lake.size(arguments.output, session.connection))
+    return 0
+
+
+def _say(days: int, output: Path, rows: int, size: int) -> None:
+    where = one_line(str(output))
     sys.stderr.write(
         f"mlwatch: wrote {days:,} files of days to {where}: {rows:,} rows in all, {size / 1e6:.1f} MB\n"
     )
+
+
+def _on_spark(arguments: Namespace) -> int:
+    import duckdb  # noqa: PLC0415
+
+    from mlwatch.config import discover, load  # noqa: PLC0415
+    from mlwatch.spark.cluster import session  # noqa: PLC0415
+    from mlwatch.store import lake, reference  # noqa: PLC0415
+
+    source = arguments.address
+    root = Path(source)
+    here = "://" not in source
+    if here and lake.lakes_in(root):
+        raise InputError("these are rollups already", source, "give the directory of the logs")
+    config = load(arguments.config or (discover(root) if here and root.is_dir() else None))
+    given = reference.find(root, config, arguments.reference)
+    with session(arguments.master) as spark:
+        from mlwatch.spark.counting import NOT_COUNTED  # noqa: PLC0415  pulls sqlglot
+        from mlwatch.spark.rolling import roll  # noqa: PLC0415
+
+        rolled = roll(spark, source, config, arguments.output, given)
+    if rolled.lost:
+        days = ", ".join(rolled.lost[:5])
+        sys.stderr.write(f"mlwatch: late records are left out, the logs of their days are gone: {days}\n")
+    sys.stderr.write(f"mlwatch: not counted by Spark: {', '.join(dict.fromkeys(NOT_COUNTED.values()))}\n")
+    with duckdb.connect() as connection:
+        _say(rolled.days, arguments.output, *lake.size(arguments.output, connection))
     return 0

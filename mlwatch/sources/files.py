@@ -115,6 +115,12 @@ def _never_a_log(relative: str) -> bool:
     return relative.lower().endswith(SOURCE_SUFFIXES)
 
 
+def is_wanted(relative: str, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> bool:
+    """Tell whether a path below a log directory may be a log, by its name and the configured patterns."""
+    hidden = any(part.startswith(".") for part in relative.split("/"))
+    return not hidden and not _never_a_log(relative) and _wanted(relative, include, exclude)
+
+
 def _wanted(relative: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
     if include and not any(fnmatch.fnmatch(relative, pattern) for pattern in include):
         return False

@@ -64,7 +64,15 @@ KNOWN = frozenset(
 )
 """Keys of sqlglot's functions that mean the same in both engines."""
 SPARKS_OWN = frozenset(
-    {"timestamp_micros", "to_utc_timestamp", "try_to_timestamp", "unix_micros", "xxhash64", "isnull"}
+    {
+        "make_dt_interval",
+        "timestamp_micros",
+        "to_utc_timestamp",
+        "try_to_timestamp",
+        "unix_micros",
+        "xxhash64",
+        "isnull",
+    }
 )
 """Names of Spark's functions that the rewrites below write."""
 
@@ -181,6 +189,11 @@ def _timezone(node: exp.Anonymous) -> exp.Expr:
     return _call("to_utc_timestamp", exp.Cast(this=time, to=exp.DataType(this=_TYPES.TIMESTAMPLTZ)), zone)
 
 
+def _duration(node: exp.Anonymous) -> exp.Expr:
+    zero = exp.Literal.number(0)
+    return _call("make_dt_interval", zero, zero.copy(), zero.copy(), *node.expressions)
+
+
 def _strptime(node: exp.Anonymous) -> exp.Expr:
     text, formats = node.expressions
     tries = []
@@ -233,6 +246,7 @@ def _full_match(node: exp.RegexpFullMatch) -> exp.Expr:
 _BY_NAME: dict[str, Callable[[exp.Anonymous], exp.Expr]] = {
     "hash": _hash,
     "timezone": _timezone,
+    "to_seconds": _duration,
     "try_strptime": _strptime,
     "epoch_us": lambda node: _micros(node.expressions[0]),
     "isinf": lambda node: exp.EQ(

@@ -16,7 +16,7 @@ from mlwatch.sources.sql import identifier
 from mlwatch.store import adding, rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -176,6 +176,28 @@ def _count(
     relation: str,
     numbers: set[int] | None,
 ) -> None:
+    for select, values in _statements(registry, schema, items, relation, numbers):
+        adding.add(connection, rollups.CONSTRAINTS, select, values)
+
+
+def statements(registry: Registry, config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what counts all of `predictions`, a SELECT with its values, where nothing was counted before.
+
+    Args:
+        registry: Features and models.
+        config: `[schema]`.
+    """
+    items = [(model, name) for name in config.schema for model in _models(registry, name)]
+    yield from _statements(registry, config.schema, items, "predictions", None)
+
+
+def _statements(
+    registry: Registry,
+    schema: Mapping[str, ConstraintSettings],
+    items: Sequence[Item],
+    relation: str,
+    numbers: set[int] | None,
+) -> Iterator[tuple[str, dict[str, Any]]]:
     models: dict[str, list[str]] = {}
     for model, name in items:
         if name in schema:
@@ -184,7 +206,7 @@ def _count(
         values, column = _Values(), _column(registry, name, numbers)
         selects = _selects(name, column, schema[name], relation, values.add(listed), values)
         if selects:
-            adding.add(connection, rollups.CONSTRAINTS, " UNION ALL ".join(selects), values.bound)
+            yield " UNION ALL ".join(selects), values.bound
 
 
 def _selects(
@@ -195,17 +217,18 @@ def _selects(
     where = f"NOT failed AND list_contains({models}::VARCHAR[], model)"
     selects = []
     if rules:
-        items = {
-            "rule": [f"'{rule.name}'" for rule in rules],
-            "n": [f"COUNT(*) FILTER ({rule.among})" for rule in rules],
-            "bad": [f"COUNT(*) FILTER ({rule.among} AND {rule.bad})" for rule in rules],
-            "example": [f"MIN({_text(column)}) FILTER ({rule.among} AND {rule.bad})" for rule in rules],
-        }
-        unnested = ", ".join(f"unnest([{', '.join(parts)}]) AS {part}" for part, parts in items.items())
-        selects.append(
-            f"SELECT {rollups.QUARTER_OF_TS} AS bucket, model, version, {label} AS feature, {unnested} "
-            f"FROM {relation} WHERE {where} GROUP BY 1, 2, 3"
+        counted = ", ".join(
+            f"""{{'rule': '{rule.name}', 'n': COUNT(*) FILTER ({rule.among}),
+                'bad': COUNT(*) FILTER ({rule.among} AND {rule.bad}),
+                'example': MIN({_text(column)}) FILTER ({rule.among} AND {rule.bad})}}"""
+            for rule in rules
         )
+        selects.append(f"""
+            SELECT bucket, model, version, {label} AS feature, one.rule AS rule, one.n AS n, one.bad AS bad,
+                one.example AS example
+            FROM (
+                SELECT {rollups.QUARTER_OF_TS} AS bucket, model, version, unnest([{counted}]) AS one
+                FROM {relation} WHERE {where} GROUP BY 1, 2, 3) AS each""")
     if asked.unique:
         selects.append(_unique(column, relation, where, label))
     return selects

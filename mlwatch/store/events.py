@@ -120,8 +120,7 @@ def _worth(relation: str, *, before: bool) -> str:
     """Write rows of `worth` from joined predictions and sums: what each is worth now, less what it was worth before."""
     old = {name: _before(name, before=before) for name in _NAMES}
     now = f"({old['gross']} - {old['refunded']} + gross - refunded)"
-    return f"""CREATE OR REPLACE TEMP TABLE worth AS
-        SELECT ts, model, version, {now} AS net, 1 AS weight FROM {relation} WHERE sales + refunds > 0
+    return f"""SELECT ts, model, version, {now} AS net, 1 AS weight FROM {relation} WHERE sales + refunds > 0
         UNION ALL
         SELECT ts, model, version, {old["gross"]} - {old["refunded"]} AS net, -1 AS weight FROM {relation}
         WHERE sales + refunds > 0 AND {old["sales"]} + {old["refunds"]} > 0"""
@@ -134,6 +133,18 @@ def worth_of_all() -> str:
         FROM predictions AS p JOIN (SELECT id, h, model, {_SUMS} FROM events GROUP BY id, h, model) AS e
             ON e.h = p.h AND e.id = p.id AND (e.model = '' OR e.model = p.model)
         WHERE e.sales + e.refunds > 0)"""
+
+
+def of_all(settings: BusinessSettings) -> dict[str, str]:
+    """Return the SELECTs of `gains`, `worth` and `converted` over all of `predictions` and `events`, by name."""
+    joined = f"""(
+        SELECT ts, model, version, {_SUMS}, {_CONVERTED_AT}
+        FROM (SELECT p.ts, p.model, p.version, p.id, e.model AS event_model, e.kind, e.value, e.ts AS event_at,
+                {_within(settings, "p", "e")} AS class, TRUE AS is_new
+            FROM predictions AS p JOIN events AS e
+                ON e.h = p.h AND e.id = p.id AND (e.model = '' OR e.model = p.model)) AS told
+        GROUP BY ts, model, version, id, event_model) AS joined"""
+    return _brought(joined, before=False)
 
 
 def _gains(relation: str, *, before: bool) -> str:
@@ -167,17 +178,23 @@ def _gains(relation: str, *, before: bool) -> str:
             {value} AS value, {square} AS value_sq FROM {relation} WHERE {events} > 0"""
         for name, events, is_first, value, square in rows
     ]
-    return "CREATE OR REPLACE TEMP TABLE gains AS " + " UNION ALL ".join(selects)
+    return " UNION ALL ".join(selects)
+
+
+def _brought(relation: str, *, before: bool) -> dict[str, str]:
+    """Return what joined predictions and sums bring, as SELECTs by name."""
+    fresh = f"{_before('conversions', before=before)} = 0 AND conversions > 0"
+    return {
+        "converted": f"SELECT ts, model, version, event_at FROM {relation} WHERE {fresh}",
+        "gains": _gains(relation, before=before),
+        "worth": _worth(relation, before=before),
+    }
 
 
 def _fill(connection: DuckDBPyConnection, *, before: bool) -> None:
     """Fill `gains`, `worth` and `converted` from `joined`."""
-    fresh = f"{_before('conversions', before=before)} = 0 AND conversions > 0"
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE converted AS SELECT ts, model, version, event_at FROM joined WHERE {fresh}"
-    )
-    connection.execute(_gains("joined", before=before))
-    connection.execute(_worth("joined", before=before))
+    for name, select in _brought("joined", before=before).items():
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
 
 
 def gain_requests(connection: DuckDBPyConnection, settings: BusinessSettings) -> tuple[bool, int]:

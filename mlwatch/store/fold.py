@@ -27,6 +27,11 @@ STATEMENT_FEATURES = 40
 REGRESSION_CLASSES = 20
 """More different numbers than this, or any fraction, are values of a regression."""
 
+_NUMBER = "TRY_CAST(prediction AS DOUBLE)"
+TASK_COUNTS = f"""COUNT(prediction) AS total, COUNT(DISTINCT prediction) AS several, COUNT({_NUMBER}) AS numbers,
+    COUNT(*) FILTER ({_NUMBER} <> ROUND({_NUMBER})) AS fractions, MAX(LENGTH(prediction)) AS longest"""
+"""What a task is told by, as items of a SELECT over the successful requests of a model."""
+
 
 def fold_requests(
     connection: DuckDBPyConnection,
@@ -64,10 +69,12 @@ def fold_requests(
         add(connection, rollups.FEATURES, rollups.features_sql(requests, group))
 
 
-def in_groups(features: Sequence[FeatureBins]) -> Iterator[Sequence[FeatureBins]]:
+def in_groups(
+    features: Sequence[FeatureBins], size: int = STATEMENT_FEATURES
+) -> Iterator[Sequence[FeatureBins]]:
     """Part features into statements of a size that the engine plans quickly."""
-    for start in range(0, len(features), STATEMENT_FEATURES):
-        yield features[start : start + STATEMENT_FEATURES]
+    for start in range(0, len(features), size):
+        yield features[start : start + size]
 
 
 def _narrowed(feature: FeatureBins, models: Collection[str], *, may_be_invalid: bool) -> FeatureBins:
@@ -149,13 +156,13 @@ def is_regression(connection: DuckDBPyConnection, relation: str) -> bool:
 
 
 def _task(connection: DuckDBPyConnection, rows: str) -> str:
-    number = "TRY_CAST(prediction AS DOUBLE)"
-    found = connection.execute(
-        f"""SELECT COUNT(prediction), COUNT(DISTINCT prediction), COUNT({number}),
-            COUNT(*) FILTER ({number} <> ROUND({number})), MAX(LENGTH(prediction))
-        FROM {rows}"""
-    ).fetchone()
-    total, distinct, numbers, fractions, longest = found or (0, 0, 0, 0, 0)
+    found = connection.execute(f"SELECT {TASK_COUNTS} FROM {rows}").fetchone()
+    return task_by(found or (0, 0, 0, 0, 0))
+
+
+def task_by(counts: Sequence[int | None]) -> str:
+    """Tell a model's task by its `TASK_COUNTS`."""
+    total, distinct, numbers, fractions, longest = (count or 0 for count in counts)
     if not total:
         return "binary"
     if numbers == total and (fractions or distinct > REGRESSION_CLASSES):
@@ -216,14 +223,18 @@ def _empty(connection: DuckDBPyConnection, rollup: Rollup) -> None:
 
 def score_stored(connection: DuckDBPyConnection, parts: Columns) -> None:
     """Fill `scored` with the stored predictions that have labels."""
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE scored AS
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE scored AS {scored_of_all(parts)}")
+
+
+def scored_of_all(parts: Columns) -> str:
+    """Return the SELECT of `scored` over all of `predictions` and `outcomes`."""
+    return f"""
         SELECT * FROM (
             SELECT p.ts, p.model, p.version, p.prediction, p.score, COALESCE({CURRENT_LABEL}, p.label) AS label,
                 1 AS weight, {CURRENT_TIME} AS labelled_at{parts.select("p")}
             FROM predictions AS p {label_joins("p", "p.model")}
             WHERE NOT p.failed)
-        WHERE label IS NOT NULL""")
+        WHERE label IS NOT NULL"""
 
 
 def compact(connection: DuckDBPyConnection) -> None:

@@ -19,6 +19,7 @@ from mlwatch.store import rollup_rows, rollups, schema
 from mlwatch.store.asking import row
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -64,12 +65,13 @@ def lakes_in(path: Path) -> list[Path]:
     return data if data and all(is_lake(each) for each in data) else []  # rows of other engines open alone
 
 
-def write(connection: DuckDBPyConnection, lake: Path) -> int:
+def write(connection: DuckDBPyConnection, lake: Path, more: Mapping[str, Any] | None = None) -> int:
     """Write the rollups of a store; return how many files of days were written.
 
     Args:
         connection: Of the store; nobody may write to it meanwhile.
         lake: Directory, made where it is missing.
+        more: What its manifest is to keep besides.
 
     Raises:
         InputError: when the directory is none of ours, or cannot be written.
@@ -92,7 +94,7 @@ def write(connection: DuckDBPyConnection, lake: Path) -> int:
                     _copy(connection, _of_day(rollup, day), lake / f"{name}.parquet")
                     days[name] = state
                     written += 1
-        _replace(lake / MANIFEST, json.dumps(_made(connection, days), indent=1) + "\n")
+        _replace(lake / MANIFEST, json.dumps(_made(connection, days) | dict(more or {}), indent=1) + "\n")
     except OSError as error:
         raise InputError(
             f"cannot write ({error.strerror})", str(lake), "give another place with -o"

@@ -107,10 +107,7 @@ def take_outcomes(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool,
     Returns:
         Whether `scored` has rows, how many repeated outcomes were found, and how many new ids match no prediction.
     """
-    connection.execute("""
-        CREATE OR REPLACE TEMP TABLE latest AS
-        SELECT id, h, COALESCE(model, '') AS model, label, ts FROM batch WHERE is_outcome
-        QUALIFY row_number() OVER (PARTITION BY id, COALESCE(model, '') ORDER BY ts DESC, label DESC) = 1""")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE latest AS {latest('batch WHERE is_outcome')}")
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE former AS
         SELECT o.* FROM outcomes AS o JOIN latest AS n ON o.h = n.h AND o.id = n.id AND o.model = n.model""")
@@ -139,6 +136,13 @@ def take_outcomes(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool,
     )
     unmatched = _store(connection)
     return _any_scored(connection), repeated, unmatched
+
+
+def latest(outcomes: str) -> str:
+    """Return the SELECT of the outcome that holds for each id, and each model that outcomes name."""
+    return f"""
+        SELECT id, h, COALESCE(model, '') AS model, label, ts FROM {outcomes}
+        QUALIFY row_number() OVER (PARTITION BY id, COALESCE(model, '') ORDER BY ts DESC, label DESC) = 1"""
 
 
 def _settle_rivals(connection: DuckDBPyConnection, parts: Columns) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import sqlglot
 from sqlglot import exp
 
+from mlwatch.config import BusinessSettings
 from mlwatch.sources.canonical import EARLIEST, tolerant_time_sql
 from mlwatch.spark.dialect import UnknownFunctionError, to_spark
-from mlwatch.store import batch, rollups
+from mlwatch.store import batch, events, fold, outcomes, output_rollups, rollups, slices
 from mlwatch.store.rollups import FeatureBins, Requests
 
 CANONICAL = (
@@ -18,6 +21,7 @@ FEATURES = [
     FeatureBins(1, '"a"', "numeric", (0.0, 1.5, 2.0), ("m",)),
     FeatureBins(2, '"it""s"', "categorical", models=("it's",), has_categories=True),
 ]
+GAINED = events.of_all(BusinessSettings(attribution=timedelta(days=7)))
 STATEMENTS = {
     "classified": batch.classified(f"{CANONICAL} FROM x", predicts=True),
     "traffic": rollups.traffic_sql("requests"),
@@ -28,8 +32,12 @@ STATEMENTS = {
     "decided": rollups.decided_sql("requests", []),
     "lags": rollups.lags_sql("scored"),
     "segments": rollups.segments_sql("scored", {1: "part_4"}, ["m"]),
-    "business": rollups.business_sql("gains"),
-    "worth": rollups.worth_sql("worth"),
+    "business": rollups.business_sql(f"({GAINED['gains']}) AS gains"),
+    "worth": rollups.worth_sql(f"({GAINED['worth']}) AS worth"),
+    "event lags": output_rollups.event_lags_sql(f"({GAINED['converted']}) AS converted"),
+    "scored": fold.scored_of_all(slices.Columns((slices.Column(FEATURES[0], (0.5,)),))),
+    "latest": outcomes.latest("told"),
+    "tasks": f"SELECT {fold.TASK_COUNTS} FROM requests",
     "times": f"SELECT {tolerant_time_sql('x', 'Europe/Berlin')} AS ts FROM r",
 }
 NEVER = (

@@ -1,0 +1,180 @@
+"""Count records into the rollups: the SQL of the store over relations of Spark, its sums into the driver's store."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.sources.sql import literal
+from mlwatch.spark.dialect import to_spark
+from mlwatch.store import constraints, events, fold, outcomes, output_rollups, rollups, slices
+from mlwatch.store.registry import ModelRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from mlwatch.config import Config
+    from mlwatch.spark.sampling import Learnt
+    from mlwatch.store.rollups import Rollup
+
+PLACED = """
+    SELECT *, row_number() OVER (PARTITION BY id, model, version, CAST(ts AS DATE) ORDER BY ts, line) AS place
+    FROM taken WHERE is_request"""
+"""Requests, and which of those with one id comes first: a repeated one is found within its day."""
+OUTCOMES = """
+    SELECT id, h, model, label, ts FROM taken WHERE is_outcome
+    UNION ALL
+    SELECT id, h, model, label, ts FROM placed WHERE place > 1 AND id IS NOT NULL AND label IS NOT NULL"""
+EVENTS = """
+    SELECT id, h, model, kind, class, value, currency, event_id, ts FROM (
+        SELECT t.id, t.h, COALESCE(t.model, '') AS model, t.event AS kind, k.class, t.value, t.currency, t.event_id,
+            t.ts, row_number() OVER (PARTITION BY t.event_id ORDER BY t.ts, t.line) AS place
+        FROM taken AS t JOIN kinds AS k ON k.kind = t.event WHERE t.is_event) AS told
+    WHERE event_id IS NULL OR place = 1"""
+NOT_COUNTED = {
+    "r_errors": "kinds of errors",
+    "r_measures": "tokens, texts and cost",
+    "r_class_scores": "probabilities of classes",
+    "r_class_decided": "probabilities of classes",
+    "r_ranks": "probabilities of classes",
+    "r_quantiles": "predicted quantiles",
+    "r_residuals": "quantiles of residuals",
+    "r_rankings": "rankings",
+    "r_sampling": "sampled logs",
+}
+"""Rollups that stay empty here, by what is missed."""
+STATEMENT_FEATURES = 12
+"""Spark takes longer than DuckDB to plan a statement."""
+REQUESTS = rollups.Requests("predictions", who="who", quarter="quarter")
+
+
+class Counter:
+    """Counts what was taken in.
+
+    Args:
+        spark: The session.
+        learnt: Where the sums go; learns the models.
+        config: What values and events mean.
+        taken: Good records; requests only of the days that are counted.
+    """
+
+    def __init__(self, spark: SparkSession, learnt: Learnt, config: Config, taken: DataFrame) -> None:
+        self._spark = spark
+        self._learnt = learnt
+        self._config = config
+        taken.createOrReplaceTempView("taken")
+
+    def count(self) -> None:
+        """Fill every rollup of the driver's store."""
+        self._view("placed", PLACED)
+        first = self._view("predictions", "SELECT * FROM placed WHERE id IS NULL OR place = 1")
+        first.persist().createOrReplaceTempView("predictions")
+        self._view("outcomes", outcomes.latest(f"({OUTCOMES}) AS told"))
+        self._learn_kinds()
+        self._view("events", EVENTS)
+        self._learn_models()
+        for rollup, select, values in self._statements():
+            self._collect(rollup, select, values)
+        first.unpersist()
+
+    def _view(self, name: str, select: str) -> DataFrame:
+        frame = self._spark.sql(to_spark(select))
+        frame.createOrReplaceTempView(name)
+        return frame
+
+    def _table(self, name: str, rows: list[Any], schema: str) -> None:
+        self._spark.createDataFrame(rows, schema).createOrReplaceTempView(name)
+
+    def _learn_kinds(self) -> None:
+        kinds = [row[0] for row in self._rows("SELECT DISTINCT event FROM taken WHERE is_event")]
+        rows = [(kind, events.class_of(kind, self._config.business)) for kind in kinds]
+        self._table("kinds", rows, "kind string, class string")
+        currencies = "SELECT MAX(currency) FROM taken WHERE is_event AND currency IS NOT NULL"
+        for (currency,) in self._rows(currencies):
+            if currency is not None:
+                insert = "INSERT INTO events (currency) VALUES (?)"
+                self._learnt.connection.execute(insert, [currency])
+
+    def _rows(self, select: str) -> list[Any]:
+        return list(self._spark.sql(to_spark(select)).collect())
+
+    def _learn_models(self) -> None:
+        registry, connection = self._learnt.registry, self._learnt.connection
+        there = set(self._spark.table("predictions").columns)
+        columns = [row for row in registry.features.values() if row.column in there]
+        counts = "".join(f', COUNT("{row.column.replace(chr(34), chr(34) * 2)}")' for row in columns)
+        for model, *present in self._rows(
+            f"SELECT model{counts} FROM predictions WHERE NOT failed GROUP BY model"
+        ):
+            if model not in registry.models:
+                where = f"predictions WHERE model = {literal(model)} AND NOT failed"
+                (told,) = self._rows(f"SELECT {fold.TASK_COUNTS} FROM {where}")
+                registry.add_model(model, ModelRow(self._config.roles.task or fold.task_by(told), None))
+            numbers = [row.number for row, values in zip(columns, present, strict=True) if values]
+            registry.add_model_features(model, numbers)
+        rows = connection.execute("SELECT feature, category, bin FROM categories").fetchall()
+        self._table("categories", rows, "feature int, category string, bin int")
+
+    def _statements(self) -> Iterator[tuple[Rollup, str, Mapping[str, object]]]:
+        registry, connection = self._learnt.registry, self._learnt.connection
+        numeric, free = registry.plain_models()
+        parts = slices.columns(connection, registry)
+        there = set(self._spark.table("predictions").columns)
+        absent = {row.number for row in registry.features.values() if row.column not in there}
+        scored = f"({fold.scored_of_all(parts)}) AS scored"
+        plain = [*numeric, *free]
+        yield rollups.TRAFFIC, rollups.traffic_sql("predictions"), {}
+        yield rollups.LATENCY, rollups.latency_sql("predictions"), {}
+        yield rollups.DECIDED, rollups.decided_sql("predictions", plain), {}
+        features = [one for one in registry.feature_bins() if one.number not in absent]
+        for group in fold.in_groups(features, STATEMENT_FEATURES):
+            yield rollups.FEATURES, rollups.features_sql(REQUESTS, group), {}
+        yield rollups.OUTCOMES, rollups.outcomes_sql(scored, numeric, free), {}
+        yield rollups.SCORES, rollups.scores_sql(scored, plain), {}
+        yield rollups.LAGS, rollups.lags_sql(scored), {}
+        names = {column.feature.number: column.name for column in parts.columns}
+        if names:
+            yield rollups.SEGMENTS, rollups.segments_sql(scored, names, plain), {}
+        brought = {
+            name: f"({select}) AS {name}" for name, select in events.of_all(self._config.business).items()
+        }
+        yield rollups.BUSINESS, rollups.business_sql(brought["gains"]), {}
+        yield rollups.WORTH, rollups.worth_sql(brought["worth"]), {}
+        yield output_rollups.EVENT_LAGS, output_rollups.event_lags_sql(brought["converted"]), {}
+        for select, values in constraints.statements(registry, self._config):
+            yield rollups.CONSTRAINTS, select, values
+
+    def _collect(self, rollup: Rollup, select: str, values: Mapping[str, object]) -> None:
+        """Bring the sums over: as JSON lines, which carry every double exactly."""
+        from pyspark.sql import functions as F  # noqa: N812, PLC0415
+
+        kinds = {"bucket": "TIMESTAMP", "model": "VARCHAR", "version": "VARCHAR"}
+        kinds |= {**rollup.keys, **rollup.measures}
+        frame = self._spark.sql(to_spark(select, values))
+        mine = {name: kind for name, kind in kinds.items() if name in frame.columns}
+        columns = [
+            F.unix_micros(F.col(name).cast("timestamp_ltz")).alias(name)
+            if kind == "TIMESTAMP"
+            else F.col(name)
+            for name, kind in mine.items()
+        ]
+        lines = frame.select(F.to_json(F.struct(*columns))).toLocalIterator(prefetchPartitions=True)
+        with tempfile.TemporaryDirectory() as place:
+            spool = Path(place) / "sums.jsonl"
+            with spool.open("w", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for (line,) in lines)
+            self._insert(rollup, mine, spool)
+
+    def _insert(self, rollup: Rollup, kinds: Mapping[str, str], spool: Path) -> None:
+        read = {name: "BIGINT" if kind == "TIMESTAMP" else kind for name, kind in kinds.items()}
+        columns = ", ".join(f"{name}: '{kind}'" for name, kind in read.items())
+        times = ", ".join(
+            f"make_timestamp({name}) AS {name}" for name, kind in kinds.items() if kind == "TIMESTAMP"
+        )
+        self._learnt.connection.execute(f"""
+            INSERT INTO {rollup.table(rollup.levels[0])} BY NAME
+            SELECT * REPLACE ({times}) FROM read_json({literal(str(spool))}, format = 'newline_delimited',
+                columns = {{{columns}}})""")

@@ -1,0 +1,126 @@
+"""Read files of any shape as one relation of Spark: canonical columns, a column a feature, what each record is."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.sources.canonical import Canonical
+from mlwatch.sources.sql import identifier
+from mlwatch.spark.dialect import to_spark
+from mlwatch.store.batch import classified
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+    from mlwatch.config import Config
+    from mlwatch.sources.canonical import Slot
+    from mlwatch.sources.shapes import Shape
+    from mlwatch.spark.listing import Listed
+    from mlwatch.spark.sampling import Learnt
+
+Tree = dict[str, Any]
+Path_ = tuple[str, ...]
+CORRUPT = "\0corrupt"
+CSV_NULLS = ("", "nan", "NaN", "null")
+
+
+def read(
+    spark: SparkSession, learnt: Learnt, config: Config, files: Mapping[str, Listed]
+) -> DataFrame | None:
+    """Return the records of the files that are to be read, with the address of each one's file as `line`.
+
+    Args:
+        spark: The session.
+        learnt: Shapes and columns.
+        config: The zone of times that carry none.
+        files: Which of the files to read.
+    """
+    frames = []
+    for number, (shape, listed) in enumerate(learnt.kinds):
+        mine = [one.uri for one in listed if one.relative in files]
+        if mine:
+            frames.append(_canonical(spark, number, shape, mine, learnt, config))
+    if not frames:
+        return None
+    return reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
+
+
+def _canonical(
+    spark: SparkSession, number: int, shape: Shape, uris: Sequence[str], learnt: Learnt, config: Config
+) -> DataFrame:
+    from pyspark.sql import functions as F  # noqa: N812, PLC0415
+
+    slots = learnt.registry.slots(_features(shape))
+    paths = {path: f"p{at}" for at, path in enumerate(dict.fromkeys(shape.paths()))}
+    raw, columns = _raw(spark, shape, uris)
+    listed = [_column(columns, path) for path in paths]
+    if shape.format == "csv":
+        listed = [F.when(~one.isin(list(CSV_NULLS)), one) for one in listed]
+    listed = [one.alias(name) for one, name in zip(listed, paths.values(), strict=True)]
+    view = f"raw_{number}"
+    raw.select(*listed, F.col("_metadata.file_path").alias("source")).createOrReplaceTempView(view)
+    form = Canonical(
+        shape.mapping,
+        slots,
+        shape.physical,
+        timezone=config.roles.timezone,
+        tolerant=shape.format != "parquet" or _has_text(shape, slots),
+    )
+    select = form.select(view, access=lambda path: identifier(paths[path]), line="source")
+    return spark.sql(to_spark(classified(select, predicts=shape.predicts)))
+
+
+def _features(shape: Shape) -> tuple[Any, ...]:
+    return shape.mapping.features if shape.predicts and "timestamp" in shape.mapping.roles else ()
+
+
+def _has_text(shape: Shape, slots: Sequence[Slot]) -> bool:
+    return any(slot.kind == "numeric" and shape.physical.get(slot.path) == "text" for slot in slots)
+
+
+def _raw(spark: SparkSession, shape: Shape, uris: Sequence[str]) -> tuple[DataFrame, StructType]:
+    """Return the columns as they are written: text is brought to numbers and times by the same SQL everywhere."""
+    from pyspark.sql import types as T  # noqa: N812, PLC0415
+
+    if shape.format == "parquet":
+        frame = spark.read.option("mergeSchema", "true").parquet(*uris)
+        return frame, frame.schema
+    if shape.format == "csv" and shape.dialect is not None:
+        schema = T.StructType([T.StructField(name, T.StringType()) for name in shape.dialect.header])
+        reader = spark.read.schema(schema).option("header", "true").option("enforceSchema", "true")
+        for name, value in (("sep", shape.dialect.delimiter), ("quote", '"'), ("escape", '"')):
+            reader = reader.option(name, value)
+        return reader.option("multiLine", "true").csv(list(uris)), schema
+    tree: Tree = {}
+    for path in shape.paths():
+        node = tree
+        for name in path[:-1]:
+            node = node.setdefault(name, {})
+        node.setdefault(path[-1], None)
+    schema = _struct(tree)
+    reader = spark.read.schema(schema.add(CORRUPT, T.StringType())).option("mode", "PERMISSIVE")
+    return reader.option("columnNameOfCorruptRecord", CORRUPT).json(list(uris)), schema
+
+
+def _struct(tree: Tree) -> StructType:
+    from pyspark.sql import types as T  # noqa: N812, PLC0415
+
+    fields = ((name, _struct(node) if node is not None else T.StringType()) for name, node in tree.items())
+    return T.StructType([T.StructField(name, kind) for name, kind in fields])
+
+
+def _column(columns: StructType, path: Path_) -> Column:
+    """Reach a path; nothing where the files that are read now do not have it."""
+    from pyspark.sql import functions as F  # noqa: N812, PLC0415
+    from pyspark.sql.types import StructType  # noqa: PLC0415
+
+    kind: Any = columns
+    for name in path:
+        if not isinstance(kind, StructType) or name not in kind.names:
+            return F.lit(None).cast("string")
+        kind = kind[name].dataType
+    return F.col(".".join("`" + name.replace("`", "``") + "`" for name in path))

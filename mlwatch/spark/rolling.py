@@ -1,0 +1,224 @@
+"""Keep a rollup lake in step with logs that Spark reads: what is new is counted, and the days that it touches again.
+
+The lake's manifest says of every file what it was when it was read, which days its requests are of, and what was in it.
+A day is counted from all files that have requests of it, with the labels and events of all files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.errors import InputError
+from mlwatch.rights import public
+from mlwatch.spark import frames, listing
+from mlwatch.spark.counting import Counter
+from mlwatch.spark.dialect import to_spark
+from mlwatch.spark.sampling import learnt
+from mlwatch.store import lake as lakes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+    from mlwatch.config import Config
+    from mlwatch.spark.listing import Listed
+    from mlwatch.spark.sampling import Learnt
+
+COUNTS = """
+    COUNT(*) AS records, COUNT(bad) AS rejected,
+    COUNT(*) FILTER (bad IS NULL AND is_request) AS predictions,
+    COUNT(*) FILTER (bad IS NULL AND (is_outcome OR (is_request AND label IS NOT NULL))) AS outcomes,
+    COUNT(*) FILTER (bad IS NULL AND is_event) AS events,
+    CAST(MIN(CASE WHEN bad IS NULL AND is_request THEN CAST(ts AS DATE) END) AS VARCHAR) AS first,
+    CAST(MAX(CASE WHEN bad IS NULL AND is_request THEN CAST(ts AS DATE) END) AS VARCHAR) AS last,
+    MAX(CASE WHEN bad IS NULL THEN epoch_us(ts) END) AS newest"""
+"""What is remembered of a file."""
+
+Known = dict[str, dict[str, Any]]
+"""Files by their paths below the source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """What was done."""
+
+    days: int
+    """Files of days that were written."""
+    read: int
+    """Files of logs that were read."""
+    lost: tuple[str, ...] = ()
+    """Days that late records are of, whose logs are gone: they stay as they were."""
+
+
+def roll(spark: SparkSession, source: str, config: Config, lake: Path, reference: Path | None) -> Rolled:
+    """Count what has come since the last time, and write the days that this changes.
+
+    Args:
+        spark: The session.
+        source: Directory, on any file system that Spark reads.
+        config: Roles and more.
+        lake: Directory on this machine.
+        reference: What bins are cut after.
+
+    Raises:
+        InputError: when there are no logs, or some that Spark does not read.
+    """
+    listed = listing.files(spark, source, config)
+    known, cut = _remembered(lake)
+    now = {one.relative: one for one in listed}
+    if known and all(known.get(name, {}).get("mark") == one.mark for name, one in now.items()):
+        return Rolled(0, 0)
+    name = listing.normal(source).rstrip("/").rsplit("/", 1)[-1]
+    with learnt(spark, listed, config, lake, reference, name or "logs") as store:
+        if not store.kinds:
+            raise InputError("no prediction logs", source, "no file with records below it")
+        if cut != _cut(store):
+            known = {}  # counted otherwise from now on
+        return _Roll(spark, store, config, known, now).write(lake)
+
+
+def _remembered(lake: Path) -> tuple[Known, str]:
+    if not lakes.is_lake(lake):
+        return {}, ""
+    found = lakes.manifest(lake)
+    if found.get("engine") != "spark":
+        raise InputError("rollups that --engine duckdb wrote", str(lake), "give another directory with -o")
+    return found.get("sources", {}), found.get("cut", "")
+
+
+def _cut(store: Learnt) -> str:
+    """Return a text that changes when what is counted of the features known so far does."""
+    registry = store.registry
+    return hashlib.sha256(
+        json.dumps(
+            [sorted((n, b.kind, b.edges) for n, b in registry.bins.items()), registry.segments]
+        ).encode()
+    ).hexdigest()
+
+
+class _Roll:
+    """One run over what is there now."""
+
+    def __init__(
+        self, spark: SparkSession, store: Learnt, config: Config, known: Known, now: Mapping[str, Listed]
+    ) -> None:
+        self._spark = spark
+        self._store = store
+        self._config = config
+        self._known = known
+        self._now = {
+            one.relative: now[one.relative] for _, listed in store.kinds for one in listed
+        }  # the others are no logs
+        self._fresh = {
+            name: one for name, one in self._now.items() if known.get(name, {}).get("mark") != one.mark
+        }
+
+    def write(self, lake: Path) -> Rolled:
+        days = self._touched() if self._known else None
+        lost = self._lost(days) if days is not None else set()
+        days = days - lost if days is not None else None
+        files = self._needed(days)
+        stats = self._count(files, days)
+        sources = {**self._known, **stats}
+        self._book(sources)
+        more = {"sources": sources, "cut": _cut(self._store), "engine": "spark"}
+        with public():
+            written = lakes.write(self._store.connection, lake, more)
+        return Rolled(written, len(files), tuple(sorted(lost)))
+
+    def _touched(self) -> set[str]:
+        """Return the days of fresh requests, and of the requests that fresh labels and events are of."""
+        fresh = frames.read(self._spark, self._store, self._config, self._fresh)
+        if fresh is None:
+            return set()
+        fresh.persist().createOrReplaceTempView("fresh")
+        day = "CAST(CAST(ts AS DATE) AS VARCHAR)"
+        days = self._days(f"SELECT DISTINCT {day} AS day FROM fresh WHERE bad IS NULL AND is_request")
+        late = "SELECT DISTINCT id FROM fresh WHERE bad IS NULL AND (is_outcome OR is_event)"
+        if self._days(f"{late} LIMIT 1"):
+            before = {
+                name: one for name, one in self._now.items() if self._known.get(name, {}).get("predictions")
+            }
+            earlier = frames.read(self._spark, self._store, self._config, before)
+            if earlier is not None:
+                earlier.createOrReplaceTempView("earlier")
+                days |= self._days(f"""
+                    SELECT DISTINCT {day} AS day FROM earlier AS e JOIN ({late}) AS l ON l.id = e.id
+                    WHERE e.bad IS NULL AND e.is_request""")
+        fresh.unpersist()
+        changed = (self._known[name] for name in self._fresh if name in self._known)
+        return days.union(*(self._span(one) for one in changed))
+
+    def _days(self, select: str) -> set[str]:
+        return {row[0] for row in self._spark.sql(to_spark(select)).collect()}
+
+    def _span(self, file: Mapping[str, Any]) -> set[str]:
+        """Return the days between the first and the last request of a file."""
+        if file["first"] is None:
+            return set()
+        first, last = (datetime.fromisoformat(file[end]).toordinal() for end in ("first", "last"))
+        return {datetime.fromordinal(day).date().isoformat() for day in range(first, last + 1)}
+
+    def _lost(self, days: Collection[str]) -> set[str]:
+        """Return the days that cannot be counted again: a file with requests of them is no longer there."""
+        gone = (file for name, file in self._known.items() if name not in self._now)
+        return {day for file in gone for day in self._span(file) if day in days}
+
+    def _needed(self, days: Collection[str] | None) -> dict[str, Listed]:
+        """Return the files with requests of these days, and all that hold labels or events."""
+        if days is None:
+            return dict(self._now)
+
+        def needed(name: str) -> bool:
+            file = self._known.get(name)
+            if name in self._fresh or file is None:
+                return True
+            return bool(file["outcomes"] or file["events"]) or not self._span(file).isdisjoint(days)
+
+        return {name: one for name, one in self._now.items() if needed(name)}
+
+    def _count(self, files: Mapping[str, Listed], days: Collection[str] | None) -> Known:
+        records = frames.read(self._spark, self._store, self._config, files)
+        if records is None:
+            return {}
+        records.persist().createOrReplaceTempView("records")
+        select = f"SELECT line AS source, {COUNTS} FROM records GROUP BY line"
+        stats = {
+            listing.normal(row.source): row.asDict() for row in self._spark.sql(to_spark(select)).collect()
+        }
+        within = ""
+        if days is not None:
+            listed = ", ".join(f"DATE '{day}'" for day in sorted(days)) or "DATE '1970-01-01'"
+            within = f"AND (NOT is_request OR CAST(ts AS DATE) IN ({listed}))"
+        taken = self._spark.sql(to_spark(f"SELECT * FROM records WHERE bad IS NULL {within}"))
+        Counter(self._spark, self._store, self._config, taken).count()
+        records.unpersist()
+        empty = dict.fromkeys(("records", "rejected", "predictions", "outcomes", "events"), 0)
+        empty |= dict.fromkeys(("first", "last", "newest"))  # type: ignore[arg-type]
+        found = {}
+        for name, one in files.items():
+            counts = stats.get(listing.normal(one.uri), empty)
+            found[name] = {"mark": one.mark, "size": one.size} | {key: counts[key] for key in empty}
+        return found
+
+    def _book(self, sources: Known) -> None:
+        """Say in one row what was taken in altogether."""
+
+        def total(*names: str) -> int:
+            return sum(file[name] or 0 for file in sources.values() for name in names)
+
+        newest = max((file["newest"] for file in sources.values() if file["newest"]), default=None)
+        moment = datetime.fromtimestamp(newest / 1e6, UTC).replace(tzinfo=None) if newest else None
+        values = [
+            *(1, datetime.now(UTC).replace(tzinfo=None), total("size"), total("records")),
+            *(total("records") - total("rejected"), total("predictions"), total("outcomes"), total("events")),
+            *(total("rejected"), 0, 0, 0, moment),
+        ]
+        marks = ", ".join("?" for _ in values)
+        self._store.connection.execute(f"INSERT INTO batches VALUES ({marks})", values)
