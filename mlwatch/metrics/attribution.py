@@ -64,7 +64,7 @@ def fall(n: ArrayLike, total: ArrayLike, squares: ArrayLike) -> int | None:
     known = (before >= LEAST) & (after >= LEAST)
     if not known.any():
         return None
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         change = (losses[-1] - losses[:-1]) / after - losses[:-1] / before
         inside = _within(before, losses[:-1], squared[:-1])
         inside += _within(after, losses[-1] - losses[:-1], squared[-1] - squared[:-1])

@@ -31,8 +31,6 @@ class Question:
 
     filter: str = ""
     """In the language of `filters`."""
-    within: str = ""
-    """A second filter, which records must pass too."""
     sort: str = "time"
     """Name of a field."""
     reverse: bool = True
@@ -46,6 +44,8 @@ class Question:
     """Only this model; None for all."""
     now: datetime | None = None
     """What times such as `-1h` count from."""
+    within: str = ""
+    """A second filter, which records must pass too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,7 +225,8 @@ class Feeder:
         if segment.importer is not None:
             self._imported[segment.importer.name] = work
         key = segment.shape.key
-        self._pending.setdefault(key, []).append(replace(work, segment=self._spool(key, segment)))
+        laid = replace(work, segment=self._spool(key, segment))  # fails on a full disk, before anything waits
+        self._pending.setdefault(key, []).append(laid)
         self._pending_bytes += segment.length
 
     def _spool(self, key: str, segment: Segment) -> Segment:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 PREFIX = "mlwatch-spool-"
+BEGUN = "mlwatch-begun-"
 LOCK = ".lock"
 ROOM = 4 << 30
 """Free bytes that a memory file system must have to be spooled to."""
@@ -21,9 +22,11 @@ class Spool:
     def __init__(self) -> None:
         root = _root()
         sweep(Path(root or tempfile.gettempdir()))
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
-        self._lock = (self.path / LOCK).open("wb")
+        begun = Path(tempfile.mkdtemp(prefix=BEGUN, dir=root))
+        self._lock = (begun / LOCK).open("wb")
         _lock(self._lock)
+        # named so that others know it only once it is locked: they would sweep it away in between
+        self.path = begun.rename(begun.with_name(PREFIX + begun.name.removeprefix(BEGUN)))
 
     def close(self) -> None:
         """Remove the directory."""
