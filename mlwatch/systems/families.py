@@ -24,6 +24,8 @@ MOST_MEASURES = 60
 """Metrics of one endpoint."""
 MOST_CONSTRAINTS = 100
 """Of one version, the most broken first."""
+MOST_KINDS = 10
+"""Kinds of errors of one version, the most frequent first."""
 MOST_ATTRIBUTES = 10
 """Protected attributes of one version."""
 MOST_VERSIONS = 10
@@ -81,6 +83,9 @@ FAMILIES = {
         Family("mlwatch_apdex_ratio", "Apdex of the target in [slo].", "ratio"),
         Family("mlwatch_throughput_requests_per_second", "Requests a second in the range."),
         Family("mlwatch_errors", "Failed requests in the range, by class of status."),
+        Family(
+            "mlwatch_errors_of_kind", "Failed requests in the range, by what failed; the most frequent kinds."
+        ),
         Family("mlwatch_error_ratio", "Failed requests over requests in the range.", "ratio"),
         Family("mlwatch_missing_ratio", "Missing cells over cells in the range.", "ratio"),
         Family("mlwatch_drifted_features_ratio", "Share of the comparable features that drifted.", "ratio"),
@@ -96,6 +101,12 @@ FAMILIES = {
         Family("mlwatch_revenue_per_prediction", "Money a prediction in the range."),
         Family("mlwatch_revenue_per_conversion", "Money a conversion in the range."),
         Family("mlwatch_decision_profit", "Profit of 1,000 decisions by [business] payoff."),
+        Family(
+            "mlwatch_conversion_maturity_ratio", "Share of its conversions that there was time for.", "ratio"
+        ),
+        Family("mlwatch_amount", "What a request took or gave: tokens, cost, words; stat: mean, p50, p95."),
+        Family("mlwatch_amount_in_all", "The same over all requests of the range."),
+        Family("mlwatch_residual", "Quantiles of prediction less label, of a regression."),
         Family("mlwatch_rollout_verdict", "1 for the verdict on the candidate, 0 for the others."),
         Family(
             "mlwatch_rollout_difference",

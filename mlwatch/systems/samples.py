@@ -9,6 +9,7 @@ from mlwatch.systems.families import (
     MOST_ATTRIBUTES,
     MOST_CONSTRAINTS,
     MOST_FEATURES,
+    MOST_KINDS,
     MOST_MODELS,
     MOST_VERSIONS,
     Sample,
@@ -89,6 +90,20 @@ def _version(model: Model, version: Version) -> Iterable[Sample]:
     yield from _quality(version, who)
     yield from _constraints(version, who)
     yield from _business(version, who)
+    yield from _outputs(version, who)
+
+
+def _outputs(version: Version, who: dict[str, str]) -> Iterator[Sample]:
+    for name, measure in version.outputs.measures.items():
+        stats = {"mean": measure.mean.value, "p50": measure.p50, "p95": measure.p95}
+        for stat, value in stats.items():
+            yield from known("mlwatch_amount", value, **who, amount=name, stat=stat)
+        yield from known("mlwatch_amount_in_all", measure.total, **who, amount=name)
+    for kind, count in list(version.outputs.error_kinds.items())[:MOST_KINDS]:
+        yield sample("mlwatch_errors_of_kind", count, **who, kind=kind)
+    for quantile, value in version.outputs.residuals.items():
+        yield from known("mlwatch_residual", value, **who, quantile=quantile)
+    yield from known("mlwatch_conversion_maturity_ratio", version.maturity, **who)
 
 
 def _health(version: Version, who: dict[str, str]) -> Iterator[Sample]:

@@ -23,7 +23,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pla
 import mlwatch
 from mlwatch.cli import main
 from mlwatch.errors import InputError
+from mlwatch.metrics.estimate import Estimate
+from mlwatch.metrics.outputs import Measure
 from mlwatch.snapshot.health_types import ConditionState, Endpoint, EndpointLatency, Replica, Uptime
+from mlwatch.snapshot.output_types import Outputs
 from mlwatch.snapshot.types import Constraint, Shadow, Stream
 from mlwatch.systems.exporter import Exporter, parse_address
 from mlwatch.systems.families import (
@@ -98,6 +101,25 @@ def test_metrics_are_the_numbers_of_the_report(rollout: Snapshot) -> None:
         for verdict in ("promote", "hold", "rollback")
     }
     assert verdicts == {"promote": 0, "hold": 0, "rollback": 1}
+
+
+def test_what_only_some_logs_hold_is_told_too(rollout: Snapshot) -> None:
+    model = rollout.models["flight-delay"]
+    kinds = {f"kind {number}": 30 - number for number in range(20)}
+    outputs = Outputs({"cost": Measure(Estimate(0.25, 40), 10.0, 0.2, 0.9)}, kinds, {"p50": -1.5})
+    v2 = replace(model.versions["v2"], outputs=outputs, maturity=0.75)
+    told = replace(rollout, models={"flight-delay": replace(model, versions={**model.versions, "v2": v2})})
+    found, who = series(openmetrics(told)), {"model": "flight-delay", "version": "v2"}
+    stats = {
+        stat: of(found, "mlwatch_amount", **who, amount="cost", stat=stat) for stat in ("mean", "p50", "p95")
+    }
+    assert stats == {"mean": 0.25, "p50": 0.2, "p95": 0.9}
+    assert of(found, "mlwatch_amount_in_all", **who, amount="cost") == 10.0
+    assert of(found, "mlwatch_residual", **who, quantile="p50") == -1.5
+    assert of(found, "mlwatch_conversion_maturity_ratio", **who) == 0.75
+    kinds_told = {key: value for key, value in found.items() if key[0] == "mlwatch_errors_of_kind"}
+    counted = [value for (_, labels), value in kinds_told.items() if ("version", "v2") in labels]
+    assert sorted(counted) == list(range(21, 31)), "kinds are log text: the ten most frequent are told"
 
 
 def test_the_older_format_says_the_same(rollout: Snapshot) -> None:
