@@ -36,7 +36,9 @@ JITTER = 0.1
 MOST_WAITING = 4
 """Looks at one replica that may wait for an answer at the same time."""
 MOST_AT_ONCE = 512
-"""Looks at all replicas together."""
+"""Looks at all replicas that answer, together."""
+MOST_FAILING = 128
+"""Looks together at replicas that found nobody the last time: they wait among themselves, and for nobody else."""
 PATIENCE = 3
 """Looks in a row without an answer, after which every second one is left out."""
 FIRST_SCRAPE = 1.0
@@ -127,6 +129,7 @@ class Poller:
         self._over: asyncio.Event | None = None
         self._stopped = False
         self._at_once = asyncio.Semaphore(MOST_AT_ONCE)
+        self._failing = asyncio.Semaphore(MOST_FAILING)
         self._looks: set[asyncio.Task[None]] = set()
         self._on_metrics = on_metrics
         self._reading = asyncio.Semaphore(1)
@@ -236,7 +239,7 @@ class Poller:
             task.add_done_callback(group.discard)
 
     async def _look(self, target: Looked, due: float, missed: int) -> None:
-        async with self._at_once:
+        async with self._failing if target.failures else self._at_once:
             probe = await target.probe(due)
         if missed:
             probe = replace(probe, missed=missed)

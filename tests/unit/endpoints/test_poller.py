@@ -22,7 +22,7 @@ import servers
 from servers import Reply, as_json
 
 from mlwatch.config import EndpointSettings
-from mlwatch.endpoints import resolving
+from mlwatch.endpoints import poller, resolving
 from mlwatch.endpoints.address import parse
 from mlwatch.endpoints.client import Client
 from mlwatch.endpoints.failures import Failure
@@ -283,6 +283,25 @@ async def test_a_hanging_server_neither_delays_the_others_nor_hides_its_slowness
     gaps = [(after.at - before.at).total_seconds() for before, after in itertools.pairwise(found)]
     assert max(gaps) < 3 * INTERVAL
     assert sum(gaps) / len(gaps) == pytest.approx(INTERVAL, rel=0.25)
+
+
+async def test_many_that_hang_wait_among_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of them than looks that may be under way: once they are known to hang, the others are in time."""
+    monkeypatch.setattr(poller, "MOST_AT_ONCE", 8)
+    monkeypatch.setattr(poller, "MOST_FAILING", 4)
+    sound, stuck = await servers.replaying({"/": Reply("ok")}), await servers.raw(hang)
+    endpoints = [settings(stuck.url, name=f"stuck {number}") for number in range(20)]
+    async with polling(*endpoints, settings(sound.url, name="sound")) as probes:
+        await until(lambda: len({each.endpoint for each in probes if each.error}) == 20)
+        begun = len(probes)
+        await until(lambda: len([each for each in probes[begun:] if each.endpoint == "sound"]) >= 20)
+        found = [each for each in probes[begun:] if each.endpoint == "sound"][-10:]
+    await sound.aclose()
+    await stuck.aclose()
+    assert all(each.up for each in found)
+    assert sorted(each.late_ms for each in found)[5] < 100, (
+        "with one pool for all, they wait for a timeout of 300 ms"
+    )
 
 
 async def test_latency_counts_from_when_a_look_was_due() -> None:
