@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 QUIET_S = 0.25
 """Time that changes are gathered for before they are read."""
-RETENTION_S = 3600.0
 RULES_S = 5.0
 """Least time between two evaluations of the rules while following."""
 LAST_QUERY_S = 10.0
@@ -313,6 +312,7 @@ class Session:
             )
             watcher.start()
         swept, ruled = time.monotonic(), 0.0
+        swept_every_s = retention.pause(self.config.store.keep).total_seconds()
         if self._lake is None:
             self._ingest.follow()
             self._ingest.settle()  # an earlier run may have ended just before
@@ -323,7 +323,7 @@ class Session:
             if time.monotonic() - ruled > RULES_S:
                 self._keeper.keep()
                 ruled = time.monotonic()
-            if time.monotonic() - swept > RETENTION_S:
+            if time.monotonic() - swept > swept_every_s:
                 retention.apply(self._cursor_here(), self.config.store.keep)
                 swept, ruled = time.monotonic(), 0.0
             self._wake.wait(timeout=self.config.watch.interval.total_seconds())

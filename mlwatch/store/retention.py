@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.store import probes
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from duckdb import DuckDBPyConnection
+
+SELDOM, OFTEN = timedelta(hours=1), timedelta(minutes=1)
+"""Longest and shortest time between two times that old rows are dropped."""
+
+
+def pause(keep: timedelta | None) -> timedelta:
+    """Return how long to wait between two times that old rows are dropped: a tenth of what is kept, within bounds."""
+    return SELDOM if keep is None else min(max(keep / 10, OFTEN), SELDOM)
 
 
 def apply(connection: DuckDBPyConnection, keep: timedelta | None) -> int:

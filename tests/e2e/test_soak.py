@@ -1,0 +1,143 @@
+"""The real app in a real terminal under a steady load: memory flat, nothing behind, the store bounded by retention.
+
+`make test-soak` runs it for two hours (`SOAK_S` for another time); the usual tests for less than a minute.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import psutil
+import pytest
+from terminals import Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.slow
+
+SERVICE = Path(__file__).parents[1] / "support" / "busyservice.py"
+ENDPOINTS, LINES_PER_S = 20, 5000
+SHORT_S, LONG_S = 30.0, 7200.0
+CONFIG = '[store]\nkeep = "10m"\n'
+ENDPOINT = '[[endpoint]]\nname = "replica {at}"\nurl = "http://127.0.0.1:{port}"\ninterval = "1s"\n'
+SHOWN = re.compile(r"Feed .*?lag (?P<lag>[^·]+) ·.* (?P<rows>[\d,]+) rows")
+UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the app showed and held at one moment."""
+
+    at_s: float
+    written: int
+    shown: int
+    lag_s: float
+    memory_mb: float
+    store_mb: float
+
+
+class Load:
+    """The service that writes, in a process of its own."""
+
+    def __init__(self, directory: Path, seconds: float) -> None:
+        command = [
+            sys.executable,
+            str(SERVICE),
+            str(directory),
+            str(ENDPOINTS),
+            str(LINES_PER_S),
+            str(seconds),
+        ]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.written = 0
+        assert self._process.stdout is not None
+        self.ports: list[int] = json.loads(self._process.stdout.readline())
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self._process.stdout or ():
+            self.written = json.loads(line)
+
+    @property
+    def over(self) -> bool:
+        return self._process.poll() is not None
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+
+
+def watched(directory: Path, seconds: float) -> Iterator[Look]:
+    """Yield what the app shows once a second while the service writes; at the end, all lines must be shown."""
+    logs, store = directory / "logs", directory / "store.duckdb"
+    logs.mkdir()
+    load = Load(logs, seconds)
+    endpoints = (ENDPOINT.format(at=at, port=port) for at, port in enumerate(load.ports))
+    (logs / "mlwatch.toml").write_text(CONFIG + "".join(endpoints), encoding="utf-8")
+    terminal = Terminal(120, 40, "watch", str(logs), "--db", str(store))
+    began = time.monotonic()
+    try:
+        terminal.wait_for("lag", "rows")
+        process = psutil.Process(terminal.app_process())
+        while not load.over:
+            written, screen = load.written, terminal.screen()
+            if (found := SHOWN.search(screen)) is not None:
+                memory = process.memory_info().rss / 1e6
+                size = sum(path.stat().st_size for path in directory.glob("store.duckdb*")) / 1e6
+                rows = int(found["rows"].replace(",", ""))
+                yield Look(time.monotonic() - began, written, rows, seconds_of(found["lag"]), memory, size)
+            time.sleep(1)
+        terminal.wait_for(f"{load.written:,} rows")
+    finally:
+        terminal.close()
+        load.close()
+
+
+def seconds_of(text: str) -> float:
+    """Return the seconds of a duration as the app shows it, such as `1 min 20 s`."""
+    parts = text.split()
+    return sum(float(value) * UNITS[unit] for value, unit in zip(parts[::2], parts[1::2], strict=True))
+
+
+def slope_per_hour(looks: list[Look], name: str) -> float:
+    """Return the least-squares slope of one figure."""
+    times = np.array([look.at_s for look in looks]) / 3600
+    return float(np.polyfit(times, np.array([getattr(look, name) for look in looks]), 1)[0])
+
+
+def test_keeps_up_with_a_busy_service(tmp_path: Path) -> None:
+    looks = list(watched(tmp_path, SHORT_S))
+    later = [look for look in looks if look.at_s > SHORT_S / 3]
+
+    assert len(later) > SHORT_S / 6
+    assert max(look.lag_s for look in later) < 5
+    assert max(look.memory_mb for look in later) < 600
+
+
+@pytest.mark.soak
+def test_two_hours_leave_memory_lag_and_store_flat(tmp_path: Path) -> None:
+    length = float(os.environ.get("SOAK_S", LONG_S))
+    looks: list[Look] = []
+    for look in watched(tmp_path, length):
+        looks.append(look)
+        sys.stdout.write(f"{look}\n")
+    warm = [look for look in looks if look.at_s > length / 4]
+    half = len(warm) // 2
+
+    assert slope_per_hour(warm, "memory_mb") <= 1
+    assert max(look.lag_s for look in warm) < 5
+    assert slope_per_hour(warm, "lag_s") < 0.1
+    assert max(look.store_mb for look in warm[half:]) < 1.1 * max(look.store_mb for look in warm[:half])
