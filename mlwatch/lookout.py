@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 REMEMBERED = timedelta(days=1)
 """How long ago an earlier run may have looked for its conditions to go on."""
+RECENT = timedelta(minutes=15)
+"""Time over which conditions look back."""
 
 
 class Lookout:
@@ -66,13 +68,14 @@ class Lookout:
     ) -> Polling | None:
         if not endpoints and not caches:
             return None
-        from mlwatch.polling import Polling  # noqa: PLC0415  pulls httpx
+        from mlwatch.polling import Polling, with_conditions  # noqa: PLC0415  pulls httpx
 
+        now, names = datetime.now(UTC), with_conditions(endpoints, caches)
         with closing(connect()) as connection:
             baselines = probes.baselines(connection)
-            judged = probes.judged(connection, datetime.now(UTC) - REMEMBERED)
+            courses = probes.courses(connection, names, now - REMEMBERED, now - RECENT)
         take = self._recorder.take
-        return Polling(endpoints, config, take, baselines, take, caches, judged)
+        return Polling(endpoints, config, take, baselines, take, caches, courses)
 
     @property
     def names(self) -> tuple[str, ...]:

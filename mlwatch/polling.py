@@ -6,13 +6,14 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
-from mlwatch.endpoints.poller import Poller
+from mlwatch.endpoints.poller import Poller, address_of, name_of
+from mlwatch.systems.redis_cache import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mlwatch.config import CacheSettings, Config, EndpointSettings
-    from mlwatch.endpoints.types import Baseline, Judged, Probe, ServerMetrics
+    from mlwatch.endpoints.types import Baseline, Course, Probe, ServerMetrics
     from mlwatch.systems.redis_cache import Cache
 
 
@@ -26,7 +27,7 @@ class Polling:
         baselines: First answers to golden probes, from earlier runs.
         on_metrics: Called with what servers say about themselves, in the polling thread.
         caches: What else to poll.
-        judged: How earlier runs left the conditions, by endpoint and replica.
+        courses: How earlier runs left endpoints and caches, by name and replica.
 
     Raises:
         InputError: An address or kind of server is wrong, or a file of a golden probe.
@@ -41,7 +42,7 @@ class Polling:
         baselines: Iterable[Baseline] = (),
         on_metrics: Callable[[ServerMetrics], None] = lambda _: None,
         caches: Sequence[CacheSettings] = (),
-        judged: Mapping[tuple[str, str], Sequence[Judged]] | None = None,
+        courses: Mapping[tuple[str, str], Course] | None = None,
     ) -> None:
         self._poller = Poller(
             endpoints,
@@ -50,7 +51,7 @@ class Polling:
             baselines=baselines,
             on_metrics=on_metrics,
             others=_opened(caches, config),
-            judged=judged,
+            courses=courses,
         )
         self._thread: threading.Thread | None = None
         self.failure: str | None = None
@@ -78,6 +79,16 @@ class Polling:
             asyncio.run(self._poller.run())
         except Exception as error:  # noqa: BLE001  said on the screen; the logs go on being read
             self.failure = f"endpoints are not polled any more: {type(error).__name__}: {error}"
+
+
+def with_conditions(endpoints: Sequence[EndpointSettings], caches: Sequence[CacheSettings]) -> list[str]:
+    """Return the names of the endpoints and caches that have conditions.
+
+    Raises:
+        InputError: An address or kind of server is wrong.
+    """
+    named = [name_of(one, address_of(one)) for one in endpoints if one.conditions]
+    return named + [one.name or shown(one.url) for one in caches if one.conditions]
 
 
 def _opened(caches: Sequence[CacheSettings], config: Config) -> list[Cache]:

@@ -55,7 +55,11 @@ class EndpointSettings:
     """Check TLS certificates: true, false, or a file of certificate authorities."""
     follow_redirects: bool = False
     health: str | None = None
-    """Path of the health check of a server of one's own making."""
+    """Path of the health check of a server of one's own making: whether it is ready."""
+    live: str | None = None
+    """Path that says whether it lives, where that is another."""
+    version: str | None = None
+    """Path whose JSON answer names the version that it serves, as `version` or `model_version`."""
     metrics: str | None = None
     """URL or path of its Prometheus metrics, where they are not where its kind of server has them; "" asks for none."""
     metrics_interval: timedelta = field(

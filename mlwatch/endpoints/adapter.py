@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-from mlwatch.endpoints.failures import Failure
+from mlwatch.endpoints.failures import Failure, TimedOut
+from mlwatch.endpoints.types import ServedVersion
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.client import Client
     from mlwatch.endpoints.exposition import Scrape
-    from mlwatch.endpoints.types import ServedVersion
 
 
 class WrongServer(Failure):
@@ -97,8 +97,12 @@ class Adapter:
         Raises:
             Failure: Nothing useful came back.
         """
-        answer = await client.get(self.settings.health or "")
-        return judge(answer, path_is_known=self.settings.health is not None)
+        settings = self.settings
+        look = await readiness(
+            client, settings.health or "", settings.live, path_is_known=settings.health is not None
+        )
+        named = await version_at(client, settings.version, settings.model or "") if settings.version else None
+        return replace(look, served=(named,)) if named is not None else look
 
     def metrics_url(self, client: Client) -> str | None:
         """Return where the Prometheus text is; None when there is none, or where is not known."""
@@ -139,6 +143,56 @@ class Adapter:
             now: The present.
         """
         return {}
+
+
+async def readiness(client: Client, ready: str, live: str | None, *, path_is_known: bool = True) -> Look:
+    """Ask for readiness, and where that goes wrong whether the server lives: what is ready does.
+
+    Args:
+        client: Of the endpoint.
+        ready: Path of readiness.
+        live: Path of liveness; None where there is none: then who answers lives.
+        path_is_known: As for `judge`.
+
+    Raises:
+        Failure: Nothing useful came back.
+    """
+    try:
+        look = judge(await client.get(ready), path_is_known=path_is_known)
+    except TimedOut as failure:
+        if live is not None and await lives(client, live):
+            raise Failure(str(failure), answered=True) from None
+        raise
+    if look.ready is not False or live is None or await lives(client, live) is not False:
+        return look
+    return replace(look, live=False)
+
+
+async def lives(client: Client, path: str) -> bool | None:
+    """Ask whether a server lives; None where it does not say."""
+    answer = await maybe(client.get(path))
+    if answer is None or answer.status >= 500:
+        return False
+    return True if answer.ok else None
+
+
+async def version_at(client: Client, path: str, named: str) -> ServedVersion | None:
+    """Read which version is served from a path of the server's own making.
+
+    Args:
+        client: Of the endpoint.
+        path: Answers with JSON.
+        named: How the model is called where the answer does not say it.
+    """
+    answer = await maybe(client.get(path))
+    found = answer.maybe_json() if answer is not None and answer.ok else None
+    if not isinstance(found, dict):
+        return None
+    version = found.get("version") or found.get("model_version")
+    model = found.get("model") or found.get("model_name") or found.get("name")
+    if not isinstance(version, str | int | float):
+        return None
+    return ServedVersion(model if isinstance(model, str) else named, str(version))
 
 
 async def maybe(asking: Awaitable[Answer]) -> Answer | None:

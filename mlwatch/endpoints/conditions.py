@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.config import conditions as syntax
 from mlwatch.config.comparison import holds
-from mlwatch.endpoints.types import Judged
+from mlwatch.endpoints.types import Judged, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mlwatch.config.conditions import Condition
     from mlwatch.endpoints.answer import Answer
-    from mlwatch.endpoints.types import ConditionState, Probe
+    from mlwatch.endpoints.types import ConditionState, Course, Probe
 
 IN_A_ROW = 3
 """Looks until an alert fires, and until it is over."""
@@ -45,13 +45,14 @@ class Conditions:
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._watches = [_Watch(syntax.parse(text)) for text in texts]
-        self._looks: deque[tuple[float, float | None, bool]] = deque(maxlen=MOST_LOOKS)
+        self._looks: deque[Seen] = deque(maxlen=MOST_LOOKS)
 
-    def resume(self, known: Iterable[Judged]) -> None:
+    def resume(self, before: Course) -> None:
         """Go on from how an earlier run left the conditions, as far as they are still the same."""
-        before = {one.text: one for one in known}
+        judged = {one.text: one for one in before.judged}
         for watch in self._watches:
-            watch.resume(before)
+            watch.resume(judged)
+        self._looks.extend(before.looks)
 
     def judge(self, probe: Probe, answer: Answer | None, metrics: Mapping[str, float]) -> tuple[Judged, ...]:
         """Judge one look.
@@ -64,8 +65,8 @@ class Conditions:
         if not self._watches:
             return ()
         now = probe.at.timestamp()
-        self._looks.append((now, probe.latency_ms, probe.up))
-        while now - self._looks[0][0] >= WINDOW_S:
+        self._looks.append(Seen(now, probe.latency_ms, probe.up))
+        while now - self._looks[0].at >= WINDOW_S:
             self._looks.popleft()
         facts = _Facts(probe, answer, {**metrics, **probe.metrics}, self._looks)
         return tuple(watch.take(facts) for watch in self._watches)
@@ -123,7 +124,7 @@ class _Facts:
     probe: Probe
     answer: Answer | None
     metrics: Mapping[str, float]
-    looks: Iterable[tuple[float, float | None, bool]]
+    looks: Iterable[Seen]
 
     def value(self, subject: str) -> Any:
         """Return a subject's value.
@@ -159,7 +160,7 @@ class _Facts:
         return f"there is no answer: {self.probe.error}" if self.probe.error else "there is no answer"
 
     def _latency(self, which: str) -> float | None:
-        known = sorted(latency for _, latency, _ in self.looks if latency is not None)
+        known = sorted(look.latency_ms for look in self.looks if look.latency_ms is not None)
         if not known:
             return None
         at = {"p50": 0.5, "p95": 0.95, "max": 1.0}[which] * (len(known) - 1)
@@ -167,7 +168,7 @@ class _Facts:
         return known[low] + (at - low) * (known[min(low + 1, len(known) - 1)] - known[low])
 
     def _error_rate(self) -> float:
-        ups = [up for *_, up in self.looks]
+        ups = [look.up for look in self.looks]
         return ups.count(False) / len(ups)
 
     def _versions(self) -> tuple[str, ...]:

@@ -59,6 +59,10 @@ class Failure(Exception):  # noqa: N818  it is an expected answer, not a mistake
         self.answered = answered
 
 
+class TimedOut(Failure):
+    """Somebody may be there, but does not answer in time."""
+
+
 def seconds(value: float) -> str:
     """Return a duration as one says it: "2 s", "250 ms"."""
     return f"{value:g} s" if value >= 1 else f"{value * 1000:g} ms"

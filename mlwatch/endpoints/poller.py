@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from mlwatch.config import EndpointSettings
-    from mlwatch.endpoints.types import Baseline, Judged, Probe, ServerMetrics
+    from mlwatch.endpoints.types import Baseline, Course, Probe, ServerMetrics
 
 JITTER = 0.1
 """Share of the interval by which a look may come early or late, so that endpoints are not asked all at once."""
@@ -77,8 +77,8 @@ class Looked(Protocol):
     def prepared(self) -> bool:
         """Whether it is known what there is to ask."""
 
-    def resume(self, known: Mapping[tuple[str, str], Sequence[Judged]]) -> None:
-        """Go on from how earlier runs left the conditions, by name and replica."""
+    def resume(self, known: Mapping[tuple[str, str], Course]) -> None:
+        """Go on from how earlier runs left it, by name and replica."""
 
     async def probe(self, due: float) -> Probe:
         """Look once; a failure is a finding too."""
@@ -102,7 +102,7 @@ class Poller:
         baselines: Iterable[Baseline] = (),
         on_metrics: Callable[[ServerMetrics], None] = lambda _: None,
         others: Sequence[Looked] = (),
-        judged: Mapping[tuple[str, str], Sequence[Judged]] | None = None,
+        courses: Mapping[tuple[str, str], Course] | None = None,
     ) -> None:
         """Read the addresses; nothing is sent before `run`.
 
@@ -113,7 +113,7 @@ class Poller:
             baselines: First answers to golden probes, from earlier runs.
             on_metrics: Called with what servers say about themselves, as `on_probe` is.
             others: What else to look at, each as it is.
-            judged: How earlier runs left the conditions, by endpoint and replica.
+            courses: How earlier runs left endpoints and caches, by name and replica.
 
         Raises:
             InputError: An address or kind of server is wrong, or a file of a golden probe.
@@ -122,7 +122,7 @@ class Poller:
         addressed = [(each, address_of(each)) for each in endpoints]
         self._endpoints = [(*each, golden_of(*each, resolve, known)) for each in addressed]
         self._others = others
-        self._judged = judged or {}
+        self._courses = courses or {}
         self._on_probe = on_probe
         self._resolve = resolve
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -202,7 +202,7 @@ class Poller:
         slot = 0
         waiting: set[asyncio.Task[None]] = set()
         missed = 0
-        target.resume(self._judged)
+        target.resume(self._courses)
         scraping = asyncio.create_task(self._scrape(target))
         try:
             while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from mlwatch.endpoints.adapters import known
@@ -13,12 +14,17 @@ if TYPE_CHECKING:
     from mlwatch.config import EndpointSettings
     from mlwatch.endpoints.adapter import Adapter
     from mlwatch.endpoints.address import Address
+    from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.client import Client
 
 DOUBTFUL = frozenset({3, 30, 300, 3000})
 """Odd looks in a row after which the kind is asked for anew, ever more seldom."""
 UNSURE = frozenset({10, 100, 1000})
 """Looks after which it is, where no server was recognised."""
+CONFIRM_S = 60.0
+"""Seconds after which a kind that was recognised is confirmed: another server may have the same paths."""
+SUSPICIOUS_S = 5.0
+"""Seconds between two doubts because of another `Server` header: behind a name there may be a mixture."""
 
 
 class Recognition:
@@ -36,6 +42,9 @@ class Recognition:
         self._preparing = asyncio.Lock()
         self._doubts = self._away = False
         self._odd = self._looks = 0
+        self._software: str | None = None
+        """What the `Server` header said last; servers of the same paths differ in it."""
+        self._settled_at = float("-inf")
         self.adapter: Adapter | None = None
         self.prepared = False
 
@@ -62,19 +71,21 @@ class Recognition:
         async with self._preparing:
             if not self.prepared:
                 await self._learn(client)
+                self._settled_at = time.monotonic()
                 return ""
             if not self._doubts:
                 return ""
-            self._doubts = False
+            self._doubts, self._settled_at = False, time.monotonic()
             try:
                 return await self._learn_anew(client)
             except Failure:
                 return ""  # what was known goes on
 
-    def noted(self, *, answered: bool, odd: bool) -> None:
+    def noted(self, answer: Answer | None, *, answered: bool, odd: bool) -> None:
         """Note how a look went.
 
         Args:
+            answer: The answer, where it was understood.
             answered: Somebody answered.
             odd: In a way that this server would not while all is well, such as 404 where its health is.
         """
@@ -82,19 +93,24 @@ class Recognition:
         self._odd = self._odd + 1 if odd else 0
         back = answered and self._away
         self._away = not answered
-        if self._forced is None and (
-            back or self._odd in DOUBTFUL or (self._is_unsure and self._looks in UNSURE)
-        ):
+        other = answer is not None and self._is_other(answer)
+        if self._forced is None and (back or other or self._odd in DOUBTFUL or self._is_due()):
             self._doubts = True
+
+    def _is_other(self, answer: Answer) -> bool:
+        """Tell whether the answer names another software than the last one did."""
+        before, self._software = self._software, answer.headers.get("server", "")
+        return before not in {None, self._software} and time.monotonic() - self._settled_at > SUSPICIOUS_S
+
+    def _is_due(self) -> bool:
+        if self._found is not None and self._found.sure < ENOUGH:
+            return self._looks in UNSURE
+        return time.monotonic() - self._settled_at > CONFIRM_S
 
     def reject(self) -> None:
         """Forget the adapter: what answers is another server."""
         if self._forced is None:
             self.adapter, self.prepared = None, False
-
-    @property
-    def _is_unsure(self) -> bool:
-        return self._found is not None and self._found.sure < ENOUGH
 
     async def _learn(self, client: Client) -> None:
         if self.adapter is None:
@@ -114,7 +130,7 @@ class Recognition:
                 await before.prepare(client)
             return ""
         found = await detect(client, self._settings.model)
-        if found.sure < ENOUGH or found.kind == before.kind:
+        if found.sure < ENOUGH or (found.kind, found.server) == (before.kind, before.server):
             return ""
         self._found, self._odd = found, 0
         self.adapter, self.prepared = known()[found.kind](self._settings, found.server), False
@@ -123,8 +139,12 @@ class Recognition:
 
 
 async def _still(client: Client, adapter: Adapter) -> bool:
-    """Tell whether a server answers like the one that the adapter is for."""
+    """Tell whether a server answers like the one that the adapter is for, and like no other one more."""
     for path in adapter.asks:
-        if adapter.recognise(path, await client.get(path)) is not None:
-            return True
+        answer = await client.get(path)
+        sign = adapter.recognise(path, answer)
+        if sign is not None:
+            others = (other.recognise(path, answer) for other in known().values())
+            surest = max(found.sure for found in others if found is not None)
+            return sign.sure >= surest and sign.server in {"", adapter.server}
     return False

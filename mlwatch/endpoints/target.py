@@ -16,10 +16,10 @@ from mlwatch.endpoints.golden import Schedule
 from mlwatch.endpoints.recognition import Recognition
 from mlwatch.endpoints.scraping import Scraper
 from mlwatch.endpoints.secret_headers import headers
-from mlwatch.endpoints.types import Probe, ServerMetrics
+from mlwatch.endpoints.types import Course, Probe, ServerMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from mlwatch.config import EndpointSettings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.exposition import Scrape
     from mlwatch.endpoints.golden import GoldenProbe
-    from mlwatch.endpoints.types import Golden, Judged
+    from mlwatch.endpoints.types import Golden
 
 SKEW = 5.0
 """Seconds from which on a server's clock is said to be wrong; its Date has no fractions and may be cached a moment."""
@@ -70,9 +70,9 @@ class Target:
         self._conditions = Conditions(settings.conditions)
         self._told: Mapping[str, float] = {}
 
-    def resume(self, known: Mapping[tuple[str, str], Sequence[Judged]]) -> None:
-        """Go on from how earlier runs left the conditions of endpoints and their replicas."""
-        self._conditions.resume(known.get((self.name, self.replica), ()))
+    def resume(self, known: Mapping[tuple[str, str], Course]) -> None:
+        """Go on from how earlier runs left endpoints and their replicas."""
+        self._conditions.resume(known.get((self.name, self.replica), Course()))
 
     async def probe(self, due: float) -> Probe:
         """Look once.
@@ -107,7 +107,9 @@ class Target:
             said = f"answer not understood: {type(error).__name__}"
             return self._failed(at, late, Failure(said, answered=True)), None
         self.failures = 0
-        self._recognition.noted(answered=True, odd=look.ready is False and 400 <= look.answer.status < 500)
+        self._recognition.noted(
+            look.answer, answered=True, odd=look.ready is False and 400 <= look.answer.status < 500
+        )
         found = self._found(at, late, look, (look.answer.ended - due) * 1000, golden)
         return (replace(found, error=changed) if changed and not found.error else found), look.answer
 
@@ -195,7 +197,7 @@ class Target:
     def _failed(self, at: datetime, late: float, failure: Failure) -> Probe:
         self.failures = 0 if failure.answered else self.failures + 1
         adapter = self._recognition.adapter
-        self._recognition.noted(answered=failure.answered, odd=failure.answered)
+        self._recognition.noted(None, answered=failure.answered, odd=failure.answered)
         if isinstance(failure, WrongServer):
             self._recognition.reject()
         return Probe(

@@ -7,7 +7,7 @@ as it was and is as hostile as a log's: whoever shows it escapes it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +63,25 @@ class Judged:
     """The value it speaks of, or why there is none."""
     since: datetime | None = None
     """Since when it is broken; when it was resolved."""
+
+
+class Seen(NamedTuple):
+    """What conditions over a quarter of an hour keep of one look."""
+
+    at: float
+    """When it was due, seconds since 1970."""
+    latency_ms: float | None
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How an earlier run left one replica."""
+
+    judged: tuple[Judged, ...] = ()
+    """Its conditions, as the last look left them."""
+    looks: tuple[Seen, ...] = ()
+    """The looks of the last quarter of an hour, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import asdict, astuple
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.endpoints.types import Baseline, Judged
+from mlwatch.endpoints.types import Baseline, Course, Judged, Seen
 from mlwatch.store import server_sums
 from mlwatch.store.bound import finite, stamp, text_of, unnested
 
@@ -153,20 +153,40 @@ def baselines(connection: DuckDBPyConnection) -> list[Baseline]:
     return [Baseline(*row) for row in rows]
 
 
-def judged(connection: DuckDBPyConnection, since: datetime) -> dict[tuple[str, str], list[Judged]]:
-    """Return how the conditions of each endpoint and replica stood at the last look after an aware moment."""
+def courses(
+    connection: DuckDBPyConnection, names: Sequence[str], since: datetime, recent: datetime
+) -> dict[tuple[str, str], Course]:
+    """Return how an earlier run left endpoints, by name and replica.
+
+    Args:
+        connection: A cursor of this thread.
+        names: The endpoints that have conditions.
+        since: Conditions stand as the last look after this moment left them.
+        recent: Looks from this moment on are returned themselves.
+    """
     rows = connection.execute(
-        """SELECT endpoint, replica, arg_max(conditions, ts) FROM probes
-        WHERE ts >= ? AND conditions IS NOT NULL GROUP BY endpoint, replica""",
-        [since.astimezone(UTC).replace(tzinfo=None)],
+        """SELECT endpoint, replica, arg_max(conditions, ts),
+            list([epoch(ts), latency_ms, up::DOUBLE] ORDER BY ts) FILTER (ts >= $recent)
+        FROM probes WHERE ts >= $since AND endpoint IN (SELECT unnest($names)) GROUP BY endpoint, replica""",
+        {"names": list(names), "since": _naive(since), "recent": _naive(recent)},
     ).fetchall()
     return {
-        (endpoint, replica): [
-            Judged(text, state, said, begun and datetime.fromisoformat(begun).replace(tzinfo=UTC))
-            for text, state, said, begun in json.loads(conditions)
-        ]
-        for endpoint, replica, conditions in rows
+        (endpoint, replica): Course(
+            _judged(conditions), tuple(Seen(at, latency, bool(up)) for at, latency, up in looks or ())
+        )
+        for endpoint, replica, conditions, looks in rows
     }
+
+
+def _judged(conditions: str | None) -> tuple[Judged, ...]:
+    return tuple(
+        Judged(text, state, said, begun and datetime.fromisoformat(begun).replace(tzinfo=UTC))
+        for text, state, said, begun in json.loads(conditions or "[]")
+    )
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _keep_first_answers(connection: DuckDBPyConnection, probes: Sequence[Probe]) -> None:

@@ -19,18 +19,17 @@ from mlwatch.endpoints.failures import Failure, in_words, seconds
 from mlwatch.endpoints.scraping import WINDOW
 from mlwatch.endpoints.secret_headers import secret
 from mlwatch.endpoints.server_metrics import measured, since_start
-from mlwatch.endpoints.types import Probe, ServerMetrics
+from mlwatch.endpoints.types import Course, Probe, ServerMetrics
 from mlwatch.errors import ConfigError, one_line
 from mlwatch.systems.redis_info import scrape_of
 from mlwatch.systems.redis_keys import Group, sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from mlwatch.config import CacheSettings
     from mlwatch.endpoints.exposition import Scrape
-    from mlwatch.endpoints.types import Judged
 
 MOST_CONNECTIONS = 8
 PORT = 6379
@@ -81,9 +80,9 @@ class Cache:
         """Run of the server, and our own hits and misses in it."""
         self._told: Mapping[str, float] = {}
 
-    def resume(self, known: Mapping[tuple[str, str], Sequence[Judged]]) -> None:
-        """Go on from how earlier runs left the conditions of caches."""
-        self._conditions.resume(known.get((self.name, ""), ()))
+    def resume(self, known: Mapping[tuple[str, str], Course]) -> None:
+        """Go on from how earlier runs left caches."""
+        self._conditions.resume(known.get((self.name, ""), Course()))
 
     async def probe(self, due: float) -> Probe:
         """Look once: PING.

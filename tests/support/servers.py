@@ -24,6 +24,10 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+HANG = Reply("never sent")
+"""No answer at all, while the connection stays open."""
+
+
 @dataclass
 class Server:
     """A server that runs; close it with `aclose`."""
@@ -82,6 +86,8 @@ async def replaying(
             seen.append(headers)
             missing = replies.get("*") or other or as_json({"detail": "Not Found"}, 404)
             reply = replies.get(f"{method} {path}") or replies.get(path) or missing
+            if reply is HANG:
+                await asyncio.Event().wait()
             body = reply.body.encode()
             head = [f"HTTP/1.1 {reply.status} X", f"Content-Length: {len(body)}"]
             head += [f"{name}: {value}" for name, value in reply.headers.items()]

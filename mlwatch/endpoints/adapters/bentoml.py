@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlwatch.endpoints.adapter import Adapter, Look, Sign, judge, maybe
+from mlwatch.endpoints.adapter import Adapter, Look, Sign, maybe, readiness
 from mlwatch.endpoints.types import ServedVersion
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class BentoML(Adapter):
 
     async def look(self, client: Client) -> Look:
         """Ask for readiness, then for the name of the service."""
-        look = judge(await client.get("/readyz"))
+        look = await readiness(client, "/readyz", "/livez")
         schema = await maybe(client.get("/schema.json"))
         found = _schema(schema) if schema is not None else {}
         name, routes = found.get("name"), found.get("routes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlwatch.endpoints.adapter import Adapter, Look, Sign, judge, maybe
+from mlwatch.endpoints.adapter import Adapter, Look, Sign, readiness, version_at
 from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.types import ServedVersion
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mlwatch.endpoints.client import Client
 
 READY = ("/readyz", "/ready", "/health/ready", "/healthz", "/health", "/livez", "/ping")
+LIVE = ("/livez", "/live", "/health/live", "/healthz", "/health", "/ping")
 VERSION = ("/version", "/model", "/info")
 REREAD = 30.0
 """Seconds after which the document is read again where it alone tells the version."""
@@ -58,7 +59,8 @@ class FastApi(Adapter):
         """Ask for readiness, then for the version where there is a path for it."""
         paths = self._paths or frozenset()
         health = self.settings.health or next((path for path in READY if path in paths), None)
-        look = judge(await client.get(health or "/openapi.json"))
+        live = self.settings.live or next((path for path in LIVE if path in paths), None)
+        look = await readiness(client, health or "/openapi.json", live if live != health else None)
         served = await self._served(client, paths) if look.ready is not None else ()
         return Look(look.answer, look.live, look.ready, served, look.error)
 
@@ -75,19 +77,15 @@ class FastApi(Adapter):
         return next((path for path in PREDICT if path in (self._paths or ())), None)
 
     async def _served(self, client: Client, paths: frozenset[str]) -> tuple[ServedVersion, ...]:
-        path = next((path for path in VERSION if path in paths), None)
-        answer = await maybe(client.get(path)) if path is not None else None
-        found = answer.maybe_json() if answer is not None and answer.ok else None
-        if isinstance(found, dict):
-            version = found.get("version") or found.get("model_version")
-            model = found.get("model") or found.get("model_name") or found.get("name")
-            if isinstance(version, str | int | float):
-                name = model if isinstance(model, str) else self.settings.model or self._title
-                return (ServedVersion(name, str(version)),)
-        if self._release and path is None:
+        path = self.settings.version or next((path for path in VERSION if path in paths), None)
+        name = self.settings.model or self._title
+        if path is not None:
+            named = await version_at(client, path, name)
+            return (named,) if named is not None else ()
+        if self._release:
             if asyncio.get_running_loop().time() - self._read_at > REREAD:
                 await self.prepare(client)  # another version may have taken its place between two looks
-            return (ServedVersion(self.settings.model or self._title, self._release),)
+            return (ServedVersion(name, self._release),)
         return ()
 
 

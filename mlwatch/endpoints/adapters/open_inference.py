@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlsplit
 
-from mlwatch.endpoints.adapter import Adapter, Look, Sign, judge, maybe
+from mlwatch.endpoints.adapter import Adapter, Look, Sign, maybe, readiness
 from mlwatch.endpoints.exposition import Scrape
 from mlwatch.endpoints.types import ServedVersion
 
 if TYPE_CHECKING:
+    from mlwatch.config import EndpointSettings
     from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.client import Client
     from mlwatch.endpoints.exposition import Labels
 
-READY = "/v2/health/ready"
+READY, LIVE = "/v2/health/ready", "/v2/health/live"
 METRICS_PORT = 2
 """How far above the port of requests: 8000 and 8002 for Triton, 8080 and 8082 for MLServer."""
 
@@ -28,6 +29,12 @@ class OpenInference(Adapter):
     asks: ClassVar[tuple[str, ...]] = ("/v2",)
     volatile: ClassVar[frozenset[str]] = frozenset({"id"})
 
+    def __init__(self, settings: EndpointSettings, server: str = "") -> None:
+        """Keep the settings; see `Adapter`."""
+        super().__init__(settings, server)
+        self._silent: set[str] = set()
+        """Paths of models whose metadata has no versions."""
+
     @classmethod
     def recognise(cls, path: str, answer: Answer) -> Sign | None:
         """Recognise the server's metadata."""
@@ -38,17 +45,21 @@ class OpenInference(Adapter):
         server = name if name in {"triton", "mlserver", "kserve"} else ""
         return Sign(0.99 if server else 0.9, f"/v2 names {name}", server)
 
+    async def prepare(self, client: Client) -> None:  # noqa: ARG002  nothing is asked
+        """Forget which models had no versions: after an outage it may be others."""
+        self._silent.clear()
+
     async def look(self, client: Client) -> Look:
         """Judge the configured model where there is one, else the server and all its models."""
         model = self.settings.model
-        answer = await client.get(f"/v2/models/{quote(model, safe='')}/ready" if model else READY)
-        look = _loading(judge(answer), model)
+        path = f"/v2/models/{quote(model, safe='')}/ready" if model else READY
+        look = _loading(await readiness(client, path, LIVE), model)
         served = await self._served(client)
         broken = [each for each in served if each.ready is False and model in {None, each.model}]
         if look.ready and broken and model is None:
             error = f"not ready: {broken[0].model} {broken[0].version}".rstrip()
-            return Look(answer, live=True, ready=False, served=served, error=error)
-        return Look(answer, look.live, look.ready, served, look.error)
+            return Look(look.answer, live=True, ready=False, served=served, error=error)
+        return Look(look.answer, look.live, look.ready, served, look.error)
 
     def metrics_url(self, client: Client) -> str | None:
         """Return the next port but one of Triton and MLServer, and KServe's own."""
@@ -81,13 +92,29 @@ class OpenInference(Adapter):
         listed = await maybe(client.get("/v2/models"))
         found = listed.maybe_json() if listed is not None and listed.ok else None
         names = found.get("models") if isinstance(found, dict) else None
-        if not isinstance(names, list):
-            return ()
-        return tuple([await self._model(client, str(name)) for name in names[:20]])
+        if not isinstance(names, list):  # the protocol itself knows no list
+            names = [self.settings.model] if self.settings.model else []
+        return tuple([one for name in names[:20] for one in await self._model(client, str(name))])
 
-    async def _model(self, client: Client, name: str) -> ServedVersion:
-        ready = await maybe(client.get(f"/v2/models/{quote(name, safe='')}/ready"))
-        return ServedVersion(name, "", ready.ok if ready is not None else None)
+    async def _model(self, client: Client, name: str) -> list[ServedVersion]:
+        """Ask for a model's readiness and, of a server that has ever said any, its versions."""
+        path = f"/v2/models/{quote(name, safe='')}"
+        ready = await maybe(client.get(f"{path}/ready"))
+        versions = await self._versions(client, path) if path not in self._silent else []
+        said = ready.ok if ready is not None else None
+        return [ServedVersion(name, version, said) for version in versions or [""]]
+
+    async def _versions(self, client: Client, path: str) -> list[str]:
+        """Return the versions that a model's metadata lists: KServe's own models have none, its runtimes may."""
+        answer = await maybe(client.get(path))
+        found = answer.maybe_json() if answer is not None and answer.ok else None
+        listed = found.get("versions") if isinstance(found, dict) else None
+        versions = (
+            [str(one) for one in listed if isinstance(one, str | int)] if isinstance(listed, list) else []
+        )
+        if isinstance(found, dict) and not versions:
+            self._silent.add(path)  # not asked again before the kind of server is confirmed
+        return versions
 
 
 _STATISTICS = (

@@ -19,7 +19,7 @@ from mlwatch.config.reader import load
 from mlwatch.endpoints.answer import Answer
 from mlwatch.endpoints.conditions import Conditions
 from mlwatch.endpoints.poller import Poller
-from mlwatch.endpoints.types import Judged, Probe, ServedVersion
+from mlwatch.endpoints.types import Course, Judged, Probe, Seen, ServedVersion
 from mlwatch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -111,12 +111,25 @@ def test_a_later_run_goes_on_where_an_earlier_one_ended() -> None:
     since = NOON - timedelta(hours=1)
     conditions = Conditions(["status == 200", "latency < 80ms", "live == true"])
     conditions.resume(
-        [Judged("status == 200", "firing", "503", since), Judged("live == false", "firing", "x", since)]
+        Course(
+            (Judged("status == 200", "firing", "503", since), Judged("live == false", "firing", "x", since))
+        )
     )
     found = [conditions.judge(probe(n, status=200), None, {}) for n in range(3)]
     assert [judged[0].state for judged in found] == ["firing", "firing", "resolved"]
     assert [judged[0].since for judged in found[:2]] == [since, since]
     assert {judged[2].state for judged in found} == {"ok"}, "another condition begins anew"
+
+
+def test_the_quarter_of_an_hour_goes_on_over_a_restart() -> None:
+    before = [
+        Seen((NOON + timedelta(seconds=n)).timestamp(), 10.0 + n % 7, n % 50 > 0) for n in range(-1000, 0)
+    ]
+    conditions = Conditions(["latency.p95 < 1", "error_rate < 1%"])
+    conditions.resume(Course(looks=tuple(before)))
+    judged = conditions.judge(probe(0, latency_ms=500.0), None, {})
+    latencies = [*(10.0 + n % 7 for n in range(-899, 0)), 500.0]
+    assert [one.said for one in judged] == [f"{np.quantile(latencies, 0.95):.6g} ms", f"{17 / 900:.6g}"]
 
 
 def test_quantiles_are_those_of_the_last_quarter_of_an_hour() -> None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from mlwatch.endpoints.types import Baseline, Golden, Judged, Probe, ServedVersion, ServerMetrics
+from mlwatch.endpoints.types import (
+    Baseline,
+    Course,
+    Golden,
+    Judged,
+    Probe,
+    Seen,
+    ServedVersion,
+    ServerMetrics,
+)
 from mlwatch.host.types import Container, Disk, Gpu, HostSample, Process
 from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.system import system_of
@@ -326,5 +335,9 @@ def test_conditions_go_on_after_a_restart(store: DuckDBPyConnection) -> None:
         Judged("ready == true", "unknown", "n/a, because refused"),
     )
     probes.record(store, [probe(0, replica="10.0.0.1", conditions=stood), probe(-10, replica="10.0.0.1")])
-    assert probes.judged(store, NOON - timedelta(days=1)) == {("http://one", "10.0.0.1"): list(stood)}
-    assert probes.judged(store, NOON + timedelta(seconds=1)) == {}
+    day, minute, names = NOON - timedelta(days=1), NOON - timedelta(minutes=1), ["http://one"]
+    looks = (Seen((NOON - timedelta(seconds=10)).timestamp(), 10.0, True), Seen(NOON.timestamp(), 10.0, True))
+    assert probes.courses(store, names, day, minute) == {("http://one", "10.0.0.1"): Course(stood, looks)}
+    assert probes.courses(store, names, day, NOON) == {("http://one", "10.0.0.1"): Course(stood, looks[1:])}
+    assert probes.courses(store, names, NOON + timedelta(seconds=1), NOON) == {}
+    assert probes.courses(store, ["http://other"], day, minute) == {}
