@@ -31,7 +31,7 @@ def run(arguments: Namespace) -> int:
     with taken_in(arguments) as session:
         question = Question(None, None, arguments.model, arguments.baseline, arguments.candidate)
         found = [
-            calibrate_baseline(session.connection, subject, session.config.rollout, arguments.splits)
+            calibrate_baseline(session.connection, subject, session.config, arguments.splits)
             for subject in subjects(session.connection, session.config, question, at)
         ]
     if not found:
@@ -44,7 +44,10 @@ def run(arguments: Namespace) -> int:
 
 
 def _text(found: Calibrated) -> str:
+    from mlwatch.metrics.rollout_words import cap_note  # noqa: PLC0415  pulls numpy
+
     result = found.result
+    cuts = (note for spec in found.settings.metrics if (note := cap_note(spec, found.settings)))
     rows = [
         [
             name.replace("_", " "),
@@ -54,17 +57,21 @@ def _text(found: Calibrated) -> str:
         for name, each in result.overdispersion.items()
     ]
     where = "before the candidate" if found.before_candidate else "of its whole time"
-    rate = result.false_alarms / result.splits
+    rates = [
+        f"{alarms} ({alarms / result.splits:.0%})" for alarms in (result.false_alarms, result.alarms_left)
+    ]
     return (
         f"{one_line(found.model)}: {found.requests:,} requests of {one_line(found.baseline)} {where}, "
         f"split {result.splits} times\n\n"
         + table(["metric", "variance over assumed", "inflation"], rows)
-        + f"\n{result.false_alarms} of {result.splits} splits ({rate:.0%}) would have been rolled back "
-        "though nothing differs\nkept: verdicts on this baseline are calibrated from now on\n"
+        + "".join(f"- {one_line(note)}\n" for note in cuts)
+        + f"\nof {result.splits} splits {rates[0]} would have been rolled back though nothing differs, "
+        f"with the inflation {rates[1]}\nkept: verdicts on this baseline are calibrated from now on\n"
     )
 
 
 def _document(found: Calibrated) -> dict[str, Any]:
+    caps = {spec.name: spec.cap for spec in found.settings.metrics}
     return {
         "model": found.model,
         "baseline": found.baseline,
@@ -72,8 +79,14 @@ def _document(found: Calibrated) -> dict[str, Any]:
         "before_candidate": found.before_candidate,
         "splits": found.result.splits,
         "false_alarms": found.result.false_alarms,
+        "false_alarms_left": found.result.alarms_left,
         "metrics": {
-            name: {"ratio": each.ratio, "inflation": each.inflation, "blocks": each.blocks}
+            name: {
+                "ratio": each.ratio,
+                "inflation": each.inflation,
+                "blocks": each.blocks,
+                "winsorised_at": caps[name],
+            }
             for name, each in found.result.overdispersion.items()
         },
     }

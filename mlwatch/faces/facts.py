@@ -17,7 +17,12 @@ def facts_of(rollout: Rollout) -> str:
         facts.append(f"since {rollout.since:%Y-%m-%d %H:%M} UTC")
     observed = rollout.traffic_observed.get(rollout.candidate)
     if observed is not None and rollout.mode != "shadow":
-        facts.append(f"{one_line(rollout.candidate)} gets {observed:.1%} of the traffic")
+        of = (
+            f"the values of {one_line(rollout.unit)}"
+            if rollout.units and rollout.traffic_expected
+            else "the traffic"
+        )
+        facts.append(f"{one_line(rollout.candidate)} gets {observed:.1%} of {of}")
     if rollout.units:
         counts = " and ".join(f"{n:,} of {one_line(version)}" for version, n in rollout.units.items())
         facts.append(f"split by {one_line(rollout.unit)}: {counts}")

@@ -45,6 +45,8 @@ def sections(rollout: Rollout) -> list[Section]:
 
 def _facts(shadow: Shadow) -> list[list[str]]:
     rows = [["Pairs", f"{shadow.pairs:,}"], ["With a label", f"{shadow.labelled:,}"]]
+    if shadow.since is not None:
+        rows.append(["Compared since", f"{shadow.since:%Y-%m-%d %H:%M} UTC"])
     if shadow.disagreement_rate is not None:
         span = _span(shadow.disagreement_low, shadow.disagreement_high)
         rows.append(["Answers differ", f"{shadow.disagreement_rate:.2%}{span}"])

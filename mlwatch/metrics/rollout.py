@@ -36,6 +36,7 @@ from mlwatch.metrics.rollout_words import (
     metric_sentence,
     pooled_note,
     state_sentence,
+    unit_note,
 )
 
 if TYPE_CHECKING:
@@ -173,6 +174,8 @@ def _result(judgement: Judgement, totals: RolloutTotals, settings: RolloutSettin
         unit=spec.unit,
         reason="",
         cap=spec.cap,
+        design_effect=max((settings.design or {}).get(spec.name, 1.0), 1.0),
+        inflation=settings.inflation_of(spec.name),
     )
     notes = (pooled_note(spec, result), cap_note(spec, settings))
     ever = totals.peaks.get(spec.name, {})
@@ -193,25 +196,18 @@ def _known(values: np.ndarray) -> float | None:
 def _traffic_result(totals: RolloutTotals, decision: Decision, settings: RolloutSettings) -> TrafficResult:
     columns = {name: float(column[0]) for name, column in totals.sums[TRAFFIC].items() if column.ndim == 1}
     units = (columns["units_b"], columns["units_c"]) if "units_b" in columns else None
-    n_b, n_c = (
-        units if units and isinstance(settings.share, float) else (columns["both_b"], columns["both_c"])
-    )
+    configured = settings.share is not None
+    n_b, n_c = (columns["split_b"], columns["split_c"]) if configured else (columns["n_b"], columns["n_c"])
     n = n_b + n_c
-    configured = settings.share is not None and n > 0
+    configured = configured and n > 0
     return TrafficResult(
         baseline=round(columns["n_b"]),
         candidate=round(columns["n_c"]),
-        expected=_expected(columns, settings) if configured else None,
+        expected=columns["expected"] / n if configured else None,
         observed=n_c / n if n > 0 else None,
         srm_p=split_p(float(decision.split_log_e[0])) if configured else None,
         units=(round(units[0]), round(units[1])) if units else None,
     )
-
-
-def _expected(columns: dict[str, float], settings: RolloutSettings) -> float:
-    if isinstance(settings.share, float):
-        return settings.share
-    return columns["expected"] / (columns["both_b"] + columns["both_c"])
 
 
 # --- reasons -----------------------------------------------------------------------------------------------
@@ -238,7 +234,7 @@ def _reasons(
     ordered = sorted(guards, key=lambda result: (_URGENCY.index(result.status), -result.log_e))
     if not guards:
         first = first or "no guardrail is configured, so nothing can decide"
-    notes = [note for result in results for note in result.notes]
+    notes = [unit_note(results, settings), *(note for result in results for note in result.notes)]
     apart = apart_note(results)
     return tuple(
         text

@@ -7,7 +7,7 @@ overdispersion; the variance is then inflated by it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,7 @@ from mlwatch.metrics.sequential import mean_terms, proportion_terms
 from mlwatch.metrics.sequential_quantile import histogram_quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from mlwatch.metrics.rollout_types import ArmSeries, FloatArray, IntArray, MetricSpec, RolloutSettings
 
@@ -50,6 +50,8 @@ class Calibration:
     splits: int
     false_alarms: int
     """Splits in which the uninflated pipeline would have rolled back at some minute."""
+    alarms_left: int
+    """Splits in which the inflated one still would."""
 
     @property
     def inflation(self) -> dict[str, float]:
@@ -115,25 +117,41 @@ def _ratio(name: str, s: FloatArray, v: FloatArray, block: IntArray) -> Overdisp
     return Overdispersion(name, ratio, max(ratio, 1.0), blocks)
 
 
-def calibrate(splits: Iterable[tuple[ArmSeries, ArmSeries]], settings: RolloutSettings) -> Calibration:
+def calibrate(
+    splits: Callable[[], Iterable[tuple[ArmSeries, ArmSeries]]], settings: RolloutSettings
+) -> Calibration:
     """Judge random splits of the baseline's past as if they were rollouts.
 
     Args:
-        splits: Pairs of random halves; 20 or so.
+        splits: Gives pairs of random halves, 20 or so; called twice, it gives the same ones.
         settings: The settings of the rollout to come, without inflation.
 
     Returns:
-        The median inflation over splits, and how often the pipeline alarmed though nothing differed.
+        The median inflation over splits, and how often the pipeline alarmed though nothing differed, without and with
+        that inflation.
     """
     measured: dict[str, list[Overdispersion]] = {spec.name: [] for spec in settings.metrics}
     count = alarms = 0
-    for first, second in splits:
+    for first, second in splits():
         count += 1
         for name, each in overdispersion(first, second, settings).items():
             measured[name].append(each)
-        timeline = rollout_timeline(first, second, settings)
-        alarms += bool(np.any(timeline.verdict == VERDICTS.index("rollback")))
-    return Calibration({name: _typical(name, each) for name, each in measured.items()}, count, alarms)
+        alarms += _alarms(first, second, settings)
+    found = Calibration(
+        {name: _typical(name, each) for name, each in measured.items()}, count, alarms, alarms
+    )
+    inflated = replace(settings, inflation=found.inflation)
+    if not alarms or all(
+        inflated.inflation_of(name) == settings.inflation_of(name) for name in found.inflation
+    ):
+        return found
+    return replace(found, alarms_left=sum(_alarms(first, second, inflated) for first, second in splits()))
+
+
+def _alarms(first: ArmSeries, second: ArmSeries, settings: RolloutSettings) -> bool:
+    """Tell whether a rollout of equals would have been rolled back at some minute."""
+    timeline = rollout_timeline(first, second, settings)
+    return bool(np.any(timeline.verdict == VERDICTS.index("rollback")))
 
 
 def _typical(name: str, measured: list[Overdispersion]) -> Overdispersion:

@@ -54,7 +54,7 @@ def _ratios(spec: MetricSpec, contrast: _Contrast) -> tuple[FloatArray, FloatArr
 
 def _normal_evidence(plan: MetricPlan, columns: Columns, inflation: float) -> tuple[Flags, FloatArray]:
     """Return where the normal mixture may speak, and its log e-value against "no worse" (0 elsewhere)."""
-    ready = _gate(plan.spec, columns)
+    ready = _gate(plan.spec, columns, inflation)
     log_e = normal_log_e(plan.spec.sign * columns["s"], inflation * columns["v"], plan.rho)
     return ready, np.where(ready, log_e, 0.0)
 
@@ -67,10 +67,10 @@ def normal_decides(plan: MetricPlan, columns: Columns, settings: RolloutSettings
     return ready & (safe | (log_e >= -math.log(settings.level(plan.spec))))
 
 
-def _gate(spec: MetricSpec, columns: Columns) -> Flags:
-    """Return where the normal approximation may speak."""
+def _gate(spec: MetricSpec, columns: Columns, inflation: float) -> Flags:
+    """Return where the normal approximation may speak: units count for what independent ones would."""
     n_b, n_c = columns["both_n_b"], columns["both_n_c"]
-    smaller = np.minimum(n_b, n_c)
+    smaller = np.minimum(n_b, n_c) / inflation
     if spec.kind == "mean":
         return smaller >= MEAN_UNITS
     n, k = n_b + n_c, columns["both_y_b"] + columns["both_y_c"]

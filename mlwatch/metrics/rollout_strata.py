@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -46,6 +46,18 @@ class HistogramPair:
     candidate: Counts
 
 
+class UnitCounts(NamedTuple):
+    """Randomisation units by stratum, shape (rows,) each."""
+
+    new_b: FloatArray
+    """First seen by the baseline."""
+    new_c: FloatArray
+    """First seen by the candidate."""
+    entered_b: FloatArray
+    """First seen at all, by the baseline: a unit enters once, though a ramp may move it to the candidate."""
+    entered_c: FloatArray
+
+
 @dataclass(frozen=True)
 class Strata:
     """Both arms on common rows, in order of time."""
@@ -60,8 +72,8 @@ class Strata:
     last_minute: IntArray
     width: int = 1
     """Minutes that a stratum takes at most."""
-    units: tuple[FloatArray, FloatArray] | None = None
-    """New randomisation units of baseline and candidate, where these are not requests."""
+    units: UnitCounts | None = None
+    """New randomisation units, where these are not requests."""
 
     def rows(self, start: int, stop: int) -> Strata:
         """Return a run of rows."""
@@ -76,7 +88,7 @@ class Strata:
             self.first_minute[cut],
             self.last_minute[cut],
             self.width,
-            (self.units[0][cut], self.units[1][cut]) if self.units is not None else None,
+            UnitCounts(*(column[cut] for column in self.units)) if self.units is not None else None,
         )
 
 
@@ -118,10 +130,19 @@ def align(baseline: ArmSeries, candidate: ArmSeries, settings: RolloutSettings) 
 
 def _new_units(
     baseline: ArmSeries, candidate: ArmSeries, scatters: tuple[_Scatter, _Scatter]
-) -> tuple[FloatArray, FloatArray] | None:
+) -> UnitCounts | None:
     if baseline.units is None or candidate.units is None:
         return None
-    return scatters[0].column(baseline.units), scatters[1].column(candidate.units)
+    new = [baseline.units, candidate.units]
+    entered = [
+        new[side] if arm.entered is None else arm.entered for side, arm in enumerate((baseline, candidate))
+    ]
+    columns = (
+        scatter.column(values)
+        for each in (new, entered)
+        for scatter, values in zip(scatters, each, strict=True)
+    )
+    return UnitCounts(*columns)
 
 
 def _clock(
@@ -144,7 +165,7 @@ def _check(arm: ArmSeries, name: str) -> None:
         columns += [(f"{metric} {field}", values) for field, values in _columns(series)]
     columns += [
         (label, values)
-        for label, values in (("step", arm.step), ("units n", arm.units))
+        for label, values in (("step", arm.step), ("units n", arm.units), ("entered n", arm.entered))
         if values is not None
     ]
     for label, values in columns:

@@ -6,6 +6,7 @@ subtracting its old tally and adding the new one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -30,6 +31,8 @@ BOTH_DIRECTIONS = np.concatenate([LOG_RATIOS, -LOG_RATIOS])
 """The alternatives of the rate-ratio grid, rising and falling."""
 BLOCK = 512
 """Rows of a histogram that are folded at a time, to stay in the cache."""
+LOG_CHANCE = math.log(1e-6)
+"""Where chance would leave a version out of a stratum less often than this, it stood still."""
 TRAFFIC = ""
 """Key of the columns that belong to no metric."""
 
@@ -190,13 +193,31 @@ def _traffic(strata: Strata, settings: RolloutSettings, fold: Fold) -> Columns:
         "both_minutes": fold.sum(strata.width * both),
     }
     if strata.units is not None:
-        columns |= {f"units_{arm}": fold.sum(new) for arm, new in zip("bc", strata.units, strict=True)}
-    if settings.share is not None:
-        share = configured_share(settings, strata)
-        columns["expected"] = fold.sum(share * (strata.n_b + strata.n_c) * both)
-        if isinstance(settings.share, tuple):
-            terms = ramp_ratio_terms(strata.n_b * both, strata.n_c * both, share)
-            columns["ramp"] = fold.sum(terms)
+        columns |= {"units_b": fold.sum(strata.units.new_b), "units_c": fold.sum(strata.units.new_c)}
+    return columns if settings.share is None else columns | _split_columns(strata, settings, fold)
+
+
+def _split_columns(strata: Strata, settings: RolloutSettings, fold: Fold) -> Columns:
+    """Return what the configured split is held against: requests, or units as they enter.
+
+    Strata in which a version stood still are left out. Those that chance gave to one version count: without them, a
+    small share of little traffic would seem larger than it is.
+    """
+    share = configured_share(settings, strata)
+    if strata.units is not None:
+        n_b, n_c = strata.units.entered_b, strata.units.entered_c
+    else:
+        n_b, n_c = strata.n_b, strata.n_c
+    alone = np.where(n_c > 0, n_c * np.log(share), n_b * np.log1p(-share))
+    counted = ((n_b > 0) & (n_c > 0)) | (alone > LOG_CHANCE)
+    n_b, n_c = n_b * counted, n_c * counted
+    columns = {
+        "split_b": fold.sum(n_b),
+        "split_c": fold.sum(n_c),
+        "expected": fold.sum(share * (n_b + n_c)),
+    }
+    if isinstance(settings.share, tuple):
+        columns["ramp"] = fold.sum(ramp_ratio_terms(n_b, n_c, share))
     return columns
 
 

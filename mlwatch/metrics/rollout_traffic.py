@@ -103,21 +103,18 @@ def _log_likelihood(part: FloatArray) -> FloatArray:
 def split_log_e(columns: Columns, settings: RolloutSettings) -> FloatArray:
     """Return the log e-value against the configured split, 0 where no split is configured.
 
-    What is randomised is counted: users, where traffic is split by user. Their ramp is not checked, since those of
-    earlier steps come back.
+    What is randomised is counted: users, where traffic is split by user, each once, with the share of the step in
+    which its first request came, for users of earlier steps come back and may be moved by later ones.
 
     Args:
-        columns: Traffic totals, with or without a leading time axis; strata with both arms only are counted.
+        columns: Traffic totals, with or without a leading time axis.
         settings: For the configured share.
     """
-    by_unit = "units_b" in columns
-    if settings.share is None or (by_unit and isinstance(settings.share, tuple)):
-        return np.zeros(np.shape(columns["both_b"]))
+    if settings.share is None:
+        return np.zeros(np.shape(columns["n_b"]))
     if isinstance(settings.share, tuple):
         return ramp_ratio_log_e(columns["ramp"])
-    if by_unit:
-        return sample_ratio_log_e(columns["units_b"], columns["units_c"], settings.share)
-    return sample_ratio_log_e(columns["both_b"], columns["both_c"], settings.share)
+    return sample_ratio_log_e(columns["split_b"], columns["split_c"], settings.share)
 
 
 def split_p(log_e: float) -> float:

@@ -74,7 +74,9 @@ class ArmSeries:
     step: IntArray | None = None
     """A finer stratum within the minute, such as the traffic step or a segment."""
     units: Counts | None = None
-    """Randomisation units, such as users, that were first seen in this row; None where requests are randomised."""
+    """Randomisation units, such as users, that this version first saw in this row; None where it is requests."""
+    entered: Counts | None = None
+    """Those of them whose first request to either version it was."""
 
 
 @dataclass(frozen=True)
@@ -301,6 +303,7 @@ class MetricResult:
     samples_left: int | None
     """Further units of both arms until decided, if the difference stays as estimated; None is unknown."""
     n_baseline: int
+    """Requests, or labelled ones, in strata that both arms share."""
     n_candidate: int
     pooled: float | None
     """Candidate − baseline over all minutes, unstratified."""
@@ -312,6 +315,10 @@ class MetricResult:
     """The metric in one plain sentence."""
     cap: float | None = None
     """Where larger values were cut, see `MetricSpec.cap`."""
+    design_effect: float = 1.0
+    """Requests that say as much as one independent one, where users are randomised; else 1."""
+    inflation: float = 1.0
+    """Factor by which the variance was widened, for that or by a calibration."""
     notes: tuple[str, ...] = ()
     """Warnings, such as a pooled estimate that disagrees."""
 

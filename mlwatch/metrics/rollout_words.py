@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from mlwatch.metrics.rollout_types import MetricResult, MetricSpec, RolloutSettings, TrafficResult
 
 MINUS = "−"
+NOTABLE = 1.1
+"""Design effect from which it is said."""
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -76,7 +78,7 @@ def metric_sentence(
         return _no_data(spec, silent)
     effect = _relative_effect(spec, result, settings) if spec.scale == "relative" else None
     text = effect or _absolute_effect(spec, result, settings)
-    return text + _conclusion(spec, result)
+    return text + _conclusion(spec, result, settings)
 
 
 def _no_data(spec: MetricSpec, silent: tuple[str, ...]) -> str:
@@ -118,7 +120,7 @@ def _absolute_effect(spec: MetricSpec, result: MetricResult, settings: RolloutSe
     ).rstrip()
 
 
-def _conclusion(spec: MetricSpec, result: MetricResult) -> str:
+def _conclusion(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str:
     if result.status == "worse":
         return ""
     if result.status == "better":
@@ -126,6 +128,8 @@ def _conclusion(spec: MetricSpec, result: MetricResult) -> str:
     if result.status == "non_inferior":
         return ": within the limit"
     units = "labelled predictions" if spec.needs_labels else "requests"
+    if settings.unit != "request":
+        units += f" of further values of {settings.unit}"
     if result.samples_left is None:
         return f": not decided, and more {units} like these would not decide it soon"
     return f": not decided, about {number(result.samples_left)} more {units} needed"
@@ -147,6 +151,21 @@ def pooled_note(spec: MetricSpec, result: MetricResult) -> str | None:
         f"{spec.label}: pooled over all minutes the difference is {pooled} {unit}, minute by minute it is "
         f"{stratified} {unit}: the mix of traffic changed, so the latter counts"
     )
+
+
+def unit_note(results: tuple[MetricResult, ...], settings: RolloutSettings) -> str | None:
+    """Say how little the requests of one user add, where users are randomised."""
+    said = [
+        f"{result.label} {number(n / result.design_effect)} of {n:,}"
+        for result in results
+        if result.design_effect > NOTABLE and (n := result.n_baseline + result.n_candidate)
+    ]
+    if not said:
+        return None
+    resemble = (
+        f"requests of one {settings.unit} resemble each other, so they tell as much as fewer independent ones"
+    )
+    return f"{resemble}: {', '.join(said)}"
 
 
 def cap_note(spec: MetricSpec, settings: RolloutSettings) -> str | None:

@@ -359,6 +359,8 @@ def rollout_document(rollout: Rollout) -> Document:
                 "method": metric.method,
                 "calibrated": metric.calibrated,
                 "winsorised_at": metric.cap,
+                "design_effect": metric.design_effect,
+                "inflation": metric.inflation,
             }
             for name, metric in rollout.metrics.items()
         },

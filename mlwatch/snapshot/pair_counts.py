@@ -13,6 +13,7 @@ import numpy as np
 
 from mlwatch.metrics.rollout_pairs import PairCounts, PairMoments
 from mlwatch.snapshot.read import Table, fetch
+from mlwatch.snapshot.rollout_rows import STORED, stored_since
 from mlwatch.snapshot.types import ConfusionTable
 from mlwatch.store import rollups
 from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
@@ -42,6 +43,8 @@ class Counted:
     """The same, running by minute."""
     confusion: ConfusionTable | None
     """Both answers, where these are classes."""
+    why: str = ""
+    """Why they are not compared from the beginning, where they are not."""
 
 
 def count_pairs(connection: DuckDBPyConnection, pairing: Pairing, *, classes: bool) -> Counted:
@@ -52,7 +55,8 @@ def count_pairs(connection: DuckDBPyConnection, pairing: Pairing, *, classes: bo
         pairing: The versions and the time.
         classes: Whether answers are classes; else pairs are only counted.
     """
-    bounded = replace(pairing, start=_bounded_start(connection, pairing))
+    start, why = _bounded_start(connection, pairing)
+    bounded = replace(pairing, start=start)
     sides = "SELECT ts, id, h, prediction, label FROM predictions WHERE {} AND NOT failed AND id IS NOT NULL"
     of_one = sides.format("model = ? AND version = ? AND ts >= ? AND ts < ?")
     label = f"COALESCE({CURRENT_LABEL}, b.label, c.label)"
@@ -81,10 +85,20 @@ def count_pairs(connection: DuckDBPyConnection, pairing: Pairing, *, classes: bo
         [bounded.model, bounded.baseline, bounded.candidate, *times],
     )
     totals = dict(zip(alone["version"], alone["n"], strict=True))
-    return _counted(table, _unpaired(totals, bounded, table.whole("n")), bounded.start, classes=classes)
+    counted = _counted(table, _unpaired(totals, bounded, table.whole("n")), start, classes=classes)
+    return replace(counted, why=why)
 
 
-def _bounded_start(connection: DuckDBPyConnection, pairing: Pairing) -> datetime:
+def _bounded_start(connection: DuckDBPyConnection, pairing: Pairing) -> tuple[datetime, str]:
+    """Return from when on requests are stored and the candidate has at most `MOST_PAIRS` of them, and why so late."""
+    stored = stored_since(connection, pairing)
+    newest = _newest(connection, pairing)
+    if stored is not None and stored >= newest:
+        return stored, STORED
+    return newest, "" if newest == pairing.start else f"the newest {MOST_PAIRS:,}"
+
+
+def _newest(connection: DuckDBPyConnection, pairing: Pairing) -> datetime:
     """Return from when on the candidate has at most `MOST_PAIRS` requests."""
     row = connection.execute(
         f"""SELECT MIN(bucket) FROM (

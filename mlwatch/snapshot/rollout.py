@@ -227,7 +227,8 @@ def _of_units(connection: DuckDBPyConnection, inputs: Inputs, unit: str, by_unit
     pairing, settings = inputs.pairing, inputs.settings
     who = (pairing.model, pairing.baseline, pairing.candidate)
     units = by_unit(who, partial(read_units, connection, pairing, settings.metrics))
-    remarks = remarks_of(unit, units, f"both {pairing.baseline} and {pairing.candidate}")
+    ramp = isinstance(settings.share, tuple) or len(_steps(inputs.arms)) > 1
+    remarks = remarks_of(unit, units, f"both {pairing.baseline} and {pairing.candidate}", ramp=ramp)
     if not units.count:
         return replace(inputs, remarks=(*inputs.remarks, *remarks))
     return replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,13 @@ from mlwatch.snapshot.types import Rollout, Shadow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
-    from datetime import datetime
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.metrics.rollout import RolloutTimeline
     from mlwatch.metrics.rollout_pairs import PairCounts, ShadowResult
     from mlwatch.metrics.rollout_types import RolloutSettings, RolloutVerdict, Verdict
+    from mlwatch.snapshot.pair_counts import Counted
     from mlwatch.snapshot.pair_types import PairFindings
     from mlwatch.snapshot.read import Life
     from mlwatch.snapshot.rollout_series import Inputs, Pairing
@@ -90,11 +90,14 @@ def judge(connection: DuckDBPyConnection, inputs: Inputs, now: int, findings: Fi
     verdict, shadow = shadow_verdict(counts, own, pairs.accuracy, pairs.cap, beside.elapsed)
     who = (pairing.model, pairing.baseline, pairing.candidate)
     where = findings(who, partial(find, connection, bounded, settings)) if counts.pairs else None
-    remarks = (*_said(where, pairing), *_since(pairing, counted.start), *inputs.remarks)
+    remarks = (*_said(where, pairing), *_since(counted), *inputs.remarks)
     found = replace(
         rollout_of(pairing.model, beside, pairing.start, remarks),
         alpha=settings.alpha,
-        shadow=_shadow(shadow, counts, counted.confusion, where),
+        shadow=replace(
+            _shadow(shadow, counts, counted.confusion, where),
+            since=counted.start.replace(tzinfo=UTC) if counted.why else None,
+        ),
     )
     return _together(found, verdict, guarded=bool(guards(settings))) if pairing.task in CLASS_TASKS else found
 
@@ -131,8 +134,11 @@ def timeline(inputs: Inputs, every: int = 1) -> RolloutTimeline:
     return with_pairs(beside, pairs.counted.moments, own, pairs.accuracy, pairs.cap, guarded=guarded)
 
 
-def _since(pairing: Pairing, start: datetime) -> tuple[str, ...]:
-    return () if start == pairing.start else (f"only pairs since {start:%Y-%m-%d %H:%M} UTC are compared",)
+def _since(counted: Counted) -> tuple[str, ...]:
+    """Say where pairs are not compared from the beginning; speed and failures are, by rollups."""
+    if not counted.why:
+        return ()
+    return (f"only pairs since {counted.start:%Y-%m-%d %H:%M} UTC are compared, {counted.why}",)
 
 
 def _said(found: PairFindings | None, pairing: Pairing) -> tuple[str, ...]:

@@ -112,6 +112,8 @@ def metric_of(result: MetricResult) -> RolloutMetric:
         method=result.method,
         calibrated=result.calibrated,
         cap=_finite(result.cap),
+        design_effect=result.design_effect,
+        inflation=result.inflation,
     )
 
 

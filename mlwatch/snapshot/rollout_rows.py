@@ -2,13 +2,57 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from mlwatch.store import rollups
 from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.snapshot.rollout_series import Pairing
 
 MOST_ROWS = 300_000
 """Requests, the newest ones, that are looked at."""
+STORED = "because older records are not kept"
+"""Why less is looked at, in sentences."""
 
 
-def requests_sql(columns: str, versions: int = 1) -> str:
+def stored_since(connection: DuckDBPyConnection, pairing: Pairing) -> datetime | None:
+    """Return from when on the requests of two versions are stored; None where all are.
+
+    Rollups outlive the records, see `[store] keep`, so there may be traffic without any.
+
+    Args:
+        connection: A cursor of this thread.
+        pairing: The versions and the time.
+
+    Returns:
+        The time of the oldest record, or the end of the time where there is none. Naive UTC.
+    """
+    own = "model = $model AND version IN ($baseline, $candidate)"
+    row = connection.execute(
+        f"""SELECT (SELECT MIN(ts) FROM predictions WHERE {own} AND ts >= $start AND ts < $end),
+            (SELECT MIN(bucket) FROM {rollups.TRAFFIC.table(rollups.MINUTE)}
+                WHERE {own} AND bucket >= $start AND bucket < $end)""",
+        {
+            "model": pairing.model,
+            "baseline": pairing.baseline,
+            "candidate": pairing.candidate,
+            "start": pairing.start,
+            "end": pairing.end,
+        },
+    ).fetchone()
+    oldest, traffic = row or (None, None)
+    if traffic is None:
+        return None
+    since: datetime = oldest or pairing.end
+    return since if since.replace(second=0, microsecond=0) > traffic else None
+
+
+def requests_sql(columns: str, versions: int = 1, attribution: timedelta | None = None) -> str:
     """Return a SELECT of the newest requests with label and gains.
 
     Besides `columns` it has `ts, failed, latency_ms, prediction, label, conversion, engagement, net`.
@@ -16,19 +60,24 @@ def requests_sql(columns: str, versions: int = 1) -> str:
     Args:
         columns: Further items, each followed by a comma, of the request's row `p`; their parameters come last.
         versions: How many; the parameters are model, these, and start and end of the time.
+        attribution: Events later than this are not the request's doing.
     """
+    in_time = (
+        "" if attribution is None else f" AND e.ts <= p.ts + to_seconds({attribution.total_seconds()!r})"
+    )
     return f"""
         WITH p AS (
             SELECT * FROM predictions WHERE model = ? AND version IN ({", ".join("?" * versions)})
                 AND ts >= ? AND ts < ?
             ORDER BY ts DESC LIMIT {MOST_ROWS}),
         gained AS (
-            SELECT id, h, model, BOOL_OR(class = 'conversion') AS conversion,
+            SELECT e.id, e.h, p.version, BOOL_OR(class = 'conversion') AS conversion,
                 BOOL_OR(class = 'engagement') AS engagement,
                 SUM(CASE WHEN class IN ('conversion', 'revenue') THEN value
                     WHEN class = 'refund' THEN -ABS(value) END) AS net
-            FROM events WHERE h IN (SELECT h FROM p) GROUP BY id, h, model)
+            FROM events AS e JOIN p ON e.h = p.h AND e.id = p.id AND (e.model = '' OR e.model = p.model){in_time}
+            GROUP BY ALL)
         SELECT {columns} p.ts, p.failed, p.latency_ms, p.prediction, COALESCE({CURRENT_LABEL}, p.label) AS label,
             COALESCE(g.conversion, FALSE) AS conversion, COALESCE(g.engagement, FALSE) AS engagement, g.net
         FROM p {label_joins("p", "p.model")}
-        LEFT JOIN gained AS g ON g.h = p.h AND g.id = p.id AND (g.model = '' OR g.model = p.model)"""
+        LEFT JOIN gained AS g ON g.h = p.h AND g.id = p.id AND g.version = p.version"""

@@ -64,6 +64,13 @@ class Pairing:
     """Naive UTC."""
     end: datetime
     """Naive UTC, excluded."""
+    came: datetime | None = None
+    """When the candidate came, where that is not the start: limits are frozen from the baseline before."""
+
+    @property
+    def frozen(self) -> datetime:
+        """The full hour before which limits are frozen."""
+        return _hour(self.came or self.start)
 
     @property
     def minutes(self) -> int:
@@ -133,7 +140,7 @@ def read_arms(connection: DuckDBPyConnection, pairing: Pairing) -> Arms:
         "SUM(n) AS n, SUM(value) AS value, SUM(value_sq) AS value_sq",
         "CAST(bin AS INTEGER) AS bin, ",
     )
-    caps = frozen_caps(connection, pairing.model, pairing.baseline, _hour(pairing.start))
+    caps = frozen_caps(connection, pairing.model, pairing.baseline, pairing.frozen)
     sums = Sums(traffic, outcomes, gains, latencies, worth)
     return arms_of(pairing.task, pairing.minutes, sums, caps)
 
@@ -329,7 +336,7 @@ def frozen_quantile(
     Returns:
         Milliseconds; None where there were too few.
     """
-    end = _hour(pairing.start)
+    end = pairing.frozen
     table = fetch(
         connection,
         f"""SELECT bin, SUM(n) AS n FROM {rollups.LATENCY.table(rollups.HOUR)}

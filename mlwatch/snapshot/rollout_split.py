@@ -6,28 +6,35 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mlwatch.errors import InputError
 from mlwatch.metrics.bin_sql import latency_bin_sql
 from mlwatch.metrics.rollout_calibration import Calibration, calibrate
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.rollout import settle
 from mlwatch.snapshot.rollout_calibration import store_inflation
+from mlwatch.snapshot.rollout_caps import Caps, frozen_caps
 from mlwatch.snapshot.rollout_rows import requests_sql
 from mlwatch.snapshot.rollout_series import Arms, Pairing, Sums, arms_of
-from mlwatch.snapshot.rollout_units import REQUESTS
+from mlwatch.snapshot.rollout_units import (
+    REQUESTS,
+    Units,
+    count_units,
+    design_effects,
+    stratum_sql,
+    with_units,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.config import Config
     from mlwatch.config import RolloutSettings as Configured
-    from mlwatch.metrics.rollout_types import ArmSeries
+    from mlwatch.metrics.rollout_types import ArmSeries, RolloutSettings
     from mlwatch.snapshot.rollout_history import Subject
 
 FEWEST_ROWS = 2_000
+PARTS = 1_000_000
+"""Parts of the traffic that a side is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +47,19 @@ class Calibrated:
     before_candidate: bool
     """Whether there was enough traffic before the candidate; else all of the baseline's traffic was split."""
     result: Calibration
+    settings: RolloutSettings
+    """How the splits were judged."""
 
 
 def calibrate_baseline(
-    connection: DuckDBPyConnection, subject: Subject, config: Configured, splits: int
+    connection: DuckDBPyConnection, subject: Subject, config: Config, splits: int
 ) -> Calibrated:
-    """Split past traffic of a baseline, and keep the inflation that was found.
+    """Split past traffic of a baseline, judge the splits as the rollout is judged, and keep the inflation found.
 
     Args:
         connection: A cursor of this thread; it writes to the store.
         subject: The model and its versions.
-        config: What is judged.
+        config: What is judged, and which events are a prediction's doing.
         splits: How many random splits.
 
     Raises:
@@ -59,42 +68,40 @@ def calibrate_baseline(
     life = subject.roles.baseline
     if life is None:
         raise InputError("there is no baseline", subject.model, "name it with --baseline")
-    first = min((each.first for each in subject.roles.candidates), default=subject.end)
+    came = min((each.first for each in subject.roles.candidates), default=subject.end)
     name = life.pair.version
-    requests = _take(connection, Pairing(subject.model, subject.task, name, name, life.first, first), config)
+    past = Pairing(subject.model, subject.task, name, name, life.first, came)
+    requests = _take(connection, past, config)
     before = requests >= FEWEST_ROWS
     if not before:
-        whole = Pairing(
-            subject.model, subject.task, name, name, life.first, subject.end + timedelta(seconds=1)
-        )
-        requests = _take(connection, whole, config)
+        requests = _take(connection, replace(past, end=subject.end + timedelta(seconds=1)), config)
     if requests < FEWEST_ROWS:
         raise InputError(
             f"{name} has only {requests:,} requests", subject.model, f"calibrate with {FEWEST_ROWS:,} or more"
         )
-    pairing = Pairing(subject.model, subject.task, name, name, *_range(connection))
-    arms = _split(connection, pairing, 0)
-    settings = settle(
-        connection, replace(pairing, candidate=f"{name} again"), config, arms, config.alpha
-    ).settings
-    result = calibrate(
-        _splits(connection, pairing, arms, splits),
-        replace(settings, inflation=None, share=None, hard_limits=()),
-    )
+    start, end = _range(connection)
+    pairing = replace(past, candidate=f"{name} again", start=start, end=end, came=came)
+    caps = frozen_caps(connection, pairing.model, pairing.baseline, pairing.frozen)
+    trial = _Trial(connection, pairing, config.rollout, caps)
+    settings = trial.settings(config.rollout.alpha / max(len(subject.roles.candidates), 1))
+    result = calibrate(lambda: map(trial.split, range(splits)), settings)
     store_inflation(connection, subject.model, name, result.inflation)
-    return Calibrated(subject.model, name, requests, before, result)
+    return Calibrated(subject.model, name, requests, before, result, settings)
 
 
-def _take(connection: DuckDBPyConnection, pairing: Pairing, config: Configured) -> int:
+def _take(connection: DuckDBPyConnection, pairing: Pairing, config: Config) -> int:
     """Copy the newest requests with what came of them, and return how many there are.
 
     They are split by the unit where the logs have one, unless the rollout splits requests: users stay on one side.
     """
-    unit = "" if config.unit in REQUESTS - {None} else "p.unit, "
-    who = f"hash(COALESCE({unit}p.id, CAST(p.ts AS VARCHAR))) AS who, "
-    bins = f"{latency_bin_sql('p.latency_ms')} AS bin,"
+    unit = "" if config.rollout.unit in REQUESTS - {None} else "p.unit, "
+    columns = f"""p.unit, hash(COALESCE({unit}p.id, CAST(p.ts AS VARCHAR))) AS who,
+        {latency_bin_sql("p.latency_ms")} AS bin,"""
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE aa AS {requests_sql(who + bins)}",
+        f"""CREATE OR REPLACE TEMP TABLE aa AS
+        SELECT *, {latency_bin_sql("net")} AS worth FROM ({
+            requests_sql(columns, attribution=config.business.attribution)
+        })""",
         [pairing.model, pairing.baseline, pairing.start, pairing.end],
     )
     row = connection.execute("SELECT COUNT(*) FROM aa").fetchone()
@@ -106,52 +113,89 @@ def _range(connection: DuckDBPyConnection) -> tuple[Any, Any]:
     return (row[0], row[1]) if row else (None, None)
 
 
-def _splits(
-    connection: DuckDBPyConnection, pairing: Pairing, first: Arms, splits: int
-) -> Iterator[tuple[ArmSeries, ArmSeries]]:
-    yield first.baseline, first.candidate
-    for seed in range(1, splits):
-        arms = _split(connection, pairing, seed)
-        yield arms.baseline, arms.candidate
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A rollout of a version against itself, with the limits that one against the candidate has."""
 
+    connection: DuckDBPyConnection
+    pairing: Pairing
+    config: Configured
+    caps: Caps
 
-def _split(connection: DuckDBPyConnection, pairing: Pairing, seed: int) -> Arms:
-    """Sum each random half up by stratum, as the rollups would."""
-    minutes = pairing.minutes
-    head = f"""SELECT CAST(epoch_us(ts) // {60_000_000 * minutes} AS INTEGER) * {minutes} AS minute,
-        CAST(hash(who, {int(seed)}) % 2 AS TINYINT) AS is_candidate"""
-    traffic = fetch(
-        connection,
-        f"""{head}, COUNT(*) AS n, SUM(CAST(failed AS INTEGER)) AS failed, COUNT(latency_ms) AS n_latency,
-            SUM(latency_ms) AS latency, SUM(latency_ms * latency_ms) AS latency_sq,
-            CAST(epoch_us(MAX(ts)) // 60000000 AS INTEGER) AS last_minute
-        FROM aa GROUP BY ALL""",
-    )
-    error = "TRY_CAST(prediction AS DOUBLE) - TRY_CAST(label AS DOUBLE)"
-    outcomes = fetch(
-        connection,
-        f"""{head}, COUNT(*) AS n, SUM(CAST(label <> prediction AS INTEGER)) AS bad, COUNT(error) AS n_number,
-            SUM(ABS(error)) AS sum_abs, SUM(error * error) AS sum_sq, SUM(POWER(error, 4)) AS sum_err4
-        FROM (SELECT *, {error} AS error FROM aa WHERE label IS NOT NULL AND NOT failed) GROUP BY ALL""",
-    )
-    gains = [
-        fetch(
-            connection,
-            f"""{head}, '{name}' AS class, SUM({first}) AS n_first, SUM({value}) AS value, SUM({value} * {value}) AS
-            value_sq FROM aa WHERE {where} GROUP BY ALL""",
+    def settings(self, alpha: float) -> RolloutSettings:
+        """Return how splits are judged: as the rollout will be, but for hard limits and what a calibration found."""
+        settled = settle(self.connection, self.pairing, self.config, self._sums(0), alpha).settings
+        plain = replace(settled, inflation=None, share=None, hard_limits=())
+        if not self._units(0).count:
+            return plain
+        minutes = self.pairing.minutes
+        self.connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE by_unit AS
+            SELECT *, {self._side(0)} AS side, {stratum_sql("ts", minutes)} AS stratum FROM aa WHERE unit IS NOT NULL"""
         )
-        for name, first, value, where in (
-            ("conversion", "1", "0", "conversion"),
-            ("engagement", "1", "0", "engagement"),
-            ("net", "1", "net", "net IS NOT NULL"),
+        return replace(
+            plain, unit=str(self.config.unit), design=design_effects(self.connection, plain.metrics)
         )
-    ]
-    latencies = fetch(
-        connection, f"{head}, bin, CAST(COUNT(*) AS INTEGER) AS n FROM aa WHERE bin IS NOT NULL GROUP BY ALL"
-    )
-    return arms_of(pairing.task, minutes, Sums(traffic, outcomes, _stacked(gains), latencies))
 
+    def split(self, seed: int) -> tuple[ArmSeries, ArmSeries]:
+        """Return a random split."""
+        arms, units = self._sums(seed), self._units(seed)
+        arms = with_units(arms, units) if units.count else arms
+        return arms.baseline, arms.candidate
 
-def _stacked(tables: list[Table]) -> Table:
-    names = tables[0].columns
-    return Table({name: np.concatenate([table[name] for table in tables]) for name in names})
+    def _units(self, seed: int) -> Units:
+        """Count users, where these are randomised."""
+        if self.config.unit in REQUESTS:
+            return Units()
+        source = f"(SELECT unit, {self._side(seed)} AS side, ts FROM aa)"
+        return count_units(self.connection, source, [], self.pairing.minutes)
+
+    def _side(self, seed: int) -> str:
+        """Return which side a request falls on, as a condition: as much of the traffic as the candidate gets."""
+        share = self.config.share if isinstance(self.config.share, float) else 0.5
+        return f"hash(who, {int(seed)}) % {PARTS} < {round(share * PARTS)}"
+
+    def _sums(self, seed: int) -> Arms:
+        """Sum each side up by stratum, as the rollups would."""
+        head = f"""SELECT {stratum_sql("ts", self.pairing.minutes)} AS minute,
+            CAST({self._side(seed)} AS TINYINT) AS is_candidate"""
+        traffic = fetch(
+            self.connection,
+            f"""{head}, COUNT(*) AS n, SUM(CAST(failed AS INTEGER)) AS failed, COUNT(latency_ms) AS n_latency,
+                SUM(latency_ms) AS latency, SUM(latency_ms * latency_ms) AS latency_sq,
+                CAST(epoch_us(MAX(ts)) // 60000000 AS INTEGER) AS last_minute
+            FROM aa GROUP BY ALL""",
+        )
+        error = "TRY_CAST(prediction AS DOUBLE) - TRY_CAST(label AS DOUBLE)"
+        outcomes = fetch(
+            self.connection,
+            f"""{head}, COUNT(*) AS n, SUM(CAST(label <> prediction AS INTEGER)) AS bad, COUNT(error) AS n_number,
+                SUM(ABS(error)) AS sum_abs, SUM(error * error) AS sum_sq, SUM(POWER(error, 4)) AS sum_err4
+            FROM (SELECT *, {error} AS error FROM aa WHERE label IS NOT NULL AND NOT failed) GROUP BY ALL""",
+        )
+        latencies = fetch(
+            self.connection,
+            f"{head}, bin, CAST(COUNT(*) AS INTEGER) AS n FROM aa WHERE bin IS NOT NULL GROUP BY ALL",
+        )
+        worth = fetch(
+            self.connection,
+            f"""{head}, worth AS bin, COUNT(*) AS n, SUM(net) AS value, SUM(net * net) AS value_sq
+            FROM aa WHERE net IS NOT NULL GROUP BY ALL""",
+        )
+        sums = Sums(traffic, outcomes, self._gains(head), latencies, worth)
+        return arms_of(self.pairing.task, self.pairing.minutes, sums, self.caps)
+
+    def _gains(self, head: str) -> Table:
+        classes = (
+            ("conversion", "0", "conversion"),
+            ("engagement", "0", "engagement"),
+            ("net", "net", "net IS NOT NULL"),
+        )
+        return fetch(
+            self.connection,
+            " UNION ALL ".join(
+                f"""{head}, '{name}' AS class, COUNT(*) AS n_first, SUM({value}) AS value,
+                SUM({value} * {value}) AS value_sq FROM aa WHERE {where} GROUP BY 1, 2"""
+                for name, value, where in classes
+            ),
+        )

@@ -9,11 +9,12 @@ import numpy as np
 
 from mlwatch.metrics.rollout_units import design_effect
 from mlwatch.snapshot.read import fetch
-from mlwatch.snapshot.rollout_rows import requests_sql
+from mlwatch.snapshot.rollout_rows import STORED, requests_sql, stored_since
 from mlwatch.snapshot.rollout_series import LATENCIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from datetime import datetime
 
     from duckdb import DuckDBPyConnection
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.rollout_series import Arms, Pairing
 
     ByUnit = Callable[[Hashable, Callable[[], "Units"]], "Units"]
+    Counted = tuple[IntArray, IntArray]
 
 REQUESTS = frozenset({None, "request", "id"})
 """What `[rollout] unit` says where requests are randomised."""
@@ -33,11 +35,20 @@ CROSSING = 0.01
 class Units:
     """The randomisation units of two versions."""
 
-    new: Mapping[int, tuple[IntArray, IntArray]] = field(default_factory=dict)
-    """By side, the strata in which units were first seen (first minute), and how many."""
+    new: Mapping[int, Counted] = field(default_factory=dict)
+    """By side, the strata in which units were first seen by it, and how many."""
+    entered: Mapping[int, Counted] = field(default_factory=dict)
+    """By side, the same of units that it saw before the other one did."""
     count: int = 0
     crossing: int = 0
     """Units with requests of both versions."""
+    returning: int = 0
+    """Those of them that went back and forth; a step of a ramp moves a unit once."""
+    without: int = 0
+    """Requests that say no unit."""
+    requests: int = 0
+    since: datetime | None = None
+    """From when on requests are stored, naive UTC, where there were earlier ones."""
     design: Mapping[str, float] = field(default_factory=dict)
     """Design effect by metric."""
 
@@ -50,33 +61,70 @@ def read_units(connection: DuckDBPyConnection, pairing: Pairing, specs: tuple[Me
         pairing: The versions and the time.
         specs: What is judged.
     """
-    width = 60_000_000 * pairing.minutes
+    source = """(SELECT unit, version = ? AS side, ts FROM predictions
+        WHERE model = ? AND version IN (?, ?) AND ts >= ? AND ts < ?)"""
+    who = [pairing.model, pairing.baseline, pairing.candidate, pairing.start, pairing.end]
+    found = count_units(connection, source, [pairing.candidate, *who], pairing.minutes)
+    if not found.count:
+        return found
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE by_unit AS
-        SELECT *, CAST(epoch_us(ts) // {width} AS INTEGER) AS stratum FROM (
+        SELECT *, {stratum_sql("ts", pairing.minutes)} AS stratum FROM (
             {requests_sql("p.unit, p.version = ? AS side,", versions=2)}) WHERE unit IS NOT NULL""",
-        [pairing.model, pairing.baseline, pairing.candidate, pairing.start, pairing.end, pairing.candidate],
+        [*who, pairing.candidate],
     )
-    first = fetch(
+    return replace(found, since=stored_since(connection, pairing), design=design_effects(connection, specs))
+
+
+def stratum_sql(time: str, minutes: int) -> str:
+    """Return the first minute of a time's stratum as an expression."""
+    return f"CAST(epoch_us({time}) // {60_000_000 * minutes} AS INTEGER) * {minutes}"
+
+
+def count_units(connection: DuckDBPyConnection, source: str, values: Sequence[object], minutes: int) -> Units:
+    """Count units by stratum.
+
+    Args:
+        connection: A cursor of this thread.
+        source: A FROM item with `unit`, `side` (of the candidate) and `ts` of each request.
+        values: Its parameters.
+        minutes: Width of a stratum.
+    """
+    rows = fetch(
         connection,
-        f"""SELECT side, stratum * {pairing.minutes} AS minute, COUNT(*) AS n FROM (
-            SELECT unit, CAST(side AS TINYINT) AS side, MIN(stratum) AS stratum FROM by_unit GROUP BY ALL)
-        GROUP BY ALL ORDER BY minute""",
+        f"""WITH requests AS (FROM {source}),
+        seen AS (
+            SELECT unit, side, MIN(ts) AS first, MAX(ts) AS last FROM requests WHERE unit IS NOT NULL GROUP BY ALL),
+        units AS (
+            SELECT side, first, ROW_NUMBER() OVER mine = 1 AS enters, COUNT(*) OVER mine > 1 AS crosses,
+                MAX(first) OVER mine <= MIN(last) OVER mine AS returns
+            FROM seen WINDOW mine AS (PARTITION BY unit ORDER BY first, side
+                ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING))
+        SELECT CAST(side AS TINYINT) AS side, {stratum_sql("first", minutes)} AS minute, COUNT(*) AS n,
+            SUM(enters) AS entered, SUM(enters AND crosses) AS crossing,
+            SUM(enters AND crosses AND returns) AS returning
+        FROM units GROUP BY ALL ORDER BY minute""",
+        values,
     )
-    row = connection.execute(
-        """SELECT COUNT(*), COUNT(*) FILTER (sides > 1) FROM (
-            SELECT unit, COUNT(DISTINCT side) AS sides FROM by_unit GROUP BY unit)"""
-    ).fetchone()
-    count, crossing = row or (0, 0)
-    new = {side: _columns(first.where(first["side"] == side)) for side in (0, 1)}
-    return Units(new, count, crossing, _design(connection, specs) if count else {})
+    row = connection.execute(f"SELECT COUNT(*), COUNT(unit) FROM {source}", list(values)).fetchone()
+    requests, known = row or (0, 0)
+    return Units(
+        new={side: _columns(rows.where(rows["side"] == side), "n") for side in (0, 1)},
+        entered={side: _columns(rows.where(rows["side"] == side), "entered") for side in (0, 1)},
+        count=rows.whole("entered"),
+        crossing=rows.whole("crossing"),
+        returning=rows.whole("returning"),
+        without=requests - known,
+        requests=requests,
+    )
 
 
-def _columns(rows: Table) -> tuple[IntArray, IntArray]:
-    return rows["minute"].astype(np.int64), rows["n"].astype(np.int64)
+def _columns(rows: Table, name: str) -> Counted:
+    return rows["minute"].astype(np.int64), rows[name].astype(np.int64)
 
 
-def _design(connection: DuckDBPyConnection, specs: tuple[MetricSpec, ...]) -> dict[str, float]:
+def design_effects(connection: DuckDBPyConnection, specs: tuple[MetricSpec, ...]) -> dict[str, float]:
+    """Return the design effect of each metric from the requests in the temporary table `by_unit`."""
     values = {spec.name: text for spec in specs if (text := _value(spec)) is not None}
     if not values:
         return {}
@@ -133,26 +181,32 @@ def with_units(arms: Arms, units: Units) -> Arms:
     """Return arms that know in which stratum each unit was first seen."""
     return replace(
         arms,
-        baseline=_seen(arms.baseline, units.new[0], arms.minutes),
-        candidate=_seen(arms.candidate, units.new[1], arms.minutes),
+        baseline=_seen(arms.baseline, units, 0, arms.minutes),
+        candidate=_seen(arms.candidate, units, 1, arms.minutes),
     )
 
 
-def _seen(arm: ArmSeries, new: tuple[IntArray, IntArray], width: int) -> ArmSeries:
-    strata, counts = np.asarray(arm.minute) // width * width, np.zeros(len(arm.minute), dtype=np.int64)
-    minute, n = new
-    inside = np.isin(minute, strata)
-    np.add.at(counts, np.searchsorted(strata, minute[inside]), n[inside])
-    return replace(arm, units=counts)
+def _seen(arm: ArmSeries, units: Units, side: int, width: int) -> ArmSeries:
+    strata = np.asarray(arm.minute) // width * width
+
+    def laid(counted: Counted) -> IntArray:
+        minute, n = counted
+        inside = np.isin(minute, strata)
+        counts = np.zeros(len(strata), dtype=np.int64)
+        np.add.at(counts, np.searchsorted(strata, minute[inside]), n[inside])
+        return counts
+
+    return replace(arm, units=laid(units.new[side]), entered=laid(units.entered[side]))
 
 
-def remarks_of(unit: str, units: Units, versions: str) -> tuple[str, ...]:
+def remarks_of(unit: str, units: Units, versions: str, *, ramp: bool) -> tuple[str, ...]:
     """Say what is wrong with the units.
 
     Args:
         unit: What is randomised, as configured.
         units: What was found.
         versions: Both versions, in words.
+        ramp: The share of the traffic changes, which moves units from one version to the other.
     """
     if not units.count:
         text = (
@@ -160,9 +214,18 @@ def remarks_of(unit: str, units: Units, versions: str) -> tuple[str, ...]:
             f"intervals are too narrow: name the column in [rollout] unit"
         )
         return (text,)
-    if units.crossing > CROSSING * units.count:
-        share = f"{100 * units.crossing / units.count:.2g} %"
-        return (
-            f"{share} of {units.count:,} values of {unit} had requests of {versions}: it is not what is split",
+    texts = []
+    crossing, how = (units.returning, ", back and forth") if ramp else (units.crossing, "")
+    if crossing > CROSSING * units.count:
+        share = f"{100 * crossing / units.count:.2g} %"
+        texts.append(
+            f"{share} of {units.count:,} values of {unit} had requests of {versions}{how}: it is not what is split"
         )
-    return ()
+    if units.without > CROSSING * units.requests:
+        share = f"{100 * units.without / units.requests:.2g} %"
+        texts.append(
+            f"{share} of {units.requests:,} requests say no {unit}, and are taken to be like the others"
+        )
+    if units.since is not None:
+        texts.append(f"values of {unit} are counted since {units.since:%Y-%m-%d %H:%M} UTC, {STORED}")
+    return tuple(texts)

@@ -39,6 +39,7 @@ def shadow_document(shadow: Shadow | None) -> Document:
     return {
         **{name: getattr(shadow, name) if shadow else 0 for name in COUNTS},
         **{name: getattr(shadow, name) if shadow else None for name in RATES},
+        "pairs_since": _time(shadow.since) if shadow and shadow.since else None,
         "confusion": {"labels": list(labels), "counts": [list(row) for row in counts]},
         "measure": found.measure,
         "lag_s": found.lag_s,

@@ -411,6 +411,7 @@ class RolloutMetric:
     pooled: float | None = None
     """Candidate minus baseline over all minutes, unstratified."""
     n_baseline: int = 0
+    """Requests, labelled ones or pairs that are compared, whatever is randomised."""
     n_candidate: int = 0
     level: float | None = None
     """Error budget: the metric rolls back at an e-value of 1/level."""
@@ -420,6 +421,10 @@ class RolloutMetric:
     """Whether the variance comes from an A/A calibration."""
     cap: float | None = None
     """Where larger values of a mean count as this one: the baseline's frozen 99.9th percentile."""
+    design_effect: float = 1.0
+    """Requests that say as much as one independent one, where users are randomised; else 1."""
+    inflation: float = 1.0
+    """Factor by which the variance was widened, for that or by a calibration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,6 +460,8 @@ class Shadow:
     """Pairs by prediction: rows the baseline's, columns the candidate's."""
     findings: PairFindings | None = None
     """Where, when and for what the answers differ; None without pairs."""
+    since: datetime | None = None
+    """From when on pairs are compared, where that is later than the rollout's start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,7 +482,7 @@ class Rollout:
     unit: str = "request"
     """What is randomised, as configured."""
     units: Mapping[str, int] = field(default_factory=dict)
-    """Users, or what else is randomised, by version; empty where requests are."""
+    """Users, or what else is randomised, by version; empty where requests are. Their split is what is expected."""
     calibrated: bool = False
     state: str = "no_data"
     """Why the verdict is what it is: see `mlwatch.metrics.rollout_types.RolloutState`."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.app.panels.facts import Fact, FactsPanel, FactsState
-from mlwatch.app.units import show, show_change, show_count, show_interval
+from mlwatch.app.units import show, show_change, show_count, show_interval, show_moment
 
 if TYPE_CHECKING:
+    from mlwatch.app.units import Zone
     from mlwatch.app.view import View
     from mlwatch.metrics.pair_gaps import PairedDistance
     from mlwatch.snapshot.types import Shadow
@@ -22,17 +23,22 @@ class PairsPanel(FactsPanel):
     def digest(self, view: View) -> FactsState:
         """Return the facts on pairs."""
         shadow = view.rollout.shadow if view.rollout else None
-        return FactsState((), _facts(shadow) if shadow else (), view.glyphs, "n/a, because this is no shadow")
+        facts = _facts(shadow, view.zone) if shadow else ()
+        return FactsState((), facts, view.glyphs, "n/a, because this is no shadow")
 
     def show(self, state: FactsState | None) -> None:
         """Be there only where there are pairs."""
         self.display = bool(state and state.facts)
 
 
-def _facts(shadow: Shadow) -> tuple[Fact, ...]:
+def _facts(shadow: Shadow, zone: Zone) -> tuple[Fact, ...]:
     found = shadow.findings
     numbers = found.outputs if found else None
-    counts = (("Pairs", show_count(shadow.pairs)), ("With a label", show_count(shadow.labelled)))
+    counts = (
+        ("Pairs", show_count(shadow.pairs)),
+        *((("  since", show_moment(shadow.since, zone)),) if shadow.since else ()),
+        ("With a label", show_count(shadow.labelled)),
+    )
     said = _of_numbers(numbers, found.errors if found else None) if numbers else _of_classes(shadow)
     scores = found.scores if found else None
     apart = (("Scores apart", show(scores.mean_abs, "score")),) if scores else ()

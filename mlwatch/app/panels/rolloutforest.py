@@ -19,6 +19,7 @@ from mlwatch.app.judging import (
     label_of,
 )
 from mlwatch.app.panels.base import Panel, Plotted
+from mlwatch.app.units import show_count
 from widgets.forest import Forest, ForestPlot, Interval
 
 if TYPE_CHECKING:
@@ -166,5 +167,9 @@ def sentences(metric: RolloutMetric) -> tuple[str, ...]:
     if metric.e_value is not None and metric.level:
         odds = show_odds(metric.e_value)
         said.append(f"Evidence of harm {odds} to 1; {1 / metric.level:,.0f} to 1 rolls back.")
+    n = (metric.n_baseline or 0) + (metric.n_candidate or 0)
+    if metric.design_effect > 1 and n:
+        alone = n / metric.design_effect
+        said.append(f"{show_count(n)} requests tell as much as {show_count(alone)} independent ones.")
     said += [clean(note, 200).capitalize() + "." for note in metric.notes]
     return tuple(said)

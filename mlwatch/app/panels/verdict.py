@@ -96,7 +96,8 @@ def _subject(rollout: Rollout, view: View) -> str:
         parts.append(f"since {show_moment(rollout.since, view.zone)}")
     observed = rollout.traffic_observed.get(rollout.candidate)
     if observed is not None and rollout.mode != "shadow":
-        parts.append(f"{100 * observed:.1f} % of traffic{_expected(rollout)}")
+        of = clean(rollout.unit, 24) if rollout.units and rollout.traffic_expected else "traffic"
+        parts.append(f"{100 * observed:.1f} % of {of}{_expected(rollout)}")
     if not rollout.calibrated:
         parts.append("variance not calibrated")
     return view.glyphs.dot.join(parts)

@@ -51,13 +51,15 @@ def test_too_few_blocks_are_not_calm() -> None:
     rng = np.random.default_rng(3)
     measured = overdispersion(half(rng, 20, 0), half(rng, 20, 0), SETTINGS)["error_rate"]
     assert measured.ratio is None
-    result = calibrate([(half(rng, 20, 0), half(rng, 20, 0))], SETTINGS)
+    result = calibrate(lambda: [(half(rng, 20, 0), half(rng, 20, 0))], SETTINGS)
     assert result.inflation == {}
 
 
 def test_calibration_restores_the_false_alarm_rate() -> None:
     rng = np.random.default_rng(4)
-    past = calibrate([(half(rng, 1_500, 0.2), half(rng, 1_500, 0.2)) for _ in range(8)], SETTINGS)
+    splits = [(half(rng, 1_500, 0.2), half(rng, 1_500, 0.2)) for _ in range(8)]
+    past = calibrate(lambda: splits, SETTINGS)
+    assert past.alarms_left <= past.false_alarms
     calibrated = replace(SETTINGS, inflation=past.inflation)
     alarms = {"plain": 0, "calibrated": 0}
     for _ in range(60):

@@ -7,7 +7,6 @@ import pytest
 
 from mlwatch.metrics import sequential as seq
 from mlwatch.metrics.rollout import rollout_verdict
-from mlwatch.metrics.rollout_traffic import split_log_e
 from mlwatch.metrics.rollout_types import (
     ArmSeries,
     ProportionSeries,
@@ -109,10 +108,54 @@ def test_the_split_is_that_of_users() -> None:
     assert even.state is not RolloutState.SAMPLE_RATIO_MISMATCH
 
 
-def test_users_of_a_ramp_are_not_checked() -> None:
-    settings = RolloutSettings((), share=((0, 0.1), (10, 0.5)))
-    columns = {name: np.array(500.0) for name in ("both_b", "both_c", "units_b", "units_c")}
-    assert split_log_e(columns, settings) == 0
+RAMP = ((0, 0.1), (60, 0.25), (120, 0.5))
+
+
+def ramped(rng: np.random.Generator, moved: float = 1.0) -> tuple[ArmSeries, ArmSeries]:
+    """Return arms by minute of users who stay where a rising threshold put them, until a step moves them."""
+    shares = np.repeat([share for _, share in RAMP], 60) * np.repeat([1, moved, moved], 60)
+    place = rng.random(2_000)
+    here = rng.random((shares.size, place.size)) < 0.01
+    sides = place < shares[:, None]
+    minutes, n = np.arange(shares.size), np.ones(0)
+    first = here & (np.cumsum(here, axis=0) == 1)
+    found = []
+    for side in (~sides, sides):
+        n = (here & side).sum(axis=1)
+        new = (here & side & (np.cumsum(here & side, axis=0) == 1)).sum(axis=1)
+        metrics = {"error_rate": ProportionSeries(n, n // 10)}
+        found.append(ArmSeries(minutes, n, metrics, units=new, entered=(first & side).sum(axis=1)))
+    return found[0], found[1]
+
+
+def test_users_of_a_ramp_are_checked_when_they_enter() -> None:
+    """Requests of users who stay are no independent draws: by them, healthy ramps look broken."""
+    rng = np.random.default_rng(11)
+    settings = RolloutSettings((default_metric("error_rate"),), share=RAMP, unit="user_id")
+    healthy = [rollout_verdict(*ramped(rng), settings) for _ in range(40)]
+    assert not any(verdict.state is RolloutState.SAMPLE_RATIO_MISMATCH for verdict in healthy)
+    one = healthy[0].traffic
+    assert one.expected == pytest.approx(0.15, abs=0.1)
+    assert one.observed == pytest.approx(one.expected, abs=0.05)
+    broken = rollout_verdict(*ramped(rng, moved=0.5), settings)
+    assert broken.state is RolloutState.SAMPLE_RATIO_MISMATCH
+
+
+def test_few_requests_of_a_small_share_are_split_as_configured() -> None:
+    """Minutes that chance leaves without the candidate count: else its share would seem larger."""
+    rng = np.random.default_rng(12)
+    n = rng.poisson(20, 1_440)
+    for split in (0.05, 0.1):
+        n_c = rng.binomial(n, split)
+        found = []
+        for counts in (n - n_c, n_c):
+            there = counts > 0
+            metrics = {"error_rate": ProportionSeries(counts[there], counts[there] // 10)}
+            found.append(ArmSeries(np.flatnonzero(there), counts[there], metrics))
+        settings = RolloutSettings((default_metric("error_rate"),), share=split)
+        verdict = rollout_verdict(found[0], found[1], settings)
+        assert verdict.traffic.observed == pytest.approx(n_c.sum() / n.sum())
+        assert (verdict.traffic.srm_p or 0.0) > 0.05
 
 
 @pytest.mark.parametrize(("units", "held"), [((29, 400), True), ((400, 29), True), ((30, 30), False)])

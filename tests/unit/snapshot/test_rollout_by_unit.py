@@ -73,7 +73,7 @@ def width(rollout: Rollout, metric: str) -> float:
 
 
 def test_intervals_are_as_wide_as_users_vary(tmp_path: Path) -> None:
-    records = traffic()
+    records = traffic(users=1_500)
     by_user = judged(tmp_path / "a", records)
     by_request = judged(tmp_path / "b", records, BY_USER.replace("'member'", "'request'"))
     rows = pd.DataFrame(records)
@@ -81,9 +81,11 @@ def test_intervals_are_as_wide_as_users_vary(tmp_path: Path) -> None:
         "accuracy": effect_of(rows, (rows.label != rows.prediction).astype(float)),
         "latency_mean": effect_of(rows, rows.latency_ms),
     }
-    assert effects["latency_mean"] > 10  # twenty requests of a user are hardly more than one
+    assert effects["latency_mean"] > 3  # four requests of a user are hardly more than one
     for name, effect in effects.items():
-        assert effect > 2
+        assert effect > 1.2
+        assert by_user.metrics[name].design_effect == pytest.approx(effect)
+        assert by_request.metrics[name].design_effect == 1
         ratio = width(by_user, name) / width(by_request, name)
         assert 0.5 * np.sqrt(effect) < ratio <= np.sqrt(effect) * 1.2
         assert by_user.metrics[name].difference == pytest.approx(by_request.metrics[name].difference)
@@ -92,6 +94,17 @@ def test_intervals_are_as_wide_as_users_vary(tmp_path: Path) -> None:
     assert by_user.unit == "member"
     assert f"split by member: {counts['v1']:,} of v1 and {counts['v2']:,} of v2" in facts_of(by_user)
     assert by_request.units == {}
+    alone = ROWS / effects["latency_mean"]
+    (said,) = [reason for reason in by_user.reasons if "of one member resemble each other" in reason]
+    assert f"mean latency {round(alone, 1 - len(str(int(alone)))):,.0f}"[:15] in said
+    assert "further values of member needed" in " ".join(by_user.reasons)
+
+
+def test_a_mean_is_not_judged_by_few_users(tmp_path: Path) -> None:
+    """Six thousand requests of 300 users are not the 500 units that the normal approximation takes."""
+    metric = judged(tmp_path, traffic()).metrics["latency_mean"]
+    assert metric.design_effect > 10
+    assert (metric.low, metric.high, metric.status) == (None, None, "inconclusive")
 
 
 def test_the_split_of_users_is_checked_not_that_of_requests(tmp_path: Path) -> None:
@@ -117,6 +130,27 @@ def test_logs_without_users_say_so(tmp_path: Path) -> None:
     found = judged(tmp_path, records)
     assert any("traffic is split by member, but no stored request has one" in r for r in found.reasons)
     assert found.units == {}
+
+
+def test_a_ramp_moves_users_once_and_checks_them_as_they_enter(tmp_path: Path) -> None:
+    records = traffic(users=1_500)
+    place = np.random.default_rng(4).random(1_500)
+    half = ROWS // 2
+    for i, record in enumerate(records):
+        record["version"] = "v2" if place[int(record["member"][1:])] < (0.2 if i < half else 0.5) else "v1"
+    step = (START + timedelta(seconds=half)).isoformat()
+    ramp = f"share = {{'{START.isoformat()}' = 0.2, '{step}' = 0.5}}\n"
+    found = judged(tmp_path / "right", records, BY_USER + ramp)
+    rows = pd.DataFrame(records)
+    first = rows.drop_duplicates("member")
+    assert found.traffic_observed["v2"] == pytest.approx((first.version == "v2").mean())
+    assert found.traffic_expected["v2"] == pytest.approx(np.where(first.index < half, 0.2, 0.5).mean())
+    assert found.units == dict(rows.groupby("version").member.nunique())
+    assert found.state != "sample_ratio_mismatch"
+    assert not any("it is not what is split" in reason for reason in found.reasons)
+    wrong = judged(tmp_path / "wrong", records, BY_USER + ramp.replace("0.2", "0.4"))
+    assert (wrong.verdict, wrong.state) == ("hold", "sample_ratio_mismatch")
+    assert "% of the values of member instead of" in wrong.reasons[0]
 
 
 def test_a_ramp_is_held_against_its_shares(tmp_path: Path) -> None:

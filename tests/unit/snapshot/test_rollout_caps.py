@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import mlwatch
+from mlwatch.cli import main
 from mlwatch.metrics.latency import GAMMA
 
 if TYPE_CHECKING:
@@ -108,6 +109,19 @@ def test_a_timeout_counts_as_the_limit(tmp_path: Path) -> None:
     cut = now.latency_ms.clip(upper=found.cap).groupby(now.version).mean()
     assert found.baseline == pytest.approx(cut["v1"], rel=1e-3)  # by bins where a latency is beyond the limit
     assert found.candidate == pytest.approx(cut["v2"], rel=1e-3)
+
+
+def test_a_calibration_judges_means_that_are_cut_alike(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = judged(tmp_path, *logs()).metrics
+    arguments = ["calibrate", str(tmp_path), "--db", ":memory:", "--splits", "3", "--format", "json"]
+    assert main(arguments) == 0
+    (calibrated,) = json.loads(capsys.readouterr().out)
+    assert calibrated["before_candidate"] is True
+    for name in ("revenue", "latency_mean"):
+        assert found[name].cap is not None
+        assert calibrated["metrics"][name]["winsorised_at"] == found[name].cap
 
 
 def test_a_short_past_cuts_nothing(tmp_path: Path) -> None:

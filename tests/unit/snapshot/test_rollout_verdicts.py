@@ -276,6 +276,24 @@ def test_pairs_that_all_miss_one_side_hold(judged: Judged) -> None:
     assert found.reasons[0] == "no request id was answered by both v1 and v2"
 
 
+def test_pairs_of_dropped_records_are_not_counted_and_that_is_said(tmp_path: Path) -> None:
+    old, new, labels = shadow_records()
+    write(tmp_path / "logs", '[store]\nkeep = "10m"\n', a=old, b=new, c=labels)
+    with mlwatch.open(tmp_path / "logs", db=":memory:") as watch:
+        (found,) = watch.snapshot().rollouts
+    last = pd.to_datetime([each["timestamp"] for each in (*old, *new)]).max()
+    kept = [each for each in old if pd.Timestamp(each["timestamp"]) >= last - timedelta(minutes=10)]
+    shadow = found.shadow
+    assert shadow is not None
+    assert shadow.pairs == len(kept) < len(old)
+    assert shadow.since == datetime.fromisoformat(kept[0]["timestamp"])
+    said = (
+        f"only pairs since {shadow.since:%Y-%m-%d %H:%M} UTC are compared, because older records are not kept"
+    )
+    assert said in found.reasons
+    assert found.metrics["error_rate"].n_baseline == len(old)  # by rollups, which stay
+
+
 # --- what blocks -----------------------------------------------------------------------------------------------
 
 
