@@ -42,6 +42,7 @@ _APACHE = re.compile(
 )
 _RFC_2822 = re.compile(r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3}\s+\d{4}\s+\d\d?:\d\d.*", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}[-/]\d\d[-/]\d\d", re.ASCII)
+_DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?", re.ASCII)
 _LOOSE_ZONE = re.compile(r"\s+(?=[+-]\d\d)|\s*(?:UTC|GMT)$", re.ASCII)
 _LONGEST = 64
@@ -117,8 +118,8 @@ def parse_timestamp(value: object, timezone: str = "UTC") -> datetime | None:
     """Read a time as logs write it.
 
     Understands ISO 8601 (basic and extended, comma fractions, any zone or none), `2026/01/01 10:00`,
-    RFC 2822, Apache's `03/Nov/2026:10:00:00 +0100`, and seconds, milli-, micro- or nanoseconds since 1970
-    by magnitude, as number or text.
+    `01.11.2026 10:00` (day first), RFC 2822, Apache's `03/Nov/2026:10:00:00 +0100`, and seconds, milli-, micro- or
+    nanoseconds since 1970 by magnitude, as number or text.
 
     Args:
         value: Anything found in a record.
@@ -206,6 +207,9 @@ def _from_digits(text: str, timezone: str) -> datetime | None:
 
 
 def _iso(text: str) -> datetime | None:
+    if day_first := _DAY_FIRST.match(text):
+        day, month, year = day_first.groups()
+        text = f"{year}-{month:0>2}-{day:0>2}{text[day_first.end() :]}"
     if _ISO_DATE.match(text):
         text = text[:10].replace("/", "-") + text[10:]
     return datetime.fromisoformat(_LOOSE_ZONE.sub(_tight_zone, text))

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
 WIDTH = 100
-REST = "Any other JSON lines, JSON, CSV or Parquet: roles are inferred from names and values.\n"
+REST = """Any other JSON lines, JSON, CSV or Parquet: roles are inferred from names and values.
+JSON records and key=value pairs inside the lines of loggers and containers are found there.
+"""
 
 
 def run(arguments: Namespace) -> int:

@@ -39,6 +39,7 @@ RECORD_WORDS = frozenset(
 MOST_NAMES = 16
 """Different values among the samples, above which a column does not name models or versions."""
 MOST_EVENTS = 40
+_WRITTEN_DATE = re.compile(r"\s*(\d{4}[-/]\d\d[-/]\d\d|\d{1,2}\.\d{1,2}\.\d{4})[T ]\d\d?:\d\d")
 _JSON = re.compile(r"\s*(\{.*|\[.*)", re.DOTALL)
 
 
@@ -83,6 +84,14 @@ def is_time(column: Column) -> bool:
     """Tell whether most samples are times."""
     parsed = sum(parse_timestamp(sample) is not None for sample in column.samples)
     return parsed * 2 >= len(column.samples) > 0
+
+
+def is_written_time(column: Column) -> bool:
+    """Tell whether all samples are times with their date written out, which nothing else looks like."""
+    return bool(column.samples) and all(
+        _WRITTEN_DATE.match(str(sample)) is not None and parse_timestamp(sample) is not None
+        for sample in column.samples
+    )
 
 
 def _id(column: Column, _context: Context, loose: bool) -> bool:

@@ -130,6 +130,7 @@ class _Inference:
         )
         self._take_by_name()
         self._take_by_file_name(path)
+        self._take_only_time()
         self._drop_leftovers()
         features = name_features(
             (column for column in self._columns if column.path in self._pool),
@@ -279,6 +280,19 @@ class _Inference:
         values = [one for one in self._pool.values() if one.samples and self._no_feature(one) is None]
         if len(values) == 1 and not values[0].kinds & {"list", "object"}:
             self._take("label", values[0], "the only value of a file named like labels")
+
+    def _take_only_time(self) -> None:
+        """Take the only column of written times for the time, whatever it is called."""
+        if "timestamp" in self._roles or self._settings.timestamp is not None or not self._roles:
+            return
+        times = [
+            column
+            for column in self._pool.values()
+            if column.kinds - {"null"} == {"text"} and not self._protected(column)
+            if guards.is_written_time(column)
+        ]
+        if len(times) == 1:
+            self._take("timestamp", times[0], "the only column of times")
 
     def _regression_score(self) -> None:
         """Take a predicted score for the prediction where the label is a score, too."""

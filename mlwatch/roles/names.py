@@ -28,7 +28,7 @@ _TABLE = {
         request_timestamp request_time request_ts received_at occurred_at recorded_at recordedtime
         created_at created_time creation_time create_time created served_at scored_at predicted_at
         label_timestamp label_time labelled_at labeled_at feedback_time outcome_time epoch epoch_time
-        unix_time unix_timestamp asctime start_time started_at kafka_timestamp t? dt? date? day?
+        unix_time unix_timestamp asctime start_time started_at kafka_timestamp log_line_time t? dt? date? day?
     """,
     "id": """
         request_id prediction_id inference_id id uuid guid req_id x_request_id requestid record_id

@@ -89,7 +89,7 @@ def _parts(low: float, high: float, shown: NDArray[np.float64]) -> NDArray[np.fl
         parts = np.zeros(len(shown) - 1)
         parts[int(np.clip(np.searchsorted(shown, low, side="right") - 1, 0, len(parts) - 1))] = 1.0
         return parts
-    below = np.clip((shown - low) / (high - low), 0.0, 1.0)
+    below = np.clip((shown / 2 - low / 2) / (high / 2 - low / 2), 0.0, 1.0)  # halves do not overflow
     below[0], below[-1] = 0.0, 1.0
     return np.diff(below)
 

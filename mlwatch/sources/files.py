@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mlwatch.sources.formats import is_text_log
+from mlwatch.sources.formats import is_known_log, is_text_log
 from mlwatch.sources.formats.presets import DEFINITION
 from mlwatch.sources.formats.tf_serving import begins_log
+from mlwatch.sources.wrapped import begins_wrapped, has_chatter, is_wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 Compression = Literal["none", "gzip", "zstd"]
-Format = Literal["jsonl", "json", "csv", "parquet", "tfrecord"]
+Format = Literal["jsonl", "wrapped", "json", "csv", "parquet", "tfrecord"]
+"""`wrapped` is JSON lines inside the lines of a logger, see `wrapped`."""
 
 REFERENCE_NAMES = frozenset(
     f"reference.{suffix}" for suffix in ("parquet", "csv", "tsv", "jsonl", "ndjson", "json", "profile.json")
@@ -45,6 +48,12 @@ SOURCE_SUFFIXES = (
     *(".duckdb", ".wal", ".lock", ".tmp", ".swp", ".pkl", ".joblib", ".npy", ".npz", ".pt", ".onnx", ".so"),
 )
 """Never prediction logs, whatever is in them; they are passed over without a word."""
+
+
+_ARRAY = re.compile(rb'\[\s*([\[{"\]]|$)')
+"""How an array of records begins, and a logger's bracket does not."""
+UNKNOWN = "!neither JSON, CSV nor Parquet"
+"""What is said of a file of text that is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +155,7 @@ def compression_of(head: bytes) -> Compression:
     return "none"
 
 
-def format_of(head: bytes, name: str) -> Format | str:  # noqa: PLR0911  one return a format reads best
+def format_of(head: bytes, name: str) -> Format | str:
     """Tell the format from the first (decompressed) bytes of a file.
 
     Args:
@@ -160,25 +169,39 @@ def format_of(head: bytes, name: str) -> Format | str:  # noqa: PLR0911  one ret
         return binary
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\0 \t\r\n")
     if text.startswith(b"{"):
-        first, newline, _ = text.partition(b"\n")
-        if not newline and name.lower().endswith((".json", ".json.gz", ".json.zst")):
-            return "json"  # one object around all records, perhaps; the document reader takes single ones too
-        pretty = newline and not first.rstrip().endswith(b"}")
-        return "json" if pretty and len(text) > len(first) + 1 and not _has_object_line(text) else "jsonl"
-    if text.startswith(b"["):
+        return _of_objects(text, name)
+    if _ARRAY.match(text):
         return "json"
     if b"\0" in text:
         return "!a binary file"
     if is_text_log(text):
         return "jsonl"  # lines, which the importer of their format reads
+    return _of_lines(text, name)
+
+
+def _of_objects(text: bytes, name: str) -> Format:
+    first, newline, _ = text.partition(b"\n")
+    if not newline and name.lower().endswith((".json", ".json.gz", ".json.zst")):
+        return "json"  # one object around all records, perhaps; the document reader takes single ones too
+    pretty = newline and not first.rstrip().endswith(b"}")
+    if pretty and len(text) > len(first) + 1 and not _has_object_line(text):
+        return "json"
+    return "wrapped" if has_chatter(text) and not is_known_log(text) else "jsonl"
+
+
+def _of_lines(text: bytes, name: str) -> Format | str:
     lines = [line for line in text.split(b"\n")[:5] if line.strip()]
     if not lines:
         return "!empty so far"
+    if _is_named_delimited(name):
+        return "csv"
+    if begins_wrapped(text):
+        return "wrapped"
     if any(line.lstrip().startswith(b"{") for line in lines):
         return "jsonl"  # text before the first record, such as a start-up banner
-    if _looks_delimited(lines, name):
-        return "csv"
-    return "!neither JSON, CSV nor Parquet"
+    if is_wrapped(text) and not _looks_delimited(lines, b"\t"):
+        return "wrapped"  # sentences have commas, too
+    return "csv" if _looks_delimited(lines) else UNKNOWN
 
 
 def _binary_format(head: bytes) -> Format | None:
@@ -193,9 +216,11 @@ def _has_object_line(text: bytes) -> bool:
     return any(line.startswith(b"{") and line.rstrip().endswith(b"}") and b":" in line for line in lines)
 
 
-def _looks_delimited(lines: Sequence[bytes], name: str) -> bool:
-    lowered = name.lower()
-    if any(part in lowered for part in (".csv", ".tsv", ".psv")):
-        return True
-    counts = [max(line.count(mark) for mark in (b",", b"\t", b";", b"|")) for line in lines]
+def _is_named_delimited(name: str) -> bool:
+    return any(part in name.lower() for part in (".csv", ".tsv", ".psv"))
+
+
+def _looks_delimited(lines: Sequence[bytes], marks: bytes = b",\t;|") -> bool:
+    """Tell whether the lines have as many of the most frequent of some marks as the first has."""
+    counts = [max(line.count(mark) for mark in marks) for line in lines]
     return len(counts) > 1 and min(counts) >= 1 and counts[0] == counts[1]

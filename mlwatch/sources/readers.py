@@ -27,6 +27,7 @@ from mlwatch.sources.streams import (
     head_of,
 )
 from mlwatch.sources.tfrecords import read_tfrecords
+from mlwatch.sources.wrapped import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,14 +91,17 @@ def _text(
             return
         if at.mark is not None and not at.mark.fits(head, stream.recent):
             raise FileMovedError(found.relative)  # files changed places between the look and the reading
-        importer = recognise_table(header.header, found.path) if header else recognise(head, found.path)
+        plain = unwrapped(head.rpartition(b"\n")[0]) if form == "wrapped" else head
+        importer = recognise_table(header.header, found.path) if header else recognise(plain, found.path)
         columns = header.header if header else ()
         size = block_size if importer is None else min(block_size, IMPORT_BYTES)
         for piece in _pieces(found, form, at, stream, head, header, settled=settled, block_size=size):
+            if form == "wrapped":
+                piece = dataclasses.replace(piece, text=unwrapped(piece.text))  # noqa: PLW2901
             if importer is not None:
                 yield native(_as_json(piece, header), importer, book, columns)
             else:
-                yield with_shape(piece, form, header, book)
+                yield with_shape(piece, "csv" if header else "jsonl", header, book)
             if stream.damage is not None:
                 raise UnreadableFileError(f"the compressed data is damaged ({stream.damage})")
 

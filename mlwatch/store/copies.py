@@ -127,7 +127,7 @@ def _at(entry: Entry, other: Entry) -> Entry:
 
 def _repeats(plan: Plan, other: Path, stop: int) -> Plan | None:
     """Return a plan to read nothing where the file is, so far, a piece of another's accounted content."""
-    if plan.entry.format not in {"jsonl", "csv"}:
+    if plan.entry.format not in {"jsonl", "wrapped", "csv"}:
         return None
     found = shared(plan.found.path, other, plan.entry.offset, stop)
     if found is None or not found.whole:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlwatch.sources.files import Found, format_of
+from mlwatch.sources.files import UNKNOWN, Found, format_of
 from mlwatch.sources.streams import HEAD_BYTES, DamagedFileError, Stream, first_bytes
 from mlwatch.store.copies import continues_entry, past_copies
 from mlwatch.store.ledger import Entry, Ledger
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Places = Mapping[tuple[int, int], Path]
 
 HOLE_STEP = 1 << 20
+CHATTER = 1 << 16
+"""How much of a log is searched for a first record in lines of other text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,11 @@ def _new(found: Found, ledger: Ledger, places: Places) -> Plan | None:
                 stream.skip_hole()  # what a truncation left before the first record
                 head = stream.read(HOLE_STEP).lstrip(b"\0")[:HEAD_BYTES]
             sample = head + (b"" if b"\n" in head else stream.read(HOLE_STEP))
+            form = format_of(sample, found.relative)
+            if form == UNKNOWN:  # the first record may come late in a log that is chatty at its start
+                form = format_of(sample + stream.read(CHATTER), found.relative)
     except DamagedFileError:
         return _skipped(found, ledger, "the compressed data is damaged or not complete yet", "damaged")
-    form = format_of(sample, found.relative)
     if form == "!empty so far":
         return None
     if form.startswith("!"):

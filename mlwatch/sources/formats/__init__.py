@@ -55,6 +55,11 @@ def is_text_log(head: bytes) -> bool:
     return any(one.text and one.matches(head) for one in IMPORTERS)
 
 
+def is_known_log(head: bytes) -> bool:
+    """Tell whether a file of lines is of a format that is known."""
+    return any(one.matches(head) for one in IMPORTERS)
+
+
 def recognise_table(columns: Sequence[str], path: Path) -> Importer | None:
     """Tell which format a CSV or Parquet file is of, from its columns; None for plain records."""
     names = set(columns)

@@ -1,0 +1,150 @@
+"""Records inside the lines of a logger or a container runtime, brought back to plain JSON lines.
+
+What is read: an object behind whatever a logger puts before it, an object that is text in a field of another (Docker's
+`json-file`, journald, Fluent Bit, Loki, JSON formatters of loggers), and `key=value` pairs (logfmt,
+https://brandur.org/logfmt). Such a log is one once a line of it holds what a model did; its other lines, the chatter
+of the process, are no records.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.roles.names import rank
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOGGED_AT = "log_line_time"
+"""Field of the time that the line carries outside of the record."""
+TEXT_FIELDS = ("log", "message", "msg", "MESSAGE", "line", "textPayload", "body")
+TIME_FIELDS = ("time", "timestamp", "@timestamp", "ts", "asctime", "__REALTIME_TIMESTAMP", "created")
+TELLING = ("prediction", "score", "label", "event")
+"""Roles that show that an object is a record."""
+TELLING_SIZE = 3
+"""An object of so many fields is taken for a record, whatever they are called."""
+
+_TIME = re.compile(rb"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?")
+_PAIR = re.compile(rb'([A-Za-z_@][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s"]*)')
+_PAIRS = re.compile(rb'(?:[A-Za-z_@][\w.@/-]*=(?:"(?:[^"\\]|\\.)*"|[^\s"=]*)(?:\s+|$)){3}')
+_PREFIX = 200
+"""No logger puts more bytes before its message."""
+
+
+def is_wrapped(head: bytes) -> bool:
+    """Tell whether some line of the first bytes of a file wraps a record."""
+    return any(_shows_record(line) for line in head.split(b"\n"))
+
+
+def begins_wrapped(head: bytes) -> bool:
+    """Tell the same of the first line."""
+    return is_wrapped(head.partition(b"\n")[0])
+
+
+def has_chatter(head: bytes) -> bool:
+    """Tell whether lines that are objects hold a logger's messages, with or without records in them."""
+    return any(_is_message(found) for line in head.split(b"\n") if (found := _object(line)) is not None)
+
+
+def unwrapped(text: bytes) -> bytes:
+    """Return as many JSON lines as there are lines: a blank one where a line is no record.
+
+    What should be a record and cannot be read stays as it is, to be refused for what it is.
+    """
+    return b"\n".join(map(_plain, text.split(b"\n")))
+
+
+def _plain(line: bytes) -> bytes:
+    try:
+        record = _record(line.strip())
+        if record is not None:
+            return json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
+    except RecursionError:
+        return line
+    own = _object(line)
+    if own is not None and _is_message(own):
+        line = next((own[name] for name in TEXT_FIELDS if isinstance(own.get(name), str)), "").encode()
+    start = line.find(b'{"', 0, _PREFIX)
+    return b"" if start < 0 else line[start:].replace(b"\n", b" ")
+
+
+def _record(line: bytes) -> Mapping[str, Any] | None:
+    """Return the record that a line wraps."""
+    if line.startswith(b"{"):
+        outer = _object(line)
+        return None if outer is None else _embedded(outer)
+    if line.endswith(b"}") and (start := line.find(b"{", 0, _PREFIX)) > 0:
+        return _behind_prefix(line, start)
+    pairs = _pairs(line) if _PAIRS.search(line) else None
+    return pairs if pairs is not None and _is_telling(pairs) else None
+
+
+def _shows_record(line: bytes) -> bool:
+    record = _record(line.strip())
+    return record is not None and (_is_telling(record) or len(record) >= TELLING_SIZE)
+
+
+def _is_message(found: Mapping[str, Any]) -> bool:
+    """Tell whether an object is a message of a logger rather than a record."""
+    return any(isinstance(found.get(name), str) for name in TEXT_FIELDS) and not _is_telling(found)
+
+
+def _behind_prefix(line: bytes, start: int) -> Mapping[str, Any] | None:
+    found = _object(line[start:])
+    if found is None:
+        return None
+    time = _TIME.search(line, 0, start)
+    return _timed(_embedded(found) or found, time[0].decode() if time else None)
+
+
+def _embedded(outer: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the object that is text in a field of another."""
+    for name in TEXT_FIELDS:
+        text = outer.get(name)
+        if isinstance(text, str) and "{" in text[:_PREFIX] and text.rstrip().endswith("}"):
+            found = _object(text[text.index("{") :].encode("utf-8", "replace"))
+            if found is not None:
+                time = next((outer[key] for key in TIME_FIELDS if outer.get(key) is not None), None)
+                return _timed(_embedded(found) or found, time)
+    return None
+
+
+def _timed(record: Mapping[str, Any], time: object) -> Mapping[str, Any]:
+    return record if time is None or LOGGED_AT in record else {**record, LOGGED_AT: time}
+
+
+def _pairs(line: bytes) -> Mapping[str, Any]:
+    found = {name.decode(): _value(value) for name, value in _PAIR.findall(line)}
+    first = _PAIR.search(line)
+    time = _TIME.search(line, 0, first.start()) if first else None
+    return _timed(found, time[0].decode() if time else None)
+
+
+def _value(raw: bytes) -> Any:
+    """Return a value as what it looks like: a number, a truth, text."""
+    if raw.startswith(b'"'):
+        found = _json(raw)
+        return found if isinstance(found, str) else raw[1:-1].decode("utf-8", "replace")
+    found = _json(raw) if len(raw) < 64 else None
+    return found if isinstance(found, int | float) else raw.decode("utf-8", "replace") or None
+
+
+def _object(text: bytes) -> dict[str, Any] | None:
+    found = _json(text)
+    return found if isinstance(found, dict) and found else None
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_telling(record: Mapping[str, Any]) -> bool:
+    """Tell whether one of the fields, at the top or one below, is named as what a model answers, or what came of it."""
+    paths: list[tuple[str, ...]] = [(name,) for name in record]
+    paths += [(name, inner) for name, value in record.items() if isinstance(value, dict) for inner in value]
+    return any(rank(role, path) is not None for path in paths for role in TELLING)

@@ -1,0 +1,117 @@
+"""Records inside the lines of loggers and container runtimes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from logfiles import prediction
+
+import mlwatch
+from mlwatch.sources.files import format_of
+from mlwatch.sources.wrapped import LOGGED_AT, is_wrapped, unwrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+AT = "2026-11-20T10:00:00.123Z"
+
+
+def record(number: int) -> str:
+    """Return a record that has no time of its own."""
+    fields = prediction(number)
+    del fields["timestamp"]
+    return json.dumps(fields)
+
+
+def in_docker(text: str) -> str:
+    return json.dumps({"log": text + "\n", "stream": "stdout", "time": AT})
+
+
+def in_journal(text: str) -> str:
+    return json.dumps({"MESSAGE": text, "_PID": "7", "__REALTIME_TIMESTAMP": "1795168800123000"})
+
+
+def in_kubernetes(text: str) -> str:
+    return f"{AT} stdout F {text}"
+
+
+def in_python(text: str) -> str:
+    return f"2026-11-20 10:00:00,123 INFO serving.predictor: {text}"
+
+
+def in_brackets(text: str) -> str:
+    return f"[{AT}] [pid 7] served {text}"
+
+
+def in_logger_in_docker(text: str) -> str:
+    return in_docker(in_python(text))
+
+
+WRAPPERS = (in_docker, in_journal, in_kubernetes, in_python, in_brackets, in_logger_in_docker)
+
+
+@pytest.mark.parametrize("wrapped", WRAPPERS)
+def test_records_are_read_with_the_time_of_their_line(tmp_path: Path, wrapped: Callable[[str], str]) -> None:
+    chatter = [wrapped(f"started worker {number}, listening") for number in range(5)]
+    whole = [wrapped(record(number)) for number in range(40)]
+    cut = wrapped(record(40)[:-20])
+    (tmp_path / "app.log").write_text("\n".join([*chatter, *whole, cut, chatter[0]]) + "\n", encoding="utf-8")
+
+    with mlwatch.open(tmp_path, db=":memory:") as watched:
+        document = watched.snapshot().to_dict()
+        _, times = watched.query("SELECT DISTINCT strftime(ts, '%Y-%m-%d %H') FROM predictions")
+        _, refused = watched.query("SELECT line, reason FROM quarantine")
+
+    counts = {name: document["ingest"][name] for name in ("records", "predictions", "rejected")}
+    assert counts == {"records": 41, "predictions": 40, "rejected": 1}
+    assert times == [("2026-11-20 10",)]
+    assert refused == [(46, "not valid JSON")]
+
+
+def test_pairs_are_read_as_what_they_look_like(tmp_path: Path) -> None:
+    lines = [
+        f'ts={AT} level=info msg="served it" request_id=r{number} prediction={number % 2} score=0.25 plan="a b"'
+        for number in range(30)
+    ]
+    (tmp_path / "app.log").write_text(
+        "level=info msg=started port=80\n" + "\n".join(lines) + "\n", encoding="utf-8"
+    )
+
+    with mlwatch.open(tmp_path, db=":memory:") as watched:
+        _, rows = watched.query(
+            "SELECT count(*), sum(CAST(prediction AS INT)), min(score), any_value(plan) FROM predictions"
+        )
+
+    assert rows == [(30, 15, 0.25, "a b")]
+
+
+def test_the_time_inside_a_record_wins() -> None:
+    (plain,) = unwrapped(in_python(json.dumps(prediction(1))).encode()).split(b"\n")
+
+    assert json.loads(plain) == {**prediction(1), LOGGED_AT: "2026-11-20 10:00:00,123"}
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ('{"prediction": 1, "score": 0.5}\n', "jsonl"),
+        ('id,prediction,note\n1,0,"{""a"": 1}"\n', "csv"),
+        ('[\n {"prediction": 1, "x": {"score": 1}}\n]', "json"),
+        ("just text\nand more\n", "!neither JSON, CSV nor Parquet"),
+        ("level=info msg=started port=80\n", "!neither JSON, CSV nor Parquet"),
+    ],
+)
+def test_other_files_stay_what_they_are(head: str, expected: str) -> None:
+    assert format_of(head.encode(), "app.log") == expected
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_leave_as_many_lines(text: bytes) -> None:
+    is_wrapped(text)
+
+    assert unwrapped(text).count(b"\n") == text.count(b"\n")
