@@ -11,7 +11,7 @@ from mlwatch.records.excerpt import Excerpt
 from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from duckdb import DuckDBPyConnection
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.build import Memory as Kept
     from mlwatch.snapshot.pair_types import PairFindings
     from mlwatch.snapshot.rollout_units import Units
+    from mlwatch.snapshot.segment_pairs import SegmentPair
     from mlwatch.snapshot.segments import Segments
 
 MOST_EXCERPTS = 4
@@ -32,6 +33,7 @@ class Remembered:
         self._verdicts = Memory()
         self._courses = Courses()
         self._segments: Paced[Segments] = Paced()
+        self._segment_pairs: Paced[Mapping[str, tuple[SegmentPair, ...]]] = Paced()
         self._findings: Paced[PairFindings] = Paced()
         self._units: Paced[Units] = Paced()
 
@@ -49,7 +51,7 @@ class Remembered:
         if not now:
             return Kept(verdicts)
         dear = Dear(self._courses.recall, self._findings.recall, self._units.recall)
-        return Kept(verdicts, dear, self._segments.recall)
+        return Kept(verdicts, dear, self._segments.recall, self._segment_pairs.recall)
 
 
 class Excerpts:

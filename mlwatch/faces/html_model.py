@@ -9,16 +9,14 @@ from mlwatch.faces.markup import Markup, joined, tag
 from mlwatch.faces.pens import PENS
 from mlwatch.faces.rows import (
     BROKEN_HEADS,
-    SEGMENT_HEADS,
     broken_rows,
     drifted,
-    falls,
     footnotes,
     how,
     rows_of,
     strangers,
-    worst_segments,
 )
+from mlwatch.faces.segment_rows import SEGMENT_HEADS, falls, worst_segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

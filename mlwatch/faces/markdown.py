@@ -9,18 +9,16 @@ from mlwatch.faces.facts import facts_of
 from mlwatch.faces.rows import (
     BROKEN_HEADS,
     ENDPOINT_HEADS,
-    SEGMENT_HEADS,
     broken_rows,
     drifted,
     endpoint_rows,
-    falls,
     footnotes,
     how,
     provenance_rows,
     rows_of,
     strangers,
-    worst_segments,
 )
+from mlwatch.faces.segment_rows import SEGMENT_HEADS, falls, worst_segments
 from mlwatch.faces.shadow import sections
 
 if TYPE_CHECKING:

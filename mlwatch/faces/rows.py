@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.drift import Drift
     from mlwatch.metrics.estimate import Estimate
-    from mlwatch.snapshot.falls import Fall
     from mlwatch.snapshot.health_types import Endpoint
     from mlwatch.snapshot.types import Model, Snapshot, Version
 
@@ -222,68 +221,7 @@ def strangers(versions: Sequence[Version]) -> list[str]:
     return said
 
 
-SEGMENT_HEADS = ("Segment", "Version", "Against", "Labelled", "Error", "95 %", "Extra errors")
-MOST_SEGMENTS = 8
 MOST_NAMES = 10
-
-
-def worst_segments(model: Model) -> list[list[str]]:
-    """Return the cells of the segments that do worse beyond chance, the most harmful first; see `SEGMENT_HEADS`.
-
-    Versions are held against the baseline in the same segment, a lone one against its own other segments.
-    """
-    baseline = next((version.name for version in model.versions.values() if version.role == "baseline"), None)
-    lone = len(model.versions) == 1
-    found = [
-        (contrast, segment, version)
-        for version in model.versions.values()
-        for segment in version.segments
-        if (contrast := segment.rest if lone else segment.baseline) is not None and contrast.worse
-    ]
-    percent = model.task != "regression"
-    return [
-        [
-            f"{segment.column} {segment.value}",
-            version.name,
-            "the rest" if lone else str(baseline),
-            f"{segment.labelled:,}",
-            _points(contrast.difference, percent=percent),
-            f"{_points(contrast.low, percent=percent)} to {_points(contrast.high, percent=percent)}",
-            f"{contrast.excess:+,.0f}",
-        ]
-        for contrast, segment, version in sorted(found, key=lambda each: -each[0].excess)[:MOST_SEGMENTS]
-    ]
-
-
-def falls(model: Model) -> list[str]:
-    """Return a sentence for each version whose performance fell within the range: when, by how much, and where."""
-    percent = model.task != "regression"
-    return [
-        f"{name} has more errors since {fall.at:%Y-%m-%d %H:%M} UTC: {_loss(fall.before, percent=percent)} before "
-        f"(n {fall.n_before:,}), {_loss(fall.after, percent=percent)} after (n {fall.n_after:,})"
-        f"{_carried(fall, percent=percent)}"
-        for name, version in model.versions.items()
-        if (fall := version.fall) is not None
-    ]
-
-
-def _carried(fall: Fall, *, percent: bool) -> str:
-    if not fall.carried:
-        return "; no single segment carries it."
-    most = fall.carried[0]
-    told = ""
-    if most.before is not None and most.after is not None:
-        before, after = _loss(most.before, percent=percent), _loss(most.after, percent=percent)
-        told = f", whose own errors went from {before} to {after}"
-    return f"; {most.share:.0%} of that is in {most.column} {most.value}{told}."
-
-
-def _loss(value: float, *, percent: bool) -> str:
-    return f"{value:.1%}" if percent else f"a mean error of {value:.4g}"
-
-
-def _points(difference: float, *, percent: bool) -> str:
-    return f"{100 * difference:+.1f} points" if percent else f"{difference:+.4g}"
 
 
 ENDPOINT_HEADS = (

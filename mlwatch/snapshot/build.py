@@ -27,6 +27,7 @@ from mlwatch.snapshot.reference import expected_features, file_name, period, ref
 from mlwatch.snapshot.reference_labels import performance_there
 from mlwatch.snapshot.roles import Roles, assign_roles
 from mlwatch.snapshot.rollout import Dear, judge, with_mode
+from mlwatch.snapshot.segment_pairs import pairs_of, with_pairs
 from mlwatch.snapshot.segments import of_model, with_segments
 from mlwatch.snapshot.span import Grid, aware, grid, naive
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
@@ -52,10 +53,13 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
+    from mlwatch.snapshot.segment_pairs import SegmentPair
     from mlwatch.snapshot.segments import Segments
 
     Verdicts = Callable[[Hashable, Callable[[], tuple[Rollout, ...]]], tuple[Rollout, ...]]
     BySegment = Callable[[Hashable, Callable[[], Segments]], Segments]
+    Worst = Mapping[str, tuple[SegmentPair, ...]]
+    ByPair = Callable[[Hashable, Callable[[], Worst]], Worst]
 
 WINDOW_FEATURES = 40
 """Features whose drift is followed window by window; of more, the first ones."""
@@ -85,6 +89,8 @@ class Memory:
     """What the verdicts are computed with."""
     segments: BySegment = lambda _, computed: computed()
     """By question, the segments of a model's versions."""
+    segment_pairs: ByPair = lambda _, computed: computed()
+    """By question, the worst combinations of two segments."""
 
 
 FRESH = Memory()
@@ -160,7 +166,10 @@ def _with_models(
         model = with_constraints(connection, model, config.schema, _numbers(known), lattice)
         by_segment = partial(_segments, connection, config, model, roles, known, lattice, tables)
         asked_before = (name, question.span, question.at, roles.baseline and roles.baseline.pair)
-        models[name] = with_segments(model, memory.segments(asked_before, by_segment))
+        model = with_segments(model, memory.segments(asked_before, by_segment))
+        before = roles.baseline.pair.version if roles.baseline is not None else None
+        by_pair = partial(pairs_of, connection, model, before, lattice)
+        models[name] = with_pairs(model, memory.segment_pairs(asked_before, by_pair))
         asked = (name, model.task, roles, config.rollout, lattice.end, memory.rollouts)
         rollouts += memory.verdicts(
             (name, roles.baseline, roles.candidates, lattice.end), partial(judge, connection, *asked)

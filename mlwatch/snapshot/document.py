@@ -17,15 +17,18 @@ from mlwatch.snapshot.output_document import (
     curves_document,
     outputs_document,
 )
+from mlwatch.snapshot.segment_document import (
+    fairness_document,
+    segment_pair_document,
+    segments_document,
+)
 from mlwatch.snapshot.shadow_document import shadow_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mlwatch.metrics.estimate import Estimate
-    from mlwatch.metrics.segments import Contrast
     from mlwatch.snapshot.moves import Move
-    from mlwatch.snapshot.segments import Fairness, Segment
     from mlwatch.snapshot.types import (
         Alert,
         Business,
@@ -162,25 +165,13 @@ def _version(version: Version) -> Document:
             "maturity": version.maturity,
             "cost": cost_document(version),
         },
-        "segments": _segments(version.segments),
+        "segments": segments_document(version.segments),
+        "segment_pairs": [segment_pair_document(pair) for pair in version.segment_pairs],
         "fall": version.fall.to_dict() if version.fall is not None else None,
         "registry": _registered(version.registered),
-        "fairness": {each.column: _fairness(each) for each in version.fairness},
+        "fairness": {each.column: fairness_document(each) for each in version.fairness},
         "windows": [_window(window) for window in version.windows],
     }
-
-
-def _segments(segments: Sequence[Segment]) -> Document:
-    found: Document = {}
-    for segment in segments:
-        found.setdefault(segment.column, {})[segment.value] = {
-            "predictions": segment.predictions,
-            "labelled": segment.labelled,
-            "performance": _estimates(segment.performance),
-            "against_rest": _contrast(segment.rest),
-            "against_baseline": _contrast(segment.baseline),
-        }
-    return found
 
 
 def _registered(entry: Entry | None) -> Document | None:
@@ -194,24 +185,6 @@ def _registered(entry: Entry | None) -> Document | None:
         "params": dict(entry.params),
         "data": entry.data,
     }
-
-
-def _fairness(fairness: Fairness) -> Document:
-    gaps = {
-        "demographic_parity": fairness.demographic_parity,
-        "equal_opportunity": fairness.equal_opportunity,
-    }
-    return {
-        name: {**gap.difference.to_dict(), "highest": gap.highest, "lowest": gap.lowest}
-        for name, gap in gaps.items()
-    }
-
-
-def _contrast(contrast: Contrast | None) -> Document | None:
-    if contrast is None:
-        return None
-    names = ("difference", "low", "high", "p", "q", "excess")
-    return {name: getattr(contrast, name) for name in names}
 
 
 def _window(window: Window) -> Document:

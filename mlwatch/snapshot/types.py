@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.moves import Move
     from mlwatch.snapshot.pair_types import PairFindings
     from mlwatch.snapshot.rollout_course import Course
+    from mlwatch.snapshot.segment_pairs import SegmentPair
     from mlwatch.snapshot.segments import Fairness, Segment
     from mlwatch.snapshot.shapes import Shape
     from mlwatch.systems.mlflow_registry import Entry
@@ -306,6 +307,8 @@ class Version:
     label_lag: LabelLag = field(default_factory=LabelLag)
     segments: tuple[Segment, ...] = ()
     """The labelled predictions by the columns that are followed, column by column."""
+    segment_pairs: tuple[SegmentPair, ...] = ()
+    """Combinations of two segments that do worse than either explains, the most harmful first."""
     fall: Fall | None = None
     """When performance fell within the range, and what carries that; None where it did not."""
     registered: Entry | None = None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlwatch.app.units import Unit, Zone
     from mlwatch.app.view import View
     from mlwatch.metrics.segments import Contrast
+    from mlwatch.snapshot.segment_pairs import SegmentPair
     from mlwatch.snapshot.segments import Segment
     from mlwatch.snapshot.types import Version
 
@@ -60,7 +61,8 @@ class SegmentTable(Plotted, FastTable):
     HELP_TEXT = (
         "Parts of the traffic, by the values of a feature, the most harmful first: extra errors are the wrong answers "
         "(for numbers, the error) beyond what the baseline's rate in the same segment would have given; without a "
-        "candidate, the rate of the other segments. Worse means beyond chance, with all segments allowed for. "
+        "candidate, the rate of the other segments. Worse means beyond chance, with all segments allowed for. Two "
+        "segments joined by and are a combination that does worse than either explains. "
         "< and > sort, / filters. Below is said since when there are more errors within the range, and which "
         "segment carries most of them."
     )
@@ -92,7 +94,7 @@ def _fell(version: Version, zone: Zone) -> str:
 
 
 def segment_rows(version: Version | None, baseline: Version | None) -> tuple[SegmentRow, ...]:
-    """Return a version's segments that can be compared, the most harmful first."""
+    """Return a version's segments that can be compared, and their worst combinations, the most harmful first."""
     if version is None:
         return ()
     others = {(each.column, each.value): each for each in baseline.segments} if baseline else {}
@@ -102,7 +104,20 @@ def segment_rows(version: Version | None, baseline: Version | None) -> tuple[Seg
         for segment in version.segments
         if (found := segment.baseline if baseline else segment.rest) is not None
     ]
+    rows += [
+        _pair_row(pair, found, metric, against=baseline is not None)
+        for pair in version.segment_pairs
+        if (found := pair.baseline if baseline else pair.rest) is not None
+    ]
     return tuple(sorted(rows, key=lambda row: -row.excess))
+
+
+def _pair_row(pair: SegmentPair, found: Contrast, metric: str, *, against: bool) -> SegmentRow:
+    sign = 1.0 if metric == "mae" else -1.0
+    value, before = (sign * loss - min(sign, 0.0) for loss in (pair.loss, pair.loss - found.difference))
+    name = clean(pair.name, 80)
+    other = before if against else None
+    return SegmentRow(name, pair.labelled, value, other, sign * found.difference, found.excess, worse=True)
 
 
 def _row(

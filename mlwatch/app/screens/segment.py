@@ -66,6 +66,11 @@ class SegmentScreen(ModalScreen[Choice | None]):
         self._desk, self._view = desk, view
         version = view.candidate or view.baseline
         self._segments = version.segments if version is not None else ()
+        pairs = version.segment_pairs if version is not None else ()
+        self._listed: tuple[tuple[tuple[Segment, ...], int], ...] = (
+            *((pair.parts, pair.labelled) for pair in pairs),
+            *(((segment,), segment.labelled) for segment in self._segments),
+        )
 
     def compose(self) -> ComposeResult:
         """Yield the line for the filter, and the segments."""
@@ -75,7 +80,7 @@ class SegmentScreen(ModalScreen[Choice | None]):
             line.value = self._view.choice.filter
             yield line
             yield Static("" if self._segments else NONE, id="said", markup=False, classes="paragraph")
-            rows = [_row(place, segment) for place, segment in enumerate(self._segments)]
+            rows = [_row(place, *one) for place, one in enumerate(self._listed)]
             yield FastTable(COLUMNS, rows, ascii_only=self._view.glyphs.ascii, id="segments")
             yield Static(KEYS, markup=False, classes="hint")
 
@@ -97,7 +102,8 @@ class SegmentScreen(ModalScreen[Choice | None]):
 
     @on(FastTable.RowSelected)
     def _select(self, message: FastTable.RowSelected) -> None:
-        text = filter_of(self._segments[int(message.key)], self._segments)
+        parts, _ = self._listed[int(message.key)]
+        text = " and ".join(filter_of(part, self._segments) for part in parts)
         self.query_one(FilterLine).value = text
         self._check(text)
 
@@ -135,13 +141,15 @@ class SegmentScreen(ModalScreen[Choice | None]):
             line.cursor_position = message.position
 
 
-def _row(place: int, segment: Segment) -> Row:
+def _row(place: int, parts: tuple[Segment, ...], labelled: int) -> Row:
+    """Return a segment, or a combination of two: how many predictions are in both is not counted without labels."""
+    alone = parts[0].predictions if len(parts) == 1 else None
     return Row(
         str(place),
         (
-            Cell(clean(segment.column, 60)),
-            Cell(clean(segment.value, 60)),
-            Cell(show_count(segment.predictions), "", segment.predictions),
-            Cell(show_count(segment.labelled), "muted", segment.labelled),
+            Cell(clean(" and ".join(part.column for part in parts), 60)),
+            Cell(clean(" and ".join(part.value for part in parts), 60)),
+            Cell("n/a" if alone is None else show_count(alone), "", alone or 0),
+            Cell(show_count(labelled), "muted", labelled),
         ),
     )

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import mlwatch
-from mlwatch.faces.rows import falls, worst_segments
+from mlwatch.faces.segment_rows import falls, worst_segments
 from mlwatch.metrics.bins import INVALID, MISSING, UNSEEN
 from mlwatch.snapshot.features import FeatureInfo
 from mlwatch.snapshot.segments import part_name, part_of

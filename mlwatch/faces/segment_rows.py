@@ -1,0 +1,88 @@
+"""Segments that do worse, and when performance fell, in words: what Markdown and HTML lay out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlwatch.metrics.segments import Contrast
+    from mlwatch.snapshot.falls import Fall
+    from mlwatch.snapshot.types import Model, Version
+
+SEGMENT_HEADS = ("Segment", "Version", "Against", "Labelled", "Error", "95 %", "Extra errors")
+MOST_SEGMENTS = 8
+
+
+class _Found(NamedTuple):
+    contrast: Contrast
+    name: str
+    version: str
+    labelled: int
+
+
+def worst_segments(model: Model) -> list[list[str]]:
+    """Return the cells of the segments that do worse beyond chance, the most harmful first; see `SEGMENT_HEADS`.
+
+    Versions are held against the baseline in the same segment, a lone one against its own other segments. Among them
+    are combinations of two segments that do worse than either explains.
+    """
+    baseline = next((version.name for version in model.versions.values() if version.role == "baseline"), None)
+    lone = len(model.versions) == 1
+    found = [each for version in model.versions.values() for each in _worse(version, lone=lone)]
+    percent = model.task != "regression"
+    return [
+        [
+            one.name,
+            one.version,
+            "the rest" if lone else str(baseline),
+            f"{one.labelled:,}",
+            _points(one.contrast.difference, percent=percent),
+            f"{_points(one.contrast.low, percent=percent)} to {_points(one.contrast.high, percent=percent)}",
+            f"{one.contrast.excess:+,.0f}",
+        ]
+        for one in sorted(found, key=lambda each: -each.contrast.excess)[:MOST_SEGMENTS]
+    ]
+
+
+def _worse(version: Version, *, lone: bool) -> Iterator[_Found]:
+    for segment in version.segments:
+        contrast = segment.rest if lone else segment.baseline
+        if contrast is not None and contrast.worse:
+            yield _Found(contrast, f"{segment.column} {segment.value}", version.name, segment.labelled)
+    for pair in version.segment_pairs:
+        contrast = pair.rest if lone else pair.baseline
+        if contrast is not None:
+            yield _Found(contrast, pair.name, version.name, pair.labelled)
+
+
+def falls(model: Model) -> list[str]:
+    """Return a sentence for each version whose performance fell within the range: when, by how much, and where."""
+    percent = model.task != "regression"
+    return [
+        f"{name} has more errors since {fall.at:%Y-%m-%d %H:%M} UTC: {_loss(fall.before, percent=percent)} before "
+        f"(n {fall.n_before:,}), {_loss(fall.after, percent=percent)} after (n {fall.n_after:,})"
+        f"{_carried(fall, percent=percent)}"
+        for name, version in model.versions.items()
+        if (fall := version.fall) is not None
+    ]
+
+
+def _carried(fall: Fall, *, percent: bool) -> str:
+    if not fall.carried:
+        return "; no single segment carries it."
+    most = fall.carried[0]
+    told = ""
+    if most.before is not None and most.after is not None:
+        before, after = _loss(most.before, percent=percent), _loss(most.after, percent=percent)
+        told = f", whose own errors went from {before} to {after}"
+    return f"; {most.share:.0%} of that is in {most.column} {most.value}{told}."
+
+
+def _loss(value: float, *, percent: bool) -> str:
+    return f"{value:.1%}" if percent else f"a mean error of {value:.4g}"
+
+
+def _points(difference: float, *, percent: bool) -> str:
+    return f"{100 * difference:+.1f} points" if percent else f"{difference:+.4g}"
