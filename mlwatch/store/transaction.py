@@ -88,9 +88,8 @@ class Transaction:
                 self._account(works, counts)
         except straight.NotPlainError:
             self._patience[shape.key] = straight.PATIENCE
-            return None
-        finally:
-            straight.forget(self._connection)
+            return None  # rolled back: `batch` is again what it was, the table of a batch before or nothing
+        straight.forget(self._connection)
         return counts
 
     def _take_carefully(self, works: Sequence[Work], loader: Loader, slots: Sequence[Slot]) -> Counts:

@@ -104,6 +104,29 @@ def test_a_copy_of_known_predictions_is_recognised(logs: Path, take: Take, short
     assert not any(short)
 
 
+def test_answers_of_a_shadow_are_taken_after_a_batch_of_labels(
+    logs: Path, opened: Callable[[], Any], short: list[bool]
+) -> None:
+    """What was tried the short way and rolled back leaves the table of the batch before."""
+    with opened() as session:
+        (logs / "a.jsonl").write_text(lines(prediction(n) for n in range(300)))
+        session.ingest_all()
+        outcomes = [
+            {"request_id": f"r{n}", "label": 1, "timestamp": "2026-11-03T12:00:00Z"} for n in range(300)
+        ]
+        (logs / "b.jsonl").write_text(lines(outcomes))
+        session.ingest_all()
+        short.clear()
+        (logs / "c.jsonl").write_text(lines(prediction(n, version="v2") for n in range(300)))
+        session.ingest_all()
+        assert short[0] is False
+        rows = session.connection.execute("SELECT version, COUNT(*) FROM predictions GROUP BY ALL ORDER BY 1")
+        assert rows.fetchall() == [("v1", 300), ("v2", 300)]
+        assert session.connection.execute(
+            "SELECT COUNT(*) FROM files WHERE state = 'damaged'"
+        ).fetchone() == (0,)
+
+
 def test_labels_that_came_first_meet_their_predictions(logs: Path, take: Take, short: list[bool]) -> None:
     outcomes = [{"request_id": f"r{n}", "label": 1, "timestamp": "2026-11-03T12:00:00Z"} for n in range(300)]
     (logs / "labels.jsonl").write_text(lines(outcomes))
