@@ -127,14 +127,50 @@ def close(one: Any, two: Any, path: str = "") -> None:
         assert one == two, path
 
 
+FAMILIES = (
+    *("performance", "latency_ms", "errors", "confusion", "label_coverage", "curves", "windows", "quality"),
+    *("business", "segments", "estimated", "outputs", "throughput", "label_lag_s"),
+)
+
+
+def deeds() -> Records:
+    """Return the records of 240 requests, of labels that come late, and of what they led to."""
+    rows = records(240, label=lambda _: None, input_tokens=lambda i: 100 + i)
+    late = [
+        {
+            "ts": (START + timedelta(minutes=2 * i)).isoformat(),
+            "request_id": f"r{i}",
+            "model": "m",
+            "label": i % 2,
+        }
+        for i in range(200)
+    ]
+    events = [
+        {"ts": one["ts"], "request_id": f"r{i}", "event": kind, "value": i + 0.5}
+        for i, one in enumerate(late)
+        for kind in ("click", "purchase", "refund")[: i % 4]
+    ]
+    return [*rows, *late, *events]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_order_and_parts_change_no_metric(tmp_path: Path, seed: int) -> None:
-    rows = records(240)
-    whole = version(document(tmp_path / "whole", rows))
+    """Labels and events before their prediction, or long after; a reference, so that bins do not depend on order."""
+    rows, reference = deeds(), records(400)
+    for name in ("whole", "parts"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "reference.jsonl").write_text("".join(json.dumps(row) + "\n" for row in reference))
+    whole = version(
+        document(tmp_path / "whole", *(rows[a:b] for a, b in ((0, 240), (240, 440), (440, None))))
+    )
     dice = random.Random(seed)
     mixed = dice.sample(rows, len(rows))
     cuts = sorted(dice.sample(range(1, len(rows)), 4))
     parts = [mixed[a:b] for a, b in zip([0, *cuts], [*cuts, len(rows)], strict=True)]
     other = version(document(tmp_path / "parts", *parts))
-    for family in ("performance", "latency_ms", "errors", "confusion", "label_coverage", "curves", "windows"):
+    for family in FAMILIES:
         close(whole[family], other[family], family)
+    assert whole["labelled"] == 200
+    assert whole["estimated"]["accuracy"]["value"] is not None
+    assert whole["business"]["revenue"]["total"] != 0
+    assert whole["quality"]["features"]["age"]["drift"]["psi"] is not None
