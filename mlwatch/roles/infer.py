@@ -119,6 +119,7 @@ class _Inference:
         paths = {*self._pool, *self._roles.values(), *(feature.path for feature in self._decided.features)}
         self._containers = containers_of(paths)
         self._names = frozenset(normal(one[0]) for one in paths if len(one) == 1)
+        self._spelled = frozenset(normal("".join(one)) for one in paths)
 
     def run(self, path: PurePath, root_name: str) -> Mapping:
         """Decide everything."""
@@ -194,7 +195,18 @@ class _Inference:
         """Tell whether a column is a feature whatever its name."""
         settings = self._settings
         said = {*settings.features, *settings.categorical, *settings.numeric}
-        return dotted(column.path) in said or bool(container_depth(column.path, self._containers))
+        return (
+            dotted(column.path) in said
+            or bool(container_depth(column.path, self._containers))
+            or self._of_one_class(column)
+        )
+
+    def _of_one_class(self, column: Column) -> bool:
+        """Tell whether a column is one class's probability of more than two, such as `proba_1` beside `proba_2`."""
+        name = normal("".join(column.path))
+        return (
+            name.endswith("1") and f"{name[:-1]}2" in self._spelled and rank("score", column.path) is not None
+        )
 
     def _take(self, role: str, column: Column, reason: str) -> None:
         del self._pool[column.path]

@@ -55,6 +55,8 @@ _TABLE = {
         score prediction_score predicted_score pred_score model_score proba probability prediction_proba
         prediction_probability predicted_probability predicted_proba pred_proba pred_prob y_pred_proba
         y_proba y_prob y_score predict_proba prob proba_1 prob_1 probability_1 p_1 positive_probability
+        probabilities_1 probas_1 probs_1 predict_proba_1 pred_proba_1 prediction_proba_1 y_pred_proba_1
+        y_proba_1 y_prob_1 predicted_probability_1 class_probabilities_1 class_1_probability prob_class_1
         p? confidence?
     """,
     "label": """

@@ -68,6 +68,7 @@ def _empty(rollup: Rollup) -> Table:
 
 
 MOST_KINDS = 50
+MOST_NAMED = 6
 
 
 def of_range(tables: OutputTables) -> Outputs:
@@ -105,6 +106,8 @@ def performance_of(tables: OutputTables, found: Mapping[str, Estimate]) -> Mappi
         )
         more["roc_auc"] = performance.one_vs_rest_auc(class_histograms(tables.class_scores))
         more.update(outputs.top_k(ranks, len(set(tables.class_scores["class"].tolist()))))
+        if strangers := _without_probability(tables.class_scores, n):
+            more = {name: undefined(strangers, each.n) for name, each in more.items()}
     if len(tables.quantiles):
         rows = tables.quantiles
         columns = zip(
@@ -124,6 +127,21 @@ def performance_of(tables: OutputTables, found: Mapping[str, Estimate]) -> Mappi
         )
         more.update(outputs.ranking(sums))
     return {**found, **more}
+
+
+def _without_probability(rows: Table, placed: int) -> str:
+    """Return what is wrong where labels are none of the classes that have probabilities.
+
+    Args:
+        rows: Labelled probabilities by class.
+        placed: Labelled predictions whose class has one.
+    """
+    classes = np.unique(rows["class"])
+    most = max(rows.where(rows["class"] == name).whole("n") for name in classes)
+    if placed >= most:
+        return ""
+    listed = ", ".join(map(str, classes[:MOST_NAMED])) + (" …" if len(classes) > MOST_NAMED else "")
+    return f"{most - placed:,} of {most:,} labels are none of the classes that have a probability: {listed}"
 
 
 def class_histograms(rows: Table) -> dict[str, ScoreHistogram]:

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from mlwatch.store.registry import FeatureRow, Registry
 
 _PROBABILITY = re.compile(
-    r"(?:(?:class|predicted|prediction|pred|y_pred|y)_?)?(?:probabilit(?:y|ies)|probas?|probs?|scores?)[._](?P<name>.+)",
+    r"(?:(?:class|predict(?:ed|ion)?|pred|y_pred|y)_?)?(?:probabilit(?:y|ies)|probas?|probs?|scores?)"
+    r"(?:[._](?:class[._]?)?(?P<name>.+)|(?P<number>\d+))",
     re.IGNORECASE,
 )
+_SHORT_PROBABILITY = re.compile(r"p_?(?P<number>\d+)", re.IGNORECASE)
+"""Of classes only where they are counted from 0 on."""
 _QUANTILE = re.compile(r"(?:.*[._])?(?:quantile|pct|q|p)[._]?(?P<level>\d+(?:[._]\d+)?)", re.IGNORECASE)
 _NAMES = {
     "input_tokens": "inputtokens prompttokens tokensin inputtokencount prompttokencount usageprompttokens"
@@ -129,17 +132,20 @@ def _expression(role: str, row: FeatureRow) -> str:
 
 
 def _probabilities(rows: Sequence[FeatureRow], settings: OutputSettings) -> dict[str, FeatureRow]:
-    found: dict[str, FeatureRow] = {}
-    for row in rows:
-        if row.kind != "numeric":
-            continue
-        prefix = settings.probabilities
-        if prefix is not None:
-            if row.name.startswith(prefix) and len(row.name) > len(prefix):
-                found[row.name[len(prefix) :]] = row
-        elif (match := _PROBABILITY.fullmatch(row.name)) is not None:
-            found[match["name"]] = row
-    return found if len(found) > 1 else {}
+    numeric = [row for row in rows if row.kind == "numeric"]
+    prefix = settings.probabilities
+    if prefix is not None:
+        named = {row.name.removeprefix(prefix): row for row in numeric if row.name.startswith(prefix)}
+        named.pop("", None)
+        return named if len(named) > 1 else {}
+    found = {}
+    for row in numeric:
+        if (match := _PROBABILITY.fullmatch(row.name)) is not None:
+            found[match["name"] or match["number"]] = row
+    if len(found) > 1:
+        return found
+    short = {match["number"]: row for row in numeric if (match := _SHORT_PROBABILITY.fullmatch(row.name))}
+    return short if len(short) > 2 and short.keys() == {str(each) for each in range(len(short))} else {}
 
 
 def _quantiles(rows: Sequence[FeatureRow], settings: OutputSettings) -> dict[float, FeatureRow]:

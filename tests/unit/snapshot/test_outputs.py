@@ -78,6 +78,34 @@ def test_class_probabilities_give_what_scikit_learn_gives(tmp_path: Path) -> Non
     assert "top_5_accuracy" not in found
 
 
+@pytest.mark.parametrize("name", ["proba_{}", "prob_class_{}", "p_{}", "probability{}"])
+def test_a_class_called_1_is_not_the_score_of_all(tmp_path: Path, name: str) -> None:
+    records, chances, truth = pets(300)
+    for record, row, label in zip(records, chances.tolist(), truth, strict=True):
+        del record["probabilities"]
+        record |= {"prediction": int(np.argmax(row)), "label": label}
+        record |= {name.format(number): chance for number, chance in enumerate(row)}
+    write(tmp_path, "a.jsonl", records)
+    found = only(model_of(tmp_path)).performance
+    assert found["log_loss"].value == pytest.approx(metrics.log_loss(truth, chances), rel=1e-9)
+    assert found["top_2_accuracy"].value == pytest.approx(metrics.top_k_accuracy_score(truth, chances, k=2))
+
+
+def test_labels_without_a_probability_of_their_own_are_said(tmp_path: Path) -> None:
+    """Probabilities by place, labels that begin at 1: what is said of one class would be another's."""
+    records, chances, truth = pets(300)
+    for record, row, label in zip(records, chances.tolist(), truth, strict=True):
+        del record["probabilities"]
+        record |= {"prediction": 1 + int(np.argmax(row)), "label": 1 + label}
+        record |= {f"proba_{number}": chance for number, chance in enumerate(row)}
+    write(tmp_path, "a.jsonl", records)
+    found = only(model_of(tmp_path)).performance
+    lost = sum(label == 3 for label in truth)
+    reason = f"{lost} of 300 labels are none of the classes that have a probability: 0, 1, 2, 3"
+    assert {found[name].reason for name in ("log_loss", "roc_auc", "top_2_accuracy")} == {reason}
+    assert found["accuracy"].n == 300
+
+
 def test_late_and_corrected_labels_change_them_as_if_known_at_once(tmp_path: Path) -> None:
     records, _, truth = pets(400)
     write(tmp_path / "whole", "a.jsonl", records)
