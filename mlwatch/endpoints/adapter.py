@@ -64,6 +64,10 @@ class Adapter:
     """Path of Prometheus metrics on the endpoint's own port."""
     metrics_port: ClassVar[int | None] = None
     """How far above the endpoint's own port that of Prometheus metrics is, where there is one: 8000 and 8002."""
+    metrics_sign: ClassVar[str] = ""
+    """What metrics of this server contain, where those of another one may be in their place."""
+    unheard: str = ""
+    """Why there are no metrics, where more can be said than that there are none in their place."""
     volatile: ClassVar[frozenset[str]] = frozenset()
     """Members of an answer that are never the same, such as the id of the request."""
     output_is_fixed: ClassVar[bool] = True
@@ -104,7 +108,7 @@ class Adapter:
         named = await version_at(client, settings.version, settings.model or "") if settings.version else None
         return replace(look, served=(named,)) if named is not None else look
 
-    def metrics_url(self, client: Client) -> str | None:
+    async def metrics_url(self, client: Client) -> str | None:
         """Return where the Prometheus text is; None when there is none, or where is not known."""
         address, path = client.address, self.metrics_path
         if self.settings.metrics is not None:

@@ -101,7 +101,7 @@ class _Watch:
                 return Judged(condition.text, "firing", f"n/a, because {reason}", self._since)
             return Judged(condition.text, "unknown", f"n/a, because {reason}")
         self._step(at, kept=kept)
-        return Judged(condition.text, self._state, _said(value) + _unit(condition.subject), self._since)
+        return Judged(condition.text, self._state, _with_unit(condition.subject, value), self._since)
 
     def _step(self, at: datetime, *, kept: bool) -> None:
         same = (self._run < 0) == kept and self._run != 0
@@ -214,9 +214,29 @@ def _kept(condition: Condition, value: Any) -> bool:
     return same == (condition.sign == "==")
 
 
-def _unit(subject: str) -> str:
-    """Return the unit of a subject's value as it is said."""
-    return " ms" if subject.startswith("latency") else " days" if subject == "certificate.days" else ""
+UNITS = (
+    ("_ms", " ms"),
+    ("_per_s", " /s"),
+    ("_s", " s"),
+    ("_bytes", " bytes"),
+    ("_cores", " cores"),
+    ("_c", " °C"),
+)
+"""Ends of the names of metrics, and the units that they stand for."""
+
+
+def _with_unit(subject: str, value: Any) -> str:
+    """Return a subject's value as it is said."""
+    name = subject.removeprefix(syntax.METRICS).partition(".")[0]
+    if isinstance(value, float) and (subject == "error_rate" or name.endswith(("_share", "_ratio"))):
+        return f"{100 * value:.4g} %"
+    if subject.startswith("latency"):
+        return f"{_said(value)} ms"
+    if subject == "certificate.days":
+        return f"{_said(value)} days"
+    if not subject.startswith(syntax.METRICS):
+        return _said(value)
+    return _said(value) + next((unit for end, unit in UNITS if name.endswith(end)), "")
 
 
 def _said(value: Any) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WINDOW = 60.0
 """Seconds over which rates and quantiles are taken, or four intervals where these are longer."""
-RETRY = 300.0
+RETRY = 60.0
 """Seconds after which metrics are looked for again where a server has none in the usual place."""
 MOVED = frozenset({301, 302, 307, 308})
 
@@ -58,13 +58,16 @@ class Scraper:
         """Whether a server without metrics is one in trouble."""
         return self._configured or bool(self._window)
 
-    async def scrape(self, client: Client, url: str | None, reading: asyncio.Semaphore) -> Scraped | None:
+    async def scrape(
+        self, client: Client, url: str | None, reading: asyncio.Semaphore, sign: str = ""
+    ) -> Scraped | None:
         """Fetch and read once.
 
         Args:
             client: Of the endpoint.
             url: Where the metrics are; None where there are none.
             reading: Held while a text is read.
+            sign: What the text must contain where nobody has named its place.
 
         Returns:
             Metrics or an error; None where a server has no metrics in a place that nobody has named.
@@ -73,7 +76,7 @@ class Scraper:
         if url is None or now < self._not_before:
             return None
         try:
-            answer = self._checked(await self._get(client, url))
+            answer = self._checked(await self._get(client, url), sign.encode())
             content_type = answer.headers.get("content-type", "")
             async with reading:
                 found = await asyncio.to_thread(read, answer.body, content_type, WANTED, answer.ended)
@@ -89,8 +92,8 @@ class Scraper:
         self._not_before = now + RETRY
         return None
 
-    def _checked(self, answer: Answer) -> Answer:
-        if not self._expected and not _is_text(answer):
+    def _checked(self, answer: Answer, sign: bytes) -> Answer:
+        if not self._expected and not (_is_text(answer) and sign in answer.body):
             raise Failure("no metrics here")
         if not answer.ok:
             raise Failure(answer.words, answered=True)

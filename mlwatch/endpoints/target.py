@@ -14,7 +14,7 @@ from mlwatch.endpoints.conditions import Conditions
 from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.golden import Schedule
 from mlwatch.endpoints.recognition import Recognition
-from mlwatch.endpoints.scraping import Scraper
+from mlwatch.endpoints.scraping import Scraped, Scraper
 from mlwatch.endpoints.secret_headers import headers
 from mlwatch.endpoints.types import Course, Probe, ServerMetrics
 
@@ -126,10 +126,12 @@ class Target:
         if client is None or adapter is None or not self.prepared or self.failures:
             return None
         at = datetime.now(UTC)
-        found = await self._scraper.scrape(client, adapter.metrics_url(client), reading)
+        url = await adapter.metrics_url(client)
+        found = await self._scraper.scrape(client, url, reading, adapter.metrics_sign)
         if found is None and self.settings.metrics is None:
             told = await adapter.statistics(client)
-            found = self._scraper.take(told) if told is not None else None
+            why = adapter.unheard or _nothing_at(url, client)
+            found = self._scraper.take(told) if told is not None else Scraped(error=why)
         if found is None:
             return None
         self._told = found.values
@@ -210,3 +212,10 @@ class Target:
     def _certificate_days(self) -> float | None:
         end = self._client.certificate_end if self._client is not None else None
         return (end - time.time()) / 86400 if end is not None else None
+
+
+def _nothing_at(url: str | None, client: Client) -> str:
+    """Say that a server has no metrics where such servers usually have them."""
+    if url is None:
+        return "such servers have no usual place for them: configure metrics"
+    return f"there are none at {url.removeprefix(client.address.url)}: configure metrics"

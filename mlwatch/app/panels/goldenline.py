@@ -31,7 +31,7 @@ def golden_line(label: str, steps: Sequence[Deviation | None], width: int, glyph
     largest = max((step.difference for group in groups for step in group), default=None)
     pieces: list[Piece] = [cell(label, HEAD, "$quiet")]
     pieces += [_block(group, largest or 0.0, glyphs) for group in groups]
-    said = "n/a" if largest is None else f"≤ {largest:.3g}"
+    said = "n/a" if largest is None else f"≤ {largest:.{3 if largest < 1000 else 2}g}"
     return line([*pieces, cell(said, VALUE, "bold", "right")], width, glyphs)
 
 

@@ -64,13 +64,11 @@ class FastApi(Adapter):
         served = await self._served(client, paths) if look.ready is not None else ()
         return Look(look.answer, look.live, look.ready, served, look.error)
 
-    def metrics_url(self, client: Client) -> str | None:
+    async def metrics_url(self, client: Client) -> str | None:
         """Return the configured metrics, else `/metrics/`: the path without a slash is redirected."""
-        return (
-            super().metrics_url(client)
-            if self.settings.metrics is not None
-            else client.address.join("/metrics/")
-        )
+        if self.settings.metrics is not None:
+            return await super().metrics_url(client)
+        return client.address.join("/metrics/")
 
     def inference_path(self, model: str | None) -> str | None:  # noqa: ARG002  the path names none
         """Return the usual path of predictions that the application has."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mlwatch.endpoints.client import Client
 
 ONLINE = "/get-online-features"
+METRICS_PORT = 8000
+"""Feast lets nobody choose another one."""
 
 
 class Feast(Adapter):
@@ -23,6 +25,8 @@ class Feast(Adapter):
     title: ClassVar[str] = "Feast feature server"
     order: ClassVar[int] = 60
     asks: ClassVar[tuple[str, ...]] = ("/openapi.json",)
+    metrics_sign: ClassVar[str] = "feast_feature_server_"
+    unheard: str = f"Feast tells them at port {METRICS_PORT}, and only when started with --metrics"
     output_is_fixed: ClassVar[bool] = (
         False  # features are there to change: only `expect` says what they must be
     )
@@ -39,6 +43,12 @@ class Feast(Adapter):
     async def look(self, client: Client) -> Look:
         """Ask for health."""
         return judge(await client.get(self.settings.health or "/health"))
+
+    async def metrics_url(self, client: Client) -> str | None:
+        """Return the configured metrics, else the port that Feast has for them."""
+        if self.settings.metrics is not None:
+            return await super().metrics_url(client)
+        return f"{client.address.at_port(METRICS_PORT)}/metrics"
 
     def output(self, document: Any) -> Any:
         """Return the values and states by feature: the order of the answer is not that of the request."""

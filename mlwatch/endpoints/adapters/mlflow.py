@@ -19,6 +19,7 @@ class MLflow(Adapter):
     title: ClassVar[str] = "MLflow scoring server"
     order: ClassVar[int] = 50
     asks: ClassVar[tuple[str, ...]] = ("/openapi.json", "/version")
+    unheard: str = "MLflow's scoring server has none"
 
     @classmethod
     def recognise(cls, path: str, answer: Answer) -> Sign | None:

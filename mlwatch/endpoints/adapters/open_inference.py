@@ -61,10 +61,10 @@ class OpenInference(Adapter):
             return Look(look.answer, live=True, ready=False, served=served, error=error)
         return Look(look.answer, look.live, look.ready, served, look.error)
 
-    def metrics_url(self, client: Client) -> str | None:
+    async def metrics_url(self, client: Client) -> str | None:
         """Return the next port but one of Triton and MLServer, and KServe's own."""
         if self.settings.metrics is not None:
-            return super().metrics_url(client)
+            return await super().metrics_url(client)
         port = urlsplit(client.address.url).port
         if self.server == "kserve" or port is None:
             return client.address.join("/metrics") if self.server == "kserve" else None

@@ -53,7 +53,8 @@ BODY = {"version": "v2", "ready": True, "model": {"name": "fraud", "trees": 80},
         ("latency < 80", "ok", "20 ms"),
         ("latency.p95 < 0.01s", "pending", "20 ms"),
         ("latency.max <= 20ms", "ok", "20 ms"),
-        ("error_rate <= 1%", "ok", "0"),
+        ("error_rate <= 1%", "ok", "0 %"),
+        ("metrics.latency_p95_ms < 60", "pending", "84.5 ms"),
         ("certificate.days > 14", "ok", "30 days"),
         ("certificate.days > 60", "pending", "30 days"),
         ("live == true", "ok", "true"),
@@ -74,7 +75,9 @@ BODY = {"version": "v2", "ready": True, "model": {"name": "fraud", "trees": 80},
     ],
 )
 def test_a_condition_of_each_kind(condition: str, state: str, said: str) -> None:
-    judged = Conditions([condition]).judge(probe(), answer(BODY), {"queue_length": 3.0})
+    judged = Conditions([condition]).judge(
+        probe(), answer(BODY), {"queue_length": 3.0, "latency_p95_ms": 84.5}
+    )
     since = NOON if state == "pending" else None
     assert judged == (Judged(condition, state, said, since),)  # type: ignore[arg-type]
 
@@ -129,7 +132,7 @@ def test_the_quarter_of_an_hour_goes_on_over_a_restart() -> None:
     conditions.resume(Course(looks=tuple(before)))
     judged = conditions.judge(probe(0, latency_ms=500.0), None, {})
     latencies = [*(10.0 + n % 7 for n in range(-899, 0)), 500.0]
-    assert [one.said for one in judged] == [f"{np.quantile(latencies, 0.95):.6g} ms", f"{17 / 900:.6g}"]
+    assert [one.said for one in judged] == [f"{np.quantile(latencies, 0.95):.6g} ms", f"{1700 / 900:.4g} %"]
 
 
 def test_quantiles_are_those_of_the_last_quarter_of_an_hour() -> None:
@@ -138,7 +141,7 @@ def test_quantiles_are_those_of_the_last_quarter_of_an_hour() -> None:
     for n, latency in enumerate(latencies):
         judged = conditions.judge(probe(n * 10 + 5, latency_ms=latency, live=n < 90), None, {})
     assert [one.said for one in judged] == [
-        f"{np.quantile(latencies[1:], 0.5):.6g} ms", f"{np.quantile(latencies[1:], 0.95):.6g} ms", f"{1 / 90:.6g}"
+        f"{np.quantile(latencies[1:], 0.5):.6g} ms", f"{np.quantile(latencies[1:], 0.95):.6g} ms", f"{100 / 90:.4g} %"
     ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import servers
 from servers import Reply, as_json
 
 from mlwatch.config import EndpointSettings
+from mlwatch.endpoints.adapters.feast import Feast
 from mlwatch.endpoints.address import parse
 from mlwatch.endpoints.poller import Poller
 from mlwatch.endpoints.server_metrics import since_start
@@ -71,7 +72,7 @@ async def test_counters_become_rates_where_the_configuration_says_that_metrics_a
     assert 0 < metrics[-1].values["requests_per_s"] < 100 / 0.08
 
 
-async def test_a_guessed_place_without_metrics_is_no_error_and_is_left_alone() -> None:
+async def test_a_guessed_place_without_metrics_is_told_and_left_alone() -> None:
     page = Reply("<html>", headers={"Content-Type": "text/html"})
     answers = {"/openapi.json": as_json({"openapi": "3.1.0", "info": {}, "paths": {"/readyz": {}}})}
     server = await servers.replaying(answers | {"/readyz": Reply("ok")}, other=page)
@@ -80,7 +81,8 @@ async def test_a_guessed_place_without_metrics_is_no_error_and_is_left_alone() -
         count = len(probes)
         await until(lambda: len(probes) > count + 10)
     await server.aclose()
-    assert metrics == []
+    assert {each.error for each in metrics} == {"there are none at /metrics/: configure metrics"}
+    assert not any(each.error for each in probes)
     assert server.asked.count("GET /metrics/") == 1
 
 
@@ -173,6 +175,39 @@ async def test_tokens_do_not_go_to_a_host_of_metrics_elsewhere(monkeypatch: pyte
     assert metrics[0].values == {"open_files": 1}
     assert "authorization" not in other.seen[0]
     assert server.seen[0]["authorization"] == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [((FIXTURES / "feast.txt").read_text("utf-8"), ""), ("process_open_fds 1\n", Feast.unheard)],
+)
+async def test_feasts_metrics_are_at_its_own_port_and_nobody_elses(
+    monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    told = await servers.replaying({"/metrics": Reply(text, headers=TEXT)})
+    monkeypatch.setattr("mlwatch.endpoints.adapters.feast.METRICS_PORT", told.port)
+    server = await servers.replaying(servers.recorded("feast"))
+    async with polling(settings(server.url, kind="feast")) as (_, metrics):
+        await until(lambda: metrics)
+    await server.aclose()
+    await told.aclose()
+    assert metrics[0].error == said
+    assert bool(metrics[0].values) != bool(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("mlflow", "MLflow's scoring server has none"),
+        ("http", "such servers have no usual place for them: configure metrics"),
+    ],
+)
+async def test_servers_without_a_place_for_metrics_say_so(name: str, why: str) -> None:
+    server = await servers.replaying(servers.recorded("mlflow"))
+    async with polling(settings(server.url, kind=name)) as (_, metrics):
+        await until(lambda: metrics)
+    await server.aclose()
+    assert metrics[0].error == why
 
 
 async def test_an_empty_setting_asks_for_none() -> None:
