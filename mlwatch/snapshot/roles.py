@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from mlwatch.config import RolloutSettings
     from mlwatch.snapshot.read import Life, Pair
     from mlwatch.snapshot.types import Role
+
+
+_NUMBERS = re.compile(r"([0-9]{1,18})")
+SAME_START = timedelta(minutes=1)
+"""Versions whose first requests are this close have begun together."""
 
 
 class Named(Protocol):
@@ -63,10 +69,11 @@ def assign_roles(versions: Sequence[Life], settings: RolloutSettings, asked: Nam
     the logs say.
 
     Args:
-        versions: Of one model, oldest first.
+        versions: Of one model.
         settings: The `[rollout]` of the configuration.
         asked: What the command line names.
     """
+    versions = _by_age(versions)
     by_name = {life.pair.version: life for life in versions}
     baseline = by_name.get(asked.baseline or settings.baseline or "")
     candidate = by_name.get(asked.candidate or settings.candidate or "")
@@ -82,13 +89,39 @@ def assign_roles(versions: Sequence[Life], settings: RolloutSettings, asked: Nam
     return Roles((*first, *rest), baseline, candidate, settings.mode == "shadow", absent, candidates, named)
 
 
+def _by_age(versions: Sequence[Life]) -> list[Life]:
+    """Order versions, oldest first.
+
+    Those that come in the same minute, as they do where a log begins in the middle of a rollout, are as old as the
+    numbers in their names say, where these differ in nothing else: which of them got the first request is chance.
+    """
+    ordered = sorted(versions, key=lambda life: (life.first, life.pair.version))
+    for later in range(1, len(ordered)):
+        for at in range(later, 0, -1):
+            before, after = ordered[at - 1 : at + 1]
+            if after.first - before.first > SAME_START or not _is_older(
+                after.pair.version, before.pair.version
+            ):
+                break
+            ordered[at - 1 : at + 1] = after, before
+    return ordered
+
+
+def _is_older(name: str, other: str) -> bool:
+    """Tell whether one name has the lower number where two differ in numbers only."""
+    parts, others = (_NUMBERS.split(text) for text in (name, other))
+    if len(parts) != len(others) or parts[::2] != others[::2]:
+        return False
+    return [int(part) for part in parts[1::2]] < [int(part) for part in others[1::2]]
+
+
 def _oldest(versions: Sequence[Life], candidate: Life | None) -> Life | None:
     """Return the baseline that the logs suggest: one that retired before the candidate came is none."""
     newest = candidate or next((life for life in reversed(_alive(versions)) if life is not versions[0]), None)
     others = [life for life in versions if life is not candidate]
     if newest is None:
         return next(iter(others), None)
-    older = [life for life in others if life is not newest and life.first <= newest.first]
+    older = versions[: versions.index(newest)]
     together = (life for life in older if life.last >= newest.first)
     return next(together, None) or next(iter(older or others), None)
 
@@ -100,7 +133,8 @@ def _candidates(
         return ()
     if is_named:
         return (candidate,)
-    younger = [life for life in _alive(versions) if life.first >= baseline.first and life is not baseline]
+    alive = _alive(versions)
+    younger = [life for life in versions[versions.index(baseline) + 1 :] if life in alive]
     return (candidate, *(life for life in reversed(younger) if life is not candidate))
 
 

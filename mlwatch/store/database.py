@@ -90,6 +90,10 @@ def _open_file(path: Path, *, named: bool) -> Opened:
     import duckdb  # noqa: PLC0415
 
     existed = path.exists()
+    if existed and not _is_database(
+        path
+    ):  # the engine would show a table that it can read, and keep nothing in it
+        raise StoreError("not a store of mlwatch", str(path), "give another file with --db")
     try:
         connection = duckdb.connect(str(path))
     except duckdb.Error as error:
@@ -109,6 +113,16 @@ def _open_file(path: Path, *, named: bool) -> Opened:
     _configure(connection)
     _check_version(connection, path)
     return Opened(connection, path)
+
+
+def _is_database(path: Path) -> bool:
+    """Tell whether an existing file is empty, or begins as the engine's do; one that cannot be read is left to it."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return True
+    return not head or head[8:] == b"DUCK"
 
 
 def _check_version(connection: DuckDBPyConnection, path: Path) -> None:

@@ -133,6 +133,14 @@ def test_a_newer_store_is_refused_untouched(logs: Path, take: Take, tmp_path: Pa
     assert database.read_bytes() == before
 
 
+def test_a_table_named_as_the_store_is_refused_untouched(logs: Path, tmp_path: Path) -> None:
+    table = tmp_path / "mine.csv"
+    table.write_text("a,b\n1,2\n")
+    with pytest.raises(StoreError, match="not a store of mlwatch"):
+        Session(Options(logs, db=table))
+    assert table.read_text() == "a,b\n1,2\n"
+
+
 def test_a_file_that_is_no_store_is_refused(logs: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.duckdb"
     duckdb.connect(str(other)).execute("CREATE TABLE mine (x INTEGER)").close()
@@ -140,7 +148,7 @@ def test_a_file_that_is_no_store_is_refused(logs: Path, tmp_path: Path) -> None:
         Session(Options(logs, db=other))
     text = tmp_path / "text.duckdb"
     text.write_text("hello")
-    with pytest.raises(StoreError, match="cannot open the store"):
+    with pytest.raises(StoreError, match="not a store of mlwatch"):
         Session(Options(logs, db=text))
 
 

@@ -1,0 +1,39 @@
+"""Which version is the baseline where the logs alone tell."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from mlwatch.config import RolloutSettings
+from mlwatch.snapshot.build import Question
+from mlwatch.snapshot.read import Life, Pair
+from mlwatch.snapshot.roles import assign_roles
+
+START = datetime(2026, 11, 3)  # noqa: DTZ001  as the store has it
+
+
+@pytest.mark.parametrize(
+    ("begins", "expected"),
+    [
+        ({"v1": 0, "v2": 3600}, ("v1", "v2")),
+        ({"v2": 0, "v1": 3600}, ("v2", "v1")),  # a way back is a rollout, too
+        ({"v2": 0, "v1": 5}, ("v1", "v2")),  # the log begins within the rollout
+        ({"v10": 0, "v9": 5}, ("v9", "v10")),
+        ({"1.10.0": 0, "1.9.3": 5, "1.8.0": 20}, ("1.8.0", "1.10.0")),
+        ({"stable": 0, "canary": 5}, ("stable", "canary")),  # no numbers, so the first is the oldest
+        ({"blue-1": 0, "green-0": 5}, ("blue-1", "green-0")),
+    ],
+)
+def test_the_oldest_is_the_baseline(begins: dict[str, int], expected: tuple[str, str]) -> None:
+    lives = [
+        Life(Pair("m", name), 1000, START + timedelta(seconds=begin), START + timedelta(hours=10))
+        for name, begin in begins.items()
+    ]
+
+    roles = assign_roles(lives, RolloutSettings(), Question())
+
+    assert roles.baseline is not None
+    assert roles.candidate is not None
+    assert (roles.baseline.pair.version, roles.candidate.pair.version) == expected
