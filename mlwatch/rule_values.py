@@ -70,6 +70,8 @@ MEASURES = frozenset(
     )
 )
 """Means of what requests took or gave: tokens and words a request, milliseconds, shares, cost of one."""
+TEXT_DRIFT = {"text_drift.length": "length", "text_drift.vocabulary": "vocabulary"}
+"""Drift scores of answers in words."""
 FEATURE = {"missing": "missing_rate", "drift": "score", "psi": "psi"}
 """`missing.FEATURE`, `drift.FEATURE` and `psi.FEATURE`."""
 ESTIMATED = "estimated."
@@ -95,11 +97,21 @@ def value_of(version: Version, metric: str) -> float | None:
     if metric in MEASURES:
         measured = version.outputs.measures.get(metric)
         return measured.mean.value if measured is not None else None
+    if metric in TEXT_DRIFT:
+        moved = version.quality.text_drift.get(TEXT_DRIFT[metric])
+        return moved.score if moved is not None else None
     kind, dot, feature = metric.partition(".")
     if dot and kind in FEATURE:
         return _feature(version, kind, feature)
     known = ", ".join(
-        [*version.performance, *BOTH, *WHOLE, *sorted(MEASURES), *(f"{name}.FEATURE" for name in FEATURE)]
+        [
+            *version.performance,
+            *BOTH,
+            *WHOLE,
+            *sorted(MEASURES),
+            *TEXT_DRIFT,
+            *(f"{name}.FEATURE" for name in FEATURE),
+        ]
     )
     raise ConfigError(f"no metric {metric}", "[[rule]]", f"one of {known}")
 

@@ -95,8 +95,10 @@ def metrics_of(*versions: Version) -> tuple[Metric, ...]:
     worth = (_DECISIONS,) if any(version.business.decisions for version in versions) else ()
     measured = {name for version in versions for name in version.outputs.measures}
     taken = (_measured(name) for name in _MEASURED if name in measured)
+    moved = {name for version in versions for name in version.quality.text_drift}
+    texts = (_text_drift(name) for name in _TEXTS if name in moved)
     thumbs = (_APPROVAL,) if any(version.business.approval for version in versions) else ()
-    return (*performance, *fair, *quality, *present, *others, *worth, *thumbs, *taken)
+    return (*performance, *fair, *quality, *present, *others, *worth, *thumbs, *texts, *taken)
 
 
 _PERFORMANCE: dict[str, tuple[str, Unit, Better, int]] = {
@@ -150,6 +152,16 @@ def _measured(key: str) -> Metric:
         return from_estimate(found.mean if found is not None else None)
 
     return Metric(key, family, label, unit, better, read, lambda _: NOTHING, 3)
+
+
+_TEXTS = {"length": "Length drift", "vocabulary": "Vocabulary drift"}
+
+
+def _text_drift(name: str) -> Metric:
+    def read(version: Version) -> Reading:
+        return _from_drift(version.quality.text_drift.get(name))
+
+    return Metric(f"text_drift.{name}", "quality", _TEXTS[name], "score", "lower", read, lambda _: NOTHING, 2)
 
 
 def _performance(key: str) -> Metric:

@@ -95,6 +95,8 @@ def _further(versions: Sequence[Version]) -> list[tuple[str, str, Show]]:
     ]
     measured = {name for version in versions for name in version.outputs.measures}
     rows += [(*MEASURED[name][:2], _measured(name)) for name in MEASURED if name in measured]
+    for name in dict.fromkeys(each for version in versions for each in version.quality.text_drift):
+        rows.append(("Data quality", f"Drift of the answers' {name}", _text_drift(name)))
     if any(version.business.approval for version in versions):
         rows.append(("Business", "Thumbs up", _approval))
     if any(version.maturity is not None for version in versions):
@@ -109,6 +111,16 @@ def _further(versions: Sequence[Version]) -> list[tuple[str, str, Show]]:
             ("Fairness", f"{column}: gap in recall", _gap(column, "equal_opportunity")),
         ]
     return rows
+
+
+def _text_drift(name: str) -> Show:
+    def show(version: Version) -> str:
+        drift = version.quality.text_drift.get(name)
+        if drift is None or drift.score is None:
+            return "n/a"
+        return f"{drift.score:.3f}{' drifted' if drift.drifted else ''}"
+
+    return show
 
 
 def _trained(name: str) -> Show:

@@ -182,7 +182,7 @@ def compare(
     policy = policy or Policy()
     code = np.asarray(codes, dtype=np.int64)
     before, after = np.asarray(reference, dtype=float), np.asarray(current, dtype=float)
-    n_before, n_after = int(before.sum()), int(after.sum())
+    n_before, n_after = round(before.sum()), round(after.sum())
     if n_before == 0 or n_after == 0:
         return Drift(n_before, n_after, method=policy.method, threshold=policy.limit)
     p, q = before / n_before, after / n_after

@@ -32,6 +32,7 @@ from mlwatch.snapshot.segments import of_model, with_segments
 from mlwatch.snapshot.span import Grid, aware, grid, naive
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
 from mlwatch.snapshot.system import system_of
+from mlwatch.snapshot.text_drift import drifts_of, texts_of
 from mlwatch.snapshot.types import (
     ConfusionTable,
     Feed,
@@ -220,6 +221,7 @@ def _model(
         config.business.payoff,
         Policy(config.drift.method, config.drift.threshold, config.drift.floor, config.drift.alpha),
         config.drift.sigmas,
+        texts_of(connection, period(roles.baseline, window)) if task == "unknown" else None,
         estimated.teacher(connection, task, positive, period(roles.baseline, window), infos[rollups.VALUE]),
     )
     versions = {
@@ -294,14 +296,18 @@ def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Vers
         latency=families.latencies(tables.latency if predictions else None, traffic, context.target_ms),
         throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,
         errors=families.errors(traffic),
-        quality=features.quality(
-            tables.features,
-            context.infos,
-            context.reference,
-            context.expected,
-            over,
-            context.policy,
-            context.sigmas,
+        quality=replace(
+            features.quality(
+                tables.features,
+                context.infos,
+                context.reference,
+                context.expected,
+                over,
+                context.policy,
+                context.sigmas,
+            ),
+            text_drift=drifts_of(context.texts, tables.outputs.measures, context.policy),
+            text_reference=context.texts.description if context.texts is not None else None,
         ),
         business=replace(
             families.business(

@@ -248,6 +248,8 @@ def _quality(quality: Quality) -> Document:
         },
         "prediction_drift": _drift(quality.prediction_drift),
         "score_drift": _drift(quality.score_drift),
+        "text_drift": {name: _drift(drift) for name, drift in quality.text_drift.items()},
+        "text_reference": quality.text_reference,
         "drifted_share": quality.drifted_share,
         "vanished": list(quality.vanished),
         "appeared": list(quality.appeared),

@@ -82,7 +82,11 @@ def of_range(tables: OutputTables) -> Outputs:
         if (value := outputs.quantile_of_signed(sides, bins, counts, q)) is not None
     }
     return Outputs(
-        {str(name): _measure(tables.measures, str(name)) for name in np.unique(tables.measures["measure"])},
+        {
+            str(name): _measure(tables.measures, str(name))
+            for name in np.unique(tables.measures["measure"])
+            if name != rollups.VOCABULARY
+        },
         {str(kind): int(n) for kind, n in kinds[:MOST_KINDS]},
         residuals,
     )

@@ -214,6 +214,10 @@ class Quality:
     """Features of the reference or the baseline that the version has no value of."""
     appeared: tuple[str, ...] = ()
     """Features that neither of them has."""
+    text_drift: Mapping[str, Drift] = field(default_factory=dict)
+    """Of answers in words: their `length` and their `vocabulary`, words hashed into buckets."""
+    text_reference: str | None = None
+    """What answers in words are compared with, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from mlwatch.snapshot import estimated, families, feature_windows, features
+from mlwatch.snapshot import estimated, families, feature_windows, features, text_drift
 from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.outputs import OutputTables
 from mlwatch.snapshot.read import Table, fetch, read
@@ -124,6 +124,8 @@ class Context:
     """When a difference counts as drift."""
     sigmas: float | None
     """How many standard deviations the reference may move by itself; None to leave that out."""
+    texts: text_drift.Texts | None
+    """What answers in words are compared with."""
     teacher: estimated.Teacher | None
     """What performance without labels is estimated from."""
 

@@ -23,6 +23,10 @@ KIND_LENGTH = 80
 """Characters of an error that name its kind, up to a first colon."""
 WORDS = 64
 """Buckets that words are hashed into."""
+VOCABULARY = "vocabulary"
+"""The measure whose bins are these buckets, and not sizes."""
+VOCABULARY_CHARACTERS = 1000
+"""Characters of an answer whose words are looked at."""
 
 MEASURES = Rollup(
     "r_measures",
@@ -118,6 +122,22 @@ def measures_sql(relation: str, measures: Sequence[tuple[str, str, str]]) -> str
         WHERE ABS(x) < 1e150 GROUP BY 1, 2, 3, 5"""
         for name, value, where in measures
     )
+
+
+def vocabulary_sql(relation: str, model: str) -> str:
+    """Count the words of a model's answers, in lower case, by the bucket that they are hashed into.
+
+    Args:
+        relation: A `requests` relation.
+        model: Whose answers are words.
+    """
+    words = f"unnest(string_split_regex(LOWER(LEFT(prediction, {VOCABULARY_CHARACTERS})), '[\\s\\p{{P}}]+'))"
+    return f"""
+        SELECT {bucket(QUARTER)} AS bucket, model, version, {literal(VOCABULARY)} AS measure,
+            CAST(hash(word) % {WORDS} AS INTEGER) AS bin, COUNT(*) AS n, 0e0 AS total, 0e0 AS total_sq
+        FROM (SELECT ts, model, version, {words} AS word FROM {relation}
+            WHERE model = {literal(model)} AND NOT failed AND prediction IS NOT NULL) AS split
+        WHERE word <> '' GROUP BY 1, 2, 3, 5"""
 
 
 def class_scores_sql(relation: str, model: str, columns: Mapping[str, str]) -> str:

@@ -62,9 +62,12 @@ def fold_requests(
         add(connection, rollups.KINDS, rollups.kinds_sql(relation))
     for model in models:
         known = meanings(registry, model, settings, numbers)
-        measured = _measures(model, known, settings, text=registry.models[model].task == "unknown")
+        text = registry.models[model].task == "unknown"
+        measured = _measures(model, known, settings, text=text)
         if measured:
             add(connection, rollups.MEASURES, rollups.measures_sql(relation, measured))
+        if text:
+            add(connection, rollups.MEASURES, rollups.vocabulary_sql(relation, model))
         if known.probabilities:
             decided = rollups.class_decided_sql(relation, model, known.probabilities)
             add(connection, rollups.CLASS_DECIDED, decided)

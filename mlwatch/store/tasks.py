@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from mlwatch.config import OutputSettings
 from mlwatch.store import fold, slices
 
+WITH_WORDS = ", words by bucket"
+"""What was counted of answers in words; stores of before did not count it."""
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -26,7 +29,8 @@ def ensure(
         settings: What the configuration says of outputs.
     """
     row = connection.execute("SELECT value FROM meta WHERE key = 'outputs_as'").fetchone()
-    outputs_as = repr(settings)
+    words = any(each.task == "unknown" for each in registry.models.values())
+    outputs_as = f"{settings!r}{WITH_WORDS if words else ''}"
     other = [model for model, row in registry.models.items() if task is not None and row.task != task]
     if not other and (row[0] if row is not None else repr(OutputSettings())) == outputs_as:
         return

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import jensenshannon
 from sklearn import metrics
 
 import mlwatch
@@ -245,6 +248,46 @@ def test_texts_tokens_cost_and_thumbs(tmp_path: Path) -> None:
     assert version.business.approval is not None
     assert version.business.approval.value == pytest.approx(np.mean(liked))
     assert version.outputs.error_kinds["Timeout"] == sum(r["status"] == 503 for r in requests)
+
+
+def test_drift_of_answers_in_words_is_that_of_their_lengths_and_words(tmp_path: Path) -> None:
+    """v1 says things of weather, v2 much longer things with other words beside them."""
+    random = np.random.default_rng(9)
+    first, second = (np.array([f"{stem}{i}" for i in range(30)]) for stem in ("sun", "stock"))
+    texts = [" ".join(random.choice(first, random.integers(3, 9))) + f" {i}." for i in range(800)]
+    more = [f"{text} {', '.join(random.choice(second, 40)).upper()}" for text in texts[:400]]
+    rows = [
+        stamped(i, model="chat", prediction=text) | {"version": version}
+        for version, several in (("v1", texts), ("v2", more))
+        for i, text in enumerate(several)
+    ]
+    for i, row in enumerate(rows):
+        row["request_id"] = f"q{i}"
+        row["ts"] = (START + timedelta(minutes=i)).isoformat()
+    end = (START + timedelta(minutes=405)).isoformat()
+    write(tmp_path, "a.jsonl", rows)
+    with mlwatch.open(tmp_path, db=":memory:") as watch:
+
+        @functools.cache
+        def bucket(word: str) -> int:
+            return int(watch.query(f"SELECT hash('{word}') % 64")[1][0][0])
+
+        found = watch.snapshot().models["chat"]
+        counts = {name: np.zeros(64) for name in ("v1", "v2")}
+        for row in [row for row in rows if row["version"] == "v2" or row["ts"] < end]:
+            for word in re.findall(r"[a-z0-9]+", row["prediction"].lower()):
+                counts[row["version"]][bucket(word)] += 1
+    one, other = (found.versions[name].quality.text_drift for name in ("v1", "v2"))
+    assert found.versions["v2"].quality.text_reference == "the first 7 h of v1"
+    assert not one["length"].drifted
+    assert not one["vocabulary"].drifted
+    assert other["length"].drifted
+    assert other["vocabulary"].drifted
+    assert other["vocabulary"].js == pytest.approx(
+        float(jensenshannon(counts["v1"], counts["v2"], base=2)), rel=1e-9
+    )
+    assert (other["vocabulary"].n_current, other["length"].n_current) == (400, 400)
+    assert value_of(found.versions["v2"], "text_drift.length") == other["length"].score
 
 
 def test_events_after_the_attribution_window_are_not_the_predictions_doing(tmp_path: Path) -> None:
