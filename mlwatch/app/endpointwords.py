@@ -58,6 +58,25 @@ def versions_of(endpoint: Endpoint, *, brief: bool = False) -> str:
     return ", ".join(parts)
 
 
+def remark_of(endpoint: Endpoint) -> str:
+    """Return what is wrong with an endpoint just now, in one line; empty where all is well."""
+    if endpoint.stale:
+        return ""
+    error = next((replica.error for replica in endpoint.replicas if replica.error), "")
+    if not error and endpoint.golden is not None and endpoint.differs:
+        error = endpoint.golden.reason
+    skew = endpoint.metrics.get("clock_skew_s")
+    if not error and skew is not None:
+        error = f"clock {_skew(skew)}"
+    if not error and endpoint.metrics_error.startswith("damaged"):
+        error = endpoint.metrics_error
+    return clean(error, 160)
+
+
+def _skew(seconds: float) -> str:
+    return f"{show_duration(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'} this host's"
+
+
 def certificate(days: float | None) -> str:
     """Return how long a certificate is still valid."""
     if days is None:
@@ -101,9 +120,7 @@ def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, 
     metrics = dict(endpoint.metrics)
     skew = metrics.pop("clock_skew_s", None)
     if skew is not None:
-        rows.append(
-            ("Clock", f"{show_duration(abs(skew))} {'ahead of' if skew > 0 else 'behind'} this host's")
-        )
+        rows.append(("Clock", _skew(skew)))
     features, others = _told_apart(metrics)
     if features:
         rows.append(("Features", _features(features)))

@@ -103,7 +103,11 @@ class Adapter:
         """
         settings = self.settings
         look = await readiness(
-            client, settings.health or "", settings.live, path_is_known=settings.health is not None
+            client,
+            settings.health or "",
+            settings.live,
+            path_is_known=settings.health is not None,
+            pages=True,
         )
         named = await version_at(client, settings.version, settings.model or "") if settings.version else None
         return replace(look, served=(named,)) if named is not None else look
@@ -149,7 +153,9 @@ class Adapter:
         return {}
 
 
-async def readiness(client: Client, ready: str, live: str | None, *, path_is_known: bool = True) -> Look:
+async def readiness(
+    client: Client, ready: str, live: str | None, *, path_is_known: bool = True, pages: bool = False
+) -> Look:
     """Ask for readiness, and where that goes wrong whether the server lives: what is ready does.
 
     Args:
@@ -157,12 +163,13 @@ async def readiness(client: Client, ready: str, live: str | None, *, path_is_kno
         ready: Path of readiness.
         live: Path of liveness; None where there is none: then who answers lives.
         path_is_known: As for `judge`.
+        pages: The same.
 
     Raises:
         Failure: Nothing useful came back.
     """
     try:
-        look = judge(await client.get(ready), path_is_known=path_is_known)
+        look = judge(await client.get(ready), path_is_known=path_is_known, pages=pages)
     except TimedOut as failure:
         if live is not None and await lives(client, live):
             raise Failure(str(failure), answered=True) from None
@@ -207,13 +214,16 @@ async def maybe(asking: Awaitable[Answer]) -> Answer | None:
         return None
 
 
-def judge(answer: Answer, *, path_is_known: bool = True) -> Look:
+def judge(answer: Answer, *, path_is_known: bool = True, pages: bool = False) -> Look:
     """Judge an answer by its status alone.
 
     Args:
         answer: Of a health path.
         path_is_known: The path is one of health; otherwise 404 and the like say nothing about it.
+        pages: A page for people may be its health; otherwise what answers is something else, such as a login.
     """
+    if answer.ok and answer.is_page and not pages:
+        return Look(answer, live=True, ready=False, error="HTML where its health belongs")
     if answer.ok:
         return Look(answer, live=True, ready=True)
     if answer.status in {401, 403, 429} or 300 <= answer.status < 400:

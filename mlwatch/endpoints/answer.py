@@ -47,6 +47,11 @@ class Answer:
         return self.body.decode("utf-8", "replace")
 
     @property
+    def is_page(self) -> bool:
+        """Tell whether the body is a page for people, such as the login in front of a server."""
+        return self.body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+    @property
     def words(self) -> str:
         """Return what the status means; empty when it is a success."""
         if 300 <= self.status < 400:
@@ -75,7 +80,6 @@ class Answer:
 
 
 def _not_json(answer: Answer) -> str:
-    start = answer.body[:200].lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
+    if answer.is_page:
         return "HTML where JSON belongs"
-    return "invalid JSON" if start else "empty where JSON belongs"
+    return "invalid JSON" if answer.body.strip() else "empty where JSON belongs"

@@ -125,7 +125,7 @@ class EndpointsPanel(Panel[EndpointsState]):
         if not state.endpoints:
             return [line([(part, "$quiet")], width, state.glyphs) for part in wrapped(NONE, width, 2)]
         chosen = self._chosen_at(state)
-        layout = _Layout.fitting(width)
+        layout = _Layout.fitting(width, max(len(_name(one)) for one in state.endpoints))
         room = self._rows_shown(state, height)
         first = max(0, min(chosen - room // 2, len(state.endpoints) - room))
         drawn = [line(layout.head(), width, state.glyphs)]
@@ -191,6 +191,10 @@ def _squares(label: str, found: Uptime, width: int, glyphs: Glyphs) -> Content:
     return line(pieces, width, glyphs)
 
 
+def _name(endpoint: Endpoint) -> str:
+    return clean(endpoint.name.removeprefix("http://"), 60)
+
+
 @dataclass(frozen=True, slots=True)
 class _Layout:
     """Widths of the columns, and which optional ones there are."""
@@ -203,19 +207,20 @@ class _Layout:
     certificate: bool
 
     @classmethod
-    def fitting(cls, width: int) -> _Layout:
+    def fitting(cls, width: int, longest: int) -> _Layout:
+        """Return what there is room for; a name takes no more than the longest needs."""
         server, certificate = width >= 112, width >= 150
         p50 = width >= 96
-        fixed = 13 + 10 * p50 + 10 + 9 + 9 + 14 * server + 16 * certificate
+        fixed = 14 + 10 * p50 + 10 + 9 + 9 + 14 * server + 16 * certificate
         squares = 0 if width < 100 else min(30, max(10, (width - fixed) // 4))
         left = width - fixed - squares
-        name = max(10, left // 2)
-        return cls(min(name, 60), max(10, left - min(name, 60)), squares, p50, server, certificate)
+        name = max(10, min(left // 2, longest + 1))
+        return cls(name, max(10, left - name), squares, p50, server, certificate)
 
     def head(self) -> list[Piece]:
-        pieces = [cell("endpoint", self.name, "$quiet"), cell("  state", 13, "$quiet")]
+        pieces = [cell("endpoint", self.name, "$quiet"), cell("  state", 14, "$quiet")]
         pieces += [cell("server", 14, "$quiet")] if self.server else []
-        pieces += [cell("serves", self.versions, "$quiet")]
+        pieces += [cell("serves, trouble", self.versions, "$quiet")]
         pieces += [cell(text, 10, "$quiet", "right") for text in ("p50", "p95")[not self.p50 :]]
         pieces += [cell(text, 9, "$quiet", "right") for text in ("errors", "24 h")]
         pieces += [cell("  last hour", self.squares, "$quiet")] if self.squares else []
@@ -226,10 +231,10 @@ class _Layout:
         shapes, tone = (ASCII_GLYPHS if glyphs.ascii else GLYPHS), words.STYLES[state]
         errors = endpoint.failed / endpoint.probes if endpoint.probes else None
         values = (endpoint.latency.p50, endpoint.latency.p95)[not self.p50 :]
-        pieces = [cell(clean(endpoint.name.removeprefix("http://")), self.name, "bold")]
-        pieces += [cell(f"  {shapes[state]} {words.state_of(endpoint)}", 13, tone)]
+        pieces = [cell(_name(endpoint), self.name, "bold")]
+        pieces += [cell(f"  {shapes[state]} {words.state_of(endpoint)}", 14, tone)]
         pieces += [cell(clean(endpoint.server, 13), 14, "$quiet")] if self.server else []
-        pieces += [cell(words.versions_of(endpoint, brief=True), self.versions)]
+        pieces += [self._serves(endpoint)]
         pieces += [cell(show(value, "ms"), 10, "", "right") for value in values]
         pieces += [cell(show(errors, "share"), 9, "bold $unclear" if errors else "$quiet", "right")]
         pieces += [cell(words.uptime(endpoint.day), 9, "", "right")]
@@ -242,3 +247,12 @@ class _Layout:
         if self.certificate:
             pieces += [cell(f"  {words.certificate(endpoint.certificate_days)}", 16, "$quiet")]
         return pieces
+
+    def _serves(self, endpoint: Endpoint) -> Piece:
+        """Return what is served, and what is wrong."""
+        remark = words.remark_of(endpoint)
+        if not remark:
+            return cell(words.versions_of(endpoint, brief=True), self.versions)
+        served = f"{words.versions_of(endpoint, brief=True)}: " if endpoint.served else ""
+        tone = "bold $bad" if endpoint.state == "bad" else "bold $unclear"
+        return cell(clean(served + remark, self.versions - 1), self.versions, tone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlwatch.endpoints.adapter import Adapter, Look, Sign, WrongServer, judge
+from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.types import ServedVersion
 
 if TYPE_CHECKING:
@@ -41,11 +42,11 @@ class OpenAI(Adapter):
         rows, model = _rows(listed), self.settings.model
         self.server = _owner(rows or []) or self.server
         health = await self._health(client)
-        look = judge(health or listed)
+        look = judge(health or listed, pages=health is None)
         if not listed.ok or not look.ready:
             return Look(look.answer, look.live, look.ready, error=look.error or listed.words)
         if rows is None:
-            raise WrongServer(f"{MODELS} lists no models", answered=True)
+            raise WrongServer(_no_list(listed), answered=True)
         served = tuple(ServedVersion(str(row.get("id", "")), "") for row in rows)
         if not rows or model not in {None, *(one.model for one in served)}:
             error = f"no model {model}" if model else "no model is served"
@@ -62,6 +63,14 @@ class OpenAI(Adapter):
         if self.server not in OWNERS:
             return None
         return await client.get(client.address.url.removesuffix("/v1") + "/health")
+
+
+def _no_list(answer: Answer) -> str:
+    try:
+        answer.json()
+    except Failure as failure:
+        return str(failure)
+    return f"{MODELS} lists no models"
 
 
 def _owner(rows: list[dict[str, Any]]) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from driving import check_snapshot, running, settle, text_of
 from factory import NOW, FakeSource, snapshot
 from textual.geometry import Size
 
+from mlwatch.app.endpointwords import remark_of
 from mlwatch.app.panels.endpointchart import EndpointChart
 from mlwatch.app.panels.endpoints import EndpointsPanel, EndpointStrip
 from mlwatch.app.panels.serverhistory import ServerHistoryPanel
@@ -309,3 +311,20 @@ async def test_one_that_nobody_polls_any_more_is_said() -> None:
         await pilot.press("4")
         await settle(pilot)
         assert "not polled for 2 h 0 min" in text_of(app)
+
+
+@pytest.mark.parametrize(
+    ("changes", "remark"),
+    [
+        ({}, ""),
+        ({"replicas": (replace(fraud(1).replicas[0], error="401: no\x1b"),)}, "401: no"),
+        ({"golden": GoldenState(matches=False, at=NOW, reason="score: 1 instead of 2 (1 apart)")},
+         "score: 1 instead of 2 (1 apart)"),
+        ({"metrics": {"clock_skew_s": -315.0}}, "clock 5 min 15 s behind this host's"),
+        ({"metrics_error": "damaged metrics in line 2: 'a{'"}, "damaged metrics in line 2: 'a{'"),
+        ({"metrics_error": "there are none at /metrics/: configure metrics"}, ""),
+        ({"metrics": {"clock_skew_s": -315.0}, "stale": True}, ""),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_one_line_of_the_row(changes: dict[str, Any], remark: str) -> None:
+    assert remark_of(replace(fraud(1), **changes)).rstrip("\N{REPLACEMENT CHARACTER}␛") == remark

@@ -145,4 +145,5 @@ async def test_a_refusal_is_told(
     assert probe.golden is not None
     assert probe.golden.matches is False
     assert probe.golden.reason.startswith(f"no answer: {words}")
-    assert told is None, "metrics in the usual place are looked for, and not missed"
+    assert told is not None
+    assert told.error == f"there are none at {METRICS}: configure metrics"

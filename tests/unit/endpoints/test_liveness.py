@@ -25,6 +25,7 @@ PATHS = {
     "fastapi": ("/readyz", "/livez", {}),
     "http": ("/up", "/alive", {"health": "/up", "live": "/alive"}),
 }
+PAGE = "HTML where its health belongs"
 OPENAPI = {"openapi": "3.1.0", "info": {}, "paths": {"/readyz": {}, "/livez": {}, "/healthz": {}}}
 
 
@@ -98,3 +99,20 @@ async def test_a_server_of_the_protocol_without_a_list_of_models_tells_the_versi
     }
     probe, _ = await look("v2", replies, model="churn")
     assert (probe.up, probe.served) == (True, (ServedVersion("churn", "5", True),))
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        *(
+            (kind, "HTML where its health belongs")
+            for kind in ("v2", "torchserve", "ray", "mlflow", "bentoml", "feast")
+        ),
+        *((kind, "HTML where JSON belongs") for kind in ("fastapi", "openai")),
+        ("http", ""),
+    ],
+)
+async def test_a_login_page_in_front_of_a_server_is_not_its_health(kind: str, error: str) -> None:
+    page = Reply("\n<!DOCTYPE html><html>Sign in</html>", headers={"Content-Type": "text/html"})
+    probe, _ = await look(kind, {"*": page, "/openapi.json": page})
+    assert (probe.live, probe.ready, probe.error) == (True, not error, error)
