@@ -101,6 +101,9 @@ class BusinessSettings:
     """Currency of values that carry none."""
     attribution: timedelta | None = field(default=None, metadata={"check": checks.positive})
     """Events later than this after their prediction are not its doing; without it all are."""
+    by_unit: timedelta | None = field(default=None, metadata={"check": checks.positive})
+    """Events that name no request but a user, session or device belong to the last prediction for it at most so long
+    before; without it they are rejected."""
     payoff: Mapping[str, float] = field(default_factory=dict, metadata={"check": checks.payoff})
     """What one decision of a binary model earns: `tp`, `fp`, `fn`, `tn`; costs are negative."""
 

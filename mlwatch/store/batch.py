@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+BY_UNIT = "\x1funit "
+"""How the id of an event begins that names a user and no request, before the user."""
 REQUESTS = Requests("batch", "is_request", "who", "quarter")
 
 
@@ -37,7 +39,9 @@ class Counts:
     newest: datetime | None = None
 
 
-def load(connection: DuckDBPyConnection, table: str, select: str, *, predicts: bool) -> None:
+def load(
+    connection: DuckDBPyConnection, table: str, select: str, *, predicts: bool, by_unit: bool = False
+) -> None:
     """Materialise a canonical SELECT as a temporary table, and tell what each record is.
 
     Args:
@@ -45,18 +49,23 @@ def load(connection: DuckDBPyConnection, table: str, select: str, *, predicts: b
         table: Name of the temporary table.
         select: See `Canonical.select`.
         predicts: The records' file holds predictions, so one without is a failed request.
+        by_unit: Whether an event without a request id may name its user instead; see `event_units`.
     """
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {classified(select, predicts=predicts)}")
+    classes = classified(select, predicts=predicts, by_unit=by_unit)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {classes}")
 
 
-def classified(select: str, *, predicts: bool) -> str:
+def classified(select: str, *, predicts: bool, by_unit: bool = False) -> str:
     """Return a canonical SELECT with columns that tell what each record is; for the arguments see `load`."""
     failed = "COALESCE(status >= 400, FALSE)" + (" OR NOT predicted" if predicts else "")
     lost = "OR (id IS NOT NULL AND label IS NULL)" if predicts else ""
     silent = "" if predicts else "AND label IS NULL"
     words = ", ".join(literal(word) for word in sorted(RECORD_WORDS))
     named = f"lower(event) IN ({words})" + ("" if predicts else " AND label IS NOT NULL")
-    kind = f"REPLACE (CASE WHEN {named} THEN NULL ELSE event END AS event)"
+    kind = f"CASE WHEN {named} THEN NULL ELSE event END AS event"
+    if by_unit:
+        lone = f"id IS NULL AND event IS NOT NULL AND NOT ({named}) AND prediction IS NULL AND score IS NULL"
+        kind += f", CASE WHEN {lone} THEN {literal(BY_UNIT)} || unit ELSE id END AS id"
     request = f"""predicted OR (event IS NULL {silent}
         AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost}))"""
     return f"""
@@ -70,7 +79,7 @@ def classified(select: str, *, predicts: bool) -> str:
                  WHEN {request} THEN NULL
                  WHEN label IS NULL AND event IS NULL THEN 'neither a prediction, an outcome nor an event'
                  WHEN id IS NULL THEN 'an outcome or event without a request id' END AS bad
-        FROM (SELECT * {kind}, prediction IS NOT NULL OR score IS NOT NULL AS predicted FROM ({select}))"""
+        FROM (SELECT * REPLACE ({kind}), prediction IS NOT NULL OR score IS NOT NULL AS predicted FROM ({select}))"""
 
 
 def count_bad(connection: DuckDBPyConnection, table: str) -> int:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mlwatch.sources.sql import literal
 from mlwatch.store.asking import number
+from mlwatch.store.batch import BY_UNIT
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -240,9 +242,16 @@ def take_events(connection: DuckDBPyConnection, settings: BusinessSettings) -> t
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE incoming AS
         SELECT b.id, b.h, COALESCE(b.model, '') AS model, b.event AS kind, k.class, b.value, b.currency, b.event_id,
-            b.ts
+            b.ts, b.unit
         FROM batch AS b JOIN kinds AS k ON k.kind = b.event WHERE b.is_event""")
     repeated = _drop_repeated(connection)
+    if settings.by_unit is not None:
+        _wait(connection)
+    return repeated, bring(connection, settings)
+
+
+def bring(connection: DuckDBPyConnection, settings: BusinessSettings) -> int:
+    """Store the events of `incoming`, fill `gains` with what they bring, and return how many match no prediction."""
     columns = "id, h, model, kind, class, value, ts"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined AS
@@ -260,12 +269,20 @@ def take_events(connection: DuckDBPyConnection, settings: BusinessSettings) -> t
         SELECT i.id, i.h, i.model, i.kind, i.class, i.value, i.currency, i.event_id, i.ts, j.id IS NOT NULL
         FROM incoming AS i LEFT JOIN (SELECT DISTINCT id, event_model FROM joined) AS j
             ON j.id = i.id AND j.event_model = i.model""")
-    unmatched = number(
+    return number(
         connection,
         """SELECT COUNT(*) FROM incoming AS i
         WHERE NOT EXISTS (FROM joined AS j WHERE j.id = i.id AND j.event_model = i.model)""",
     )
-    return repeated, unmatched
+
+
+def _wait(connection: DuckDBPyConnection) -> None:
+    """Let the events of `incoming` wait whose own id is that of no prediction, but which name a user."""
+    connection.execute(f"""
+        UPDATE incoming SET id = {literal(BY_UNIT)} || unit, h = hash({literal(BY_UNIT)} || unit),
+            event_id = COALESCE(event_id, id)
+        WHERE unit IS NOT NULL AND NOT starts_with(id, {literal(BY_UNIT)})
+            AND h NOT IN (SELECT h FROM predictions WHERE h IS NOT NULL)""")
 
 
 _NAMES = ("conversions", "engagements", "sales", "gross", "refunds", "refunded", "ups", "downs")

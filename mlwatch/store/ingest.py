@@ -164,6 +164,7 @@ class Ingest:
                 if isinstance(item, Batch):
                     self._take(item, total)
         if self._batches != started and not self._stop:
+            self._transaction.join_by_unit()
             self._tidy(bytes_read)
         return self._batches - started
 

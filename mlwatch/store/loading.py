@@ -38,11 +38,20 @@ class Loader:
         slots: The features to take.
         timezone: Zone of times that carry none.
         spool: Where the segments' text was laid down, one after the other.
+        by_unit: Whether events may name a user instead of a request.
     """
 
     def __init__(
-        self, connection: DuckDBPyConnection, shape: Shape, slots: Sequence[Slot], timezone: str, spool: Path
+        self,
+        connection: DuckDBPyConnection,
+        shape: Shape,
+        slots: Sequence[Slot],
+        timezone: str,
+        spool: Path,
+        *,
+        by_unit: bool = False,
     ) -> None:
+        self._by_unit = by_unit
         self._connection = connection
         self._shape = shape
         self._spool = spool
@@ -97,12 +106,13 @@ class Loader:
 
         refusals = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
         try:
-            batch.load(
-                self._connection, table, self._fast_select(segments, spool), predicts=self._shape.predicts
-            )
+            self._materialise(table, self._fast_select(segments, spool))
         except refusals:
             return False
         return self._is_complete(segments, table) and batch.count_bad(self._connection, table) == 0
+
+    def _materialise(self, table: str, select: str) -> None:
+        batch.load(self._connection, table, select, predicts=self._shape.predicts, by_unit=self._by_unit)
 
     def _fast_select(self, segments: Sequence[Segment], spool: Path) -> str:
         if self._shape.format == "parquet":
@@ -159,7 +169,7 @@ class Loader:
             select = tolerant_relation(
                 self._connection, segment, self._shape, self._care_form, self._spool.with_suffix(".part")
             )
-        batch.load(self._connection, "part", select, predicts=self._shape.predicts)
+        self._materialise("part", select)
         self._connection.execute(
             f"""INSERT INTO rejects
             SELECT $file, COALESCE(list_extract($numbers::BIGINT[], n - $before), n), reason, LEFT(raw, {RAW_LIMIT})

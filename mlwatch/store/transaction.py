@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier
-from mlwatch.store import batch, constraints, events, fold, memory, outcomes, slices, straight
+from mlwatch.store import batch, constraints, event_units, events, fold, memory, outcomes, slices, straight
 from mlwatch.store.asking import number
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.loading import Loader, filled_lines
@@ -65,12 +65,24 @@ class Transaction:
         """
         shape = _without_idle_features(shape)
         slots = self._registry.slots(shape.mapping.features)
-        loader = Loader(self._connection, shape, slots, self._config.roles.timezone, spool)
+        loader = Loader(
+            *(self._connection, shape, slots, self._config.roles.timezone, spool),
+            by_unit=self._config.business.by_unit is not None,
+        )
         counts = self._take_straight(works, shape, loader, slots) or self._take_carefully(
             works, loader, slots
         )
         self._batch += 1
         return counts
+
+    def join_by_unit(self) -> None:
+        """Join the events that name users to their predictions, once everything is read that there is."""
+        window = self._config.business.by_unit
+        if window is None or not event_units.are_waiting(self._connection):
+            return
+        with self._all_or_nothing():
+            if event_units.join(self._connection, self._config.business, window):
+                fold.fold_gains(self._connection)
 
     def _take_straight(
         self, works: Sequence[Work], shape: Shape, loader: Loader, slots: Sequence[Slot]
