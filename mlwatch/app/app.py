@@ -25,6 +25,7 @@ from mlwatch.app.messages import SnapshotReady, SourceFailed
 from mlwatch.app.modes import MODES, SCREENS
 from mlwatch.app.options import AppOptions
 from mlwatch.app.ranges import Range, cycled, longer, shorter
+from mlwatch.app.suspension import wake_only_from_suspension
 from mlwatch.app.theme import OWN_VARIABLES, THEMES
 from mlwatch.app.thrift import Thrifty
 from mlwatch.app.toasts import Toasting
@@ -122,6 +123,7 @@ class MlwatchApp(Thrifty, Choosing, Toasting):
         """Start the source once the first screen is painted."""
         sys.setswitchinterval(SWITCH_S)
         self._leave_on_signals()
+        wake_only_from_suspension()
         self.call_after_refresh(self._start_source)
 
     def _leave_on_signals(self) -> None:

@@ -92,6 +92,14 @@ def test_a_signal_leaves_a_clean_terminal(terminal: Terminal, number: signal.Sig
     terminal.assert_clean(128 + number)
 
 
+def test_a_terminal_that_hangs_up_ends_the_app(terminal: Terminal) -> None:
+    terminal.wait_for("600 rows")
+    process = terminal.app_process()
+    os.kill(process, signal.SIGHUP)
+    os.kill(process, signal.SIGCONT)  # the kernel sends both: it must not wake the screen again
+    terminal.assert_clean(128 + signal.SIGHUP)
+
+
 def test_quits_before_the_first_numbers(terminal: Terminal) -> None:
     terminal.wait_for("mlwatch")
     terminal.press("q")
