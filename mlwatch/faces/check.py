@@ -105,7 +105,8 @@ def text(check: Check) -> str:
                 table(list(HEADS), [metric_row(name, metric) for name, metric in rollout.metrics.items()])
             )
         parts.append("".join(f"- {one_line(reason)}\n" for reason in rollout.reasons))
-        parts.append(f"{facts_of(rollout)}\n")
+        if facts := facts_of(rollout):
+            parts.append(f"{facts}\n")
     others = _others(check)
     if others:
         lines = (

@@ -33,6 +33,10 @@ def judge_ratio(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -
     safe = (harm_high < harm_limit) | (negligible(spec, columns, settings) & ~worse)
     status = status_codes((raw["n_b"] > 0) & (raw["n_c"] > 0), worse, safe, harm_high < 1)
     difference = shown.difference(harm)
+    never = (shown.rate == 0) & ~np.isfinite(difference)
+    # the baseline had none: no multiple of that is a difference, but both rates are known
+    difference = np.where(never, raw["candidate"] - raw["baseline"], difference)
+    low, high = np.where(never, -np.inf, low), np.where(never, np.inf, high)
     ratios = [1 + quotient(value, raw["baseline"]) for value in (difference, low, high)]
     return Judgement(
         plan, status, log_e, difference=difference, low=low, high=high,

@@ -100,9 +100,8 @@ def _relative_effect(spec: MetricSpec, result: MetricResult, settings: RolloutSe
 
 
 def _absolute_effect(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str:
-    if result.difference is None and result.baseline == result.candidate == 0:
-        n = result.n_baseline + result.n_candidate
-        return f"{spec.label} of {settings.baseline} and {settings.candidate} is 0 in {n:,} requests"
+    if result.baseline == 0 and spec.kind == "proportion" and spec.scale == "relative":
+        return _from_none(spec, result, settings)
     if result.difference is None or result.baseline is None:
         return f"{spec.label} of {settings.candidate} cannot be compared with {settings.baseline}'s yet"
     factor, unit = (100, "points") if spec.kind == "proportion" else (1, spec.unit)
@@ -118,6 +117,18 @@ def _absolute_effect(spec: MetricSpec, result: MetricResult, settings: RolloutSe
         f"({span_text(low, high, places)}), the limit is {number(limit)} "
         f"{'point' if limit == 1 and unit == 'points' else unit}"
     ).rstrip()
+
+
+def _from_none(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str:
+    """Say a rate that has no ratio, for the baseline's is nought."""
+    if result.candidate == 0:
+        n = result.n_baseline + result.n_candidate
+        return f"{spec.label} of {settings.baseline} and {settings.candidate} is 0 in {n:,} requests"
+    return (
+        f"{spec.label} of {settings.candidate} is {value_text(spec, result.candidate or 0.0)} in "
+        f"{result.n_candidate:,} requests, {settings.baseline}'s is 0 in {result.n_baseline:,}, the limit is "
+        f"{number(1 + spec.sign * spec.margin, 4)} times that"
+    )
 
 
 def _conclusion(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str:

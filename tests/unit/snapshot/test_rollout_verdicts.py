@@ -448,3 +448,17 @@ def test_pairs_of_clocks_that_differ_are_joined_and_said(judged: Judged) -> None
     assert any(
         "records of v2 are 4 minutes behind those of v1: clocks may differ" in r for r in found.reasons
     )
+
+
+def test_a_candidate_that_only_fails_is_rolled_back_with_both_rates(judged: Judged) -> None:
+    """The baseline never failed, so there is no ratio to say."""
+    records = traffic(rows=1200)
+    for record in records[1::2]:
+        del record["prediction"]
+        record["status"] = 503
+    (found,) = judged("[rollout]\nmetrics = ['error_rate']\n", a=records)
+    assert found.verdict == "rollback"
+    said = "error rate of v2 is 100 % in 600 requests, v1's is 0 in 600, the limit is 1.2 times that"
+    assert found.reasons[0] == said
+    metric = found.metrics["error_rate"]
+    assert (metric.difference, metric.ratio, metric.low, metric.high) == (1.0, None, None, None)
