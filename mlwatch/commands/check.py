@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlwatch.commands.common import Range, chosen_range, taken_in
-from mlwatch.errors import InputError
-from mlwatch.faces.check import FORMATS, WORDS, Check, Finding, Outcome, check_of, markdown
+from mlwatch.errors import InputError, one_line
+from mlwatch.faces.check import FORMATS, Check, Finding, Outcome, check_of, markdown
 from mlwatch.rights import public
 from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
 from mlwatch.snapshot.health_alerts import ENDPOINT
@@ -39,6 +41,8 @@ GOALS = ("promote", "decided")
 """What `--until` waits for: either way a roll back ends the wait, for nothing but new data could undo it."""
 PAUSE_S = 1.0
 """Time between two looks while waiting."""
+NEWS_S, STILL_S = 10.0, 60.0
+"""Time between two words of progress: with another answer, and with the same one, for pipelines end what is silent."""
 
 
 def run(arguments: Namespace) -> int:
@@ -168,9 +172,9 @@ def pause(seconds: float) -> None:
 def _waited(session: Session, wanted: Range, check: Check, patience: timedelta) -> Check:
     """Look again with every batch, until the verdict is promote or roll back, or the time is over."""
     end = time.monotonic() + patience.total_seconds()
-    said = ""
+    progress = _Progress(end)
     while check.outcome == "hold" and time.monotonic() < end:
-        said = _say(check, end - time.monotonic(), said)
+        progress.tell(check)
         pause(min(PAUSE_S, max(end - time.monotonic(), 0)))
         before = session.generation
         session.ingest_all()
@@ -179,13 +183,26 @@ def _waited(session: Session, wanted: Range, check: Check, patience: timedelta) 
     return check
 
 
-def _say(check: Check, left: float, said: str) -> str:
-    """Tell on standard error what it waits for, once for each new answer."""
-    first = next((item.message for item in check.findings if item.outcome == "hold"), "nothing to check yet")
-    if first != said:
-        sys.stderr.write(f"mlwatch: waiting, up to {left / 60:.1f} more minutes: {WORDS['hold']}: {first}\n")
+@dataclass
+class _Progress:
+    """Tell on standard error what it waits for."""
+
+    end: float
+    """When the waiting is over, as `time.monotonic` counts."""
+    said: str = ""
+    at: float = -math.inf
+
+    def tell(self, check: Check) -> None:
+        """Say the first thing that holds, now and then."""
+        now = time.monotonic()
+        holds = (item for item in check.findings if item.outcome == "hold")
+        first = next((f"{item.name}: {item.message}" for item in holds), "nothing to check yet")
+        if now - self.at < (NEWS_S if first != self.said else STILL_S):
+            return
+        self.said, self.at = first, now
+        left = max(self.end - now, 0) / 60
+        sys.stderr.write(f"mlwatch: waiting, up to {left:.1f} more minutes: {one_line(first)}\n")
         sys.stderr.flush()
-    return first
 
 
 def _append(path: Path, text: str) -> None:

@@ -77,15 +77,24 @@ def histories(
     check_names(config.rollout)
     found = []
     for subject in subjects(connection, config, question, until):
-        for candidate in subject.roles.candidates:
-            roles = replace(subject.roles, candidate=candidate)
+        chosen = _with_ended(connection, subject.roles, config)
+        for candidate in chosen.candidates:
+            roles = replace(chosen, candidate=candidate)
             pairing = pairing_of(subject.model, subject.task, roles, config.rollout, subject.end)
             if pairing is None:
                 continue
-            alpha = config.rollout.alpha / len(subject.roles.candidates)
+            alpha = config.rollout.alpha / len(chosen.candidates)
             inputs = read_inputs(connection, pairing, config.rollout, alpha, shadow=roles.shadow)
             labels = {spec.name: spec.label for spec in inputs.settings.metrics}
             if inputs.pairs is not None:
                 labels |= {"accuracy": "paired accuracy", "disagreement": "disagreement"}
             found.append(History(pairing, inputs.settings, timeline_of(inputs), inputs.remarks, labels))
     return found
+
+
+def _with_ended(connection: DuckDBPyConnection, roles: Roles, config: Config) -> Roles:
+    """Look back at the newest candidate of all where none gets traffic any more: its rollout is over."""
+    if roles.candidates or roles.absent or roles.baseline is None or len(roles.ordered) < 2:
+        return roles
+    newest = roles.ordered[-1]
+    return with_mode(connection, replace(roles, candidate=newest, candidates=(newest,)), config.rollout)

@@ -51,6 +51,26 @@ def test_the_text_names_times_and_metrics(capsys: pytest.CaptureFixture[str]) ->
     assert "ROLL BACK" not in out
 
 
+def test_a_rollout_that_is_over_is_looked_back_at(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The candidate was rolled back hours ago: no version under test is left, but there was one."""
+    logs = write(tmp_path / "logs", 1200, versions=("v1", "v2"))
+    later = (
+        (logs / "log.jsonl")
+        .read_text()
+        .replace('"r', '"s')
+        .replace('"v2"', '"v1"')
+        .replace("11-01T", "11-02T")
+    )
+    (logs / "later.jsonl").write_text(later)
+    code, out, _ = run(capsys, "check", str(logs), "--db", ":memory:")
+    assert (code, "no candidate gets traffic any more" in out) == (3, True)
+    code, out, _ = run(capsys, "backtest", str(logs), "--db", ":memory:", "--format", "json")
+    assert code == 0
+    (found,) = json.loads(out)
+    assert (found["baseline"], found["candidate"]) == ("v1", "v2")
+    assert found["verdicts"][-1]["state"] == "one_arm_silent"
+
+
 def write(directory: Path, rows: int, noise: float = 0.0, versions: tuple[str, ...] = ("v1",)) -> Path:
     """Write twenty requests a minute of forty users; with noise, some users are wrong together for an hour."""
     directory.mkdir()
@@ -123,6 +143,7 @@ def test_users_that_fail_together_inflate_the_variance(
         (("calibrate", "--splits", "0"), "--splits is out of range"),
         (("calibrate",), "v1 has only 100 requests: m: calibrate with 2,000 or more"),
         (("backtest",), "no rollout"),
+        (("backtest", "--candidate", "v9"), "version v9 has no traffic: "),
     ],
 )
 def test_too_little_is_one_line_and_exit_code_2(

@@ -316,7 +316,7 @@ def test_no_data_is_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path, s
 def test_a_wait_without_news_ends_in_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, _, err = run(capsys, str(write(tmp_path / "logs", ("v1", "v2"))), "--wait", "10ms")
     assert code == 3
-    assert err.startswith("mlwatch: waiting, up to 0.0 more minutes: HOLD: hold: ")
+    assert err.startswith("mlwatch: waiting, up to 0.0 more minutes: rollout of m: hold: ")
     assert err.count("\n") == 1
 
 
