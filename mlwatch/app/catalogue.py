@@ -97,8 +97,9 @@ def metrics_of(*versions: Version) -> tuple[Metric, ...]:
     taken = (_measured(name) for name in _MEASURED if name in measured)
     moved = {name for version in versions for name in version.quality.text_drift}
     texts = (_text_drift(name) for name in _TEXTS if name in moved)
+    young = (_MATURITY,) if any(version.maturity is not None for version in versions) else ()
     thumbs = (_APPROVAL,) if any(version.business.approval for version in versions) else ()
-    return (*performance, *fair, *quality, *present, *others, *worth, *thumbs, *texts, *taken)
+    return (*performance, *fair, *quality, *present, *others, *worth, *young, *thumbs, *texts, *taken)
 
 
 _PERFORMANCE: dict[str, tuple[str, Unit, Better, int]] = {
@@ -396,6 +397,10 @@ _FIXED: tuple[Metric, ...] = (
 _DECISIONS = Metric(
     "decisions", "business", "Profit / 1,000 decisions", "money", "higher",
     lambda v: from_estimate(v.business.decisions), lambda w: from_estimate(w.business.decisions),
+)  # fmt: skip
+_MATURITY = Metric(
+    "maturity", "business", "Conversions so far", "share", "higher",
+    lambda v: Reading(v.maturity, reason="there are no conversions yet"), lambda _: NOTHING, 2,
 )  # fmt: skip
 _APPROVAL = Metric(
     "approval", "business", "Thumbs up", "share", "higher",

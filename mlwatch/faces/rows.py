@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlwatch.metrics.outputs import maturity_note
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -180,13 +182,18 @@ def footnotes(model: Model) -> list[str]:
         if model.reference
         else "Nothing to measure drift against."
     )
+    young = [
+        f"{name}: {note}."
+        for name, version in model.versions.items()
+        if (note := maturity_note(version.maturity))
+    ]
     if model.estimated_from is None:
-        return [against]
+        return [against, *young]
     estimates = (
         f"Estimates without labels rest on the labels of {model.estimated_from}: inputs that moved show in them, "
         "a changed relation between inputs and label does not."
     )
-    return [against, estimates]
+    return [against, estimates, *young]
 
 
 def drifted(versions: Sequence[Version]) -> list[tuple[Version, str, Drift]]:

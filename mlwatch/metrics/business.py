@@ -110,17 +110,21 @@ def revenue_per_conversion(sums: RevenueSums) -> Estimate:
     """
     if sums.conversions <= 0:
         return undefined("no conversions yet", sums.predictions)
-    interval = None
-    if sums.winsorised_at is None:
-        interval = intervals.ratio(
-            sums.predictions,
-            top=sums.total,
-            bottom=sums.conversions,
-            top_sq=sums.sum_sq,
-            bottom_sq=sums.conversions,
-            product=sums.total,
-        )
-    return estimate(sums.total / sums.conversions, sums.conversions, interval, "delta method")
+    value, total = sums.total / sums.conversions, sums.total
+    method = "delta method"
+    if sums.winsorised_at is not None and sums.capped_total is not None:
+        total, method = sums.capped_total, f"delta method, winsorised at {sums.winsorised_at:g}"
+    bounds = intervals.ratio(
+        sums.predictions,
+        top=total,
+        bottom=sums.conversions,
+        top_sq=sums.sum_sq,
+        bottom_sq=sums.conversions,
+        product=total,
+    )
+    shift = value - total / sums.conversions
+    interval = None if bounds is None else (bounds[0] + shift, bounds[1] + shift)
+    return estimate(value, sums.conversions, interval, method)
 
 
 def decision_value(

@@ -204,7 +204,8 @@ def _quantile_bounds(histogram: LatencyHistogram, q: float, tail: float) -> tupl
     n = histogram.n
     if not 0 < q < 1:
         return None, None
-    ranks = np.arange(n + 1) if n <= 1000 else _ranks_near(n, q)
+    around = np.floor(special.bdtrik([tail, 1 - tail], n, q))  # then three ranks each tell exactly
+    ranks = np.unique(np.clip(np.add.outer(around, (-1, 0, 1)), 0, n)).astype(np.int64)
     cdf = special.bdtr(ranks, n, q)
     below = ranks[cdf <= tail]
     above = ranks[cdf >= 1 - tail]
@@ -215,9 +216,3 @@ def _quantile_bounds(histogram: LatencyHistogram, q: float, tail: float) -> tupl
     fits = len(above) and above[0] < n
     high = _order_statistics(histogram.bins, histogram.counts, above[:1].astype(float)) if fits else None
     return None if low is None else float(low[0]), None if high is None else float(high[0])
-
-
-def _ranks_near(n: int, q: float) -> IntArray:
-    """Return the ranks within eight standard deviations of n·q, so that big samples stay cheap."""
-    half = 8 * math.sqrt(n * q * (1 - q)) + 8
-    return np.arange(max(0, int(n * q - half)), min(n, int(n * q + half)) + 1, dtype=np.int64)

@@ -165,6 +165,19 @@ def maturity(ages_s: ArrayLike, counts: ArrayLike, lags: latency.LatencyHistogra
     return float(count @ np.concatenate([[0.0], reached])[place] / count.sum())
 
 
+MATURE = 0.95
+"""Share of the conversions to come that a cohort is taken as complete with."""
+
+
+def maturity_note(share: float | None) -> str | None:
+    """Say that a conversion rate will still rise; None where it hardly will, or nobody knows."""
+    if share is None or share >= MATURE:
+        return None
+    return (
+        f"about {share:.0%} of the conversions to come had the time to come so far: the rate will still rise"
+    )
+
+
 def quantile_of_signed(
     sides: Iterable[int], bins: Iterable[int], counts: Iterable[int], q: float
 ) -> float | None:

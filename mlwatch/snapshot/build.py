@@ -311,7 +311,11 @@ def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Vers
         ),
         business=replace(
             families.business(
-                tables.business, predictions, seen=tables.has_events, currency=context.currency
+                tables.business,
+                predictions,
+                seen=tables.has_events,
+                currency=context.currency,
+                worth=tables.worth,
             ),
             decisions=context.worth(tables.outcomes),
         ),

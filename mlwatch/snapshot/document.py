@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.metrics.drift import Drift
+from mlwatch.metrics.outputs import maturity_note
 from mlwatch.snapshot.health_document import endpoint_document, system_document
 from mlwatch.snapshot.output_document import (
     bars_document,
@@ -163,6 +164,7 @@ def _version(version: Version) -> Document:
         "business": {
             **_business(version.business),
             "maturity": version.maturity,
+            "maturity_note": maturity_note(version.maturity),
             "cost": cost_document(version),
         },
         "segments": segments_document(version.segments),
@@ -215,7 +217,8 @@ def _confusion(confusion: ConfusionTable | None) -> Document:
 def _latency(latency: Latency) -> Document:
     names = ("n", "mean", "p50", "p90", "p95", "p99", "p999", "max")
     apdex = latency.apdex.to_dict() if latency.apdex is not None else None
-    return {**{name: getattr(latency, name) for name in names}, "apdex": apdex}
+    quantiles = {name: each.to_dict() for name, each in latency.quantiles.items()}
+    return {**{name: getattr(latency, name) for name in names}, "apdex": apdex, "quantiles": quantiles}
 
 
 def _errors(errors: Errors) -> Document:
@@ -224,6 +227,7 @@ def _errors(errors: Errors) -> Document:
         "rate": errors.rate,
         "low": errors.low,
         "high": errors.high,
+        "method": "Wilson" if errors.low is not None else None,
         "client": errors.client,
         "server": errors.server,
     }
@@ -292,6 +296,7 @@ def _business(business: Business) -> Document:
             "per_prediction": money.per_prediction,
             "low": money.low,
             "high": money.high,
+            "method": money.method,
             "currency": money.currency,
             "per_conversion": money.per_conversion.to_dict() if money.per_conversion is not None else None,
         },

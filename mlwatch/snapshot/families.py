@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from mlwatch.metrics import intervals, latency, performance, regression
 from mlwatch.metrics.confusion import Confusion
 from mlwatch.metrics.regression import RegressionSums
 from mlwatch.metrics.scores import ScoreHistogram
+from mlwatch.snapshot import rollout_caps
 from mlwatch.snapshot.types import Business, ConfusionTable, Errors, LabelLag, Latency, Revenue
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.read import Table
 
+QUANTILE_NAMES = ("p50", "p90", "p95", "p99", "p999")
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 LAG_QUANTILES = (0.5, 0.9, 0.99)
 
@@ -30,7 +33,7 @@ def latencies(bins: Table | None, traffic: Table, target_ms: float | None = None
     Args:
         bins: Histogram rows; None for none.
         traffic: Traffic rows.
-        target_ms: Target of Apdex in milliseconds; None leaves that out.
+        target_ms: Target of Apdex in milliseconds; None leaves that and the intervals of quantiles out.
     """
     n = traffic.whole("n_latency")
     if bins is None or n == 0 or len(bins) == 0:
@@ -40,7 +43,14 @@ def latencies(bins: Table | None, traffic: Table, target_ms: float | None = None
     values = latency.quantiles(histogram.bins, histogram.counts, QUANTILES)
     p50, p90, p95, p99, p999 = (min(float(value), highest) for value in values)
     apdex = latency.apdex(histogram, target_ms) if target_ms is not None else None
-    return Latency(n, traffic.sum("sum_latency") / n, p50, p90, p95, p99, highest, p999, apdex)
+    bounds = {}
+    if target_ms is not None:
+        capped = replace(histogram, maximum=highest)
+        bounds = {
+            name: latency.quantile(capped, q) for name, q in zip(QUANTILE_NAMES, QUANTILES, strict=True)
+        }
+    mean = traffic.sum("sum_latency") / n
+    return Latency(n, mean, p50, p90, p95, p99, highest, p999, apdex, bounds)
 
 
 def label_lag(rows: Table) -> LabelLag:
@@ -163,7 +173,9 @@ def decisions(rows: Table | None, payoff: Mapping[str, float], positive: str) ->
     return money.decision_value(confusion, worth)
 
 
-def business(rows: Table | None, predictions: int, *, seen: bool, currency: str | None) -> Business:
+def business(
+    rows: Table | None, predictions: int, *, seen: bool, currency: str | None, worth: Table | None = None
+) -> Business:
     """Return conversion, engagement and revenue.
 
     Args:
@@ -171,6 +183,7 @@ def business(rows: Table | None, predictions: int, *, seen: bool, currency: str 
         predictions: All predictions, those without an event included.
         seen: Whether the store holds any event, so that "none" is a number and not a gap.
         currency: What the values are in.
+        worth: Predictions by what they brought, so that intervals respect heavy tails; None for intervals that do not.
     """
 
     def total(name: str, measure: str) -> float:
@@ -185,6 +198,14 @@ def business(rows: Table | None, predictions: int, *, seen: bool, currency: str 
         refunds=total("refund", "value"),
         sum_sq=total("net", "value_sq"),
     )
+    if worth is not None and (cap := rollout_caps.cap_of(worth, predictions)) is not None:
+        total_cut, square_cut = rollout_caps.cut_worth(worth, cap)
+        sums = replace(
+            sums,
+            sum_sq=float(square_cut.sum()),
+            winsorised_at=rollout_caps.edge_of(cap),
+            capped_total=float(total_cut.sum()),
+        )
     per = money.revenue_per_prediction(sums) if seen else None
     ups, downs = int(total("approval", "n_first")), int(total("disapproval", "n_first"))
     approval = intervals.proportion(ups, ups + downs, "") if ups + downs else None
@@ -200,6 +221,7 @@ def business(rows: Table | None, predictions: int, *, seen: bool, currency: str 
             per.high if per else None,
             currency,
             money.revenue_per_conversion(sums) if seen else None,
+            per.method if per else None,
         ),
         approval=approval,
     )

@@ -71,10 +71,10 @@ def frozen_caps(connection: DuckDBPyConnection, model: str, baseline: str, end: 
     times = past(rollups.LATENCY, "bin, SUM(n) AS n")
     worth = past(rollups.WORTH, "bin, SUM(n) AS n")
     requests = past(rollups.TRAFFIC, "SUM(n) AS n").whole("n")
-    return Caps(_cap(times, times.whole("n")), _cap(worth, requests))
+    return Caps(cap_of(times, times.whole("n")), cap_of(worth, requests))
 
 
-def _cap(rows: Table, n: int) -> int | None:
+def cap_of(rows: Table, n: int) -> int | None:
     """Return the lowest bin above which lie at most a thousandth of `n` values; those without a row are nought."""
     if n < FEWEST or not len(rows):
         return None

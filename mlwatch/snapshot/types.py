@@ -117,6 +117,8 @@ class Latency:
     p999: float | None = None
     apdex: Estimate | None = None
     """Of the target in `[slo] latency`; None for windows."""
+    quantiles: Mapping[str, Estimate] = field(default_factory=dict)
+    """The quantiles by name with their intervals; empty for windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,8 @@ class Revenue:
     currency: str | None = None
     per_conversion: Estimate | None = None
     """Over the predictions that converted."""
+    method: str | None = None
+    """How the interval of `per_prediction` was made, and where values were winsorised for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class Tables:
     decided_over: Table
     """The same by window, in wider bins."""
     business: Table
+    worth: Table
+    """Over the whole range."""
     sampling: Table
     lags: Table
     minutes: Table
@@ -64,6 +66,7 @@ class Tables:
             read(connection, rollups.DECIDED, lattice, whole=True),
             read(connection, rollups.DECIDED, lattice, together=WINDOW_BINS),
             read(connection, rollups.BUSINESS, lattice),
+            read(connection, rollups.WORTH, lattice, whole=True),
             read(connection, rollups.SAMPLING, lattice),
             read(connection, rollups.LAGS, lattice, whole=True),
             busy_minutes(connection, lattice),
@@ -82,6 +85,7 @@ class Tables:
             self.decided.of(who),
             self.decided_over.of(who),
             self.business.of(who),
+            self.worth.of(who),
             self.sampling.of(who),
             self.lags.of(who),
             self.minutes.of(who),

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.spatial.distance import jensenshannon
 from sklearn import metrics
 
 import mlwatch
+from mlwatch.faces.rows import footnotes
 from mlwatch.rule_values import value_of
 
 if TYPE_CHECKING:
@@ -310,6 +312,37 @@ def test_events_after_the_attribution_window_are_not_the_predictions_doing(tmp_p
     assert some.business.revenue.total == pytest.approx(300)
 
 
+def test_one_large_order_does_not_widen_the_interval_of_all(tmp_path: Path) -> None:
+    """Against Student's t of SciPy on the values that are winsorised at the 99.9th percentile."""
+    random = np.random.default_rng(4)
+    spent = np.where(random.uniform(size=4000) < 0.2, random.lognormal(3, 1, 4000).round(2), 0.0)
+    spent[7] = 1e6
+    requests = [
+        stamped(0, model="m", prediction=i % 2, score=0.5) | {"request_id": f"r{i}"} for i in range(4000)
+    ]
+    events = [
+        {"ts": requests[0]["ts"], "request_id": f"r{i}", "event": "purchase", "value": value}
+        for i, value in enumerate(spent.tolist())
+        if value
+    ]
+    write(tmp_path, "a.jsonl", requests)
+    write(tmp_path, "b.jsonl", events)
+    with mlwatch.open(tmp_path, db=":memory:") as watch:
+        found = watch.snapshot().to_dict()["models"]["m"]["versions"]["v1"]["business"]
+    revenue = found["revenue"]
+    method, _, cap = revenue["method"].rpartition(" ")
+    assert method == "Student's t, winsorised at"
+    assert float(cap) == pytest.approx(np.sort(spent)[-5], rel=0.03)  # of 4,000 values four lie above
+    cut = np.minimum(spent, float(cap))
+    low, high = stats.t.interval(0.95, 3999, loc=spent.mean(), scale=stats.sem(cut))
+    assert revenue["per_prediction"] == pytest.approx(spent.mean())
+    assert (revenue["low"], revenue["high"]) == pytest.approx((low, high), rel=1e-4)
+    each = revenue["per_conversion"]
+    assert each["value"] == pytest.approx(spent.sum() / np.count_nonzero(spent))
+    assert each["method"] == f"delta method, winsorised at {cap}"
+    assert each["high"] - each["low"] < 10 * (high - low)
+
+
 def test_a_cohort_that_had_no_time_to_convert_says_so(tmp_path: Path) -> None:
     requests = [stamped(i, model="m", prediction=i % 2, score=0.5) for i in range(600)]
     events = [
@@ -322,7 +355,11 @@ def test_a_cohort_that_had_no_time_to_convert_says_so(tmp_path: Path) -> None:
     ]
     write(tmp_path, "a.jsonl", requests)
     write(tmp_path, "b.jsonl", events)
-    version = only(model_of(tmp_path))
+    model = model_of(tmp_path)
+    version = only(model)
+    assert footnotes(model)[-1].endswith(
+        "conversions to come had the time to come so far: the rate will still rise."
+    )
     assert version.maturity == pytest.approx(0.5, abs=0.03)  # half of ten hours is older than the lag of five
 
 
@@ -342,6 +379,10 @@ def test_the_document_holds_all_of_it(tmp_path: Path) -> None:
     assert step["tp"] == pytest.approx(int((positive & (labels == 1)).sum()), abs=1)
     assert step["fn"] == pytest.approx(int((~positive & (labels == 1)).sum()), abs=1)
     assert sum(found["latency_ms"]["histogram"]["counts"]) == 500
+    near = pytest.approx(500, rel=0.01)
+    bounds = {"value": near, "n": 500, "low": near, "high": near, "method": "order statistics"}
+    assert found["latency_ms"]["quantiles"]["p95"] == bounds
+    assert found["errors"]["method"] == "Wilson"
     assert found["business"]["cost"]["per_prediction"]["reason"].startswith("no cost in the logs")
     assert sum(one["n"] for one in found["label_coverage"].values()) == 500
     assert found["label_coverage"]["older"] == {
