@@ -18,10 +18,9 @@ class GpuReader:
         library = self._library
         if library is None:
             return ()
-        try:
-            return tuple(_gpu(library, number) for number in range(library.nvmlDeviceGetCount()))
-        except library.NVMLError:
-            return ()
+        count = _ask(library, library.nvmlDeviceGetCount) or 0
+        cards = (_gpu(library, number) for number in range(count))
+        return tuple(card for card in cards if card is not None)
 
     def close(self) -> None:
         """Let go of the driver."""
@@ -40,8 +39,11 @@ def _library() -> Any | None:
     return pynvml
 
 
-def _gpu(library: Any, number: int) -> Gpu:
-    handle = library.nvmlDeviceGetHandleByIndex(number)
+def _gpu(library: Any, number: int) -> Gpu | None:
+    """Return a card; None where it is lost."""
+    handle = _ask(library, library.nvmlDeviceGetHandleByIndex, number)
+    if handle is None:
+        return None
     memory = _ask(library, library.nvmlDeviceGetMemoryInfo, handle)
     load = _ask(library, library.nvmlDeviceGetUtilizationRates, handle)
     name = _ask(library, library.nvmlDeviceGetName, handle)

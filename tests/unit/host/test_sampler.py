@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -126,6 +127,14 @@ def test_cpu_is_in_cores_since_the_last_look() -> None:
         pass
     share = (time.process_time() - used) / (time.monotonic() - began)
     assert only(reader.read()).cpu == pytest.approx(share, abs=0.35)
+
+
+def test_temperatures_are_told_where_the_system_has_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = [SimpleNamespace(label="Core 0", current=71.0), SimpleNamespace(label="", current=None)]
+    monkeypatch.setattr(psutil, "sensors_temperatures", lambda: {"coretemp": core}, raising=False)
+    assert Sampler().sample().temperatures_c == {"coretemp Core 0": 71.0}
+    monkeypatch.delattr(psutil, "sensors_temperatures")  # macOS
+    assert Sampler().sample().temperatures_c == {}
 
 
 def test_names_that_match_nothing_are_harmless() -> None:
