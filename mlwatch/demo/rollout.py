@@ -38,7 +38,7 @@ name = "chargeback v2"
 url = "{urls[1]}"
 interval = "1s"
 metrics_interval = "2s"
-conditions = ["status == 200", "version == 'v2'", "metrics.latency_p95_ms < 60", "metrics.error_share < 1%"]
+conditions = ["status == 200", "version == 'v2'", "metrics.latency_p95_ms < 100", "metrics.error_share < 1%"]
 probe = {probe}
 """
 GOLDEN = {"amount": 19.9, "hour": 14, "account_days": 400, "new_device": False, "country": "DE"}

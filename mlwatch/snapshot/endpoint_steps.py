@@ -42,6 +42,25 @@ class Steps:
     """Of the steps with golden answers: the step, how many, how many that differed, the largest difference."""
 
 
+_SUMS = "endpoint, bucket, n, up, latency_total, latency_n, golden_n, golden_bad, golden_max"
+MINUTES = f"""
+    SELECT {_SUMS} FROM probe_minutes WHERE bucket >= $start AND bucket < date_trunc('minute', $now)
+    UNION ALL
+    SELECT endpoint, date_trunc('minute', $now), COUNT(*), COUNT(*) FILTER (up), COALESCE(SUM(latency_ms), 0),
+        COUNT(latency_ms), COUNT(golden), COUNT(*) FILTER (NOT golden), COALESCE(MAX(golden_difference), 0)
+    FROM probes WHERE ts >= date_trunc('minute', $now) AND ts <= $now GROUP BY endpoint
+    UNION ALL
+    SELECT {_SUMS} FROM probe_minutes WHERE bucket = date_trunc('minute', $now) AND NOT EXISTS (
+        FROM probes WHERE ts >= date_trunc('minute', $now) AND ts < date_trunc('minute', $now) + INTERVAL 1 MINUTE)
+"""
+"""Sums by minute from `$start` to `$now`, of a past moment too without what came after it: of its last minute the
+probes themselves are summed up, as long as they are kept."""
+_HOURS = f"""
+    SELECT {_SUMS} FROM probe_hours WHERE bucket >= $start AND bucket < date_trunc('hour', $now)
+    UNION ALL
+    SELECT * FROM ({MINUTES.replace("$start", "date_trunc('hour', $now)")})
+"""
+
 HOUR = Grid("probe_minutes", timedelta(minutes=1), 60)
 DAY = Grid("probe_minutes", timedelta(minutes=30), 48)
 MONTH = Grid("probe_hours", timedelta(days=1), 30)
@@ -59,7 +78,7 @@ def steps_of(connection: DuckDBPyConnection, grid: Grid, now: datetime) -> dict[
             SELECT endpoint, date_diff('second', $start, bucket) // {int(grid.step.total_seconds())} AS step,
                 SUM(n)::BIGINT AS n, SUM(up)::BIGINT AS up, SUM(latency_total) / NULLIF(SUM(latency_n), 0) AS latency,
                 SUM(golden_n)::BIGINT AS golden_n, SUM(golden_bad)::BIGINT AS golden_bad, MAX(golden_max) AS golden_max
-            FROM {grid.table} WHERE bucket >= $start AND bucket <= $now GROUP BY ALL)
+            FROM ({MINUTES if grid.table == "probe_minutes" else _HOURS}) GROUP BY ALL)
         SELECT endpoint, list(step ORDER BY step), list(n ORDER BY step), list(up ORDER BY step),
             list(latency ORDER BY step),
             list([step, golden_n, golden_bad, golden_max] ORDER BY step) FILTER (golden_n > 0)

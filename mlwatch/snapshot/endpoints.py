@@ -11,6 +11,7 @@ from mlwatch.snapshot.conditions import conditions_of
 from mlwatch.snapshot.endpoint_steps import (
     DAY,
     HOUR,
+    MINUTES,
     MONTH,
     Steps,
     aware,
@@ -190,9 +191,8 @@ def _burns(connection: DuckDBPyConnection, now: datetime) -> dict[str, dict[str,
     )
     rows = _fetch(
         connection,
-        f"""SELECT endpoint, {shares} FROM probe_minutes
-        WHERE bucket <= $now AND bucket > $now - INTERVAL 6 HOUR GROUP BY endpoint""",
-        {"now": now},
+        f"SELECT endpoint, {shares} FROM ({MINUTES}) GROUP BY endpoint",
+        {"now": now, "start": now - timedelta(hours=6)},
     )
     return {
         row["endpoint"]: {

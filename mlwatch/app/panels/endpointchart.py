@@ -43,7 +43,7 @@ class EndpointChart(Plotted, TimeSeries):
         endpoints = view.snapshot.endpoints
         measures = [PROBES, *told(endpoints)]
         measure = self._measure if self._measure in measures else PROBES
-        place = f" ({measures.index(measure) + 1} of {len(measures)}, v: next)" if len(measures) > 1 else ""
+        place = f" ({measures.index(measure) + 1} of {len(measures)}, o: next)" if len(measures) > 1 else ""
         if measure == PROBES:
             title, unit, lines = self.BORDER_TITLE, "s", _probe_lines(endpoints)
         else:

@@ -230,15 +230,15 @@ async def test_what_servers_say_is_drawn_a_metric_at_a_time() -> None:
         await pilot.press("4")
         await settle(pilot)
         chart = app.screen.query_one(EndpointChart)
-        assert str(chart.border_title) == "Time to answer a probe (1 of 3, v: next)"
+        assert str(chart.border_title) == "Time to answer a probe (1 of 3, o: next)"
         await pilot.press("o")
-        assert str(chart.border_title) == "Servers: requests per second (2 of 3, v: next)"
+        assert str(chart.border_title) == "Servers: requests per second (2 of 3, o: next)"
         (line,) = chart.chart.series
         assert (line.name, line.values.tolist()) == ("fraud.prod:8080", [100.0 + n for n in range(30)])
         await pilot.press("o")
-        assert (str(chart.border_title), chart.chart.unit) == ("Servers: CPU (3 of 3, v: next)", "%")
+        assert (str(chart.border_title), chart.chart.unit) == ("Servers: CPU (3 of 3, o: next)", "%")
         await pilot.press("o")
-        assert str(chart.border_title) == "Time to answer a probe (1 of 3, v: next)"
+        assert str(chart.border_title) == "Time to answer a probe (1 of 3, o: next)"
 
 
 async def test_the_features_of_a_feature_store_are_told_by_age() -> None:

@@ -341,3 +341,20 @@ def test_conditions_go_on_after_a_restart(store: DuckDBPyConnection) -> None:
     assert probes.courses(store, names, day, NOON) == {("http://one", "10.0.0.1"): Course(stood, looks[1:])}
     assert probes.courses(store, names, NOON + timedelta(seconds=1), NOON) == {}
     assert probes.courses(store, ["http://other"], day, minute) == {}
+
+
+def test_a_past_moment_knows_nothing_of_what_came_after_it(store: DuckDBPyConnection) -> None:
+    """Ten minutes up, then down: half a minute before that, no sum of a minute or hour has heard of it."""
+    probes.record(store, [probe(n, up=n < 570) for n in range(1200)])
+    before, after = seen(store, 565), seen(store, 585)
+    for spans, n, up in (
+        ((before.hour, before.day, before.month), 566, 566),
+        ((after.hour, after.month), 586, 570),
+    ):
+        assert {(span.n, span.up) for span in spans} == {(n, up)}
+    assert set(before.burn.values()) == {0.0}
+    assert after.burn["1h"] == pytest.approx(16 / 586)
+    assert [(point.n, point.up) for point in after.history[-2:]] == [(60, 60), (46, 30)]
+    probes.forget(store, (NOON + timedelta(hours=1)).replace(tzinfo=None))
+    probes.record(store, [probe(3600)])  # without the probes themselves, sums are as fine as they are
+    assert seen(store, 3600).hour.n == 1200 - 60 + 1
