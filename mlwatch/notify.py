@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 WAITING = 50
 """Messages that may wait; further ones are counted and told of in one."""
 MINUTE = 60.0
+RANKS = {"critical": 0, "warning": 1, "info": 2}
 LONGEST = 1_000
 
 
@@ -51,7 +52,10 @@ def news(connection: DuckDBPyConnection, alerts: Sequence[Alert], settings: Noti
         (rule, about): message
         for rule, about, message in connection.execute("SELECT rule, about, message FROM told").fetchall()
     }
-    firing = {(alert.rule, alert.about): alert for alert in alerts if alert.state == "firing"}
+    gravest = sorted(
+        alerts, key=lambda alert: RANKS.get(alert.severity, len(RANKS))
+    )  # first, if some are held back
+    firing = {(alert.rule, alert.about): alert for alert in gravest if alert.state == "firing"}
     messages = []
     for key, alert in firing.items():
         if key in told or alert.silence is not None or alert.severity not in settings.severities:
@@ -111,15 +115,16 @@ class Notifier:
                 self._deliver(message)
             else:
                 self._held += 1
+        self._tell_held(last=True)
 
     def _may_send(self) -> bool:
         now = time.monotonic()
         self._sent = [at for at in self._sent if now - at < MINUTE]
         return len(self._sent) < self._settings.most_per_minute
 
-    def _tell_held(self) -> None:
-        """Tell how many messages were held back, once there is room again."""
-        if self._held and self._may_send():
+    def _tell_held(self, *, last: bool = False) -> None:
+        """Tell how many messages were held back, once there is room again, or at the last moment."""
+        if self._held and (last or self._may_send()):
             count, self._held = self._held, 0
             self._deliver(Message("mlwatch: more alerts", f"{count} more messages were held back", "warning"))
 

@@ -121,8 +121,15 @@ def test_too_many_messages_are_held_back_and_counted(server: ThreadingHTTPServer
     notifier.send([Message("t", f"message {i}", "warning") for i in range(100)])
     assert time.monotonic() - began < 1.0, "nobody waits"
     wait_for(lambda: notifier._held == 98)
-    notifier.stop()
     assert len(server.got) == 2  # type: ignore[attr-defined]
+    notifier.stop()
+    *_, last = server.got  # type: ignore[attr-defined]
+    assert (len(server.got), last["message"]) == (3, "98 more messages were held back")  # type: ignore[attr-defined]
+
+
+def test_what_is_gravest_is_told_first(store: DuckDBPyConnection) -> None:
+    alerts = [alert("a", severity="warning"), alert("b"), alert("c", severity="warning")]
+    assert [m.severity for m in news(store, alerts, NotifySettings())] == ["critical", "warning", "warning"]
 
 
 def test_a_dry_run_only_says() -> None:
