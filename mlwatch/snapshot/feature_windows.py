@@ -58,6 +58,36 @@ def mean_by_window(scores: Mapping[int, Sequence[float | None]], windows: int) -
     return means
 
 
+LATEST = 2
+"""Fewest windows at the end of the range that a value has to stand still in; they also hold enough values."""
+FEWEST = 50
+CHANCE = 1e-6
+"""Of seeing nothing but one bin, as often as it was seen before, below which a feature stands still."""
+
+
+def standing_still(rows: Table) -> set[int]:
+    """Return the features whose values fall into one bin in the last windows, though they used to fill several.
+
+    Args:
+        rows: Feature rows of one version, by window.
+    """
+    real = rows.where((rows["feature"] >= 0) & (rows["bin"] >= 0) & (rows["n"] > 0))
+    if not len(real):
+        return set()
+    per_window = np.bincount(real["w"].clip(0), weights=real["n"]) / len(np.unique(real["feature"]))
+    enough = np.flatnonzero(np.cumsum(per_window[::-1]) >= FEWEST)
+    late = real["w"] >= len(per_window) - max(LATEST, 1 + enough.min(initial=len(per_window)))
+    cells, cell = np.unique(np.stack([real["feature"], real["bin"]]), axis=1, return_inverse=True)
+    now, before = (np.bincount(cell.ravel(), weights=real["n"] * side) for side in (late, ~late))
+    features, feature = np.unique(cells[0], return_inverse=True)
+    filled = np.bincount(feature, weights=now > 0)
+    earlier = np.bincount(feature, weights=before)
+    only = (now >= FEWEST) & (filled[feature] == 1) & (earlier[feature] >= FEWEST)
+    share = np.clip(before[only] / earlier[feature[only]], 1e-12, 1.0)
+    unlikely = now[only] * np.log(share) < np.log(CHANCE)
+    return {int(number) for number in features[feature[only][unlikely]]}
+
+
 def _window_scores(rows: Table, windows: int, reference: Counts) -> NDArray[np.float64]:
     """Return the Jensen-Shannon distance (base 2, less what chance gives) of each window; NaN below 50 rows."""
     lowest = UNSEEN

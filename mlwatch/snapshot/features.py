@@ -11,6 +11,7 @@ import numpy as np
 from mlwatch.metrics import drift as drifting
 from mlwatch.metrics.bins import MISSING
 from mlwatch.metrics.quality import FeatureCounts, RateChange, feature_counts, rate_change
+from mlwatch.snapshot.feature_windows import standing_still
 from mlwatch.snapshot.moves import move
 from mlwatch.snapshot.reference import Counts, Reference, by_feature
 from mlwatch.snapshot.shapes import shape
@@ -118,6 +119,7 @@ def quality(
             drifts[number] = compare(info, before, current, own)
     named = {str(number): drift for number, drift in drifts.items() if number >= 0}
     together = {int(number): drift for number, drift in drifting.decide_together(named, policy).items()}
+    still = standing_still(rows)
     features = {
         infos[number].name: replace(
             _feature(infos[number], found, together.get(number)),
@@ -125,6 +127,7 @@ def quality(
             move=_move(infos[number], reference, current_counts[number], together.get(number)),
             missing_change=_missing_change(found, reference.counts.get(number) if reference else None),
             drift_over=tuple(over.get(number, ())),
+            stuck=found.stuck or number in still,
         )
         for number, found in counts.items()
         if number >= 0

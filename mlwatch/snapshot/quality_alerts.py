@@ -26,6 +26,13 @@ WRONG = 0.5
 """Share of values that do not fit from which on a feature has changed its type."""
 SKEW = 0.05
 """Least change of a missing rate against the reference that is worth a word."""
+INVALID, UNSEEN, OUTSIDE = 0.01, 0.05, 0.01
+"""Least shares of values that are no numbers, of categories and numbers that the reference does not have."""
+OFTEN = 10.0
+"""How many times as many numbers must lie outside as chance puts beyond a reference of that size."""
+STANDING = timedelta(minutes=30)
+"""Shortest time of a version's requests in which one minute's share of them means something."""
+MOST_OF_THEM = 0.5
 AHEAD = timedelta(minutes=5)
 """How far clocks may be apart."""
 DUPLICATES = 0.01
@@ -58,6 +65,7 @@ def quality_alerts(
         found += _volume(model)
         for version in model.versions.values():
             found += _features(version, end)
+            found += _standing(version)
             if now is not None:
                 found += _future(version, now)
     return tuple(found)
@@ -73,11 +81,24 @@ def _features(version: Version, end: datetime) -> Iterator[Alert]:
     wrong = [n for n in wrong if quality.features[n].invalid]
     stuck = [n for n, f in quality.features.items() if f.stuck]
     told = {*gone, *quality.appeared}
+    strange = [n for n, f in quality.features.items() if n not in wrong and _often(f, f.invalid, INVALID)]
+    unseen = [n for n, f in quality.features.items() if _moved(f) and _often(f, f.unseen, UNSEEN)]
+    outside = [
+        n for n, f in quality.features.items() if _often(f, f.out_of_range, max(OUTSIDE, _by_chance(f)))
+    ]
     skewed = [n for n, f in quality.features.items() if n not in told and _skewed(f)]
     kinds: tuple[tuple[str, Severity, Sequence[str], str], ...] = (
         ("vanished features", "warning", gone, f"{name} logs no value of"),
         ("changed types", "warning", wrong, f"most values in {name} are no numbers any more:"),
-        ("stuck features", "warning", stuck, f"{name} logs values of one bin only, the reference has more:"),
+        (
+            "stuck features",
+            "warning",
+            stuck,
+            f"{name} logs values of one bin only, reference or earlier ones had more:",
+        ),
+        ("invalid values", "warning", strange, f"values in {name} that are no numbers:"),
+        ("out of range", "warning", outside, f"values in {name} beyond all of the reference's:"),
+        ("unseen categories", "info", unseen, f"values in {name} that the reference does not have:"),
         ("training-serving skew", "warning", skewed, f"the missing rate in {name} is not the reference's:"),
         ("new features", "info", quality.appeared, f"{name} logs what neither reference nor baseline has:"),
     )
@@ -95,7 +116,26 @@ def _skewed(feature: FeatureQuality) -> bool:
     return feature.missing_change is not None and feature.missing_change.beyond(SKEW)
 
 
+def _often(feature: FeatureQuality, count: int, share: float) -> bool:
+    return feature.n >= ENOUGH and count > 0 and count >= share * _present(feature)
+
+
+def _moved(feature: FeatureQuality) -> bool:
+    return feature.drift is not None and feature.drift.drifted
+
+
+def _by_chance(feature: FeatureQuality) -> float:
+    """Return a share of values that lie outside of a reference's range far more often than by chance, 2 / (n + 1)."""
+    return OFTEN * 2 / (feature.drift.n_reference + 1) if feature.drift is not None else 1.0
+
+
+COUNTED = {"invalid values": "invalid", "out of range": "out_of_range", "unseen categories": "unseen"}
+
+
 def _named(name: str, feature: FeatureQuality | None, kind: str) -> str:
+    if kind in COUNTED and feature is not None:
+        share = getattr(feature, COUNTED[kind]) / _present(feature)
+        return f"{one_line(name)} ({share:.1%} of {_present(feature):,})"
     if kind != "training-serving skew" or feature is None or feature.missing_change is None:
         return one_line(name)
     now = feature.missing / feature.n
@@ -120,6 +160,20 @@ def _future(version: Version, now: datetime) -> Iterator[Alert]:
         ahead = f"{hours:,.1f} h" if hours < 48 else f"{hours / 24:,.0f} days"
         text = f"the newest record of {one_line(version.name)} is {ahead} ahead of this machine's clock"
         yield Alert(f"{RULE}future timestamps", "firing", "warning", text, now, hours)
+
+
+def _standing(version: Version) -> Iterator[Alert]:
+    """Say that most requests carry the time of one minute."""
+    first, last, peak = version.first, version.last, version.throughput.peak
+    if first is None or last is None or peak is None or last - first < STANDING:
+        return
+    most = round(60 * peak)
+    if most >= ENOUGH and most >= MOST_OF_THEM * version.predictions:
+        text = (
+            f"{most:,} of {version.predictions:,} requests of {one_line(version.name)} carry times of one minute: "
+            "a clock stood still, or they were scored at once"
+        )
+        yield Alert(f"{RULE}stale timestamps", "firing", "info", text, last, most / version.predictions)
 
 
 def _volume(model: Model) -> Iterator[Alert]:

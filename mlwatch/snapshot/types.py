@@ -173,7 +173,7 @@ class FeatureQuality:
     shape: Shape | None = None
     """Its distribution beside that of the reference; None without a reference."""
     stuck: bool = False
-    """All its values are in one bin, though the reference fills several."""
+    """All its values, or those of the last windows, are in one bin, though others were filled before."""
     missing_change: RateChange | None = None
     """How its missing rate differs from the reference's; None without one."""
     move: Move | None = None

@@ -81,7 +81,7 @@ def test_numbers_that_became_words_changed_their_type(tmp_path: Path) -> None:
 
 def test_a_feature_that_stands_still_is_stuck(tmp_path: Path) -> None:
     found = watched(tmp_path, rows(300), rows(300, 300, "v2", age=7.0), reference=rows(300))
-    assert odd(found)["stuck features"].endswith("the reference has more: age")
+    assert odd(found)["stuck features"].endswith("reference or earlier ones had more: age")
     assert found.models["m"].versions["v2"].quality.features["age"].stuck
     assert not found.models["m"].versions["v1"].quality.features["age"].stuck
 
@@ -151,3 +151,69 @@ def test_many_repeated_records_are_said(tmp_path: Path) -> None:
     assert odd(watched(tmp_path, rows(300), rows(60)[::-1])) == {
         "duplicates": "60 records (16.7%) repeat earlier ones; each is counted once"
     }
+
+
+def every(share: int, wrong: Any, usual: Any) -> Any:
+    """Return a feature that is wrong in one row of so many."""
+    return lambda i: wrong if i % share == 0 else usual(i)
+
+
+def number(i: int) -> float:
+    return float(i % 40)
+
+
+@pytest.mark.parametrize(
+    ("features", "rule", "message", "counted"),
+    [
+        (
+            {"age": every(20, "?", number)},
+            "invalid values",
+            "values in v1 that are no numbers: age (5.0% of 400)",
+            20,
+        ),
+        (
+            {"age": every(16, 900.0, number)},
+            "out of range",
+            "values in v1 beyond all of the reference's: age (6.2% of 400)",
+            25,
+        ),
+        (
+            {"city": every(5, "far", lambda i: "abc"[i % 3])},
+            "unseen categories",
+            "values in v1 that the reference does not have: city (20.0% of 400)",
+            80,
+        ),
+    ],
+)
+def test_one_fault_is_one_alert_with_its_number(
+    tmp_path: Path, features: dict[str, Any], rule: str, message: str, counted: float
+) -> None:
+    found = watched(tmp_path, rows(400, **features), reference=rows(4000))
+    assert odd(found) == {rule: message}
+    name = {"invalid values": "invalid", "out of range": "out_of_range", "unseen categories": "unseen"}
+    told = found.to_dict()["models"]["m"]["versions"]["v1"]["quality"]["features"][next(iter(features))]
+    assert told[name[rule]] == counted
+
+
+def test_a_feature_that_stands_still_from_now_on_is_stuck(tmp_path: Path) -> None:
+    made = rows(600, age=lambda i: 7.0 if i >= 300 else number(i))
+    for i, row in enumerate(made):
+        row["timestamp"] = (datetime(2026, 11, 3, tzinfo=UTC) + timedelta(minutes=i)).isoformat()
+    found = watched(tmp_path, made, reference=rows(300))
+    assert odd(found) == {
+        "stuck features": "v1 logs values of one bin only, reference or earlier ones had more: age"
+    }
+
+
+def test_a_clock_that_stands_still_is_said(tmp_path: Path) -> None:
+    made = rows(300)
+    for row in made[100:]:
+        row["timestamp"] = made[100]["timestamp"]
+    made[-1]["timestamp"] = (datetime.fromisoformat(made[0]["timestamp"]) + timedelta(hours=3)).isoformat()
+    found = odd(watched(tmp_path, made, reference=rows(300)))
+    assert found["stale timestamps"].startswith("239 of 300 requests of v1 carry times of one minute")
+
+
+def test_a_rare_value_that_does_not_show_for_a_while_is_not_stuck(tmp_path: Path) -> None:
+    found = watched(tmp_path, rows(600, city=lambda i: "b" if i in {7, 90} else "a"), reference=rows(300))
+    assert "stuck features" not in odd(found)
