@@ -10,17 +10,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from realservers import APPS, free_port, free_ports, request, run, started, until, until_answers
+from realservers import APPS, answers, free_port, free_ports, request, run, started, until, until_answers
 
 from mlwatch.config import EndpointSettings
 from mlwatch.config.polled import ProbeSettings
+from mlwatch.endpoints.adapters.feast import METRICS_PORT
 from mlwatch.endpoints.address import parse
 from mlwatch.endpoints.golden import UNKNOWN, Baselines, GoldenProbe
+from mlwatch.endpoints.server_metrics import since_start
 from mlwatch.endpoints.target import Target
 from mlwatch.endpoints.types import Probe, ServedVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -126,32 +128,64 @@ def test_mlserver_with_one_model_that_still_loads(tmp_path: Path) -> None:
     assert (unknown.live, unknown.ready) == (True, False)
 
 
-def test_ray(tmp_path: Path) -> None:
-    port = free_port()
+def told(url: str, directory: Path, log: Path, wanted: str) -> Mapping[str, float]:
+    """Look until the server says something about itself, where its kind says that it does."""
+    found: dict[str, float] = {}
+
+    async def once() -> None:
+        target = Target(
+            "e", parse(url), EndpointSettings(url=url, timeout=timedelta(seconds=20)), directory.joinpath
+        )
+        try:
+            await target.probe(asyncio.get_running_loop().time())
+            said = await target.scrape(asyncio.Semaphore(1))
+            found.update(since_start(target.last_scrape) if said is not None and target.last_scrape else {})
+        finally:
+            await target.aclose()
+
+    def says() -> bool:
+        asyncio.run(once())
+        return wanted in found
+
+    until(says, log)
+    return found
+
+
+def test_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    port, dashboard = free_port(), free_port()
+    monkeypatch.setattr("mlwatch.endpoints.adapters.ray.DASHBOARD", dashboard)
     (tmp_path / "application.py").write_text((APPS / "application.py").read_text())
     (tmp_path / "start.py").write_text(
         "import time, ray\nfrom ray import serve\nfrom application import app\n"
-        "ray.init(num_cpus=2, include_dashboard=False, _temp_dir=None)\n"
+        f"ray.init(num_cpus=2, include_dashboard=True, dashboard_host='127.0.0.1', dashboard_port={dashboard})\n"
         f"serve.start(http_options={{'host': '127.0.0.1', 'port': {port}}})\n"
         "serve.run(app, name='fraud', route_prefix='/fraud')\ntime.sleep(600)\n"
     )
     url = f"http://127.0.0.1:{port}"
-    with started("ray", "python", "start.py", cwd=tmp_path, env={"FACTOR": "2"}) as log:
+    open_to_all = {"FACTOR": "2", "RAY_AUTH_MODE": "disabled"}
+    with started("ray", "python", "start.py", cwd=tmp_path, env=open_to_all) as log:
         until_answers(f"{url}/-/healthz", log)
         until_answers(f"{url}/fraud", log, None)
         probe = look(url, tmp_path, {"instances": [2.0]})
+        said = told(url, tmp_path, log, "requests")  # where its dashboard says that they are
+    assert said["requests"] >= 1
+    assert said["latency_p50_ms"] > 0
     assert (probe.server, probe.up, probe.served) == ("ray", True, ())
     assert answer(probe) == {"predictions": [4.0]}
 
 
 def test_feast(tmp_path: Path) -> None:
+    if answers(f"http://127.0.0.1:{METRICS_PORT}/") is not None:
+        pytest.skip(f"something listens at {METRICS_PORT}, Feast's port of metrics")
     port = free_port()
     run("feast", "python", str(APPS / "features.py"), cwd=tmp_path, FEAST_USAGE="False")
     sent = {"features": ["driver_stats:conv", "driver_stats:trips"], "entities": {"driver_id": [1, 2, 9]}}
-    command = ("feast", "serve", "-h", "127.0.0.1", "-p", str(port), "--no-access-log")
+    command = ("feast", "serve", "-h", "127.0.0.1", "-p", str(port), "--no-access-log", "--metrics")
     with started("feast", *command, cwd=tmp_path, env={"FEAST_USAGE": "False"}) as log:
         until_answers(f"http://127.0.0.1:{port}/health", log)
         probe = look(f"http://127.0.0.1:{port}", tmp_path, sent)
+        said = told(f"http://127.0.0.1:{port}", tmp_path, log, "requests")
+    assert said["requests"] >= 1
     assert (probe.server, probe.up, probe.golden) == ("feast", True, None)
     assert probe.metrics["feature_age_s.conv"] == pytest.approx(3 * 3600, abs=120)
     assert probe.metrics["feature_absent.trips"] == pytest.approx(1 / 3)

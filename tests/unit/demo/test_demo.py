@@ -15,6 +15,9 @@ import pytest
 from mlwatch.demo.model import TRUTH, VERSIONS, draw, score
 from mlwatch.demo.rollout import SCRIPT, Rollout
 from mlwatch.demo.servers import Server, listens
+from mlwatch.endpoints.exposition import read
+from mlwatch.endpoints.measures import WANTED
+from mlwatch.endpoints.server_metrics import since_start
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
@@ -60,6 +63,12 @@ def test_a_server_answers_is_restarted_with_its_fault_and_ends(server: Server) -
     server.start(faulty=True)
     with httpx.Client(base_url=server.url, trust_env=False) as client:
         answers = [client.post("/predict", json=features) for _ in range(5)]
+        said = client.get("/metrics/")
+    told = since_start(read(said.content, said.headers["Content-Type"], WANTED, 0.0))
+    assert (told["requests"], told["in_flight"]) == (5, 0)
+    assert told.get("errors", 0) == sum(answer.status_code == 503 for answer in answers)
+    assert 1 < told["latency_p50_ms"] < 1000
+    assert told["memory_bytes"] > 1e7
     good = next(answer.json() for answer in answers if answer.status_code == 200)
     assert good["features"]["amount"] == pytest.approx(100 * features["amount"])
 
