@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from mlwatch.endpoints.answer import Answer
-from mlwatch.endpoints.failures import Failure, TimedOut, in_words, seconds
+from mlwatch.endpoints.failures import Failure, TimedOut, Unreached, in_words, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -183,7 +183,7 @@ class Client:
             so_far = f", {got} bytes in" if got else ""
             raise TimedOut(f"timed out after {seconds(self.timeout)}{so_far}") from None
         except httpx.ConnectTimeout:
-            raise Failure(f"no connection after {seconds(self._connect_timeout or self.timeout)}") from None
+            raise Unreached(f"no connection after {seconds(self._connect_timeout or self.timeout)}") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise Failure(in_words(error)) from None
 

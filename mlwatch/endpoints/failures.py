@@ -63,6 +63,10 @@ class TimedOut(Failure):
     """Somebody may be there, but does not answer in time."""
 
 
+class Unreached(Failure):
+    """Nobody was reached in time."""
+
+
 def seconds(value: float) -> str:
     """Return a duration as one says it: "2 s", "250 ms"."""
     return f"{value:g} s" if value >= 1 else f"{value * 1000:g} ms"

@@ -20,7 +20,7 @@ from mlwatch.endpoints.adapters import known
 from mlwatch.endpoints.address import Address, parse
 from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.golden import Baselines, GoldenProbe
-from mlwatch.endpoints.resolving import replicas
+from mlwatch.endpoints.resolving import Threads, replicas
 from mlwatch.endpoints.target import Target
 from mlwatch.errors import InputError
 
@@ -147,6 +147,7 @@ class Poller:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         if self._stopped:
             return
+        self._loop.set_default_executor(Threads())  # connecting resolves names there
         watches = [
             *(asyncio.create_task(self._watch(*endpoint)) for endpoint in self._endpoints),
             *(asyncio.create_task(self._poll(other)) for other in self._others),
@@ -168,31 +169,32 @@ class Poller:
 
     async def _watch(self, settings: EndpointSettings, address: Address, golden: GoldenProbe | None) -> None:
         """Poll one endpoint: each address of its name, or the name where it has one address."""
-        running: dict[str, asyncio.Task[None]] = {}
+        running: dict[str, tuple[Target, asyncio.Task[None]]] = {}
         name = name_of(settings, address)
         try:
             while True:
-                wanted = await self._replicas(settings, address, tuple(running))
-                await _end([running.pop(gone) for gone in set(running) - set(wanted)])
+                wanted, trouble = await self._replicas(settings, address, tuple(running))
+                await _end([running.pop(gone)[1] for gone in set(running) - set(wanted)])
                 for replica in wanted:
                     if replica not in running:
                         target = Target(name, address, settings, self._resolve, replica, golden)
-                        running[replica] = asyncio.create_task(self._poll(target))
+                        running[replica] = target, asyncio.create_task(self._poll(target))
+                    running[replica][0].unresolved = trouble
                 await asyncio.sleep(RESOLVE_EVERY)
         finally:
-            await _end(list(running.values()))
+            await _end([task for _, task in running.values()])
 
     async def _replicas(
         self, settings: EndpointSettings, address: Address, before: tuple[str, ...]
-    ) -> tuple[str, ...]:
-        """Return the replicas to look at; a name that cannot be resolved is looked at as it is, and fails so."""
+    ) -> tuple[tuple[str, ...], str]:
+        """Return the replicas to look at, and why the name cannot be resolved: then it is looked at as it is."""
         parts = urlsplit(address.url)
         timeout = settings.timeout.total_seconds()
         try:
             found = await replicas(parts.hostname or "", parts.port or 80, timeout)
-        except Failure:
-            return before or ("",)
-        return found or ("",)
+        except Failure as failure:
+            return before or ("",), str(failure)
+        return found or ("",), ""
 
     async def _poll(self, target: Looked) -> None:
         """Begin a look at each time of the schedule."""

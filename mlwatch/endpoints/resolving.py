@@ -6,8 +6,16 @@ import asyncio
 import ipaddress
 import socket
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlwatch.endpoints.failures import Failure, in_words, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 
 async def replicas(host: str, port: int, longest: float) -> tuple[str, ...]:
@@ -45,28 +53,35 @@ def _is_address(host: str) -> bool:
 
 
 async def _resolve(host: str, port: int) -> list[tuple[int, str]]:
-    """Ask the system in a thread of its own: a pool would let one dead name server hold up every endpoint."""
     loop = asyncio.get_running_loop()
-    result: asyncio.Future[list[tuple[int, str]]] = loop.create_future()
+    rows = await loop.run_in_executor(Threads(), partial(_ask, host, port))
+    return [(int(row[0]), str(row[4][0])) for row in rows]
 
-    def deliver(found: list[tuple[int, str]], error: Exception | None) -> None:
-        if result.done():
-            return
-        if error is not None:
-            result.set_exception(error)
-        else:
-            result.set_result(found)
 
-    def ask() -> None:
-        found: list[tuple[int, str]] = []
-        failed: Exception | None = None
-        try:
-            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found = [(int(row[0]), str(row[4][0])) for row in rows]
-        except (OSError, UnicodeError) as error:
-            failed = error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(deliver, found, failed)
+def _ask(host: str, port: int) -> list[Any]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
-    threading.Thread(target=ask, name=f"resolve {host}", daemon=True).start()
-    return await result
+
+class Threads(ThreadPoolExecutor):
+    """Runs each call in a thread of its own, which nobody waits for in the end.
+
+    A name server that hangs holds its caller's thread for half a minute, whatever the caller's patience. In a pool of
+    threads, which is what an event loop has by itself, a few dead names would so hold up all others.
+    """
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Run a call."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001  it is the caller's
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        threading.Thread(target=run, name="mlwatch-resolve", daemon=True).start()
+        return future

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mlwatch.endpoints.adapter import WrongServer
 from mlwatch.endpoints.client import Client
 from mlwatch.endpoints.conditions import Conditions
-from mlwatch.endpoints.failures import Failure
+from mlwatch.endpoints.failures import Failure, TimedOut, Unreached
 from mlwatch.endpoints.golden import Schedule
 from mlwatch.endpoints.recognition import Recognition
 from mlwatch.endpoints.scraping import Scraped, Scraper
@@ -61,6 +61,8 @@ class Target:
         self.name, self.address, self.settings, self.replica = name, address, settings, replica
         self.failures = 0
         """Looks in a row that found nobody."""
+        self.unresolved = ""
+        """Why the endpoint's name had no address when it was asked for last: then nobody can be reached in time."""
         self._resolve = resolve
         self._client: Client | None = None
         self._recognition = Recognition(settings, address)
@@ -199,13 +201,15 @@ class Target:
     def _failed(self, at: datetime, late: float, failure: Failure) -> Probe:
         self.failures = 0 if failure.answered else self.failures + 1
         adapter = self._recognition.adapter
+        lost = isinstance(failure, TimedOut | Unreached) and not failure.answered
         self._recognition.noted(None, answered=failure.answered, odd=failure.answered)
         if isinstance(failure, WrongServer):
             self._recognition.reject()
         return Probe(
             endpoint=self.name, at=at, replica=self.replica,
             server=adapter.server if adapter is not None else "", recognised=self._recognition.why,
-            live=failure.answered, ready=False, late_ms=late * 1000, error=str(failure),
+            live=failure.answered, ready=False, late_ms=late * 1000,
+            error=self.unresolved if self.unresolved and lost else str(failure),
             certificate_days=self._certificate_days(),
         )  # fmt: skip
 

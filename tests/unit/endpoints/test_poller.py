@@ -299,6 +299,31 @@ async def test_a_hanging_server_neither_delays_the_others_nor_hides_its_slowness
     assert min(each.latency_ms or 0 for each in firsts.values()) >= 1000 * held
 
 
+async def test_name_servers_that_hang_hold_up_no_other_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More names than a pool has threads, each asked again and again; the sound one is resolved for each look."""
+    ask, over = socket.getaddrinfo, threading.Event()
+
+    def resolve(host: str, *rest: Any, **named: Any) -> Any:
+        if "dead" in str(host):
+            over.wait(60)
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return ask(host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    close = {"Connection": "close"}
+    sound = await servers.replaying({"/": Reply("ok", headers=close)})
+    dead = [settings(f"http://dead{number}.test", name=f"dead {number}") for number in range(40)]
+    by_name = settings(f"http://localhost:{sound.port}", name="sound", timeout=timedelta(seconds=10))
+    async with polling(*dead, by_name) as probes:
+        await until(lambda: len({each.endpoint for each in probes if "dead" in each.endpoint}) == 40, 30)
+        begun = len(probes)
+        await until(lambda: len([each for each in probes[begun:] if each.endpoint == "sound"]) >= 10, 30)
+    over.set()
+    await sound.aclose()
+    assert all(each.up for each in probes if each.endpoint == "sound")
+    assert {each.error for each in probes if each.endpoint != "sound"} == {"DNS: no answer after 300 ms"}
+
+
 async def test_many_that_hang_wait_among_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     """More of them than looks that may be under way: once they are known to hang, the others are in time."""
     monkeypatch.setattr(poller, "MOST_AT_ONCE", 8)
