@@ -96,7 +96,7 @@ class Keeper:
         if self._hooks is not None:
             self._hooks.run(hooks.changes(self._connect(), found.rollouts, self._config.rollout))
         if alerts.update(self._connect(), found, self._config.rules):
-            self.ruled = self._meter.changed()
+            self.ruled = self._meter.changed({})
 
     def _tell(self) -> None:
         """Tell of alerts that began or ended, and forget what was said about those that are over."""

@@ -7,10 +7,12 @@ import time
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import reason_of
+from mlwatch.store.touched import Journal
 
 if TYPE_CHECKING:
     from mlwatch.snapshot.types import Feed
     from mlwatch.store.ingest import Progress
+    from mlwatch.store.touched import Touched
 
 RECENT_S = 10.0
 """Time over which the rate of reading is measured."""
@@ -28,6 +30,8 @@ class Meter:
         self._began = 0.0
         self._rows: list[tuple[float, int]] = []
         self._failure: str | None = None
+        self.journal = Journal()
+        """What was touched of the rollups each time that `taken_in` grew."""
 
     @property
     def generation(self) -> int:
@@ -52,11 +56,19 @@ class Meter:
         with self._lock:
             self._seen += 1
 
-    def changed(self) -> int:
-        """Note that something was taken in, or said about it; return the number that grew."""
+    def changed(self, touched: Touched | None) -> int:
+        """Note that something was taken in, or said about it; return the number that grew.
+
+        Args:
+            touched: What changed of the rollups; None where that is not known.
+        """
         with self._lock:
-            self._taken_in += 1
-            return self._taken_in
+            return self._grow(touched)
+
+    def _grow(self, touched: Touched | None) -> int:
+        self._taken_in += 1
+        self.journal.note(self._taken_in, touched)
+        return self._taken_in
 
     def passed(self, error: Exception | None) -> None:
         """Note how a pass over the logs ended: with an error, or without."""
@@ -64,13 +76,13 @@ class Meter:
         with self._lock:
             if failure != self._failure:
                 self._failure = failure
-                self._taken_in += 1
+                self._grow({})
 
     def took(self, progress: Progress) -> None:
         """Note a batch."""
         now = time.monotonic()
         with self._lock:
-            self._taken_in += 1
+            self._grow(progress.touched)
             former = self._progress
             if progress.batches == 1 or former is None or progress.bytes_total != former.bytes_total:
                 self._began = now

@@ -21,15 +21,23 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.rollout_units import Units
     from mlwatch.snapshot.segment_pairs import SegmentPair
     from mlwatch.snapshot.segments import Segments
+    from mlwatch.snapshot.shelf import Shelf
+    from mlwatch.store.touched import Journal
 
 MOST_EXCERPTS = 4
 """Parts of the records that are held at once: each tab of a browser may look at one."""
 
 
 class Remembered:
-    """The dear parts of snapshots over one set of records."""
+    """The dear parts of snapshots over one set of records.
 
-    def __init__(self) -> None:
+    Args:
+        journal: What batches touched of the rollups; None where these are made anew now and then.
+    """
+
+    def __init__(self, journal: Journal | None = None) -> None:
+        self._journal = journal
+        self._shelf: Shelf | None = None
         self._verdicts = Memory()
         self._courses = Courses()
         self._segments: Paced[Segments] = Paced()
@@ -45,13 +53,18 @@ class Remembered:
             now: Whether the snapshot is of the present; of the past nothing may be a little old.
         """
         from mlwatch.snapshot.build import Memory as Kept  # noqa: PLC0415  pulls numpy
+        from mlwatch.snapshot.reader import Reader  # noqa: PLC0415
         from mlwatch.snapshot.rollout import Dear  # noqa: PLC0415
+        from mlwatch.snapshot.shelf import Shelf  # noqa: PLC0415
 
         verdicts = partial(self._verdicts.recall, taken_in)
         if not now:
             return Kept(verdicts)
-        dear = Dear(self._courses.recall, self._findings.recall, self._units.recall)
-        return Kept(verdicts, dear, self._segments.recall, self._segment_pairs.recall)
+        if self._shelf is None and self._journal is not None:
+            self._shelf = Shelf(self._journal)
+        reading = partial(Reader, number=taken_in, shelf=self._shelf)
+        dear = Dear(self._courses.recall, self._findings.recall, self._units.recall, reading)
+        return Kept(verdicts, dear, reading, self._segments.recall, self._segment_pairs.recall)
 
 
 class Excerpts:

@@ -21,11 +21,13 @@ from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
 from mlwatch.remembered import Excerpts, Remembered
 from mlwatch.store import notices, retention
+from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import cursor, open_store, usual_store
 from mlwatch.store.ingest import Ingest, Progress
 from mlwatch.store.lake import lakes_in
 from mlwatch.store.lakes import Lakes
 from mlwatch.store.reference import find, install, set_aside
+from mlwatch.store.touched import noting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,7 +99,7 @@ class Session:
         self._meter = Meter()
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._remembered = Remembered()
+        self._remembered = Remembered(self._meter.journal)
         self._neighbours = Neighbours(
             self.config, self.connect, self._models, self.snapshot, writable=not options.read_only
         )
@@ -219,7 +221,7 @@ class Session:
             self._ingest.stop_at_present_end()
             while self._ingest.run_once():
                 pass
-            self._ingest.settle(enough=1)
+            self._settle(enough=1)
         self._neighbours.look()
         retention.apply(self._cursor_here(), self.config.store.keep)
         self._keeper.evaluate()
@@ -315,7 +317,7 @@ class Session:
         swept_every_s = retention.pause(self.config.store.keep).total_seconds()
         if self._lake is None:
             self._ingest.follow()
-            self._ingest.settle()  # an earlier run may have ended just before
+            self._settle()  # an earlier run may have ended just before
         while not self._stopping.is_set():
             self._wake.clear()
             self._pass()
@@ -329,13 +331,20 @@ class Session:
             self._wake.wait(timeout=self.config.watch.interval.total_seconds())
             self._stopping.wait(QUIET_S)
 
+    def _settle(self, enough: int = ENOUGH_ROWS) -> None:
+        """Do what is due at the end of reading; see `Ingest.settle`."""
+        with noting() as touched:
+            self._ingest.settle(enough)
+        if touched:
+            self._meter.changed(touched)
+
     def _pass(self) -> None:
         """Read once; a failure is shown and tried again, never raised."""
         try:
             if self._lake is None:
                 self._ingest.run_once()
             elif self._lake.renew(self._cursor_here()):
-                self._meter.changed()
+                self._meter.changed(None)
         except Exception as error:  # noqa: BLE001  the thread must outlive a full disk or a vanished directory
             self._meter.passed(error)
         else:

@@ -187,6 +187,9 @@ def compare(
         return Drift(n_before, n_after, method=policy.method, threshold=policy.limit)
     p, q = before / n_before, after / n_after
     chi2, chi2_p = chi_square(before, after)
+    ks, ks_p, distance = (None, None, None)
+    if kind == "numeric":
+        ks, ks_p, distance = _ordered(code, before, after, values=values, scale=scale)
     found = Drift(
         n_before,
         n_after,
@@ -197,13 +200,14 @@ def compare(
         float(np.abs(p - q).max()),
         chi2,
         chi2_p,
+        ks,
+        ks_p,
+        distance,
         method=policy.method,
         threshold=policy.limit,
         p=guard(code, before, after, kind),
         contributions=_contributions(code, p, q),
     )
-    if kind == "numeric":
-        found = _ordered(found, code, before, after, values=values, scale=scale)
     return decide(replace(found, score=_score(found, before, after)), policy)
 
 
@@ -254,26 +258,22 @@ def threshold_from_windows(scores: ArrayLike, deviations: float = 3.0) -> float 
 
 
 def _ordered(
-    found: Drift,
     codes: IntArray,
     before: FloatArray,
     after: FloatArray,
     *,
     values: ArrayLike | None,
     scale: float | None,
-) -> Drift:
-    """Add the distances that need an order, over the codes from 0 up."""
+) -> tuple[float | None, float | None, float | None]:
+    """Return the distances that need an order, over the codes from 0 up: KS, its p, and Wasserstein."""
     real = codes >= 0
-    ks = kolmogorov_smirnov(before[real], after[real]) if real.any() else None
-    distance = None
-    if values is not None and scale is not None and scale > 0 and real.any():
-        distance = wasserstein(np.asarray(values, dtype=float)[codes[real]], before[real], after[real])
-    return replace(
-        found,
-        ks=None if ks is None else ks[0],
-        ks_p=None if ks is None else ks[1],
-        wasserstein=None if distance is None or scale is None else distance / scale,
-    )
+    if not real.any():
+        return None, None, None
+    ks, ks_p = kolmogorov_smirnov(before[real], after[real]) or (None, None)
+    if values is None or scale is None or scale <= 0:
+        return ks, ks_p, None
+    distance = wasserstein(np.asarray(values, dtype=float)[codes[real]], before[real], after[real])
+    return ks, ks_p, None if distance is None else distance / scale
 
 
 def _score(found: Drift, before: FloatArray, after: FloatArray) -> float | None:

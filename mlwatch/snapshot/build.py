@@ -5,48 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mlwatch.metrics import performance as classes
-from mlwatch.metrics.confusion import positive_class
-from mlwatch.metrics.drift import Policy
-from mlwatch.metrics.estimate import Estimate, undefined
-from mlwatch.snapshot import distributions, estimated, families, feature_windows, features, outputs
 from mlwatch.snapshot.constraints import with_constraints
 from mlwatch.snapshot.endpoints import endpoints_of
-from mlwatch.snapshot.falls import falls_of
 from mlwatch.snapshot.feature_ages import age_alerts
+from mlwatch.snapshot.features import feature_infos
 from mlwatch.snapshot.health_alerts import health_alerts
 from mlwatch.snapshot.health_types import System
-from mlwatch.snapshot.mix import answers_of, labels_of
+from mlwatch.snapshot.models import Ground, model_of, segments_of
 from mlwatch.snapshot.quality_alerts import quality_alerts
-from mlwatch.snapshot.read import Life, Pair, Table, lives, number_pairs
-from mlwatch.snapshot.reference import expected_features, file_name, period, reference_counts
-from mlwatch.snapshot.reference_labels import performance_there
-from mlwatch.snapshot.roles import Roles, assign_roles
+from mlwatch.snapshot.read import Life, Pair, lives, number_pairs
+from mlwatch.snapshot.reader import Reader
+from mlwatch.snapshot.roles import assign_roles
 from mlwatch.snapshot.rollout import Dear, judge, with_mode
 from mlwatch.snapshot.segment_pairs import pairs_of, with_pairs
-from mlwatch.snapshot.segments import of_model, with_segments
-from mlwatch.snapshot.span import Grid, aware, grid, naive
+from mlwatch.snapshot.segments import with_segments
+from mlwatch.snapshot.span import grid, naive
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
 from mlwatch.snapshot.system import system_of
-from mlwatch.snapshot.text_drift import drifts_of, texts_of
-from mlwatch.snapshot.types import (
-    ConfusionTable,
-    Feed,
-    Model,
-    Rollout,
-    Snapshot,
-    Task,
-    Throughput,
-    TimeRange,
-    Version,
-)
-from mlwatch.snapshot.windows import Context, Tables, windows_of
-from mlwatch.store import rollups
-from mlwatch.store.lake import CURRENCY
+from mlwatch.snapshot.tables import Tables
+from mlwatch.snapshot.types import Feed, Model, Rollout, Snapshot, TimeRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -61,9 +40,6 @@ if TYPE_CHECKING:
     BySegment = Callable[[Hashable, Callable[[], Segments]], Segments]
     Worst = Mapping[str, tuple[SegmentPair, ...]]
     ByPair = Callable[[Hashable, Callable[[], Worst]], Worst]
-
-WINDOW_FEATURES = 40
-"""Features whose drift is followed window by window; of more, the first ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +64,8 @@ class Memory:
     """By question, the verdicts on it."""
     rollouts: Dear = Dear()  # noqa: RUF009  a frozen value
     """What the verdicts are computed with."""
+    reading: Callable[[DuckDBPyConnection, Hashable], Reader] = Reader
+    """By what a range is of, what reads its sums."""
     segments: BySegment = lambda _, computed: computed()
     """By question, the segments of a model's versions."""
     segment_pairs: ByPair = lambda _, computed: computed()
@@ -157,17 +135,20 @@ def _with_models(
         min(life.first for life in known), max(life.last for life in known), question.span, naive(question.at)
     )
     number_pairs(connection, [life.pair for life in known])
-    tables = Tables.read(connection, lattice)
+    reader = memory.reading(connection, (tuple(life.pair for life in known), question.span))
+    tables = Tables.read(reader, lattice, has_events=whole.ingest.events > 0 or _has_events(connection))
+    ground = Ground(reader, config, known, lattice, tables, feature_infos(connection))
     models: dict[str, Model] = {}
     rollouts: list[Rollout] = []
     for name in dict.fromkeys(life.pair.model for life in known):
         roles = assign_roles([life for life in known if life.pair.model == name], config.rollout, question)
         roles = with_mode(connection, roles, config.rollout)
-        model = _model(connection, config, name, roles, known, lattice, tables)
-        model = with_constraints(connection, model, config.schema, _numbers(known), lattice)
-        by_segment = partial(_segments, connection, config, model, roles, known, lattice, tables)
+        model = with_constraints(
+            reader, model_of(ground, name, roles), config.schema, ground.numbers, lattice
+        )
         asked_before = (name, question.span, question.at, roles.baseline and roles.baseline.pair)
-        model = with_segments(model, memory.segments(asked_before, by_segment))
+        segments = memory.segments(asked_before, partial(segments_of, ground, model, roles))
+        model = with_segments(model, segments)
         before = roles.baseline.pair.version if roles.baseline is not None else None
         by_pair = partial(pairs_of, connection, model, before, lattice)
         models[name] = with_pairs(model, memory.segment_pairs(asked_before, by_pair))
@@ -183,188 +164,8 @@ def _with_models(
     )
 
 
-def _model(
-    connection: DuckDBPyConnection,
-    config: Config,
-    name: str,
-    roles: Roles,
-    known: Sequence[Life],
-    lattice: Grid,
-    tables: Tables,
-) -> Model:
-    row = connection.execute("SELECT task FROM models WHERE model = ?", [name]).fetchone()
-    task = cast("Task", config.roles.task or (row[0] if row else "unknown"))
-    numbers = _numbers(known)
-    order = [life for life in roles.ordered if life.pair.model == name]
-    labels = {
-        str(label)
-        for life in order
-        for column in ("label", "prediction")
-        for label in set(tables.outcomes.of(numbers[life.pair])[column].tolist())
-    }
-    positive = config.roles.positive_class or (positive_class(labels) if task == "binary" else None)
-    window = config.reference.window
-    reference = reference_counts(connection, roles.baseline, window, parted=config.drift.sigmas is not None)
-    infos = features.feature_infos(connection)
-    context = Context(
-        task,
-        positive if task == "binary" else None,
-        config.business.currency or _currency(connection),
-        infos,
-        reference,
-        expected_features(connection, reference, name, roles.baseline.pair if roles.baseline else None),
-        lattice,
-        distributions.score_span(
-            tables.scores.where(np.isin(tables.scores["who"], [numbers[life.pair] for life in order]))
-        ),
-        config.slo.latency.total_seconds() * 1000,
-        config.business.payoff,
-        Policy(config.drift.method, config.drift.threshold, config.drift.floor, config.drift.alpha),
-        config.drift.sigmas,
-        texts_of(connection, period(roles.baseline, window)) if task == "unknown" else None,
-        estimated.teacher(connection, task, positive, period(roles.baseline, window), infos[rollups.VALUE]),
-    )
-    versions = {
-        life.pair.version: _version(life, roles, tables.of(numbers[life.pair]), context) for life in order
-    }
-    return Model(
-        name,
-        task,
-        context.positive,
-        reference.description if reference else None,
-        versions,
-        context.teacher.description if context.teacher else None,
-        performance_there(connection, task, context.positive) if file_name(connection) else {},
-    )
-
-
-def _numbers(known: Sequence[Life]) -> dict[Pair, int]:
-    """Return the numbers that `number_pairs` gave the versions."""
-    return {life.pair: number for number, life in enumerate(known)}
-
-
-def _segments(
-    connection: DuckDBPyConnection,
-    config: Config,
-    model: Model,
-    roles: Roles,
-    known: Sequence[Life],
-    lattice: Grid,
-    tables: Tables,
-) -> Segments:
-    numbers = _numbers(known)
-    mine = {name: numbers[Pair(model.name, name)] for name in model.versions}
-    baseline = numbers[roles.baseline.pair] if roles.baseline is not None else None
-    found = of_model(connection, model, mine, baseline, lattice, tables.features, config.segments)
-    if model.task == "unknown":
-        return found
-    return replace(found, falls=falls_of(connection, mine, lattice, numeric=model.task == "regression"))
-
-
-def _currency(connection: DuckDBPyConnection) -> str | None:
-    row = connection.execute(
-        """SELECT COALESCE((SELECT MAX(currency) FROM events WHERE currency IS NOT NULL),
-            (SELECT value FROM meta WHERE key = ?))""",
-        [CURRENCY],
-    ).fetchone()
-    return row[0] if row else None
-
-
-def _version(life: Life, roles: Roles, tables: Tables, context: Context) -> Version:
-    traffic = tables.traffic
-    predictions = traffic.whole("n")
-    performance, confusion, per_class = _performance(context, tables.outcomes, tables.scores)
-    lattice = context.lattice
-    seconds = _active_seconds(traffic)
-    followed = [number for number in context.infos if number >= 0][:WINDOW_FEATURES]
-    over = feature_windows.drift_by_window(
-        tables.features, context.infos, context.reference, followed, context.lattice.count
-    )
-    return Version(
-        name=life.pair.version,
-        role=roles.role(life.pair),
-        predictions=predictions,
-        labelled=tables.outcomes.whole("n"),
-        first=aware(_moment(traffic["first_ts"].min())) if predictions else None,
-        last=aware(_moment(traffic["last_ts"].max())) if predictions else None,
-        performance=outputs.performance_of(tables.outputs, performance),
-        per_class=per_class,
-        outputs=outputs.of_range(tables.outputs),
-        label_coverage=outputs.label_coverage(tables.traffic, tables.outcomes, lattice),
-        maturity=outputs.maturity(tables.outputs, tables.traffic, lattice),
-        confusion=confusion,
-        latency=families.latencies(tables.latency if predictions else None, traffic, context.target_ms),
-        throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,
-        errors=families.errors(traffic),
-        quality=replace(
-            features.quality(
-                tables.features,
-                context.infos,
-                context.reference,
-                context.expected,
-                over,
-                context.policy,
-                context.sigmas,
-            ),
-            text_drift=drifts_of(context.texts, tables.outputs.measures, context.policy),
-            text_reference=context.texts.description if context.texts is not None else None,
-        ),
-        business=replace(
-            families.business(
-                tables.business,
-                predictions,
-                seen=tables.has_events,
-                currency=context.currency,
-                worth=tables.worth,
-            ),
-            decisions=context.worth(tables.outcomes),
-        ),
-        windows=windows_of(
-            tables, context, feature_windows.mean_by_window(over, context.lattice.count) if over else ()
-        ),
-        latency_bars=distributions.latency_bars(tables.latency),
-        labels=labels_of(context.task, tables.outcomes, context.positive),
-        answers=answers_of(context.task, tables.outcomes, context.positive),
-        scores=distributions.scores(tables.scores, context.positive, context.score_span),
-        throughput=_throughput(tables.minutes),
-        label_lag=families.label_lag(tables.lags),
-        estimated=estimated.of_range(
-            context.teacher, tables.decided, tables.features, tables.outputs.class_decided
-        ),
-    )
-
-
-def _throughput(minutes: Table) -> Throughput:
-    if not len(minutes):
-        return Throughput()
-    seconds = {"last_minute": 60, "last_five": 300, "peak": 60}
-    return Throughput(*(minutes.sum(name) / length for name, length in seconds.items()))
-
-
-def _active_seconds(traffic: Table) -> float | None:
-    """Return the time between a version's first and last request in the range, at least a second."""
-    if not len(traffic):
-        return None
-    first, last = _moment(traffic["first_ts"].min()), _moment(traffic["last_ts"].max())
-    return max(1.0, (last - first).total_seconds())
-
-
-def _moment(stamp: np.datetime64) -> datetime:
-    """Return a time of a table as a datetime, naive UTC."""
-    moment: datetime = stamp.astype("datetime64[us]").item()
-    return moment
-
-
-def _performance(
-    context: Context, rows: Table, scores: Table
-) -> tuple[Mapping[str, Estimate], ConfusionTable | None, Mapping[str, Mapping[str, Estimate]]]:
-    if context.task == "regression":
-        return families.regressed(rows), None, {}
-    if context.task == "unknown":
-        return {"accuracy": undefined("the predictions are neither classes nor numbers")}, None, {}
-    found, confusion = families.classified(context.task, rows, scores, context.positive)
-    per_class = classes.per_class(confusion) if context.task == "multiclass" else {}
-    return found, families.confusion_table(confusion) if confusion.n else None, per_class
+def _has_events(connection: DuckDBPyConnection) -> bool:
+    return connection.execute("FROM events LIMIT 1").fetchone() is not None
 
 
 __all__ = ["Pair", "Question", "snapshot"]

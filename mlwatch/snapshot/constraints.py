@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlwatch.snapshot.read import Pair, read
+from mlwatch.snapshot.read import Pair
 from mlwatch.snapshot.types import Constraint
 from mlwatch.store import rollups
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mlwatch.config.settings import ConstraintSettings
     from mlwatch.snapshot.read import Table
+    from mlwatch.snapshot.reader import Reader
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.types import Model, Version
 
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def with_constraints(
-    connection: DuckDBPyConnection, model: Model, schema: Schema, numbers: Mapping[Pair, int], lattice: Grid
+    reader: Reader, model: Model, schema: Schema, numbers: Mapping[Pair, int], lattice: Grid
 ) -> Model:
     """Return a model with what its versions' values were found to break.
 
     Args:
-        connection: Where `number_pairs` was called.
+        reader: Of the snapshot.
         model: So far.
         schema: `[schema]`.
         numbers: By version, as they were numbered.
@@ -36,8 +37,8 @@ def with_constraints(
     """
     if not schema:
         return model
-    rows = read(connection, rollups.CONSTRAINTS, lattice, whole=True)
-    known = _known(connection, model.name)
+    rows = reader.once(rollups.CONSTRAINTS, lattice)
+    known = _known(reader.connection, model.name)
     versions = {
         name: replace(
             version,

@@ -49,6 +49,8 @@ SPANS = {"5m": 5, "30m": 30, "1h": 60, "6h": 360}
 
 def endpoints_of(connection: DuckDBPyConnection, now: datetime) -> tuple[Endpoint, ...]:
     """Return the endpoints as they stood at a moment, naive UTC, by name."""
+    if connection.execute("FROM probe_minutes LIMIT 1").fetchone() is None:
+        return ()
     latest = _latest(connection, now)
     if not latest:
         return ()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.features import FeatureInfo
     from mlwatch.snapshot.read import Table
     from mlwatch.snapshot.reference import Period
+    from mlwatch.snapshot.tables import Decided
     from mlwatch.snapshot.types import Task
 
     FloatArray = NDArray[np.float64]
@@ -109,13 +110,13 @@ def learn(rows: Table, positive: str | None, description: str) -> Teacher:
 
 
 def of_range(
-    teacher: Teacher | None, decided: Table, features: Table, class_decided: Table | None = None
+    teacher: Teacher | None, decided: Decided | None, features: Table, class_decided: Table | None = None
 ) -> Mapping[str, Estimate]:
     """Return the estimates over all of a version's predictions.
 
     Args:
         teacher: None gives no estimates.
-        decided: The version's scores by decision.
+        decided: The version's scores by decision; None for none.
         features: Its feature rows, for the predicted values of a regression.
         class_decided: Its probabilities of all classes by decision; None for none.
     """
@@ -123,10 +124,11 @@ def of_range(
         return _regression(teacher.losses, teacher.value, features)
     if teacher is not None and teacher.classes and class_decided is not None and len(class_decided):
         return estimation.multiclass(teacher.classes, _by_decision(class_decided))
-    if teacher is None or not len(decided):
+    if teacher is None or decided is None or not len(decided.whole):
         return {}
-    sides = decided["prediction"] == teacher.positive
-    scores = ScoreHistogram.from_rows(sides, decided["bin"], decided["n"], decided["sum_score"])
+    rows = decided.whole
+    sides = rows["prediction"] == teacher.positive
+    scores = ScoreHistogram.from_rows(sides, rows["bin"], rows["n"], rows["sum_score"])
     if teacher.binary is not None:
         return estimation.binary(teacher.binary, scores)
     accuracy = estimation.confidence(teacher.calibrator, scores)
@@ -152,13 +154,13 @@ def _regression(losses: LossReference, value: FeatureInfo, features: Table) -> M
 
 
 def by_window(
-    teacher: Teacher | None, decided: Table, features: Table, count: int
+    teacher: Teacher | None, decided: Decided | None, features: Table, count: int
 ) -> tuple[Mapping[str, Estimate], ...]:
     """Return the estimates of each window, without AUC.
 
     Args:
         teacher: None gives no estimates.
-        decided: The version's scores by decision and window.
+        decided: The version's scores by decision; None for none.
         features: Its feature rows by window.
         count: Number of windows.
     """
@@ -166,15 +168,16 @@ def by_window(
         values = features.where(features["feature"] == rollups.VALUE).windows()
         one = partial(_regression, teacher.losses, teacher.value)
         return tuple(one(values[index]) if index in values else {} for index in range(count))
-    if teacher is None or not len(decided):
+    if teacher is None or decided is None or not len(decided.over):
         return ({},) * count
-    n = decided["n"].astype(float)
-    expected = n * teacher.calibrator(decided["sum_score"] / n)
-    guessed = decided["prediction"] == teacher.positive
+    rows = decided.over
+    n = rows["n"].astype(float)
+    expected = n * teacher.calibrator(rows["sum_score"] / n)
+    guessed = rows["prediction"] == teacher.positive
 
     def total(values: FloatArray) -> FloatArray:
-        inside = (decided["w"] >= 0) & (decided["w"] < count)
-        return np.bincount(decided["w"][inside], weights=values[inside], minlength=count).astype(float)
+        inside = (rows["w"] >= 0) & (rows["w"] < count)
+        return np.bincount(rows["w"][inside], weights=values[inside], minlength=count).astype(float)
 
     size = total(n)
     if teacher.binary is None:

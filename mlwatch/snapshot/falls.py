@@ -10,7 +10,6 @@ import numpy as np
 
 from mlwatch.metrics import attribution
 from mlwatch.metrics.segments import Losses
-from mlwatch.snapshot.features import feature_infos
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.segments import part_name
 from mlwatch.store import rollups
@@ -67,7 +66,12 @@ class Fall:
 
 
 def falls_of(
-    connection: DuckDBPyConnection, versions: Mapping[str, int], lattice: Grid, *, numeric: bool
+    connection: DuckDBPyConnection,
+    versions: Mapping[str, int],
+    lattice: Grid,
+    infos: Mapping[int, FeatureInfo],
+    *,
+    numeric: bool,
 ) -> dict[str, Fall]:
     """Return the fall of each version that has one.
 
@@ -75,9 +79,10 @@ def falls_of(
         connection: Where `number_pairs` was called.
         versions: Numbers of the versions.
         lattice: Range; falls are looked for at the edges of the rollup's buckets.
+        infos: Features by number.
         numeric: Whether the task is a regression.
     """
-    rows, infos = _read(connection, lattice, numeric=numeric), feature_infos(connection)
+    rows = _read(connection, lattice, numeric=numeric)
     found = {}
     for name, who in versions.items():
         fall = _fall(rows.of(who), infos, numeric=numeric)

@@ -19,6 +19,8 @@ from mlwatch.snapshot.types import Business, ConfusionTable, Errors, LabelLag, L
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.read import Table
 
@@ -38,8 +40,36 @@ def latencies(bins: Table | None, traffic: Table, target_ms: float | None = None
     n = traffic.whole("n_latency")
     if bins is None or n == 0 or len(bins) == 0:
         return Latency()
-    histogram = latency.LatencyHistogram.from_rows(bins["bin"], bins["n"])
-    highest = float(traffic["max_latency"].max())
+    return latency_of(
+        bins["bin"],
+        bins["n"],
+        n=n,
+        total=traffic.sum("sum_latency"),
+        highest=float(traffic["max_latency"].max()),
+        target_ms=target_ms,
+    )
+
+
+def latency_of(
+    bins: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    *,
+    n: int,
+    total: float,
+    highest: float,
+    target_ms: float | None = None,
+) -> Latency:
+    """Return latency from a histogram and exact sums.
+
+    Args:
+        bins: Bins of latencies, in any order.
+        counts: Requests in each.
+        n: Latencies, at least one.
+        total: Their sum.
+        highest: The longest.
+        target_ms: Target of Apdex in milliseconds; None leaves that and the intervals of quantiles out.
+    """
+    histogram = latency.LatencyHistogram.from_rows(bins, counts)
     values = latency.quantiles(histogram.bins, histogram.counts, QUANTILES)
     p50, p90, p95, p99, p999 = (min(float(value), highest) for value in values)
     apdex = latency.apdex(histogram, target_ms) if target_ms is not None else None
@@ -49,8 +79,7 @@ def latencies(bins: Table | None, traffic: Table, target_ms: float | None = None
         bounds = {
             name: latency.quantile(capped, q) for name, q in zip(QUANTILE_NAMES, QUANTILES, strict=True)
         }
-    mean = traffic.sum("sum_latency") / n
-    return Latency(n, mean, p50, p90, p95, p99, highest, p999, apdex, bounds)
+    return Latency(n, total / n, p50, p90, p95, p99, highest, p999, apdex, bounds)
 
 
 def label_lag(rows: Table) -> LabelLag:
@@ -65,12 +94,13 @@ def label_lag(rows: Table) -> LabelLag:
 
 def errors(traffic: Table) -> Errors:
     """Return failed requests with the Wilson interval of their rate."""
-    n, failed = traffic.whole("n"), traffic.whole("failed")
-    bounds = intervals.wilson(failed, n) if n else None
-    low, high = bounds or (None, None)
-    return Errors(
-        failed, failed / n if n else None, low, high, traffic.whole("client"), traffic.whole("server")
-    )
+    return errors_of(*(traffic.whole(name) for name in ("n", "failed", "client", "server")))
+
+
+def errors_of(n: int, failed: int, client: int, server: int) -> Errors:
+    """Return failed requests, of `n`, those with a status of 4xx and those with one of 5xx."""
+    low, high = intervals.wilson(failed, n) or (None, None)
+    return Errors(failed, failed / n if n else None, low, high, client, server)
 
 
 def confusion_of(rows: Table) -> Confusion:

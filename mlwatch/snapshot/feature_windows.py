@@ -9,6 +9,9 @@ from scipy import special
 
 from mlwatch.metrics.bins import MISSING, UNSEEN
 
+LEAST_ROWS = 50
+"""With fewer in a window nothing is said."""
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -21,13 +24,11 @@ if TYPE_CHECKING:
 
 def missing_by_window(rows: Table) -> dict[int, float]:
     """Return missing cells over all cells of each window."""
-    found = {}
-    for window, part in rows.windows().items():
-        real = part.where(part["feature"] >= 0)
-        cells = real.whole("n")
-        if cells:
-            found[window] = real.where(real["bin"] == MISSING).whole("n") / cells
-    return found
+    real = rows["feature"] >= 0
+    window, n = rows["w"][real], rows["n"][real]
+    cells = np.bincount(window, weights=n)
+    missing = np.bincount(window, weights=n * (rows["bin"][real] == MISSING))
+    return {int(at): float(missing[at] / cells[at]) for at in np.flatnonzero(cells > 0)}
 
 
 def drift_by_window(
@@ -40,13 +41,15 @@ def drift_by_window(
     """Return the Jensen-Shannon scores of some features in each of `windows` windows; None where unknown."""
     if reference is None or not len(rows):
         return {}
-    found = {}
-    for number in features:
-        if number in reference.counts and infos[number].binned:
-            own = rows.where(rows["feature"] == number)
-            score = _window_scores(own, windows, reference.counts[number])
-            found[number] = tuple(value if np.isfinite(value) else None for value in score.tolist())
-    return found
+    followed = [number for number in features if number in reference.counts and infos[number].binned]
+    if not followed:
+        return {}
+    scores = _scores(rows, windows, {number: reference.counts[number] for number in sorted(followed)})
+    by_feature = {
+        number: tuple(value if np.isfinite(value) else None for value in score)
+        for number, score in zip(sorted(followed), scores.tolist(), strict=True)
+    }
+    return {number: by_feature[number] for number in followed}
 
 
 def mean_by_window(scores: Mapping[int, Sequence[float | None]], windows: int) -> list[float | None]:
@@ -77,30 +80,53 @@ def standing_still(rows: Table) -> set[int]:
     per_window = np.bincount(real["w"].clip(0), weights=real["n"]) / len(np.unique(real["feature"]))
     enough = np.flatnonzero(np.cumsum(per_window[::-1]) >= FEWEST)
     late = real["w"] >= len(per_window) - max(LATEST, 1 + enough.min(initial=len(per_window)))
-    cells, cell = np.unique(np.stack([real["feature"], real["bin"]]), axis=1, return_inverse=True)
-    now, before = (np.bincount(cell.ravel(), weights=real["n"] * side) for side in (late, ~late))
-    features, feature = np.unique(cells[0], return_inverse=True)
-    filled = np.bincount(feature, weights=now > 0)
-    earlier = np.bincount(feature, weights=before)
-    only = (now >= FEWEST) & (filled[feature] == 1) & (earlier[feature] >= FEWEST)
-    share = np.clip(before[only] / earlier[feature[only]], 1e-12, 1.0)
-    unlikely = now[only] * np.log(share) < np.log(CHANCE)
-    return {int(number) for number in features[feature[only][unlikely]]}
+    numbers, lowest = np.unique(real["feature"]), int(real["bin"].min())
+    width = int(real["bin"].max()) - lowest + 1
+    cell = np.searchsorted(numbers, real["feature"]) * width + (real["bin"] - lowest)
+    now, before = (
+        np.bincount(cell, real["n"] * side, len(numbers) * width).reshape(len(numbers), width)
+        for side in (late, ~late)
+    )
+    filled, earlier = (now > 0).sum(axis=1, keepdims=True), before.sum(axis=1, keepdims=True)
+    only = (now >= FEWEST) & (filled == 1) & (earlier >= FEWEST)
+    share = np.clip(before / np.maximum(earlier, 1), 1e-12, 1.0)
+    unlikely = now * np.log(share) < np.log(CHANCE)
+    return {int(number) for number in numbers[(only & unlikely).any(axis=1)]}
 
 
-def _window_scores(rows: Table, windows: int, reference: Counts) -> NDArray[np.float64]:
-    """Return the Jensen-Shannon distance (base 2, less what chance gives) of each window; NaN below 50 rows."""
-    lowest = UNSEEN
-    width = int(max(reference.codes.max(initial=0), rows["bin"].max(initial=0))) - lowest + 1
-    p = np.bincount(reference.codes - lowest, weights=reference.n, minlength=width)
-    place = np.clip(rows["w"], 0, windows - 1).astype(np.int64) * width + rows["bin"] - lowest
-    counts = np.bincount(place, weights=rows["n"], minlength=windows * width).reshape(windows, width)
-    n = counts.sum(axis=1)
-    p = p / p.sum()
-    q = counts / np.maximum(n, 1)[:, None]
+def _scores(rows: Table, windows: int, reference: Mapping[int, Counts]) -> NDArray[np.float64]:
+    """Return Jensen-Shannon distances by feature and window, base 2, less what chance gives; NaN below 50 rows.
+
+    Only bins with rows are looked at: one with none adds half of the reference's share, times ln 2.
+
+    Args:
+        rows: Feature rows of one version.
+        windows: Their number.
+        reference: By feature, ascending.
+    """
+    numbers = np.array(list(reference))
+    lowest = min(UNSEEN, int(rows["bin"].min(initial=0)))
+    width = (
+        max(int(max(each.codes.max(initial=0) for each in reference.values())), int(rows["bin"].max())) + 1
+    )
+    shares = np.zeros((len(numbers), width - lowest))
+    for row, each in zip(shares, reference.values(), strict=True):
+        np.add.at(row, each.codes - lowest, each.n)
+    shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
+    at = np.minimum(np.searchsorted(numbers, rows["feature"]), len(numbers) - 1)
+    own = (numbers[at] == rows["feature"]) & (rows["n"] > 0)
+    code = at[own] * (width - lowest) + rows["bin"][own] - lowest
+    cell = at[own] * windows + np.clip(rows["w"][own], 0, windows - 1)
+
+    def total(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(cell, weights=weights, minlength=len(numbers) * windows).astype(float)
+
+    counts = rows["n"][own].astype(float)
+    n = total(counts)
+    p, q = shares.ravel()[code], counts / n[cell]
     middle = (p + q) / 2
-    divergence = (special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum(axis=1) / (2 * np.log(2))
-    filled = np.maximum((counts > 0).sum(axis=1), 1)
-    chance = (filled - 1) / (8 * np.log(2) * np.maximum(n, 1))
-    score = np.sqrt(np.maximum(divergence - chance, 0.0))
-    return np.where(n >= 50, score, np.nan)
+    parts = special.rel_entr(p, middle) + special.rel_entr(q, middle)
+    divergence = (total(parts) + np.log(2) * (1 - total(p))) / (2 * np.log(2))
+    chance = (np.maximum(total(np.ones_like(p)), 1) - 1) / (8 * np.log(2) * np.maximum(n, 1))
+    score = np.where(n >= LEAST_ROWS, np.sqrt(np.maximum(divergence - chance, 0.0)), np.nan)
+    return score.reshape(len(numbers), windows)

@@ -207,6 +207,11 @@ def _key(counts: Counts) -> tuple[bytes, bytes, bytes]:
     return counts.codes.tobytes(), counts.n.tobytes(), counts.total.tobytes()
 
 
+def _counts(key: tuple[bytes, bytes, bytes]) -> Counts:
+    codes, n, total = key
+    return Counts(np.frombuffer(codes, np.int64), np.frombuffer(n, np.int64), np.frombuffer(total, float))
+
+
 @lru_cache(maxsize=4096)
 def _own_limit(
     kind: Literal["numeric", "categorical"],
@@ -216,10 +221,7 @@ def _own_limit(
     floor: int,
     sigmas: float,
 ) -> float | None:
-    reference, *windows = (
-        Counts(np.frombuffer(codes, np.int64), np.frombuffer(n, np.int64), np.frombuffer(total, float))
-        for codes, n, total in key
-    )
+    reference, *windows = map(_counts, key)
     info = FeatureInfo(0, "", kind, edges, binned=True)
     enough = [window for window in windows if window.n.sum() >= floor]
     if len(enough) < LEAST_WINDOWS:
@@ -238,16 +240,18 @@ def compare(info: FeatureInfo, reference: Counts, current: Counts, policy: Polic
     codes, before, after = drifting.align((reference.codes, reference.n), (current.codes, current.n))
     if info.kind != "numeric" or not info.edges:
         return drifting.compare(codes, before, after, info.kind, policy=policy)
-    values = drifting.bin_values(info.edges, _means(reference, len(info.edges) - 1))
-    return drifting.compare(
-        codes,
-        before,
-        after,
-        info.kind,
-        values=values,
-        scale=_deviation(values, reference),
-        policy=policy,
-    )
+    values, scale = _ruler(info.edges, _key(reference))
+    return drifting.compare(codes, before, after, info.kind, values=values, scale=scale, policy=policy)
+
+
+@lru_cache(maxsize=4096)
+def _ruler(
+    edges: tuple[float, ...], key: tuple[bytes, bytes, bytes]
+) -> tuple[NDArray[np.float64], float | None]:
+    """Return what stands for the codes of a numeric feature, and the reference's standard deviation."""
+    reference = _counts(key)
+    values = drifting.bin_values(edges, _means(reference, len(edges) - 1))
+    return values, _deviation(values, reference)
 
 
 def _means(reference: Counts, inner: int) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,8 @@ from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.metrics.outputs import Measure, RankingSums
 from mlwatch.metrics.scores import ScoreHistogram
 from mlwatch.snapshot.output_types import Outputs
-from mlwatch.snapshot.read import Table, read
+from mlwatch.snapshot.read import Table
+from mlwatch.snapshot.reader import ALL_TIME
 from mlwatch.store import output_rollups as rollups
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.snapshot.reader import Reader
     from mlwatch.snapshot.span import Grid
     from mlwatch.store.rollup import Rollup
 
@@ -44,21 +47,28 @@ class OutputTables:
     event_lags: Table
 
     @classmethod
-    def read(cls, connection: DuckDBPyConnection, lattice: Grid) -> OutputTables:
+    def read(cls, reader: Reader, lattice: Grid) -> OutputTables:
         """Read the sums of a range; `number_pairs` was called."""
-        tables = {name: getattr(rollups, name.upper()) for name in (each.name for each in fields(cls))}
-        some = ", ".join(f"EXISTS (FROM {each.table(each.levels[-1])})" for each in tables.values())
-        row = connection.execute(f"SELECT {some}").fetchone() or ()
+        tables = {each.name: getattr(rollups, each.name.upper()) for each in fields(cls)}
+        full = reader.value("outputs", rollups.OUTPUTS, ALL_TIME, partial(_filled, reader.connection, tables))
         return cls(
             **{
-                name: read(connection, each, lattice, whole=True) if full else _empty(each)
-                for (name, each), full in zip(tables.items(), row, strict=True)
+                name: reader.once(each, lattice) if name in full else _empty(each)
+                for name, each in tables.items()
             }
         )
 
     def of(self, who: int) -> OutputTables:
         """Return one version's rows."""
         return OutputTables(**{each.name: getattr(self, each.name).of(who) for each in fields(self)})
+
+
+def _filled(connection: DuckDBPyConnection, tables: Mapping[str, Rollup]) -> frozenset[str]:
+    """Return which rollups hold anything at all."""
+    some = (
+        f"SELECT '{name}' FROM (FROM {each.table(each.levels[-1])} LIMIT 1)" for name, each in tables.items()
+    )
+    return frozenset(name for (name,) in connection.execute(" UNION ALL ".join(some)).fetchall())
 
 
 def _empty(rollup: Rollup) -> Table:

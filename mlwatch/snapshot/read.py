@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -67,13 +68,14 @@ class Table:
     def windows(self) -> dict[int, Table]:
         """Return the rows of each window that has any."""
         order = np.argsort(self["w"], kind="stable")
-        window = self["w"][order]
+        ordered = {name: column[order] for name, column in self.columns.items()}
+        window = ordered["w"]
         if not len(window):
             return {}
         starts = np.flatnonzero(np.r_[True, window[1:] != window[:-1]]).tolist()
         ends = [*starts[1:], len(window)]
         return {
-            int(window[a]): Table({name: column[order[a:b]] for name, column in self.columns.items()})
+            int(window[a]): Table({name: column[a:b] for name, column in ordered.items()})
             for a, b in zip(starts, ends, strict=True)
         }
 
@@ -121,12 +123,20 @@ def lives(connection: DuckDBPyConnection, until: datetime | None = None) -> list
     ]
 
 
+_NUMBERED: WeakKeyDictionary[DuckDBPyConnection, tuple[Pair, ...]] = WeakKeyDictionary()
+"""What each connection's table of numbers holds."""
+
+
 def number_pairs(connection: DuckDBPyConnection, pairs: Sequence[Pair]) -> None:
     """Give each version its number for the queries that follow."""
+    wanted = tuple(pairs)
+    if _NUMBERED.get(connection) == wanted:
+        return
     connection.execute("CREATE OR REPLACE TEMP TABLE who (model VARCHAR, version VARCHAR, who INTEGER)")
     connection.executemany(
-        "INSERT INTO who VALUES (?, ?, ?)", [(p.model, p.version, number) for number, p in enumerate(pairs)]
+        "INSERT INTO who VALUES (?, ?, ?)", [(p.model, p.version, number) for number, p in enumerate(wanted)]
     )
+    _NUMBERED[connection] = wanted
 
 
 def read(
@@ -138,6 +148,7 @@ def read(
     *,
     whole: bool = False,
     together: int = 1,
+    windows: tuple[int, int] | None = None,
 ) -> Table:
     """Sum a rollup over a range, by window, version and key.
 
@@ -149,6 +160,7 @@ def read(
         keys: Only these of the rollup's keys; None for all.
         whole: Sum over the windows too.
         together: Bins of the key `bin` that are read as one; the first of them names it.
+        windows: The first and the last window to read; None for all.
     """
     names = list(rollup.keys) if keys is None else list(keys)
     measures = ", ".join(f"{rollup.merge.get(name, 'SUM')}(r.{name}) AS {name}" for name in rollup.measures)
@@ -156,12 +168,14 @@ def read(
     listed = "".join(f", {merged.get(name, f'r.{name}')} AS {name}" for name in names)
     level = grid.level(rollup, whole=whole)
     window = "0" if whole else f"date_diff('second', $start, GREATEST(r.bucket, $start)) // {grid.width_s}"
+    first, last = windows or (0, grid.count - 1)
+    begin = "$first" if first else f"time_bucket(INTERVAL '{level} seconds', $start)"
+    times = {"start": grid.start, "end": min(grid.end, grid.edge(last + 1))}
     return fetch(
         connection,
         f"""SELECT CAST({window} AS INTEGER) AS w, v.who{listed}, {measures}
         FROM {rollup.table(level)} AS r JOIN who AS v ON v.model = r.model AND v.version = r.version
-        WHERE r.bucket >= time_bucket(INTERVAL '{level} seconds', $start) AND r.bucket < $end
-            AND {where}
+        WHERE r.bucket >= {begin} AND r.bucket < $end AND {where}
         GROUP BY ALL""",
-        {"start": grid.start, "end": grid.end},
+        times | {"first": grid.edge(first)} if first else times,
     )

@@ -10,7 +10,8 @@ import numpy as np
 
 from mlwatch.metrics.bins import MISSING
 from mlwatch.snapshot.read import Table, fetch
-from mlwatch.snapshot.span import naive
+from mlwatch.snapshot.reader import ONLY_ALL
+from mlwatch.snapshot.span import floor, naive
 from mlwatch.store import rollups
 from mlwatch.store.profiles import IN_FORCE
 from mlwatch.store.reference import WINDOWS
@@ -57,6 +58,8 @@ class Period:
     condition: str
     """On the rows of a rollup, with named parameters."""
     values: Mapping[str, object] = field(default_factory=dict)
+    stretch: Window = ONLY_ALL
+    """Its first bucket and its end."""
 
 
 def period(baseline: Life | None, window: Window | None) -> Period | None:
@@ -69,21 +72,29 @@ def period(baseline: Life | None, window: Window | None) -> Period | None:
     if baseline is None:
         return None
     if window is not None:
-        start, end = window
+        start, end = (_quarter(naive(moment) or moment) for moment in window)
         return Period(
-            f"the logs from {_date(start)} to {_date(end)}",
+            f"the logs from {_date(window[0])} to {_date(window[1])}",
             "model = $model AND bucket >= $start AND bucket < $end",
-            {"model": baseline.pair.model, "start": naive(start), "end": naive(end)},
+            {"model": baseline.pair.model, "start": start, "end": end},
+            (start, end),
         )
     end = min(baseline.first + FIRST_PERIOD, baseline.first + (baseline.last - baseline.first) / 2)
     end = max(end, baseline.first + timedelta(seconds=rollups.QUARTER))
     minutes = round((end - baseline.first).total_seconds() / 60)
     length = f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
+    end = _quarter(end)
     return Period(
         f"the first {length} of {baseline.pair.version}",
         "model = $model AND version = $version AND bucket < $end",
         {"model": baseline.pair.model, "version": baseline.pair.version, "end": end},
+        (floor(baseline.first, rollups.QUARTER), end),
     )
+
+
+def _quarter(moment: datetime) -> datetime:
+    """Return the next start of a bucket: those before a moment are those before this one."""
+    return floor(moment + timedelta(seconds=rollups.QUARTER, microseconds=-1), rollups.QUARTER)
 
 
 def _date(moment: datetime) -> str:
@@ -158,13 +169,24 @@ def _with_values(reference: Reference) -> set[int]:
 
 
 def by_feature(table: Table) -> dict[int, Counts]:
-    """Return the counts of each feature."""
+    """Return the counts of each feature by ascending code, whatever the windows that they lie in."""
+    if not len(table):
+        return {}
+    numbers = np.unique(table["feature"])
+    lowest = int(table["bin"].min())
+    width = int(table["bin"].max()) - lowest + 1
+    place = np.searchsorted(numbers, table["feature"]) * width + (table["bin"] - lowest)
+
+    def laid(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        summed = np.bincount(place, weights, len(numbers) * width).astype(float)
+        return summed.reshape(len(numbers), width)
+
+    there = laid(np.ones(len(table))) > 0
+    n, total = laid(table["n"]).astype(np.int64), laid(table["total"])
     found = {}
-    for number in np.unique(table["feature"]).tolist():
-        rows = table.where(table["feature"] == number)
-        found[int(number)] = Counts(
-            rows["bin"].astype(np.int64), rows["n"].astype(np.int64), rows["total"].astype(float)
-        )
+    for at, number in enumerate(numbers.tolist()):
+        codes = np.flatnonzero(there[at])
+        found[number] = Counts(codes + lowest, n[at, codes], total[at, codes])
     return found
 
 

@@ -25,6 +25,7 @@ from mlwatch.metrics.rollout_types import (
 )
 from mlwatch.snapshot import rollout_pairs
 from mlwatch.snapshot.pair_counts import count_pairs
+from mlwatch.snapshot.reader import Reader
 from mlwatch.snapshot.rollout_calibration import stored_inflation
 from mlwatch.snapshot.rollout_course import course_of, up_to_now
 from mlwatch.snapshot.rollout_result import held, moment, rollout_of
@@ -81,6 +82,8 @@ class Dear:
     """By rollout, where the answers of a shadow differ."""
     by_unit: ByUnit = lambda _, computed: computed()
     """By rollout, what is known of users, where these are randomised."""
+    reading: Callable[[DuckDBPyConnection], Reader] = Reader
+    """What reads the sums."""
 
 
 FRESH = Dear()
@@ -150,7 +153,7 @@ def _judge_one(
         return held(
             model, roles, config, "no_data", (f"the rollout starts at {when}, after the newest data",)
         )
-    inputs = read_inputs(connection, pairing, config, alpha, shadow=roles.shadow, by_unit=dear.by_unit)
+    inputs = read_inputs(connection, pairing, config, alpha, shadow=roles.shadow, dear=dear)
     now = int(end.replace(tzinfo=UTC).timestamp() // 60)
     if roles.shadow:
         found = rollout_pairs.judge(connection, inputs, now, dear.findings)
@@ -199,7 +202,7 @@ def read_inputs(
     alpha: float,
     *,
     shadow: bool = False,
-    by_unit: ByUnit = lambda _, computed: computed(),
+    dear: Dear = FRESH,
 ) -> Inputs:
     """Read the arms and settle how they are judged.
 
@@ -209,16 +212,19 @@ def read_inputs(
         config: The `[rollout]` of the configuration.
         alpha: Error budget of this candidate.
         shadow: Both versions answer the same requests: who is right is judged pair by pair, not here.
-        by_unit: Gives what is known of users, where these are randomised, by computing it or from memory.
+        dear: Gives the dear parts, by computing them or from memory.
 
     Raises:
         ConfigError: when a value of the configuration has no meaning.
     """
-    inputs = settle(connection, pairing, config, read_arms(connection, pairing), alpha, shadow=shadow)
+    reader = dear.reading(connection)
+    inputs = settle(reader, pairing, config, read_arms(reader, pairing), alpha, shadow=shadow)
     if not shadow:
-        return inputs if config.unit in REQUESTS else _of_units(connection, inputs, str(config.unit), by_unit)
+        if config.unit in REQUESTS:
+            return inputs
+        return _of_units(connection, inputs, str(config.unit), dear.by_unit)
     counted = count_pairs(connection, pairing, classes=pairing.task in CLASS_TASKS)
-    accuracy = _spec(connection, config, pairing, "accuracy", {})
+    accuracy = _spec(reader, config, pairing, "accuracy", {})
     return replace(inputs, pairs=Pairs(counted, accuracy, config.limits.get(DISAGREEMENT)))
 
 
@@ -240,7 +246,7 @@ def _of_units(connection: DuckDBPyConnection, inputs: Inputs, unit: str, by_unit
 
 
 def settle(
-    connection: DuckDBPyConnection,
+    reader: Reader,
     pairing: Pairing,
     config: Configured,
     arms: Arms,
@@ -250,10 +256,10 @@ def settle(
 ) -> Inputs:
     """Settle how arms are judged; see `read_inputs`."""
     names, remarks = _judged(config, arms, pairing.task, shadow=shadow)
-    specs = tuple(_spec(connection, config, pairing, name, arms.caps) for name in names)
+    specs = tuple(_spec(reader, config, pairing, name, arms.caps) for name in names)
     limits = {name: limit for name, limit in config.limits.items() if name != DISAGREEMENT}
     extra = tuple(
-        replace(_spec(connection, config, pairing, name, arms.caps), guardrail=False)
+        replace(_spec(reader, config, pairing, name, arms.caps), guardrail=False)
         for name in limits
         if name not in names
     )
@@ -270,7 +276,7 @@ def settle(
             share=None if shadow else _shares(config),
             stratum_minutes=pairing.minutes if pairing.minutes > 1 else None,
             hard_limits=tuple(HardLimit(name, limit) for name, limit in limits.items()),
-            inflation=stored_inflation(connection, pairing.model, pairing.baseline),
+            inflation=stored_inflation(reader.connection, pairing.model, pairing.baseline),
         )
     except ValueError as error:
         raise ConfigError(str(error), "[rollout]", "correct the configuration") from error
@@ -318,7 +324,7 @@ def _judged(
 
 
 def _spec(
-    connection: DuckDBPyConnection,
+    reader: Reader,
     config: Configured,
     pairing: Pairing,
     name: str,
@@ -328,7 +334,7 @@ def _spec(
     if name in config.margins:
         overrides["margin"] = config.margins[name]
     if name in LATENCIES:
-        overrides["threshold"] = frozen_quantile(connection, pairing, LATENCIES[name], REFERENCE_VALUES)
+        overrides["threshold"] = frozen_quantile(reader, pairing, LATENCIES[name], REFERENCE_VALUES)
     return default_metric(name, **overrides)
 
 

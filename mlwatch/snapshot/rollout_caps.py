@@ -19,10 +19,9 @@ from mlwatch.store import rollups
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from duckdb import DuckDBPyConnection
-
     from mlwatch.metrics.rollout_types import IntArray
     from mlwatch.snapshot.read import Table
+    from mlwatch.snapshot.reader import Reader
 
 QUANTILE = 0.999
 FEWEST = 2_000
@@ -49,29 +48,33 @@ def edge_of(code: int) -> float:
     return float(latency.GAMMA**code)
 
 
-def frozen_caps(connection: DuckDBPyConnection, model: str, baseline: str, end: datetime) -> Caps:
+def frozen_caps(reader: Reader, model: str, baseline: str, end: datetime) -> Caps:
     """Return the limits that the baseline's past gives.
 
     Args:
-        connection: A cursor of this thread.
+        reader: Of the snapshot.
         model: The model.
         baseline: Its version in service.
         end: The full hour in which the candidate came, naive UTC.
     """
-    who = [model, baseline, end - REFERENCE_SPAN, end]
+    begin = end - REFERENCE_SPAN
 
     def past(rollup: rollups.Rollup, columns: str) -> Table:
         return fetch(
-            connection,
+            reader.connection,
             f"""SELECT {columns} FROM {rollup.table(rollups.HOUR)}
             WHERE model = ? AND version = ? AND bucket >= ? AND bucket < ? GROUP BY ALL""",
-            who,
+            [model, baseline, begin, end],
         )
 
-    times = past(rollups.LATENCY, "bin, SUM(n) AS n")
-    worth = past(rollups.WORTH, "bin, SUM(n) AS n")
-    requests = past(rollups.TRAFFIC, "SUM(n) AS n").whole("n")
-    return Caps(cap_of(times, times.whole("n")), cap_of(worth, requests))
+    def compute() -> Caps:
+        times = past(rollups.LATENCY, "bin, SUM(n) AS n")
+        worth = past(rollups.WORTH, "bin, SUM(n) AS n")
+        requests = past(rollups.TRAFFIC, "SUM(n) AS n").whole("n")
+        return Caps(cap_of(times, times.whole("n")), cap_of(worth, requests))
+
+    sources = (rollups.LATENCY, rollups.WORTH, rollups.TRAFFIC)
+    return reader.value(("caps", model, baseline, end), sources, (begin, end), compute)
 
 
 def cap_of(rows: Table, n: int) -> int | None:

@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from duckdb import DuckDBPyConnection
-
     from mlwatch.metrics.rollout_types import FloatArray, IntArray, MetricSpec, RolloutSettings
     from mlwatch.snapshot.pair_counts import Counted
+    from mlwatch.snapshot.reader import Reader
 
 STRATA = ((timedelta(hours=36), 1), (timedelta(days=4), 5))
 """Longest rollout that is judged in strata of so many minutes; longer ones by the hour, from the hourly rollups."""
@@ -102,45 +101,45 @@ class Inputs:
     """Of a shadow."""
 
 
-def read_arms(connection: DuckDBPyConnection, pairing: Pairing) -> Arms:
+def read_arms(reader: Reader, pairing: Pairing) -> Arms:
     """Read both versions' sufficient statistics.
 
     Args:
-        connection: A cursor of this thread.
+        reader: Of the snapshot.
         pairing: The versions and the time.
     """
     traffic = _read(
-        connection,
+        reader,
         pairing,
         rollups.TRAFFIC,
         """SUM(n) AS n, SUM(failed) AS failed, SUM(n_latency) AS n_latency, SUM(sum_latency) AS latency,
         SUM(sum_latency_sq) AS latency_sq, CAST(epoch_us(MAX(last_ts)) // 60000000 AS INTEGER) AS last_minute""",
     )
     outcomes = _read(
-        connection,
+        reader,
         pairing,
         rollups.OUTCOMES,
         """SUM(n) AS n, SUM(CASE WHEN label <> prediction THEN n ELSE 0 END) AS bad, SUM(n_number) AS n_number,
         SUM(sum_abs) AS sum_abs, SUM(sum_sq) AS sum_sq, SUM(sum_err4) AS sum_err4""",
     )
     gains = _read(
-        connection,
+        reader,
         pairing,
         rollups.BUSINESS,
         "SUM(n_first) AS n_first, SUM(value) AS value, SUM(value_sq) AS value_sq",
         "class, ",
     )
     latencies = _read(
-        connection, pairing, rollups.LATENCY, "CAST(SUM(n) AS INTEGER) AS n", "CAST(bin AS SMALLINT) AS bin, "
+        reader, pairing, rollups.LATENCY, "CAST(SUM(n) AS INTEGER) AS n", "CAST(bin AS SMALLINT) AS bin, "
     )
     worth = _read(
-        connection,
+        reader,
         pairing,
         rollups.WORTH,
         "SUM(n) AS n, SUM(value) AS value, SUM(value_sq) AS value_sq",
         "CAST(bin AS INTEGER) AS bin, ",
     )
-    caps = frozen_caps(connection, pairing.model, pairing.baseline, pairing.frozen)
+    caps = frozen_caps(reader, pairing.model, pairing.baseline, pairing.frozen)
     sums = Sums(traffic, outcomes, gains, latencies, worth)
     return arms_of(pairing.task, pairing.minutes, sums, caps)
 
@@ -211,27 +210,32 @@ def _without(metrics: Mapping[str, MetricSeries], names: frozenset[str]) -> dict
     return {name: series for name, series in metrics.items() if name not in names}
 
 
-def _read(
-    connection: DuckDBPyConnection, pairing: Pairing, rollup: rollups.Rollup, columns: str, keys: str = ""
-) -> Table:
+def _read(reader: Reader, pairing: Pairing, rollup: rollups.Rollup, columns: str, keys: str = "") -> Table:
     stratum = f"CAST(epoch_us(bucket) // {60_000_000 * pairing.minutes} AS INTEGER) * {pairing.minutes}"
     own = "model = $model AND version IN ($baseline, $candidate) AND bucket >= $start AND bucket < $end"
     fine, coarse = rollup.table(rollups.MINUTE), rollup.table(rollups.HOUR)
     table = f"(FROM {fine} WHERE {own})"
-    times: dict[str, object] = {"start": pairing.start, "end": pairing.end}
     if pairing.minutes == HOUR_MINUTES:
         # whole hours from the hourly rollup, the rest at both ends minute by minute: nothing of the future
         table = f"""(FROM {coarse} WHERE {own} AND bucket >= $first AND bucket < $last
             UNION ALL BY NAME
             FROM {fine} WHERE {own} AND (bucket < $first OR bucket >= $last))"""
-        times |= {"first": _hour(pairing.start + timedelta(minutes=59)), "last": _hour(pairing.end)}
     names = {"model": pairing.model, "baseline": pairing.baseline, "candidate": pairing.candidate}
-    return fetch(
-        connection,
-        f"""SELECT {stratum} AS minute, CAST(version = $candidate AS TINYINT) AS is_candidate, {keys}{columns}
-        FROM {table} GROUP BY ALL""",
-        names | times,
-    )
+
+    def since(begin: datetime | None) -> Table:
+        start = pairing.start if begin is None else max(begin, pairing.start)
+        times: dict[str, object] = {"start": start, "end": pairing.end}
+        if pairing.minutes == HOUR_MINUTES:
+            times |= {"first": _hour(start + timedelta(minutes=59)), "last": _hour(pairing.end)}
+        return fetch(
+            reader.connection,
+            f"""SELECT {stratum} AS minute, CAST(version = $candidate AS TINYINT) AS is_candidate, {keys}{columns}
+            FROM {table} GROUP BY ALL""",
+            names | times,
+        )
+
+    key = ("arms", *names.values(), pairing.start, pairing.minutes)
+    return reader.onward(key, rollup, "minute", pairing.minutes, since)
 
 
 def _hour(moment: datetime) -> datetime:
@@ -322,13 +326,11 @@ def _histogram(minute: IntArray, latencies: Table, bins: tuple[int, int]) -> His
     return HistogramSeries(edges, flat.astype(np.int32).reshape(len(minute), width))
 
 
-def frozen_quantile(
-    connection: DuckDBPyConnection, pairing: Pairing, quantile: float, fewest: int
-) -> float | None:
+def frozen_quantile(reader: Reader, pairing: Pairing, quantile: float, fewest: int) -> float | None:
     """Return the baseline's latency quantile of the last week before the hour in which the candidate appeared.
 
     Args:
-        connection: A cursor of this thread.
+        reader: Of the snapshot.
         pairing: The baseline and the start of the rollout.
         quantile: Which, between 0 and 1.
         fewest: Latencies that it takes.
@@ -337,13 +339,19 @@ def frozen_quantile(
         Milliseconds; None where there were too few.
     """
     end = pairing.frozen
-    table = fetch(
-        connection,
-        f"""SELECT bin, SUM(n) AS n FROM {rollups.LATENCY.table(rollups.HOUR)}
-        WHERE model = ? AND version = ? AND bucket >= ? AND bucket < ? GROUP BY bin""",
-        [pairing.model, pairing.baseline, end - REFERENCE_SPAN, end],
-    )
-    if not len(table) or table.whole("n") < fewest:
-        return None
-    histogram = latency.LatencyHistogram.from_rows(table["bin"], table["n"])
-    return float(latency.quantiles(histogram.bins, histogram.counts, [quantile])[0])
+    begin = end - REFERENCE_SPAN
+
+    def compute() -> float | None:
+        table = fetch(
+            reader.connection,
+            f"""SELECT bin, SUM(n) AS n FROM {rollups.LATENCY.table(rollups.HOUR)}
+            WHERE model = ? AND version = ? AND bucket >= ? AND bucket < ? GROUP BY bin""",
+            [pairing.model, pairing.baseline, begin, end],
+        )
+        if not len(table) or table.whole("n") < fewest:
+            return None
+        histogram = latency.LatencyHistogram.from_rows(table["bin"], table["n"])
+        return float(latency.quantiles(histogram.bins, histogram.counts, [quantile])[0])
+
+    key = ("frozen", pairing.model, pairing.baseline, end, quantile, fewest)
+    return reader.value(key, [rollups.LATENCY], (begin, end), compute)

@@ -10,6 +10,7 @@ from mlwatch.errors import InputError
 from mlwatch.metrics.bin_sql import latency_bin_sql
 from mlwatch.metrics.rollout_calibration import Calibration, calibrate
 from mlwatch.snapshot.read import Table, fetch
+from mlwatch.snapshot.reader import Reader
 from mlwatch.snapshot.rollout import settle
 from mlwatch.snapshot.rollout_calibration import store_inflation
 from mlwatch.snapshot.rollout_caps import Caps, frozen_caps
@@ -81,7 +82,7 @@ def calibrate_baseline(
         )
     start, end = _range(connection)
     pairing = replace(past, candidate=f"{name} again", start=start, end=end, came=came)
-    caps = frozen_caps(connection, pairing.model, pairing.baseline, pairing.frozen)
+    caps = frozen_caps(Reader(connection), pairing.model, pairing.baseline, pairing.frozen)
     trial = _Trial(connection, pairing, config.rollout, caps)
     settings = trial.settings(config.rollout.alpha / max(len(subject.roles.candidates), 1))
     result = calibrate(lambda: map(trial.split, range(splits)), settings)
@@ -124,7 +125,7 @@ class _Trial:
 
     def settings(self, alpha: float) -> RolloutSettings:
         """Return how splits are judged: as the rollout will be, but for hard limits and what a calibration found."""
-        settled = settle(self.connection, self.pairing, self.config, self._sums(0), alpha).settings
+        settled = settle(Reader(self.connection), self.pairing, self.config, self._sums(0), alpha).settings
         plain = replace(settled, inflation=None, share=None, hard_limits=())
         if not self._units(0).count:
             return plain

@@ -15,21 +15,20 @@ from mlwatch.metrics.importance import importance
 from mlwatch.metrics.regression import RegressionSums, regression
 from mlwatch.metrics.segments import Contrast, Losses, contrast, together
 from mlwatch.snapshot import families
-from mlwatch.snapshot.features import feature_infos
-from mlwatch.snapshot.read import Table, read
+from mlwatch.snapshot.read import Table
 from mlwatch.store import rollups
 from mlwatch.store.slices import ABSENT, CATEGORIES, cut_places, cuts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
 
     from mlwatch.config import SegmentSettings
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.falls import Fall
     from mlwatch.snapshot.features import FeatureInfo
+    from mlwatch.snapshot.reader import Reader
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.types import Model
 
@@ -92,28 +91,30 @@ class _Part:
 
 
 def of_model(
-    connection: DuckDBPyConnection,
+    reader: Reader,
     model: Model,
     versions: Mapping[str, int],
     baseline: int | None,
     lattice: Grid,
     features: Table,
+    infos: Mapping[int, FeatureInfo],
     settings: SegmentSettings,
 ) -> Segments:
     """Return the segments of a model's versions; none where predictions are neither classes nor numbers.
 
     Args:
-        connection: Where `number_pairs` was called.
+        reader: Of the snapshot.
         model: Its task and classes.
         versions: Numbers of its versions.
         baseline: Number of the baseline version.
         lattice: Range.
         features: Feature rows of the range.
+        infos: Features by number.
         settings: Protected attributes, and importances that are known.
     """
     if model.task == "unknown":
         return Segments()
-    rows, infos = read(connection, rollups.SEGMENTS, lattice, whole=True), feature_infos(connection)
+    rows = reader.once(rollups.SEGMENTS, lattice)
     numeric = model.task == "regression"
     perform = of_numbers if numeric else partial(of_classes, model.task, model.positive_class)
     before = rows.of(baseline) if baseline is not None else None

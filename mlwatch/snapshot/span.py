@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from mlwatch.store.rollups import HOUR, MINUTE, Rollup
 
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  naive UTC, as in the store
 WIDTHS_S = (60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000)
 """Window widths that read well on an axis."""
 MAX_WINDOWS = 60
@@ -44,6 +45,10 @@ class Grid:
         fitting = [level for level in rollup.levels if self._fits(level, whole=whole)]
         return max(fitting, default=rollup.levels[0])
 
+    def first(self, rollup: Rollup) -> datetime:
+        """Return the first bucket of a rollup: the one that the range begins in, which counts whole."""
+        return floor(self.start, self.level(rollup))
+
     def _fits(self, level: int, *, whole: bool) -> bool:
         apart = self.width_s % level == 0 or (whole and _aligned(self.end, level))
         return apart and _aligned(self.start, level)
@@ -73,10 +78,11 @@ def grid(first: datetime, last: datetime, span: timedelta | None, at: datetime |
     step = HOUR if seconds > LONG_S else MINUTE
     if span is None and width > step:
         step = min(width, HOUR * 24)
-    return Grid(_floor(start, step), end, width)
+    return Grid(floor(start, step), end, width)
 
 
-def _floor(moment: datetime, seconds: int) -> datetime:
+def floor(moment: datetime, seconds: int) -> datetime:
+    """Return the start of the bucket that a moment lies in, both naive UTC."""
     stamp = int(moment.replace(tzinfo=UTC).timestamp())
     return datetime.fromtimestamp(stamp - stamp % seconds, UTC).replace(tzinfo=None)
 

@@ -1,111 +1,39 @@
-"""The sums of one range, and the same families window by window."""
+"""The families of one version in each window of a range.
+
+Only the newest windows change from snapshot to snapshot: what follows from the rows of a window alone is remembered by
+these rows.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from mlwatch.snapshot import estimated, families, feature_windows, features, text_drift
 from mlwatch.snapshot.mix import answers_of, labels_of
-from mlwatch.snapshot.outputs import OutputTables
-from mlwatch.snapshot.read import Table, fetch, read
-from mlwatch.snapshot.types import Task, Window
-from mlwatch.store import rollups
+from mlwatch.snapshot.read import Table
+from mlwatch.snapshot.types import Business, Errors, Latency, Task, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from duckdb import DuckDBPyConnection
 
     from mlwatch.metrics.drift import Policy
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.reference import Reference
     from mlwatch.snapshot.span import Grid
+    from mlwatch.snapshot.tables import Decided, Tables
 
+    Cells = tuple[tuple[object, ...], ...]
+    """The rows of one window."""
 
-WINDOW_BINS = 10
-"""Score bins that are taken together where performance is estimated window by window: each keeps its mean score."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """The sums of one range."""
-
-    traffic: Table
-    latency: Table
-    features: Table
-    outcomes: Table
-    scores: Table
-    decided: Table
-    decided_over: Table
-    """The same by window, in wider bins."""
-    business: Table
-    worth: Table
-    """Over the whole range."""
-    sampling: Table
-    lags: Table
-    minutes: Table
-    """Requests by minute of the end of the range, and the busiest minute."""
-    outputs: OutputTables
-    """What only some logs hold."""
-    has_events: bool
-
-    @classmethod
-    def read(cls, connection: DuckDBPyConnection, lattice: Grid) -> Tables:
-        """Read the sums of a range; `number_pairs` was called."""
-        row = connection.execute(
-            "SELECT EXISTS (FROM events) OR (SELECT COALESCE(SUM(events), 0) > 0 FROM batches)"
-        ).fetchone()
-        return cls(
-            read(connection, rollups.TRAFFIC, lattice),
-            read(connection, rollups.LATENCY, lattice),
-            read(connection, rollups.FEATURES, lattice),
-            read(connection, rollups.OUTCOMES, lattice),
-            read(connection, rollups.SCORES, lattice, whole=True),
-            read(connection, rollups.DECIDED, lattice, whole=True),
-            read(connection, rollups.DECIDED, lattice, together=WINDOW_BINS),
-            read(connection, rollups.BUSINESS, lattice),
-            read(connection, rollups.WORTH, lattice, whole=True),
-            read(connection, rollups.SAMPLING, lattice),
-            read(connection, rollups.LAGS, lattice, whole=True),
-            busy_minutes(connection, lattice),
-            OutputTables.read(connection, lattice),
-            bool(row and row[0]),
-        )
-
-    def of(self, who: int) -> Tables:
-        """Return one version's rows."""
-        return Tables(
-            self.traffic.of(who),
-            self.latency.of(who),
-            self.features.of(who),
-            self.outcomes.of(who),
-            self.scores.of(who),
-            self.decided.of(who),
-            self.decided_over.of(who),
-            self.business.of(who),
-            self.worth.of(who),
-            self.sampling.of(who),
-            self.lags.of(who),
-            self.minutes.of(who),
-            self.outputs.of(who),
-            self.has_events,
-        )
-
-
-def busy_minutes(connection: DuckDBPyConnection, lattice: Grid) -> Table:
-    """Read the requests of the last minutes of a range, and of its busiest one; `number_pairs` was called."""
-    end = lattice.end.replace(second=0, microsecond=0)
-    return fetch(
-        connection,
-        f"""SELECT who, SUM(n) FILTER (bucket >= $end - INTERVAL 1 MINUTE AND bucket < $end) AS last_minute,
-            SUM(n) FILTER (bucket >= $end - INTERVAL 5 MINUTE AND bucket < $end) AS last_five, MAX(n) AS peak
-        FROM (SELECT v.who, r.bucket, SUM(r.n) AS n
-            FROM {rollups.TRAFFIC.table(rollups.MINUTE)} AS r JOIN who AS v USING (model, version)
-            WHERE r.bucket >= $start - INTERVAL 5 MINUTE AND r.bucket < $end GROUP BY ALL) GROUP BY who""",
-        {"start": lattice.start, "end": end},
-    )
+MOST = 8192
+"""Windows that are remembered."""
+TRAFFIC = ("n", "failed", "client", "server", "n_latency")
+BUSINESS = ("class", "n_first", "value", "value_sq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,60 +61,162 @@ class Context:
     teacher: estimated.Teacher | None
     """What performance without labels is estimated from."""
 
+    @property
+    def question(self) -> Question:
+        """What is asked of the labelled rows of a window."""
+        return Question(self.task, self.positive, tuple(sorted(self.payoff.items())))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of labelled rows."""
+
+    task: Task
+    positive: str | None
+    payoff: tuple[tuple[str, float], ...]
+
     def worth(self, outcomes: Table | None) -> Estimate | None:
         """Return the profit of a thousand labelled decisions; None where nothing says what they earn."""
         if not self.payoff or self.positive is None:
             return None
-        return families.decisions(outcomes, self.payoff, self.positive)
+        return families.decisions(outcomes, dict(self.payoff), self.positive)
 
 
-def windows_of(tables: Tables, context: Context, drift: Sequence[float | None]) -> tuple[Window, ...]:
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What the labelled predictions of a window say."""
+
+    n: int
+    performance: Mapping[str, Estimate]
+    labels: Estimate | None
+    answers: Estimate | None
+    decisions: Estimate | None
+
+
+def windows_of(
+    tables: Tables, decided: Decided | None, context: Context, drift: Sequence[float | None]
+) -> tuple[Window, ...]:
     """Return the families of one version in each window.
 
     Args:
         tables: Its rows.
+        decided: Its scores by decision; None where nothing is estimated from them.
         context: What the versions of the model share.
         drift: Its mean drift score in each window; empty for none.
     """
-    traffic, bins = tables.traffic.windows(), tables.latency.windows()
+    lattice, question = context.lattice, context.question
+    traffic, bins = _Traffic(tables.traffic, lattice.count), tables.latency.windows()
     outcomes, gains = tables.outcomes.windows(), tables.business.windows()
     missing = feature_windows.missing_by_window(tables.features)
-    expected = estimated.by_window(
-        context.teacher, tables.decided_over, tables.features, context.lattice.count
-    )
+    expected = estimated.by_window(context.teacher, decided, tables.features, lattice.count)
+    names = tuple(name for name in tables.outcomes.columns if name not in {"w", "who"})
     windows = []
-    for index in range(context.lattice.count):
-        rows = traffic.get(index)
-        labelled = outcomes.get(index)
-        empty = tables.traffic.where(tables.traffic["w"] < 0) if rows is None else rows
-        n = empty.whole("n")
-        start = context.lattice.edge(index)
+    for index in range(lattice.count):
+        labelled = _labelled(question, names, _cells(outcomes.get(index), names))
+        n = traffic.counts["n"][index]
+        gained = _business(_cells(gains.get(index), BUSINESS), n, tables.has_events, context.currency)
         windows.append(
             Window(
-                start=start.replace(tzinfo=UTC),
-                end=min(context.lattice.edge(index + 1), context.lattice.end).replace(tzinfo=UTC),
+                start=lattice.edge(index).replace(tzinfo=UTC),
+                end=min(lattice.edge(index + 1), lattice.end).replace(tzinfo=UTC),
                 predictions=n,
-                labelled=labelled.whole("n") if labelled is not None else 0,
-                performance=_window_performance(context, labelled),
-                latency=families.latencies(bins.get(index), empty),
-                errors=families.errors(empty),
-                business=replace(
-                    families.business(gains.get(index), n, seen=tables.has_events, currency=context.currency),
-                    decisions=context.worth(labelled),
-                ),
+                labelled=labelled.n,
+                performance=labelled.performance,
+                latency=traffic.latency(index, bins.get(index)),
+                errors=traffic.errors(index),
+                business=replace(gained, decisions=labelled.decisions),
                 missing_rate=missing.get(index),
                 drift=drift[index] if drift else None,
-                labels=labels_of(context.task, labelled, context.positive),
-                answers=answers_of(context.task, labelled, context.positive),
+                labels=labelled.labels,
+                answers=labelled.answers,
                 estimated=expected[index],
             )
         )
     return tuple(windows)
 
 
-def _window_performance(context: Context, rows: Table | None) -> Mapping[str, Estimate]:
-    if rows is None or context.task == "unknown":
+class _Traffic:
+    """Traffic rows by window.
+
+    Args:
+        rows: Of one version.
+        count: Number of windows.
+    """
+
+    def __init__(self, rows: Table, count: int) -> None:
+        window = rows["w"]
+
+        def total(name: str) -> list[float]:
+            found: list[float] = np.bincount(window, weights=rows[name], minlength=count).tolist()
+            return found
+
+        self.counts = {name: [int(n) for n in total(name)] for name in TRAFFIC}
+        self._latency = total("sum_latency")
+        highest = np.full(count, -np.inf)
+        np.maximum.at(highest, window, rows["max_latency"])
+        self._highest: list[float] = highest.tolist()
+
+    def errors(self, index: int) -> Errors:
+        """Return the failed requests of a window."""
+        return _errors(*(self.counts[name][index] for name in ("n", "failed", "client", "server")))
+
+    def latency(self, index: int, bins: Table | None) -> Latency:
+        """Return the latencies of a window."""
+        n = self.counts["n_latency"][index]
+        if bins is None or not n:
+            return Latency()
+        codes, counts = (bins[name].astype(np.int64).tobytes() for name in ("bin", "n"))
+        return _latency(codes, counts, n, self._latency[index], self._highest[index])
+
+
+def _cells(rows: Table | None, names: Sequence[str]) -> Cells:
+    if rows is None:
+        return ()
+    return tuple(zip(*(rows[name].tolist() for name in names), strict=True))
+
+
+_errors = lru_cache(MOST)(families.errors_of)
+
+
+@lru_cache(MOST)
+def _latency(codes: bytes, counts: bytes, n: int, total: float, highest: float) -> Latency:
+    bins = (np.frombuffer(each, np.int64) for each in (codes, counts))
+    return families.latency_of(*bins, n=n, total=total, highest=highest)
+
+
+@lru_cache(MOST)
+def _business(cells: Cells, predictions: int, seen: bool, currency: str | None) -> Business:
+    return families.business(_table(BUSINESS, cells), predictions, seen=seen, currency=currency)
+
+
+@lru_cache(MOST)
+def _labelled(question: Question, names: tuple[str, ...], cells: Cells) -> Labelled:
+    rows = _table(names, cells)
+    task, positive = question.task, question.positive
+    return Labelled(
+        rows.whole("n") if rows is not None else 0,
+        _performance(question, rows),
+        labels_of(task, rows, positive),
+        answers_of(task, rows, positive),
+        question.worth(rows),
+    )
+
+
+def _table(names: Sequence[str], cells: Cells) -> Table | None:
+    if not cells:
+        return None
+    columns = zip(*cells, strict=True)
+    return Table(
+        {
+            name: np.array(column, dtype=object if isinstance(column[0], str) else None)
+            for name, column in zip(names, columns, strict=True)
+        }
+    )
+
+
+def _performance(question: Question, rows: Table | None) -> Mapping[str, Estimate]:
+    if rows is None or question.task == "unknown":
         return {}
-    if context.task == "regression":
+    if question.task == "regression":
         return families.regressed(rows)
-    return families.window_performance(context.task, families.cells_of(rows), context.positive)
+    return families.window_performance(question.task, families.cells_of(rows), question.positive)

@@ -1,13 +1,14 @@
-"""Append what a batch counts to a rollup, at every bucket width."""
+"""Append what a batch counts to a rollup, at every bucket width, and take out what is to be counted again."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.store import touched
 from mlwatch.store.rollup import bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -26,8 +27,28 @@ def add(
         values: What its named parameters stand for.
     """
     connection.execute(f"CREATE OR REPLACE TEMP TABLE delta AS {select}", values)
+    row = connection.execute("SELECT MIN(bucket), MAX(bucket) FROM delta").fetchone()
+    if row is None or row[0] is None:
+        return
+    touched.note(rollup, row)
     finest, *wider = rollup.levels
     connection.execute(f"INSERT INTO {rollup.table(finest)} BY NAME FROM delta")
     for level in wider:
         merged = rollup.merged("delta", bucket(level, "bucket"))
         connection.execute(f"INSERT INTO {rollup.table(level)} BY NAME {merged}")
+
+
+def remove(
+    connection: DuckDBPyConnection, rollup: Rollup, where: str = "TRUE", values: Sequence[object] = ()
+) -> None:
+    """Delete rows of a rollup, at every bucket width.
+
+    Args:
+        connection: Inside a transaction of the thread that takes logs in.
+        rollup: Which.
+        where: A condition on its keys, of our own making.
+        values: What its parameters stand for.
+    """
+    for level in rollup.levels:
+        connection.execute(f"DELETE FROM {rollup.table(level)} WHERE {where}", list(values))
+    touched.note(rollup, touched.ALL_TIME)

@@ -124,9 +124,7 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, config: Config) -
     connection.execute("BEGIN")
     try:
         for model, name in {*fresh, *(known.keys() - wanted.keys())}:
-            for level in rollups.CONSTRAINTS.levels:
-                table = rollups.CONSTRAINTS.table(level)
-                connection.execute(f"DELETE FROM {table} WHERE model = ? AND feature = ?", [model, name])
+            adding.remove(connection, rollups.CONSTRAINTS, "model = ? AND feature = ?", [model, name])
         _count(connection, registry, config.schema, fresh, "predictions", None)
         as_now = json.dumps([[*item, asked] for item, asked in wanted.items()])
         connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [META, as_now])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import outputs, rollups
-from mlwatch.store.adding import add
+from mlwatch.store.adding import add, remove
 from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
 from mlwatch.store.output_rollups import EVENT_LAGS, OUTPUTS
 from mlwatch.store.registry import ModelRow, Registry
@@ -175,15 +175,14 @@ def task_by(counts: Sequence[int | None]) -> str:
 def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBins]) -> None:
     """Count some features again from the stored rows, after their bins changed."""
     listed = ", ".join(str(feature.number) for feature in features)
-    for level in rollups.FEATURES.levels:
-        connection.execute(f"DELETE FROM {rollups.FEATURES.table(level)} WHERE feature IN ({listed})")
+    remove(connection, rollups.FEATURES, f"feature IN ({listed})")
     for group in in_groups(features):
         add(connection, rollups.FEATURES, rollups.features_sql(rollups.Requests("predictions"), group))
 
 
 def refold_segments(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
     """Count the labelled rows that are stored by the segments that are followed now, and only these."""
-    _empty(connection, rollups.SEGMENTS)
+    remove(connection, rollups.SEGMENTS)
     score_stored(connection, parts)
     _fold_segments(connection, registry, parts)
 
@@ -208,17 +207,12 @@ def recount_labels(
         *OUTPUTS,
     ):
         if rollup is not EVENT_LAGS:
-            _empty(connection, rollup)
+            remove(connection, rollup)
     connection.execute("DELETE FROM ranked")
     score_stored(connection, parts)
     fold_scored(connection, registry, parts, settings)
     fold_decided(connection, registry, "predictions")
     outputs.fold_requests(connection, registry, settings, "predictions", registry.models)
-
-
-def _empty(connection: DuckDBPyConnection, rollup: Rollup) -> None:
-    for level in rollup.levels:
-        connection.execute(f"DELETE FROM {rollup.table(level)}")
 
 
 def score_stored(connection: DuckDBPyConnection, parts: Columns) -> None:

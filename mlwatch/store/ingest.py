@@ -27,6 +27,7 @@ from mlwatch.store.resolve import Plan, resolve
 from mlwatch.store.shapes import KnownShapes
 from mlwatch.store.spool import Spool
 from mlwatch.store.telling import Telling
+from mlwatch.store.touched import noting
 from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
 
     from mlwatch.config import Config
     from mlwatch.config.topics import Topics
+    from mlwatch.store.batch import Counts
     from mlwatch.store.feeding import Item
     from mlwatch.store.topics import TopicFeed
+    from mlwatch.store.touched import Touched
 
 COMPACT_AFTER = 40
 """Batches between two compactions of the rollups."""
@@ -59,6 +62,8 @@ class Progress:
     """Records that the latest batch took in."""
     lag_s: float | None = None
     """Seconds between the newest record of the batch and now."""
+    touched: Touched | None = None
+    """What the batch added to; None where that is not known."""
 
 
 class Ingest:
@@ -233,19 +238,32 @@ class Ingest:
         self._write_entries([seen])
 
     def _take(self, batch: Batch, total: int) -> None:
+        with noting() as touched:
+            counts = self._take_in(batch)
+        if counts is None:
+            return
+        self._batches += 1
+        self._since_compaction += 1
+        newest = counts.newest.replace(tzinfo=UTC).timestamp() if counts.newest else None
+        lag = time.time() - newest if newest is not None else None
+        if self._topics is not None:
+            total += self._topics.expected_bytes
+        self._on_batch(Progress(batch.bytes_done, total, self._batches, counts.rows, lag, touched))
+
+    def _take_in(self, batch: Batch) -> Counts | None:
+        """Take a batch in, and do what is due after it; None where it cannot be taken."""
         import duckdb  # noqa: PLC0415
 
         try:
             counts = self._transaction.take(batch.works, batch.shape, batch.spool)
         except duckdb.OutOfMemoryException as error:  # thousands of columns, perhaps
             if enlarge(self._connection):
-                self._take(batch, total)
-            else:
-                self._set_aside(batch, error)
-            return
+                return self._take_in(batch)
+            self._set_aside(batch, error)
+            return None
         except (duckdb.DataError, duckdb.ProgrammingError) as error:
             self._set_aside(batch, error)
-            return
+            return None
         if batch.shape.format != "parquet":
             self._feeder.give_back(batch.spool)
         self._shapes.save(batch.shape)
@@ -253,13 +271,7 @@ class Ingest:
         if self._batches == 0 or not self.registry.fully_binned:
             self.settle()
         constraints.ensure(self._connection, self.registry, self._config)
-        self._batches += 1
-        self._since_compaction += 1
-        newest = counts.newest.replace(tzinfo=UTC).timestamp() if counts.newest else None
-        lag = time.time() - newest if newest is not None else None
-        if self._topics is not None:
-            total += self._topics.expected_bytes
-        self._on_batch(Progress(batch.bytes_done, total, self._batches, counts.rows, lag))
+        return counts
 
     def settle(self, enough: int = ENOUGH_ROWS) -> None:
         """Cut the bins and choose the segments that are due, and count again what hangs on them.

@@ -16,6 +16,7 @@ import mlwatch
 from mlwatch.rule_values import value_of, window_value
 from mlwatch.snapshot import estimated
 from mlwatch.snapshot.read import Table
+from mlwatch.snapshot.tables import Decided
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,15 +180,16 @@ def scored(rows: list[tuple[str, str, int, int]]) -> Table:
 
 def test_without_labels_there_are_no_estimates() -> None:
     rows = scored([("1", "1", 50, 199)])
-    assert estimated.of_range(None, rows, NO_FEATURES) == {}
-    assert estimated.by_window(None, rows, NO_FEATURES, 2) == ({}, {})
+    assert estimated.of_range(None, Decided(rows, rows), NO_FEATURES) == {}
+    assert estimated.by_window(None, Decided(rows, rows), NO_FEATURES, 2) == ({}, {})
 
 
 def test_of_many_classes_accuracy_alone_follows_from_the_predicted_class_score() -> None:
     """A score of 0.73 was right in 60 % of the cases, one of 0.88 in 90 %."""
     taught = scored([("a", "a", 50, 300), ("b", "a", 50, 200), ("c", "c", 100, 450), ("a", "c", 100, 50)])
     teacher = estimated.learn(taught, None, "the start")
-    now = scored([("", "a", 50, 100), ("", "b", 50, 100), ("", "c", 100, 200)])
+    rows = scored([("", "a", 50, 100), ("", "b", 50, 100), ("", "c", 100, 200)])
+    now = Decided(rows, rows)
     found = estimated.of_range(teacher, now, NO_FEATURES)
     assert found["accuracy"].value == pytest.approx(0.5 * 0.6 + 0.5 * 0.9)
     assert found["macro_f1"].reason == "the logs carry the score of the predicted class only"

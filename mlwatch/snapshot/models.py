@@ -1,0 +1,223 @@
+"""Fill one model of a snapshot: what its versions share, each of them, and their segments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import numpy as np
+
+from mlwatch.metrics.confusion import positive_class
+from mlwatch.metrics.drift import Policy
+from mlwatch.snapshot import distributions, estimated, reference_labels
+from mlwatch.snapshot.falls import falls_of
+from mlwatch.snapshot.read import Life, Pair
+from mlwatch.snapshot.reader import ALL_TIME, ONLY_ALL
+from mlwatch.snapshot.reference import Period, expected_features, file_name, period, reference_counts
+from mlwatch.snapshot.segments import of_model
+from mlwatch.snapshot.tables import Decided, Tables
+from mlwatch.snapshot.text_drift import Texts, texts_of
+from mlwatch.snapshot.types import Model, Task
+from mlwatch.snapshot.versions import version_of
+from mlwatch.snapshot.windows import Context
+from mlwatch.store import rollups
+from mlwatch.store.lake import CURRENCY
+from mlwatch.store.output_rollups import CLASS_SCORES, MEASURES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import Config
+    from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.features import FeatureInfo
+    from mlwatch.snapshot.reader import Reader
+    from mlwatch.snapshot.reference import Reference
+    from mlwatch.snapshot.roles import Roles
+    from mlwatch.snapshot.segments import Segments
+    from mlwatch.snapshot.span import Grid
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all models of one snapshot stand on."""
+
+    reader: Reader
+    config: Config
+    known: Sequence[Life]
+    """Every version, in the order of their numbers."""
+    lattice: Grid
+    tables: Tables
+    """The sums of all versions."""
+    infos: Mapping[int, FeatureInfo]
+
+    @property
+    def connection(self) -> DuckDBPyConnection:
+        """Where `number_pairs` was called."""
+        return self.reader.connection
+
+    @property
+    def numbers(self) -> Mapping[Pair, int]:
+        """The numbers that `number_pairs` gave the versions."""
+        return {life.pair: number for number, life in enumerate(self.known)}
+
+
+def model_of(ground: Ground, name: str, roles: Roles) -> Model:
+    """Return a model with its versions, but for what its segments say.
+
+    Args:
+        ground: Of the snapshot.
+        name: Of the model.
+        roles: Its versions.
+    """
+    context, there = _context(ground, name, roles)
+    tables, numbers = ground.tables, ground.numbers
+    learns_by_score = context.teacher is not None and context.teacher.losses is None
+    decided = Decided.read(ground.reader, ground.lattice) if learns_by_score else None
+    versions = {}
+    for life in _own(roles, name):
+        who = numbers[life.pair]
+        own = decided.of(who) if decided is not None else None
+        versions[life.pair.version] = version_of(life, roles.role(life.pair), tables.of(who), own, context)
+    return Model(
+        name,
+        context.task,
+        context.positive,
+        context.reference.description if context.reference else None,
+        versions,
+        context.teacher.description if context.teacher else None,
+        there,
+    )
+
+
+def _own(roles: Roles, name: str) -> list[Life]:
+    return [life for life in roles.ordered if life.pair.model == name]
+
+
+def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[str, Estimate]]:
+    """Return what the versions share, and how the model did on the reference file."""
+    config, connection = ground.config, ground.connection
+    row = connection.execute("SELECT task FROM models WHERE model = ?", [name]).fetchone()
+    task = cast("Task", config.roles.task or (row[0] if row else "unknown"))
+    positive = _positive(ground, name, roles, task)
+    past = _Past(ground, file_name(connection), period(roles.baseline, config.reference.window))
+    reference = past.reference(roles.baseline)
+    drift, mine = config.drift, [ground.numbers[life.pair] for life in _own(roles, name)]
+    scores = ground.tables.scores
+    context = Context(
+        task,
+        positive if task == "binary" else None,
+        config.business.currency or _currency(ground),
+        ground.infos,
+        reference,
+        expected_features(connection, reference, name, roles.baseline.pair if roles.baseline else None),
+        ground.lattice,
+        distributions.score_span(scores.where(np.isin(scores["who"], mine))),
+        config.slo.latency.total_seconds() * 1000,
+        config.business.payoff,
+        Policy(drift.method, drift.threshold, drift.floor, drift.alpha),
+        drift.sigmas,
+        past.texts() if task == "unknown" else None,
+        past.teacher(task, positive),
+    )
+    return context, past.performance(task, context.positive)
+
+
+def _positive(ground: Ground, name: str, roles: Roles, task: Task) -> str | None:
+    """Return the positive class: the configured one, else what the classes of the range suggest."""
+    if ground.config.roles.positive_class or task != "binary":
+        return ground.config.roles.positive_class
+    rows = ground.tables.outcomes
+    own = rows.where(np.isin(rows["who"], [ground.numbers[life.pair] for life in _own(roles, name)]))
+    return positive_class(
+        {str(each) for column in ("label", "prediction") for each in set(own[column].tolist())}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What live data are compared with: of a file, or of a period that hardly anything is added to any more."""
+
+    ground: Ground
+    file: str | None
+    chosen: Period | None
+
+    def reference(self, baseline: Life | None) -> Reference | None:
+        """Return the counts by bin."""
+        config, connection = self.ground.config, self.ground.connection
+        parted = config.drift.sigmas is not None
+        read = partial(reference_counts, connection, baseline, config.reference.window, parted=parted)
+        return self._once(("reference", parted), read)
+
+    def teacher(self, task: Task, positive: str | None) -> estimated.Teacher | None:
+        """Return what labelled predictions teach."""
+        value = self.ground.infos[rollups.VALUE]
+        learn = partial(estimated.teacher, self.ground.connection, task, positive, self.chosen, value)
+        return self._once(("teacher", task, positive), learn)
+
+    def texts(self) -> Texts | None:
+        """Return what answers in words were like in the period."""
+        return self._once("texts", partial(texts_of, self.ground.connection, self.chosen))
+
+    def performance(self, task: Task, positive: str | None) -> Mapping[str, Estimate]:
+        """Return how the model did on the reference file."""
+        if self.file is None:
+            return {}
+        judge = partial(reference_labels.performance_there, self.ground.connection, task, positive)
+        return self._once(("performance", task, positive), judge)
+
+    def _once(self, what: Hashable, compute: Callable[[], T]) -> T:
+        chosen = self.chosen
+        key = (what, self.file, chosen and (chosen.description, *chosen.values.values()))
+        stretch = ONLY_ALL if chosen is None else chosen.stretch
+        sources = (rollups.FEATURES, rollups.SCORES, rollups.SEGMENTS, CLASS_SCORES, MEASURES)
+        return self.ground.reader.value(key, sources, stretch, compute)
+
+
+def segments_of(ground: Ground, model: Model, roles: Roles) -> Segments:
+    """Return what labelled predictions say by segment.
+
+    Args:
+        ground: Of the snapshot.
+        model: So far.
+        roles: Its versions.
+    """
+    numbers, lattice = ground.numbers, ground.lattice
+    mine = {name: numbers[Pair(model.name, name)] for name in model.versions}
+    baseline = numbers[roles.baseline.pair] if roles.baseline is not None else None
+    found = of_model(
+        ground.reader,
+        model,
+        mine,
+        baseline,
+        lattice,
+        ground.tables.features,
+        ground.infos,
+        ground.config.segments,
+    )
+    if model.task == "unknown":
+        return found
+    search = partial(
+        falls_of, ground.connection, mine, lattice, ground.infos, numeric=model.task == "regression"
+    )
+    key = ("falls", model.name, model.task, lattice.start, lattice.width_s)
+    falls = ground.reader.value(
+        key, (rollups.SEGMENTS,), (lattice.first(rollups.SEGMENTS), lattice.end), search
+    )
+    return replace(found, falls=falls)
+
+
+def _currency(ground: Ground) -> str | None:
+    def read() -> str | None:
+        row = ground.connection.execute(
+            """SELECT COALESCE((SELECT MAX(currency) FROM events WHERE currency IS NOT NULL),
+                (SELECT value FROM meta WHERE key = ?))""",
+            [CURRENCY],
+        ).fetchone()
+        return row[0] if row else None
+
+    return ground.reader.value("currency", (rollups.BUSINESS,), ALL_TIME, read)

@@ -1,0 +1,239 @@
+"""Read sums of rollups for a snapshot: anew, or with what an earlier snapshot read and nothing has touched since.
+
+A kept sum is as good as one that is read now: the journal of the ingest says for each rollup which stretch of event
+time was added to, be it new traffic or a label that came late, and the windows of that stretch are read again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from mlwatch.snapshot.read import Table, read
+from mlwatch.snapshot.shelf import Kept
+from mlwatch.snapshot.span import EPOCH, floor
+from mlwatch.store.rollup import HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.snapshot.shelf import Shelf
+    from mlwatch.snapshot.span import Grid
+    from mlwatch.store.rollup import Rollup
+    from mlwatch.store.touched import Stretch
+
+T = TypeVar("T")
+
+ONLY_ALL = (EPOCH, EPOCH)
+"""A stretch that is touched only where everything was."""
+ALL_TIME = (EPOCH, datetime.max)  # noqa: DTZ901  naive UTC, as in the store
+"""One that is touched with whatever is added."""
+OPEN = timedelta(hours=1)
+"""What is summed over all of a range is parted so long before its end: what lies before is hardly touched again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    grid: Grid
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    start: datetime
+    table: Table
+    """All of it."""
+    closed: Table | None = None
+    """The part that lies before `cut`; None where it is not parted."""
+    cut: datetime = EPOCH
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads rollups for one snapshot; without a shelf it reads everything anew."""
+
+    connection: DuckDBPyConnection
+    """Where `number_pairs` was called."""
+    about: Hashable = None
+    """Which versions have which numbers, and how long the range is."""
+    number: int = 0
+    """Of the last batch when the snapshot was asked for."""
+    shelf: Shelf | None = None
+
+    def by_window(self, rollup: Rollup, grid: Grid, together: int = 1) -> Table:
+        """Sum a rollup by window.
+
+        Args:
+            rollup: Which.
+            grid: Range and windows.
+            together: Bins of the key `bin` that are read as one; the first of them names it.
+        """
+
+        def fresh(first: int, last: int) -> Table:
+            return read(self.connection, rollup, grid, together=together, windows=(first, last))
+
+        key = (self.about, rollup.name, together)
+        table: Table | None = None
+        if (kept := self._find(key)) is not None:
+            table = _moved(kept.value, self._touched(kept, rollup), grid, grid.level(rollup), fresh)
+        table = fresh(0, grid.count - 1) if table is None else table
+        self._keep(key, _Windows(grid, table))
+        return table
+
+    def whole(self, rollup: Rollup, grid: Grid) -> Table:
+        """Sum a rollup over the range, in pieces: a key may have several rows, which add up.
+
+        Args:
+            rollup: Which.
+            grid: Range.
+        """
+        key = (self.about, rollup.name, "pieces")
+        kept = self._find(key)
+        former: _Pieces | None = kept.value if kept is not None else None
+        if kept is None or former is None or former.start != grid.start:
+            found = _Pieces(grid.start, self._sum(rollup, grid))
+        elif (touched := self._touched(kept, rollup)) is None:
+            found = former
+        else:
+            found = self._pieces(rollup, grid, former, touched[0])
+        self._keep(key, found)
+        return found.table
+
+    def _pieces(self, rollup: Rollup, grid: Grid, former: _Pieces, touched: datetime) -> _Pieces:
+        """Read the open part again, and the closed one where it was touched or the end has moved on."""
+        closed, cut = former.closed, former.cut
+        if closed is None or touched < cut or cut <= grid.end - 3 * OPEN:
+            cut = floor(grid.end - OPEN, HOUR)
+            if cut <= grid.start:
+                return _Pieces(grid.start, self._sum(rollup, grid))
+            closed = self._sum(rollup, replace(grid, end=cut))
+        opened = self._sum(rollup, replace(grid, start=cut))
+        return _Pieces(grid.start, _together([closed, opened]), closed, cut)
+
+    def once(self, rollup: Rollup, grid: Grid) -> Table:
+        """Sum a rollup over the range, one row a key.
+
+        Args:
+            rollup: Which.
+            grid: Range.
+        """
+        key = (self.about, rollup.name, "whole")
+        kept = self._find(key)
+        former: _Pieces | None = kept.value if kept is not None else None
+        if kept is None or former is None or former.start != grid.start or self._touched(kept, rollup):
+            former = _Pieces(grid.start, self._sum(rollup, grid))
+        self._keep(key, former)
+        return former.table
+
+    def _sum(self, rollup: Rollup, grid: Grid) -> Table:
+        return read(self.connection, rollup, grid, whole=True)
+
+    def onward(
+        self,
+        key: Hashable,
+        rollup: Rollup,
+        column: str,
+        minutes: int,
+        fresh: Callable[[datetime | None], Table],
+    ) -> Table:
+        """Read sums by stratum of time, from a moment on that stays as it is.
+
+        Args:
+            key: What they are of.
+            rollup: That they are read from.
+            column: Holds where a row's stratum starts, in minutes since 1970.
+            minutes: Width of a stratum.
+            fresh: Reads the strata from a moment on, naive UTC, or all of them.
+        """
+        place, table = (key, rollup.name), None
+        if (kept := self._find(place)) is not None:
+            table, touched = kept.value, self._touched(kept, rollup)
+            if touched is not None:
+                begin = floor(max(touched[0], EPOCH), 60 * minutes)
+                before = table.where(table[column] < (begin - EPOCH) // timedelta(minutes=1))
+                table = _together([before, fresh(begin)]) if len(before) else None
+        found: Table = fresh(None) if table is None else table
+        self._keep(place, found)
+        return found
+
+    def value(
+        self, key: Hashable, sources: Sequence[Rollup], stretch: Stretch, compute: Callable[[], T]
+    ) -> T:
+        """Return what is computed from a stretch of rollups, once for as long as that is not touched.
+
+        Args:
+            key: What it is, with everything that it depends on besides.
+            sources: The rollups.
+            stretch: Their first bucket, and the end that no bucket reaches.
+            compute: Reads them.
+        """
+        kept = self._find(key)
+        if kept is None or any(_meet(self._touched(kept, rollup), stretch) for rollup in sources):
+            found = compute()
+        else:
+            found = kept.value
+        self._keep(key, found)
+        return found
+
+    def _find(self, key: Hashable) -> Kept | None:
+        return self.shelf.find(key, self.number) if self.shelf is not None else None
+
+    def _touched(self, kept: Kept, rollup: Rollup) -> Stretch | None:
+        return self.shelf.touched(kept, rollup) if self.shelf is not None else None
+
+    def _keep(self, key: Hashable, value: object) -> None:
+        if self.shelf is not None:
+            self.shelf.keep(key, Kept(self.number, value))
+
+
+def _meet(touched: Stretch | None, stretch: Stretch) -> bool:
+    return touched is not None and touched[0] < stretch[1] and touched[1] >= stretch[0]
+
+
+def _moved(
+    kept: _Windows, touched: Stretch | None, grid: Grid, level: int, fresh: Callable[[int, int], Table]
+) -> Table | None:
+    """Return a kept table as it is by now, on windows that may have moved on; None where it is of no use."""
+    moved = round((grid.start - kept.grid.start).total_seconds())
+    if moved < 0 or moved % grid.width_s or kept.grid.width_s != grid.width_s:
+        return None
+    if moved and floor(grid.start, level) != grid.start:
+        return None  # the first window holds more than its own: all of the bucket that the range begins in
+    table = _behind(kept.table, moved // grid.width_s)
+    first, last = _windows(touched, grid, level) if touched is not None else (0, -1)
+    if last < first:
+        return table
+    return _together([table.where((table["w"] < first) | (table["w"] > last)), fresh(first, last)])
+
+
+def _behind(table: Table, shift: int) -> Table:
+    """Leave out the first windows, and number the others anew."""
+    if not shift:
+        return table
+    inside = table.where(table["w"] >= shift)
+    return Table({**inside.columns, "w": inside["w"] - np.int32(shift)})
+
+
+def _windows(touched: Stretch, grid: Grid, level: int) -> tuple[int, int]:
+    """Return the first and the last window that a stretch of buckets lies in, the last before the first for none."""
+    begin = floor(grid.start, level)
+    if touched[1] < begin or touched[0] >= grid.end:
+        return 0, -1
+
+    def window(bucket: datetime) -> int:
+        return int((max(bucket, grid.start) - grid.start).total_seconds()) // grid.width_s
+
+    first, last = floor(max(touched[0], begin), level), min(touched[1], grid.end)
+    return window(first), min(window(last), grid.count - 1)
+
+
+def _together(tables: Sequence[Table]) -> Table:
+    filled = [table for table in tables if len(table)] or tables[:1]
+    if len(filled) == 1:
+        return filled[0]
+    return Table({name: np.concatenate([each[name] for each in filled]) for name in filled[0].columns})

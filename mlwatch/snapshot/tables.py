@@ -1,0 +1,128 @@
+"""The sums of one range, read from rollups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlwatch.snapshot.outputs import OutputTables
+from mlwatch.snapshot.read import Table, fetch
+from mlwatch.snapshot.span import EPOCH
+from mlwatch.store import rollups
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from mlwatch.snapshot.reader import Reader
+    from mlwatch.snapshot.span import Grid
+
+WINDOW_BINS = 10
+"""Score bins that are taken together where performance is estimated window by window: each keeps its mean score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The sums of one range."""
+
+    traffic: Table
+    latency: Table
+    features: Table
+    outcomes: Table
+    scores: Table
+    business: Table
+    worth: Table
+    """Over the whole range."""
+    sampling: Table
+    lags: Table
+    minutes: Table
+    """Requests by minute of the end of the range, and the busiest minute."""
+    outputs: OutputTables
+    """What only some logs hold."""
+    has_events: bool
+
+    @classmethod
+    def read(cls, reader: Reader, lattice: Grid, *, has_events: bool) -> Tables:
+        """Read the sums of a range.
+
+        Args:
+            reader: Of the snapshot.
+            lattice: Range and windows.
+            has_events: Whether the store holds any event, matched or not.
+        """
+        return cls(
+            reader.by_window(rollups.TRAFFIC, lattice),
+            reader.by_window(rollups.LATENCY, lattice),
+            reader.by_window(rollups.FEATURES, lattice),
+            reader.by_window(rollups.OUTCOMES, lattice),
+            reader.whole(rollups.SCORES, lattice),
+            reader.by_window(rollups.BUSINESS, lattice),
+            reader.whole(rollups.WORTH, lattice),
+            reader.by_window(rollups.SAMPLING, lattice),
+            reader.whole(rollups.LAGS, lattice),
+            busy_minutes(reader, lattice),
+            OutputTables.read(reader, lattice),
+            has_events,
+        )
+
+    def of(self, who: int) -> Tables:
+        """Return one version's rows."""
+        parts = ((each.name, getattr(self, each.name)) for each in fields(self))
+        own: dict[str, Any] = {name: part.of(who) for name, part in parts if not isinstance(part, bool)}
+        return replace(self, **own)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Scores by decision, labels or not: what performance is estimated from before labels come."""
+
+    whole: Table
+    """Of the range."""
+    over: Table
+    """By window, in wider bins."""
+
+    @classmethod
+    def read(cls, reader: Reader, lattice: Grid) -> Decided:
+        """Read the sums of a range."""
+        over = reader.by_window(rollups.DECIDED, lattice, together=WINDOW_BINS)
+        return cls(reader.whole(rollups.DECIDED, lattice), over)
+
+    def of(self, who: int) -> Decided:
+        """Return one version's rows."""
+        return Decided(self.whole.of(who), self.over.of(who))
+
+
+def busy_minutes(reader: Reader, lattice: Grid) -> Table:
+    """Read the requests of the last minutes of a range, and of its busiest one, by version.
+
+    Args:
+        reader: Of the snapshot.
+        lattice: The range.
+    """
+    begin = lattice.start - timedelta(minutes=5)
+
+    def fresh(since: datetime | None) -> Table:
+        return fetch(
+            reader.connection,
+            f"""SELECT v.who, CAST(epoch(r.bucket) // 60 AS INTEGER) AS minute, SUM(r.n) AS n
+            FROM {rollups.TRAFFIC.table(rollups.MINUTE)} AS r JOIN who AS v USING (model, version)
+            WHERE r.bucket >= $start AND r.bucket < $end GROUP BY ALL""",
+            {"start": since or begin, "end": lattice.end},
+        )
+
+    rows = reader.onward(("busy", reader.about, begin), rollups.TRAFFIC, "minute", 1, fresh)
+    end = (lattice.end - EPOCH) // timedelta(minutes=1)
+    rows = rows.where(rows["minute"] < end)
+    who, place = np.unique(rows["who"], return_inverse=True)
+    peak = np.zeros(len(who))
+    np.maximum.at(peak, place, rows["n"])
+
+    def last(minutes: int) -> NDArray[np.float64]:
+        recent = rows["n"] * (rows["minute"] >= end - minutes)
+        return np.bincount(place, weights=recent, minlength=len(who)).astype(float)
+
+    return Table({"who": who, "last_minute": last(1), "last_five": last(5), "peak": peak})

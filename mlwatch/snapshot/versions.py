@@ -1,0 +1,140 @@
+"""Fill one version of a model from its rows: pure functions of the sums of the range."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mlwatch.metrics import performance as classes
+from mlwatch.metrics.estimate import Estimate, undefined
+from mlwatch.snapshot import distributions, estimated, families, feature_windows, features, outputs
+from mlwatch.snapshot.mix import answers_of, labels_of
+from mlwatch.snapshot.span import aware
+from mlwatch.snapshot.text_drift import drifts_of
+from mlwatch.snapshot.types import ConfusionTable, Throughput, Version
+from mlwatch.snapshot.windows import Context, windows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    import numpy as np
+
+    from mlwatch.snapshot.read import Life, Table
+    from mlwatch.snapshot.tables import Decided, Tables
+    from mlwatch.snapshot.types import Role
+
+WINDOW_FEATURES = 40
+"""Features whose drift is followed window by window; of more, the first ones."""
+
+
+def version_of(life: Life, role: Role, tables: Tables, decided: Decided | None, context: Context) -> Version:
+    """Return a version over the range and in each of its windows.
+
+    Args:
+        life: Which.
+        role: Its role.
+        tables: Its rows.
+        decided: Its scores by decision; None where nothing is estimated from them.
+        context: What the versions of the model share.
+    """
+    traffic = tables.traffic
+    predictions = traffic.whole("n")
+    performance, confusion, per_class = _performance(context, tables.outcomes, tables.scores)
+    lattice = context.lattice
+    seconds = _active_seconds(traffic)
+    followed = [number for number in context.infos if number >= 0][:WINDOW_FEATURES]
+    over = feature_windows.drift_by_window(
+        tables.features, context.infos, context.reference, followed, context.lattice.count
+    )
+    return Version(
+        name=life.pair.version,
+        role=role,
+        predictions=predictions,
+        labelled=tables.outcomes.whole("n"),
+        first=aware(_moment(traffic["first_ts"].min())) if predictions else None,
+        last=aware(_moment(traffic["last_ts"].max())) if predictions else None,
+        performance=outputs.performance_of(tables.outputs, performance),
+        per_class=per_class,
+        outputs=outputs.of_range(tables.outputs),
+        label_coverage=outputs.label_coverage(tables.traffic, tables.outcomes, lattice),
+        maturity=outputs.maturity(tables.outputs, tables.traffic, lattice),
+        confusion=confusion,
+        latency=families.latencies(tables.latency if predictions else None, traffic, context.target_ms),
+        throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,
+        errors=families.errors(traffic),
+        quality=replace(
+            features.quality(
+                tables.features,
+                context.infos,
+                context.reference,
+                context.expected,
+                over,
+                context.policy,
+                context.sigmas,
+            ),
+            text_drift=drifts_of(context.texts, tables.outputs.measures, context.policy),
+            text_reference=context.texts.description if context.texts is not None else None,
+        ),
+        business=replace(
+            families.business(
+                tables.business,
+                predictions,
+                seen=tables.has_events,
+                currency=context.currency,
+                worth=tables.worth,
+            ),
+            decisions=context.question.worth(tables.outcomes),
+        ),
+        windows=windows_of(
+            tables,
+            decided,
+            context,
+            feature_windows.mean_by_window(over, context.lattice.count) if over else (),
+        ),
+        latency_bars=distributions.latency_bars(tables.latency),
+        labels=labels_of(context.task, tables.outcomes, context.positive),
+        answers=answers_of(context.task, tables.outcomes, context.positive),
+        scores=distributions.scores(tables.scores, context.positive, context.score_span),
+        throughput=_throughput(tables.minutes),
+        label_lag=families.label_lag(tables.lags),
+        estimated=estimated.of_range(
+            context.teacher,
+            decided,
+            tables.features,
+            tables.outputs.class_decided,
+        ),
+    )
+
+
+def _throughput(minutes: Table) -> Throughput:
+    if not len(minutes):
+        return Throughput()
+    seconds = {"last_minute": 60, "last_five": 300, "peak": 60}
+    return Throughput(*(minutes.sum(name) / length for name, length in seconds.items()))
+
+
+def _active_seconds(traffic: Table) -> float | None:
+    """Return the time between a version's first and last request in the range, at least a second."""
+    if not len(traffic):
+        return None
+    first, last = _moment(traffic["first_ts"].min()), _moment(traffic["last_ts"].max())
+    return max(1.0, (last - first).total_seconds())
+
+
+def _moment(stamp: np.datetime64) -> datetime:
+    """Return a time of a table as a datetime, naive UTC."""
+    moment: datetime = stamp.astype("datetime64[us]").item()
+    return moment
+
+
+def _performance(
+    context: Context, rows: Table, scores: Table
+) -> tuple[Mapping[str, Estimate], ConfusionTable | None, Mapping[str, Mapping[str, Estimate]]]:
+    if context.task == "regression":
+        return families.regressed(rows), None, {}
+    if context.task == "unknown":
+        return {"accuracy": undefined("the predictions are neither classes nor numbers")}, None, {}
+    found, confusion = families.classified(context.task, rows, scores, context.positive)
+    per_class = classes.per_class(confusion) if context.task == "multiclass" else {}
+    return found, families.confusion_table(confusion) if confusion.n else None, per_class

@@ -1,0 +1,163 @@
+"""What a session keeps from snapshot to snapshot never shows: every snapshot is that of a store read anew."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.session import Options, Session
+from mlwatch.snapshot import rollout_course, rollout_memory
+from mlwatch.snapshot.build import Memory, Question, snapshot
+from mlwatch.snapshot.rollout import Dear
+from mlwatch.snapshot.rollout_course import Course
+from mlwatch.store.rollups import OUTCOMES, TRAFFIC
+from mlwatch.store.touched import ALL_TIME, Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import pytest
+
+START = datetime(2026, 3, 2, 9, 20, 30, tzinfo=UTC)
+SPANS = (timedelta(hours=1), None)
+
+
+class Logs:
+    """A log directory that grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._random, self._count = path, random.Random(7), 0
+        self._file = 0
+
+    def write(self, records: list[dict[str, Any]]) -> None:
+        """Add a file of records."""
+        self._file += 1
+        text = "".join(json.dumps(record) + "\n" for record in records)
+        (self._path / f"{self._file:03d}.jsonl").write_text(text)
+
+    def requests(self, begin: datetime, end: datetime, every_s: float) -> list[dict[str, Any]]:
+        """Return predictions of two versions, some with their label."""
+        found = []
+        for step in range(int((end - begin).total_seconds() / every_s)):
+            self._count += 1
+            score = self._random.random()
+            record = {
+                "timestamp": (begin + timedelta(seconds=step * every_s)).isoformat(),
+                "request_id": f"r{self._count}",
+                "version": "v2" if self._random.random() < 0.4 else "v1",
+                "prediction": int(score > 0.5),
+                "score": round(score, 4),
+                "latency_ms": round(20 * self._random.lognormvariate(0, 0.5), 3),
+                "status": 500 if self._random.random() < 0.02 else 200,
+                "features": {"age": self._random.gauss(40, 9), "city": self._random.choice("abcd")},
+            }
+            if self._random.random() < 0.3:
+                record["label"] = int(self._random.random() < score)
+            found.append(record)
+        return found
+
+    def labels(self, first: int, last: int, at: datetime) -> list[dict[str, Any]]:
+        """Return the labels of some requests, as they come later."""
+        return [
+            {"timestamp": at.isoformat(), "request_id": f"r{n}", "label": self._random.randrange(2)}
+            for n in range(first, last)
+        ]
+
+    def events(self, first: int, last: int, at: datetime) -> list[dict[str, Any]]:
+        """Return purchases that some requests led to."""
+        return [
+            {"timestamp": at.isoformat(), "request_id": f"r{n}", "event": "purchase", "value": 9.5 + n % 7}
+            for n in range(first, last)
+        ]
+
+
+def growing(logs: Logs) -> Iterator[str]:
+    """Let a directory grow in every way, and say how."""
+    now = START + timedelta(hours=3)
+    logs.write(logs.requests(START, now, 8.0))
+    yield "the beginning"
+    for seconds in (20, 60, 907):
+        begin, now = now, now + timedelta(seconds=seconds)
+        logs.write(logs.requests(begin, now, 3.0))
+        yield f"{seconds} s more"
+    logs.write(logs.labels(900, 1350, now))
+    yield "labels of the last hour"
+    logs.write(logs.events(100, 300, now))
+    yield "events of long ago"
+    logs.write(logs.labels(50, 120, now + timedelta(seconds=1)))
+    yield "other labels of the first minutes"
+    logs.write(logs.requests(START - timedelta(minutes=50), START, 30.0))
+    yield "requests from before the beginning"
+    newer = logs.requests(now, now + timedelta(minutes=5), 2.0)
+    logs.write([record | {"version": "v3"} for record in newer])
+    yield "a third version"
+
+
+def test_every_snapshot_is_that_of_a_store_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout_memory, "PACE", -1.0)  # nothing may be a little old here
+    monkeypatch.setattr(rollout_course, "course_of", lambda _: Course())  # dear, and in no document
+    memory = Memory(rollouts=Dear(lambda _: Course()))
+    (tmp_path / "logs").mkdir()
+    logs, session = Logs(tmp_path / "logs"), None
+    for step in growing(logs):
+        session = session or Session(Options(tmp_path / "logs", db=":memory:"))
+        session.ingest_all()
+        for span in SPANS:
+            kept = session.snapshot(span).to_dict()
+            asked = (session.connection, session.config, Question(span))
+            anew = snapshot(*asked, now=datetime.now(UTC), memory=memory).to_dict()
+            for part in ("range", "models", "rollouts"):
+                assert not apart(kept[part], anew[part]), (step, span)
+    assert session is not None
+    session.stop()
+
+
+def apart(one: Any, other: Any) -> list[tuple[str, Any, Any]]:
+    """Return the leaves in which two documents differ by more than rounding."""
+    left, right = flat(one), flat(other)
+    return [
+        (path, left.get(path, "absent"), right.get(path, "absent"))
+        for path in {**left, **right}
+        if not alike(left.get(path, "absent"), right.get(path, "absent"))
+    ]
+
+
+def alike(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(one == other)
+
+
+def flat(document: Any, path: str = "") -> Mapping[str, Any]:
+    """Return the leaves of a document by path."""
+    if isinstance(document, dict | list):
+        pairs = document.items() if isinstance(document, dict) else enumerate(document)
+        return {at: leaf for key, value in pairs for at, leaf in flat(value, f"{path}/{key}").items()}
+    return {path: document}
+
+
+def test_the_journal_tells_what_came_after_a_batch() -> None:
+    journal, hour = Journal(), timedelta(hours=1)
+    noon = datetime(2026, 3, 2, 12)  # noqa: DTZ001  naive UTC, as in the store
+    journal.note(1, {TRAFFIC.name: (noon, noon + hour)})
+    journal.note(2, {OUTCOMES.name: (noon - 5 * hour, noon), TRAFFIC.name: (noon + hour, noon + 2 * hour)})
+    journal.note(3, {})
+    assert journal.since(0, TRAFFIC) == (noon, noon + 2 * hour)
+    assert journal.since(1, TRAFFIC) == (noon + hour, noon + 2 * hour)
+    assert journal.since(1, OUTCOMES) == (noon - 5 * hour, noon)
+    assert journal.since(2, TRAFFIC) is None
+    journal.note(4, None)
+    assert journal.since(3, OUTCOMES) == ALL_TIME
+    assert journal.since(4, OUTCOMES) is None
+
+
+def test_of_batches_too_long_ago_the_journal_knows_nothing() -> None:
+    journal, noon = Journal(), datetime(2026, 3, 2, 12)  # noqa: DTZ001  naive UTC, as in the store
+    for number in range(1, 2000):
+        journal.note(number, {TRAFFIC.name: (noon, noon)})
+    assert journal.since(1, TRAFFIC) == ALL_TIME
+    assert journal.since(1998, TRAFFIC) == (noon, noon)
