@@ -46,6 +46,12 @@ class Meter:
             return self._taken_in
 
     @property
+    def reading(self) -> bool:
+        """Tell whether a pass over the logs has not come to their end yet."""
+        with self._lock:
+            return self._progress is not None and self._progress.bytes_done < self._progress.bytes_total
+
+    @property
     def failure(self) -> str | None:
         """Why nothing is read just now; None when all goes well."""
         with self._lock:

@@ -11,21 +11,25 @@ from mlwatch.records.excerpt import Excerpt
 from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Hashable, Iterator
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
     from mlwatch.snapshot.build import Memory as Kept
+    from mlwatch.snapshot.build import Worst
     from mlwatch.snapshot.pair_types import PairFindings
+    from mlwatch.snapshot.rollout_memory import Wait
     from mlwatch.snapshot.rollout_units import Units
-    from mlwatch.snapshot.segment_pairs import SegmentPair
     from mlwatch.snapshot.segments import Segments
     from mlwatch.snapshot.shelf import Shelf
     from mlwatch.store.touched import Journal
 
 MOST_EXCERPTS = 4
 """Parts of the records that are held at once: each tab of a browser may look at one."""
+
+MODE_S = 2.0
+"""So long a rollout is taken for a shadow or not, within the same minute of event time."""
 
 
 class Remembered:
@@ -41,30 +45,41 @@ class Remembered:
         self._verdicts = Memory()
         self._courses = Courses()
         self._segments: Paced[Segments] = Paced()
-        self._segment_pairs: Paced[Mapping[str, tuple[SegmentPair, ...]]] = Paced()
+        self._segment_pairs: Paced[Worst] = Paced()
         self._findings: Paced[PairFindings] = Paced()
         self._units: Paced[Units] = Paced()
+        self._modes: Paced[bool] = Paced(MODE_S)
 
-    def kept(self, taken_in: int, *, now: bool) -> Kept:
+    def kept(self, taken_in: int, *, now: bool, wait: Wait = "no") -> Kept:
         """Return what a snapshot may use.
 
         Args:
             taken_in: Batches that the store had taken in, read before.
             now: Whether the snapshot is of the present; of the past nothing may be a little old.
+            wait: What of the dear parts may be put off.
         """
         from mlwatch.snapshot.build import Memory as Kept  # noqa: PLC0415  pulls numpy
         from mlwatch.snapshot.reader import Reader  # noqa: PLC0415
         from mlwatch.snapshot.rollout import Dear  # noqa: PLC0415
         from mlwatch.snapshot.shelf import Shelf  # noqa: PLC0415
 
-        verdicts = partial(self._verdicts.recall, taken_in)
         if not now:
-            return Kept(verdicts)
+            return Kept(partial(self._verdicts.recall, taken_in))
         if self._shelf is None and self._journal is not None:
             self._shelf = Shelf(self._journal)
         reading = partial(Reader, number=taken_in, shelf=self._shelf)
-        dear = Dear(self._courses.recall, self._findings.recall, self._units.recall, reading)
-        return Kept(verdicts, dear, reading, self._segments.recall, self._segment_pairs.recall)
+        courses, put_off = self._courses, self._courses.put_off
+        verdicts = partial(self._verdicts.recall, taken_in, complete=lambda: courses.put_off == put_off)
+        course, findings, units = (
+            partial(courses.recall, wait=wait),
+            self._findings.recall,
+            self._units.recall,
+        )
+        dear = Dear(course, findings, units, reading, self._modes.recall)
+        return Kept(verdicts, dear, reading, self._segments.recall, partial(self._worst, wait))
+
+    def _worst(self, wait: Wait, key: Hashable, compute: Callable[[], Worst]) -> Worst:
+        return self._segment_pairs.soon(key, compute, wait) or {}
 
 
 class Excerpts:

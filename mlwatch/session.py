@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mlwatch.config.topics import Topics
     from mlwatch.snapshot.build import Memory as Kept
     from mlwatch.snapshot.health_types import System
+    from mlwatch.snapshot.rollout_memory import Wait
     from mlwatch.snapshot.types import Alert, Severity, Snapshot
 
 QUIET_S = 0.25
@@ -392,15 +393,22 @@ class Session:
             FilterError: The filter cannot be understood.
             InputError: There is a filter, but no raw records.
         """
-        taken_in = self._meter.taken_in
+        taken_in, now = self._meter.taken_in, at is None
         if not choice.filter:
+            wait = self._wait()
             return self._shown(
-                self._cursor_here(), self._remembered.kept(taken_in, now=at is None), span, at, choice
+                self._cursor_here(), self._remembered.kept(taken_in, now=now, wait=wait), span, at, choice
             )
         if self._lake is not None:
             raise InputError("nothing to filter", "a rollup lake has no records", "open the logs themselves")
         with self._excerpts.reading(choice.filter, taken_in) as (connection, remembered):
-            return self._shown(connection, remembered.kept(taken_in, now=at is None), span, at, choice)
+            return self._shown(connection, remembered.kept(taken_in, now=now), span, at, choice)
+
+    def _wait(self) -> Wait:
+        """Return what may be put off: only those who follow the logs look again."""
+        if self._thread is None:
+            return "no"
+        return "reading" if self._meter.reading else "first"
 
     def _shown(
         self,

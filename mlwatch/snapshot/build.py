@@ -142,7 +142,7 @@ def _with_models(
     rollouts: list[Rollout] = []
     for name in dict.fromkeys(life.pair.model for life in known):
         roles = assign_roles([life for life in known if life.pair.model == name], config.rollout, question)
-        roles = with_mode(connection, roles, config.rollout)
+        roles = with_mode(connection, roles, config.rollout, memory.rollouts)
         model = with_constraints(
             reader, model_of(ground, name, roles), config.schema, ground.numbers, lattice
         )

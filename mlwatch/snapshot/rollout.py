@@ -43,12 +43,11 @@ from mlwatch.snapshot.rollout_units import REQUESTS, read_units, remarks_of, wit
 from mlwatch.snapshot.types import TrafficStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import RolloutSettings as Configured
-    from mlwatch.snapshot.read import Life
     from mlwatch.snapshot.roles import Roles
     from mlwatch.snapshot.rollout_course import Course
     from mlwatch.snapshot.rollout_pairs import Findings
@@ -76,14 +75,16 @@ REFERENCE_VALUES = 1000
 class Dear:
     """What gives the dear parts of a verdict: by default a fresh computation, else one that may be a little old."""
 
-    course: Callable[[Inputs], Course] = course_of
-    """How a rollout came to its verdict."""
+    course: Callable[[Inputs], Course | None] = course_of
+    """How a rollout came to its verdict; None where that is put off."""
     findings: Findings = lambda _, computed: computed()
     """By rollout, where the answers of a shadow differ."""
     by_unit: ByUnit = lambda _, computed: computed()
     """By rollout, what is known of users, where these are randomised."""
     reading: Callable[[DuckDBPyConnection], Reader] = Reader
     """What reads the sums."""
+    mode: Callable[[Hashable, Callable[[], bool]], bool] = lambda _, computed: computed()
+    """By versions and minute, whether both answer the same requests."""
 
 
 FRESH = Dear()
@@ -130,11 +131,14 @@ def judge(
     )
 
 
-def with_mode(connection: DuckDBPyConnection, roles: Roles, config: Configured) -> Roles:
+def with_mode(connection: DuckDBPyConnection, roles: Roles, config: Configured, dear: Dear = FRESH) -> Roles:
     """Recognise a shadow by its requests, unless the configuration says what it is."""
-    if config.mode is not None or roles.baseline is None or roles.candidate is None or roles.same:
+    old, new = roles.baseline, roles.candidate
+    if config.mode is not None or old is None or new is None or roles.same:
         return roles
-    return replace(roles, shadow=rollout_pairs.is_shadow(connection, roles.baseline, roles.candidate))
+    who = (old.pair, new.pair, *(_minute(life.last) for life in (old, new)))
+    look = partial(rollout_pairs.is_shadow, connection, old, new)
+    return replace(roles, shadow=dear.mode(who, look))
 
 
 def _judge_one(
@@ -161,7 +165,10 @@ def _judge_one(
         verdict = rollout_verdict(inputs.arms.baseline, inputs.arms.candidate, inputs.settings, now)
         remarks = (*_one_after_the_other(roles), *inputs.remarks)
         found = replace(rollout_of(model, verdict, pairing.start, remarks), steps=_steps(inputs.arms))
-    return replace(found, course=up_to_now(dear.course(inputs), found, end.replace(tzinfo=UTC)))
+    course = dear.course(inputs)
+    return (
+        found if course is None else replace(found, course=up_to_now(course, found, end.replace(tzinfo=UTC)))
+    )
 
 
 def _one_after_the_other(roles: Roles) -> tuple[str, ...]:
@@ -183,7 +190,7 @@ def pairing_of(model: str, task: str, roles: Roles, config: Configured, end: dat
     """Return which versions are compared since when; None where the rollout begins after `end`."""
     if roles.baseline is None or roles.candidate is None:
         return None
-    start = _begin(roles.candidate)
+    start = _minute(roles.candidate.first)
     if config.start is not None:
         start = max(start, moment(config.start))
     if start >= end:
@@ -191,8 +198,8 @@ def pairing_of(model: str, task: str, roles: Roles, config: Configured, end: dat
     return Pairing(model, task, roles.baseline.pair.version, roles.candidate.pair.version, start, end)
 
 
-def _begin(life: Life) -> datetime:
-    return life.first.replace(second=0, microsecond=0)
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
 
 
 def read_inputs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -28,7 +28,11 @@ class Memory:
         self._kept: dict[Hashable, tuple[Rollout, ...]] = {}
 
     def recall(
-        self, generation: int, key: Hashable, judge: Callable[[], tuple[Rollout, ...]]
+        self,
+        generation: int,
+        key: Hashable,
+        judge: Callable[[], tuple[Rollout, ...]],
+        complete: Callable[[], bool] = lambda: True,
     ) -> tuple[Rollout, ...]:
         """Return the verdicts on a question, computed at most once a generation.
 
@@ -36,6 +40,7 @@ class Memory:
             generation: Of the store, read before the question is asked.
             key: The question.
             judge: Computes the answer.
+            complete: Tells afterwards whether nothing of the answer was put off; one with gaps is not kept.
         """
         with self._lock:
             if generation != self._generation:
@@ -46,7 +51,7 @@ class Memory:
             return found
         found = judge()
         with self._lock:
-            if generation == self._generation:
+            if generation == self._generation and complete():
                 if len(self._kept) >= MOST:
                     self._kept.pop(next(iter(self._kept)))
                 self._kept[key] = found
@@ -57,12 +62,43 @@ PACE = 20.0
 """A value is computed anew after so many times what it took: at most a twentieth of a core goes into it."""
 
 
-class Paced(Generic[T]):
-    """Values that are dear and hardly change: computed anew only now and then."""
+Wait = Literal["no", "first", "reading"]
+"""What may be put off: nothing, what no look has asked for before, or everything as long as logs are read."""
 
-    def __init__(self) -> None:
+
+class Paced(Generic[T]):
+    """Values that are dear and hardly change: computed anew only now and then.
+
+    Args:
+        least_s: Seconds that a value is good for in any case.
+    """
+
+    def __init__(self, least_s: float = 0.0) -> None:
+        self._least_s = least_s
         self._lock = threading.Lock()
         self._kept: dict[Hashable, tuple[float, T]] = {}
+        self._asked: set[Hashable] = set()
+        self.put_off = 0
+        """How often a value was put off."""
+
+    def soon(self, key: Hashable, compute: Callable[[], T], wait: Wait) -> T | None:
+        """Return a value, or None where it is computed at a later look: the first screen does not wait for it.
+
+        Args:
+            key: What is asked.
+            compute: Computes the answer.
+            wait: What may be put off.
+        """
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is not None and wait == "reading":
+                return kept[1]
+            if kept is None and (wait == "reading" or (wait == "first" and key not in self._asked)):
+                self.put_off += 1
+                if wait == "first":
+                    self._asked.add(key)
+                return None
+        return self.recall(key, compute)
 
     def recall(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return a value, maybe one that is a little old.
@@ -81,7 +117,7 @@ class Paced(Generic[T]):
         with self._lock:
             if len(self._kept) >= MOST:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[key] = (over + PACE * (over - began), found)
+            self._kept[key] = (over + max(self._least_s, PACE * (over - began)), found)
         return found
 
 
@@ -91,14 +127,20 @@ class Courses:
     def __init__(self) -> None:
         self._paced: Paced[Course] = Paced()
 
-    def recall(self, inputs: Inputs) -> Course:
+    @property
+    def put_off(self) -> int:
+        """How often one was put off."""
+        return self._paced.put_off
+
+    def recall(self, inputs: Inputs, wait: Wait = "no") -> Course | None:
         """Return the course of a rollout, maybe one that ends a little earlier.
 
         Args:
             inputs: What it is computed from.
+            wait: Whether it may be put off: then there is none yet.
         """
         from mlwatch.snapshot.rollout_course import course_of  # noqa: PLC0415  pulls numpy
 
         pairing = inputs.pairing
         key = (pairing.model, pairing.baseline, pairing.candidate, pairing.start)
-        return self._paced.recall(key, lambda: course_of(inputs))
+        return self._paced.soon(key, lambda: course_of(inputs), wait)

@@ -188,7 +188,7 @@ def arms_of(task: str, minutes: int, sums: Sums, caps: Caps | None = None) -> Ar
     caps = caps or Caps()
     caps = caps if sums.knows_worth else replace(caps, worth=None)
     bins = _bins(sums.latencies)
-    arms = [_arm(bins, sums.of(side), caps) for side in (0, 1)]
+    arms = [_arm(bins, sums.of(side), caps, minutes) for side in (0, 1)]
     overflown = _overflown(arms)
     kept = [replace(arm, metrics=_without(arm.metrics, overflown)) for arm in arms]
     has = _logged(task, sums.traffic, sums.outcomes, sums.gains) - overflown
@@ -262,24 +262,38 @@ def _bins(latencies: Table) -> tuple[int, int]:
 
 
 class _Strata:
-    """Lays columns out by minute; labels and events stand at their prediction's time, so each has its minute."""
+    """Lays columns out by minute; labels and events stand at their prediction's time, so each has its minute.
 
-    def __init__(self, traffic: Table) -> None:
+    Args:
+        traffic: Of one version.
+        width: Of a stratum, in minutes.
+    """
+
+    def __init__(self, traffic: Table, width: int) -> None:
         self.minute = np.unique(traffic["minute"]).astype(np.int64)
+        self._first, self._width = int(self.minute[0]) if len(self.minute) else 0, width
+        last = int(self.minute[-1]) if len(self.minute) else 0
+        steps = np.arange(self._first, last + width, width)
+        self._places = np.searchsorted(self.minute, steps)
+
+    def place(self, minute: np.ndarray) -> IntArray:
+        """Return the row of each minute that has traffic; looking it up is quicker than searching for it."""
+        step = (minute.astype(np.int64) - self._first) // self._width
+        return self._places.take(step, mode="clip")
 
     def spread(self, table: Table, column: str | np.ndarray) -> FloatArray:
         """Sum a column, or one value a row, by minute."""
-        place = np.searchsorted(self.minute, table["minute"])
         values = table[column] if isinstance(column, str) else column
+        place = self.place(table["minute"])
         by_minute = np.bincount(place, weights=values.astype(float), minlength=len(self.minute))
         return np.asarray(by_minute, dtype=float)
 
 
-def _arm(bins: tuple[int, int], sums: Sums, caps: Caps) -> ArmSeries:
-    strata = _Strata(sums.traffic)
+def _arm(bins: tuple[int, int], sums: Sums, caps: Caps, width: int) -> ArmSeries:
+    strata = _Strata(sums.traffic, width)
     minute, spread, traffic, outcomes = strata.minute, strata.spread, sums.traffic, sums.outcomes
     n, n_number = spread(traffic, "n"), spread(outcomes, "n_number")
-    histogram = _histogram(minute, sums.latencies, bins)
+    histogram = _histogram(strata, sums.latencies, bins)
     metrics: dict[str, MetricSeries] = {
         "error_rate": ProportionSeries(n, spread(traffic, "failed")),
         "accuracy": ProportionSeries(spread(outcomes, "n"), spread(outcomes, "bad")),
@@ -294,7 +308,7 @@ def _arm(bins: tuple[int, int], sums: Sums, caps: Caps) -> ArmSeries:
         metrics[name] = ProportionSeries(n, n - spread(gained, "n_first"))
     # a stratum is known by its last minute with traffic: an arm must not look silent because strata are wide
     last = np.zeros(len(minute), dtype=np.int64)
-    np.maximum.at(last, np.searchsorted(minute, traffic["minute"]), traffic["last_minute"].astype(np.int64))
+    np.maximum.at(last, strata.place(traffic["minute"]), traffic["last_minute"].astype(np.int64))
     return ArmSeries(last, n, metrics)
 
 
@@ -316,14 +330,14 @@ def _latency_mean(strata: _Strata, sums: Sums, caps: Caps) -> MeanSeries:
     return MeanSeries(n, np.where(beyond > 0, cut, total), np.where(beyond > 0, cut_squares, squares))
 
 
-def _histogram(minute: IntArray, latencies: Table, bins: tuple[int, int]) -> HistogramSeries:
+def _histogram(strata: _Strata, latencies: Table, bins: tuple[int, int]) -> HistogramSeries:
     lowest, highest = bins
-    width = highest - lowest + 1
-    column = np.clip(latencies["bin"].astype(np.int64), lowest, highest) - lowest
-    place = np.searchsorted(minute, latencies["minute"]) * width + column
-    flat = np.bincount(place, weights=latencies["n"].astype(float), minlength=len(minute) * width)
+    width, rows = highest - lowest + 1, len(strata.minute)
+    column = np.clip(latencies["bin"], lowest, highest).astype(np.int64) - lowest
+    place = strata.place(latencies["minute"]) * width + column
+    flat = np.bincount(place, weights=latencies["n"], minlength=rows * width)
     edges = latency.GAMMA ** np.arange(lowest - 1, highest + 1, dtype=float)
-    return HistogramSeries(edges, flat.astype(np.int32).reshape(len(minute), width))
+    return HistogramSeries(edges, flat.astype(np.int32).reshape(rows, width))
 
 
 def frozen_quantile(reader: Reader, pairing: Pairing, quantile: float, fewest: int) -> float | None:

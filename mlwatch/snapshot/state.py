@@ -11,7 +11,7 @@ from mlwatch.store.ledger import PARTITION
 from mlwatch.store.profiles import IN_FORCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from duckdb import DuckDBPyConnection
@@ -25,19 +25,18 @@ def ingest_totals(connection: DuckDBPyConnection) -> Ingest:
         SELECT SUM(bytes), SUM(records), SUM(rows), SUM(predictions), SUM(outcomes), SUM(events),
             SUM(rejected), SUM(duplicates), SUM(outcomes_unmatched), SUM(events_unmatched)
         FROM batches""").fetchone()
-    files = connection.execute(
-        "SELECT COUNT(DISTINCT path) FROM files WHERE state <> 'replaced' AND records > 0 AND format <> ?",
-        [PARTITION],
-    ).fetchone()
+    files, partitions = connection.execute(
+        """SELECT COUNT(DISTINCT path) FILTER (records > 0 AND format <> $kind),
+            list((path, offset_bytes, size)) FILTER (format = $kind)
+        FROM files WHERE state <> 'replaced'""",
+        {"kind": PARTITION},
+    ).fetchone() or (0, None)
     values = [int(value or 0) for value in row or [0] * 10]
-    return Ingest(int(files[0]) if files else 0, *values, streams=_streams(connection))
+    return Ingest(int(files), *values, streams=_streams(partitions or []))
 
 
-def _streams(connection: DuckDBPyConnection) -> tuple[Stream, ...]:
+def _streams(rows: Sequence[tuple[str, int, int]]) -> tuple[Stream, ...]:
     """Return how far the partitions of topics are read; they stand in the ledger like files."""
-    rows = connection.execute(
-        "SELECT path, offset_bytes, size FROM files WHERE format = ? AND state <> 'replaced'", [PARTITION]
-    ).fetchall()
     places = ((*path.removeprefix("kafka://").rpartition("/")[::2], at, end) for path, at, end in rows)
     return tuple(
         Stream(topic, int(number), at, end)

@@ -506,4 +506,4 @@ class Rollout:
     shadow: Shadow | None = None
     """Only in shadow mode."""
     course: Course | None = None
-    """How it came to this; None where it was not asked for, or nothing was compared."""
+    """How it came to this; None where nothing was compared, or where the first screen did not wait for it."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 SETTLED = 0.5
 """Share of the course, its later part, whose limits are shown whole: at first they are very wide."""
+PUT_OFF = (
+    "The history is computed after the first screen, once all logs are read: it comes with a next refresh."
+)
 
 
 class CourseChart(Plotted, TimeSeries):
@@ -47,7 +50,9 @@ class CourseChart(Plotted, TimeSeries):
         label = label_of(self._key, metric) if metric else "Difference"
         self.border_title = Content(clean(f"{label}: candidate less baseline, over the rollout"))
         chart = course_chart(view, self._key)
-        self.say("" if chart.series else "No history yet: it begins when both versions have traffic.")
+        put_off = rollout is not None and rollout.metrics and rollout.course is None
+        none = PUT_OFF if put_off else "No history yet: it begins when both versions have traffic."
+        self.say("" if chart.series else none)
         self.update(chart)
 
 

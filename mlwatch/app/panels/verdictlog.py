@@ -10,6 +10,7 @@ from textual.content import Content
 from mlwatch.app.catalogue import metric_name
 from mlwatch.app.drawing import Piece, clean, line, wrapped
 from mlwatch.app.panels.base import Panel
+from mlwatch.app.panels.coursechart import PUT_OFF
 from mlwatch.app.panels.verdict import TONES, WORDS, mark
 from mlwatch.app.units import show_moment
 
@@ -71,9 +72,11 @@ class VerdictLog(Panel[LogState]):
 
     def digest(self, view: View) -> LogState:
         """Return the changes as lines."""
-        course = view.rollout.course if view.rollout else None
+        rollout = view.rollout
+        course = rollout.course if rollout else None
         if course is None or not course.changes:
-            text = "No verdict yet: both versions need traffic at the same time."
+            put_off = rollout is not None and rollout.metrics and course is None
+            text = PUT_OFF if put_off else "No verdict yet: both versions need traffic at the same time."
             return LogState((), text, view.zone, view.glyphs)
         entries = sorted(_entries(course), key=lambda entry: entry.time, reverse=True)
         return LogState(tuple(entries), "", view.zone, view.glyphs)
