@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlwatch import silences
+from mlwatch.answers import Answers, Store
 from mlwatch.choice import USUAL, Choice
-from mlwatch.config import CacheSettings, Config, EndpointSettings, discover, load
+from mlwatch.config import CacheSettings, Config, EndpointSettings
 from mlwatch.config.polled import REDIS, cache_of
-from mlwatch.errors import InputError
 from mlwatch.keeper import Keeper
 from mlwatch.lookout import Lookout, look_around
 from mlwatch.meter import Meter
 from mlwatch.neighbours import Neighbours
+from mlwatch.options import Options, config_of
 from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
-from mlwatch.remembered import Excerpts, Remembered
 from mlwatch.store import notices, retention
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import cursor, open_store, usual_store
@@ -30,17 +29,15 @@ from mlwatch.store.reference import find, install, set_aside
 from mlwatch.store.touched import noting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.config.topics import Topics
-    from mlwatch.snapshot.build import Memory as Kept
-    from mlwatch.snapshot.health_types import System
-    from mlwatch.snapshot.rollout_memory import Wait
-    from mlwatch.snapshot.types import Alert, Severity, Snapshot
+    from mlwatch.snapshot.types import Alert, Snapshot
+
+__all__ = ["Options", "Session"]
 
 QUIET_S = 0.25
 """Time that changes are gathered for before they are read."""
@@ -48,27 +45,6 @@ RULES_S = 5.0
 """Least time between two evaluations of the rules while following."""
 LAST_QUERY_S = 10.0
 """So long the end of a session waits for a query that still runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to watch and how."""
-
-    path: Path
-    """A log directory, or a single file; where `mlwatch.toml` and the reference are when there are topics."""
-    topics: Topics | None = None
-    """Topics of Kafka to read instead of files."""
-    config: Path | None = None
-    """Configuration file; `mlwatch.toml` in the directory when None."""
-    db: Path | Literal[":memory:"] | None = None
-    reference: Path | None = None
-    model: str | None = None
-    baseline: str | None = None
-    candidate: str | None = None
-    read_only: bool = False
-    """Write no exports, and nothing to other systems."""
-    endpoints: tuple[str, ...] = ()
-    """Addresses to poll besides those of the configuration."""
 
 
 class Session:
@@ -100,12 +76,10 @@ class Session:
         self._meter = Meter()
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._remembered = Remembered(self._meter.journal)
         self._neighbours = Neighbours(
             self.config, self.connect, self._models, self.snapshot, writable=not options.read_only
         )
         self.config = self._neighbours.config
-        self._excerpts = Excerpts(self.connect, self.config)
         self._keeper = Keeper(self.config, self._cursor_here, self.snapshot, self._meter)
         self._thread: threading.Thread | None = None
         self._lookout: Lookout | None = None
@@ -119,7 +93,10 @@ class Session:
         )  # said by versions that did not act on all settings
         self._desk = Desk(self.connect, writable=not options.read_only)
         self._reference = self._install_reference()
-        self._outside: Mapping[str, str | None] | None = None
+        self._answers = Answers(
+            Store(self.connect, self._cursor_here, self.note, records=self._lake is None),
+            *(options, self.config, self._meter, self._neighbours, self._reference),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -355,14 +332,6 @@ class Session:
         rows = self.connect().execute("SELECT model FROM models ORDER BY model").fetchall()
         return [model for (model,) in rows]
 
-    def _by_alias(self, role: str, named: str | None, configured: str | None) -> str | None:
-        """Return the version of a role: as the command line names it, else as the registry does."""
-        if named is not None or configured is not None or self._neighbours.registry is None:
-            return named
-        from mlwatch.snapshot.read import lives  # noqa: PLC0415  pulls numpy
-
-        return self._neighbours.role(role, [life.pair.version for life in lives(self._cursor_here())])
-
     def silence(self, alert: Alert, word: silences.Word, length: timedelta | None = None) -> None:
         """Mute or acknowledge an alert, or take that back; blocks on SQL.
 
@@ -393,84 +362,8 @@ class Session:
             FilterError: The filter cannot be understood.
             InputError: There is a filter, but no raw records.
         """
-        taken_in, now = self._meter.taken_in, at is None
-        if not choice.filter:
-            wait = self._wait()
-            return self._shown(
-                self._cursor_here(), self._remembered.kept(taken_in, now=now, wait=wait), span, at, choice
-            )
-        if self._lake is not None:
-            raise InputError("nothing to filter", "a rollup lake has no records", "open the logs themselves")
-        with self._excerpts.reading(choice.filter, taken_in) as (connection, remembered):
-            return self._shown(connection, remembered.kept(taken_in, now=now), span, at, choice)
-
-    def _wait(self) -> Wait:
-        """Return what may be put off: only those who follow the logs look again."""
-        if self._thread is None:
-            return "no"
-        return "reading" if self._meter.reading else "first"
-
-    def _shown(
-        self,
-        connection: DuckDBPyConnection,
-        memory: Kept,
-        span: timedelta | None,
-        at: datetime | None,
-        choice: Choice,
-    ) -> Snapshot:
-        from mlwatch.snapshot.build import Question, snapshot  # noqa: PLC0415  pulls numpy
-
-        options, rollout = self.options, self.config.rollout
-        question = Question(
-            span,
-            at,
-            options.model,
-            choice.baseline or self._by_alias("baseline", options.baseline, rollout.baseline),
-            choice.candidate or self._by_alias("candidate", options.candidate, rollout.candidate),
-            bool(choice.filter),
-        )
-        found = snapshot(
-            connection,
-            self.config,
-            question,
-            now=datetime.now(UTC),
-            feed=self._meter.feed(self.note),
-            system=_system(self.options.path) if self._lookout is None and at is None else None,
-            memory=memory,
-        )
-        found = self._neighbours.told(found)
-        said = (*self._troubles(), *found.alerts)
-        return replace(
-            found,
-            alerts=silences.marked(self._cursor_here(), said, datetime.now(UTC)),
-            provenance={**found.provenance, **self._provenance()},
-        )
-
-    def _troubles(self) -> list[Alert]:
-        """Return what keeps this session from its work just now."""
-        from mlwatch.snapshot.types import Alert  # noqa: PLC0415
-
-        blind = self._lookout.failure if self._lookout is not None else None
-        said: tuple[tuple[str, Severity, str | None], ...] = (
-            ("ingest", "critical", self._meter.failure),
-            ("endpoints", "critical", blind),
-            *self._neighbours.troubles(),
-        )
-        return [
-            Alert(rule, "firing", severity, text, datetime.now(UTC))
-            for rule, severity, text in said
-            if text is not None
-        ]
-
-    def _provenance(self) -> Mapping[str, str | None]:
-        """Return the versions of code and data; asked once, for they are those that the session began with."""
-        from mlwatch.systems.dvc import data_version  # noqa: PLC0415  not before the first snapshot
-        from mlwatch.systems.git import code_version  # noqa: PLC0415
-
-        if self._outside is None:
-            data = data_version(self._reference) if self._reference is not None else None
-            self._outside = {"git": code_version(self.options.config), "data": data}
-        return self._outside
+        follows = self._thread is not None
+        return self._answers.snapshot(span, at, choice, follows=follows, lookout=self._lookout)
 
     @property
     def desk(self) -> Desk:
@@ -492,27 +385,3 @@ class Session:
         from mlwatch.faces.frames import frame  # noqa: PLC0415  pulls pandas
 
         return frame(self._cursor_here(), self.snapshot, name)
-
-
-def config_of(options: Options) -> Config:
-    """Return the configuration that belongs to what is watched.
-
-    Raises:
-        ConfigError: when it is wrong.
-    """
-    path = options.config
-    if path is None and options.path.is_dir():
-        path = discover(options.path)
-    return load(path)
-
-
-def _system(path: Path) -> System:
-    """Look at the host once, for those who do not follow it."""
-    from mlwatch.host.sampler import Sampler  # noqa: PLC0415  pulls psutil
-    from mlwatch.snapshot.system import of_sample  # noqa: PLC0415
-
-    sampler = Sampler([str(path)])
-    try:
-        return of_sample(sampler.sample())
-    finally:
-        sampler.close()

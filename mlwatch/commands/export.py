@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.commands.common import chosen_range, need_model, need_records, options, taken_in, write
 from mlwatch.errors import InputError
-from mlwatch.session import config_of
+from mlwatch.options import config_of
 
 if TYPE_CHECKING:
     from argparse import Namespace

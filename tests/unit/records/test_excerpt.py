@@ -130,7 +130,7 @@ def test_new_records_come_into_a_segment(tmp_path: Path) -> None:
         more = [{**line, "request_id": "new" + line["request_id"]} for line in records(300)]
         (directory / "b.jsonl").write_text("".join(json.dumps(line) + "\n" for line in more))
         session.ingest_all()
-        excerpt, _ = session._excerpts._held[choice.filter]
+        excerpt, _ = session._answers._excerpts._held[choice.filter]
         excerpt._due = 0.0  # as if the pause between two counts were over
         after = sum(v.predictions for v in session.snapshot(choice=choice).models["m"].versions.values())
     assert after == 2 * before

@@ -1,0 +1,46 @@
+"""What a session watches and how, as the command line or a program says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from mlwatch.config import Config, discover, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlwatch.config.topics import Topics
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to watch and how."""
+
+    path: Path
+    """A log directory, or a single file; where `mlwatch.toml` and the reference are when there are topics."""
+    topics: Topics | None = None
+    """Topics of Kafka to read instead of files."""
+    config: Path | None = None
+    """Configuration file; `mlwatch.toml` in the directory when None."""
+    db: Path | Literal[":memory:"] | None = None
+    reference: Path | None = None
+    model: str | None = None
+    baseline: str | None = None
+    candidate: str | None = None
+    read_only: bool = False
+    """Write no exports, and nothing to other systems."""
+    endpoints: tuple[str, ...] = ()
+    """Addresses to poll besides those of the configuration."""
+
+
+def config_of(options: Options) -> Config:
+    """Return the configuration that belongs to what is watched.
+
+    Raises:
+        ConfigError: when it is wrong.
+    """
+    path = options.config
+    if path is None and options.path.is_dir():
+        path = discover(options.path)
+    return load(path)
