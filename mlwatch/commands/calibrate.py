@@ -47,6 +47,8 @@ def _text(found: Calibrated) -> str:
     from mlwatch.metrics.rollout_words import cap_note  # noqa: PLC0415  pulls numpy
 
     result = found.result
+    unknown = [name.replace("_", " ") for name, each in result.overdispersion.items() if each.ratio is None]
+    but = f", but for {', '.join(unknown)}" if unknown else ""
     cuts = (note for spec in found.settings.metrics if (note := cap_note(spec, found.settings)))
     rows = [
         [
@@ -66,7 +68,7 @@ def _text(found: Calibrated) -> str:
         + table(["metric", "variance over assumed", "inflation"], rows)
         + "".join(f"- {one_line(note)}\n" for note in cuts)
         + f"\nof {result.splits} splits {rates[0]} would have been rolled back though nothing differs, "
-        f"with the inflation {rates[1]}\nkept: verdicts on this baseline are calibrated from now on\n"
+        f"with the inflation {rates[1]}\nkept: verdicts on this baseline are calibrated from now on{but}\n"
     )
 
 

@@ -18,7 +18,7 @@ def facts_of(rollout: Rollout) -> str:
     observed = rollout.traffic_observed.get(rollout.candidate)
     if observed is not None and rollout.mode != "shadow":
         of = (
-            f"the values of {one_line(rollout.unit)}"
+            f"the values of {one_line(rollout.unit)} as they come"
             if rollout.units and rollout.traffic_expected
             else "the traffic"
         )
@@ -30,5 +30,13 @@ def facts_of(rollout: Rollout) -> str:
         facts.append(f"{rollout.shadow.disagreement_rate:.1%} of {rollout.shadow.pairs:,} pairs disagree")
     if rollout.metrics:
         facts.append(f"intervals hold at every look, {1 - rollout.alpha:.4g} in all")
-        facts.append("calibrated" if rollout.calibrated else "uncalibrated")
+        facts.append(_calibrated(rollout))
     return "; ".join(facts)
+
+
+def _calibrated(rollout: Rollout) -> str:
+    """Say which variances are known from splits of the baseline's past."""
+    open_ones = [metric.label or name for name, metric in rollout.metrics.items() if not metric.calibrated]
+    if rollout.calibrated or len(open_ones) == len(rollout.metrics):
+        return "calibrated" if rollout.calibrated else "uncalibrated"
+    return f"calibrated but for {', '.join(one_line(label) for label in open_ones)}"

@@ -81,7 +81,9 @@ def calibrate_baseline(
             f"{name} has only {requests:,} requests", subject.model, f"calibrate with {FEWEST_ROWS:,} or more"
         )
     start, end = _range(connection)
-    pairing = replace(past, candidate=f"{name} again", start=start, end=end, came=came)
+    newer = subject.roles.candidate
+    other = newer.pair.version if newer is not None else "the next version"
+    pairing = replace(past, candidate=other, start=start, end=end, came=came)
     caps = frozen_caps(Reader(connection), pairing.model, pairing.baseline, pairing.frozen)
     trial = _Trial(connection, pairing, config.rollout, caps)
     settings = trial.settings(config.rollout.alpha / max(len(subject.roles.candidates), 1))

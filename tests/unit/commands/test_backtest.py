@@ -115,7 +115,7 @@ def test_a_calibration_is_kept_and_labels_the_verdict(
     assert 0.5 < found["metrics"]["accuracy"]["ratio"] < 2  # nothing but chance
     assert found["metrics"]["latency_p95"]["ratio"] is None  # all are equal: nothing to measure
     _, out, _ = run(capsys, "check", str(logs), "--db", store)
-    assert "; uncalibrated" in out
+    assert "; calibrated but for p95 latency" in out
     (logs / "mlwatch.toml").write_text("[rollout]\nmetrics = ['accuracy']\n")
     _, out, _ = run(capsys, "check", str(logs), "--db", store)
     assert "; calibrated" in out
