@@ -152,7 +152,7 @@ def _version(version: Version) -> Document:
         "outputs": outputs_document(version.outputs),
         "throughput_per_s": version.throughput_per_s,
         "throughput": {
-            name: getattr(version.throughput, name) for name in ("minute", "five_minutes", "peak")
+            name: getattr(version.throughput, name) for name in ("now", "minute", "five_minutes", "peak")
         },
         "label_lag_s": {
             "n": version.label_lag.n,

@@ -154,16 +154,24 @@ def _regression(losses: LossReference, value: FeatureInfo, features: Table) -> M
 
 
 def by_window(
-    teacher: Teacher | None, decided: Decided | None, features: Table, count: int
+    teacher: Teacher | None,
+    decided: Decided | None,
+    features: Table,
+    count: int,
+    class_decided: Table | None = None,
 ) -> tuple[Mapping[str, Estimate], ...]:
-    """Return the estimates of each window, without AUC.
+    """Return the estimates of each window, without AUC; of many classes, accuracy.
 
     Args:
         teacher: None gives no estimates.
         decided: The version's scores by decision; None for none.
         features: Its feature rows by window.
         count: Number of windows.
+        class_decided: Its probabilities of all classes by decision over the range; None for none.
     """
+    own_class = decided.own_class if decided is not None else None
+    if own_class is not None and len(own_class) and class_decided is not None and teacher and teacher.classes:
+        return _right_by_window(teacher.classes, own_class, class_decided, count)
     if teacher is not None and teacher.losses is not None and teacher.value is not None:
         values = features.where(features["feature"] == rollups.VALUE).windows()
         one = partial(_regression, teacher.losses, teacher.value)
@@ -189,6 +197,28 @@ def by_window(
         estimation.decisions(teacher.binary, (row[0], row[1], row[2], row[3]), int(whole)) if whole else {}
         for row, whole in zip(cells.tolist(), size, strict=True)
     )
+
+
+def _right_by_window(
+    classes: Mapping[str, Calibrator], own: Table, every: Table, count: int
+) -> tuple[Mapping[str, Estimate], ...]:
+    """Return the accuracy of each window; chances add up to 1 by what the whole range says of each predicted class."""
+    right, size = np.zeros(count), np.zeros(count)
+    for guess in set(own["class"].tolist()) & classes.keys():
+        said = every.where(every["prediction"] == guess)
+        parts = [said.where(said["class"] == name) for name in classes]
+        chances = sum(_chances(classes[name], part).sum() for name, part in zip(classes, parts, strict=True))
+        scale = max(part.sum("n") for part in parts) / chances if chances else 1.0
+        mine = own.where((own["class"] == guess) & (own["w"] >= 0) & (own["w"] < count))
+        right += scale * np.bincount(mine["w"], weights=_chances(classes[guess], mine), minlength=count)
+        size += np.bincount(mine["w"], weights=mine["n"], minlength=count)
+    return tuple(_accuracy(min(r, s), int(s)) for r, s in zip(right.tolist(), size.tolist(), strict=True))
+
+
+def _chances(calibrator: Calibrator, rows: Table) -> FloatArray:
+    """Return how many of the predictions of each row are expected to be of the class."""
+    n = rows["n"].astype(float)
+    return np.asarray(n * calibrator(rows["sum_score"] / n)) if len(n) else np.zeros(0)
 
 
 def _accuracy(right: float, n: int) -> Mapping[str, Estimate]:

@@ -65,19 +65,20 @@ class Reader:
     """Of the last batch when the snapshot was asked for."""
     shelf: Shelf | None = None
 
-    def by_window(self, rollup: Rollup, grid: Grid, together: int = 1) -> Table:
+    def by_window(self, rollup: Rollup, grid: Grid, together: int = 1, where: str = "TRUE") -> Table:
         """Sum a rollup by window.
 
         Args:
             rollup: Which.
             grid: Range and windows.
             together: Bins of the key `bin` that are read as one; the first of them names it.
+            where: A further condition of our own making.
         """
 
         def fresh(first: int, last: int) -> Table:
-            return read(self.connection, rollup, grid, together=together, windows=(first, last))
+            return read(self.connection, rollup, grid, where, together=together, windows=(first, last))
 
-        key = (self.about, rollup.name, together)
+        key = (self.about, rollup.name, together, where)
         table: Table | None = None
         if (kept := self._find(key)) is not None:
             table = _moved(kept.value, self._touched(kept, rollup), grid, grid.level(rollup), fresh)

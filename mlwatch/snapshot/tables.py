@@ -12,6 +12,7 @@ from mlwatch.snapshot.outputs import OutputTables
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.span import EPOCH
 from mlwatch.store import rollups
+from mlwatch.store.output_rollups import CLASS_DECIDED
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.reader import Reader
     from mlwatch.snapshot.span import Grid
 
+NOW_S = 10
+"""Seconds at the end of the range that are now."""
 WINDOW_BINS = 10
 """Score bins that are taken together where performance is estimated window by window: each keeps its mean score."""
 
@@ -84,16 +87,20 @@ class Decided:
     """Of the range."""
     over: Table
     """By window, in wider bins."""
+    own_class: Table | None = None
+    """Probabilities of the predicted one of many classes, by window, in wider bins; None for none."""
 
     @classmethod
     def read(cls, reader: Reader, lattice: Grid) -> Decided:
         """Read the sums of a range."""
         over = reader.by_window(rollups.DECIDED, lattice, together=WINDOW_BINS)
-        return cls(reader.whole(rollups.DECIDED, lattice), over)
+        own = reader.by_window(CLASS_DECIDED, lattice, WINDOW_BINS, "r.class = r.prediction")
+        return cls(reader.whole(rollups.DECIDED, lattice), over, own)
 
     def of(self, who: int) -> Decided:
         """Return one version's rows."""
-        return Decided(self.whole.of(who), self.over.of(who))
+        own = self.own_class.of(who) if self.own_class is not None else None
+        return Decided(self.whole.of(who), self.over.of(who), own)
 
 
 def busy_minutes(reader: Reader, lattice: Grid) -> Table:
@@ -125,4 +132,11 @@ def busy_minutes(reader: Reader, lattice: Grid) -> Table:
         recent = rows["n"] * (rows["minute"] >= end - minutes)
         return np.bincount(place, weights=recent, minlength=len(who)).astype(float)
 
-    return Table({"who": who, "last_minute": last(1), "last_five": last(5), "peak": peak})
+    latest = fetch(
+        reader.connection,
+        f"""SELECT v.who, COUNT(*) AS n FROM predictions AS p JOIN who AS v USING (model, version)
+        WHERE p.ts >= $end - INTERVAL {NOW_S} SECOND AND p.ts <= $end GROUP BY v.who""",
+        {"end": lattice.end},
+    )
+    now = np.array([latest.where(latest["who"] == each).sum("n") for each in who.tolist()])
+    return Table({"who": who, "last_minute": last(1), "last_five": last(5), "peak": peak, "now": now})

@@ -131,6 +131,8 @@ class Throughput:
     """In the last five."""
     peak: float | None = None
     """In the busiest minute."""
+    now: float | None = None
+    """In the last ten seconds of the range, as far as raw records are kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.snapshot import distributions, estimated, families, feature_windows, features, outputs
 from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.span import aware
+from mlwatch.snapshot.tables import NOW_S
 from mlwatch.snapshot.text_drift import drifts_of
 from mlwatch.snapshot.types import ConfusionTable, Throughput, Version
 from mlwatch.snapshot.windows import Context, windows_of
@@ -110,7 +111,7 @@ def version_of(life: Life, role: Role, tables: Tables, decided: Decided | None, 
 def _throughput(minutes: Table) -> Throughput:
     if not len(minutes):
         return Throughput()
-    seconds = {"last_minute": 60, "last_five": 300, "peak": 60}
+    seconds = {"last_minute": 60, "last_five": 300, "peak": 60, "now": NOW_S}
     return Throughput(*(minutes.sum(name) / length for name, length in seconds.items()))
 
 

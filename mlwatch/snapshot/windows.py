@@ -108,7 +108,9 @@ def windows_of(
     traffic, bins = _Traffic(tables.traffic, lattice.count), tables.latency.windows()
     outcomes, gains = tables.outcomes.windows(), tables.business.windows()
     missing = feature_windows.missing_by_window(tables.features)
-    expected = estimated.by_window(context.teacher, decided, tables.features, lattice.count)
+    expected = estimated.by_window(
+        context.teacher, decided, tables.features, lattice.count, tables.outputs.class_decided
+    )
     names = tuple(name for name in tables.outcomes.columns if name not in {"w", "who"})
     windows = []
     for index in range(lattice.count):

@@ -143,6 +143,12 @@ def test_all_of_a_classifier_is_estimated_without_labels(tmp_path: Path) -> None
         assert realised.value is not None
         assert expected.low <= realised.value <= expected.high
         assert expected.value == pytest.approx(realised.value, abs=0.03)
+    over = [window.estimated["accuracy"] for window in version.windows if window.predictions]
+    assert [each.n for each in over] == [
+        window.predictions for window in version.windows if window.predictions
+    ]
+    mean = np.average([each.value for each in over], weights=[each.n for each in over])
+    assert mean == pytest.approx(version.estimated["accuracy"].value, abs=1e-3)  # in wider bins
 
 
 def test_quantiles_and_residuals_are_those_of_the_raw_rows(tmp_path: Path) -> None:
@@ -383,6 +389,7 @@ def test_the_document_holds_all_of_it(tmp_path: Path) -> None:
     bounds = {"value": near, "n": 500, "low": near, "high": near, "method": "order statistics"}
     assert found["latency_ms"]["quantiles"]["p95"] == bounds
     assert found["errors"]["method"] == "Wilson"
+    assert found["throughput"]["now"] == pytest.approx(1 / 10)  # the newest record, of one a minute
     assert found["business"]["cost"]["per_prediction"]["reason"].startswith("no cost in the logs")
     assert sum(one["n"] for one in found["label_coverage"].values()) == 500
     assert found["label_coverage"]["older"] == {
