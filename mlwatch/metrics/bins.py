@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlwatch.metrics.bin_sql import MISSING, numeric_bin_sql
+from mlwatch.metrics.edges import edges_of
 
 __all__ = ["INVALID", "MISSING", "UNSEEN", "Kind", "edges_from_quantiles", "numeric_bin", "numeric_bin_sql"]
 
@@ -22,7 +23,6 @@ UNSEEN = -3
 MAX_BINS = 50
 """Bins that quantiles cut. The binned Kolmogorov-Smirnov distance of continuous data is then within 0.001 of the
 exact one; at worst, where all of a shift falls inside one bin, within 1/50."""
-FEW_VALUES = 30
 
 Kind = Literal["numeric", "categorical"]
 IntArray = NDArray[np.int64]
@@ -44,18 +44,7 @@ def edges_from_quantiles(values: ArrayLike) -> FloatArray:
         Edges e₀ ≤ … ≤ e_k, k ≤ 100: the first is the minimum, the last the maximum, equal for a constant.
         Empty without a finite value.
     """
-    value = np.asarray(values, dtype=float)
-    value = value[np.isfinite(value)]
-    if not len(value):
-        return np.empty(0)
-    distinct, repeats = np.unique(value, return_counts=True)
-    if len(distinct) == 1:
-        return np.array([distinct[0], distinct[0]])
-    if len(distinct) <= FEW_VALUES:
-        middles = distinct[:-1] / 2 + distinct[1:] / 2
-        return np.concatenate([distinct[:1], middles, distinct[-1:]])
-    spikes = distinct[(repeats > 1) & (distinct < distinct[-1])]
-    return np.union1d(distinct, np.nextafter(spikes, np.inf))
+    return np.array(edges_of(np.asarray(values, dtype=float).tolist()), dtype=float)
 
 
 def numeric_bin(values: ArrayLike, edges: ArrayLike) -> IntArray:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 GROUP_ROWS = 122_880
 """Rows of a group as DuckDB writes them, in Parquet files and in the store: whole ones are read and written best."""
 PARQUET_ROWS = 4 * GROUP_ROWS
-FIRST_ROWS = 20_000
+FIRST_ROWS = 10_000
 """The first rows are few, so that the screen has something to show at once."""
 TABLE_ROWS = 10_000
 """Rows of a Parquet file that an importer takes at once: each may hold the bodies of a request and its response."""

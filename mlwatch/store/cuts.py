@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
+
+from mlwatch.metrics.edges import FEW_VALUES, edges_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
 
 ENOUGH_ROWS = 1000
 """Without a reference, bins are cut once a model has this many rows."""
-FEW_VALUES = 30
-"""So few different values get a bin each."""
 QUANTILES = 50
 STEPS = ", ".join(repr(step / QUANTILES) for step in range(QUANTILES + 1))
 TOGETHER = 50
@@ -39,7 +38,7 @@ def edges(
         values = {column: listed for column, listed in values.items() if len(listed) <= FEW_VALUES}
         many = [column for column in group if about[column] and column not in values]
         values.update(_each(connection, relation, many, f"quantile_disc({{0}}, [{STEPS}])"))
-        found.update((column, _cut(values[column])) for column in group if column in values)
+        found.update((column, edges_of(values[column])) for column in group if column in values)
     return found
 
 
@@ -55,10 +54,3 @@ def _each(
     )
     row = connection.execute(f"SELECT {items} FROM {relation}").fetchone() or ()
     return dict(zip(columns, row, strict=True))
-
-
-def _cut(values: Sequence[float]) -> tuple[float, ...]:
-    from mlwatch.metrics.bins import edges_from_quantiles  # noqa: PLC0415  pulls numpy
-
-    finite = sorted(value for value in values if math.isfinite(value))
-    return tuple(float(edge) for edge in edges_from_quantiles(finite))

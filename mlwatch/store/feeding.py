@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mlwatch.store.ledger import Entry, Ledger
     from mlwatch.store.resolve import Plan
 
-FIRST_BYTES = 8 << 20
+FIRST_BYTES = 4 << 20
 """The first batch is small, so that the screen has something to show at once; the next ones are whole."""
 BLOCK_BYTES = 8 << 20
 BATCH_BYTES = 256 << 20

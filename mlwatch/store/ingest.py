@@ -318,6 +318,8 @@ class Ingest:
 
     def _tidy(self, bytes_read: int) -> None:
         large = bytes_read > CHECKPOINT_BYTES
+        # after a backfill the engine would read and write most rows again, to merge what its threads left half full
+        self._connection.execute("SET max_vacuum_tasks = 0" if large else "RESET max_vacuum_tasks")
         if self._since_compaction >= (COMPACT_AFTER_LARGE if large else COMPACT_AFTER):
             self._connection.execute("BEGIN")
             fold.compact(self._connection)

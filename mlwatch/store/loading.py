@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.canonical import Canonical, Slot
 from mlwatch.sources.shapes import Shape, csv_relation, jsonl_relation, parquet_relation
 from mlwatch.store import batch, straight
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 CARE_BYTES = 4 << 20
 """A refused segment is halved down to this size before it is read record by record."""
+USUAL_LINE_BYTES = 2 << 20
+"""Lines of a whole batch are shorter, or its segments are read one by one: the engine hands out twice as much at once,
+and its threads share a batch the better the less that is."""
 RAW_LIMIT = 2000
 """Characters of a rejected record that are kept."""
 
@@ -62,7 +66,9 @@ class Loader:
         """Fill `batch` with the good records and `rejects` with the others."""
         self._no_rejects()
         self._refuse(segments)
-        if not any(segment.overlong for segment in segments) and self._fast(segments, "batch", self._spool):
+        if not any(segment.overlong for segment in segments) and self._fast(
+            segments, "batch", self._spool, USUAL_LINE_BYTES
+        ):
             return
         self._connection.execute("DROP TABLE IF EXISTS batch")
         for segment in segments:
@@ -77,7 +83,7 @@ class Loader:
         import duckdb  # noqa: PLC0415
 
         self._no_rejects()
-        select = self._fast_select(segments, self._spool)
+        select = self._fast_select(segments, self._spool, USUAL_LINE_BYTES)
         try:
             requests = straight.insert(self._connection, select, slots, predicts=self._shape.predicts)
         except (duckdb.DataError, duckdb.ProgrammingError) as error:
@@ -100,13 +106,15 @@ class Loader:
         if rows:
             self._connection.executemany("INSERT INTO rejects VALUES (?, ?, ?, ?)", rows)
 
-    def _fast(self, segments: Sequence[Segment], table: str, spool: Path) -> bool:
+    def _fast(
+        self, segments: Sequence[Segment], table: str, spool: Path, longest: int = MAX_LINE_BYTES
+    ) -> bool:
         """Read segments with DuckDB's own readers; False when some record does not fit."""
         import duckdb  # noqa: PLC0415
 
         refusals = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
         try:
-            self._materialise(table, self._fast_select(segments, spool))
+            self._materialise(table, self._fast_select(segments, spool, longest))
         except refusals:
             return False
         return self._is_complete(segments, table) and batch.count_bad(self._connection, table) == 0
@@ -114,11 +122,12 @@ class Loader:
     def _materialise(self, table: str, select: str) -> None:
         batch.load(self._connection, table, select, predicts=self._shape.predicts, by_unit=self._by_unit)
 
-    def _fast_select(self, segments: Sequence[Segment], spool: Path) -> str:
+    def _fast_select(self, segments: Sequence[Segment], spool: Path, longest: int) -> str:
         if self._shape.format == "parquet":
             return self._parquet_select(segments[0], self._fast_form)
-        reader = csv_relation if self._shape.format == "csv" else jsonl_relation
-        return self._fast_form.select(reader(spool, self._shape))
+        if self._shape.format == "csv":
+            return self._fast_form.select(csv_relation(spool, self._shape))
+        return self._fast_form.select(jsonl_relation(spool, self._shape, longest))
 
     def _parquet_select(self, segment: Segment, form: Canonical) -> str:
         return form.select(

@@ -1,0 +1,27 @@
+"""Where the bins of a number meet, without NumPy: whoever takes logs in does not wait for its import."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FEW_VALUES = 30
+"""So few different values get a bin each."""
+
+
+def edges_of(values: Iterable[float]) -> tuple[float, ...]:
+    """Return bin edges from quantiles; see `bins.edges_from_quantiles`."""
+    repeats = Counter(sorted(value for value in values if math.isfinite(value)))
+    distinct = list(repeats)
+    if len(distinct) <= 1:
+        return (*distinct, *distinct)
+    if len(distinct) <= FEW_VALUES:
+        middles = (low / 2 + high / 2 for low, high in pairwise(distinct))
+        return (distinct[0], *middles, distinct[-1])
+    spikes = (value for value in distinct[:-1] if repeats[value] > 1)
+    return tuple(sorted({*distinct, *(math.nextafter(value, math.inf) for value in spikes)}))
