@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SAMPLE_LINES = 2000
 """Records looked at in the first block of a kind of file; a smaller block is looked at whole."""
-LATER_LINES = 120
+LATER_LINES = 30
 """Records looked at in later blocks of more than `WHOLE_BYTES`."""
 WHOLE_BYTES = 1 << 20
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 FIRST_BYTES = 4 << 20
 """The first batch is small, so that the screen has something to show at once; the next ones are whole."""
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 2 << 20
+"""Small enough to stay in a core's cache from reading to laying down."""
 BATCH_BYTES = 256 << 20
 """Bytes of text a transaction takes in during a backfill: enough rows for DuckDB to use every core, and to fill
 whole row groups. A last batch of less than half of that is taken in with the one before."""
