@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.records.paging import Question, selection
 from mlwatch.sources.sql import identifier
-from mlwatch.store import constraints, events, fold, rollups, slices
+from mlwatch.store import constraints, events, feature_rollup, fold, rollups, slices
 from mlwatch.store.asking import number
 from mlwatch.store.output_rollups import RANKED
 from mlwatch.store.registry import Registry
@@ -129,7 +129,7 @@ class Excerpt:
             "CREATE OR REPLACE TEMP VIEW batch AS SELECT *, TRUE AS is_request FROM predictions"
         )
         numbers = [row.number for row in registry.features.values()]
-        stored = rollups.Requests("predictions")
+        stored = feature_rollup.Requests("predictions")
         fold.fold_requests(connection, registry, numbers, registry.models, stored, settings=settings)
         constraints.count_batch(connection, registry, self._config, numbers)
         fold.score_stored(connection, parts := slices.columns(connection, registry, settings=settings))

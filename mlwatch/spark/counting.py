@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.sources.sql import literal
 from mlwatch.spark.dialect import to_spark
-from mlwatch.store import constraints, events, fold, outcomes, output_rollups, rollups, slices
+from mlwatch.store import constraints, events, feature_rollup, fold, outcomes, output_rollups, rollups, slices
 from mlwatch.store.registry import ModelRow
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ NOT_COUNTED = {
 """Rollups that stay empty here, by what is missed."""
 STATEMENT_FEATURES = 12
 """Spark takes longer than DuckDB to plan a statement."""
-REQUESTS = rollups.Requests("predictions", who="who", quarter="quarter")
+REQUESTS = feature_rollup.Requests("predictions", who="who", quarter="quarter")
 
 
 class Counter:
@@ -131,7 +131,7 @@ class Counter:
         yield rollups.DECIDED, rollups.decided_sql("predictions", plain), {}
         features = [one for one in registry.feature_bins() if one.number not in absent]
         for group in fold.in_groups(features, STATEMENT_FEATURES):
-            yield rollups.FEATURES, rollups.features_sql(REQUESTS, group), {}
+            yield rollups.FEATURES, feature_rollup.features_sql(REQUESTS, group), {}
         yield rollups.OUTCOMES, rollups.outcomes_sql(scored, numeric, free), {}
         yield rollups.SCORES, rollups.scores_sql(scored, plain), {}
         yield rollups.LAGS, rollups.lags_sql(scored), {}

@@ -9,7 +9,7 @@ from mlwatch.roles.guards import RECORD_WORDS
 from mlwatch.sources.canonical import EARLIEST, LATEST
 from mlwatch.sources.sql import literal
 from mlwatch.store.asking import number, row
-from mlwatch.store.rollups import QUARTER_OF_TS, WHO, Requests
+from mlwatch.store.feature_rollup import QUARTER_OF_TS, WHO, Requests
 
 if TYPE_CHECKING:
     from datetime import datetime

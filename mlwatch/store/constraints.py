@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import ConfigError, reason_of
 from mlwatch.sources.sql import identifier
-from mlwatch.store import adding, rollups
+from mlwatch.store import adding, feature_rollup, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -225,7 +225,7 @@ def _selects(
             SELECT bucket, model, version, {label} AS feature, one.rule AS rule, one.n AS n, one.bad AS bad,
                 one.example AS example
             FROM (
-                SELECT {rollups.QUARTER_OF_TS} AS bucket, model, version, unnest([{counted}]) AS one
+                SELECT {feature_rollup.QUARTER_OF_TS} AS bucket, model, version, unnest([{counted}]) AS one
                 FROM {relation} WHERE {where} GROUP BY 1, 2, 3) AS each""")
     if asked.unique:
         selects.append(_unique(column, relation, where, label))
@@ -316,7 +316,7 @@ def _unique(column: _Column, relation: str, where: str, label: str) -> str:
     again = f"nth > 1{' OR stored > here' if earlier else ''}"
     shown = _text(_Column("value", column.kind, None))
     return f"""
-        SELECT {rollups.QUARTER_OF_TS} AS bucket, model, version, {label} AS feature, 'unique' AS rule,
+        SELECT {feature_rollup.QUARTER_OF_TS} AS bucket, model, version, {label} AS feature, 'unique' AS rule,
             COUNT(*) AS n, COUNT(*) FILTER ({again}) AS bad, MIN({shown}) FILTER ({again}) AS example
         FROM (SELECT ts, model, version, {x} AS value,
                 row_number() OVER (PARTITION BY model, version, {x} ORDER BY ts) AS nth,

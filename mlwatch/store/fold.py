@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier, literal
-from mlwatch.store import outputs, rollups
+from mlwatch.store import feature_rollup, outputs, rollups
 from mlwatch.store.adding import add, remove
 from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
 from mlwatch.store.output_rollups import EVENT_LAGS, OUTPUTS
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import OutputSettings
-    from mlwatch.store.rollups import FeatureBins, Requests, Rollup
+    from mlwatch.store.feature_rollup import FeatureBins, Requests
+    from mlwatch.store.rollups import Rollup
     from mlwatch.store.slices import Columns
 
 MAX_CLASSES = 200
@@ -66,7 +67,7 @@ def fold_requests(
         if unbinned or feature.number in registry.bins
     ]
     for group in in_groups(features):
-        add(connection, rollups.FEATURES, rollups.features_sql(requests, group))
+        add(connection, rollups.FEATURES, feature_rollup.features_sql(requests, group))
 
 
 def in_groups(
@@ -177,7 +178,8 @@ def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBi
     listed = ", ".join(str(feature.number) for feature in features)
     remove(connection, rollups.FEATURES, f"feature IN ({listed})")
     for group in in_groups(features):
-        add(connection, rollups.FEATURES, rollups.features_sql(rollups.Requests("predictions"), group))
+        counted = feature_rollup.features_sql(feature_rollup.Requests("predictions"), group)
+        add(connection, rollups.FEATURES, counted)
 
 
 def refold_segments(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.sources.segments import Segment
-    from mlwatch.store.rollups import Requests
+    from mlwatch.store.feature_rollup import Requests
 
 CARE_BYTES = 4 << 20
 """A refused segment is halved down to this size before it is read record by record."""

@@ -17,9 +17,9 @@ from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
 from mlwatch.sources.sql import literal
-from mlwatch.store import cuts, fold, profiles, rollups, slices
+from mlwatch.store import cuts, feature_rollup, fold, profiles, rollups, slices
+from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.registry import Bins, Registry
-from mlwatch.store.rollups import FeatureBins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -255,7 +255,7 @@ def cut(
             _store_categories(connection, relation, feature)
         registry.bins[feature.number] = Bins(feature.kind, feature.edges, source)
     for group in fold.in_groups([replace(feature, models=()) for feature in done] if count else ()):
-        counted = rollups.features_sql(rollups.Requests(relation, quarter="part"), group)
+        counted = feature_rollup.features_sql(feature_rollup.Requests(relation, quarter="part"), group)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE counted AS {counted}")
         connection.execute("""
             INSERT INTO reference

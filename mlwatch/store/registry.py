@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from mlwatch.sources.canonical import Slot
 from mlwatch.sources.sql import identifier
 from mlwatch.store import rollups
-from mlwatch.store.rollups import FeatureBins
+from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.schema import BASE_COLUMNS
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import OutputSettings, SegmentSettings
+    from mlwatch.store.feature_rollup import FeatureBins
     from mlwatch.store.registry import Registry
-    from mlwatch.store.rollups import FeatureBins
 
 MOST = 12
 """Columns that are followed where none are named."""
@@ -113,12 +113,12 @@ def columns(
     """
     chosen = (*registry.segments, rollups.VALUE) if numbers is None else tuple(numbers)
     features = {feature.number: feature for feature in registry.feature_bins(chosen)}
-    wanted = [number for number in chosen if number in features]
+    wanted = [number for number in chosen if number in features and number in registry.bins]
+    categories = _categories(connection, wanted)
     return Columns(
         tuple(
-            Column(features[number], cuts_of(features[number].edges), _categories(connection, number))
+            Column(features[number], cuts_of(features[number].edges), categories.get(number, ()))
             for number in wanted
-            if number in registry.bins
         ),
         carried(registry, settings) if settings is not None else (),
     )
@@ -138,11 +138,14 @@ def cuts_of(edges: Sequence[float]) -> tuple[float, ...]:
     return tuple(edges[place] for place in cut_places(edges))
 
 
-def _categories(connection: DuckDBPyConnection, number: int) -> tuple[str, ...]:
+def _categories(connection: DuckDBPyConnection, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Return the most frequent categories of features, in order of their bins."""
     rows = connection.execute(
-        "SELECT category FROM categories WHERE feature = ? AND bin < ? ORDER BY bin", [number, CATEGORIES]
+        """SELECT feature, list(category ORDER BY bin) FROM categories
+        WHERE feature IN (SELECT unnest(?::INTEGER[])) AND bin < ? GROUP BY feature""",
+        [list(numbers), CATEGORIES],
     ).fetchall()
-    return tuple(category for (category,) in rows)
+    return {number: tuple(listed) for number, listed in rows}
 
 
 def choose(registry: Registry, settings: SegmentSettings) -> tuple[int, ...]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from mlwatch.sources.sql import identifier
 from mlwatch.store.asking import number, row
 from mlwatch.store.batch import classified
-from mlwatch.store.rollups import QUARTER, QUARTER_OF_TS, QUARTERS_OF_TS, WHO, Requests
+from mlwatch.store.feature_rollup import QUARTER_OF_TS, QUARTERS_OF_TS, WHO, Requests
+from mlwatch.store.rollups import QUARTER
 from mlwatch.store.schema import BASE_COLUMNS
 
 if TYPE_CHECKING:

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from mlwatch.sources.segments import Segment
     from mlwatch.sources.shapes import Shape
     from mlwatch.store.batch import Counts
+    from mlwatch.store.feature_rollup import Requests
     from mlwatch.store.feeding import Work
     from mlwatch.store.ledger import Entry, Ledger
     from mlwatch.store.registry import Registry
-    from mlwatch.store.rollups import Requests
 
 QUARANTINE_ROWS = 10_000
 """Rejected records whose text is kept; all are counted."""

@@ -11,8 +11,8 @@ from sqlglot import exp
 from mlwatch.config import BusinessSettings
 from mlwatch.sources.canonical import EARLIEST, tolerant_time_sql
 from mlwatch.spark.dialect import UnknownFunctionError, to_spark
-from mlwatch.store import batch, events, fold, outcomes, output_rollups, rollups, slices
-from mlwatch.store.rollups import FeatureBins, Requests
+from mlwatch.store import batch, events, feature_rollup, fold, outcomes, output_rollups, rollups, slices
+from mlwatch.store.feature_rollup import FeatureBins, Requests
 
 CANONICAL = (
     "SELECT ts, id, model, own_model, version, prediction, score, label, latency_ms, status, error, event"
@@ -26,7 +26,7 @@ STATEMENTS = {
     "classified": batch.classified(f"{CANONICAL} FROM x", predicts=True),
     "traffic": rollups.traffic_sql("requests"),
     "latency": rollups.latency_sql("requests"),
-    "features": rollups.features_sql(Requests("requests", who="who", quarter="quarter"), FEATURES),
+    "features": feature_rollup.features_sql(Requests("requests", who="who", quarter="quarter"), FEATURES),
     "outcomes": rollups.outcomes_sql("scored", ["m"], ["n"]),
     "scores": rollups.scores_sql("scored", ["m"]),
     "decided": rollups.decided_sql("requests", []),
