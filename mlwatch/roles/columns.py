@@ -56,6 +56,7 @@ def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
     """
     seen: dict[ColumnPath, _Seen] = {}
     for number, record in enumerate(records):
+        bit = 1 << number
         for path, value, kind in _leaves(record, ()):
             column = seen.get(path)
             if column is None:
@@ -64,7 +65,7 @@ def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
                 column = seen[path] = _Seen()
             column.kinds.add(kind)
             if kind != "null":
-                column.where |= 1 << number
+                column.where |= bit
                 if len(column.samples) < MAX_SAMPLES:
                     column.samples.append(_bounded(value))
     return tuple(

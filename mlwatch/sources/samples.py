@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-SAMPLE_LINES = 2000
+SAMPLE_LINES = 1000
 """Records looked at in the first block of a kind of file; a smaller block is looked at whole."""
-LATER_LINES = 30
+LATER_LINES = 15
 """Records looked at in later blocks of more than `WHOLE_BYTES`."""
 WHOLE_BYTES = 1 << 20
 

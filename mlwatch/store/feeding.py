@@ -113,7 +113,11 @@ class Feeder:
     def items(self, plans: Sequence[Plan]) -> Iterator[Item]:
         """Yield what the planned files give, in an order in which each file's pieces follow each other."""
         self._total = sum(plan.found.size for plan in plans)
-        return self._read_all(plans) if self._total < QUIET_BYTES else ahead(self._read_all(plans))
+        if self._total < QUIET_BYTES:
+            return self._read_all(plans)
+        # the C library gives freed memory back, to be cleared page by page for the next block, unless as much was freed
+        bytearray(4 * BLOCK_BYTES)
+        return ahead(self._read_all(plans))
 
     def gather(self, groups: Iterable[Sequence[Work]]) -> Iterator[Item]:
         """Yield batches of what comes from elsewhere than files, so that what one entry is about stays in order.
