@@ -152,7 +152,8 @@ def _pieces(
         stream.skip_hole()
         start, recent = stream.position, stream.recent
         try:
-            block = read_block(stream, block_size, quoted=form == "csv", take_tail=settled)
+            size = stream.up_to_line(block_size)  # so that a block need not be copied to be cut
+            block = read_block(stream, size, quoted=form == "csv", take_tail=settled)
         except DamagedFileError as error:
             raise UnreadableFileError(f"the compressed data is damaged ({error})") from error
         if block.end == start or not stream.holds(head):

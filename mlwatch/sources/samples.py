@@ -16,6 +16,8 @@ SAMPLE_LINES = 1000
 LATER_LINES = 15
 """Records looked at in later blocks of more than `WHOLE_BYTES`."""
 WHOLE_BYTES = 1 << 20
+_PART = 1 << 16
+"""Bytes that tell about how long lines are."""
 
 
 def json_objects(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -31,7 +33,7 @@ def json_objects(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 
 def spread(data: bytes, limit: int) -> Iterator[bytes]:
     """Yield up to about `limit` lines, evenly spread over the data."""
-    if len(data) <= WHOLE_BYTES or data.count(b"\n", 0, WHOLE_BYTES) * len(data) <= limit * WHOLE_BYTES:
+    if len(data) <= WHOLE_BYTES or data.count(b"\n", 0, _PART) * len(data) <= limit * _PART:
         yield from data.split(b"\n")
         return
     step = max(1, len(data) // limit)

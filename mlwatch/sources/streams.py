@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 HEAD_BYTES = 4096
 TAIL_BYTES = 1024
 _SKIP_STEP = 1 << 20
+_LOOK_BACK = 1 << 16
 
 
 class DamagedFileError(Exception):
@@ -111,6 +112,14 @@ class Stream:
         self.recent = (self.recent + data[-TAIL_BYTES:])[-TAIL_BYTES:]
         self._latest = data
         return data
+
+    def up_to_line(self, size: int) -> int:
+        """Return how many bytes, at most `size`, end with a line; `size` itself where that is not cheap to tell."""
+        if self.compression != "none" or self._pushed or size <= _LOOK_BACK:
+            return size
+        end = os.pread(self._file.fileno(), _LOOK_BACK, self.position + size - _LOOK_BACK)
+        line = end.rfind(b"\n") + 1
+        return size - _LOOK_BACK + line if line and len(end) == _LOOK_BACK else size
 
     def last(self, size: int) -> bytes:
         """Return the last bytes of the latest read."""
