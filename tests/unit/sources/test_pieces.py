@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -14,6 +15,7 @@ from mlwatch.config import RoleSettings
 from mlwatch.sources.canonical import zoned_sql
 from mlwatch.sources.parquet import FIRST_ROWS, GROUP_ROWS, PARQUET_ROWS, cut_rows
 from mlwatch.sources.shapebook import ShapeBook
+from mlwatch.sources.streams import Stream
 from mlwatch.store.memory import recall
 
 if TYPE_CHECKING:
@@ -30,6 +32,19 @@ def test_rows_are_parted_without_gaps(start: int, total: int) -> None:
         assert (pieces[0][0], pieces[-1][1]) == (start, total)
     assert all(last % GROUP_ROWS == 0 for first, last in pieces[:-1] if first)
     assert all(last - first <= PARQUET_ROWS * 3 // 2 + GROUP_ROWS for first, last in pieces)
+
+
+@pytest.mark.parametrize("open_", [open, gzip.open])
+def test_plain_files_are_read_up_to_a_line(tmp_path: Path, open_: Any) -> None:
+    text, parts = b"".join(b"%06d" % n * 100 + b"\n" for n in range(500)) + b"unfinished", []
+    with open_(tmp_path / "log", "wb") as file:
+        file.write(text)
+    with Stream(tmp_path / "log") as stream:
+        while part := stream.read(stream.up_to_line(100_000)):
+            parts.append(part)
+    assert b"".join(parts) == text
+    if open_ is open:
+        assert all(part.endswith(b"\n") and len(part) > 99_000 for part in parts[:-1])
 
 
 def test_records_of_known_keys_are_not_parsed_again(tmp_path: Path) -> None:

@@ -115,6 +115,12 @@ def test_an_endless_line_is_skipped_and_counted(logs: Path, opened: Callable[[],
     assert [row[:3] for row in quarantine(opened)] == [("a.jsonl", 11, "a line of more than 16 MB")]
 
 
+def test_a_line_of_megabytes_is_a_record(logs: Path, take: Take) -> None:
+    (logs / "a.jsonl").write_text(GOOD + lines([prediction(50, note="x" * (5 << 20)), prediction(51)]))
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected) == (12, 0)
+
+
 def test_a_missing_path_is_refused() -> None:
     with pytest.raises(InputError, match="no such file or directory"):
         Session(Options(Path("/no/such/place")))
