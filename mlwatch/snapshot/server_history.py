@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def server_histories(connection: DuckDBPyConnection, now: datetime) -> dict[str, tuple[ServerPoint, ...]]:
     """Return the minutes of the last hour in which a server told something, by endpoint.
 
+    Of a past moment the last minute is left out where something was told later in it: its sums hold that too.
+
     Each replica counts with the mean of a minute; of several, amounts are added up and all else is averaged, as in
     `together`.
 
@@ -31,7 +33,10 @@ def server_histories(connection: DuckDBPyConnection, now: datetime) -> dict[str,
     rows = connection.execute(
         f"""WITH replicas AS (
             SELECT endpoint, replica, bucket, {means} FROM server_minutes
-            WHERE bucket >= $start AND bucket <= $now GROUP BY ALL)
+            WHERE bucket >= $start AND (bucket < date_trunc('minute', $now)
+                OR bucket = date_trunc('minute', $now) AND NOT EXISTS (FROM server_metrics
+                    WHERE ts > $now AND ts < date_trunc('minute', $now) + INTERVAL 1 MINUTE))
+            GROUP BY ALL)
         SELECT endpoint, bucket, {values} FROM replicas GROUP BY ALL ORDER BY endpoint, bucket""",
         {"start": start_of(HOUR, now), "now": now},
     ).fetchall()

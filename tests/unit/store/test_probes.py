@@ -314,7 +314,9 @@ def test_what_servers_say_has_a_history_by_the_minute(store: DuckDBPyConnection)
         probes.record(
             store, metrics=[told(at, replica="b", values={"requests_per_s": 1.0, "cpu_share": 0.5})]
         )
-    probes.record(store, [probe(115)], metrics=[told(-3600, replica="a", values={"requests_per_s": 100.0})])
+    looks, old = [probe(95), probe(115)], told(-3600, replica="a", values={"requests_per_s": 100.0})
+    probes.record(store, looks, metrics=[old])
+    assert len(seen(store, 100).server_history) == 1, "what was told later in that minute is not known yet"
     probes.forget(store, (NOON + timedelta(seconds=100)).replace(tzinfo=None))
     probes.record(store, metrics=[told(120, replica="a", error="refused")])
     first, second = seen(store, 130).server_history
