@@ -18,6 +18,7 @@ from mlwatch.endpoints.client import Client
 from mlwatch.endpoints.detection import Detected, detect
 from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.golden import Baselines, GoldenProbe
+from mlwatch.endpoints.resolving import Threads
 from mlwatch.endpoints.server_metrics import since_start
 from mlwatch.endpoints.target import Target
 from mlwatch.errors import InputError, one_line
@@ -104,6 +105,7 @@ def _asking(url: str, settings: EndpointSettings) -> Callable[[], Awaitable[Answ
 
 
 async def _ask_all(asking: Sequence[Callable[[], Awaitable[Answer]]]) -> list[Answer]:
+    asyncio.get_running_loop().set_default_executor(Threads())  # a name server that hangs is not waited for
     return await asyncio.gather(*(ask() for ask in asking))
 
 
