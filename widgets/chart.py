@@ -126,6 +126,8 @@ class ChartView:
     """First and last time, seconds since 1970-01-01 UTC; all of the data if None."""
     cursor: float | None = None
     """Time whose values are read out."""
+    marked: tuple[float, float] | None = None
+    """Times in the first and in the last column of a stretch that is being chosen."""
     mode: Mode = "quadrant"
     """What the lines are drawn with."""
     zone: tzinfo = UTC

@@ -125,6 +125,9 @@ def _plot(chart: Chart, view: ChartView, layout: Layout) -> Plot:
             plot.upright(column_of(layout.times, marker.time, layout.plot_width), marker.style)
     if view.cursor is not None and layout.times.low <= view.cursor <= layout.times.high:
         plot.cursor(column_of(layout.times, view.cursor, layout.plot_width))
+    if view.marked is not None:
+        first, last = (column_of(layout.times, at, layout.plot_width) for at in view.marked)
+        plot.mark(first, last)
     return plot
 
 

@@ -157,6 +157,10 @@ class Gallery(App[None]):
         self.query_one("#forest", ForestPlot).update(samples.differences(turn))
         self.query_one("#matrix", ConfusionMatrix).update(samples.confusion(turn))
 
+    def on_time_series_stretch_chosen(self, message: TimeSeries.StretchChosen) -> None:
+        """Zoom to what was marked."""
+        message.chart.zoom_to((message.start, message.end))
+
     def action_hold(self) -> None:
         """Stop or go on."""
         self._held = not self._held

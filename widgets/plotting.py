@@ -33,8 +33,9 @@ class Plot:
         self._series = len(styles)
         self._fore = canvas.layers.astype(np.int64) + 1
         self._band = np.zeros(self._codes.shape, dtype=np.int64)
-        self._grounds = ["", "cursor"]
+        self._grounds = ["", "cursor", "row"]
         self._cursor: int | None = None
+        self._marked = slice(0)
 
     def rule(self, line: int) -> None:
         """Draw a faint line across, behind everything."""
@@ -70,6 +71,12 @@ class Plot:
         self._fill((slice(None), column), "|" if self._ascii else "│", "label", over_rules=True)
         self._cursor = column
 
+    def mark(self, first: int, last: int) -> None:
+        """Mark columns, both ends included, as a stretch that is being chosen."""
+        self._marked = slice(first, last + 1)
+        for column in (first, last):
+            self._fill((slice(None), column), "|" if self._ascii else "│", "accent", over_rules=True)
+
     def _fill(
         self,
         where: tuple[int | slice, int | slice] | NDArray[np.bool_],
@@ -94,6 +101,7 @@ class Plot:
     def lines(self) -> Iterator[Line]:
         """Yield the lines from the top as pieces of equal style."""
         ground = self._band.copy()
+        ground[:, self._marked] = 2
         if self._cursor is not None:
             ground[:, self._cursor] = 1
         height, width = self._codes.shape

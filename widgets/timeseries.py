@@ -37,7 +37,9 @@ class TimeSeries(Drawn):
 
     Keys: left and right (h, l) move the cursor, with shift (H, L) the picture; `+` and `-` zoom around the
     cursor, `0` shows all again; home and end put the cursor on the first and the last column; escape hides
-    it. The mouse reads values where it hovers; its wheel zooms there, with shift or sideways it moves.
+    it; enter chooses the stretch that is zoomed to, else the moment of the cursor. The mouse reads values where
+    it hovers; its wheel zooms there, with shift or sideways it moves; dragging chooses a stretch. What is chosen
+    is told in a message and changes nothing here.
 
     Args:
         chart: What is shown.
@@ -59,6 +61,9 @@ class TimeSeries(Drawn):
         Binding("minus", "zoom(-1)", "Zoom out", show=False),
         Binding("0", "show_all", "Show all", show=False),
         Binding("escape", "hide_cursor", "Hide the cursor", show=False),
+        Binding(
+            "enter", "choose", "Choose", show=False, tooltip="Choose the stretch or the moment of the chart"
+        ),
     ]
 
     class CursorMoved(Message):
@@ -95,6 +100,34 @@ class TimeSeries(Drawn):
             """Let the newest stretch take the place of older ones."""
             return isinstance(message, TimeSeries.SpanChanged) and message.chart is self.chart
 
+    class StretchChosen(Message):
+        """A reader wants to see a stretch of time, in seconds since 1970-01-01 UTC."""
+
+        def __init__(self, chart: TimeSeries, start: float, end: float, *, to_end: bool) -> None:
+            super().__init__()
+            self.chart = chart
+            self.start, self.end = start, end
+            self.to_end = to_end
+            """Whether it reaches the end of the data."""
+
+        @property
+        def control(self) -> TimeSeries:
+            """The chart."""
+            return self.chart
+
+    class MomentChosen(Message):
+        """A reader wants to see a moment, in seconds since 1970-01-01 UTC."""
+
+        def __init__(self, chart: TimeSeries, at: float) -> None:
+            super().__init__()
+            self.chart = chart
+            self.at = at
+
+        @property
+        def control(self) -> TimeSeries:
+            """The chart."""
+            return self.chart
+
     def __init__(
         self,
         chart: Chart | None = None,
@@ -109,6 +142,8 @@ class TimeSeries(Drawn):
     ) -> None:
         super().__init__(ascii_only=ascii_only, name=name, id=id, classes=classes)
         self._chart = chart or Chart()
+        self._grasped: float | None = None
+        """Time at which the mouse was pressed."""
         self._view = ChartView(mode="ascii" if ascii_only else mode, zone=zone, legend=legend)
 
     # --- data and view ---------------------------------------------------------------------------
@@ -131,7 +166,8 @@ class TimeSeries(Drawn):
     def update(self, chart: Chart) -> None:
         """Show another chart; repaints only if it differs.
 
-        A stretch of time stays as it is, but one that reaches to the end of the data follows the end.
+        A stretch of time stays as it is, but one that reaches to the end of the data follows the end, and one
+        that lies beside the data gives way to all of them.
         """
         if same(chart, self._chart):
             return
@@ -140,6 +176,8 @@ class TimeSeries(Drawn):
         if self.span and before and after and self.span[1] >= before[1]:
             moved = after[1] - before[1]
             self.show_span((self.span[0] + moved, self.span[1] + moved))
+        if self.span and after and not (self.span[0] < after[1] and after[0] < self.span[1]):
+            self.show_span(None)
         self.redraw()
 
     def show_cursor(self, time: float | None) -> None:
@@ -173,7 +211,8 @@ class TimeSeries(Drawn):
             self.show_cursor(time)
             self.post_message(self.CursorMoved(self, time))
 
-    def _set_span(self, span: tuple[float, float] | None) -> None:
+    def zoom_to(self, span: tuple[float, float] | None) -> None:
+        """Show a stretch of time, or all, and tell."""
         if span != self.span:
             self.show_span(span)
             self.post_message(self.SpanChanged(self, span))
@@ -204,8 +243,22 @@ class TimeSeries(Drawn):
         self._move_to(None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - of Textual
-        """Leave escape to others while no cursor is shown."""
+        """Leave escape to others while no cursor is shown, and enter while there is nothing to choose."""
+        if action == "choose":
+            return self.cursor is not None or self.span is not None
         return action != "hide_cursor" or self.cursor is not None
+
+    def action_choose(self) -> None:
+        """Choose the stretch that is zoomed to, else the moment of the cursor."""
+        if self.span is not None:
+            self._choose(*self.span)
+        elif self.cursor is not None:
+            self.post_message(self.MomentChosen(self, self.cursor))
+
+    def _choose(self, start: float, end: float) -> None:
+        whole = extent(self._chart)
+        to_end = whole is not None and end >= whole[1]
+        self.post_message(self.StretchChosen(self, start, end, to_end=to_end))
 
     def action_pan(self, by: int) -> None:
         """Move the picture by a fifth of its width."""
@@ -219,7 +272,7 @@ class TimeSeries(Drawn):
             if whole[0] <= start and end <= whole[1]
             else step
         )
-        self._set_span((start + step, end + step))
+        self.zoom_to((start + step, end + step))
 
     def action_zoom(self, by: int) -> None:
         """Zoom around the cursor, or around the end where there is none."""
@@ -237,15 +290,15 @@ class TimeSeries(Drawn):
         around = min(max(around, start), end)
         width = (end - start) * factor
         if width >= whole[1] - whole[0]:
-            self._set_span(None)
+            self.zoom_to(None)
             return
         first = around - (around - start) * factor
         first = min(max(first, whole[0]), whole[1] - width)
-        self._set_span((first, first + width))
+        self.zoom_to((first, first + width))
 
     def action_show_all(self) -> None:
         """Show all of the data."""
-        self._set_span(None)
+        self.zoom_to(None)
 
     def _time_under(self, event: events.MouseEvent) -> float | None:
         layout, offset = self._layout_now(), event.get_content_offset(self)
@@ -254,8 +307,35 @@ class TimeSeries(Drawn):
         column = offset.x - layout.axis.width
         return time_of(layout.times, column, layout.plot_width) if 0 <= column < layout.plot_width else None
 
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Begin to mark a stretch."""
+        self._grasped = self._time_under(event) if event.button == 1 else None
+        if self._grasped is not None:
+            self.capture_mouse()
+
+    def on_mouse_up(self) -> None:
+        """Choose the stretch that was marked."""
+        layout, marked, self._grasped = self._layout_now(), self._view.marked, None
+        self.release_mouse()
+        self._look(replace(self._view, marked=None))
+        if marked is not None and layout is not None:
+            half = (layout.times.high - layout.times.low) / layout.plot_width / 2
+            self._choose(marked[0] - half, marked[1] + half)
+
+    def _mark(self, event: events.MouseMove) -> None:
+        """Mark all columns between where the mouse was pressed and where it is, at the ends of the plot at most."""
+        layout = self._layout_now()
+        if layout is None or self._grasped is None:
+            return
+        column = event.get_content_offset_capture(self).x - layout.axis.width
+        column = min(max(column, 0), layout.plot_width - 1)
+        here = time_of(layout.times, column, layout.plot_width)
+        ends = (min(here, self._grasped), max(here, self._grasped))
+        self._look(replace(self._view, marked=ends if ends[0] < ends[1] else None))
+
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Read out what the mouse points at."""
+        """Read out what the mouse points at; while it is pressed, mark what it was drawn over."""
+        self._mark(event)
         time = self._time_under(event)
         if time is not None:
             self._move_to(time)

@@ -8,7 +8,6 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +23,19 @@ from mlwatch.app.keys import BINDINGS, keymap
 from mlwatch.app.messages import SnapshotReady, SourceFailed
 from mlwatch.app.modes import MODES, SCREENS
 from mlwatch.app.options import AppOptions
-from mlwatch.app.ranges import Range, cycled, longer, shorter
+from mlwatch.app.ranging import Ranging
 from mlwatch.app.suspension import wake_only_from_suspension
 from mlwatch.app.theme import OWN_VARIABLES, THEMES
 from mlwatch.app.thrift import Thrifty
 from mlwatch.app.toasts import Toasting
 from mlwatch.app.view import Status, View, choose_model
+from mlwatch.app.zones import zone_of
 from mlwatch.choice import USUAL
 from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
     from textual.app import SystemCommand
     from textual.screen import Screen
@@ -54,7 +55,7 @@ EAGER_S = 0.2
 EAGER_LOOKS = 50
 
 
-class MlwatchApp(Thrifty, Choosing, Toasting):
+class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
     """Watch a source live."""
 
     TITLE = "mlwatch"
@@ -80,11 +81,12 @@ class MlwatchApp(Thrifty, Choosing, Toasting):
         """Prepare the app.
 
         Raises:
-            InputError: The theme of the options is not known, or an action of its keys.
+            InputError: The theme of the options is not known, their time zone, or an action of its keys.
         """
         self.options = options or AppOptions()
+        self.refresh_s = self.options.refresh_s
         self.source = source
-        self.zone = UTC if self.options.timezone == "UTC" else None
+        self.zone = zone_of(self.options.timezone)
         self.glyphs = ASCII if self.options.ascii else UNICODE
         self._schedule = Schedule(self.options.host_every_s)
         self._request = Request(at=self.options.at)
@@ -148,7 +150,7 @@ class MlwatchApp(Thrifty, Choosing, Toasting):
 
     def _begin_looking(self) -> None:
         self.look()
-        self.set_interval(self.options.refresh_s, self.look)
+        self._look_every()
         self._eager = self.set_interval(EAGER_S, self._look_eagerly, repeat=EAGER_LOOKS)
 
     def _look_eagerly(self) -> None:
@@ -284,24 +286,6 @@ class MlwatchApp(Thrifty, Choosing, Toasting):
             return None
         return snapshot.range.end if snapshot.range else snapshot.generated_at
 
-    def action_cycle_range(self) -> None:
-        """Show the next longer range, after the longest the shortest."""
-        self._change_range(cycled(self.status.range))
-
-    def action_longer_range(self) -> None:
-        """Show a longer time range."""
-        self._change_range(longer(self.status.range))
-
-    def action_shorter_range(self) -> None:
-        """Show a shorter time range."""
-        self._change_range(shorter(self.status.range))
-
-    def _change_range(self, chosen: Range) -> None:
-        if chosen == self.status.range:
-            return
-        self.status = replace(self.status, range=chosen)
-        self._ask(replace(self._next(), span=chosen.span))
-
     async def action_screen(self, mode: str) -> None:
         """Go to one of the numbered screens."""
         if mode != self.current_mode:
@@ -345,9 +329,9 @@ class MlwatchApp(Thrifty, Choosing, Toasting):
         else:
             self.notify(f"Screenshot saved to {path}", markup=False)
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Offer every action in the command palette."""
-        yield from commands(self)
+        yield from commands(self, screen)
 
 
 def _one_line(error: BaseException) -> str:

@@ -10,81 +10,79 @@ from mlwatch.app.modes import SCREENS
 from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-_RANGE_KEYS = Binding.Group("Range", compact=True)
+RANGE = Binding.Group("Range", compact=True)
+
+
+def _key(
+    keys: str, action: str, said: str, does: str, *, identity: str = "", shown: str | None = None,
+    footer: bool = False, group: Binding.Group | None = None,
+) -> Binding:  # fmt: skip
+    """Return a binding that says what it does, for the palette, and that the configuration can move."""
+    return Binding(
+        keys, action, said, key_display=shown, show=footer or group is not None, tooltip=does,
+        id=identity or action, group=group,
+    )  # fmt: skip
+
+
+def _screens() -> Iterator[Binding]:
+    """Yield the number keys; the footer names them once."""
+    for place, (mode, title, _) in enumerate(SCREENS, start=1):
+        first = place == 1
+        yield _key(
+            str(place), f"screen('{mode}')", "Screens", f"Go to the {title} screen", identity=mode,
+            shown=f"1-{len(SCREENS)}" if first else None, footer=first,
+        )  # fmt: skip
+
+
 BINDINGS: list[BindingType] = [
-    Binding("q", "quit", "Quit", tooltip="Leave mlwatch", id="quit"),
+    _key("q", "quit", "Quit", "Leave mlwatch", footer=True),
     Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
-    Binding(
-        "space",
-        "freeze",
-        "Freeze",
-        key_display="spc",
-        tooltip="Hold the picture, or let it go on",
-        id="freeze",
+    _key("space", "freeze", "Freeze", "Hold the picture, or let it go on", shown="spc", footer=True),
+    _key("question_mark", "help", "Help", "Explain this screen and its keys", shown="?", footer=True),
+    *_screens(),
+    _key(
+        "left_square_bracket", "shorter_range", "Shorter range", "Show a shorter time range",
+        shown="[", group=RANGE,
     ),
-    Binding(
-        "question_mark",
-        "help",
-        "Help",
-        key_display="?",
-        tooltip="Explain this screen and its keys",
-        id="help",
+    _key(
+        "right_square_bracket", "longer_range", "Longer range", "Show a longer time range",
+        shown="]", group=RANGE,
     ),
-    *(
-        Binding(
-            str(place),
-            f"screen('{mode}')",
-            "Screens",
-            show=place == 1,
-            tooltip=f"Go to {title}",
-            id=mode,
-            key_display=f"1-{len(SCREENS)}" if place == 1 else None,
-        )
-        for place, (mode, title, _) in enumerate(SCREENS, start=1)
+    _key(
+        "r", "cycle_range", "Next range", "Show the next time range, after the longest the shortest",
+        group=RANGE,
     ),
-    Binding(
-        "left_square_bracket",
-        "shorter_range",
-        "Shorter range",
-        key_display="[",
-        group=_RANGE_KEYS,
-        id="shorter_range",
+    _key(
+        "left_curly_bracket", "zoom_time(1)", "Zoom in", "Show half of the range, around a chart's cursor",
+        identity="zoom_in", shown="{",
     ),
-    Binding(
-        "right_square_bracket",
-        "longer_range",
-        "Longer range",
-        key_display="]",
-        group=_RANGE_KEYS,
-        id="longer_range",
+    _key(
+        "right_curly_bracket", "zoom_time(-1)", "Zoom out", "Show twice the range",
+        identity="zoom_out", shown="}",
     ),
-    Binding("r", "cycle_range", "Next range", group=_RANGE_KEYS, id="cycle_range"),
-    Binding(
-        "comma", "earlier", "Earlier", key_display=",", show=False, tooltip="Go back in time", id="earlier"
+    _key(
+        "left_parenthesis", "pan_time(-1)", "Move back", "Move the range back by half of it",
+        identity="pan_back", shown="(",
     ),
-    Binding("full_stop", "later", "Later", key_display=".", show=False, tooltip="Go on in time", id="later"),
-    Binding("p", "play", "Play", show=False, tooltip="Play the past, or pause", id="play"),
-    Binding("f", "segment", "Segment", tooltip="Show only the records that pass a filter", id="segment"),
-    Binding("v", "versions", "Versions", tooltip="Choose the versions to compare", id="versions"),
-    Binding("a", "alerts", "Alerts", tooltip="List all alerts", id="alerts"),
-    Binding(
-        "x", "quarantine", "Quarantine", show=False, tooltip="Browse the rejected lines", id="quarantine"
+    _key(
+        "right_parenthesis", "pan_time(1)", "Move on", "Move the range on by half of it",
+        identity="pan_on", shown=")",
     ),
-    Binding("t", "toasts", "Toasts", show=False, tooltip="Choose which alerts pop up", id="toasts"),
-    Binding(
-        "z", "zoom", "Zoom", tooltip="Give the focused panel the whole screen, or take it back", id="zoom"
-    ),
-    Binding("m", "next_model", "Model", tooltip="Show the next model", id="next_model"),
-    Binding(
-        "s",
-        "save_screenshot",
-        "SVG",
-        tooltip="Save this screen as SVG in the current directory",
-        id="save_screenshot",
-    ),
-]
+    _key("R", "refresh", "Refresh", "Look for news less often, after the longest interval the most often"),
+    _key("comma", "earlier", "Earlier", "Show an earlier moment", shown=","),
+    _key("full_stop", "later", "Later", "Show a later moment", shown="."),
+    _key("p", "play", "Play", "Play the past, or pause"),
+    _key("f", "segment", "Segment", "Show only the records that pass a filter", footer=True),
+    _key("v", "versions", "Versions", "Choose the versions to compare", footer=True),
+    _key("a", "alerts", "Alerts", "List all alerts", footer=True),
+    _key("x", "quarantine", "Quarantine", "Browse the lines that could not be taken in"),
+    _key("t", "toasts", "Toasts", "Mute warnings, then everything, then nothing"),
+    _key("z", "zoom", "Zoom", "Give the focused panel the whole screen, or take it back", footer=True),
+    _key("m", "next_model", "Model", "Show the next model", footer=True),
+    _key("s", "save_screenshot", "SVG", "Save this screen as SVG in the current directory", footer=True),
+]  # fmt: skip
 
 
 def keymap(keys: Mapping[str, str]) -> dict[str, str]:

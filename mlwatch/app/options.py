@@ -32,8 +32,8 @@ class AppOptions:
     """Name of a registered Textual theme."""
     clock: Callable[[], datetime] = utc_now
     """Where the app gets the time from: an aware datetime."""
-    timezone: Literal["UTC", "local"] = "UTC"
-    """The zone in which times are shown."""
+    timezone: str = "UTC"
+    """The zone in which times are shown: UTC, local, or an IANA name such as Europe/Berlin."""
     host_every_s: float = 5.0
     """Seconds after which a snapshot is fetched for the host's numbers though no row came."""
     at: datetime | None = None

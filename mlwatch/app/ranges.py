@@ -1,9 +1,12 @@
-"""The time ranges that the keys step through."""
+"""The time ranges that the keys step through, and any other length of time."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
+
+from mlwatch.app.units import show_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +26,31 @@ RANGES = (
 )
 
 EVERYTHING = RANGES[-1]
+SHORTEST = timedelta(minutes=1)
+"""What can be zoomed in to: the store counts by the minute."""
+_NOTHING = re.compile(r" 0 \w+$")
+
+
+def lasting(span: timedelta) -> Range:
+    """Return the range of a length, at least the shortest, rounded to seconds."""
+    whole = max(timedelta(seconds=round(span.total_seconds())), SHORTEST)
+    said = _NOTHING.sub("", show_duration(whole.total_seconds()))
+    return next((one for one in RANGES if one.span == whole), Range(f"last {said}", whole))
 
 
 def longer(current: Range) -> Range:
-    """Return the next longer range, or the same where there is none."""
-    return RANGES[min(RANGES.index(current) + 1, len(RANGES) - 1)]
+    """Return the next longer of the named ranges, or the same where there is none."""
+    if current.span is None:
+        return current
+    return next(one for one in RANGES if one.span is None or one.span > current.span)
 
 
 def shorter(current: Range) -> Range:
-    """Return the next shorter range, or the same where there is none."""
-    return RANGES[max(RANGES.index(current) - 1, 0)]
+    """Return the next shorter of the named ranges, or the same where there is none."""
+    fitting = (one for one in reversed(RANGES) if one.span is not None)
+    return next((one for one in fitting if current.span is None or one.span < current.span), current)  # type: ignore[operator]
 
 
 def cycled(current: Range) -> Range:
-    """Return the next longer range, and after the longest the shortest."""
-    return RANGES[(RANGES.index(current) + 1) % len(RANGES)]
+    """Return the next longer of the named ranges, and after the longest the shortest."""
+    return RANGES[0] if current.span is None else longer(current)

@@ -25,6 +25,7 @@ class TimeTravel(App[None]):
     """The part of the app that chooses which moment is shown."""
 
     options: AppOptions
+    refresh_s: float
     status: Status
     view: View | None
     _request: Request
@@ -48,7 +49,7 @@ class TimeTravel(App[None]):
             return
         self._replayed = True
         first = min(version.first for version in view.model.versions.values() if version.first)
-        self._show_moment(first + timedelta(seconds=self.options.replay * self.options.refresh_s))
+        self.show_moment(first + timedelta(seconds=self.options.replay * self.refresh_s))
         self.action_play()
 
     def action_earlier(self) -> None:
@@ -66,8 +67,14 @@ class TimeTravel(App[None]):
         elif self.status.moment is None:
             self.notify("This is the present; comma goes back in time.", markup=False)
         else:
-            self._playing = self.set_interval(self.options.refresh_s, self._tick)
-            self.status = replace(self.status, speed=self._speed())
+            self._play()
+
+    def _play(self) -> None:
+        """Move on at the interval that is chosen."""
+        if self._playing is not None:
+            self._playing.stop()
+        self._playing = self.set_interval(self.refresh_s, self._tick)
+        self.status = replace(self.status, speed=self._speed())
 
     def go_live(self) -> None:
         """Show the present again."""
@@ -86,7 +93,7 @@ class TimeTravel(App[None]):
 
     def _tick(self) -> None:
         if not self._asking and self.status.moment is not None:  # a slow answer slows the replay, not the app
-            self._show_moment(self.status.moment + timedelta(seconds=self._speed() * self.options.refresh_s))
+            self.show_moment(self.status.moment + timedelta(seconds=self._speed() * self.refresh_s))
 
     def _step(self, direction: int) -> None:
         covered = self.view.snapshot.range if self.view is not None else None
@@ -95,14 +102,19 @@ class TimeTravel(App[None]):
             return
         length = self.status.range.span or (self._newest or covered.end) - self._first(covered.start)
         moment = self.status.moment or self._request.at or covered.end
-        self._show_moment(moment + direction * length / STEPS)
+        moment += direction * length / STEPS
+        if direction < 0 and moment <= self._first(covered.start):
+            self.notify("The data begin here.", markup=False)
+            return
+        self.show_moment(moment)
 
     def _first(self, start: datetime) -> datetime:
         model = self.view.model if self.view is not None else None
         versions = model.versions.values() if model is not None else ()
         return min((version.first for version in versions if version.first), default=start)
 
-    def _show_moment(self, moment: datetime) -> None:
+    def show_moment(self, moment: datetime) -> None:
+        """Show what was known at a moment, in the whole app; behind the newest data it is live again."""
         if self._newest is not None and moment >= self._newest:
             self.go_live()
             return

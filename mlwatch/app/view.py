@@ -78,6 +78,8 @@ class Status:
     """Which versions and records were asked for."""
     speed: float = 0.0
     """Seconds of the past that pass in a second; 0 stands still."""
+    refresh_s: float = 0.0
+    """Seconds between two looks at the data, where a reader chose them; 0 is as configured."""
     failure: str | None = None
     """What the source last complained of, until it answers again."""
 

@@ -144,7 +144,7 @@ def app_options(arguments: Namespace, config: Config) -> AppOptions:
         ascii=plain if arguments.ascii is None else arguments.ascii,
         mouse=config.app.mouse and not arguments.no_mouse,
         theme=arguments.theme or config.app.theme,
-        timezone="local" if config.app.timezone == "local" else "UTC",
+        timezone=config.app.timezone,
         history=None if arguments.read_only else _state("statements.json"),
         greeted=_state("greeted"),
         read_only=arguments.read_only,

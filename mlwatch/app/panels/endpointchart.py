@@ -9,7 +9,8 @@ import numpy as np
 
 from mlwatch.app.drawing import clean
 from mlwatch.app.panels.base import Plotted
-from mlwatch.app.serverlines import MEASURES, server_lines, told
+from mlwatch.app.serverlines import axis_of, server_lines, title_of
+from mlwatch.app.serverwords import METRICS, drawn_of
 from widgets.chart import Chart, Marker, Series
 from widgets.timeseries import TimeSeries
 
@@ -38,17 +39,30 @@ class EndpointChart(Plotted, TimeSeries):
         super().__init__(id=identity, **rest)
         self._measure = PROBES
 
+    @property
+    def measure(self) -> str:
+        """What is drawn: `PROBES` or the key of a server's metric."""
+        return self._measure
+
+    def choose(self, measure: str) -> None:
+        """Draw something else; what nobody tells leaves the time to answer."""
+        if measure != self._measure:
+            self._measure = measure
+            if self.view is not None:
+                self.take(self.view)
+
     def take(self, view: View) -> None:
         """Show the endpoints of a view, those with the most of what is drawn where there are many."""
         endpoints = view.snapshot.endpoints
-        measures = [PROBES, *told(endpoints)]
+        measures = [PROBES, *(metric.key for metric in drawn_of(endpoints))]
         measure = self._measure if self._measure in measures else PROBES
         place = f" ({measures.index(measure) + 1} of {len(measures)}, o: next)" if len(measures) > 1 else ""
         if measure == PROBES:
             title, unit, lines = self.BORDER_TITLE, "s", _probe_lines(endpoints)
         else:
-            words, _, unit = MEASURES[measure]
-            title, lines = f"Servers: {words}", server_lines(endpoints, measure, MOST_LINES)
+            metric = METRICS[measure]
+            title, (_, unit) = title_of(metric), axis_of(metric)
+            lines = server_lines(endpoints, metric, MOST_LINES)
         self.border_title = title + place
         self.say("" if lines else "No probes in the last hour: start with --endpoint URL.")
         self.update(Chart(tuple(lines), markers=tuple(_outages(endpoints)), unit=unit, low=0.0))
@@ -56,10 +70,9 @@ class EndpointChart(Plotted, TimeSeries):
     def next_measure(self) -> None:
         """Turn to the next metric that any server tells, after the last to the time to answer."""
         if self.view is not None:
-            measures = [PROBES, *told(self.view.snapshot.endpoints)]
+            measures = [PROBES, *(metric.key for metric in drawn_of(self.view.snapshot.endpoints))]
             at = measures.index(self._measure) if self._measure in measures else 0
-            self._measure = measures[(at + 1) % len(measures)]
-            self.take(self.view)
+            self.choose(measures[(at + 1) % len(measures)])
 
 
 def _probe_lines(endpoints: Iterable[Endpoint]) -> list[Series]:

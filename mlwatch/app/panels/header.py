@@ -73,7 +73,10 @@ class HeaderLine(Panel[HeaderState]):
         if model.model:
             left += [(f"{self._glyphs.dot}{model.model}", ""), (model.count, "$quiet")]
         screen: Piece = (self._screen_name + "  ", "bold $heading")
-        span: Piece = (self.status.range.label + "  ", "$heading")
+        label = self.status.range.label
+        if self.status.moment is not None:
+            label = label.removeprefix("last ")
+        span: Piece = (label + "  ", "$heading")
         clock: Piece = (show_clock(self._clock(), self._zone) + "  ", "$quiet")
         state = self._state()
         covered: Piece = (f"{model.span}  ", "$quiet")
@@ -101,7 +104,8 @@ class HeaderLine(Panel[HeaderState]):
             return f"{glyphs.critical} no news", "bold $bad"
         if self.state is None:
             return f"{glyphs.waiting} starting", "$quiet"
-        return f"{glyphs.live} live", "bold $good"
+        every = f", every {self.status.refresh_s:g} s" if self.status.refresh_s else ""
+        return f"{glyphs.live} live{every}", "bold $good"
 
     def _tick(self) -> None:
         self.refresh()

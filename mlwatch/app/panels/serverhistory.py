@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
 
 from mlwatch.app.drawing import cell, clean, line, wrapped
 from mlwatch.app.panels.base import TALL, Panel
-from mlwatch.app.serverwords import HISTORY, say
+from mlwatch.app.serverwords import DRAWN, METRICS, say
 from widgets.sparkline import columns
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ ROOMY = 64
 class Course:
     """One metric over the last hour."""
 
+    key: str
     label: str
     values: tuple[float | None, ...]
     """Minute by minute, oldest first."""
@@ -60,9 +63,23 @@ class ServerHistoryPanel(Panel[ServerHistoryState]):
     HELP_TEXT = (
         "What the server of the chosen endpoint said about itself (its Prometheus metrics), minute by minute over the "
         "last hour: each chart goes from zero to the largest value, which stands at the right after the newest one. "
-        "Rates and sizes of replicas are added up."
+        "Rates and sizes of replicas are added up. Up and down choose a metric: the chart of all endpoints follows."
     )
     can_focus = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Previous metric", show=False),
+        Binding("down,j", "move(1)", "Next metric", show=False),
+    ]
+
+    class Chosen(Message):
+        """A metric was chosen."""
+
+        def __init__(self, key: str) -> None:
+            self.key = key
+            super().__init__()
+
+    metric: reactive[str] = reactive("")
+    """Key of the chosen metric; empty is none."""
 
     endpoint: reactive[str] = reactive("", init=False)
     """Name of the chosen endpoint."""
@@ -92,7 +109,19 @@ class ServerHistoryPanel(Panel[ServerHistoryState]):
         room = len(state.courses) if size.height == TALL else max(1, size.height)
         shown = state.courses[:room]
         height = max(1, min(HIGHEST, room // len(shown)))
-        return [drawn for course in shown for drawn in _chart(course, height, size.width, state.glyphs)]
+        return [
+            drawn
+            for course in shown
+            for drawn in _chart(course, height, size.width, state.glyphs, chosen=course.key == self.metric)
+        ]
+
+    def action_move(self, by: int) -> None:
+        """Choose another metric."""
+        keys = [course.key for course in self.state.courses] if self.state is not None else []
+        if keys:
+            at = keys.index(self.metric) + by if self.metric in keys else 0
+            self.metric = keys[max(0, min(at, len(keys) - 1))]
+            self.post_message(self.Chosen(self.metric))
 
 
 def _called(endpoint: Endpoint | None) -> str:
@@ -101,12 +130,13 @@ def _called(endpoint: Endpoint | None) -> str:
 
 def _courses(points: Sequence[ServerPoint]) -> Iterator[Course]:
     """Yield the metrics that the server has said anything of."""
-    for name, label, unit in HISTORY:
-        minutes = _minutes(points, name)
+    for name in DRAWN:
+        minutes, unit = _minutes(points, name), METRICS[name].unit
         known = [value for value in minutes if value is not None]
         if known:
             now = "n/a" if minutes[-1] is None else say(minutes[-1], unit)
-            yield Course(label, minutes, now, f"≤ {say(max(known), unit)}", name == "errors_per_s")
+            most = f"≤ {say(max(known), unit)}"
+            yield Course(name, METRICS[name].title, minutes, now, most, name == "errors_per_s")
 
 
 def _minutes(points: Sequence[ServerPoint], name: str) -> tuple[float | None, ...]:
@@ -118,7 +148,7 @@ def _minutes(points: Sequence[ServerPoint], name: str) -> tuple[float | None, ..
     return tuple(known.get(newest - timedelta(minutes=back)) for back in range(MINUTES - 1, -1, -1))
 
 
-def _chart(course: Course, height: int, width: int, glyphs: Glyphs) -> list[Content]:
+def _chart(course: Course, height: int, width: int, glyphs: Glyphs, *, chosen: bool) -> list[Content]:
     most_cells = MOST if width >= ROOMY else 0
     room = max(4, min(MINUTES, width - LABEL - VALUE - most_cells))
     most = max(value for value in course.values if value is not None)
@@ -129,7 +159,9 @@ def _chart(course: Course, height: int, width: int, glyphs: Glyphs) -> list[Cont
     ):
         last = at == height - 1
         said = (course.label, course.now, course.most) if last else ("", "", "")
-        label, now = cell(said[0], LABEL, "$quiet"), cell(said[1], VALUE, "bold", "right")
+        mark = glyphs.cursor if chosen and last else " "
+        label = cell(f"{mark}{said[0]}", LABEL, "bold $primary" if chosen else "$quiet")
+        now = cell(said[1], VALUE, "bold", "right")
         drawn.append(
             line([label, (part, tone), now, cell(said[2], most_cells, "$quiet", "right")], width, glyphs)
         )

@@ -21,7 +21,8 @@ class TrendChart(Plotted, TimeSeries):
 
     HELP_TEXT = (
         "A number over time; shaded is the 95 % interval of each step, a gap is a step without data. Left and right "
-        "read values, + and − zoom, 0 shows all; the charts of a screen move together."
+        "read values, + and − zoom, 0 shows all; the charts of a screen move together. Enter takes the stretch that is "
+        "zoomed to, or the moment of the cursor, to the whole app; so does dragging the mouse over a stretch."
     )
 
     metric: reactive[str] = reactive("", init=False, repaint=False)

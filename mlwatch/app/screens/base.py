@@ -36,8 +36,8 @@ class WatchScreen(Screen[None]):
     ALLOW_IN_MAXIMIZED_VIEW = "Footer, HeaderLine, FrozenBanner, ChoiceBanner"
     AUTO_FOCUS = ".first-focus"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "next_panel(1)", "Next panel", show=False),
-        Binding("shift+tab", "next_panel(-1)", "Previous panel", show=False),
+        Binding("tab", "next_panel(1)", "Next panel", show=False, tooltip="Go to the next panel"),
+        Binding("shift+tab", "next_panel(-1)", "Panel before", show=False, tooltip="Go to the panel before"),
     ]
 
     view: reactive[View | None] = reactive(None, init=False, repaint=False)

@@ -39,7 +39,7 @@ class HealthScreen(FamilyScreen):
     FIRST_METRIC = "latency_p95"
     beside: ClassVar[type[Widget]] = Deck
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("o", "next_measure", "Next metric of endpoints", show=False),
+        Binding("o", "next_measure", "Next metric", show=False, tooltip="Show the next metric of servers"),
     ]
 
     def panels(self) -> ComposeResult:
@@ -57,7 +57,9 @@ class HealthScreen(FamilyScreen):
 
     def action_next_measure(self) -> None:
         """Draw the next of what is known of endpoints over time."""
-        self.query_one(EndpointChart).next_measure()
+        chart = self.query_one(EndpointChart)
+        chart.next_measure()
+        self.query_one(ServerHistoryPanel).metric = chart.measure
 
     def watch_view(self, view: View | None) -> None:
         """Make room for what servers say about themselves where any does."""
@@ -77,6 +79,10 @@ class HealthScreen(FamilyScreen):
         yield self.boxed(EndpointChart("probes", zone=zone, ascii_only=ascii_only))
         yield self.boxed(HostChart("hosthistory", zone=zone, ascii_only=ascii_only))
         yield self.boxed(TrafficChart("hosttraffic", zone=zone, ascii_only=ascii_only))
+
+    @on(ServerHistoryPanel.Chosen)
+    def _follow_metric(self, message: ServerHistoryPanel.Chosen) -> None:
+        self.query_one(EndpointChart).choose(message.key)
 
     @on(EndpointsPanel.Chosen)
     def _follow_endpoint(self, message: EndpointsPanel.Chosen) -> None:

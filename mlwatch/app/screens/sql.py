@@ -41,8 +41,8 @@ class SqlScreen(WatchScreen):
     )
     CSS_PATH = "../styles/sql.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "page(1)", "Next page", show=False),
-        Binding("p", "page(-1)", "Page before", show=False),
+        Binding("n", "page(1)", "Next page", show=False, tooltip="Show the next page"),
+        Binding("p", "page(-1)", "Page before", show=False, tooltip="Show the page before"),
         Binding("c", "copy", "Copy", tooltip="Copy the row as JSON"),
         Binding("e", "export", "Export", tooltip="Write all rows to a file"),
         Binding("i", "edit", "Edit", tooltip="Go to the statement"),

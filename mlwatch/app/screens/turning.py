@@ -14,8 +14,8 @@ class TurningScreen(WatchScreen):
     """Turn the decks of a screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "turn(1)", "More panels", show=False),
-        Binding("N", "turn(-1)", "Panels before", show=False),
+        Binding("n", "turn(1)", "More panels", show=False, tooltip="Show the panels there was no room for"),
+        Binding("N", "turn(-1)", "Panels before", show=False, tooltip="Turn back to the panels before"),
     ]
 
     def action_turn(self, by: int) -> None:

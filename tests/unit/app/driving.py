@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
 
+    from textual.app import App
     from textual.pilot import Pilot
 
 SNAPSHOTS = Path(__file__).parents[2] / "snapshots" / "app"
@@ -27,11 +29,30 @@ def text_of(app: MlwatchApp) -> str:
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
 
 
+PATIENCE_S = 20.0
+"""Time after which a test goes on anyway: something moves by itself, such as a replay."""
+
+
 async def settle(pilot: Pilot[None]) -> None:
-    """Wait until workers and messages are through."""
-    for _ in range(2):
-        await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
+    """Wait until no worker runs, no message waits and nothing is to be laid out or painted.
+
+    Textual's own pause asks whether the process is idle; on a busy machine it only seems so.
+    """
+    calm, end = 0, time.monotonic() + PATIENCE_S
+    while calm < 3 and time.monotonic() < end:
+        await pilot.pause(0.005 if any(not worker.is_finished for worker in pilot.app.workers) else 0)
+        calm = 0 if _busy(pilot.app) else calm + 1
+
+
+def _busy(app: App[None]) -> bool:
+    screen = app.screen
+    if any(not worker.is_finished for worker in app.workers):
+        return True
+    unpainted = screen._layout_required or screen._dirty_widgets or screen._repaint_required
+    pumps = (app, *app.screen_stack, *screen.walk_children())
+    return bool(unpainted or screen._callbacks) or any(
+        pump._next_callbacks or not pump._message_queue.empty() for pump in pumps
+    )
 
 
 @asynccontextmanager

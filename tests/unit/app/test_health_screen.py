@@ -232,13 +232,22 @@ async def test_what_servers_say_is_drawn_a_metric_at_a_time() -> None:
         chart = app.screen.query_one(EndpointChart)
         assert str(chart.border_title) == "Time to answer a probe (1 of 3, o: next)"
         await pilot.press("o")
-        assert str(chart.border_title) == "Servers: requests per second (2 of 3, o: next)"
+        assert str(chart.border_title) == "Servers: Requests, per second (2 of 3, o: next)"
         (line,) = chart.chart.series
         assert (line.name, line.values.tolist()) == ("fraud.prod:8080", [100.0 + n for n in range(30)])
         await pilot.press("o")
         assert (str(chart.border_title), chart.chart.unit) == ("Servers: CPU (3 of 3, o: next)", "%")
         await pilot.press("o")
         assert str(chart.border_title) == "Time to answer a probe (1 of 3, o: next)"
+        panel = app.screen.query_one(ServerHistoryPanel)
+        panel.focus()
+        await pilot.press("down", "down")  # what is chosen among the small charts is drawn large
+        await settle(pilot)
+        assert str(chart.border_title) == "Servers: CPU (3 of 3, o: next)"
+        assert "▸CPU" in text_of(app)
+        await pilot.press("o", "o")
+        await settle(pilot)
+        assert "▸Requests" in text_of(app)
 
 
 async def test_the_features_of_a_feature_store_are_told_by_age() -> None:

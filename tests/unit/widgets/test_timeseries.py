@@ -116,6 +116,48 @@ async def test_the_cursor_goes_with_the_mouse(stage: Any) -> None:
         assert cursor(plot) is None
 
 
+async def test_dragging_marks_and_chooses_a_stretch(stage: Any) -> None:
+    plot = TimeSeries(chart())
+    app = stage(plot)
+    async with app.run_test(size=(80, 16), message_hook=app.on_message_hook) as pilot:
+        column = (TIMES[-1] - TIMES[0]) / (80 - 7)
+        await pilot.mouse_down(plot, offset=(17, 8))
+        await pilot.hover(plot, offset=(36, 8))
+        marked = [strip for strip in app.lines() if strip.count("│") == 3]  # axis and both ends
+        assert len(marked) > 4
+        await pilot.mouse_up(plot, offset=(36, 8))
+        await pilot.pause()
+        (chosen,) = set(app.heard(TimeSeries.StretchChosen))
+        assert (chosen.start, chosen.end) == pytest.approx((TIMES[0] + 10 * column, TIMES[0] + 30 * column))
+        assert not chosen.to_end
+        assert span(plot) is None  # whoever listens decides what becomes of it
+        await pilot.mouse_down(plot, offset=(70, 8))
+        await pilot.hover(plot, offset=(79, 8))
+        await pilot.mouse_up(plot, offset=(79, 8))
+        await pilot.click(plot, offset=(40, 8))  # marks nothing
+        await pilot.pause()
+        assert {message.to_end for message in app.heard(TimeSeries.StretchChosen)} == {False, True}
+
+
+async def test_enter_chooses_what_is_zoomed_to_else_the_moment(stage: Any) -> None:
+    plot = TimeSeries(chart())
+    app = stage(plot)
+    async with app.run_test(size=(80, 16), message_hook=app.on_message_hook) as pilot:
+        await pilot.press("enter")  # nothing to choose
+        await pilot.press("home", "enter", "plus", "enter")
+        await pilot.pause()
+        assert {message.at for message in app.heard(TimeSeries.MomentChosen)} == {plot.cursor}
+        assert {(m.start, m.end) for m in app.heard(TimeSeries.StretchChosen)} == {plot.span}
+
+
+async def test_a_stretch_beside_the_data_gives_way_to_them(stage: Any) -> None:
+    plot = TimeSeries(chart())
+    async with stage(plot).run_test(size=(80, 16)):
+        plot.show_span((TIMES[10], TIMES[20]))
+        plot.update(Chart((Series.of("v1", TIMES + 1e6, np.sin(TIMES)),)))
+        assert span(plot) is None
+
+
 async def test_linked_charts(stage: Any) -> None:
     one, other = TimeSeries(chart(), id="one"), TimeSeries(chart(100.0), id="other")
     app = stage(LinkedCharts(one, other))
