@@ -9,12 +9,12 @@ from textual.containers import Vertical
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from mlwatch.app.modes import SCREENS
 from mlwatch.app.panels.base import Panel, Viewed
 from mlwatch.app.panels.choicebanner import ChoiceBanner
 from mlwatch.app.panels.header import FrozenBanner, HeaderLine
+from mlwatch.app.panels.keyline import KeyLine
 from mlwatch.app.panels.tabs import Tabs
 from mlwatch.app.view import Status, View
 
@@ -33,7 +33,7 @@ class WatchScreen(Screen[None]):
     """The mode whose base this screen is."""
     HELP: ClassVar[str] = ""
     """What the screen is for, in a sentence or two."""
-    ALLOW_IN_MAXIMIZED_VIEW = "Footer, HeaderLine, FrozenBanner, ChoiceBanner"
+    ALLOW_IN_MAXIMIZED_VIEW = "KeyLine, HeaderLine, FrozenBanner, ChoiceBanner"
     AUTO_FOCUS = ".first-focus"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "next_panel(1)", "Next panel", show=False, tooltip="Go to the next panel"),
@@ -66,7 +66,7 @@ class WatchScreen(Screen[None]):
         yield ChoiceBanner(app.glyphs).data_bind(WatchScreen.view, WatchScreen.status)
         with Vertical(id="content"):
             yield from self.panels()
-        yield Footer(compact=True)
+        yield KeyLine(app.glyphs)
 
     def panels(self) -> ComposeResult:
         """Yield the screen's own widgets; those that show a view are handed it through `bound`."""
@@ -88,8 +88,7 @@ class WatchScreen(Screen[None]):
         self.view = self.mlwatch.view
 
     def on_resize(self, event: events.Resize) -> None:
-        """Leave out what there is no room for: the palette's key in the footer, panels on a small screen."""
-        self.query_one(Footer).show_command_palette = event.size.width >= 100
+        """Leave out the panels that there is no room for on a small screen."""
         self.fit_panels(event.size)
 
     def watch_place(self, _place: int) -> None:

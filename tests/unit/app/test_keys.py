@@ -5,6 +5,7 @@ from driving import running, settle, text_of
 from factory import FakeSource
 
 from mlwatch.app.keys import keymap
+from mlwatch.app.panels.keyline import KeyLine
 from mlwatch.errors import InputError
 
 
@@ -27,3 +28,32 @@ async def test_keys_can_be_changed() -> None:
 def test_says_what_is_wrong_with_keys(keys: dict[str, str], said: str) -> None:
     with pytest.raises(InputError, match=said):
         keymap(keys)
+
+
+async def test_keys_that_find_no_room_are_left_out_whole() -> None:
+    async with running(FakeSource(), (80, 24)) as (app, pilot):
+        keys = text_of(app).splitlines()[-1]
+        assert keys == "q Quit spc Freeze ? Help 1-8 Screens []r Range f Segment v Versions a Alerts"
+        await pilot.resize_terminal(120, 40)
+        await settle(pilot)
+        keys = text_of(app).splitlines()[-1]
+        assert keys.startswith(
+            "q Quit spc Freeze ? Help 1-8 Screens []r Range f Segment v Versions a Alerts z Zoom"
+        )
+        assert keys.endswith("s SVG" + " " * 13 + "^p palette")
+
+
+async def test_a_click_presses_the_key_that_is_named() -> None:
+    source = FakeSource()
+    async with running(source, (120, 40)) as (app, pilot):
+        keys = text_of(app).splitlines()[-1]
+        line = app.screen.query_one(KeyLine)
+        await pilot.click(line, offset=(keys.index("Freeze"), 0))
+        await settle(pilot)
+        assert app.status.frozen_at is not None
+        await pilot.click(line, offset=(keys.index("[]r"), 0))
+        await settle(pilot)
+        assert app.status.range.label == "last 24 h"
+        await pilot.click(line, offset=(keys.index("palette"), 0))
+        await settle(pilot)
+        assert app.screen.is_modal

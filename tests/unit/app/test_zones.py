@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from driving import running, text_of
@@ -16,6 +16,9 @@ from mlwatch.cli import parser
 from mlwatch.commands.watch import app_options
 from mlwatch.config import load
 from mlwatch.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_zones_are_utc_that_of_the_machine_or_named() -> None:
