@@ -175,6 +175,10 @@ class Session:
         given = self._load_reference()
         return multivariate(self._cursor_here(), snapshot, given=given, window=self.config.reference.window)
 
+    def together(self, span: timedelta | None = None, at: datetime | None = None) -> dict[str, Any]:
+        """Return how far all features together moved over a range; see `multivariate` and `snapshot`."""
+        return self.multivariate(self.snapshot(span, at))
+
     def _load_reference(self) -> bool:
         """Read the rows of the reference file, where there is one."""
         from mlwatch.store.reference import load_rows  # noqa: PLC0415

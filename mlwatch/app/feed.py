@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mlwatch.choice import USUAL, Choice
 
@@ -36,6 +36,14 @@ class Source(Protocol):
 
     def silence(self, alert: Alert, word: Word, length: timedelta | None = None) -> None:
         """Mute or acknowledge an alert, or take that back; blocks, and may be called from any thread."""
+
+    def together(self, span: timedelta | None = None, at: datetime | None = None) -> dict[str, Any]:
+        """Return by model and version how far all features together moved; blocks for seconds.
+
+        Args:
+            span: Length of the time range; None takes everything.
+            at: End of the range; None takes the newest data.
+        """
 
     def snapshot(
         self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL
@@ -99,6 +107,10 @@ class Stopped:
 
     def stop(self) -> None:
         """Do nothing."""
+
+    def together(self, span: timedelta | None = None, at: datetime | None = None) -> dict[str, Any]:
+        """Refuse."""
+        raise RuntimeError(f"{self.title} is no longer watched ({span}, {at})")
 
     def snapshot(
         self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlwatch.choice import USUAL, Choice
 from mlwatch.config import Config, discover, load
@@ -203,6 +203,12 @@ class LazySource:
         """Mute or acknowledge an alert, or take that back."""
         if self._session is not None:
             self._session.silence(alert, word, length)
+
+    def together(self, span: timedelta | None = None, at: datetime | None = None) -> dict[str, Any]:
+        """Return how far all features together moved; only after `start`."""
+        if self._session is None:
+            raise InputError("the store is not open yet", self.title)
+        return self._session.together(span, at)
 
     def snapshot(
         self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL

@@ -13,7 +13,9 @@ from mlwatch.metrics.estimate import Estimate, undefined
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
+
+    IntArray = NDArray[np.int64]
 
 TOP = (2, 3, 5)
 NO_LABELS = "no labels yet"
@@ -192,3 +194,63 @@ def quantile_of_signed(
     rows.sort()
     reached = np.cumsum([n for _, n in rows])
     return rows[int(np.searchsorted(reached, q * (reached[-1] - 1), side="right"))][0]
+
+
+MOST_BARS = 24
+"""Bins that a histogram of signed values is aimed at."""
+OUTER = 0.01
+"""Share of the values that either outer bin takes in from beyond."""
+
+
+def signed_edges(sides: ArrayLike, bins: ArrayLike, counts: ArrayLike) -> tuple[float, ...]:
+    """Return edges of equal, round width, 0 among their multiples, that hold nearly all values.
+
+    Args:
+        sides: -1, 0 or 1, shape (m,).
+        bins: Latency bins of the sizes, shape (m,).
+        counts: Values in each, shape (m,).
+
+    Returns:
+        In the unit of the values, increasing; empty without values.
+    """
+    side, size, n = (column.tolist() for column in _signed(sides, bins, counts))
+    low, high = (quantile_of_signed(side, size, n, q) for q in (OUTER, 1 - OUTER))
+    if low is None or high is None:
+        return ()
+    least = (high - low) / MOST_BARS or abs(high) / MOST_BARS or 1.0
+    magnitude = 10.0 ** np.floor(np.log10(least))
+    width = float(magnitude * next(step for step in (1, 2, 5, 10) if step * magnitude >= least))
+    first, last = int(np.floor(low / width)), int(np.floor(high / width)) + 1
+    return tuple((np.arange(first, last + 1) * width).tolist())
+
+
+def signed_counts(sides: ArrayLike, bins: ArrayLike, counts: ArrayLike, edges: tuple[float, ...]) -> IntArray:
+    """Return how many values lie between edges, those of a size bin evenly spread; the outer bins hold the rest.
+
+    Returns:
+        Shape (len(edges) - 1,); the sum is that of the counts.
+    """
+    side, size, n = _signed(sides, bins, counts)
+    low, high = latency.bin_edges(size)
+    start, end = (
+        np.where(side < 0, -high, low),
+        np.where(side < 0, -low, np.maximum(high, np.nextafter(0, 1))),
+    )
+    start, first, group = np.unique(start, return_index=True, return_inverse=True)
+    reached = np.concatenate([[0.0], np.cumsum(np.bincount(group, weights=n))])
+    places = np.column_stack([start, end[first]]).ravel()
+    below = (
+        np.interp(edges, places, np.column_stack([reached[:-1], reached[1:]]).ravel())
+        .round()
+        .astype(np.int64)
+    )
+    below[0], below[-1] = 0, reached[-1]
+    found: IntArray = np.diff(below)
+    return found
+
+
+def _signed(sides: ArrayLike, bins: ArrayLike, counts: ArrayLike) -> tuple[IntArray, IntArray, IntArray]:
+    side, size, n = (
+        np.asarray(column, dtype=np.float64).astype(np.int64) for column in (sides, bins, counts)
+    )
+    return side, size, n

@@ -131,6 +131,8 @@ class Owner:
             return self._session.generation
         if question.method == "snapshot":
             return self._session.snapshot(*question.given)
+        if question.method == "together":
+            return self._session.together(*question.given)
         if question.method == "silence" and desk.writable:
             return self._session.silence(*question.given)
         if question.method == "writable":

@@ -139,6 +139,11 @@ class RemoteSource:
         """A number that grows when there is something new."""
         return self._generation
 
+    def together(self, span: timedelta | None = None, at: datetime | None = None) -> dict[str, Any]:
+        """Return how far all features together moved."""
+        found: dict[str, Any] = self._line.ask("together", span, at)
+        return found
+
     def snapshot(
         self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL
     ) -> Snapshot:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.metrics import curves, latency
+from mlwatch.metrics import curves, latency, outputs
 from mlwatch.metrics.scores import NO_BIN, ScoreHistogram, score_bin_edges
 
 if TYPE_CHECKING:
@@ -73,6 +73,24 @@ class Scores:
     """Empty where the scores are no probabilities."""
     thresholds: tuple[Threshold, ...] = ()
     """What deciding from each score on would give, the highest first."""
+
+
+def residual_edges(rows: Table) -> tuple[float, ...]:
+    """Return edges of equal, round width around the residuals of all versions; see `outputs.signed_edges`."""
+    return outputs.signed_edges(rows["side"], rows["bin"], rows["n"])
+
+
+def residual_bars(rows: Table, edges: tuple[float, ...]) -> Bars | None:
+    """Return how often predictions were how far off; the outer bins hold what lies beyond. None without residuals.
+
+    Args:
+        rows: Of one version, of the rollup of residuals.
+        edges: In the unit of the label, increasing.
+    """
+    if not edges or not len(rows):
+        return None
+    counts = outputs.signed_counts(rows["side"], rows["bin"], rows["n"], edges)
+    return Bars(edges, tuple(counts.tolist()))
 
 
 def latency_bars(rows: Table) -> Bars | None:

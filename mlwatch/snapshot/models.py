@@ -107,7 +107,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
     past = _Past(ground, file_name(connection), period(roles.baseline, config.reference.window))
     reference = past.reference(roles.baseline)
     drift, mine = config.drift, [ground.numbers[life.pair] for life in _own(roles, name)]
-    scores = ground.tables.scores
+    scores, residuals = ground.tables.scores, ground.tables.outputs.residuals
     context = Context(
         task,
         positive if task == "binary" else None,
@@ -117,6 +117,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
         expected_features(connection, reference, name, roles.baseline.pair if roles.baseline else None),
         ground.lattice,
         distributions.score_span(scores.where(np.isin(scores["who"], mine))),
+        distributions.residual_edges(residuals.where(np.isin(residuals["who"], mine))),
         config.slo.latency.total_seconds() * 1000,
         config.business.payoff,
         Policy(drift.method, drift.threshold, drift.floor, drift.alpha),

@@ -48,6 +48,8 @@ class Context:
     expected: set[int]
     lattice: Grid
     score_span: tuple[float, float] | None
+    residual_edges: tuple[float, ...]
+    """Of the histograms of a regression's residuals; empty without any."""
     target_ms: float
     """Of Apdex."""
     payoff: Mapping[str, float]

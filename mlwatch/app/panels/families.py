@@ -15,7 +15,7 @@ from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
 from mlwatch.app.panels.base import TALL, Panel
 from mlwatch.app.panels.columns import Columns, Names, head, row_pieces
 from mlwatch.app.rows import MetricRow, detail, metric_rows
-from mlwatch.app.units import show_count, show_duration
+from mlwatch.app.units import show, show_count, show_duration
 
 if TYPE_CHECKING:
     from textual import events
@@ -244,8 +244,15 @@ def _notes(view: View) -> dict[Family, str]:
         "performance": f"labelled: {labelled}" if any(v.labelled for v in versions) else NO_LABELS,
         "quality": f"against {clean(view.model.reference, 50)}" if view.model.reference else "no reference",
         "health": f"requests: {requests}",
-        "business": "",
+        "business": _maturity(versions),
     }
+
+
+def _maturity(versions: list[Version]) -> str:
+    """Return how much of the conversions to come there was the time for, where that is known."""
+    known = [(clean(v.name, 20), v.maturity) for v in versions if v.maturity is not None]
+    shares = ", ".join(f"{name} {show(share, 'share')}" for name, share in known)
+    return f"of the conversions to come, so far: {shares}" if shares else ""
 
 
 def _label_lag(versions: list[Version]) -> str:

@@ -10,6 +10,7 @@ from textual.content import Content
 from mlwatch.app.drawing import clean
 from mlwatch.app.panels.base import Plotted
 from mlwatch.app.panels.curvepanels import scored, why_no_scores
+from mlwatch.app.units import show
 from widgets.histogram import Bins, HistogramPair
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from mlwatch.app.view import View
     from mlwatch.snapshot.distributions import Bars
+    from mlwatch.snapshot.types import Version
 
 EMPTY = Bins.of([], [], [])
 MILLI = 0.001
@@ -39,6 +41,45 @@ class LatencyPanel(Plotted, HistogramPair):
         bins = latency_bins(view)
         self.say("" if bins.edges.size else "No latencies: log them, for example as latency_ms.")
         self.update(bins)
+
+
+class ResidualsPanel(Plotted, HistogramPair):
+    """Draw by how much the predictions of both versions missed their labels."""
+
+    HELP_TEXT = (
+        "Residuals: prediction less label, in the label's unit; bars are shares of each version's labelled "
+        "predictions, the outer ones with everything beyond. The legend says the median: off zero, a version guesses "
+        "too high or too low."
+    )
+    BORDER_TITLE = "Residuals: prediction less label"
+    RESTYLED: ClassVar[Mapping[str, str]] = LatencyPanel.RESTYLED
+
+    def take(self, view: View) -> None:
+        """Show the residuals of a view."""
+        bins = residual_bins(view)
+        self.say("" if bins.edges.size else NO_RESIDUALS)
+        self.update(bins)
+
+
+NO_RESIDUALS = (
+    "No labels yet: log records with a request id and a label; [roles] id and label name their columns."
+)
+
+
+def residual_bins(view: View) -> Bins:
+    """Return the residuals of both versions over the edges that all versions share; empty without any."""
+    versions = [version for version in (view.baseline, view.candidate) if version is not None]
+    edges = next((version.residual_bars.edges for version in versions if version.residual_bars), ())
+    if not edges:
+        return EMPTY
+    counts = [_laid(version.residual_bars, list(edges)) for version in versions] + [np.zeros(len(edges) - 1)]
+    names = [f"{clean(version.name, 16)}{_median(version)}" for version in versions] + [""]
+    return Bins.of(edges, counts[0], counts[1], names=(names[0], names[1]))
+
+
+def _median(version: Version) -> str:
+    median = version.outputs.residuals.get("p50")
+    return "" if median is None else f" median {show(median, 'score')}"
 
 
 class ScoresPanel(Plotted, HistogramPair):

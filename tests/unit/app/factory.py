@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlwatch.choice import USUAL, Choice
 from mlwatch.metrics.drift import Drift
@@ -39,7 +40,6 @@ from mlwatch.snapshot.types import (
 )
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Mapping
 
 NOW = datetime(2026, 3, 14, 3, 7, 42, tzinfo=UTC)
@@ -403,6 +403,7 @@ class FakeSource:
     ) -> None:
         self.title = title
         self.asked: list[tuple[timedelta | None, datetime | None]] = []
+        self.together_asked: list[tuple[timedelta | None, datetime | None, bool]] = []
         self.choice = USUAL
         self.silenced: list[tuple[str, str, timedelta | None]] = []
         self.started = 0
@@ -430,6 +431,17 @@ class FakeSource:
 
     def silence(self, alert: Alert, word: str, length: timedelta | None = None) -> None:
         self.silenced.append((alert.rule, word, length))
+
+    def together(self, span: timedelta | None = None, at: datetime | None = None) -> dict[str, Any]:
+        """Both versions of the model, the second drifted; asked off the screen's thread."""
+        self.together_asked.append((span, at, threading.current_thread() is threading.main_thread()))
+        usual = {"reference": 1.0, "low": 0.95, "high": 1.05, "components": 4, "n_reference": 4000}
+        return {
+            "late_arrival": {
+                "v1": {**usual, "error": 1.01, "drifted": False, "n_current": 7973},
+                "v2": {**usual, "error": 1.234, "drifted": True, "n_current": 4027},
+            }
+        }
 
     def snapshot(
         self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL

@@ -53,6 +53,9 @@ class StoreSource:
     def silence(self, alert: Alert, word: Word, length: timedelta | None = None) -> None:
         self._session.silence(alert, word, length)
 
+    def together(self, span: timedelta | None = None, at: datetime | None = None) -> dict[str, Any]:
+        return self._session.together(span, at)
+
     def snapshot(
         self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL
     ) -> Snapshot:

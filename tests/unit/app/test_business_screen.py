@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from driving import running, settle, text_of
-from factory import FakeSource, snapshot, unlabelled, version
+from factory import FakeSource, model, snapshot, unlabelled, version
 
 from mlwatch.app.charts import trend_chart
 from mlwatch.app.panels.trendchart import TrendChart
@@ -49,3 +51,18 @@ async def test_without_events_it_says_what_an_event_is() -> None:
         await pilot.press("5")
         await settle(pilot)
         assert "No engagement or conversion yet" in text_of(app)
+
+
+async def test_how_much_of_the_conversions_there_was_time_for_is_said_beside_them() -> None:
+    versions = (
+        replace(version("v1", "baseline"), maturity=0.998),
+        replace(version("v2", "candidate"), maturity=0.61),
+    )
+    made = snapshot(models={"late_arrival": model(versions=versions)})
+    async with running(FakeSource(made), (200, 60)) as (app, pilot):
+        assert "of the conversions to come, so far: v1 99.80 %, v2 61.0 %" in text_of(app)
+        await pilot.press("5")
+        await settle(pilot)
+        drawn = text_of(app)
+    assert "of the conversions to come, so far: v1 99.80 %, v2 61.0 %" in drawn
+    assert "later ones still count." in drawn

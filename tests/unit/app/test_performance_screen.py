@@ -13,12 +13,13 @@ from textual.geometry import Size
 
 from mlwatch.app.charts import trend_chart
 from mlwatch.app.panels.deck import Deck, grid_of
-from mlwatch.app.panels.histograms import latency_bins
+from mlwatch.app.panels.histograms import ResidualsPanel, latency_bins
 from mlwatch.app.panels.segmenttable import segment_rows
 from mlwatch.app.panels.trendchart import TrendChart
 from mlwatch.app.view import View
 from mlwatch.metrics.estimate import estimate
 from mlwatch.snapshot.distributions import Bars
+from mlwatch.snapshot.output_types import Outputs
 from mlwatch.snapshot.types import ConfusionTable
 from mlwatch.systems.mlflow_registry import Entry
 
@@ -196,3 +197,33 @@ async def test_segments_with_hostile_names_are_shown_harmlessly() -> None:
     assert "Segments of v1 by harm, against" in text
     assert "\x1b[31m" not in text
     assert "\u202e" not in text
+
+
+async def test_a_regression_shows_residuals_in_place_of_matrix_and_curves() -> None:
+    edges = (-2.0, -1.0, 0.0, 1.0, 2.0)
+    versions = (
+        replace(version("v1", "baseline"), residual_bars=Bars(edges, (10, 40, 40, 10)), scores=None),
+        replace(
+            version("v2", "candidate"), residual_bars=Bars(edges, (0, 10, 60, 30)), scores=None,
+            outputs=Outputs(residuals={"p50": 0.62}),
+        ),
+    )  # fmt: skip
+    of_numbers = replace(model(versions=versions), task="regression")
+    async with running(FakeSource(snapshot(models={"late_arrival": of_numbers})), (200, 60)) as (app, pilot):
+        await pilot.press("2")
+        await settle(pilot)
+        drawn = text_of(app)
+        assert "Residuals: prediction less label" in drawn
+        assert "v2 median 0.620" in drawn
+        for gone in ("ROC curve", "─ Calibration", "Confusion", "by true class", "more ─╯"):
+            assert gone not in drawn
+        bins = app.screen.query_one(ResidualsPanel).data
+        assert bins.edges.tolist() == list(edges)
+        assert (bins.reference.tolist(), bins.current.tolist()) == ([10, 40, 40, 10], [0, 10, 60, 30])
+
+
+async def test_a_classifier_shows_no_residuals() -> None:
+    async with running(FakeSource(), (200, 60)) as (app, pilot):
+        await pilot.press("2")
+        await settle(pilot)
+        assert "Residuals" not in text_of(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from driving import running, settle, text_of
@@ -12,7 +13,9 @@ from factory import HOURS, FakeSource, empty, feature, model, quality, snapshot,
 from mlwatch.app.panels.distribution import DistributionPanel, drawn_shape
 from mlwatch.app.panels.driftheat import drift_grid
 from mlwatch.app.panels.featuretable import FeatureTable, explain, feature_rows
+from mlwatch.app.panels.together import because as together_reason
 from mlwatch.app.view import View
+from mlwatch.errors import InputError
 from mlwatch.snapshot.shapes import Shape
 from mlwatch.snapshot.types import Quality
 from widgets.histogram import Bins, Categories
@@ -127,3 +130,37 @@ async def test_hostile_features_are_harmless() -> None:
         drawn = text_of(app)
         assert not set(drawn) & set("\x1b\u202e\u200b\x07")
         assert "[bold red]x[/]" in drawn
+
+
+async def test_all_features_together_are_looked_at_off_the_screens_thread_and_only_where_seen() -> None:
+    source = FakeSource()
+    async with running(source, (200, 60)) as (app, pilot):
+        assert source.together_asked == [], "nobody sees them on the overview"
+        await pilot.press("3")
+        await settle(pilot)
+        assert source.together_asked == [(None, None, False)]
+        drawn = text_of(app)
+        for part in ("▲ drifted", "1.234 σ", "0.950 to 1.050 σ", "4,027"):
+            assert part in drawn
+        source.renew(snapshot())
+        app.look()
+        await settle(pilot)
+        assert len(source.together_asked) == 1, "news within five minutes ask for nothing"
+        await pilot.press("left_curly_bracket")
+        await settle(pilot)
+        assert source.together_asked[-1] == (timedelta(hours=6), None, False)
+
+
+async def test_why_there_is_nothing_of_all_features_together_is_said() -> None:
+    class Profile(FakeSource):
+        def together(self, *_: object) -> dict[str, object]:
+            raise InputError("the reference is a profile", HOSTILE, "give rows")
+
+    async with running(Profile(), (200, 60)) as (app, pilot):
+        await pilot.press("3")
+        await settle(pilot)
+        drawn = text_of(app)
+    assert "n/a, because: the reference is a profile" in drawn
+    assert not set(drawn) & set("\x1b\u202e\u200b\x07")
+    assert together_reason("no reference") == "n/a, because there is no reference."
+    assert together_reason("fewer than 200 rows") == "n/a, because there are fewer than 200 rows."
