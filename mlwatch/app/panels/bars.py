@@ -64,7 +64,8 @@ class BarsPanel(Panel[BarsState]):
             line(_pieces(replace(bar, text=said), label, room, text, state.glyphs), size.width, state.glyphs)
             for bar, said in zip(state.bars, texts, strict=True)
         ]
-        return drawn + [Content.styled(part, "$quiet") for part in wrapped(state.note, size.width, 3)]
+        left = max(0, min(3, size.height - len(drawn)))
+        return drawn + [Content.styled(part, "$quiet") for part in wrapped(state.note, size.width, left)]
 
 
 def _pieces(bar: Bar, label: int, room: int, text: int, glyphs: Glyphs) -> list[Piece]:
@@ -110,11 +111,9 @@ NO_EVENTS = "No engagement or conversion yet: an event is a record with a reques
 def _maturity(versions: Sequence[Version]) -> str:
     """Say how much of the conversions to come there was the time for."""
     known = [
-        f"{clean(one.name, 20)} has had the time for {show(one.maturity, 'share')}"
-        for one in versions
-        if one.maturity is not None
+        f"{clean(one.name, 20)} {show(one.maturity, 'share')}" for one in versions if one.maturity is not None
     ]
-    return f"Of its conversions to come {', '.join(known)}: later ones still count." if known else ""
+    return f"Of the conversions to come, so far: {', '.join(known)}." if known else ""
 
 
 def _funnel(version: Version, style: str) -> list[Bar]:

@@ -39,11 +39,20 @@ class Columns:
     candidate_trend: int
 
     @classmethod
-    def fitting(cls, width: int, names: Names, *, headings: bool) -> Columns:
-        """Return the columns that fit a width."""
+    def fitting(cls, width: int, names: Names, *, headings: bool, longest: int = 0) -> Columns:
+        """Return the columns that fit a width.
+
+        Args:
+            width: Cells of the table.
+            names: Of the versions.
+            headings: Whether families have lines of their own, so that there is no column for them.
+            longest: Cells of the longest label.
+        """
         roomy = width >= 96
         family = 0 if headings else 12
         label = 20 if roomy else 18 if width >= 66 else 16
+        if headings and width >= 72:
+            label = max(label, min(longest + 1, 30 if roomy else 22))
         value = 12 if roomy else 11 if headings and width >= 72 else 10
         change = 0 if names.candidate is None else 22 if roomy else 19 if width >= 60 else 11
         candidate = 0 if names.candidate is None else value

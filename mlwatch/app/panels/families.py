@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
@@ -87,6 +88,11 @@ class FamiliesPanel(Panel[FamiliesState]):
         """Tell the screen, so that a chart can follow."""
         self.post_message(self.Chosen(key))
 
+    def show(self, state: FamiliesState | None) -> None:
+        """Tell the screen which row is chosen where there is none of the wanted name: a regression has no accuracy."""
+        if state is not None and state.rows and self.cursor and self._chosen(state).key != self.cursor:
+            self.cursor = self._chosen(state).key
+
     def digest(self, view: View) -> FamiliesState:
         """Return the rows of the chosen model."""
         baseline, candidate = view.baseline, view.candidate
@@ -105,7 +111,8 @@ class FamiliesPanel(Panel[FamiliesState]):
         explained = self._explanation(state, width, _explained_in(state, height))
         room = max(1, height - 1 - len(explained))
         plan = plan_rows(state.rows, room, width)
-        columns = Columns.fitting(width, state.names, headings=plan.headings)
+        longest = max(cell_len(row.label) for row in plan.rows)
+        columns = Columns.fitting(width, state.names, headings=plan.headings, longest=longest)
         body, chosen = self._body(state, plan, columns, width)
         offset = max(0, min(chosen - room + 2, len(body) - room))
         self._offset = offset
@@ -268,6 +275,9 @@ def _share_labelled(labelled: int, predictions: int) -> str:
 
 
 def _empty(view: View) -> str:
+    feed = view.snapshot.feed
+    if feed.bytes_done < feed.bytes_total and not view.snapshot.models:
+        return f"Reading what is there: {100 * feed.bytes_done / feed.bytes_total:.0f} % so far."
     if not view.snapshot.ingest.predictions:
         return (
             f"No predictions yet: mlwatch watches {clean(view.title, 60)} for new files. "

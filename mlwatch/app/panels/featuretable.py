@@ -15,6 +15,8 @@ from widgets.fasttable import Cell, Column, FastTable, Row
 from widgets.sparkline import sparkline
 
 if TYPE_CHECKING:
+    from textual.geometry import Size
+
     from mlwatch.app.glyphs import Glyphs
     from mlwatch.app.view import View
     from mlwatch.snapshot.types import FeatureQuality, Version
@@ -92,6 +94,7 @@ class FeatureTable(Plotted, FastTable):
 
     def __init__(self, identity: str, *, ascii_only: bool = False) -> None:
         super().__init__(COLUMNS, ascii_only=ascii_only, id=identity)
+        self._count = 0
 
     def take(self, view: View) -> None:
         """Show the features of the candidate, or of the only version."""
@@ -101,6 +104,13 @@ class FeatureTable(Plotted, FastTable):
             self.border_title = Content(f"Features of {clean(version.name, 24)}")
         self.say("" if rows else NO_FEATURES)
         self.update(_table_row(row, view.glyphs) for row in rows)
+        if len(rows) != self._count:
+            self._count = len(rows)
+            self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
+        """Return how many lines all features take."""
+        return 3 if self.missing else 1 + self._count
 
     def on_fast_table_row_highlighted(self, event: FastTable.RowHighlighted) -> None:
         """Name the feature that was chosen."""

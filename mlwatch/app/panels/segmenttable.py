@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("segment", "Segment", least=20),
-    Column("excess", "Extra errors", "right", width=12),
+    Column("excess", "Extra", "right", width=9),
     Column("state", "Judged", width=8),
     Column("change", "Change", "right", width=10),
     Column("value", "Accuracy", "right", width=9),

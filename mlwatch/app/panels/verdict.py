@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from mlwatch.app.drawing import clean, line, wrapped
 from mlwatch.app.panels.base import TALL, Panel
 from mlwatch.app.units import show_moment
@@ -65,15 +67,22 @@ class VerdictBanner(Panel[VerdictState]):
             return [line([(text, "$quiet")], width, glyphs) for text in wrapped(state.subject, width, 2)]
         word = f" {mark(state.verdict, glyphs)} {WORDS[state.verdict]} "
         tone = TONES[state.verdict]
-        first = line(
-            [(word, f"bold $background on ${tone}"), ("  " + state.subject, "$quiet")], width, glyphs
-        )
+        subject = _fitting(state.subject, width - cell_len(word) - 2, glyphs)
+        first = line([(word, f"bold $background on ${tone}"), ("  " + subject, "$quiet")], width, glyphs)
         room = 2 if height == TALL else max(2, height - 1)
         texts = _reason_lines(state.reasons, width, room)
         return [
             first,
             *(line([(text, f"bold ${tone}" if leads else "")], width, glyphs) for text, leads in texts),
         ]
+
+
+def _fitting(subject: str, width: int, glyphs: Glyphs) -> str:
+    """Return the parts of a subject that find room, whole ones; the first in any case."""
+    parts = subject.split(glyphs.dot)
+    while len(parts) > 1 and cell_len(glyphs.dot.join(parts)) > width:
+        parts.pop()
+    return glyphs.dot.join(parts)
 
 
 def _reason_lines(reasons: tuple[str, ...], width: int, room: int) -> list[tuple[str, bool]]:

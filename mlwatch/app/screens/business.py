@@ -36,4 +36,5 @@ class BusinessScreen(FamilyScreen):
             yield self.trend("chart", self.FIRST_METRIC)
             yield self.trend("engagement", "engagement")
             yield self.trend("per-request", "revenue")
+            yield self.trend("total", "revenue_total")
             yield self.boxed(RevenuePanel("revenue"))
