@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+GAP = 3
+"""Cells between two names of the legend."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where the parts of a chart are; the widget needs it to tell what the mouse points at."""
@@ -157,7 +161,10 @@ def _band_rows(band: Band, layout: Layout) -> tuple[Floats, Floats]:
 
 
 def legend(chart: Chart, view: ChartView, layout: Layout) -> Line:
-    """Return the names of the series; with the time and the values at the cursor where there is one."""
+    """Return the names of the series, with the time and the values at the cursor where there is one.
+
+    What finds no room is left out, the longest first.
+    """
     line: Line = [(" " * layout.axis.width, "")]
     room = layout.plot_width
     if view.cursor is not None:
@@ -165,18 +172,19 @@ def legend(chart: Chart, view: ChartView, layout: Layout) -> Line:
         text = (text + "  ")[:room]
         line.append((text, "strong"))
         room -= len(text)
-    first = True
-    for at, series in enumerate(chart.series):
-        if not series.name:
-            continue
-        mark = _mark(at, view)
-        name = sanitize(series.name, 24, ascii_only=view.ascii_only)
-        gap, first = "" if first else "   ", False
-        text = f" {name}{_readout(series, chart, view, layout)}"
-        room -= cell_len(gap + mark + text)
-        if room < 0:
-            break
-        line += [(gap, ""), (mark, series.style or series_style(at)), (text, "label")]
+    entries = [
+        (
+            _mark(at, view),
+            series.style or series_style(at),
+            f" {sanitize(series.name, 24, ascii_only=view.ascii_only)}{_readout(series, chart, view, layout)}",
+        )
+        for at, series in enumerate(chart.series)
+        if series.name
+    ]
+    while entries and sum(cell_len(mark + text) + GAP for mark, _, text in entries) - GAP > room:
+        entries.remove(max(entries, key=lambda entry: cell_len(entry[2])))
+    for at, (mark, style, text) in enumerate(entries):
+        line += [(" " * GAP if at else "", ""), (mark, style), (text, "label")]
     return line
 
 

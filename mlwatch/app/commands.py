@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     from mlwatch.app.app import MlwatchApp
 
-_TITLES = {f"screen('{mode}')": title for mode, title, _ in SCREENS}
+_TITLES = {
+    **{f"screen('{mode}')": title for mode, title, _ in SCREENS},
+    "save_screenshot": "Save screenshot",
+    "next_model": "Next model",
+}
+"""Where the name in the line of keys is too short to be found by."""
 
 
 def commands(app: MlwatchApp, screen: Screen[Any]) -> Iterable[SystemCommand]:

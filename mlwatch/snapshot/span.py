@@ -5,10 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
 
 from mlwatch.store.rollups import HOUR, MINUTE, Rollup
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  naive UTC, as in the store
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+T = TypeVar("T")
+
 WIDTHS_S = (60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000)
 """Window widths that read well on an axis."""
 MAX_WINDOWS = 60
@@ -34,6 +40,27 @@ class Grid:
     def edge(self, index: int) -> datetime:
         """Return the start of a window."""
         return self.start + timedelta(seconds=index * self.width_s)
+
+    def held(self, values: Sequence[T], level: int) -> list[T]:
+        """Give windows that are narrower than a bucket the value of the bucket that they lie in.
+
+        A bucket is counted in the window in which it begins, so that the others would seem to have no data.
+
+        Args:
+            values: One a window; None and what is empty is not known.
+            level: Width of the buckets in seconds.
+        """
+        if level <= self.width_s:
+            return list(values)
+        return [
+            value if value is not None and value != {} else values[self._holder(index, level)]
+            for index, value in enumerate(values)
+        ]
+
+    def _holder(self, index: int, level: int) -> int:
+        """Return the window that counts the bucket in which a window begins."""
+        bucket = max(floor(self.edge(index), level), self.start)
+        return int((bucket - self.start).total_seconds()) // self.width_s
 
     def level(self, rollup: Rollup, *, whole: bool = False) -> int:
         """Return the coarsest bucket width that still tells the windows apart; the finest where none does.

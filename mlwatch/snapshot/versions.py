@@ -14,6 +14,7 @@ from mlwatch.snapshot.tables import NOW_S
 from mlwatch.snapshot.text_drift import drifts_of
 from mlwatch.snapshot.types import ConfusionTable, Throughput, Version
 from mlwatch.snapshot.windows import Context, windows_of
+from mlwatch.store import rollups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +49,8 @@ def version_of(life: Life, role: Role, tables: Tables, decided: Decided | None, 
     over = feature_windows.drift_by_window(
         tables.features, context.infos, context.reference, followed, context.lattice.count
     )
+    level = lattice.level(rollups.FEATURES)
+    over = {number: tuple(lattice.held(scores, level)) for number, scores in over.items()}
     return Version(
         name=life.pair.version,
         role=role,

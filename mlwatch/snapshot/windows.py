@@ -17,6 +17,7 @@ from mlwatch.snapshot import estimated, families, feature_windows, features, tex
 from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.read import Table
 from mlwatch.snapshot.types import Business, Errors, Latency, Task, Window
+from mlwatch.store import rollups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,9 +110,15 @@ def windows_of(
     lattice, question = context.lattice, context.question
     traffic, bins = _Traffic(tables.traffic, lattice.count), tables.latency.windows()
     outcomes, gains = tables.outcomes.windows(), tables.business.windows()
-    missing = feature_windows.missing_by_window(tables.features)
-    expected = estimated.by_window(
-        context.teacher, decided, tables.features, lattice.count, tables.outputs.class_decided
+    found = feature_windows.missing_by_window(tables.features)
+    missing = lattice.held(
+        [found.get(index) for index in range(lattice.count)], lattice.level(rollups.FEATURES)
+    )
+    expected = lattice.held(
+        estimated.by_window(
+            context.teacher, decided, tables.features, lattice.count, tables.outputs.class_decided
+        ),
+        lattice.level(rollups.DECIDED),
     )
     names = tuple(name for name in tables.outcomes.columns if name not in {"w", "who"})
     windows = []
@@ -129,7 +136,7 @@ def windows_of(
                 latency=traffic.latency(index, bins.get(index)),
                 errors=traffic.errors(index),
                 business=replace(gained, decisions=labelled.decisions),
-                missing_rate=missing.get(index),
+                missing_rate=missing[index],
                 drift=drift[index] if drift else None,
                 labels=labelled.labels,
                 answers=labelled.answers,

@@ -145,7 +145,8 @@ async def test_the_palette_offers_every_action_with_the_keys_it_has() -> None:
         assert offered["Data quality"] == "Go to the Data quality screen (3)"
         assert offered["More panels"].startswith("Show the panels there was no room for")
         named = {binding.description for binding in BINDINGS if isinstance(binding, Binding)}
-        assert named - {"Screens"} <= set(offered)
+        assert named - {"Screens", "SVG", "Model"} <= set(offered)
+        assert {"Save screenshot", "Next model"} <= set(offered)
         await app.run_action("command_palette")
         await settle(pilot)
         await pilot.press(*"zoom in")

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
+from logfiles import lines, prediction
 
+from mlwatch.session import Options, Session
 from mlwatch.snapshot.span import Grid
 from mlwatch.store import rollups
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOON = datetime(2026, 11, 3, 12)  # noqa: DTZ001  as in the store
 
@@ -30,3 +36,29 @@ def test_the_widest_buckets_that_fit(start: datetime, hours: float, apart: int, 
 def test_wide_windows_fit_both_ways() -> None:
     grid = Grid(NOON - timedelta(hours=12), NOON + timedelta(hours=13), 3600)
     assert (grid.level(rollups.DECIDED), grid.level(rollups.DECIDED, whole=True)) == (3600, 3600)
+
+
+def test_windows_narrower_than_a_bucket_have_the_value_of_the_bucket_that_they_lie_in() -> None:
+    start = NOON - timedelta(minutes=115)
+    lattice = Grid(start, start + timedelta(hours=1), 600)
+    counted = [0.1, 0.2, 0.0, None, 0.4, 0.5]  # buckets of 10:00, 10:15, 10:30, 10:45, 11:00
+    assert lattice.held(counted, 900) == [0.1, 0.2, 0.0, 0.0, 0.4, 0.5]
+    assert lattice.held(counted, 600) == counted
+    assert lattice.held([{}, {"a": 1}, {}, {}, {}, {}], 900)[2:4] == [{}, {}], (
+        "what nobody counted stays unknown"
+    )
+
+
+def test_drift_and_missing_values_have_no_gaps_in_narrow_windows(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    moments = [
+        NOON + timedelta(seconds=20 * number) for number in range(1800)
+    ]  # ten hours: windows of 10 min
+    records = [prediction(at, timestamp=f"{moment:%FT%TZ}") for at, moment in enumerate(moments)]
+    (logs / "a.jsonl").write_text(lines(records))
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        version = session.snapshot().models["m"].versions["v1"]
+    assert {(window.end - window.start).total_seconds() for window in version.windows[1:-1]} == {600.0}
+    assert all(window.missing_rate is not None for window in version.windows)
