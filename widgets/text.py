@@ -102,6 +102,10 @@ _SUFFIXES = {
 """SI prefixes (SI Brochure, 9th edition, table 7)."""
 
 
+DIVIDED = frozenset({"s", "m", "g", "J", "W", "V", "A"})
+"""Units that have parts with names of their own, such as milliseconds."""
+
+
 def format_number(
     value: float | None, unit: str = "", digits: int = 3, *, signed: bool = False, ascii_only: bool = False
 ) -> str:
@@ -109,14 +113,15 @@ def format_number(
 
     Args:
         value: The number; None and NaN read `n/a`.
-        unit: Appended after the prefix. Prefixes below one are used only with a unit.
+        unit: Appended after the prefix. Prefixes below one are used only with units that are divided so: a price is
+            never said in thousandths of a dollar.
         digits: Significant digits; whole numbers below a thousand are written without a fraction.
         signed: Write a plus before positive numbers.
         ascii_only: Write `-`, `u` and `inf` for the minus sign, `µ` and `∞`.
     """
     if value is None or math.isnan(value):
         return MISSING
-    body, suffix = _magnitude(abs(value), bool(unit), max(digits, 1))
+    body, suffix = _magnitude(abs(value), unit in DIVIDED, max(digits, 1))
     minus, plus = ("-" if ascii_only else "−"), ("+" if signed else "")
     sign = minus if value < 0 and body.strip("0.") else plus if value > 0 else ""
     written = f"{sign}{body} {suffix}{unit}".rstrip()

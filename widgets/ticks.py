@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from widgets.text import format_number
+from widgets.text import DIVIDED, format_number
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -46,7 +46,7 @@ def number_labels(ticks: list[float], unit: str = "", *, ascii_only: bool = Fals
     if not ticks:
         return []
     scale, prefix = (
-        (100.0, "") if unit == "%" else _common_prefix(max(abs(tick) for tick in ticks), bool(unit))
+        (100.0, "") if unit == "%" else _common_prefix(max(abs(tick) for tick in ticks), unit in DIVIDED)
     )
     step = min((abs(b - a) for a, b in pairwise(ticks)), default=abs(ticks[0]) or 1.0) * scale
     decimals = _decimals([tick * scale for tick in ticks], step)

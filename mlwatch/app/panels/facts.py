@@ -62,14 +62,20 @@ class FactsPanel(Panel[FactsState]):
                 cell(name, value, style, "right") for name, style in zip(state.heads, styles, strict=False)
             ]
             drawn.append(line([cell("", label), *heads], size.width, state.glyphs))
-        return drawn + [line(_pieces(fact, label, value), size.width, state.glyphs) for fact in state.facts]
+        fits = all(len(text) < value for fact in state.facts for text in fact.values)
+        drawn += [
+            line(_pieces(fact, label, value, full=fits), size.width, state.glyphs) for fact in state.facts
+        ]
+        hidden = len(drawn) - size.height
+        if hidden > 0 and size.height > 2:
+            drawn[size.height - 1 :] = [Content.styled(f"{hidden + 1} more: z shows all", "$quiet")]
+        return drawn
 
 
-def _pieces(fact: Fact, label: int, value: int) -> list[Piece]:
+def _pieces(fact: Fact, label: int, value: int, *, full: bool) -> list[Piece]:
     style = "bold $unclear" if fact.notable else "$quiet" if fact.quiet else ""
     name = cell(fact.label, label, "$quiet" if fact.quiet else "")
-    fits = all(len(text) < value for text in fact.values)
-    texts = fact.values if fits or not fact.short else fact.short
+    texts = fact.values if full or not fact.short else fact.short
     return [name, *(cell(text, value, style, "right") for text in texts)]
 
 

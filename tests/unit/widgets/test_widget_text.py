@@ -85,6 +85,8 @@ def test_pad_takes_exactly_the_cells() -> None:
         (0.00012, "s", "120 µs"),
         (0.00012, "", "1.20e-04"),
         (0.012, "", "0.0120"),
+        (0.2, "USD", "0.200 USD"),  # there are no milli-dollars
+        (0.2, "pt", "0.200 pt"),
         (1.5, "", "1.50"),
         (3e21, "", "3000 E"),
         (math.nan, "ms", "n/a"),
