@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from mlwatch.app.modes import SCREENS
 from mlwatch.app.panels.base import Viewed
+from mlwatch.app.scrolling import plain_bars
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -84,6 +85,11 @@ class HelpScreen(ModalScreen[None]):
             yield Static(Content.styled("Panels", "bold $heading"), markup=False, classes="paragraph")
             for text in self._panels:
                 yield Static(text, markup=False)
+
+    def on_mount(self) -> None:
+        """Draw as the app does."""
+        if self.app.has_class("-ascii"):
+            plain_bars(self.query_one(VerticalScroll))
 
 
 def _table(title: str, rows: tuple[tuple[str, str], ...]) -> Content:

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from mlwatch.app.drawing import clean
+from mlwatch.app.scrolling import plain_bars
 from mlwatch.app.units import show_moment
 from widgets.fasttable import Column, FastTable, Row
 
@@ -75,6 +76,8 @@ class QuarantineScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Ask for the newest lines."""
+        if self.app.has_class("-ascii"):
+            plain_bars(self.query_one("#line"))
         self._ask(0)
 
     def _ask(self, page: int) -> None:

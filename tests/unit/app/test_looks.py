@@ -70,6 +70,14 @@ async def test_ascii_is_ascii_everywhere(made: Snapshot) -> None:
     async with running(FakeSource(made), (120, 40), ascii=True) as (app, pilot):
         async for drawn in each_screen(app, pilot):
             assert drawn.isascii(), sorted({char for char in drawn if not char.isascii()})
+        await pilot.press("p")  # pops up a word
+        for keys in (("question_mark",), ("a",), ("x",), ("v",), ("ctrl+p", *"zoom")):
+            await pilot.press(*keys)
+            await settle(pilot)
+            drawn = text_of(app)
+            assert drawn.isascii(), (keys, sorted({char for char in drawn if not char.isascii()}))
+            await pilot.press("escape")
+            await settle(pilot)
 
 
 async def test_without_colour_no_state_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
