@@ -103,6 +103,9 @@ class FastTable(Drawn):
             """The table."""
             return self.table
 
+    empty = "no rows yet"
+    """What is said where there is no row."""
+
     def __init__(
         self,
         columns: Iterable[Column],
@@ -211,7 +214,8 @@ class FastTable(Drawn):
         )  # fmt: skip
         lines = draw_table(self._shown, self._columns, self._widths(width), view, width, body)
         if not self._shown and body > 1:
-            lines.append([(" no row contains this text" if self.needle else " no rows yet", "muted")])
+            said = "no row contains this text" if self.needle else self.empty
+            lines.append([(" " + sanitize(said, max(width - 1, 0), ascii_only=self.ascii_only), "muted")])
         if self._has_foot:
             lines += [[] for _ in range(body - len(lines))]
             lines.append(self._foot(width))

@@ -23,6 +23,8 @@ class AnswerTable(Viewed, FastTable):
         "The rows of the answer. < and > sort the page, / filters it, n and p turn pages, e writes all rows."
     )
 
+    empty = "The rows of the statement come here; ^up recalls an earlier one."
+
     def __init__(self, *, ascii_only: bool) -> None:
         super().__init__((), ascii_only=ascii_only, id="answer", classes="boxed")
         self._answer: Answer | None = None
@@ -34,7 +36,7 @@ class AnswerTable(Viewed, FastTable):
         """Show one page of an answer."""
         if self._answer is None or answer.columns != self._answer.columns:
             self.sort_by(None)
-        self._answer = answer
+        self._answer, self.empty = answer, "no rows: nothing fits the statement"
         self.set_columns(
             Column(str(at), name, "right" if number else "left", least=8 if number else 16)
             for at, (name, number) in enumerate(zip(answer.columns, answer.numeric, strict=True))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from textual.geometry import Size
 
     from mlwatch.app.glyphs import Glyphs
+    from mlwatch.app.units import Zone
     from mlwatch.app.view import View
     from mlwatch.snapshot.types import Rollout
 
@@ -64,7 +65,9 @@ class TrafficPanel(Panel[TrafficState]):
             Arm(clean(name, 20), _share(view, name, rollout), rollout.traffic_expected.get(name), style)
             for name, style in ((rollout.baseline, "$baseline"), (rollout.candidate, "$candidate"))
         )
-        return TrafficState(arms, _check(rollout), _ramp(rollout), needed(view, rollout), view.glyphs)
+        return TrafficState(
+            arms, _check(rollout), _ramp(rollout, view.zone), needed(view, rollout), view.glyphs
+        )
 
     def lines(self, state: TrafficState, size: Size) -> list[Content]:
         """Draw a bar a version, the check, the ramp and what is missing."""
@@ -116,10 +119,12 @@ def _check(rollout: Rollout) -> tuple[str, str]:
     return f"Split as configured ({p}).", "$good"
 
 
-def _ramp(rollout: Rollout) -> str:
+def _ramp(rollout: Rollout, zone: Zone) -> str:
     if len(rollout.steps) < 2:
         return ""
-    steps = ", ".join(f"{step.start:%H:%M} {100 * step.share:.0f} %" for step in rollout.steps)
+    steps = ", ".join(
+        f"{step.start.astimezone(zone):%H:%M} {100 * step.share:.0f} %" for step in rollout.steps
+    )
     return f"Ramp of the candidate: {steps}"
 
 

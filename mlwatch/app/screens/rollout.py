@@ -22,6 +22,7 @@ from mlwatch.app.panels.shadowpanels import (
     findings_of,
 )
 from mlwatch.app.panels.traffic import TrafficPanel
+from mlwatch.app.panels.trendchart import TrendChart
 from mlwatch.app.panels.verdict import VerdictBanner
 from mlwatch.app.panels.verdictlog import VerdictLog
 from mlwatch.app.screens.turning import TurningScreen
@@ -63,6 +64,11 @@ class RolloutScreen(TurningScreen):
                 yield self.bound(TrafficPanel("traffic", classes="boxed"))
                 yield self.bound(PairsPanel("pairs", classes="boxed"))
                 yield self.bound(VerdictLog("log", classes="boxed"))
+                zone = chart_zone(self.mlwatch.zone)
+                throughput = TrendChart(
+                    "split", "throughput", zone=zone, ascii_only=self.ascii, classes="boxed"
+                )
+                yield self.bound(throughput)
             course = CourseChart(
                 zone=chart_zone(self.mlwatch.zone), ascii_only=self.ascii, id="course", classes="boxed"
             )
