@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+DAY_S = 86_400.0
 GAP = 3
 """Cells between two names of the legend."""
 
@@ -166,12 +167,6 @@ def legend(chart: Chart, view: ChartView, layout: Layout) -> Line:
     What finds no room is left out, the longest first.
     """
     line: Line = [(" " * layout.axis.width, "")]
-    room = layout.plot_width
-    if view.cursor is not None:
-        text = sanitize(moment_label(view.cursor, view.zone), room, ascii_only=view.ascii_only)
-        text = (text + "  ")[:room]
-        line.append((text, "strong"))
-        room -= len(text)
     entries = [
         (
             _mark(at, view),
@@ -181,11 +176,28 @@ def legend(chart: Chart, view: ChartView, layout: Layout) -> Line:
         for at, series in enumerate(chart.series)
         if series.name
     ]
-    while entries and sum(cell_len(mark + text) + GAP for mark, _, text in entries) - GAP > room:
+    room = layout.plot_width
+    if view.cursor is not None:
+        text = _time_read(view.cursor, view, layout, room - _taken(entries))
+        line.append((text, "strong"))
+        room -= len(text)
+    while entries and _taken(entries) > room:
         entries.remove(max(entries, key=lambda entry: cell_len(entry[2])))
     for at, (mark, style, text) in enumerate(entries):
         line += [(" " * GAP if at else "", ""), (mark, style), (text, "label")]
     return line
+
+
+def _taken(entries: list[tuple[str, str, str]]) -> int:
+    return sum(cell_len(mark + text) + GAP for mark, _, text in entries) - GAP
+
+
+def _time_read(at: float, view: ChartView, layout: Layout, room: int) -> str:
+    """Return the time of the cursor in full, or without date and zone where `room` cells are too few for that."""
+    text = moment_label(at, view.zone)
+    if len(text) + 2 > room and layout.times.high - layout.times.low < DAY_S:
+        text = text[11:19] or text
+    return (sanitize(text, layout.plot_width, ascii_only=view.ascii_only) + "  ")[: layout.plot_width]
 
 
 def _mark(at: int, view: ChartView) -> str:

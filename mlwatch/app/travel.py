@@ -48,7 +48,7 @@ class TimeTravel(App[None]):
         if self.options.replay is None or self._replayed or view is None or view.model is None:
             return
         self._replayed = True
-        first = min(version.first for version in view.model.versions.values() if version.first)
+        first = self._first(self._newest or view.snapshot.generated_at)
         self.show_moment(first + timedelta(seconds=self.options.replay * self.refresh_s))
         self.action_play()
 
@@ -109,9 +109,9 @@ class TimeTravel(App[None]):
         self.show_moment(moment)
 
     def _first(self, start: datetime) -> datetime:
-        model = self.view.model if self.view is not None else None
-        versions = model.versions.values() if model is not None else ()
-        return min((version.first for version in versions if version.first), default=start)
+        """Return when the data begin; `start` where nobody says so."""
+        oldest = self.view.snapshot.oldest if self.view is not None else None
+        return oldest or start
 
     def show_moment(self, moment: datetime) -> None:
         """Show what was known at a moment, in the whole app; behind the newest data it is live again."""

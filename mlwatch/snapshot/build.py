@@ -161,6 +161,7 @@ def _with_models(
         range=TimeRange(lattice.start.replace(tzinfo=UTC), lattice.end.replace(tzinfo=UTC)),
         models=models,
         rollouts=tuple(rollouts),
+        oldest=aware(min(life.first for life in known)),
     )
 
 

@@ -386,6 +386,8 @@ class Snapshot:
     system: System = field(default_factory=System)
     alerts: tuple[Alert, ...] = ()
     provenance: Mapping[str, str | None] = field(default_factory=dict)
+    oldest: datetime | None = None
+    """Time of the earliest prediction in the store, whatever the range."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON document `mlwatch.report/1`; see `document`."""

@@ -362,6 +362,7 @@ def snapshot(**changes: object) -> Snapshot:
         rollouts=(rollout(),),
         system=System(0.31, 0.62, 0.48, 10_200_000_000, 16_400_000_000, 1.27),
         alerts=ALERTS,
+        oldest=START,
     )
     return replace(whole, **changes)  # type: ignore[arg-type]
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from driving import running, settle, text_of
 from factory import START, FakeSource
+from logfiles import lines, prediction
 from textual.binding import Binding
 
 from mlwatch.app.commands import commands
 from mlwatch.app.keys import BINDINGS
 from mlwatch.app.panels.trendchart import TrendChart
 from mlwatch.app.ranges import EVERYTHING, RANGES, Range, cycled, lasting, longer, shorter
+from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from textual.pilot import Pilot
 
 END = START + timedelta(hours=12)
@@ -115,6 +119,25 @@ async def test_a_frozen_picture_stays_frozen_while_it_is_zoomed() -> None:
         await press(pilot, "space", "left_curly_bracket")
         assert last(source) == (6 * HOUR, END)
         assert "Frozen at " in text_of(app)
+
+
+async def test_a_real_range_moves_as_far_as_the_data_reach(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.jsonl").write_text(lines(prediction(n) for n in range(1200)))  # a record a second, for 20 min
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        async with running(session, (120, 40)) as (app, pilot):
+            await press(pilot, "left_curly_bracket", "left_parenthesis")
+            shown = app.view.snapshot.range if app.view is not None else None
+            assert shown is not None
+            begin = datetime(2026, 11, 3, 10, tzinfo=UTC)
+            assert (shown.end - begin).total_seconds() == pytest.approx(900, abs=1)
+            assert (shown.end - shown.start).total_seconds() == pytest.approx(600, abs=61)  # a whole minute
+            await press(pilot, "left_parenthesis", "left_parenthesis")
+            assert app.view is not None
+            assert app.view.snapshot.models["m"].versions["v1"].predictions == pytest.approx(600, abs=1)
+            assert "The data begin here." in text_of(app)
 
 
 @pytest.mark.parametrize("key", ["left_curly_bracket", "right_curly_bracket", "left_parenthesis"])
