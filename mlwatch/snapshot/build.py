@@ -21,7 +21,7 @@ from mlwatch.snapshot.roles import assign_roles
 from mlwatch.snapshot.rollout import Dear, judge, with_mode
 from mlwatch.snapshot.segment_pairs import pairs_of, with_pairs
 from mlwatch.snapshot.segments import with_segments
-from mlwatch.snapshot.span import grid, naive
+from mlwatch.snapshot.span import aware, grid, naive
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
 from mlwatch.snapshot.system import system_of
 from mlwatch.snapshot.tables import Tables

@@ -13,6 +13,7 @@ from mlwatch.app.units import show_count
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mlwatch.app.glyphs import Glyphs
     from mlwatch.app.view import View
 
     Found = Mapping[str, Any]
@@ -27,8 +28,9 @@ class TogetherPanel(FactsPanel):
     BORDER_TITLE = "All features together"
     HELP_TEXT = (
         "All features together: how far rows lie from what the main components of the reference make of them, in "
-        "standard deviations. It sees relations between features break while each by itself looks as before. Usual is "
-        "what the reference's own tenths reach. Computed from samples of the raw rows, at most every five minutes."
+        "standard deviations (sd). It sees relations between features break while each by itself looks as before. "
+        "Usual is what the reference's own tenths reach. Computed from samples of the raw rows, at most every five "
+        "minutes."
     )
 
     class Wanted(Message):
@@ -69,7 +71,7 @@ class TogetherPanel(FactsPanel):
             why = next((because(one["reason"]) for _, one in known if one.get("reason")), "")
             return FactsState((), (), view.glyphs, self._reason or why or LOOKING)
         heads = tuple(clean(name, 20) for name, _ in found)
-        return FactsState(heads, tuple(_facts([one for _, one in found])), view.glyphs)
+        return FactsState(heads, tuple(_facts([one for _, one in found], view.glyphs)), view.glyphs)
 
 
 def because(reason: str) -> str:
@@ -77,15 +79,15 @@ def because(reason: str) -> str:
     return f"n/a, because there {'is' if reason.startswith('no ') else 'are'} {reason}."
 
 
-def _facts(found: list[Found]) -> list[Fact]:
+def _facts(found: list[Found], glyphs: Glyphs) -> list[Fact]:
     rows: tuple[tuple[str, Callable[[Found], str]], ...] = (
-        ("State", lambda one: "▲ drifted" if one["drifted"] else "steady"),
-        ("Distance of rows", lambda one: f"{one['error']:.3f} σ"),
-        ("Usual", lambda one: f"{one['low']:.3f} to {one['high']:.3f} σ"),
-        ("Of the reference", lambda one: f"{one['reference']:.3f} σ"),
+        ("State", lambda one: f"{glyphs.up} drifted" if one["drifted"] else "steady"),
+        ("Distance of rows", lambda one: f"{one['error']:.3f} sd"),
+        ("Usual", lambda one: f"{one['low']:.3f} to {one['high']:.3f} sd"),
+        ("Of the reference", lambda one: f"{one['reference']:.3f} sd"),
         ("Components", lambda one: show_count(one["components"])),
         ("Rows looked at", lambda one: show_count(one["n_current"])),
-        ("Of the reference", lambda one: show_count(one["n_reference"])),
+        ("Rows of the reference", lambda one: show_count(one["n_reference"])),
     )
     drifted = any(one["drifted"] for one in found)
     return [

@@ -140,7 +140,7 @@ async def test_all_features_together_are_looked_at_off_the_screens_thread_and_on
         await settle(pilot)
         assert source.together_asked == [(None, None, False)]
         drawn = text_of(app)
-        for part in ("▲ drifted", "1.234 σ", "0.950 to 1.050 σ", "4,027"):
+        for part in ("▲ drifted", "1.234 sd", "0.950 to 1.050 sd", "4,027"):
             assert part in drawn
         source.renew(snapshot())
         app.look()
