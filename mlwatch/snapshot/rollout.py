@@ -242,8 +242,6 @@ def _of_units(connection: DuckDBPyConnection, inputs: Inputs, unit: str, by_unit
     units = by_unit(who, partial(read_units, connection, pairing, settings.metrics))
     ramp = isinstance(settings.share, tuple) or len(_steps(inputs.arms)) > 1
     remarks = remarks_of(unit, units, f"both {pairing.baseline} and {pairing.candidate}", ramp=ramp)
-    if not units.count:
-        return replace(inputs, remarks=(*inputs.remarks, *remarks))
     return replace(
         inputs,
         arms=with_units(inputs.arms, units),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mlwatch.metrics.rollout import rollout_timeline, rollout_verdict
 from mlwatch.metrics.rollout_shadow import shadow_verdict
 from mlwatch.metrics.rollout_shadow_timeline import with_pairs
+from mlwatch.metrics.rollout_types import RolloutState
 from mlwatch.metrics.rollout_words import duration_text, number
 from mlwatch.snapshot.pair_findings import find
 from mlwatch.snapshot.rollout_result import metric_of, rollout_of
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     Findings = Callable[[Hashable, Callable[[], PairFindings]], PairFindings]
 
+NO_RECORDS = "no records are kept here, so that answers cannot be paired: look where the logs are"
 SAMPLE = 500
 LONG_LAG_S = 60.0
 """Median time between both answers from which it is said."""
@@ -88,15 +90,17 @@ def judge(connection: DuckDBPyConnection, inputs: Inputs, now: int, findings: Fi
     by_arm, own = budgets(settings, pairing.task)
     beside = rollout_verdict(inputs.arms.baseline, inputs.arms.candidate, by_arm, now)
     verdict, shadow = shadow_verdict(counts, own, pairs.accuracy, pairs.cap, beside.elapsed)
+    if counted.start >= pairing.end:
+        verdict = replace(verdict, state=RolloutState.NO_DATA, reasons=(NO_RECORDS,))
     who = (pairing.model, pairing.baseline, pairing.candidate)
     where = findings(who, partial(find, connection, bounded, settings)) if counts.pairs else None
-    remarks = (*_said(where, pairing), *_since(counted), *inputs.remarks)
+    remarks = (*_said(where, pairing), *_since(counted, pairing), *inputs.remarks)
     found = replace(
         rollout_of(pairing.model, beside, pairing.start, remarks),
         alpha=settings.alpha,
         shadow=replace(
             _shadow(shadow, counts, counted.confusion, where),
-            since=counted.start.replace(tzinfo=UTC) if counted.why else None,
+            since=counted.start.replace(tzinfo=UTC) if counted.why and counts.pairs else None,
         ),
     )
     return _together(found, verdict, guarded=bool(guards(settings))) if pairing.task in CLASS_TASKS else found
@@ -134,9 +138,9 @@ def timeline(inputs: Inputs, every: int = 1) -> RolloutTimeline:
     return with_pairs(beside, pairs.counted.moments, own, pairs.accuracy, pairs.cap, guarded=guarded)
 
 
-def _since(counted: Counted) -> tuple[str, ...]:
+def _since(counted: Counted, pairing: Pairing) -> tuple[str, ...]:
     """Say where pairs are not compared from the beginning; speed and failures are, by rollups."""
-    if not counted.why:
+    if not counted.why or counted.start >= pairing.end:
         return ()
     return (f"only pairs since {counted.start:%Y-%m-%d %H:%M} UTC are compared, {counted.why}",)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 REQUESTS = frozenset({None, "request", "id"})
 """What `[rollout] unit` says where requests are randomised."""
+NO_RECORDS = "no records are kept here, so that nothing is known of who sent them: look where the logs are"
 CROSSING = 0.01
 """Share of units in both versions from which traffic is not split by them."""
 
@@ -209,11 +210,10 @@ def remarks_of(unit: str, units: Units, versions: str, *, ramp: bool) -> tuple[s
         ramp: The share of the traffic changes, which moves units from one version to the other.
     """
     if not units.count:
-        text = (
-            f"traffic is split by {unit}, but no stored request has one, so that requests are counted and the "
-            f"intervals are too narrow: name the column in [rollout] unit"
+        why = (
+            f"no request says its {unit}: name the column in [rollout] unit" if units.requests else NO_RECORDS
         )
-        return (text,)
+        return (why,)
     texts = []
     crossing, how = (units.returning, ", back and forth") if ramp else (units.crossing, "")
     if crossing > CROSSING * units.count:

@@ -128,8 +128,9 @@ def test_users_of_both_versions_are_said(tmp_path: Path) -> None:
 def test_logs_without_users_say_so(tmp_path: Path) -> None:
     records = [{key: value for key, value in each.items() if key != "member"} for each in traffic()]
     found = judged(tmp_path, records)
-    assert any("traffic is split by member, but no stored request has one" in r for r in found.reasons)
-    assert found.units == {}
+    assert (found.verdict, found.state) == ("hold", "few_units")
+    assert "no request says its member: name the column in [rollout] unit" in found.reasons
+    assert found.units == {"v1": 0, "v2": 0}
 
 
 def test_a_ramp_moves_users_once_and_checks_them_as_they_enter(tmp_path: Path) -> None:

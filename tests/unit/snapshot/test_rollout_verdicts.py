@@ -462,3 +462,17 @@ def test_a_candidate_that_only_fails_is_rolled_back_with_both_rates(judged: Judg
     assert found.reasons[0] == said
     metric = found.metrics["error_rate"]
     assert (metric.difference, metric.ratio, metric.low, metric.high) == (1.0, None, None, None)
+
+
+def test_pairs_without_any_record_hold(tmp_path: Path) -> None:
+    """As in a lake of rollups: the sums are there, the records are elsewhere."""
+    old, new, labels = shadow_records()
+    write(tmp_path / "logs", '[rollout]\nmode = "shadow"\n', a=old, b=new, c=labels)
+    with mlwatch.open(tmp_path / "logs", db=":memory:") as watch:
+        watch.connection.execute("DELETE FROM predictions")
+        (found,) = watch.snapshot().rollouts
+    assert (found.verdict, found.state) == ("hold", "no_data")
+    assert (
+        found.reasons[0]
+        == "no records are kept here, so that answers cannot be paired: look where the logs are"
+    )
