@@ -16,7 +16,7 @@ from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.models import Ground, model_of, segments_of
 from mlwatch.snapshot.quality_alerts import quality_alerts
 from mlwatch.snapshot.read import Life, Pair, lives, number_pairs
-from mlwatch.snapshot.reader import Reader
+from mlwatch.snapshot.reader import ALL_TIME, Reader
 from mlwatch.snapshot.roles import assign_roles
 from mlwatch.snapshot.rollout import Dear, judge, with_mode
 from mlwatch.snapshot.segment_pairs import pairs_of, with_pairs
@@ -26,6 +26,7 @@ from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
 from mlwatch.snapshot.system import system_of
 from mlwatch.snapshot.tables import Tables
 from mlwatch.snapshot.types import Feed, Model, Rollout, Snapshot, TimeRange
+from mlwatch.store.touched import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -137,7 +138,8 @@ def _with_models(
     number_pairs(connection, [life.pair for life in known])
     reader = memory.reading(connection, (tuple(life.pair for life in known), question.span))
     tables = Tables.read(reader, lattice, has_events=whole.ingest.events > 0 or _has_events(connection))
-    ground = Ground(reader, config, known, lattice, tables, feature_infos(connection))
+    infos = reader.value("infos", (FACTS,), ALL_TIME, partial(feature_infos, connection))
+    ground = Ground(reader, config, known, lattice, tables, infos)
     models: dict[str, Model] = {}
     rollouts: list[Rollout] = []
     for name in dict.fromkeys(life.pair.model for life in known):

@@ -24,6 +24,7 @@ from mlwatch.snapshot.windows import Context
 from mlwatch.store import rollups
 from mlwatch.store.lake import CURRENCY
 from mlwatch.store.output_rollups import CLASS_SCORES, MEASURES
+from mlwatch.store.touched import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -65,6 +66,10 @@ class Ground:
         """The numbers that `number_pairs` gave the versions."""
         return {life.pair: number for number, life in enumerate(self.known)}
 
+    def fact(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return what the store knows of models and features, read once for as long as that stays."""
+        return self.reader.value(key, (FACTS,), ALL_TIME, compute)
+
 
 def model_of(ground: Ground, name: str, roles: Roles) -> Model:
     """Return a model with its versions, but for what its segments say.
@@ -101,10 +106,11 @@ def _own(roles: Roles, name: str) -> list[Life]:
 def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[str, Estimate]]:
     """Return what the versions share, and how the model did on the reference file."""
     config, connection = ground.config, ground.connection
-    row = connection.execute("SELECT task FROM models WHERE model = ?", [name]).fetchone()
-    task = cast("Task", config.roles.task or (row[0] if row else "unknown"))
+    known: Task = ground.fact(("task", name), partial(_task, connection, name))
+    task = config.roles.task or known
     positive = _positive(ground, name, roles, task)
-    past = _Past(ground, file_name(connection), period(roles.baseline, config.reference.window))
+    file = ground.fact("file", partial(file_name, connection))
+    past = _Past(ground, file, period(roles.baseline, config.reference.window))
     reference = past.reference(roles.baseline)
     drift, mine = config.drift, [ground.numbers[life.pair] for life in _own(roles, name)]
     scores, residuals = ground.tables.scores, ground.tables.outputs.residuals
@@ -126,6 +132,11 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
         past.teacher(task, positive),
     )
     return context, past.performance(task, context.positive)
+
+
+def _task(connection: DuckDBPyConnection, name: str) -> Task:
+    row = connection.execute("SELECT task FROM models WHERE model = ?", [name]).fetchone()
+    return cast("Task", row[0] if row else "unknown")
 
 
 def _positive(ground: Ground, name: str, roles: Roles, task: Task) -> str | None:

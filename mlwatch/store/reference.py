@@ -17,7 +17,7 @@ from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
 from mlwatch.sources.sql import literal
-from mlwatch.store import cuts, feature_rollup, fold, profiles, rollups, slices
+from mlwatch.store import cuts, feature_rollup, fold, profiles, rollups, slices, touched
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.registry import Bins, Registry
 
@@ -250,6 +250,7 @@ def cut(
         SELECT unnest($1::INTEGER[]), unnest($2::VARCHAR[]), unnest($3::DOUBLE[][]), $4""",
         [[one.number for one in done], [one.kind for one in done], [list(one.edges) for one in done], source],
     )
+    touched.note(touched.FACTS, touched.ALL_TIME)
     for feature in done:
         if feature.kind == "categorical":
             _store_categories(connection, relation, feature)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mlwatch.sources.canonical import Slot
 from mlwatch.sources.sql import identifier
-from mlwatch.store import rollups
+from mlwatch.store import rollups, touched
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.schema import BASE_COLUMNS
 
@@ -133,6 +133,7 @@ class Registry:
                 SELECT unnest($1::INTEGER[]), unnest($2::VARCHAR[]), unnest($3::VARCHAR[]), unnest($4::VARCHAR[])""",
                 columns,
             )
+            touched.note(touched.FACTS, touched.ALL_TIME)
         self._unsaved.clear()
 
     @property
@@ -155,6 +156,7 @@ class Registry:
             "INSERT OR REPLACE INTO models VALUES (?, ?, ?)", [model, row.task, row.positive_class]
         )
         self.models[model] = row
+        touched.note(touched.FACTS, touched.ALL_TIME)
 
     def add_model_features(self, model: str, numbers: Collection[int]) -> None:
         """Remember that a model has features."""
@@ -164,6 +166,7 @@ class Registry:
                 "INSERT INTO model_features SELECT ?, unnest(?::INTEGER[])", [model, fresh]
             )
             self.model_features.update((model, number) for number in fresh)
+            touched.note(touched.FACTS, touched.ALL_TIME)
 
     @property
     def fully_binned(self) -> bool:

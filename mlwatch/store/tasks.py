@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlwatch.config import OutputSettings
-from mlwatch.store import fold, slices
+from mlwatch.store import fold, slices, touched
 
 WITH_WORDS = ", words by bucket"
 """What was counted of answers in words; stores of before did not count it."""
@@ -38,6 +38,7 @@ def ensure(
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('outputs_as', ?)", [outputs_as])
     for model in other:
         connection.execute("UPDATE models SET task = ? WHERE model = ?", [task, model])
+        touched.note(touched.FACTS, touched.ALL_TIME)
         registry.models[model] = replace(registry.models[model], task=task or "unknown")
     fold.recount_labels(
         connection, registry, slices.columns(connection, registry, settings=settings), settings

@@ -8,10 +8,10 @@ from contextvars import ContextVar
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlwatch.store.rollup import Rollup
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from mlwatch.store.rollup import Rollup
 
     Stretch = tuple[datetime, datetime]
     """First and last bucket of the finest width that was added to, naive UTC."""
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     """By the name of the rollup; those that are left out were not added to."""
 
 ALL_TIME = (datetime.min, datetime.max)  # noqa: DTZ901  naive UTC, as in the store
+FACTS = Rollup("facts", (), {}, {})
+"""No rollup, but noted like one: which models and features there are, their tasks and their bins."""
 MOST = 512
 """Batches that are told apart; of older ones nothing is known but that they came."""
 
