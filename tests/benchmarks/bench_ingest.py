@@ -10,18 +10,26 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
+import os
+import random
 import resource
+import shutil
 import sys
+import tempfile
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import workload
+
 if TYPE_CHECKING:
     from mlwatch.session import Session
 
-LOOKS = 20
+LOOKS, WARM = 20, 2
+NEW_ROWS = 100
 RATE, SECONDS = 2000, 12
 
 
@@ -83,19 +91,59 @@ def most_memory() -> float:
 
 
 def refresh(directory: str, database: str) -> dict[str, Any]:
-    """Return milliseconds of wall and CPU time of new snapshots, sorted."""
-    opened = session(directory, database)
-    opened.ingest_all()
-    opened.snapshot()
+    """Return milliseconds of wall and CPU time of new snapshots, sorted: with new rows before each, and without."""
     found: dict[str, Any] = {}
-    for name, span in (("hour", timedelta(hours=1)), ("full", None)):
-        looks = []
-        for _ in range(LOOKS):
-            began, cpu = time.perf_counter(), time.process_time()
-            opened.snapshot(span)
-            looks.append(((time.perf_counter() - began) * 1000, (time.process_time() - cpu) * 1000))
-        found[name], found[f"{name}_cpu"] = (sorted(kind) for kind in zip(*looks, strict=True))
+    with tempfile.TemporaryDirectory(dir=Path(database).parent) as scratch:
+        logs, copy = Path(scratch) / "logs", Path(scratch) / "copy.duckdb"
+        logs.mkdir()
+        for path in Path(directory).iterdir():
+            os.link(path, logs / path.name)  # known by its inode
+        shutil.copy(database, copy)
+        opened = session(str(logs), str(copy))
+        opened.ingest_all()
+        newest = max(v.last for m in opened.snapshot().models.values() for v in m.versions.values() if v.last)
+        for turn, (name, span) in enumerate((("hour", timedelta(hours=1)), ("full", None))):
+            for rows in (0, NEW_ROWS):
+                looks = []
+                for look in range(WARM + LOOKS):
+                    if rows:
+                        newest += timedelta(seconds=1)
+                        _append(logs / f"new-{turn}-{look}.jsonl", newest, rows)
+                        opened._ingest.run_once()
+                    began, cpu = time.perf_counter(), time.process_time()
+                    opened.snapshot(span)
+                    looks.append(((time.perf_counter() - began) * 1000, (time.process_time() - cpu) * 1000))
+                kind = f"{name}_new" if rows else name
+                walls, cpus = zip(*looks[WARM:], strict=True)
+                found[kind], found[f"{kind}_cpu"] = sorted(walls), sorted(cpus)
+        opened.stop()
     return found
+
+
+def _append(log: Path, at: datetime, rows: int) -> None:
+    """Write predictions like those of `workload`, all of one moment."""
+    chance = random.Random(log.name)
+    with log.open("w") as out:
+        for row in range(rows):
+            features = {
+                **{
+                    f"num_{j:02d}": round(j + (1 + j) * chance.gauss(0, 1), 5)
+                    for j in range(workload.NUMERIC)
+                },
+                **{f"cat_{j}": f"c{chance.randrange(30)}" for j in range(workload.CATEGORICAL)},
+            }
+            record = {
+                "timestamp": at.isoformat(),
+                "request_id": f"{log.stem}-{row}",
+                "model": "m",
+                "version": "v2" if row % 5 == 0 else "v1",
+                "features": features,
+                "prediction": chance.randrange(2),
+                "score": round(chance.random(), 5),
+                "latency_ms": round(math.exp(3 + 0.5 * chance.gauss(0, 1)), 3),
+                "status": 200,
+            }
+            out.write(json.dumps(record) + "\n")
 
 
 def tail(directory: str, database: str) -> dict[str, float]:
