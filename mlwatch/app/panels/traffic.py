@@ -24,6 +24,10 @@ MISMATCH = 0.001
 """The split is not as configured below this anytime-valid p-value."""
 
 
+MANY = 1.5
+"""Design effect from which it is said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
     """One version's part of the traffic."""
@@ -41,6 +45,8 @@ class TrafficState:
     arms: tuple[Arm, ...]
     check: tuple[str, str]
     """Whether the split is as configured, and the style of that."""
+    units: str
+    """Users, where these are randomised, and what their requests tell."""
     ramp: str
     needed: tuple[str, ...]
     glyphs: Glyphs
@@ -60,14 +66,14 @@ class TrafficPanel(Panel[TrafficState]):
         """Return the split of the rollout and what is needed."""
         rollout = view.rollout
         if rollout is None:
-            return TrafficState((), ("", ""), "", (), view.glyphs)
+            return TrafficState((), ("", ""), "", "", (), view.glyphs)
         arms = tuple(
             Arm(clean(name, 20), _share(view, name, rollout), rollout.traffic_expected.get(name), style)
             for name, style in ((rollout.baseline, "$baseline"), (rollout.candidate, "$candidate"))
         )
-        return TrafficState(
-            arms, _check(rollout), _ramp(rollout, view.zone), needed(view, rollout), view.glyphs
-        )
+        missing = needed(view, rollout)
+        ramp = _ramp(rollout, view.zone)
+        return TrafficState(arms, _check(rollout), _units(rollout), ramp, missing, view.glyphs)
 
     def lines(self, state: TrafficState, size: Size) -> list[Content]:
         """Draw a bar a version, the check, the ramp and what is missing."""
@@ -77,7 +83,7 @@ class TrafficPanel(Panel[TrafficState]):
             return [Content.styled(part, "$quiet") for part in wrapped(text, width, 3)]
         name = max(len(arm.name) for arm in state.arms) + 1
         drawn = [line(_bar(arm, name, width, glyphs), width, glyphs) for arm in state.arms]
-        for text, style in ((state.check[0], state.check[1]), (state.ramp, "$quiet")):
+        for text, style in (state.check, (state.units, "$quiet"), (state.ramp, "$quiet")):
             drawn += [line([(part, style)], width, glyphs) for part in wrapped(text, width, 3)]
         for text in state.needed:
             drawn += [line([(part, "")], width, glyphs) for part in wrapped(text, width, 3)]
@@ -117,6 +123,15 @@ def _check(rollout: Rollout) -> tuple[str, str]:
     if rollout.srm_p < MISMATCH:
         return f"MISMATCH: not the configured split ({p}).", "bold $bad"
     return f"Split as configured ({p}).", "$good"
+
+
+def _units(rollout: Rollout) -> str:
+    if not rollout.units:
+        return ""
+    counts = " and ".join(f"{show_count(n)} of {clean(name, 20)}" for name, n in rollout.units.items())
+    most = max((metric.design_effect for metric in rollout.metrics.values()), default=1.0)
+    worth = f"; up to {most:.0f} requests of one tell as much as one alone" if most >= MANY else ""
+    return f"By {clean(rollout.unit, 24)}: {counts}{worth}."
 
 
 def _ramp(rollout: Rollout, zone: Zone) -> str:

@@ -31,6 +31,7 @@ STATES = {
     "hard_limit": "an absolute limit is broken",
     "started_apart": "hardly any time with both versions",
     "sample_ratio_mismatch": "traffic not split as configured",
+    "few_units": "too few users, or what else is split",
     "stale_labels": "labels missing or too old",
     "missing_metric": "a guardrail has no data",
     "minimum_time": "all fine, but too early",

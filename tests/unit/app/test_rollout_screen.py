@@ -17,8 +17,10 @@ from mlwatch.app.panels.deck import Deck
 from mlwatch.app.panels.rolloutforest import RolloutForest, forest_of, show_odds
 from mlwatch.app.panels.shadowpanels import PairRequests
 from mlwatch.app.panels.traffic import needed
+from mlwatch.app.panels.verdictlog import STATES
 from mlwatch.app.view import View
 from mlwatch.metrics.pair_gaps import PairedDistance
+from mlwatch.metrics.rollout_types import RolloutState
 from mlwatch.metrics.segments import Contrast
 from mlwatch.snapshot.pair_types import PairFeature, PairFindings, PairPart, PairRequest, PairStep
 from mlwatch.snapshot.types import ConfusionTable, Shadow
@@ -206,3 +208,18 @@ async def test_hostile_text_is_harmless() -> None:
         drawn = text_of(app)
     assert not set(drawn) & set("\x1b\u202e\u200b\x07")
     assert "[bold red]x[/]" in drawn
+
+
+async def test_users_are_counted_and_what_their_requests_tell_is_said() -> None:
+    metrics = {name: replace(metric, design_effect=4.0) for name, metric in rollout().metrics.items()}
+    by_user = replace(rollout(), unit="user_id", units={"v1": 1_536, "v2": 229}, metrics=metrics)
+    async with running(FakeSource(snapshot(rollouts=(by_user,))), (200, 60)) as (app, pilot):
+        await pilot.press("6")
+        await settle(pilot)
+        drawn = " ".join(text_of(app).split())
+        for part in ("1,536 of v1 and 229 of v2", "up to 4 requests of one"):
+            assert part in drawn
+
+
+def test_every_state_of_a_verdict_has_words() -> None:
+    assert {state.value for state in RolloutState} == set(STATES)
