@@ -98,25 +98,19 @@ def uptime(found: Uptime) -> str:
 
 
 def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, str]]:
-    """Return everything known about an endpoint: pairs of a heading and a text."""
-    latency = endpoint.latency
+    """Return everything known about an endpoint, what is wrong first: pairs of a heading and a text."""
+    golden = [("Golden", _golden(endpoint.golden, now))] if endpoint.golden is not None else []
+    broken, kept = _conditions(endpoint, now)
     rows = [
-        ("Server", _server(endpoint)),
         ("State", _state_sentence(endpoint, now, zone)),
         ("Serves", versions_of(endpoint) if endpoint.served else "n/a, because the server does not say"),
-        (
-            "Probes",
-            (
-                f"{endpoint.probes:,} in 15 min, {endpoint.failed:,} failed; p50 {show(latency.p50, 'ms')}, "
-                f"p95 {show(latency.p95, 'ms')}, longest {show(latency.max, 'ms')}"
-            ),
-        ),
+        *(golden if endpoint.differs else ()),
+        *broken,
         ("Last error", _error(endpoint, now)),
-        ("Certificate", _certificate(endpoint.certificate_days)),
+        ("Probes", _probes(endpoint)),
+        *(() if endpoint.differs else golden),
+        *kept,
     ]
-    rows += [("Condition", _condition(one, now)) for one in endpoint.conditions]
-    if endpoint.golden is not None:
-        rows.append(("Golden", _golden(endpoint.golden, now)))
     metrics = dict(endpoint.metrics)
     skew = metrics.pop("clock_skew_s", None)
     if skew is not None:
@@ -125,13 +119,30 @@ def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, 
     if features:
         rows.append(("Features", _features(features)))
     rows += _server_says(others, endpoint.metrics_error)
-    if latency.late_p99 is not None and latency.late_p99 > 100:
-        rows.append(
-            ("Lateness", f"probes begin {show(latency.late_p99, 'ms')} late (p99): this host is busy")
-        )
+    late = endpoint.latency.late_p99
+    if late is not None and late > 100:
+        rows.append(("Lateness", f"probes begin {show(late, 'ms')} late (p99): this host is busy"))
+    rows += [("Server", _server(endpoint)), ("Certificate", _certificate(endpoint.certificate_days))]
     if len(endpoint.replicas) > 1:
         rows += [("Replica" if at == 0 else "", text) for at, text in enumerate(_replicas(endpoint))]
     return rows
+
+
+def _probes(endpoint: Endpoint) -> str:
+    latency = endpoint.latency
+    return (
+        f"{endpoint.probes:,} in 15 min, {endpoint.failed:,} failed; p50 {show(latency.p50, 'ms')}, "
+        f"p95 {show(latency.p95, 'ms')}, longest {show(latency.max, 'ms')}"
+    )
+
+
+def _conditions(endpoint: Endpoint, now: datetime) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return the conditions that are broken, and all others."""
+    found = [
+        (one.state in {"pending", "firing"}, ("Condition", _condition(one, now)))
+        for one in endpoint.conditions
+    ]
+    return [row for bad, row in found if bad], [row for bad, row in found if not bad]
 
 
 def _server(endpoint: Endpoint) -> str:
