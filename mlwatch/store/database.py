@@ -90,10 +90,13 @@ def _open_file(path: Path, *, named: bool) -> Opened:
     import duckdb  # noqa: PLC0415
 
     existed = path.exists()
+    todo = (
+        "give another file with --db" if named else "mlwatch store reset deletes it, and logs are read again"
+    )
     if existed and not _is_database(
         path
     ):  # the engine would show a table that it can read, and keep nothing in it
-        raise StoreError("not a store of mlwatch", str(path), "give another file with --db")
+        raise StoreError("not a store of mlwatch", str(path), todo)
     try:
         connection = duckdb.connect(str(path))
     except duckdb.Error as error:
@@ -102,11 +105,6 @@ def _open_file(path: Path, *, named: bool) -> Opened:
             return _memory("another mlwatch holds this store, so this run reads the logs again into memory")
         if not named and ("read-only" in text.lower() or "permission" in text.lower()):
             return _memory("the store cannot be written, so this run keeps its store in memory")
-        todo = (
-            "give another file with --db"
-            if named
-            else "mlwatch store reset deletes it, and logs are read again"
-        )
         raise StoreError(f"cannot open the store ({_first_line(text)})", str(path), todo) from error
     if not existed:
         path.chmod(0o600)

@@ -10,7 +10,7 @@ import pytest
 
 from mlwatch.cli import main, with_command
 
-SAMPLES = str(Path(__file__).resolve().parents[3] / "sample_logs")
+SAMPLES = str(Path(__file__).resolve().parents[3] / "sample_logs" / "predictions" / "2026-11-03T12.jsonl")
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -104,11 +104,11 @@ def test_a_broken_store_of_our_own_can_be_reset(
     assert code == 2
     assert "mlwatch store reset deletes it" in err
     assert run(capsys, "store", "reset", SAMPLES, "--yes")[0] == 0
-    assert json.loads(run(capsys, "report", SAMPLES)[1])["ingest"]["predictions"] == 12000
+    assert json.loads(run(capsys, "report", SAMPLES)[1])["ingest"]["predictions"] == 589
 
 
 def test_store_info_counts_rows_and_names_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    named = (SAMPLES, "--db", str(tmp_path / "s.duckdb"))
+    named = (str(Path(SAMPLES).parents[1]), "--db", str(tmp_path / "s.duckdb"))
     run(capsys, "report", *named)
     code, out, _ = run(capsys, "store", "info", *named)
     assert code == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-SAMPLES = str(ROOT / "sample_logs")
+SAMPLES = str(ROOT / "sample_logs" / "predictions" / "2026-11-03T12.jsonl")
 COMMAND = [sys.executable, "-m", "mlwatch"]
 HEAVY = ("duckdb", "numpy", "pandas", "scipy", "textual", "httpx", "psutil", "watchfiles", "shtab")
 
