@@ -111,7 +111,14 @@ def _checked(session: Session, wanted: Range) -> Check:
         for alert in snapshot.alerts
         if alert.rule in AROUND
     ]
+    found += _damaged(session)
     return check_of(snapshot, found, alone=bool(session.config.rules or session.config.schema))
+
+
+def _damaged(session: Session) -> list[Finding]:
+    """Hold for files that are logs but cannot be read: nobody knows what they would say."""
+    rows = session.connection.execute("SELECT path, reason FROM files WHERE state = 'damaged' ORDER BY path")
+    return [Finding("logs", "hold", f"{path} is not read: {reason}") for path, reason in rows.fetchall()]
 
 
 def _no_data(snapshot: Snapshot, wanted: Range) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
@@ -311,6 +312,17 @@ def test_no_data_is_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path, s
     assert (code, out) == (3, "HOLD  data: no prediction logs: no file with records below it\n")
     code, out, _ = run(capsys, LOGS, "--db", store, "--at", "2026-11-01T00:00:00Z")
     assert (code, out) == (3, "HOLD  data: no predictions before 2026-11-01 00:00 UTC\n")
+
+
+def test_a_file_that_cannot_be_read_is_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    logs = write(tmp_path / "logs", ("v1",))
+    (logs / "mlwatch.toml").write_text("[[rule]]\nmetric = 'error_rate'\nwhen = '> 5%'\n")
+    assert run(capsys, str(logs))[0] == 0
+    older = (logs / "log.jsonl").read_bytes().replace(b'"r', b'"s')
+    (logs / "old.jsonl.gz").write_bytes(gzip.compress(older)[:300])
+    code, out, _ = run(capsys, str(logs))
+    assert code == 3
+    assert "HOLD  logs: old.jsonl.gz is not read: the compressed data is damaged" in out
 
 
 def test_a_wait_without_news_ends_in_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
