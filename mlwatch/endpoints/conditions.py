@@ -159,6 +159,10 @@ class _Facts:
             return "the server does not say it"
         return f"there is no answer: {self.probe.error}" if self.probe.error else "there is no answer"
 
+    def _silence(self, alive: str) -> str:
+        """Return why something was not said: what a server that lives leaves out, or that it does not answer."""
+        return self._why("") if self.probe.live is False else alive
+
     def _latency(self, which: str) -> float | None:
         known = sorted(look.latency_ms for look in self.looks if look.latency_ms is not None)
         if not known:
@@ -174,12 +178,12 @@ class _Facts:
     def _versions(self) -> tuple[str, ...]:
         found = tuple(sorted({one.version for one in self.probe.served}))
         if not found:
-            raise Unknown("the server does not say a version")
+            raise Unknown(self._silence("the server does not say a version"))
         return found
 
     def _metric(self, name: str) -> float:
         if name not in self.metrics:
-            raise Unknown(f"the server has not said {name} yet")
+            raise Unknown(self._silence(f"the server has not said {name} yet"))
         return self.metrics[name]
 
     def _member(self, path: list[str]) -> Any:

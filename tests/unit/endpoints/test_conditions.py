@@ -88,6 +88,13 @@ def test_a_condition_of_each_kind(condition: str, state: str, said: str) -> None
         ("certificate.days > 1", {"certificate_days": None}, BODY, "no certificate was verified"),
         ("ready == true", {"ready": None}, BODY, "the server does not say it"),
         ("version == 'v2'", {"served": ()}, BODY, "the server does not say a version"),
+        (
+            "version == 'v2'",
+            {"served": (), "live": False, "error": "refused"},
+            None,
+            "there is no answer: refused",
+        ),
+        ("metrics.x < 1", {"live": False, "error": "refused"}, None, "there is no answer: refused"),
         ("status == 200", {"status": None, "error": "refused"}, None, "there is no answer: refused"),
         ("body.version == 'v2'", {"error": "refused"}, None, "there is no answer: refused"),
         ("body.version == 'v2'", {}, b"<html>", "the answer is no JSON"),
