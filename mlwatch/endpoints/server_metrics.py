@@ -38,6 +38,14 @@ def since_start(scrape: Scrape) -> dict[str, float]:
     }
 
 
+def with_error_share(values: Mapping[str, float]) -> dict[str, float]:
+    """Return metrics with the share of requests that are errors, where there are requests and nobody has said it."""
+    requests, errors = values.get("requests_per_s"), values.get("errors_per_s")
+    if not requests or errors is None or "error_share" in values:
+        return dict(values)
+    return {**values, "error_share": min(1.0, errors / requests)}
+
+
 def _count_of(name: str) -> str:
     return name.removesuffix("_per_s")
 

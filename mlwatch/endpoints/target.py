@@ -16,6 +16,7 @@ from mlwatch.endpoints.golden import Schedule
 from mlwatch.endpoints.recognition import Recognition
 from mlwatch.endpoints.scraping import Scraped, Scraper
 from mlwatch.endpoints.secret_headers import headers
+from mlwatch.endpoints.server_metrics import with_error_share
 from mlwatch.endpoints.types import Course, Probe, ServerMetrics
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class Target:
             found = self._scraper.take(told) if told is not None else Scraped(error=why)
         if found is None:
             return None
-        self._told = found.values
+        self._told = with_error_share(found.values)
         return ServerMetrics(self.name, at, self.replica, found.values, found.error)
 
     @property

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from mlwatch.endpoints.server_metrics import with_error_share
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
@@ -53,7 +55,4 @@ def together(several: Iterable[Mapping[str, float]]) -> dict[str, float]:
         name: math.fsum(values) if name.endswith(ADDED) else math.fsum(values) / len(values)
         for name, values in listed.items()
     }
-    requests, errors = found.get("requests_per_s"), found.get("errors_per_s")
-    if requests and errors is not None and "error_share" not in found:
-        found["error_share"] = min(1.0, errors / requests)
-    return found
+    return with_error_share(found)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import servers
-from servers import as_json
+from servers import Reply, as_json
 
 from mlwatch.config import EndpointSettings
 from mlwatch.config.conditions import parse
@@ -209,6 +209,32 @@ async def test_a_real_server_breaks_and_keeps_its_conditions() -> None:
     assert found[0].conditions[0].said == "v1"
     assert found[-1].conditions[0].said == "v2"
     assert all(each.up for each in found)
+
+
+async def test_the_share_of_errors_is_what_the_server_counts() -> None:
+    def counted(good: int, bad: int) -> Reply:
+        lines = (f'http_requests_total{{status="{status}"}} {n}' for status, n in ((200, good), (500, bad)))
+        return Reply("\n".join([*lines, ""]), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    replies = {"/": Reply("ok"), "/stats": counted(10, 0)}
+    server = await servers.replaying(replies)
+    found: list[Probe] = []
+    settings = EndpointSettings(
+        url=server.url, kind="http", interval=timedelta(seconds=0.03), metrics="/stats",
+        metrics_interval=timedelta(seconds=0.05), conditions=("metrics.error_share < 10%",),
+    )  # fmt: skip
+    poller = Poller([settings], found.append)
+    task = asyncio.create_task(poller.run())
+    deadline = time.monotonic() + 5
+    while server.asked.count("GET /stats") < 2:
+        assert time.monotonic() < deadline, "not in time"
+        await asyncio.sleep(0.01)
+    replies["/stats"] = counted(85, 25)
+    await _until(found, "firing")
+    await poller.aclose()
+    await asyncio.wait_for(task, 5)
+    await server.aclose()
+    assert found[-1].conditions[0].said == "25 %"
 
 
 async def _until(found: list[Probe], state: str) -> None:
