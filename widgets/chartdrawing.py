@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+LONGEST = 32
+"""Cells of a marker's label at most, where it stands at the left."""
 DAY_S = 86_400.0
 GAP = 3
 """Cells between two names of the legend."""
@@ -218,7 +220,10 @@ def _readout(series: Series, chart: Chart, view: ChartView, layout: Layout) -> s
 
 
 def _marker_labels(chart: Chart, view: ChartView, layout: Layout) -> Line:
-    """Return the labels of markers above their lines; one that finds no room is only a sign."""
+    """Return the labels of markers above their lines, at the right or else at the left of their sign.
+
+    One that finds no whole room at either side is cut, or only a sign.
+    """
     line: Line = []
     free = 0
     sign = "v" if view.ascii_only else "▼"
@@ -229,6 +234,11 @@ def _marker_labels(chart: Chart, view: ChartView, layout: Layout) -> Line:
         if column < free:
             continue
         room = max(after - column - 2, 0)
+        whole = sanitize(mark.label, LONGEST, ascii_only=view.ascii_only)
+        if room - 1 < cell_len(whole) < column - free - 1:
+            line += [(" " * (column - free - cell_len(whole) - 1), ""), (f"{whole} {sign}", mark.style)]
+            free = column + 1
+            continue
         label = sanitize(mark.label, room - 1, ascii_only=view.ascii_only) if room > 3 else ""
         text = f"{sign} {label}".rstrip()
         line += [(" " * (column - free), ""), (text, mark.style)]

@@ -81,9 +81,12 @@ def test_markers_have_lines_and_labels() -> None:
         Marker(0, "long ago"),
     )
     lines = drawn(Chart((RAMP,), (), marks), width=60, height=12)
-    assert lines[1].split() == ["v", "v", "alert"]  # the first finds no room for its label
-    column = lines[1].index("v")
+    assert lines[1].split() == ["deploy", "v2", "v", "v", "alert"], "the first has room at the left"
+    column = lines[1].index("v2 v") + 3
     assert sum(line[column] in "|*" for line in lines[2:-2]) == 8
+    close = (Marker(START + 60, "deploy of v2"), Marker(START + 900, "alert", "bad"))
+    lines = drawn(Chart((RAMP,), (), close), width=60, height=12)
+    assert lines[1].split()[0] == "v", "there is no room at either side"
 
 
 def test_series_take_colours_in_order() -> None:
