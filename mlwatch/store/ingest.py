@@ -106,6 +106,7 @@ class Ingest:
         constraints.check(connection, config)
         self._transaction = Transaction(connection, self.registry, self.ledger, config)
         self._batches = 0
+        self._progress: Progress | None = None
         self._since_compaction = 0
         self._stop = False
         self._exclude = (*config.watch.exclude, *_named_within(named, config))
@@ -169,7 +170,7 @@ class Ingest:
                 if isinstance(item, Batch):
                     self._take(item, total)
         if self._batches != started and not self._stop:
-            self._transaction.join_by_unit()
+            self._join_by_unit()
             self._tidy(bytes_read)
         return self._batches - started
 
@@ -248,7 +249,15 @@ class Ingest:
         lag = time.time() - newest if newest is not None else None
         if self._topics is not None:
             total += self._topics.expected_bytes
-        self._on_batch(Progress(batch.bytes_done, total, self._batches, counts.rows, lag, touched))
+        self._progress = Progress(batch.bytes_done, total, self._batches, counts.rows, lag, touched)
+        self._on_batch(self._progress)
+
+    def _join_by_unit(self) -> None:
+        """Join the events that waited for everything to be read; see `event_units`."""
+        with noting() as touched:
+            joined = self._transaction.join_by_unit()
+        if joined and self._progress is not None:
+            self._on_batch(replace(self._progress, rows=0, touched=touched))
 
     def _take_in(self, batch: Batch) -> Counts | None:
         """Take a batch in, and do what is due after it; None where it cannot be taken."""

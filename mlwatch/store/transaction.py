@@ -75,14 +75,16 @@ class Transaction:
         self._batch += 1
         return counts
 
-    def join_by_unit(self) -> None:
-        """Join the events that name users to their predictions, once everything is read that there is."""
+    def join_by_unit(self) -> bool:
+        """Join the events that name users to their predictions, once everything is read; tell whether any did."""
         window = self._config.business.by_unit
         if window is None or not event_units.are_waiting(self._connection):
-            return
+            return False
         with self._all_or_nothing():
-            if event_units.join(self._connection, self._config.business, window):
+            joined = event_units.join(self._connection, self._config.business, window)
+            if joined:
                 fold.fold_gains(self._connection)
+        return joined
 
     def _take_straight(
         self, works: Sequence[Work], shape: Shape, loader: Loader, slots: Sequence[Slot]

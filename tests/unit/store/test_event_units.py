@@ -111,6 +111,7 @@ def test_an_event_that_waits_finds_a_prediction_that_comes_later(tmp_path: Path)
     write(tmp_path, "b.jsonl", predictions[:1])
     (tmp_path / "mlwatch.toml").write_text(CONFIG)
     with mlwatch.open(tmp_path, db=":memory:") as watch:
+        watch.snapshot()  # keeps sums that what comes now makes out of date
         write(tmp_path, "c.jsonl", predictions[1:])
         watch.ingest_all()
         late = watch.snapshot()
@@ -119,6 +120,8 @@ def test_an_event_that_waits_finds_a_prediction_that_comes_later(tmp_path: Path)
     assert late.ingest.events_unmatched == joined(predictions, events).request_id.isna().sum()
     one, other = ([each.business for each in some.models["m"].versions.values()] for some in (late, again))
     assert one == other
+    paid = joined(predictions, events).query("event == 'purchase' and request_id.notna()")
+    assert sum(each.revenue.total for each in one) == pytest.approx(paid.value.sum())
 
 
 def test_without_being_asked_for_such_events_are_no_ones(tmp_path: Path) -> None:
