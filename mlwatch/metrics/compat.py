@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from mlwatch.metrics import raw_distances as raw
 from mlwatch.metrics.distances import chi_square, hellinger, jensen_shannon
+from mlwatch.metrics.scipy_special import special
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

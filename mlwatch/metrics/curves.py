@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
 
 from mlwatch.metrics import intervals
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
+from mlwatch.metrics.scipy_special import special
 from mlwatch.metrics.scores import FloatArray, ScoreHistogram, score_bin_edges
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+
+from mlwatch.metrics.scipy_special import special
 
 if TYPE_CHECKING:
     from mlwatch.metrics.bins import Kind

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from scipy import special
-
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
+from mlwatch.metrics.scipy_special import special
 
 Interval = tuple[float, float]
 

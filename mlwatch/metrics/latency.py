@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from mlwatch.metrics.bin_sql import LATENCY_LARGEST as LARGEST
 from mlwatch.metrics.bin_sql import LATENCY_LOG_GAMMA as LOG_GAMMA
@@ -19,6 +18,7 @@ from mlwatch.metrics.bin_sql import LATENCY_SMALLEST as SMALLEST
 from mlwatch.metrics.bin_sql import LATENCY_ZERO_BIN as ZERO_BIN
 from mlwatch.metrics.bin_sql import latency_bin_sql
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
+from mlwatch.metrics.scipy_special import special
 
 __all__ = [
     "GAMMA",

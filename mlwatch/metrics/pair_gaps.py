@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import fdtrc
 
+from mlwatch.metrics.scipy_special import fdtrc
 from mlwatch.metrics.sequential import normal_half_width, normal_rho
 
 if TYPE_CHECKING:

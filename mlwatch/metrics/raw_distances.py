@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
+
+from mlwatch.metrics.scipy_special import special
 
 FloatArray = NDArray[np.float64]
 

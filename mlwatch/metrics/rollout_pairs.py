@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import bdtr, chdtrc
 
+from mlwatch.metrics.scipy_special import bdtr, chdtrc
 from mlwatch.metrics.sequential import (
     bernoulli_interval,
     beta_binomial_log_e,

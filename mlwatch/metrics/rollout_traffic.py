@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import xlogy
 
+from mlwatch.metrics.scipy_special import xlogy
 from mlwatch.metrics.sequential_ratio import ramp_ratio_log_e, sample_ratio_log_e
 
 if TYPE_CHECKING:

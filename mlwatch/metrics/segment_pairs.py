@@ -11,9 +11,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
 
 from mlwatch.metrics.drift import benjamini_hochberg
+from mlwatch.metrics.scipy_special import special
 from mlwatch.metrics.segments import LEAST, SURE, Contrast, Losses, contrast
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincc, betaln, gammaln, log_ndtr, xlogy
+
+from mlwatch.metrics.scipy_special import betaincc, betaln, gammaln, log_ndtr, xlogy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
 
 from mlwatch.metrics.bins import MISSING, UNSEEN
+from mlwatch.metrics.scipy_special import special
 
 LEAST_ROWS = 50
 """With fewer in a window nothing is said."""
