@@ -73,6 +73,8 @@ class RolloutTimeline:
     metrics: dict[str, MetricTimeline]
     decided: int | None
     """First minute with a verdict other than hold."""
+    width: int = 1
+    """Minutes from one moment to the next at most, where there is traffic: wider where there is little."""
 
     def verdict_at(self, index: int) -> Verdict:
         """Return the verdict at one moment."""
@@ -110,9 +112,8 @@ def rollout_timeline(
         spec.name: _metric(spec.name, [chunk.judgements[number] for chunk in chunks], minute)
         for number, spec in enumerate(settings.metrics)
     }
-    return RolloutTimeline(
-        minute, verdict, state, metrics, first_minute(verdict != VERDICTS.index("hold"), minute)
-    )
+    decided = first_minute(verdict != VERDICTS.index("hold"), minute)
+    return RolloutTimeline(minute, verdict, state, metrics, decided, every * strata.width)
 
 
 @dataclass(frozen=True)

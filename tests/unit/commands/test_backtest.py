@@ -46,6 +46,7 @@ def test_the_fault_would_have_been_found_soon(capsys: pytest.CaptureFixture[str]
 def test_the_text_names_times_and_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "backtest", LOGS, "--db", ":memory:")
     assert out.startswith("flight-delay: v2 against v1, canary\ndecided at 2026-11-03 17:")
+    assert "judged every 5 minutes: there is little traffic, or much time\n" in out
     _, out, _ = run(capsys, "backtest", LOGS, "--db", ":memory:", "--until", "2026-11-03T16:59:00Z")
     assert "never decided" in out
     assert "ROLL BACK" not in out
