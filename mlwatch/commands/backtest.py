@@ -79,7 +79,9 @@ def _text(history: History) -> str:
     parts = [
         f"{one_line(title)}\n",
         f"decided at {decided} UTC\n" if decided else "never decided\n",
-        f"judged every {timeline.width} minutes: there is little traffic, or much time\n" if timeline.width > 1 else "",
+        f"judged every {timeline.width} minutes: there is little traffic, or much time\n"
+        if timeline.width > 1
+        else "",
         "\n" + table(["time (UTC)", "verdict", "state"], moves[:MOST_LINES]),
         f"and {left_out} more changes\n" if left_out > 0 else "",
         "\n" + table(["metric", "first alarm (UTC)", "first shown harmless (UTC)"], alarms),
