@@ -26,7 +26,7 @@ demo: $(VENV)/.installed ## Install into .venv and watch the sample logs
 test: $(VENV)/.installed-dev ## Run the tests; those that need other servers are left out
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "$(USUAL)"
 
-test-soak: $(VENV)/.installed-dev ## Kill the ingest 200 times more, and watch a busy service for two hours
+test-soak: $(VENV)/.installed-dev ## Kill the ingest 200 times more, read many files changed at random, two hours of a busy service
 	$(BIN)/python -m pytest -m soak
 
 test-servers: $(VENV)/.installed-dev $(SERVERS:%=.servers/%/.installed) ## Test against real servers, SERVERS="mlflow ray" for some; 0.1 to 5 GB each

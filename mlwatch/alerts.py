@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
+from mlwatch.store.asking import all_or_nothing
 from mlwatch.validation import validations
 
 if TYPE_CHECKING:
@@ -70,15 +71,14 @@ def update(connection: DuckDBPyConnection, snapshot: Snapshot, rules: Sequence[R
     patience = {rule.name or f"{rule.metric} {rule.when}": max(rule.for_, CALM) for rule in chosen}
     found = [*_verdicts(snapshot.rollouts), *rulings(snapshot, chosen), *validations(snapshot)]
     known = _open(connection)
-    connection.execute("BEGIN")
-    changed = [
-        _step(connection, ruling, known.get(_key(ruling)), now, patience.get(ruling.name, timedelta(0)))
-        for ruling in found
-    ]
-    gone = set(known) - {_key(ruling) for ruling in found}
-    for key in gone:  # its rule or its version is no more
-        _end(connection, key, known[key], now)
-    connection.execute("COMMIT")
+    with all_or_nothing(connection):
+        changed = [
+            _step(connection, ruling, known.get(_key(ruling)), now, patience.get(ruling.name, timedelta(0)))
+            for ruling in found
+        ]
+        gone = set(known) - {_key(ruling) for ruling in found}
+        for key in gone:  # its rule or its version is no more
+            _end(connection, key, known[key], now)
     return any(changed) or bool(gone)
 
 

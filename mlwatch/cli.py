@@ -68,7 +68,7 @@ def commands_of(top: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentP
 
 
 class _Place(argparse.Action):
-    """Keep what is to be watched: a path, and topics where the address of some is given."""
+    """Keep what is to be watched: a path, further ones, and topics where the address of some is given."""
 
     def __call__(self, _: argparse.ArgumentParser, chosen: Any, value: Any, _option: Any = None) -> None:
         """Read the argument."""
@@ -76,8 +76,9 @@ class _Place(argparse.Action):
             return
         from mlwatch.paths import place  # noqa: PLC0415  the version alone must come at once
 
-        chosen.path, chosen.topics = place(value)
-        chosen.address = value
+        first, *others = value if isinstance(value, list) else [value]
+        chosen.path, chosen.topics = place(first)
+        chosen.address, chosen.others = first, tuple(Path(each) for each in others)
 
 
 def parser() -> Parser:
@@ -163,15 +164,7 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
     """Add what one command takes besides."""
     if name == "store":
         command.add_argument("action", choices=("info", "vacuum", "reset"), help="what to do with the store")
-    optional = "?" if name == "export" else None  # a dashboard is about no directory
-    command.set_defaults(topics=None)
-    command.add_argument(
-        "path",
-        action=_Place,
-        nargs=optional,
-        metavar="PATH",
-        help="directory of prediction logs, or one file, or kafka://BROKER:9092/TOPIC",
-    )
+    _places(name, command)
     if name == "query":
         command.add_argument("sql", metavar="SQL", help="one SELECT")
         command.add_argument("--format", choices=("table", "csv", "json"), default="table")
@@ -206,6 +199,24 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument("--yes", action="store_true", help="do not ask before a reset")
     elif name in ("watch", "serve"):
         _app(command)
+
+
+def _places(name: str, command: argparse.ArgumentParser) -> None:
+    """Add what is looked at."""
+    several = name in {"watch", "serve", "check", "report", "backtest"}
+    command.set_defaults(topics=None, others=(), apart=False)
+    command.add_argument(
+        "path",
+        action=_Place,
+        nargs="+" if several else "?" if name == "export" else None,  # a dashboard is about no directory
+        metavar="PATH",
+        help="directory of prediction logs, or one file, or kafka://BROKER:9092/TOPIC"
+        + ("; or several directories of rollups" if several else ""),
+    )
+    if several:
+        command.add_argument(
+            "--apart", action="store_true", help="show several rollups side by side, not as one"
+        )
 
 
 def _app(command: argparse.ArgumentParser) -> None:

@@ -19,6 +19,10 @@ class Options:
 
     path: Path
     """A log directory, or a single file; where `mlwatch.toml` and the reference are when there are topics."""
+    others: tuple[Path, ...] = ()
+    """Further directories of rollups, where `path` is one."""
+    apart: bool = False
+    """Show each directory of rollups as models of its own, rather than all as one."""
     topics: Topics | None = None
     """Topics of Kafka to read instead of files."""
     config: Path | None = None
@@ -32,6 +36,11 @@ class Options:
     """Write no exports, and nothing to other systems."""
     endpoints: tuple[str, ...] = ()
     """Addresses to poll besides those of the configuration."""
+
+
+def title_of(options: Options) -> list[str]:
+    """Return what directories are called."""
+    return [path.resolve().name for path in (options.path, *options.others)]
 
 
 def config_of(options: Options) -> Config:

@@ -16,14 +16,14 @@ from mlwatch.keeper import Keeper
 from mlwatch.lookout import Lookout, look_around
 from mlwatch.meter import Meter
 from mlwatch.neighbours import Neighbours
-from mlwatch.options import Options, config_of
+from mlwatch.options import Options, config_of, title_of
 from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
 from mlwatch.store import notices, retention
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import cursor, open_store, usual_store
 from mlwatch.store.ingest import Ingest, Progress
-from mlwatch.store.lake import lakes_in
+from mlwatch.store.lake import lakes_of
 from mlwatch.store.lakes import Lakes
 from mlwatch.store.reference import find, install, set_aside
 from mlwatch.store.touched import noting
@@ -63,9 +63,9 @@ class Session:
         self.options = options
         self.config: Config = config_of(options)
         topics = options.topics
-        self.title = ", ".join(topics.names) if topics is not None else options.path.resolve().name
-        lakes = lakes_in(options.path)
-        self._lake = Lakes(lakes) if lakes else None
+        self.title = ", ".join(topics.names if topics is not None else title_of(options))
+        lakes = lakes_of(options.path, options.others)
+        self._lake = Lakes(lakes, apart=options.apart) if lakes else None
         self._opened = open_store(
             options.path,
             ":memory:" if self._lake is not None else options.db,
@@ -82,6 +82,8 @@ class Session:
         self.config = self._neighbours.config
         self._keeper = Keeper(self.config, self._cursor_here, self.snapshot, self._meter)
         self._thread: threading.Thread | None = None
+        self._swept, self._ruled = time.monotonic(), 0.0
+        """When old rows were last deleted, and the rules evaluated, in seconds."""
         self._lookout: Lookout | None = None
         self._ingest = Ingest(
             *(self.connect(), options.path, self.config, self._on_batch),
@@ -198,7 +200,7 @@ class Session:
         """
         self._watcher = progress
         if self._lake is not None:
-            self._pass()
+            self._guarded(self._read)
         else:
             self._ingest.stop_at_present_end()
             while self._ingest.run_once():
@@ -295,21 +297,12 @@ class Session:
                 daemon=True,
             )
             watcher.start()
-        swept, ruled = time.monotonic(), 0.0
-        swept_every_s = retention.pause(self.config.store.keep).total_seconds()
         if self._lake is None:
             self._ingest.follow()
-            self._settle()  # an earlier run may have ended just before
+            self._guarded(self._settle)  # an earlier run may have ended just before
         while not self._stopping.is_set():
             self._wake.clear()
-            self._pass()
-            self._keeper.note()
-            if time.monotonic() - ruled > RULES_S:
-                self._keeper.keep()
-                ruled = time.monotonic()
-            if time.monotonic() - swept > swept_every_s:
-                retention.apply(self._cursor_here(), self.config.store.keep)
-                swept, ruled = time.monotonic(), 0.0
+            self._guarded(self._pass)
             self._wake.wait(timeout=self.config.watch.interval.total_seconds())
             self._stopping.wait(QUIET_S)
 
@@ -320,17 +313,31 @@ class Session:
         if touched:
             self._meter.changed(touched)
 
-    def _pass(self) -> None:
-        """Read once; a failure is shown and tried again, never raised."""
+    def _guarded(self, action: Callable[[], object]) -> None:
+        """Do something; a failure is shown and what failed is tried again, never raised."""
         try:
-            if self._lake is None:
-                self._ingest.run_once()
-            elif self._lake.renew(self._cursor_here()):
-                self._meter.changed(None)
+            action()
         except Exception as error:  # noqa: BLE001  the thread must outlive a full disk or a vanished directory
             self._meter.passed(error)
         else:
             self._meter.passed(None)
+
+    def _pass(self) -> None:
+        """Read once, and do what is due."""
+        self._read()
+        self._keeper.note()
+        if time.monotonic() - self._ruled > RULES_S:
+            self._keeper.keep()
+            self._ruled = time.monotonic()
+        if time.monotonic() - self._swept > retention.pause(self.config.store.keep).total_seconds():
+            retention.apply(self._cursor_here(), self.config.store.keep)
+            self._swept, self._ruled = time.monotonic(), 0.0
+
+    def _read(self) -> None:
+        if self._lake is None:
+            self._ingest.run_once()
+        elif self._lake.renew(self._cursor_here()):
+            self._meter.changed(None)
 
     def _models(self) -> list[str]:
         rows = self.connect().execute("SELECT model FROM models ORDER BY model").fetchall()

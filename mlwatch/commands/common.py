@@ -30,6 +30,8 @@ def options(arguments: Namespace) -> Options:
         db = ":memory:" if arguments.db == ":memory:" else Path(arguments.db)
     return Options(
         path=arguments.path,
+        others=arguments.others,
+        apart=arguments.apart,
         topics=getattr(arguments, "topics", None),
         config=arguments.config,
         db=db,

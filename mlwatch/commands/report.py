@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.commands.common import chosen_range, need_model, need_records, taken_in, write
 from mlwatch.errors import InputError
+from mlwatch.foreign import loads
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -96,7 +97,7 @@ def _earlier(path: Path) -> Any:
         InputError: when it cannot be read or is no JSON.
     """
     try:
-        return json.loads(path.read_bytes())
+        return loads(path.read_bytes())
     except OSError as error:
         raise InputError(
             f"cannot read ({error.strerror})", str(path), "name a report that was made with --format json"

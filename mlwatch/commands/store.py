@@ -11,6 +11,7 @@ from mlwatch.errors import InputError, StoreError, one_line
 from mlwatch.faces.tables import table
 from mlwatch.paths import check_path
 from mlwatch.store import database, fold, schema
+from mlwatch.store.asking import all_or_nothing
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -57,9 +58,8 @@ def _info(arguments: Namespace, path: Path) -> int:
 def _vacuum(arguments: Namespace, path: Path) -> int:
     before = path.stat().st_size
     opened = _open(arguments, path)
-    opened.connection.execute("BEGIN")
-    fold.compact(opened.connection)
-    opened.connection.execute("COMMIT")
+    with all_or_nothing(opened.connection):
+        fold.compact(opened.connection)
     opened.connection.execute("CHECKPOINT")
     opened.connection.close()
     sys.stdout.write(f"{before / 1e6:,.1f} MB before, {path.stat().st_size / 1e6:,.1f} MB after\n")

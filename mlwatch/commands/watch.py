@@ -170,7 +170,9 @@ class LazySource:
         self._opening = threading.Lock()
         self._stopped = False
         topics = getattr(arguments, "topics", None)
-        self.title = ", ".join(topics.names) if topics is not None else arguments.path.resolve().name
+        paths = (arguments.path, *arguments.others)
+        names = topics.names if topics is not None else [path.resolve().name for path in paths]
+        self.title = ", ".join(names)
 
     def start(self) -> None:
         """Open the session and begin to follow the directory."""

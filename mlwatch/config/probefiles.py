@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.foreign import loads
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -81,7 +83,7 @@ def _bytes(path: Path, key: str) -> bytes:
 
 def _json(data: bytes, path: Path, key: str) -> Any:
     try:
-        return json.loads(data)
+        return loads(data)
     except (ValueError, RecursionError) as error:
         where = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise ProbeFileError(key, f"{path} is not valid JSON{where}") from None
@@ -91,6 +93,6 @@ def _expected(data: bytes, path: Path) -> Any:
     if path.suffix.lower() == ".json":
         return _json(data, path, "expect")
     try:
-        return json.loads(data)
+        return loads(data)
     except (ValueError, RecursionError):
         return data.decode("utf-8", "replace")

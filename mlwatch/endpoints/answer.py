@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.endpoints.failures import Failure, status_in_words
+from mlwatch.foreign import loads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,14 +67,14 @@ class Answer:
         if not self.ok:
             raise Failure(self.words, answered=True)
         try:
-            return json.loads(self.body)
+            return loads(self.body)
         except (ValueError, RecursionError):
             raise Failure(_not_json(self), answered=True) from None
 
     def maybe_json(self) -> Any:
         """Return the body as JSON whatever the status and content type; None when it is none."""
         try:
-            return json.loads(self.body)
+            return loads(self.body)
         except (ValueError, RecursionError):
             return None
 

@@ -13,6 +13,7 @@ from mlwatch.endpoints.comparing import compare
 from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.types import Baseline, Golden
 from mlwatch.errors import InputError
+from mlwatch.foreign import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -205,6 +206,6 @@ def _excuse(answer: Answer) -> str:
 def _value(answer: Answer) -> Any:
     """Return the answer's value; what is no JSON is text."""
     try:
-        return json.loads(answer.body)
+        return loads(answer.body)
     except (ValueError, RecursionError):
         return answer.text

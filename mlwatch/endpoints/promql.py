@@ -21,7 +21,15 @@ TOLERANCE = 1e-12
 
 def increase(values: Sequence[float]) -> float:
     """Return by how much a counter grew: a value below the one before it means that it began again from 0."""
-    return math.fsum(after - before if after >= before else after for before, after in pairwise(values))
+    return total(after - before if after >= before else after for before, after in pairwise(values))
+
+
+def total(values: Iterable[float]) -> float:
+    """Return the exact sum of finite numbers; infinity where it is beyond all of them."""
+    try:
+        return math.fsum(values)
+    except OverflowError:
+        return math.inf
 
 
 def histogram_quantile(q: float, buckets: Iterable[Bucket]) -> float:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mlwatch.endpoints.measures import MEASURES, Measure
-from mlwatch.endpoints.promql import histogram_quantile, increase
+from mlwatch.endpoints.promql import histogram_quantile, increase, total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ def _found(window: _Window, measures: Sequence[Measure]) -> dict[str, float]:
     found: dict[str, float] = {}
     for measure in measures:
         for name, value in _WAYS[measure.how](measure, window):
-            if value is not None and math.isfinite(value):
+            if value is not None and math.isfinite(value * measure.scale):
                 found.setdefault(name, value * measure.scale)
     return found
 
@@ -87,9 +87,7 @@ class _Window:
     def grown(self, measure: Measure, metric: str) -> float | None:
         """Return by how much the meant series of a metric have grown together; None where nothing is known."""
         found = self.increases(metric)
-        return (
-            math.fsum(v for labels, v in found.items() if _matches(labels, measure.where)) if found else None
-        )
+        return total(v for labels, v in found.items() if _matches(labels, measure.where)) if found else None
 
 
 def _matches(labels: Labels, where: Mapping[str, str]) -> bool:
@@ -111,7 +109,7 @@ def _rate(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None
 
 def _sum(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None]]:
     values = window.gauges(measure).values()
-    yield measure.name, math.fsum(values) if values else None
+    yield measure.name, total(values) if values else None
 
 
 def _max(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None]]:
@@ -124,19 +122,26 @@ def _mean(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None
 
 
 def _ratio(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None]]:
-    parts = math.fsum(window.gauges(measure).values())
-    whole = math.fsum(window.gauges(measure, measure.by).values())
+    parts = total(window.gauges(measure).values())
+    whole = total(window.gauges(measure, measure.by).values())
     yield measure.name, parts / whole if whole else None
 
 
 def _quantiles(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None]]:
-    buckets = [
-        (float(dict(labels).get("le", "nan")), count)
-        for labels, count in window.increases(f"{measure.metric}_bucket").items()
-        if _matches(labels, measure.where)
-    ]
+    found = window.increases(f"{measure.metric}_bucket").items()
+    bounds = ((_bound(labels), count) for labels, count in found if _matches(labels, measure.where))
+    buckets = [(bound, count) for bound, count in bounds if bound is not None]
     for q in QUANTILES:
         yield f"{measure.name}_p{q * 100:g}_ms", histogram_quantile(q, buckets)
+
+
+def _bound(labels: Labels) -> float | None:
+    """Return the upper bound of a bucket; None where it is no number."""
+    try:
+        bound = float(dict(labels).get("le", "nan"))
+    except ValueError:
+        return None
+    return None if math.isnan(bound) else bound
 
 
 def _summary(measure: Measure, window: _Window) -> Iterator[tuple[str, float | None]]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from numbers import Integral, Number
 
+from mlwatch.roles.names import may_be_role
 from mlwatch.roles.types import Column, ColumnPath
 
 MAX_DEPTH = 8
 """An object below this many keys is one column."""
 MAX_COLUMNS = 5_000
-"""Further columns are not taken in."""
+"""Further columns are not taken in, but for those with the name of a role."""
 MAX_SAMPLES = 50
 LONGEST_LIST = 64
 """Elements kept of a sampled list."""
@@ -60,7 +61,7 @@ def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
         for path, value, kind in _leaves(record, ()):
             column = seen.get(path)
             if column is None:
-                if len(seen) >= MAX_COLUMNS:
+                if len(seen) >= MAX_COLUMNS and (len(seen) >= 2 * MAX_COLUMNS or not may_be_role(path)):
                     continue
                 column = seen[path] = _Seen()
             column.kinds.add(kind)

@@ -178,12 +178,18 @@ def _compile() -> tuple[dict[str, dict[str, int]], dict[str, frozenset[str]]]:
 
 
 _RANKS, _LOOSE = _compile()
+_NAMES = frozenset(name for names in _RANKS.values() for name in names)
 
 
 def rank(role: str, path: ColumnPath) -> int | None:
     """Return how good a name is for a role, 0 the best; None when it is no name for it."""
     ranks = [_RANKS[role][name] for name in _spellings(role, path) if name in _RANKS[role]]
     return min(ranks, default=None)
+
+
+def may_be_role(path: ColumnPath) -> bool:
+    """Tell whether a name is one of any role's."""
+    return not _NAMES.isdisjoint(aliases(path))
 
 
 _AFFIXES = {

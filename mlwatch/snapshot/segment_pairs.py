@@ -89,7 +89,7 @@ def pairs_of(
         lattice: Range.
     """
     followed = _followed(connection, model.name)
-    if len(followed) < 2 or model.task == "unknown":
+    if len(followed) < 2 or model.task == "unknown" or not _has_records(connection):
         return {}
     numeric = model.task == "regression"
     steps = {
@@ -114,6 +114,11 @@ def with_pairs(model: Model, found: Mapping[str, tuple[SegmentPair, ...]]) -> Mo
         name: replace(version, segment_pairs=found.get(name, ())) for name, version in model.versions.items()
     }
     return replace(model, versions=versions)
+
+
+def _has_records(connection: DuckDBPyConnection) -> bool:
+    """Tell whether there are records: with rollups alone there are none, nor columns for features."""
+    return connection.execute("FROM predictions LIMIT 1").fetchone() is not None
 
 
 def _followed(connection: DuckDBPyConnection, model: str) -> list[slices.Column]:

@@ -94,7 +94,7 @@ def import_natives(
     written = datetime.fromtimestamp(max(one.ctime_ns for one in natives) / 1e9, UTC).replace(tzinfo=None)
     try:
         plain = book.rewriter(connection).rewrite(importer, select, texts, written)
-    except duckdb.Error as error:
+    except (duckdb.Error, RuntimeError) as error:  # the latter for what goes wrong between engine and Python
         raise UnreadableFileError(
             f"its records of {importer.title} cannot be read ({reason_of(error)})"
         ) from error

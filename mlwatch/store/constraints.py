@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.errors import ConfigError, reason_of
 from mlwatch.sources.sql import identifier
 from mlwatch.store import adding, feature_rollup, rollups
+from mlwatch.store.asking import all_or_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -121,20 +122,12 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, config: Config) -
     if wanted == known:
         return
     fresh = [item for item, asked in wanted.items() if known.get(item) != asked]
-    connection.execute("BEGIN")
-    try:
+    with all_or_nothing(connection):
         for model, name in {*fresh, *(known.keys() - wanted.keys())}:
             adding.remove(connection, rollups.CONSTRAINTS, "model = ? AND feature = ?", [model, name])
         _count(connection, registry, config.schema, fresh, "predictions", None)
         as_now = json.dumps([[*item, asked] for item, asked in wanted.items()])
         connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [META, as_now])
-        connection.execute("COMMIT")
-    except BaseException:
-        import duckdb  # noqa: PLC0415
-
-        with contextlib.suppress(duckdb.TransactionException):
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _written(asked: ConstraintSettings) -> str:

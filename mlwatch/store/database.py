@@ -89,10 +89,13 @@ def open_store(
 def _open_file(path: Path, *, named: bool) -> Opened:
     import duckdb  # noqa: PLC0415
 
-    existed = path.exists()
     todo = (
         "give another file with --db" if named else "mlwatch store reset deletes it, and logs are read again"
     )
+    try:
+        existed = path.exists()
+    except OSError as error:
+        raise StoreError(f"cannot open the store ({error.strerror})", str(path), todo) from error
     if existed and not _is_database(
         path
     ):  # the engine would show a table that it can read, and keep nothing in it

@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlwatch.errors import reason_of
 from mlwatch.sources.importing import Native, left_over
 from mlwatch.sources.messages import NO_MARK
 from mlwatch.sources.readers import read_file
@@ -160,16 +161,15 @@ class Feeder:
                 yield from self._take(read, entry)
                 if self._stopped():
                     return
-        except FileMovedError:
+        except (FileMovedError, FileNotFoundError):
             pass  # the next scan finds what is where now
         except UnreadableFileError as error:
             yield from self._flush()
             yield Trouble(found, str(error))
-        except FileNotFoundError:
-            pass  # the same
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  what nobody foresaw in one file must not keep the others
             yield from self._flush()
-            yield Trouble(found, f"cannot be read ({error.strerror})", lasting=False)
+            reason = getattr(error, "strerror", None) or reason_of(error)
+            yield Trouble(found, f"cannot be read ({reason})", lasting=False)
         else:
             if taken == 0:
                 yield Seen(entry)

@@ -15,6 +15,7 @@ from mlwatch.sources.files import Found, discover
 from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
 from mlwatch.store import constraints, fold, notices, slices, tasks
+from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.copies import without_twins
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import cursor
@@ -216,14 +217,16 @@ class Ingest:
     def _write_entries(self, entries: Sequence[Entry]) -> None:
         if not entries:
             return
-        self._connection.execute("BEGIN")
-        self.ledger.put(entries)
-        for entry in entries:
-            if entry.state in {"skipped", "damaged"}:
-                notices.post(
-                    self._connection, "warning", entry.path, f"{entry.path} is not read: {entry.reason}"
-                )
-        self._connection.execute("COMMIT")
+        try:
+            with all_or_nothing(self._connection):
+                self.ledger.put(entries)
+                for entry in entries:
+                    if entry.state in {"skipped", "damaged"}:
+                        said = f"{entry.path} is not read: {entry.reason}"
+                        notices.post(self._connection, "warning", entry.path, said)
+        except BaseException:
+            self.ledger.reload()
+            raise
 
     def _say_unlisted(self, relative: str, error: OSError) -> None:
         self._telling.unread(relative, f"its files cannot be listed ({error.strerror})")
@@ -270,7 +273,7 @@ class Ingest:
                 return self._take_in(batch)
             self._set_aside(batch, error)
             return None
-        except (duckdb.DataError, duckdb.ProgrammingError) as error:
+        except (duckdb.DataError, duckdb.ProgrammingError, RuntimeError) as error:
             self._set_aside(batch, error)
             return None
         if batch.shape.format != "parquet":
@@ -288,10 +291,14 @@ class Ingest:
         Args:
             enough: Without a reference, bins need so many rows.
         """
-        tasks.ensure(self._connection, self.registry, self._config.roles.task, self._config.outputs)
-        ensure_bins(self._connection, self.registry, enough=enough)
-        slices.ensure(self._connection, self.registry, self._config.segments)
-        constraints.ensure(self._connection, self.registry, self._config)
+        try:
+            tasks.ensure(self._connection, self.registry, self._config.roles.task, self._config.outputs)
+            ensure_bins(self._connection, self.registry, enough=enough)
+            slices.ensure(self._connection, self.registry, self._config.segments)
+            constraints.ensure(self._connection, self.registry, self._config)
+        except BaseException:
+            self.registry.reload()  # of what was not written down nothing is remembered either
+            raise
 
     def _say_refused(self) -> None:
         """Tell once that there are more features than are taken."""
@@ -330,9 +337,8 @@ class Ingest:
         # after a backfill the engine would read and write most rows again, to merge what its threads left half full
         self._connection.execute("SET max_vacuum_tasks = 0" if large else "RESET max_vacuum_tasks")
         if self._since_compaction >= (COMPACT_AFTER_LARGE if large else COMPACT_AFTER):
-            self._connection.execute("BEGIN")
-            fold.compact(self._connection)
-            self._connection.execute("COMMIT")
+            with all_or_nothing(self._connection):
+                fold.compact(self._connection)
             self._since_compaction = 0
         if large:
             self._checkpoint()

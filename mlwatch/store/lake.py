@@ -14,12 +14,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError
+from mlwatch.foreign import loads
 from mlwatch.sources.sql import literal
 from mlwatch.store import rollup_rows, rollups, schema
 from mlwatch.store.asking import row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -63,6 +64,32 @@ def lakes_in(path: Path) -> list[Path]:
         return []
     data = [each for each in below if each.name != CONFIGURATION]
     return data if data and all(is_lake(each) for each in data) else []  # rows of other engines open alone
+
+
+def lakes_of(path: Path, others: Sequence[Path]) -> list[Path]:
+    """Return the lakes of one path or several; none where there is one, and it holds logs.
+
+    Raises:
+        InputError: when there are several, and not all are rollups.
+    """
+    places = {each.resolve(): each for each in (path, *others)}  # one that is named twice counts once
+    found = {each: lakes_in(each) for each in places.values()}
+    wrong = next((each for each, lakes in found.items() if not lakes), None)
+    if others and wrong is not None:
+        todo = "give one directory of logs, or several that mlwatch rollup wrote"
+        raise InputError("not rollups, and only these are shown together", str(wrong), todo)
+    return [lake for lakes in found.values() for lake in lakes]
+
+
+def names_of(lakes: Sequence[Path]) -> list[str]:
+    """Return names that tell lakes apart: the last parts of their paths, as few as do."""
+    parts = [lake.resolve().parts for lake in lakes]
+    names = [each[-1] for each in parts]
+    for depth in range(2, max(map(len, parts)) + 1):
+        if len(set(names)) == len(names):
+            break
+        names = ["/".join(each[-depth:]) for each in parts]
+    return names
 
 
 def write(connection: DuckDBPyConnection, lake: Path, more: Mapping[str, Any] | None = None) -> int:
@@ -148,7 +175,7 @@ def manifest(lake: Path) -> dict[str, Any]:
         InputError: when it is damaged, or of another version.
     """
     try:
-        found = json.loads((lake / MANIFEST).read_text(encoding="utf-8"))
+        found = loads((lake / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"the rollups are damaged ({error})", str(lake), "write them again") from error
     if not isinstance(found, dict) or not isinstance(found.get("days"), dict):

@@ -8,7 +8,7 @@ from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import rollup_rows, rollups
 from mlwatch.store.asking import number
-from mlwatch.store.lake import CURRENCY, MANIFEST, SMALL, is_lake, manifest
+from mlwatch.store.lake import CURRENCY, MANIFEST, SMALL, is_lake, manifest, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,17 +24,23 @@ OUTPUTS = f"""SELECT number, number FROM (
 """The pseudo-features have the same numbers everywhere."""
 
 
+OF_MODELS = frozenset({"models", "model_features"})
+"""Small tables that name models."""
+
+
 class Lakes:
     """Lakes that are looked at as one, and read again when one of them is written anew.
 
     Args:
         paths: Directories, at least one.
+        apart: Show each one's models as models of their own, named after its directory.
     """
 
     NOTE = "these are rollups: the records themselves are where the logs are"
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], *, apart: bool = False) -> None:
         self._paths = paths
+        self._apart = apart
         self._seen: list[object] = []
 
     def open(self, connection: DuckDBPyConnection, *, reference: Path | None) -> None:
@@ -47,14 +53,14 @@ class Lakes:
             todo = "leave the reference out, or give it to mlwatch rollup"
             raise InputError("rollups are counted against their own reference", str(reference), todo)
         self._seen = self._written()
-        load(connection, self._paths)
+        load(connection, self._paths, apart=self._apart)
 
     def renew(self, connection: DuckDBPyConnection) -> bool:
         """Read them again if one has been written since; return whether it has."""
         written = self._written()
         if written == self._seen:
             return False
-        load(connection, self._paths)
+        load(connection, self._paths, apart=self._apart)
         self._seen = written
         return True
 
@@ -66,12 +72,13 @@ class Lakes:
         ]
 
 
-def load(connection: DuckDBPyConnection, lakes: Sequence[Path]) -> None:
+def load(connection: DuckDBPyConnection, lakes: Sequence[Path], *, apart: bool = False) -> None:
     """Put lakes in the place of what a store counted, in one transaction.
 
     Args:
         connection: Of a store that nobody else writes to.
         lakes: Directories.
+        apart: Keep their models apart.
 
     Raises:
         InputError: when one is damaged, of another version, or counts a feature in other bins than the first.
@@ -80,13 +87,14 @@ def load(connection: DuckDBPyConnection, lakes: Sequence[Path]) -> None:
 
     connection.execute("BEGIN")
     lake = lakes[0]
+    names = names_of(lakes) if apart else [None] * len(lakes)
     try:
         _clear(connection)
-        for lake in lakes:
+        for lake, name in zip(lakes, names, strict=True):
             if is_lake(lake):
-                _add(connection, lake, first=lake is lakes[0])
+                _add(connection, lake, name, first=lake is lakes[0])
             else:
-                rollup_rows.add(connection, lake)
+                _add_rows(connection, lake, name)
         for rollup in rollups.ALL:
             _widen(connection, rollup)
         connection.execute("COMMIT")
@@ -131,28 +139,40 @@ def _clear(connection: DuckDBPyConnection) -> None:
             connection.execute(f"DELETE FROM {rollup.table(level)}")
 
 
-def _add(connection: DuckDBPyConnection, lake: Path, *, first: bool) -> None:
+def _add(connection: DuckDBPyConnection, lake: Path, name: str | None, *, first: bool) -> None:
     found = manifest(lake)
     if first:
         for table in SMALL:
-            _insert(connection, table, _small(lake, table))
+            _insert(connection, table, _small(lake, table, name if table in OF_MODELS else None))
         connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [CURRENCY, found.get("currency")])
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE numbers AS SELECT feature, feature AS mine FROM features"
         )
     else:
-        _join(connection, lake)
+        _join(connection, lake, name)
     connection.execute(
         f"INSERT INTO numbers SELECT unnest([{rollups.PREDICTION}, {rollups.SCORE}, {rollups.VALUE}]) AS n, n"
     )
     for rollup in rollups.ALL:
-        names = [name for name in found["days"] if name.startswith(f"{rollup.name}/")]
-        if names:
-            _take(connection, rollup, ", ".join(literal(str(lake / f"{name}.parquet")) for name in names))
+        days = [day for day in found["days"] if day.startswith(f"{rollup.name}/")]
+        if days:
+            _take(connection, rollup, ", ".join(literal(str(lake / f"{day}.parquet")) for day in days), name)
 
 
-def _small(lake: Path, table: str) -> str:
-    return f"read_parquet({literal(str(lake / 'tables' / f'{table}.parquet'))})"
+def _add_rows(connection: DuckDBPyConnection, lake: Path, name: str | None) -> None:
+    if name is not None:
+        raise InputError("rows of another engine are not shown apart", str(lake), "leave --apart out")
+    rollup_rows.add(connection, lake)
+
+
+def _small(lake: Path, table: str, name: str | None = None) -> str:
+    read = f"read_parquet({literal(str(lake / 'tables' / f'{table}.parquet'))})"
+    return read if name is None else f"(SELECT * REPLACE ({_model(name)}) FROM {read})"
+
+
+def _model(name: str | None) -> str:
+    """Return the item that names a lake's models after it, where they are kept apart."""
+    return "model AS model" if name is None else f"model || {literal(f' @ {name}')} AS model"
 
 
 def _insert(connection: DuckDBPyConnection, table: str, relation: str) -> None:
@@ -161,7 +181,7 @@ def _insert(connection: DuckDBPyConnection, table: str, relation: str) -> None:
     connection.execute(f"INSERT INTO {table} ({listed}) SELECT {listed} FROM {relation}")
 
 
-def _join(connection: DuckDBPyConnection, lake: Path) -> None:
+def _join(connection: DuckDBPyConnection, lake: Path, name: str | None) -> None:
     """Number a further lake's features as they are numbered here, and learn what is new in it."""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE numbers AS
@@ -176,11 +196,11 @@ def _join(connection: DuckDBPyConnection, lake: Path) -> None:
     connection.execute(f"""
         INSERT INTO model_features BY NAME
         SELECT DISTINCT t.model, n.mine AS feature
-        FROM {_small(lake, "model_features")} AS t JOIN numbers AS n USING (feature)
+        FROM {_small(lake, "model_features", name)} AS t JOIN numbers AS n USING (feature)
         EXCEPT SELECT model, feature FROM model_features""")
     connection.execute(f"""
         INSERT INTO models BY NAME
-        FROM {_small(lake, "models")} AS t WHERE t.model NOT IN (SELECT model FROM models)""")
+        FROM {_small(lake, "models", name)} AS t WHERE t.model NOT IN (SELECT model FROM models)""")
     _insert(connection, "batches", _small(lake, "batches"))
     connection.execute("ALTER TABLE numbers DROP COLUMN fresh")
 
@@ -207,8 +227,8 @@ def _check_bins(connection: DuckDBPyConnection, lake: Path) -> None:
         raise InputError("these rollups count features in other bins than the first", str(lake), todo)
 
 
-def _take(connection: DuckDBPyConnection, rollup: Rollup, files: str) -> None:
-    read = f"read_parquet([{files}]) AS t"
+def _take(connection: DuckDBPyConnection, rollup: Rollup, files: str, name: str | None) -> None:
+    read = f"(SELECT * REPLACE ({_model(name)}) FROM read_parquet([{files}])) AS t"
     mapped = "SELECT t.*"
     if "feature" in rollup.keys:
         mapped, read = (

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.endpoints.types import Baseline, Course, Judged, Seen
 from mlwatch.store import server_sums
+from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.bound import finite, stamp, text_of, unnested
 
 if TYPE_CHECKING:
@@ -126,8 +127,7 @@ def record(
     """
     if not probes and not samples and not metrics:
         return
-    connection.execute("BEGIN")
-    try:
+    with all_or_nothing(connection):
         if probes:
             text = json.dumps([_row(probe) for probe in probes], allow_nan=False)
             connection.execute(f"INSERT INTO probes FROM ({unnested(_COLUMNS)})", [text])
@@ -141,10 +141,6 @@ def record(
             text = json.dumps([_metrics_row(each) for each in metrics], allow_nan=False)
             connection.execute(f"INSERT INTO server_metrics FROM ({unnested(_METRICS)})", [text])
             server_sums.fold(connection, metrics)
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def baselines(connection: DuckDBPyConnection) -> list[Baseline]:
@@ -200,10 +196,9 @@ def _keep_first_answers(connection: DuckDBPyConnection, probes: Sequence[Probe])
 
 def forget(connection: DuckDBPyConnection, before: datetime) -> None:
     """Delete raw rows older than a time, naive UTC; the sums stay."""
-    connection.execute("BEGIN")
-    for table in ("probes", "host_samples", "server_metrics"):
-        connection.execute(f"DELETE FROM {table} WHERE ts < ?", [before])
-    connection.execute("COMMIT")
+    with all_or_nothing(connection):
+        for table in ("probes", "host_samples", "server_metrics"):
+            connection.execute(f"DELETE FROM {table} WHERE ts < ?", [before])
 
 
 def _fold(level: str) -> str:

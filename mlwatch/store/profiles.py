@@ -6,12 +6,12 @@ and labels against predictions. Its numbers are those that the rows themselves w
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError
+from mlwatch.foreign import loads
 from mlwatch.store import rollups
 from mlwatch.store.registry import Bins
 
@@ -265,7 +265,7 @@ def _fill(
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:

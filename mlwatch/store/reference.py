@@ -18,6 +18,7 @@ from mlwatch.sources.files import REFERENCE_NAMES
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
 from mlwatch.sources.sql import literal
 from mlwatch.store import cuts, feature_rollup, fold, profiles, rollups, slices, touched
+from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.registry import Bins, Registry
 
@@ -86,18 +87,17 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
         for slot in slots
     ]
     known = _meta(connection, "reference_sha256") == digest  # by a version that did not learn its labels
-    connection.execute("BEGIN")
-    if not known:
-        registry.save_new()
-        for table in ("reference", "reference_windows"):
-            connection.execute(f"DELETE FROM {table}")
-        source = f"the reference {path.name}"
-        cut(connection, registry, "given", [*columns, *_outputs(connection)], source, count=True)
-    _learn_labels(connection, registry)
-    profiles.note(connection, path.name, digest)
-    if not known:
-        _refold(connection, registry)
-    connection.execute("COMMIT")
+    with all_or_nothing(connection):
+        if not known:
+            registry.save_new()
+            for table in ("reference", "reference_windows"):
+                connection.execute(f"DELETE FROM {table}")
+            source = f"the reference {path.name}"
+            cut(connection, registry, "given", [*columns, *_outputs(connection)], source, count=True)
+        _learn_labels(connection, registry)
+        profiles.note(connection, path.name, digest)
+        if not known:
+            _refold(connection, registry)
 
 
 def load_rows(connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config) -> None:
@@ -147,11 +147,10 @@ def _load_either(
 
 def _install_profile(connection: DuckDBPyConnection, registry: Registry, path: Path, digest: str) -> None:
     profile = profiles.read(path, registry)
-    connection.execute("BEGIN")
-    profiles.store(connection, registry, profile, f"the profile {path.name}")
-    profiles.note(connection, f"{path.name} ({one_line(profile.contents.source)[:200]})", digest)
-    _refold(connection, registry)
-    connection.execute("COMMIT")
+    with all_or_nothing(connection):
+        profiles.store(connection, registry, profile, f"the profile {path.name}")
+        profiles.note(connection, f"{path.name} ({one_line(profile.contents.source)[:200]})", digest)
+        _refold(connection, registry)
 
 
 def _learn_labels(connection: DuckDBPyConnection, registry: Registry) -> None:
@@ -291,17 +290,16 @@ def ensure_bins(
     row = connection.execute("SELECT COUNT(*) FROM predictions").fetchone()
     if not bare or not row or row[0] < enough:
         return
-    connection.execute("BEGIN")
-    source = "the first rows that were read"
-    first = f"(FROM predictions LIMIT {SAMPLE_ROWS})"
-    done = {feature.number for feature in cut(connection, registry, first, bare, source, count=False)}
-    for feature in bare:
-        if feature.number not in done:  # it came late: the first rows do not have it
-            own = f"(FROM predictions WHERE {feature.expression} IS NOT NULL LIMIT {SAMPLE_ROWS})"
-            cut(connection, registry, own, [feature], source, count=False)
-    numbers = {feature.number for feature in bare}
-    fold.refold_features(connection, [one for one in registry.feature_bins() if one.number in numbers])
-    connection.execute("COMMIT")
+    with all_or_nothing(connection):
+        source = "the first rows that were read"
+        first = f"(FROM predictions LIMIT {SAMPLE_ROWS})"
+        done = {feature.number for feature in cut(connection, registry, first, bare, source, count=False)}
+        for feature in bare:
+            if feature.number not in done:  # it came late: the first rows do not have it
+                own = f"(FROM predictions WHERE {feature.expression} IS NOT NULL LIMIT {SAMPLE_ROWS})"
+                cut(connection, registry, own, [feature], source, count=False)
+        numbers = {feature.number for feature in bare}
+        fold.refold_features(connection, [one for one in registry.feature_bins() if one.number in numbers])
 
 
 def _take_back(connection: DuckDBPyConnection) -> None:

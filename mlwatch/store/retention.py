@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.store import probes
+from mlwatch.store.asking import all_or_nothing
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -34,10 +35,9 @@ def apply(connection: DuckDBPyConnection, keep: timedelta | None) -> int:
     old = connection.execute("SELECT COUNT(*) FROM predictions WHERE ts < ?", [limit]).fetchone()
     if not old or not old[0]:
         return 0
-    connection.execute("BEGIN")
-    for table in ("predictions", "outcomes", "events"):
-        connection.execute(f"DELETE FROM {table} WHERE ts < ?", [limit])
-    connection.execute("COMMIT")
+    with all_or_nothing(connection):
+        for table in ("predictions", "outcomes", "events"):
+            connection.execute(f"DELETE FROM {table} WHERE ts < ?", [limit])
     return int(old[0])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.store import events, outcomes, output_rollups, probes, rollups, server_sums
+from mlwatch.store.asking import all_or_nothing
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -94,14 +95,13 @@ TABLES = (
 
 def create(connection: DuckDBPyConnection) -> None:
     """Create all tables in an empty database."""
-    connection.execute("BEGIN")
-    for statement in TABLES:
-        connection.execute(statement)
-    for rollup in rollups.ALL:
-        for level in rollup.levels:
-            connection.execute(rollup.ddl(level))
-    connection.execute("INSERT INTO meta VALUES ('schema', ?)", [str(VERSION)])
-    connection.execute("COMMIT")
+    with all_or_nothing(connection):
+        for statement in TABLES:
+            connection.execute(statement)
+        for rollup in rollups.ALL:
+            for level in rollup.levels:
+                connection.execute(rollup.ddl(level))
+        connection.execute("INSERT INTO meta VALUES ('schema', ?)", [str(VERSION)])
 
 
 def version_of(connection: DuckDBPyConnection) -> int | None:
@@ -185,9 +185,8 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
 
 def migrate(connection: DuckDBPyConnection, version: int) -> None:
     """Bring an older store up to date in one transaction."""
-    connection.execute("BEGIN")
-    for step in range(version, VERSION):
-        for statement in MIGRATIONS[step]:
-            connection.execute(statement)
-    connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", [str(VERSION)])
-    connection.execute("COMMIT")
+    with all_or_nothing(connection):
+        for step in range(version, VERSION):
+            for statement in MIGRATIONS[step]:
+                connection.execute(statement)
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", [str(VERSION)])

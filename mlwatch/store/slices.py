@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from mlwatch.metrics.bin_sql import sql_number
 from mlwatch.sources.sql import literal
 from mlwatch.store import fold, rollups
+from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.outputs import carried, raw_name
 
 if TYPE_CHECKING:
@@ -190,8 +191,7 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, settings: Segment
     now = _signature(followed)
     if now == (row[0] if row is not None else _signature(Columns())):
         return
-    connection.execute("BEGIN")
-    for key, value in (("segments", json.dumps(chosen)), ("segments_as", now)):
-        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
-    fold.refold_segments(connection, registry, followed)
-    connection.execute("COMMIT")
+    with all_or_nothing(connection):
+        for key, value in (("segments", json.dumps(chosen)), ("segments_as", now)):
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+        fold.refold_segments(connection, registry, followed)

@@ -6,6 +6,7 @@ mostly consists of. Anything else in the batch undoes it, and the batch is taken
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier
@@ -94,4 +95,7 @@ def _refuse_known(connection: DuckDBPyConnection, last: int) -> None:
 
 def forget(connection: DuckDBPyConnection) -> None:
     """Remove the view, so that the careful way can make its table."""
-    connection.execute("DROP VIEW IF EXISTS temp.batch")
+    import duckdb  # noqa: PLC0415
+
+    with suppress(duckdb.CatalogException):  # undone, it is the table of a batch before that is there again
+        connection.execute("DROP VIEW IF EXISTS temp.batch")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.config import OutputSettings
 from mlwatch.store import fold, slices, touched
+from mlwatch.store.asking import all_or_nothing
 
 WITH_WORDS = ", words by bucket"
 """What was counted of answers in words; stores of before did not count it."""
@@ -34,13 +35,12 @@ def ensure(
     other = [model for model, row in registry.models.items() if task is not None and row.task != task]
     if not other and (row[0] if row is not None else repr(OutputSettings())) == outputs_as:
         return
-    connection.execute("BEGIN")
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('outputs_as', ?)", [outputs_as])
-    for model in other:
-        connection.execute("UPDATE models SET task = ? WHERE model = ?", [task, model])
-        touched.note(touched.FACTS, touched.ALL_TIME)
-        registry.models[model] = replace(registry.models[model], task=task or "unknown")
-    fold.recount_labels(
-        connection, registry, slices.columns(connection, registry, settings=settings), settings
-    )
-    connection.execute("COMMIT")
+    with all_or_nothing(connection):
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('outputs_as', ?)", [outputs_as])
+        for model in other:
+            connection.execute("UPDATE models SET task = ? WHERE model = ?", [task, model])
+            touched.note(touched.FACTS, touched.ALL_TIME)
+            registry.models[model] = replace(registry.models[model], task=task or "unknown")
+        fold.recount_labels(
+            connection, registry, slices.columns(connection, registry, settings=settings), settings
+        )

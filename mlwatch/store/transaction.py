@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import identifier
 from mlwatch.store import batch, constraints, event_units, events, fold, memory, outcomes, slices, straight
-from mlwatch.store.asking import number
+from mlwatch.store.asking import all_or_nothing, number
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.loading import Loader, filled_lines
 from mlwatch.store.schema import BASE_COLUMNS
@@ -119,21 +119,14 @@ class Transaction:
 
     @contextlib.contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        self._connection.execute("BEGIN")
+        """Commit what is done inside; where that fails, what is known in memory is what the store knows, too."""
         try:
-            yield
-            self._connection.execute("COMMIT")
+            with all_or_nothing(self._connection):
+                yield
         except BaseException:
-            self._undo()
+            self._registry.reload()
+            self._ledger.reload()
             raise
-
-    def _undo(self) -> None:
-        import duckdb  # noqa: PLC0415
-
-        with contextlib.suppress(duckdb.TransactionException):  # a failed COMMIT has rolled back already
-            self._connection.execute("ROLLBACK")
-        self._registry.reload()
-        self._ledger.reload()
 
     def _fold(self, counts: Counts, slots: Sequence[Slot], stored: Requests | None = None) -> Counts:
         """Store and roll up what the batch holds; return the counts with what the joins found.

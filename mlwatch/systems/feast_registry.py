@@ -6,7 +6,6 @@ FeatureView messages as JSON: https://github.com/feast-dev/feast/blob/master/pro
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +15,7 @@ from urllib.parse import urlencode
 from mlwatch.endpoints.calling import bearer, client_of
 from mlwatch.endpoints.failures import Failure
 from mlwatch.errors import one_line
+from mlwatch.foreign import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -109,7 +109,7 @@ def read_dump(path: Path, views: Sequence[str]) -> tuple[Feature, ...]:
     if len(text) > LARGEST:
         raise FeastError(f"it is larger than {LARGEST >> 20} MB: dump one project")
     try:
-        document = json.loads(text)
+        document = loads(text)
     except (ValueError, RecursionError):
         raise FeastError("it is no JSON: save what feast registry-dump prints") from None
     return features_of(document, views)

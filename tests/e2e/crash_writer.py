@@ -1,4 +1,4 @@
-"""Write a busy log directory: growth, rotation by renaming, copytruncate, compression, late labels and events.
+"""Write a busy log directory: growth, rotation by renaming, copytruncate, compression, late labels, other columns.
 
 Run as `python crash_writer.py DIRECTORY TRUTH SEED SECONDS`. Every line that goes into a log also goes to TRUTH, a
 file outside the directory, so that a test can compare.
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 START = datetime(2026, 11, 3, tzinfo=UTC)
+CHANGED_AT = 500
+"""Predictions after which the columns are no longer what they were."""
 
 
 class Writer:
@@ -92,8 +94,8 @@ class Writer:
             "latency_ms": round(self.random.expovariate(0.1), 3),
             "status": 503 if failed else 200,
         }
-        if self.number > 500 and self.number % 3 == 0:
-            record["features"]["late_feature"] = self.number  # type: ignore[index]
+        if self.number > CHANGED_AT:
+            self.change(record)
         self.line(name, record)
         if not failed:
             self.open_ids.append(request)
@@ -101,6 +103,17 @@ class Writer:
             self.line(name, record)
         if self.random.random() < 0.02:
             self.line(name, '{"timestamp": "2026-11-03T00:00:00Z", "broken')
+
+    def change(self, record: dict[str, Any]) -> None:
+        """Give some records a further column, and write values as something else than before."""
+        if self.number % 3 == 0:
+            record["features"]["late_feature"] = self.number
+        if self.number % 7 == 0:
+            record["features"]["age"] = "old"
+        if self.number % 13 == 0 and record["prediction"] is not None:
+            record["prediction"] = str(record["prediction"])
+        if self.number % 17 == 0:
+            record["features"] |= {"nested": {"a": [1, "x"], "b": self.number}, "flag": True}
 
     def rotate(self) -> None:
         """Rotate one of the two logs in its own way."""

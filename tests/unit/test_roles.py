@@ -521,3 +521,11 @@ def test_description_tells_why() -> None:
 
 def test_every_role_can_be_configured() -> None:
     assert set(ROLES) <= set(RoleSettings.__dataclass_fields__)
+
+
+def test_roles_behind_more_columns_than_are_taken_are_found() -> None:
+    features = {f"c{number}": 0.5 for number in range(6_000)}
+    record: dict[str, object] = {"timestamp": "2026-11-03T10:00:00Z", "features": features, "prediction": 1}
+    mapping = infer(columns_of([record]), RoleSettings(), PurePath("a.jsonl"), "logs")
+    assert mapping.roles["prediction"] == ("prediction",)
+    assert len(mapping.features) < 5_000

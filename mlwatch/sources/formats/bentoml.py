@@ -7,10 +7,10 @@ https://docs.bentoml.com/en/latest/guides/model-monitoring.html
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.foreign import loads
 from mlwatch.roles.paths import NO_VERSION
 from mlwatch.sources.canonical import tolerant_time_sql
 from mlwatch.sources.formats.types import Importer, NotReadyError, Place, pointer
@@ -54,7 +54,7 @@ def _schema(path: Path) -> dict[str, Any]:
             lines = opened.read(MAX_SCHEMA_BYTES).splitlines()
         for line in reversed(lines):
             try:
-                schema = json.loads(line)
+                schema = loads(line)
             except (ValueError, RecursionError):
                 continue
             if isinstance(schema, dict) and isinstance(schema.get("columns"), list):
@@ -66,7 +66,7 @@ def _names(columns: Iterable[dict[str, Any]], role: str, kind: str | None = None
     return [
         str(column["name"])
         for column in columns
-        if column.get("role") == role and "name" in column and kind in {None, column.get("type")}
+        if column.get("role") == role and "name" in column and kind in (None, column.get("type"))
     ]
 
 

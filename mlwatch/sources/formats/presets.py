@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.config import RoleSettings
+from mlwatch.foreign import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -84,7 +84,7 @@ def _evidently(columns: Collection[str], directory: Path) -> RoleSettings | None
 def _definition(directory: Path) -> dict[str, Any] | None:
     try:
         with (directory / DEFINITION).open("rb") as file:
-            definition = json.loads(file.read(MAX_DEFINITION_BYTES))
+            definition = loads(file.read(MAX_DEFINITION_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
     return definition if isinstance(definition, dict) else None

@@ -17,6 +17,8 @@ from mlwatch.store import lake
 
 SAMPLES = Path(__file__).parents[3] / "sample_logs"
 OF_THE_MOMENT = {"generated_at", "system", "files", "alerts", "provenance"}
+OF_RECORDS = {"segment_pairs", "now"}
+"""What follows from the records themselves, which a lake does not hold."""
 DEADLINE_S = 20.0
 
 
@@ -29,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def document(path: Path) -> dict[str, Any]:
     with mlwatch.open(path, db=":memory:") as opened:
-        return dict(leaves(opened.snapshot().to_dict(), OF_THE_MOMENT))
+        return dict(leaves(opened.snapshot().to_dict(), OF_THE_MOMENT | OF_RECORDS))
 
 
 def test_a_lake_says_what_the_logs_say(made: Path) -> None:
@@ -146,7 +148,13 @@ def test_a_damaged_lake_is_one_line(
     assert "rollups" in said
 
 
-def test_several_lakes_are_one(tmp_path: Path) -> None:
+def reported(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    capsys.readouterr()
+    assert main(["report", *arguments]) == 0
+    return dict(leaves(json.loads(capsys.readouterr().out)["models"], OF_THE_MOMENT, ".models"))
+
+
+def test_several_lakes_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Half of the logs each, with the same reference; the second half has a feature that the first has not."""
     reference = SAMPLES / "reference.parquet"
     files = sorted(
@@ -173,6 +181,19 @@ def test_several_lakes_are_one(tmp_path: Path) -> None:
             key = f".models.flight-delay.versions.{version}.{part}"
             assert both[key] == pytest.approx(whole[key]), key
     assert both[".models.other.versions.v9.predictions"] == 1
+    one, other = (str(tmp_path / "lakes" / half.name) for half in halves)
+    assert_alike(reported(capsys, one, other, one), reported(capsys, str(tmp_path / "lakes")))
+    apart = reported(capsys, one, other, "--apart")
+    for version in ("v1", "v2"):
+        key = f".versions.{version}.predictions"
+        parts = [apart[f".models.flight-delay @ {half.name}{key}"] for half in halves]
+        assert sum(parts) == whole[f".models.flight-delay{key}"]
+        assert min(parts) > 0
+
+
+def test_logs_are_not_shown_together(tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(made), str(SAMPLES), "--db", ":memory:"]) == 2
+    assert "not rollups, and only these are shown together" in capsys.readouterr().err
 
 
 def test_lakes_that_are_cut_otherwise_do_not_go_together(

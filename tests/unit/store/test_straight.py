@@ -136,3 +136,15 @@ def test_labels_that_came_first_meet_their_predictions(logs: Path, take: Take, s
     assert any(short)
     assert found.models["m"].versions["v1"].labelled == 300
     assert found.ingest.outcomes_unmatched == 0
+
+
+def test_a_short_way_that_fails_again_and_again_leaves_no_trace(
+    logs: Path, take: Take, short: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Undone, it finds the table of the batch before in the place of its view."""
+    monkeypatch.setattr(straight, "PATIENCE", 1)
+    records = [prediction(n) for n in range(500)]
+    (logs / "a.jsonl").write_text(lines(records * 3))
+    total = take().ingest
+    assert (total.predictions, total.duplicates, total.records) == (500, 1000, 1500)
+    assert short.count(False) > 4
