@@ -108,12 +108,13 @@ def test_the_last_prediction_for_the_user_gets_the_event(tmp_path: Path, order: 
 def test_an_event_that_waits_finds_a_prediction_that_comes_later(tmp_path: Path) -> None:
     predictions, events = logs()
     write(tmp_path, "a.jsonl", events)
-    write(tmp_path, "b.jsonl", predictions[:1])
+    predictions.sort(key=lambda each: each["timestamp"])
+    write(tmp_path, "b.jsonl", [*predictions[:4], *predictions[-4:]])
     (tmp_path / "mlwatch.toml").write_text(CONFIG)
     with mlwatch.open(tmp_path, db=":memory:") as watch:
         watch.snapshot()  # keeps sums that what comes now makes out of date
-        write(tmp_path, "c.jsonl", predictions[1:])
-        watch.ingest_all()
+        write(tmp_path, "c.jsonl", predictions[4:-4])
+        watch._ingest.run_once()  # as while following, where nothing else is told what changed
         late = watch.snapshot()
         watch.ingest_all()
         again = watch.snapshot()
