@@ -12,6 +12,7 @@ import pytest
 
 import mlwatch
 from mlwatch.app.panels.segmenttable import segment_rows
+from mlwatch.app.screens.segment import _row
 from mlwatch.faces.segment_rows import worst_segments
 from mlwatch.records.writing import filter_of
 from mlwatch.snapshot import build, segment_pairs
@@ -81,6 +82,9 @@ def test_a_fault_of_two_columns_together_is_told_everywhere(watch: Session, rows
     (found, *_) = [row for row in segment_rows(v2, v1) if row.name == worst.name]
     assert (found.value, found.other) == pytest.approx((1 - mine.mean(), 1 - before.mean()))
     assert worst.name in [cells[0] for cells in worst_segments(model)]
+    cells = _row(0, worst.parts, worst.labelled).cells
+    offered = [cell if isinstance(cell, str) else cell.text for cell in cells]
+    assert offered == ["country and age", f"NO and {worst.parts[1].value}", "n/a", f"{worst.labelled:,}"]
 
 
 def test_a_sample_of_many_records_says_the_same(watch: Session, monkeypatch: pytest.MonkeyPatch) -> None:
