@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -160,8 +161,9 @@ class Session:
         """
         from mlwatch.snapshot.peers import as_peer  # noqa: PLC0415  pulls numpy
 
-        given = self._load_reference()
-        return as_peer(self._cursor_here(), snapshot, peer, given=given, window=self.config.reference.window)
+        with closing(self.connect()) as connection:  # what is read of the reference goes with it
+            given = self._load_reference(connection)
+            return as_peer(connection, snapshot, peer, given=given, window=self.config.reference.window)
 
     def multivariate(self, snapshot: Snapshot) -> dict[str, Any]:
         """Return how far all features together moved, from samples of the raw rows that are kept; blocks for seconds.
@@ -174,19 +176,20 @@ class Session:
         """
         from mlwatch.snapshot.peers import multivariate  # noqa: PLC0415  pulls numpy
 
-        given = self._load_reference()
-        return multivariate(self._cursor_here(), snapshot, given=given, window=self.config.reference.window)
+        with closing(self.connect()) as connection:  # what is read of the reference goes with it
+            given = self._load_reference(connection)
+            return multivariate(connection, snapshot, given=given, window=self.config.reference.window)
 
     def together(self, span: timedelta | None = None, at: datetime | None = None) -> dict[str, Any]:
         """Return how far all features together moved over a range; see `multivariate` and `snapshot`."""
         return self.multivariate(self.snapshot(span, at))
 
-    def _load_reference(self) -> bool:
+    def _load_reference(self, connection: DuckDBPyConnection) -> bool:
         """Read the rows of the reference file, where there is one."""
         from mlwatch.store.reference import load_rows  # noqa: PLC0415
 
         if self._reference is not None:
-            load_rows(self._cursor_here(), self._ingest.registry, self._reference, self.config)
+            load_rows(connection, self._ingest.registry, self._reference, self.config)
         return self._reference is not None
 
     def ingest_all(self, progress: Callable[[Progress], None] | None = None) -> None:

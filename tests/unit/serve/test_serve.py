@@ -256,6 +256,7 @@ async def test_a_tab_may_ask_only_what_is_listed(logs: Path) -> None:
         desk = RemoteDesk(line)
         assert desk.page(Question()).total == 250
         assert line.ask("snapshot", None, None).models
+        assert set(line.ask("together", None, None)) == {"m"}
         for method in ("stop", "connect", "__class__", "_cursor"):
             with pytest.raises(InputError, match="no such question"):
                 line.ask(method)
