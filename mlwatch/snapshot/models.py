@@ -79,6 +79,12 @@ def model_of(ground: Ground, name: str, roles: Roles) -> Model:
         name: Of the model.
         roles: Its versions.
     """
+    given = (roles, ground.lattice, ground.tables.has_events)
+    key, sources = ("model", name, ground.reader.about), (*rollups.ALL, FACTS)
+    return ground.reader.value(key, sources, ALL_TIME, partial(_model, ground, name, roles), given)
+
+
+def _model(ground: Ground, name: str, roles: Roles) -> Model:
     context, there = _context(ground, name, roles)
     tables, numbers = ground.tables, ground.numbers
     learns_by_score = context.teacher is not None and context.teacher.losses is None

@@ -163,22 +163,32 @@ class Reader:
         return found
 
     def value(
-        self, key: Hashable, sources: Sequence[Rollup], stretch: Stretch, compute: Callable[[], T]
+        self,
+        key: Hashable,
+        sources: Sequence[Rollup],
+        stretch: Stretch,
+        compute: Callable[[], T],
+        given: Hashable = None,
     ) -> T:
         """Return what is computed from a stretch of rollups, once for as long as that is not touched.
 
         Args:
-            key: What it is, with everything that it depends on besides.
+            key: What it is.
             sources: The rollups.
             stretch: Their first bucket, and the end that no bucket reaches.
             compute: Reads them.
+            given: What it depends on besides and that changes with the data: only the last value is kept.
         """
         kept = self._find(key)
-        if kept is None or any(_meet(self._touched(kept, rollup), stretch) for rollup in sources):
+        if (
+            kept is None
+            or kept.value[0] != given
+            or any(_meet(self._touched(kept, rollup), stretch) for rollup in sources)
+        ):
             found = compute()
         else:
-            found = kept.value
-        self._keep(key, found)
+            found = kept.value[1]
+        self._keep(key, (given, found))
         return found
 
     def _find(self, key: Hashable) -> Kept | None:
