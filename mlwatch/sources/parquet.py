@@ -28,6 +28,8 @@ GROUP_ROWS = 122_880
 PARQUET_ROWS = 4 * GROUP_ROWS
 FIRST_ROWS = 10_000
 """The first rows are few, so that the screen has something to show at once."""
+SAMPLE_ROWS = 1000
+"""Rows that are looked at; asked for by number, for a limit lets every thread read a group of its own."""
 TABLE_ROWS = 10_000
 """Rows of a Parquet file that an importer takes at once: each may hold the bodies of a request and its response."""
 
@@ -54,7 +56,8 @@ def read_parquet(
         make_room(connection, name)
         described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({name})").fetchall()
         sample = connection.execute(
-            f"SELECT CAST(to_json(given) AS VARCHAR) FROM (FROM read_parquet({name}) LIMIT 1000) AS given"
+            f"""SELECT CAST(to_json(given) AS VARCHAR)
+            FROM (SELECT * EXCLUDE (file_row_number) FROM {parquet_relation(found.path, 0, SAMPLE_ROWS)}) AS given"""
         ).fetchall()
     except duckdb.OutOfMemoryException as error:
         raise UnreadableFileError(
