@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mlwatch.config.topics import Topics
 
-MEMORY_LIMIT = "384MB"
+MEMORY_LIMIT = "256MB"
 """DuckDB spills to disk beyond this; Python, buffers and the screen come on top."""
 
 
