@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from mlwatch.app.drawing import Piece, clean, line, progress_bar
 from mlwatch.app.panels.base import Panel
 from mlwatch.app.units import show_bytes, show_count, show_duration, show_rate
@@ -97,7 +99,11 @@ def _figures(state: FeedState, width: int) -> list[Piece]:
     pieces += [dot, (_many(state.duplicates, "duplicate"), "$quiet")]
     if state.note and width < NARROW:
         pieces += [dot, (f"{state.glyphs.warning} {state.note}", "$unclear")]
-    return pieces
+    last = len(pieces)
+    if not (state.note and width < NARROW):  # a note is rather cut than left out
+        while last > 4 and sum(cell_len(text) for text, _ in pieces[:last]) > width:
+            last -= 2
+    return pieces[:last]
 
 
 def _places(state: FeedState, dot: Piece) -> list[Piece]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from textual import events
-    from textual.binding import ActiveBinding, Binding
+    from textual.binding import ActiveBinding
     from textual.content import Content
     from textual.screen import Screen
 
@@ -77,13 +77,12 @@ class KeyLine(Widget):
 
     def _palette(self) -> Hint | None:
         """Return the key of the palette where there is room for it at the right."""
-        hint = Hint(((self.app.get_key_display(self._palette_binding), PALETTE),), "palette")
+        active = self.screen.active_bindings.get(PALETTE)
+        if active is None:
+            return None
+        hint = Hint(((self.app.get_key_display(active.binding), PALETTE),), "palette")
         taken = sum(one.width + 1 for one in self._hints)
         return hint if taken + hint.width < self.size.width else None
-
-    @property
-    def _palette_binding(self) -> Binding:
-        return self.screen.active_bindings[PALETTE].binding
 
     def on_click(self, event: events.Click) -> None:
         """Press the key under the mouse."""
