@@ -49,6 +49,9 @@ def remove(
         where: A condition on its keys, of our own making.
         values: What its parameters stand for.
     """
+    gone = 0
     for level in rollup.levels:
-        connection.execute(f"DELETE FROM {rollup.table(level)} WHERE {where}", list(values))
-    touched.note(rollup, touched.ALL_TIME)
+        row = connection.execute(f"DELETE FROM {rollup.table(level)} WHERE {where}", list(values)).fetchone()
+        gone += row[0] if row is not None else 0
+    if gone:
+        touched.note(rollup, touched.ALL_TIME)

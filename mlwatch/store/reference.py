@@ -249,7 +249,8 @@ def cut(
         SELECT unnest($1::INTEGER[]), unnest($2::VARCHAR[]), unnest($3::DOUBLE[][]), $4""",
         [[one.number for one in done], [one.kind for one in done], [list(one.edges) for one in done], source],
     )
-    touched.note(touched.FACTS, touched.ALL_TIME)
+    if done:
+        touched.note(touched.FACTS, touched.ALL_TIME)
     for feature in done:
         if feature.kind == "categorical":
             _store_categories(connection, relation, feature)
@@ -297,9 +298,18 @@ def ensure_bins(
         for feature in bare:
             if feature.number not in done:  # it came late: the first rows do not have it
                 own = f"(FROM predictions WHERE {feature.expression} IS NOT NULL LIMIT {SAMPLE_ROWS})"
-                cut(connection, registry, own, [feature], source, count=False)
-        numbers = {feature.number for feature in bare}
-        fold.refold_features(connection, [one for one in registry.feature_bins() if one.number in numbers])
+                done |= {one.number for one in cut(connection, registry, own, [feature], source, count=False)}
+        # one that has no value at all, such as scores that are not logged, is counted once as missing
+        numbers = done | ({feature.number for feature in bare} - _counted(connection))
+        again = [one for one in registry.feature_bins() if one.number in numbers]
+        if again:
+            fold.refold_features(connection, again)
+
+
+def _counted(connection: DuckDBPyConnection) -> set[int]:
+    """Return the features that any row is counted of."""
+    table = rollups.FEATURES.table(rollups.DAY)
+    return {number for (number,) in connection.execute(f"SELECT DISTINCT feature FROM {table}").fetchall()}
 
 
 def _take_back(connection: DuckDBPyConnection) -> None:
