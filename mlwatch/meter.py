@@ -80,9 +80,11 @@ class Meter:
         """Note how a pass over the logs ended: with an error, or without."""
         failure = _in_words(error) if error is not None else None
         with self._lock:
-            if failure != self._failure:
-                self._failure = failure
+            if error is not None:
+                self._grow(None)  # what was committed before is not known
+            elif self._failure is not None:
                 self._grow({})
+            self._failure = failure
 
     def took(self, progress: Progress) -> None:
         """Note a batch."""
