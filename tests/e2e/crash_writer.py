@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 START = datetime(2026, 11, 3, tzinfo=UTC)
+LABELLED = 200
+"""Predictions that may still get a label: after that they would be older than what a store keeps."""
 CHANGED_AT = 500
 """Predictions after which the columns are no longer what they were."""
 
@@ -58,6 +60,7 @@ class Writer:
         """Write a few predictions and what belongs to earlier ones."""
         for _ in range(self.random.randrange(1, 30)):
             self.predict()
+        del self.open_ids[:-LABELLED]
         while self.open_ids and self.random.random() < 0.9:
             request = self.open_ids.pop(self.random.randrange(len(self.open_ids)))
             self.line(

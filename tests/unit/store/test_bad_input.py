@@ -312,3 +312,14 @@ def test_requests_without_answers_belong_to_the_model_of_their_directory(logs: P
     (logs / "a.jsonl").write_text(json.dumps(record) + "\n")
     (version,) = take().models[logs.name].versions.values()
     assert (version.predictions, version.latency.n, version.latency.max) == (1, 1, 12.5)
+
+
+def test_a_store_in_a_place_that_is_shut_is_refused(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, **_: Any) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(StoreError, match="cannot open the store"):
+        database.open_store(logs, tmp_path / "x.duckdb")
