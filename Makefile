@@ -9,13 +9,15 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 
 SERVERS ?= $(patsubst tests/servers/requirements/%.txt,%,$(wildcard tests/servers/requirements/*.txt))
 
+PEERS := "evidently==0.7.23" "nannyml==0.13.1" "pandas<3" "numpy<2.3" statsmodels scikit-learn pyarrow
+
 USUAL := not soak and not servers and not spark and not peers
 
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest test-soak test-servers test-spark lint format bench sim pictures samples build audit sbom lock clean
+.PHONY: help demo test test-oldest test-soak test-servers test-spark test-peers lint format bench sim pictures samples build audit sbom lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -34,6 +36,9 @@ test-servers: $(VENV)/.installed-dev $(SERVERS:%=.servers/%/.installed) ## Test 
 
 test-spark: .spark/.installed ## Compare what Spark counts with what DuckDB counts; needs Java 17, 0.5 GB
 	.spark/bin/python -m pytest -m spark -rs tests/spark
+
+test-peers: $(VENV)/.installed-dev .peers/.installed ## Compare with Evidently and NannyML themselves; 2.3 GB
+	PEERS_PYTHON=.peers/bin/python $(BIN)/python -m pytest -m peers -rs tests/unit/metrics/test_peers.py
 
 lint: $(VENV)/.installed-dev ## Check style, types and the layers
 	$(BIN)/ruff check
@@ -94,6 +99,11 @@ lock: ## Resolve the dependencies again
 	$(UV) pip install -p .spark/bin/python -e '.[spark]' --group test
 	@touch $@
 
+.peers/.installed: Makefile
+	$(UV) venv --allow-existing -p 3.11 .peers
+	$(UV) pip install -p .peers/bin/python $(PEERS)
+	@touch $@
+
 # uv refuses the lock where another index takes the place of PyPI: then it resolves afresh.
 $(VENV)/.installed: pyproject.toml $(wildcard uv.lock)
 	$(UV) sync --locked --inexact --no-default-groups || \
@@ -123,6 +133,11 @@ audit sbom test-oldest lock:
 	$(BIN)/python -m venv .spark
 	.spark/bin/python -m pip install -q --upgrade "pip>=25.1"
 	.spark/bin/python -m pip install -q -e '.[spark]' --group test
+	@touch $@
+
+.peers/.installed: Makefile | $(VENV)/.pip
+	$(BIN)/python -m venv .peers
+	.peers/bin/python -m pip install -q $(PEERS)
 	@touch $@
 
 # Dependency groups need pip 25.1, which is newer than many a Python brings.

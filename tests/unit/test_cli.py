@@ -161,7 +161,7 @@ def test_init_writes_a_configuration_that_reads_back(capsys: pytest.CaptureFixtu
     assert run(capsys, "init", str(logs), "--db", ":memory:")[0] == 0
     config = load(logs / "mlwatch.toml")
     assert (config.roles.timestamp, config.roles.id, config.roles.label) == ("timestamp", "id", "label")
-    assert (config.rollout.baseline, config.rollout.candidate) == ("v2", "v1")
+    assert (config.rollout.baseline, config.rollout.candidate) == ("v1", "v2")
     code, _, err = run(capsys, "init", str(logs), "--db", ":memory:")
     assert code == 2
     assert "--force" in err

@@ -17,10 +17,16 @@ def test_it_waits_for_a_query_that_runs(tmp_path: Path) -> None:
     running, answers = threading.Event(), list[Any]()
 
     def ask() -> None:
+        def begun(rows: int) -> int:
+            running.set()  # called within the query
+            return rows
+
         mine = session.connect()
-        running.set()
+        mine.create_function("begun", begun, ["BIGINT"], "BIGINT")
         answers.append(
-            mine.execute("SELECT SUM(a.range % 7) FROM range(20000) AS a, range(20000) AS b").fetchone()
+            mine.execute(
+                "SELECT SUM(a.range % 7) FROM range(begun(20000)) AS a, range(20000) AS b"
+            ).fetchone()
         )
 
     asking = threading.Thread(target=ask)
