@@ -26,7 +26,10 @@ def run(connection: DuckDBPyConnection, sql: str) -> tuple[list[str], list[tuple
     import duckdb  # noqa: PLC0415
 
     try:
+        sql.encode()
         statements = duckdb.extract_statements(sql)
+    except UnicodeEncodeError:
+        raise InputError("cannot read the SQL", "query", "it is not UTF-8") from None
     except duckdb.Error as error:
         raise InputError("cannot read the SQL", "query", first_line(error)) from error
     allowed = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}

@@ -167,3 +167,14 @@ def test_absurd_numbers_bring_no_warnings(tmp_path: Path) -> None:
         check=False,
     )
     assert "RuntimeWarning" in loud.stderr, "the numbers are not absurd enough to show anything"
+
+
+def test_bytes_that_are_no_text_are_one_line(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [*COMMAND, "query", SAMPLES, b"SELECT \xff", "--db", ":memory:"],
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path),
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (2, "mlwatch: cannot read the SQL: query: it is not UTF-8\n")

@@ -89,7 +89,7 @@ def test_estimates_of_many_classes_are_within_0_005_of_nannyml() -> None:
 
 
 def test_estimated_losses_are_near_those_of_nannyml() -> None:
-    """It learns the loss from all features with LightGBM, we from the predicted value alone: a seventh apart at most."""
+    """It learns the loss from all features with LightGBM, we from the prediction alone: a seventh apart at most."""
     prices = said("estimates")["losses"]
     guess, truth = np.array(prices["reference"], dtype=float).T
     edges = edges_from_quantiles(np.quantile(guess, np.linspace(0, 1, 101), method="inverted_cdf"))
