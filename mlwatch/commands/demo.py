@@ -83,6 +83,6 @@ def _headless(rollout: Rollout, length: float, arguments: Namespace) -> int:
 def _common(directory: Path, arguments: Namespace, **more: object) -> Namespace:
     """Return what the command line would say about a session on the demo's directory."""
     return argparse.Namespace(
-        path=directory, config=None, db=":memory:", reference=None, model=None, baseline=None, candidate=None,
-        since=None, until=None, window=None, endpoint=None, no_color=arguments.no_color, debug=arguments.debug, **more,
+        path=directory, others=(), apart=False, config=None, db=":memory:", reference=None,
+        model=None, baseline=None, candidate=None, since=None, until=None, window=None, endpoint=None, no_color=arguments.no_color, debug=arguments.debug, **more,
     )  # fmt: skip

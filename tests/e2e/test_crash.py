@@ -88,8 +88,8 @@ def test_a_store_copied_at_any_moment_is_consistent(tmp_path: Path) -> None:
     copies = []
     with writing(logs, truth, 3, 12):
         ingest = begin(logs, database)
-        for number in range(12):
-            time.sleep(chance.uniform(0.1, 0.8))
+        for number in range(8):
+            time.sleep(chance.uniform(0.1, 1.0))
             ingest.send_signal(signal.SIGSTOP)
             copies.append(tmp_path / f"copy-{number}.duckdb")
             for suffix in ("", ".wal"):
@@ -110,8 +110,7 @@ def test_a_store_copied_at_any_moment_is_consistent(tmp_path: Path) -> None:
         assert sum(version.predictions for version in versions) == total.predictions
         seen = max(seen, total.predictions)
     assert seen > 0
-    for copy in copies[::4]:
-        check_totals(logs, truth, copy)
+    check_totals(logs, truth, copies[4])
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,13 +45,13 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     faulty = (frame.version == "v2") & (frame.country == "NO") & (frame.age >= 60)
     wrong = rng.uniform(size=ROWS) < np.where(faulty, 0.5, 0.1)
     frame["label"] = frame.prediction ^ wrong
-    duckdb.sql(f"COPY frame TO '{directory}/log.parquet'")
+    frame.to_parquet(directory / "log.parquet")
     return directory
 
 
 @pytest.fixture(scope="module")
 def rows(logs: Path) -> pd.DataFrame:
-    frame: pd.DataFrame = duckdb.read_parquet(f"{logs}/log.parquet").df()
+    frame: pd.DataFrame = pd.read_parquet(logs / "log.parquet")
     return frame.assign(wrong=frame.label != frame.prediction)
 
 
