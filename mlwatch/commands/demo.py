@@ -84,5 +84,6 @@ def _common(directory: Path, arguments: Namespace, **more: object) -> Namespace:
     """Return what the command line would say about a session on the demo's directory."""
     return argparse.Namespace(
         path=directory, others=(), apart=False, config=None, db=":memory:", reference=None,
-        model=None, baseline=None, candidate=None, since=None, until=None, window=None, endpoint=None, no_color=arguments.no_color, debug=arguments.debug, **more,
+        model=None, baseline=None, candidate=None, since=None, until=None, window=None, endpoint=None,
+        no_color=arguments.no_color, debug=arguments.debug, **more,
     )  # fmt: skip

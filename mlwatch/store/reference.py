@@ -15,6 +15,7 @@ from mlwatch.errors import InputError, one_line, reason_of
 from mlwatch.metrics.bin_sql import score_bin_sql
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
+from mlwatch.sources.room import make_room
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
 from mlwatch.sources.sql import literal
 from mlwatch.store import cuts, feature_rollup, fold, profiles, rollups, slices, touched
@@ -191,6 +192,8 @@ def _shape(connection: DuckDBPyConnection, path: Path, config: Config) -> Shape:
     import duckdb  # noqa: PLC0415
 
     try:
+        if path.suffix.lower() == ".parquet":
+            make_room(connection, literal(str(path)))  # a thousand columns of a row group at once
         rows = connection.execute(
             f"SELECT CAST(to_json(given) AS VARCHAR) FROM (FROM {_reader(path)} LIMIT 1000) AS given"
         ).fetchall()
