@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mlwatch.records.paging import Question, selection
 from mlwatch.sources.sql import identifier
 from mlwatch.store import constraints, events, feature_rollup, fold, rollups, slices
-from mlwatch.store.asking import number
+from mlwatch.store.asking import all_or_nothing, number
 from mlwatch.store.output_rollups import RANKED
 from mlwatch.store.registry import Registry
 
@@ -83,18 +83,13 @@ class Excerpt:
         query(f"USE {identifier(self._store)}")
         chosen = selection(self._connection, Question(self._text))
         query(f"ATTACH IF NOT EXISTS ':memory:' AS {self._name}")
-        query("BEGIN")
-        try:
+        with all_or_nothing(self._connection):
             query(
                 f"CREATE OR REPLACE TABLE {self._name}.predictions AS SELECT p.* {chosen.sql}", chosen.values
             )
             query(f"USE {self._name}")
             self._borrow()
             self._count()
-            query("COMMIT")
-        except BaseException:
-            query("ROLLBACK")
-            raise
 
     def _borrow(self) -> None:
         """See in the excerpt what is not its own, and take the outcomes and events of its predictions."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -123,13 +124,8 @@ class Reader:
             rollup: Which.
             grid: Range.
         """
-        key = (self.about, rollup.name, "whole")
-        kept = self._find(key)
-        former: _Pieces | None = kept.value if kept is not None else None
-        if kept is None or former is None or former.start != grid.start or self._touched(kept, rollup):
-            former = _Pieces(grid.start, self._sum(rollup, grid))
-        self._keep(key, former)
-        return former.table
+        key, fresh = (self.about, rollup.name, "whole"), partial(self._sum, rollup, grid)
+        return self.value(key, (rollup,), ALL_TIME, fresh, grid.start)
 
     def _sum(self, rollup: Rollup, grid: Grid) -> Table:
         return read(self.connection, rollup, grid, whole=True)

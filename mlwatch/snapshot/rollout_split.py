@@ -24,6 +24,7 @@ from mlwatch.snapshot.rollout_units import (
     stratum_sql,
     with_units,
 )
+from mlwatch.store.rollup import RESIDUAL
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -169,12 +170,11 @@ class _Trial:
                 CAST(epoch_us(MAX(ts)) // 60000000 AS INTEGER) AS last_minute
             FROM aa GROUP BY ALL""",
         )
-        error = "TRY_CAST(prediction AS DOUBLE) - TRY_CAST(label AS DOUBLE)"
         outcomes = fetch(
             self.connection,
             f"""{head}, COUNT(*) AS n, SUM(CAST(label <> prediction AS INTEGER)) AS bad, COUNT(error) AS n_number,
                 SUM(ABS(error)) AS sum_abs, SUM(error * error) AS sum_sq, SUM(POWER(error, 4)) AS sum_err4
-            FROM (SELECT *, {error} AS error FROM aa WHERE label IS NOT NULL AND NOT failed) GROUP BY ALL""",
+            FROM (SELECT *, {RESIDUAL} AS error FROM aa WHERE label IS NOT NULL AND NOT failed) GROUP BY ALL""",
         )
         latencies = fetch(
             self.connection,

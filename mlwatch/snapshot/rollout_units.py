@@ -11,6 +11,7 @@ from mlwatch.metrics.rollout_units import design_effect
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.rollout_rows import STORED, requests_sql, stored_since
 from mlwatch.snapshot.rollout_series import LATENCIES
+from mlwatch.store.rollup import RESIDUAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -160,13 +161,12 @@ def design_effects(connection: DuckDBPyConnection, specs: tuple[MetricSpec, ...]
 
 def _value(spec: MetricSpec) -> str | None:
     """Return a metric of one request as SQL, NULL where the request does not count for it."""
-    error = "TRY_CAST(prediction AS DOUBLE) - TRY_CAST(label AS DOUBLE)"
     cap = "" if spec.cap is None else f", {spec.cap!r}"
     known = {
         "error_rate": "failed",
         "accuracy": "CASE WHEN NOT failed THEN label <> prediction END",
-        "mae": f"CASE WHEN NOT failed THEN ABS({error}) END",
-        "mse": f"CASE WHEN NOT failed THEN ({error}) * ({error}) END",
+        "mae": f"CASE WHEN NOT failed THEN ABS({RESIDUAL}) END",
+        "mse": f"CASE WHEN NOT failed THEN ({RESIDUAL}) * ({RESIDUAL}) END",
         "conversion": "conversion",
         "engagement": "engagement",
         "revenue": f"LEAST(COALESCE(net, 0){cap})",

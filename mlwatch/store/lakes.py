@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import rollup_rows, rollups
-from mlwatch.store.asking import number
+from mlwatch.store.asking import all_or_nothing, number
 from mlwatch.store.lake import CURRENCY, MANIFEST, SMALL, is_lake, manifest, names_of
 
 if TYPE_CHECKING:
@@ -85,26 +85,21 @@ def load(connection: DuckDBPyConnection, lakes: Sequence[Path], *, apart: bool =
     """
     import duckdb  # noqa: PLC0415
 
-    connection.execute("BEGIN")
     lake = lakes[0]
     names = names_of(lakes) if apart else [None] * len(lakes)
     try:
-        _clear(connection)
-        for lake, name in zip(lakes, names, strict=True):
-            if is_lake(lake):
-                _add(connection, lake, name, first=lake is lakes[0])
-            else:
-                _add_rows(connection, lake, name)
-        for rollup in rollups.ALL:
-            _widen(connection, rollup)
-        connection.execute("COMMIT")
+        with all_or_nothing(connection):
+            _clear(connection)
+            for lake, name in zip(lakes, names, strict=True):
+                if is_lake(lake):
+                    _add(connection, lake, name, first=lake is lakes[0])
+                else:
+                    _add_rows(connection, lake, name)
+            for rollup in rollups.ALL:
+                _widen(connection, rollup)
     except (duckdb.Error, OSError) as error:
-        connection.execute("ROLLBACK")
         todo = "write them again"
         raise InputError(f"the rollups are damaged ({reason_of(error)})", str(lake), todo) from error
-    except InputError:
-        connection.execute("ROLLBACK")
-        raise
 
 
 def load_tables(connection: DuckDBPyConnection, lake: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.metrics.bin_sql import latency_bin_sql, score_bin_sql, sql_number
 from mlwatch.sources.sql import literal
-from mlwatch.store.rollup import DAY, HOUR, MINUTE, QUARTER, Rollup, bucket
+from mlwatch.store.rollup import DAY, HOUR, MINUTE, QUARTER, RESIDUAL, Rollup, bucket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -216,8 +216,7 @@ def residuals_sql(relation: str, models: Sequence[str]) -> str:
     return f"""
         SELECT {bucket(QUARTER)} AS bucket, model, version, CAST(SIGN(e) AS INTEGER) AS side,
             {latency_bin_sql("ABS(e)")} AS bin, SUM(weight) AS n
-        FROM (SELECT ts, model, version, weight,
-                TRY_CAST(prediction AS DOUBLE) - TRY_CAST(label AS DOUBLE) AS e
+        FROM (SELECT ts, model, version, weight, {RESIDUAL} AS e
             FROM {relation} WHERE model IN ({listed})) AS missed
         WHERE ABS(e) < 1e150 GROUP BY 1, 2, 3, 4, 5"""
 

@@ -22,6 +22,7 @@ from mlwatch.store import cuts, feature_rollup, fold, profiles, rollups, slices,
 from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.registry import Bins, Registry
+from mlwatch.store.rollup import RESIDUAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,7 +165,7 @@ def _learn_labels(connection: DuckDBPyConnection, registry: Registry) -> None:
             INSERT INTO reference_labels BY NAME
             SELECT '' AS label, '' AS prediction, {part} AS bin, COUNT(*) AS n, SUM(e) AS sum_error,
                 SUM(ABS(e)) AS sum_abs, SUM(e * e) AS sum_sq, SUM(POWER(e, 4)) AS sum_err4
-            FROM (SELECT *, TRY_CAST(prediction AS DOUBLE) - TRY_CAST(label AS DOUBLE) AS e FROM given) AS given
+            FROM (SELECT *, {RESIDUAL} AS e FROM given) AS given
             WHERE e IS NOT NULL GROUP BY bin""")
     else:
         connection.execute(f"""

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 MINUTE, QUARTER, HOUR, DAY = 60, 900, 3600, 86400
 
+RESIDUAL = "TRY_CAST(prediction AS DOUBLE) - TRY_CAST(label AS DOUBLE)"
+"""How far a predicted number is above its label, as SQL over records; NULL where either is no number."""
+
 Merge = Literal["SUM", "MIN", "MAX"]
 
 

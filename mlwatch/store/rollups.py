@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from mlwatch.metrics.bin_sql import latency_bin_sql, score_bin_sql
 from mlwatch.sources.sql import literal
 from mlwatch.store.output_rollups import OUTPUTS
-from mlwatch.store.rollup import DAY, HOUR, MINUTE, QUARTER, Rollup, bucket
+from mlwatch.store.rollup import DAY, HOUR, MINUTE, QUARTER, RESIDUAL, Rollup, bucket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -262,7 +262,7 @@ def segments_sql(relation: str, parts: Mapping[int, str], plain_models: Sequence
     numbered = f"""
         SELECT {bucket(QUARTER)} AS bucket, model, version, {label} AS label, {prediction} AS prediction,
             hash(model, version, {label}, {prediction}) AS cell, weight,
-            TRY_CAST(prediction AS DOUBLE) - TRY_CAST(label AS DOUBLE) AS e, {", ".join(parts.values())}
+            {RESIDUAL} AS e, {", ".join(parts.values())}
         FROM {relation}"""
     counted = " UNION ALL ".join(
         f"""SELECT bucket, cell, {feature} AS feature, {name} AS part, SUM(weight) AS n,
