@@ -9,6 +9,7 @@ from mlwatch.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mlwatch.metrics.drift import Drift
     from mlwatch.snapshot.types import Version, Window
 
 _CLASSES = (
@@ -55,6 +56,9 @@ WHOLE: Mapping[str, Callable[[Version], float | None]] = {
     "apdex": lambda version: version.latency.apdex.value if version.latency.apdex else None,
     "missing_rate": lambda version: version.quality.missing_rate,
     "drifted_share": lambda version: version.quality.drifted_share,
+    "prediction_drift": lambda version: _score(version.quality.prediction_drift),
+    "score_drift": lambda version: _score(version.quality.score_drift),
+    "label_drift": lambda version: _score(version.quality.label_drift.drift),
 }
 MEASURES = frozenset(
     (
@@ -98,8 +102,7 @@ def value_of(version: Version, metric: str) -> float | None:
         measured = version.outputs.measures.get(metric)
         return measured.mean.value if measured is not None else None
     if metric in TEXT_DRIFT:
-        moved = version.quality.text_drift.get(TEXT_DRIFT[metric])
-        return moved.score if moved is not None else None
+        return _score(version.quality.text_drift.get(TEXT_DRIFT[metric]))
     kind, dot, feature = metric.partition(".")
     if dot and kind in FEATURE:
         return _feature(version, kind, feature)
@@ -114,6 +117,10 @@ def value_of(version: Version, metric: str) -> float | None:
         ]
     )
     raise ConfigError(f"no metric {metric}", "[[rule]]", f"one of {known}")
+
+
+def _score(drift: Drift | None) -> float | None:
+    return drift.score if drift is not None else None
 
 
 def _plain(metric: str) -> str:

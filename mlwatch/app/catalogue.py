@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.app.drawing import clean
@@ -38,6 +38,8 @@ class Reading:
     high: float | None = None
     reason: str | None = None
     """Why there is no value, as a clause after "because"."""
+    against: str | None = None
+    """What it was compared with, where that may be another thing than for its family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +244,13 @@ def _prediction_drift(version: Version) -> Reading:
     return _from_drift(version.quality.prediction_drift)
 
 
+def _label_drift(version: Version) -> Reading:
+    found = version.quality.label_drift
+    if found.drift is None:
+        return Reading(None, reason=found.reason or NO_REFERENCE)
+    return replace(_from_drift(found.drift), against=found.reference)
+
+
 def _score_drift(version: Version) -> Reading:
     return _from_drift(version.quality.score_drift)
 
@@ -341,6 +350,7 @@ _FIXED: tuple[Metric, ...] = (
     Metric("drifted_share", "quality", "Drifted features", "share", "lower", _drifted, _no_trend),
     Metric("drift", "quality", "Mean drift", "score", "lower", _mean_drift, lambda w: Reading(w.drift)),
     Metric("prediction_drift", "quality", "Prediction drift", "score", "lower", _prediction_drift, _no_trend),
+    Metric("label_drift", "quality", "Label drift", "score", "lower", _label_drift, _no_trend, 2),
     Metric("score_drift", "quality", "Score drift", "score", "lower", _score_drift, _no_trend, 2),
     Metric(
         "invalid", "quality", "Invalid values", "count", None,

@@ -89,6 +89,7 @@ def _reading(reading: Reading, row: MetricRow) -> str:
     interval = show_interval(reading.low, reading.high, row.unit, row.currency)
     known = [f"95 % {interval}"] if interval else []
     known += [f"n {reading.n:,}"] if reading.n else []
+    known += [f"against {reading.against}"] if reading.against else []
     return show(reading.value, row.unit, row.currency) + (f" ({', '.join(known)})" if known else "")
 
 

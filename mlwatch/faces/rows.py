@@ -59,6 +59,8 @@ def rows_of(versions: Sequence[Version]) -> list[Row]:
         *(("Estimated without labels", f"{title_of(name)}, estimated", _expected(name)) for name in expected),
         ("Data quality", "Missing values", lambda v: _percent(v.quality.missing_rate)),
         ("Data quality", "Drifted features", lambda v: _percent(v.quality.drifted_share)),
+        ("Data quality", "Prediction drift", lambda v: _moved(v.quality.prediction_drift, NO_REFERENCE)),
+        ("Data quality", "Label drift", _label_drift),
         ("System health", "Latency p50", lambda v: _number(v.latency.p50, " ms")),
         ("System health", "Latency p95", lambda v: _number(v.latency.p95, " ms")),
         ("System health", "Latency p99", lambda v: _number(v.latency.p99, " ms")),
@@ -72,6 +74,8 @@ def rows_of(versions: Sequence[Version]) -> list[Row]:
     return [Row(family, name, [show(version) for version in versions]) for family, name, show in shows]
 
 
+NO_REFERENCE = "there is no reference to compare with"
+TOO_FEW = "there are too few values to compare"
 MOST_TRAINED = 12
 MEASURED = {
     "input_tokens": ("System health", "Input tokens a request", ""),
@@ -116,13 +120,19 @@ def _further(versions: Sequence[Version]) -> list[tuple[str, str, Show]]:
 
 
 def _text_drift(name: str) -> Show:
-    def show(version: Version) -> str:
-        drift = version.quality.text_drift.get(name)
-        if drift is None or drift.score is None:
-            return "n/a"
-        return f"{drift.score:.3f}{' drifted' if drift.drifted else ''}"
+    return lambda version: _moved(version.quality.text_drift.get(name), NO_REFERENCE)
 
-    return show
+
+def _label_drift(version: Version) -> str:
+    found = version.quality.label_drift
+    return _moved(found.drift, found.reason or NO_REFERENCE)
+
+
+def _moved(drift: Drift | None, reason: str) -> str:
+    """Return a drift score, with a word where it counts as drift."""
+    if drift is None or drift.score is None:
+        return f"n/a, because {reason if drift is None else TOO_FEW}"
+    return f"{drift.score:.3f}{' drifted' if drift.drifted else ''}"
 
 
 def _trained(name: str) -> Show:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NO_VALUE_YET = "no value yet"
 """Why a column is ignored that `merge` takes up again once it has values."""
+BESIDE = "beside an outcome or event, not an input of the model"
 _SECOND_ONES = (
     *("id", "event_id", "model", "version", "prediction", "score", "label", "latency", "event", "unit"),
 )
@@ -50,7 +51,7 @@ def no_feature(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
     if guards.holds_json(column):
         return "JSON inside of text"
     if not {"prediction", "score"} & roles.keys() and {"label", "event"} & roles.keys():
-        return "beside an outcome or event, not an input of the model"
+        return BESIDE
     return _second(column, roles)
 
 

@@ -251,6 +251,8 @@ def _quality(quality: Quality) -> Document:
             for name, feature in quality.features.items()
         },
         "prediction_drift": _drift(quality.prediction_drift),
+        "label_drift": {**_drift(quality.label_drift.drift), "reason": quality.label_drift.reason},
+        "label_reference": quality.label_drift.reference,
         "score_drift": _drift(quality.score_drift),
         "text_drift": {name: _drift(drift) for name, drift in quality.text_drift.items()},
         "text_reference": quality.text_reference,

@@ -10,7 +10,7 @@ import numpy as np
 
 from mlwatch.metrics.confusion import positive_class
 from mlwatch.metrics.drift import Policy
-from mlwatch.snapshot import distributions, estimated, reference_labels
+from mlwatch.snapshot import distributions, estimated, label_drift, reference_labels
 from mlwatch.snapshot.falls import falls_of
 from mlwatch.snapshot.read import Life, Pair
 from mlwatch.snapshot.reader import ALL_TIME, ONLY_ALL
@@ -136,6 +136,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
         drift.sigmas,
         past.texts() if task == "unknown" else None,
         past.teacher(task, positive),
+        past.labels(),
     )
     return context, past.performance(task, context.positive)
 
@@ -181,6 +182,10 @@ class _Past:
         """Return what answers in words were like in the period."""
         return self._once("texts", partial(texts_of, self.ground.connection, self.chosen))
 
+    def labels(self) -> label_drift.Labels | None:
+        """Return what was true there, by class."""
+        return self._once("labels", partial(label_drift.labels_there, self.ground.connection, self.chosen))
+
     def performance(self, task: Task, positive: str | None) -> Mapping[str, Estimate]:
         """Return how the model did on the reference file."""
         if self.file is None:
@@ -192,7 +197,14 @@ class _Past:
         chosen = self.chosen
         key = (what, self.file, chosen and (chosen.description, *chosen.values.values()))
         stretch = ONLY_ALL if chosen is None else chosen.stretch
-        sources = (rollups.FEATURES, rollups.SCORES, rollups.SEGMENTS, CLASS_SCORES, MEASURES)
+        sources = (
+            rollups.FEATURES,
+            rollups.SCORES,
+            rollups.SEGMENTS,
+            rollups.OUTCOMES,
+            CLASS_SCORES,
+            MEASURES,
+        )
         return self.ground.reader.value(key, sources, stretch, compute)
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 OF_NUMBERS = ("mae", "rmse", "bias")
 LEAST_LABELS = 200
 """Fewer labelled predictions than this teach nothing."""
+_ANSWERED = "prediction IS NOT NULL"
 _ERRORS = (
     "SUM(sum_error) AS sum_error, SUM(sum_abs) AS sum_abs, SUM(sum_sq) AS sum_sq, SUM(sum_err4) AS sum_err4"
 )
@@ -42,9 +43,24 @@ def labels_by_score(connection: DuckDBPyConnection, chosen: Period | None) -> tu
         Columns `label`, `prediction`, `bin`, `n`, `sum_score`; None where there are too few.
     """
     what = "label, prediction, bin, SUM(n) AS n, SUM(sum_score) AS sum_score"
-    in_file = f"SELECT {what} FROM reference_labels WHERE bin IS NOT NULL AND sum_score IS NOT NULL GROUP BY 1, 2, 3"
+    in_file = f"""SELECT {what} FROM reference_labels
+        WHERE {_ANSWERED} AND bin IS NOT NULL AND sum_score IS NOT NULL GROUP BY 1, 2, 3"""
     in_logs = f"""SELECT {what} FROM {rollups.SCORES.table(rollups.QUARTER)}
         WHERE prediction IS NOT NULL AND {{}} GROUP BY 1, 2, 3"""
+    return _either(connection, in_file, in_logs, chosen)
+
+
+def label_counts(connection: DuckDBPyConnection, chosen: Period | None) -> tuple[Table, str] | None:
+    """Return labels by class, whether something was predicted beside them or not, and whose they are.
+
+    Returns:
+        Columns `label`, `n`; None where there are too few. See `labels_by_score`.
+    """
+    what = "label, SUM(n) AS n"
+    in_file = f"SELECT {what} FROM reference_labels WHERE label <> '' GROUP BY 1"
+    in_logs = (
+        f"SELECT {what} FROM {rollups.OUTCOMES.table(rollups.MINUTE)} WHERE label <> '' AND {{}} GROUP BY 1"
+    )
     return _either(connection, in_file, in_logs, chosen)
 
 
@@ -104,7 +120,8 @@ def performance_there(
     rows = fetch(
         connection,
         f"""SELECT label, prediction, COALESCE(bin, 0) AS bin, SUM(n) AS n, SUM(sum_score) AS sum_score,
-            BOOL_AND(sum_score IS NOT NULL) AS scored, {_ERRORS} FROM reference_labels WHERE {IN_FORCE}
+            BOOL_AND(sum_score IS NOT NULL) AS scored, {_ERRORS} FROM reference_labels
+        WHERE {_ANSWERED} AND {IN_FORCE}
         GROUP BY 1, 2, 3""",
     )
     if not len(rows) or task == "unknown":

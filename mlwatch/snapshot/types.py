@@ -204,12 +204,24 @@ class Constraint:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelDrift:
+    """How far labels moved, or why that is not known."""
+
+    drift: Drift | None = None
+    reference: str | None = None
+    """What they are compared with, in words."""
+    reason: str | None = None
+    """Why there is no drift, as a clause after "because"."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
     """Data quality of one version."""
 
     features: Mapping[str, FeatureQuality] = field(default_factory=dict)
     prediction_drift: Drift | None = None
     score_drift: Drift | None = None
+    label_drift: LabelDrift = field(default_factory=LabelDrift, kw_only=True)
     drifted_share: float | None = None
     """Share of the comparable features that drifted."""
     missing_rate: float | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlwatch.metrics import performance as classes
 from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.snapshot import distributions, estimated, families, feature_windows, features, outputs
+from mlwatch.snapshot.label_drift import drift_of
 from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.span import aware
 from mlwatch.snapshot.tables import NOW_S
@@ -77,6 +78,7 @@ def version_of(life: Life, role: Role, tables: Tables, decided: Decided | None, 
                 context.policy,
                 context.sigmas,
             ),
+            label_drift=drift_of(context.task, context.labels, tables.outcomes, context.policy),
             text_drift=drifts_of(context.texts, tables.outputs.measures, context.policy),
             text_reference=context.texts.description if context.texts is not None else None,
         ),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.snapshot import estimated, families, feature_windows, features, text_drift
+from mlwatch.snapshot import estimated, families, feature_windows, features, label_drift, text_drift
 from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.read import Table
 from mlwatch.snapshot.types import Business, Errors, Latency, Task, Window
@@ -63,6 +63,8 @@ class Context:
     """What answers in words are compared with."""
     teacher: estimated.Teacher | None
     """What performance without labels is estimated from."""
+    labels: label_drift.Labels | None
+    """What labels are compared with."""
 
     @property
     def question(self) -> Question:

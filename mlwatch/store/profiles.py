@@ -31,6 +31,9 @@ IN_FORCE = "NOT EXISTS (FROM meta WHERE key = 'reference_aside')"
 """Whether the reference file that the store holds the counts of was asked for."""
 LABELS = ("label", "prediction", "bin", "n", "sum_score", "sum_error", "sum_abs", "sum_sq", "sum_err4")
 
+LABELLED = "reference_all_labels"
+"""Key of the table whose labels were counted where it has no predictions, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contents:
@@ -214,7 +217,12 @@ def _kind(entry: dict[str, Any]) -> Kind:
 def _label(row: dict[str, Any]) -> tuple[Any, ...]:
     label, prediction, code, n, *sums = (row[name] for name in LABELS)
     return (
-        *(str(label), str(prediction), None if code is None else int(code), int(n)),
+        *(
+            str(label),
+            None if prediction is None else str(prediction),
+            None if code is None else int(code),
+            int(n),
+        ),
         *(None if value is None else float(value) for value in sums),
     )
 
@@ -249,8 +257,9 @@ def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, 
 
 def note(connection: DuckDBPyConnection, name: str, digest: str) -> None:
     """Write down which reference a store holds."""
-    for key, value in (("reference_sha256", digest), ("reference_labels", digest), ("reference_name", name)):
-        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+    for key in ("reference_sha256", "reference_labels", LABELLED):
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, digest])
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('reference_name', ?)", [name])
     connection.execute("DELETE FROM meta WHERE key = 'reference_aside'")
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError, one_line, reason_of
 from mlwatch.metrics.bin_sql import score_bin_sql
+from mlwatch.roles.features import dotted
+from mlwatch.roles.leftovers import BESIDE
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
 from mlwatch.sources.room import make_room
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.config import Config
+    from mlwatch.config import Config, RoleSettings
     from mlwatch.sources.canonical import Slot
 
 SAMPLE_ROWS = 50_000
@@ -73,10 +75,11 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
         raise InputError(
             "cannot read the reference", str(path), error.strerror or "check the path"
         ) from error
-    if _meta(connection, "reference_labels") == digest:
+    of_rows = not profiles.is_profile(path)
+    if _meta(connection, profiles.LABELLED if of_rows else "reference_labels") == digest:
         _take_back(connection)
         return
-    if profiles.is_profile(path):
+    if not of_rows:
         _install_profile(connection, registry, path, digest)
         return
     shape = _shape(connection, path, config)
@@ -88,7 +91,7 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
         FeatureBins(slot.number, f'"{slot.column.replace(chr(34), chr(34) * 2)}"', slot.kind)
         for slot in slots
     ]
-    known = _meta(connection, "reference_sha256") == digest  # by a version that did not learn its labels
+    known = _meta(connection, "reference_sha256") == digest  # by a version that did not learn all its labels
     with all_or_nothing(connection):
         if not known:
             registry.save_new()
@@ -156,7 +159,7 @@ def _install_profile(connection: DuckDBPyConnection, registry: Registry, path: P
 
 
 def _learn_labels(connection: DuckDBPyConnection, registry: Registry) -> None:
-    """Count the labels of the reference against its predictions, where it has both."""
+    """Count the labels of the reference against its predictions, where it has any."""
     connection.execute("DELETE FROM reference_labels")
     if fold.is_regression(connection, "given"):
         value = FeatureBins(rollups.VALUE, "", "numeric", edges_of(registry))
@@ -168,10 +171,11 @@ def _learn_labels(connection: DuckDBPyConnection, registry: Registry) -> None:
             FROM (SELECT *, {RESIDUAL} AS e FROM given) AS given
             WHERE e IS NOT NULL GROUP BY bin""")
     else:
+        classes = f"(SELECT COUNT(DISTINCT label) FROM given) <= {fold.MAX_CLASSES}"
         connection.execute(f"""
             INSERT INTO reference_labels BY NAME
             SELECT label, prediction, {score_bin_sql("score")} AS bin, COUNT(*) AS n, SUM(score) AS sum_score
-            FROM given WHERE label IS NOT NULL AND prediction IS NOT NULL GROUP BY 1, 2, 3""")
+            FROM given WHERE label IS NOT NULL AND (prediction IS NOT NULL OR {classes}) GROUP BY 1, 2, 3""")
 
 
 def edges_of(registry: Registry) -> tuple[float, ...]:
@@ -201,7 +205,16 @@ def _shape(connection: DuckDBPyConnection, path: Path, config: Config) -> Shape:
     except duckdb.Error as error:
         raise InputError("cannot read the reference", str(path), reason_of(error)) from error
     records: list[dict[str, Any]] = [json.loads(text) for (text,) in rows]
-    shape = build_shape("reference", "parquet", records, "reference/data", "reference", config.roles)
+
+    def shaped(settings: RoleSettings) -> Shape:
+        return build_shape("reference", "parquet", records, "reference/data", "reference", settings)
+
+    shape = shaped(config.roles)
+    reasons = shape.mapping.reasons
+    inputs = [name.removeprefix("ignored:") for name, why in reasons.items() if why == BESIDE]
+    if inputs and not config.roles.features:  # training data: what was true, and nothing that was predicted
+        known = (dotted(feature.path) for feature in shape.mapping.features)
+        shape = shaped(replace(config.roles, features=(*known, *inputs)))
     return replace(shape, physical={path: "text" for path in shape.physical if path[0] not in SQL_TYPES})
 
 

@@ -94,7 +94,7 @@ FAMILIES = {
         Family("mlwatch_feature_drift_score", "Distance of a feature from its reference."),
         Family("mlwatch_feature_drifted", "1 where a feature drifted, else 0."),
         Family("mlwatch_constraint_broken_values", "Values that break a rule of [schema]."),
-        Family("mlwatch_output_drift_score", "Distance of predictions or scores from the reference."),
+        Family("mlwatch_output_drift_score", "Distance of predictions, scores or labels from the reference."),
         Family("mlwatch_conversion_ratio", "Predictions that led to a conversion.", "ratio"),
         Family("mlwatch_engagement_ratio", "Predictions that led to engagement.", "ratio"),
         Family("mlwatch_revenue", "Money of the range in the unit of the events: gross, refunds, total."),

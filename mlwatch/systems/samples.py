@@ -125,7 +125,12 @@ def _quality(version: Version, who: dict[str, str]) -> Iterator[Sample]:
     quality = version.quality
     yield from known("mlwatch_missing_ratio", quality.missing_rate, **who)
     yield from known("mlwatch_drifted_features_ratio", quality.drifted_share, **who)
-    for output, drift in (("prediction", quality.prediction_drift), ("score", quality.score_drift)):
+    outputs = {
+        "prediction": quality.prediction_drift,
+        "score": quality.score_drift,
+        "label": quality.label_drift.drift,
+    }
+    for output, drift in outputs.items():
         yield from known("mlwatch_output_drift_score", _score(drift), **who, output=output)
     farthest = sorted(quality.features.items(), key=_distance)
     for name, feature in farthest[:MOST_FEATURES]:

@@ -116,7 +116,12 @@ def test_every_version_and_window_has_every_family(document: dict[str, Any]) -> 
                 "latency_ms": LATENCY,
                 "throughput_per_s": MAYBE,
                 "errors": ERRORS,
-                "quality": {"features": dict, "prediction_drift": DRIFT, "drifted_share": MAYBE},
+                "quality": {
+                    "features": dict,
+                    "prediction_drift": DRIFT,
+                    "label_drift": DRIFT | {"reason": TEXT},
+                    "drifted_share": MAYBE,
+                },
                 "business": {"conversion": dict, "engagement": dict, "revenue": REVENUE},
                 "segments": dict,
                 "windows": list,

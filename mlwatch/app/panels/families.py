@@ -213,12 +213,12 @@ def plan_rows(rows: tuple[MetricRow, ...], room: int, width: int) -> Plan:
 def _filled(rows: tuple[MetricRow, ...], chosen: tuple[MetricRow, ...], left: int) -> tuple[MetricRow, ...]:
     """Add up to `left` of the rows that were not chosen: the most important first, each family in turn."""
     taken: dict[Family, int] = {}
-    turns: list[tuple[int, int, str]] = []
-    for row in sorted(rows, key=lambda row: row.rank):
+    turns: list[tuple[int, int, int, str]] = []
+    for at, row in sorted(enumerate(rows), key=lambda placed: placed[1].rank):
         if row not in chosen:
             taken[row.family] = taken.get(row.family, 0) + 1
-            turns.append((row.rank, taken[row.family], row.key))
-    keys = {row.key for row in chosen} | {key for _, _, key in sorted(turns)[:left]}
+            turns.append((row.rank, taken[row.family], at, row.key))
+    keys = {row.key for row in chosen} | {key for *_, key in sorted(turns)[:left]}
     return tuple(row for row in rows if row.key in keys)
 
 

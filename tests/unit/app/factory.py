@@ -25,6 +25,7 @@ from mlwatch.snapshot.types import (
     FeatureQuality,
     Feed,
     Ingest,
+    LabelDrift,
     Latency,
     Model,
     Quality,
@@ -147,7 +148,9 @@ def quality(*, bad: bool) -> Quality:
         drifted=bad,
         state="drifted" if bad else "ok",
     )
-    return Quality(features, whole, whole, (3 / 8) if bad else 0.0, missing / cells)
+    labels = replace(whole, js=0.012, score=0.01, drifted=False, state="ok")
+    moved = LabelDrift(labels, "reference.parquet")
+    return Quality(features, whole, whole, (3 / 8) if bad else 0.0, missing / cells, label_drift=moved)
 
 
 def windows(accuracy: float, p50: float, rate: float, *, bad: bool) -> tuple[Window, ...]:

@@ -81,7 +81,7 @@ def test_rows_give_way_to_room() -> None:
     assert not plan_rows(rows, 14, 78).headings
     assert plan_rows(rows, 24, 120).headings
     filled = [row.key for row in plan_rows(rows, 25, 120).rows if row.rank == 2]
-    assert filled == ["roc_auc", "score_drift", "latency_p50", "revenue_total"], "each family in turn"
+    assert filled == ["roc_auc", "label_drift", "latency_p50", "revenue_total"], "each family in turn"
 
 
 def test_shadow_stands_in_for_a_candidate() -> None:

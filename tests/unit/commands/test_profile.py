@@ -34,6 +34,10 @@ def test_a_profile_gives_the_numbers_of_the_rows_that_it_was_made_of(tmp_path: P
     name = of_profile.pop("reference"), of_profile.pop("estimated_from")
     assert name == ("reference.profile.json (reference.parquet)",) * 2
     assert (of_rows.pop("reference"), of_rows.pop("estimated_from")) == ("reference.parquet",) * 2
+    for of_version in of_profile["versions"].values():
+        assert of_version["quality"].pop("label_reference") == name[0]
+    for of_version in of_rows["versions"].values():
+        assert of_version["quality"].pop("label_reference") == "reference.parquet"
     assert_alike(dict(leaves(of_profile)), dict(leaves(of_rows)))
 
 

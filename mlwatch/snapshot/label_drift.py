@@ -1,0 +1,75 @@
+"""How far the labels moved from those of the reference: what is true has changed, whatever the model says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mlwatch.metrics.drift import DEFAULT_METHOD, ORDERED, align, compare
+from mlwatch.snapshot.mix import NO_LABELS
+from mlwatch.snapshot.reference_labels import label_counts
+from mlwatch.snapshot.types import LabelDrift
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.metrics.drift import Policy
+    from mlwatch.snapshot.read import Table
+    from mlwatch.snapshot.reference import Period
+    from mlwatch.snapshot.types import Task
+
+NUMBERS = "labels that are numbers have no classes to count: see the mean label"
+WORDS = "labels of such answers are no classes"
+NONE_THERE = "there are fewer than 200 labels to compare with"
+STRANGE = "the reference has none of these labels: it names the classes differently, or is another model's"
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Labels that live ones are compared with."""
+
+    description: str
+    counts: Mapping[str, int]
+    """By class."""
+
+
+def labels_there(connection: DuckDBPyConnection, chosen: Period | None) -> Labels | None:
+    """Return the labels of the reference file, else those of a period; None where there are too few.
+
+    Args:
+        connection: A cursor of this thread.
+        chosen: The period; None for none.
+    """
+    found = label_counts(connection, chosen)
+    return None if found is None else Labels(found[1], _by_class(found[0]))
+
+
+def drift_of(task: Task, there: Labels | None, outcomes: Table, policy: Policy) -> LabelDrift:
+    """Return how far a version's labels moved, each counted at the time of its prediction.
+
+    Args:
+        task: Of the model.
+        there: See `labels_there`.
+        outcomes: Outcome rows of the version.
+        policy: When a difference counts as drift; classes have no order, so that KS and Wasserstein cannot decide.
+    """
+    if task in {"regression", "unknown"}:
+        return LabelDrift(reason=NUMBERS if task == "regression" else WORDS)
+    here = _by_class(outcomes)
+    if not here or there is None:
+        return LabelDrift(reason=NO_LABELS if not here else NONE_THERE)
+    if here.keys().isdisjoint(there.counts):
+        return LabelDrift(None, there.description, STRANGE)
+    code = {name: at for at, name in enumerate(sorted({*here, *there.counts}))}
+    sides = (([code[name] for name in side], list(side.values())) for side in (there.counts, here))
+    fitting = replace(policy, method=DEFAULT_METHOD) if policy.method in ORDERED else policy
+    return LabelDrift(compare(*align(*sides), "categorical", policy=fitting), there.description)
+
+
+def _by_class(rows: Table) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for label, n in zip(rows["label"].tolist(), rows["n"].tolist(), strict=True):
+        counts[str(label)] = counts.get(str(label), 0) + int(n)
+    return {label: n for label, n in counts.items() if n > 0 and label}
