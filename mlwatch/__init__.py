@@ -6,6 +6,8 @@ import mlwatch
 with mlwatch.open("logs/") as watch:
     document = watch.snapshot().to_dict()
     windows = watch.frame("windows")
+
+moved = mlwatch.drift("today.parquet", reference="training.parquet").to_dict()
 ```
 """
 
@@ -18,9 +20,10 @@ from mlwatch.errors import MlwatchError
 
 if TYPE_CHECKING:
     from mlwatch.session import Session
+    from mlwatch.snapshot.table_drift import TableDrift
 
 __version__ = "0.1.0"
-__all__ = ["MlwatchError", "__version__", "open"]
+__all__ = ["MlwatchError", "__version__", "drift", "open"]
 
 
 def open(  # noqa: A001  reads best where it is used: mlwatch.open("logs/")
@@ -75,3 +78,25 @@ def open(  # noqa: A001  reads best where it is used: mlwatch.open("logs/")
         session.stop()
         raise
     return session
+
+
+def drift(
+    table: str | Path, *, reference: str | Path | None = None, config: str | Path | None = None
+) -> TableDrift:
+    """Compare a table with another: how far each column moved, without logs or a store.
+
+    Args:
+        table: Parquet, CSV or JSON.
+        reference: The same, or a saved profile; the configured one, or the one beside the table otherwise.
+        config: Configuration file; `mlwatch.toml` beside the table otherwise.
+
+    Returns:
+        Data quality and drift by column; `to_dict()` gives what `mlwatch drift --format json` prints.
+
+    Raises:
+        MlwatchError: with one line that says what is wrong, where, and what to do.
+    """
+    from mlwatch.snapshot.table_drift import table_drift  # noqa: PLC0415  pulls DuckDB and NumPy
+
+    before = Path(reference) if reference is not None else None
+    return table_drift(Path(table), before, Path(config) if config is not None else None)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlwatch.cli import commands_of, parser
+from mlwatch.arguments import commands_of, parser
 from mlwatch.errors import InputError
 
 if TYPE_CHECKING:

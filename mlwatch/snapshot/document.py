@@ -160,7 +160,7 @@ def _version(version: Version) -> Document:
         },
         "label_coverage": _estimates(version.label_coverage),
         "errors": {**_errors(version.errors), "kinds": dict(version.outputs.error_kinds)},
-        "quality": {**_quality(version.quality), "constraints": _constraints(version.constraints)},
+        "quality": {**quality_document(version.quality), "constraints": _constraints(version.constraints)},
         "business": {
             **_business(version.business),
             "maturity": version.maturity,
@@ -233,7 +233,8 @@ def _errors(errors: Errors) -> Document:
     }
 
 
-def _quality(quality: Quality) -> Document:
+def quality_document(quality: Quality) -> Document:
+    """Return the data quality of a version, or of a table."""
     return {
         "features": {
             name: {

@@ -161,7 +161,7 @@ def _by_part(table: Table) -> dict[int, list[Counts]]:
     return found
 
 
-def _with_values(reference: Reference) -> set[int]:
+def with_values(reference: Reference) -> set[int]:
     """Return the features that a reference has any value of."""
     return {
         number for number, counts in reference.counts.items() if (counts.n[counts.codes != MISSING] > 0).any()
@@ -199,7 +199,7 @@ def expected_features(
     """
     rows = connection.execute("SELECT feature FROM model_features WHERE model = ?", [model]).fetchall()
     own = {number for (number,) in rows}
-    expected = _with_values(reference) if reference is not None else set()
+    expected = with_values(reference) if reference is not None else set()
     named = {number for number in expected if number >= 0}
     if 2 * len(named & own) < len(named):
         expected -= named - own

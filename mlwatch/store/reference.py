@@ -18,7 +18,7 @@ from mlwatch.roles.leftovers import BESIDE
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
 from mlwatch.sources.room import make_room
-from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
+from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape, parquet_relation
 from mlwatch.sources.sql import literal
 from mlwatch.store import cuts, feature_rollup, fold, profiles, rollups, slices, touched
 from mlwatch.store.asking import all_or_nothing
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 50_000
 """Without a reference, bins are cut after at most this many rows."""
+SHAPE_ROWS = 1000
+"""Rows that columns are told by."""
 TOP_CATEGORIES = 50
 KNOWN_CATEGORIES = 10_000
 WINDOWS = 10
@@ -82,7 +84,7 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
     if not of_rows:
         _install_profile(connection, registry, path, digest)
         return
-    shape = _shape(connection, path, config)
+    shape = shape_of(connection, path, config)
     slots = registry.slots(shape.mapping.features)
     if not slots:
         raise InputError("the reference has no features", str(path), "give a table with a column a feature")
@@ -113,7 +115,7 @@ def load_rows(connection: DuckDBPyConnection, registry: Registry, path: Path, co
     """
     if profiles.is_profile(path):
         raise InputError("a profile has no rows", str(path), "name the table that it was made of")
-    shape = _shape(connection, path, config)
+    shape = shape_of(connection, path, config)
     _load(connection, path, shape, registry.slots(shape.mapping.features), config.roles.timezone)
 
 
@@ -136,7 +138,7 @@ def _load_either(
 
     for tolerant in (False, True):
         form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone, tolerant=tolerant)
-        relation = form.select(f"{_reader(path)} AS given")
+        relation = form.select(f"{reader_of(path)} AS given")
         try:
             connection.execute(
                 f"""CREATE OR REPLACE TEMP TABLE given AS
@@ -183,7 +185,8 @@ def edges_of(registry: Registry) -> tuple[float, ...]:
     return registry.bins[rollups.VALUE].edges if rollups.VALUE in registry.bins else ()
 
 
-def _reader(path: Path) -> str:
+def reader_of(path: Path) -> str:
+    """Return the FROM item that reads a table."""
     name = literal(str(path))
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -193,17 +196,28 @@ def _reader(path: Path) -> str:
     return f"read_json({name})"
 
 
-def _shape(connection: DuckDBPyConnection, path: Path, config: Config) -> Shape:
+def shape_of(connection: DuckDBPyConnection, path: Path, config: Config, what: str = "reference") -> Shape:
+    """Return which columns of a table have which role.
+
+    Args:
+        connection: Any.
+        path: Parquet, CSV or JSON.
+        config: What it says of roles.
+        what: What a message calls the table.
+
+    Raises:
+        InputError: when it cannot be read.
+    """
     import duckdb  # noqa: PLC0415
 
+    first = f"(FROM {reader_of(path)} LIMIT {SHAPE_ROWS})"
     try:
         if path.suffix.lower() == ".parquet":
             make_room(connection, literal(str(path)))  # a thousand columns of a row group at once
-        rows = connection.execute(
-            f"SELECT CAST(to_json(given) AS VARCHAR) FROM (FROM {_reader(path)} LIMIT 1000) AS given"
-        ).fetchall()
+            first = f"(SELECT * EXCLUDE (file_row_number) FROM {parquet_relation(path, 0, SHAPE_ROWS)})"
+        rows = connection.execute(f"SELECT CAST(to_json(given) AS VARCHAR) FROM {first} AS given").fetchall()
     except duckdb.Error as error:
-        raise InputError("cannot read the reference", str(path), reason_of(error)) from error
+        raise InputError(f"cannot read the {what}", str(path), reason_of(error)) from error
     records: list[dict[str, Any]] = [json.loads(text) for (text,) in rows]
 
     def shaped(settings: RoleSettings) -> Shape:

@@ -1,7 +1,7 @@
 """Measure drift of one table against another, each way in a process of its own.
 
 `python tests/benchmarks/bench_drift.py WAY REFERENCE CURRENT` prints one JSON object: wall and CPU seconds and the
-most memory in MB. WAY is `file` (a whole report from two Parquet files), `rollups` (drift of all features from what the
+most memory in MB. WAY is `file` (the drift report of two Parquet files), `rollups` (drift of all features from what the
 store has counted; `ms` is the median of several), `evidently` or `nannyml`, which print `{}` where not installed.
 """
 
@@ -46,12 +46,10 @@ def tables(directory: Path, rows: int, features: int, reference_rows: int) -> tu
 
 
 def by_file(reference: Path, current: Path) -> dict[str, float]:
-    """Make the whole report, as the command does."""
-    from mlwatch.session import Options, Session
+    """Compare the two files, as `mlwatch drift` does."""
+    from mlwatch.snapshot.table_drift import table_drift
 
-    with Session(Options(current, db=":memory:", reference=reference)) as session:
-        session.ingest_all()
-        json.dumps(session.snapshot().to_dict())
+    json.dumps(table_drift(current, reference).to_dict())
     return {}
 
 

@@ -47,7 +47,7 @@ def empty() -> Any:
 
 def ours(directory: str, database: str) -> Any:
     """Return our app, made as the command line makes it."""
-    from mlwatch.cli import parser
+    from mlwatch.arguments import parser
     from mlwatch.commands.watch import LazySource, app_options, limit_repaints
     from mlwatch.config import load
 

@@ -133,7 +133,7 @@ async def test_neither_the_app_nor_its_store_tells_a_secret(
 ) -> None:
     from mlwatch.app.app import MlwatchApp
     from mlwatch.app.options import AppOptions
-    from mlwatch.cli import parser
+    from mlwatch.arguments import parser
     from mlwatch.commands.watch import LazySource
 
     caplog.set_level("INFO")

@@ -12,7 +12,7 @@ from factory import FakeSource
 from mlwatch.app.app import MlwatchApp
 from mlwatch.app.options import AppOptions
 from mlwatch.app.zones import chart_zone, zone_of
-from mlwatch.cli import parser
+from mlwatch.arguments import parser
 from mlwatch.commands.watch import app_options
 from mlwatch.config import load
 from mlwatch.errors import InputError

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from mlwatch.cli import COMMANDS, main
+from mlwatch.arguments import COMMANDS
+from mlwatch.cli import main
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -1,0 +1,25 @@
+"""`mlwatch drift TABLE --reference FILE`: how far each column of a table moved, without logs or a store."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from mlwatch.commands.common import write
+from mlwatch.snapshot.table_drift import table_drift
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+
+def run(arguments: Namespace) -> int:
+    """Print the comparison, or write it to a file."""
+    from mlwatch.faces import table_drift as face  # noqa: PLC0415  beside what it shows
+
+    found = table_drift(arguments.path, arguments.reference, arguments.config)
+    if arguments.format == "json":
+        text = json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n"
+    else:
+        text = face.markdown(found) if arguments.format == "md" else face.text(found)
+    write(text, arguments.output)
+    return 0

@@ -1,0 +1,91 @@
+"""Drift of one table against another: what a snapshot says of a version's data, without logs or a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.config import discover, load
+from mlwatch.errors import InputError
+from mlwatch.metrics.drift import Policy
+from mlwatch.snapshot.document import finite, quality_document
+from mlwatch.snapshot.features import feature_infos, quality
+from mlwatch.snapshot.read import fetch
+from mlwatch.snapshot.reference import reference_counts, with_values
+from mlwatch.store import reference as references
+from mlwatch.store.database import open_store
+from mlwatch.store.registry import Registry
+from mlwatch.store.table_counts import count
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlwatch.snapshot.types import Quality
+
+SCHEMA = "mlwatch.drift/1"
+
+
+@dataclass(frozen=True, slots=True)
+class TableDrift:
+    """How far a table moved from its reference."""
+
+    current: str
+    """Name of the table, as is the next."""
+    reference: str
+    rows: int
+    quality: Quality
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is printed as JSON: the data quality is that of a version in `mlwatch.report/1`."""
+        found: dict[str, Any] = finite(
+            {
+                "schema": SCHEMA,
+                "current": self.current,
+                "reference": self.reference,
+                "rows": self.rows,
+                **quality_document(self.quality),
+            }
+        )
+        return found
+
+
+def table_drift(current: Path, reference: Path | None = None, config: Path | None = None) -> TableDrift:
+    """Compare a table with another, or with a profile of it.
+
+    Args:
+        current: Parquet, CSV or JSON.
+        reference: The same, or a profile; else the one that the configuration names or that lies beside the table.
+        config: Configuration file; `mlwatch.toml` beside the table otherwise.
+
+    Raises:
+        InputError: when one cannot be read, or there is no reference.
+    """
+    if not current.is_file():
+        what = "is a directory" if current.is_dir() else "no such file"
+        raise InputError(what, str(current), "name a table: Parquet, CSV or JSON")
+    settings = load(config or discover(current.parent))
+    before = references.find(current.parent, settings, reference)
+    if before is None:
+        raise InputError(
+            "nothing to compare with", str(current), "name a table or a profile with --reference"
+        )
+    connection = open_store(current.parent, ":memory:").connection
+    try:
+        registry = Registry(connection)
+        references.install(connection, registry, before, settings)
+        rows = count(connection, registry, current, settings)
+        counts = fetch(connection, "SELECT *, 0 AS w FROM table_counts")
+        known = reference_counts(connection, None, parted=settings.drift.sigmas is not None)
+        drift = settings.drift
+        found = quality(
+            counts,
+            feature_infos(connection),
+            known,
+            with_values(known) if known is not None else set(),
+            {},
+            Policy(drift.method, drift.threshold, drift.floor, drift.alpha),
+            drift.sigmas,
+        )
+        return TableDrift(current.name, known.description if known is not None else before.name, rows, found)
+    finally:
+        connection.close()

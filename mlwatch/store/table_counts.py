@@ -1,0 +1,128 @@
+"""Count a table in the bins of a reference, without taking its rows in: for drift between two files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mlwatch.errors import InputError, reason_of
+from mlwatch.sources.canonical import Canonical
+from mlwatch.sources.sql import identifier
+from mlwatch.store import feature_rollup, fold, profiles, reference, rollups
+from mlwatch.store.feature_rollup import FeatureBins, Requests
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import Config
+    from mlwatch.sources.canonical import Slot
+    from mlwatch.sources.shapes import Shape
+    from mlwatch.store.registry import Registry
+
+ONE = Requests("looked", who="0", quarter="0")
+"""All rows are of one window and one version."""
+
+
+def count(connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config) -> int:
+    """Count a table by the bins of the reference that the store holds, into the temporary table `table_counts`.
+
+    Args:
+        connection: Of a store that has a reference.
+        registry: Of that store; learns the columns that the reference lacks.
+        path: Parquet, CSV or JSON.
+        config: What it says of roles.
+
+    Returns:
+        Rows of the table.
+
+    Raises:
+        InputError: when the table cannot be read, or has no feature.
+    """
+    import duckdb  # noqa: PLC0415
+
+    if profiles.is_profile(path):
+        raise InputError("a profile has no rows", str(path), "name it with --reference, and a table here")
+    shape = reference.shape_of(connection, path, config, "table")
+    slots = registry.slots(shape.mapping.features)
+    if not slots:
+        raise InputError("the table has no features", str(path), "give one with a column a feature")
+    registry.save_new()
+    try:
+        source = _source(connection, path)
+        try:
+            return _counted(connection, registry, _Table(source, shape, slots, config.roles.timezone))
+        except duckdb.Error:  # a value does not fit its column's type: read everything as text, and mark it
+            table = _Table(source, shape, slots, config.roles.timezone, tolerant=True)
+            return _counted(connection, registry, table)
+    except duckdb.Error as error:
+        raise InputError("cannot read the table", str(path), reason_of(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table, and how its columns are read."""
+
+    source: str
+    """A FROM item."""
+    shape: Shape
+    slots: Sequence[Slot]
+    timezone: str
+    tolerant: bool = False
+
+
+def _source(connection: DuckDBPyConnection, path: Path) -> str:
+    """Return where the rows are: what must be parsed is parsed once, columns of Parquet are read when asked for."""
+    if path.suffix.lower() == ".parquet":
+        return reference.reader_of(path)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE table_rows AS FROM {reference.reader_of(path)}")
+    return "table_rows"
+
+
+def _counted(connection: DuckDBPyConnection, registry: Registry, table: _Table) -> int:
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE table_counts (feature INTEGER, bin INTEGER, n BIGINT, total DOUBLE)"
+    )
+    for start in range(0, len(table.slots), fold.STATEMENT_FEATURES):
+        # a view of these columns alone: each branch of a statement binds all of its view
+        slots = table.slots[start : start + fold.STATEMENT_FEATURES]
+        form = Canonical(
+            table.shape.mapping,
+            slots,
+            table.shape.physical,
+            timezone=table.timezone,
+            tolerant=table.tolerant,
+        )
+        rows = form.select(f"{table.source} AS given")
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW looked AS SELECT *, FALSE AS failed FROM ({rows})")
+        bins = _bins(registry, slots, table.shape.mapping.roles if start == 0 else ())
+        each = (feature_rollup.feature_sql(ONE, replace(one, may_be_invalid=table.tolerant)) for one in bins)
+        connection.execute(
+            f"INSERT INTO table_counts SELECT feature, bin, n, total FROM ({' UNION ALL '.join(each)})"
+        )
+    row = connection.execute("SELECT COUNT(*) FROM looked").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _bins(registry: Registry, slots: Sequence[Slot], roles: Collection[str]) -> list[FeatureBins]:
+    """Return how the columns of some slots are binned, and the outputs that the table has."""
+    asked = [(slot.number, identifier(slot.column), slot.kind) for slot in slots]
+    if "prediction" in roles or "score" in roles:
+        asked.append((rollups.PREDICTION, "prediction", "categorical"))
+        asked.append((rollups.VALUE, "TRY_CAST(prediction AS DOUBLE)", "numeric"))
+    if "score" in roles:
+        asked.append((rollups.SCORE, "score", "numeric"))
+    known = registry.bins
+    return [
+        FeatureBins(
+            number,
+            expression,
+            kind,
+            known[number].edges if number in known else (),
+            has_categories=number in known,
+        )
+        for number, expression, kind in asked
+        if number >= 0 or number in known
+    ]

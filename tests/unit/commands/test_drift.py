@@ -1,0 +1,136 @@
+"""`mlwatch drift`: two files compared, with the numbers that the same rows get as logs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+from leaves import assert_alike, leaves
+
+import mlwatch
+from mlwatch.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROWS = 3000
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Callable[[str], tuple[Path, Path]]:
+    """Return a writer of a reference and of a table that moved away from it, in one format or another."""
+
+    def written(suffix: str) -> tuple[Path, Path]:
+        options = {"parquet": "FORMAT parquet", "csv": "FORMAT csv", "jsonl": "FORMAT json"}[suffix]
+        paths = tmp_path / f"reference.{suffix}", tmp_path / "logs" / f"current.{suffix}"
+        paths[1].parent.mkdir(exist_ok=True)
+        for at, path in enumerate(paths):
+            duckdb.execute(
+                f"""COPY (SELECT '2026-11-01 00:00:00'::TIMESTAMP + INTERVAL (i) SECOND AS timestamp,
+                    i AS request_id, CAST((i * 7) % 10 < 4 + 2 * {at} AS INTEGER) AS prediction,
+                    ((i * 37) % 1000) / 1000 + {at} * 0.2 AS amount,
+                    CASE WHEN (i * 13) % 100 < 1 + 9 * {at} THEN NULL ELSE (i * 11) % 500 END AS age,
+                    ['de', 'fr', 'it', 'xx'][1 + (i * 3) % (3 + {at})] AS country,
+                    {"'new'" if at else "'old'"} AS {"appeared" if at else "vanished"}
+                    FROM range({ROWS}) AS t(i)) TO '{path}' ({options})"""
+            )
+        return paths
+
+    return written
+
+
+def report_of(logs: Path, reference: Path) -> dict[str, Any]:
+    with mlwatch.open(logs, db=":memory:", reference=reference) as opened:
+        (model,) = opened.snapshot().to_dict()["models"].values()
+    (version,) = model["versions"].values()
+    quality: dict[str, Any] = version["quality"]
+    return quality
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_the_numbers_are_those_of_the_same_rows_as_logs(
+    tables: Callable[[str], tuple[Path, Path]], suffix: str
+) -> None:
+    reference, current = tables(suffix)
+    found = mlwatch.drift(current, reference=reference).to_dict()
+    as_logs = report_of(current.parent, reference)
+    assert (found["schema"], found["rows"], found["reference"]) == (
+        "mlwatch.drift/1",
+        ROWS,
+        f"reference.{suffix}",
+    )
+    assert (found["vanished"], found["appeared"]) == (["vanished"], ["appeared"])
+    assert sum(each["drift"]["drifted"] for each in found["features"].values()) == 3
+    for features in (found["features"], as_logs["features"]):
+        for each in features.values():
+            each.pop("importance")  # needs labels
+    for key in ("features", "prediction_drift", "drifted_share", "missing_rate"):
+        assert_alike(dict(leaves(found[key])), dict(leaves(as_logs[key])))
+
+
+def test_a_profile_stands_in_for_the_reference(tables: Callable[[str], tuple[Path, Path]]) -> None:
+    reference, current = tables("parquet")
+    profile = reference.with_name("small.json")
+    assert main(["profile", str(reference), "-o", str(profile)]) == 0
+    by_rows, by_profile = (mlwatch.drift(current, reference=path).to_dict() for path in (reference, profile))
+    assert by_profile.pop("reference") == "small.json (reference.parquet)"
+    assert by_rows.pop("reference") == "reference.parquet"
+    assert_alike(dict(leaves(by_profile)), dict(leaves(by_rows)))
+
+
+def test_values_of_the_wrong_type_are_counted(tmp_path: Path) -> None:
+    reference, current = tmp_path / "reference.csv", tmp_path / "current.csv"
+    reference.write_text("amount\n" + "".join(f"{i}\n" for i in range(500)))
+    current.write_text("amount\n" + "".join("oops\n" if i % 10 == 0 else f"{i}\n" for i in range(500)))
+    amount = mlwatch.drift(current, reference=reference).quality.features["amount"]
+    assert (amount.n, amount.invalid, amount.missing) == (500, 50, 0)
+
+
+def test_what_is_printed_names_the_columns_that_moved(
+    tables: Callable[[str], tuple[Path, Path]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reference, current = tables("parquet")
+    assert main(["drift", str(current), "--reference", str(reference)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == (
+        "current.parquet, 3,000 rows, against reference.parquet: 3 of 3 features have drifted; "
+        "missing: vanished; new: appeared"
+    )
+    assert [line.split()[0] for line in lines[4:]] == ["country", "amount", "age", "appeared", "prediction"]
+    assert main(["drift", str(current), "--reference", str(reference), "--format", "md"]) == 0
+    assert "| country | categorical | drifted |" in capsys.readouterr().out
+    assert main(["drift", str(current), "--reference", str(reference), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["features"]["amount"]["drift"]["drifted"] is True
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["nowhere.csv"], "no such file: nowhere.csv: name a table"),
+        (["."], "is a directory: .: name a table"),
+        (["rows.csv"], "nothing to compare with: rows.csv: name a table or a profile with --reference"),
+        (["rows.csv", "--reference", "none.csv"], "cannot read the reference: none.csv: No such file"),
+        (["broken.parquet", "--reference", "rows.csv"], "cannot read the table: broken.parquet: "),
+        (["profile.json", "--reference", "rows.csv"], "a profile has no rows: profile.json: "),
+        (["ids.csv", "--reference", "rows.csv"], "the table has no features: ids.csv: "),
+    ],
+)
+def test_what_cannot_be_compared_is_said_in_one_line(
+    given: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("rows.csv").write_text("amount\n1\n2\n")
+    Path("ids.csv").write_text("request_id\na\nb\n")
+    Path("broken.parquet").write_text("PAR1")
+    Path("profile.json").write_text('{"schema": "mlwatch.profile/1"}')
+    assert main(["drift", *given]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"mlwatch: {said}")
+    assert error.count("\n") == 1
