@@ -13,20 +13,20 @@ that only folds in what changed::
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlwatch.metrics.rollout_decide import STATES, VERDICTS, Decision, decide
-from mlwatch.metrics.rollout_judge import judge_metric
-from mlwatch.metrics.rollout_judgement import STATUSES, Judgement
+from mlwatch.metrics.rollout_judge import judge_metrics
+from mlwatch.metrics.rollout_judgement import STATUSES
 from mlwatch.metrics.rollout_left import samples_left
 from mlwatch.metrics.rollout_limits import broken_limits
 from mlwatch.metrics.rollout_plan import RolloutPlan, plan_rollout
 from mlwatch.metrics.rollout_strata import Strata, align
-from mlwatch.metrics.rollout_tally import TRAFFIC, RolloutTotals, tally
+from mlwatch.metrics.rollout_tally import tally
 from mlwatch.metrics.rollout_timeline import RolloutTimeline, rollout_timeline
+from mlwatch.metrics.rollout_totals import TRAFFIC, RolloutTotals
 from mlwatch.metrics.rollout_traffic import TrafficStep, split_p, traffic_steps
 from mlwatch.metrics.rollout_types import MetricResult, RolloutState, RolloutVerdict, TrafficResult
 from mlwatch.metrics.rollout_words import (
@@ -40,6 +40,7 @@ from mlwatch.metrics.rollout_words import (
 )
 
 if TYPE_CHECKING:
+    from mlwatch.metrics.rollout_judgement import Judgement
     from mlwatch.metrics.rollout_types import ArmSeries, RolloutSettings
 
 __all__ = [
@@ -94,7 +95,8 @@ def judge_rollout(
     last = np.fmax(moment.peaks[TRAFFIC]["last_b"], moment.peaks[TRAFFIC]["last_c"])
     minute = last if now is None else np.array([float(now)])
     decision = decide(judgements, moment, settings, minute, np.array([bool(broken)]))
-    results = tuple(_result(judgement, moment, settings) for judgement in judgements)
+    left = samples_left(judgements, moment, settings)
+    results = tuple(_result(each, left[each.plan.spec.name], moment, settings) for each in judgements)
     traffic = _traffic_result(moment, decision, settings)
     return RolloutVerdict(
         verdict=VERDICTS[decision.verdict[0]],
@@ -112,23 +114,11 @@ def judge_rollout(
     )
 
 
-def judge_metrics(totals: RolloutTotals, plan: RolloutPlan) -> tuple[Judgement, ...]:
-    """Judge every metric of totals that have a leading time axis."""
-    times = totals.sums[TRAFFIC]["n_b"].shape[0]
-    return tuple(
-        judge_metric(metric, totals.sums.get(metric.spec.name), plan.settings, times)
-        for metric in plan.metrics
-    )
-
-
 def _with_time(totals: RolloutTotals) -> RolloutTotals:
     """Add a time axis of length one."""
     return RolloutTotals(
         *(
-            {
-                key: {name: np.asarray(column)[None] for name, column in columns.items()}
-                for key, columns in part.items()
-            }
+            {key: {name: column[None] for name, column in columns.items()} for key, columns in part.items()}
             for part in (totals.sums, totals.peaks)
         )
     )
@@ -137,46 +127,42 @@ def _with_time(totals: RolloutTotals) -> RolloutTotals:
 # --- results -----------------------------------------------------------------------------------------------
 
 
-def _result(judgement: Judgement, totals: RolloutTotals, settings: RolloutSettings) -> MetricResult:
+def _result(
+    judgement: Judgement, left: int | None, totals: RolloutTotals, settings: RolloutSettings
+) -> MetricResult:
     spec = judgement.plan.spec
-    columns = totals.sums.get(spec.name)
-    left = (
-        samples_left(judgement, columns, settings)
-        if columns is not None and not judgement.missing[0]
-        else None
-    )
     log_e = float(judgement.log_e[0])
-    result = MetricResult(
-        name=spec.name,
-        label=spec.label,
-        status=STATUSES[judgement.status[0]],
-        baseline=_known(judgement.baseline),
-        candidate=_known(judgement.candidate),
-        difference=_known(judgement.difference),
-        low=_known(judgement.low),
-        high=_known(judgement.high),
-        margin=spec.margin,
-        scale=spec.scale,
-        limit=_known(judgement.limit),
-        ratio=_known(judgement.ratio),
-        ratio_low=_known(judgement.ratio_low),
-        ratio_high=_known(judgement.ratio_high),
-        e_value=math.exp(min(log_e, 700.0)),
-        log_e=log_e,
-        level=settings.level(spec),
-        samples_left=left,
-        n_baseline=round(float(judgement.n_b[0])),
-        n_candidate=round(float(judgement.n_c[0])),
-        pooled=_known(judgement.pooled),
-        method=judgement.plan.test,
-        guardrail=spec.guardrail,
-        calibrated=spec.name in (settings.inflation or {}),
-        unit=spec.unit,
-        reason="",
-        cap=spec.cap,
-        design_effect=max((settings.design or {}).get(spec.name, 1.0), 1.0),
-        inflation=settings.inflation_of(spec.name),
-    )
+    facts: dict[str, Any] = {
+        "name": spec.name,
+        "label": spec.label,
+        "status": STATUSES[judgement.status[0]],
+        "baseline": _known(judgement.baseline),
+        "candidate": _known(judgement.candidate),
+        "difference": _known(judgement.difference),
+        "low": _known(judgement.low),
+        "high": _known(judgement.high),
+        "margin": spec.margin,
+        "scale": spec.scale,
+        "limit": _known(judgement.limit),
+        "ratio": _known(judgement.ratio),
+        "ratio_low": _known(judgement.ratio_low),
+        "ratio_high": _known(judgement.ratio_high),
+        "e_value": math.exp(min(log_e, 700.0)),
+        "log_e": log_e,
+        "level": settings.level(spec),
+        "samples_left": left,
+        "n_baseline": round(float(judgement.n_b[0])),
+        "n_candidate": round(float(judgement.n_c[0])),
+        "pooled": _known(judgement.pooled),
+        "method": judgement.plan.test,
+        "guardrail": spec.guardrail,
+        "calibrated": spec.name in (settings.inflation or {}),
+        "unit": spec.unit,
+        "cap": spec.cap,
+        "design_effect": max((settings.design or {}).get(spec.name, 1.0), 1.0),
+        "inflation": settings.inflation_of(spec.name),
+    }
+    result = MetricResult(**facts, reason="")
     notes = (pooled_note(spec, result), cap_note(spec, settings))
     ever = totals.peaks.get(spec.name, {})
     silent = tuple(
@@ -185,7 +171,7 @@ def _result(judgement: Judgement, totals: RolloutTotals, settings: RolloutSettin
         if key not in ever or not np.isfinite(ever[key][0])
     )
     reason = metric_sentence(spec, result, settings, silent)
-    return replace(result, reason=reason, notes=tuple(note for note in notes if note))
+    return MetricResult(**facts, reason=reason, notes=tuple(note for note in notes if note))
 
 
 def _known(values: np.ndarray) -> float | None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.metrics.rollout_decide import VERDICTS
+from mlwatch.metrics.rollout_fold import exceedances
 from mlwatch.metrics.rollout_strata import HistogramPair, MomentPair, Strata, align
-from mlwatch.metrics.rollout_tally import exceedances
 from mlwatch.metrics.rollout_timeline import rollout_timeline
 from mlwatch.metrics.sequential import mean_terms, proportion_terms
 from mlwatch.metrics.sequential_quantile import histogram_quantile

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.metrics.rollout_judgement import quotient
-from mlwatch.metrics.rollout_tally import TRAFFIC
+from mlwatch.metrics.rollout_totals import TRAFFIC
 from mlwatch.metrics.rollout_traffic import split_log_e
 from mlwatch.metrics.rollout_types import RolloutState
 from mlwatch.metrics.rollout_units import FEWEST_UNITS
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlwatch.metrics.rollout_judgement import Flags, Judgement
-    from mlwatch.metrics.rollout_tally import Columns, RolloutTotals
+    from mlwatch.metrics.rollout_totals import Columns, RolloutTotals
     from mlwatch.metrics.rollout_types import FloatArray, RolloutSettings, Verdict
 
 STATES = tuple(RolloutState)
@@ -98,9 +98,12 @@ def decide(
         RolloutState.MISSING_METRIC: _any(_missing(guards, labels=False), never),
         RolloutState.MINIMUM_TIME: safe & (elapsed < settings.min_time),
     }
-    rest = np.where(safe, STATES.index(RolloutState.DECIDED), STATES.index(RolloutState.UNDECIDED))
-    state = np.select(list(flags.values()), [STATES.index(key) for key in flags], rest).astype(np.int8)
-    return Decision(_verdict(state, worse), state, elapsed, silent_b, silent_c, common, split, stale)
+    state = np.where(safe, STATES.index(RolloutState.DECIDED), STATES.index(RolloutState.UNDECIDED))
+    for key, flag in reversed(flags.items()):
+        state = np.where(flag, STATES.index(key), state)
+    return Decision(
+        _verdict(state, worse), state.astype(np.int8), elapsed, silent_b, silent_c, common, split, stale
+    )
 
 
 def _few_units(traffic: Columns, now: FloatArray) -> Flags:

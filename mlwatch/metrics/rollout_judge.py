@@ -1,4 +1,4 @@
-"""Judge each metric of a rollout from its totals, vectorised over time.
+"""Judge the metrics of a rollout from their totals, vectorised over time.
 
 Every test takes columns with a leading time axis and returns a `Judgement` of arrays on that axis; a single
 verdict is a time axis of length one.
@@ -12,28 +12,35 @@ from mlwatch.metrics.rollout_judgement import Judgement, no_data
 from mlwatch.metrics.rollout_normal import judge_normal
 from mlwatch.metrics.rollout_quantile import judge_quantile
 from mlwatch.metrics.rollout_ratio import judge_ratio
+from mlwatch.metrics.rollout_totals import TRAFFIC, RolloutTotals
 
 if TYPE_CHECKING:
-    from mlwatch.metrics.rollout_plan import MetricPlan
-    from mlwatch.metrics.rollout_tally import Columns
-    from mlwatch.metrics.rollout_types import RolloutSettings
+    from mlwatch.metrics.rollout_plan import RolloutPlan
 
 
-def judge_metric(
-    plan: MetricPlan, columns: Columns | None, settings: RolloutSettings, times: int = 1
-) -> Judgement:
-    """Judge one metric.
+def judge_metrics(totals: RolloutTotals, plan: RolloutPlan) -> tuple[Judgement, ...]:
+    """Judge every metric.
 
     Args:
-        plan: The frozen test.
-        columns: Totals with a leading time axis, or None without any data.
-        settings: Error budget, inflation and margins.
-        times: Length of the time axis, for a metric without data.
+        totals: Totals with a leading time axis.
+        plan: The frozen tests.
+
+    Returns:
+        The judgements, in the order of the plan's metrics.
     """
-    if columns is None:
-        return no_data(plan, times)
-    if plan.test == "normal":
-        return judge_normal(plan, columns, settings)
-    if plan.test == "ratio":
-        return judge_ratio(plan, columns, settings)
-    return judge_quantile(plan, columns, settings)
+    times, settings = totals.sums[TRAFFIC]["n_b"].shape[0], plan.settings
+    found: dict[str, Judgement] = {}
+    normal = [
+        metric for metric in plan.metrics if metric.test == "normal" and metric.spec.name in totals.sums
+    ]
+    if normal:
+        judged = judge_normal(normal, [totals.sums[metric.spec.name] for metric in normal], settings)
+        found = {judgement.plan.spec.name: judgement for judgement in judged}
+    for metric in plan.metrics:
+        name = metric.spec.name
+        if name not in totals.sums:
+            found[name] = no_data(metric, times)
+        elif metric.test != "normal":
+            judge = judge_ratio if metric.test == "ratio" else judge_quantile
+            found[name] = judge(metric, totals.sums[name], settings)
+    return tuple(found[metric.spec.name] for metric in plan.metrics)

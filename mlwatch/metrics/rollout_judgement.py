@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlwatch.metrics.rollout_plan import MetricPlan
-    from mlwatch.metrics.rollout_tally import Columns
+    from mlwatch.metrics.rollout_totals import Columns
     from mlwatch.metrics.rollout_types import FloatArray, MetricSpec, Status
 
     Flags: TypeAlias = NDArray[np.bool_]
@@ -78,7 +78,10 @@ def status_codes(present: Flags, worse: Flags, safe: Flags, better: Flags) -> ND
 
 def quotient(top: FloatArray, bottom: FloatArray) -> FloatArray:
     """Divide, nan where the denominator is 0."""
-    result: FloatArray = np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom != 0)
+    known = bottom != 0
+    if known.all():  # as most often, and then far faster
+        return np.true_divide(top, bottom)
+    result: FloatArray = np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=known)
     return result
 
 

@@ -13,42 +13,60 @@ from mlwatch.metrics.rollout_ratio import negligible
 from mlwatch.metrics.sequential_ratio import LARGEST_RATIO, ratio_ell_at, ratio_log_e
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from mlwatch.metrics.rollout_judgement import Flags, Judgement
-    from mlwatch.metrics.rollout_tally import Columns
+    from mlwatch.metrics.rollout_totals import Columns, RolloutTotals
     from mlwatch.metrics.rollout_types import FloatArray, RolloutSettings
 
 GROWTH = np.geomspace(1.05, 300, 40)
 """Multiples of the present data that are tried."""
 
 
-def samples_left(judgement: Judgement, columns: Columns, settings: RolloutSettings) -> int | None:
-    """Return the further units of both arms until the metric is safe or worse.
+def samples_left(
+    judgements: Sequence[Judgement], totals: RolloutTotals, settings: RolloutSettings
+) -> dict[str, int | None]:
+    """Return the further units of both arms until each metric is safe or worse.
 
     Every total is additive, so more of the same data is the totals times a factor; the smallest factor that
     decides is looked up.
 
     Args:
-        judgement: The present judgement, time axis of length one.
-        columns: Its totals, time axis of length one.
+        judgements: The present judgements, time axis of length one.
+        totals: Their totals, time axis of length one.
         settings: Error budget and inflation.
 
     Returns:
-        0 where it is decided, None where 300 times the data would not decide or where it cannot be said.
+        By name of the metric: 0 where it is decided, None where 300 times the data would not decide or where it
+        cannot be said.
     """
-    if judgement.safe[0] or judgement.worse[0]:
-        return 0
-    decides = _decides(judgement, columns, settings)
-    if not decides.any():
-        return None
-    units = judgement.n_b[0] + judgement.n_c[0]
-    return math.ceil(float(units * (GROWTH[int(np.argmax(decides))] - 1)))
+    left: dict[str, int | None] = {each.plan.spec.name: None if each.missing[0] else 0 for each in judgements}
+    undecided = [each for each in judgements if not (each.missing[0] or each.safe[0] or each.worse[0])]
+    for judgement, decides in _decides(undecided, totals, settings):
+        units, factor = judgement.n_b[0] + judgement.n_c[0], GROWTH[int(np.argmax(decides))]
+        left[judgement.plan.spec.name] = math.ceil(float(units * (factor - 1))) if decides.any() else None
+    return left
 
 
-def _decides(judgement: Judgement, columns: Columns, settings: RolloutSettings) -> Flags:
+def _decides(
+    undecided: Sequence[Judgement], totals: RolloutTotals, settings: RolloutSettings
+) -> Iterator[tuple[Judgement, Flags]]:
+    """Yield at which multiples of the present data each metric decides."""
+    normal = [judgement for judgement in undecided if judgement.plan.test == "normal"]
+    if normal:
+        plans = [judgement.plan for judgement in normal]
+        grown = [
+            {name: values[0] * GROWTH for name, values in totals.sums[plan.spec.name].items()}
+            for plan in plans
+        ]
+        yield from zip(normal, normal_decides(plans, grown, settings), strict=True)
+    for judgement in undecided:
+        if judgement.plan.test != "normal":
+            yield judgement, _decides_alone(judgement, totals.sums[judgement.plan.spec.name], settings)
+
+
+def _decides_alone(judgement: Judgement, columns: Columns, settings: RolloutSettings) -> Flags:
     plan = judgement.plan
-    if plan.test == "normal":
-        grown = {name: values[0] * GROWTH for name, values in columns.items()}
-        return normal_decides(plan, grown, settings)
     inflation, passes = settings.inflation_of(plan.spec.name), np.zeros(GROWTH.shape, dtype=bool)
     alarm, clear = -math.log(settings.level(plan.spec)), -math.log(settings.alpha)
     if plan.test == "ratio":

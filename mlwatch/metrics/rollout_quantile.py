@@ -14,7 +14,7 @@ from mlwatch.metrics.sequential_ratio import LOG_RATIOS, ratio_log_e
 if TYPE_CHECKING:
     from mlwatch.metrics.rollout_judgement import Flags
     from mlwatch.metrics.rollout_plan import MetricPlan
-    from mlwatch.metrics.rollout_tally import Columns
+    from mlwatch.metrics.rollout_totals import Columns
     from mlwatch.metrics.rollout_types import FloatArray, RolloutSettings
 
 
@@ -23,9 +23,7 @@ def judge_quantile(plan: MetricPlan, columns: Columns, settings: RolloutSettings
     spec = plan.spec
     counts_b, counts_c = columns["counts_b"], columns["counts_c"]
     n_b, n_c = counts_b.sum(axis=-1), counts_c.sum(axis=-1)
-    q_b, q_c = (
-        histogram_quantile(counts, plan.edges, spec.quantile or 0.5) for counts in (counts_b, counts_c)
-    )
+    q_b, q_c = histogram_quantile(np.stack([counts_b, counts_c]), plan.edges, spec.quantile or 0.5)
     rising, falling = _shift_evidence(plan, columns, settings)
     harm, relief = (rising, falling) if spec.sign > 0 else (falling, rising)
     shifts = plan.shifts.tolist()

@@ -14,7 +14,7 @@ from mlwatch.metrics.sequential_ratio import mantel_haenszel_ratio, ratio_interv
 if TYPE_CHECKING:
     from mlwatch.metrics.rollout_judgement import Flags
     from mlwatch.metrics.rollout_plan import MetricPlan
-    from mlwatch.metrics.rollout_tally import Columns
+    from mlwatch.metrics.rollout_totals import Columns
     from mlwatch.metrics.rollout_types import FloatArray, MetricSpec, RolloutSettings
 
 

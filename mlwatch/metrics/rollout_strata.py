@@ -242,8 +242,15 @@ class _Scatter:
     def __init__(self, index: IntArray | None, rows: int) -> None:
         self.index = index
         self.rows = rows
+        self._done: dict[int, tuple[Counts, FloatArray]] = {}
 
     def column(self, values: Counts) -> FloatArray:
+        """Return a column on the common rows; the units of several metrics are often one array."""
+        if id(values) not in self._done:
+            self._done[id(values)] = values, self._column(values)
+        return self._done[id(values)][1]
+
+    def _column(self, values: Counts) -> FloatArray:
         if self.index is None:
             return values.astype(float, copy=False)
         column: FloatArray = np.bincount(self.index, weights=values, minlength=self.rows).astype(

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.metrics.rollout_decide import STATES, VERDICTS, decide
-from mlwatch.metrics.rollout_judge import judge_metric
+from mlwatch.metrics.rollout_fold import RunningFold
+from mlwatch.metrics.rollout_judge import judge_metrics
 from mlwatch.metrics.rollout_judgement import STATUSES, Judgement
 from mlwatch.metrics.rollout_limits import broken_limits
 from mlwatch.metrics.rollout_plan import RolloutPlan, plan_rollout
 from mlwatch.metrics.rollout_strata import Strata, align
-from mlwatch.metrics.rollout_tally import RolloutTotals, RunningFold, tally
+from mlwatch.metrics.rollout_tally import tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlwatch.metrics.rollout_judgement import Flags
+    from mlwatch.metrics.rollout_totals import RolloutTotals
     from mlwatch.metrics.rollout_types import (
         ArmSeries,
         FloatArray,
@@ -141,10 +143,7 @@ def _judge_chunks(strata: Strata, plan: RolloutPlan, broken: Flags, every: int) 
 
 
 def _judge(moments: RolloutTotals, plan: RolloutPlan, minute: IntArray, broken: Flags) -> _Chunk:
-    judgements = tuple(
-        judge_metric(metric, moments.sums.get(metric.spec.name), plan.settings, minute.size)
-        for metric in plan.metrics
-    )
+    judgements = judge_metrics(moments, plan)
     decision = decide(judgements, moments, plan.settings, minute.astype(float), broken)
     return _Chunk(minute, decision.verdict, decision.state, judgements)
 

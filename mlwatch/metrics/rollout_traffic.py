@@ -15,7 +15,7 @@ from mlwatch.metrics.sequential_ratio import ramp_ratio_log_e, sample_ratio_log_
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from mlwatch.metrics.rollout_tally import Columns
+    from mlwatch.metrics.rollout_totals import Columns
     from mlwatch.metrics.rollout_types import FloatArray, RolloutSettings
 
 SHORTEST_STEP = 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -230,8 +231,12 @@ class RolloutSettings:
 
     def level(self, spec: MetricSpec) -> float:
         """Return the roll-back error budget of one guardrail: its weighted share of alpha (Bonferroni)."""
-        total = sum(other.weight for other in self.metrics if other.guardrail)
-        return self.alpha * spec.weight / total if spec.guardrail and total else self.alpha
+        weights = self._guardrail_weights
+        return self.alpha * spec.weight / weights if spec.guardrail and weights else self.alpha
+
+    @cached_property
+    def _guardrail_weights(self) -> float:
+        return sum(spec.weight for spec in self.metrics if spec.guardrail)
 
     def inflation_of(self, name: str) -> float:
         """Return the factor by which the variance of a metric is inflated; never below 1.

@@ -100,8 +100,9 @@ def _interpolation(theta: FloatArray) -> FloatArray:
 
 
 _AT_GRID = _interpolation(_GRID)
-_UP = np.ascontiguousarray(_interpolation(_GRID[:, None] + LOG_RATIOS).reshape(-1, _NODES))
-_DOWN = np.ascontiguousarray(_interpolation(_GRID[:, None] - LOG_RATIOS).reshape(-1, _NODES))
+# upwards from each null ratio, and downwards from the same in reverse order: the grid is symmetric
+_SIGNS = np.array([[[1.0]], [[-1.0]]])
+_SHIFTED = _interpolation(_SIGNS * (_GRID[:, None] + LOG_RATIOS)).reshape(-1, _NODES)
 
 
 def cumulant_terms(k: ArrayLike, share: ArrayLike) -> FloatArray:
@@ -165,28 +166,20 @@ def ratio_interval(
     Returns:
         Lower limit (0 where there is none) and upper limit (infinity where there is none).
     """
-    events = np.asarray(events, dtype=float)
-    at_null = cumulant @ _AT_GRID.T
-    limit = math.log(1 / alpha)
-    low = _crossing(_grid_log_e(events, cumulant @ _UP.T, at_null, 1.0, inflation), limit)
-    high = _crossing(_grid_log_e(events, cumulant @ _DOWN.T, at_null, -1.0, inflation)[..., ::-1], limit)
-    return np.exp(low), np.exp(-high)
-
-
-def _grid_log_e(
-    events: FloatArray, shifted: FloatArray, at_null: FloatArray, sign: float, inflation: float
-) -> FloatArray:
-    shifted = shifted.reshape(*at_null.shape, LOG_RATIOS.size)
-    ell = sign * events[..., None, None] * LOG_RATIOS - (shifted - at_null[..., None])
-    return ratio_log_e(ell / inflation)
+    null = cumulant @ _AT_GRID.T
+    at_null = np.stack([null, null[..., ::-1]], axis=-2)
+    shifted = (cumulant @ _SHIFTED.T).reshape(*at_null.shape, LOG_RATIOS.size)
+    reach = np.asarray(events, dtype=float)[..., None, None, None] * (_SIGNS * LOG_RATIOS)
+    log_e = ratio_log_e((reach - (shifted - at_null[..., None])) / inflation)
+    crossing = _crossing(log_e, math.log(1 / alpha))
+    return np.exp(crossing[..., 0]), np.exp(-crossing[..., 1])
 
 
 def _crossing(log_e: FloatArray, limit: float) -> FloatArray:
     """Return the grid position where a falling curve crosses the limit, −inf where it starts below."""
     above = np.cumprod(log_e >= limit, axis=-1).sum(axis=-1)
     right = np.clip(above, 1, _GRID.size - 1)[..., None]
-    upper = np.take_along_axis(log_e, right - 1, axis=-1)[..., 0]
-    lower = np.take_along_axis(log_e, right, axis=-1)[..., 0]
+    upper, lower = np.moveaxis(np.take_along_axis(log_e, right + np.array([-1, 0]), axis=-1), -1, 0)
     step = np.clip((upper - limit) / np.maximum(upper - lower, 1e-300), 0, 1)
     left = _GRID[right[..., 0] - 1]
     crossing = left + step * (_GRID[1] - _GRID[0])

@@ -21,6 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import bench_drift
+import bench_rollout
 import workload
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -265,6 +266,7 @@ def main() -> int:
     grown(directory, usual, rows)
     interactive(directory, usual)
     app(directory, usual)
+    bench_rollout.run(figure)
     endpoints()
     drift(directory, usual)
     missed = [found.name for found in FIGURES if not found.met]
