@@ -64,12 +64,16 @@ def edge_evidence(counts: ArrayLike, p: float, n_opt: float = OPTIMAL_N) -> Edge
         n_opt: Number of values at which the evidence is sharpest.
     """
     counts = np.asarray(counts, dtype=float)
-    up_to = np.concatenate([np.zeros((*counts.shape[:-1], 1)), np.cumsum(counts, axis=-1)], axis=-1)
-    beyond = up_to[..., -1:] - up_to
+    first = np.zeros((*counts.shape[:-1], 1))
+    up_to = np.concatenate([first, np.cumsum(counts, axis=-1)], axis=-1)
+    # the edge above an empty bin says what the edge below it says, and most bins of a wide histogram are empty
+    told = np.concatenate([first == 0, counts > 0], axis=-1)
+    teller = (np.cumsum(told) - 1).reshape(told.shape)
+    below, beyond = up_to[told], (up_to[..., -1:] - up_to)[told]
     kappa = beta_concentration(n_opt)
     return EdgeEvidence(
-        beta_binomial_log_e(up_to, beyond, p, kappa, one_sided=True),
-        beta_binomial_log_e(beyond, up_to, 1 - p, kappa, one_sided=True),
+        beta_binomial_log_e(below, beyond, p, kappa, one_sided=True)[teller],
+        beta_binomial_log_e(beyond, below, 1 - p, kappa, one_sided=True)[teller],
     )
 
 

@@ -194,6 +194,19 @@ def test_a_shift_of_the_null_undoes_a_shift_of_the_candidate(rising: bool) -> No
     assert _shift_log_e(level, moved, 0.5, 4, rising=rising) == pytest.approx(plain)
 
 
+def test_edges_of_empty_bins_have_the_evidence_of_every_other_edge() -> None:
+    counts = np.array(
+        [[[0, 0, 3, 0, 0, 9, 0], [0, 0, 0, 0, 0, 0, 0]], [[5, 0, 0, 0, 1, 0, 2], [0, 7, 0, 0, 0, 0, 0]]]
+    )
+    found, kappa = edge_evidence(counts, 0.9), seq.beta_concentration()
+    for place in np.ndindex(2, 2):
+        for edge in range(8):
+            k, n = counts[place][:edge].sum(), counts[place].sum()
+            above = seq.beta_binomial_log_e(k, n - k, 0.9, kappa, one_sided=True)
+            below = seq.beta_binomial_log_e(n - k, k, 1 - 0.9, kappa, one_sided=True)
+            assert (found.above[place][edge], found.below[place][edge]) == (above, below)
+
+
 def test_both_directions_mirror_each_other() -> None:
     rng = np.random.default_rng(4)
     b, c = rng.poisson(20, 50), rng.poisson(25, 50)
