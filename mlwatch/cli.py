@@ -120,5 +120,8 @@ def _unexpected(error: Exception) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
+    if type(error).__module__ == "_duckdb" and "orrupt" in str(error):
+        todo = "mlwatch store reset deletes it, and logs are read again; or give another file with --db"
+        return f"the store is damaged: {one_line(str(error))}: {todo}"
     where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
     return f"unexpected {type(error).__name__}: {one_line(str(error))}: {where}: --debug shows all of it"

@@ -34,16 +34,17 @@ def run(arguments: Namespace) -> int:
             calibrate_baseline(session.connection, subject, session.config, arguments.splits)
             for subject in subjects(session.connection, session.config, question, at)
         ]
+        kept = session.store_path is not None
     if not found:
         raise InputError("no predictions", called(arguments), "nothing to calibrate with")
     if arguments.format == "json":
         sys.stdout.write(json.dumps([_document(each) for each in found], indent=2, allow_nan=False) + "\n")
     else:
-        sys.stdout.write("\n".join(_text(each) for each in found))
+        sys.stdout.write("\n".join(_text(each, kept=kept) for each in found))
     return 0
 
 
-def _text(found: Calibrated) -> str:
+def _text(found: Calibrated, *, kept: bool) -> str:
     from mlwatch.metrics.rollout_words import cap_note  # noqa: PLC0415  pulls numpy
 
     result = found.result
@@ -58,6 +59,11 @@ def _text(found: Calibrated) -> str:
         ]
         for name, each in result.overdispersion.items()
     ]
+    end = (
+        f"kept: verdicts on this baseline are calibrated from now on{but}"
+        if kept
+        else "not kept, because the store is in memory: verdicts stay uncalibrated"
+    )
     where = "before the candidate" if found.before_candidate else "of its whole time"
     rates = [
         f"{alarms} ({alarms / result.splits:.0%})" for alarms in (result.false_alarms, result.alarms_left)
@@ -68,7 +74,7 @@ def _text(found: Calibrated) -> str:
         + table(["metric", "variance over assumed", "inflation"], rows)
         + "".join(f"- {one_line(note)}\n" for note in cuts)
         + f"\nof {result.splits} splits {rates[0]} would have been rolled back though nothing differs, "
-        f"with the inflation {rates[1]}\nkept: verdicts on this baseline are calibrated from now on{but}\n"
+        f"with the inflation {rates[1]}\n{end}\n"
     )
 
 

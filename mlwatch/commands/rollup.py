@@ -56,14 +56,12 @@ def _on_spark(arguments: Namespace) -> int:
     config = load(arguments.config or (discover(root) if here and root.is_dir() else None))
     given = reference.find(root, config, arguments.reference)
     with session(arguments.master) as spark:
-        from mlwatch.spark.counting import NOT_COUNTED  # noqa: PLC0415  pulls sqlglot
-        from mlwatch.spark.rolling import roll  # noqa: PLC0415
+        from mlwatch.spark.rolling import roll  # noqa: PLC0415  pulls sqlglot
 
         rolled = roll(spark, source, config, arguments.output, given)
     if rolled.lost:
         days = ", ".join(rolled.lost[:5])
         sys.stderr.write(f"mlwatch: late records are left out, the logs of their days are gone: {days}\n")
-    sys.stderr.write(f"mlwatch: not counted by Spark: {', '.join(dict.fromkeys(NOT_COUNTED.values()))}\n")
     with duckdb.connect() as connection:
         _say(rolled.days, arguments.output, *lake.size(arguments.output, connection))
     return 0

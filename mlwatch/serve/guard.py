@@ -33,7 +33,7 @@ class Guard:
     @web.middleware
     async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse, or answer with the headers that keep the page to itself."""
-        if not self._knows(request.url.host or "") or not request.host:
+        if not self._knows(_host(request)):
             return _refused("this host name is not served: use the address that mlwatch printed")
         if not self._same_origin(request):
             return _refused("a page of another site may not come in")
@@ -61,7 +61,7 @@ class Guard:
         return origin == f"{request.scheme}://{request.host}"
 
     def _is_token(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode(), self._token.encode())
+        return hmac.compare_digest(given.encode(errors="replace"), self._token.encode())
 
     def _cookie(self, request: web.Request) -> str:
         return f"{COOKIE}-{request.url.port}"  # cookies do not tell ports apart
@@ -73,6 +73,14 @@ class Guard:
             self._cookie(request), self._token, httponly=True, samesite="Strict", path="/", max_age=DAY_S
         )
         return response
+
+
+def _host(request: web.Request) -> str:
+    """Return by which name the server was called; nothing where that is none."""
+    try:
+        return (request.url.host or "") if request.host else ""
+    except ValueError:
+        return ""
 
 
 _WRONG = "the token is missing or wrong: open the address that mlwatch printed"

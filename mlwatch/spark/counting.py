@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.sources.sql import literal
 from mlwatch.spark.dialect import to_spark
-from mlwatch.store import constraints, events, feature_rollup, fold, outcomes, output_rollups, rollups, slices
+from mlwatch.store import (
+    constraints,
+    events,
+    feature_rollup,
+    fold,
+    outcomes,
+    output_rollups,
+    outputs,
+    rollups,
+    slices,
+)
 from mlwatch.store.registry import ModelRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -34,18 +44,8 @@ EVENTS = """
             t.ts, row_number() OVER (PARTITION BY t.event_id ORDER BY t.ts, t.line) AS place
         FROM taken AS t JOIN kinds AS k ON k.kind = t.event WHERE t.is_event) AS told
     WHERE event_id IS NULL OR place = 1"""
-NOT_COUNTED = {
-    "r_errors": "kinds of errors",
-    "r_measures": "tokens, texts and cost",
-    "r_class_scores": "probabilities of classes",
-    "r_class_decided": "probabilities of classes",
-    "r_ranks": "probabilities of classes",
-    "r_quantiles": "predicted quantiles",
-    "r_residuals": "quantiles of residuals",
-    "r_rankings": "rankings",
-    "r_sampling": "sampled logs",
-}
-"""Rollups that stay empty here, by what is missed."""
+RANKED_WITHIN = " || ' ' || CAST(CAST(ts AS DATE) AS VARCHAR)"
+"""Added to the name of a query: a ranking is one within its day, so that a day can be counted again alone."""
 STATEMENT_FEATURES = 12
 """Spark takes longer than DuckDB to plan a statement."""
 REQUESTS = feature_rollup.Requests("predictions", who="who", quarter="quarter")
@@ -121,16 +121,15 @@ class Counter:
     def _statements(self) -> Iterator[tuple[Rollup, str, Mapping[str, object]]]:
         registry, connection = self._learnt.registry, self._learnt.connection
         numeric, free = registry.plain_models()
-        parts = slices.columns(connection, registry)
         there = set(self._spark.table("predictions").columns)
-        absent = {row.number for row in registry.features.values() if row.column not in there}
+        present = [row.number for row in registry.features.values() if row.column in there]
+        parts = slices.columns(connection, registry, settings=self._config.outputs).of(present)
         scored = f"({fold.scored_of_all(parts)}) AS scored"
         plain = [*numeric, *free]
         yield rollups.TRAFFIC, rollups.traffic_sql("predictions"), {}
         yield rollups.LATENCY, rollups.latency_sql("predictions"), {}
         yield rollups.DECIDED, rollups.decided_sql("predictions", plain), {}
-        features = [one for one in registry.feature_bins() if one.number not in absent]
-        for group in fold.in_groups(features, STATEMENT_FEATURES):
+        for group in fold.in_groups(registry.feature_bins(present), STATEMENT_FEATURES):
             yield rollups.FEATURES, feature_rollup.features_sql(REQUESTS, group), {}
         yield rollups.OUTCOMES, rollups.outcomes_sql(scored, numeric, free), {}
         yield rollups.SCORES, rollups.scores_sql(scored, plain), {}
@@ -146,6 +145,21 @@ class Counter:
         yield output_rollups.EVENT_LAGS, output_rollups.event_lags_sql(brought["converted"]), {}
         for select, values in constraints.statements(registry, self._config):
             yield rollups.CONSTRAINTS, select, values
+        for rollup, select in self._outputs(scored, parts, present):
+            yield rollup, select, {}
+
+    def _outputs(
+        self, scored: str, parts: slices.Columns, present: Sequence[int]
+    ) -> Iterator[tuple[Rollup, str]]:
+        """Yield what is counted of errors, tokens, texts, probabilities, quantiles, residuals and rankings."""
+        registry, settings = self._learnt.registry, self._config.outputs
+        have = [outputs.raw_name(number) for number, _ in parts.raw]
+        yield output_rollups.KINDS, output_rollups.kinds_sql("predictions")
+        yield from outputs.request_statements(registry, settings, "predictions", registry.models, present)
+        yield from outputs.scored_statements(registry, settings, scored, have)
+        for placed in outputs.placed_statements(registry, settings, scored, have, RANKED_WITHIN):
+            self._view("ranked", placed)
+            yield output_rollups.RANKINGS, output_rollups.rankings_sql("ranked", 1)
 
     def _collect(self, rollup: Rollup, select: str, values: Mapping[str, object]) -> None:
         """Bring the sums over: as JSON lines, which carry every double exactly."""

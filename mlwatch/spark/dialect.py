@@ -56,10 +56,9 @@ KNOWN = frozenset(
             "rownumber",
             "struct",
             "sum",
-            "trim",
             "trycast",
         ),
-        *("nullif", "replace"),
+        *("nullif", "replace", "sign", "md5", "substring", "strposition", "splitpart", "regexpsplit"),
     }
 )
 """Keys of sqlglot's functions that mean the same in both engines."""
@@ -72,6 +71,7 @@ SPARKS_OWN = frozenset(
         "unix_micros",
         "xxhash64",
         "isnull",
+        "log2",
     }
 )
 """Names of Spark's functions that the rewrites below write."""
@@ -234,6 +234,20 @@ def _make_timestamp(node: exp.UnixToTime) -> exp.Expr:
     return _of_micros(node.this)
 
 
+def _trim(node: exp.Trim) -> exp.Expr:
+    """DuckDB cuts off every kind of space that Unicode knows, and no tabs; Spark cuts off the plain one alone."""
+    if node.expression is not None:
+        raise UnknownFunctionError(node.sql(dialect="duckdb"))
+    ends = exp.Literal.string(r"\A\p{Zs}+|\p{Zs}+\z")
+    return exp.RegexpReplace(this=node.this, expression=ends, replacement=exp.Literal.string(""))
+
+
+def _log(node: exp.Log) -> exp.Expr:
+    if node.expression is None or node.this.name != "2":
+        raise UnknownFunctionError(node.sql(dialect="duckdb"))
+    return _call("log2", node.expression)
+
+
 def _full_match(node: exp.RegexpFullMatch) -> exp.Expr:
     whole = exp.Concat(
         expressions=[exp.Literal.string("\\A(?:"), node.expression, exp.Literal.string(")\\z")],
@@ -260,4 +274,6 @@ _BY_KIND: dict[type[exp.Expr], Callable[..., exp.Expr]] = {
     exp.Cast: _cast,
     exp.RegexpFullMatch: _full_match,
     exp.UnixToTime: _make_timestamp,
+    exp.Trim: _trim,
+    exp.Log: _log,
 }

@@ -27,6 +27,7 @@ VOCABULARY = "vocabulary"
 """The measure whose bins are these buckets, and not sizes."""
 VOCABULARY_CHARACTERS = 1000
 """Characters of an answer whose words are looked at."""
+_BETWEEN_WORDS = r"[\x09-\x0D \p{P}]+"
 
 MEASURES = Rollup(
     "r_measures",
@@ -124,20 +125,25 @@ def measures_sql(relation: str, measures: Sequence[tuple[str, str, str]]) -> str
     )
 
 
-def vocabulary_sql(relation: str, model: str) -> str:
-    """Count the words of a model's answers, in lower case, by the bucket that they are hashed into.
+def vocabulary_sql(relation: str, models: str) -> str:
+    """Count the words of answers, in lower case, by the bucket that they are hashed into: six bits of their MD5.
 
     Args:
         relation: A `requests` relation.
-        model: Whose answers are words.
+        models: Whose answers are words: a list of SQL, or a SELECT.
     """
-    words = f"unnest(string_split_regex(LOWER(LEFT(prediction, {VOCABULARY_CHARACTERS})), '[\\s\\p{{P}}]+'))"
+    words = (
+        f"unnest(string_split_regex(LOWER(LEFT(prediction, {VOCABULARY_CHARACTERS})), '{_BETWEEN_WORDS}'))"
+    )
+    high, low = (f"INSTR('0123456789abcdef', SUBSTRING(hashed, {place}, 1)) - 1" for place in (1, 2))
     return f"""
-        SELECT {bucket(QUARTER)} AS bucket, model, version, {literal(VOCABULARY)} AS measure,
-            CAST(hash(word) % {WORDS} AS INTEGER) AS bin, COUNT(*) AS n, 0e0 AS total, 0e0 AS total_sq
-        FROM (SELECT ts, model, version, {words} AS word FROM {relation}
-            WHERE model = {literal(model)} AND NOT failed AND prediction IS NOT NULL) AS split
-        WHERE word <> '' GROUP BY 1, 2, 3, 5"""
+        SELECT bucket, model, version, {literal(VOCABULARY)} AS measure,
+            CAST(({high}) % 4 * 16 + {low} AS INTEGER) AS bin, SUM(n) AS n, 0e0 AS total, 0e0 AS total_sq
+        FROM (SELECT bucket, model, version, MD5(word) AS hashed, COUNT(*) AS n FROM (
+            SELECT {bucket(QUARTER)} AS bucket, model, version, {words} AS word FROM {relation}
+            WHERE model IN ({models}) AND NOT failed AND prediction IS NOT NULL) AS split
+            WHERE word <> '' GROUP BY bucket, model, version, word) AS told
+        GROUP BY 1, 2, 3, 5"""
 
 
 def class_scores_sql(relation: str, model: str, columns: Mapping[str, str]) -> str:
@@ -232,8 +238,8 @@ def rankings_sql(queries: str, weight: int) -> str:
         weight: 1 to count them, -1 to take them back.
     """
     items = f"""
-        SELECT model, version, query, position, relevance, MIN(ts) AS ts, SUM(weight) AS n FROM ranked
-        WHERE (model, version, query) IN (SELECT (model, version, query) FROM {queries})
+        SELECT model, version, query, position, relevance, MIN(ts) AS ts, SUM(weight) AS n
+        FROM ranked JOIN (SELECT DISTINCT model, version, query FROM {queries}) AS wanted USING (model, version, query)
         GROUP BY model, version, query, position, relevance HAVING SUM(weight) > 0"""
     who = "model, version, query"
     gain = f"relevance * n / LOG2({{0}} + 1) * CASE WHEN {{0}} <= {CUTOFF} THEN 1 ELSE 0 END"

@@ -12,12 +12,13 @@ from mlwatch.store.asking import number
 from mlwatch.store.meanings import Meanings, meanings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import OutputSettings
     from mlwatch.store.registry import Registry
+    from mlwatch.store.rollup import Rollup
 
 REFUSALS = (
     *("i''m sorry, but", "i am sorry, but", "i''m sorry, i can", "i can''t help", "i cannot help"),
@@ -60,17 +61,28 @@ def fold_requests(
     """
     if number(connection, f"SELECT COUNT(*) FROM (FROM {relation} WHERE failed LIMIT 1)"):
         add(connection, rollups.KINDS, rollups.kinds_sql(relation))
+    for rollup, select in request_statements(registry, settings, relation, models, numbers):
+        add(connection, rollup, select)
+
+
+def request_statements(
+    registry: Registry,
+    settings: OutputSettings,
+    relation: str,
+    models: Collection[str],
+    numbers: Collection[int] | None = None,
+) -> Iterator[tuple[Rollup, str]]:
+    """Yield what is counted of requests, models that have it alone; for the arguments see `fold_requests`."""
     for model in models:
         known = meanings(registry, model, settings, numbers)
         text = registry.models[model].task == "unknown"
         measured = _measures(model, known, settings, text=text)
         if measured:
-            add(connection, rollups.MEASURES, rollups.measures_sql(relation, measured))
+            yield rollups.MEASURES, rollups.measures_sql(relation, measured)
         if text:
-            add(connection, rollups.MEASURES, rollups.vocabulary_sql(relation, model))
+            yield rollups.MEASURES, rollups.vocabulary_sql(relation, literal(model))
         if known.probabilities:
-            decided = rollups.class_decided_sql(relation, model, known.probabilities)
-            add(connection, rollups.CLASS_DECIDED, decided)
+            yield rollups.CLASS_DECIDED, rollups.class_decided_sql(relation, model, known.probabilities)
 
 
 def _measures(
@@ -124,21 +136,58 @@ def fold_scored(connection: DuckDBPyConnection, registry: Registry, settings: Ou
         settings: What the configuration says of outputs.
     """
     have = {name for (name,) in connection.execute("SELECT column_name FROM (DESCRIBE scored)").fetchall()}
+    for rollup, select in scored_statements(registry, settings, "scored", have):
+        add(connection, rollup, select)
+    for placed in placed_statements(registry, settings, "scored", have):
+        _rank(connection, placed)
+
+
+def scored_statements(
+    registry: Registry, settings: OutputSettings, scored: str, have: Collection[str]
+) -> Iterator[tuple[Rollup, str]]:
+    """Yield what is counted of labelled predictions, but for rankings.
+
+    Args:
+        registry: Features and tasks.
+        settings: What the configuration says of outputs.
+        scored: A `scored` relation.
+        have: Its columns.
+    """
     for model in registry.models:
-        known = meanings(registry, model, settings, _carried_in(have, registry, model, settings))
-        columns = {column: raw_name(each) for each, column in _quoted(registry, known).items()}
+        known, columns = _known_in(have, registry, model, settings)
         classes = {name: columns[column] for name, column in known.probabilities.items()}
         levels = {level: columns[column] for level, column in known.quantiles.items()}
         if classes:
-            add(connection, rollups.CLASS_SCORES, rollups.class_scores_sql("scored", model, classes))
-            add(connection, rollups.RANKS, rollups.ranks_sql("scored", model, classes))
+            yield rollups.CLASS_SCORES, rollups.class_scores_sql(scored, model, classes)
+            yield rollups.RANKS, rollups.ranks_sql(scored, model, classes)
         if levels:
-            add(connection, rollups.QUANTILES, rollups.quantiles_sql("scored", model, levels))
-        if known.query is not None and known.position is not None:
-            _rank(connection, model, columns[known.query], columns[known.position])
+            yield rollups.QUANTILES, rollups.quantiles_sql(scored, model, levels)
     numeric, _ = registry.plain_models()
     if numeric:
-        add(connection, rollups.RESIDUALS, rollups.residuals_sql("scored", numeric))
+        yield rollups.RESIDUALS, rollups.residuals_sql(scored, numeric)
+
+
+def placed_statements(
+    registry: Registry, settings: OutputSettings, scored: str, have: Collection[str], within: str = ""
+) -> Iterator[str]:
+    """Yield a SELECT of the labelled items of rankings a model, in the columns of `ranked`.
+
+    Args:
+        registry: Features and tasks.
+        settings: What the configuration says of outputs.
+        scored: A `scored` relation.
+        have: Its columns.
+        within: SQL for what is to be added to the name of a query.
+    """
+    for model in registry.models:
+        known, columns = _known_in(have, registry, model, settings)
+        if known.query is not None and known.position is not None:
+            query, position = columns[known.query], columns[known.position]
+            yield f"""
+                SELECT model, version, CAST({query} AS VARCHAR){within} AS query, ts, {position} AS position,
+                    COALESCE(TRY_CAST(label AS DOUBLE), 0) AS relevance, weight
+                FROM {scored}
+                WHERE model = {literal(model)} AND {query} IS NOT NULL AND {position} IS NOT NULL"""
 
 
 def carried(registry: Registry, settings: OutputSettings) -> tuple[tuple[int, str], ...]:
@@ -149,9 +198,13 @@ def carried(registry: Registry, settings: OutputSettings) -> tuple[tuple[int, st
     return tuple(sorted(found.items()))
 
 
-def _carried_in(have: Collection[str], registry: Registry, model: str, settings: OutputSettings) -> list[int]:
+def _known_in(
+    have: Collection[str], registry: Registry, model: str, settings: OutputSettings
+) -> tuple[Meanings, dict[str, str]]:
+    """Return what is meant by the features that `scored` carries, and their columns there by those of requests."""
     every = meanings(registry, model, settings).numbers
-    return [each for each in every if raw_name(each) in have]
+    known = meanings(registry, model, settings, [each for each in every if raw_name(each) in have])
+    return known, {column: raw_name(each) for each, column in _quoted(registry, known).items()}
 
 
 def _quoted(registry: Registry, known: Meanings) -> dict[int, str]:
@@ -159,14 +212,9 @@ def _quoted(registry: Registry, known: Meanings) -> dict[int, str]:
     return {row.number: identifier(row.column) for row in registry.features.values() if row.number in wanted}
 
 
-def _rank(connection: DuckDBPyConnection, model: str, query: str, position: str) -> None:
+def _rank(connection: DuckDBPyConnection, placed: str) -> None:
     """Count the rankings again that got labels: what they were is taken back, what they are is added."""
-    relevance = "COALESCE(TRY_CAST(label AS DOUBLE), 0)"
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE placed AS
-        SELECT model, version, CAST({query} AS VARCHAR) AS query, ts, {position} AS position,
-            {relevance} AS relevance, weight
-        FROM scored WHERE model = {literal(model)} AND {query} IS NOT NULL AND {position} IS NOT NULL""")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE placed AS {placed}")
     add(connection, rollups.RANKINGS, rollups.rankings_sql("placed", -1))
     connection.execute("INSERT INTO ranked FROM placed")
     add(connection, rollups.RANKINGS, rollups.rankings_sql("placed", 1))

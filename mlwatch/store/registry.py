@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 from mlwatch.sources.canonical import Slot
 from mlwatch.sources.sql import identifier
-from mlwatch.store import rollups, touched
+from mlwatch.store import asking, rollups, touched
 from mlwatch.store.feature_rollup import FeatureBins
-from mlwatch.store.schema import BASE_COLUMNS
+from mlwatch.store.schema import BASE_COLUMNS, predictions_ddl
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -34,6 +34,11 @@ class FeatureRow:
     name: str
     column: str
     kind: Kind
+
+    @property
+    def definition(self) -> str:
+        """Its column and that one's type."""
+        return f"{identifier(self.column)} {'DOUBLE' if self.kind == 'numeric' else 'VARCHAR'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +125,19 @@ class Registry:
         return row
 
     def save_new(self) -> None:
-        """Give every new feature its column, inside the ingest transaction."""
-        for row in self._unsaved:
-            sql_type = "DOUBLE" if row.kind == "numeric" else "VARCHAR"
-            self._connection.execute(
-                f"ALTER TABLE predictions ADD COLUMN {identifier(row.column)} {sql_type}"
-            )
+        """Give every new feature its column, inside the ingest transaction.
+
+        An empty table is made anew: each column that is added to a table costs a copy of all of its columns.
+        """
+        if (
+            self._unsaved
+            and asking.number(self._connection, "SELECT COUNT(*) FROM (FROM predictions LIMIT 1)") == 0
+        ):
+            listed = "".join(f", {row.definition}" for row in self.features.values())
+            self._connection.execute(predictions_ddl(listed))
+        else:
+            for row in self._unsaved:
+                self._connection.execute(f"ALTER TABLE predictions ADD COLUMN {row.definition}")
         columns = [list(column) for column in zip(*map(astuple, self._unsaved), strict=True)]
         if columns:
             self._connection.execute(

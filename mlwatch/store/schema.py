@@ -10,7 +10,7 @@ from mlwatch.store.asking import all_or_nothing
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 19
+VERSION = 20
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -29,6 +29,14 @@ BASE_COLUMNS = {
     "invalid": "VARCHAR",
 }
 """Columns of `predictions` before its features. `h` is a hash of `id`: joins and duplicate checks scan it alone."""
+
+
+def predictions_ddl(features: str = "") -> str:
+    """Return the statement that creates `predictions`, with further columns behind a comma."""
+    columns = ", ".join(f"{name} {kind}" for name, kind in BASE_COLUMNS.items())
+    ids = columns.replace("id VARCHAR", "id VARCHAR USING COMPRESSION uncompressed", 1)
+    return f"CREATE OR REPLACE TABLE predictions ({ids}{features})"
+
 
 _WAITING = "CREATE TABLE waiting (format VARCHAR, key VARCHAR, side VARCHAR, record VARCHAR)"
 """Requests that wait for their responses, and the reverse, where a format logs them apart."""
@@ -58,9 +66,7 @@ TABLES = (
     *probes.METRICS,
     server_sums.TABLE,
     "CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR)",
-    f"CREATE TABLE predictions ({', '.join(f'{name} {kind}' for name, kind in BASE_COLUMNS.items())})".replace(
-        "id VARCHAR", "id VARCHAR USING COMPRESSION uncompressed", 1
-    ),
+    predictions_ddl(),
     """CREATE TABLE outcomes (
         id VARCHAR, h UBIGINT, model VARCHAR, label VARCHAR, ts TIMESTAMP, matched BOOLEAN)""",
     """CREATE TABLE events (
@@ -160,6 +166,18 @@ _OUTPUTS = (
     "INSERT OR REPLACE INTO meta VALUES ('outputs_as', 'not counted yet')",
 )
 """The stored rows are counted into them at the next ingest, which knows what their columns mean."""
+_TEXTUAL = "SELECT model FROM models WHERE task = 'unknown'"
+_WORDS = f"({output_rollups.vocabulary_sql('predictions', _TEXTUAL)}) AS hashed"
+_VOCABULARY = tuple(
+    statement
+    for level in output_rollups.MEASURES.levels
+    for statement in (
+        f"DELETE FROM {output_rollups.MEASURES.table(level)} WHERE measure = '{output_rollups.VOCABULARY}'",
+        f"INSERT INTO {output_rollups.MEASURES.table(level)} BY NAME "
+        + output_rollups.MEASURES.merged(_WORDS, rollups.bucket(level, "bucket")),
+    )
+)
+"""Words went into other buckets, by a hash that was the engine's own: those of the stored rows are counted again."""
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (_WAITING,),
     2: (_SIDES,),
@@ -179,6 +197,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     16: (*probes.RECOGNISED, *server_sums.TABLES),
     17: _OUTPUTS,
     18: server_sums.HITS,
+    19: _VOCABULARY,
 }
 """Statements that lead from the given version to the next."""
 

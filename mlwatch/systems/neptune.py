@@ -83,11 +83,14 @@ def _open(connection: DuckDBPyConnection, directory: Path) -> None:
         NeptuneError: when columns are missing.
     """
     pattern = f"{_plain(directory.as_posix())}/**/*.parquet".replace("'", "''")
-    connection.execute(f"CREATE VIEW said AS FROM read_parquet('{pattern}', union_by_name = true)")
-    known = {row[0] for row in connection.execute("DESCRIBE said").fetchall()}
+    connection.execute(f"CREATE VIEW written AS FROM read_parquet('{pattern}', union_by_name = true)")
+    known = {row[0] for row in connection.execute("DESCRIBE written").fetchall()}
     missing = [name for name in COLUMNS if name not in known]
     if missing:
         raise NeptuneError(f"it is no export of neptune-exporter: it has no column {missing[0]}")
+    connection.execute(
+        "CREATE VIEW said AS FROM written WHERE run_id IS NOT NULL AND attribute_path IS NOT NULL"
+    )
 
 
 def _plain(path: str) -> str:

@@ -1,23 +1,28 @@
-"""What Spark counts is what DuckDB counts: every table that it fills, on one small log: `make test-spark`."""
+"""What Spark counts is what DuckDB counts, in every table, on one machine and on a cluster: `make test-spark`."""
 
 from __future__ import annotations
 
 import importlib.util
-import json
-import random
+import math
+import os
 import shutil
-from datetime import UTC, datetime, timedelta
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+import sparklogs
 
 from mlwatch.cli import main
 from mlwatch.store import lake, rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
 MISSING = [
     name
@@ -28,112 +33,93 @@ pytestmark = [
     pytest.mark.spark,
     pytest.mark.skipif(bool(MISSING), reason=f"{' and '.join(MISSING)} is not installed: make test-spark"),
 ]
+TOLERANCE = 1e-12
 
-START = datetime(2026, 11, 3, 20, tzinfo=UTC)
-REQUESTS = 600
-"""Of each model, one in 40 seconds: beyond midnight."""
-CONFIG = """
-[business]
-attribution = "1h"
-
-[schema.amount]
-min = 5
-max = 90
-[schema.country]
-allowed = ["de", "fr"]
-"""
+Rows = dict[tuple[Any, ...], dict[str, Any]]
 
 
-def requests(seed: int) -> Iterator[dict[str, Any]]:
-    """Yield decisions and values with all that a store counts: failures, gaps, odd values, repeats."""
-    draw = random.Random(seed)
-    for i in range(REQUESTS):
-        ts = (START + timedelta(seconds=40 * i + draw.random())).isoformat()
-        record: dict[str, Any] = {"timestamp": ts, "version": "v1" if i % 3 else "v2"}
-        score = round(draw.betavariate(2, 3), 4)
-        features = {
-            "amount": draw.choice([round(draw.uniform(0, 100), 2), None, "n/a"]) if i % 9 == 0 else i % 97,
-            "country": draw.choice(["de", "fr", "it", None]),
-        }
-        latency = {"latency_ms": round(draw.lognormvariate(3, 0.6), 3)}
-        failed = i % 41 == 0
-        yield (
-            record
-            | latency
-            | {
-                "id": f"c{i}",
-                "model": "clicks",
-                "status": 503 if failed else 200,
-                "prediction": None if failed else ("yes" if score > 0.5 else "no"),
-                "score": None if failed else score,
-                "features": features,
-            }
-        )
-        value = round(draw.gauss(50, 12), 3)
-        yield (
-            record
-            | latency
-            | {
-                "id": f"p{i}",
-                "model": "prices",
-                "status": 200,
-                "prediction": value,
-                "label": round(value + draw.gauss(0, 5), 3) if i % 4 else None,
-                "features": features,
-            }
-        )
+@contextmanager
+def standalone(place: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Run a standalone master with two workers of one core; yields its address, and what its clients need."""
+    import pyspark
+
+    spark = Path(pyspark.__file__).parent / "bin" / "spark-class"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"spark://127.0.0.1:{port}"
+    place.mkdir()
+    (place / "spark-defaults.conf").write_text("spark.sql.shuffle.partitions 4\nspark.executor.memory 900m\n")
+    own = {"SPARK_CONF_DIR": str(place), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+    at = ("--host", "127.0.0.1", "--webui-port", "0")
+    master = ["master.Master", *at, "--port", str(port)]
+    worker = ["worker.Worker", *at, "--cores", "1", "--memory", "1g", address]
+    running = []
+    try:
+        for number, (kind, *rest) in enumerate((master, worker, worker)):
+            command = [str(spark), f"org.apache.spark.deploy.{kind}", *rest]
+            with (place / f"{number}.log").open("w") as log:
+                running.append(
+                    subprocess.Popen(command, stdout=log, stderr=log, cwd=place, env=os.environ | own)
+                )
+        deadline = time.monotonic() + 120
+        while (said := (place / "0.log").read_text()).count("Registering worker") < 2:
+            assert time.monotonic() < deadline, said
+            time.sleep(0.2)
+        yield address, own
+        done = (place / "0.log").read_text()
+        assert done.count("Launching executor") >= 2, done
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait(timeout=30)
 
 
-def labels(seed: int) -> Iterator[dict[str, Any]]:
-    draw = random.Random(seed)
-    for i in range(0, REQUESTS, 2):
-        ts = (START + timedelta(seconds=40 * i + draw.randint(60, 40_000))).isoformat()
-        yield {"timestamp": ts, "id": f"c{i}", "label": draw.choice(["yes", "no", "no"])}
+@contextmanager
+def local(_: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    yield "local[2]", {}
 
 
-def events(seed: int) -> Iterator[dict[str, Any]]:
-    """Yield what came of the decisions; one in a few comes too late to be their doing."""
-    draw = random.Random(seed)
-    for i in range(0, REQUESTS, 3):
-        kind = draw.choice(["click", "purchase", "purchase", "refund", "thumbs_up", "thumbs_down"])
-        ts = (START + timedelta(seconds=40 * i + draw.randint(60, 5_000))).isoformat()
-        money = (
-            {"value": round(draw.uniform(1, 80), 2), "currency": "EUR"}
-            if kind in {"purchase", "refund"}
-            else {}
-        )
-        yield {"timestamp": ts, "id": f"c{i}", "event": kind, "event_id": f"e{i}"} | money
-
-
-def write(path: Path, records: Iterable[dict[str, Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Roll one log up with both engines."""
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(sparklogs.write_small, id="small"),
+        pytest.param(sparklogs.write_samples, id="sample_logs"),
+        pytest.param(sparklogs.write_million, id="million", marks=pytest.mark.slow),
+    ],
+)
+def by_duckdb(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return logs, and what DuckDB counts of them."""
     root = tmp_path_factory.mktemp("engines")
-    logs = root / "logs"
-    asked = list(requests(1))
-    write(logs / "requests-1.jsonl", asked[:700])
-    write(logs / "requests-2.jsonl", [*asked[700:], *asked[900:910]])  # as a shipper that lost its place
-    write(logs / "labels.jsonl", labels(2))
-    write(logs / "events.jsonl", events(3))
-    (logs / "mlwatch.toml").write_text(CONFIG, encoding="utf-8")
-    made = {engine: root / engine for engine in ("duckdb", "spark")}
-    assert main(["rollup", str(logs), "-o", str(made["duckdb"]), "--db", ":memory:"]) == 0
-    by_spark = ["--engine", "spark", "--master", "local[2]"]
-    assert main(["rollup", str(logs), "-o", str(made["spark"]), *by_spark]) == 0
-    return made
+    logs, made = root / "logs", root / "duckdb"
+    request.param(logs)
+    assert main(["rollup", str(logs), "-o", str(made), "--db", ":memory:"]) == 0
+    return logs, made
 
 
-def rows(path: Path, rollup: rollups.Rollup) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+@pytest.fixture(scope="module", params=[local, standalone], ids=["local", "standalone"])
+def made(request: pytest.FixtureRequest, by_duckdb: tuple[Path, Path]) -> tuple[Path, Path]:
+    """Return what DuckDB counts and what Spark counts."""
+    logs, expected = by_duckdb
+    target = logs.parent / request.param.__name__
+    with request.param(logs.parent / "cluster") as (address, own):
+        command = [sys.executable, "-m", "mlwatch", "rollup", str(logs), "-o", str(target)]
+        command += ["--engine", "spark", "--master", address]
+        done = subprocess.run(
+            command, env=os.environ | own, stderr=subprocess.PIPE, text=True, check=False, timeout=1800
+        )
+    assert done.returncode == 0, done.stderr
+    assert lake.manifest(target)["engine"] == "spark"
+    return expected, target
+
+
+def rows(path: Path, rollup: rollups.Rollup) -> Rows:
     """Return measures by keys, features by their names: their numbers are each engine's own."""
     files = sorted((path / rollup.name).glob("*.parquet"))
     if not files:
         return {}
-    named = "feature" in rollup.keys and rollup.keys["feature"] == "INTEGER"
+    named = rollup.keys.get("feature") == "INTEGER"
     keys = [
         "COALESCE(f.name, CAST(r.feature AS VARCHAR))" if named and key == "feature" else f"r.{key}"
         for key in rollup.key_names
@@ -145,32 +131,33 @@ def rows(path: Path, rollup: rollups.Rollup) -> dict[tuple[Any, ...], tuple[Any,
     listed = ", ".join([*keys, *(f"r.{name}" for name in rollup.measures)])
     found = duckdb.execute(f"SELECT {listed} FROM read_parquet($files) AS r {join}", given).fetchall()
     width = len(keys)
-    return {row[:width]: row[width:] for row in found}
+    return {row[:width]: dict(zip(rollup.measures, row[width:], strict=True)) for row in found}
 
 
-FILLED = [
-    *(rollups.TRAFFIC, rollups.LATENCY, rollups.FEATURES, rollups.OUTCOMES, rollups.SCORES, rollups.DECIDED),
-    *(rollups.SEGMENTS, rollups.LAGS, rollups.BUSINESS, rollups.WORTH, rollups.CONSTRAINTS),
-    *(one for one in rollups.ALL if one.name == "r_event_lags"),
-]
+def error(found: Any, expected: Any) -> float:
+    """Return how far a number is from another, relative to it; what is no float is equal or not."""
+    if found == expected:
+        return 0.0
+    if not isinstance(found, float) or not isinstance(expected, float):
+        return math.inf
+    return abs(found - expected) / abs(expected) if expected else math.inf
 
 
-@pytest.mark.parametrize("rollup", FILLED, ids=lambda rollup: rollup.name)
-def test_both_engines_count_the_same(made: dict[str, Path], rollup: rollups.Rollup) -> None:
-    expected, found = (rows(made[engine], rollup) for engine in ("duckdb", "spark"))
-    assert expected, "the log has something for every table"
+@pytest.mark.parametrize("rollup", rollups.ALL, ids=lambda rollup: rollup.name)
+def test_both_engines_count_the_same(
+    made: tuple[Path, Path], rollup: rollups.Rollup, request: pytest.FixtureRequest
+) -> None:
+    expected, found = (rows(path, rollup) for path in made)
+    if "small" in request.node.name:
+        assert expected or rollup is rollups.SAMPLING, "the log has something for every table"
     assert set(found) == set(expected)
-    for key, measures in found.items():
-        wanted = [
-            pytest.approx(value, rel=1e-9, abs=1e-9) if isinstance(value, float) else value
-            for value in expected[key]
-        ]
-        assert list(measures) == wanted, key
-
-
-def test_what_is_not_counted_is_said(made: dict[str, Path]) -> None:
-    from mlwatch.spark.counting import NOT_COUNTED
-
-    assert {rollup.name for rollup in rollups.ALL} == {rollup.name for rollup in FILLED} | set(NOT_COUNTED)
-    assert lake.manifest(made["spark"])["engine"] == "spark"
-    assert not [name for name in NOT_COUNTED if any((made["spark"] / name).glob("*.parquet"))]
+    worst = max(
+        (
+            (error(found[key][name], value), name, key, found[key][name], value)
+            for key, row in expected.items()
+            for name, value in row.items()
+        ),
+        key=lambda each: each[0],
+        default=(0.0,),
+    )
+    assert worst[0] <= TOLERANCE, worst

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fuzzing import READERS, engine
+from fuzzing_places import PLACES, place
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from mutating import mutated
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fuzzing import Reader
 
 QUICK, LONG = 40, 20_000
+ALL = (*READERS, *PLACES)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -27,6 +29,10 @@ def closed() -> Iterator[None]:
     yield
     engine().close()
     engine.cache_clear()
+
+
+def reader_of(name: str) -> Reader:
+    return READERS[name] if name in READERS else place(name)
 
 
 def try_changes(reader: Reader, examples: int, *, fixed: bool) -> None:
@@ -45,15 +51,15 @@ def try_changes(reader: Reader, examples: int, *, fixed: bool) -> None:
     read_changed()
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", ALL)
 def test_what_was_changed_is_taken_or_refused(name: str) -> None:
-    reader = READERS[name]
+    reader = reader_of(name)
     for good in reader.seeds:
         reader.read(good)
     try_changes(reader, QUICK, fixed=True)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", ALL)
 def test_many_more_changes_are_taken_or_refused(name: str) -> None:
-    try_changes(READERS[name], LONG, fixed=False)
+    try_changes(reader_of(name), LONG, fixed=False)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import re
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +14,7 @@ import duckdb
 import pytest
 
 from mlwatch.host.types import HostSample
-from mlwatch.store import probes, rollups, schema
+from mlwatch.store import output_rollups, probes, rollups, schema
 from mlwatch.store.database import open_store
 
 if TYPE_CHECKING:
@@ -89,4 +92,19 @@ def test_what_servers_said_before_has_a_history(tmp_path: Path) -> None:
         FROM server_minutes WHERE endpoint = 'http://one' ORDER BY bucket"""
     ).fetchall()
     assert kept == [(0, 4, 4 + 5 + 6 + 7, 1.0, 0), (1, 4, 8 + 9 + 10 + 11, 1.0, 0)]
+    connection.close()
+
+
+def test_its_words_are_counted_again_by_their_md5(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    path.write_bytes(gzip.decompress((FIXTURES / "schema-19.duckdb.gz").read_bytes()))
+    connection = open_store(tmp_path, path).connection
+    answers = [text for (text,) in connection.execute("SELECT prediction FROM predictions").fetchall()]
+    words = [word for text in answers for word in re.split(r"[\s,]+", text.lower())]
+    buckets = Counter(hashlib.md5(word.encode(), usedforsecurity=False).digest()[0] % 64 for word in words)
+    for level in output_rollups.MEASURES.levels:
+        counted = connection.execute(
+            f"SELECT bin, SUM(n) FROM r_measures_{level} WHERE measure = 'vocabulary' GROUP BY bin"
+        ).fetchall()
+        assert dict(counted) == buckets
     connection.close()
