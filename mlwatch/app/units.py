@@ -25,14 +25,18 @@ def show_change(difference: float, unit: Unit, currency: str | None = None) -> s
     """Return a signed difference; that of shares is in percentage points ("pt")."""
     sign = "−" if difference < 0 else "+"
     size = abs(difference)
-    if unit == "share":
-        return f"{sign}{_digits(100 * size)} pt"
-    return sign + show(size, unit, currency)
+    text = f"{_digits(100 * size)} pt" if unit == "share" else show(size, unit, currency)
+    return _signed(sign, text)
 
 
 def show_relative(share: float) -> str:
     """Return a signed relative change in percent."""
-    return f"{'−' if share < 0 else '+'}{_digits(100 * abs(share))} %"
+    return _signed("−" if share < 0 else "+", f"{_digits(100 * abs(share))} %")
+
+
+def _signed(sign: str, text: str) -> str:
+    """Put a sign before a number; what is too small to be shown has none."""
+    return " ".join(["0", *text.split()[2:]]) if text.startswith("<") else sign + text
 
 
 def show_interval(

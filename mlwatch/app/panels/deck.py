@@ -1,4 +1,4 @@
-"""Panels of which as many are shown as there is room for; a key turns to the next ones."""
+"""Panels of which as many are shown as there is room for; a key turns to the next ones, where there are more."""
 
 from __future__ import annotations
 
@@ -82,6 +82,21 @@ class Deck(Container):
             panel.border_subtitle = ""
         if len(shown) < len(panels):
             shown[-1].border_subtitle = f"n: {len(panels) - len(shown)} more"
+
+
+class Spare(Container):
+    """Show what is in here where the panels before it leave room."""
+
+    DEFAULT_CSS = """
+    Spare { height: 1fr; width: 1fr; }
+    Spare.-little > * { display: none; }
+    """
+    LEAST = 6
+    """Lines that a panel is shown from."""
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Show it, or not."""
+        self.set_class(event.size.height < self.LEAST, "-little")
 
 
 def grid_of(size: Size, count: int, wide: int = WIDE) -> tuple[int, int]:

@@ -53,7 +53,9 @@ class FactsPanel(Panel[FactsState]):
         if not state.facts:
             return [Content.styled(text, "$quiet") for text in wrapped(state.empty, size.width, 3)]
         columns = max(len(fact.values) for fact in state.facts)
-        label = min(max(len(fact.label) for fact in state.facts) + 1, size.width // 2)
+        widest = max((len(text) for fact in state.facts for text in fact.values), default=0) + 1
+        label = max(len(fact.label) for fact in state.facts) + 1
+        label = min(label, max(size.width // 2, size.width - columns * max(widest, 6)))
         value = max(6, min(22, (size.width - label) // columns))
         drawn = []
         if any(state.heads):

@@ -149,8 +149,8 @@ class MetricReason(Panel[ReasonState]):
 
     def lines(self, state: ReasonState, size: Size) -> list[Content]:
         """Draw the sentences in at most three lines."""
-        text = " ".join(state.sentences)
-        return [line([(part, "$heading")], size.width, state.glyphs) for part in wrapped(text, size.width, 3)]
+        parts = wrapped(" ".join(state.sentences), size.width, min(size.height, 3))
+        return [line([(part, "$heading")], size.width, state.glyphs) for part in parts]
 
 
 def show_odds(value: float) -> str:

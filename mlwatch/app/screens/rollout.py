@@ -10,7 +10,7 @@ from textual.containers import Container, Vertical
 
 from mlwatch.app.panels.base import Viewed
 from mlwatch.app.panels.coursechart import CourseChart
-from mlwatch.app.panels.deck import Deck
+from mlwatch.app.panels.deck import Deck, Spare
 from mlwatch.app.panels.pairs import PairsPanel
 from mlwatch.app.panels.rolloutforest import MetricReason, RolloutForest
 from mlwatch.app.panels.shadowpanels import (
@@ -64,11 +64,10 @@ class RolloutScreen(TurningScreen):
                 yield self.bound(TrafficPanel("traffic", classes="boxed"))
                 yield self.bound(PairsPanel("pairs", classes="boxed"))
                 yield self.bound(VerdictLog("log", classes="boxed"))
-                zone = chart_zone(self.mlwatch.zone)
-                throughput = TrendChart(
-                    "split", "throughput", zone=zone, ascii_only=self.ascii, classes="boxed"
-                )
-                yield self.bound(throughput)
+                with Spare(id="spare"):
+                    zone = chart_zone(self.mlwatch.zone)
+                    yield self.boxed(TrendChart("split", "throughput", zone=zone, ascii_only=self.ascii))
+                    yield self.boxed(PairFeatures("depends", ascii_only=self.ascii))
             course = CourseChart(
                 zone=chart_zone(self.mlwatch.zone), ascii_only=self.ascii, id="course", classes="boxed"
             )
@@ -91,6 +90,7 @@ class RolloutScreen(TurningScreen):
         """Make room for what pairs say where there are any."""
         deck = self.query_one(Deck)
         found = findings_of(view) if view is not None else None
+        self.query_one("#beside").set_class(found is not None, "-pairs")
         pairs = [child for child in deck.children if isinstance(child, Viewed) and child.id != "course"]
         numbers = found is not None and found.measure == "distance"
         deck.leave_out(pairs if found is None else list(self.query(PairAgreement)) if numbers else ())

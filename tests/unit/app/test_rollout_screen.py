@@ -174,6 +174,22 @@ async def test_a_shadow_shows_where_its_answers_differ() -> None:
     assert not set(drawn) & set("\x1b\u202e\u200b\x07")
 
 
+async def test_room_below_the_log_is_used() -> None:
+    source = FakeSource(snapshot(rollouts=(replace(rollout(), mode="shadow", shadow=shadow(), course=None),)))
+    async with running(source, (120, 40)) as (app, pilot):
+        await pilot.press("6")
+        await settle(pilot)
+        assert "What the difference depends on" in text_of(app)
+        assert "Throughput over time" not in text_of(app)  # both versions of a shadow have the same
+        source.renew(snapshot())
+        app.look()
+        await settle(pilot)
+        assert "Throughput over time" in text_of(app)
+        await pilot.resize_terminal(120, 26)
+        await settle(pilot)
+        assert "Throughput over time" not in text_of(app)
+
+
 async def test_a_rollout_without_pairs_has_only_its_course() -> None:
     source = FakeSource(snapshot(rollouts=(replace(rollout(), mode="shadow", shadow=shadow()),)))
     async with running(source, (200, 60)) as (app, pilot):

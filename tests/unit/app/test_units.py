@@ -55,6 +55,7 @@ def test_money_has_its_currency() -> None:
         (0.375, "share", "+37.5 pt"),
         (55.1, "ms", "+55.1 ms"),
         (0.0, "score", "+0.000"),
+        (-1e-8, "share", "0 pt"),
     ],
 )
 def test_a_change_has_a_sign(difference: float, unit: Unit, shown: str) -> None:
