@@ -10,7 +10,7 @@ from mlwatch.errors import reason_of
 from mlwatch.store.touched import Journal
 
 if TYPE_CHECKING:
-    from mlwatch.snapshot.types import Feed
+    from mlwatch.snapshot.types import Feed, Stage
     from mlwatch.store.ingest import Progress
     from mlwatch.store.touched import Touched
 
@@ -30,6 +30,9 @@ class Meter:
         self._began = 0.0
         self._rows: list[tuple[float, int]] = []
         self._failure: str | None = None
+        self._stage: Stage = "through"
+        self._ahead = (0, 0)
+        """Files of the present pass, and their bytes."""
         self.journal = Journal()
         """What was touched of the rollups each time that `taken_in` grew."""
 
@@ -86,6 +89,19 @@ class Meter:
                 self._grow({})
             self._failure = failure
 
+    def stands(self, stage: Stage, files: int = 0, size: int = 0) -> None:
+        """Note what the ingest does now.
+
+        Args:
+            stage: See `Feed.stage`.
+            files: That it reads.
+            size: Their bytes on disk.
+        """
+        with self._lock:
+            if stage != self._stage and self._progress is None:
+                self._seen += 1  # there is nothing else to show yet
+            self._stage, self._ahead = stage, (files, size)
+
     def took(self, progress: Progress) -> None:
         """Note a batch."""
         now = time.monotonic()
@@ -107,6 +123,7 @@ class Meter:
 
         with self._lock:
             progress, rows, began = self._progress, list(self._rows), self._began
+            stage, (files, size) = self._stage, self._ahead
         now = time.monotonic()
         recent = [(t, n) for t, n in rows if now - t < RECENT_S]
         window = max(1.0, min(RECENT_S, now - recent[0][0])) if recent else RECENT_S
@@ -120,6 +137,9 @@ class Meter:
             bytes_done=done,
             bytes_total=total,
             eta_s=eta,
+            stage=stage,
+            files_ahead=files,
+            bytes_ahead=size,
             note=note,
         )
 

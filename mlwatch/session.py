@@ -90,6 +90,7 @@ class Session:
             *(self.connect(), options.path, self.config, self._on_batch),
             topics=None if self._lake is not None else topics or self.config.source.kafka,
             files=topics is None and self._lake is None,
+            on_plan=lambda files, size: self._meter.stands("reading", files, size),
         )
         notices.resolve(
             self._cursor_here(), "configuration"
@@ -218,6 +219,7 @@ class Session:
     def start(self) -> None:
         """Begin to follow the directory in a thread of its own."""
         if self._thread is None:
+            self._meter.stands("looking" if self.options.topics is None else "reading")
             self._lookout = self._look_out()
             self._keeper.start()
             self._neighbours.start()
@@ -327,7 +329,10 @@ class Session:
 
     def _pass(self) -> None:
         """Read once, and do what is due."""
-        self._read()
+        try:
+            self._read()
+        finally:
+            self._meter.stands("through")
         self._keeper.note()
         if time.monotonic() - self._ruled > RULES_S:
             self._keeper.keep()

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Task = Literal["binary", "multiclass", "regression", "unknown"]
 Role = Literal["baseline", "candidate", "shadow", "other"]
 Severity = Literal["info", "warning", "critical"]
+Stage = Literal["looking", "reading", "through"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,12 @@ class Feed:
     bytes_total: int = 0
     eta_s: float | None = None
     """Estimated seconds until the backfill is through; None when nothing is left or unknown."""
+    stage: Stage = "through"
+    """Whether files are looked for, or read, or all is read that was there."""
+    files_ahead: int = 0
+    """Files that the present pass over the directory reads."""
+    bytes_ahead: int = 0
+    """And their bytes on disk."""
     note: str | None = None
     """One plain sentence where the feed is not as asked for, for example an in-memory store."""
 

@@ -75,6 +75,7 @@ class Ingest:
         root: The log directory, or a single file.
         config: Roles, business classes, what to include.
         on_batch: Called after each committed batch.
+        on_plan: Called with the files that a pass reads, where there are any, and their bytes.
         topics: Topics of Kafka to read.
         files: Whether to read the directory.
 
@@ -91,11 +92,13 @@ class Ingest:
         topics: Topics | None = None,
         *,
         files: bool = True,
+        on_plan: Callable[[int, int], None] = lambda _files, _bytes: None,
     ) -> None:
         self._connection = connection
         self._root = root
         self._config = config
         self._on_batch = on_batch
+        self._on_plan = on_plan
         self._spool = Spool()
         self.registry = Registry(connection)
         self.ledger = Ledger(connection)
@@ -202,7 +205,9 @@ class Ingest:
             elif plan is not None:
                 plans.append(plan)
         self._write_entries(moved)
-        return without_twins(plans)
+        if plans := without_twins(plans):
+            self._on_plan(len(plans), sum(plan.found.size for plan in plans))
+        return plans
 
     def _look(self) -> dict[tuple[int, int], Found]:
         """List the files, newest first; one with several names (a link) is taken under the name it is known by."""

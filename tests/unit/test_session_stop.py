@@ -35,3 +35,26 @@ def test_it_waits_for_a_query_that_runs(tmp_path: Path) -> None:
     session.stop()
     asking.join()
     assert answers[0] == ((20000 // 7) * 20000 * 21,)
+
+
+def test_what_goes_on_before_the_first_prediction_is_told(tmp_path: Path) -> None:
+    size = 0
+    for number in range(3):
+        line = f'{{"timestamp": {1762164000 + number}, "prediction": 1, "model": "m"}}\n'
+        size += (tmp_path / f"{number}.jsonl").write_text(line)
+    with Session(Options(tmp_path, db=":memory:")) as session:
+        told: list[tuple[str, int, int]] = []
+        stands, done = session._meter.stands, threading.Event()
+
+        def listen(stage: str, files: int = 0, size: int = 0) -> None:
+            told.append((stage, files, size))
+            stands(stage, files, size)  # type: ignore[arg-type]
+            if stage == "through":
+                done.set()
+
+        session._meter.stands = listen  # type: ignore[method-assign]
+        assert session.snapshot().feed.stage == "through"
+        session.start()
+        assert done.wait(30)
+        assert told[:3] == [("looking", 0, 0), ("reading", 3, size), ("through", 0, 0)]
+        assert session.snapshot().feed.stage == "through"

@@ -17,6 +17,7 @@ from mlwatch.app.panels.base import TALL, Panel
 from mlwatch.app.panels.columns import Columns, Names, head, row_pieces
 from mlwatch.app.rows import MetricRow, detail, metric_rows
 from mlwatch.app.units import show, show_count, show_duration
+from mlwatch.app.waiting import reading
 
 if TYPE_CHECKING:
     from textual import events
@@ -275,11 +276,8 @@ def _share_labelled(labelled: int, predictions: int) -> str:
 
 
 def _empty(view: View) -> str:
-    feed = view.snapshot.feed
-    if feed.bytes_done < feed.bytes_total and not view.snapshot.models:
-        return f"Reading what is there: {100 * feed.bytes_done / feed.bytes_total:.0f} % so far."
     if not view.snapshot.ingest.predictions:
-        return (
+        return reading(view) or (
             f"No predictions yet: mlwatch watches {clean(view.title, 60)} for new files. "
             "A prediction is a record with a time and a prediction or score: see ? for the formats."
         )

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from mlwatch.app.drawing import clean, line, wrapped
 from mlwatch.app.panels.base import TALL, Panel
 from mlwatch.app.units import show_moment
+from mlwatch.app.waiting import reading
 
 if TYPE_CHECKING:
     from textual.content import Content
@@ -121,6 +122,8 @@ def _expected(rollout: Rollout) -> str:
 
 def _why_none(view: View) -> str:
     if not view.snapshot.ingest.predictions:
+        if now := reading(view):
+            return f"No verdict yet. {now}"
         return f"No verdict: no predictions yet. mlwatch watches {clean(view.title, 60)} for new files."
     if view.model is None:
         return "No verdict: no predictions in this time range. Press ] for a longer one."

@@ -416,6 +416,24 @@ async def test_empty_states_say_what_to_do() -> None:
     assert "watches sample_logs for new files" in drawn
 
 
+@pytest.mark.parametrize(
+    ("feed", "said"),
+    [
+        (Feed(stage="looking"), "Looking for logs in sample_logs…"),
+        (Feed(stage="reading", files_ahead=3, bytes_ahead=480_000_000), "Reading 3 files, 480 MB…"),
+        (
+            Feed(stage="reading", files_ahead=1, bytes_ahead=480_000_000, bytes_done=120_000_000),
+            "Reading 1 file, 480 MB: 25 % so far.",
+        ),
+    ],
+)
+async def test_what_is_going_on_is_said_before_there_is_a_prediction(feed: Feed, said: str) -> None:
+    async with running(FakeSource(replace(empty(), feed=feed))) as (app, _):
+        drawn = text_of(app)
+    assert f"No verdict yet. {said}" in drawn
+    assert "no predictions yet" not in drawn.lower()
+
+
 async def test_a_number_that_is_missing_says_why() -> None:
     async with running(FakeSource(unlabelled())) as (app, _):
         drawn = text_of(app)
