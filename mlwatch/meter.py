@@ -31,6 +31,8 @@ class Meter:
         self._rows: list[tuple[float, int]] = []
         self._failure: str | None = None
         self._stage: Stage = "through"
+        self._beginning = True
+        """Whether the first pass is not through."""
         self._ahead = (0, 0)
         """Files of the present pass, and their bytes."""
         self.journal = Journal()
@@ -98,9 +100,10 @@ class Meter:
             size: Their bytes on disk.
         """
         with self._lock:
-            if stage != self._stage and self._progress is None:
-                self._seen += 1  # there is nothing else to show yet
+            if stage != self._stage and self._beginning:
+                self._seen += 1  # later passes show by what they took in
             self._stage, self._ahead = stage, (files, size)
+            self._beginning = self._beginning and stage != "through"
 
     def took(self, progress: Progress) -> None:
         """Note a batch."""

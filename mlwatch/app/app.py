@@ -241,7 +241,7 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
             self.toast(snapshot.alerts)
         if self._request.at is None and snapshot.range is not None:
             self._newest = snapshot.range.end
-            if snapshot.feed.bytes_done >= snapshot.feed.bytes_total:
+            if snapshot.feed.stage == "through" and snapshot.feed.bytes_done >= snapshot.feed.bytes_total:
                 self._began()
 
     def _ask(self, request: Request) -> None:

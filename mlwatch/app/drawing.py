@@ -58,10 +58,15 @@ def wrapped(text: str, width: int, most: int) -> list[str]:
             taken += " " + rest.pop(0)
         lines.append(truncate(taken, width))
     if rest and lines:
-        lines[-1] = (
-            fit(lines[-1] + " …", width).rstrip() if cell_len(lines[-1]) < width - 1 else lines[-1][:-1] + "…"
-        )
+        lines[-1] = _cut(lines[-1], width)
     return lines
+
+
+def _cut(text: str, width: int) -> str:
+    """Return a line with an ellipsis at its end, in the place of whole words: a number is never cut within."""
+    while " " in text and cell_len(text) + 2 > width:
+        text = text.rpartition(" ")[0]
+    return truncate(text + " …", width)
 
 
 def progress_bar(share: float, width: int, glyphs: Glyphs) -> list[Piece]:

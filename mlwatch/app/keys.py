@@ -39,6 +39,7 @@ def _screens() -> Iterator[Binding]:
 BINDINGS: list[BindingType] = [
     _key("q", "quit", "Quit", "Leave mlwatch", footer=True),
     Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
+    _key("ctrl+z", "suspend_process", "Suspend", "Go to the background; fg in the shell comes back", shown="^z"),
     _key("space", "freeze", "Freeze", "Hold the picture, or let it go on", shown="spc", footer=True),
     _key("question_mark", "help", "Help", "Explain this screen and its keys", shown="?", footer=True),
     *_screens(),

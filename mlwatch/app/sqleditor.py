@@ -43,7 +43,14 @@ class SqlEditor(TextArea):
         Binding("f5,ctrl+j", "run", "Run", key_display="F5", tooltip="Run the statement", priority=True),
         Binding("ctrl+up", "recall(-1)", "Statement before", key_display="^up", tooltip="Recall a statement"),
         Binding("ctrl+down", "recall(1)", "Statement after", show=False),
-        Binding("escape", "leave", "Stop or leave", show=False, priority=True),
+        Binding(
+            "escape",
+            "leave",
+            "Leave",
+            key_display="esc",
+            tooltip="Stop the statement, or leave",
+            priority=True,
+        ),
     ]
 
     class Run(Message):

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 
 def reading(view: View) -> str:
-    """Say what is being read; empty once all was read that was there."""
+    """Say what is being read; empty once there are predictions, or all was read that was there."""
     feed = view.snapshot.feed
+    if view.snapshot.ingest.predictions:
+        return ""
     if feed.stage == "looking":
         return f"Looking for logs in {clean(view.title, 60)}{view.glyphs.more}"
     if feed.stage == "through":

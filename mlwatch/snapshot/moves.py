@@ -48,7 +48,7 @@ class Move:
         for name in ("median", "mean"):
             before, after = getattr(self.reference, name), getattr(self.current, name)
             if before is not None and after is not None:
-                said.append(f"{name} {before:.4g} → {after:.4g}")
+                said.append(f"{name} {_number(before)} → {_number(after)}")
         said += [
             f"{part.values} ({_percent(part.reference)} → {_percent(part.current)})"
             for part in self.parts[:SAID]
@@ -83,16 +83,20 @@ def _named(info: FeatureInfo, code: int) -> str:
         return info.categories.get(code) or REST
     edges = info.edges
     if not edges or code == 0:
-        return f"below {edges[0]:.4g}" if edges else "values"
+        return f"below {_number(edges[0])}" if edges else "values"
     if code >= len(edges):
-        return f"above {edges[-1]:.4g}"
+        return f"above {_number(edges[-1])}"
     low, high = edges[code - 1], edges[code]
     if high == math.nextafter(low, math.inf):  # a frequent value has a bin of its own
         high = low
     elif code > 1 and low == math.nextafter(edges[code - 2], math.inf):
         low = edges[code - 2]
-    shown = f"{low:.4g}", f"{high:.4g}"
+    shown = _number(low), _number(high)
     return shown[0] if shown[0] == shown[1] else " to ".join(shown)
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}".replace("-", "−")
 
 
 def _percent(share: float) -> str:

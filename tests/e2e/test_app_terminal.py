@@ -100,6 +100,25 @@ def test_a_terminal_that_hangs_up_ends_the_app(terminal: Terminal) -> None:
     terminal.assert_clean(128 + signal.SIGHUP)
 
 
+def test_ctrl_z_goes_back_to_the_shell_and_fg_goes_on(logs: Path) -> None:
+    arguments = ("watch", str(logs), "--db", ":memory:")
+    terminal = Terminal(120, 40, *arguments, after="read line; fg; echo AGAIN $?; stty -a; exec cat")
+    try:
+        terminal.wait_for("600 rows")
+        terminal.press("C-z")
+        terminal.assert_clean(128 + signal.SIGSTOP)
+        with (logs / "app.jsonl").open("a", encoding="utf-8") as file:
+            file.writelines(record(at, "v1") for at in range(600, 650))
+        terminal.press("Enter")
+        terminal.wait_for("650 rows", "live")
+        terminal.press("2")
+        terminal.wait_for("Confusion matrix")
+        terminal.press("q")
+        terminal.wait_for("AGAIN 0", " icanon")
+    finally:
+        terminal.close()
+
+
 def test_quits_before_the_first_numbers(terminal: Terminal) -> None:
     terminal.wait_for("mlwatch")
     terminal.press("q")

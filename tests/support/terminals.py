@@ -16,14 +16,15 @@ DEADLINE_S = 60.0
 class Terminal:
     """A tmux server of its own with one pane."""
 
-    def __init__(self, width: int, height: int, *arguments: str) -> None:
-        """Start `mlwatch ARGUMENTS` in it."""
+    def __init__(self, width: int, height: int, *arguments: str, after: str = "exec cat") -> None:
+        """Start `mlwatch ARGUMENTS` in it, and do something in the shell once that has ended, or is suspended."""
         self._socket = f"mlwatch-test-{uuid.uuid4().hex[:12]}"
         # sizes that are exported by whoever runs the tests would hide the terminal's own
         mlwatch = [sys.executable, "-m", "mlwatch", *arguments]
         program = shlex.join(["env", "-u", "COLUMNS", "-u", "LINES", *mlwatch])
         # `stty` after the end shows whether the line discipline is back; `cat` keeps the pane open
-        command = f"cd {shlex.quote(str(ROOT))} && {program}; echo ENDED $?; stty -a; exec cat"
+        script = f"cd {shlex.quote(str(ROOT))} && {program}; echo ENDED $?; stty -a; {after}"
+        command = shlex.join(["bash", "-mc", script])  # with job control, as where somebody types
         self._tmux(
             "-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), "-s", "t", command
         )

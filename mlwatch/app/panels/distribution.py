@@ -10,6 +10,7 @@ from textual.content import Content
 from mlwatch.app.drawing import clean, wrapped
 from mlwatch.app.panels.base import Plotted
 from mlwatch.app.panels.featuretable import explain, feature_rows
+from mlwatch.app.waiting import reading
 from widgets.datawidget import DataWidget
 from widgets.histogram import Bins, Categories, draw_bins, draw_categories
 from widgets.text import sanitize
@@ -52,7 +53,7 @@ class DistributionPanel(Plotted, DataWidget[Explained]):
         version = view.candidate or view.baseline
         rows = feature_rows(version, view.baseline if view.candidate else None)
         if version is None or not rows:
-            self.say("No features in this time range.")
+            self.say(reading(view) or "No features in this time range.")
             return
         row = next((row for row in rows if row.name == self._name), rows[0])
         feature = next(f for name, f in version.quality.features.items() if clean(name, 60) == row.name)

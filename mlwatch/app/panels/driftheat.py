@@ -10,6 +10,7 @@ from textual.content import Content
 from mlwatch.app.drawing import clean
 from mlwatch.app.panels.base import Plotted
 from mlwatch.app.panels.featuretable import feature_rows
+from mlwatch.app.waiting import reading
 from widgets.heatmap import Grid, HeatMap
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class DriftHeat(Plotted, HeatMap):
         version = view.candidate or view.baseline
         if version is not None:
             self.border_title = Content(f"Drift of {clean(version.name, 24)} over time")
-        self.say("" if any(math.isfinite(value) for value in grid.values.ravel().tolist()) else NO_REFERENCE)
+        there = any(math.isfinite(value) for value in grid.values.ravel().tolist())
+        self.say("" if there else reading(view) or NO_REFERENCE)
         self.update(grid)
 
 

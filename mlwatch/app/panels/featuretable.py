@@ -11,6 +11,7 @@ from textual.message import Message
 from mlwatch.app.drawing import clean
 from mlwatch.app.panels.base import Plotted
 from mlwatch.app.units import show, show_count
+from mlwatch.app.waiting import reading
 from widgets.fasttable import Cell, Column, FastTable, Row
 from widgets.sparkline import sparkline
 
@@ -102,7 +103,7 @@ class FeatureTable(Plotted, FastTable):
         rows = feature_rows(version, view.baseline if view.candidate else None)
         if version is not None:
             self.border_title = Content(f"Features of {clean(version.name, 24)}")
-        self.say("" if rows else NO_FEATURES)
+        self.say("" if rows else reading(view) or NO_FEATURES)
         self.update(_table_row(row, view.glyphs) for row in rows)
         if len(rows) != self._count:
             self._count = len(rows)

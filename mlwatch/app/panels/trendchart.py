@@ -10,6 +10,7 @@ from textual.reactive import reactive
 from mlwatch.app.charts import metric_of, trend_chart
 from mlwatch.app.drawing import clean
 from mlwatch.app.panels.base import Plotted
+from mlwatch.app.waiting import reading
 from widgets.timeseries import TimeSeries
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ class TrendChart(Plotted, TimeSeries):
         """Return why there is nothing over time, and what to do about it."""
         metric = metric_of(view, self.metric)
         if metric is None or view.baseline is None:
-            return "No predictions in this time range. Press ] for a longer one."
-        reading = metric.read(view.baseline)
-        if reading.value is None and reading.reason:
-            return f"{metric.label}: n/a, because {reading.reason}."
+            return reading(view) or "No predictions in this time range. Press ] for a longer one."
+        found = metric.read(view.baseline)
+        if found.value is None and found.reason:
+            return f"{metric.label}: n/a, because {found.reason}."
         return f"{metric.label} has no history in this time range."

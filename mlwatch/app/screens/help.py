@@ -40,6 +40,7 @@ _KEYS = (
     ("x", "the quarantine: rejected lines with their reasons"),
     ("s", "save this screen as SVG in the current directory"),
     ("ctrl+p", "command palette: every action by name"),
+    ("ctrl+z", "back to the shell; fg there goes on, and reads what came meanwhile"),
     ("?", "this help; escape closes it"),
 )
 

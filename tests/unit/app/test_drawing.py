@@ -21,6 +21,8 @@ def test_clean_leaves_nothing_that_acts() -> None:
 def test_wrapped_ends_with_an_ellipsis_where_more_follows() -> None:
     assert wrapped("one two three four", 9, 2) == ["one two", "three …"]
     assert wrapped("one two", 20, 2) == ["one two"]
+    assert wrapped("median −2 → −0.31863, mean 1", 20, 1) == ["median −2 → …"], "no number is cut within"
+    assert wrapped("incomprehensible words", 9, 1) == ["incompre…"]
     assert wrapped("", 20, 2) == []
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from driving import running, settle, text_of
-from factory import START, FakeSource
+from factory import START, FakeSource, snapshot
 from logfiles import lines, prediction
 
 from mlwatch.cli import main
 from mlwatch.session import Options, Session
+from mlwatch.snapshot.types import Feed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +104,19 @@ async def test_a_replay_runs_through_the_past_to_the_present(tmp_path: Path) -> 
     replayed = seen[seen.index(min(seen)) :]
     assert replayed == sorted(replayed)
     assert len(set(replayed)) > 1
+
+
+async def test_a_replay_waits_until_all_is_read_that_was_there() -> None:
+    """What is read last may be the oldest."""
+    made = snapshot()
+    source = FakeSource(replace(made, feed=Feed(bytes_done=10, bytes_total=10, stage="reading")))
+    async with running(source, replay=60.0) as (app, pilot):
+        assert app.status.moment is None
+        source.renew(replace(made, feed=Feed(bytes_done=10, bytes_total=10)))
+        app.look()
+        await settle(pilot)
+        assert app.status.speed == 60.0
+        assert app.status.moment is not None
 
 
 @pytest.mark.parametrize(
