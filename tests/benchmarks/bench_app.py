@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import sys
 import time
@@ -130,13 +129,11 @@ def _left(app: MlwatchApp) -> int:
 
 
 async def charts() -> dict[str, float]:
-    """Return milliseconds of CPU of a chart of 5 series of 500 points, ours and that of textual-plot if installed."""
+    """Return milliseconds of CPU of a chart of 5 series of 500 points, ours and that of textual-plot."""
     from bench_timeseries import ours, textual_plot
 
-    found = {"ours": min([await ours("quadrant") for _ in range(3)])}
-    if importlib.util.find_spec("textual_plot"):
-        found["theirs"] = min([await textual_plot() for _ in range(3)])
-    return found
+    pairs = [(await ours("quadrant"), await textual_plot()) for _ in range(3)]
+    return dict(zip(("ours", "theirs"), map(min, zip(*pairs, strict=True)), strict=True))
 
 
 def main() -> None:

@@ -208,8 +208,8 @@ def app(directory: Path, rows: int) -> None:
     )
     charts = child("bench_app.py", "charts")
     figure("time series of 5 x 500 points at 120x40, CPU a repaint", charts["ours"], "ms", 15)
-    if "theirs" in charts:
-        note("the same chart by textual-plot", charts["theirs"], "ms")
+    note("the same chart by textual-plot", charts["theirs"], "ms")
+    figure("CPU of a repaint against textual-plot's", charts["ours"] / charts["theirs"], "x", 1 / 8)
 
 
 def endpoints() -> None:
