@@ -139,8 +139,8 @@ class RecordsScreen(WatchScreen):
         self._say(self._summary(message.page))
         if table.cursor_key is None:
             self._show_detail(None)
-        elif self._detail is None or str(self._detail.row) != table.cursor_key:
-            self._ask_detail(table.cursor_key)
+        else:
+            self._ask_detail(table.cursor_key)  # its outcome or events may have come
 
     @on(PageFailed)
     def _fail(self, message: PageFailed) -> None:
@@ -193,6 +193,8 @@ class RecordsScreen(WatchScreen):
         self._show_detail(message.detail)
 
     def _show_detail(self, detail: Detail | None) -> None:
+        if detail is not None and detail == self._detail:
+            return
         self._detail = detail
         self.query_one(RecordDetail).show_detail(detail, self.mlwatch.zone)
 

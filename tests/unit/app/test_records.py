@@ -131,6 +131,19 @@ async def test_news_come_in_on_the_first_page_only(tmp_path: Path) -> None:
         assert "r49" in keys(app)
 
 
+async def test_a_label_that_is_corrected_shows_in_the_record(tmp_path: Path) -> None:
+    directory = write_logs(tmp_path / "logs", 120)
+    source = StoreSource(directory)
+    async with running(source, (120, 40), now=NOW) as (app, pilot):
+        await pilot.press("7")
+        await shows(pilot, "known 2026-11-03 12:00")
+        outcome = {"timestamp": "2026-11-03T13:00:00Z", "request_id": "r119", "label": 1}
+        (directory / "labels.jsonl").write_text(json.dumps(outcome) + "\n")
+        source.ingest()
+        app.look()
+        await shows(pilot, "known 2026-11-03 13:00")
+
+
 async def test_keeps_to_the_time_range(logs: Path) -> None:
     async with records(logs) as (_app, pilot):
         for _ in range(4):
