@@ -154,7 +154,10 @@ def _measured(key: str) -> Metric:
         found = version.outputs.measures.get(key)
         return from_estimate(found.mean if found is not None else None)
 
-    return Metric(key, family, label, unit, better, read, lambda _: NOTHING, 3)
+    def over(window: Window) -> Reading:
+        return from_estimate(window.measures.get(key))
+
+    return Metric(key, family, label, unit, better, read, over, 3)
 
 
 _TEXTS = {"length": "Length drift", "vocabulary": "Vocabulary drift"}

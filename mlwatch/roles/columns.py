@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from numbers import Integral, Number
+from typing import cast
 
-from mlwatch.roles.names import may_be_role
+from mlwatch.elements import element, is_element
+from mlwatch.roles.names import holds_probabilities, may_be_role
 from mlwatch.roles.types import Column, ColumnPath
 
 MAX_DEPTH = 8
@@ -17,6 +19,8 @@ MAX_COLUMNS = 5_000
 MAX_SAMPLES = 50
 LONGEST_LIST = 64
 """Elements kept of a sampled list."""
+ROUNDING = 0.02
+"""How far the sum of rounded probabilities may be from one."""
 LONGEST_TEXT = 500
 """Characters kept of a sampled text."""
 
@@ -50,7 +54,8 @@ class _Seen:
 def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
     """Return the columns of some records, in order of first appearance.
 
-    Objects are taken apart down to their leaves; a list is one column.
+    Objects are taken apart down to their leaves, and lists of class probabilities into their elements; any other list
+    is one column.
 
     Args:
         records: Parsed records; values of any type.
@@ -86,9 +91,23 @@ def _leaves(record: Mapping[str, object], parents: ColumnPath) -> Iterator[tuple
     for key, value in record.items():
         path, kind = (*parents, str(key)), kind_of(value)
         if kind == "object" and isinstance(value, Mapping) and value and len(path) < MAX_DEPTH:
-            yield from _leaves(value, path)
+            if any(is_element(str(name)) for name in value):
+                yield path, {}, kind  # its fields would be taken for elements of a list
+            else:
+                yield from _leaves(value, path)
+        elif kind == "list" and holds_probabilities(path) and _is_distribution(value):
+            for at, each in enumerate(cast("Sequence[float]", value)):
+                yield (*path, element(at)), each, "number"
         else:
             yield path, value, kind
+
+
+def _is_distribution(value: object) -> bool:
+    """Tell whether a list is one of probabilities that add up to one."""
+    if not isinstance(value, list | tuple) or not 2 <= len(value) <= LONGEST_LIST:
+        return False
+    numbers = all(isinstance(each, float | int) and 0 <= each <= 1 for each in value)
+    return numbers and abs(sum(value) - 1) <= ROUNDING
 
 
 def _bounded(value: object) -> object:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from mlwatch.elements import dotted
 from mlwatch.errors import one_line
-from mlwatch.roles.features import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

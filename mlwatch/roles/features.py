@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from mlwatch.elements import dotted
 from mlwatch.roles.columns import kind_of
 from mlwatch.roles.guards import NULL_WORDS
 from mlwatch.roles.names import FEATURE_CONTAINERS, LOOSE_CONTAINERS, container_depth, rank
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
 
 _NUMERIC_SHARE = 0.8
 """Share of a mixed column's values that must be numbers."""
-
-
-def dotted(path: ColumnPath) -> str:
-    """Write a path as the configuration does."""
-    return ".".join(path)
 
 
 def listed(patterns: Iterable[str], path: ColumnPath, name: str | None = None) -> bool:

@@ -8,9 +8,10 @@ from operator import or_
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from mlwatch.elements import dotted
 from mlwatch.roles import guards, leftovers
 from mlwatch.roles.columns import kind_of
-from mlwatch.roles.features import containers_of, dotted, listed, name_features
+from mlwatch.roles.features import containers_of, listed, name_features
 from mlwatch.roles.names import (
     aliases,
     container_depth,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.elements import dotted
 from mlwatch.roles import guards
-from mlwatch.roles.features import dotted
 from mlwatch.roles.names import LOG_NAMES, LOOSE_LOG_NAMES, aliases, is_loose, normal, rank
 
 if TYPE_CHECKING:

@@ -192,6 +192,11 @@ def may_be_role(path: ColumnPath) -> bool:
     return not _NAMES.isdisjoint(aliases(path))
 
 
+def holds_probabilities(path: ColumnPath) -> bool:
+    """Tell whether a list of this name holds the probabilities of all classes: its second element is a score."""
+    return rank("score", (*path, "1")) is not None
+
+
 _AFFIXES = {
     "prediction": (
         _set("predicted prediction pred forecast"),

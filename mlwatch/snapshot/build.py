@@ -17,6 +17,7 @@ from mlwatch.snapshot.models import Ground, model_of, segments_of
 from mlwatch.snapshot.quality_alerts import quality_alerts
 from mlwatch.snapshot.read import Life, Pair, lives, number_pairs
 from mlwatch.snapshot.reader import ALL_TIME, Reader
+from mlwatch.snapshot.remembering import turn
 from mlwatch.snapshot.roles import assign_roles
 from mlwatch.snapshot.rollout import Dear, judge, with_mode
 from mlwatch.snapshot.segment_pairs import pairs_of, with_pairs
@@ -97,6 +98,7 @@ def snapshot(
         system: The host, where the store holds no sample of that moment.
         memory: What was computed before.
     """
+    turn()
     known = [
         life for life in lives(connection, naive(question.at)) if question.model in {None, life.pair.model}
     ]

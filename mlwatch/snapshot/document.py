@@ -197,6 +197,7 @@ def _window(window: Window) -> Document:
         "labelled": window.labelled,
         "performance": _estimates(window.performance),
         "estimated": _estimates(window.estimated),
+        "outputs": _estimates(window.measures),
         "latency_ms": _latency(window.latency),
         "errors": _errors(window.errors),
         "quality": {"missing_rate": window.missing_rate, "drift": window.drift},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from mlwatch.metrics.confusion import Confusion
 from mlwatch.metrics.regression import RegressionSums
 from mlwatch.metrics.scores import ScoreHistogram
 from mlwatch.snapshot import rollout_caps
+from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.types import Business, ConfusionTable, Errors, LabelLag, Latency, Revenue
 
 if TYPE_CHECKING:
@@ -149,17 +149,33 @@ def score_sums(rows: Table, positive: str | None) -> performance.ScoreSums | Non
     return performance.ScoreSums(n, log_loss, brier)
 
 
-@lru_cache(maxsize=4096)
+OVER: Mapping[str, tuple[str, ...]] = {
+    "binary": ("accuracy", "precision", "recall", "f1", "specificity", "mcc", "balanced_accuracy"),
+    "multiclass": ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "mcc", "kappa"),
+}
+"""Metrics of a window, from counts alone."""
+LOSSES = ("log_loss", "brier")
+
+
+@remembered
 def window_performance(
-    task: str, cells: tuple[tuple[str, str, int], ...], positive: str | None
+    task: str,
+    cells: tuple[tuple[str, str, int], ...],
+    positive: str | None,
+    sums: performance.ScoreSums | None = None,
 ) -> Mapping[str, Estimate]:
-    """Return the performance of a window, from counts alone; windows of the past stay as they are."""
+    """Return the performance of a window; windows of the past stay as they are.
+
+    Args:
+        task: `binary` or `multiclass`.
+        cells: Counts by label and prediction.
+        positive: Positive class of a binary task.
+        sums: Of the scores of a binary task, where they are probabilities.
+    """
     confusion = Confusion.from_rows(cells)
-    if task == "multiclass":
-        found = performance.multiclass(confusion)
-        return {name: found[name] for name in ("accuracy", "balanced_accuracy", "macro_f1")}
-    found = performance.binary(confusion, positive)
-    return {name: found[name] for name in ("accuracy", "precision", "recall", "f1")}
+    several = task == "multiclass"
+    found = performance.multiclass(confusion) if several else performance.binary(confusion, positive, sums)
+    return {name: found[name] for name in (*OVER[task], *(LOSSES if sums is not None else ()))}
 
 
 def cells_of(rows: Table) -> tuple[tuple[str, str, int], ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,6 +13,7 @@ from mlwatch.metrics.quality import FeatureCounts, RateChange, feature_counts, r
 from mlwatch.snapshot.feature_windows import standing_still
 from mlwatch.snapshot.moves import move
 from mlwatch.snapshot.reference import Counts, Reference, by_feature
+from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.shapes import shape
 from mlwatch.snapshot.types import FeatureQuality, Quality
 from mlwatch.store import rollups
@@ -212,7 +212,7 @@ def _counts(key: tuple[bytes, bytes, bytes]) -> Counts:
     return Counts(np.frombuffer(codes, np.int64), np.frombuffer(n, np.int64), np.frombuffer(total, float))
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def _own_limit(
     kind: Literal["numeric", "categorical"],
     edges: tuple[float, ...],
@@ -244,7 +244,7 @@ def compare(info: FeatureInfo, reference: Counts, current: Counts, policy: Polic
     return drifting.compare(codes, before, after, info.kind, values=values, scale=scale, policy=policy)
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def _ruler(
     edges: tuple[float, ...], key: tuple[bytes, bytes, bytes]
 ) -> tuple[NDArray[np.float64], float | None]:

@@ -20,6 +20,7 @@ from mlwatch.snapshot.tables import Decided, Tables
 from mlwatch.snapshot.text_drift import Texts, texts_of
 from mlwatch.snapshot.types import Model, Task
 from mlwatch.snapshot.versions import version_of
+from mlwatch.snapshot.window_results import window_results
 from mlwatch.snapshot.windows import Context
 from mlwatch.store import rollups
 from mlwatch.store.lake import CURRENCY
@@ -89,11 +90,14 @@ def _model(ground: Ground, name: str, roles: Roles) -> Model:
     tables, numbers = ground.tables, ground.numbers
     learns_by_score = context.teacher is not None and context.teacher.losses is None
     decided = Decided.read(ground.reader, ground.lattice) if learns_by_score else None
+    mine = [numbers[life.pair] for life in _own(roles, name)]
+    results = window_results(ground.reader, ground.lattice, tables, mine, context.positive)
     versions = {}
     for life in _own(roles, name):
         who = numbers[life.pair]
         own = decided.of(who) if decided is not None else None
-        versions[life.pair.version] = version_of(life, roles.role(life.pair), tables.of(who), own, context)
+        role = roles.role(life.pair)
+        versions[life.pair.version] = version_of(life, role, tables.of(who), own, context, results[who])
     return Model(
         name,
         context.task,

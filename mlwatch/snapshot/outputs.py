@@ -92,14 +92,14 @@ def of_range(tables: OutputTables) -> Outputs:
         if (value := outputs.quantile_of_signed(sides, bins, counts, q)) is not None
     }
     return Outputs(
-        {
-            str(name): _measure(tables.measures, str(name))
-            for name in np.unique(tables.measures["measure"])
-            if name != rollups.VOCABULARY
-        },
-        {str(kind): int(n) for kind, n in kinds[:MOST_KINDS]},
-        residuals,
+        measures_of(tables.measures), {str(kind): int(n) for kind, n in kinds[:MOST_KINDS]}, residuals
     )
+
+
+def measures_of(rows: Table) -> dict[str, Measure]:
+    """Return what requests took and gave, by name."""
+    names = np.unique(rows["measure"])
+    return {str(name): _measure(rows, str(name)) for name in names if name != rollups.VOCABULARY}
 
 
 def _measure(rows: Table, name: str) -> Measure:
@@ -113,34 +113,54 @@ def performance_of(tables: OutputTables, found: Mapping[str, Estimate]) -> Mappi
     """Return a version's performance with what further outputs tell of it."""
     more: dict[str, Estimate] = {}
     if len(tables.class_scores):
-        ranks = {int(rank): int(n) for rank, n in zip(tables.ranks["rank"], tables.ranks["n"], strict=True)}
-        n = sum(ranks.values())
-        more["log_loss"] = intervals.mean(
-            n, tables.ranks.sum("loss"), tables.ranks.sum("loss_sq"), "no labels yet"
-        )
-        more["roc_auc"] = performance.one_vs_rest_auc(class_histograms(tables.class_scores))
-        more.update(outputs.top_k(ranks, len(set(tables.class_scores["class"].tolist()))))
-        if strangers := _without_probability(tables.class_scores, n):
+        classes = len(set(tables.class_scores["class"].tolist()))
+        more.update(one_vs_rest(tables.class_scores))
+        more.update(places(tables.ranks, classes))
+        if strangers := _without_probability(tables.class_scores, tables.ranks.whole("n")):
             more = {name: undefined(strangers, each.n) for name, each in more.items()}
     if len(tables.quantiles):
-        rows = tables.quantiles
-        columns = zip(
-            *(rows[name].tolist() for name in ("level", "n", "below", "loss", "loss_sq")), strict=True
-        )
-        more.update(outputs.pinball({level: (int(n), int(low), a, b) for level, n, low, a, b in columns}))
+        more.update(pinball_of(tables.quantiles))
     if len(tables.rankings):
-        rows = tables.rankings
-        sums = RankingSums(
-            n=rows.whole("n"),
-            n_relevant=rows.whole("n_relevant"),
-            ndcg=rows.sum("ndcg"),
-            ndcg_sq=rows.sum("ndcg_sq"),
-            reciprocal=rows.sum("reciprocal"),
-            reciprocal_sq=rows.sum("reciprocal_sq"),
-            hits=rows.whole("hits"),
-        )
-        more.update(outputs.ranking(sums))
+        more.update(ranking_of(tables.rankings))
     return {**found, **more}
+
+
+def one_vs_rest(rows: Table) -> dict[str, Estimate]:
+    """Return `roc_auc` of the labelled probabilities of each class."""
+    return {"roc_auc": performance.one_vs_rest_auc(class_histograms(rows))}
+
+
+def places(rows: Table, classes: int) -> dict[str, Estimate]:
+    """Return `log_loss` and the top-k accuracies.
+
+    Args:
+        rows: Labelled predictions by the place of the true class.
+        classes: How many there are.
+    """
+    ranks = {int(rank): int(n) for rank, n in zip(rows["rank"], rows["n"], strict=True)}
+    loss = intervals.mean(sum(ranks.values()), rows.sum("loss"), rows.sum("loss_sq"), "no labels yet")
+    return {"log_loss": loss, **outputs.top_k(ranks, classes)}
+
+
+def pinball_of(rows: Table) -> dict[str, Estimate]:
+    """Return the losses of predicted quantiles."""
+    names = ("level", "n", "below", "loss", "loss_sq")
+    columns = zip(*(rows[name].tolist() for name in names), strict=True)
+    return outputs.pinball({level: (int(n), int(low), a, b) for level, n, low, a, b in columns})
+
+
+def ranking_of(rows: Table) -> dict[str, Estimate]:
+    """Return how well rankings are ordered."""
+    sums = RankingSums(
+        n=rows.whole("n"),
+        n_relevant=rows.whole("n_relevant"),
+        ndcg=rows.sum("ndcg"),
+        ndcg_sq=rows.sum("ndcg_sq"),
+        reciprocal=rows.sum("reciprocal"),
+        reciprocal_sq=rows.sum("reciprocal_sq"),
+        hits=rows.whole("hits"),
+    )
+    return outputs.ranking(sums)
 
 
 def _without_probability(rows: Table, placed: int) -> str:

@@ -66,7 +66,15 @@ class Reader:
     """Of the last batch when the snapshot was asked for."""
     shelf: Shelf | None = None
 
-    def by_window(self, rollup: Rollup, grid: Grid, together: int = 1, where: str = "TRUE") -> Table:
+    def by_window(
+        self,
+        rollup: Rollup,
+        grid: Grid,
+        together: int = 1,
+        where: str = "TRUE",
+        keys: tuple[str, ...] | None = None,
+        made: Callable[[Table], Table] | None = None,
+    ) -> Table:
         """Sum a rollup by window.
 
         Args:
@@ -74,12 +82,16 @@ class Reader:
             grid: Range and windows.
             together: Bins of the key `bin` that are read as one; the first of them names it.
             where: A further condition of our own making.
+            keys: Only these of the rollup's keys; None for all.
+            made: Makes of the rows of some windows what is kept in their place, with a `w` too; hashable.
         """
 
         def fresh(first: int, last: int) -> Table:
-            return read(self.connection, rollup, grid, where, together=together, windows=(first, last))
+            windows = (first, last)
+            rows = read(self.connection, rollup, grid, where, keys, together=together, windows=windows)
+            return rows if made is None else made(rows)
 
-        key = (self.about, rollup.name, together, where)
+        key = (self.about, rollup.name, together, where, keys, made)
         table: Table | None = None
         if (kept := self._find(key)) is not None:
             table = _moved(kept.value, self._touched(kept, rollup), grid, grid.level(rollup), fresh)

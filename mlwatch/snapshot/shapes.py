@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlwatch.metrics.bins import INVALID, MISSING, UNSEEN
+from mlwatch.snapshot.remembering import remembered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +56,7 @@ def shape(info: FeatureInfo, reference: Counts, current: Counts, names: Mapping[
     return Shape(shown, reference=_spread(reference, parts), current=_spread(current, parts))
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def _plan(edges: tuple[float, ...]) -> tuple[tuple[float, ...], NDArray[np.float64]]:
     """Return the shown edges, and which part of each code falls into each shown bin: shape (codes, bins)."""
     own = np.array(edges)

@@ -302,6 +302,8 @@ class Window:
     """Share of positive predictions among the labelled ones, or their mean."""
     estimated: Mapping[str, Estimate] = field(default_factory=dict)
     """Performance as expected without labels."""
+    measures: Mapping[str, Estimate] = field(default_factory=dict)
+    """Mean amounts that requests took or gave, such as tokens and costs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,20 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.read import Life, Table
     from mlwatch.snapshot.tables import Decided, Tables
     from mlwatch.snapshot.types import Role
+    from mlwatch.snapshot.window_results import WindowResults
 
 WINDOW_FEATURES = 40
 """Features whose drift is followed window by window; of more, the first ones."""
 
 
-def version_of(life: Life, role: Role, tables: Tables, decided: Decided | None, context: Context) -> Version:
+def version_of(
+    life: Life,
+    role: Role,
+    tables: Tables,
+    decided: Decided | None,
+    context: Context,
+    results: WindowResults | None = None,
+) -> Version:
     """Return a version over the range and in each of its windows.
 
     Args:
@@ -40,6 +48,7 @@ def version_of(life: Life, role: Role, tables: Tables, decided: Decided | None, 
         tables: Its rows.
         decided: Its scores by decision; None where nothing is estimated from them.
         context: What the versions of the model share.
+        results: What its scores, ranks and amounts say in each window.
     """
     traffic = tables.traffic
     predictions = traffic.whole("n")
@@ -97,6 +106,7 @@ def version_of(life: Life, role: Role, tables: Tables, decided: Decided | None, 
             decided,
             context,
             feature_windows.mean_by_window(over, context.lattice.count) if over else (),
+            results,
         ),
         latency_bars=distributions.latency_bars(tables.latency),
         residual_bars=distributions.residual_bars(tables.outputs.residuals, context.residual_edges),

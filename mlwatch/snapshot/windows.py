@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from mlwatch.snapshot import estimated, families, feature_windows, features, label_drift, text_drift
 from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.read import Table
+from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.types import Business, Errors, Latency, Task, Window
 from mlwatch.store import rollups
 
@@ -27,12 +27,11 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.reference import Reference
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.tables import Decided, Tables
+    from mlwatch.snapshot.window_results import WindowResults
 
     Cells = tuple[tuple[object, ...], ...]
     """The rows of one window."""
 
-MOST = 8192
-"""Windows that are remembered."""
 TRAFFIC = ("n", "failed", "client", "server", "n_latency")
 BUSINESS = ("class", "n_first", "value", "value_sq")
 
@@ -99,7 +98,11 @@ class Labelled:
 
 
 def windows_of(
-    tables: Tables, decided: Decided | None, context: Context, drift: Sequence[float | None]
+    tables: Tables,
+    decided: Decided | None,
+    context: Context,
+    drift: Sequence[float | None],
+    results: WindowResults | None = None,
 ) -> tuple[Window, ...]:
     """Return the families of one version in each window.
 
@@ -108,6 +111,7 @@ def windows_of(
         decided: Its scores by decision; None where nothing is estimated from them.
         context: What the versions of the model share.
         drift: Its mean drift score in each window; empty for none.
+        results: What its scores, ranks and amounts say in each window.
     """
     lattice, question = context.lattice, context.question
     traffic, bins = _Traffic(tables.traffic, lattice.count), tables.latency.windows()
@@ -134,7 +138,7 @@ def windows_of(
                 end=min(lattice.edge(index + 1), lattice.end).replace(tzinfo=UTC),
                 predictions=n,
                 labelled=labelled.n,
-                performance=labelled.performance,
+                performance={**labelled.performance, **(results.performance[index] if results else {})},
                 latency=traffic.latency(index, bins.get(index)),
                 errors=traffic.errors(index),
                 business=replace(gained, decisions=labelled.decisions),
@@ -143,6 +147,7 @@ def windows_of(
                 labels=labelled.labels,
                 answers=labelled.answers,
                 estimated=expected[index],
+                measures=results.measures[index] if results else {},
             )
         )
     return tuple(windows)
@@ -188,21 +193,21 @@ def _cells(rows: Table | None, names: Sequence[str]) -> Cells:
     return tuple(zip(*(rows[name].tolist() for name in names), strict=True))
 
 
-_errors = lru_cache(MOST)(families.errors_of)
+_errors = remembered(families.errors_of)
 
 
-@lru_cache(MOST)
+@remembered
 def _latency(codes: bytes, counts: bytes, n: int, total: float, highest: float) -> Latency:
     bins = (np.frombuffer(each, np.int64) for each in (codes, counts))
     return families.latency_of(*bins, n=n, total=total, highest=highest)
 
 
-@lru_cache(MOST)
+@remembered
 def _business(cells: Cells, predictions: int, seen: bool, currency: str | None) -> Business:
     return families.business(_table(BUSINESS, cells), predictions, seen=seen, currency=currency)
 
 
-@lru_cache(MOST)
+@remembered
 def _labelled(question: Question, names: tuple[str, ...], cells: Cells) -> Labelled:
     rows = _table(names, cells)
     task, positive = question.task, question.positive
@@ -232,4 +237,5 @@ def _performance(question: Question, rows: Table | None) -> Mapping[str, Estimat
         return {}
     if question.task == "regression":
         return families.regressed(rows)
-    return families.window_performance(question.task, families.cells_of(rows), question.positive)
+    sums = families.score_sums(rows, question.positive) if question.task == "binary" else None
+    return families.window_performance(question.task, families.cells_of(rows), question.positive, sums)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.elements import dotted
 from mlwatch.roles import Column, Feature, columns_of, infer, merge
 from mlwatch.roles import Mapping as RoleMapping
-from mlwatch.roles.features import dotted
 from mlwatch.roles.leftovers import NO_VALUE_YET
 from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.sql import columns_literal, literal

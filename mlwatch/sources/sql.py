@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.elements import element_of, is_element
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,10 +21,13 @@ def literal(text: str) -> str:
 
 
 def path_expression(path: tuple[str, ...]) -> str:
-    """Access a column, or a field inside a structured one."""
+    """Access a column, or a field or element inside a structured one."""
     expression = identifier(path[0])
     for name in path[1:]:
-        expression = f"struct_extract({expression}, {literal(name)})"
+        at = element_of(name)
+        expression = (
+            f"struct_extract({expression}, {literal(name)})" if at is None else f"{expression}[{at + 1}]"
+        )
     return expression
 
 
@@ -33,7 +38,10 @@ def columns_literal(types: Mapping[tuple[str, ...], str]) -> str:
 
 def pointer(path: tuple[str, ...]) -> str:
     """Write a path as a JSON pointer (RFC 6901)."""
-    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in path)
+    parts = [name.replace("~", "~0").replace("/", "~1") for name in path]
+    places = [element_of(name) for name in path[1:]]
+    parts[1:] = [part if at is None else str(at) for part, at in zip(parts[1:], places, strict=True)]
+    return "".join(f"/{part}" for part in parts)
 
 
 Tree = dict[str, "str | Tree"]
@@ -61,4 +69,6 @@ def _top(types: Mapping[tuple[str, ...], str]) -> dict[str, str]:
 def _type(node: str | Tree) -> str:
     if isinstance(node, str):
         return node
+    if all(map(is_element, node)):
+        return f"{_type(next(iter(node.values())))}[]"
     return "STRUCT(" + ", ".join(f"{identifier(name)} {_type(child)}" for name, child in node.items()) + ")"

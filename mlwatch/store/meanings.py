@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _PROBABILITY = re.compile(
     r"(?:(?:class|predict(?:ed|ion)?|pred|y_pred|y)_?)?(?:probabilit(?:y|ies)|probas?|probs?|scores?)"
-    r"(?:[._](?:class[._]?)?(?P<name>.+)|(?P<number>\d+))",
+    r"(?:\[(?P<place>\d+)\]|[._](?:class[._]?)?(?P<name>.+)|(?P<number>\d+))",
     re.IGNORECASE,
 )
 _SHORT_PROBABILITY = re.compile(r"p_?(?P<number>\d+)", re.IGNORECASE)
@@ -135,13 +135,15 @@ def _probabilities(rows: Sequence[FeatureRow], settings: OutputSettings) -> dict
     numeric = [row for row in rows if row.kind == "numeric"]
     prefix = settings.probabilities
     if prefix is not None:
-        named = {row.name.removeprefix(prefix): row for row in numeric if row.name.startswith(prefix)}
+        named = {
+            row.name.removeprefix(prefix).strip("[]"): row for row in numeric if row.name.startswith(prefix)
+        }
         named.pop("", None)
         return named if len(named) > 1 else {}
     found = {}
     for row in numeric:
         if (match := _PROBABILITY.fullmatch(row.name)) is not None:
-            found[match["name"] or match["number"]] = row
+            found[match["place"] or match["name"] or match["number"]] = row
     if len(found) > 1:
         return found
     short = {match["number"]: row for row in numeric if (match := _SHORT_PROBABILITY.fullmatch(row.name))}

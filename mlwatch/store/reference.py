@@ -11,9 +11,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.elements import dotted
 from mlwatch.errors import InputError, one_line, reason_of
 from mlwatch.metrics.bin_sql import score_bin_sql
-from mlwatch.roles.features import dotted
 from mlwatch.roles.leftovers import BESIDE
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
