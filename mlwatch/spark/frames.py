@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.elements import element_of, is_element
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.sql import identifier
 from mlwatch.spark.dialect import to_spark
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pyspark.sql import Column, DataFrame, SparkSession
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import DataType, StructType
 
     from mlwatch.config import Config
     from mlwatch.sources.canonical import Slot
@@ -109,18 +110,30 @@ def _raw(spark: SparkSession, shape: Shape, uris: Sequence[str]) -> tuple[DataFr
 def _struct(tree: Tree) -> StructType:
     from pyspark.sql import types as T  # noqa: N812, PLC0415
 
-    fields = ((name, _struct(node) if node is not None else T.StringType()) for name, node in tree.items())
+    fields = ((name, _kind(node) if node is not None else T.StringType()) for name, node in tree.items())
     return T.StructType([T.StructField(name, kind) for name, kind in fields])
+
+
+def _kind(tree: Tree) -> DataType:
+    from pyspark.sql import types as T  # noqa: N812, PLC0415
+
+    return T.ArrayType(T.StringType()) if all(map(is_element, tree)) else _struct(tree)
 
 
 def _column(columns: StructType, path: Path_) -> Column:
     """Reach a path; nothing where the files that are read now do not have it."""
     from pyspark.sql import functions as F  # noqa: N812, PLC0415
-    from pyspark.sql.types import StructType  # noqa: PLC0415
+    from pyspark.sql.types import ArrayType, StructType  # noqa: PLC0415
 
     kind: Any = columns
+    found: Column | None = None
     for name in path:
-        if not isinstance(kind, StructType) or name not in kind.names:
+        at = element_of(name) if found is not None else None
+        if at is not None and found is not None and isinstance(kind, ArrayType):
+            kind, found = kind.elementType, F.get(found, F.lit(at))  # nothing where the list is shorter
+        elif isinstance(kind, StructType) and name in kind.names:
+            quoted = "`" + name.replace("`", "``") + "`"
+            kind, found = kind[name].dataType, F.col(quoted) if found is None else found.getField(name)
+        else:
             return F.lit(None).cast("string")
-        kind = kind[name].dataType
-    return F.col(".".join("`" + name.replace("`", "``") + "`" for name in path))
+    return F.lit(None).cast("string") if found is None else found
