@@ -183,8 +183,8 @@ class _Past:
         return self._once(("teacher", task, positive), learn)
 
     def texts(self) -> Texts | None:
-        """Return what answers in words were like in the period."""
-        return self._once("texts", partial(texts_of, self.ground.connection, self.chosen))
+        """Return what answers in words were like there."""
+        return self._once("texts", partial(texts_of, self.ground.connection, self.chosen, self.file))
 
     def labels(self) -> label_drift.Labels | None:
         """Return what was true there, by class."""

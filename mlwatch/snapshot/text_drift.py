@@ -1,4 +1,4 @@
-"""How far answers in words moved from those of the reference period: in length, and in the words that they use."""
+"""How far answers in words moved from those of the reference: in length, and in the words that they use."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from mlwatch.metrics.drift import align, compare
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.store import output_rollups as rollups
+from mlwatch.store.reference_texts import MEASURES, NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,32 +20,40 @@ if TYPE_CHECKING:
     from mlwatch.metrics.drift import Drift, Policy
     from mlwatch.snapshot.reference import Period
 
-CHARACTERS = "characters"
 TOGETHER = 18
 """Bins of lengths that are taken as one: an answer in the next is 1.4 times as long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What answers of the reference period were like."""
+    """What answers of the reference were like."""
 
     description: str
     measures: Table
 
 
-def texts_of(connection: DuckDBPyConnection, chosen: Period | None) -> Texts | None:
-    """Return the answers of a period; None where it has none in words.
+def texts_of(connection: DuckDBPyConnection, chosen: Period | None, file: str | None = None) -> Texts | None:
+    """Return the answers to compare with; None where there are none in words.
 
     Args:
         connection: A cursor of this thread.
-        chosen: The period to compare with, whatever file is the reference of the features.
+        chosen: The period to compare with where the reference has no answers in words.
+        file: Name of the reference file; None without one.
     """
+    if file is not None:
+        cases = " ".join(f"WHEN {number} THEN '{name}'" for number, name in MEASURES.items())
+        table = fetch(
+            connection,
+            f"SELECT CASE feature {cases} END AS measure, bin, n FROM reference WHERE feature IN ({NUMBERS})",
+        )
+        if len(table):
+            return Texts(file, table)
     if chosen is None:
         return None
     table = fetch(
         connection,
         f"""SELECT measure, bin, CAST(SUM(n) AS BIGINT) AS n FROM {rollups.MEASURES.table(rollups.LEVELS[0])}
-        WHERE {chosen.condition} AND measure IN ('{CHARACTERS}', '{rollups.VOCABULARY}') GROUP BY ALL""",
+        WHERE {chosen.condition} AND measure IN ('{rollups.CHARACTERS}', '{rollups.VOCABULARY}') GROUP BY ALL""",
         dict(chosen.values),
     )
     return Texts(chosen.description, table) if len(table) else None
@@ -61,10 +70,11 @@ def drifts_of(texts: Texts | None, measures: Table, policy: Policy) -> Mapping[s
         measures: What the version's requests gave, over the range.
         policy: When a difference counts as drift.
     """
-    if texts is None or CHARACTERS not in set(measures["measure"].tolist()):
+    if texts is None or rollups.CHARACTERS not in set(measures["measure"].tolist()):
         return {}
     lengths, words = (
-        [_of(each, name) for each in (texts.measures, measures)] for name in (CHARACTERS, rollups.VOCABULARY)
+        [_of(each, name) for each in (texts.measures, measures)]
+        for name in (rollups.CHARACTERS, rollups.VOCABULARY)
     )
     answers = [int(n.sum()) for _, n in lengths]
     merged = [(np.floor_divide(bins, TOGETHER), n) for bins, n in lengths]

@@ -156,6 +156,11 @@ def is_regression(connection: DuckDBPyConnection, relation: str) -> bool:
     return _task(connection, relation) == "regression"
 
 
+def is_text(connection: DuckDBPyConnection, relation: str) -> bool:
+    """Tell whether a relation's predictions are words rather than classes or values."""
+    return _task(connection, relation) == "unknown"
+
+
 def _task(connection: DuckDBPyConnection, rows: str) -> str:
     found = connection.execute(f"SELECT {TASK_COUNTS} FROM {rows}").fetchone()
     return task_by(found or (0, 0, 0, 0, 0))

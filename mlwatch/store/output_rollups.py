@@ -23,6 +23,8 @@ KIND_LENGTH = 80
 """Characters of an error that name its kind, up to a first colon."""
 WORDS = 64
 """Buckets that words are hashed into."""
+CHARACTERS = "characters"
+"""The measure of an answer's length."""
 VOCABULARY = "vocabulary"
 """The measure whose bins are these buckets, and not sizes."""
 VOCABULARY_CHARACTERS = 1000

@@ -31,6 +31,8 @@ REFUSAL_LENGTH = 160
 """Characters of an answer that are looked at for one."""
 
 _TEXT = "TRIM(prediction)"
+TEXT_LENGTH = f"LENGTH({_TEXT})"
+"""Characters of an answer."""
 _WORDS = f"LENGTH({_TEXT}) - LENGTH(REPLACE({_TEXT}, ' ', '')) + 1"
 _START = f"REPLACE(LOWER(LEFT({_TEXT}, {REFUSAL_LENGTH})), '’', '''')"
 _ANSWERED = "COALESCE(status, 200) < 400 AND error IS NULL"
@@ -102,7 +104,7 @@ def _measures(
     if text:
         refusal = " OR ".join(f"{_START} LIKE '{start}%'" for start in REFUSALS)
         found += [
-            ("characters", f"LENGTH({_TEXT})", f"{done} AND prediction IS NOT NULL"),
+            (rollups.CHARACTERS, TEXT_LENGTH, f"{done} AND prediction IS NOT NULL"),
             ("words", _WORDS, f"{done} AND {_TEXT} <> ''"),
             ("refusal", f"CASE WHEN {refusal} THEN 1 ELSE 0 END", f"{done} AND prediction IS NOT NULL"),
             (

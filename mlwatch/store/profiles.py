@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
-from mlwatch.store import rollups
+from mlwatch.store import output_rollups, reference_texts, rollups
 from mlwatch.store.registry import Bins
 
 if TYPE_CHECKING:
@@ -26,13 +26,24 @@ if TYPE_CHECKING:
 SCHEMA = "mlwatch.profile/1"
 SUFFIX = ".json"
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  as the store's times: UTC without saying so
-OUTPUTS = {"prediction": rollups.PREDICTION, "score": rollups.SCORE, "value": rollups.VALUE}
+OUTPUTS = {
+    "prediction": rollups.PREDICTION,
+    "score": rollups.SCORE,
+    "value": rollups.VALUE,
+    "length": rollups.LENGTH,
+    "vocabulary": rollups.VOCABULARY,
+}
+TEXTS: list[tuple[int, Kind, list[float]]] = [
+    (rollups.LENGTH, "numeric", []),
+    (rollups.VOCABULARY, "categorical", []),
+]
+"""What answers in words are counted by, in bins that are the same everywhere."""
 IN_FORCE = "NOT EXISTS (FROM meta WHERE key = 'reference_aside')"
 """Whether the reference file that the store holds the counts of was asked for."""
 LABELS = ("label", "prediction", "bin", "n", "sum_score", "sum_error", "sum_abs", "sum_sq", "sum_err4")
 
-LABELLED = "reference_all_labels"
-"""Key of the table whose labels were counted where it has no predictions, too."""
+LABELLED = "reference_all_answers"
+"""Key of the table whose labels were counted where it has no predictions, too, and its answers in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +93,9 @@ def document(connection: DuckDBPyConnection, contents: Contents) -> dict[str, An
         categories.setdefault(feature, []).append([category, code])
     features: list[dict[str, Any]] = []
     outputs: list[dict[str, Any]] = []
-    for number, kind, edges in connection.execute(
-        "SELECT feature, kind, edges FROM bins ORDER BY feature"
-    ).fetchall():
+    binned = connection.execute("SELECT feature, kind, edges FROM bins ORDER BY feature").fetchall()
+    texts = [row for row in TEXTS if row[0] in counts and row not in binned]
+    for number, kind, edges in [*texts, *binned]:
         name = names.get(number) or kinds[number][0]
         entry = {"name": name, "kind": kind, "edges": edges, "categories": categories.get(number, [])}
         (outputs if number < 0 else features).append(
@@ -133,6 +144,11 @@ def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime
     counts = connection.execute(
         f"""SELECT feature, bin, CAST(SUM(n) AS BIGINT), SUM(total) FROM {rollups.FEATURES.table(rollups.QUARTER)}
         WHERE {inside} GROUP BY 1, 2""",
+        values,
+    ).fetchall()
+    counts += connection.execute(
+        f"""SELECT {reference_texts.NUMBER} AS feature, bin, CAST(SUM(n) AS BIGINT), SUM(total)
+        FROM {output_rollups.MEASURES.table(rollups.QUARTER)} WHERE {inside} AND feature IS NOT NULL GROUP BY 1, 2""",
         values,
     ).fetchall()
     scored = connection.execute(

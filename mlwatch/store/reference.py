@@ -20,7 +20,7 @@ from mlwatch.sources.files import REFERENCE_NAMES
 from mlwatch.sources.room import make_room
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape, parquet_relation
 from mlwatch.sources.sql import literal
-from mlwatch.store import cuts, feature_rollup, fold, profiles, rollups, slices, touched
+from mlwatch.store import cuts, feature_rollup, fold, profiles, reference_texts, rollups, slices, touched
 from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.registry import Bins, Registry
@@ -102,6 +102,7 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
             source = f"the reference {path.name}"
             cut(connection, registry, "given", [*columns, *_outputs(connection)], source, count=True)
         _learn_labels(connection, registry)
+        reference_texts.learn(connection)
         profiles.note(connection, path.name, digest)
         if not known:
             _refold(connection, registry)

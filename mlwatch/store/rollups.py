@@ -37,6 +37,7 @@ __all__ = [
     "HOUR",
     "LAGS",
     "LATENCY",
+    "LENGTH",
     "MINUTE",
     "OUTCOMES",
     "PREDICTION",
@@ -48,6 +49,7 @@ __all__ = [
     "SEGMENTS",
     "TRAFFIC",
     "VALUE",
+    "VOCABULARY",
     "WORTH",
     "Rollup",
     "bucket",
@@ -68,6 +70,8 @@ EPSILON = 2.220446049250313e-16
 
 PREDICTION, SCORE, VALUE = -1, -2, -3
 """Numbers of the pseudo-features: predicted classes, scores, and predicted values of a regression."""
+LENGTH, VOCABULARY = -4, -5
+"""Numbers under which a reference counts the lengths and the words of answers."""
 PSEUDO = 3
 """How many these are."""
 

@@ -15,6 +15,7 @@ from scipy.spatial.distance import jensenshannon
 from sklearn import metrics
 
 import mlwatch
+from mlwatch.cli import main
 from mlwatch.faces.rows import footnotes
 from mlwatch.rule_values import value_of
 
@@ -258,20 +259,25 @@ def test_texts_tokens_cost_and_thumbs(tmp_path: Path) -> None:
     assert version.outputs.error_kinds["Timeout"] == sum(r["status"] == 503 for r in requests)
 
 
-def test_drift_of_answers_in_words_is_that_of_their_lengths_and_words(tmp_path: Path) -> None:
-    """v1 says things of weather, v2 much longer things with other words beside them."""
+def chats() -> Records:
+    """Return answers of v1, which says things of weather, and of v2, much longer and with other words beside them."""
     random = np.random.default_rng(9)
     first, second = (np.array([f"{stem}{i}" for i in range(30)]) for stem in ("sun", "stock"))
     texts = [" ".join(random.choice(first, random.integers(3, 9))) + f" {i}." for i in range(800)]
     more = [f"{text} {', '.join(random.choice(second, 40)).upper()}" for text in texts[:400]]
     rows = [
-        stamped(i, model="chat", prediction=text) | {"version": version}
+        stamped(i, model="chat", prediction=text) | {"version": version, "temperature": i % 7 / 10}
         for version, several in (("v1", texts), ("v2", more))
         for i, text in enumerate(several)
     ]
     for i, row in enumerate(rows):
         row["request_id"] = f"q{i}"
         row["ts"] = (START + timedelta(minutes=i)).isoformat()
+    return rows
+
+
+def test_drift_of_answers_in_words_is_that_of_their_lengths_and_words(tmp_path: Path) -> None:
+    rows = chats()
     end = (START + timedelta(minutes=405)).isoformat()
     write(tmp_path, "a.jsonl", rows)
     with mlwatch.open(tmp_path, db=":memory:") as watch:
@@ -293,6 +299,29 @@ def test_drift_of_answers_in_words_is_that_of_their_lengths_and_words(tmp_path: 
     )
     assert (other["vocabulary"].n_current, other["length"].n_current) == (400, 400)
     assert value_of(found.versions["v2"], "text_drift.length") == other["length"].score
+
+
+def test_answers_of_a_reference_are_compared_with_as_those_of_the_first_period_are(tmp_path: Path) -> None:
+    rows = chats()
+    end = (START + timedelta(minutes=405)).isoformat()
+    logs, table, profile = tmp_path / "logs", tmp_path / "training.jsonl", tmp_path / "profile.json"
+    write(logs, "a.jsonl", rows)
+    write(tmp_path, table.name, [row for row in rows if row["version"] == "v1" and row["ts"] < end])
+    assert main(["profile", str(table), "-o", str(profile)]) == 0
+    said, drifts = [], []
+    period = tmp_path / "period.json"
+    asked = ["--db", ":memory:", "--since", START.isoformat(), "--until", end, "-o", str(period)]
+    assert main(["profile", str(logs), *asked]) == 0
+    for reference in (None, table, profile, period):
+        with mlwatch.open(logs, db=":memory:", reference=reference) as watch:
+            quality = watch.snapshot().models["chat"].versions["v2"].quality
+        said.append(quality.text_reference)
+        drifts.append(dict(quality.text_drift))
+    assert said[:3] == ["the first 7 h of v1", "training.jsonl", "profile.json (training.jsonl)"]
+    assert said[3] is not None
+    assert said[3].startswith("period.json (v1 of chat, 2026-11-03T00:00Z to")
+    assert set(drifts[0]) == {"length", "vocabulary"}
+    assert drifts[1] == drifts[2] == drifts[3] == drifts[0]
 
 
 def test_events_after_the_attribution_window_are_not_the_predictions_doing(tmp_path: Path) -> None:
