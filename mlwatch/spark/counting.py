@@ -70,18 +70,29 @@ class Counter:
     def count(self) -> None:
         """Fill every rollup of the driver's store."""
         self._view("placed", PLACED)
-        first = self._view("predictions", "SELECT * FROM placed WHERE id IS NULL OR place = 1")
-        first.persist().createOrReplaceTempView("predictions")
+        kept = [self._kept("predictions", "SELECT * FROM placed WHERE id IS NULL OR place = 1")]
         self._view("outcomes", outcomes.latest(f"({OUTCOMES}) AS told"))
         self._learn_kinds()
         self._view("events", EVENTS)
         self._learn_models()
-        for rollup, select, values in self._statements():
+        there = set(self._spark.table("predictions").columns)
+        present = [row.number for row in self._learnt.registry.features.values() if row.column in there]
+        settings = self._config.outputs
+        parts = slices.columns(self._learnt.connection, self._learnt.registry, settings=settings).of(present)
+        kept.append(self._kept("scored", fold.scored_of_all(parts)))
+        for rollup, select, values in self._statements(parts, present):
             self._collect(rollup, select, values)
-        first.unpersist()
+        for frame in kept:
+            frame.unpersist()
 
     def _view(self, name: str, select: str) -> DataFrame:
         frame = self._spark.sql(to_spark(select))
+        frame.createOrReplaceTempView(name)
+        return frame
+
+    def _kept(self, name: str, select: str) -> DataFrame:
+        """Return a view that is worked out once, though many statements read it."""
+        frame = self._view(name, select).persist()
         frame.createOrReplaceTempView(name)
         return frame
 
@@ -118,25 +129,23 @@ class Counter:
         rows = connection.execute("SELECT feature, category, bin FROM categories").fetchall()
         self._table("categories", rows, "feature int, category string, bin int")
 
-    def _statements(self) -> Iterator[tuple[Rollup, str, Mapping[str, object]]]:
-        registry, connection = self._learnt.registry, self._learnt.connection
+    def _statements(
+        self, parts: slices.Columns, present: Sequence[int]
+    ) -> Iterator[tuple[Rollup, str, Mapping[str, object]]]:
+        registry = self._learnt.registry
         numeric, free = registry.plain_models()
-        there = set(self._spark.table("predictions").columns)
-        present = [row.number for row in registry.features.values() if row.column in there]
-        parts = slices.columns(connection, registry, settings=self._config.outputs).of(present)
-        scored = f"({fold.scored_of_all(parts)}) AS scored"
         plain = [*numeric, *free]
         yield rollups.TRAFFIC, rollups.traffic_sql("predictions"), {}
         yield rollups.LATENCY, rollups.latency_sql("predictions"), {}
         yield rollups.DECIDED, rollups.decided_sql("predictions", plain), {}
         for group in fold.in_groups(registry.feature_bins(present), STATEMENT_FEATURES):
             yield rollups.FEATURES, feature_rollup.features_sql(REQUESTS, group), {}
-        yield rollups.OUTCOMES, rollups.outcomes_sql(scored, numeric, free), {}
-        yield rollups.SCORES, rollups.scores_sql(scored, plain), {}
-        yield rollups.LAGS, rollups.lags_sql(scored), {}
+        yield rollups.OUTCOMES, rollups.outcomes_sql("scored", numeric, free), {}
+        yield rollups.SCORES, rollups.scores_sql("scored", plain), {}
+        yield rollups.LAGS, rollups.lags_sql("scored"), {}
         names = {column.feature.number: column.name for column in parts.columns}
         if names:
-            yield rollups.SEGMENTS, rollups.segments_sql(scored, names, plain), {}
+            yield rollups.SEGMENTS, rollups.segments_sql("scored", names, plain), {}
         brought = {
             name: f"({select}) AS {name}" for name, select in events.of_all(self._config.business).items()
         }
@@ -145,19 +154,17 @@ class Counter:
         yield output_rollups.EVENT_LAGS, output_rollups.event_lags_sql(brought["converted"]), {}
         for select, values in constraints.statements(registry, self._config):
             yield rollups.CONSTRAINTS, select, values
-        for rollup, select in self._outputs(scored, parts, present):
+        for rollup, select in self._outputs(parts, present):
             yield rollup, select, {}
 
-    def _outputs(
-        self, scored: str, parts: slices.Columns, present: Sequence[int]
-    ) -> Iterator[tuple[Rollup, str]]:
+    def _outputs(self, parts: slices.Columns, present: Sequence[int]) -> Iterator[tuple[Rollup, str]]:
         """Yield what is counted of errors, tokens, texts, probabilities, quantiles, residuals and rankings."""
         registry, settings = self._learnt.registry, self._config.outputs
         have = [outputs.raw_name(number) for number, _ in parts.raw]
         yield output_rollups.KINDS, output_rollups.kinds_sql("predictions")
         yield from outputs.request_statements(registry, settings, "predictions", registry.models, present)
-        yield from outputs.scored_statements(registry, settings, scored, have)
-        for placed in outputs.placed_statements(registry, settings, scored, have, RANKED_WITHIN):
+        yield from outputs.scored_statements(registry, settings, "scored", have)
+        for placed in outputs.placed_statements(registry, settings, "scored", have, RANKED_WITHIN):
             self._view("ranked", placed)
             yield output_rollups.RANKINGS, output_rollups.rankings_sql("ranked", 1)
 
