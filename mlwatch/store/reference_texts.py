@@ -28,7 +28,7 @@ def learn(connection: DuckDBPyConnection) -> None:
     lengths = [(output_rollups.CHARACTERS, TEXT_LENGTH, "prediction IS NOT NULL")]
     for number, counted in (
         (rollups.LENGTH, output_rollups.measures_sql(answers, lengths)),
-        (rollups.VOCABULARY, output_rollups.vocabulary_sql(answers, "")),
+        (rollups.VOCABULARY, output_rollups.vocabulary_sql(answers, "''")),
     ):
         connection.execute(
             f"INSERT INTO reference SELECT {number}, bin, SUM(n), SUM(total) FROM ({counted}) GROUP BY bin"

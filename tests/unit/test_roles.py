@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mlwatch.config import RoleSettings
+from mlwatch.elements import dotted
 from mlwatch.roles import ROLES, Column, Mapping, columns_of, describe, infer, merge
 
 PATH = PurePath("fraud/app.jsonl")
@@ -22,7 +23,7 @@ def inferred(
 
 
 def roles_of(mapping: Mapping) -> dict[str, str]:
-    return {role: ".".join(path) for role, path in mapping.roles.items()}
+    return {role: dotted(path) for role, path in mapping.roles.items()}
 
 
 def kinds_of(mapping: Mapping) -> dict[str, str]:
@@ -278,9 +279,9 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, str], dict[str, str]]] = {
         },
     ),
     "class probabilities": (
-        {"ts": TS, "id": "a", "prediction": "x", "proba": [0.2, 0.8], "tags": ["a"]},
-        {"timestamp": "ts", "id": "id", "prediction": "prediction"},
-        {},
+        {"ts": TS, "id": "a", "prediction": 1, "proba": [0.2, 0.8], "logits": [0.2, 0.9], "tags": ["a"]},
+        {"timestamp": "ts", "id": "id", "prediction": "prediction", "score": "proba[1]"},
+        {"proba[0]": "numeric"},
     ),
     "failed requests": (
         {
