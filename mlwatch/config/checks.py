@@ -112,9 +112,9 @@ def allowed(value: object) -> tuple[str, ...]:
 
 def shares(value: object) -> float | tuple[tuple[datetime, float], ...]:
     """Read a share of the traffic, or the steps of a ramp."""
-    if not isinstance(value, dict):
+    if isinstance(value, int | float):
         return _share(value)
-    if not value:
+    if not isinstance(value, dict) or not value:
         raise ValueError('must be a share, or a table such as {"2026-11-23T10:00:00Z" = 0.05}')
     return tuple(sorted((moment(time), _share(share)) for time, share in value.items()))
 

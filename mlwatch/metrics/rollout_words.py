@@ -85,7 +85,7 @@ def _no_data(spec: MetricSpec, silent: tuple[str, ...]) -> str:
     what = "labels" if spec.needs_labels else "data"
     if not silent:
         return f"{spec.label}: n/a, because no minute holds {what} of both versions"
-    return f"{spec.label}: n/a, because there are no {what} of {' and '.join(silent)} yet"
+    return f"{spec.label}: n/a, because the rollout has no {what} of {' and '.join(silent)} yet"
 
 
 def _relative_effect(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str | None:
@@ -239,9 +239,11 @@ def state_sentence(
 
 def _mismatch(settings: RolloutSettings, traffic: TrafficResult) -> str:
     of = "the traffic" if traffic.units is None else f"the values of {settings.unit}"
+    p = traffic.srm_p or 0.0
+    chance = f"p = {p:.1g}" if p >= 1e-4 else "p < 0.0001"
     return (
         f"{settings.candidate} gets {number(100 * (traffic.observed or 0), 3)} % of {of} "
-        f"instead of {number(100 * (traffic.expected or 0), 3)} % (p = {traffic.srm_p or 0:.1g}): "
+        f"instead of {number(100 * (traffic.expected or 0), 3)} % ({chance}): "
         "the arms are not comparable until the split is explained"
     )
 

@@ -135,6 +135,7 @@ def test_file_is_found_hashed_and_resolved_against(tmp_path: Path) -> None:
         ("[rollout]\nalpha = 0.7", 2, ["less than 0.5"]),
         ("[rollout]\nshare = true", 2, ["must be a number"]),
         ("[rollout]\nshare = nan", 2, ["must be a number"]),
+        ("[rollout]\nshare = [[0, 0.05]]", 2, ["must be a share, or a table"]),
         ('[rollout]\non_rollback = "a \'b"', 2, ["is no command"]),
         ("[roles]\nfeatures = 'age'", 2, ["list of text"]),
         ("[roles]\ntimezone = 'Mars/Base'", 2, ["roles.timezone", "time zone"]),

@@ -200,7 +200,8 @@ def test_missing_labels_never_promote(missing: tuple[bool, bool]) -> None:
     verdict = rollout_verdict(arms[0], arms[1], SETTINGS)
     assert (verdict.verdict, verdict.state) == ("hold", RolloutState.STALE_LABELS)
     assert any(
-        reason.startswith("accuracy: n/a, because there are no labels of ") for reason in verdict.reasons
+        reason.startswith("accuracy: n/a, because the rollout has no labels of ")
+        for reason in verdict.reasons
     )
 
 
@@ -228,7 +229,7 @@ def test_a_guardrail_without_data_never_promotes() -> None:
     settings = replace(SETTINGS, metrics=(*SETTINGS.metrics, default_metric("conversion")))
     verdict = rollout_verdict(arm(1, minutes=900), arm(2, minutes=900), settings)
     assert (verdict.verdict, verdict.state) == ("hold", RolloutState.MISSING_METRIC)
-    assert "conversion: n/a, because there are no data of v1 and v2 yet" in verdict.reasons
+    assert "conversion: n/a, because the rollout has no data of v1 and v2 yet" in verdict.reasons
 
 
 def test_the_minimum_time_holds_a_promotion() -> None:

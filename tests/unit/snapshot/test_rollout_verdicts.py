@@ -330,7 +330,7 @@ def test_labels_of_one_arm_hold(judged: Judged) -> None:
     ]
     (found,) = judged("[rollout]\nmetrics = ['accuracy']\n", a=records)
     assert (found.verdict, found.state) == ("hold", "stale_labels")
-    assert any("there are no labels of v2 yet" in reason for reason in found.reasons)
+    assert any("the rollout has no labels of v2 yet" in reason for reason in found.reasons)
 
 
 def test_clocks_apart_hold(judged: Judged) -> None:
