@@ -136,16 +136,19 @@ class Answers:
         self, connection: DuckDBPyConnection, memory: Kept, question: Question, lookout: Lookout | None
     ) -> Snapshot:
         from mlwatch.snapshot.build import snapshot  # noqa: PLC0415  pulls numpy
+        from mlwatch.snapshot.read import one_moment  # noqa: PLC0415  the same
 
-        found = snapshot(
-            connection,
-            self._config,
-            question,
-            now=datetime.now(UTC),
-            feed=self._meter.feed(self._store.note),
-            system=_system(self._options.path) if lookout is None and question.at is None else None,
-            memory=memory,
-        )
+        system = _system(self._options.path) if lookout is None and question.at is None else None
+        with one_moment(connection):
+            found = snapshot(
+                connection,
+                self._config,
+                question,
+                now=datetime.now(UTC),
+                feed=self._meter.feed(self._store.note),
+                system=system,
+                memory=memory,
+            )
         found = self._neighbours.told(found)
         said = (*self._troubles(lookout), *found.alerts)
         return replace(

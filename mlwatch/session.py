@@ -26,7 +26,7 @@ from mlwatch.store.database import cursor, open_store, usual_store
 from mlwatch.store.ingest import Ingest, Progress
 from mlwatch.store.lake import lakes_of
 from mlwatch.store.lakes import Lakes
-from mlwatch.store.reference import find, install, set_aside
+from mlwatch.store.reference import find, install, load_rows, set_aside
 from mlwatch.store.touched import noting
 
 if TYPE_CHECKING:
@@ -92,9 +92,8 @@ class Session:
             files=topics is None and self._lake is None,
             on_plan=lambda files, size: self._meter.stands("reading", files, size),
         )
-        notices.resolve(
-            self._cursor_here(), "configuration"
-        )  # said by versions that did not act on all settings
+        # said by versions that did not act on all settings
+        notices.resolve(self._cursor_here(), "configuration")
         self._desk = Desk(self.connect, writable=not options.read_only)
         self._reference = self._install_reference()
         self._answers = Answers(
@@ -187,8 +186,6 @@ class Session:
 
     def _load_reference(self, connection: DuckDBPyConnection) -> bool:
         """Read the rows of the reference file, where there is one."""
-        from mlwatch.store.reference import load_rows  # noqa: PLC0415
-
         if self._reference is not None:
             load_rows(connection, self._ingest.registry, self._reference, self.config)
         return self._reference is not None

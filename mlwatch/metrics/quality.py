@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -91,10 +91,16 @@ def feature_counts(
 def stuck(codes: ArrayLike, counts: ArrayLike, reference_codes: ArrayLike) -> bool:
     """Tell whether all values share one bin, though the reference's values fill at least two."""
     code, count = np.asarray(codes), np.asarray(counts)
-    filled = np.unique(code[(code >= 0) & (count > 0)])
+    filled = code[(code >= 0) & (count > 0)]
+    if not _alike(filled) or int(count[code >= 0].sum()) < STUCK_ROWS:
+        return False
     reference = np.asarray(reference_codes)
-    enough = int(count[code >= 0].sum()) >= STUCK_ROWS
-    return bool(enough and len(filled) == 1 and len(np.unique(reference[reference >= 0])) > 1)
+    reference = reference[reference >= 0]
+    return bool(len(reference)) and not _alike(reference)
+
+
+def _alike(values: NDArray[Any]) -> bool:
+    return bool((values == values[:1]).all())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -9,9 +10,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mlwatch.store import rollups
+from mlwatch.store.asking import all_or_nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from duckdb import DuckDBPyConnection
@@ -126,6 +128,21 @@ def lives(connection: DuckDBPyConnection, until: datetime | None = None) -> list
 
 _NUMBERED: WeakKeyDictionary[DuckDBPyConnection, tuple[Pair, ...]] = WeakKeyDictionary()
 """What each connection's table of numbers holds."""
+
+
+@contextmanager
+def one_moment(connection: DuckDBPyConnection) -> Iterator[None]:
+    """See the store as it is at one moment, whatever is taken in meanwhile: no query knows a batch that another misses.
+
+    Args:
+        connection: A cursor that no other thread uses, outside a transaction.
+    """
+    try:
+        with all_or_nothing(connection):
+            yield
+    except BaseException:
+        _NUMBERED.pop(connection, None)  # the table went with what was undone
+        raise
 
 
 def number_pairs(connection: DuckDBPyConnection, pairs: Sequence[Pair]) -> None:

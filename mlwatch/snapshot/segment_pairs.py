@@ -88,13 +88,15 @@ def pairs_of(
         baseline: Name of the baseline version.
         lattice: Range.
     """
-    followed = _followed(connection, model.name)
-    if len(followed) < 2 or model.task == "unknown" or not _has_records(connection):
-        return {}
-    numeric = model.task == "regression"
     steps = {
         name: max(1, -(-each.labelled // SAMPLE)) for name, each in model.versions.items() if each.labelled
     }
+    if not steps or model.task == "unknown" or not _has_records(connection):
+        return {}
+    followed = _followed(connection, model.name)
+    if len(followed) < 2:
+        return {}
+    numeric = model.task == "regression"
     read = partial(_sums, connection, followed, model.name, lattice, numeric=numeric)
     sums = {name: read(name, every) for name, every in steps.items()}
     infos = feature_infos(connection)

@@ -108,10 +108,8 @@ def _categories(reference: Counts, current: Counts, names: Mapping[int, str]) ->
 
 
 def _by_label(counts: Counts, names: Mapping[int, str]) -> dict[str, float]:
-    codes, place = np.unique(counts.codes, return_inverse=True)
-    totals = np.bincount(place.ravel(), weights=counts.n, minlength=len(codes))
     found: dict[str, float] = {}
-    for code, n in zip(codes.tolist(), totals.tolist(), strict=True):
+    for code, n in zip(counts.codes.tolist(), counts.n.tolist(), strict=True):
         if code != INVALID and n:
             label = OWN_LABELS.get(code) or names.get(code) or REST_LABEL
             found[label] = found.get(label, 0.0) + n

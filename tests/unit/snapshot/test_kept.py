@@ -8,19 +8,20 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from mlwatch.session import Options, Session
 from mlwatch.snapshot import rollout_course, rollout_memory
 from mlwatch.snapshot.build import Memory, Question, snapshot
 from mlwatch.snapshot.rollout import Dear
 from mlwatch.snapshot.rollout_course import Course
+from mlwatch.snapshot.tables import Tables
 from mlwatch.store.rollups import OUTCOMES, TRAFFIC
 from mlwatch.store.touched import ALL_TIME, Journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    import pytest
 
 START = datetime(2026, 3, 2, 9, 20, 30, tzinfo=UTC)
 SPANS = (timedelta(hours=1), None)
@@ -159,3 +160,38 @@ def test_of_batches_too_long_ago_the_journal_knows_nothing() -> None:
         journal.note(number, {TRAFFIC.name: (noon, noon)})
     assert journal.since(1, TRAFFIC) == ALL_TIME
     assert journal.since(1998, TRAFFIC) == (noon, noon)
+
+
+def test_a_snapshot_is_of_one_moment_and_a_failed_one_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "logs").mkdir()
+    logs = Logs(tmp_path / "logs")
+    logs.write(logs.requests(START, START + timedelta(hours=1), 8.0))
+    tables = Tables.read
+    with Session(Options(tmp_path / "logs", db=":memory:")) as session:
+        session.ingest_all()
+        logs.write(logs.requests(START, START + timedelta(hours=1), 9.0))
+
+        def between(*given: Any, **named: Any) -> Tables:
+            assert session._ingest.run_once() == 1
+            return tables(*given, **named)
+
+        def never(*_: Any, **__: Any) -> Tables:
+            raise RuntimeError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Tables, "read", between)
+            assert counted(session) == [450, 450]
+        with monkeypatch.context() as patched:
+            patched.setattr(Tables, "read", never)
+            with pytest.raises(RuntimeError):
+                session.snapshot(None, START + timedelta(minutes=30))
+        assert counted(session) == [850, 850]
+
+
+def counted(session: Session) -> list[int]:
+    """Return the predictions that a snapshot knows of, and those in the windows that it shows."""
+    found = session.snapshot()
+    windows = (window for version in found.models["logs"].versions.values() for window in version.windows)
+    return [found.ingest.predictions, sum(window.predictions for window in windows)]
