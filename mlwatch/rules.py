@@ -174,9 +174,19 @@ def _ruling(rule: RuleSettings, condition: _Condition, model: Model, version: Ve
 def _sentence(
     rule: RuleSettings, condition: _Condition, version: Version, value: float, before: float | None
 ) -> str:
-    beside = f" ({rule.against} {before:.6g})" if condition.is_relative else ""
+    beside = ""
+    if condition.is_relative and before is not None:
+        beside = f" ({rule.against} {_shown(rule, condition, before)})"
     now, lasting = (" now", f" for {_minutes(rule.for_)}") if rule.for_ else ("", "")
-    return f"{rule.metric} of {version.name} is{now} {value:.6g}{beside}, the rule is {rule.when}{lasting}"
+    found = _shown(rule, condition, value)
+    return f"{rule.metric} of {version.name} is{now} {found}{beside}, the rule is {rule.when}{lasting}"
+
+
+def _shown(rule: RuleSettings, condition: _Condition, value: float) -> str:
+    """Return a value in the unit of the rule's limit."""
+    if condition.unit == "%" and not condition.is_relative:
+        return f"{100 * value:.4g}%"
+    return f"{value:.6g} ms" if rule.metric.startswith("latency") else f"{value:.6g}"
 
 
 def _minutes(length: timedelta) -> str:
