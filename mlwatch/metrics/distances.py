@@ -128,8 +128,10 @@ def bin_values(edges: ArrayLike, means: ArrayLike | None = None) -> FloatArray:
     inner = edge[:-1] / 2 + edge[1:] / 2
     if len(edge) > 3:
         # A wide outermost bin is a thin tail: for equal bins of an exponential one the mean lies there.
-        inner[0] = max(inner[0], edge[1] - (edge[2] - edge[1]) / math.log(2))
-        inner[-1] = min(inner[-1], edge[-2] + (edge[-2] - edge[-3]) / math.log(2))
+        second, third = edge[1:3].tolist()
+        third_last, second_last = edge[-3:-1].tolist()
+        inner[0] = max(inner[0], second - (third - second) / math.log(2))
+        inner[-1] = min(inner[-1], second_last + (second_last - third_last) / math.log(2))
     if means is not None:
         mean = np.asarray(means, dtype=float)
         inner = np.where(np.isfinite(mean), mean, inner)

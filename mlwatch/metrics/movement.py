@@ -48,5 +48,6 @@ def center(codes: ArrayLike, counts: ArrayLike, totals: ArrayLike, edges: ArrayL
     low, high = edge[max(at - 1, 0)], edge[min(at, len(edge) - 1)]
     if high == np.nextafter(low, np.inf):  # a frequent value has a bin of its own
         high = low
-    median = low + (high - low) * (weight / 2 - before) / by_code[at]
+    share = (weight / 2 - before) / by_code[at]
+    median = low if high == low else low * (1 - share) + high * share  # a difference may overflow
     return Center(mean if np.isfinite(mean) else None, float(median))

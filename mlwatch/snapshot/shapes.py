@@ -67,13 +67,14 @@ def _plan(edges: tuple[float, ...]) -> tuple[tuple[float, ...], NDArray[np.float
 
 
 def _shown_edges(edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return edges of equal width over the range that matters."""
-    low, high = float(edges[0]), float(edges[-1])
-    if len(edges) > 4 and high - low > WIDE * (edges[-2] - edges[1]) > 0:
-        low, high = float(edges[1]), float(edges[-2])
+    """Return edges of equal width over the range that matters, reckoned in halves: the largest do not overflow."""
+    halves: list[float] = (edges / 2).tolist()
+    low, high = halves[0], halves[-1]
+    if len(halves) > 4 and high - low > WIDE * (halves[-2] - halves[1]) > 0:
+        low, high = halves[1], halves[-2]
     if high <= low:
-        low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, SHOWN_BINS + 1)
+        low, high = low - 0.25, high + 0.25
+    return 2 * np.linspace(low, high, SHOWN_BINS + 1)
 
 
 def _spread(counts: Counts, parts: NDArray[np.float64]) -> tuple[float, ...]:
@@ -85,11 +86,12 @@ def _spread(counts: Counts, parts: NDArray[np.float64]) -> tuple[float, ...]:
 
 def _parts(low: float, high: float, shown: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return which part of an interval falls into each shown bin; what lies beyond goes to the outer ones."""
-    if high - low < 1e-9 * (shown[-1] - shown[0]):
+    low, high, halves = low / 2, high / 2, shown / 2  # they do not overflow
+    if high - low < 1e-9 * (halves[-1] - halves[0]):
         parts = np.zeros(len(shown) - 1)
-        parts[int(np.clip(np.searchsorted(shown, low, side="right") - 1, 0, len(parts) - 1))] = 1.0
+        parts[int(np.clip(np.searchsorted(halves, low, side="right") - 1, 0, len(parts) - 1))] = 1.0
         return parts
-    below = np.clip((shown / 2 - low / 2) / (high / 2 - low / 2), 0.0, 1.0)  # halves do not overflow
+    below = np.clip((halves - low) / (high - low), 0.0, 1.0)
     below[0], below[-1] = 0.0, 1.0
     return np.diff(below)
 

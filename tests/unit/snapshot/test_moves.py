@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -135,3 +136,23 @@ def test_fifty_rows_do_not_alarm(tmp_path: Path) -> None:
     assert {
         one.drift.state for one in found.models["m"].versions["v1"].quality.features.values() if one.drift
     } == {"too_few"}
+
+
+def test_the_largest_numbers_there_are_have_a_place(tmp_path: Path) -> None:
+    """Differences of such numbers overflow, their halves do not."""
+    given = [-1.7e308, 1e-300, 5.0, 1e308, 1.7e308]
+    made = [
+        [prediction(n, features={"age": factor * given[n % 5]}) for n in range(1000)] for factor in (1, 0.9)
+    ]
+    (tmp_path / "reference.jsonl").write_text(lines(made[0]))
+    (tmp_path / "a.jsonl").write_text(lines(made[1]))
+    with warnings.catch_warnings(), Session(Options(tmp_path, db=":memory:")) as session:
+        warnings.simplefilter("error", RuntimeWarning)
+        session.ingest_all()
+        age = feature(session.snapshot(), "age")
+    assert age.shape is not None
+    assert (age.shape.edges[0], age.shape.edges[-1]) == (-1.7e308, 1.7e308)
+    assert np.isfinite(age.shape.edges).all()
+    assert [sum(age.shape.reference), sum(age.shape.current)] == pytest.approx([1000, 1000])
+    assert age.move is not None
+    assert age.move.reference.median == 5.0
