@@ -353,7 +353,7 @@ _FIXED: tuple[Metric, ...] = (
     Metric("drifted_share", "quality", "Drifted features", "share", "lower", _drifted, _no_trend),
     Metric("drift", "quality", "Mean drift", "score", "lower", _mean_drift, lambda w: Reading(w.drift)),
     Metric("prediction_drift", "quality", "Prediction drift", "score", "lower", _prediction_drift, _no_trend),
-    Metric("label_drift", "quality", "Label drift", "score", "lower", _label_drift, _no_trend, 2),
+    Metric("label_drift", "quality", "Label drift", "score", None, _label_drift, _no_trend, 2),
     Metric("score_drift", "quality", "Score drift", "score", "lower", _score_drift, _no_trend, 2),
     Metric(
         "invalid", "quality", "Invalid values", "count", None,

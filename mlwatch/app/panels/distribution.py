@@ -64,7 +64,7 @@ class DistributionPanel(Plotted, DataWidget[Explained]):
     def picture(self, width: int, height: int) -> Picture:
         """Return the sentence and the distributions."""
         sentence, shape = self.data
-        texts = wrapped(sentence, width, 2 if height >= 9 else 1)
+        texts = wrapped(sentence, width, 4 if height >= 16 else 2 if height >= 9 else 1)
         lines: Picture = [[(sanitize(text, width, ascii_only=self.ascii_only), "label")] for text in texts]
         look = {"ascii_only": self.ascii_only, "textured": self.monochrome}
         if isinstance(shape, Bins):

@@ -249,11 +249,15 @@ def _notes(view: View) -> dict[Family, str]:
     ) + _label_lag(versions)
     requests = ", ".join(f"{clean(v.name, 20)} {show_count(v.predictions)}" for v in versions)
     return {
-        "performance": f"labelled: {labelled}" if any(v.labelled for v in versions) else NO_LABELS,
+        "performance": f"labelled: {labelled}" if any(v.labelled for v in versions) else _unlabelled(view),
         "quality": f"against {clean(view.model.reference, 50)}" if view.model.reference else "no reference",
         "health": f"requests: {requests}",
         "business": _maturity(versions),
     }
+
+
+def _unlabelled(view: View) -> str:
+    return "no labels so far, still reading" if view.snapshot.feed.stage == "reading" else NO_LABELS
 
 
 def _maturity(versions: list[Version]) -> str:

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 
 from mlwatch.app.panels.alertlist import AlertLine, AlertsState, alert_lines, draw_alert
+from mlwatch.app.panels.wrapping import Hints
 from mlwatch.app.units import Zone, show_moment
 from mlwatch.errors import one_line
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 MUTED_FOR = timedelta(hours=1)
 NONE = "No alerts: nothing has crossed a threshold in this time range."
-KEYS = "m mute for 1 h   M mute until it is over   k acknowledge   u take back   escape close"
+KEYS = ("m mute for 1 h", "M mute until it is over", "k acknowledge", "u take back", "escape close")
 
 
 class AlertsScreen(ModalScreen[None]):
@@ -54,7 +55,7 @@ class AlertsScreen(ModalScreen[None]):
                 yield Static(NONE, markup=False)
                 return
             yield OptionList(*(_paragraph(alert, self._state) for alert in self._state.alerts), markup=False)
-            yield Static(KEYS, markup=False, classes="hint")
+            yield Hints(KEYS)
 
     def action_say(self, word: Word, brief: bool) -> None:
         """Say something about the chosen alert."""

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from mlwatch.app.modes import SCREENS
 from mlwatch.app.panels.base import Viewed
+from mlwatch.app.panels.wrapping import NamedTexts
 from mlwatch.app.scrolling import plain_bars
 
 if TYPE_CHECKING:
@@ -80,9 +81,8 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(classes="overlay") as box:
             box.border_title = "Help"
             yield Static(Content.styled(self._purpose, "bold"), markup=False)
-            yield Static(_table("Keys", _KEYS), markup=False, classes="paragraph")
-            yield Static(_table("Words", _SIGNS), markup=False, classes="paragraph")
-            yield Static(_table("Logs", _LOGS), markup=False, classes="paragraph")
+            for title, rows in (("Keys", _KEYS), ("Words", _SIGNS), ("Logs", _LOGS)):
+                yield NamedTexts(title, rows, classes="paragraph")
             yield Static(Content.styled("Panels", "bold $heading"), markup=False, classes="paragraph")
             for text in self._panels:
                 yield Static(text, markup=False)
@@ -91,9 +91,3 @@ class HelpScreen(ModalScreen[None]):
         """Draw as the app does."""
         if self.app.has_class("-ascii"):
             plain_bars(self.query_one(VerticalScroll))
-
-
-def _table(title: str, rows: tuple[tuple[str, str], ...]) -> Content:
-    lines = [Content.styled(title, "bold $heading")]
-    lines += [Content.assemble((f"{key:<15}", "bold $primary"), text) for key, text in rows]
-    return Content("\n").join(lines)

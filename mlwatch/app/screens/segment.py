@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 
 from mlwatch.app.drawing import clean
 from mlwatch.app.filterline import FilterLine
+from mlwatch.app.panels.wrapping import Hints
 from mlwatch.app.units import show_count
 from mlwatch.choice import Choice
 from mlwatch.errors import MlwatchError
@@ -36,7 +37,7 @@ COLUMNS = (
     Column("labelled", "Labelled", "right", width=9),
 )
 EXAMPLE = "carrier = UA and version in (v1, v3)"
-KEYS = "enter only these   down to the list   empty: everything   escape"
+KEYS = ("enter only these", "down to the list", "empty: everything", "escape close")
 NONE = "Segments are listed here once predictions with features have labels; any filter can be typed above."
 
 
@@ -82,7 +83,7 @@ class SegmentScreen(ModalScreen[Choice | None]):
             yield Static("" if self._segments else NONE, id="said", markup=False, classes="paragraph")
             rows = [_row(place, *one) for place, one in enumerate(self._listed)]
             yield FastTable(COLUMNS, rows, ascii_only=self._view.glyphs.ascii, id="segments")
-            yield Static(KEYS, markup=False, classes="hint")
+            yield Hints(KEYS)
 
     def on_mount(self) -> None:
         """Learn the names that can be completed."""

@@ -9,9 +9,9 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from mlwatch.app.drawing import clean
+from mlwatch.app.panels.wrapping import Hints
 from mlwatch.app.units import show, show_count, show_moment
 from mlwatch.choice import Choice
 from widgets.fasttable import Cell, Column, FastTable, Row
@@ -31,7 +31,7 @@ COLUMNS = (
     Column("first", "Since", width=16),
     Column("last", "Last seen", width=16),
 )
-KEYS = "enter or c compare it   b as the baseline   o only it   u as usual   escape close"
+KEYS = ("enter or c compare it", "b as the baseline", "o only it", "u as usual", "escape close")
 
 
 class VersionsScreen(ModalScreen[Choice | None]):
@@ -57,7 +57,7 @@ class VersionsScreen(ModalScreen[Choice | None]):
             box.border_title = f"Versions of {clean(self._view.model_name or '', 40)}"
             rows = [self._row(place, version) for place, version in enumerate(self._versions)]
             yield FastTable(COLUMNS, rows, ascii_only=self._view.glyphs.ascii, id="versions")
-            yield Static(KEYS, markup=False, classes="hint")
+            yield Hints(KEYS)
 
     def _row(self, place: int, version: Version) -> Row:
         zone = self._view.zone
