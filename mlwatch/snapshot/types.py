@@ -11,103 +11,58 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlwatch.snapshot.feed_types import Feed, Ingest, Stage, Stream, TimeRange
 from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.output_types import Outputs
+from mlwatch.snapshot.quality_types import Constraint, FeatureQuality, LabelDrift, Quality
+from mlwatch.snapshot.rollout_types import Rollout, RolloutMetric, Shadow, TrafficStep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from mlwatch.metrics.drift import Drift
     from mlwatch.metrics.estimate import Estimate
-    from mlwatch.metrics.quality import RateChange
     from mlwatch.snapshot.distributions import Bars, Scores
     from mlwatch.snapshot.falls import Fall
     from mlwatch.snapshot.health_types import Endpoint
-    from mlwatch.snapshot.moves import Move
-    from mlwatch.snapshot.pair_types import PairFindings
-    from mlwatch.snapshot.rollout_course import Course
     from mlwatch.snapshot.segment_pairs import SegmentPair
     from mlwatch.snapshot.segments import Fairness, Segment
-    from mlwatch.snapshot.shapes import Shape
     from mlwatch.systems.mlflow_registry import Entry
+
+__all__ = [
+    "Alert",
+    "Business",
+    "ConfusionTable",
+    "Constraint",
+    "Errors",
+    "FeatureQuality",
+    "Feed",
+    "Ingest",
+    "LabelDrift",
+    "LabelLag",
+    "Latency",
+    "Model",
+    "Quality",
+    "Revenue",
+    "Role",
+    "Rollout",
+    "RolloutMetric",
+    "Severity",
+    "Shadow",
+    "Snapshot",
+    "Stage",
+    "Stream",
+    "Task",
+    "Throughput",
+    "TimeRange",
+    "TrafficStep",
+    "Version",
+    "Window",
+]
 
 Task = Literal["binary", "multiclass", "regression", "unknown"]
 Role = Literal["baseline", "candidate", "shadow", "other"]
 Severity = Literal["info", "warning", "critical"]
-Stage = Literal["looking", "reading", "through"]
-
-
-@dataclass(frozen=True, slots=True)
-class TimeRange:
-    """A half-open interval of event time, `start <= t < end`."""
-
-    start: datetime
-    end: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """How far a partition of a topic is read."""
-
-    topic: str
-    partition: int
-    offset: int
-    """Of the next message to be read."""
-    end: int
-    """Offset that the partition's next message gets, as last seen."""
-
-    @property
-    def lag(self) -> int:
-        """Messages that are there and not read; in a compacted topic at most so many."""
-        return max(0, self.end - self.offset)
-
-
-@dataclass(frozen=True, slots=True)
-class Ingest:
-    """What has been read so far, since the store began (not only within the range)."""
-
-    files: int = 0
-    bytes: int = 0
-    records: int = 0
-    """Non-blank records seen: `rows + rejected + duplicates`, always."""
-    rows: int = 0
-    """Records that were taken in."""
-    predictions: int = 0
-    outcomes: int = 0
-    events: int = 0
-    rejected: int = 0
-    duplicates: int = 0
-    outcomes_unmatched: int = 0
-    events_unmatched: int = 0
-    streams: tuple[Stream, ...] = field(default=(), kw_only=True)
-    """Partitions of topics, by name and number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """How the ingest stands right now; never part of a report's numbers."""
-
-    rows_per_s: float | None = None
-    lag_s: float | None = None
-    """Seconds between a record's event time and its arrival in the store, for the newest batch."""
-    bytes_done: int = 0
-    bytes_total: int = 0
-    eta_s: float | None = None
-    """Estimated seconds until the backfill is through; None when nothing is left or unknown."""
-    stage: Stage = "through"
-    """Whether files are looked for, or read, or all is read that was there."""
-    files_ahead: int = 0
-    """Files that the present pass over the directory reads."""
-    bytes_ahead: int = 0
-    """And their bytes on disk."""
-    note: str | None = None
-    """One plain sentence where the feed is not as asked for, for example an in-memory store."""
-
-    @property
-    def backfilling(self) -> bool:
-        """Tell whether enough is left to read that a progress bar helps."""
-        return self.bytes_total - self.bytes_done > 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,83 +119,6 @@ class Errors:
     """Failures with status 400 to 499."""
     server: int = 0
     """Failures with status 500 or more."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureQuality:
-    """One feature of one version: what is missing or wrong, and how far it moved from the reference."""
-
-    kind: Literal["numeric", "categorical"]
-    n: int
-    missing: int
-    missing_rate: float | None
-    invalid: int = 0
-    unseen: int = 0
-    out_of_range: int = 0
-    drift: Drift | None = None
-    """None when there is no reference to compare with, or the feature is not in it."""
-    shape: Shape | None = None
-    """Its distribution beside that of the reference; None without a reference."""
-    stuck: bool = False
-    """All its values, or those of the last windows, are in one bin, though others were filled before."""
-    missing_change: RateChange | None = None
-    """How its missing rate differs from the reference's; None without one."""
-    move: Move | None = None
-    """How it moved; None where there is no drift to speak of or nothing to compare with."""
-    importance: float | None = None
-    """How much it matters to the label, 0 to 1; None where that is not known."""
-    drift_over: tuple[float | None, ...] = ()
-    """Drift score in each window of the version; empty where it is not followed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """One demand of `[schema]` on a feature of one version."""
-
-    feature: str
-    rule: str
-    """`type`, `min`, `max`, `allowed`, `nullable`, `regex` or `unique`."""
-    demand: str
-    """What is said of values that break it, after "… of … values"."""
-    n: int
-    """Values that were looked at."""
-    bad: int
-    """Values among them that break it."""
-    example: str | None = None
-    """One of them, shortened; as hostile as any text of a log."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelDrift:
-    """How far labels moved, or why that is not known."""
-
-    drift: Drift | None = None
-    reference: str | None = None
-    """What they are compared with, in words."""
-    reason: str | None = None
-    """Why there is no drift, as a clause after "because"."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """Data quality of one version."""
-
-    features: Mapping[str, FeatureQuality] = field(default_factory=dict)
-    prediction_drift: Drift | None = None
-    score_drift: Drift | None = None
-    label_drift: LabelDrift = field(default_factory=LabelDrift, kw_only=True)
-    drifted_share: float | None = None
-    """Share of the comparable features that drifted."""
-    missing_rate: float | None = None
-    """Missing cells over all cells."""
-    vanished: tuple[str, ...] = ()
-    """Features of the reference or the baseline that the version has no value of."""
-    appeared: tuple[str, ...] = ()
-    """Features that neither of them has."""
-    text_drift: Mapping[str, Drift] = field(default_factory=dict)
-    """Of answers in words: their `length` and their `vocabulary`, words hashed into buckets."""
-    text_reference: str | None = None
-    """What answers in words are compared with, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,122 +293,3 @@ class Snapshot:
         from mlwatch.snapshot.document import document  # noqa: PLC0415  it imports this module
 
         return document(self)
-
-
-@dataclass(frozen=True, slots=True)
-class RolloutMetric:
-    """One metric of a rollout: candidate against baseline with an anytime-valid interval."""
-
-    baseline: float | None
-    candidate: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
-    margin: float | None
-    status: Literal["better", "non_inferior", "inconclusive", "worse", "no_data"]
-    e_value: float | None = None
-    samples_left: int | None = None
-    label: str = ""
-    """The metric's name in sentences."""
-    scale: Literal["absolute", "relative"] = "absolute"
-    """Whether the margin is in the metric's unit or a share of the baseline."""
-    limit: float | None = None
-    """The margin as a signed difference in the metric's unit."""
-    unit: str = ""
-    """Unit of the values; empty for proportions."""
-    reason: str = ""
-    """The metric in one plain sentence."""
-    notes: tuple[str, ...] = ()
-    """Warnings, such as a pooled estimate that disagrees with the stratified one."""
-    ratio: float | None = None
-    """Stratified candidate over baseline, with its interval."""
-    ratio_low: float | None = None
-    ratio_high: float | None = None
-    pooled: float | None = None
-    """Candidate minus baseline over all minutes, unstratified."""
-    n_baseline: int = 0
-    """Requests, labelled ones or pairs that are compared, whatever is randomised."""
-    n_candidate: int = 0
-    level: float | None = None
-    """Error budget: the metric rolls back at an e-value of 1/level."""
-    method: str = ""
-    """Which test: `normal`, `ratio`, `exceedance`, `two_sample` or `pairs`."""
-    calibrated: bool = False
-    """Whether the variance comes from an A/A calibration."""
-    cap: float | None = None
-    """Where larger values of a mean count as this one: the baseline's frozen 99.9th percentile."""
-    design_effect: float = 1.0
-    """Requests that say as much as one independent one, where users are randomised; else 1."""
-    inflation: float = 1.0
-    """Factor by which the variance was widened, for that or by a calibration."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrafficStep:
-    """A stretch of a ramp with one share of traffic."""
-
-    start: datetime
-    end: datetime
-    share: float
-    """Candidate's observed share of both versions' traffic."""
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
-class Shadow:
-    """What requests that both versions answered say."""
-
-    pairs: int
-    labelled: int
-    disagreement_rate: float | None
-    disagreement_low: float | None
-    disagreement_high: float | None
-    kappa: float | None
-    """Cohen's kappa of the predictions."""
-    accuracy_difference: float | None
-    low: float | None
-    high: float | None
-    only_baseline_right: int
-    only_candidate_right: int
-    mcnemar_p: float | None
-    """Valid for one look only, for comparison."""
-    confusion: ConfusionTable | None
-    """Pairs by prediction: rows the baseline's, columns the candidate's."""
-    findings: PairFindings | None = None
-    """Where, when and for what the answers differ; None without pairs."""
-    since: datetime | None = None
-    """From when on pairs are compared, where that is later than the rollout's start."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rollout:
-    """The verdict on one candidate."""
-
-    model: str
-    mode: Literal["canary", "ab", "shadow"]
-    baseline: str
-    candidate: str
-    verdict: Literal["promote", "hold", "rollback"]
-    since: datetime | None
-    reasons: tuple[str, ...]
-    metrics: Mapping[str, RolloutMetric]
-    traffic_expected: Mapping[str, float] = field(default_factory=dict)
-    traffic_observed: Mapping[str, float] = field(default_factory=dict)
-    srm_p: float | None = None
-    unit: str = "request"
-    """What is randomised, as configured."""
-    units: Mapping[str, int] = field(default_factory=dict)
-    """Users, or what else is randomised, by version; empty where requests are. Their split is what is expected."""
-    calibrated: bool = False
-    state: str = "no_data"
-    """Why the verdict is what it is: see `mlwatch.metrics.rollout_types.RolloutState`."""
-    elapsed_s: float = 0.0
-    """Time with both versions alive."""
-    alpha: float = 0.05
-    """Error budget of this candidate; several candidates share that of the configuration."""
-    steps: tuple[TrafficStep, ...] = ()
-    """Steps of the traffic ramp."""
-    shadow: Shadow | None = None
-    """Only in shadow mode."""
-    course: Course | None = None
-    """How it came to this; None where nothing was compared, or where the first screen did not wait for it."""
