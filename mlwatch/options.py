@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from mlwatch.config import Config, discover, load
+from mlwatch.config import CacheSettings, Config, EndpointSettings, discover, load
+from mlwatch.config.polled import REDIS, cache_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,18 @@ class Options:
 def title_of(options: Options) -> list[str]:
     """Return what directories are called."""
     return [path.resolve().name for path in (options.path, *options.others)]
+
+
+def endpoints_of(options: Options, config: Config) -> tuple[EndpointSettings, ...]:
+    """Return the endpoints of configuration and options."""
+    named = (url for url in options.endpoints if not url.startswith(REDIS))
+    return (*config.endpoints, *(EndpointSettings(url=url) for url in named))
+
+
+def caches_of(options: Options, config: Config) -> tuple[CacheSettings, ...]:
+    """Return the caches of configuration and options."""
+    named = (url for url in options.endpoints if url.startswith(REDIS))
+    return (*config.caches, *map(cache_of, named))
 
 
 def config_of(options: Options) -> Config:

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from mlwatch import silences
 from mlwatch.answers import Answers, Store
 from mlwatch.choice import USUAL, Choice
-from mlwatch.config import CacheSettings, Config, EndpointSettings
-from mlwatch.config.polled import REDIS, cache_of
 from mlwatch.keeper import Keeper
 from mlwatch.lookout import Lookout, look_around
 from mlwatch.meter import Meter
 from mlwatch.neighbours import Neighbours
-from mlwatch.options import Options, config_of, title_of
+from mlwatch.options import Options, caches_of, config_of, endpoints_of, title_of
 from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
 from mlwatch.store import notices, retention
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.config import Config, EndpointSettings
     from mlwatch.snapshot.types import Alert, Snapshot
 
 __all__ = ["Options", "Session"]
@@ -226,14 +225,7 @@ class Session:
     @property
     def endpoints(self) -> tuple[EndpointSettings, ...]:
         """The endpoints of configuration and options."""
-        named = (url for url in self.options.endpoints if not url.startswith(REDIS))
-        return (*self.config.endpoints, *(EndpointSettings(url=url) for url in named))
-
-    @property
-    def caches(self) -> tuple[CacheSettings, ...]:
-        """The caches of configuration and options."""
-        named = (url for url in self.options.endpoints if url.startswith(REDIS))
-        return (*self.config.caches, *map(cache_of, named))
+        return endpoints_of(self.options, self.config)
 
     def _look_out(self) -> Lookout:
         """Begin to look at endpoints, caches and host, in threads."""
@@ -243,7 +235,7 @@ class Session:
             self.endpoints,
             self.options.path,
             self._meter.looked,
-            self.caches,
+            caches_of(self.options, self.config),
         )
         found.start()
         return found
@@ -254,7 +246,8 @@ class Session:
         Raises:
             InputError: The address of an endpoint or its kind of server is wrong.
         """
-        look_around(self.connect, self.config, self.endpoints, self.options.path, self.caches)
+        caches = caches_of(self.options, self.config)
+        look_around(self.connect, self.config, self.endpoints, self.options.path, caches)
 
     def stop(self) -> None:
         """End the threads and close the store."""

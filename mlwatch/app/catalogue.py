@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mlwatch.app import readings as of
 from mlwatch.app.drawing import clean
+from mlwatch.app.readings import NOTHING, Reading, from_estimate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mlwatch.app.units import Unit
-    from mlwatch.metrics.drift import Drift
-    from mlwatch.metrics.estimate import Estimate
     from mlwatch.metrics.fairness import Gap
     from mlwatch.snapshot.types import Version, Window
 
@@ -26,20 +26,6 @@ FAMILIES: dict[Family, tuple[str, str]] = {
     "business": ("Business", "Business"),
 }
 """Long and short name of each family, in the order of the screen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One number of one version, with what is known about its certainty."""
-
-    value: float | None
-    n: int | None = None
-    low: float | None = None
-    high: float | None = None
-    reason: str | None = None
-    """Why there is no value, as a clause after "because"."""
-    against: str | None = None
-    """What it was compared with, where that may be another thing than for its family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +44,6 @@ class Metric:
     """1 is always shown, 2 where there is room, 3 where there is plenty."""
     beside: Callable[[Window], Reading] | None = None
     """What the number was expected to be without labels, where that is known."""
-
-
-NOTHING = Reading(None, reason="this version has no such number")
-
-
-def from_estimate(estimate: Estimate | None) -> Reading:
-    """Return an estimate as a reading."""
-    if estimate is None:
-        return NOTHING
-    return Reading(estimate.value, estimate.n, estimate.low, estimate.high, estimate.reason)
 
 
 def metrics_of(*versions: Version) -> tuple[Metric, ...]:
@@ -165,7 +141,7 @@ _TEXTS = {"length": "Length drift", "vocabulary": "Vocabulary drift"}
 
 def _text_drift(name: str) -> Metric:
     def read(version: Version) -> Reading:
-        return _from_drift(version.quality.text_drift.get(name))
+        return of.from_drift(version.quality.text_drift.get(name))
 
     return Metric(f"text_drift.{name}", "quality", _TEXTS[name], "score", "lower", read, lambda _: NOTHING, 2)
 
@@ -229,113 +205,6 @@ def metric_name(key: str) -> str | None:
     return next((metric.label for metric in _FIXED if metric.key == key), None)
 
 
-NO_REFERENCE = "there is no reference to compare with"
-
-
-def _missing(version: Version) -> Reading:
-    quality = version.quality
-    cells = sum(feature.n for feature in quality.features.values())
-    return Reading(quality.missing_rate, cells, reason="the records carry no features")
-
-
-def _drifted(version: Version) -> Reading:
-    comparable = sum(feature.drift is not None for feature in version.quality.features.values())
-    return Reading(version.quality.drifted_share, comparable, reason=NO_REFERENCE)
-
-
-def _prediction_drift(version: Version) -> Reading:
-    return _from_drift(version.quality.prediction_drift)
-
-
-def _label_drift(version: Version) -> Reading:
-    found = version.quality.label_drift
-    if found.drift is None:
-        return Reading(None, reason=found.reason or NO_REFERENCE)
-    return replace(_from_drift(found.drift), against=found.reference)
-
-
-def _score_drift(version: Version) -> Reading:
-    return _from_drift(version.quality.score_drift)
-
-
-def _mean_drift(version: Version) -> Reading:
-    drifts = [feature.drift for feature in version.quality.features.values() if feature.drift]
-    scores = [drift.score for drift in drifts if drift.score is not None]
-    if not scores:
-        return Reading(None, reason="there are too few values to compare" if drifts else NO_REFERENCE)
-    return Reading(sum(scores) / len(scores), len(scores))
-
-
-def _from_drift(drift: Drift | None) -> Reading:
-    if drift is None:
-        return Reading(None, reason=NO_REFERENCE)
-    return Reading(drift.score, drift.n_current, reason="there are too few values to compare")
-
-
-def _cells(pick: Callable[[Version], int]) -> Callable[[Version], Reading]:
-    def read(version: Version) -> Reading:
-        if not version.quality.features:
-            return Reading(None, reason="the records carry no features")
-        return Reading(float(pick(version)))
-
-    return read
-
-
-def _latency(key: str) -> Callable[[Version], Reading]:
-    def read(version: Version) -> Reading:
-        value: float | None = getattr(version.latency, key)
-        return Reading(value, version.latency.n, reason="the records carry no latency")
-
-    return read
-
-
-def _apdex(version: Version) -> Reading:
-    return from_estimate(version.latency.apdex)
-
-
-def _latency_over(key: str) -> Callable[[Window], Reading]:
-    def over(window: Window) -> Reading:
-        return Reading(getattr(window.latency, key), window.latency.n)
-
-    return over
-
-
-def _errors(version: Version) -> Reading:
-    errors = version.errors
-    return Reading(errors.rate, version.predictions, errors.low, errors.high, "there are no requests yet")
-
-
-def _revenue_per_prediction(version: Version) -> Reading:
-    revenue = version.business.revenue
-    reason = "no event carries money"
-    return Reading(revenue.per_prediction, version.predictions, revenue.low, revenue.high, reason)
-
-
-def _revenue(version: Version) -> Reading:
-    revenue = version.business.revenue
-    known = revenue.per_prediction is not None
-    return Reading(revenue.total if known else None, reason="no event carries money")
-
-
-def _no_trend(_window: Window) -> Reading:
-    return NOTHING
-
-
-def _errors_over(window: Window) -> Reading:
-    errors = window.errors
-    return Reading(errors.rate, window.predictions, errors.low, errors.high)
-
-
-def _revenue_over(window: Window) -> Reading:
-    revenue = window.business.revenue
-    return Reading(revenue.per_prediction, window.predictions, revenue.low, revenue.high)
-
-
-def _throughput_over(window: Window) -> Reading:
-    seconds = (window.end - window.start).total_seconds()
-    return Reading(window.predictions / seconds if seconds else None, window.predictions)
-
-
 def _mix(key: str, label: str, unit: Unit) -> Metric:
     """Return the mix of labels or of answers: it has no good direction, but moves when the world or a model does."""
 
@@ -349,41 +218,41 @@ _SHARES = (_mix("answers", "Positive answers", "share"), _mix("labels", "Positiv
 _MEANS = (_mix("answers", "Mean answer", "score"), _mix("labels", "Mean label", "score"))
 
 _FIXED: tuple[Metric, ...] = (
-    Metric("missing_rate", "quality", "Missing values", "share", "lower", _missing, lambda w: Reading(w.missing_rate)),
-    Metric("drifted_share", "quality", "Drifted features", "share", "lower", _drifted, _no_trend),
-    Metric("drift", "quality", "Mean drift", "score", "lower", _mean_drift, lambda w: Reading(w.drift)),
-    Metric("prediction_drift", "quality", "Prediction drift", "score", "lower", _prediction_drift, _no_trend),
-    Metric("label_drift", "quality", "Label drift", "score", None, _label_drift, _no_trend, 2),
-    Metric("score_drift", "quality", "Score drift", "score", "lower", _score_drift, _no_trend, 2),
+    Metric("missing_rate", "quality", "Missing values", "share", "lower", of.missing, of.missing_over),
+    Metric("drifted_share", "quality", "Drifted features", "share", "lower", of.drifted, of.no_trend),
+    Metric("drift", "quality", "Mean drift", "score", "lower", of.mean_drift, lambda w: Reading(w.drift)),
+    Metric("prediction_drift", "quality", "Prediction drift", "score", "lower", of.prediction_drift, of.no_trend),
+    Metric("label_drift", "quality", "Label drift", "score", None, of.label_drift, of.no_trend, 2),
+    Metric("score_drift", "quality", "Score drift", "score", "lower", of.score_drift, of.no_trend, 2),
     Metric(
         "invalid", "quality", "Invalid values", "count", None,
-        _cells(lambda v: sum(f.invalid for f in v.quality.features.values())), _no_trend, 2,
+        of.cells(lambda v: sum(f.invalid for f in v.quality.features.values())), of.no_trend, 2,
     ),
     Metric(
         "unseen", "quality", "Unseen categories", "count", None,
-        _cells(lambda v: sum(f.unseen for f in v.quality.features.values())), _no_trend, 3,
+        of.cells(lambda v: sum(f.unseen for f in v.quality.features.values())), of.no_trend, 3,
     ),
     Metric(
         "out_of_range", "quality", "Out of range", "count", None,
-        _cells(lambda v: sum(f.out_of_range for f in v.quality.features.values())), _no_trend, 3,
+        of.cells(lambda v: sum(f.out_of_range for f in v.quality.features.values())), of.no_trend, 3,
     ),
-    Metric("error_rate", "health", "Error rate", "share", "lower", _errors, _errors_over),
+    Metric("error_rate", "health", "Error rate", "share", "lower", of.errors, of.errors_over),
     Metric(
         "latency_p50", "health", "Latency p50", "ms", "lower",
-        _latency("p50"), _latency_over("p50"), 2,
+        of.latency("p50"), of.latency_over("p50"), 2,
     ),
-    Metric("latency_p95", "health", "Latency p95", "ms", "lower", _latency("p95"), _latency_over("p95")),
+    Metric("latency_p95", "health", "Latency p95", "ms", "lower", of.latency("p95"), of.latency_over("p95")),
     Metric(
-        "latency_p99", "health", "Latency p99", "ms", "lower", _latency("p99"), _latency_over("p99"), 2,
+        "latency_p99", "health", "Latency p99", "ms", "lower", of.latency("p99"), of.latency_over("p99"), 2,
     ),
     Metric(
-        "latency_p999", "health", "Latency p99.9", "ms", "lower", _latency("p999"), _latency_over("p999"), 3,
+        "latency_p999", "health", "Latency p99.9", "ms", "lower", of.latency("p999"), of.latency_over("p999"), 3,
     ),
-    Metric("apdex", "health", "Apdex", "score", "higher", _apdex, lambda _: NOTHING, 3),
+    Metric("apdex", "health", "Apdex", "score", "higher", of.apdex, lambda _: NOTHING, 3),
     Metric(
         "throughput", "health", "Throughput", "per_s", None,
         lambda v: Reading(v.throughput_per_s, v.predictions, reason="there are no requests yet"),
-        _throughput_over,
+        of.throughput_over,
     ),
     Metric(
         "conversion", "business", "Conversion", "share", "higher",
@@ -395,7 +264,7 @@ _FIXED: tuple[Metric, ...] = (
     ),
     Metric(
         "revenue", "business", "Revenue / request", "money", "higher",
-        _revenue_per_prediction, _revenue_over,
+        of.revenue_per_prediction, of.revenue_over,
     ),
     Metric(
         "revenue_per_conversion", "business", "Revenue / conversion", "money", "higher",
@@ -404,7 +273,7 @@ _FIXED: tuple[Metric, ...] = (
     ),
     Metric(
         "revenue_total", "business", "Revenue", "money", None,
-        _revenue, lambda w: Reading(w.business.revenue.total), 2,
+        of.revenue, lambda w: Reading(w.business.revenue.total), 2,
     ),
 )  # fmt: skip
 _DECISIONS = Metric(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from mlwatch.app.catalogue import Better, Family, Metric, Reading, metrics_of
+from mlwatch.app.catalogue import Better, Family, Metric, metrics_of
 from mlwatch.app.units import Unit, show, show_change, show_interval
 
 if TYPE_CHECKING:
+    from mlwatch.app.readings import Reading
     from mlwatch.app.view import View
     from mlwatch.snapshot.types import Rollout, RolloutMetric, Version
 

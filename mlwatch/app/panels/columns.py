@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlwatch.app.catalogue import FAMILIES, Reading
+from mlwatch.app.catalogue import FAMILIES
 from mlwatch.app.drawing import Piece, cell
 from mlwatch.app.units import show, show_change, show_interval, show_rate, show_relative
 from widgets.sparkline import sparkline
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlwatch.app.glyphs import Glyphs
+    from mlwatch.app.readings import Reading
     from mlwatch.app.rows import Change, MetricRow, Verdict
 
 

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from factory import model, rollout, snapshot, unlabelled, version
 
-from mlwatch.app.catalogue import Better, Reading
 from mlwatch.app.panels.families import plan_rows
+from mlwatch.app.readings import Reading
 from mlwatch.app.rows import _verdict, detail, metric_rows
 from mlwatch.app.view import View, choose_model, next_model
 from mlwatch.metrics.estimate import estimate
+
+if TYPE_CHECKING:
+    from mlwatch.app.catalogue import Better
 
 
 def view(made: object = None) -> View:

@@ -1,0 +1,170 @@
+"""Single numbers of a version or of one step of it, each with what is known about it, or why it is not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlwatch.metrics.drift import Drift
+    from mlwatch.metrics.estimate import Estimate
+    from mlwatch.snapshot.types import Version, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One number of one version, with what is known about its certainty."""
+
+    value: float | None
+    n: int | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+    """Why there is no value, as a clause after "because"."""
+    against: str | None = None
+    """What it was compared with, where that may be another thing than for its family."""
+
+
+NOTHING = Reading(None, reason="this version has no such number")
+
+
+def from_estimate(estimate: Estimate | None) -> Reading:
+    """Return an estimate as a reading."""
+    if estimate is None:
+        return NOTHING
+    return Reading(estimate.value, estimate.n, estimate.low, estimate.high, estimate.reason)
+
+
+NO_REFERENCE = "there is no reference to compare with"
+
+
+def missing(version: Version) -> Reading:
+    """Return the share of missing cells."""
+    quality = version.quality
+    cells = sum(feature.n for feature in quality.features.values())
+    return Reading(quality.missing_rate, cells, reason="the records carry no features")
+
+
+def missing_over(window: Window) -> Reading:
+    """Return the share of missing cells of one step."""
+    return Reading(window.missing_rate)
+
+
+def drifted(version: Version) -> Reading:
+    """Return the share of comparable features that drifted."""
+    comparable = sum(feature.drift is not None for feature in version.quality.features.values())
+    return Reading(version.quality.drifted_share, comparable, reason=NO_REFERENCE)
+
+
+def prediction_drift(version: Version) -> Reading:
+    """Return how far the predictions moved."""
+    return from_drift(version.quality.prediction_drift)
+
+
+def label_drift(version: Version) -> Reading:
+    """Return how far the labels moved."""
+    found = version.quality.label_drift
+    if found.drift is None:
+        return Reading(None, reason=found.reason or NO_REFERENCE)
+    return replace(from_drift(found.drift), against=found.reference)
+
+
+def score_drift(version: Version) -> Reading:
+    """Return how far the scores moved."""
+    return from_drift(version.quality.score_drift)
+
+
+def mean_drift(version: Version) -> Reading:
+    """Return the mean drift score of the features."""
+    drifts = [feature.drift for feature in version.quality.features.values() if feature.drift]
+    scores = [drift.score for drift in drifts if drift.score is not None]
+    if not scores:
+        return Reading(None, reason="there are too few values to compare" if drifts else NO_REFERENCE)
+    return Reading(sum(scores) / len(scores), len(scores))
+
+
+def from_drift(drift: Drift | None) -> Reading:
+    """Return a drift score as a reading."""
+    if drift is None:
+        return Reading(None, reason=NO_REFERENCE)
+    return Reading(drift.score, drift.n_current, reason="there are too few values to compare")
+
+
+def cells(pick: Callable[[Version], int]) -> Callable[[Version], Reading]:
+    """Return the reader of a count of cells."""
+
+    def read(version: Version) -> Reading:
+        if not version.quality.features:
+            return Reading(None, reason="the records carry no features")
+        return Reading(float(pick(version)))
+
+    return read
+
+
+def latency(key: str) -> Callable[[Version], Reading]:
+    """Return the reader of a statistic of the latency, in milliseconds."""
+
+    def read(version: Version) -> Reading:
+        value: float | None = getattr(version.latency, key)
+        return Reading(value, version.latency.n, reason="the records carry no latency")
+
+    return read
+
+
+def apdex(version: Version) -> Reading:
+    """Return the Apdex."""
+    return from_estimate(version.latency.apdex)
+
+
+def latency_over(key: str) -> Callable[[Window], Reading]:
+    """Return the same over one step; see `latency`."""
+
+    def over(window: Window) -> Reading:
+        return Reading(getattr(window.latency, key), window.latency.n)
+
+    return over
+
+
+def errors(version: Version) -> Reading:
+    """Return the share of failed requests."""
+    found = version.errors
+    return Reading(found.rate, version.predictions, found.low, found.high, "there are no requests yet")
+
+
+def revenue_per_prediction(version: Version) -> Reading:
+    """Return the money that one prediction brought."""
+    money = version.business.revenue
+    reason = "no event carries money"
+    return Reading(money.per_prediction, version.predictions, money.low, money.high, reason)
+
+
+def revenue(version: Version) -> Reading:
+    """Return the money that came in all."""
+    money = version.business.revenue
+    known = money.per_prediction is not None
+    return Reading(money.total if known else None, reason="no event carries money")
+
+
+def no_trend(_window: Window) -> Reading:
+    """Return nothing: the number is not followed step by step."""
+    return NOTHING
+
+
+def errors_over(window: Window) -> Reading:
+    """Return the share of failed requests of one step."""
+    found = window.errors
+    return Reading(found.rate, window.predictions, found.low, found.high)
+
+
+def revenue_over(window: Window) -> Reading:
+    """Return the money that one prediction of a step brought."""
+    money = window.business.revenue
+    return Reading(money.per_prediction, window.predictions, money.low, money.high)
+
+
+def throughput_over(window: Window) -> Reading:
+    """Return the requests a second of one step."""
+    seconds = (window.end - window.start).total_seconds()
+    return Reading(window.predictions / seconds if seconds else None, window.predictions)
