@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlwatch.app.catalogue import FAMILIES
-from mlwatch.app.drawing import Piece, cell
+from mlwatch.app.drawing import Piece, cell, clean
 from mlwatch.app.units import show, show_change, show_interval, show_rate, show_relative
 from widgets.sparkline import sparkline
 
@@ -74,13 +74,18 @@ def head(columns: Columns, names: Names) -> list[Piece]:
     return [
         cell("", columns.family),
         cell("", columns.label),
-        cell(names.baseline, columns.baseline, "bold $baseline", "right"),
-        cell(candidate, columns.candidate, "bold $candidate", "right"),
+        _named(names.baseline, columns.baseline, "bold $baseline"),
+        _named(candidate, columns.candidate, "bold $candidate"),
         cell("  change" if columns.change else "", columns.change, "$quiet"),
         cell("  95 % interval" if columns.interval else "", columns.interval, "$quiet"),
         *_trend_head(columns.baseline_trend, names.baseline, "$baseline"),
         *_trend_head(columns.candidate_trend, candidate, "$candidate"),
     ]
+
+
+def _named(name: str, width: int, style: str) -> Piece:
+    """Return a version's name, apart from what stands before it."""
+    return cell(clean(name, max(width - 1, 0)), width, style, "right")
 
 
 def row_pieces(row: MetricRow, columns: Columns, glyphs: Glyphs, *, first: bool) -> list[Piece]:
@@ -146,10 +151,10 @@ def _change(row: MetricRow, width: int, glyphs: Glyphs) -> list[Piece]:
         return [cell("", width)]
     style = STYLES[row.change.verdict]
     sign = arrow(row.change, glyphs)
-    if row.change.verdict == "same":
-        return [cell(f"  {sign} same", width, style)]
-    word, amount = WORDS[row.change.verdict], _amount(row, row.change)
     before = " " if width < 20 else "  "
+    if row.change.verdict == "same":
+        return [cell(f"{before}{sign} same", width, style)]
+    word, amount = WORDS[row.change.verdict], _amount(row, row.change)
     bare = amount.rpartition(" ")[0] or amount  # the unit stands in the columns beside
     texts = [f"{before}{sign} {part} {word}".rstrip() for part in (amount, bare)]
     short = f"{before}{sign} {word or bare}"
