@@ -175,7 +175,7 @@ def _result(
 
 
 def _known(values: np.ndarray) -> float | None:
-    value = float(values[0])
+    value: float = values.item()
     return value if math.isfinite(value) else None
 
 

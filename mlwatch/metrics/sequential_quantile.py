@@ -111,8 +111,8 @@ def histogram_quantile(counts: ArrayLike, edges: ArrayLike, p: float) -> FloatAr
     up_to = np.cumsum(counts, axis=-1)
     target = p * up_to[..., -1:]
     index = np.minimum((up_to < target).sum(axis=-1), counts.shape[-1] - 1)
-    inside = np.take_along_axis(counts, index[..., None], axis=-1)[..., 0]
-    before = np.take_along_axis(up_to, index[..., None], axis=-1)[..., 0] - inside
+    row = np.arange(index.size).reshape(index.shape)
+    inside, before = (each.reshape(-1, counts.shape[-1])[row, index] for each in (counts, up_to - counts))
     part = np.divide(target[..., 0] - before, inside, out=np.zeros(inside.shape), where=inside > 0)
     low, high = edges[index], edges[index + 1]
     geometric = (low > 0) & np.isfinite(high)
