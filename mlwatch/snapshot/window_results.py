@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
     from mlwatch.store.rollup import Rollup
 
     Results = Mapping[str, Estimate]
+    _ByVersion = Mapping[int, Sequence[dict[str, Estimate]]]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class WindowResults:
     """The results of one version by window, to the quarter of an hour; an empty mapping where there are none."""
 
-    performance: list[dict[str, Estimate]]
-    measures: list[dict[str, Estimate]] = field(default_factory=list)
+    performance: Sequence[Results]
+    measures: Sequence[Results]
 
 
 def window_results(
@@ -45,38 +46,37 @@ def window_results(
         mine: Numbers of the versions.
         positive: Positive class; None where the task is not binary.
     """
-    found = {who: WindowResults(_blank(grid), _blank(grid)) for who in mine}
+    performance, measures = _blank(grid, mine), _blank(grid, mine)
     had = tables.outputs
 
-    def add(what: str, rollup: Rollup, keys: tuple[str, ...] | None, made: _Each) -> None:
+    def add(kept: _ByVersion, rollup: Rollup, made: _Each, keys: tuple[str, ...] | None = None) -> None:
         where = f"v.who IN ({', '.join(map(str, mine))})"
         rows = reader.by_window(rollup, grid, 1, where, keys, made)
-        own: dict[int, list[Results]] = {who: [{} for _ in range(grid.count)] for who in mine}
+        own: dict[int, list[Results]] = {who: [{}] * grid.count for who in mine}
         columns = (rows[name].tolist() for name in ("who", "w", "found"))
         for who, window, results in zip(*columns, strict=True):
             own[who][window] = results
         for who, over in own.items():
-            kept: list[dict[str, Estimate]] = getattr(found[who], what)
-            for each, results in zip(kept, grid.held(over, grid.level(rollup)), strict=True):
+            for each, results in zip(kept[who], grid.held(over, grid.level(rollup)), strict=True):
                 each.update(results)
 
     if positive is not None and len(tables.scores):
-        add("performance", rollups.SCORES, ("label", "bin"), _Each(_areas, (positive,)))
+        add(performance, rollups.SCORES, _Each(_areas, (positive,)), ("label", "bin"))
     if len(had.class_scores):
         classes = len(set(had.class_scores["class"].tolist()))
-        add("performance", output_rollups.CLASS_SCORES, None, _Each(outputs.one_vs_rest))
-        add("performance", output_rollups.RANKS, None, _Each(outputs.places, (classes,)))
+        add(performance, output_rollups.CLASS_SCORES, _Each(outputs.one_vs_rest))
+        add(performance, output_rollups.RANKS, _Each(outputs.places, (classes,)))
     if len(had.quantiles):
-        add("performance", output_rollups.QUANTILES, None, _Each(outputs.pinball_of))
+        add(performance, output_rollups.QUANTILES, _Each(outputs.pinball_of))
     if len(had.rankings):
-        add("performance", output_rollups.RANKINGS, None, _Each(outputs.ranking_of))
+        add(performance, output_rollups.RANKINGS, _Each(outputs.ranking_of))
     if len(had.measures):
-        add("measures", output_rollups.MEASURES, None, _Each(_means))
-    return found
+        add(measures, output_rollups.MEASURES, _Each(_means))
+    return {who: WindowResults(performance[who], measures[who]) for who in mine}
 
 
-def _blank(grid: Grid) -> list[dict[str, Estimate]]:
-    return [{} for _ in range(grid.count)]
+def _blank(grid: Grid, mine: Sequence[int]) -> dict[int, list[dict[str, Estimate]]]:
+    return {who: [{} for _ in range(grid.count)] for who in mine}
 
 
 @dataclass(frozen=True, slots=True)
