@@ -20,6 +20,7 @@ Sources:
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -220,6 +221,7 @@ def contrast_terms(baseline: Moments, candidate: Moments) -> ContrastTerms:
 # --- P2: beta-binomial and Dirichlet mixtures --------------------------------------------------------------
 
 
+@lru_cache(maxsize=16)
 def beta_concentration(n_opt: float = OPTIMAL_N, alpha: float = 0.05) -> float:
     """Return the concentration κ of the beta prior that is tightest after `n_opt` trials.
 
