@@ -26,6 +26,7 @@ class Deck(Container):
     DEFAULT_CSS = """
     Deck { layout: grid; grid-gutter: 0; height: 1fr; width: 1fr; }
     Deck > .-turned { display: none; }
+    Deck > .-turned.-maximized { display: block; }
     """
 
     def __init__(self, *, wide: int = WIDE, id: str | None = None) -> None:  # noqa: A002 - the name Textual gives it

@@ -97,7 +97,7 @@ class WatchScreen(Screen[None]):
 
     def action_next_panel(self, by: int) -> None:
         """Go to the next panel; on a small terminal it takes the place of the last."""
-        if not _is_small(self.size):
+        if not is_small(self.size):
             (self.focus_next if by > 0 else self.focus_previous)()
             return
         self.place = (self.place + by) % len(self._stops())
@@ -110,7 +110,7 @@ class WatchScreen(Screen[None]):
 
     def fit_panels(self, size: Size | None = None) -> None:
         """On a small terminal leave out all panels but one, and containers that would stand empty."""
-        small = _is_small(size or self.size)
+        small = is_small(size or self.size)
         stops = self._stops()
         chosen = stops[self.place % len(stops)]
         kept = {chosen, *chosen.ancestors}
@@ -121,8 +121,9 @@ class WatchScreen(Screen[None]):
             widget.set_class(small and widget is chosen, "-only")
 
 
-def _is_small(size: Size) -> bool:
+def is_small(size: Size) -> bool:
+    """Tell whether there is room for one panel only."""
     return size.width < 80 or size.height < 24
 
 
-__all__ = ["Panel", "Viewed", "WatchScreen"]
+__all__ = ["Panel", "Viewed", "WatchScreen", "is_small"]

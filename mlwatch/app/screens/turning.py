@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from mlwatch.app.panels.deck import Deck
-from mlwatch.app.screens.base import WatchScreen
+from mlwatch.app.screens.base import WatchScreen, is_small
 
 
 class TurningScreen(WatchScreen):
@@ -19,7 +19,10 @@ class TurningScreen(WatchScreen):
     ]
 
     def action_turn(self, by: int) -> None:
-        """Show the panels that there was no room for."""
+        """Show the panels that there was no room for; on a small terminal, the next one."""
+        if is_small(self.size):
+            self.action_next_panel(by)
+            return
         for deck in self.query(Deck):
             deck.turn(by)
         if self.focused is not None and not self.focused.display:

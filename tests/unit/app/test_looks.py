@@ -11,6 +11,7 @@ from factory import FakeSource, empty, feature, model, quality, rollout, snapsho
 from rich.cells import cell_len
 
 from mlwatch.app.modes import SCREENS
+from mlwatch.app.panels.deck import Deck
 from mlwatch.snapshot.types import Alert, ConfusionTable
 
 if TYPE_CHECKING:
@@ -114,6 +115,29 @@ async def test_any_size_and_any_change_of_it() -> None:
             drawn = text_of(app)
             assert len(drawn.splitlines()) == 60
             assert "mlwatch" in drawn
+
+
+async def test_the_key_for_more_panels_shows_the_next_where_there_is_room_for_one() -> None:
+    async with running(FakeSource(), (40, 12)) as (app, pilot):
+        await pilot.press("3", "n")
+        await settle(pilot)
+        assert "Missing values" in text_of(app)
+        await pilot.press("N")
+        await settle(pilot)
+        assert "Features of v2" in text_of(app)
+
+
+async def test_a_panel_keeps_the_whole_screen_where_its_deck_turned_away_from_it() -> None:
+    async with running(FakeSource(), (80, 24)) as (app, pilot):
+        await pilot.press("3")
+        await settle(pilot)
+        panel = app.screen.query_one("#features")
+        app.action_zoom()
+        app.screen.query_one(Deck).first = 1
+        await settle(pilot)
+        assert panel.has_class("-turned")
+        assert "dep_delay" in text_of(app)
+        assert panel.size.height > 18
 
 
 async def test_a_panel_can_have_the_whole_screen() -> None:
