@@ -208,16 +208,30 @@ def compare(
         p=guard(code, before, after, kind),
         contributions=_contributions(code, p, q),
     )
-    return decide(replace(found, score=_score(found, before, after)), policy)
+    score = _score(found, before, after)
+    state = _state(found, score, policy.limit, policy)
+    return replace(found, score=score, state=state, drifted=state == "drifted")
 
 
 def decide(drift: Drift, policy: Policy, q_value: float | None = None) -> Drift:
     """Set state and verdict from the score, the guard (or its corrected q-value) and the sample sizes."""
-    if drift.score is None or min(drift.n_reference, drift.n_current) < policy.floor:
-        return replace(drift, drifted=False, state="too_few")
+    return _decided(drift, policy.limit, policy, q_value)
+
+
+def _decided(drift: Drift, limit: float, policy: Policy, q_value: float | None) -> Drift:
+    state = _state(drift, drift.score, limit, policy, q_value)
+    drifted = state == "drifted"
+    unchanged = drift.state == state and drift.drifted == drifted
+    return drift if unchanged else replace(drift, drifted=drifted, state=state)
+
+
+def _state(
+    drift: Drift, score: float | None, limit: float, policy: Policy, q_value: float | None = None
+) -> State:
+    if score is None or min(drift.n_reference, drift.n_current) < policy.floor:
+        return "too_few"
     chance = q_value if q_value is not None else drift.p
-    drifted = drift.score >= policy.limit and chance is not None and chance <= policy.alpha
-    return replace(drift, drifted=drifted, state="drifted" if drifted else "ok")
+    return "drifted" if score >= limit and chance is not None and chance <= policy.alpha else "ok"
 
 
 def decide_together(drifts: Mapping[str, Drift], policy: Policy | None = None) -> dict[str, Drift]:
@@ -227,10 +241,7 @@ def decide_together(drifts: Mapping[str, Drift], policy: Policy | None = None) -
     corrected = benjamini_hochberg([drifts[name].p or 0.0 for name in tested])
     q_values = dict(zip(tested, corrected.tolist(), strict=True))
     return {
-        name: decide(
-            drift, replace(policy, method=drift.method, threshold=drift.threshold), q_values.get(name)
-        )
-        for name, drift in drifts.items()
+        name: _decided(drift, drift.threshold, policy, q_values.get(name)) for name, drift in drifts.items()
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +47,7 @@ def drift_by_window(
         return {}
     scores = _scores(rows, windows, {number: reference.counts[number] for number in sorted(followed)})
     by_feature = {
-        number: tuple(value if np.isfinite(value) else None for value in score)
+        number: tuple(value if math.isfinite(value) else None for value in score)
         for number, score in zip(sorted(followed), scores.tolist(), strict=True)
     }
     return {number: by_feature[number] for number in followed}

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from mlwatch.metrics.drift import Drift, Policy
     from mlwatch.snapshot.moves import Move
     from mlwatch.snapshot.read import Table
-    from mlwatch.snapshot.shapes import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +120,10 @@ def quality(
     together = {int(number): drift for number, drift in drifting.decide_together(named, policy).items()}
     still = standing_still(rows)
     features = {
-        infos[number].name: replace(
-            _feature(infos[number], found, together.get(number)),
-            shape=_shape(infos[number], reference, current_counts[number]),
-            move=_move(infos[number], reference, current_counts[number], together.get(number)),
-            missing_change=_missing_change(found, reference.counts.get(number) if reference else None),
+        infos[number].name: _feature(
+            *(infos[number], found, together.get(number), reference, current_counts[number]),
             drift_over=tuple(over.get(number, ())),
-            stuck=found.stuck or number in still,
+            still=number in still,
         )
         for number, found in counts.items()
         if number >= 0
@@ -142,6 +138,35 @@ def quality(
         missing_rate=sum(feature.missing for feature in features.values()) / cells if cells else None,
         vanished=_vanished(infos, expected, counts),
         appeared=_appeared(infos, expected, counts),
+    )
+
+
+def _feature(
+    info: FeatureInfo,
+    counts: FeatureCounts,
+    drift: Drift | None,
+    reference: Reference | None,
+    current: Counts,
+    *,
+    drift_over: tuple[float | None, ...],
+    still: bool,
+) -> FeatureQuality:
+    before = reference.counts.get(info.number) if reference is not None else None
+    binned = before if info.binned else None
+    return FeatureQuality(
+        info.kind,
+        counts.n,
+        counts.missing,
+        counts.missing_rate.value,
+        counts.invalid,
+        counts.unseen if info.binned else 0,
+        counts.out_of_range if info.binned else 0,
+        drift,
+        shape=None if binned is None else shape(info, binned, current, info.categories),
+        move=None if binned is None else _move(info, binned, current, drift),
+        missing_change=_missing_change(counts, before),
+        drift_over=drift_over,
+        stuck=counts.stuck or still,
     )
 
 
@@ -167,18 +192,10 @@ def _appeared(
     return tuple(infos[number].name for number in sorted(counts) if number >= 0 and number not in expected)
 
 
-def _shape(info: FeatureInfo, reference: Reference | None, current: Counts) -> Shape | None:
-    before = reference.counts.get(info.number) if reference is not None and info.binned else None
-    return None if before is None else shape(info, before, current, info.categories)
-
-
-def _move(
-    info: FeatureInfo, reference: Reference | None, current: Counts, drift: Drift | None
-) -> Move | None:
-    before = reference.counts.get(info.number) if reference is not None and info.binned else None
-    if before is None or drift is None or drift.state == "too_few":
+def _move(info: FeatureInfo, reference: Counts, current: Counts, drift: Drift | None) -> Move | None:
+    if drift is None or drift.state == "too_few":
         return None
-    return move(info, before, current, drift)
+    return move(info, reference, current, drift)
 
 
 def _fitting(policy: Policy, info: FeatureInfo) -> Policy:
@@ -271,17 +288,3 @@ def _deviation(values: NDArray[np.float64], reference: Counts) -> float | None:
         return None
     mean = float(n @ x) / n.sum()
     return float(np.sqrt(n @ (x - mean) ** 2 / n.sum()))
-
-
-def _feature(info: FeatureInfo, counts: FeatureCounts, drift: Drift | None) -> FeatureQuality:
-    return FeatureQuality(
-        info.kind,
-        counts.n,
-        counts.missing,
-        counts.missing_rate.value,
-        counts.invalid,
-        counts.unseen if info.binned else 0,
-        counts.out_of_range if info.binned else 0,
-        drift,
-        stuck=counts.stuck,
-    )

@@ -14,7 +14,14 @@ from mlwatch.snapshot import distributions, estimated, label_drift, reference_la
 from mlwatch.snapshot.falls import falls_of
 from mlwatch.snapshot.read import Life, Pair
 from mlwatch.snapshot.reader import ALL_TIME, ONLY_ALL
-from mlwatch.snapshot.reference import Period, expected_features, file_name, period, reference_counts
+from mlwatch.snapshot.reference import (
+    Period,
+    expected_features,
+    file_name,
+    own_features,
+    period,
+    reference_counts,
+)
 from mlwatch.snapshot.segments import of_model
 from mlwatch.snapshot.tables import Decided, Tables
 from mlwatch.snapshot.text_drift import Texts, texts_of
@@ -120,6 +127,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
     task = config.roles.task or known
     positive = _positive(ground, name, roles, task)
     file = ground.fact("file", partial(file_name, connection))
+    own = ground.fact(("own features", name), partial(own_features, connection, name))
     past = _Past(ground, file, period(roles.baseline, config.reference.window))
     reference = past.reference(roles.baseline)
     drift, mine = config.drift, [ground.numbers[life.pair] for life in _own(roles, name)]
@@ -130,7 +138,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
         config.business.currency or _currency(ground),
         ground.infos,
         reference,
-        expected_features(connection, reference, name, roles.baseline.pair if roles.baseline else None),
+        expected_features(connection, reference, own, roles.baseline.pair if roles.baseline else None),
         ground.lattice,
         distributions.score_span(scores.where(np.isin(scores["who"], mine))),
         distributions.residual_edges(residuals.where(np.isin(residuals["who"], mine))),

@@ -190,15 +190,25 @@ def by_feature(table: Table) -> dict[int, Counts]:
     return found
 
 
+def own_features(connection: DuckDBPyConnection, model: str) -> set[int]:
+    """Return the features that records of a model have carried."""
+    rows = connection.execute("SELECT feature FROM model_features WHERE model = ?", [model]).fetchall()
+    return {number for (number,) in rows}
+
+
 def expected_features(
-    connection: DuckDBPyConnection, reference: Reference | None, model: str, baseline: Pair | None
+    connection: DuckDBPyConnection, reference: Reference | None, own: set[int], baseline: Pair | None
 ) -> set[int]:
     """Return the features that every version of a model is expected to carry.
 
     A reference of which the model has less than half is that of another one: then only what they share counts.
+
+    Args:
+        connection: A cursor of this thread.
+        reference: What the model is compared with.
+        own: See `own_features`.
+        baseline: The version in service.
     """
-    rows = connection.execute("SELECT feature FROM model_features WHERE model = ?", [model]).fetchall()
-    own = {number for (number,) in rows}
     expected = with_values(reference) if reference is not None else set()
     named = {number for number in expected if number >= 0}
     if 2 * len(named & own) < len(named):
