@@ -48,6 +48,8 @@ RANKED_WITHIN = " || ' ' || CAST(CAST(ts AS DATE) AS VARCHAR)"
 """Added to the name of a query: a ranking is one within its day, so that a day can be counted again alone."""
 STATEMENT_FEATURES = 12
 """Spark takes longer than DuckDB to plan a statement."""
+PIECES = 4
+"""In which the sums of a statement come to the driver: each is a job of its own, and one of them is held in memory."""
 REQUESTS = feature_rollup.Requests("predictions", who="who", quarter="quarter")
 
 
@@ -182,11 +184,11 @@ class Counter:
             else F.col(name)
             for name, kind in mine.items()
         ]
-        lines = frame.select(F.to_json(F.struct(*columns))).toLocalIterator(prefetchPartitions=True)
+        lines = frame.select(F.to_json(F.struct(*columns))).coalesce(PIECES)
         with tempfile.TemporaryDirectory() as place:
             spool = Path(place) / "sums.jsonl"
             with spool.open("w", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for (line,) in lines)
+                file.writelines(f"{line}\n" for (line,) in lines.toLocalIterator(prefetchPartitions=True))
             self._insert(rollup, mine, spool)
 
     def _insert(self, rollup: Rollup, kinds: Mapping[str, str], spool: Path) -> None:

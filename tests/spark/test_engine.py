@@ -34,6 +34,8 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"{' and '.join(MISSING)} is not installed: make test-spark"),
 ]
 TOLERANCE = 1e-12
+QUICK = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
+"""Of so little, Java takes longer to compile its best code than to count."""
 
 Rows = dict[tuple[Any, ...], dict[str, Any]]
 
@@ -50,7 +52,11 @@ def standalone(place: Path) -> Iterator[tuple[str, dict[str, str]]]:
     address = f"spark://127.0.0.1:{port}"
     place.mkdir()
     (place / "spark-defaults.conf").write_text("spark.sql.shuffle.partitions 4\nspark.executor.memory 900m\n")
-    own = {"SPARK_CONF_DIR": str(place), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+    own = QUICK | {
+        "SPARK_CONF_DIR": str(place),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,
+    }
     at = ("--host", "127.0.0.1", "--webui-port", "0")
     master = ["master.Master", *at, "--port", str(port)]
     worker = ["worker.Worker", *at, "--cores", "1", "--memory", "1g", address]
@@ -78,7 +84,7 @@ def standalone(place: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 @contextmanager
 def local(_: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    yield "local[2]", {}
+    yield "local[2]", QUICK
 
 
 @pytest.fixture(
