@@ -34,6 +34,8 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"{' and '.join(MISSING)} is not installed: make test-spark"),
 ]
 TOLERANCE = 1e-12
+"""Relative. Engines add in orders of their own, so a sum whose terms cancel could be off by more: here the errors of a
+minute leave at least a ten-thousandth of their sizes, and a double holds sixteen digits."""
 QUICK = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
 """Of so little, Java takes longer to compile its best code than to count."""
 
