@@ -37,7 +37,8 @@ def run(arguments: Namespace) -> int:
     if arguments.headless:  # the app takes care of signals itself
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="mlwatch-demo-") as name:
-        directory = Path(name)
+        directory = Path(name) / "demo"  # its name is the title of the app
+        directory.mkdir()
         with Rollout(directory, length, arguments.rate) as rollout:
             return (
                 _headless(rollout, length, arguments) if arguments.headless else _watch(directory, arguments)
