@@ -60,7 +60,7 @@ def drifted(version: Version) -> Reading:
 
 def prediction_drift(version: Version) -> Reading:
     """Return how far the predictions moved."""
-    return from_drift(version.quality.prediction_drift)
+    return from_drift(version.quality.prediction_drift, version.quality.why_not("predictions"))
 
 
 def label_drift(version: Version) -> Reading:
@@ -73,7 +73,7 @@ def label_drift(version: Version) -> Reading:
 
 def score_drift(version: Version) -> Reading:
     """Return how far the scores moved."""
-    return from_drift(version.quality.score_drift)
+    return from_drift(version.quality.score_drift, version.quality.why_not("scores"))
 
 
 def mean_drift(version: Version) -> Reading:
@@ -85,10 +85,10 @@ def mean_drift(version: Version) -> Reading:
     return Reading(sum(scores) / len(scores), len(scores))
 
 
-def from_drift(drift: Drift | None) -> Reading:
+def from_drift(drift: Drift | None, reason: str = NO_REFERENCE) -> Reading:
     """Return a drift score as a reading."""
     if drift is None:
-        return Reading(None, reason=NO_REFERENCE)
+        return Reading(None, reason=reason)
     return Reading(drift.score, drift.n_current, reason="there are too few values to compare")
 
 

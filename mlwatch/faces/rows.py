@@ -59,7 +59,7 @@ def rows_of(versions: Sequence[Version]) -> list[Row]:
         *(("Estimated without labels", f"{title_of(name)}, estimated", _expected(name)) for name in expected),
         ("Data quality", "Missing values", lambda v: _percent(v.quality.missing_rate)),
         ("Data quality", "Drifted features", lambda v: _percent(v.quality.drifted_share)),
-        ("Data quality", "Prediction drift", lambda v: _moved(v.quality.prediction_drift, NO_REFERENCE)),
+        ("Data quality", "Prediction drift", _prediction_drift),
         ("Data quality", "Label drift", _label_drift),
         ("System health", "Latency p50", lambda v: _number(v.latency.p50, " ms")),
         ("System health", "Latency p95", lambda v: _number(v.latency.p95, " ms")),
@@ -121,6 +121,10 @@ def _further(versions: Sequence[Version]) -> list[tuple[str, str, Show]]:
 
 def _text_drift(name: str) -> Show:
     return lambda version: _moved(version.quality.text_drift.get(name), NO_REFERENCE)
+
+
+def _prediction_drift(version: Version) -> str:
+    return _moved(version.quality.prediction_drift, version.quality.why_not("predictions"))
 
 
 def _label_drift(version: Version) -> str:

@@ -89,3 +89,8 @@ class Quality:
     """Of answers in words: their `length` and their `vocabulary`, words hashed into buckets."""
     text_reference: str | None = None
     """What answers in words are compared with, in words."""
+
+    def why_not(self, outputs: str) -> str:
+        """Say why outputs of this name ("predictions") are not compared, as a clause after "because"."""
+        there = any(feature.drift is not None for feature in self.features.values())
+        return f"the reference has no {outputs}" if there else "there is no reference to compare with"

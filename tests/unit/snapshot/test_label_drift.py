@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from mlwatch.snapshot.types import LabelDrift, Snapshot
+    from mlwatch.snapshot.types import LabelDrift, Snapshot, Version
 
 SAMPLES = Path(__file__).parents[3] / "sample_logs"
 
@@ -40,8 +40,12 @@ def watched(
         return session.snapshot()
 
 
+def version_of(found: Snapshot) -> Version:
+    return found.models["m"].versions["v1"]
+
+
 def drift_in(found: Snapshot) -> LabelDrift:
-    return found.models["m"].versions["v1"].quality.label_drift
+    return version_of(found).quality.label_drift
 
 
 def test_the_score_is_of_the_labels_of_all_predictions_that_have_one() -> None:
@@ -83,6 +87,8 @@ def test_labels_of_a_reference_without_predictions_count(tmp_path: Path) -> None
     counts = [[int((side == name).sum()) for name in ("cat", "dog", "fox")] for side in (there, here)]
     assert moved.js == pytest.approx(jensenshannon(counts[0], counts[1], base=2), abs=1e-12)
     assert found.models["m"].reference_performance == {}, "nothing was predicted there"
+    (row,) = (row for row in rows_of([version_of(found)]) if row.name == "Prediction drift")
+    assert row.cells == ["n/a, because the reference has no predictions"]
     told = [each.value for each in samples_of(found) if ("output", "label") in each.labels]
     assert told == [moved.score]
 
@@ -105,7 +111,7 @@ def test_why_there_is_no_score_is_said(
     found = watched(tmp_path / "logs", live, reference)
     assert drift_in(found).reason == reason
     assert drift_in(found).drift is None
-    (row,) = (row for row in rows_of([found.models["m"].versions["v1"]]) if row.name == "Label drift")
+    (row,) = (row for row in rows_of([version_of(found)]) if row.name == "Label drift")
     assert row.cells == [f"n/a, because {reason}"]
 
 
