@@ -17,6 +17,8 @@ QUANTILES = 50
 STEPS = ", ".join(repr(step / QUANTILES) for step in range(QUANTILES + 1))
 TOGETHER = 50
 """Columns looked at in one statement."""
+DISTINCT_TOGETHER = 15
+"""Columns whose different values are listed in one: each has a hash table of some megabytes, however few they are."""
 
 
 def edges(
@@ -34,7 +36,10 @@ def edges(
         group = columns[start : start + TOGETHER]
         about = _each(connection, relation, group, "approx_count_distinct({0})")
         few = [column for column in group if 0 < about[column] <= 2 * FEW_VALUES]
-        values = _each(connection, relation, few, "list(DISTINCT {0})")
+        values: dict[str, Any] = {}
+        for at in range(0, len(few), DISTINCT_TOGETHER):
+            some = few[at : at + DISTINCT_TOGETHER]
+            values.update(_each(connection, relation, some, "list(DISTINCT {0})"))
         values = {column: listed for column, listed in values.items() if len(listed) <= FEW_VALUES}
         many = [column for column in group if about[column] and column not in values]
         values.update(_each(connection, relation, many, f"quantile_disc({{0}}, [{STEPS}])"))
