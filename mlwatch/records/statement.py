@@ -59,6 +59,8 @@ def _tree(connection: DuckDBPyConnection, sql: str) -> Any:
         row = connection.execute(
             "SELECT json_serialize_sql(?::VARCHAR)", [sql.strip().rstrip(";")]
         ).fetchone()
+    except duckdb.InterruptException:  # whoever asked no longer wants to know
+        raise
     except duckdb.Error as error:
         raise InputError("cannot read the SQL", "query", first_line(error)) from error
     tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True}
