@@ -87,7 +87,7 @@ def _spread(counts: Counts, parts: NDArray[np.float64]) -> tuple[float, ...]:
 def _parts(low: float, high: float, shown: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return which part of an interval falls into each shown bin; what lies beyond goes to the outer ones."""
     low, high, halves = low / 2, high / 2, shown / 2  # they do not overflow
-    if high - low < 1e-9 * (halves[-1] - halves[0]):
+    if high - low <= 1e-9 * (halves[-1] - halves[0]):
         parts = np.zeros(len(shown) - 1)
         parts[int(np.clip(np.searchsorted(halves, low, side="right") - 1, 0, len(parts) - 1))] = 1.0
         return parts

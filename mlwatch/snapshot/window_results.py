@@ -89,10 +89,12 @@ class _Each:
 
     def __call__(self, rows: Table) -> Table:
         """Return a row a window and version, with the results as `found`."""
+        if not len(rows):
+            return Table({"w": rows["w"], "who": rows["who"], "found": np.empty(0, dtype=object)})
         order = np.lexsort((rows["who"], rows["w"]))
         ordered = {name: column[order] for name, column in rows.columns.items()}
         window, who = ordered["w"], ordered["who"]
-        starts = np.flatnonzero(np.r_[True, (window[1:] != window[:-1]) | (who[1:] != who[:-1])])[: len(who)]
+        starts = np.flatnonzero(np.r_[True, (window[1:] != window[:-1]) | (who[1:] != who[:-1])])
         found = np.empty(len(starts), dtype=object)
         for at, (a, b) in enumerate(zip(starts, [*starts[1:], len(who)], strict=True)):
             part = Table({name: column[a:b] for name, column in ordered.items()})

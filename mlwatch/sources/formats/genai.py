@@ -49,7 +49,7 @@ _SPANS = """
     SELECT n, j AS span, j -> 'attributes' AS attributes FROM native WHERE json_exists(j, '$.start_time')
     UNION ALL
     SELECT n, span, to_json(map(
-            list_transform(CAST(span -> 'attributes' AS JSON[]), lambda a: a ->> 'key'),
+            list_transform(CAST(span -> 'attributes' AS JSON[]), lambda a: COALESCE(a ->> 'key', '')),
             list_transform(CAST(span -> 'attributes' AS JSON[]), lambda a: plain_value(a -> 'value')))) AS attributes
     FROM (SELECT n, UNNEST(json_extract(j, '$.resourceSpans[*].scopeSpans[*].spans[*]')
             || json_extract(j, '$.scopeSpans[*].spans[*]')) AS span FROM native)"""

@@ -52,9 +52,10 @@ MACROS = (
         WHEN parts[1] IS NOT NULL AND parts[2] IS NOT NULL THEN CAST(t AS JSON)
         ELSE COALESCE(list_filter(parts[2:], lambda p: p IS NOT NULL AND p <> 'null')[1], CAST(t AS JSON)) END""",
     """split_rows(j) AS list_transform(CAST(j -> 'data' AS JSON[]), lambda r: to_json(map(
-        CAST(j -> 'columns' AS VARCHAR[]), CAST(r AS JSON[]))))""",
+        list_transform(CAST(j -> 'columns' AS VARCHAR[]), lambda name, i: COALESCE(name, 'f' || (i - 1))),
+        CAST(r AS JSON[]))))""",
     """tensor_rows(tensors, height) AS list_transform(range(height), lambda r: to_json(map(
-        list_transform(tensors, lambda t: t ->> 'name'),
+        list_transform(tensors, lambda t, i: COALESCE(t ->> 'name', 'f' || (i - 1))),
         list_transform(tensors, lambda t: CASE WHEN json_array_length(t, '$.data') <= height THEN t -> 'data' -> r
             ELSE to_json(CAST(t -> 'data' AS JSON[])[
                 r * (json_array_length(t, '$.data') // height) + 1
