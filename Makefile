@@ -26,7 +26,7 @@ demo: $(VENV)/.installed ## Install into .venv and watch the sample logs
 	$(BIN)/mlwatch sample_logs
 
 test: $(VENV)/.installed-dev ## Run the tests; those that need other servers are left out
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "$(USUAL)"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "$(USUAL)"
 
 test-soak: $(VENV)/.installed-dev ## Kill the ingest 200 times more, read many files changed at random, two hours of a busy service
 	$(BIN)/python -m pytest -m soak
