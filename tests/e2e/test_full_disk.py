@@ -44,23 +44,26 @@ def until(condition):
         time.sleep(0.05)
     return False
 
+def critical():
+    return [alert.message for alert in session.snapshot().alerts if alert.severity == "critical"]
+
 session = Session(Options(logs, db=database))
 session.start()
 write(1000)
 assert until(lambda: session.snapshot().ingest.predictions == written)
 rounds = 0
-while not (said := [a.message for a in session.snapshot().alerts if a.severity == "critical"]):
+while not (said := critical()):
     rounds += 1
     assert rounds < 50
     before = session.snapshot().ingest.predictions
     write(1000)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
-    until(lambda: session.snapshot().ingest.predictions > before or session.snapshot().alerts)
+    until(lambda: session.snapshot().ingest.predictions > before or critical())
 shown = session.snapshot().ingest.predictions
 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 assert until(lambda: session.snapshot().ingest.predictions == written), session.snapshot()
-until(lambda: not any(a.severity == "critical" for a in session.snapshot().alerts))  # said after the batch
-after = [a.message for a in session.snapshot().alerts if a.severity == "critical"]
+until(lambda: not critical())  # said after the batch
+after = critical()
 session.stop()
 print(json.dumps({"said": said, "shown": shown, "written": written, "after": after}))
 """
