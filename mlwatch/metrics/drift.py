@@ -135,6 +135,11 @@ class Policy:
         """The threshold in force."""
         return THRESHOLDS[self.method] if self.threshold is None else self.threshold
 
+    @property
+    def without_order(self) -> Policy:
+        """The policy for categories: they have no order, so that KS and Wasserstein cannot decide there."""
+        return replace(self, method=DEFAULT_METHOD) if self.method in ORDERED else self
+
 
 def align(
     reference: tuple[ArrayLike, ArrayLike], current: tuple[ArrayLike, ArrayLike]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
 
+    from mlwatch.config.settings import DriftSettings
     from mlwatch.metrics.drift import Drift, Policy
     from mlwatch.snapshot.moves import Move
     from mlwatch.snapshot.read import Table
@@ -74,6 +75,11 @@ def feature_infos(connection: DuckDBPyConnection) -> dict[int, FeatureInfo]:
         kind, edges = bins.get(number, ("categorical" if number == rollups.PREDICTION else "numeric", ()))
         infos[number] = FeatureInfo(number, name, kind, edges, number in bins)
     return infos
+
+
+def policy_of(settings: DriftSettings) -> Policy:
+    """Return when a difference counts as drift, as the configuration says it."""
+    return drifting.Policy(settings.method, settings.threshold, settings.floor, settings.alpha)
 
 
 def quality(
@@ -199,11 +205,8 @@ def _move(info: FeatureInfo, reference: Counts, current: Counts, drift: Drift | 
 
 
 def _fitting(policy: Policy, info: FeatureInfo) -> Policy:
-    """Return the policy for a feature: categories have no order, so that KS and Wasserstein cannot decide there."""
-    ordered = info.kind == "numeric" and bool(info.edges)
-    if ordered or policy.method not in drifting.ORDERED:
-        return policy
-    return replace(policy, method=drifting.DEFAULT_METHOD)
+    """Return the policy for a feature."""
+    return policy if info.kind == "numeric" and info.edges else policy.without_order
 
 
 LEAST_WINDOWS = 3

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlwatch.metrics.drift import DEFAULT_METHOD, ORDERED, align, compare
+from mlwatch.metrics.drift import align, compare
 from mlwatch.snapshot.mix import NO_LABELS
 from mlwatch.snapshot.reference_labels import label_counts
 from mlwatch.snapshot.types import LabelDrift
@@ -53,7 +53,7 @@ def drift_of(task: Task, there: Labels | None, outcomes: Table, policy: Policy) 
         task: Of the model.
         there: See `labels_there`.
         outcomes: Outcome rows of the version.
-        policy: When a difference counts as drift; classes have no order, so that KS and Wasserstein cannot decide.
+        policy: When a difference counts as drift.
     """
     if task in {"regression", "unknown"}:
         return LabelDrift(reason=NUMBERS if task == "regression" else WORDS)
@@ -64,8 +64,8 @@ def drift_of(task: Task, there: Labels | None, outcomes: Table, policy: Policy) 
         return LabelDrift(None, there.description, STRANGE)
     code = {name: at for at, name in enumerate(sorted({*here, *there.counts}))}
     sides = (([code[name] for name in side], list(side.values())) for side in (there.counts, here))
-    fitting = replace(policy, method=DEFAULT_METHOD) if policy.method in ORDERED else policy
-    return LabelDrift(compare(*align(*sides), "categorical", policy=fitting), there.description)
+    found = compare(*align(*sides), "categorical", policy=policy.without_order)
+    return LabelDrift(found, there.description)
 
 
 def _by_class(rows: Table) -> dict[str, int]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 
 from mlwatch.metrics.confusion import positive_class
-from mlwatch.metrics.drift import Policy
 from mlwatch.snapshot import distributions, estimated, label_drift, reference_labels
 from mlwatch.snapshot.falls import falls_of
+from mlwatch.snapshot.features import policy_of
 from mlwatch.snapshot.read import Life, Pair
 from mlwatch.snapshot.reader import ALL_TIME, ONLY_ALL
 from mlwatch.snapshot.reference import (
@@ -144,7 +144,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
         distributions.residual_edges(residuals.where(np.isin(residuals["who"], mine))),
         config.slo.latency.total_seconds() * 1000,
         config.business.payoff,
-        Policy(drift.method, drift.threshold, drift.floor, drift.alpha),
+        policy_of(drift),
         drift.sigmas,
         past.texts() if task == "unknown" else None,
         past.teacher(task, positive),

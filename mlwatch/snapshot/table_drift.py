@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.config import discover, load
 from mlwatch.errors import InputError
-from mlwatch.metrics.drift import Policy
 from mlwatch.snapshot.document import finite, quality_document
-from mlwatch.snapshot.features import feature_infos, quality
+from mlwatch.snapshot.features import feature_infos, policy_of, quality
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.reference import reference_counts, with_values
 from mlwatch.store import reference as references
@@ -83,7 +82,7 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
             known,
             with_values(known) if known is not None else set(),
             {},
-            Policy(drift.method, drift.threshold, drift.floor, drift.alpha),
+            policy_of(drift),
             drift.sigmas,
         )
         return TableDrift(current.name, known.description if known is not None else before.name, rows, found)

@@ -19,11 +19,11 @@ from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
 from mlwatch.sources.room import make_room
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape, parquet_relation
-from mlwatch.sources.sql import literal
+from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import cuts, feature_rollup, fold, profiles, reference_texts, rollups, slices, touched
 from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.feature_rollup import FeatureBins
-from mlwatch.store.registry import Bins, Registry
+from mlwatch.store.registry import OUTPUTS, Bins, Registry
 from mlwatch.store.rollup import RESIDUAL
 
 if TYPE_CHECKING:
@@ -89,10 +89,7 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
     if not slots:
         raise InputError("the reference has no features", str(path), "give a table with a column a feature")
     _load(connection, path, shape, slots, config.roles.timezone)
-    columns = [
-        FeatureBins(slot.number, f'"{slot.column.replace(chr(34), chr(34) * 2)}"', slot.kind)
-        for slot in slots
-    ]
+    columns = [FeatureBins(slot.number, identifier(slot.column), slot.kind) for slot in slots]
     known = _meta(connection, "reference_sha256") == digest  # by a version that did not learn all its labels
     with all_or_nothing(connection):
         if not known:
@@ -239,11 +236,11 @@ def _outputs(connection: DuckDBPyConnection) -> list[FeatureBins]:
     predictions, scores = row or (0, 0)
     outputs = []
     if predictions and fold.is_regression(connection, "given"):
-        outputs.append(FeatureBins(rollups.VALUE, "TRY_CAST(prediction AS DOUBLE)", "numeric"))
+        outputs.append(FeatureBins(rollups.VALUE, *OUTPUTS[rollups.VALUE]))
     elif predictions:
-        outputs.append(FeatureBins(rollups.PREDICTION, "prediction", "categorical"))
+        outputs.append(FeatureBins(rollups.PREDICTION, *OUTPUTS[rollups.PREDICTION]))
     if scores:
-        outputs.append(FeatureBins(rollups.SCORE, "score", "numeric"))
+        outputs.append(FeatureBins(rollups.SCORE, *OUTPUTS[rollups.SCORE]))
     return outputs
 
 

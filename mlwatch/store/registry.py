@@ -14,7 +14,7 @@ from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.schema import BASE_COLUMNS, predictions_ddl
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -56,6 +56,14 @@ class Bins:
     kind: Kind
     edges: tuple[float, ...]
     source: str
+
+
+OUTPUTS: Mapping[int, tuple[str, Kind]] = {
+    rollups.PREDICTION: ("prediction", "categorical"),
+    rollups.SCORE: ("score", "numeric"),
+    rollups.VALUE: ("TRY_CAST(prediction AS DOUBLE)", "numeric"),
+}
+"""Expression and kind of the pseudo-features by their numbers."""
 
 
 class Registry:
@@ -204,7 +212,7 @@ class Registry:
         for row in self.features.values():
             models = tuple(having.get(row.number, ()))
             if models and (wanted is None or row.number in wanted):
-                bins.append(self._binned(row.number, identifier(row.column), row.kind, models))
+                bins.append(self.binned(row.number, identifier(row.column), row.kind, models))
         return bins + self._pseudo()
 
     def _pseudo(self) -> list[FeatureBins]:
@@ -212,14 +220,16 @@ class Registry:
         classed = tuple(model for model in self.models if model not in {*numeric, *free})
         bins = []
         if classed:
-            bins.append(self._binned(rollups.PREDICTION, "prediction", "categorical", classed))
-            bins.append(self._binned(rollups.SCORE, "score", "numeric", classed))
+            bins += [
+                self.binned(number, *OUTPUTS[number], classed)
+                for number in (rollups.PREDICTION, rollups.SCORE)
+            ]
         if numeric:
-            value = "TRY_CAST(prediction AS DOUBLE)"
-            bins.append(self._binned(rollups.VALUE, value, "numeric", tuple(numeric)))
+            bins.append(self.binned(rollups.VALUE, *OUTPUTS[rollups.VALUE], tuple(numeric)))
         return bins
 
-    def _binned(self, number: int, expression: str, kind: Kind, models: tuple[str, ...]) -> FeatureBins:
+    def binned(self, number: int, expression: str, kind: Kind, models: tuple[str, ...] = ()) -> FeatureBins:
+        """Return how one feature is binned now; without models, wherever it is."""
         known = self.bins.get(number)
         edges = known.edges if known else ()
         return FeatureBins(number, expression, kind, edges, models, has_categories=known is not None)

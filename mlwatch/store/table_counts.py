@@ -9,7 +9,8 @@ from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.sql import identifier
 from mlwatch.store import feature_rollup, fold, profiles, reference, rollups
-from mlwatch.store.feature_rollup import FeatureBins, Requests
+from mlwatch.store.feature_rollup import Requests
+from mlwatch.store.registry import OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mlwatch.config import Config
     from mlwatch.sources.canonical import Slot
     from mlwatch.sources.shapes import Shape
+    from mlwatch.store.feature_rollup import FeatureBins
     from mlwatch.store.registry import Registry
 
 ONE = Requests("looked", who="0", quarter="0")
@@ -108,21 +110,12 @@ def _counted(connection: DuckDBPyConnection, registry: Registry, table: _Table) 
 
 def _bins(registry: Registry, slots: Sequence[Slot], roles: Collection[str]) -> list[FeatureBins]:
     """Return how the columns of some slots are binned, and the outputs that the table has."""
-    asked = [(slot.number, identifier(slot.column), slot.kind) for slot in slots]
+    outputs = []
     if "prediction" in roles or "score" in roles:
-        asked.append((rollups.PREDICTION, "prediction", "categorical"))
-        asked.append((rollups.VALUE, "TRY_CAST(prediction AS DOUBLE)", "numeric"))
+        outputs += [rollups.PREDICTION, rollups.VALUE]
     if "score" in roles:
-        asked.append((rollups.SCORE, "score", "numeric"))
-    known = registry.bins
+        outputs.append(rollups.SCORE)
     return [
-        FeatureBins(
-            number,
-            expression,
-            kind,
-            known[number].edges if number in known else (),
-            has_categories=number in known,
-        )
-        for number, expression, kind in asked
-        if number >= 0 or number in known
+        *(registry.binned(slot.number, identifier(slot.column), slot.kind) for slot in slots),
+        *(registry.binned(number, *OUTPUTS[number]) for number in outputs if number in registry.bins),
     ]
