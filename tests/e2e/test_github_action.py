@@ -68,10 +68,11 @@ def one_version(directory: Path) -> Path:
 
 
 def test_a_bad_rollout_fails_the_step_with_outputs_a_summary_and_a_report(
-    tmp_path: Path, environment: dict[str, str]
+    tmp_path: Path, environment: dict[str, str], sample_state: Path
 ) -> None:
     report = tmp_path / "a report.html"
-    done, outputs = step(environment, path=str(LOGS), report=str(report), wait="1m")
+    known = {**environment, "XDG_STATE_HOME": str(sample_state)}
+    done, outputs = step(known, path=str(LOGS), report=str(report), wait="1m")
     assert (done.returncode, outputs) == (1, {"outcome": "fail", "exit-code": "1"})
     assert "::error" in done.stdout
     assert Path(environment["GITHUB_STEP_SUMMARY"]).read_text().startswith("## Roll back: flight-delay")

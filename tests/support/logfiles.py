@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from mlwatch.snapshot.types import Snapshot
 
 Record = Mapping[str, Any]
 Take = Callable[[], Snapshot]
+SampleStore = Callable[[], Path]
 
 
 def prediction(number: int, **changes: Any) -> dict[str, Any]:

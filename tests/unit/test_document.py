@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import mlwatch
+
+if TYPE_CHECKING:
+    from logfiles import SampleStore
 
 ROOT = Path(__file__).resolve().parents[2]
 FACTS = json.loads((ROOT / "tests" / "fixtures" / "sample_facts.json").read_text())
@@ -32,8 +35,8 @@ TEXT = (str, type(None))
 
 
 @pytest.fixture(scope="module")
-def document() -> dict[str, Any]:
-    with mlwatch.open(ROOT / "sample_logs", db=":memory:") as watch:
+def document(sample_store: SampleStore) -> dict[str, Any]:
+    with mlwatch.open(ROOT / "sample_logs", db=sample_store()) as watch:
         found: dict[str, Any] = json.loads(json.dumps(watch.snapshot().to_dict(), allow_nan=False))
     return found
 

@@ -18,6 +18,8 @@ from mlwatch.rules import rulings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from logfiles import SampleStore
+
     from mlwatch.snapshot.types import Snapshot
 
 SAMPLES = Path(__file__).parents[2] / "sample_logs"
@@ -26,8 +28,8 @@ ACCURACY = (ROWS.prediction == ROWS.label).mean()
 
 
 @pytest.fixture(scope="module")
-def snapshot() -> Iterator[Snapshot]:
-    with mlwatch.open(SAMPLES, db=":memory:") as opened:
+def snapshot(sample_store: SampleStore) -> Iterator[Snapshot]:
+    with mlwatch.open(SAMPLES, db=sample_store()) as opened:
         yield opened.snapshot()
 
 
@@ -60,7 +62,9 @@ def test_a_metric_that_the_reference_does_not_have_is_said(snapshot: Snapshot) -
 
 def test_without_a_reference_it_says_nothing(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
-    shutil.copytree(SAMPLES, logs, ignore=shutil.ignore_patterns("reference.*", "*.py", "__pycache__"))
+    for kind in ("predictions", "labels"):
+        (logs / kind).mkdir(parents=True)
+        shutil.copy(SAMPLES / kind / "2026-11-03T12.jsonl", logs / kind)
     with mlwatch.open(logs, db=":memory:") as opened:
         states = {each.state for each in rulings(opened.snapshot(), [rule("accuracy", "drop > 2%")])}
     assert states == {"no_data"}

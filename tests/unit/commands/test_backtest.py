@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 import mlwatch
 from mlwatch.cli import main
+
+if TYPE_CHECKING:
+    from logfiles import SampleStore
 
 ROOT = Path(__file__).resolve().parents[3]
 LOGS = str(ROOT / "sample_logs")
@@ -24,8 +27,11 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return code, captured.out, captured.err
 
 
-def test_the_fault_would_have_been_found_soon(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = run(capsys, "backtest", LOGS, "--db", ":memory:", "--format", "json")
+def test_the_fault_would_have_been_found_soon(
+    capsys: pytest.CaptureFixture[str], sample_store: SampleStore
+) -> None:
+    store = str(sample_store())
+    code, out, _ = run(capsys, "backtest", LOGS, "--db", store, "--format", "json")
     assert code == 0
     (found,) = json.loads(out)
     decided = datetime.fromisoformat(found["decided"])
@@ -35,7 +41,7 @@ def test_the_fault_would_have_been_found_soon(capsys: pytest.CaptureFixture[str]
     assert found["verdicts"][0]["verdict"] == "hold"
     assert [each["verdict"] for each in found["verdicts"]].count("promote") == 0
     # the last moment of the timeline is the verdict of today
-    with mlwatch.open(LOGS, db=":memory:") as watch:
+    with mlwatch.open(LOGS, db=store) as watch:
         (rollout,) = watch.snapshot().rollouts
     assert (found["verdicts"][-1]["verdict"], found["verdicts"][-1]["state"]) == (
         rollout.verdict,
@@ -43,11 +49,14 @@ def test_the_fault_would_have_been_found_soon(capsys: pytest.CaptureFixture[str]
     )
 
 
-def test_the_text_names_times_and_metrics(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = run(capsys, "backtest", LOGS, "--db", ":memory:")
+def test_the_text_names_times_and_metrics(
+    capsys: pytest.CaptureFixture[str], sample_store: SampleStore
+) -> None:
+    store = str(sample_store())
+    _, out, _ = run(capsys, "backtest", LOGS, "--db", store)
     assert out.startswith("flight-delay: v2 against v1, canary\ndecided at 2026-11-03 17:")
     assert "judged every 5 minutes: there is little traffic, or much time\n" in out
-    _, out, _ = run(capsys, "backtest", LOGS, "--db", ":memory:", "--until", "2026-11-03T16:59:00Z")
+    _, out, _ = run(capsys, "backtest", LOGS, "--db", store, "--until", "2026-11-03T16:59:00Z")
     assert "never decided" in out
     assert "ROLL BACK" not in out
 

@@ -20,6 +20,8 @@ from mlwatch.cli import main
 from mlwatch.commands.check import PAUSE_S
 
 if TYPE_CHECKING:
+    from logfiles import SampleStore
+
     from mlwatch.snapshot.types import Rollout
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,11 +32,9 @@ BEFORE = "2026-11-03T16:59:00Z"
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+def store(sample_store: SampleStore) -> str:
     """A store that has read the sample logs: most tests ask it something else."""
-    path = tmp_path_factory.mktemp("store") / "store.duckdb"
-    mlwatch.open(LOGS, db=path).stop()
-    return str(path)
+    return str(sample_store())
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

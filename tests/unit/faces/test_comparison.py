@@ -6,7 +6,7 @@ import copy
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,9 @@ from mlwatch.errors import InputError
 from mlwatch.faces import comparison_pages
 from mlwatch.faces.comparison import compare
 
+if TYPE_CHECKING:
+    from logfiles import SampleStore
+
 LOGS = Path(__file__).resolve().parents[3] / "sample_logs"
 EVIL = "<script>alert(1)</script>|`x`\n# head\x1b[31m"
 
@@ -23,11 +26,11 @@ Document = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def reports() -> tuple[Document, Document]:
+def reports(sample_store: SampleStore) -> tuple[Document, Document]:
     """Reports of the sample rollout: just before its fault, and of the whole day."""
     from mlwatch.times import parse_time
 
-    with mlwatch.open(LOGS, db=":memory:") as watch:
+    with mlwatch.open(LOGS, db=sample_store()) as watch:
         early = watch.snapshot(at=parse_time("2026-11-03T16:30Z")).to_dict()
         return early, watch.snapshot().to_dict()
 
@@ -111,11 +114,14 @@ def test_a_damaged_report_is_said(reports: tuple[Document, Document], damage: An
 
 
 def test_the_command_reads_and_writes(
-    reports: tuple[Document, Document], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    reports: tuple[Document, Document],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    sample_store: SampleStore,
 ) -> None:
     earlier = tmp_path / "a.json"
     earlier.write_text(json.dumps(reports[0]))
-    command = ["report", str(LOGS), "--db", ":memory:", "--compare", str(earlier), "--format"]
+    command = ["report", str(LOGS), "--db", str(sample_store()), "--compare", str(earlier), "--format"]
     assert main([*command, "md"]) == 0
     text = capsys.readouterr().out
     assert "v2 (flight-delay): hold became roll back" in text

@@ -16,6 +16,8 @@ import mlwatch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from logfiles import SampleStore
+
     from mlwatch.session import Session
     from mlwatch.snapshot.types import Model
 
@@ -24,8 +26,8 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def watch() -> Iterator[Session]:
-    with mlwatch.open(SAMPLES, db=":memory:") as opened:
+def watch(sample_store: SampleStore) -> Iterator[Session]:
+    with mlwatch.open(SAMPLES, db=sample_store()) as opened:
         yield opened
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
+    from logfiles import SampleStore
 
     from mlwatch.session import Session
     from mlwatch.snapshot.types import Version
@@ -24,8 +25,8 @@ SAMPLES = Path(__file__).parents[3] / "sample_logs"
 
 
 @pytest.fixture(scope="module")
-def watch() -> Iterator[Session]:
-    with mlwatch.open(SAMPLES, db=":memory:") as opened:
+def watch(sample_store: SampleStore) -> Iterator[Session]:
+    with mlwatch.open(SAMPLES, db=sample_store()) as opened:
         yield opened
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from logfiles import SampleStore
+
     from mlwatch.snapshot.types import LabelDrift, Snapshot, Version
 
 SAMPLES = Path(__file__).parents[3] / "sample_logs"
@@ -48,8 +50,8 @@ def drift_in(found: Snapshot) -> LabelDrift:
     return version_of(found).quality.label_drift
 
 
-def test_the_score_is_of_the_labels_of_all_predictions_that_have_one() -> None:
-    with mlwatch.open(SAMPLES, db=":memory:") as opened:
+def test_the_score_is_of_the_labels_of_all_predictions_that_have_one(sample_store: SampleStore) -> None:
+    with mlwatch.open(SAMPLES, db=sample_store()) as opened:
         found = opened.snapshot()
         _, rows = opened.query("""
             SELECT o.label, COUNT(*) FROM predictions AS p JOIN outcomes AS o ON o.id = p.id

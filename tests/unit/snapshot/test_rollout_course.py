@@ -17,14 +17,16 @@ from mlwatch.snapshot.rollout_course import MOST_POINTS, Course, up_to_now
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from logfiles import SampleStore
+
     from mlwatch.session import Session
 
 SAMPLES = Path(__file__).parents[3] / "sample_logs"
 
 
 @pytest.fixture(scope="module")
-def watch() -> Iterator[Session]:
-    with mlwatch.open(SAMPLES, db=":memory:") as opened:
+def watch(sample_store: SampleStore) -> Iterator[Session]:
+    with mlwatch.open(SAMPLES, db=sample_store()) as opened:
         yield opened
 
 

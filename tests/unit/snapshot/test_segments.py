@@ -21,6 +21,8 @@ from mlwatch.store import fold, rollups, slices
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from logfiles import SampleStore
+
     from mlwatch.session import Session
     from mlwatch.snapshot.segments import Segment
     from mlwatch.snapshot.types import Model
@@ -29,8 +31,8 @@ SAMPLES = Path(__file__).parents[3] / "sample_logs"
 
 
 @pytest.fixture(scope="module")
-def watch() -> Iterator[Session]:
-    with mlwatch.open(SAMPLES, db=":memory:") as opened:
+def watch(sample_store: SampleStore) -> Iterator[Session]:
+    with mlwatch.open(SAMPLES, db=sample_store()) as opened:
         yield opened
 
 

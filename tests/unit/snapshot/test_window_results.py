@@ -14,6 +14,8 @@ from sklearn import metrics
 import mlwatch
 
 if TYPE_CHECKING:
+    from logfiles import SampleStore
+
     from mlwatch.snapshot.types import Version, Window
 
 SAMPLES = Path(__file__).parents[3] / "sample_logs"
@@ -38,8 +40,8 @@ def written(logs: Path, rows: pd.DataFrame) -> Path:
     return logs
 
 
-def test_a_binary_model_has_its_losses_and_curves_in_each_window() -> None:
-    with mlwatch.open(SAMPLES, db=":memory:") as opened:
+def test_a_binary_model_has_its_losses_and_curves_in_each_window(sample_store: SampleStore) -> None:
+    with mlwatch.open(SAMPLES, db=sample_store()) as opened:
         (model,) = opened.snapshot().models.values()
         names, rows = opened.query("""
             SELECT version, p.ts, CAST(score AS DOUBLE) AS score, o.label = '1' AS label

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from leaves import assert_alike, leaves
@@ -15,6 +15,9 @@ from mlwatch.cli import main
 from mlwatch.session import Options, Session
 from mlwatch.store import lake
 
+if TYPE_CHECKING:
+    from logfiles import SampleStore
+
 SAMPLES = Path(__file__).parents[3] / "sample_logs"
 OF_THE_MOMENT = {"generated_at", "system", "files", "alerts", "provenance"}
 OF_RECORDS = {"segment_pairs", "now"}
@@ -23,19 +26,19 @@ DEADLINE_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, sample_store: SampleStore) -> Path:
     path = tmp_path_factory.mktemp("lake") / "rollups"
-    assert main(["rollup", str(SAMPLES), "-o", str(path), "--db", ":memory:"]) == 0
+    assert main(["rollup", str(SAMPLES), "-o", str(path), "--db", str(sample_store())]) == 0
     return path
 
 
-def document(path: Path) -> dict[str, Any]:
-    with mlwatch.open(path, db=":memory:") as opened:
+def document(path: Path, store: Path | str = ":memory:") -> dict[str, Any]:
+    with mlwatch.open(path, db=store) as opened:
         return dict(leaves(opened.snapshot().to_dict(), OF_THE_MOMENT | OF_RECORDS))
 
 
-def test_a_lake_says_what_the_logs_say(made: Path) -> None:
-    of_logs, of_lake = document(SAMPLES), document(made)
+def test_a_lake_says_what_the_logs_say(made: Path, sample_store: SampleStore) -> None:
+    of_logs, of_lake = document(SAMPLES, sample_store()), document(made)
     assert len(of_lake) > 5_000
     assert_alike(of_lake, of_logs)
 
@@ -107,11 +110,14 @@ def test_a_lake_that_grows_is_followed(tmp_path: Path) -> None:
         session.stop()
 
 
-def test_what_is_no_place_for_rollups(tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_place_for_rollups(
+    tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str], sample_store: SampleStore
+) -> None:
+    store = str(sample_store())
     (tmp_path / "mine.txt").write_text("precious")
     for asked, why in (
-        (["rollup", str(SAMPLES), "-o", str(tmp_path), "--db", ":memory:"], "not an empty directory"),
-        (["rollup", str(SAMPLES), "--db", ":memory:"], "name a directory with -o"),
+        (["rollup", str(SAMPLES), "-o", str(tmp_path), "--db", store], "not an empty directory"),
+        (["rollup", str(SAMPLES), "--db", store], "name a directory with -o"),
         (["rollup", str(made), "-o", str(tmp_path / "again")], "these are rollups already"),
         (
             ["report", str(made), "--reference", str(SAMPLES / "reference.parquet")],
@@ -154,7 +160,9 @@ def reported(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, A
     return dict(leaves(json.loads(capsys.readouterr().out)["models"], OF_THE_MOMENT, ".models"))
 
 
-def test_several_lakes_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_lakes_are_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sample_store: SampleStore
+) -> None:
     """Half of the logs each, with the same reference; the second half has a feature that the first has not."""
     reference = SAMPLES / "reference.parquet"
     files = sorted(
@@ -174,7 +182,7 @@ def test_several_lakes_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str
         target.parent.mkdir(exist_ok=True)
         asked = ["rollup", str(half), "-o", str(target), "--db", ":memory:", "--reference", str(reference)]
         assert main(asked) == 0
-    whole = {key: value for key, value in document(SAMPLES).items() if ".versions.v" in key}
+    whole = {key: value for key, value in document(SAMPLES, sample_store()).items() if ".versions.v" in key}
     both = document(tmp_path / "lakes")
     for part in ("predictions", "labelled", "confusion.counts.0.0", "quality.features.dep_delay.drift.psi"):
         for version in ("v1", "v2"):

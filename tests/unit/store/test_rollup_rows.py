@@ -13,6 +13,8 @@ from mlwatch.store import rollups
 from mlwatch.systems.numbers import numbers_of
 
 if TYPE_CHECKING:
+    from logfiles import SampleStore
+
     from mlwatch.snapshot.types import Snapshot
 
 LOGS = Path(__file__).resolve().parents[3] / "sample_logs"
@@ -22,16 +24,16 @@ ELSEWHERE = ("business/", "estimated/")
 
 
 @pytest.fixture(scope="module")
-def snapshot() -> Snapshot:
-    with mlwatch.open(LOGS, db=":memory:") as session:
+def snapshot(sample_store: SampleStore) -> Snapshot:
+    with mlwatch.open(LOGS, db=sample_store()) as session:
         return session.snapshot()
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rows(tmp_path_factory: pytest.TempPathFactory, sample_store: SampleStore) -> Path:
     """The rows of the samples as JSON lines, each rollup in two files."""
     directory = tmp_path_factory.mktemp("rows")
-    with mlwatch.open(LOGS, db=":memory:") as session:
+    with mlwatch.open(LOGS, db=sample_store()) as session:
         for rollup in WRITTEN:
             place = directory / rollup.name / "hour=1"
             place.mkdir(parents=True)

@@ -16,21 +16,24 @@ from mlwatch.kfp import GateClosedError, check_component, gate, let_through
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from logfiles import SampleStore
+
 LOGS = Path(__file__).resolve().parents[3] / "sample_logs"
 
 
-def document(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+def document(capsys: pytest.CaptureFixture[str], store: Path) -> dict[str, Any]:
     capsys.readouterr()
-    assert main(["report", str(LOGS), "--db", ":memory:", "--format", "json"]) == 0
+    assert main(["report", str(LOGS), "--db", str(store), "--format", "json"]) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> Any:
-    """kfp's own runner of steps, with what is installed here."""
+def local(tmp_path: Path, sample_state: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """kfp's own runner of steps, with what is installed here, and the logs taken in before."""
     from kfp import local
 
+    monkeypatch.setenv("XDG_STATE_HOME", str(sample_state))
     local.init(
         runner=local.SubprocessRunner(use_venv=False),
         pipeline_root=str(tmp_path / "root"),
@@ -40,11 +43,13 @@ def local(tmp_path: Path) -> Any:
 
 
 @pytest.mark.slow
-def test_a_step_has_outcome_metrics_and_report(local: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_step_has_outcome_metrics_and_report(
+    local: Any, capsys: pytest.CaptureFixture[str], sample_store: "SampleStore"
+) -> None:
     check = check_component(packages=())
     task = check(logs=str(LOGS), candidate="v2", stop=False)
     assert task.outputs["outcome"] == "fail"
-    versions = document(capsys)["models"]["flight-delay"]["versions"]
+    versions = document(capsys, sample_store())["models"]["flight-delay"]["versions"]
     metrics = task.outputs["metrics"].metadata
     assert metrics["checks/fail"] == 1
     for name, version in versions.items():

@@ -70,7 +70,7 @@ class Replay(BaseHTTPRequestHandler):
 def server() -> Iterator[Any]:
     made: Any = ThreadingHTTPServer(("127.0.0.1", 0), Replay)
     made.says, made.posted, made.tokens = None, [], []
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
     yield made
     made.shutdown()
     made.server_close()
@@ -88,9 +88,14 @@ def ask(wanted: RegistrySettings, model: str = "flight-delay", directory: Path =
     return asyncio.run(once())
 
 
-def logs_with(tmp_path: Path, server: Any, more: str = "") -> Path:
-    logs = tmp_path / "logs"
-    shutil.copytree(ROOT / "sample_logs", logs, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+def logs_with(tmp_path: Path, server: Any, more: str = "", *, whole: bool = False) -> Path:
+    """Return an hour of the sample logs, in which both versions answer, or all of them."""
+    logs, samples = tmp_path / "logs", ROOT / "sample_logs"
+    if whole:
+        shutil.copytree(samples, logs, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    else:
+        logs.mkdir()
+        shutil.copy(samples / "predictions" / "2026-11-03T18.jsonl", logs)
     text = f'[registry]\nmlflow = "http://127.0.0.1:{server.server_port}"\n{more}'
     (logs / "mlwatch.toml").write_text(text)
     return logs
@@ -131,7 +136,7 @@ def test_the_configuration_wins_over_aliases(tmp_path: Path, server: Any) -> Non
 
 
 def test_live_numbers_are_written_back_once_a_run(tmp_path: Path, server: Any) -> None:
-    logs = logs_with(tmp_path, server, "write = true\n")
+    logs = logs_with(tmp_path, server, "write = true\n", whole=True)
     with mlwatch.open(logs, db=":memory:") as opened:
         registry = opened._neighbours.registry
         assert registry is not None
@@ -300,7 +305,7 @@ def test_a_server_that_drips_does_not_hold_up_a_report(
 
     monkeypatch.setattr("mlwatch.systems.mlflow_client.TIMEOUT_S", 0.5)
     made = ThreadingHTTPServer(("127.0.0.1", 0), Dripping)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
     try:
         with mlwatch.open(logs_with(tmp_path, made), db=":memory:") as opened:
             snapshot = opened.snapshot()

@@ -25,6 +25,8 @@ from mlwatch.systems.samples import samples_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from logfiles import SampleStore
+
 SAMPLES = Path(__file__).resolve().parents[3] / "sample_logs"
 
 
@@ -47,7 +49,7 @@ def collector(status: int = 200, body: bytes = b"", after_s: float = 0.0) -> Ite
 
     made: Any = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made.got, made.over, made.url = [], threading.Event(), f"http://127.0.0.1:{made.server_port}"
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield made
     finally:
@@ -75,15 +77,17 @@ def small_logs(directory: Path, text: str = "") -> Path:
     return directory
 
 
-def test_a_collector_gets_every_number_that_prometheus_gets(capsys: pytest.CaptureFixture[str]) -> None:
-    began = time.time()
+def test_a_collector_gets_every_number_that_prometheus_gets(
+    capsys: pytest.CaptureFixture[str], sample_store: SampleStore
+) -> None:
+    began, store = time.time(), str(sample_store())
     with collector() as server:
-        code = main(["export", str(SAMPLES), "--to", "otlp", "--collector", server.url, "--db", ":memory:"])
+        code = main(["export", str(SAMPLES), "--to", "otlp", "--collector", server.url, "--db", store])
     assert (code, capsys.readouterr().out) == (0, f"The metrics are sent to {server.url}.\n")
     ((path, headers, request),) = server.got
     assert (path, headers["Content-Type"]) == ("/v1/metrics", "application/x-protobuf")
     found = points(request)
-    with mlwatch.open(SAMPLES, db=":memory:") as opened:
+    with mlwatch.open(SAMPLES, db=sample_store()) as opened:
         snapshot = opened.snapshot()
     expected = {(one.family, frozenset(one.labels)): one.value for one in samples_of(snapshot)}
     still = {key for key in expected if not key[0].startswith(("mlwatch_host", "mlwatch_alerts"))}

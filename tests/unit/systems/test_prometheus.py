@@ -46,6 +46,8 @@ from mlwatch.systems.samples import samples_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from logfiles import SampleStore
+
     from mlwatch.snapshot.types import Snapshot
 
 SAMPLES = Path(__file__).resolve().parents[3] / "sample_logs"
@@ -54,8 +56,8 @@ Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture(scope="module")
-def rollout() -> Iterator[Snapshot]:
-    with mlwatch.open(SAMPLES, db=":memory:") as watch:
+def rollout(sample_store: SampleStore) -> Iterator[Snapshot]:
+    with mlwatch.open(SAMPLES, db=sample_store()) as watch:
         yield watch.snapshot()
 
 
@@ -260,11 +262,12 @@ def test_the_dashboard_asks_only_for_metrics_that_there_are() -> None:
     assert len(set(places)) == len(places)
 
 
-def test_export_prints(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_export_prints(capsys: pytest.CaptureFixture[str], tmp_path: Path, sample_store: SampleStore) -> None:
     assert main(["export", "--to", "grafana"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "mlwatch"
     out = tmp_path / "metrics.txt"
-    assert main(["export", str(SAMPLES), "--to", "prometheus", "--db", ":memory:", "-o", str(out)]) == 0
+    store = str(sample_store())
+    assert main(["export", str(SAMPLES), "--to", "prometheus", "--db", store, "-o", str(out)]) == 0
     assert of(series(out.read_text()), "mlwatch_predictions", model="flight-delay", version="v2") > 0
     assert main(["export", "--to", "prometheus"]) == 2
     assert capsys.readouterr().err == (

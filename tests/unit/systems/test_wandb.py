@@ -21,6 +21,8 @@ from mlwatch.errors import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from logfiles import SampleStore
+
 LOGS = Path(__file__).resolve().parents[3] / "sample_logs"
 
 
@@ -40,7 +42,7 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
             """Be quiet."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", asked
     server.shutdown()
@@ -48,11 +50,11 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
     server.server_close()
 
 
-def export(logs: Path, directory: Path, proxy: str = "http://127.0.0.1:9") -> str:
+def export(logs: Path, directory: Path, proxy: str = "http://127.0.0.1:9", store: str = ":memory:") -> str:
     """Export as a user does, with everything outward through a proxy."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("WANDB")}
     env |= {"HTTPS_PROXY": proxy, "HTTP_PROXY": proxy, "HOME": str(directory.parent)}
-    command = [sys.executable, "-m", "mlwatch", "export", str(logs), "--db", ":memory:", "--to", "wandb"]
+    command = [sys.executable, "-m", "mlwatch", "export", str(logs), "--db", store, "--to", "wandb"]
     done = subprocess.run(
         [*command, "-o", str(directory)], env=env, capture_output=True, text=True, check=True
     )
@@ -82,13 +84,16 @@ def history_of(found: list[Any]) -> list[dict[str, Any]]:
 
 
 def test_runs_have_the_documents_numbers_and_nothing_is_sent(
-    tmp_path: Path, proxy: tuple[str, list[str]], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    proxy: tuple[str, list[str]],
+    capsys: pytest.CaptureFixture[str],
+    sample_store: SampleStore,
 ) -> None:
-    address, asked = proxy
-    said = export(LOGS, tmp_path / "runs", address)
+    (address, asked), store = proxy, str(sample_store())
+    said = export(LOGS, tmp_path / "runs", address, store)
     assert said.startswith("2 offline runs are written; nothing is sent. To send them:\nwandb sync ")
     assert asked == []
-    assert main(["report", str(LOGS), "--db", ":memory:", "--format", "json"]) == 0
+    assert main(["report", str(LOGS), "--db", store, "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
     versions = document["models"]["flight-delay"]["versions"]
     found = runs(tmp_path / "runs")
@@ -131,10 +136,14 @@ def test_hostile_names_are_names(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_and_a_wrong_directory_are_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    sample_store: SampleStore,
 ) -> None:
     (tmp_path / "file").write_text("")
-    command = ["export", str(LOGS), "--db", ":memory:", "--to", "wandb", "-o", str(tmp_path / "file")]
+    store = str(sample_store())
+    command = ["export", str(LOGS), "--db", store, "--to", "wandb", "-o", str(tmp_path / "file")]
     assert main(command) == 2
     assert capsys.readouterr().err.endswith("/file: give another directory with -o\n")
     monkeypatch.setitem(sys.modules, "wandb", None)

@@ -1,0 +1,55 @@
+"""A store of the sample logs, taken in once for all tests that only ask it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import mlwatch
+from mlwatch.store.database import default_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SAMPLES = Path(__file__).resolve().parents[1] / "sample_logs"
+
+
+@pytest.fixture(scope="session")
+def _taken_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store that the first process to ask for it makes, and all others find."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    store = shared / "samples.duckdb"
+    with (shared / "samples.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not store.exists():
+            begun = shared / "begun.duckdb"
+            with mlwatch.open(SAMPLES, db=begun):
+                pass
+            begun.rename(store)
+    return store
+
+
+@pytest.fixture(scope="session")
+def sample_store(_taken_in: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Return a function that gives a store of one's own, which has the sample logs already: `db=sample_store()`."""
+
+    def copy() -> Path:
+        return Path(shutil.copyfile(_taken_in, tmp_path_factory.mktemp("samples") / "store.duckdb"))
+
+    return copy
+
+
+@pytest.fixture
+def sample_state(sample_store: Callable[[], Path], tmp_path: Path) -> Path:
+    """A state directory, for `XDG_STATE_HOME`, whose store of the sample logs has them already."""
+    state = tmp_path / "state"
+    (state / "mlwatch").mkdir(parents=True)
+    sample_store().rename(state / "mlwatch" / default_path(SAMPLES).name)
+    return state
