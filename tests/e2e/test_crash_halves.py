@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+from crashing import beginning
 
 from mlwatch.session import Options, Session
 
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REQUESTS, KILLS, ROTATED_AT = 3000, 6, 3
-INGEST = """
-import sys
-from pathlib import Path
-from mlwatch.session import Options, Session
-session = Session(Options(Path(sys.argv[1]), db=Path(sys.argv[2])))
-print("up", flush=True)
-while True:
-    session.ingest_all()
-"""
 
 
 def event(side: str, number: int) -> str:
@@ -55,21 +46,17 @@ def test_every_pair_is_taken_in_once(tmp_path: Path) -> None:
     for written in lines.values():
         chance.shuffle(written)
     step = REQUESTS // KILLS
-    for part in range(KILLS):
-        ingest = subprocess.Popen(
-            [sys.executable, "-c", INGEST, logs, database], stdout=subprocess.PIPE, text=True
-        )
-        assert ingest.stdout is not None
-        assert ingest.stdout.readline() == "up\n"
-        for start in range(part * step, (part + 1) * step, 50):
-            for side in ("response", "request"):
-                with (logs / f"{side}s.jsonl").open("a") as file:
-                    file.write("".join(f"{line}\n" for line in lines[side][start : start + 50]))
-            time.sleep(chance.uniform(0, 0.05))
-        ingest.send_signal(signal.SIGKILL)
-        ingest.communicate()
-        if part == ROTATED_AT:
-            rotate(logs / "responses.jsonl")
+    with beginning(logs, database) as begin:
+        for part in range(KILLS):
+            ingest = begin()
+            for start in range(part * step, (part + 1) * step, 50):
+                for side in ("response", "request"):
+                    with (logs / f"{side}s.jsonl").open("a") as file:
+                        file.write("".join(f"{line}\n" for line in lines[side][start : start + 50]))
+                time.sleep(chance.uniform(0, 0.05))
+            os.kill(ingest, signal.SIGKILL)
+            if part == ROTATED_AT:
+                rotate(logs / "responses.jsonl")
     with Session(Options(logs, db=database)) as session:
         session.ingest_all()
         run = session.connection.execute

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
 import time
 from pathlib import Path
 
-from crashing import begin, check_totals, writing
+from crashing import beginning, check_totals, writing
 
 from mlwatch.session import Options, Session
 
@@ -18,18 +19,17 @@ def test_a_store_copied_at_any_moment_is_consistent(tmp_path: Path) -> None:
     logs, truth, database = tmp_path / "logs", tmp_path / "truth.jsonl", tmp_path / "store.duckdb"
     chance = random.Random(3)
     copies = []
-    with writing(logs, truth, 3, 12):
-        ingest = begin(logs, database)
+    with writing(logs, truth, 3, 6), beginning(logs, database) as begin:
+        ingest = begin()
         for number in range(8):
             time.sleep(chance.uniform(0.1, 1.0))
-            ingest.send_signal(signal.SIGSTOP)
+            os.kill(ingest, signal.SIGSTOP)
             copies.append(tmp_path / f"copy-{number}.duckdb")
             for suffix in ("", ".wal"):
                 if (found := Path(f"{database}{suffix}")).exists():
                     shutil.copyfile(found, f"{copies[-1]}{suffix}")
-            ingest.send_signal(signal.SIGCONT)
-        ingest.send_signal(signal.SIGKILL)
-        ingest.communicate()
+            os.kill(ingest, signal.SIGCONT)
+        os.kill(ingest, signal.SIGKILL)
     seen = 0
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -173,7 +173,7 @@ def main() -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         writer.step()
-        time.sleep(0.005)
+        time.sleep(0.015)
 
 
 if __name__ == "__main__":

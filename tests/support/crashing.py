@@ -15,17 +15,23 @@ import pytest
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-INGEST = """
-import sys
+NURSERY = """
+import os, sys
 from pathlib import Path
+import mlwatch.snapshot.build
 from mlwatch.session import Options, Session
-session = Session(Options(Path(sys.argv[1]), db=Path(sys.argv[2])))
-print("up", flush=True)
-while True:
-    session.ingest_all()
+for _ in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        session = Session(Options(Path(sys.argv[1]), db=Path(sys.argv[2])))
+        print(os.getpid(), flush=True)
+        while True:
+            session.ingest_all()
+    os.waitpid(child, 0)
 """
+"""A process that has imported everything, and forks one that takes in for each line: kills strike no imports."""
 
 CONFIG = """
 [store]
@@ -72,17 +78,27 @@ def writing(logs: Path, truth: Path, seed: int, seconds: float) -> Iterator[None
         writer.wait(timeout=60 + seconds)
 
 
-def begin(logs: Path, database: Path) -> subprocess.Popen[str]:
-    """Start a process that takes in what is there, again and again."""
-    ingest = subprocess.Popen(
-        [sys.executable, "-c", INGEST, logs, database],
+@contextmanager
+def beginning(logs: Path, database: Path) -> Iterator[Callable[[], int]]:
+    """Give a function that starts a process which takes in what is there, again and again, and returns its id.
+
+    The one before has to be killed first.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", NURSERY, logs, database],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
-    )
-    assert ingest.stdout is not None
-    assert ingest.stdout.readline() == "up\n", ingest.stderr.read() if ingest.stderr else ""
-    return ingest
+    ) as nursery:
+
+        def begin() -> int:
+            assert nursery.stdin is not None
+            assert nursery.stdout is not None
+            nursery.stdin.write("\n")
+            nursery.stdin.flush()
+            return int(nursery.stdout.readline())
+
+        yield begin
 
 
 def check_totals(logs: Path, truth: Path, database: Path) -> tuple[int, int]:
