@@ -134,11 +134,11 @@ def _with_models(
     memory: Memory,
 ) -> Snapshot:
     """Add the models that had traffic, and the verdicts on them."""
-    lattice = grid(
-        min(life.first for life in known), max(life.last for life in known), question.span, naive(question.at)
-    )
+    first, last = min(life.first for life in known), max(life.last for life in known)
+    lattice, everything = (grid(first, last, span, naive(question.at)) for span in (question.span, None))
+    span = None if lattice == everything else question.span  # what was read for one question serves the other
     number_pairs(connection, [life.pair for life in known])
-    reader = memory.reading(connection, (tuple(life.pair for life in known), question.span))
+    reader = memory.reading(connection, (tuple(life.pair for life in known), span))
     tables = Tables.read(reader, lattice, has_events=whole.ingest.events > 0 or _has_events(connection))
     infos = reader.value("infos", (FACTS,), ALL_TIME, partial(feature_infos, connection))
     ground = Ground(reader, config, known, lattice, tables, infos)

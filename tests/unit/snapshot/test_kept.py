@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlwatch.session import Options, Session
-from mlwatch.snapshot import rollout_course, rollout_memory
+from mlwatch.snapshot import reader, rollout_course, rollout_memory
 from mlwatch.snapshot.build import Memory, Question, snapshot
+from mlwatch.snapshot.read import read
 from mlwatch.snapshot.rollout import Dear
 from mlwatch.snapshot.rollout_course import Course
 from mlwatch.snapshot.tables import Tables
@@ -188,6 +189,25 @@ def test_a_snapshot_is_of_one_moment_and_a_failed_one_leaves_nothing_behind(
             with pytest.raises(RuntimeError):
                 session.snapshot(None, START + timedelta(minutes=30))
         assert counted(session) == [850, 850]
+
+
+def test_a_range_that_holds_everything_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules look at the last day: where there is no more, a report of everything needs to read nothing again."""
+    (tmp_path / "logs").mkdir()
+    logs, asked = Logs(tmp_path / "logs"), []
+    logs.write(logs.requests(START, START + timedelta(minutes=40), 8.0))
+
+    def counting(*given: Any, **named: Any) -> Any:
+        asked.append(given)
+        return read(*given, **named)
+
+    with Session(Options(tmp_path / "logs", db=":memory:")) as session:
+        session.ingest_all()
+        monkeypatch.setattr(reader, "read", counting)
+        assert counted(session) == [300, 300]
+        assert not asked
+        session.snapshot(timedelta(minutes=20))
+        assert asked
 
 
 def counted(session: Session) -> list[int]:
