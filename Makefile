@@ -15,6 +15,8 @@ USUAL := not soak and not servers and not spark and not peers
 
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 unexport VIRTUAL_ENV
+# Images of containers often set it: then each of some hundred processes would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-oldest test-soak test-servers test-spark test-peers lint format bench sim pictures samples build audit sbom lock clean
