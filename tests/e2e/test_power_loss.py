@@ -19,7 +19,7 @@ def test_a_store_copied_at_any_moment_is_consistent(tmp_path: Path) -> None:
     logs, truth, database = tmp_path / "logs", tmp_path / "truth.jsonl", tmp_path / "store.duckdb"
     chance = random.Random(3)
     copies = []
-    with writing(logs, truth, 3, 6), beginning(logs, database) as begin:
+    with writing(logs, truth, 3, 8), beginning(logs, database, "through") as begin:
         ingest = begin()
         for number in range(8):
             time.sleep(chance.uniform(0.1, 1.0))

@@ -22,10 +22,12 @@ import os, sys
 from pathlib import Path
 import mlwatch.snapshot.build
 from mlwatch.session import Options, Session
-for _ in sys.stdin:
+for wish in sys.stdin:
     child = os.fork()
     if child == 0:
         session = Session(Options(Path(sys.argv[1]), db=Path(sys.argv[2])))
+        if wish.strip() == "through":
+            session.ingest_all()
         print(os.getpid(), flush=True)
         while True:
             session.ingest_all()
@@ -79,10 +81,11 @@ def writing(logs: Path, truth: Path, seed: int, seconds: float) -> Iterator[None
 
 
 @contextmanager
-def beginning(logs: Path, database: Path) -> Iterator[Callable[[], int]]:
+def beginning(logs: Path, database: Path, wish: str = "") -> Iterator[Callable[[], int]]:
     """Give a function that starts a process which takes in what is there, again and again, and returns its id.
 
-    The one before has to be killed first.
+    With the wish `through` it returns once that process is through for the first time. The one before has to be
+    killed first.
     """
     with subprocess.Popen(
         [sys.executable, "-c", NURSERY, logs, database],
@@ -94,7 +97,7 @@ def beginning(logs: Path, database: Path) -> Iterator[Callable[[], int]]:
         def begin() -> int:
             assert nursery.stdin is not None
             assert nursery.stdout is not None
-            nursery.stdin.write("\n")
+            nursery.stdin.write(f"{wish}\n")
             nursery.stdin.flush()
             return int(nursery.stdout.readline())
 
