@@ -58,8 +58,16 @@ def numbers(found: Snapshot) -> Any:
     )
 
 
+def is_even(order: tuple[str, ...]) -> bool:
+    """Tell whether an even number of pairs is turned round: any three parts are in any order in this half too."""
+    places = [list(PARTS).index(name) for name in order]
+    return sum(one > other for one, other in itertools.combinations(places, 2)) % 2 == 0
+
+
 @pytest.mark.parametrize(
-    "order", list(itertools.permutations(PARTS)), ids=lambda order: "-".join(n[:3] for n in order)
+    "order",
+    [order for order in itertools.permutations(PARTS) if is_even(order)],
+    ids=lambda order: "-".join(n[:3] for n in order),
 )
 def test_the_order_of_arrival_changes_nothing(tmp_path: Path, logs: Path, order: tuple[str, ...]) -> None:
     with Session(Options(logs, db=tmp_path / "store.duckdb")) as session:

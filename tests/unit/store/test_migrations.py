@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "stores"
 
 
-@pytest.fixture(params=range(1, schema.VERSION))
-def upgraded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DuckDBPyConnection]:
-    path = tmp_path / "store.duckdb"
+@pytest.fixture(params=range(1, schema.VERSION), scope="module")
+def upgraded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DuckDBPyConnection]:
+    path = tmp_path_factory.mktemp("older") / "store.duckdb"
     path.write_bytes(gzip.decompress((FIXTURES / f"schema-{request.param}.duckdb.gz").read_bytes()))
-    opened = open_store(tmp_path, path)
+    opened = open_store(path.parent, path)
     yield opened.connection
     opened.connection.close()
 
