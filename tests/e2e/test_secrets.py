@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from mlwatch.cli import main
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 PLANTED = {
     "CANARY_TOKEN": "canary-in-a-header",
     "CANARY_NOTIFY": "json://127.0.0.1:9/canary-in-notify",
@@ -76,7 +74,7 @@ class _Refuses(BaseHTTPRequestHandler):
 @pytest.fixture
 def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Refuses)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     directory = tmp_path / "logs"
     directory.mkdir()
     (directory / "a.jsonl").write_text(
@@ -117,14 +115,14 @@ def found_in(text: str) -> list[str]:
     ],
     ids=" ".join,
 )
-def test_no_output_tells_a_secret(logs: Path, command: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "mlwatch", command[0], str(logs), *command[1:]],
-        capture_output=True, text=True, timeout=120, cwd=ROOT, env=dict(os.environ), check=False,
-    )  # fmt: skip
-    assert done.returncode in (0, 1, 3), done.stderr
-    assert done.stdout
-    assert found_in(done.stdout + done.stderr) == []
+def test_no_output_tells_a_secret(
+    logs: Path, command: list[str], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    code = main([command[0], str(logs), *command[1:]])
+    out, err = capfd.readouterr()
+    assert code in (0, 1, 3), err
+    assert out
+    assert found_in(out + err + caplog.text) == []
     assert found_in("a canary-in-a-header in it") == ["canary-in-a-header"]
 
 

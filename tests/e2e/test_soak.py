@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 SERVICE = Path(__file__).parents[1] / "support" / "busyservice.py"
 ENDPOINTS, LINES_PER_S = 20, 5000
-SHORT_S, LONG_S = 20.0, 7200.0
+SHORT_S, LONG_S = 12.0, 7200.0
 CONFIG = '[store]\nkeep = "10m"\n'
 ENDPOINT = '[[endpoint]]\nname = "replica {at}"\nurl = "http://127.0.0.1:{port}"\ninterval = "1s"\n'
 SHOWN = re.compile(r"Feed .*?lag (?P<lag>[^·]+) ·")

@@ -152,7 +152,7 @@ class Receiver(BaseHTTPRequestHandler):
 def test_a_webhook_gets_the_verdict_and_is_not_named(path: str, sentence: str) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     server.got = []  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     said: list[tuple[str, str, str]] = []
     runner = Runner(lambda *each: said.append(each))
     url = f"http://127.0.0.1:{server.server_port}{path}"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mlwatch.cli import main
 from mlwatch.errors import InputError
 from mlwatch.session import Options, Session
 
@@ -112,29 +111,30 @@ def test_an_endpoint_is_seen_up_down_and_up_again(logs: Path) -> None:
         session.stop()
 
 
-def check(logs: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mlwatch", "check", str(logs), "--db", ":memory:", *more]
-    return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+def check(capsys: pytest.CaptureFixture[str], logs: Path, *more: str) -> tuple[int, str, str]:
+    code = main(["check", str(logs), "--db", ":memory:", *more])
+    said = capsys.readouterr()
+    return code, said.out, said.err
 
 
-def test_check_polls_before_it_judges(logs: Path) -> None:
+def test_check_polls_before_it_judges(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving() as port:
-        done = check(logs, "--endpoint", f"http://127.0.0.1:{port}")
-        assert "up, serves fraud v2" in done.stdout, done.stderr
-    done = check(logs, "--endpoint", f"http://127.0.0.1:{port}")
-    assert done.returncode == 1
-    assert f"http://127.0.0.1:{port} is down" in done.stdout
+        _, out, err = check(capsys, logs, "--endpoint", f"http://127.0.0.1:{port}")
+        assert "up, serves fraud v2" in out, err
+    code, out, _ = check(capsys, logs, "--endpoint", f"http://127.0.0.1:{port}")
+    assert code == 1
+    assert f"http://127.0.0.1:{port} is down" in out
 
 
-def test_check_fails_where_a_condition_is_broken(logs: Path) -> None:
+def test_check_fails_where_a_condition_is_broken(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving() as port:
         (logs / "mlwatch.toml").write_text(
             f'[[endpoint]]\nname = "fraud"\nurl = "http://127.0.0.1:{port}"\n'
             """conditions = ["status == 200", "version == 'v3'", "metrics.queue_length < 9"]\n"""
         )
-        done = check(logs)
-    assert done.returncode == 1
-    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+        code, out, _ = check(capsys, logs)
+    assert code == 1
+    lines = [" ".join(line.split()) for line in out.splitlines()]
     for said in (
         "PASS endpoint: fraud: status == 200: 200",
         "FAIL endpoint: fraud: version == 'v3': v2",
@@ -170,9 +170,9 @@ def test_another_model_behind_the_same_version_is_told_also_after_a_restart(logs
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "nosuchkind+http://127.0.0.1:1"])
-def test_a_wrong_address_is_one_line(logs: Path, url: str) -> None:
-    done = check(logs, "--endpoint", url)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
+def test_a_wrong_address_is_one_line(logs: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = check(capsys, logs, "--endpoint", url)
+    assert code == 2
+    assert len(err.splitlines()) == 1
     with Session(Options(logs, db=":memory:", endpoints=(url,))) as session, pytest.raises(InputError):
         session.start()

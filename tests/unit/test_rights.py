@@ -12,7 +12,7 @@ import pytest
 from mlwatch import rights
 from mlwatch.cli import main
 
-SAMPLES = Path(__file__).resolve().parents[2] / "sample_logs"
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_logs" / "predictions" / "2026-11-03T12.jsonl"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 

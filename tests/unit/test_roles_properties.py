@@ -110,7 +110,7 @@ def check(mapping: Mapping, paths: list[tuple[str, ...]]) -> None:
     assert set(mapping.roles) <= set(mapping.reasons)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(RECORDS, ROLE_SETTINGS, PATHS)
 def test_every_column_ends_in_exactly_one_place(
     records: list[dict[str, Any]], roles: RoleSettings, path: str
@@ -121,7 +121,7 @@ def test_every_column_ends_in_exactly_one_place(
     asdict(mapping)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(RECORDS, ROLE_SETTINGS, PATHS, st.randoms(use_true_random=False))
 def test_order_of_columns_changes_nothing(
     records: list[dict[str, Any]], roles: RoleSettings, path: str, chance: random.Random
@@ -140,7 +140,7 @@ def test_order_of_columns_changes_nothing(
     assert all(one.reasons[role] == other.reasons[role] for role in one.roles)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(RECORDS, RECORDS, ROLE_SETTINGS, PATHS)
 def test_merge_only_adds(
     first: list[dict[str, Any]], later: list[dict[str, Any]], roles: RoleSettings, path: str
@@ -157,7 +157,7 @@ def test_merge_only_adds(
     assert merge(after, columns_of(later), roles) == after
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(RECORDS, PATHS)
 def test_description_is_a_valid_configuration(records: list[dict[str, Any]], path: str) -> None:
     mapping = infer(columns_of(records), RoleSettings(), PurePath(path), "logs\x7f\n\ud800")

@@ -8,10 +8,14 @@ import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mlwatch.terminal import speaks_utf8
+
+if TYPE_CHECKING:
+    from logfiles import SampleStore
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,15 +73,18 @@ def test_a_dumb_terminal_gets_a_sentence(tmp_path: Path, command: list[str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("bare", "more"),
+    ("bare", "named"),
     [
-        ({}, ["--db", ":memory:"]),
-        ({"LC_ALL": "C", "LANG": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, ["--db", ":memory:"]),
-        ({"HOME": "/dev/null/home", "XDG_STATE_HOME": "/dev/null/state"}, []),
+        ({}, True),
+        ({"LC_ALL": "C", "LANG": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, True),
+        ({"HOME": "/dev/null/home", "XDG_STATE_HOME": "/dev/null/state"}, False),
     ],
     ids=["no home", "no UTF-8", "no home that can be made"],
 )
-def test_a_bare_environment_is_enough(tmp_path: Path, bare: dict[str, str], more: list[str]) -> None:
+def test_a_bare_environment_is_enough(
+    tmp_path: Path, bare: dict[str, str], named: bool, sample_store: SampleStore
+) -> None:
+    more = ["--db", str(sample_store())] if named else []
     done = subprocess.run(
         [sys.executable, "-m", "mlwatch", "check", str(ROOT / "sample_logs"), *more],
         capture_output=True,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from driving import settle, text_of
@@ -15,7 +18,6 @@ from mlwatch.session import Options, Session
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime, timedelta
-    from pathlib import Path
 
     from textual.pilot import Pilot
 
@@ -32,7 +34,9 @@ class StoreSource:
 
     def __init__(self, directory: Path, *, read_only: bool = False) -> None:
         self.title = directory.name
-        self._session = Session(Options(directory, db=":memory:", read_only=read_only))
+        taken = store_of(directory)
+        self._own = Path(shutil.copy(taken, tempfile.mkdtemp())) if taken.exists() else None
+        self._session = Session(Options(directory, db=self._own or ":memory:", read_only=read_only))
         self._session.ingest_all()
         self.desk: Desk | None = self._session.desk
 
@@ -41,6 +45,8 @@ class StoreSource:
 
     def stop(self) -> None:
         self._session.stop()
+        if self._own is not None:
+            shutil.rmtree(self._own.parent)
 
     def ingest(self) -> None:
         """Read what came meanwhile."""
@@ -60,6 +66,18 @@ class StoreSource:
         self, span: timedelta | None = None, at: datetime | None = None, choice: Choice = USUAL
     ) -> Snapshot:
         return self._session.snapshot(span, at, choice)
+
+
+def store_of(directory: Path) -> Path:
+    """Return where `take_in` puts the store of a directory."""
+    return directory.with_suffix(".duckdb")
+
+
+def take_in(directory: Path) -> Path:
+    """Take logs in once, for many sessions that each begin with a copy of the store."""
+    with Session(Options(directory, db=store_of(directory))) as session:
+        session.ingest_all()
+    return directory
 
 
 def write_logs(directory: Path, count: int = 250) -> Path:

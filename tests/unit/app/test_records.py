@@ -10,7 +10,7 @@ import pytest
 from driving import running, settle
 from factory import FakeSource
 from logfiles import lines, prediction
-from stored import StoreSource, assert_harmless, shows, until, write_hostile_logs, write_logs
+from stored import StoreSource, assert_harmless, shows, take_in, until, write_hostile_logs, write_logs
 
 from mlwatch.app.filterline import FilterLine, Names
 from mlwatch.app.panels.recorddetail import RecordDetail
@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 3, 11, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_logs(tmp_path_factory.mktemp("records") / "logs")
+    return take_in(write_logs(tmp_path_factory.mktemp("records") / "logs"))
 
 
 @asynccontextmanager

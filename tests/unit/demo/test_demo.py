@@ -92,7 +92,7 @@ def test_the_fault_is_caught_by_the_golden_probe_though_the_version_is_the_same(
         said: list[str] = []
         end = time.monotonic() + 60
         while not said and time.monotonic() < end:
-            time.sleep(0.2)
+            time.sleep(0.5)
             alerts = (alert.message for alert in session.snapshot().alerts)
             said = [text for text in alerts if "output changed without a new version" in text]
         assert session.snapshot().ingest.rejected == 0, "golden.json is no log"

@@ -149,7 +149,7 @@ def test_charts_are_drawn_without_a_network() -> None:
             """Be quiet."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     data = alt.UrlData(url=f"http://127.0.0.1:{server.server_port}/x.json")
     chart = alt.LayerChart(layer=[alt.Chart(data).mark_point().encode(x="x:Q")])

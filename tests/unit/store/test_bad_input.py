@@ -212,7 +212,7 @@ LINE = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.lists(LINE, min_size=1, max_size=40))
 def test_nothing_is_ever_lost(tmp_path_factory: pytest.TempPathFactory, content: list[str]) -> None:
     directory = tmp_path_factory.mktemp("logs")

@@ -32,7 +32,7 @@ def count(take: Take) -> tuple[int, int]:
     return total.predictions, total.rejected
 
 
-@pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("part", [0.3, 0.9])
 @pytest.mark.parametrize("read_before", [40, 100])
 def test_a_copy_is_caught_half_written(logs: Path, take: Take, part: float, read_before: int) -> None:
     log, copy, text = logs / "a.jsonl", logs / "a.jsonl.1", some(0, 100)
@@ -50,7 +50,7 @@ def test_a_copy_is_caught_half_written(logs: Path, take: Take, part: float, read
     assert count(take) == (113, 0)
 
 
-@pytest.mark.parametrize("size", [300, 1000, 2047, 4000])
+@pytest.mark.parametrize("size", [300, 2047, 4000])
 def test_a_copy_is_caught_when_it_has_only_begun(logs: Path, take: Take, size: int) -> None:
     log, copy, text = logs / "a.jsonl", logs / "a.jsonl.1", some(0, 100)
     assert len(text) > 3 * 4096

@@ -156,7 +156,7 @@ def serving(**changes: Any) -> Iterator[Any]:
 
     made: Any = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made.asked, made.url = [], f"http://127.0.0.1:{made.server_port}"
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield made
     finally:
