@@ -20,10 +20,11 @@ from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
 from mlwatch.store import notices, retention
 from mlwatch.store.cuts import ENOUGH_ROWS
-from mlwatch.store.database import cursor, open_store, usual_store
+from mlwatch.store.database import cursor, open_store
 from mlwatch.store.ingest import Ingest, Progress
 from mlwatch.store.lake import lakes_of
 from mlwatch.store.lakes import Lakes
+from mlwatch.store.places import usual_store
 from mlwatch.store.reference import find, install, load_rows, set_aside
 from mlwatch.store.touched import noting
 
@@ -295,11 +296,12 @@ class Session:
         if self._lake is None:
             self._ingest.follow()
             self._guarded(self._settle)  # an earlier run may have ended just before
+        self._guarded(lambda: self._pass(first=True))
         while not self._stopping.is_set():
-            self._wake.clear()
-            self._guarded(self._pass)
             self._wake.wait(timeout=self.config.watch.interval.total_seconds())
             self._stopping.wait(QUIET_S)
+            self._wake.clear()
+            self._guarded(self._pass)
 
     def _settle(self, enough: int = ENOUGH_ROWS) -> None:
         """Do what is due at the end of reading; see `Ingest.settle`."""
@@ -317,13 +319,15 @@ class Session:
         else:
             self._meter.passed(None)
 
-    def _pass(self) -> None:
+    def _pass(self, *, first: bool = False) -> None:
         """Read once, and do what is due."""
         try:
             self._read()
         finally:
             self._meter.stands("through")
         self._keeper.note()
+        if first:
+            return  # what there was is shown before it is judged
         if time.monotonic() - self._ruled > RULES_S:
             self._keeper.keep()
             self._ruled = time.monotonic()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from numbers import Integral, Real
 from typing import Literal
@@ -234,5 +233,7 @@ def _apache(text: str) -> datetime | None:
 def _rfc_2822(text: str) -> datetime | None:
     if not _RFC_2822.fullmatch(text):
         return None
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415  hardly ever needed
+
     moment = parsedate_to_datetime(text)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -59,7 +59,7 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
     """Watch a source live."""
 
     TITLE = "mlwatch"
-    CSS_PATH = "styles/app.tcss"
+    CSS_PATH = ["styles/app.tcss", "styles/overview.tcss"]  # noqa: RUF012 - declared so by Textual
     ENABLE_COMMAND_PALETTE = True
     DEFAULT_MODE = "overview"
     MODES = MODES
@@ -92,6 +92,7 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
         self._request = Request(at=self.options.at)
         self._asking = False
         self._source_started = False
+        self._begun = False
         self._eager: Timer | None = None
         self.toasts = self.options.toasts
         self.start_error: Exception | None = None
@@ -103,9 +104,15 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
             known = ", ".join(self.available_themes)
             raise InputError("unknown theme", clean(self.options.theme, 60), f"use one of {known}")
         self.theme = self.options.theme
+        self.stylesheet.set_variables(self.get_css_variables())  # the first parse knows its colours
         self.status = Status(moment=self.options.at)
         self.set_keymap(keymap(self.options.keys))
         self.set_class(self.options.ascii, "-ascii")
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Parse the style sheets anew, but for the two times that Textual asks for it before the first paint."""
+        if self._begun:
+            super().refresh_css(animate)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return our own colours for themes that do not know them."""
@@ -123,6 +130,7 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
 
     def on_mount(self) -> None:
         """Start the source once the first screen is painted."""
+        self._begun = True
         sys.setswitchinterval(SWITCH_S)
         self._leave_on_signals()
         wake_only_from_suspension()

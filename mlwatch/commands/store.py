@@ -10,7 +10,7 @@ from mlwatch.commands.common import options
 from mlwatch.errors import InputError, StoreError, one_line
 from mlwatch.faces.tables import table
 from mlwatch.paths import check_path
-from mlwatch.store import database, fold, schema
+from mlwatch.store import database, fold, places, schema
 from mlwatch.store.asking import all_or_nothing
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def run(arguments: Namespace) -> int:
 def _usual(arguments: Namespace) -> Path:
     """Return the store that there is when no other is named."""
     topics = arguments.topics
-    return database.default_path(arguments.path) if topics is None else database.usual_store(topics)
+    return places.default_path(arguments.path) if topics is None else places.usual_store(topics)
 
 
 def _info(arguments: Namespace, path: Path) -> int:

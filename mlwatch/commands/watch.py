@@ -156,7 +156,7 @@ def app_options(arguments: Namespace, config: Config) -> AppOptions:
 
 
 def _state(name: str) -> Path:
-    from mlwatch.store.database import state_directory  # noqa: PLC0415
+    from mlwatch.store.places import state_directory  # noqa: PLC0415
 
     return state_directory() / name
 

@@ -1,7 +1,8 @@
-"""`scipy.special`, imported without NumPy's interface to Fortran.
+"""`scipy.special`, imported without NumPy's interface to Fortran and its helpers for tests.
 
-SciPy copies every name of NumPy, and so imports `numpy.f2py` with all that this needs: a quarter of the time that the
-import takes, which is time before the first numbers are shown. A name that is there already is not looked for.
+SciPy copies every name of NumPy, and so imports `numpy.f2py` and `numpy.testing` with all that these need: half of the
+time that the import takes, which is time before the first numbers are shown. A name that is there already is not
+looked for.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from types import ModuleType
 
 import numpy as np
 
-_STANDS_IN = "f2py" not in vars(np)
-if _STANDS_IN:
-    np.f2py = ModuleType("numpy.f2py")
+_STAND_INS = {name: ModuleType(f"numpy.{name}") for name in ("f2py", "testing") if name not in vars(np)}
+vars(np).update(_STAND_INS)
 
 from scipy import special  # noqa: E402
 from scipy.special import bdtr, betaincc, betaln, chdtrc, fdtrc, gammaln, log_ndtr, xlogy  # noqa: E402
 
-if _STANDS_IN:
-    del np.f2py  # from now on it is imported where somebody asks for it, as ever
+# from now on they are imported where somebody asks for them, as ever
+for _name, _stand_in in _STAND_INS.items():
+    if vars(np).get(_name) is _stand_in:
+        delattr(np, _name)
 
 __all__ = ["bdtr", "betaincc", "betaln", "chdtrc", "fdtrc", "gammaln", "log_ndtr", "special", "xlogy"]

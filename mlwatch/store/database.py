@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import secrets
 import tempfile
 from dataclasses import dataclass
@@ -13,11 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 from mlwatch.errors import StoreError
 from mlwatch.store import schema
+from mlwatch.store.places import default_path
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-    from mlwatch.config.topics import Topics
 
 MEMORY_LIMIT = "256MB"
 """DuckDB spills to disk beyond this; Python, buffers and the screen come on top."""
@@ -32,29 +29,6 @@ class Opened:
     """None for a store in memory."""
     note: str | None = None
     """One sentence when the store is not the one that was asked for."""
-
-
-def state_directory() -> Path:
-    """Return the user's state directory for stores, following the platform's convention."""
-    import platformdirs  # noqa: PLC0415
-
-    return Path(platformdirs.user_state_path("mlwatch", appauthor=False))
-
-
-def default_path(log_directory: Path) -> Path:
-    """Return the store's path for a log directory: its name and a digest of its full path."""
-    resolved = log_directory.resolve()
-    return _in_state_directory(resolved.name, str(resolved))
-
-
-def usual_store(topics: Topics) -> Path:
-    """Return the store's path for topics: their names and a digest of their address and group."""
-    return _in_state_directory("-".join(topics.names), f"{topics.address}?group={topics.group}")
-
-
-def _in_state_directory(name: str, identity: str) -> Path:
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:40] or "logs"
-    return state_directory() / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.duckdb"
 
 
 def open_store(

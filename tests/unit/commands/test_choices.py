@@ -100,7 +100,7 @@ def test_a_file_that_is_no_store_is_never_deleted(capsys: pytest.CaptureFixture[
 def test_a_broken_store_of_our_own_can_be_reset(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mlwatch.store.database.state_directory", lambda: tmp_path / "state")
+    monkeypatch.setattr("mlwatch.store.places.state_directory", lambda: tmp_path / "state")
     assert run(capsys, "report", SAMPLES)[0] == 0
     (store,) = (tmp_path / "state").glob("*.duckdb")
     store.write_text("damage\n" * 1000)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = {"scipy.stats", "pandas", "duckdb", "textual", "sklearn", "pyarrow"}
+HEAVY = {"scipy.stats", "pandas", "duckdb", "textual", "sklearn", "pyarrow", "numpy.f2py", "numpy.testing"}
 MODULES = (
     "bin_sql bins business compat confusion curves distances drift estimate estimation intervals latency "
     "loss_estimation performance quality raw_distances regression scores"
