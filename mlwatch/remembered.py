@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mlwatch.records.excerpt import Excerpt
-from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced
+from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -43,11 +43,12 @@ class Remembered:
         self._journal = journal
         self._shelf: Shelf | None = None
         self._verdicts = Memory()
-        self._courses = Courses()
-        self._segments: Paced[Segments] = Paced()
-        self._segment_pairs: Paced[Worst] = Paced()
-        self._findings: Paced[PairFindings] = Paced()
-        self._units: Paced[Units] = Paced()
+        self._turns = Turns()
+        self._courses = Courses(self._turns)
+        self._segments: Paced[Segments] = Paced(turns=self._turns)
+        self._segment_pairs: Paced[Worst] = Paced(turns=self._turns)
+        self._findings: Paced[PairFindings] = Paced(turns=self._turns)
+        self._units: Paced[Units] = Paced(turns=self._turns)
         self._modes: Paced[bool] = Paced(MODE_S)
 
     def kept(self, taken_in: int, *, now: bool, wait: Wait = "no") -> Kept:
@@ -65,6 +66,7 @@ class Remembered:
 
         if not now:
             return Kept(partial(self._verdicts.recall, taken_in))
+        self._turns.begin()
         if self._shelf is None and self._journal is not None:
             self._shelf = Shelf(self._journal)
         reading = partial(Reader, number=taken_in, shelf=self._shelf)

@@ -19,7 +19,6 @@ from mlwatch.metrics.distances import (
     divergence_parts,
     guard,
     hellinger,
-    jensen_shannon,
     kolmogorov_smirnov,
     psi,
     total_variation,
@@ -150,7 +149,10 @@ def align(
         Codes, reference counts and current counts, shape (m,) each; repeated codes are summed.
     """
     pairs = [(np.asarray(c, dtype=np.int64), np.asarray(n, dtype=np.int64)) for c, n in (reference, current)]
-    codes = np.union1d(pairs[0][0], pairs[1][0])
+    (codes, before), (others, after) = pairs
+    if np.array_equal(codes, others) and (codes[1:] > codes[:-1]).all():
+        return codes, before, after
+    codes = np.union1d(codes, others)
     counts = [np.zeros(len(codes), dtype=np.int64) for _ in pairs]
     for target, (code, count) in zip(counts, pairs, strict=True):
         np.add.at(target, np.searchsorted(codes, code), count)
@@ -195,27 +197,35 @@ def compare(
     ks, ks_p, distance = (None, None, None)
     if kind == "numeric":
         ks, ks_p, distance = _ordered(code, before, after, values=values, scale=scale)
-    found = Drift(
+    parts = divergence_parts(p, q)
+    distances: dict[str, float | None] = {
+        "psi": psi(p, q),
+        "js": math.sqrt(max(0.0, float(parts.sum()))),
+        "hellinger": hellinger(p, q),
+        "total_variation": total_variation(p, q),
+        "l_infinity": float(np.abs(p - q).max()),
+        "ks": ks,
+        "wasserstein": distance,
+    }
+    chance, score = guard(code, before, after, kind), distances[policy.method]
+    if policy.method == "js" and score is not None:
+        score = _beyond_chance(score, before, after)
+    state = _state(n_before, n_after, score, chance, policy.limit, policy)
+    return Drift(
         n_before,
         n_after,
-        psi(p, q),
-        jensen_shannon(p, q),
-        hellinger(p, q),
-        total_variation(p, q),
-        float(np.abs(p - q).max()),
-        chi2,
-        chi2_p,
-        ks,
-        ks_p,
-        distance,
+        **distances,
+        chi2=chi2,
+        chi2_p=chi2_p,
+        ks_p=ks_p,
+        score=score,
         method=policy.method,
         threshold=policy.limit,
-        p=guard(code, before, after, kind),
-        contributions=_contributions(code, p, q),
+        p=chance,
+        drifted=state == "drifted",
+        state=state,
+        contributions=_contributions(code, p, q, parts),
     )
-    score = _score(found, before, after)
-    state = _state(found, score, policy.limit, policy)
-    return replace(found, score=score, state=state, drifted=state == "drifted")
 
 
 def decide(drift: Drift, policy: Policy, q_value: float | None = None) -> Drift:
@@ -224,18 +234,23 @@ def decide(drift: Drift, policy: Policy, q_value: float | None = None) -> Drift:
 
 
 def _decided(drift: Drift, limit: float, policy: Policy, q_value: float | None) -> Drift:
-    state = _state(drift, drift.score, limit, policy, q_value)
+    chance = drift.p if q_value is None else q_value
+    state = _state(drift.n_reference, drift.n_current, drift.score, chance, limit, policy)
     drifted = state == "drifted"
     unchanged = drift.state == state and drift.drifted == drifted
     return drift if unchanged else replace(drift, drifted=drifted, state=state)
 
 
 def _state(
-    drift: Drift, score: float | None, limit: float, policy: Policy, q_value: float | None = None
+    n_reference: int,
+    n_current: int,
+    score: float | None,
+    chance: float | None,
+    limit: float,
+    policy: Policy,
 ) -> State:
-    if score is None or min(drift.n_reference, drift.n_current) < policy.floor:
+    if score is None or min(n_reference, n_current) < policy.floor:
         return "too_few"
-    chance = q_value if q_value is not None else drift.p
     return "drifted" if score >= limit and chance is not None and chance <= policy.alpha else "ok"
 
 
@@ -292,21 +307,20 @@ def _ordered(
     return ks, ks_p, None if distance is None else distance / scale
 
 
-def _score(found: Drift, before: FloatArray, after: FloatArray) -> float | None:
-    """Return the method's distance, for "js" with the part removed that chance alone explains.
+def _beyond_chance(distance: float, before: FloatArray, after: FloatArray) -> float:
+    """Return a Jensen-Shannon distance with the part removed that chance alone explains.
 
     Without drift the squared distance is about χ²/(8 ln 2 · N), one degree less than bins, N = nm/(n + m);
     so a hundred bins and a thousand rows show 0.13 where nothing moved.
     """
-    value: float | None = getattr(found, found.method)
-    if value is None or found.method != "js":
-        return value
-    freedom = int(((before > 0) | (after > 0)).sum()) - 1
-    chance = freedom * (1 / found.n_reference + 1 / found.n_current) / (8 * math.log(2))
-    return math.sqrt(max(0.0, value * value - chance))
+    freedom = int(np.count_nonzero((before > 0) | (after > 0))) - 1
+    chance = freedom * (1 / round(before.sum()) + 1 / round(after.sum())) / (8 * math.log(2))
+    return math.sqrt(max(0.0, distance * distance - chance))
 
 
-def _contributions(codes: IntArray, p: FloatArray, q: FloatArray, top: int = 5) -> tuple[Contribution, ...]:
-    parts = divergence_parts(p, q)
-    order = [i for i in np.argsort(-parts, kind="stable")[:top] if parts[i] > 0]
+def _contributions(
+    codes: IntArray, p: FloatArray, q: FloatArray, parts: FloatArray, top: int = 5
+) -> tuple[Contribution, ...]:
+    """Return the bins with the largest parts in the divergence, largest first."""
+    order = [i for i in np.argsort(-parts, kind="stable")[:top].tolist() if parts[i] > 0]
     return tuple(Contribution(int(codes[i]), float(p[i]), float(q[i])) for i in order)

@@ -24,9 +24,9 @@ class Estimate:
 
     def __post_init__(self) -> None:
         """Turn numbers that JSON and people cannot read into None, so that no face has to."""
-        for name in ("value", "low", "high"):
-            number = getattr(self, name)
-            object.__setattr__(self, name, _finite(number))
+        for name, number in (("value", self.value), ("low", self.low), ("high", self.high)):
+            if number is not None and not (type(number) is float and math.isfinite(number)):
+                object.__setattr__(self, name, _finite(number))
         if self.value is None:
             object.__setattr__(self, "low", None)
             object.__setattr__(self, "high", None)

@@ -55,10 +55,8 @@ def _shift_evidence(
         return _exceedance_evidence(columns, inflation)
     p = plan.spec.quantile or 0.5
     base, cand = (edge_evidence(columns[c], p, settings.n_opt) for c in ("counts_b", "counts_c"))
-    rising, falling = (
-        np.stack([quantile_shift_log_e(base, cand, int(d), rising=up) for d in plan.shifts], axis=-1)
-        for up in (True, False)
-    )
+    shifts = plan.shifts.tolist()
+    rising, falling = (quantile_shift_log_e(base, cand, shifts, rising=up) for up in (True, False))
     return rising / inflation, falling / inflation
 
 

@@ -17,6 +17,8 @@ import numpy as np
 from mlwatch.metrics.sequential import OPTIMAL_N, FloatArray, beta_binomial_log_e, beta_concentration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike
 
 
@@ -78,9 +80,9 @@ def edge_evidence(counts: ArrayLike, p: float, n_opt: float = OPTIMAL_N) -> Edge
 
 
 def quantile_shift_log_e(
-    baseline: EdgeEvidence, candidate: EdgeEvidence, shift: int = 0, *, rising: bool = True
+    baseline: EdgeEvidence, candidate: EdgeEvidence, shifts: Sequence[int], *, rising: bool = True
 ) -> FloatArray:
-    """Return the one-sided log e-value that the candidate's quantile is above (below) the shifted baseline's.
+    """Return the one-sided log e-values that the candidate's quantile is above (below) the shifted baseline's.
 
     The null, for rising, is Q_c(p) ≤ Q_b(p)·γ^shift on bins whose edges grow by γ. Under it some x has
     F_b(x) ≤ p and F_c(x γ^shift) ≥ p; each arm speaks against that, and the minimum over x is taken. Where x
@@ -89,20 +91,25 @@ def quantile_shift_log_e(
     Args:
         baseline: Evidence of the baseline, from `edge_evidence`.
         candidate: Evidence of the candidate, on the same bins.
-        shift: Number of bins by which the baseline is scaled up (a margin), may be negative.
+        shifts: Numbers of bins by which the baseline is scaled up (a margin), may be negative.
         rising: Test for a larger candidate quantile; otherwise for a smaller one.
+
+    Returns:
+        One a shift, shape (..., shifts).
     """
-    last = baseline.above.shape[-1] - 1
-    left = np.arange(-abs(shift) - 1, last + abs(shift) + 1)
-    at, shifted, after, shifted_after = (
-        np.clip(left + offset, 0, last) for offset in (0, shift, 1, shift + 1)
+    base, cand = (baseline.above, candidate.below) if rising else (baseline.below, candidate.above)
+    steps = [int(shift) + (1 if rising else -1) for shift in shifts]
+    size, room = base.shape[-1], max(map(abs, steps))
+    # beyond the outer edges the evidence is theirs
+    base, cand = (
+        np.pad(each, [*[(0, 0)] * (each.ndim - 1), (room, room)], mode="edge") for each in (base, cand)
     )
-    if rising:
-        evidence = baseline.above[..., at] + candidate.below[..., shifted_after]
-    else:
-        evidence = baseline.below[..., after] + candidate.above[..., shifted]
-    smallest: FloatArray = evidence.min(axis=-1)
-    return smallest
+    smallest = []
+    for step in steps:
+        first, last = room - max(step, 0), room + size + max(-step, 0)
+        evidence = base[..., first:last] + cand[..., first + step : last + step]
+        smallest.append(evidence.min(axis=-1))
+    return np.stack(smallest, axis=-1)
 
 
 def histogram_quantile(counts: ArrayLike, edges: ArrayLike, p: float) -> FloatArray:

@@ -179,8 +179,13 @@ def _feature(
 def _missing_change(found: FeatureCounts, reference: Counts | None) -> RateChange | None:
     if reference is None or not found.n:
         return None
-    missing = int(reference.n[reference.codes == MISSING].sum())
-    return rate_change((missing, int(reference.n.sum())), (found.missing, found.n))
+    return rate_change(_missing(reference), (found.missing, found.n))
+
+
+@remembered
+def _missing(reference: Counts) -> tuple[int, int]:
+    """Return how many cells of a reference are missing, and how many there are."""
+    return int(reference.n[reference.codes == MISSING].sum()), int(reference.n.sum())
 
 
 def _vanished(
@@ -260,16 +265,13 @@ def compare(info: FeatureInfo, reference: Counts, current: Counts, policy: Polic
     codes, before, after = drifting.align((reference.codes, reference.n), (current.codes, current.n))
     if info.kind != "numeric" or not info.edges:
         return drifting.compare(codes, before, after, info.kind, policy=policy)
-    values, scale = _ruler(info.edges, _key(reference))
+    values, scale = _ruler(info.edges, reference)
     return drifting.compare(codes, before, after, info.kind, values=values, scale=scale, policy=policy)
 
 
 @remembered
-def _ruler(
-    edges: tuple[float, ...], key: tuple[bytes, bytes, bytes]
-) -> tuple[NDArray[np.float64], float | None]:
+def _ruler(edges: tuple[float, ...], reference: Counts) -> tuple[NDArray[np.float64], float | None]:
     """Return what stands for the codes of a numeric feature, and the reference's standard deviation."""
-    reference = _counts(key)
     values = drifting.bin_values(edges, _means(reference, len(edges) - 1))
     return values, _deviation(values, reference)
 

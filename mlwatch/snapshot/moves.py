@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.metrics.bins import INVALID, MISSING, UNSEEN
 from mlwatch.metrics.movement import Center, center
+from mlwatch.snapshot.remembering import remembered
 
 if TYPE_CHECKING:
     from mlwatch.metrics.drift import Drift
@@ -71,8 +72,14 @@ def move(info: FeatureInfo, reference: Counts, current: Counts, drift: Drift) ->
     )
     if info.kind != "numeric":
         return Move(parts, Center(None, None), Center(None, None))
-    before, after = (center(each.codes, each.n, each.total, info.edges) for each in (reference, current))
-    return Move(parts, before, after)
+    return Move(parts, _reference_center(reference, info.edges), _center(current, info.edges))
+
+
+def _center(counts: Counts, edges: tuple[float, ...]) -> Center:
+    return center(counts.codes, counts.n, counts.total, edges)
+
+
+_reference_center = remembered(_center)
 
 
 def _named(info: FeatureInfo, code: int) -> str:

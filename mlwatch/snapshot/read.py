@@ -64,6 +64,15 @@ class Table:
         chosen = np.flatnonzero(mask)  # found once for all columns
         return Table({name: column.take(chosen) for name, column in self.columns.items()})
 
+    def first(self, count: int) -> Table:
+        """Return so many of the first rows."""
+        return Table({name: column[:count] for name, column in self.columns.items()})
+
+    def by(self, name: str) -> Table:
+        """Return the rows in the order of a column."""
+        order = np.argsort(self[name], kind="stable")
+        return Table({name: column.take(order) for name, column in self.columns.items()})
+
     def of(self, who: int) -> Table:
         """Return one version's rows."""
         return self.where(self["who"] == who)

@@ -150,7 +150,7 @@ class Reader:
         minutes: int,
         fresh: Callable[[datetime | None], Table],
     ) -> Table:
-        """Read sums by stratum of time, from a moment on that stays as it is.
+        """Read sums by stratum of time, in its order, from a moment on that stays as it is.
 
         Args:
             key: What they are of.
@@ -164,9 +164,11 @@ class Reader:
             table, touched = kept.value, self._touched(kept, rollup)
             if touched is not None:
                 begin = floor(max(touched[0], EPOCH), 60 * minutes)
-                before = table.where(table[column] < (begin - EPOCH) // timedelta(minutes=1))
-                table = _together([before, fresh(begin)]) if len(before) else None
-        found: Table = fresh(None) if table is None else table
+                before = table.first(
+                    int(np.searchsorted(table[column], (begin - EPOCH) // timedelta(minutes=1)))
+                )
+                table = _together([before, fresh(begin).by(column)]) if len(before) else None
+        found: Table = fresh(None).by(column) if table is None else table
         self._keep(place, found)
         return found
 

@@ -30,9 +30,12 @@ FIRST_PERIOD = timedelta(hours=24)
 """Without a reference, drift is measured against the baseline's first day, or first half if it is younger."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Counts:
-    """Rows of one feature by bin code, with the sum of the values of each bin."""
+    """Rows of one feature by bin code, with the sum of the values of each bin.
+
+    Each is equal to itself alone, so that what follows from a reference's counts can be remembered by them.
+    """
 
     codes: NDArray[np.int64]
     n: NDArray[np.int64]

@@ -66,15 +66,52 @@ Wait = Literal["no", "first", "reading"]
 """What may be put off: nothing, what no look has asked for before, or everything as long as logs are read."""
 
 
+ENOUGH_S = 0.02
+"""So long may a look compute dear values anew that it has older ones of: then the others wait for the next looks."""
+
+
+class Turns:
+    """Lets what is dear take turns, the longest overdue first, so that no look pays for all of it at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._spent = 0.0
+        self._waiting: dict[Hashable, float] = {}
+        """When those that this look refused were due."""
+        self._before: dict[Hashable, float] = {}
+        """The same of the look before."""
+
+    def begin(self) -> None:
+        """Begin a look."""
+        with self._lock:
+            self._spent, self._waiting, self._before = 0.0, {}, self._waiting
+
+    def take(self, what: Hashable, due: float) -> bool:
+        """Tell whether a value that was due at some time may be computed anew in this look."""
+        with self._lock:
+            first = all(due <= other for each, other in self._before.items() if each != what)
+            if first and self._spent < ENOUGH_S:
+                self._before.pop(what, None)
+                return True
+            self._waiting[what] = due
+            return False
+
+    def spend(self, seconds: float) -> None:
+        """Note what computing a value took."""
+        with self._lock:
+            self._spent += seconds
+
+
 class Paced(Generic[T]):
     """Values that are dear and hardly change: computed anew only now and then.
 
     Args:
         least_s: Seconds that a value is good for in any case.
+        turns: Shared with what else is dear; None to ask nobody.
     """
 
-    def __init__(self, least_s: float = 0.0) -> None:
-        self._least_s = least_s
+    def __init__(self, least_s: float = 0.0, turns: Turns | None = None) -> None:
+        self._least_s, self._turns = least_s, turns
         self._lock = threading.Lock()
         self._kept: dict[Hashable, tuple[float, T]] = {}
         self._asked: set[Hashable] = set()
@@ -110,22 +147,31 @@ class Paced(Generic[T]):
         with self._lock:
             kept = self._kept.get(key)
         began = time.monotonic()
-        if kept is not None and began < kept[0]:
+        if kept is not None and (began < kept[0] or not self._turn(key, kept[0])):
             return kept[1]
         found = compute()
         over = time.monotonic()
+        if self._turns is not None:
+            self._turns.spend(over - began)
         with self._lock:
             if len(self._kept) >= MOST:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[key] = (over + max(self._least_s, PACE * (over - began)), found)
         return found
 
+    def _turn(self, key: Hashable, due: float) -> bool:
+        return self._turns is None or self._turns.take((id(self), key), due)
+
 
 class Courses:
-    """The courses of rollouts up to now."""
+    """The courses of rollouts up to now.
 
-    def __init__(self) -> None:
-        self._paced: Paced[Course] = Paced()
+    Args:
+        turns: See `Paced`.
+    """
+
+    def __init__(self, turns: Turns | None = None) -> None:
+        self._paced: Paced[Course] = Paced(turns=turns)
 
     @property
     def put_off(self) -> int:

@@ -53,7 +53,7 @@ def shape(info: FeatureInfo, reference: Counts, current: Counts, names: Mapping[
     if len(info.edges) < 2:
         return None
     shown, parts = _plan(info.edges)
-    return Shape(shown, reference=_spread(reference, parts), current=_spread(current, parts))
+    return Shape(shown, reference=_spread_reference(reference, info.edges), current=_spread(current, parts))
 
 
 @remembered
@@ -82,6 +82,11 @@ def _spread(counts: Counts, parts: NDArray[np.float64]) -> tuple[float, ...]:
     known = (counts.codes >= 0) & (counts.codes < len(parts))
     by_code = np.bincount(counts.codes[known], weights=counts.n[known], minlength=len(parts))
     return tuple((by_code @ parts).tolist())
+
+
+@remembered
+def _spread_reference(counts: Counts, edges: tuple[float, ...]) -> tuple[float, ...]:
+    return _spread(counts, _plan(edges)[1])
 
 
 def _parts(low: float, high: float, shown: NDArray[np.float64]) -> NDArray[np.float64]:

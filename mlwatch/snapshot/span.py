@@ -52,15 +52,17 @@ class Grid:
         """
         if level <= self.width_s:
             return list(values)
+        holders = self._holders(level)
         return [
-            value if value is not None and value != {} else values[self._holder(index, level)]
-            for index, value in enumerate(values)
+            value if value is not None and value != {} else values[holder]
+            for value, holder in zip(values, holders[: len(values)], strict=True)
         ]
 
-    def _holder(self, index: int, level: int) -> int:
-        """Return the window that counts the bucket in which a window begins."""
-        bucket = max(floor(self.edge(index), level), self.start)
-        return int((bucket - self.start).total_seconds()) // self.width_s
+    def _holders(self, level: int) -> list[int]:
+        """Return for each window the one that counts the bucket in which it begins."""
+        start = _seconds(self.start)
+        edges = range(start, start + self.count * self.width_s, self.width_s)
+        return [(max(edge - edge % level, start) - start) // self.width_s for edge in edges]
 
     def level(self, rollup: Rollup, *, whole: bool = False) -> int:
         """Return the coarsest bucket width that still tells the windows apart; the finest where none does.
@@ -82,7 +84,12 @@ class Grid:
 
 
 def _aligned(moment: datetime, level: int) -> bool:
-    return int(moment.replace(tzinfo=UTC).timestamp()) % level == 0
+    return _seconds(moment) % level == 0
+
+
+def _seconds(moment: datetime) -> int:
+    """Return the whole seconds since 1970 of a naive moment in UTC."""
+    return int(moment.replace(tzinfo=UTC).timestamp())
 
 
 def grid(first: datetime, last: datetime, span: timedelta | None, at: datetime | None) -> Grid:
@@ -110,7 +117,7 @@ def grid(first: datetime, last: datetime, span: timedelta | None, at: datetime |
 
 def floor(moment: datetime, seconds: int) -> datetime:
     """Return the start of the bucket that a moment lies in, both naive UTC."""
-    stamp = int(moment.replace(tzinfo=UTC).timestamp())
+    stamp = _seconds(moment)
     return datetime.fromtimestamp(stamp - stamp % seconds, UTC).replace(tzinfo=None)
 
 

@@ -115,7 +115,6 @@ def windows_of(
     """
     lattice, question = context.lattice, context.question
     traffic, bins = _Traffic(tables.traffic, lattice.count), tables.latency.windows()
-    outcomes, gains = tables.outcomes.windows(), tables.business.windows()
     found = feature_windows.missing_by_window(tables.features)
     missing = lattice.held(
         [found.get(index) for index in range(lattice.count)], lattice.level(rollups.FEATURES)
@@ -127,11 +126,12 @@ def windows_of(
         lattice.level(rollups.DECIDED),
     )
     names = tuple(name for name in tables.outcomes.columns if name not in {"w", "who"})
+    outcomes, gains = _cells(tables.outcomes, names), _cells(tables.business, BUSINESS)
     windows = []
     for index in range(lattice.count):
-        labelled = _labelled(question, names, _cells(outcomes.get(index), names))
+        labelled = _labelled(question, names, outcomes.get(index, ()))
         n = traffic.counts["n"][index]
-        gained = _business(_cells(gains.get(index), BUSINESS), n, tables.has_events, context.currency)
+        gained = _business(gains.get(index, ()), n, tables.has_events, context.currency)
         windows.append(
             Window(
                 start=lattice.edge(index).replace(tzinfo=UTC),
@@ -187,10 +187,16 @@ class _Traffic:
         return _latency(codes, counts, n, self._latency[index], self._highest[index])
 
 
-def _cells(rows: Table | None, names: Sequence[str]) -> Cells:
-    if rows is None:
-        return ()
-    return tuple(zip(*(rows[name].tolist() for name in names), strict=True))
+def _cells(rows: Table, names: Sequence[str]) -> dict[int, Cells]:
+    """Return the rows of each window that has any."""
+    if not len(rows):
+        return {}
+    order = np.argsort(rows["w"], kind="stable")
+    window = rows["w"][order]
+    cells = tuple(zip(*(rows[name][order].tolist() for name in names), strict=True))
+    starts = np.flatnonzero(np.r_[True, window[1:] != window[:-1]]).tolist()
+    places = zip(starts, [*starts[1:], len(window)], strict=True)
+    return {int(window[start]): cells[start:end] for start, end in places}
 
 
 _errors = remembered(families.errors_of)

@@ -182,7 +182,7 @@ def test_histogram_quantiles_are_never_bolder_than_the_samples() -> None:
 
 
 def _shift_log_e(b: ArrayLike, c: ArrayLike, p: float, shift: int = 0, rising: bool = True) -> float:
-    return float(quantile_shift_log_e(edge_evidence(b, p), edge_evidence(c, p), shift, rising=rising))
+    return float(quantile_shift_log_e(edge_evidence(b, p), edge_evidence(c, p), [shift], rising=rising)[0])
 
 
 @pytest.mark.parametrize("rising", [True, False])

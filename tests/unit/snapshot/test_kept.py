@@ -99,6 +99,7 @@ def growing(logs: Logs) -> Iterator[str]:
 
 def test_every_snapshot_is_that_of_a_store_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rollout_memory, "PACE", -1.0)  # nothing may be a little old here
+    monkeypatch.setattr(rollout_memory, "ENOUGH_S", math.inf)
     monkeypatch.setattr(rollout_course, "course_of", lambda _: Course())  # dear, and in no document
     memory = Memory(rollouts=Dear(lambda _: Course()))
     (tmp_path / "logs").mkdir()

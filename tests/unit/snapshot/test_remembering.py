@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import TYPE_CHECKING
 
+from mlwatch.snapshot import rollout_memory
 from mlwatch.snapshot.remembering import TURNS, remembered, turn
+from mlwatch.snapshot.rollout_memory import ENOUGH_S, Paced, Turns
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class Result:
@@ -41,3 +47,38 @@ def test_a_result_outlives_some_snapshots_that_have_no_use_for_it() -> None:
         turn()
     assert result_of("a", kind="b") is kept
     assert result_of("a", kind="c") is not kept
+
+
+def test_dear_values_take_turns_and_the_longest_overdue_goes_first() -> None:
+    turns = Turns()
+
+    def look(**due: float) -> list[str]:
+        turns.begin()
+        computed = []
+        for name, moment in due.items():
+            if turns.take(name, moment):
+                computed.append(name)
+                turns.spend(ENOUGH_S)
+        return computed
+
+    assert look(a=1.0, b=2.0, c=3.0) == ["a"]
+    assert look(a=9.0, b=2.0, c=3.0) == ["b"], "what a look computed waits for what it refused"
+    assert look(a=9.0, b=10.0, c=3.0) == ["c"]
+    assert look(a=9.0) == ["a"]
+    assert look(b=10.0, a=20.0) == ["b"], "nothing waits for what is not asked for any more"
+    turns.begin()
+    assert turns.take("a", 20.0)
+    turns.spend(ENOUGH_S / 2)
+    assert turns.take("b", 30.0), "cheap ones go together"
+
+
+def test_a_value_that_waits_for_its_turn_is_the_one_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout_memory, "PACE", 0.0)  # it is due at once
+    turns = Turns()
+    kept: Paced[int] = Paced(turns=turns)
+    turns.begin()
+    assert kept.recall("a", lambda: 1) == 1
+    turns.spend(ENOUGH_S)
+    assert kept.recall("a", lambda: 2) == 1
+    turns.begin()
+    assert kept.recall("a", lambda: 3) == 3
