@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import mlwatch
-from mlwatch.store.database import default_path
+from mlwatch.store.places import default_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
