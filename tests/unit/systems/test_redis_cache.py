@@ -193,6 +193,7 @@ def test_a_dead_server_is_asked_once_a_look(tmp_path: Path) -> None:
 
     async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.append(time.monotonic())
+        await reader.read(65536)  # what is left unread would make a reset of the end
 
     async def once() -> Probe:
         server = await raw(closing)
