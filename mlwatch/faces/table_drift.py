@@ -53,7 +53,11 @@ def _rows(found: TableDrift) -> Iterator[list[str]]:
         missing = "n/a" if each.missing_rate is None else f"{each.missing_rate:.1%}"
         how = each.move.sentence if each.move is not None and each.drift and each.drift.drifted else ""
         yield [name, each.kind, *_drift(each.drift), missing, how]
-    for name, drift in (("prediction", quality.prediction_drift), ("score", quality.score_drift)):
+    for name, drift in (
+        ("prediction", quality.prediction_drift),
+        ("score", quality.score_drift),
+        ("label", quality.label_drift.drift),
+    ):
         if drift is not None:
             yield [name, "output", *_drift(drift), "", ""]
 

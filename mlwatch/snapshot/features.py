@@ -71,6 +71,7 @@ def feature_infos(connection: DuckDBPyConnection) -> dict[int, FeatureInfo]:
         (rollups.PREDICTION, "prediction"),
         (rollups.SCORE, "score"),
         (rollups.VALUE, "prediction"),
+        (rollups.LABEL, "label"),
     ):
         kind, edges = bins.get(number, ("categorical" if number == rollups.PREDICTION else "numeric", ()))
         infos[number] = FeatureInfo(number, name, kind, edges, number in bins)
@@ -106,6 +107,8 @@ def quality(
     counts: dict[int, FeatureCounts] = {}
     current_counts = by_feature(rows)
     for number, current in current_counts.items():
+        if number == rollups.LABEL:  # `label_drift` is about these
+            continue
         info = infos[number]
         before = reference.counts.get(number) if reference is not None else None
         counts[number] = feature_counts(

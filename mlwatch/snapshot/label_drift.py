@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlwatch.metrics.drift import align, compare
+from mlwatch.snapshot import features
 from mlwatch.snapshot.mix import NO_LABELS
-from mlwatch.snapshot.reference_labels import label_counts
+from mlwatch.snapshot.reference import by_feature
+from mlwatch.snapshot.reference_labels import label_counts, label_values
 from mlwatch.snapshot.types import LabelDrift
+from mlwatch.store import rollups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,10 +20,9 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.drift import Policy
     from mlwatch.snapshot.read import Table
-    from mlwatch.snapshot.reference import Period
+    from mlwatch.snapshot.reference import Counts, Period
     from mlwatch.snapshot.types import Task
 
-NUMBERS = "labels that are numbers have no classes to count: see the mean label"
 WORDS = "labels of such answers are no classes"
 NONE_THERE = "there are fewer than 200 labels to compare with"
 STRANGE = "the reference has none of these labels: it names the classes differently, or is another model's"
@@ -32,31 +34,52 @@ class Labels:
 
     description: str
     counts: Mapping[str, int]
-    """By class."""
+    """By class; empty where they are numbers."""
+    values: Counts | None = None
+    """By bin, where they are numbers."""
 
 
-def labels_there(connection: DuckDBPyConnection, chosen: Period | None) -> Labels | None:
+def labels_there(connection: DuckDBPyConnection, task: Task, chosen: Period | None) -> Labels | None:
     """Return the labels of the reference file, else those of a period; None where there are too few.
 
     Args:
         connection: A cursor of this thread.
+        task: Of the model.
         chosen: The period; None for none.
     """
+    if task == "regression":
+        values = label_values(connection, chosen)
+        return None if values is None else Labels(values[1], {}, by_feature(values[0])[rollups.LABEL])
     found = label_counts(connection, chosen)
     return None if found is None else Labels(found[1], _by_class(found[0]))
 
 
-def drift_of(task: Task, there: Labels | None, outcomes: Table, policy: Policy) -> LabelDrift:
-    """Return how far a version's labels moved, each counted at the time of its prediction.
+def values_drift(info: features.FeatureInfo, there: Labels | None, rows: Table, policy: Policy) -> LabelDrift:
+    """Return how far labels that are numbers moved, each counted at the time of its prediction.
 
     Args:
-        task: Of the model.
+        info: How labels are binned.
+        there: See `labels_there`.
+        rows: Feature rows of the version.
+        policy: When a difference counts as drift.
+    """
+    here = by_feature(rows.where(rows["feature"] == rollups.LABEL)).get(rollups.LABEL)
+    if here is None or not here.n.sum() or there is None or there.values is None:
+        return LabelDrift(reason=NO_LABELS if here is None or not here.n.sum() else NONE_THERE)
+    return LabelDrift(features.compare(info, there.values, here, policy), there.description)
+
+
+def drift_of(task: Task, there: Labels | None, outcomes: Table, policy: Policy) -> LabelDrift:
+    """Return how far the classes of a version's labels moved, each counted at the time of its prediction.
+
+    Args:
+        task: Of the model; no regression.
         there: See `labels_there`.
         outcomes: Outcome rows of the version.
         policy: When a difference counts as drift.
     """
-    if task in {"regression", "unknown"}:
-        return LabelDrift(reason=NUMBERS if task == "regression" else WORDS)
+    if task == "unknown":
+        return LabelDrift(reason=WORDS)
     here = _by_class(outcomes)
     if not here or there is None:
         return LabelDrift(reason=NO_LABELS if not here else NONE_THERE)

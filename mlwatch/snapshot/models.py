@@ -148,7 +148,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
         drift.sigmas,
         past.texts() if task == "unknown" else None,
         past.teacher(task, positive),
-        past.labels(),
+        past.labels(task),
     )
     return context, past.performance(task, context.positive)
 
@@ -194,9 +194,10 @@ class _Past:
         """Return what answers in words were like there."""
         return self._once("texts", partial(texts_of, self.ground.connection, self.chosen, self.file))
 
-    def labels(self) -> label_drift.Labels | None:
-        """Return what was true there, by class."""
-        return self._once("labels", partial(label_drift.labels_there, self.ground.connection, self.chosen))
+    def labels(self, task: Task) -> label_drift.Labels | None:
+        """Return what was true there."""
+        read = partial(label_drift.labels_there, self.ground.connection, task, self.chosen)
+        return self._once(("labels", task), read)
 
     def performance(self, task: Task, positive: str | None) -> Mapping[str, Estimate]:
         """Return how the model did on the reference file."""

@@ -64,6 +64,20 @@ def label_counts(connection: DuckDBPyConnection, chosen: Period | None) -> tuple
     return _either(connection, in_file, in_logs, chosen)
 
 
+def label_values(connection: DuckDBPyConnection, chosen: Period | None) -> tuple[Table, str] | None:
+    """Return the labels of a regression by bin, and whose they are.
+
+    Returns:
+        Columns `feature`, `bin`, `n`, `total`; None where there are too few. See `labels_by_score`.
+    """
+    what = "feature, bin, SUM(n) AS n, SUM(total) AS total"
+    mine = f"feature = {rollups.LABEL}"
+    in_file = f"SELECT {what} FROM reference WHERE {mine} GROUP BY 1, 2"
+    in_logs = f"""SELECT {what} FROM {rollups.FEATURES.table(rollups.QUARTER)}
+        WHERE {mine} AND {{}} GROUP BY 1, 2"""
+    return _either(connection, in_file, in_logs, chosen)
+
+
 def labels_by_class(connection: DuckDBPyConnection, chosen: Period | None) -> tuple[Table, str] | None:
     """Return the labelled probabilities of each class in a period of the logs, and whose they are.
 

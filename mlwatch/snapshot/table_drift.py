@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.config import discover, load
 from mlwatch.errors import InputError
 from mlwatch.snapshot.document import finite, quality_document
 from mlwatch.snapshot.features import feature_infos, policy_of, quality
+from mlwatch.snapshot.label_drift import drift_of, labels_there, values_drift
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.reference import reference_counts, with_values
 from mlwatch.store import reference as references
+from mlwatch.store import rollups
 from mlwatch.store.database import open_store
 from mlwatch.store.registry import Registry
 from mlwatch.store.table_counts import count
@@ -19,7 +21,12 @@ from mlwatch.store.table_counts import count
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mlwatch.snapshot.types import Quality
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.metrics.drift import Policy
+    from mlwatch.snapshot.features import FeatureInfo
+    from mlwatch.snapshot.read import Table
+    from mlwatch.snapshot.types import LabelDrift, Quality
 
 SCHEMA = "mlwatch.drift/1"
 
@@ -75,16 +82,22 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
         rows = count(connection, registry, current, settings)
         counts = fetch(connection, "SELECT *, 0 AS w FROM table_counts")
         known = reference_counts(connection, None, parted=settings.drift.sigmas is not None)
-        drift = settings.drift
-        found = quality(
-            counts,
-            feature_infos(connection),
-            known,
-            with_values(known) if known is not None else set(),
-            {},
-            policy_of(drift),
-            drift.sigmas,
+        infos, policy = feature_infos(connection), policy_of(settings.drift)
+        expected = with_values(known) if known is not None else set()
+        found = replace(
+            quality(counts, infos, known, expected, {}, policy, settings.drift.sigmas),
+            label_drift=_label_drift(connection, infos[rollups.LABEL], counts, policy),
         )
         return TableDrift(current.name, known.description if known is not None else before.name, rows, found)
     finally:
         connection.close()
+
+
+def _label_drift(
+    connection: DuckDBPyConnection, info: FeatureInfo, counts: Table, policy: Policy
+) -> LabelDrift:
+    """Return how far the labels moved: numbers where those of the reference are, else classes."""
+    if info.binned:
+        return values_drift(info, labels_there(connection, "regression", None), counts, policy)
+    there = labels_there(connection, "multiclass", None)
+    return drift_of("multiclass", there, fetch(connection, "FROM table_labels"), policy)

@@ -82,7 +82,7 @@ def drifts_of(texts: Texts | None, measures: Table, policy: Policy) -> Mapping[s
     if all(n.sum() for _, n in words):
         codes, *sides = align(*words)
         before, after = (n * (many / n.sum()) for n, many in zip(sides, answers, strict=True))
-        found["vocabulary"] = compare(codes, before, after, "categorical", policy=policy)
+        found["vocabulary"] = compare(codes, before, after, "categorical", policy=policy.without_order)
     return found
 
 

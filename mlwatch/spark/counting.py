@@ -145,6 +145,9 @@ class Counter:
         yield rollups.OUTCOMES, rollups.outcomes_sql("scored", numeric, free), {}
         yield rollups.SCORES, rollups.scores_sql("scored", plain), {}
         yield rollups.LAGS, rollups.lags_sql("scored"), {}
+        if numeric and rollups.LABEL in registry.bins:
+            labels = feature_rollup.labels_sql("scored", numeric, registry.label_bins())
+            yield rollups.FEATURES, labels, {}
         names = {column.feature.number: column.name for column in parts.columns}
         if names:
             yield rollups.SEGMENTS, rollups.segments_sql("scored", names, plain), {}

@@ -84,6 +84,23 @@ def feature_sql(requests: Requests, feature: FeatureBins) -> str:
         FROM {requests.table} {join} WHERE {" AND ".join(where)} GROUP BY 1, 2, 4"""
 
 
+def labels_sql(relation: str, models: Sequence[str], feature: FeatureBins) -> str:
+    """Count the labels of regressions by bin, at the times of their predictions.
+
+    Args:
+        relation: A `scored` relation.
+        models: The regressions; at least one.
+        feature: How labels are binned.
+    """
+    listed = ", ".join(literal(model) for model in models)
+    return f"""
+        SELECT {QUARTER_OF_TS} AS bucket, model, version, {feature.number} AS feature,
+            {numeric_bin_sql("x", feature.edges)} AS bin, SUM(weight) AS n, SUM(weight * x) AS total
+        FROM (SELECT ts, model, version, weight, {feature.expression} AS x FROM {relation}
+            WHERE model IN ({listed})) AS told
+        WHERE ABS(x) < 1e300 GROUP BY 1, 2, 3, 5"""
+
+
 def features_sql(requests: Requests, features: Sequence[FeatureBins]) -> str:
     """Count all features' values by bin."""
     counted = " UNION ALL ".join(feature_sql(requests, feature) for feature in features)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MAX_CLASSES = 200
 """More different predictions than this are no classes."""
 STATEMENT_FEATURES = 40
+OF_LABELS = f"feature = {rollups.LABEL}"
+"""Which rows of the rollup of features are labels of regressions."""
 REGRESSION_CLASSES = 20
 """More different numbers than this, or any fraction, are values of a regression."""
 
@@ -92,8 +94,17 @@ def fold_scored(
     add(connection, rollups.OUTCOMES, rollups.outcomes_sql("scored", numeric, free))
     add(connection, rollups.SCORES, rollups.scores_sql("scored", [*numeric, *free]))
     add(connection, rollups.LAGS, rollups.lags_sql("scored"))
+    fold_label_values(connection, registry)
     outputs.fold_scored(connection, registry, settings)
     _fold_segments(connection, registry, parts)
+
+
+def fold_label_values(connection: DuckDBPyConnection, registry: Registry) -> None:
+    """Add the labels of regressions in `scored` to the rollup of features, once their bins are cut."""
+    numeric, _ = registry.plain_models()
+    if numeric and rollups.LABEL in registry.bins:
+        counted = feature_rollup.labels_sql("scored", numeric, registry.label_bins())
+        add(connection, rollups.FEATURES, counted)
 
 
 def _fold_segments(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
@@ -187,6 +198,13 @@ def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBi
         add(connection, rollups.FEATURES, counted)
 
 
+def refold_label_values(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
+    """Count the stored labels of regressions again, and only these, after their bins changed."""
+    remove(connection, rollups.FEATURES, OF_LABELS)
+    score_stored(connection, parts)
+    fold_label_values(connection, registry)
+
+
 def refold_segments(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
     """Count the labelled rows that are stored by the segments that are followed now, and only these."""
     remove(connection, rollups.SEGMENTS)
@@ -215,6 +233,7 @@ def recount_labels(
     ):
         if rollup is not EVENT_LAGS:
             remove(connection, rollup)
+    remove(connection, rollups.FEATURES, OF_LABELS)
     connection.execute("DELETE FROM ranked")
     score_stored(connection, parts)
     fold_scored(connection, registry, parts, settings)

@@ -14,7 +14,7 @@ from mlwatch.errors import reason_of
 from mlwatch.sources.files import Found, discover
 from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
-from mlwatch.store import constraints, fold, notices, slices, tasks
+from mlwatch.store import constraints, fold, label_bins, notices, slices, tasks
 from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.copies import without_twins
 from mlwatch.store.cuts import ENOUGH_ROWS
@@ -287,6 +287,7 @@ class Ingest:
         self._say_refused()
         if self._batches == 0 or not self.registry.fully_binned:
             self.settle()
+        label_bins.ensure(self._connection, self.registry)
         constraints.ensure(self._connection, self.registry, self._config)
         return counts
 
@@ -299,6 +300,7 @@ class Ingest:
         try:
             tasks.ensure(self._connection, self.registry, self._config.roles.task, self._config.outputs)
             ensure_bins(self._connection, self.registry, enough=enough)
+            label_bins.ensure(self._connection, self.registry, enough=min(enough, label_bins.ENOUGH))
             slices.ensure(self._connection, self.registry, self._config.segments)
             constraints.ensure(self._connection, self.registry, self._config)
         except BaseException:

@@ -30,6 +30,7 @@ OUTPUTS = {
     "prediction": rollups.PREDICTION,
     "score": rollups.SCORE,
     "value": rollups.VALUE,
+    "label": rollups.LABEL,
     "length": rollups.LENGTH,
     "vocabulary": rollups.VOCABULARY,
 }
@@ -42,8 +43,8 @@ IN_FORCE = "NOT EXISTS (FROM meta WHERE key = 'reference_aside')"
 """Whether the reference file that the store holds the counts of was asked for."""
 LABELS = ("label", "prediction", "bin", "n", "sum_score", "sum_error", "sum_abs", "sum_sq", "sum_err4")
 
-LABELLED = "reference_all_answers"
-"""Key of the table whose labels were counted where it has no predictions, too, and its answers in words."""
+LABELLED = "reference_all_labels"
+"""Key of the table whose labels were all counted, those that are numbers too, and its answers in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,17 +92,20 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
     columns = [FeatureBins(slot.number, identifier(slot.column), slot.kind) for slot in slots]
     known = _meta(connection, "reference_sha256") == digest  # by a version that did not learn all its labels
     with all_or_nothing(connection):
-        if not known:
+        source = f"the reference {path.name}"
+        outputs = _outputs(connection)
+        if known:
+            columns, outputs = [], [one for one in outputs if one.number == rollups.LABEL]
+        else:
             registry.save_new()
-            for table in ("reference", "reference_windows"):
-                connection.execute(f"DELETE FROM {table}")
-            source = f"the reference {path.name}"
-            cut(connection, registry, "given", [*columns, *_outputs(connection)], source, count=True)
+        gone = f"feature = {rollups.LABEL}" if known else "TRUE"
+        for table in ("reference", "reference_windows"):
+            connection.execute(f"DELETE FROM {table} WHERE {gone}")
+        cut(connection, registry, "given", [*columns, *outputs], source, count=True)
         _learn_labels(connection, registry)
         reference_texts.learn(connection)
         profiles.note(connection, path.name, digest)
-        if not known:
-            _refold(connection, registry)
+        _refold(connection, registry, [] if known else registry.feature_bins())
 
 
 def load_rows(connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config) -> None:
@@ -155,7 +158,7 @@ def _install_profile(connection: DuckDBPyConnection, registry: Registry, path: P
     with all_or_nothing(connection):
         profiles.store(connection, registry, profile, f"the profile {path.name}")
         profiles.note(connection, f"{path.name} ({one_line(profile.contents.source)[:200]})", digest)
-        _refold(connection, registry)
+        _refold(connection, registry, registry.feature_bins())
 
 
 def _learn_labels(connection: DuckDBPyConnection, registry: Registry) -> None:
@@ -231,11 +234,15 @@ def shape_of(connection: DuckDBPyConnection, path: Path, config: Config, what: s
 
 
 def _outputs(connection: DuckDBPyConnection) -> list[FeatureBins]:
-    """Return the predictions and scores of the reference, where it has them."""
-    row = connection.execute("SELECT COUNT(prediction), COUNT(score) FROM given").fetchone()
-    predictions, scores = row or (0, 0)
+    """Return the predictions, scores and labels that are numbers of the reference, where it has them."""
+    row = connection.execute("SELECT COUNT(prediction), COUNT(score), COUNT(label) FROM given").fetchone()
+    predictions, scores, labels = row or (0, 0, 0)
+    told_by = "given" if predictions else "(SELECT label AS prediction FROM given)"
+    values = fold.is_regression(connection, told_by)
     outputs = []
-    if predictions and fold.is_regression(connection, "given"):
+    if labels and values:
+        outputs.append(FeatureBins(rollups.LABEL, *OUTPUTS[rollups.LABEL]))
+    if predictions and values:
         outputs.append(FeatureBins(rollups.VALUE, *OUTPUTS[rollups.VALUE]))
     elif predictions:
         outputs.append(FeatureBins(rollups.PREDICTION, *OUTPUTS[rollups.PREDICTION]))
@@ -306,10 +313,13 @@ def _store_categories(connection: DuckDBPyConnection, relation: str, feature: Fe
     )
 
 
-def _refold(connection: DuckDBPyConnection, registry: Registry) -> None:
+def _refold(connection: DuckDBPyConnection, registry: Registry, features: Sequence[FeatureBins]) -> None:
+    """Count the stored rows in bins that have changed: those of some features, and of labels that are numbers."""
     row = connection.execute("SELECT COUNT(*) FROM (FROM predictions LIMIT 1)").fetchone()
     if row and row[0]:
-        fold.refold_features(connection, registry.feature_bins())
+        if features:
+            fold.refold_features(connection, features)
+        fold.refold_label_values(connection, registry, slices.Columns())
 
 
 def ensure_bins(

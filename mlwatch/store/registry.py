@@ -62,6 +62,7 @@ OUTPUTS: Mapping[int, tuple[str, Kind]] = {
     rollups.PREDICTION: ("prediction", "categorical"),
     rollups.SCORE: ("score", "numeric"),
     rollups.VALUE: ("TRY_CAST(prediction AS DOUBLE)", "numeric"),
+    rollups.LABEL: ("TRY_CAST(label AS DOUBLE)", "numeric"),
 }
 """Expression and kind of the pseudo-features by their numbers."""
 
@@ -227,6 +228,10 @@ class Registry:
         if numeric:
             bins.append(self.binned(rollups.VALUE, *OUTPUTS[rollups.VALUE], tuple(numeric)))
         return bins
+
+    def label_bins(self) -> FeatureBins:
+        """Return how the labels of regressions are binned now; they come later than what `feature_bins` is about."""
+        return self.binned(rollups.LABEL, *OUTPUTS[rollups.LABEL])
 
     def binned(self, number: int, expression: str, kind: Kind, models: tuple[str, ...] = ()) -> FeatureBins:
         """Return how one feature is binned now; without models, wherever it is."""

@@ -35,6 +35,7 @@ __all__ = [
     "EPSILON",
     "FEATURES",
     "HOUR",
+    "LABEL",
     "LAGS",
     "LATENCY",
     "LENGTH",
@@ -72,6 +73,8 @@ PREDICTION, SCORE, VALUE = -1, -2, -3
 """Numbers of the pseudo-features: predicted classes, scores, and predicted values of a regression."""
 LENGTH, VOCABULARY = -4, -5
 """Numbers under which a reference counts the lengths and the words of answers."""
+LABEL = -6
+"""Number of the labels of a regression, which are counted at the times of their predictions."""
 PSEUDO = 3
 """How many these are."""
 

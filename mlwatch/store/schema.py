@@ -10,7 +10,7 @@ from mlwatch.store.asking import all_or_nothing
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 20
+VERSION = 21
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -198,6 +198,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     17: _OUTPUTS,
     18: server_sums.HITS,
     19: _VOCABULARY,
+    20: (),  # labels of regressions are among the counts of features since then, where nobody knew them before
 }
 """Statements that lead from the given version to the next."""
 

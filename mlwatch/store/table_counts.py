@@ -31,6 +31,8 @@ ONE = Requests("looked", who="0", quarter="0")
 def count(connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config) -> int:
     """Count a table by the bins of the reference that the store holds, into the temporary table `table_counts`.
 
+    Its labels by class go into `table_labels`, where those of the reference are classes.
+
     Args:
         connection: Of a store that has a reference.
         registry: Of that store; learns the columns that the reference lacks.
@@ -87,6 +89,7 @@ def _counted(connection: DuckDBPyConnection, registry: Registry, table: _Table) 
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE table_counts (feature INTEGER, bin INTEGER, n BIGINT, total DOUBLE)"
     )
+    roles = table.shape.mapping.roles
     for start in range(0, len(table.slots), fold.STATEMENT_FEATURES):
         # a view of these columns alone: each branch of a statement binds all of its view
         slots = table.slots[start : start + fold.STATEMENT_FEATURES]
@@ -99,11 +102,16 @@ def _counted(connection: DuckDBPyConnection, registry: Registry, table: _Table) 
         )
         rows = form.select(f"{table.source} AS given")
         connection.execute(f"CREATE OR REPLACE TEMP VIEW looked AS SELECT *, FALSE AS failed FROM ({rows})")
-        bins = _bins(registry, slots, table.shape.mapping.roles if start == 0 else ())
+        bins = _bins(registry, slots, roles if start == 0 else ())
         each = (feature_rollup.feature_sql(ONE, replace(one, may_be_invalid=table.tolerant)) for one in bins)
         connection.execute(
             f"INSERT INTO table_counts SELECT feature, bin, n, total FROM ({' UNION ALL '.join(each)})"
         )
+    classes = "label IS NOT NULL" if "label" in roles and rollups.LABEL not in registry.bins else "FALSE"
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE table_labels AS
+        SELECT label, COUNT(*) AS n FROM looked WHERE {classes} GROUP BY label"""
+    )
     row = connection.execute("SELECT COUNT(*) FROM looked").fetchone()
     return int(row[0]) if row else 0
 
@@ -115,6 +123,8 @@ def _bins(registry: Registry, slots: Sequence[Slot], roles: Collection[str]) -> 
         outputs += [rollups.PREDICTION, rollups.VALUE]
     if "score" in roles:
         outputs.append(rollups.SCORE)
+    if "label" in roles:
+        outputs.append(rollups.LABEL)
     return [
         *(registry.binned(slot.number, identifier(slot.column), slot.kind) for slot in slots),
         *(registry.binned(number, *OUTPUTS[number]) for number in outputs if number in registry.bins),

@@ -16,21 +16,30 @@ from mlwatch.cli import main
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Writer = Callable[..., tuple[Path, Path]]
+
 ROWS = 3000
 
 
+LABELS = {
+    "classes": "CASE WHEN (i * 17) % 10 < 3 + 4 * {at} THEN 'late' ELSE 'early' END",
+    "numbers": "((i * 41) % 1000) / 10 + 20 * {at}",
+}
+
+
 @pytest.fixture
-def tables(tmp_path: Path) -> Callable[[str], tuple[Path, Path]]:
+def tables(tmp_path: Path) -> Writer:
     """Return a writer of a reference and of a table that moved away from it, in one format or another."""
 
-    def written(suffix: str) -> tuple[Path, Path]:
+    def written(suffix: str, labels: str = "classes") -> tuple[Path, Path]:
         options = {"parquet": "FORMAT parquet", "csv": "FORMAT csv", "jsonl": "FORMAT json"}[suffix]
         paths = tmp_path / f"reference.{suffix}", tmp_path / "logs" / f"current.{suffix}"
         paths[1].parent.mkdir(exist_ok=True)
         for at, path in enumerate(paths):
             duckdb.execute(
                 f"""COPY (SELECT '2026-11-01 00:00:00'::TIMESTAMP + INTERVAL (i) SECOND AS timestamp,
-                    i AS request_id, CAST((i * 7) % 10 < 4 + 2 * {at} AS INTEGER) AS prediction,
+                    i AS request_id, {LABELS[labels].format(at=at)} AS label,
+                    {"1.5 *" if labels == "numbers" else ""} CAST((i * 7) % 10 < 4 + 2 * {at} AS INTEGER) AS prediction,
                     ((i * 37) % 1000) / 1000 + {at} * 0.2 AS amount,
                     CASE WHEN (i * 13) % 100 < 1 + 9 * {at} THEN NULL ELSE (i * 11) % 500 END AS age,
                     ['de', 'fr', 'it', 'xx'][1 + (i * 3) % (3 + {at})] AS country,
@@ -50,11 +59,12 @@ def report_of(logs: Path, reference: Path) -> dict[str, Any]:
     return quality
 
 
-@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
-def test_the_numbers_are_those_of_the_same_rows_as_logs(
-    tables: Callable[[str], tuple[Path, Path]], suffix: str
-) -> None:
-    reference, current = tables(suffix)
+@pytest.mark.parametrize(
+    ("suffix", "labels"),
+    [("parquet", "classes"), ("csv", "classes"), ("jsonl", "classes"), ("parquet", "numbers")],
+)
+def test_the_numbers_are_those_of_the_same_rows_as_logs(tables: Writer, suffix: str, labels: str) -> None:
+    reference, current = tables(suffix, labels)
     found = mlwatch.drift(current, reference=reference).to_dict()
     as_logs = report_of(current.parent, reference)
     assert (found["schema"], found["rows"], found["reference"]) == (
@@ -67,17 +77,19 @@ def test_the_numbers_are_those_of_the_same_rows_as_logs(
     for features in (found["features"], as_logs["features"]):
         for each in features.values():
             each.pop("importance")  # needs labels
-    for key in ("features", "prediction_drift", "drifted_share", "missing_rate"):
+    assert found["label_drift"]["drifted"] is True
+    for key in ("features", "prediction_drift", "label_drift", "drifted_share", "missing_rate"):
         assert_alike(dict(leaves(found[key])), dict(leaves(as_logs[key])))
 
 
-def test_a_profile_stands_in_for_the_reference(tables: Callable[[str], tuple[Path, Path]]) -> None:
+def test_a_profile_stands_in_for_the_reference(tables: Writer) -> None:
     reference, current = tables("parquet")
     profile = reference.with_name("small.json")
     assert main(["profile", str(reference), "-o", str(profile)]) == 0
     by_rows, by_profile = (mlwatch.drift(current, reference=path).to_dict() for path in (reference, profile))
-    assert by_profile.pop("reference") == "small.json (reference.parquet)"
-    assert by_rows.pop("reference") == "reference.parquet"
+    for key in ("reference", "label_reference"):
+        assert by_profile.pop(key) == "small.json (reference.parquet)"
+        assert by_rows.pop(key) == "reference.parquet"
     assert_alike(dict(leaves(by_profile)), dict(leaves(by_rows)))
 
 
@@ -90,7 +102,7 @@ def test_values_of_the_wrong_type_are_counted(tmp_path: Path) -> None:
 
 
 def test_what_is_printed_names_the_columns_that_moved(
-    tables: Callable[[str], tuple[Path, Path]], capsys: pytest.CaptureFixture[str]
+    tables: Writer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reference, current = tables("parquet")
     assert main(["drift", str(current), "--reference", str(reference)]) == 0
@@ -99,7 +111,14 @@ def test_what_is_printed_names_the_columns_that_moved(
         "current.parquet, 3,000 rows, against reference.parquet: 3 of 3 features have drifted; "
         "missing: vanished; new: appeared"
     )
-    assert [line.split()[0] for line in lines[4:]] == ["country", "amount", "age", "appeared", "prediction"]
+    assert [line.split()[0] for line in lines[4:]] == [
+        "country",
+        "amount",
+        "age",
+        "appeared",
+        "prediction",
+        "label",
+    ]
     assert main(["drift", str(current), "--reference", str(reference), "--format", "md"]) == 0
     assert "| country | categorical | drifted |" in capsys.readouterr().out
     assert main(["drift", str(current), "--reference", str(reference), "--format", "json"]) == 0

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from logfiles import lines, prediction
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import chi2_contingency
+from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
 
 import mlwatch
+from mlwatch.cli import main
 from mlwatch.faces.rows import rows_of
 from mlwatch.rule_values import value_of
 from mlwatch.session import Options, Session
@@ -104,7 +105,8 @@ ANSWERED = [prediction(n, label=n % 3 == 0) for n in range(400)]
         ([prediction(n) for n in range(400)], ANSWERED, "there are no labels yet"),
         (ANSWERED[:150], [], label_drift.NONE_THERE),
         (ANSWERED, [prediction(n, label=f"class {n % 2}") for n in range(400)], label_drift.STRANGE),
-        ([prediction(n, prediction=n / 7, label=n / 9) for n in range(400)], [], label_drift.NUMBERS),
+        ([prediction(n, prediction=n / 7, label=n / 9) for n in range(150)], [], label_drift.NONE_THERE),
+        ([prediction(n, prediction=n / 7) for n in range(400)], [], "there are no labels yet"),
     ],
 )
 def test_why_there_is_no_score_is_said(
@@ -126,3 +128,72 @@ def test_without_labels_in_the_file_those_of_the_first_period_are_compared_with(
     assert moved.reference == "the first 6 h of v1"
     assert moved.drift is not None
     assert moved.drift.n_reference == 360
+
+
+def regression(n: int, label: float | None) -> dict[str, Any]:
+    return prediction(n, prediction=280.5 + n % 7, score=None, label=label)
+
+
+def test_labels_that_are_numbers_are_compared_bin_by_bin(tmp_path: Path) -> None:
+    """Those of the reference without a single prediction, those of the logs in another order, and one corrected."""
+    rng = np.random.default_rng(11)
+    there, here = (rng.normal(mean, 3, 3_000).round(3) for mean in (280, 281.5))
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    training = ({"age": n % 90, "label": label} for n, label in enumerate(there.tolist()))
+    (logs / "reference.jsonl").write_text(lines(training))
+    (logs / "a.jsonl").write_text(lines(regression(n, None) for n in range(len(here))))
+    time = "2026-11-03T22:00:00Z"
+    late = [
+        {"request_id": f"r{n}", "label": label, "timestamp": time} for n, label in enumerate(here.tolist())
+    ]
+    wrong = {"request_id": "r5", "label": 9_999.0, "timestamp": "2026-11-03T23:00:00Z"}
+    store = tmp_path / "store.duckdb"
+    with Session(Options(logs, db=store)) as session:
+        session.ingest_all()
+        (logs / "labels.jsonl").write_text(lines([*late, wrong]))
+        session.ingest_all()
+        assert drift_in(session.snapshot()).drift is not None
+    with (logs / "labels.jsonl").open("a") as file:
+        file.write(lines([{**late[5], "timestamp": "2026-11-04T01:00:00Z"}]))
+    with Session(Options(logs, db=store)) as session:
+        session.ingest_all()
+        moved = drift_in(session.snapshot())
+    assert moved.reference == "reference.jsonl"
+    assert moved.drift is not None
+    assert (moved.drift.n_reference, moved.drift.n_current) == (len(there), len(here))
+    assert moved.drift.ks == pytest.approx(ks_2samp(there, here).statistic, abs=0.01)
+    distance = wasserstein_distance(there, here) / there.std()
+    assert moved.drift.wasserstein == pytest.approx(distance, rel=0.05)
+    edges = np.quantile(there, np.linspace(0, 1, 51), method="inverted_cdf")
+    before, after = (
+        np.bincount(np.searchsorted(edges, side, side="left"), minlength=52) for side in (there, here)
+    )
+    assert moved.drift.js == pytest.approx(jensenshannon(before, after, base=2), abs=0.01)
+    assert moved.drift.drifted
+
+
+def test_without_a_reference_bins_are_cut_after_the_first_labels_and_a_profile_takes_them_along(
+    tmp_path: Path,
+) -> None:
+    values = np.random.default_rng(12).gamma(2, 10, 1_200).round(2).tolist()
+    live = [
+        {**regression(n, value), "timestamp": f"2026-11-03T{10 + n // 60:02d}:{n % 60:02d}:00Z"}
+        for n, value in enumerate(values[:720])
+    ]
+    moved = drift_in(watched(tmp_path / "logs", live, []))
+    assert moved.reference == "the first 6 h of v1"
+    assert moved.drift is not None
+    assert (moved.drift.n_reference, moved.drift.n_current) == (360, 720)
+    assert moved.drift.state == "ok"
+    profile = tmp_path / "reference.json"
+    assert main(["profile", str(tmp_path / "logs"), "--db", ":memory:", "-o", str(profile)]) == 0
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.jsonl").write_text(lines(regression(n, 2 * value) for n, value in enumerate(values)))
+    with Session(Options(other, db=":memory:", reference=profile)) as session:
+        session.ingest_all()
+        against = drift_in(session.snapshot()).drift
+    assert against is not None
+    assert (against.n_reference, against.n_current) == (720, 1_200)
+    assert against.ks == pytest.approx(ks_2samp(values[:720], 2 * np.array(values)).statistic, abs=0.02)

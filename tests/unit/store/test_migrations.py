@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from logfiles import lines, prediction
 
 from mlwatch.host.types import HostSample
+from mlwatch.session import Options, Session
 from mlwatch.store import output_rollups, probes, rollups, schema
 from mlwatch.store.database import open_store
 
@@ -110,3 +112,17 @@ def test_its_words_are_counted_again_by_their_md5(tmp_path: Path) -> None:
         ).fetchall()
         assert dict(counted) == buckets
     connection.close()
+
+
+def test_its_labels_that_are_numbers_are_counted_with_the_next_batch(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    path.write_bytes(gzip.decompress((FIXTURES / "schema-20.duckdb.gz").read_bytes()))
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "b.jsonl").write_text(lines(prediction(n, prediction=20.5, label=50.0) for n in range(400, 401)))
+    with Session(Options(logs, db=path)) as session:
+        session.ingest_all()
+        _, counted = session.query(
+            f"SELECT SUM(n), SUM(total) FROM r_features_900 WHERE feature = {rollups.LABEL}"
+        )
+    assert counted == [(401, 50 + sum(range(400)) / 8)]

@@ -1,0 +1,42 @@
+"""Bins of the labels of regressions: cut after the reference's labels, else after the first that come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.sources.sql import literal
+from mlwatch.store import fold, rollups
+from mlwatch.store.asking import all_or_nothing, number
+from mlwatch.store.reference import SAMPLE_ROWS, cut
+from mlwatch.store.slices import Columns
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.store.registry import Registry
+
+ENOUGH = 200
+"""Labels that are waited for before bins are cut after them."""
+
+
+def ensure(connection: DuckDBPyConnection, registry: Registry, *, enough: int = ENOUGH) -> None:
+    """Cut bins for the labels of regressions once there are enough, and count the stored ones in them.
+
+    Args:
+        connection: Outside a transaction, of the thread that takes logs in.
+        registry: Learns the bins.
+        enough: So many labels that are numbers.
+    """
+    numeric, _ = registry.plain_models()
+    if not numeric or rollups.LABEL in registry.bins:
+        return
+    listed = ", ".join(map(literal, numeric))
+    told = f"SELECT COALESCE(SUM(n_number), 0) FROM {rollups.OUTCOMES.table(rollups.HOUR)} WHERE model IN ({listed})"
+    if number(connection, told) < enough:
+        return
+    with all_or_nothing(connection):
+        fold.score_stored(connection, Columns())
+        rows = f"(SELECT * FROM scored WHERE model IN ({listed}) LIMIT {SAMPLE_ROWS})"
+        source = "the first labels that were read"
+        if cut(connection, registry, rows, [registry.label_bins()], source, count=False):
+            fold.fold_label_values(connection, registry)
