@@ -120,7 +120,7 @@ def value_of(version: Version, metric: str) -> float | None:
 
 
 def _score(drift: Drift | None) -> float | None:
-    return drift.score if drift is not None else None
+    return drift.told if drift is not None else None
 
 
 def _plain(metric: str) -> str:
@@ -137,7 +137,9 @@ def _feature(version: Version, kind: str, feature: str) -> float | None:
     found = version.quality.features.get(feature)
     if found is None or kind == "missing":
         return found.missing_rate if found is not None else None
-    value: float | None = getattr(found.drift, FEATURE[kind]) if found.drift is not None else None
+    if found.drift is None or found.drift.told is None:
+        return None
+    value: float | None = getattr(found.drift, FEATURE[kind])
     return value
 
 

@@ -79,7 +79,7 @@ def score_drift(version: Version) -> Reading:
 def mean_drift(version: Version) -> Reading:
     """Return the mean drift score of the features."""
     drifts = [feature.drift for feature in version.quality.features.values() if feature.drift]
-    scores = [drift.score for drift in drifts if drift.score is not None]
+    scores = [drift.told for drift in drifts if drift.told is not None]
     if not scores:
         return Reading(None, reason="there are too few values to compare" if drifts else NO_REFERENCE)
     return Reading(sum(scores) / len(scores), len(scores))
@@ -89,7 +89,8 @@ def from_drift(drift: Drift | None, reason: str = NO_REFERENCE) -> Reading:
     """Return a drift score as a reading."""
     if drift is None:
         return Reading(None, reason=reason)
-    return Reading(drift.score, drift.n_current, reason="there are too few values to compare")
+    few = f"{drift.n_current:,} values against {drift.n_reference:,} are too few to compare"
+    return Reading(drift.told, drift.n_current, reason=few)
 
 
 def cells(pick: Callable[[Version], int]) -> Callable[[Version], Reading]:

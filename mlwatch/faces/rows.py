@@ -134,9 +134,9 @@ def _label_drift(version: Version) -> str:
 
 def _moved(drift: Drift | None, reason: str) -> str:
     """Return a drift score, with a word where it counts as drift."""
-    if drift is None or drift.score is None:
+    if drift is None or drift.told is None:
         return f"n/a, because {reason if drift is None else TOO_FEW}"
-    return f"{drift.score:.3f}{' drifted' if drift.drifted else ''}"
+    return f"{drift.told:.3f}{' drifted' if drift.drifted else ''}"
 
 
 def _trained(name: str) -> Show:

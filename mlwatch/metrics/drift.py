@@ -112,6 +112,11 @@ class Drift:
     contributions: tuple[Contribution, ...] = ()
     """Bins with the largest part in the drift, largest first."""
 
+    @property
+    def told(self) -> float | None:
+        """The score, where there are rows enough on both sides for it to say something."""
+        return None if self.state == "too_few" else self.score
+
     def to_dict(self) -> dict[str, float | int | str | bool | None]:
         """Return the numbers for the JSON document: every field but the contributions."""
         return {

@@ -152,7 +152,7 @@ def _constraints(version: Version, who: dict[str, str]) -> Iterator[Sample]:
 
 
 def _score(drift: Drift | None) -> float | None:
-    return drift.score if drift is not None else None
+    return drift.told if drift is not None else None
 
 
 def _distance(named: tuple[str, FeatureQuality]) -> tuple[float, str]:

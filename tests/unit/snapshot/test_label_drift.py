@@ -197,3 +197,19 @@ def test_without_a_reference_bins_are_cut_after_the_first_labels_and_a_profile_t
     assert against is not None
     assert (against.n_reference, against.n_current) == (720, 1_200)
     assert against.ks == pytest.approx(ks_2samp(values[:720], 2 * np.array(values)).statistic, abs=0.02)
+
+
+def test_sixty_labels_say_nothing_anywhere(tmp_path: Path) -> None:
+    live = [prediction(n, label=1) for n in range(60)]
+    found = watched(tmp_path / "logs", live, ANSWERED)
+    version = version_of(found)
+    moved = version.quality.label_drift.drift
+    assert moved is not None
+    assert (moved.state, moved.n_current, moved.told) == ("too_few", 60, None)
+    assert moved.score is not None
+    assert moved.score > moved.threshold, "chance alone, for all that anybody knows"
+    assert value_of(version, "label_drift") is None
+    assert value_of(version, "psi.age") is None
+    assert not [each for each in samples_of(found) if "drift_score" in each.family]
+    (row,) = (row for row in rows_of([version]) if row.name == "Label drift")
+    assert row.cells == ["n/a, because there are too few values to compare"]
