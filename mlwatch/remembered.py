@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MOST_EXCERPTS = 4
 """Parts of the records that are held at once: each tab of a browser may look at one."""
 
+RARER = 10.0
+"""What segments say hardly changes from second to second once all is read: of many rows, which take long, least."""
+
 MODE_S = 2.0
 """So long a rollout is taken for a shadow or not, within the same minute of event time."""
 
@@ -78,10 +81,11 @@ class Remembered:
             self._units.recall,
         )
         dear = Dear(course, findings, units, reading, self._modes.recall)
-        return Kept(verdicts, dear, reading, self._segments.recall, partial(self._worst, wait))
+        segments = partial(self._segments.recall, rarer=1.0 if wait == "reading" else RARER)
+        return Kept(verdicts, dear, reading, segments, partial(self._worst, wait))
 
     def _worst(self, wait: Wait, key: Hashable, compute: Callable[[], Worst]) -> Worst:
-        return self._segment_pairs.soon(key, compute, wait) or {}
+        return self._segment_pairs.soon(key, compute, wait, RARER) or {}
 
 
 class Excerpts:

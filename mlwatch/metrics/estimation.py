@@ -52,9 +52,9 @@ class Calibrator:
 IDENTITY = Calibrator(np.empty(0), np.empty(0))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BinaryReference:
-    """What the labelled reference teaches about one score."""
+    """What the labelled reference teaches about one score; each is equal to itself alone."""
 
     calibrator: Calibrator
     cells: tuple[float, float, float, float]

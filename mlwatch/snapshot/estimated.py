@@ -21,6 +21,7 @@ from mlwatch.metrics.loss_estimation import LossReference
 from mlwatch.metrics.scores import ScoreHistogram
 from mlwatch.snapshot.outputs import class_histograms
 from mlwatch.snapshot.reference_labels import errors_by_part, labels_by_class, labels_by_score
+from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.segments import part_of
 from mlwatch.store import rollups
 
@@ -194,9 +195,13 @@ def by_window(
     parts = (guessed * expected, guessed * (n - expected), ~guessed * expected, ~guessed * (n - expected))
     cells = np.column_stack([total(part) for part in parts])
     return tuple(
-        estimation.decisions(teacher.binary, (row[0], row[1], row[2], row[3]), int(whole)) if whole else {}
+        _decisions(teacher.binary, (row[0], row[1], row[2], row[3]), int(whole)) if whole else {}
         for row, whole in zip(cells.tolist(), size, strict=True)
     )
+
+
+_decisions = remembered(estimation.decisions)
+"""Of the windows, only the newest ones change."""
 
 
 def _right_by_window(

@@ -124,10 +124,32 @@ class Reader:
         if closed is None or touched < cut or cut <= grid.end - 3 * OPEN:
             cut = floor(grid.end - OPEN, HOUR)
             if cut <= grid.start:
-                return _Pieces(grid.start, self._sum(rollup, grid))
+                return _Pieces(grid.start, self._late(rollup, grid))
             closed = self._sum(rollup, replace(grid, end=cut))
-        opened = self._sum(rollup, replace(grid, start=cut))
+        opened = self._late(rollup, replace(grid, start=cut))
         return _Pieces(grid.start, _together([closed, opened]), closed, cut)
+
+    def _late(self, rollup: Rollup, grid: Grid) -> Table:
+        """Sum the hours at the end, parted where they are touched: most often that is the last bucket."""
+        key = (self.about, rollup.name, "late")
+        kept = self._find(key)
+        former: _Pieces | None = kept.value if kept is not None else None
+        touched = self._touched(kept, rollup) if kept is not None else None
+        if former is None or former.start != grid.start:
+            found = _Pieces(grid.start, self._sum(rollup, grid))
+        elif touched is None or touched[0] >= grid.end:
+            found = former
+        else:
+            closed, cut = former.closed, floor(max(touched[0], grid.start), rollup.levels[0])
+            if cut <= grid.start:
+                found = _Pieces(grid.start, self._sum(rollup, grid))
+            else:
+                if closed is None or cut != former.cut:
+                    closed = self._sum(rollup, replace(grid, end=cut))
+                opened = self._sum(rollup, replace(grid, start=cut))
+                found = _Pieces(grid.start, _together([closed, opened]), closed, cut)
+        self._keep(key, found)
+        return found.table
 
     def once(self, rollup: Rollup, grid: Grid) -> Table:
         """Sum a rollup over the range, one row a key.

@@ -118,13 +118,14 @@ class Paced(Generic[T]):
         self.put_off = 0
         """How often a value was put off."""
 
-    def soon(self, key: Hashable, compute: Callable[[], T], wait: Wait) -> T | None:
+    def soon(self, key: Hashable, compute: Callable[[], T], wait: Wait, rarer: float = 1.0) -> T | None:
         """Return a value, or None where it is computed at a later look: the first screen does not wait for it.
 
         Args:
             key: What is asked.
             compute: Computes the answer.
             wait: What may be put off.
+            rarer: See `recall`.
         """
         with self._lock:
             kept = self._kept.get(key)
@@ -135,14 +136,15 @@ class Paced(Generic[T]):
                 if wait == "first":
                     self._asked.add(key)
                 return None
-        return self.recall(key, compute)
+        return self.recall(key, compute, rarer)
 
-    def recall(self, key: Hashable, compute: Callable[[], T]) -> T:
+    def recall(self, key: Hashable, compute: Callable[[], T], rarer: float = 1.0) -> T:
         """Return a value, maybe one that is a little old.
 
         Args:
             key: What is asked.
             compute: Computes the answer.
+            rarer: So many times less often than `PACE` says.
         """
         with self._lock:
             kept = self._kept.get(key)
@@ -156,7 +158,8 @@ class Paced(Generic[T]):
         with self._lock:
             if len(self._kept) >= MOST:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[key] = (over + max(self._least_s, PACE * (over - began)), found)
+            good_s = max(self._least_s, PACE * rarer * (over - began))
+            self._kept[key] = (over + good_s, found)
         return found
 
     def _turn(self, key: Hashable, due: float) -> bool:
