@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import psutil
 import pytest
-from terminals import Terminal
+from terminals import DEADLINE_S, Terminal
 
 import mlwatch
 from mlwatch.app.units import show_count
@@ -76,6 +76,12 @@ class Load:
     def over(self) -> bool:
         return self._process.poll() is not None
 
+    def end(self) -> None:
+        """Let the service write no more, and learn how much it has written."""
+        self._process.terminate()
+        self._process.wait()
+        self._reader.join()
+
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
@@ -86,21 +92,22 @@ def watched(directory: Path, seconds: float) -> Iterator[Look]:
     """Yield what the app shows once a second while the service writes; at the end, all lines must have been counted."""
     logs, store = directory / "logs", directory / "store.duckdb"
     logs.mkdir()
-    load = Load(logs, seconds)
+    load = Load(logs, seconds + DEADLINE_S)
     endpoints = (ENDPOINT.format(at=at, port=port) for at, port in enumerate(load.ports))
     (logs / "mlwatch.toml").write_text(CONFIG + "".join(endpoints), encoding="utf-8")
     terminal = Terminal(120, 40, "watch", str(logs), "--db", str(store))
-    began = time.monotonic()
     try:
         terminal.wait_for("lag", "rows")
-        process = psutil.Process(terminal.app_process())
-        while not load.over:
+        process, began = psutil.Process(terminal.app_process()), time.monotonic()
+        while (passed := time.monotonic() - began) < seconds:
             written, screen = load.written, terminal.screen()
             if (found := SHOWN.search(screen)) is not None:
                 memory = process.memory_info().rss / 1e6
                 size = sum(path.stat().st_size for path in directory.glob("store.duckdb*")) / 1e6
-                yield Look(time.monotonic() - began, written, seconds_of(found["lag"]), memory, size)
+                yield Look(passed, written, seconds_of(found["lag"]), memory, size)
             time.sleep(1)
+        assert not load.over
+        load.end()
         terminal.wait_for(f"{show_count(load.written)} rows")
         terminal.press("q")
         terminal.assert_clean(0)

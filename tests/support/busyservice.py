@@ -11,6 +11,7 @@ import asyncio
 import gzip
 import json
 import random
+import signal
 import sys
 import time
 from collections import deque
@@ -103,7 +104,9 @@ def _now() -> str:
 
 
 async def main(directory: Path, endpoints: int, per_second: int, seconds: float) -> None:
-    """Serve and write until the time is over."""
+    """Serve and write until the time is over, or until told to end."""
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     health = {
         "/": servers.as_json({"status": "ok"}),
         "/health": servers.as_json({"status": "ok", "version": "v2"}),
@@ -112,7 +115,7 @@ async def main(directory: Path, endpoints: int, per_second: int, seconds: float)
     service = Service(directory)
     began = time.monotonic()
     rotated = said = began
-    while (now := time.monotonic()) - began < seconds:
+    while (now := time.monotonic()) - began < seconds and not over.is_set():
         behind = int((now - began) * per_second) - service.lines
         if behind > 0:
             service.write(behind)
