@@ -50,6 +50,9 @@ COMPACT_AFTER_LARGE = 4
 """The same at the end of a pass that took in much, whose batches are large."""
 CHECKPOINT_BYTES = 32 << 20
 """A pass that took in more than this ends with a checkpoint, so that a restart replays little."""
+STEADY_WAL = "64MB"
+"""The engine checkpoints by itself at this much: until then it holds new rows uncompressed in memory."""
+BACKFILL_WAL = "256MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +346,7 @@ class Ingest:
         large = bytes_read > CHECKPOINT_BYTES
         # after a backfill the engine would read and write most rows again, to merge what its threads left half full
         self._connection.execute("SET max_vacuum_tasks = 0" if large else "RESET max_vacuum_tasks")
+        self._connection.execute(f"SET checkpoint_threshold = '{BACKFILL_WAL if large else STEADY_WAL}'")
         if self._since_compaction >= (COMPACT_AFTER_LARGE if large else COMPACT_AFTER):
             with all_or_nothing(self._connection):
                 fold.compact(self._connection)
