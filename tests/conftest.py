@@ -1,4 +1,4 @@
-"""A store of the sample logs, taken in once for all tests that only ask it."""
+"""A store of the sample logs, taken in once for all tests that only ask it; examples that may take their time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 import mlwatch
 from mlwatch.store.places import default_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# how long an example takes says most of the machine
+settings.register_profile("patient", settings(), deadline=None)
+settings.load_profile("patient")
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_logs"
 

@@ -93,11 +93,16 @@ class Owner:
     def _accept(self) -> None:
         from multiprocessing import AuthenticationError  # noqa: PLC0415
 
-        while not self._closed:
+        while True:
             try:
                 connection = self._listener.accept()
             except (OSError, EOFError, AuthenticationError):
+                if self._closed:
+                    return
                 continue
+            if self._closed:  # it was only woken, and late in its life a process starts no thread
+                connection.close()
+                return
             threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
 
     def _converse(self, connection: Connection) -> None:
