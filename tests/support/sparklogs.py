@@ -216,12 +216,15 @@ def write_small(logs: Path) -> None:
 
 
 def write_million(logs: Path) -> None:
-    """Write a million requests with labels and events over a day, and what features are binned after."""
+    """Write a million requests with labels and events over a day, and what features are binned after.
+
+    Prices are of few values: these have bins of their own, whichever rows an engine sees first.
+    """
     logs.mkdir()
     asked = f"""
         SELECT TIMESTAMP '2026-11-03' + to_microseconds(i * 86_400) AS timestamp, 'r' || i AS id,
             CASE WHEN i % 3 = 0 THEN 'prices' ELSE 'clicks' END AS model, 'v' || (1 + hash(i) % 2) AS version,
-            CASE WHEN i % 3 = 0 THEN CAST(hash(i, 5) % 1000 / 10 AS VARCHAR) WHEN hash(i, 1) % 2 = 0 THEN 'yes'
+            CASE WHEN i % 3 = 0 THEN CAST(hash(i, 5) % 25 / 2 AS VARCHAR) WHEN hash(i, 1) % 2 = 0 THEN 'yes'
                 ELSE 'no' END AS prediction,
             hash(i, 2) % 10_000 / 10_000 AS score, hash(i, 3) % 100_000 / 1000 AS latency_ms,
             CASE WHEN hash(i, 4) % 97 = 0 THEN 503 ELSE 200 END AS status,
@@ -230,7 +233,7 @@ def write_million(logs: Path) -> None:
         FROM range({MILLION}) AS t (i)"""
     told = f"""
         SELECT TIMESTAMP '2026-11-03' + to_microseconds(i * 86_400 + 600_000_000) AS timestamp, 'r' || i AS id,
-            CASE WHEN i % 3 = 0 THEN CAST(hash(i, 9) % 1000 / 10 AS VARCHAR) WHEN hash(i, 10) % 2 = 0 THEN 'yes'
+            CASE WHEN i % 3 = 0 THEN CAST(hash(i, 9) % 25 / 2 AS VARCHAR) WHEN hash(i, 10) % 2 = 0 THEN 'yes'
                 ELSE 'no' END AS label
         FROM range({MILLION}) AS t (i) WHERE i % 2 = 0"""
     bought = f"""
