@@ -83,6 +83,7 @@ class Session:
         self.config = self._neighbours.config
         self._keeper = Keeper(self.config, self._cursor_here, self.snapshot, self._meter)
         self._thread: threading.Thread | None = None
+        self._watching: threading.Thread | None = None
         self._swept, self._ruled = time.monotonic(), 0.0
         """When old rows were last deleted, and the rules evaluated, in seconds."""
         self._lookout: Lookout | None = None
@@ -258,6 +259,9 @@ class Session:
         if self._thread is not None:
             self._thread.join(timeout=30)
             self._thread = None
+        if self._watching is not None:  # native code: it may not outlive the interpreter
+            self._watching.join(timeout=2)
+            self._watching = None
         if self._lookout is not None:
             self._lookout.stop()
         self._keeper.stop()
@@ -286,13 +290,13 @@ class Session:
         from mlwatch.sources.watch import watch  # noqa: PLC0415  pulls a native library
 
         if self.options.topics is None:
-            watcher = threading.Thread(
+            self._watching = threading.Thread(
                 target=watch,
                 args=(self.options.path, self._wake.set, self._stopping, self.config.watch),
                 name="mlwatch-watch",
                 daemon=True,
             )
-            watcher.start()
+            self._watching.start()
         if self._lake is None:
             self._ingest.follow()
             self._guarded(self._settle)  # an earlier run may have ended just before
