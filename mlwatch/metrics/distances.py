@@ -37,7 +37,12 @@ def jensen_shannon(p: FloatArray, q: FloatArray) -> float:
 
     Source: Endres & Schindelin 2003, doi:10.1109/TIT.2003.813506.
     """
-    return math.sqrt(max(0.0, float(divergence_parts(p, q).sum())))
+    return jensen_shannon_of(divergence_parts(p, q))
+
+
+def jensen_shannon_of(parts: FloatArray) -> float:
+    """Return the distance from each bin's part of the divergence; see `divergence_parts`."""
+    return math.sqrt(max(0.0, float(parts.sum())))
 
 
 def hellinger(p: FloatArray, q: FloatArray) -> float:

@@ -19,6 +19,7 @@ from mlwatch.metrics.distances import (
     divergence_parts,
     guard,
     hellinger,
+    jensen_shannon_of,
     kolmogorov_smirnov,
     psi,
     total_variation,
@@ -205,7 +206,7 @@ def compare(
     parts = divergence_parts(p, q)
     distances: dict[str, float | None] = {
         "psi": psi(p, q),
-        "js": math.sqrt(max(0.0, float(parts.sum()))),
+        "js": jensen_shannon_of(parts),
         "hellinger": hellinger(p, q),
         "total_variation": total_variation(p, q),
         "l_infinity": float(np.abs(p - q).max()),

@@ -54,32 +54,38 @@ def labels_there(connection: DuckDBPyConnection, task: Task, chosen: Period | No
     return None if found is None else Labels(found[1], _by_class(found[0]))
 
 
-def values_drift(info: features.FeatureInfo, there: Labels | None, rows: Table, policy: Policy) -> LabelDrift:
-    """Return how far labels that are numbers moved, each counted at the time of its prediction.
+def drift_of(
+    task: Task, there: Labels | None, outcomes: Table, rows: Table, info: features.FeatureInfo, policy: Policy
+) -> LabelDrift:
+    """Return how far a version's labels moved, each counted at the time of its prediction.
 
     Args:
-        info: How labels are binned.
+        task: Of the model.
         there: See `labels_there`.
-        rows: Feature rows of the version.
-        policy: When a difference counts as drift.
-    """
-    here = by_feature(rows.where(rows["feature"] == rollups.LABEL)).get(rollups.LABEL)
-    if here is None or not here.n.sum() or there is None or there.values is None:
-        return LabelDrift(reason=NO_LABELS if here is None or not here.n.sum() else NONE_THERE)
-    return LabelDrift(features.compare(info, there.values, here, policy), there.description)
-
-
-def drift_of(task: Task, there: Labels | None, outcomes: Table, policy: Policy) -> LabelDrift:
-    """Return how far the classes of a version's labels moved, each counted at the time of its prediction.
-
-    Args:
-        task: Of the model; no regression.
-        there: See `labels_there`.
-        outcomes: Outcome rows of the version.
+        outcomes: Outcome rows of the version, which name classes.
+        rows: Feature rows of the version, which have labels that are numbers by bin.
+        info: How these are binned.
         policy: When a difference counts as drift.
     """
     if task == "unknown":
         return LabelDrift(reason=WORDS)
+    return (
+        _of_values(there, rows, info, policy)
+        if task == "regression"
+        else _of_classes(there, outcomes, policy)
+    )
+
+
+def _of_values(there: Labels | None, rows: Table, info: features.FeatureInfo, policy: Policy) -> LabelDrift:
+    here = by_feature(rows.where(rows["feature"] == rollups.LABEL)).get(rollups.LABEL)
+    if here is None or not here.n.sum():
+        return LabelDrift(reason=NO_LABELS)
+    if there is None or there.values is None:
+        return LabelDrift(reason=NONE_THERE)
+    return LabelDrift(features.compare(info, there.values, here, policy), there.description)
+
+
+def _of_classes(there: Labels | None, outcomes: Table, policy: Policy) -> LabelDrift:
     here = _by_class(outcomes)
     if not here or there is None:
         return LabelDrift(reason=NO_LABELS if not here else NONE_THERE)

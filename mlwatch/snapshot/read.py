@@ -77,18 +77,20 @@ class Table:
         """Return one version's rows."""
         return self.where(self["who"] == who)
 
+    def parted(self) -> tuple[Table, dict[int, slice]]:
+        """Return the rows in the order of their windows, and where those of each window are that has any."""
+        ordered = self.by("w")
+        window = ordered["w"]
+        starts = np.flatnonzero(np.r_[len(window) > 0, window[1:] != window[:-1]]).tolist()
+        ends = [*starts[1:], len(window)]
+        return ordered, {int(window[a]): slice(a, b) for a, b in zip(starts, ends, strict=False)}
+
     def windows(self) -> dict[int, Table]:
         """Return the rows of each window that has any."""
-        order = np.argsort(self["w"], kind="stable")
-        ordered = {name: column[order] for name, column in self.columns.items()}
-        window = ordered["w"]
-        if not len(window):
-            return {}
-        starts = np.flatnonzero(np.r_[True, window[1:] != window[:-1]]).tolist()
-        ends = [*starts[1:], len(window)]
+        ordered, places = self.parted()
         return {
-            int(window[a]): Table({name: column[a:b] for name, column in ordered.items()})
-            for a, b in zip(starts, ends, strict=True)
+            window: Table({name: column[place] for name, column in ordered.columns.items()})
+            for window, place in places.items()
         }
 
     def sum(self, name: str) -> float:

@@ -140,16 +140,19 @@ class Reader:
         elif touched is None or touched[0] >= grid.end:
             found = former
         else:
-            closed, cut = former.closed, floor(max(touched[0], grid.start), rollup.levels[0])
-            if cut <= grid.start:
-                found = _Pieces(grid.start, self._sum(rollup, grid))
-            else:
-                if closed is None or cut != former.cut:
-                    closed = self._sum(rollup, replace(grid, end=cut))
-                opened = self._sum(rollup, replace(grid, start=cut))
-                found = _Pieces(grid.start, _together([closed, opened]), closed, cut)
+            found = self._late_pieces(rollup, grid, former, touched[0])
         self._keep(key, found)
         return found.table
+
+    def _late_pieces(self, rollup: Rollup, grid: Grid, former: _Pieces, touched: datetime) -> _Pieces:
+        """Read from the touched bucket on again, and what is before it where that was another one the last time."""
+        closed, cut = former.closed, floor(max(touched, grid.start), rollup.levels[0])
+        if cut <= grid.start:
+            return _Pieces(grid.start, self._sum(rollup, grid))
+        if closed is None or cut != former.cut:
+            closed = self._sum(rollup, replace(grid, end=cut))
+        opened = self._sum(rollup, replace(grid, start=cut))
+        return _Pieces(grid.start, _together([closed, opened]), closed, cut)
 
     def once(self, rollup: Rollup, grid: Grid) -> Table:
         """Sum a rollup over the range, one row a key.

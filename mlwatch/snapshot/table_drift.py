@@ -9,7 +9,7 @@ from mlwatch.config import discover, load
 from mlwatch.errors import InputError
 from mlwatch.snapshot.document import finite, quality_document
 from mlwatch.snapshot.features import feature_infos, policy_of, quality
-from mlwatch.snapshot.label_drift import drift_of, labels_there, values_drift
+from mlwatch.snapshot.label_drift import drift_of, labels_there
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.reference import reference_counts, with_values
 from mlwatch.store import reference as references
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.drift import Policy
     from mlwatch.snapshot.features import FeatureInfo
     from mlwatch.snapshot.read import Table
-    from mlwatch.snapshot.types import LabelDrift, Quality
+    from mlwatch.snapshot.types import LabelDrift, Quality, Task
 
 SCHEMA = "mlwatch.drift/1"
 
@@ -97,7 +97,6 @@ def _label_drift(
     connection: DuckDBPyConnection, info: FeatureInfo, counts: Table, policy: Policy
 ) -> LabelDrift:
     """Return how far the labels moved: numbers where those of the reference are, else classes."""
-    if info.binned:
-        return values_drift(info, labels_there(connection, "regression", None), counts, policy)
-    there = labels_there(connection, "multiclass", None)
-    return drift_of("multiclass", there, fetch(connection, "FROM table_labels"), policy)
+    task: Task = "regression" if info.binned else "multiclass"
+    there = labels_there(connection, task, None)
+    return drift_of(task, there, fetch(connection, "FROM table_labels"), counts, info, policy)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlwatch.metrics import performance as classes
 from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.snapshot import distributions, estimated, families, feature_windows, features, outputs
-from mlwatch.snapshot.label_drift import drift_of, values_drift
+from mlwatch.snapshot.label_drift import drift_of
 from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.span import aware
 from mlwatch.snapshot.tables import NOW_S
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mlwatch.snapshot.read import Life, Table
     from mlwatch.snapshot.tables import Decided, Tables
-    from mlwatch.snapshot.types import LabelDrift, Role
+    from mlwatch.snapshot.types import Role
     from mlwatch.snapshot.window_results import WindowResults
 
 WINDOW_FEATURES = 40
@@ -87,7 +87,11 @@ def version_of(
                 context.policy,
                 context.sigmas,
             ),
-            label_drift=_label_drift(context, tables),
+            label_drift=drift_of(
+                *(context.task, context.labels, tables.outcomes, tables.features),
+                context.infos[rollups.LABEL],
+                context.policy,
+            ),
             text_drift=drifts_of(context.texts, tables.outputs.measures, context.policy),
             text_reference=context.texts.description if context.texts is not None else None,
         ),
@@ -122,13 +126,6 @@ def version_of(
             tables.outputs.class_decided,
         ),
     )
-
-
-def _label_drift(context: Context, tables: Tables) -> LabelDrift:
-    if context.task == "regression":
-        info = context.infos[rollups.LABEL]
-        return values_drift(info, context.labels, tables.features, context.policy)
-    return drift_of(context.task, context.labels, tables.outcomes, context.policy)
 
 
 def _throughput(minutes: Table) -> Throughput:

@@ -189,14 +189,9 @@ class _Traffic:
 
 def _cells(rows: Table, names: Sequence[str]) -> dict[int, Cells]:
     """Return the rows of each window that has any."""
-    if not len(rows):
-        return {}
-    order = np.argsort(rows["w"], kind="stable")
-    window = rows["w"][order]
-    cells = tuple(zip(*(rows[name][order].tolist() for name in names), strict=True))
-    starts = np.flatnonzero(np.r_[True, window[1:] != window[:-1]]).tolist()
-    places = zip(starts, [*starts[1:], len(window)], strict=True)
-    return {int(window[start]): cells[start:end] for start, end in places}
+    ordered, places = rows.parted()
+    cells = tuple(zip(*(ordered[name].tolist() for name in names), strict=True))
+    return {window: cells[place] for window, place in places.items()}
 
 
 _errors = remembered(families.errors_of)

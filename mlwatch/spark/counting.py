@@ -145,8 +145,7 @@ class Counter:
         yield rollups.OUTCOMES, rollups.outcomes_sql("scored", numeric, free), {}
         yield rollups.SCORES, rollups.scores_sql("scored", plain), {}
         yield rollups.LAGS, rollups.lags_sql("scored"), {}
-        if numeric and rollups.LABEL in registry.bins:
-            labels = feature_rollup.labels_sql("scored", numeric, registry.label_bins())
+        if (labels := fold.label_values_sql(registry)) is not None:
             yield rollups.FEATURES, labels, {}
         names = {column.feature.number: column.name for column in parts.columns}
         if names:

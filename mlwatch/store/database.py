@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = "256MB"
 """DuckDB spills to disk beyond this; Python, buffers and the screen come on top."""
+BACKFILL_WAL = "256MB"
+STEADY_WAL = "64MB"
+"""The engine checkpoints by itself at this much: until then it holds new rows uncompressed in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ def _memory(note: str | None) -> Opened:
 def _configure(connection: DuckDBPyConnection) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-    connection.execute("SET checkpoint_threshold = '256MB'")
+    connection.execute(f"SET checkpoint_threshold = '{BACKFILL_WAL}'")
     connection.execute("SET preserve_insertion_order = false")
     connection.execute(
         "SET write_buffer_row_group_count = 1"

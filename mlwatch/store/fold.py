@@ -99,11 +99,17 @@ def fold_scored(
     _fold_segments(connection, registry, parts)
 
 
+def label_values_sql(registry: Registry) -> str | None:
+    """Return the SELECT that counts the labels of regressions in `scored`; None until their bins are cut."""
+    numeric, _ = registry.plain_models()
+    if not numeric or rollups.LABEL not in registry.bins:
+        return None
+    return feature_rollup.labels_sql("scored", numeric, registry.label_bins())
+
+
 def fold_label_values(connection: DuckDBPyConnection, registry: Registry) -> None:
     """Add the labels of regressions in `scored` to the rollup of features, once their bins are cut."""
-    numeric, _ = registry.plain_models()
-    if numeric and rollups.LABEL in registry.bins:
-        counted = feature_rollup.labels_sql("scored", numeric, registry.label_bins())
+    if (counted := label_values_sql(registry)) is not None:
         add(connection, rollups.FEATURES, counted)
 
 
@@ -201,8 +207,9 @@ def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBi
 def refold_label_values(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
     """Count the stored labels of regressions again, and only these, after their bins changed."""
     remove(connection, rollups.FEATURES, OF_LABELS)
-    score_stored(connection, parts)
-    fold_label_values(connection, registry)
+    if (counted := label_values_sql(registry)) is not None:
+        score_stored(connection, parts)
+        add(connection, rollups.FEATURES, counted)
 
 
 def refold_segments(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:

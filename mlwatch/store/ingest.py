@@ -18,7 +18,7 @@ from mlwatch.store import constraints, fold, label_bins, notices, slices, tasks
 from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.copies import without_twins
 from mlwatch.store.cuts import ENOUGH_ROWS
-from mlwatch.store.database import cursor
+from mlwatch.store.database import BACKFILL_WAL, STEADY_WAL, cursor
 from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble, Work
 from mlwatch.store.ledger import PARTITION, Entry, Ledger
 from mlwatch.store.memory import recall
@@ -50,9 +50,6 @@ COMPACT_AFTER_LARGE = 4
 """The same at the end of a pass that took in much, whose batches are large."""
 CHECKPOINT_BYTES = 32 << 20
 """A pass that took in more than this ends with a checkpoint, so that a restart replays little."""
-STEADY_WAL = "64MB"
-"""The engine checkpoints by itself at this much: until then it holds new rows uncompressed in memory."""
-BACKFILL_WAL = "256MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +287,10 @@ class Ingest:
         self._say_refused()
         if self._batches == 0 or not self.registry.fully_binned:
             self.settle()
-        label_bins.ensure(self._connection, self.registry)
-        constraints.ensure(self._connection, self.registry, self._config)
+        else:
+            with self._in_step():
+                label_bins.ensure(self._connection, self.registry)
+                constraints.ensure(self._connection, self.registry, self._config)
         return counts
 
     def settle(self, enough: int = ENOUGH_ROWS) -> None:
@@ -300,14 +299,20 @@ class Ingest:
         Args:
             enough: Without a reference, bins need so many rows.
         """
-        try:
+        with self._in_step():
             tasks.ensure(self._connection, self.registry, self._config.roles.task, self._config.outputs)
             ensure_bins(self._connection, self.registry, enough=enough)
             label_bins.ensure(self._connection, self.registry, enough=min(enough, label_bins.ENOUGH))
             slices.ensure(self._connection, self.registry, self._config.segments)
             constraints.ensure(self._connection, self.registry, self._config)
+
+    @contextlib.contextmanager
+    def _in_step(self) -> Iterator[None]:
+        """Where what is done inside fails, remember nothing of what was not written down either."""
+        try:
+            yield
         except BaseException:
-            self.registry.reload()  # of what was not written down nothing is remembered either
+            self.registry.reload()
             raise
 
     def _say_refused(self) -> None:
