@@ -268,13 +268,16 @@ def compare(info: FeatureInfo, reference: Counts, current: Counts, policy: Polic
     codes, before, after = drifting.align((reference.codes, reference.n), (current.codes, current.n))
     if info.kind != "numeric" or not info.edges:
         return drifting.compare(codes, before, after, info.kind, policy=policy)
-    values, scale = _ruler(info.edges, reference)
+    values, scale = _ruler(info.edges, _key(reference))
     return drifting.compare(codes, before, after, info.kind, values=values, scale=scale, policy=policy)
 
 
 @remembered
-def _ruler(edges: tuple[float, ...], reference: Counts) -> tuple[NDArray[np.float64], float | None]:
+def _ruler(
+    edges: tuple[float, ...], key: tuple[bytes, bytes, bytes]
+) -> tuple[NDArray[np.float64], float | None]:
     """Return what stands for the codes of a numeric feature, and the reference's standard deviation."""
+    reference = _counts(key)
     values = drifting.bin_values(edges, _means(reference, len(edges) - 1))
     return values, _deviation(values, reference)
 
