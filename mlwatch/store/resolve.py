@@ -90,6 +90,8 @@ def _new(found: Found, ledger: Ledger, places: Places) -> Plan | None:
                 form = format_of(sample + stream.read(CHATTER), found.relative)
     except DamagedFileError:
         return _skipped(found, ledger, "the compressed data is damaged or not complete yet", "damaged")
+    if form == "!empty so far" and compression != "none" and b"\0" in sample:
+        return _skipped(found, ledger, "it holds zeros, as far as it was looked at", "skipped")
     if form == "!empty so far":
         return None
     if form.startswith("!"):
