@@ -52,6 +52,11 @@ class MlwatchError(Exception):
         self.where = where
         self.todo = todo
 
+    @property
+    def parts(self) -> tuple[str | int, ...]:
+        """What another process builds it of."""
+        return self.what, self.where, self.todo
+
     def __str__(self) -> str:
         parts = (one_line(part) for part in (self.what, self.where, self.todo))
         return ": ".join(part for part in parts if part)

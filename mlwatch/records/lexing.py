@@ -42,8 +42,10 @@ class FilterError(InputError):
         super().__init__(what, f"filter, character {position + 1}", todo)
         self.position = position
 
-    def __reduce__(self) -> tuple[type[FilterError], tuple[str, int, str]]:
-        return FilterError, (self.what, self.position, self.todo)  # it may cross to another process
+    @property
+    def parts(self) -> tuple[str | int, ...]:
+        """What another process builds it of."""
+        return self.what, self.position, self.todo
 
 
 @dataclass(frozen=True, slots=True)

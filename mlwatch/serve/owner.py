@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError, MlwatchError
 from mlwatch.records.desk import Desk
+from mlwatch.serve.wire import packed, unpacked
 
 if TYPE_CHECKING:
     from mlwatch.session import Session
@@ -110,8 +111,7 @@ class Owner:
             self._connections.add(connection)
         try:
             while not self._closed:
-                question = connection.recv()
-                connection.send(self._answer(question))
+                connection.send_bytes(self._reply(connection.recv_bytes()))
         except (OSError, EOFError):
             pass  # the tab has gone
         finally:
@@ -119,13 +119,13 @@ class Owner:
                 self._connections.discard(connection)
             connection.close()
 
-    def _answer(self, question: Question) -> Answer:
+    def _reply(self, message: bytes) -> bytes:
         try:
-            return Answer(self._value(question))
+            return packed(Answer(self._value(unpacked(message))))
         except MlwatchError as error:
-            return Answer(error=error)
+            return packed(Answer(error=error))
         except Exception as error:  # noqa: BLE001  the tab is told in words; a foreign error may not travel
-            return Answer(error=InputError(str(error) or type(error).__name__))
+            return packed(Answer(error=InputError(str(error) or type(error).__name__)))
 
     def _value(self, question: Question) -> Any:
         with self._lock:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.choice import USUAL, Choice
 from mlwatch.errors import InputError
 from mlwatch.records.desk import Desk
-from mlwatch.serve.owner import Question
+from mlwatch.serve.owner import Answer, Question
+from mlwatch.serve.wire import packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +42,9 @@ class Line:
         connection: Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = Client(self._address, family="AF_UNIX", authkey=self._key)
-        connection.send(Question(self._ticket, method, given, tuple(named.items())))
+        connection.send_bytes(packed(Question(self._ticket, method, given, tuple(named.items()))))
         try:
-            answer = connection.recv()
+            answer: Answer = unpacked(connection.recv_bytes())
         except EOFError as error:
             raise ConnectionError("the server has ended") from error
         if answer.error is not None:

@@ -7,7 +7,7 @@ import contextlib
 import json
 import tempfile
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +26,11 @@ from mlwatch.featurestore import constraints
 from mlwatch.records import statement
 from mlwatch.records.compiling import condition
 from mlwatch.records.fields import Field, Fields
+from mlwatch.records.lexing import FilterError
+from mlwatch.records.paging import Question
+from mlwatch.serve import wire
+from mlwatch.serve.owner import Answer
+from mlwatch.serve.owner import Question as Asked
 from mlwatch.sources.canonical import tolerant_time_sql
 from mlwatch.sources.files import Found
 from mlwatch.sources.formats.tf_serving import decode
@@ -206,6 +211,11 @@ def _record_of_tensors(data: bytes) -> None:
         json.dumps(decode(data))
 
 
+def _said_between_processes(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        wire.unpacked(data)
+
+
 def _fixtures(pattern: str) -> tuple[bytes, ...]:
     return tuple(path.read_bytes() for path in sorted(FIXTURES.glob(pattern)))
 
@@ -311,6 +321,15 @@ READERS = {
         ),
     ),
     "messages": Reader(_messages, (*_lines("a,b\n1,2\n", "\0\0\0\0\1{}"), *_fixtures("formats/kserve/*"))),
+    "server and tabs": Reader(
+        _said_between_processes,
+        (
+            wire.packed(Asked("t", "page", (Question("age > 3", since=NOW),), (("replace", True),))),
+            wire.packed(
+                Answer({"m": (1.5, None, timedelta(hours=1))}, FilterError("unknown field", 3, "write x"))
+            ),
+        ),
+    ),
     "tensors": Reader(_record_of_tensors, (_tensors(),)),
 }
 """By what they read."""
