@@ -57,7 +57,7 @@ def past_copies(plan: Plan, ledger: Ledger, places: Mapping[tuple[int, int], Pat
             if entry.offset > plan.entry.offset:
                 plan = replace(plan, entry=_at(plan.entry, entry))
         elif entry.offset > plan.entry.offset and (path := _there(entry, places)) is not None:
-            common = _repeats(plan, path, entry.offset)
+            common = _repeats(plan, path, entry)
             if common is not None:
                 return common if common.entry.offset else None
     return replace(plan, kin=frozenset(kin))
@@ -125,12 +125,19 @@ def _at(entry: Entry, other: Entry) -> Entry:
     )
 
 
-def _repeats(plan: Plan, other: Path, stop: int) -> Plan | None:
-    """Return a plan to read nothing where the file is, so far, a piece of another's accounted content."""
-    if plan.entry.format not in {"jsonl", "wrapped", "csv"}:
+def _repeats(plan: Plan, path: Path, other: Entry) -> Plan | None:
+    """Return a plan to read nothing where the file is, so far, a piece of another's accounted content.
+
+    Args:
+        plan: The file.
+        path: Where the other one was seen; another log may have its place or its inode by now, with content that
+            nobody has read yet.
+        other: What is accounted for.
+    """
+    if plan.entry.format not in {"jsonl", "wrapped", "csv"} or other.fingerprint is None:
         return None
-    found = shared(plan.found.path, other, plan.entry.offset, stop)
-    if found is None or not found.whole:
+    found = shared(plan.found.path, path, plan.entry.offset, other.offset)
+    if found is None or not found.whole or not continues(path, other.fingerprint, other.offset):
         return None
     entry = replace(
         plan.entry,

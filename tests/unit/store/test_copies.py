@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from logfiles import Take, lines, prediction
 
-from mlwatch.store import copies
+from mlwatch.store import copies, ingest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,3 +183,24 @@ def test_files_that_begin_otherwise_are_not_compared(
     (logs / "elsewhere" / "7.jsonl").write_bytes(some(7, 8))
     assert count(take) == (301, 0)
     assert [set(pair) for pair in compared] == [{"7.jsonl", "7.jsonl.bak"}]
+
+
+def test_a_log_that_follows_another_in_its_place_is_not_accounted_for(
+    logs: Path, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compressed copy is met before the news that its original's place, or inode, was another log's before."""
+    log, copy = logs / "a.jsonl", logs / "a.jsonl.1.gz"
+    log.write_bytes(some(0, 100))
+    assert count(take) == (100, 0)
+    text = some(100, 105)
+    log.write_bytes(text)  # the inode of the former one
+    copy.write_bytes(gzip.compress(text))
+    os.utime(log, ns=(1, 1))  # the copy is looked at first
+
+    def gone(plans: list[Plan]) -> list[Plan]:
+        log.unlink(missing_ok=True)  # after it was planned, before it is read
+        return plans
+
+    monkeypatch.setattr(ingest, "without_twins", gone)
+    count(take)
+    assert count(take) == (105, 0)
