@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MEMORY_LIMIT = "256MB"
 """DuckDB spills to disk beyond this; Python, buffers and the screen come on top."""
 BACKFILL_WAL = "256MB"
-STEADY_WAL = "64MB"
+STEADY_WAL = "16MB"
 """The engine checkpoints by itself at this much: until then it holds new rows uncompressed in memory."""
 
 
