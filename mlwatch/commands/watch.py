@@ -8,6 +8,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mlwatch import garbage
 from mlwatch.choice import USUAL, Choice
 from mlwatch.config import Config, discover, load
 from mlwatch.errors import InputError, MlwatchError
@@ -41,12 +42,16 @@ def run(arguments: Namespace) -> int:
         os.environ["NO_COLOR"] = "1"
 
     limit_repaints(arguments, config)
+    garbage.postpone()
     from mlwatch.app.app import MlwatchApp  # noqa: PLC0415  Textual is dear to import
 
     source = LazySource(arguments)
     app = MlwatchApp(source, options=app_options(arguments, config))
-    with _exporting(source, arguments):
-        app.run()
+    try:
+        with _exporting(source, arguments):
+            app.run()
+    finally:
+        garbage.resume()
     if app.start_error is not None:
         if isinstance(app.start_error, MlwatchError):
             raise app.start_error
@@ -169,6 +174,7 @@ class LazySource:
         self._session: Session | None = None
         self._opening = threading.Lock()
         self._stopped = False
+        self._settling = garbage.Settling()
         topics = getattr(arguments, "topics", None)
         paths = (arguments.path, *arguments.others)
         names = topics.names if topics is not None else [path.resolve().name for path in paths]
@@ -187,6 +193,7 @@ class LazySource:
     def stop(self) -> None:
         """Close the session."""
         self._stopped = True
+        self._settling.cancel()
         with self._opening:  # one that is just being opened is closed, too
             if self._session is not None:
                 self._session.stop()
@@ -218,4 +225,6 @@ class LazySource:
         """Return what to show; only after `start`."""
         if self._session is None:
             raise InputError("the store is not open yet", self.title)
-        return self._session.snapshot(span, at, choice)
+        found = self._session.snapshot(span, at, choice)
+        self._settling.begin()
+        return found

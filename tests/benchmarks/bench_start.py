@@ -47,6 +47,7 @@ def empty() -> Any:
 
 def ours(directory: str, database: str) -> Any:
     """Return our app, made as the command line makes it."""
+    from mlwatch import garbage
     from mlwatch.arguments import parser
     from mlwatch.commands.watch import LazySource, app_options, limit_repaints
     from mlwatch.config import load
@@ -54,6 +55,7 @@ def ours(directory: str, database: str) -> Any:
     arguments = parser().parse_args(["watch", directory, "--db", database])
     config = load(None)
     limit_repaints(arguments, config)
+    garbage.postpone()
     from mlwatch.app.app import MlwatchApp
 
     return MlwatchApp(LazySource(arguments), options=app_options(arguments, config))
