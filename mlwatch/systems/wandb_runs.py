@@ -121,9 +121,9 @@ def _config(snapshot: Snapshot, model: Model, version: Version) -> dict[str, Any
 def _drifts(version: Version) -> dict[str, float]:
     """Return the drift of the features that moved farthest."""
     found = [
-        (one_line(name), feature.drift.score)
+        (one_line(name), feature.drift.told)
         for name, feature in version.quality.features.items()
-        if feature.drift is not None and feature.drift.score is not None
+        if feature.drift is not None and feature.drift.told is not None
     ]
     found.sort(key=lambda each: -each[1])
     return {f"drift/{name}": score for name, score in found[:MOST_FEATURES]}

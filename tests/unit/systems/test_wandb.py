@@ -9,6 +9,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,8 @@ from wandbfiles import items, records
 
 from mlwatch.cli import main
 from mlwatch.errors import one_line
+from mlwatch.metrics.drift import Drift
+from mlwatch.systems.wandb_runs import _drifts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +136,15 @@ def test_hostile_names_are_names(tmp_path: Path) -> None:
     found = runs(tmp_path / "runs")
     assert set(found) == {f"{one_line(MODEL)} {one_line(name)}"[:128] for name in (BASELINE, CANDIDATE)}
     assert f"drift/{one_line(NUMBER)}" in summary_of(found[f"{one_line(MODEL)} {one_line(CANDIDATE)}"[:128]])
+
+
+def test_a_drift_of_a_few_rows_is_not_told() -> None:
+    features = {
+        "few": SimpleNamespace(drift=Drift(score=0.9, state="too_few")),
+        "many": SimpleNamespace(drift=Drift(score=0.2, state="ok")),
+        "none": SimpleNamespace(drift=None),
+    }
+    assert _drifts(SimpleNamespace(quality=SimpleNamespace(features=features))) == {"drift/many": 0.2}  # type: ignore[arg-type]
 
 
 def test_a_missing_package_and_a_wrong_directory_are_one_line(
