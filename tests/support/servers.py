@@ -47,9 +47,11 @@ class Server:
     async def aclose(self) -> None:
         """Stop listening and cut all connections, as a killed process does."""
         self._server.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
-        await self._server.wait_closed()
+        closed = asyncio.ensure_future(self._server.wait_closed())
+        while not closed.done():
+            for writer in list(self._writers):
+                writer.transport.abort()
+            await asyncio.sleep(0.01)  # a connection may have been made just now
 
 
 def as_json(value: Any, status: int = 200) -> Reply:
