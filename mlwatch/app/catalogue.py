@@ -248,7 +248,7 @@ _FIXED: tuple[Metric, ...] = (
     Metric(
         "latency_p999", "health", "Latency p99.9", "ms", "lower", of.latency("p999"), of.latency_over("p999"), 3,
     ),
-    Metric("apdex", "health", "Apdex", "score", "higher", of.apdex, lambda _: NOTHING, 3),
+    Metric("apdex", "health", "Apdex", "score", "higher", of.apdex, of.apdex_over, 3),
     Metric(
         "throughput", "health", "Throughput", "per_s", None,
         lambda v: Reading(v.throughput_per_s, v.predictions, reason="there are no requests yet"),

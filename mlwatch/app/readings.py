@@ -119,6 +119,11 @@ def apdex(version: Version) -> Reading:
     return from_estimate(version.latency.apdex)
 
 
+def apdex_over(window: Window) -> Reading:
+    """Return the same over one step."""
+    return from_estimate(window.latency.apdex)
+
+
 def latency_over(key: str) -> Callable[[Window], Reading]:
     """Return the same over one step; see `latency`."""
 

@@ -47,6 +47,7 @@ def latencies(bins: Table | None, traffic: Table, target_ms: float | None = None
         total=traffic.sum("sum_latency"),
         highest=float(traffic["max_latency"].max()),
         target_ms=target_ms,
+        bounded=target_ms is not None,
     )
 
 
@@ -58,6 +59,7 @@ def latency_of(
     total: float,
     highest: float,
     target_ms: float | None = None,
+    bounded: bool = False,
 ) -> Latency:
     """Return latency from a histogram and exact sums.
 
@@ -67,14 +69,15 @@ def latency_of(
         n: Latencies, at least one.
         total: Their sum.
         highest: The longest.
-        target_ms: Target of Apdex in milliseconds; None leaves that and the intervals of quantiles out.
+        target_ms: Target of Apdex in milliseconds; None leaves that out.
+        bounded: Whether quantiles get intervals.
     """
     histogram = latency.LatencyHistogram.from_rows(bins, counts)
     values = latency.quantiles(histogram.bins, histogram.counts, QUANTILES)
     p50, p90, p95, p99, p999 = (min(float(value), highest) for value in values)
     apdex = latency.apdex(histogram, target_ms) if target_ms is not None else None
     bounds = {}
-    if target_ms is not None:
+    if bounded:
         capped = replace(histogram, maximum=highest)
         bounds = {
             name: latency.quantile(capped, q) for name, q in zip(QUANTILE_NAMES, QUANTILES, strict=True)

@@ -139,7 +139,7 @@ def windows_of(
                 predictions=n,
                 labelled=labelled.n,
                 performance={**labelled.performance, **(results.performance[index] if results else {})},
-                latency=traffic.latency(index, bins.get(index)),
+                latency=traffic.latency(index, bins.get(index), context.target_ms),
                 errors=traffic.errors(index),
                 business=replace(gained, decisions=labelled.decisions),
                 missing_rate=missing[index],
@@ -178,13 +178,13 @@ class _Traffic:
         """Return the failed requests of a window."""
         return _errors(*(self.counts[name][index] for name in ("n", "failed", "client", "server")))
 
-    def latency(self, index: int, bins: Table | None) -> Latency:
+    def latency(self, index: int, bins: Table | None, target_ms: float) -> Latency:
         """Return the latencies of a window."""
         n = self.counts["n_latency"][index]
         if bins is None or not n:
             return Latency()
         codes, counts = (bins[name].astype(np.int64).tobytes() for name in ("bin", "n"))
-        return _latency(codes, counts, n, self._latency[index], self._highest[index])
+        return _latency(codes, counts, n, self._latency[index], self._highest[index], target_ms)
 
 
 def _cells(rows: Table, names: Sequence[str]) -> dict[int, Cells]:
@@ -198,9 +198,9 @@ _errors = remembered(families.errors_of)
 
 
 @remembered
-def _latency(codes: bytes, counts: bytes, n: int, total: float, highest: float) -> Latency:
+def _latency(codes: bytes, counts: bytes, n: int, total: float, highest: float, target_ms: float) -> Latency:
     bins = (np.frombuffer(each, np.int64) for each in (codes, counts))
-    return families.latency_of(*bins, n=n, total=total, highest=highest)
+    return families.latency_of(*bins, n=n, total=total, highest=highest, target_ms=target_ms)
 
 
 @remembered

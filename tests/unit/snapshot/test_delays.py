@@ -99,3 +99,31 @@ def test_the_tail_of_latency_and_apdex(watch: Session, model: Model) -> None:
     satisfied, tolerated = (rows.latency_ms <= 500).mean(), (rows.latency_ms <= 2000).mean()
     assert latency.apdex is not None
     assert latency.apdex.value == pytest.approx((satisfied + tolerated) / 2, abs=1e-3)
+
+
+def test_each_window_has_its_apdex(tmp_path: Path) -> None:
+    """Half of the second hour's requests satisfy and a third is tolerated; by the definition that is two thirds."""
+    (tmp_path / "mlwatch.toml").write_text('[slo]\nlatency = "150ms"\n')
+    records = [
+        {
+            "timestamp": (START + timedelta(minutes=minute)).isoformat(),
+            "prediction": 1,
+            "latency_ms": 100 if minute < 60 else (100, 300, 100, 1000, 100, 300)[minute % 6],
+        }
+        for minute in range(120)
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    with mlwatch.open(tmp_path, db=":memory:") as opened:
+        opened.ingest_all()
+        (model,) = opened.snapshot().models.values()
+    (version,) = model.versions.values()
+    scores: dict[bool, list[tuple[float, int]]] = {False: [], True: []}
+    for window in version.windows:
+        apdex = window.latency.apdex
+        assert apdex is not None
+        assert apdex.value is not None
+        scores[window.start >= START + timedelta(hours=1)].append((apdex.value, apdex.n))
+    for late, expected in ((False, 1.0), (True, 2 / 3)):
+        n = sum(n for _, n in scores[late])
+        assert n == 60
+        assert sum(value * n for value, n in scores[late]) / n == pytest.approx(expected)
