@@ -12,6 +12,7 @@ from mlwatch import garbage
 from mlwatch.choice import USUAL, Choice
 from mlwatch.config import Config, discover, load
 from mlwatch.errors import InputError, MlwatchError
+from mlwatch.host import heap
 from mlwatch.paths import check_path
 from mlwatch.terminal import require_terminal, speaks_utf8
 
@@ -43,6 +44,7 @@ def run(arguments: Namespace) -> int:
 
     limit_repaints(arguments, config)
     garbage.postpone()
+    heap.share_arenas()
     from mlwatch.app.app import MlwatchApp  # noqa: PLC0415  Textual is dear to import
 
     source = LazySource(arguments)

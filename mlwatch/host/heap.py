@@ -1,21 +1,37 @@
-"""Memory that this process has freed and the C library still holds."""
+"""How much memory the C library of this process may hold beyond what is in use.
+
+glibc gives each thread an arena of its own, up to eight a core, and returns only what is free at an arena's end: a
+process that runs for days would hold what its busiest moment took, in each of them. Other libraries return memory by
+themselves: nothing is done there.
+"""
 
 from __future__ import annotations
 
 import sys
+from typing import Any
+
+FEW_ARENAS = 4
+_M_ARENA_MAX = -8
+"""See `mallopt(3)`."""
+
+
+def share_arenas() -> None:
+    """Let the threads that are started from now on share a few arenas."""
+    if (library := _library()) is not None:
+        library.mallopt(_M_ARENA_MAX, FEW_ARENAS)
 
 
 def give_back() -> None:
-    """Return freed memory to the system, where the C library keeps it.
+    """Return freed memory to the system; see `malloc_trim(3)`."""
+    if (library := _library()) is not None:
+        library.malloc_trim(0)
 
-    glibc gives each thread an arena and returns only what is free at an arena's end; a process that runs for days
-    would hold what its busiest moment took (`malloc_trim(3)`). Other libraries return memory by themselves: nothing
-    is done there.
-    """
+
+def _library() -> Any:
+    """Return the C library, where it is glibc."""
     if sys.platform != "linux":
-        return
+        return None
     import ctypes  # noqa: PLC0415
 
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "gnu_get_libc_version") else None
