@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import psutil
 import pytest
 
-from mlwatch.host.heap import give_back
+from mlwatch.host.heap import FEW_ARENAS, give_back
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="other C libraries return memory by themselves"
@@ -26,3 +27,33 @@ def test_memory_that_was_freed_is_returned_to_the_system() -> None:
     assert held > 50e6
     assert process.memory_info().rss - before < 10e6
     assert len(kept) == 100_000
+
+
+THREADS = """
+import ctypes, threading
+from mlwatch.host import heap
+if {shared}:
+    heap.share_arenas()
+barrier = threading.Barrier(9)
+def work():
+    kept = bytearray(100_000)  # from the thread's arena
+    barrier.wait()
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads:
+    thread.start()
+barrier.wait()
+for thread in threads:
+    thread.join()
+library = ctypes.CDLL(None)
+library.fopen.restype = ctypes.c_void_p
+out = ctypes.c_void_p(library.fopen(b"/dev/stdout", b"w"))
+library.malloc_info(0, out)
+library.fclose(out)
+"""
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_threads_share_a_few_arenas(shared: bool) -> None:
+    command = [sys.executable, "-c", THREADS.format(shared=shared)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert (said.count("<heap nr=") <= FEW_ARENAS) == shared
