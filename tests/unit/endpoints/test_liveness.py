@@ -31,7 +31,8 @@ OPENAPI = {"openapi": "3.1.0", "info": {}, "paths": {"/readyz": {}, "/livez": {}
 
 async def look(kind: str, replies: Mapping[str, Reply], **changes: Any) -> tuple[Probe, list[str]]:
     server = await servers.replaying({"/openapi.json": as_json(OPENAPI), **replies})
-    settings = EndpointSettings(server.url, kind=kind, timeout=timedelta(seconds=0.3), **changes)
+    patience = timedelta(seconds=0.3 if servers.HANG in replies.values() else 10)
+    settings = EndpointSettings(server.url, kind=kind, timeout=patience, **changes)
     target = Target("e", parse(server.url), settings, Path)
     probe = await target.probe(asyncio.get_running_loop().time())
     await target.aclose()
