@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = "256MB"
 """DuckDB spills to disk beyond this; Python, buffers and the screen come on top."""
-STEADY_MEMORY_LIMIT = "128MB"
-"""The same while logs are followed: it keeps all rows that it has read, up to this."""
 BACKFILL_WAL = "256MB"
 STEADY_WAL = "16MB"
 """The engine checkpoints by itself at this much: until then it holds new rows uncompressed in memory."""

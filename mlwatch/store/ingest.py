@@ -19,13 +19,7 @@ from mlwatch.store import constraints, fold, label_bins, notices, slices, tasks
 from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.copies import without_twins
 from mlwatch.store.cuts import ENOUGH_ROWS
-from mlwatch.store.database import (
-    BACKFILL_WAL,
-    MEMORY_LIMIT,
-    STEADY_MEMORY_LIMIT,
-    STEADY_WAL,
-    cursor,
-)
+from mlwatch.store.database import BACKFILL_WAL, STEADY_WAL, cursor
 from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble, Work
 from mlwatch.store.ledger import PARTITION, Entry, Ledger
 from mlwatch.store.memory import recall
@@ -354,20 +348,11 @@ class Ingest:
         with contextlib.suppress(duckdb.TransactionException):  # another thread writes: the next pass does it
             self._connection.execute("CHECKPOINT")
 
-    def _limit_memory(self, limit: str) -> None:
-        import duckdb  # noqa: PLC0415
-
-        with contextlib.suppress(
-            duckdb.OutOfMemoryException
-        ):  # more is in use just now: the next pass does it
-            self._connection.execute(f"SET memory_limit = '{limit}'")
-
     def _tidy(self, bytes_read: int) -> None:
         large = bytes_read > CHECKPOINT_BYTES
         # after a backfill the engine would read and write most rows again, to merge what its threads left half full
         self._connection.execute("SET max_vacuum_tasks = 0" if large else "RESET max_vacuum_tasks")
         self._connection.execute(f"SET checkpoint_threshold = '{BACKFILL_WAL if large else STEADY_WAL}'")
-        self._limit_memory(MEMORY_LIMIT if large else STEADY_MEMORY_LIMIT)
         if self._since_compaction >= (COMPACT_AFTER_LARGE if large else COMPACT_AFTER):
             with all_or_nothing(self._connection):
                 fold.compact(self._connection)

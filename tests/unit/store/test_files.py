@@ -14,7 +14,7 @@ from logfiles import Take, lines, prediction
 
 from mlwatch.session import Options, Session
 from mlwatch.sources.room import HEADROOM, make_room
-from mlwatch.store import ingest, reference
+from mlwatch.store import reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,19 +227,6 @@ def test_old_raw_rows_go_and_rollups_stay(logs: Path, take: Take, opened: Callab
     with opened() as session:
         assert session.connection.execute("SELECT COUNT(*) FROM predictions").fetchone() == (5,)
         assert session.snapshot().models["m"].versions["v1"].predictions == 15
-
-
-@pytest.mark.parametrize(
-    ("large", "memory", "log"), [(0, "244.1 MiB", "244.1 MiB"), (1 << 20, "122.0 MiB", "15.2 MiB")]
-)
-def test_much_at_once_may_take_more_memory_than_what_follows(
-    logs: Path, opened: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, large: int, memory: str, log: str
-) -> None:
-    monkeypatch.setattr(ingest, "CHECKPOINT_BYTES", large)
-    (logs / "a.jsonl").write_text(some(0, 5))
-    with opened() as session:
-        asked = "SELECT current_setting('memory_limit'), current_setting('checkpoint_threshold')"
-        assert session.connection.execute(asked).fetchone() == (memory, log)
 
 
 def test_a_feature_that_comes_late_gets_bins(logs: Path, take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
