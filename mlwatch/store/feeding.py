@@ -20,7 +20,7 @@ from mlwatch.store.ledger import PARTITION
 from mlwatch.store.natives import Natives
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -111,8 +111,12 @@ class Feeder:
         self._done = 0
         self._total = 0
 
-    def items(self, plans: Sequence[Plan]) -> Iterator[Item]:
-        """Yield what the planned files give, in an order in which each file's pieces follow each other."""
+    def items(self, plans: Sequence[Plan]) -> Generator[Item]:
+        """Yield what the planned files give, in an order in which each file's pieces follow each other.
+
+        To be closed before it is called again.
+        """
+        self._reclaim()
         self._total = sum(plan.found.size for plan in plans)
         if self._total < QUIET_BYTES:
             return self._read_all(plans)
@@ -140,7 +144,7 @@ class Feeder:
             yield from self._add(works)
         yield from self._flush()
 
-    def _read_all(self, plans: Sequence[Plan]) -> Iterator[Item]:
+    def _read_all(self, plans: Sequence[Plan]) -> Generator[Item]:
         self._done = 0
         for plan in plans:
             if self._stopped():
@@ -248,7 +252,18 @@ class Feeder:
             return self._free.get_nowait()
         except queue.Empty:
             self._made += 1
-            return self._directory / f"{self._made}.spool"
+            return self._spool_file(self._made)
+
+    def _spool_file(self, number: int) -> Path:
+        return self._directory / f"{number}.spool"
+
+    def _reclaim(self) -> None:
+        """Take back the spool files of batches that could not be taken in: they are read again."""
+        laid_down = {spool.path for spool in self._files.values()}
+        self._free = queue.SimpleQueue()
+        for number in range(1, self._made + 1):
+            if (path := self._spool_file(number)) not in laid_down:
+                self._free.put(path)
 
     def give_back(self, spool: Path) -> None:
         """Take a spool file back whose batch is through; may be called from another thread."""
@@ -284,7 +299,7 @@ class _SpoolFile:
         return self.path
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
+def ahead(items: Iterator[Item]) -> Generator[Item]:
     """Yield from an iterator that runs one item ahead in a thread of its own."""
     buffer: queue.Queue[Item | BaseException | None] = queue.Queue(maxsize=1)
     closed = threading.Event()

@@ -156,19 +156,20 @@ class Ingest:
         plans = self._plan() if self._files else []
         total = sum(plan.found.size for plan in plans)
         seen: list[Entry] = []
-        for item in chain(self._feeder.items(plans), self._messages()):
-            match item:
-                case Batch():
-                    self._take(item, total)
-                    bytes_read += sum(work.segment.size for work in item.works)
-                case Seen(entry):
-                    seen.append(entry)
-                case Trouble(found, reason, lasting):
-                    self._note_damaged(found, reason) if lasting else self._telling.unread(
-                        found.relative, reason
-                    )
-            if self._stop:
-                break
+        with contextlib.closing(self._feeder.items(plans)) as items:
+            for item in chain(items, self._messages()):
+                match item:
+                    case Batch():
+                        self._take(item, total)
+                        bytes_read += sum(work.segment.size for work in item.works)
+                    case Seen(entry):
+                        seen.append(entry)
+                    case Trouble(found, reason, lasting):
+                        self._note_damaged(found, reason) if lasting else self._telling.unread(
+                            found.relative, reason
+                        )
+                if self._stop:
+                    break
         self._write_entries(seen)
         if not self._stop:
             for item in self._feeder.left_over(self.ledger):
