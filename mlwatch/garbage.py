@@ -18,7 +18,8 @@ def postpone() -> None:
 
 
 def resume() -> None:
-    """Look for garbage as usual."""
+    """Look for garbage as usual: the interpreter collects all there is when it ends."""
+    gc.unfreeze()
     gc.enable()
 
 

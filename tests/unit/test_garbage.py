@@ -35,6 +35,8 @@ def test_what_starting_brought_is_looked_at_no_more(monkeypatch: pytest.MonkeyPa
     assert gc.get_freeze_count() > 1000
     settling.begin()
     assert not timers()
+    garbage.resume()
+    assert gc.get_freeze_count() == 0
 
 
 def test_nothing_is_changed_where_it_was_not_postponed() -> None:
