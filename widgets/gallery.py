@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.css.query import NoMatches
 from textual.widgets import Footer, TabbedContent, TabPane
 
 from widgets import samples
@@ -137,7 +139,8 @@ class Gallery(App[None]):
     def _tick(self) -> None:
         if not self._held:
             self._turn += 1
-            self._show()
+            with suppress(NoMatches):  # it may fall into the end, when one widget after the other goes
+                self._show()
 
     def _show(self) -> None:
         """Give every widget the data of this turn."""
