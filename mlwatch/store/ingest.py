@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import reason_of
-from mlwatch.host.heap import give_back
+from mlwatch.host import heap
 from mlwatch.sources.files import Found, discover
 from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
@@ -358,7 +358,7 @@ class Ingest:
             with all_or_nothing(self._connection):
                 fold.compact(self._connection)
             self._since_compaction = 0
-            give_back()
+            heap.give_back()
         if large:
             self._checkpoint()
 
