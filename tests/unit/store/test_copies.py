@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from logfiles import Take, lines, prediction
+from logfiles import Take, without_ids
 
 from mlwatch.store import copies, ingest
 
@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 
 
 def some(first: int, last: int) -> bytes:
-    """Return records without ids: one that is read twice is counted twice."""
-    records = [prediction(number) for number in range(first, last)]
-    for record in records:
-        del record["request_id"]
-    return lines(records).encode()
+    return without_ids(first, last).encode()
 
 
 def count(take: Take) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from logfiles import lines, prediction
+from logfiles import without_ids
 
 from mlwatch.session import Options, Session
 from mlwatch.store import feeding
@@ -13,14 +13,6 @@ from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def some(first: int, last: int, **more: object) -> str:
-    """Return records without ids: one that is read twice is counted twice."""
-    records = [prediction(number, **more) for number in range(first, last)]
-    for record in records:
-        del record["request_id"]
-    return lines(records)
 
 
 @pytest.mark.parametrize("ahead", [False, True])
@@ -32,9 +24,9 @@ def test_a_batch_that_fails_is_read_again(
     monkeypatch.setattr(feeding, "BLOCK_BYTES", 2000)
     monkeypatch.setattr(feeding, "FIRST_BYTES", 5000)
     monkeypatch.setattr(feeding, "BATCH_BYTES", 5000)
-    (logs / "a.jsonl").write_text(some(0, 200))
-    (logs / "b.jsonl").write_text(some(200, 230, extra=1))
-    (logs / "c.jsonl").write_text(some(230, 250, other="x"))
+    (logs / "a.jsonl").write_text(without_ids(0, 200))
+    (logs / "b.jsonl").write_text(without_ids(200, 230, extra=1))
+    (logs / "c.jsonl").write_text(without_ids(230, 250, other="x"))
     take, calls = Transaction.take, 0
 
     def sometimes(self: Transaction, *rest: Any) -> Any:
