@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import all_or_nothing
 from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
-from mlwatch.store.asking import all_or_nothing
 from mlwatch.validation import validations
 
 if TYPE_CHECKING:

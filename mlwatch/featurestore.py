@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mlwatch.asking import first_of
 from mlwatch.config.settings import ConstraintSettings
 from mlwatch.systems.feast_registry import FeastError, Feature, read_dump, read_server
 
@@ -98,7 +99,7 @@ def _written(feature: Feature) -> dict[str, Any]:
 
 
 def _remembered(connection: DuckDBPyConnection, key: str) -> tuple[Feature, ...]:
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+    row = first_of(connection.execute("SELECT value FROM meta WHERE key = ?", [key]))
     said: list[Mapping[str, Any]] = json.loads(row[0]) if row is not None else []
     return tuple(
         Feature(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import first_of
 from mlwatch.recorder import Recorder
 from mlwatch.store import probes
 
@@ -149,9 +150,11 @@ def look_around(
 
 def _looked_at(connection: DuckDBPyConnection, since: datetime) -> int:
     """Return how many endpoints have been looked at often enough."""
-    row = connection.execute(
-        """SELECT COUNT(*) FROM (
+    row = first_of(
+        connection.execute(
+            """SELECT COUNT(*) FROM (
             SELECT endpoint FROM probes WHERE ts >= ? GROUP BY endpoint HAVING COUNT(*) >= ?)""",
-        [since, LOOKS],
-    ).fetchone()
+            [since, LOOKS],
+        )
+    )
     return int(row[0]) if row is not None else 0

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import all_or_nothing
 from mlwatch.commands.common import options
 from mlwatch.errors import InputError, StoreError, one_line
 from mlwatch.faces.tables import table
 from mlwatch.paths import check_path
 from mlwatch.store import database, fold, places, schema
-from mlwatch.store.asking import all_or_nothing
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -12,10 +12,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import all_or_nothing, first_of, number
 from mlwatch.records.paging import Question, selection
 from mlwatch.sources.sql import identifier
 from mlwatch.store import constraints, events, feature_rollup, fold, rollups, slices
-from mlwatch.store.asking import all_or_nothing, number
 from mlwatch.store.output_rollups import RANKED
 from mlwatch.store.registry import Registry
 
@@ -47,7 +47,7 @@ class Excerpt:
         self._lock = threading.Lock()
         self._generation: int | None = None
         self._due = 0.0
-        row = connection.execute("SELECT current_database()").fetchone()
+        row = first_of(connection.execute("SELECT current_database()"))
         self._store = str(row[0]) if row else ""
 
     @contextmanager

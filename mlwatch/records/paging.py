@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.asking import first_of
 from mlwatch.errors import InputError
 from mlwatch.records.compiling import condition
 from mlwatch.records.fields import ROLES, read_fields
@@ -117,7 +118,7 @@ def page(connection: DuckDBPyConnection, question: Question) -> Page:
         InputError: The field to sort by is not there.
     """
     chosen = selection(connection, question)
-    counted = connection.execute(f"SELECT COUNT(*) {chosen.sql}", chosen.values).fetchone()
+    counted = first_of(connection.execute(f"SELECT COUNT(*) {chosen.sql}", chosen.values))
     keys = (
         f"SELECT p.rowid AS r, row_number() OVER ({ordering(chosen.fields, question)}) AS place {chosen.sql}"
     )

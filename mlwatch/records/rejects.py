@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import first_of
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -50,7 +52,7 @@ def rejects(connection: DuckDBPyConnection, page: int = 0, containing: str = "")
         containing: Only lines whose file, reason or text contains this, in any case.
     """
     where = "contains(lower(concat_ws(' ', file, reason, raw)), lower(?))"
-    total = connection.execute(f"SELECT COUNT(*) FROM quarantine WHERE {where}", [containing]).fetchone()
+    total = first_of(connection.execute(f"SELECT COUNT(*) FROM quarantine WHERE {where}", [containing]))
     rows = connection.execute(
         f"""SELECT seen_at, file, line, reason, raw FROM quarantine WHERE {where}
         ORDER BY seen_at DESC, file, line LIMIT {PAGE} OFFSET ?""",

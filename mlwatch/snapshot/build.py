@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import first_of
 from mlwatch.snapshot.constraints import with_constraints
 from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.feature_ages import age_alerts
@@ -170,7 +171,7 @@ def _with_models(
 
 
 def _has_events(connection: DuckDBPyConnection) -> bool:
-    return connection.execute("FROM events LIMIT 1").fetchone() is not None
+    return first_of(connection.execute("FROM events LIMIT 1")) is not None
 
 
 __all__ = ["Pair", "Question", "snapshot"]

@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from mlwatch.asking import all_or_nothing
 from mlwatch.store import rollups
-from mlwatch.store.asking import all_or_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlwatch.asking import first_of
 from mlwatch.metrics.rollout_units import design_effect
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.rollout_rows import STORED, requests_sql, stored_since
@@ -108,7 +109,7 @@ def count_units(connection: DuckDBPyConnection, source: str, values: Sequence[ob
         FROM units GROUP BY ALL ORDER BY minute""",
         values,
     )
-    row = connection.execute(f"SELECT COUNT(*), COUNT(unit) FROM {source}", list(values)).fetchone()
+    row = first_of(connection.execute(f"SELECT COUNT(*), COUNT(unit) FROM {source}", list(values)))
     requests, known = row or (0, 0)
     return Units(
         new={side: _columns(rows.where(rows["side"] == side), "n") for side in (0, 1)},

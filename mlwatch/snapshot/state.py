@@ -6,6 +6,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from mlwatch import __version__
+from mlwatch.asking import first_of
 from mlwatch.snapshot.types import Alert, Ingest, Stream
 from mlwatch.store.ledger import PARTITION
 from mlwatch.store.profiles import IN_FORCE
@@ -21,16 +22,20 @@ if TYPE_CHECKING:
 
 def ingest_totals(connection: DuckDBPyConnection) -> Ingest:
     """Sum up everything that was read."""
-    row = connection.execute("""
+    row = first_of(
+        connection.execute("""
         SELECT SUM(bytes), SUM(records), SUM(rows), SUM(predictions), SUM(outcomes), SUM(events),
             SUM(rejected), SUM(duplicates), SUM(outcomes_unmatched), SUM(events_unmatched)
-        FROM batches""").fetchone()
-    files, partitions = connection.execute(
-        """SELECT COUNT(DISTINCT path) FILTER (records > 0 AND format <> $kind),
+        FROM batches""")
+    )
+    files, partitions = first_of(
+        connection.execute(
+            """SELECT COUNT(DISTINCT path) FILTER (records > 0 AND format <> $kind),
             list((path, offset_bytes, size)) FILTER (format = $kind)
         FROM files WHERE state <> 'replaced'""",
-        {"kind": PARTITION},
-    ).fetchone() or (0, None)
+            {"kind": PARTITION},
+        )
+    ) or (0, None)
     values = [int(value or 0) for value in row or [0] * 10]
     return Ingest(int(files), *values, streams=_streams(partitions or []))
 
@@ -82,9 +87,9 @@ def alerts_of(
 
 def provenance_of(connection: DuckDBPyConnection, config: Config) -> Mapping[str, str | None]:
     """Return which program, configuration and reference made the numbers."""
-    row = connection.execute(
-        f"SELECT value FROM meta WHERE key = 'reference_sha256' AND {IN_FORCE}"
-    ).fetchone()
+    row = first_of(
+        connection.execute(f"SELECT value FROM meta WHERE key = 'reference_sha256' AND {IN_FORCE}")
+    )
     return {
         "mlwatch": __version__,
         "config_sha256": config.sha256 if config.path is not None else None,

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.asking import first_of
 from mlwatch.host.types import Container, Disk, Gpu, HostSample, Process
 from mlwatch.snapshot.health_types import HostPoint, System
 
@@ -19,10 +20,12 @@ HISTORY = timedelta(hours=1)
 
 def system_of(connection: DuckDBPyConnection, now: datetime) -> System | None:
     """Return the host as it stood at a moment, naive UTC; None where nobody had looked for a minute."""
-    row = connection.execute(
-        "SELECT ts, detail FROM host_samples WHERE ts <= $now AND ts > $since ORDER BY ts DESC LIMIT 1",
-        {"now": now, "since": now - FRESH},
-    ).fetchone()
+    row = first_of(
+        connection.execute(
+            "SELECT ts, detail FROM host_samples WHERE ts <= $now AND ts > $since ORDER BY ts DESC LIMIT 1",
+            {"now": now, "since": now - FRESH},
+        )
+    )
     if row is None:
         return None
     return of_sample(_sample(row[0], json.loads(row[1])), _history(connection, now))

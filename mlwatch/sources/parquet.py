@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import first_of
 from mlwatch.errors import reason_of
 from mlwatch.sources.formats import recognise_table
 from mlwatch.sources.importing import import_piece
@@ -52,7 +53,7 @@ def read_parquet(
 
     name = literal(str(found.path))
     try:
-        row = connection.execute(f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})").fetchone()
+        row = first_of(connection.execute(f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})"))
         make_room(connection, name)
         described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({name})").fetchall()
         sample = connection.execute(
@@ -97,10 +98,12 @@ def _table_pieces(
     """Write rows of a Parquet file as JSON lines."""
     while start < total:
         end = min(total, start + TABLE_ROWS)
-        row = connection.execute(
-            f"""SELECT string_agg(CAST(to_json(given) AS VARCHAR), chr(10) ORDER BY file_row_number)
+        row = first_of(
+            connection.execute(
+                f"""SELECT string_agg(CAST(to_json(given) AS VARCHAR), chr(10) ORDER BY file_row_number)
             FROM {parquet_relation(found.path, start, end)} AS given"""
-        ).fetchone()
+            )
+        )
         text = f"{row[0]}\n".encode() if row and row[0] else b""
         yield Piece(found, start, end, start + 1, end - start, mark, text)
         start = end

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import first_of
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -22,10 +24,12 @@ def make_room(connection: DuckDBPyConnection, name: str) -> None:
         connection: Any of the store's.
         name: The file's path as a quoted literal.
     """
-    row = connection.execute(
-        f"""SELECT MAX(size) FROM (
+    row = first_of(
+        connection.execute(
+            f"""SELECT MAX(size) FROM (
             SELECT SUM(total_uncompressed_size) AS size FROM parquet_metadata({name}) GROUP BY row_group_id)"""
-    ).fetchone()
+        )
+    )
     needed = HEADROOM + 3 * int(row[0] or 0) if row else 0
     if _limit(connection) < needed < _physical() * LARGEST_SHARE:
         _set(connection, needed)
@@ -42,7 +46,7 @@ def enlarge(connection: DuckDBPyConnection) -> bool:
 
 
 def _limit(connection: DuckDBPyConnection) -> float:
-    (text,) = connection.execute("SELECT current_setting('memory_limit')").fetchone() or ("0 bytes",)
+    (text,) = first_of(connection.execute("SELECT current_setting('memory_limit')")) or ("0 bytes",)
     return _bytes(text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import first_of
 from mlwatch.store import touched
 from mlwatch.store.rollup import bucket
 
@@ -27,7 +28,7 @@ def add(
         values: What its named parameters stand for.
     """
     connection.execute(f"CREATE OR REPLACE TEMP TABLE delta AS {select}", values)
-    row = connection.execute("SELECT MIN(bucket), MAX(bucket) FROM delta").fetchone()
+    row = first_of(connection.execute("SELECT MIN(bucket), MAX(bucket) FROM delta"))
     if row is None or row[0] is None:
         return
     touched.note(rollup, row)
@@ -51,7 +52,7 @@ def remove(
     """
     gone = 0
     for level in rollup.levels:
-        row = connection.execute(f"DELETE FROM {rollup.table(level)} WHERE {where}", list(values)).fetchone()
+        row = first_of(connection.execute(f"DELETE FROM {rollup.table(level)} WHERE {where}", list(values)))
         gone += row[0] if row is not None else 0
     if gone:
         touched.note(rollup, touched.ALL_TIME)

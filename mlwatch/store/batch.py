@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import number, row
 from mlwatch.roles.guards import RECORD_WORDS
 from mlwatch.sources.canonical import EARLIEST, LATEST
 from mlwatch.sources.sql import literal
-from mlwatch.store.asking import number, row
 from mlwatch.store.feature_rollup import QUARTER_OF_TS, WHO, Requests
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.asking import all_or_nothing, first_of
 from mlwatch.errors import ConfigError, reason_of
 from mlwatch.sources.sql import identifier
 from mlwatch.store import adding, feature_rollup, rollups
-from mlwatch.store.asking import all_or_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -82,7 +82,7 @@ def check(connection: DuckDBPyConnection, config: Config) -> None:
         if wanted.regex is None:
             continue
         try:
-            connection.execute("SELECT regexp_full_match('', $1)", [wanted.regex]).fetchone()
+            first_of(connection.execute("SELECT regexp_full_match('', $1)", [wanted.regex]))
         except duckdb.Error as error:
             where = f"{config.path or 'configuration'}: [schema.{name}] regex"
             raise ConfigError(
@@ -137,7 +137,7 @@ def _written(asked: ConstraintSettings) -> str:
 
 
 def _followed(connection: DuckDBPyConnection) -> dict[Item, str]:
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", [META]).fetchone()
+    row = first_of(connection.execute("SELECT value FROM meta WHERE key = ?", [META]))
     return {(model, name): asked for model, name, asked in json.loads(row[0])} if row is not None else {}
 
 

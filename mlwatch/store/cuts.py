@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.asking import first_of
 from mlwatch.metrics.edges import FEW_VALUES, edges_of
 
 if TYPE_CHECKING:
@@ -57,5 +58,5 @@ def _each(
         f"{aggregate.format(column)} FILTER ({column} IS NOT NULL AND isfinite({column}))"
         for column in columns
     )
-    row = connection.execute(f"SELECT {items} FROM {relation}").fetchone() or ()
+    row = first_of(connection.execute(f"SELECT {items} FROM {relation}")) or ()
     return dict(zip(columns, row, strict=True))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import number
 from mlwatch.sources.sql import literal
 from mlwatch.store import events
-from mlwatch.store.asking import number
 from mlwatch.store.batch import BY_UNIT
 
 if TYPE_CHECKING:

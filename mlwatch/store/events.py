@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import number
 from mlwatch.sources.sql import literal
-from mlwatch.store.asking import number
 from mlwatch.store.batch import BY_UNIT
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import first_of
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import feature_rollup, outputs, rollups
 from mlwatch.store.adding import add, remove
@@ -62,7 +63,7 @@ def fold_requests(
     add(connection, rollups.LATENCY, rollups.latency_sql("requests"))
     fold_decided(connection, registry, "requests")
     outputs.fold_requests(connection, registry, settings, "requests", models, numbers)
-    row = connection.execute("SELECT COUNT(invalid) FROM batch").fetchone()
+    row = first_of(connection.execute("SELECT COUNT(invalid) FROM batch"))
     features = [
         _narrowed(feature, models, may_be_invalid=bool(row and row[0]))
         for feature in registry.feature_bins(numbers)
@@ -122,9 +123,9 @@ def _fold_segments(connection: DuckDBPyConnection, registry: Registry, parts: Co
 
 def fold_decided(connection: DuckDBPyConnection, registry: Registry, relation: str) -> None:
     """Add the scores of requests to the rollup that needs no labels."""
-    row = connection.execute(
-        f"SELECT COUNT(*) FROM (FROM {relation} WHERE score IS NOT NULL LIMIT 1)"
-    ).fetchone()
+    row = first_of(
+        connection.execute(f"SELECT COUNT(*) FROM (FROM {relation} WHERE score IS NOT NULL LIMIT 1)")
+    )
     if row and row[0]:
         numeric, free = registry.plain_models()
         add(connection, rollups.DECIDED, rollups.decided_sql(relation, [*numeric, *free]))
@@ -179,7 +180,7 @@ def is_text(connection: DuckDBPyConnection, relation: str) -> bool:
 
 
 def _task(connection: DuckDBPyConnection, rows: str) -> str:
-    found = connection.execute(f"SELECT {TASK_COUNTS} FROM {rows}").fetchone()
+    found = first_of(connection.execute(f"SELECT {TASK_COUNTS} FROM {rows}"))
     return task_by(found or (0, 0, 0, 0, 0))
 
 
@@ -277,7 +278,7 @@ def _compact_table(connection: DuckDBPyConnection, rollup: Rollup, level: int) -
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE crowded AS
         SELECT DISTINCT bucket FROM (SELECT bucket FROM {table} GROUP BY {keys} HAVING COUNT(*) > 1)""")
-    row = connection.execute("SELECT COUNT(*) FROM crowded").fetchone()
+    row = first_of(connection.execute("SELECT COUNT(*) FROM crowded"))
     if not row or not row[0]:
         return
     inside = "WHERE bucket IN (SELECT bucket FROM crowded)"

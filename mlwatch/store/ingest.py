@@ -10,13 +10,13 @@ from datetime import UTC
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import all_or_nothing
 from mlwatch.errors import reason_of
 from mlwatch.host import heap
 from mlwatch.sources.files import Found, discover
 from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
 from mlwatch.store import constraints, fold, label_bins, notices, slices, tasks
-from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.copies import without_twins
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import BACKFILL_WAL, STEADY_WAL, cursor

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import all_or_nothing, number
 from mlwatch.sources.sql import literal
 from mlwatch.store import fold, rollups
-from mlwatch.store.asking import all_or_nothing, number
 from mlwatch.store.reference import SAMPLE_ROWS, cut
 from mlwatch.store.slices import Columns
 

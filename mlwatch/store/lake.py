@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.asking import first_of, row
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
 from mlwatch.sources.sql import literal
 from mlwatch.store import rollup_rows, rollups, schema
-from mlwatch.store.asking import row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,9 +130,9 @@ def write(connection: DuckDBPyConnection, lake: Path, more: Mapping[str, Any] | 
 
 
 def _made(connection: DuckDBPyConnection, days: dict[str, str]) -> dict[str, Any]:
-    (currency,) = connection.execute(
-        "SELECT MAX(currency) FROM events WHERE currency IS NOT NULL"
-    ).fetchone() or (None,)
+    (currency,) = first_of(
+        connection.execute("SELECT MAX(currency) FROM events WHERE currency IS NOT NULL")
+    ) or (None,)
     return {
         "schema": SCHEMA,
         "store": schema.VERSION,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import all_or_nothing, number
 from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import rollup_rows, rollups
-from mlwatch.store.asking import all_or_nothing, number
 from mlwatch.store.lake import CURRENCY, MANIFEST, SMALL, is_lake, manifest, names_of
 
 if TYPE_CHECKING:

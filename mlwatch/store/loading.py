@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import first_of
 from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.canonical import Canonical, Slot
 from mlwatch.sources.shapes import Shape, csv_relation, jsonl_relation, parquet_relation
@@ -136,7 +137,7 @@ class Loader:
 
     def _is_complete(self, segments: Sequence[Segment], table: str) -> bool:
         """Make sure that every line became exactly one record; quoted values of CSV may hold newlines."""
-        row = self._connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()
+        row = first_of(self._connection.execute(f"SELECT COUNT(*) FROM {table}"))
         read = int(row[0]) if row else 0
         lines = sum(segment.lines for segment in segments)
         if read == lines or self._shape.format == "parquet":

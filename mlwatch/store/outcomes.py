@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.store.asking import number
+from mlwatch.asking import number
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

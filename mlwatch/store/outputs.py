@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import number
 from mlwatch.metrics.bin_sql import sql_number
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import output_rollups as rollups
 from mlwatch.store.adding import add
-from mlwatch.store.asking import number
 from mlwatch.store.meanings import Meanings, meanings
 
 if TYPE_CHECKING:

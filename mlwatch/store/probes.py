@@ -11,9 +11,9 @@ from dataclasses import asdict, astuple
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.asking import all_or_nothing
 from mlwatch.endpoints.types import Baseline, Course, Judged, Seen
 from mlwatch.store import server_sums
-from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.bound import finite, stamp, text_of, unnested
 
 if TYPE_CHECKING:

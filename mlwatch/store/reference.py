@@ -11,6 +11,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.asking import all_or_nothing, first_of
 from mlwatch.elements import dotted
 from mlwatch.errors import InputError, one_line, reason_of
 from mlwatch.metrics.bin_sql import score_bin_sql
@@ -21,7 +22,6 @@ from mlwatch.sources.room import make_room
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape, parquet_relation
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import cuts, feature_rollup, fold, profiles, reference_texts, rollups, slices, touched
-from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.registry import OUTPUTS, Bins, Registry
 from mlwatch.store.rollup import RESIDUAL
@@ -235,7 +235,7 @@ def shape_of(connection: DuckDBPyConnection, path: Path, config: Config, what: s
 
 def _outputs(connection: DuckDBPyConnection) -> list[FeatureBins]:
     """Return the predictions, scores and labels that are numbers of the reference, where it has them."""
-    row = connection.execute("SELECT COUNT(prediction), COUNT(score), COUNT(label) FROM given").fetchone()
+    row = first_of(connection.execute("SELECT COUNT(prediction), COUNT(score), COUNT(label) FROM given"))
     predictions, scores, labels = row or (0, 0, 0)
     told_by = "given" if predictions else "(SELECT label AS prediction FROM given)"
     values = fold.is_regression(connection, told_by)
@@ -315,7 +315,7 @@ def _store_categories(connection: DuckDBPyConnection, relation: str, feature: Fe
 
 def _refold(connection: DuckDBPyConnection, registry: Registry, features: Sequence[FeatureBins]) -> None:
     """Count the stored rows in bins that have changed: those of some features, and of labels that are numbers."""
-    row = connection.execute("SELECT COUNT(*) FROM (FROM predictions LIMIT 1)").fetchone()
+    row = first_of(connection.execute("SELECT COUNT(*) FROM (FROM predictions LIMIT 1)"))
     if row and row[0]:
         if features:
             fold.refold_features(connection, features)
@@ -327,7 +327,7 @@ def ensure_bins(
 ) -> None:
     """Cut bins for features that have none, once there are rows enough, and count the stored rows in them."""
     bare = [feature for feature in registry.feature_bins() if feature.number not in registry.bins]
-    row = connection.execute("SELECT COUNT(*) FROM predictions").fetchone()
+    row = first_of(connection.execute("SELECT COUNT(*) FROM predictions"))
     if not bare or not row or row[0] < enough:
         return
     with all_or_nothing(connection):
@@ -356,5 +356,5 @@ def _take_back(connection: DuckDBPyConnection) -> None:
 
 
 def _meta(connection: DuckDBPyConnection, key: str) -> str | None:
-    row = connection.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+    row = first_of(connection.execute("SELECT value FROM meta WHERE key = ?", [key]))
     return row[0] if row else None

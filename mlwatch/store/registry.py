@@ -7,9 +7,11 @@ import re
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mlwatch import asking
+from mlwatch.asking import first_of
 from mlwatch.sources.canonical import Slot
 from mlwatch.sources.sql import identifier
-from mlwatch.store import asking, rollups, touched
+from mlwatch.store import rollups, touched
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.schema import BASE_COLUMNS, predictions_ddl
 
@@ -107,7 +109,7 @@ class Registry:
             ).fetchall()
         }
 
-        row = query("SELECT value FROM meta WHERE key = 'segments'").fetchone()
+        row = first_of(query("SELECT value FROM meta WHERE key = 'segments'"))
         self.segments = tuple(json.loads(row[0])) if row else ()
 
     def slots(self, features: Sequence[Feature]) -> list[Slot]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import all_or_nothing, first_of
 from mlwatch.store import probes
-from mlwatch.store.asking import all_or_nothing
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -28,11 +28,11 @@ def apply(connection: DuckDBPyConnection, keep: timedelta | None) -> int:
     if keep is None:
         return 0
     _forget_probes(connection, keep)
-    row = connection.execute("SELECT MAX(ts) FROM predictions").fetchone()
+    row = first_of(connection.execute("SELECT MAX(ts) FROM predictions"))
     if row is None or row[0] is None:
         return 0
     limit = row[0] - keep
-    old = connection.execute("SELECT COUNT(*) FROM predictions WHERE ts < ?", [limit]).fetchone()
+    old = first_of(connection.execute("SELECT COUNT(*) FROM predictions WHERE ts < ?", [limit]))
     if not old or not old[0]:
         return 0
     with all_or_nothing(connection):
@@ -43,8 +43,10 @@ def apply(connection: DuckDBPyConnection, keep: timedelta | None) -> int:
 
 def _forget_probes(connection: DuckDBPyConnection, keep: timedelta) -> None:
     """Delete probes and samples of the host older than `keep` before the newest one."""
-    row = connection.execute(
-        "SELECT MAX(ts) FROM (SELECT MAX(ts) AS ts FROM probes UNION ALL SELECT MAX(ts) FROM host_samples)"
-    ).fetchone()
+    row = first_of(
+        connection.execute(
+            "SELECT MAX(ts) FROM (SELECT MAX(ts) AS ts FROM probes UNION ALL SELECT MAX(ts) FROM host_samples)"
+        )
+    )
     if row is not None and row[0] is not None:
         probes.forget(connection, row[0] - keep)

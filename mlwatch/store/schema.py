@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import all_or_nothing, first_of
 from mlwatch.store import events, outcomes, output_rollups, probes, rollups, server_sums
-from mlwatch.store.asking import all_or_nothing
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -119,7 +119,7 @@ def version_of(connection: DuckDBPyConnection) -> int | None:
         return None
     if ("meta",) not in tables:
         return 0
-    row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+    row = first_of(connection.execute("SELECT value FROM meta WHERE key = 'schema'"))
     return int(row[0]) if row and str(row[0]).isdigit() else 0
 
 

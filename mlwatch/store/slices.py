@@ -11,10 +11,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import all_or_nothing, first_of
 from mlwatch.metrics.bin_sql import sql_number
 from mlwatch.sources.sql import literal
 from mlwatch.store import fold, rollups
-from mlwatch.store.asking import all_or_nothing
 from mlwatch.store.outputs import carried, raw_name
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, settings: Segment
         settings: See `choose`.
     """
     chosen = choose(registry, settings)
-    row = connection.execute("SELECT value FROM meta WHERE key = 'segments_as'").fetchone()
+    row = first_of(connection.execute("SELECT value FROM meta WHERE key = 'segments_as'"))
     registry.segments = chosen
     followed = columns(connection, registry)
     now = _signature(followed)

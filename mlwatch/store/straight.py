@@ -9,8 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import number, row
 from mlwatch.sources.sql import identifier
-from mlwatch.store.asking import number, row
 from mlwatch.store.batch import classified
 from mlwatch.store.feature_rollup import QUARTER_OF_TS, QUARTERS_OF_TS, WHO, Requests
 from mlwatch.store.rollups import QUARTER

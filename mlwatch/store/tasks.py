@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import all_or_nothing, first_of
 from mlwatch.config import OutputSettings
 from mlwatch.store import fold, slices, touched
-from mlwatch.store.asking import all_or_nothing
 
 WITH_WORDS = ", words by bucket"
 """What was counted of answers in words; stores of before did not count it."""
@@ -29,7 +29,7 @@ def ensure(
         task: Of the configuration; None leaves what was inferred.
         settings: What the configuration says of outputs.
     """
-    row = connection.execute("SELECT value FROM meta WHERE key = 'outputs_as'").fetchone()
+    row = first_of(connection.execute("SELECT value FROM meta WHERE key = 'outputs_as'"))
     words = any(each.task == "unknown" for each in registry.models.values())
     outputs_as = f"{settings!r}{WITH_WORDS if words else ''}"
     other = [model for model, row in registry.models.items() if task is not None and row.task != task]

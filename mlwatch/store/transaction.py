@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import all_or_nothing, number
 from mlwatch.sources.sql import identifier
 from mlwatch.store import batch, constraints, event_units, events, fold, memory, outcomes, slices, straight
-from mlwatch.store.asking import all_or_nothing, number
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.loading import Loader, filled_lines
 from mlwatch.store.schema import BASE_COLUMNS

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import first_of
 from mlwatch.sources.formats.types import ENVELOPE, Carried
 from mlwatch.sources.sql import literal
 
@@ -98,17 +99,21 @@ class Halves:
     def _settle(self, form: str) -> Carried:
         """Let pairs go and the other halves wait."""
         run = self._connection.execute
-        gone = run("""
+        gone = first_of(
+            run("""
             SELECT CAST(to_json(list(DISTINCT key)) AS VARCHAR) FROM halves
-            WHERE known AND key IN (SELECT key FROM pairs)""").fetchone()
+            WHERE known AND key IN (SELECT key FROM pairs)""")
+        )
         run("DELETE FROM unpaired WHERE format = ? AND key IN (SELECT key FROM pairs)", [form])
         run(f"""
             CREATE OR REPLACE TEMP TABLE late AS
             SELECT {_COLUMNS} FROM halves WHERE NOT known AND key NOT IN (SELECT key FROM pairs)""")
         run(f"INSERT INTO unpaired SELECT ?, {_COLUMNS} FROM late", [form])
-        come = run("""
+        come = first_of(
+            run("""
             SELECT CAST(to_json(list({'key': key, 'side': side, 'record': to_json(late)})) AS VARCHAR)
-            FROM late""").fetchone()
+            FROM late""")
+        )
         return Carried(form, _text(come), _text(gone))
 
     def release(self, importer: Importer) -> Carried | None:
@@ -126,9 +131,7 @@ class Halves:
             CREATE OR REPLACE TEMP TABLE envelopes AS
             SELECT {_COLUMNS} FROM (SELECT * REPLACE (0 AS n) FROM unpaired)
             WHERE format = {literal(importer.name)} AND ts < TIMESTAMP '{now - PATIENCE}' AND ({vain})""")
-        gone = self._connection.execute(
-            "SELECT CAST(to_json(list(key)) AS VARCHAR) FROM envelopes"
-        ).fetchone()
+        gone = first_of(self._connection.execute("SELECT CAST(to_json(list(key)) AS VARCHAR) FROM envelopes"))
         if gone is None or gone[0] is None:
             return None
         self._connection.execute(

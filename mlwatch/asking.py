@@ -1,9 +1,14 @@
-"""Ask the store for one row, or for one number; change it wholly or not at all."""
+"""Ask DuckDB for one row, or for one number; change a store wholly or not at all.
+
+A result that is not read to its end leaves its transaction open for as long as the cursor does nothing else. The engine
+keeps what such a transaction could still see, and does not checkpoint meanwhile: its log and its memory would grow.
+Therefore nothing here, nor elsewhere, takes a single row from a result and leaves the rest.
+"""
 
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -11,9 +16,15 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+def first_of(result: DuckDBPyConnection) -> tuple[Any, ...] | None:
+    """Return the first row of a small result, None where it has none, and leave nothing to be read."""
+    rows = result.fetchall()
+    return rows[0] if rows else None
+
+
 def row(connection: DuckDBPyConnection, sql: str) -> tuple[int, ...]:
     """Return the row of aggregates that a statement yields."""
-    found = connection.execute(sql).fetchone()
+    found = first_of(connection.execute(sql))
     if found is None:
         raise AssertionError("an aggregate returns a row")
     return found
