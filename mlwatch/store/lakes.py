@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from mlwatch.store.rollups import Rollup
 
 
-OUTPUTS = f"""SELECT number, number FROM (
-    SELECT unnest([{rollups.PREDICTION}, {rollups.SCORE}, {rollups.VALUE}]) AS number)"""
+OUTPUTS = f"SELECT unnest([{', '.join(map(str, rollups.COUNTED))}]) AS number, number"
 """The pseudo-features have the same numbers everywhere."""
 
 
@@ -145,9 +144,7 @@ def _add(connection: DuckDBPyConnection, lake: Path, name: str | None, *, first:
         )
     else:
         _join(connection, lake, name)
-    connection.execute(
-        f"INSERT INTO numbers SELECT unnest([{rollups.PREDICTION}, {rollups.SCORE}, {rollups.VALUE}]) AS n, n"
-    )
+    connection.execute(f"INSERT INTO numbers {OUTPUTS}")
     for rollup in rollups.ALL:
         days = [day for day in found["days"] if day.startswith(f"{rollup.name}/")]
         if days:

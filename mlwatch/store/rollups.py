@@ -30,6 +30,7 @@ __all__ = [
     "ALL",
     "BUSINESS",
     "CONSTRAINTS",
+    "COUNTED",
     "DAY",
     "DECIDED",
     "EPSILON",
@@ -75,8 +76,10 @@ LENGTH, VOCABULARY = -4, -5
 """Numbers under which a reference counts the lengths and the words of answers."""
 LABEL = -6
 """Number of the labels of a regression, which are counted at the times of their predictions."""
+COUNTED = (PREDICTION, SCORE, VALUE, LABEL)
+"""Pseudo-features that the rollup of features counts."""
 PSEUDO = 3
-"""How many these are."""
+"""How many of them come with the predictions."""
 
 TRAFFIC = Rollup(
     "r_traffic",

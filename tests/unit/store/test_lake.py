@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from leaves import assert_alike, leaves
+from logfiles import lines, prediction
 
 import mlwatch
 from mlwatch.cli import main
@@ -40,6 +42,25 @@ def document(path: Path, store: Path | str = ":memory:") -> dict[str, Any]:
 def test_a_lake_says_what_the_logs_say(made: Path, sample_store: SampleStore) -> None:
     of_logs, of_lake = document(SAMPLES, sample_store()), document(made)
     assert len(of_lake) > 5_000
+    assert_alike(of_lake, of_logs)
+
+
+def test_of_a_regression_too(tmp_path: Path) -> None:
+    """Its labels are numbers, which are binned beside the features."""
+    rng = np.random.default_rng(5)
+    logs, path, store = tmp_path / "logs", tmp_path / "rollups", tmp_path / "store.duckdb"
+    logs.mkdir()
+    for name, shift in (("reference", 0.0), ("a", 0.5)):
+        ages = rng.integers(18, 80, 600).tolist()
+        guesses = [round(age / 10 + float(rng.normal()) + shift, 3) for age in ages]
+        live = (
+            prediction(n, prediction=guess, label=guess + float(rng.normal()), features={"age": age})
+            for n, (age, guess) in enumerate(zip(ages, guesses, strict=True))
+        )
+        (logs / f"{name}.jsonl").write_text(lines(live))
+    assert main(["rollup", str(logs), "-o", str(path), "--db", str(store)]) == 0
+    of_logs, of_lake = document(logs, store), document(path)
+    assert of_lake[".models.m.versions.v1.quality.label_drift.n_current"] == 600
     assert_alike(of_lake, of_logs)
 
 
