@@ -132,9 +132,13 @@ class Recognition:
         found = await detect(client, self._settings.model)
         if found.sure < ENOUGH or (found.kind, found.server) == (before.kind, before.server):
             return ""
-        self._found, self._odd = found, 0
-        self.adapter, self.prepared = known()[found.kind](self._settings, found.server), False
-        await self._learn(client)
+        adapter = known()[found.kind](self._settings, found.server)
+        try:
+            await adapter.prepare(client)
+        except Failure:
+            self._doubts = True  # it is another one: that is asked again before the next look
+            raise
+        self._found, self._odd, self.adapter = found, 0, adapter
         return f"another kind of server: was {before.server}, is {found.server}"
 
 

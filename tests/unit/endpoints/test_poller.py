@@ -22,6 +22,7 @@ from servers import Reply, as_json
 
 from mlwatch.config import EndpointSettings
 from mlwatch.endpoints import poller, recognition, resolving
+from mlwatch.endpoints.adapters.fastapi import FastApi
 from mlwatch.endpoints.address import parse
 from mlwatch.endpoints.client import Client
 from mlwatch.endpoints.failures import Failure
@@ -521,6 +522,32 @@ async def test_a_server_that_changes_kind_behind_the_same_paths_is_told_too(
         await until(lambda: probes[-1].server == after)
         told = next(probe for probe in probes if probe.server == after)
         assert (told.error, told.up) == (f"another kind of server: was {before}, is {after}", True)
+    await server.aclose()
+
+
+async def test_a_change_of_kind_is_told_though_the_other_server_says_nothing_of_itself_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recognition, "CONFIRM_S", 0.1)
+    prepare, asked = FastApi.prepare, list[FastApi]()
+
+    async def busy_at_first(self: FastApi, client: Client) -> None:
+        asked.append(self)
+        if len(asked) < 3:
+            raise Failure("timeout")
+        await prepare(self, client)
+
+    monkeypatch.setattr(FastApi, "prepare", busy_at_first)
+    replies = servers.recorded("mlflow")
+    server = await servers.replaying(replies)
+    async with polling(settings(server.url, kind=None)) as probes:
+        await until(lambda: probes and probes[-1].server == "mlflow")
+        replies.clear()
+        replies.update(FASTAPI)
+        await until(lambda: probes[-1].server == "fastapi")
+        told = next(probe for probe in probes if probe.server == "fastapi")
+        assert (told.error, told.up) == ("another kind of server: was mlflow, is fastapi", True)
+    assert len(asked) == 3
     await server.aclose()
 
 
