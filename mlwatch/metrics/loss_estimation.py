@@ -1,9 +1,10 @@
 """Regression performance without labels: what the loss was in the reference where predictions were alike.
 
-A light form of direct loss estimation: the expected loss depends on the prediction alone, by bins of it, so
-it follows from rollups. It sees that predictions moved to where the model errs more; it is blind to a
-changed relation of inputs and label, as `estimation.BLIND` says. Idea: NannyML's direct loss estimation,
-whose learner also sees the features.
+A light form of direct loss estimation, which follows from rollups: the expected loss of a prediction is that of its
+group in the reference. Groups are the leaves of a tree over features and prediction (see `loss_tree`) where the
+reference is a file or a profile of one, else bins of the prediction. It sees that inputs moved to where the model errs
+more; it is blind to a changed relation of inputs and label, as `estimation.BLIND` says. Idea: NannyML's direct loss
+estimation, whose learner is LightGBM.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-METHOD = "loss by prediction bin, ± 3 sampling errors"
+BY_VALUE = "loss by prediction bin, ± 3 sampling errors"
+BY_LEAF = "loss by leaf of a tree over features and prediction, ± 3 sampling errors"
 NO_REFERENCE = "no labelled reference"
 TOO_LARGE = "the errors are too large to sum up"
 NO_PREDICTIONS = "no predictions yet"
@@ -32,7 +34,7 @@ REGRESSION = ("mae", "rmse")
 
 @dataclass(frozen=True, slots=True)
 class LossReference:
-    """Losses of the labelled reference by bin of the prediction, from code 0 up; shape (m,) each."""
+    """Losses of the labelled reference by bin or leaf of the prediction, from code 0 up; shape (m,) each."""
 
     codes: IntArray
     count: FloatArray
@@ -42,6 +44,7 @@ class LossReference:
     """Σ (prediction − label)²."""
     fourth: FloatArray
     """Σ (prediction − label)⁴."""
+    method: str = BY_VALUE
 
     @classmethod
     def from_rows(cls, codes: ArrayLike, errors: ArrayLike) -> LossReference:
@@ -63,7 +66,7 @@ def regression(reference: LossReference, codes: ArrayLike, counts: ArrayLike) ->
 
     Args:
         reference: Of the labelled reference.
-        codes: Bins of the current predictions, shape (k,); one that the reference lacks takes its
+        codes: Bins or leaves of the current predictions, shape (k,); one that the reference lacks takes its
             nearest one's loss.
         counts: Predictions in each, shape (k,).
     """
@@ -84,12 +87,14 @@ def regression(reference: LossReference, codes: ArrayLike, counts: ArrayLike) ->
     error_mae = math.sqrt(max(0.0, mse - mae**2) / n)
     error_mse = math.sqrt(max(0.0, fourth - mse**2) / n)
     return {
-        "mae": Estimate(mae, n, max(0.0, mae - BAND * error_mae), mae + BAND * error_mae, method=METHOD),
+        "mae": Estimate(
+            mae, n, max(0.0, mae - BAND * error_mae), mae + BAND * error_mae, method=reference.method
+        ),
         "rmse": Estimate(
             math.sqrt(mse),
             n,
             math.sqrt(max(0.0, mse - BAND * error_mse)),
             math.sqrt(mse + BAND * error_mse),
-            method=METHOD,
+            method=reference.method,
         ),
     }

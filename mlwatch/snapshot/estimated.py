@@ -20,10 +20,11 @@ from mlwatch.metrics.estimation import IDENTITY, BinaryReference, Calibrator
 from mlwatch.metrics.loss_estimation import LossReference
 from mlwatch.metrics.scores import ScoreHistogram
 from mlwatch.snapshot.outputs import class_histograms
+from mlwatch.snapshot.reference import file_name
 from mlwatch.snapshot.reference_labels import errors_by_part, labels_by_class, labels_by_score
 from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.segments import part_of
-from mlwatch.store import rollups
+from mlwatch.store import loss_trees, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.reference import Period
     from mlwatch.snapshot.tables import Decided
     from mlwatch.snapshot.types import Task
+    from mlwatch.store.loss_trees import LossTree
 
     FloatArray = NDArray[np.float64]
 
@@ -61,6 +63,8 @@ class Teacher:
     """For a regression, by part of the predicted value."""
     value: FeatureInfo | None = None
     """Bins of the predicted value."""
+    leaves: LossReference | None = None
+    """For a regression, by leaf of the tree of losses, where there is one."""
 
 
 def teacher(
@@ -81,7 +85,10 @@ def teacher(
     """
     if task == "regression":
         errors = errors_by_part(connection, chosen)
-        return None if errors is None else Teacher(errors[1], losses=_losses(errors[0]), value=value)
+        if errors is None:
+            return None
+        leaves = _leaves(loss_trees.recall(connection)) if errors[1] == file_name(connection) else None
+        return Teacher(errors[1], losses=_losses(errors[0]), value=value, leaves=leaves)
     if task == "unknown":
         return None
     labels = labels_by_score(connection, chosen)
@@ -94,8 +101,16 @@ def teacher(
 
 def _losses(rows: Table) -> LossReference:
     kept = rows.where(rows["n"] > 0)
-    columns = (kept[name].astype(float) for name in ("n", "sum_abs", "sum_sq", "sum_err4"))
-    return LossReference(kept["part"].astype(np.int64), *columns)
+    n, *powers = (kept[name].astype(float) for name in ("n", "sum_abs", "sum_sq", "sum_err4"))
+    return LossReference(kept["part"].astype(np.int64), n, powers[0], powers[1], powers[2])
+
+
+def _leaves(tree: LossTree | None) -> LossReference | None:
+    if tree is None:
+        return None
+    codes = np.arange(len(tree.sums), dtype=np.int64)
+    n, absolute, squared, fourth = np.array(tree.sums, dtype=float).T
+    return LossReference(codes, n, absolute, squared, fourth, loss_estimation.BY_LEAF)
 
 
 def learn(rows: Table, positive: str | None, description: str) -> Teacher:
@@ -121,8 +136,8 @@ def of_range(
         features: Its feature rows, for the predicted values of a regression.
         class_decided: Its probabilities of all classes by decision; None for none.
     """
-    if teacher is not None and teacher.losses is not None and teacher.value is not None:
-        return _regression(teacher.losses, teacher.value, features)
+    if teacher is not None and teacher.losses is not None:
+        return _regression(teacher, features)
     if teacher is not None and teacher.classes and class_decided is not None and len(class_decided):
         return estimation.multiclass(teacher.classes, _by_decision(class_decided))
     if teacher is None or decided is None or not len(decided.whole):
@@ -149,9 +164,14 @@ def _by_decision(rows: Table) -> dict[str, dict[str, ScoreHistogram]]:
     return found
 
 
-def _regression(losses: LossReference, value: FeatureInfo, features: Table) -> Mapping[str, Estimate]:
+def _regression(teacher: Teacher, features: Table) -> Mapping[str, Estimate]:
+    leaves = features.where(features["feature"] == rollups.LOSS)
+    if teacher.leaves is not None and len(leaves):
+        return loss_estimation.regression(teacher.leaves, leaves["bin"], leaves["n"])
     rows = features.where(features["feature"] == rollups.VALUE)
-    return loss_estimation.regression(losses, part_of(value, rows["bin"]), rows["n"]) if len(rows) else {}
+    if teacher.losses is None or teacher.value is None or not len(rows):
+        return {}
+    return loss_estimation.regression(teacher.losses, part_of(teacher.value, rows["bin"]), rows["n"])
 
 
 def by_window(
@@ -173,9 +193,10 @@ def by_window(
     own_class = decided.own_class if decided is not None else None
     if own_class is not None and len(own_class) and class_decided is not None and teacher and teacher.classes:
         return _right_by_window(teacher.classes, own_class, class_decided, count)
-    if teacher is not None and teacher.losses is not None and teacher.value is not None:
-        values = features.where(features["feature"] == rollups.VALUE).windows()
-        one = partial(_regression, teacher.losses, teacher.value)
+    if teacher is not None and teacher.losses is not None:
+        outputs = np.isin(features["feature"], (rollups.VALUE, rollups.LOSS))
+        values = features.where(outputs).windows()
+        one = partial(_regression, teacher)
         return tuple(one(values[index]) if index in values else {} for index in range(count))
     if teacher is None or decided is None or not len(decided.over):
         return ({},) * count

@@ -107,7 +107,7 @@ def quality(
     counts: dict[int, FeatureCounts] = {}
     current_counts = by_feature(rows)
     for number, current in current_counts.items():
-        if number == rollups.LABEL:  # `label_drift` is about these
+        if number in (rollups.LABEL, rollups.LOSS):  # `label_drift` and `estimated` are about these
             continue
         info = infos[number]
         before = reference.counts.get(number) if reference is not None else None

@@ -33,6 +33,8 @@ class FeatureBins:
     """Models that have the feature; empty for all."""
     has_categories: bool = False
     """Whether a list of known categories exists; without one every category falls into bin 0."""
+    code: str = ""
+    """An expression of the bin, where that does not follow from the value alone."""
     may_be_invalid: bool = True
     """False where no row of the relation marks a value of the feature as invalid."""
 
@@ -65,7 +67,9 @@ def feature_sql(requests: Requests, feature: FeatureBins) -> str:
     invalid = feature.number >= 0 and feature.may_be_invalid
     mark = f"WHEN invalid LIKE '%|{feature.number}|%' THEN -2 " if invalid else ""
     join = ""
-    if feature.kind == "numeric":
+    if feature.code:
+        code, total = feature.code, "CAST(NULL AS DOUBLE)"
+    elif feature.kind == "numeric":
         bare = f"CASE WHEN {column} IS NULL THEN -1 ELSE 0 END"
         inner = numeric_bin_sql(column, feature.edges) if feature.edges else bare
         code = f"CASE {mark}ELSE {inner} END" if mark else inner

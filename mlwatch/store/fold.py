@@ -67,7 +67,7 @@ def fold_requests(
     features = [
         _narrowed(feature, models, may_be_invalid=bool(row and row[0]))
         for feature in registry.feature_bins(numbers)
-        if unbinned or feature.number in registry.bins
+        if unbinned or registry.is_binned(feature)
     ]
     for group in in_groups(features):
         add(connection, rollups.FEATURES, feature_rollup.features_sql(requests, group))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
-from mlwatch.store import output_rollups, reference_texts, rollups
+from mlwatch.store import loss_trees, output_rollups, reference_texts, rollups
+from mlwatch.store.loss_trees import LossTree
 from mlwatch.store.registry import Bins
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ IN_FORCE = "NOT EXISTS (FROM meta WHERE key = 'reference_aside')"
 """Whether the reference file that the store holds the counts of was asked for."""
 LABELS = ("label", "prediction", "bin", "n", "sum_score", "sum_error", "sum_abs", "sum_sq", "sum_err4")
 
-LABELLED = "reference_all_labels"
-"""Key of the table whose labels were all counted, those that are numbers too, and its answers in words."""
+LABELLED = "reference_all_losses"
+"""Key of the table whose labels were all counted, and the losses of whose predictions were learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Contents:
     """Rows of `LABELS`."""
     windows: Sequence[tuple[int, int, int, int]] = ()
     """Feature, window, bin, rows: how the counts came about in time."""
+    losses: LossTree | None = None
+    """Where a regression errs more."""
 
 
 def is_profile(path: Path) -> bool:
@@ -108,6 +111,7 @@ def document(connection: DuckDBPyConnection, contents: Contents) -> dict[str, An
         "features": features,
         "outputs": outputs,
         "labels": [dict(zip(LABELS, row, strict=True)) for row in contents.labels],
+        "losses": contents.losses and contents.losses.document(),
     }
 
 
@@ -120,7 +124,7 @@ def of_reference(connection: DuckDBPyConnection, source: str) -> Contents:
     windows = connection.execute(
         "SELECT feature, part, bin, n FROM reference_windows ORDER BY ALL"
     ).fetchall()
-    return Contents(source, counts, labels, windows)
+    return Contents(source, counts, labels, windows, loss_trees.recall(connection))
 
 
 def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime, end: datetime) -> Contents:
@@ -218,6 +222,7 @@ def read(path: Path, registry: Registry) -> Profile:
                     for number, entry in known
                     for part, code, n in entry.get("windows", [])  # a profile of before has none
                 ],
+                LossTree.of_document(found["losses"]) if found.get("losses") else None,
             ),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -270,6 +275,7 @@ def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, 
     )
     for number, kind, edges in profile.bins:
         registry.bins[number] = Bins("numeric" if kind == "numeric" else "categorical", tuple(edges), source)
+    registry.keep_losses(profile.contents.losses)
 
 
 def note(connection: DuckDBPyConnection, name: str, digest: str) -> None:

@@ -11,7 +11,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import all_or_nothing, first_of
+from mlwatch.asking import all_or_nothing, first_of, number
 from mlwatch.elements import dotted
 from mlwatch.errors import InputError, one_line, reason_of
 from mlwatch.metrics.bin_sql import score_bin_sql
@@ -21,7 +21,18 @@ from mlwatch.sources.files import REFERENCE_NAMES
 from mlwatch.sources.room import make_room
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape, parquet_relation
 from mlwatch.sources.sql import identifier, literal
-from mlwatch.store import cuts, feature_rollup, fold, profiles, reference_texts, rollups, slices, touched
+from mlwatch.store import (
+    adding,
+    cuts,
+    feature_rollup,
+    fold,
+    loss_trees,
+    profiles,
+    reference_texts,
+    rollups,
+    slices,
+    touched,
+)
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.registry import OUTPUTS, Bins, Registry
 from mlwatch.store.rollup import RESIDUAL
@@ -103,9 +114,11 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
             connection.execute(f"DELETE FROM {table} WHERE {gone}")
         cut(connection, registry, "given", [*columns, *outputs], source, count=True)
         _learn_labels(connection, registry)
+        _learn_losses(connection, registry, slots)
         reference_texts.learn(connection)
         profiles.note(connection, path.name, digest)
-        _refold(connection, registry, [] if known else registry.feature_bins())
+        again = registry.feature_bins()
+        _refold(connection, registry, [one for one in again if one.code or not known])
 
 
 def load_rows(connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config) -> None:
@@ -143,8 +156,9 @@ def _load_either(
         try:
             connection.execute(
                 f"""CREATE OR REPLACE TEMP TABLE given AS
-                SELECT * EXCLUDE (place), ntile({WINDOWS}) OVER (ORDER BY ts NULLS LAST, place) AS part
-                FROM (SELECT *, FALSE AS failed, row_number() OVER () AS place FROM ({relation}))"""
+                SELECT * EXCLUDE (file_row_number),
+                    ntile({WINDOWS}) OVER (ORDER BY ts NULLS LAST, file_row_number) AS quarter
+                FROM (SELECT *, FALSE AS failed, row_number() OVER () AS file_row_number FROM ({relation}))"""
             )
         except duckdb.Error as error:
             if tolerant:
@@ -166,19 +180,34 @@ def _learn_labels(connection: DuckDBPyConnection, registry: Registry) -> None:
     connection.execute("DELETE FROM reference_labels")
     if fold.is_regression(connection, "given"):
         value = FeatureBins(rollups.VALUE, "", "numeric", edges_of(registry))
-        part = slices.Column(value, slices.cuts_of(value.edges)).part("given")
+        part, e = slices.Column(value, slices.cuts_of(value.edges)).part("given"), f"({RESIDUAL})"
         connection.execute(f"""
             INSERT INTO reference_labels BY NAME
-            SELECT '' AS label, '' AS prediction, {part} AS bin, COUNT(*) AS n, SUM(e) AS sum_error,
-                SUM(ABS(e)) AS sum_abs, SUM(e * e) AS sum_sq, SUM(POWER(e, 4)) AS sum_err4
-            FROM (SELECT *, {RESIDUAL} AS e FROM given) AS given
-            WHERE e IS NOT NULL GROUP BY bin""")
+            SELECT '' AS label, '' AS prediction, {part} AS bin, COUNT(*) AS n, SUM({e}) AS sum_error,
+                SUM(ABS({e})) AS sum_abs, SUM({e} * {e}) AS sum_sq, SUM(POWER({e}, 4)) AS sum_err4
+            FROM given WHERE {e} IS NOT NULL GROUP BY {part}""")
     else:
         classes = f"(SELECT COUNT(DISTINCT label) FROM given) <= {fold.MAX_CLASSES}"
         connection.execute(f"""
             INSERT INTO reference_labels BY NAME
             SELECT label, prediction, {score_bin_sql("score")} AS bin, COUNT(*) AS n, SUM(score) AS sum_score
             FROM given WHERE label IS NOT NULL AND (prediction IS NOT NULL OR {classes}) GROUP BY 1, 2, 3""")
+
+
+def _learn_losses(connection: DuckDBPyConnection, registry: Registry, slots: Sequence[Slot]) -> None:
+    """Learn where a regression errs more, from the errors of the reference that `_learn_labels` found."""
+    tree = None
+    errors = "SELECT COUNT(*) FROM reference_labels WHERE sum_abs IS NOT NULL"
+    if number(connection, errors):
+        names = {row.number: row.name for row in registry.features.values()}
+        features = [
+            (names[slot.number], registry.binned(slot.number, identifier(slot.column), slot.kind))
+            for slot in slots
+            if slot.number in registry.bins
+        ]
+        features.append(("", registry.binned(rollups.VALUE, *OUTPUTS[rollups.VALUE])))
+        tree = loss_trees.learn(connection, features)
+    registry.keep_losses(tree)
 
 
 def edges_of(registry: Registry) -> tuple[float, ...]:
@@ -268,7 +297,7 @@ def cut(
         relation: Has the features' columns, and `failed`, `model`, `version`, `ts`, `invalid`.
         features: Which features; their edges are ignored.
         source: What the bins come from, in words.
-        count: Store the relation's counts as the reference's; it has the window of each row as `part` then.
+        count: Store the relation's counts as the reference's; it has the window of each row as `quarter` then.
 
     Returns:
         The features with their bins; a numeric feature without a single value is left out.
@@ -292,7 +321,7 @@ def cut(
             _store_categories(connection, relation, feature)
         registry.bins[feature.number] = Bins(feature.kind, feature.edges, source)
     for group in fold.in_groups([replace(feature, models=()) for feature in done] if count else ()):
-        counted = feature_rollup.features_sql(feature_rollup.Requests(relation, quarter="part"), group)
+        counted = feature_rollup.features_sql(feature_rollup.Requests(relation, quarter="quarter"), group)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE counted AS {counted}")
         connection.execute("""
             INSERT INTO reference
@@ -317,6 +346,7 @@ def _refold(connection: DuckDBPyConnection, registry: Registry, features: Sequen
     """Count the stored rows in bins that have changed: those of some features, and of labels that are numbers."""
     row = first_of(connection.execute("SELECT COUNT(*) FROM (FROM predictions LIMIT 1)"))
     if row and row[0]:
+        adding.remove(connection, rollups.FEATURES, f"feature = {rollups.LOSS}")  # of another tree
         if features:
             fold.refold_features(connection, features)
         fold.refold_label_values(connection, registry, slices.Columns())
@@ -326,7 +356,7 @@ def ensure_bins(
     connection: DuckDBPyConnection, registry: Registry, *, enough: int = cuts.ENOUGH_ROWS
 ) -> None:
     """Cut bins for features that have none, once there are rows enough, and count the stored rows in them."""
-    bare = [feature for feature in registry.feature_bins() if feature.number not in registry.bins]
+    bare = [feature for feature in registry.feature_bins() if not registry.is_binned(feature)]
     row = first_of(connection.execute("SELECT COUNT(*) FROM predictions"))
     if not bare or not row or row[0] < enough:
         return

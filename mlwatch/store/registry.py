@@ -11,7 +11,7 @@ from mlwatch import asking
 from mlwatch.asking import first_of
 from mlwatch.sources.canonical import Slot
 from mlwatch.sources.sql import identifier
-from mlwatch.store import rollups, touched
+from mlwatch.store import loss_trees, rollups, touched
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.schema import BASE_COLUMNS, predictions_ddl
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.roles import Feature
+    from mlwatch.store.loss_trees import LossTree
 
 MAX_FEATURES = 2000
 """Further features are not taken in: a log that invents a column a line must not fill the disk."""
@@ -63,7 +64,7 @@ class Bins:
 OUTPUTS: Mapping[int, tuple[str, Kind]] = {
     rollups.PREDICTION: ("prediction", "categorical"),
     rollups.SCORE: ("score", "numeric"),
-    rollups.VALUE: ("TRY_CAST(prediction AS DOUBLE)", "numeric"),
+    rollups.VALUE: (loss_trees.VALUE, "numeric"),
     rollups.LABEL: ("TRY_CAST(label AS DOUBLE)", "numeric"),
 }
 """Expression and kind of the pseudo-features by their numbers."""
@@ -82,6 +83,8 @@ class Registry:
         """Features beyond the limit."""
         self.segments: tuple[int, ...] = ()
         """Features that labelled predictions are told apart by."""
+        self.losses: LossTree | None = None
+        """Where the reference's regression errs more."""
         self._unsaved: list[FeatureRow] = []
         self.reload()
 
@@ -109,6 +112,7 @@ class Registry:
             ).fetchall()
         }
 
+        self.losses = loss_trees.recall(self._connection)
         row = first_of(query("SELECT value FROM meta WHERE key = 'segments'"))
         self.segments = tuple(json.loads(row[0])) if row else ()
 
@@ -194,7 +198,11 @@ class Registry:
     @property
     def fully_binned(self) -> bool:
         """Tell whether every feature, and the predictions and scores, have bins."""
-        return all(feature.number in self.bins for feature in self.feature_bins())
+        return all(self.is_binned(feature) for feature in self.feature_bins())
+
+    def is_binned(self, feature: FeatureBins) -> bool:
+        """Tell whether values of a feature are told apart yet."""
+        return feature.number in self.bins or bool(feature.code)
 
     def plain_models(self) -> tuple[list[str], list[str]]:
         """Return the models whose task is regression, and those whose predictions are free text."""
@@ -216,9 +224,10 @@ class Registry:
             models = tuple(having.get(row.number, ()))
             if models and (wanted is None or row.number in wanted):
                 bins.append(self.binned(row.number, identifier(row.column), row.kind, models))
-        return bins + self._pseudo()
+        there = (row for row in self.features.values() if wanted is None or row.number in wanted)
+        return bins + self._pseudo({row.name: row.column for row in there})
 
-    def _pseudo(self) -> list[FeatureBins]:
+    def _pseudo(self, columns: Mapping[str, str]) -> list[FeatureBins]:
         numeric, free = self.plain_models()
         classed = tuple(model for model in self.models if model not in {*numeric, *free})
         bins = []
@@ -229,7 +238,17 @@ class Registry:
             ]
         if numeric:
             bins.append(self.binned(rollups.VALUE, *OUTPUTS[rollups.VALUE], tuple(numeric)))
+        if numeric and self.losses is not None:
+            leaf = self.losses.leaf_sql(lambda name: identifier(columns[name]) if name in columns else None)
+            bins.append(
+                FeatureBins(rollups.LOSS, loss_trees.VALUE, "numeric", models=tuple(numeric), code=leaf)
+            )
         return bins
+
+    def keep_losses(self, tree: LossTree | None) -> None:
+        """Count predictions by the leaves of a tree from now on."""
+        loss_trees.keep(self._connection, tree)
+        self.losses = tree
 
     def label_bins(self) -> FeatureBins:
         """Return how the labels of regressions are binned now; they come later than what `feature_bins` is about."""
@@ -264,6 +283,7 @@ _WORKING_COLUMNS = frozenset(
         "bin",
         "weight",
         "file_row_number",
+        "own_model",
     }
 )
 """Columns of a batch on its way in."""

@@ -76,7 +76,9 @@ LENGTH, VOCABULARY = -4, -5
 """Numbers under which a reference counts the lengths and the words of answers."""
 LABEL = -6
 """Number of the labels of a regression, which are counted at the times of their predictions."""
-COUNTED = (PREDICTION, SCORE, VALUE, LABEL)
+LOSS = -7
+"""Number of the leaves of the tree of losses, in which the predictions of a regression are counted."""
+COUNTED = (PREDICTION, SCORE, VALUE, LABEL, LOSS)
 """Pseudo-features that the rollup of features counts."""
 PSEUDO = 3
 """How many of them come with the predictions."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from logfiles import Take, lines, prediction
+
+from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +35,25 @@ def test_names_that_differ_only_by_case_cost_no_record(logs: Path, take: Take) -
         len([name for name in found.models["m"].versions["v1"].quality.features if name.lower() == "age"])
         == 1
     )
+
+
+def test_those_of_a_reference_too(tmp_path: Path) -> None:
+    names = (*OURS, "e", "file_row_number", "own_model", "part", "place")
+    values = ({name: float(n) for name in names} for n in range(400))
+    records = [
+        prediction(n, prediction=n / 7, score=None, label=n / 9, features=each)
+        for n, each in enumerate(values)
+    ]
+    logs, reference = tmp_path / "logs", tmp_path / "before.jsonl"
+    logs.mkdir()
+    for path in (reference, logs / "a.jsonl"):
+        path.write_text(lines(records))
+    with Session(Options(logs, db=":memory:", reference=reference)) as session:
+        session.ingest_all()
+        version = session.snapshot().models["m"].versions["v1"]
+    drifts = {name: feature.drift for name, feature in version.quality.features.items()}
+    assert {name: drift and drift.score for name, drift in drifts.items()} == dict.fromkeys(names, 0)
+    assert version.estimated["mae"].value == pytest.approx(version.performance["mae"].value, rel=1e-9)
 
 
 def test_a_value_may_be_an_object_in_some_records(logs: Path, take: Take) -> None:
