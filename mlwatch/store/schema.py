@@ -10,7 +10,7 @@ from mlwatch.store import events, outcomes, output_rollups, probes, rollups, ser
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 21
+VERSION = 22
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -199,6 +199,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     18: server_sums.HITS,
     19: _VOCABULARY,
     20: (),  # labels of regressions are among the counts of features since then, where nobody knew them before
+    21: (),  # and so are the leaves of the tree of losses
 }
 """Statements that lead from the given version to the next."""
 

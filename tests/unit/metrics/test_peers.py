@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlwatch.metrics import estimation, loss_estimation
-from mlwatch.metrics.bins import edges_from_quantiles, numeric_bin
-from mlwatch.metrics.loss_estimation import LossReference
+import mlwatch
+from mlwatch.metrics import estimation
 from mlwatch.metrics.scores import ScoreHistogram
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -88,16 +87,25 @@ def test_estimates_of_many_classes_are_within_0_005_of_nannyml() -> None:
             assert found[ours].value == pytest.approx(chunk["value"][theirs], abs=5e-3), ours
 
 
-def test_estimated_losses_are_near_those_of_nannyml() -> None:
-    """It learns the loss from all features with LightGBM, we from the prediction alone: a seventh apart at most."""
+def test_estimated_losses_are_those_of_nannyml(tmp_path: Path) -> None:
+    """MAE within 0.005 of it. Its RMSE, of a learner of its own, is 1.2 to 4.2 % above the true one where data moved.
+
+    Ours comes from the same leaves as the MAE: at most 1.4 % below NannyML's, and as near to what was realised, or nearer.
+    """
     prices = said("estimates")["losses"]
-    guess, truth = np.array(prices["reference"], dtype=float).T
-    edges = edges_from_quantiles(np.quantile(guess, np.linspace(0, 1, 101), method="inverted_cdf"))
-    reference = LossReference.from_rows(numeric_bin(guess, edges), guess - truth)
-    for chunk in prices["chunks"]:
-        codes, counts = np.unique(
-            numeric_bin(np.array(chunk["predictions"], dtype=float), edges), return_counts=True
-        )
-        found = loss_estimation.regression(reference, codes, counts)
-        for name in ("mae", "rmse"):
-            assert found[name].value == pytest.approx(chunk["value"][name], rel=0.15), name
+    reference = tmp_path / "reference.csv"
+    reference.write_text(prices["reference"])
+    for number, chunk in enumerate(prices["chunks"]):
+        logs = tmp_path / f"chunk {number}"
+        logs.mkdir()
+        (logs / "prices.csv").write_text(chunk["rows"])
+        with mlwatch.open(logs, db=":memory:", reference=reference) as session:
+            (model,) = session.snapshot().models.values()
+        (version,) = model.versions.values()
+        ours, theirs, realised = version.estimated, chunk["value"], chunk["realised"]
+        assert ours["mae"].n == 6000
+        assert ours["mae"].value == pytest.approx(theirs["mae"], rel=0.005)
+        assert ours["rmse"].value == pytest.approx(theirs["rmse"], rel=0.015)
+        if theirs["mae"] < 800:  # the later ones, in which there are more new cars
+            for name in ("mae", "rmse"):
+                assert abs(ours[name].value - realised[name]) < abs(theirs[name] - realised[name]) + 1
