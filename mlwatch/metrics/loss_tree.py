@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.bins import IntArray
 
+    SmallIntArray = NDArray[np.int32]
+
 FloatArray = NDArray[np.float64]
 
 MOST_LEAVES = 64
@@ -70,7 +72,7 @@ def grow(codes: ArrayLike, ordered: Sequence[bool], losses: ArrayLike, most: int
         losses: How wrong each row is, shape (n,), finite.
         most: Leaves at most.
     """
-    bins, loss = np.asarray(codes, dtype=np.int64) + 1, np.asarray(losses, dtype=float)
+    bins, loss = np.asarray(codes, dtype=np.int32) + 1, np.asarray(losses, dtype=float)
     if not bins.size:
         return None
     largest = float(np.quantile(loss, CLIPPED))
@@ -106,11 +108,11 @@ def _tree(node: _Node) -> Tree:
 class _Growth:
     """The rows that a tree grows on; bins are from 0 up here."""
 
-    def __init__(self, bins: IntArray, ordered: Sequence[bool], losses: FloatArray) -> None:
+    def __init__(self, bins: SmallIntArray, ordered: Sequence[bool], losses: FloatArray) -> None:
         self._bins, self._ordered, self._losses = bins, ordered, losses
         self._sizes = bins.max(axis=0) + 1
         self._starts = np.concatenate([[0], np.cumsum(self._sizes)])
-        self._flat = bins + self._starts[:-1]
+        self._flat = bins + self._starts[:-1].astype(np.int32)
         self._least = max(LEAST_ROWS, int(len(losses) * LEAST_SHARE))
         self._price = 2 * math.log(max(2, len(losses)))
         """What two further parameters, a mean and a place to cut, cost in units of the variance."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, number
+from mlwatch.asking import all_or_nothing, first_of, number
 from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.sql import identifier, literal
-from mlwatch.store import rollup_rows, rollups
+from mlwatch.store import loss_trees, rollup_rows, rollups
 from mlwatch.store.lake import CURRENCY, MANIFEST, SMALL, is_lake, manifest, names_of
 
 if TYPE_CHECKING:
@@ -214,9 +214,16 @@ def _check_bins(connection: DuckDBPyConnection, lake: Path) -> None:
                 WHERE (t.kind, t.edges) <> (o.kind, o.edges))
             + (SELECT COUNT(*) FROM ((FROM names EXCEPT FROM ours) UNION ALL (FROM ours EXCEPT FROM names)))""",
     )
-    if other:
+    if other or not _same_tree(connection, lake):
         todo = "give all of them the same --reference, such as one profile"
         raise InputError("these rollups count features in other bins than the first", str(lake), todo)
+
+
+def _same_tree(connection: DuckDBPyConnection, lake: Path) -> bool:
+    """Tell whether a lake counts predictions of regressions by the leaves that are counted here, if by any."""
+    ours, key = loss_trees.recall(connection), literal(loss_trees.KEY)
+    theirs = first_of(connection.execute(f"SELECT value FROM {_small(lake, 'meta')} WHERE key = {key}"))
+    return ours is None or theirs is None or loss_trees.of_text(theirs[0]).root == ours.root
 
 
 def _take(connection: DuckDBPyConnection, rollup: Rollup, files: str, name: str | None) -> None:

@@ -14,7 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mlwatch.asking import first_of
-from mlwatch.metrics.bin_sql import MISSING, numeric_bin_sql, sql_number
+from mlwatch.metrics.bin_sql import MISSING, sql_number
 from mlwatch.sources.sql import literal
 from mlwatch.store.rollup import RESIDUAL
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
 
     from mlwatch.metrics.loss_tree import Tree
     from mlwatch.store.feature_rollup import FeatureBins
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 KEY = "reference_losses"
 """Where the table `meta` holds the document."""
 VALUE = "TRY_CAST(prediction AS DOUBLE)"
-CELLS = 4_000_000
+CELLS = 2_000_000
 """Rows times columns that a tree is learnt from."""
 DEEPEST = 100
 COMMON = 50
@@ -109,7 +110,12 @@ def _sql(node: Node, column_of: Callable[[str], str | None]) -> str:
 def recall(connection: DuckDBPyConnection) -> LossTree | None:
     """Return the tree that a store holds."""
     row = first_of(connection.execute("SELECT value FROM meta WHERE key = ?", [KEY]))
-    return None if row is None else LossTree.of_document(json.loads(row[0]))
+    return None if row is None else of_text(row[0])
+
+
+def of_text(text: str) -> LossTree:
+    """Read a tree as `keep` wrote it."""
+    return LossTree.of_document(json.loads(text))
 
 
 def keep(connection: DuckDBPyConnection, tree: LossTree | None) -> None:
@@ -134,11 +140,15 @@ def learn(connection: DuckDBPyConnection, features: Sequence[tuple[str, FeatureB
     columns = [_Column(name, bins, _common(connection, bins)) for name, bins in features]
     (total,) = first_of(connection.execute(f"SELECT COUNT(*) FROM {rows}")) or (0,)
     every = 1 + total * len(columns) // CELLS
-    listed = ", ".join(f"{column.code_sql} AS c{at}" for at, column in enumerate(columns))
-    found = connection.execute(
-        f"SELECT ABS({e}), {listed} FROM {rows} AND hash(prediction, label, ts) % {every} = 0"
-    ).fetchnumpy()
-    losses, *codes = found.values()
+    listed = ", ".join(f"{column.bins.expression} AS c{at}" for at, column in enumerate(columns))
+    losses, *values = (
+        connection.execute(
+            f"SELECT ABS({e}), {listed} FROM {rows} AND hash(prediction, label, ts) % {every} = 0"
+        )
+        .fetchnumpy()
+        .values()
+    )
+    codes = [column.codes(each) for column, each in zip(columns, values, strict=True)]
     tree = grow(np.column_stack(codes), [not column.names for column in columns], losses)
     if tree is None:
         return None
@@ -159,13 +169,16 @@ class _Column:
     names: tuple[str, ...]
     """Of its common categories, by code; empty for numbers."""
 
-    @property
-    def code_sql(self) -> str:
+    def codes(self, values: Any) -> NDArray[Any]:
+        """Return the bins of values as the engine hands them out."""
+        import numpy as np  # noqa: PLC0415
+
+        from mlwatch.metrics.bins import numeric_bin  # noqa: PLC0415
+
         if self.bins.kind == "numeric":
-            return numeric_bin_sql(self.bins.expression, self.bins.edges)
-        known = "".join(f" WHEN {literal(name)} THEN {code}" for code, name in enumerate(self.names))
-        coded = f"CASE {self.bins.expression}{known} ELSE {COMMON} END" if known else str(COMMON)
-        return f"CASE WHEN {self.bins.expression} IS NULL THEN {MISSING} ELSE {coded} END"
+            return numeric_bin(np.ma.filled(values, np.nan), self.bins.edges)
+        known = {name: code for code, name in enumerate(self.names)} | {None: MISSING}
+        return np.array([known.get(value, COMMON) for value in np.ma.filled(values, None)])
 
 
 def _common(connection: DuckDBPyConnection, bins: FeatureBins) -> tuple[str, ...]:

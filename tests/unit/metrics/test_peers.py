@@ -90,7 +90,7 @@ def test_estimates_of_many_classes_are_within_0_005_of_nannyml() -> None:
 def test_estimated_losses_are_those_of_nannyml(tmp_path: Path) -> None:
     """MAE within 0.005 of it. Its RMSE, of a learner of its own, is 1.2 to 4.2 % above the true one where data moved.
 
-    Ours comes from the same leaves as the MAE: at most 1.4 % below NannyML's, and as near to what was realised, or nearer.
+    Ours comes from the leaves of the MAE: at most 1.4 % below NannyML's, and as near to what was realised, or nearer.
     """
     prices = said("estimates")["losses"]
     reference = tmp_path / "reference.csv"
