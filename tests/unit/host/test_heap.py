@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -57,3 +58,28 @@ def test_threads_share_a_few_arenas(shared: bool) -> None:
     command = [sys.executable, "-c", THREADS.format(shared=shared)]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert (said.count("<heap nr=") <= FEW_ARENAS) == shared
+
+
+PIECES = """
+import ctypes
+from mlwatch.host import heap
+if {shared}:
+    heap.share_arenas()
+former = bytearray(8 << 20)
+del former  # from now on glibc would take less than that from arenas
+pieces = [bytearray(200_000) for _ in range(20)]
+library = ctypes.CDLL(None)
+library.fopen.restype = ctypes.c_void_p
+out = ctypes.c_void_p(library.fopen(b"/dev/stdout", b"w"))
+library.malloc_info(0, out)
+library.fclose(out)
+"""
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_large_pieces_are_of_no_arena(shared: bool) -> None:
+    command = [sys.executable, "-c", PIECES.format(shared=shared)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = re.search(r'<total type="mmap" count="(\d+)"', said)
+    assert found is not None
+    assert (int(found[1]) >= 20) == shared
