@@ -67,6 +67,8 @@ class Target:
         self._resolve = resolve
         self._client: Client | None = None
         self._recognition = Recognition(settings, address)
+        self._news = ""
+        """What has changed, until a look says it."""
         self._headers_at = float("-inf")
         self._golden = Schedule(golden) if golden is not None else None
         self._scraper = Scraper(settings)
@@ -97,9 +99,8 @@ class Target:
         at = datetime.now(UTC) - timedelta(seconds=late)
         try:
             client = self._ready_client(loop.time())
-            changed = ""
             if self._recognition.pending:
-                changed = await self._recognition.settle(client)
+                self._news = await self._recognition.settle(client) or self._news
                 due = loop.time()  # what is asked once is not the server's latency
             adapter = self._adapter_of()
             look = await adapter.look(client)
@@ -114,7 +115,9 @@ class Target:
             look.answer, answered=True, odd=look.ready is False and 400 <= look.answer.status < 500
         )
         found = self._found(at, late, look, (look.answer.ended - due) * 1000, golden)
-        return (replace(found, error=changed) if changed and not found.error else found), look.answer
+        if self._news and not found.error:
+            found, self._news = replace(found, error=self._news), ""
+        return found, look.answer
 
     async def scrape(self, reading: asyncio.Semaphore) -> ServerMetrics | None:
         """Fetch and read the server's Prometheus metrics, apart from all looks.

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from mlwatch.endpoints.adapter import Look
+
 INTERVAL = 0.1
 
 
@@ -548,6 +550,31 @@ async def test_a_change_of_kind_is_told_though_the_other_server_says_nothing_of_
         told = next(probe for probe in probes if probe.server == "fastapi")
         assert (told.error, told.up) == ("another kind of server: was mlflow, is fastapi", True)
     assert len(asked) == 3
+    await server.aclose()
+
+
+async def test_a_change_of_kind_is_told_though_the_first_look_at_the_other_server_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recognition, "CONFIRM_S", 0.1)
+    look, asked = FastApi.look, list[FastApi]()
+
+    async def slow_at_first(self: FastApi, client: Client) -> Look:
+        asked.append(self)
+        if len(asked) < 3:
+            raise Failure("timeout")
+        return await look(self, client)
+
+    monkeypatch.setattr(FastApi, "look", slow_at_first)
+    replies = servers.recorded("mlflow")
+    server = await servers.replaying(replies)
+    async with polling(settings(server.url, kind=None)) as probes:
+        await until(lambda: probes and probes[-1].server == "mlflow")
+        replies.clear()
+        replies.update(FASTAPI)
+        await until(lambda: len(asked) > 3)
+        errors = [probe.error for probe in probes if probe.error]
+        assert errors[-3:] == ["timeout", "timeout", "another kind of server: was mlflow, is fastapi"]
     await server.aclose()
 
 
