@@ -76,6 +76,10 @@ def main() -> None:
             return True
 
     at = asyncio.run(until(app, shown))
+    if what != "empty":
+        from mlwatch import garbage
+
+        garbage.resume()  # else the engine's binding complains at the end
     sys.stdout.write(json.dumps({"wall": at - float(began), "cpu": time.process_time()}) + "\n")
 
 
