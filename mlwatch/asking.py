@@ -22,6 +22,12 @@ def first_of(result: DuckDBPyConnection) -> tuple[Any, ...] | None:
     return rows[0] if rows else None
 
 
+def meta_value(connection: DuckDBPyConnection, key: str) -> str | None:
+    """Return what the table `meta` of a store says under a key; None where it says nothing."""
+    found = first_of(connection.execute("SELECT value FROM meta WHERE key = ?", [key]))
+    return found[0] if found else None
+
+
 def row(connection: DuckDBPyConnection, sql: str) -> tuple[int, ...]:
     """Return the row of aggregates that a statement yields."""
     found = first_of(connection.execute(sql))

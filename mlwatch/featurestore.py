@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mlwatch.asking import first_of
+from mlwatch.asking import meta_value
 from mlwatch.config.settings import ConstraintSettings
 from mlwatch.systems.feast_registry import FeastError, Feature, read_dump, read_server
 
@@ -99,8 +99,8 @@ def _written(feature: Feature) -> dict[str, Any]:
 
 
 def _remembered(connection: DuckDBPyConnection, key: str) -> tuple[Feature, ...]:
-    row = first_of(connection.execute("SELECT value FROM meta WHERE key = ?", [key]))
-    said: list[Mapping[str, Any]] = json.loads(row[0]) if row is not None else []
+    written = meta_value(connection, key)
+    said: list[Mapping[str, Any]] = json.loads(written) if written is not None else []
     return tuple(
         Feature(
             each["view"], each["name"], each["type"],

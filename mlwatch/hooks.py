@@ -17,7 +17,7 @@ import threading
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import meta_value
 from mlwatch.errors import one_line
 from mlwatch.rights import usual_umask
 
@@ -69,8 +69,7 @@ def changes(
     calls: list[Call] = []
     for rollout in rollouts:
         key = f"verdict {json.dumps([rollout.model, rollout.candidate])}"
-        row = first_of(connection.execute("SELECT value FROM meta WHERE key = ?", [key]))
-        before = row[0] if row else "hold"
+        before = meta_value(connection, key) or "hold"
         if before != rollout.verdict:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, rollout.verdict])
             calls.extend(_calls(rollout, before, settings))

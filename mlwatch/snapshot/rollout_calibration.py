@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import meta_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,5 +28,5 @@ def store_inflation(
 
 def stored_inflation(connection: DuckDBPyConnection, model: str, baseline: str) -> dict[str, float] | None:
     """Return the factors by metric; None where the baseline was never calibrated."""
-    row = first_of(connection.execute("SELECT value FROM meta WHERE key = ?", [_key(model, baseline)]))
-    return {name: float(value) for name, value in json.loads(row[0]).items()} if row else None
+    said = meta_value(connection, _key(model, baseline))
+    return {name: float(value) for name, value in json.loads(said).items()} if said is not None else None

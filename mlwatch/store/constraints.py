@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import all_or_nothing, first_of
+from mlwatch.asking import all_or_nothing, first_of, meta_value
 from mlwatch.errors import ConfigError, reason_of
 from mlwatch.sources.sql import identifier
 from mlwatch.store import adding, feature_rollup, rollups
@@ -137,8 +137,8 @@ def _written(asked: ConstraintSettings) -> str:
 
 
 def _followed(connection: DuckDBPyConnection) -> dict[Item, str]:
-    row = first_of(connection.execute("SELECT value FROM meta WHERE key = ?", [META]))
-    return {(model, name): asked for model, name, asked in json.loads(row[0])} if row is not None else {}
+    said = meta_value(connection, META)
+    return {(model, name): asked for model, name, asked in json.loads(said)} if said is not None else {}
 
 
 def _models(registry: Registry, name: str) -> list[str]:

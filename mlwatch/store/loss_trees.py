@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mlwatch.asking import first_of
+from mlwatch.asking import first_of, meta_value
 from mlwatch.metrics.bin_sql import MISSING, sql_number
 from mlwatch.sources.sql import literal
 from mlwatch.store.rollup import RESIDUAL
@@ -109,8 +109,8 @@ def _sql(node: Node, column_of: Callable[[str], str | None]) -> str:
 
 def recall(connection: DuckDBPyConnection) -> LossTree | None:
     """Return the tree that a store holds."""
-    row = first_of(connection.execute("SELECT value FROM meta WHERE key = ?", [KEY]))
-    return None if row is None else of_text(row[0])
+    said = meta_value(connection, KEY)
+    return None if said is None else of_text(said)
 
 
 def of_text(text: str) -> LossTree:

@@ -11,7 +11,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import all_or_nothing, first_of, number
+from mlwatch.asking import all_or_nothing, first_of, meta_value, number
 from mlwatch.elements import dotted
 from mlwatch.errors import InputError, one_line, reason_of
 from mlwatch.metrics.bin_sql import score_bin_sql
@@ -89,7 +89,7 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
             "cannot read the reference", str(path), error.strerror or "check the path"
         ) from error
     of_rows = not profiles.is_profile(path)
-    if _meta(connection, profiles.LABELLED if of_rows else "reference_labels") == digest:
+    if meta_value(connection, profiles.LABELLED if of_rows else "reference_labels") == digest:
         _take_back(connection)
         return
     if not of_rows:
@@ -101,7 +101,8 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
         raise InputError("the reference has no features", str(path), "give a table with a column a feature")
     _load(connection, path, shape, slots, config.roles.timezone)
     columns = [FeatureBins(slot.number, identifier(slot.column), slot.kind) for slot in slots]
-    known = _meta(connection, "reference_sha256") == digest  # by a version that did not learn all its labels
+    # by a version that did not learn all its labels
+    known = meta_value(connection, "reference_sha256") == digest
     with all_or_nothing(connection):
         source = f"the reference {path.name}"
         outputs = _outputs(connection)
@@ -383,8 +384,3 @@ def _counted(connection: DuckDBPyConnection) -> set[int]:
 
 def _take_back(connection: DuckDBPyConnection) -> None:
     connection.execute("DELETE FROM meta WHERE key = 'reference_aside'")
-
-
-def _meta(connection: DuckDBPyConnection, key: str) -> str | None:
-    row = first_of(connection.execute("SELECT value FROM meta WHERE key = ?", [key]))
-    return row[0] if row else None

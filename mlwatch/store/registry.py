@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch import asking
-from mlwatch.asking import first_of
+from mlwatch.asking import meta_value
 from mlwatch.sources.canonical import Slot
 from mlwatch.sources.sql import identifier
 from mlwatch.store import loss_trees, rollups, touched
@@ -113,8 +113,8 @@ class Registry:
         }
 
         self.losses = loss_trees.recall(self._connection)
-        row = first_of(query("SELECT value FROM meta WHERE key = 'segments'"))
-        self.segments = tuple(json.loads(row[0])) if row else ()
+        segments = meta_value(self._connection, "segments")
+        self.segments = tuple(json.loads(segments)) if segments is not None else ()
 
     def slots(self, features: Sequence[Feature]) -> list[Slot]:
         """Return the store's columns for a file's features; new ones are named now and made by `save_new`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, first_of
+from mlwatch.asking import all_or_nothing, meta_value
 from mlwatch.store import events, outcomes, output_rollups, probes, rollups, server_sums
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def version_of(connection: DuckDBPyConnection) -> int | None:
         return None
     if ("meta",) not in tables:
         return 0
-    row = first_of(connection.execute("SELECT value FROM meta WHERE key = 'schema'"))
-    return int(row[0]) if row and str(row[0]).isdigit() else 0
+    said = meta_value(connection, "schema")
+    return int(said) if said is not None and said.isdigit() else 0
 
 
 _SCORED_BEFORE = f"""({rollups.decided_sql("predictions", ())}) AS scored

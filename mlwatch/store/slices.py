@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, first_of
+from mlwatch.asking import all_or_nothing, meta_value
 from mlwatch.metrics.bin_sql import sql_number
 from mlwatch.sources.sql import literal
 from mlwatch.store import fold, rollups
@@ -185,11 +185,11 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, settings: Segment
         settings: See `choose`.
     """
     chosen = choose(registry, settings)
-    row = first_of(connection.execute("SELECT value FROM meta WHERE key = 'segments_as'"))
+    before = meta_value(connection, "segments_as")
     registry.segments = chosen
     followed = columns(connection, registry)
     now = _signature(followed)
-    if now == (row[0] if row is not None else _signature(Columns())):
+    if now == (before if before is not None else _signature(Columns())):
         return
     with all_or_nothing(connection):
         for key, value in (("segments", json.dumps(chosen)), ("segments_as", now)):

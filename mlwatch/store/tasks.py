@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, first_of
+from mlwatch.asking import all_or_nothing, meta_value
 from mlwatch.config import OutputSettings
 from mlwatch.store import fold, slices, touched
 
@@ -29,11 +29,11 @@ def ensure(
         task: Of the configuration; None leaves what was inferred.
         settings: What the configuration says of outputs.
     """
-    row = first_of(connection.execute("SELECT value FROM meta WHERE key = 'outputs_as'"))
+    before = meta_value(connection, "outputs_as")
     words = any(each.task == "unknown" for each in registry.models.values())
     outputs_as = f"{settings!r}{WITH_WORDS if words else ''}"
     other = [model for model, row in registry.models.items() if task is not None and row.task != task]
-    if not other and (row[0] if row is not None else repr(OutputSettings())) == outputs_as:
+    if not other and (before if before is not None else repr(OutputSettings())) == outputs_as:
         return
     with all_or_nothing(connection):
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('outputs_as', ?)", [outputs_as])

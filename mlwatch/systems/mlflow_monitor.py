@@ -7,7 +7,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import first_of
+from mlwatch.asking import meta_value
 from mlwatch.systems.mlflow_client import RegistryError
 
 if TYPE_CHECKING:
@@ -63,9 +63,8 @@ async def _tag(mlflow: Mlflow, model: str, version: str, rollout: Rollout | None
 async def _log(mlflow: Mlflow, connection: DuckDBPyConnection, model: str, version: Version) -> None:
     """Write a version's metrics to its run, which is made once for each server."""
     key = f"mlflow run {json.dumps([mlflow.url, model, version.name])}"
-    row = first_of(connection.execute("SELECT value FROM meta WHERE key = ?", [key]))
-    run = str(row[0]) if row is not None and await _is_there(mlflow, str(row[0])) else None
-    if run is None:
+    run = meta_value(connection, key)
+    if run is None or not await _is_there(mlflow, run):
         run = await _create(mlflow, model, version.name)
         connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, run])
     await mlflow.post("runs/log-batch", {"run_id": run, "metrics": _metrics(version)})

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from mlwatch.endpoints.adapter import Look
 
 INTERVAL = 0.1
 
@@ -527,55 +526,48 @@ async def test_a_server_that_changes_kind_behind_the_same_paths_is_told_too(
     await server.aclose()
 
 
-async def test_a_change_of_kind_is_told_though_the_other_server_says_nothing_of_itself_at_first(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@asynccontextmanager
+async def becoming_fastapi(
+    monkeypatch: pytest.MonkeyPatch, failing: str
+) -> AsyncIterator[tuple[list[Probe], list[FastApi]]]:
+    """Poll a server that becomes another kind, of which something fails twice; yield probes, and what was asked."""
     monkeypatch.setattr(recognition, "CONFIRM_S", 0.1)
-    prepare, asked = FastApi.prepare, list[FastApi]()
+    answer, asked = getattr(FastApi, failing), list[FastApi]()
 
-    async def busy_at_first(self: FastApi, client: Client) -> None:
+    async def slow_at_first(self: FastApi, client: Client) -> Any:
         asked.append(self)
         if len(asked) < 3:
             raise Failure("timeout")
-        await prepare(self, client)
+        return await answer(self, client)
 
-    monkeypatch.setattr(FastApi, "prepare", busy_at_first)
+    monkeypatch.setattr(FastApi, failing, slow_at_first)
     replies = servers.recorded("mlflow")
     server = await servers.replaying(replies)
     async with polling(settings(server.url, kind=None)) as probes:
         await until(lambda: probes and probes[-1].server == "mlflow")
         replies.clear()
         replies.update(FASTAPI)
+        yield probes, asked
+    await server.aclose()
+
+
+async def test_a_change_of_kind_is_told_though_the_other_server_says_nothing_of_itself_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with becoming_fastapi(monkeypatch, "prepare") as (probes, asked):
         await until(lambda: probes[-1].server == "fastapi")
         told = next(probe for probe in probes if probe.server == "fastapi")
         assert (told.error, told.up) == ("another kind of server: was mlflow, is fastapi", True)
     assert len(asked) == 3
-    await server.aclose()
 
 
 async def test_a_change_of_kind_is_told_though_the_first_look_at_the_other_server_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(recognition, "CONFIRM_S", 0.1)
-    look, asked = FastApi.look, list[FastApi]()
-
-    async def slow_at_first(self: FastApi, client: Client) -> Look:
-        asked.append(self)
-        if len(asked) < 3:
-            raise Failure("timeout")
-        return await look(self, client)
-
-    monkeypatch.setattr(FastApi, "look", slow_at_first)
-    replies = servers.recorded("mlflow")
-    server = await servers.replaying(replies)
-    async with polling(settings(server.url, kind=None)) as probes:
-        await until(lambda: probes and probes[-1].server == "mlflow")
-        replies.clear()
-        replies.update(FASTAPI)
+    async with becoming_fastapi(monkeypatch, "look") as (probes, asked):
         await until(lambda: len(asked) > 3)
         errors = [probe.error for probe in probes if probe.error]
         assert errors[-3:] == ["timeout", "timeout", "another kind of server: was mlflow, is fastapi"]
-    await server.aclose()
 
 
 async def test_another_software_in_the_header_raises_doubt_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

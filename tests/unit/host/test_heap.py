@@ -30,11 +30,25 @@ def test_memory_that_was_freed_is_returned_to_the_system() -> None:
     assert len(kept) == 100_000
 
 
+SHARE = "from mlwatch.host import heap; heap.share_arenas()"
+SAY = """
+import ctypes
+library = ctypes.CDLL(None)
+library.fopen.restype = ctypes.c_void_p
+out = ctypes.c_void_p(library.fopen(b"/dev/stdout", b"w"))
+library.malloc_info(0, out)
+library.fclose(out)
+"""
+
+
+def malloc_info_after(work: str, *, shared: bool) -> str:
+    """Return what the C library of another process says of its memory after some work."""
+    command = [sys.executable, "-c", f"{SHARE if shared else ''}\n{work}{SAY}"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
 THREADS = """
-import ctypes, threading
-from mlwatch.host import heap
-if {shared}:
-    heap.share_arenas()
+import threading
 barrier = threading.Barrier(9)
 def work():
     kept = bytearray(100_000)  # from the thread's arena
@@ -45,41 +59,25 @@ for thread in threads:
 barrier.wait()
 for thread in threads:
     thread.join()
-library = ctypes.CDLL(None)
-library.fopen.restype = ctypes.c_void_p
-out = ctypes.c_void_p(library.fopen(b"/dev/stdout", b"w"))
-library.malloc_info(0, out)
-library.fclose(out)
 """
 
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_threads_share_a_few_arenas(shared: bool) -> None:
-    command = [sys.executable, "-c", THREADS.format(shared=shared)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    said = malloc_info_after(THREADS, shared=shared)
     assert (said.count("<heap nr=") <= FEW_ARENAS) == shared
 
 
 PIECES = """
-import ctypes
-from mlwatch.host import heap
-if {shared}:
-    heap.share_arenas()
 former = bytearray(8 << 20)
 del former  # from now on glibc would take less than that from arenas
 pieces = [bytearray(200_000) for _ in range(20)]
-library = ctypes.CDLL(None)
-library.fopen.restype = ctypes.c_void_p
-out = ctypes.c_void_p(library.fopen(b"/dev/stdout", b"w"))
-library.malloc_info(0, out)
-library.fclose(out)
 """
 
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_large_pieces_are_of_no_arena(shared: bool) -> None:
-    command = [sys.executable, "-c", PIECES.format(shared=shared)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    said = malloc_info_after(PIECES, shared=shared)
     found = re.search(r'<total type="mmap" count="(\d+)"', said)
     assert found is not None
     assert (int(found[1]) >= 20) == shared
