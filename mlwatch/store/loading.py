@@ -7,6 +7,7 @@ megabytes, and those are read tolerantly.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import first_of
@@ -67,13 +68,10 @@ class Loader:
         """Fill `batch` with the good records and `rejects` with the others."""
         self._no_rejects()
         self._refuse(segments)
-        if not any(segment.overlong for segment in segments) and self._fast(
-            segments, "batch", self._spool, USUAL_LINE_BYTES
-        ):
+        if not _overlong(segments) and self._fast(segments, "batch", self._spool, USUAL_LINE_BYTES):
             return
         self._connection.execute("DROP TABLE IF EXISTS batch")
-        for segment in segments:
-            self._part(segment)
+        self._apart(segments)
 
     def insert(self, segments: Sequence[Segment], slots: Sequence[Slot]) -> Requests:
         """Insert plain new predictions at once, inside the ingest transaction, and return where they are.
@@ -147,8 +145,32 @@ class Loader:
             return read < lines and any(b'"' in text or b"\n\n" in text for text in texts)
         return read == sum(filled_lines(segment.data()) for segment in segments)
 
+    def _apart(self, segments: Sequence[Segment]) -> None:
+        """Append segments that were refused together by halves, as a few often hold all that is refused.
+
+        Where both halves are refused, it lies all about: each segment is read alone then.
+        """
+        middle = len(segments) // 2
+        refused = [half for half in (segments[:middle], segments[middle:]) if not self._together(half)]
+        if len(refused) == 1 and len(refused[0]) > 1:
+            self._apart(refused[0])
+        else:
+            for segment in chain.from_iterable(refused):
+                self._part(segment)
+
+    def _together(self, segments: Sequence[Segment]) -> bool:
+        """Append some segments the fast way, if all of their records fit; False for one that is to be read alone."""
+        if not segments:
+            return True
+        if len(segments) == 1 or _overlong(segments):
+            return False
+        if not self._fast(segments, "part", self._laid_down(segments), USUAL_LINE_BYTES):
+            return False
+        self._append()
+        return True
+
     def _part(self, segment: Segment) -> None:
-        if not segment.overlong and self._fast([segment], "part", self._alone(segment)):
+        if not segment.overlong and self._fast([segment], "part", self._laid_down([segment])):
             self._append()
         elif (halves := self._halves(segment)) is not None:
             for half in halves:
@@ -163,11 +185,12 @@ class Loader:
         halves = _halves(segment)
         return halves if len(halves) > 1 else None
 
-    def _alone(self, segment: Segment) -> Path:
-        """Lay one segment's text down in a file of its own."""
+    def _laid_down(self, segments: Sequence[Segment]) -> Path:
+        """Lay the text of some segments down in a file of its own."""
         path = self._spool.with_suffix(".part")
         if self._shape.format != "parquet":
-            path.write_bytes(segment.data())
+            with path.open("wb") as file:
+                file.writelines(segment.data() for segment in segments)
         return path
 
     def _care(self, segment: Segment) -> None:
@@ -205,6 +228,11 @@ class Loader:
     def _append(self) -> None:
         self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS batch AS FROM part LIMIT 0")
         self._connection.execute("INSERT INTO batch FROM part")
+
+
+def _overlong(segments: Sequence[Segment]) -> bool:
+    """Tell whether any record is too long to be read."""
+    return any(segment.overlong for segment in segments)
 
 
 def _halves(segment: Segment) -> list[Segment]:

@@ -64,6 +64,25 @@ def test_bad_lines_are_named_and_the_others_are_taken(
         assert raw == text
 
 
+@pytest.mark.parametrize("name", ["jsonl", "csv"])
+@pytest.mark.parametrize("bad", [(0,), (8,), (3, 4), (0, 8), (6, 7), tuple(range(9))], ids=str)
+def test_bad_lines_in_some_files_of_a_batch_are_named(
+    logs: Path, opened: Callable[[], Any], take: Take, bad: tuple[int, ...], name: str
+) -> None:
+    for at in range(9):
+        records = [prediction(n) for n in range(10 * at, 10 * at + 10)]
+        if name == "csv":
+            content = pd.DataFrame(records).to_csv(index=False).splitlines()
+        else:
+            content = [json.dumps(record) for record in records]
+        if at in bad:
+            content.insert(4, "no record")
+        (logs / f"{at}.{name}").write_text("\n".join(content) + "\n")
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected) == (90, len(bad))
+    assert [row[:2] for row in quarantine(opened)] == [(f"{at}.{name}", 5) for at in bad]
+
+
 def test_bad_rows_of_csv_are_named(logs: Path, opened: Callable[[], Any], take: Take) -> None:
     rows = [f"2026-11-03T10:00:0{i}Z,r{i},{i % 2},{i}.5" for i in range(5)]
     rows[2:2] = ["2026-11-03T10:00:00Z,too,few", "not a time,r9,1,2.5"]
