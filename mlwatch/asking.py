@@ -11,34 +11,52 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
+    Values = Sequence[object] | Mapping[str, object]
 
-def first_of(result: DuckDBPyConnection) -> tuple[Any, ...] | None:
-    """Return the first row of a small result, None where it has none, and leave nothing to be read."""
-    rows = result.fetchall()
+
+def first_row(connection: DuckDBPyConnection, sql: str, values: Values = ()) -> tuple[Any, ...] | None:
+    """Return the first row that a statement yields, None where it yields none, and leave nothing to be read.
+
+    Args:
+        connection: Any.
+        sql: Yields few rows.
+        values: What its parameters stand for, in order or by name.
+    """
+    rows = connection.execute(sql, values or None).fetchall()
     return rows[0] if rows else None
 
 
-def meta_value(connection: DuckDBPyConnection, key: str) -> str | None:
-    """Return what the table `meta` of a store says under a key; None where it says nothing."""
-    found = first_of(connection.execute("SELECT value FROM meta WHERE key = ?", [key]))
-    return found[0] if found else None
-
-
-def row(connection: DuckDBPyConnection, sql: str) -> tuple[int, ...]:
-    """Return the row of aggregates that a statement yields."""
-    found = first_of(connection.execute(sql))
+def row(connection: DuckDBPyConnection, sql: str, values: Values = ()) -> tuple[Any, ...]:
+    """Return the row of aggregates that a statement yields; for the arguments see `first_row`."""
+    found = first_row(connection, sql, values)
     if found is None:
         raise AssertionError("an aggregate returns a row")
     return found
 
 
-def number(connection: DuckDBPyConnection, sql: str) -> int:
-    """Return the number that a statement yields."""
-    return int(row(connection, sql)[0])
+def number(connection: DuckDBPyConnection, sql: str, values: Values = ()) -> int:
+    """Return the number that a statement yields, 0 for NULL; for the arguments see `first_row`."""
+    return int(row(connection, sql, values)[0] or 0)
+
+
+def is_there(connection: DuckDBPyConnection, rows: str) -> bool:
+    """Tell whether there is any row.
+
+    Args:
+        connection: Any.
+        rows: A table, perhaps with a WHERE.
+    """
+    return first_row(connection, f"SELECT 1 FROM {rows} LIMIT 1") is not None
+
+
+def meta_value(connection: DuckDBPyConnection, key: str) -> str | None:
+    """Return what the table `meta` of a store says under a key; None where it says nothing."""
+    found = first_row(connection, "SELECT value FROM meta WHERE key = ?", [key])
+    return found[0] if found else None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from mlwatch import notify, silences
-from mlwatch.asking import first_of
+from mlwatch.asking import is_there
 from mlwatch.errors import MlwatchError
 from mlwatch.store import notices
 
@@ -101,8 +101,7 @@ class Keeper:
 
     def _tell(self) -> None:
         """Tell of alerts that began or ended, and forget what was said about those that are over."""
-        (silent,) = first_of(self._connect().execute("SELECT COUNT(*) FROM silences")) or (0,)
-        if self._notifier is None and not silent:
+        if self._notifier is None and not is_there(self._connect(), "silences"):
             return
         from mlwatch import alerts  # noqa: PLC0415  pulls numpy
 

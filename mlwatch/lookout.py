@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import number
 from mlwatch.recorder import Recorder
 from mlwatch.store import probes
 
@@ -150,11 +150,9 @@ def look_around(
 
 def _looked_at(connection: DuckDBPyConnection, since: datetime) -> int:
     """Return how many endpoints have been looked at often enough."""
-    row = first_of(
-        connection.execute(
-            """SELECT COUNT(*) FROM (
+    return number(
+        connection,
+        """SELECT COUNT(*) FROM (
             SELECT endpoint FROM probes WHERE ts >= ? GROUP BY endpoint HAVING COUNT(*) >= ?)""",
-            [since, LOOKS],
-        )
+        [since, LOOKS],
     )
-    return int(row[0]) if row is not None else 0

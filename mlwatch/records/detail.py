@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlwatch.asking import first_of
+from mlwatch.asking import first_row
 from mlwatch.records.fields import LABEL, ROLES
 from mlwatch.sources.sql import identifier
 from mlwatch.store import rollups
@@ -91,12 +91,11 @@ class Detail:
 def detail(connection: DuckDBPyConnection, row: int) -> Detail | None:
     """Return a record by the number of its row; None when it is no longer stored."""
     shown = ", ".join(field.sql for field in ROLES)
-    found = first_of(
-        connection.execute(
-            f"""SELECT p.h, p.invalid, COALESCE(GREATEST(own.ts, loose.ts), own.ts, loose.ts), {shown}
+    found = first_row(
+        connection,
+        f"""SELECT p.h, p.invalid, COALESCE(GREATEST(own.ts, loose.ts), own.ts, loose.ts), {shown}
         FROM predictions AS p {label_joins("p", "p.model")} WHERE p.rowid = ?""",
-            [row],
-        )
+        [row],
     )
     if found is None:
         return None
@@ -119,9 +118,7 @@ Counts = dict[int, dict[int, int]]
 
 
 def _reference(connection: DuckDBPyConnection, model: str) -> tuple[str, Counts]:
-    named = first_of(
-        connection.execute(f"SELECT value FROM meta WHERE key = 'reference_name' AND {IN_FORCE}")
-    )
+    named = first_row(connection, f"SELECT value FROM meta WHERE key = 'reference_name' AND {IN_FORCE}")
     if named is not None:
         rows = connection.execute("SELECT feature, bin, n FROM reference").fetchall()
         return f"the reference {named[0]}", _by_feature(rows)
@@ -151,7 +148,7 @@ def _features(
     if not known:
         return ()
     columns = ", ".join(f"p.{identifier(column)}" for _, _, column, *_ in known)
-    values = first_of(connection.execute(f"SELECT {columns} FROM predictions AS p WHERE p.rowid = ?", [row]))
+    values = first_row(connection, f"SELECT {columns} FROM predictions AS p WHERE p.rowid = ?", [row])
     codes = dict(
         connection.execute(
             """SELECT c.feature, c.bin FROM categories AS c JOIN (

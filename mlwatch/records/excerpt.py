@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, first_of, number
+from mlwatch.asking import all_or_nothing, number, row
 from mlwatch.records.paging import Question, selection
 from mlwatch.sources.sql import identifier
 from mlwatch.store import constraints, events, feature_rollup, fold, rollups, slices
@@ -47,8 +47,7 @@ class Excerpt:
         self._lock = threading.Lock()
         self._generation: int | None = None
         self._due = 0.0
-        row = first_of(connection.execute("SELECT current_database()"))
-        self._store = str(row[0]) if row else ""
+        (self._store,) = row(connection, "SELECT current_database()")
 
     @contextmanager
     def reading(

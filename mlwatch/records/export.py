@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from mlwatch.asking import first_of
+from mlwatch.asking import number
 from mlwatch.errors import InputError
 from mlwatch.records.fields import CORRECT, LABEL
 from mlwatch.records.paging import Question, ordering, selection
@@ -97,5 +97,4 @@ def _reserve(path: Path, *, replace: bool) -> bool:
 
 
 def _count(connection: DuckDBPyConnection, sql: str, values: Sequence[Any]) -> int:
-    row = first_of(connection.execute(f"SELECT COUNT(*) FROM ({sql})", list(values)))
-    return int(row[0]) if row else 0
+    return number(connection, f"SELECT COUNT(*) FROM ({sql})", values)

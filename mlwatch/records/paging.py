@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import first_of
+from mlwatch.asking import number
 from mlwatch.errors import InputError
 from mlwatch.records.compiling import condition
 from mlwatch.records.fields import ROLES, read_fields
@@ -118,7 +118,7 @@ def page(connection: DuckDBPyConnection, question: Question) -> Page:
         InputError: The field to sort by is not there.
     """
     chosen = selection(connection, question)
-    counted = first_of(connection.execute(f"SELECT COUNT(*) {chosen.sql}", chosen.values))
+    total = number(connection, f"SELECT COUNT(*) {chosen.sql}", chosen.values)
     keys = (
         f"SELECT p.rowid AS r, row_number() OVER ({ordering(chosen.fields, question)}) AS place {chosen.sql}"
     )
@@ -130,7 +130,6 @@ def page(connection: DuckDBPyConnection, question: Question) -> Page:
         {label_joins("p", "p.model")} ORDER BY chosen.place""",
         [*chosen.values, question.page * PAGE, (question.page + 1) * PAGE],
     ).fetchall()
-    total = int(counted[0]) if counted else 0
     return Page(question, tuple(Record(int(row), tuple(rest)) for row, *rest in rows), total)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import number
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -52,7 +52,7 @@ def rejects(connection: DuckDBPyConnection, page: int = 0, containing: str = "")
         containing: Only lines whose file, reason or text contains this, in any case.
     """
     where = "contains(lower(concat_ws(' ', file, reason, raw)), lower(?))"
-    total = first_of(connection.execute(f"SELECT COUNT(*) FROM quarantine WHERE {where}", [containing]))
+    total = number(connection, f"SELECT COUNT(*) FROM quarantine WHERE {where}", [containing])
     rows = connection.execute(
         f"""SELECT seen_at, file, line, reason, raw FROM quarantine WHERE {where}
         ORDER BY seen_at DESC, file, line LIMIT {PAGE} OFFSET ?""",
@@ -64,7 +64,7 @@ def rejects(connection: DuckDBPyConnection, page: int = 0, containing: str = "")
     ).fetchall()
     return Rejects(
         page,
-        int(total[0]) if total else 0,
+        total,
         tuple(
             Reject(_aware(seen), str(file or ""), line, str(reason or ""), str(raw or ""))
             for seen, file, line, reason, raw in rows

@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import first_of
+from mlwatch.asking import first_row
 from mlwatch.errors import InputError
 from mlwatch.store.console import first_line
 
@@ -57,7 +57,7 @@ def _tree(connection: DuckDBPyConnection, sql: str) -> Any:
     import duckdb  # noqa: PLC0415
 
     try:
-        row = first_of(connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql.strip().rstrip(";")]))
+        row = first_row(connection, "SELECT json_serialize_sql(?::VARCHAR)", [sql.strip().rstrip(";")])
     except duckdb.InterruptException:  # whoever asked no longer wants to know
         raise
     except duckdb.Error as error:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import is_there
 from mlwatch.snapshot.constraints import with_constraints
 from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.feature_ages import age_alerts
@@ -171,7 +171,7 @@ def _with_models(
 
 
 def _has_events(connection: DuckDBPyConnection) -> bool:
-    return first_of(connection.execute("FROM events LIMIT 1")) is not None
+    return is_there(connection, "events")
 
 
 __all__ = ["Pair", "Question", "snapshot"]

@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import first_of
+from mlwatch.asking import is_there
 from mlwatch.snapshot.conditions import conditions_of
 from mlwatch.snapshot.endpoint_steps import (
     DAY,
@@ -50,7 +50,7 @@ SPANS = {"5m": 5, "30m": 30, "1h": 60, "6h": 360}
 
 def endpoints_of(connection: DuckDBPyConnection, now: datetime) -> tuple[Endpoint, ...]:
     """Return the endpoints as they stood at a moment, naive UTC, by name."""
-    if first_of(connection.execute("FROM probe_minutes LIMIT 1")) is None:
+    if not is_there(connection, "probe_minutes"):
         return ()
     latest = _latest(connection, now)
     if not latest:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 
-from mlwatch.asking import first_of
+from mlwatch.asking import first_row, row
 from mlwatch.metrics.confusion import positive_class
 from mlwatch.snapshot import distributions, estimated, label_drift, reference_labels
 from mlwatch.snapshot.falls import falls_of
@@ -155,8 +155,8 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
 
 
 def _task(connection: DuckDBPyConnection, name: str) -> Task:
-    row = first_of(connection.execute("SELECT task FROM models WHERE model = ?", [name]))
-    return cast("Task", row[0] if row else "unknown")
+    found = first_row(connection, "SELECT task FROM models WHERE model = ?", [name])
+    return cast("Task", found[0] if found else "unknown")
 
 
 def _positive(ground: Ground, name: str, roles: Roles, task: Task) -> str | None:
@@ -257,13 +257,13 @@ def segments_of(ground: Ground, model: Model, roles: Roles) -> Segments:
 
 def _currency(ground: Ground) -> str | None:
     def read() -> str | None:
-        row = first_of(
-            ground.connection.execute(
-                """SELECT COALESCE((SELECT MAX(currency) FROM events WHERE currency IS NOT NULL),
+        currency: str | None
+        (currency,) = row(
+            ground.connection,
+            """SELECT COALESCE((SELECT MAX(currency) FROM events WHERE currency IS NOT NULL),
                 (SELECT value FROM meta WHERE key = ?))""",
-                [CURRENCY],
-            )
+            [CURRENCY],
         )
-        return row[0] if row else None
+        return currency
 
     return ground.reader.value("currency", (rollups.BUSINESS,), ALL_TIME, read)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.asking import first_of
+from mlwatch.asking import row
 from mlwatch.metrics.rollout_pairs import PairCounts, PairMoments
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.rollout_rows import STORED, stored_since
@@ -101,20 +101,16 @@ def _bounded_start(connection: DuckDBPyConnection, pairing: Pairing) -> tuple[da
 
 def _newest(connection: DuckDBPyConnection, pairing: Pairing) -> datetime:
     """Return from when on the candidate has at most `MOST_PAIRS` requests."""
-    row = first_of(
-        connection.execute(
-            f"""SELECT MIN(bucket) FROM (
+    (begin,) = row(
+        connection,
+        f"""SELECT MIN(bucket) FROM (
             SELECT bucket, SUM(SUM(n)) OVER (ORDER BY bucket DESC) AS so_far
             FROM {rollups.TRAFFIC.table(rollups.HOUR)}
             WHERE model = ? AND version = ? AND bucket < ? GROUP BY bucket)
         WHERE so_far <= {MOST_PAIRS}""",
-            [pairing.model, pairing.candidate, pairing.end],
-        )
+        [pairing.model, pairing.candidate, pairing.end],
     )
-    if row is None or row[0] is None:
-        return max(pairing.start, pairing.end - timedelta(hours=1))
-    begin: datetime = row[0]
-    return max(pairing.start, begin)
+    return max(pairing.start, begin or pairing.end - timedelta(hours=1))
 
 
 def _counted(table: Table, unpaired: PairCounts, start: datetime, *, classes: bool) -> Counted:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import first_of
+from mlwatch.asking import row
 from mlwatch.metrics import intervals
 from mlwatch.metrics.drift import benjamini_hochberg
 from mlwatch.metrics.pair_gaps import Explained, PairedDistance, explained, mean_limits
@@ -253,18 +253,17 @@ def _ranked(found: Sequence[tuple[str, Explained | None, int, int]]) -> tuple[Pa
 def _distance(
     connection: DuckDBPyConnection, new: str, old: str, settings: RolloutSettings
 ) -> PairedDistance | None:
-    row = first_of(
-        connection.execute(
-            f"""SELECT COUNT(*), AVG(d), VAR_SAMP(d), AVG(ABS(d)), SQRT(AVG(d * d)), QUANTILE_CONT(ABS(d), 0.5),
+    n, *found = row(
+        connection,
+        f"""SELECT COUNT(*), AVG(d), VAR_SAMP(d), AVG(ABS(d)), SQRT(AVG(d * d)), QUANTILE_CONT(ABS(d), 0.5),
             QUANTILE_CONT(ABS(d), 0.95), MAX(ABS(d)),
             CASE WHEN STDDEV_POP(x) > 0 AND STDDEV_POP(y) > 0 THEN CORR(x, y) END
         FROM (SELECT {new} AS x, {old} AS y, {new} - {old} AS d FROM shadow_pairs
-            WHERE ABS({new}) < {LARGEST} AND ABS({old}) < {LARGEST})"""
-        )
+            WHERE ABS({new}) < {LARGEST} AND ABS({old}) < {LARGEST})""",
     )
-    if row is None or not row[0]:
+    if not n:
         return None
-    n, mean, variance, mean_abs, rms, p50, p95, largest, correlation = row
+    mean, variance, mean_abs, rms, p50, p95, largest, correlation = found
     low, high = mean_limits(n, mean, variance or 0.0, settings.alpha, settings.n_opt)
     return PairedDistance(n, mean, low, high, mean_abs, rms, p50, p95, largest, correlation)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.asking import first_of
+from mlwatch.asking import first_row
 from mlwatch.metrics.bins import MISSING
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.reader import ONLY_ALL
@@ -107,7 +107,7 @@ def _date(moment: datetime) -> str:
 
 def file_name(connection: DuckDBPyConnection) -> str | None:
     """Return the name of the reference file that is compared with; None without one."""
-    row = first_of(connection.execute(f"SELECT value FROM meta WHERE key = 'reference_name' AND {IN_FORCE}"))
+    row = first_row(connection, f"SELECT value FROM meta WHERE key = 'reference_name' AND {IN_FORCE}")
     return str(row[0]) if row is not None else None
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import row
 from mlwatch.metrics.rollout import rollout_timeline, rollout_verdict
 from mlwatch.metrics.rollout_shadow import shadow_verdict
 from mlwatch.metrics.rollout_shadow_timeline import with_pairs
@@ -51,28 +51,26 @@ def is_shadow(connection: DuckDBPyConnection, baseline: Life, candidate: Life) -
         candidate: The version under test.
     """
     begin = candidate.last - timedelta(hours=1)
-    row = first_of(
-        connection.execute(
-            f"""WITH sample AS (
+    asked, shared = row(
+        connection,
+        f"""WITH sample AS (
             SELECT h, id FROM predictions WHERE model = ? AND version = ? AND ts >= ? AND ts <= ?
                 AND id IS NOT NULL LIMIT {SAMPLE})
         SELECT COUNT(*), COUNT(*) FILTER ((h, id) IN (
             SELECT (h, id) FROM predictions WHERE model = ? AND version = ? AND ts >= ? AND ts <= ?
                 AND h IN (SELECT h FROM sample)))
         FROM sample""",
-            [
-                candidate.pair.model,
-                candidate.pair.version,
-                begin,
-                candidate.last,
-                baseline.pair.model,
-                baseline.pair.version,
-                begin - timedelta(hours=1),
-                candidate.last + timedelta(hours=1),
-            ],
-        )
+        [
+            candidate.pair.model,
+            candidate.pair.version,
+            begin,
+            candidate.last,
+            baseline.pair.model,
+            baseline.pair.version,
+            begin - timedelta(hours=1),
+            candidate.last + timedelta(hours=1),
+        ],
     )
-    asked, shared = row or (0, 0)
     return bool(asked) and shared / asked > SHARED
 
 

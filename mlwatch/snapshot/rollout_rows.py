@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import row
 from mlwatch.store import rollups
 from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
 
@@ -34,21 +34,19 @@ def stored_since(connection: DuckDBPyConnection, pairing: Pairing) -> datetime |
         The time of the oldest record, or the end of the time where there is none. Naive UTC.
     """
     own = "model = $model AND version IN ($baseline, $candidate)"
-    row = first_of(
-        connection.execute(
-            f"""SELECT (SELECT MIN(ts) FROM predictions WHERE {own} AND ts >= $start AND ts < $end),
+    oldest, traffic = row(
+        connection,
+        f"""SELECT (SELECT MIN(ts) FROM predictions WHERE {own} AND ts >= $start AND ts < $end),
             (SELECT MIN(bucket) FROM {rollups.TRAFFIC.table(rollups.MINUTE)}
                 WHERE {own} AND bucket >= $start AND bucket < $end)""",
-            {
-                "model": pairing.model,
-                "baseline": pairing.baseline,
-                "candidate": pairing.candidate,
-                "start": pairing.start,
-                "end": pairing.end,
-            },
-        )
+        {
+            "model": pairing.model,
+            "baseline": pairing.baseline,
+            "candidate": pairing.candidate,
+            "start": pairing.start,
+            "end": pairing.end,
+        },
     )
-    oldest, traffic = row or (None, None)
     if traffic is None:
         return None
     since: datetime = oldest or pairing.end

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import first_of
+from mlwatch.asking import number, row
 from mlwatch.errors import InputError
 from mlwatch.metrics.bin_sql import latency_bin_sql
 from mlwatch.metrics.rollout_calibration import Calibration, calibrate
@@ -109,13 +109,12 @@ def _take(connection: DuckDBPyConnection, pairing: Pairing, config: Config) -> i
         })""",
         [pairing.model, pairing.baseline, pairing.start, pairing.end],
     )
-    row = first_of(connection.execute("SELECT COUNT(*) FROM aa"))
-    return int(row[0]) if row else 0
+    return number(connection, "SELECT COUNT(*) FROM aa")
 
 
 def _range(connection: DuckDBPyConnection) -> tuple[Any, Any]:
-    row = first_of(connection.execute("SELECT MIN(ts), MAX(ts) + INTERVAL 1 SECOND FROM aa"))
-    return (row[0], row[1]) if row else (None, None)
+    begin, end = row(connection, "SELECT MIN(ts), MAX(ts) + INTERVAL 1 SECOND FROM aa")
+    return begin, end
 
 
 @dataclass(frozen=True, slots=True)

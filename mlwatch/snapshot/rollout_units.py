@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.asking import first_of
+from mlwatch.asking import row
 from mlwatch.metrics.rollout_units import design_effect
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.rollout_rows import STORED, requests_sql, stored_since
@@ -109,8 +109,7 @@ def count_units(connection: DuckDBPyConnection, source: str, values: Sequence[ob
         FROM units GROUP BY ALL ORDER BY minute""",
         values,
     )
-    row = first_of(connection.execute(f"SELECT COUNT(*), COUNT(unit) FROM {source}", list(values)))
-    requests, known = row or (0, 0)
+    requests, known = row(connection, f"SELECT COUNT(*), COUNT(unit) FROM {source}", values)
     return Units(
         new={side: _columns(rows.where(rows["side"] == side), "n") for side in (0, 1)},
         entered={side: _columns(rows.where(rows["side"] == side), "entered") for side in (0, 1)},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.asking import first_of
+from mlwatch.asking import is_there
 from mlwatch.metrics.segment_pairs import cell_sums, search
 from mlwatch.snapshot.features import feature_infos
 from mlwatch.snapshot.read import fetch
@@ -121,7 +121,7 @@ def with_pairs(model: Model, found: Mapping[str, tuple[SegmentPair, ...]]) -> Mo
 
 def _has_records(connection: DuckDBPyConnection) -> bool:
     """Tell whether there are records: with rollups alone there are none, nor columns for features."""
-    return first_of(connection.execute("FROM predictions LIMIT 1")) is not None
+    return is_there(connection, "predictions")
 
 
 def _followed(connection: DuckDBPyConnection, model: str) -> list[slices.Column]:

@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from mlwatch import __version__
-from mlwatch.asking import first_of
+from mlwatch.asking import first_row, row
 from mlwatch.snapshot.types import Alert, Ingest, Stream
 from mlwatch.store.ledger import PARTITION
 from mlwatch.store.profiles import IN_FORCE
@@ -22,22 +22,21 @@ if TYPE_CHECKING:
 
 def ingest_totals(connection: DuckDBPyConnection) -> Ingest:
     """Sum up everything that was read."""
-    row = first_of(
-        connection.execute("""
+    sums = row(
+        connection,
+        """
         SELECT SUM(bytes), SUM(records), SUM(rows), SUM(predictions), SUM(outcomes), SUM(events),
             SUM(rejected), SUM(duplicates), SUM(outcomes_unmatched), SUM(events_unmatched)
-        FROM batches""")
+        FROM batches""",
     )
-    files, partitions = first_of(
-        connection.execute(
-            """SELECT COUNT(DISTINCT path) FILTER (records > 0 AND format <> $kind),
+    files, partitions = row(
+        connection,
+        """SELECT COUNT(DISTINCT path) FILTER (records > 0 AND format <> $kind),
             list((path, offset_bytes, size)) FILTER (format = $kind)
         FROM files WHERE state <> 'replaced'""",
-            {"kind": PARTITION},
-        )
-    ) or (0, None)
-    values = [int(value or 0) for value in row or [0] * 10]
-    return Ingest(int(files), *values, streams=_streams(partitions or []))
+        {"kind": PARTITION},
+    )
+    return Ingest(int(files), *(int(value or 0) for value in sums), streams=_streams(partitions or []))
 
 
 def _streams(rows: Sequence[tuple[str, int, int]]) -> tuple[Stream, ...]:
@@ -87,13 +86,11 @@ def alerts_of(
 
 def provenance_of(connection: DuckDBPyConnection, config: Config) -> Mapping[str, str | None]:
     """Return which program, configuration and reference made the numbers."""
-    row = first_of(
-        connection.execute(f"SELECT value FROM meta WHERE key = 'reference_sha256' AND {IN_FORCE}")
-    )
+    found = first_row(connection, f"SELECT value FROM meta WHERE key = 'reference_sha256' AND {IN_FORCE}")
     return {
         "mlwatch": __version__,
         "config_sha256": config.sha256 if config.path is not None else None,
-        "reference_sha256": row[0] if row else None,
+        "reference_sha256": found[0] if found else None,
         "git": None,
         "data": None,
         "registry": None,

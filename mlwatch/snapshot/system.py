@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import first_of
+from mlwatch.asking import first_row
 from mlwatch.host.types import Container, Disk, Gpu, HostSample, Process
 from mlwatch.snapshot.health_types import HostPoint, System
 
@@ -20,11 +20,10 @@ HISTORY = timedelta(hours=1)
 
 def system_of(connection: DuckDBPyConnection, now: datetime) -> System | None:
     """Return the host as it stood at a moment, naive UTC; None where nobody had looked for a minute."""
-    row = first_of(
-        connection.execute(
-            "SELECT ts, detail FROM host_samples WHERE ts <= $now AND ts > $since ORDER BY ts DESC LIMIT 1",
-            {"now": now, "since": now - FRESH},
-        )
+    row = first_row(
+        connection,
+        "SELECT ts, detail FROM host_samples WHERE ts <= $now AND ts > $since ORDER BY ts DESC LIMIT 1",
+        {"now": now, "since": now - FRESH},
     )
     if row is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import number, row
 from mlwatch.errors import reason_of
 from mlwatch.sources.formats import recognise_table
 from mlwatch.sources.importing import import_piece
@@ -53,7 +53,7 @@ def read_parquet(
 
     name = literal(str(found.path))
     try:
-        row = first_of(connection.execute(f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})"))
+        total = number(connection, f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})")
         make_room(connection, name)
         described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({name})").fetchall()
         sample = connection.execute(
@@ -66,7 +66,6 @@ def read_parquet(
         ) from error
     except duckdb.Error as error:
         raise UnreadableFileError(f"not a complete Parquet file ({reason_of(error)})") from error
-    total = int(row[0] or 0) if row else 0
     names = [column[0] for column in described]
     mark = fingerprint(found.path, found.size) or Fingerprint(0, b"", 0, b"")
     importer = recognise_table(names, found.path)
@@ -98,13 +97,12 @@ def _table_pieces(
     """Write rows of a Parquet file as JSON lines."""
     while start < total:
         end = min(total, start + TABLE_ROWS)
-        row = first_of(
-            connection.execute(
-                f"""SELECT string_agg(CAST(to_json(given) AS VARCHAR), chr(10) ORDER BY file_row_number)
-            FROM {parquet_relation(found.path, start, end)} AS given"""
-            )
+        (lines,) = row(
+            connection,
+            f"""SELECT string_agg(CAST(to_json(given) AS VARCHAR), chr(10) ORDER BY file_row_number)
+            FROM {parquet_relation(found.path, start, end)} AS given""",
         )
-        text = f"{row[0]}\n".encode() if row and row[0] else b""
+        text = f"{lines}\n".encode() if lines else b""
         yield Piece(found, start, end, start + 1, end - start, mark, text)
         start = end
 

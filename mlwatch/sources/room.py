@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import number, row
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -24,13 +24,12 @@ def make_room(connection: DuckDBPyConnection, name: str) -> None:
         connection: Any of the store's.
         name: The file's path as a quoted literal.
     """
-    row = first_of(
-        connection.execute(
-            f"""SELECT MAX(size) FROM (
-            SELECT SUM(total_uncompressed_size) AS size FROM parquet_metadata({name}) GROUP BY row_group_id)"""
-        )
+    largest = number(
+        connection,
+        f"""SELECT MAX(size) FROM (
+            SELECT SUM(total_uncompressed_size) AS size FROM parquet_metadata({name}) GROUP BY row_group_id)""",
     )
-    needed = HEADROOM + 3 * int(row[0] or 0) if row else 0
+    needed = HEADROOM + 3 * largest
     if _limit(connection) < needed < _physical() * LARGEST_SHARE:
         _set(connection, needed)
 
@@ -46,7 +45,7 @@ def enlarge(connection: DuckDBPyConnection) -> bool:
 
 
 def _limit(connection: DuckDBPyConnection) -> float:
-    (text,) = first_of(connection.execute("SELECT current_setting('memory_limit')")) or ("0 bytes",)
+    (text,) = row(connection, "SELECT current_setting('memory_limit')")
     return _bytes(text)
 
 
@@ -55,8 +54,8 @@ def _set(connection: DuckDBPyConnection, size: float) -> None:
 
 
 def _bytes(text: str) -> float:
-    number, _, unit = text.partition(" ")
-    return float(number) * 1024.0 ** _UNITS.index(unit)
+    size, _, unit = text.partition(" ")
+    return float(size) * 1024.0 ** _UNITS.index(unit)
 
 
 def _physical() -> int:

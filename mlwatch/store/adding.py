@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import number, row
 from mlwatch.store import touched
 from mlwatch.store.rollup import bucket
 
@@ -28,10 +28,10 @@ def add(
         values: What its named parameters stand for.
     """
     connection.execute(f"CREATE OR REPLACE TEMP TABLE delta AS {select}", values)
-    row = first_of(connection.execute("SELECT MIN(bucket), MAX(bucket) FROM delta"))
-    if row is None or row[0] is None:
+    begin, end = row(connection, "SELECT MIN(bucket), MAX(bucket) FROM delta")
+    if begin is None:
         return
-    touched.note(rollup, row)
+    touched.note(rollup, (begin, end))
     finest, *wider = rollup.levels
     connection.execute(f"INSERT INTO {rollup.table(finest)} BY NAME FROM delta")
     for level in wider:
@@ -50,9 +50,6 @@ def remove(
         where: A condition on its keys, of our own making.
         values: What its parameters stand for.
     """
-    gone = 0
-    for level in rollup.levels:
-        row = first_of(connection.execute(f"DELETE FROM {rollup.table(level)} WHERE {where}", list(values)))
-        gone += row[0] if row is not None else 0
-    if gone:
+    tables = [rollup.table(level) for level in rollup.levels]
+    if sum(number(connection, f"DELETE FROM {table} WHERE {where}", values) for table in tables):
         touched.note(rollup, touched.ALL_TIME)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import first_of
+from mlwatch.asking import row
 from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def run(connection: DuckDBPyConnection, sql: str) -> tuple[list[str], list[tuple
     if len(statements) != 1 or statements[0].type not in allowed:
         raise InputError("only one SELECT is allowed", "query", "the store is read-only here")
     reader = connection.cursor()
-    locked = first_of(reader.execute("SELECT current_setting('lock_configuration')"))
-    if not (locked and locked[0]):  # the lock holds for the whole database: an earlier query has set it all
+    (locked,) = row(reader, "SELECT current_setting('lock_configuration')")
+    if not locked:  # the lock holds for the whole database: an earlier query has set it all
         reader.execute("SET GLOBAL TimeZone = 'UTC'")
         reader.execute("SET TimeZone = 'UTC'")
         reader.execute("SET enable_external_access = false")

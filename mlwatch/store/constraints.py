@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import all_or_nothing, first_of, meta_value
+from mlwatch.asking import all_or_nothing, meta_value, row
 from mlwatch.errors import ConfigError, reason_of
 from mlwatch.sources.sql import identifier
 from mlwatch.store import adding, feature_rollup, rollups
@@ -82,7 +82,7 @@ def check(connection: DuckDBPyConnection, config: Config) -> None:
         if wanted.regex is None:
             continue
         try:
-            first_of(connection.execute("SELECT regexp_full_match('', $1)", [wanted.regex]))
+            row(connection, "SELECT regexp_full_match('', $1)", [wanted.regex])
         except duckdb.Error as error:
             where = f"{config.path or 'configuration'}: [schema.{name}] regex"
             raise ConfigError(

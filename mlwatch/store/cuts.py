@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import first_of
+from mlwatch.asking import row
 from mlwatch.metrics.edges import FEW_VALUES, edges_of
 
 if TYPE_CHECKING:
@@ -58,5 +58,4 @@ def _each(
         f"{aggregate.format(column)} FILTER ({column} IS NOT NULL AND isfinite({column}))"
         for column in columns
     )
-    row = first_of(connection.execute(f"SELECT {items} FROM {relation}")) or ()
-    return dict(zip(columns, row, strict=True))
+    return dict(zip(columns, row(connection, f"SELECT {items} FROM {relation}"), strict=True))

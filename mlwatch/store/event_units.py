@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import number
+from mlwatch.asking import is_there, number
 from mlwatch.sources.sql import literal
 from mlwatch.store import events
 from mlwatch.store.batch import BY_UNIT
@@ -26,7 +26,7 @@ _WAITS = f"starts_with(id, {literal(BY_UNIT)})"
 
 def are_waiting(connection: DuckDBPyConnection) -> bool:
     """Tell whether any event waits for the prediction of its user."""
-    return number(connection, f"SELECT COUNT(*) FROM (FROM events WHERE {_WAITS} LIMIT 1)") > 0
+    return is_there(connection, f"events WHERE {_WAITS}")
 
 
 def join(connection: DuckDBPyConnection, settings: BusinessSettings, window: timedelta) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import number
+from mlwatch.asking import is_there, number
 from mlwatch.sources.sql import literal
 from mlwatch.store.batch import BY_UNIT
 
@@ -205,7 +205,7 @@ def gain_requests(connection: DuckDBPyConnection, settings: BusinessSettings) ->
     Returns:
         Whether there are any, and how many stored events found their prediction by this.
     """
-    if not number(connection, "SELECT COUNT(*) FROM (FROM events LIMIT 1)"):
+    if not is_there(connection, "events"):
         return False, 0
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE early AS

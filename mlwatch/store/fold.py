@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import is_there, number, row
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import feature_rollup, outputs, rollups
 from mlwatch.store.adding import add, remove
@@ -63,9 +63,9 @@ def fold_requests(
     add(connection, rollups.LATENCY, rollups.latency_sql("requests"))
     fold_decided(connection, registry, "requests")
     outputs.fold_requests(connection, registry, settings, "requests", models, numbers)
-    row = first_of(connection.execute("SELECT COUNT(invalid) FROM batch"))
+    may_be_invalid = number(connection, "SELECT COUNT(invalid) FROM batch") > 0
     features = [
-        _narrowed(feature, models, may_be_invalid=bool(row and row[0]))
+        _narrowed(feature, models, may_be_invalid=may_be_invalid)
         for feature in registry.feature_bins(numbers)
         if unbinned or registry.is_binned(feature)
     ]
@@ -123,10 +123,7 @@ def _fold_segments(connection: DuckDBPyConnection, registry: Registry, parts: Co
 
 def fold_decided(connection: DuckDBPyConnection, registry: Registry, relation: str) -> None:
     """Add the scores of requests to the rollup that needs no labels."""
-    row = first_of(
-        connection.execute(f"SELECT COUNT(*) FROM (FROM {relation} WHERE score IS NOT NULL LIMIT 1)")
-    )
-    if row and row[0]:
+    if is_there(connection, f"{relation} WHERE score IS NOT NULL"):
         numeric, free = registry.plain_models()
         add(connection, rollups.DECIDED, rollups.decided_sql(relation, [*numeric, *free]))
 
@@ -180,8 +177,7 @@ def is_text(connection: DuckDBPyConnection, relation: str) -> bool:
 
 
 def _task(connection: DuckDBPyConnection, rows: str) -> str:
-    found = first_of(connection.execute(f"SELECT {TASK_COUNTS} FROM {rows}"))
-    return task_by(found or (0, 0, 0, 0, 0))
+    return task_by(row(connection, f"SELECT {TASK_COUNTS} FROM {rows}"))
 
 
 def task_by(counts: Sequence[int | None]) -> str:
@@ -278,8 +274,7 @@ def _compact_table(connection: DuckDBPyConnection, rollup: Rollup, level: int) -
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE crowded AS
         SELECT DISTINCT bucket FROM (SELECT bucket FROM {table} GROUP BY {keys} HAVING COUNT(*) > 1)""")
-    row = first_of(connection.execute("SELECT COUNT(*) FROM crowded"))
-    if not row or not row[0]:
+    if not is_there(connection, "crowded"):
         return
     inside = "WHERE bucket IN (SELECT bucket FROM crowded)"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE merged AS {rollup.merged(table, where=inside)}")

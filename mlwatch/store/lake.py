@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import first_of, row
+from mlwatch.asking import row
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
 from mlwatch.sources.sql import literal
@@ -130,9 +130,7 @@ def write(connection: DuckDBPyConnection, lake: Path, more: Mapping[str, Any] | 
 
 
 def _made(connection: DuckDBPyConnection, days: dict[str, str]) -> dict[str, Any]:
-    (currency,) = first_of(
-        connection.execute("SELECT MAX(currency) FROM events WHERE currency IS NOT NULL")
-    ) or (None,)
+    (currency,) = row(connection, "SELECT MAX(currency) FROM events")
     return {
         "schema": SCHEMA,
         "store": schema.VERSION,

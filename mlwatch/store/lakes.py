@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, first_of, number
+from mlwatch.asking import all_or_nothing, first_row, number
 from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import loss_trees, rollup_rows, rollups
@@ -222,7 +222,7 @@ def _check_bins(connection: DuckDBPyConnection, lake: Path) -> None:
 def _same_tree(connection: DuckDBPyConnection, lake: Path) -> bool:
     """Tell whether a lake counts predictions of regressions by the leaves that are counted here, if by any."""
     ours, key = loss_trees.recall(connection), literal(loss_trees.KEY)
-    theirs = first_of(connection.execute(f"SELECT value FROM {_small(lake, 'meta')} WHERE key = {key}"))
+    theirs = first_row(connection, f"SELECT value FROM {_small(lake, 'meta')} WHERE key = {key}")
     return ours is None or theirs is None or loss_trees.of_text(theirs[0]).root == ours.root
 
 

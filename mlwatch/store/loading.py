@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import number
 from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.canonical import Canonical, Slot
 from mlwatch.sources.shapes import Shape, csv_relation, jsonl_relation, parquet_relation
@@ -135,8 +135,7 @@ class Loader:
 
     def _is_complete(self, segments: Sequence[Segment], table: str) -> bool:
         """Make sure that every line became exactly one record; quoted values of CSV may hold newlines."""
-        row = first_of(self._connection.execute(f"SELECT COUNT(*) FROM {table}"))
-        read = int(row[0]) if row else 0
+        read = number(self._connection, f"SELECT COUNT(*) FROM {table}")
         lines = sum(segment.lines for segment in segments)
         if read == lines or self._shape.format == "parquet":
             return True
@@ -218,10 +217,10 @@ class Loader:
             },
         )
         self._connection.execute("DELETE FROM part WHERE bad IS NOT NULL")
-        for number in range(segment.overlong):
+        for place in range(segment.overlong):
             self._connection.execute(
                 "INSERT INTO rejects VALUES (?, ?, 'a line of more than 16 MB', NULL)",
-                [segment.found.relative, segment.first_line + number],
+                [segment.found.relative, segment.first_line + place],
             )
         self._append()
 

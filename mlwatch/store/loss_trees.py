@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mlwatch.asking import first_of, meta_value
+from mlwatch.asking import meta_value, number
 from mlwatch.metrics.bin_sql import MISSING, sql_number
 from mlwatch.sources.sql import literal
 from mlwatch.store.rollup import RESIDUAL
@@ -138,7 +138,7 @@ def learn(connection: DuckDBPyConnection, features: Sequence[tuple[str, FeatureB
 
     e, rows = f"({RESIDUAL})", f"given WHERE ABS({RESIDUAL}) < {sql_number(LARGEST)}"
     columns = [_Column(name, bins, _common(connection, bins)) for name, bins in features]
-    (total,) = first_of(connection.execute(f"SELECT COUNT(*) FROM {rows}")) or (0,)
+    total = number(connection, f"SELECT COUNT(*) FROM {rows}")
     every = 1 + total * len(columns) // CELLS
     listed = ", ".join(f"{column.bins.expression} AS c{at}" for at, column in enumerate(columns))
     losses, *values = (

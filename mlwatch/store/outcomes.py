@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import number
+from mlwatch.asking import is_there, number
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -63,7 +63,7 @@ def score_requests(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool
             connection,
             """SELECT COUNT(*) FROM outcomes WHERE h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""",
         )
-        if number(connection, "SELECT COUNT(*) FROM (FROM outcomes LIMIT 1)")
+        if is_there(connection, "outcomes")
         else 0
     )
     if not waiting:
@@ -204,4 +204,4 @@ def _store(connection: DuckDBPyConnection) -> int:
 
 
 def _any_scored(connection: DuckDBPyConnection) -> bool:
-    return number(connection, "SELECT COUNT(*) FROM (FROM scored LIMIT 1)") > 0
+    return is_there(connection, "scored")

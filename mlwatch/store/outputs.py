@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import number
+from mlwatch.asking import is_there
 from mlwatch.metrics.bin_sql import sql_number
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import output_rollups as rollups
@@ -61,7 +61,7 @@ def fold_requests(
         models: Models to look at.
         numbers: Features that the relation has columns for; None for all.
     """
-    if number(connection, f"SELECT COUNT(*) FROM (FROM {relation} WHERE failed LIMIT 1)"):
+    if is_there(connection, f"{relation} WHERE failed"):
         add(connection, rollups.KINDS, rollups.kinds_sql(relation))
     for rollup, select in request_statements(registry, settings, relation, models, numbers):
         add(connection, rollup, select)

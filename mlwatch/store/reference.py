@@ -11,7 +11,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import all_or_nothing, first_of, meta_value, number
+from mlwatch.asking import all_or_nothing, is_there, meta_value, number, row
 from mlwatch.elements import dotted
 from mlwatch.errors import InputError, one_line, reason_of
 from mlwatch.metrics.bin_sql import score_bin_sql
@@ -265,8 +265,9 @@ def shape_of(connection: DuckDBPyConnection, path: Path, config: Config, what: s
 
 def _outputs(connection: DuckDBPyConnection) -> list[FeatureBins]:
     """Return the predictions, scores and labels that are numbers of the reference, where it has them."""
-    row = first_of(connection.execute("SELECT COUNT(prediction), COUNT(score), COUNT(label) FROM given"))
-    predictions, scores, labels = row or (0, 0, 0)
+    predictions, scores, labels = row(
+        connection, "SELECT COUNT(prediction), COUNT(score), COUNT(label) FROM given"
+    )
     told_by = "given" if predictions else "(SELECT label AS prediction FROM given)"
     values = fold.is_regression(connection, told_by)
     outputs = []
@@ -345,8 +346,7 @@ def _store_categories(connection: DuckDBPyConnection, relation: str, feature: Fe
 
 def _refold(connection: DuckDBPyConnection, registry: Registry, features: Sequence[FeatureBins]) -> None:
     """Count the stored rows in bins that have changed: those of some features, and of labels that are numbers."""
-    row = first_of(connection.execute("SELECT COUNT(*) FROM (FROM predictions LIMIT 1)"))
-    if row and row[0]:
+    if is_there(connection, "predictions"):
         adding.remove(connection, rollups.FEATURES, f"feature = {rollups.LOSS}")  # of another tree
         if features:
             fold.refold_features(connection, features)
@@ -358,8 +358,7 @@ def ensure_bins(
 ) -> None:
     """Cut bins for features that have none, once there are rows enough, and count the stored rows in them."""
     bare = [feature for feature in registry.feature_bins() if not registry.is_binned(feature)]
-    row = first_of(connection.execute("SELECT COUNT(*) FROM predictions"))
-    if not bare or not row or row[0] < enough:
+    if not bare or number(connection, "SELECT COUNT(*) FROM predictions") < enough:
         return
     with all_or_nothing(connection):
         source = "the first rows that were read"

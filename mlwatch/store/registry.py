@@ -144,10 +144,7 @@ class Registry:
 
         An empty table is made anew: each column that is added to a table costs a copy of all of its columns.
         """
-        if (
-            self._unsaved
-            and asking.number(self._connection, "SELECT COUNT(*) FROM (FROM predictions LIMIT 1)") == 0
-        ):
+        if self._unsaved and not asking.is_there(self._connection, "predictions"):
             listed = "".join(f", {row.definition}" for row in self.features.values())
             self._connection.execute(predictions_ddl(listed))
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, first_of
+from mlwatch.asking import all_or_nothing, number, row
 from mlwatch.store import probes
 
 if TYPE_CHECKING:
@@ -28,25 +28,24 @@ def apply(connection: DuckDBPyConnection, keep: timedelta | None) -> int:
     if keep is None:
         return 0
     _forget_probes(connection, keep)
-    row = first_of(connection.execute("SELECT MAX(ts) FROM predictions"))
-    if row is None or row[0] is None:
+    (newest,) = row(connection, "SELECT MAX(ts) FROM predictions")
+    if newest is None:
         return 0
-    limit = row[0] - keep
-    old = first_of(connection.execute("SELECT COUNT(*) FROM predictions WHERE ts < ?", [limit]))
-    if not old or not old[0]:
+    limit = newest - keep
+    old = number(connection, "SELECT COUNT(*) FROM predictions WHERE ts < ?", [limit])
+    if not old:
         return 0
     with all_or_nothing(connection):
         for table in ("predictions", "outcomes", "events"):
             connection.execute(f"DELETE FROM {table} WHERE ts < ?", [limit])
-    return int(old[0])
+    return old
 
 
 def _forget_probes(connection: DuckDBPyConnection, keep: timedelta) -> None:
     """Delete probes and samples of the host older than `keep` before the newest one."""
-    row = first_of(
-        connection.execute(
-            "SELECT MAX(ts) FROM (SELECT MAX(ts) AS ts FROM probes UNION ALL SELECT MAX(ts) FROM host_samples)"
-        )
+    (newest,) = row(
+        connection,
+        "SELECT MAX(ts) FROM (SELECT MAX(ts) AS ts FROM probes UNION ALL SELECT MAX(ts) FROM host_samples)",
     )
-    if row is not None and row[0] is not None:
-        probes.forget(connection, row[0] - keep)
+    if newest is not None:
+        probes.forget(connection, newest - keep)

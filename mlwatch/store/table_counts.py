@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import number
 from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.sql import identifier
@@ -113,8 +113,7 @@ def _counted(connection: DuckDBPyConnection, registry: Registry, table: _Table) 
         f"""CREATE OR REPLACE TEMP TABLE table_labels AS
         SELECT label, COUNT(*) AS n FROM looked WHERE {classes} GROUP BY label"""
     )
-    row = first_of(connection.execute("SELECT COUNT(*) FROM looked"))
-    return int(row[0]) if row else 0
+    return number(connection, "SELECT COUNT(*) FROM looked")
 
 
 def _bins(registry: Registry, slots: Sequence[Slot], roles: Collection[str]) -> list[FeatureBins]:

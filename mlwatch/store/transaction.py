@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, number
+from mlwatch.asking import all_or_nothing, is_there, number
 from mlwatch.sources.sql import identifier
 from mlwatch.store import batch, constraints, event_units, events, fold, memory, outcomes, slices, straight
 from mlwatch.store.cuts import ENOUGH_ROWS
@@ -194,7 +194,7 @@ class Transaction:
         )
 
     def _has(self, flag: str) -> bool:
-        return number(self._connection, f"SELECT COUNT(*) FROM (FROM batch WHERE {flag} LIMIT 1)") > 0
+        return is_there(self._connection, f"batch WHERE {flag}")
 
     def _quarantine(self, counts: Counts) -> None:
         """Keep the text of rejected records, up to a bound; the counts are kept in any case."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import first_row
 from mlwatch.sources.formats.types import ENVELOPE, Carried
 from mlwatch.sources.sql import literal
 
@@ -99,20 +99,20 @@ class Halves:
     def _settle(self, form: str) -> Carried:
         """Let pairs go and the other halves wait."""
         run = self._connection.execute
-        gone = first_of(
-            run("""
-            SELECT CAST(to_json(list(DISTINCT key)) AS VARCHAR) FROM halves
-            WHERE known AND key IN (SELECT key FROM pairs)""")
+        gone = first_row(
+            self._connection,
+            """SELECT CAST(to_json(list(DISTINCT key)) AS VARCHAR) FROM halves
+            WHERE known AND key IN (SELECT key FROM pairs)""",
         )
         run("DELETE FROM unpaired WHERE format = ? AND key IN (SELECT key FROM pairs)", [form])
         run(f"""
             CREATE OR REPLACE TEMP TABLE late AS
             SELECT {_COLUMNS} FROM halves WHERE NOT known AND key NOT IN (SELECT key FROM pairs)""")
         run(f"INSERT INTO unpaired SELECT ?, {_COLUMNS} FROM late", [form])
-        come = first_of(
-            run("""
-            SELECT CAST(to_json(list({'key': key, 'side': side, 'record': to_json(late)})) AS VARCHAR)
-            FROM late""")
+        come = first_row(
+            self._connection,
+            """SELECT CAST(to_json(list({'key': key, 'side': side, 'record': to_json(late)})) AS VARCHAR)
+            FROM late""",
         )
         return Carried(form, _text(come), _text(gone))
 
@@ -131,7 +131,7 @@ class Halves:
             CREATE OR REPLACE TEMP TABLE envelopes AS
             SELECT {_COLUMNS} FROM (SELECT * REPLACE (0 AS n) FROM unpaired)
             WHERE format = {literal(importer.name)} AND ts < TIMESTAMP '{now - PATIENCE}' AND ({vain})""")
-        gone = first_of(self._connection.execute("SELECT CAST(to_json(list(key)) AS VARCHAR) FROM envelopes"))
+        gone = first_row(self._connection, "SELECT CAST(to_json(list(key)) AS VARCHAR) FROM envelopes")
         if gone is None or gone[0] is None:
             return None
         self._connection.execute(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_of
+from mlwatch.asking import row
 from mlwatch.errors import reason_of
 from mlwatch.sources.canonical import EARLIEST, LATEST, SCORE_THRESHOLD
 from mlwatch.sources.formats import payload
@@ -159,14 +159,15 @@ class Rewriter:
 
     def _sampled(self) -> tuple[str, ...]:
         """Return how many requests a sample stands for, beyond those that it holds."""
-        row = first_of(
-            self._connection.execute("""
+        (sampled,) = row(
+            self._connection,
+            """
             SELECT CAST(to_json(list(bucketed)) AS VARCHAR) FROM (
                 SELECT time_bucket(INTERVAL '60 seconds', ts) AS bucket, model, version,
                     SUM(1 / fraction - 1) AS unseen
-                FROM answered WHERE fraction > 0 AND fraction < 1 GROUP BY ALL) AS bucketed""")
+                FROM answered WHERE fraction > 0 AND fraction < 1 GROUP BY ALL) AS bucketed""",
         )
-        return (row[0],) if row and row[0] else ()
+        return (sampled,) if sampled else ()
 
     def _take_lines(self, texts: Sequence[Text], *, any_text: bool) -> None:
         """Fill `lines`, and show as `native` those that are JSON objects, or all where any text will do.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from mlwatch.asking import first_of
+from mlwatch.asking import first_row
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ def test_a_first_row_leaves_none_open(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE meta AS SELECT 'a mark' AS key, '' AS value")
         asking, changing = connection.cursor(), connection.cursor()
 
-        assert first_of(asking.execute("SELECT key FROM meta")) == ("a mark",)
+        assert first_row(asking, "SELECT key FROM meta") == ("a mark",)
         assert checkpoints(changing)
 
         asking.execute("SELECT key FROM meta").fetchone()  # what it is there for
         assert not checkpoints(changing)
-        assert first_of(asking.execute("SELECT key FROM meta WHERE key = 'none'")) is None
+        assert first_row(asking, "SELECT key FROM meta WHERE key = 'none'") is None
         asking.close()
         changing.close()
