@@ -150,4 +150,9 @@ def window_value(window: Window, metric: str) -> float | None:
     if metric in BOTH:
         # counts of a quiet window are values, everything else needs a request
         return BOTH[metric](window) if window.predictions or metric == "predictions" else None
+    if metric in MEASURES:
+        measured = window.measures.get(metric)
+        return measured.value if measured is not None else None
+    if metric in TEXT_DRIFT:
+        return window.text_drift.get(TEXT_DRIFT[metric])
     return window.missing_rate if metric == "missing_rate" else None

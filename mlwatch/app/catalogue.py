@@ -143,7 +143,10 @@ def _text_drift(name: str) -> Metric:
     def read(version: Version) -> Reading:
         return of.from_drift(version.quality.text_drift.get(name))
 
-    return Metric(f"text_drift.{name}", "quality", _TEXTS[name], "score", "lower", read, lambda _: NOTHING, 2)
+    def over(window: Window) -> Reading:
+        return Reading(window.text_drift.get(name))
+
+    return Metric(f"text_drift.{name}", "quality", _TEXTS[name], "score", "lower", read, over, 2)
 
 
 def _performance(key: str) -> Metric:

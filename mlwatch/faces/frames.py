@@ -94,6 +94,7 @@ def _windows(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
                 "error_rate": window.errors.rate,
                 "missing_rate": window.missing_rate,
                 "drift": window.drift,
+                **{f"text_drift_{name}": score for name, score in window.text_drift.items()},
                 "conversion": window.business.conversion.value,
                 "engagement": window.business.engagement.value,
                 "revenue": window.business.revenue.total,

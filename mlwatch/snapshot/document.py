@@ -200,7 +200,11 @@ def _window(window: Window) -> Document:
         "outputs": _estimates(window.measures),
         "latency_ms": _latency(window.latency),
         "errors": _errors(window.errors),
-        "quality": {"missing_rate": window.missing_rate, "drift": window.drift},
+        "quality": {
+            "missing_rate": window.missing_rate,
+            "drift": window.drift,
+            "text_drift": dict(window.text_drift),
+        },
         "business": _business(window.business),
     }
 

@@ -99,7 +99,7 @@ def _model(ground: Ground, name: str, roles: Roles) -> Model:
     learns_by_score = context.teacher is not None and context.teacher.losses is None
     decided = Decided.read(ground.reader, ground.lattice) if learns_by_score else None
     mine = [numbers[life.pair] for life in _own(roles, name)]
-    results = window_results(ground.reader, ground.lattice, tables, mine, context.positive)
+    results = window_results(ground.reader, tables, mine, context)
     versions = {}
     for life in _own(roles, name):
         who = numbers[life.pair]

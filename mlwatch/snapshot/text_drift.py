@@ -24,9 +24,9 @@ TOGETHER = 18
 """Bins of lengths that are taken as one: an answer in the next is 1.4 times as long."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Texts:
-    """What answers of the reference were like."""
+    """What answers of the reference were like; the same ones are the same object."""
 
     description: str
     measures: Table

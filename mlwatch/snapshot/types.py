@@ -182,6 +182,8 @@ class Window:
     """Performance as expected without labels."""
     measures: Mapping[str, Estimate] = field(default_factory=dict)
     """Mean amounts that requests took or gave, such as tokens and costs."""
+    text_drift: Mapping[str, float] = field(default_factory=dict)
+    """How far the length and the vocabulary of answers in words moved; without those of too few answers."""
 
 
 @dataclass(frozen=True, slots=True)

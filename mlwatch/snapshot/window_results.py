@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,71 +11,81 @@ from mlwatch.metrics import curves
 from mlwatch.metrics.scores import ScoreHistogram
 from mlwatch.snapshot import outputs
 from mlwatch.snapshot.read import Table
+from mlwatch.snapshot.text_drift import drifts_of
 from mlwatch.store import output_rollups, rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
+    from mlwatch.metrics.drift import Policy
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.reader import Reader
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.tables import Tables
+    from mlwatch.snapshot.text_drift import Texts
+    from mlwatch.snapshot.windows import Context
     from mlwatch.store.rollup import Rollup
 
-    Results = Mapping[str, Estimate]
-    _ByVersion = Mapping[int, Sequence[dict[str, Estimate]]]
+    Results = Mapping[str, Any]
+    """Estimates, or scores of drift."""
+    _Asked = tuple[str, Rollup, "_Each", tuple[str, ...] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class WindowResults:
     """The results of one version by window, to the quarter of an hour; an empty mapping where there are none."""
 
-    performance: Sequence[Results]
-    measures: Sequence[Results]
+    performance: Sequence[Mapping[str, Estimate]]
+    measures: Sequence[Mapping[str, Estimate]]
+    text_drift: Sequence[Mapping[str, float]]
 
 
 def window_results(
-    reader: Reader, grid: Grid, tables: Tables, mine: Sequence[int], positive: str | None
+    reader: Reader, tables: Tables, mine: Sequence[int], context: Context
 ) -> dict[int, WindowResults]:
     """Return the results of one model's versions.
 
     Args:
         reader: Of the snapshot.
-        grid: Range and windows.
         tables: The sums of the range: what they lack has no windows either.
         mine: Numbers of the versions.
-        positive: Positive class; None where the task is not binary.
+        context: What the versions share.
     """
-    performance, measures = _blank(grid, mine), _blank(grid, mine)
-    had = tables.outputs
-
-    def add(kept: _ByVersion, rollup: Rollup, made: _Each, keys: tuple[str, ...] | None = None) -> None:
-        where = f"v.who IN ({', '.join(map(str, mine))})"
+    grid = context.lattice
+    kept = {part: _blank(grid, mine) for part in ("performance", "measures", "text_drift")}
+    where = f"v.who IN ({', '.join(map(str, mine))})"
+    for part, rollup, made, keys in _asked(tables, context):
         rows = reader.by_window(rollup, grid, 1, where, keys, made)
         own: dict[int, list[Results]] = {who: [{}] * grid.count for who in mine}
         columns = (rows[name].tolist() for name in ("who", "w", "found"))
         for who, window, results in zip(*columns, strict=True):
             own[who][window] = results
         for who, over in own.items():
-            for each, results in zip(kept[who], grid.held(over, grid.level(rollup)), strict=True):
+            for each, results in zip(kept[part][who], grid.held(over, grid.level(rollup)), strict=True):
                 each.update(results)
+    return {who: WindowResults(**{part: over[who] for part, over in kept.items()}) for who in mine}
 
-    if positive is not None and len(tables.scores):
-        add(performance, rollups.SCORES, _Each(_areas, (positive,)), ("label", "bin"))
+
+def _asked(tables: Tables, context: Context) -> Iterator[_Asked]:
+    """Yield which part of the results is made of which rollup, how, and of which of its keys (None for all)."""
+    had = tables.outputs
+    if context.positive is not None and len(tables.scores):
+        yield "performance", rollups.SCORES, _Each(_areas, (context.positive,)), ("label", "bin")
     if len(had.class_scores):
         classes = len(set(had.class_scores["class"].tolist()))
-        add(performance, output_rollups.CLASS_SCORES, _Each(outputs.one_vs_rest))
-        add(performance, output_rollups.RANKS, _Each(outputs.places, (classes,)))
+        yield "performance", output_rollups.CLASS_SCORES, _Each(outputs.one_vs_rest), None
+        yield "performance", output_rollups.RANKS, _Each(outputs.places, (classes,)), None
     if len(had.quantiles):
-        add(performance, output_rollups.QUANTILES, _Each(outputs.pinball_of))
+        yield "performance", output_rollups.QUANTILES, _Each(outputs.pinball_of), None
     if len(had.rankings):
-        add(performance, output_rollups.RANKINGS, _Each(outputs.ranking_of))
+        yield "performance", output_rollups.RANKINGS, _Each(outputs.ranking_of), None
     if len(had.measures):
-        add(measures, output_rollups.MEASURES, _Each(_means))
-    return {who: WindowResults(performance[who], measures[who]) for who in mine}
+        yield "measures", output_rollups.MEASURES, _Each(_means), None
+        if context.texts is not None:
+            yield "text_drift", output_rollups.MEASURES, _Each(_moves, (context.texts, context.policy)), None
 
 
-def _blank(grid: Grid, mine: Sequence[int]) -> dict[int, list[dict[str, Estimate]]]:
+def _blank(grid: Grid, mine: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
     return {who: [{} for _ in range(grid.count)] for who in mine}
 
 
@@ -109,3 +119,8 @@ def _areas(rows: Table, positive: str) -> Results:
 
 def _means(rows: Table) -> Results:
     return {name: measure.mean for name, measure in outputs.measures_of(rows).items()}
+
+
+def _moves(rows: Table, texts: Texts, policy: Policy) -> Results:
+    drifts = drifts_of(texts, rows, policy)
+    return {name: drift.told for name, drift in drifts.items() if drift.told is not None}

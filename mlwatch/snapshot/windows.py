@@ -111,7 +111,7 @@ def windows_of(
         decided: Its scores by decision; None where nothing is estimated from them.
         context: What the versions of the model share.
         drift: Its mean drift score in each window; empty for none.
-        results: What its scores, ranks and amounts say in each window.
+        results: What its scores, ranks, amounts and texts say in each window.
     """
     lattice, question = context.lattice, context.question
     traffic, bins = _Traffic(tables.traffic, lattice.count), tables.latency.windows()
@@ -148,6 +148,7 @@ def windows_of(
                 answers=labelled.answers,
                 estimated=expected[index],
                 measures=results.measures[index] if results else {},
+                text_drift=results.text_drift[index] if results else {},
             )
         )
     return tuple(windows)

@@ -17,7 +17,7 @@ from sklearn import metrics
 import mlwatch
 from mlwatch.cli import main
 from mlwatch.faces.rows import footnotes
-from mlwatch.rule_values import value_of
+from mlwatch.rule_values import value_of, window_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -322,6 +322,32 @@ def test_answers_of_a_reference_are_compared_with_as_those_of_the_first_period_a
     assert said[3].startswith("period.json (v1 of chat, 2026-11-03T00:00Z to")
     assert set(drifts[0]) == {"length", "vocabulary"}
     assert drifts[1] == drifts[2] == drifts[3] == drifts[0]
+
+
+def test_drift_of_answers_is_followed_window_by_window(tmp_path: Path) -> None:
+    rows = [row | {"request_id": f"{turn} {row['request_id']}"} for turn in range(4) for row in chats()]
+    logs = tmp_path / "logs"
+    write(logs, "a.jsonl", rows)
+    write(tmp_path, "reference.jsonl", chats()[:400])
+    reference = tmp_path / "reference.jsonl"
+    with mlwatch.open(logs, db=":memory:", reference=reference) as watch:
+        snapshot, frame = watch.snapshot(), watch.frame("windows")
+    version = snapshot.models["chat"].versions["v2"]
+    told = [window for window in version.windows if window.text_drift]
+    for number, window in enumerate(told[::8]):
+        inside = [row for row in rows if window.start <= datetime.fromisoformat(row["ts"]) < window.end]
+        alone = tmp_path / str(number)
+        write(alone, "a.jsonl", inside)
+        with mlwatch.open(alone, db=":memory:", reference=reference) as watch:
+            drifts = watch.snapshot().models["chat"].versions["v2"].quality.text_drift
+        assert window.text_drift == pytest.approx({name: drift.told for name, drift in drifts.items()})
+        assert window_value(window, "text_drift.length") == window.text_drift["length"] > 0.9
+        assert window_value(window, "characters") == np.mean([len(row["prediction"]) for row in inside])
+    assert len(told) > 8
+    document = snapshot.to_dict()["models"]["chat"]["versions"]["v2"]["windows"][-1]
+    assert document["quality"]["text_drift"] == dict(version.windows[-1].text_drift)
+    known = frame[frame.version == "v2"]["text_drift_length"].dropna()
+    assert known.tolist() == [window.text_drift["length"] for window in told]
 
 
 def test_events_after_the_attribution_window_are_not_the_predictions_doing(tmp_path: Path) -> None:
