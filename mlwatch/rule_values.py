@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mlwatch.metrics.drift import Drift
+    from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.types import Version, Window
 
 _CLASSES = (
@@ -43,17 +44,15 @@ BOTH: Mapping[str, Callable[[Version | Window], float | None]] = {
     "conversion": lambda each: each.business.conversion.value,
     "engagement": lambda each: each.business.engagement.value,
     "revenue_per_prediction": lambda each: each.business.revenue.per_prediction,
+    "apdex": lambda each: _value(each.latency.apdex),
+    "approval": lambda each: _value(each.business.approval),
+    "decisions_per_1000": lambda each: _value(each.business.decisions),
     "predictions": lambda each: each.predictions,
     "labelled": lambda each: each.labelled,
 }
 WHOLE: Mapping[str, Callable[[Version], float | None]] = {
     "throughput": lambda version: version.throughput_per_s,
-    "decisions_per_1000": lambda version: (
-        version.business.decisions.value if version.business.decisions else None
-    ),
-    "approval": lambda version: version.business.approval.value if version.business.approval else None,
     "maturity": lambda version: version.maturity,
-    "apdex": lambda version: version.latency.apdex.value if version.latency.apdex else None,
     "missing_rate": lambda version: version.quality.missing_rate,
     "drifted_share": lambda version: version.quality.drifted_share,
     "prediction_drift": lambda version: _score(version.quality.prediction_drift),
@@ -78,6 +77,8 @@ TEXT_DRIFT = {"text_drift.length": "length", "text_drift.vocabulary": "vocabular
 """Drift scores of answers in words."""
 FEATURE = {"missing": "missing_rate", "drift": "score", "psi": "psi"}
 """`missing.FEATURE`, `drift.FEATURE` and `psi.FEATURE`."""
+FOLLOWED = "js"
+"""The measure of drift that features are followed by window by window."""
 ESTIMATED = "estimated."
 """`estimated.accuracy` is the accuracy as expected without labels, and so for the other metrics."""
 
@@ -100,7 +101,7 @@ def value_of(version: Version, metric: str) -> float | None:
         return WHOLE[metric](version)
     if metric in MEASURES:
         measured = version.outputs.measures.get(metric)
-        return measured.mean.value if measured is not None else None
+        return _value(measured.mean) if measured is not None else None
     if metric in TEXT_DRIFT:
         return _score(version.quality.text_drift.get(TEXT_DRIFT[metric]))
     kind, dot, feature = metric.partition(".")
@@ -119,6 +120,10 @@ def value_of(version: Version, metric: str) -> float | None:
     raise ConfigError(f"no metric {metric}", "[[rule]]", f"one of {known}")
 
 
+def _value(found: Estimate | None) -> float | None:
+    return found.value if found is not None else None
+
+
 def _score(drift: Drift | None) -> float | None:
     return drift.told if drift is not None else None
 
@@ -129,8 +134,7 @@ def _plain(metric: str) -> str:
 
 def _performance(each: Version | Window, metric: str) -> float | None:
     """Return a metric of performance, as realised or as estimated without labels."""
-    found = (each.estimated if metric.startswith(ESTIMATED) else each.performance).get(_plain(metric))
-    return found.value if found is not None else None
+    return _value((each.estimated if metric.startswith(ESTIMATED) else each.performance).get(_plain(metric)))
 
 
 def _feature(version: Version, kind: str, feature: str) -> float | None:
@@ -143,16 +147,23 @@ def _feature(version: Version, kind: str, feature: str) -> float | None:
     return value
 
 
-def window_value(window: Window, metric: str) -> float | None:
-    """Return a window's value of a metric; None where it has none, or is not followed window by window."""
+def values_over(version: Version, metric: str) -> tuple[float | None, ...]:
+    """Return a metric's value in each window of a version; None where it has none, or is not followed so."""
+    kind, _, feature = metric.partition(".")
+    if kind == "drift" and (found := version.quality.features.get(feature)) is not None:
+        followed = found.drift is not None and found.drift.method == FOLLOWED and found.drift_over
+        return found.drift_over if followed else (None,) * len(version.windows)
+    return tuple(_in_window(window, metric) for window in version.windows)
+
+
+def _in_window(window: Window, metric: str) -> float | None:
     if _plain(metric) in PERFORMANCE:
         return _performance(window, metric)
     if metric in BOTH:
         # counts of a quiet window are values, everything else needs a request
         return BOTH[metric](window) if window.predictions or metric == "predictions" else None
     if metric in MEASURES:
-        measured = window.measures.get(metric)
-        return measured.value if measured is not None else None
+        return _value(window.measures.get(metric))
     if metric in TEXT_DRIFT:
         return window.text_drift.get(TEXT_DRIFT[metric])
     return window.missing_rate if metric == "missing_rate" else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from mlwatch.config import RuleSettings
 from mlwatch.config.comparison import NUMBER, SCALES, SIGN, holds
 from mlwatch.errors import ConfigError
-from mlwatch.rule_values import value_of, window_value
+from mlwatch.rule_values import value_of, values_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -102,8 +102,10 @@ class _Base:
 
     def over(self, metric: str) -> Mapping[datetime, float | None]:
         """Return its value in each window; a fixed value has none."""
-        windows = self.version.windows if self.version is not None else ()
-        return {window.start: window_value(window, metric) for window in windows}
+        if self.version is None:
+            return {}
+        starts = (window.start for window in self.version.windows)
+        return dict(zip(starts, values_over(self.version, metric), strict=True))
 
 
 def _base(rule: RuleSettings, model: Model) -> _Base:
@@ -165,21 +167,32 @@ def _ruling(rule: RuleSettings, condition: _Condition, model: Model, version: Ve
         version.name,
         state,
         value,
-        _sentence(rule, condition, version, value, before),
+        _sentence(rule, condition, version, value, before, lasting=run is not None),
         rule.severity,
         None if state == "ok" else since,
     )
 
 
 def _sentence(
-    rule: RuleSettings, condition: _Condition, version: Version, value: float, before: float | None
+    rule: RuleSettings,
+    condition: _Condition,
+    version: Version,
+    value: float,
+    before: float | None,
+    *,
+    lasting: bool,
 ) -> str:
+    """Say what was found; what is not followed window by window cannot last for a time."""
     beside = ""
     if condition.is_relative and before is not None:
         beside = f" ({rule.against} {_shown(rule, condition, before)})"
-    now, lasting = (" now", f" for {_minutes(rule.for_)}") if rule.for_ else ("", "")
     found = _shown(rule, condition, value)
-    return f"{rule.metric} of {version.name} is{now} {found}{beside}, the rule is {rule.when}{lasting}"
+    said = f"{found}{beside}, the rule is {rule.when}"
+    if not rule.for_:
+        return f"{rule.metric} of {version.name} is {said}"
+    if lasting:
+        return f"{rule.metric} of {version.name} is now {said} for {_minutes(rule.for_)}"
+    return f"{rule.metric} of {version.name} over the whole range is {said}"
 
 
 def _shown(rule: RuleSettings, condition: _Condition, value: float) -> str:
@@ -225,8 +238,7 @@ def _known(
 ) -> Sequence[tuple[datetime, float, float | None]]:
     others = base.over(metric)
     known = []
-    for window in version.windows:
-        value = window_value(window, metric)
+    for window, value in zip(version.windows, values_over(version, metric), strict=True):
         before = others.get(window.start, base.fixed)
         if value is not None and not (condition.is_relative and before is None):
             known.append((window.start, value, before))

@@ -54,6 +54,22 @@ def test_windows_are_held_against_the_same_value(snapshot: Snapshot) -> None:
     assert found.since.hour >= 16, "the fault begins at 17:00"
 
 
+@pytest.mark.parametrize("metric", ["drift.dep_delay", "apdex"])
+def test_what_is_known_by_window_waits_for_its_time(snapshot: Snapshot, metric: str) -> None:
+    asked: dict[str, object] = {"version": "candidate"}
+    (short,) = rulings(snapshot, [rule(metric, "> 0", for_=timedelta(hours=1), **asked)])
+    (long,) = rulings(snapshot, [rule(metric, "> 0", for_=timedelta(days=9), **asked)])
+    assert (short.state, long.state) == ("breach", "pending")
+    assert long.message.endswith("the rule is > 0 for 12960 minutes")
+    assert short.since == long.since is not None
+
+
+def test_what_is_known_of_the_range_alone_says_so(snapshot: Snapshot) -> None:
+    asked: dict[str, object] = {"version": "candidate", "for_": timedelta(hours=1)}
+    (found,) = rulings(snapshot, [rule("drifted_share", "> 0", **asked)])
+    assert found.message.startswith("drifted_share of v2 over the whole range is ")
+
+
 def test_a_metric_that_the_reference_does_not_have_is_said(snapshot: Snapshot) -> None:
     (found, _) = rulings(snapshot, [rule("latency_p95", "rise > 10%")])
     assert found.state == "no_data"

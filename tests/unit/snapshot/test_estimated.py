@@ -13,7 +13,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import roc_auc_score
 
 import mlwatch
-from mlwatch.rule_values import value_of, window_value
+from mlwatch.rule_values import value_of, values_over
 from mlwatch.snapshot import estimated
 from mlwatch.snapshot.read import Table
 from mlwatch.snapshot.tables import Decided
@@ -88,7 +88,7 @@ def test_windows_add_up_to_the_range(model: Model) -> None:
 def test_rules_can_name_estimates(model: Model) -> None:
     version = model.versions["v2"]
     assert value_of(version, "estimated.accuracy") == version.estimated["accuracy"].value
-    assert window_value(version.windows[3], "estimated.f1") == version.windows[3].estimated["f1"].value
+    assert values_over(version, "estimated.f1")[3] == version.windows[3].estimated["f1"].value
 
 
 def test_whose_labels_it_rests_on_is_said(model: Model) -> None:

@@ -17,7 +17,7 @@ from sklearn import metrics
 import mlwatch
 from mlwatch.cli import main
 from mlwatch.faces.rows import footnotes
-from mlwatch.rule_values import value_of, window_value
+from mlwatch.rule_values import value_of, values_over
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -341,11 +341,14 @@ def test_drift_of_answers_is_followed_window_by_window(tmp_path: Path) -> None:
         with mlwatch.open(alone, db=":memory:", reference=reference) as watch:
             drifts = watch.snapshot().models["chat"].versions["v2"].quality.text_drift
         assert window.text_drift == pytest.approx({name: drift.told for name, drift in drifts.items()})
-        assert window_value(window, "text_drift.length") == window.text_drift["length"] > 0.9
-        assert window_value(window, "characters") == np.mean([len(row["prediction"]) for row in inside])
+        assert window.text_drift["length"] > 0.9
+        assert window.measures["characters"].value == np.mean([len(row["prediction"]) for row in inside])
     assert len(told) > 8
     document = snapshot.to_dict()["models"]["chat"]["versions"]["v2"]["windows"][-1]
     assert document["quality"]["text_drift"] == dict(version.windows[-1].text_drift)
+    for name in ("length", "vocabulary"):
+        scores = [window.text_drift.get(name) for window in version.windows]
+        assert list(values_over(version, f"text_drift.{name}")) == scores
     known = frame[frame.version == "v2"]["text_drift_length"].dropna()
     assert known.tolist() == [window.text_drift["length"] for window in told]
 
