@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mlwatch.asking import all_or_nothing
 from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
@@ -101,8 +101,20 @@ def _verdicts(rollouts: Iterable[Rollout]) -> Iterable[Ruling]:
         word = {"rollback": "roll back", "hold": "hold", "promote": "promote"}[rollout.verdict]
         reason = rollout.reasons[0] if rollout.reasons else rollout.state
         message = f"{word} {rollout.candidate}: {reason}"
-        state = "breach" if broken else "ok"
-        yield Ruling(ROLLOUT, rollout.model, rollout.candidate, state, None, message, severity)  # type: ignore[arg-type]
+        state: Literal["breach", "ok"] = "breach" if broken else "ok"
+        yield Ruling(
+            ROLLOUT, rollout.model, rollout.candidate, state, None, message, severity, _turned(rollout)
+        )
+
+
+def _turned(rollout: Rollout) -> datetime | None:
+    """Return since when the verdict is what it is; None where that is not known."""
+    since = None
+    for change in reversed(rollout.course.changes if rollout.course is not None else ()):
+        if change.verdict != rollout.verdict:
+            break
+        since = change.time
+    return since
 
 
 def _step(

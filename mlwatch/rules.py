@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from mlwatch.snapshot.types import Model, Severity, Snapshot, Version
+    from mlwatch.snapshot.types import Model, Severity, Snapshot, Version, Window
 
 DEFAULT_RULES = (
     RuleSettings(metric="error_rate", when="> 5%", for_=timedelta(minutes=5), severity="critical"),
@@ -214,8 +214,9 @@ class _Run:
     since: datetime | None
     """Start of the unbroken run of windows that break the rule; None where the newest one does not."""
     end: datetime
+    """Of the newest window that has a value."""
     value: float
-    """Of the newest window."""
+    """Of that window."""
     before: float | None
 
 
@@ -225,23 +226,23 @@ def _broken_since(rule: RuleSettings, condition: _Condition, version: Version, b
     if not known:
         return None
     since = None
-    for start, value, before in reversed(known):
+    for window, value, before in reversed(known):
         if not _breaks(condition, value, before):
             break
-        since = start
-    _, value, before = known[-1]
-    return _Run(since, version.windows[-1].end, value, before)
+        since = window.start
+    window, value, before = known[-1]
+    return _Run(since, window.end, value, before)
 
 
 def _known(
     metric: str, condition: _Condition, version: Version, base: _Base
-) -> Sequence[tuple[datetime, float, float | None]]:
+) -> Sequence[tuple[Window, float, float | None]]:
     others = base.over(metric)
     known = []
     for window, value in zip(version.windows, values_over(version, metric), strict=True):
         before = others.get(window.start, base.fixed)
         if value is not None and not (condition.is_relative and before is None):
-            known.append((window.start, value, before))
+            known.append((window, value, before))
     return known
 
 

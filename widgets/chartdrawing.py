@@ -13,7 +13,7 @@ from widgets.canvas import Canvas
 from widgets.chart import extent
 from widgets.palette import DASHES, MARKS, series_style
 from widgets.plotting import Plot
-from widgets.text import sanitize
+from widgets.text import sanitize, shorten
 from widgets.ticks import moment_label, value_label
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ LONGEST = 32
 DAY_S = 86_400.0
 GAP = 3
 """Cells between two names of the legend."""
+NAMES = (24, 18, 14, 11, 8)
+"""Cells that a name may take in the legend, the more the better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,19 +168,14 @@ def _band_rows(band: Band, layout: Layout) -> tuple[Floats, Floats]:
 def legend(chart: Chart, view: ChartView, layout: Layout) -> Line:
     """Return the names of the series, with the time and the values at the cursor where there is one.
 
-    What finds no room is left out, the longest first.
+    Names are shortened as far as they must be; what finds no room even so is left out, the longest first.
     """
     line: Line = [(" " * layout.axis.width, "")]
-    entries = [
-        (
-            _mark(at, view),
-            series.style or series_style(at),
-            f" {sanitize(series.name, 24, ascii_only=view.ascii_only)}{_readout(series, chart, view, layout)}",
-        )
-        for at, series in enumerate(chart.series)
-        if series.name
-    ]
-    room = layout.plot_width
+    entries, room = _entries(chart, view, layout, NAMES[0]), layout.plot_width
+    for most in NAMES:
+        entries = _entries(chart, view, layout, most)
+        if _taken(entries) <= room:
+            break
     if view.cursor is not None:
         text = _time_read(view.cursor, view, layout, room - _taken(entries))
         line.append((text, "strong"))
@@ -188,6 +185,23 @@ def legend(chart: Chart, view: ChartView, layout: Layout) -> Line:
     for at, (mark, style, text) in enumerate(entries):
         line += [(" " * GAP if at else "", ""), (mark, style), (text, "label")]
     return line
+
+
+def _entries(chart: Chart, view: ChartView, layout: Layout, most: int) -> list[tuple[str, str, str]]:
+    """Return mark, style and text of each series, its name in at most `most` cells."""
+
+    def name(series: Series) -> str:
+        return shorten(sanitize(series.name, ascii_only=view.ascii_only), most, ascii_only=view.ascii_only)
+
+    return [
+        (
+            _mark(at, view),
+            series.style or series_style(at),
+            f" {name(series)}{_readout(series, chart, view, layout)}",
+        )
+        for at, series in enumerate(chart.series)
+        if series.name
+    ]
 
 
 def _taken(entries: list[tuple[str, str, str]]) -> int:

@@ -14,6 +14,8 @@ MARKS = 3
 """Combining marks in a row that a script may need; more only pile up."""
 REPLACEMENT = "�"
 MISSING = "n/a"
+SHORTEST = 6
+"""Cells below which a text has no room for two ends."""
 
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
@@ -57,6 +59,16 @@ def truncate(text: str, width: int, *, ascii_only: bool = False) -> str:
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + ("~" if ascii_only else "…")
+
+
+def shorten(text: str, width: int, *, ascii_only: bool = False) -> str:
+    """Return a text that takes at most `width` cells and keeps both of its ends: names of a kind differ at the end."""
+    if cell_len(text) <= width or width < SHORTEST:
+        return truncate(text, width, ascii_only=ascii_only)
+    tail, room = "", (width - 1) // 2
+    while cell_len(text[len(text) - len(tail) - 1 :]) <= room:
+        tail = text[len(text) - len(tail) - 1 :]
+    return truncate(text, width - cell_len(tail), ascii_only=ascii_only) + tail
 
 
 def pad(text: str, width: int, align: str = "left", *, ascii_only: bool = False) -> str:

@@ -28,6 +28,10 @@ FAMILIES: dict[Family, tuple[str, str]] = {
 """Long and short name of each family, in the order of the screen."""
 
 
+DRIFTED = 0.1
+"""Least change of a drift score, or of the share of drifted features, that is worth a word."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """How one number is named, read and judged."""
@@ -44,6 +48,8 @@ class Metric:
     """1 is always shown, 2 where there is room, 3 where there is plenty."""
     beside: Callable[[Window], Reading] | None = None
     """What the number was expected to be without labels, where that is known."""
+    least: float = 0.0
+    """Least change that is worth a word where nothing says how sure the numbers are."""
 
 
 def metrics_of(*versions: Version) -> tuple[Metric, ...]:
@@ -146,7 +152,9 @@ def _text_drift(name: str) -> Metric:
     def over(window: Window) -> Reading:
         return Reading(window.text_drift.get(name))
 
-    return Metric(f"text_drift.{name}", "quality", _TEXTS[name], "score", "lower", read, over, 2)
+    return Metric(
+        f"text_drift.{name}", "quality", _TEXTS[name], "score", "lower", read, over, 2, least=DRIFTED
+    )
 
 
 def _performance(key: str) -> Metric:
@@ -221,12 +229,18 @@ _SHARES = (_mix("answers", "Positive answers", "share"), _mix("labels", "Positiv
 _MEANS = (_mix("answers", "Mean answer", "score"), _mix("labels", "Mean label", "score"))
 
 _FIXED: tuple[Metric, ...] = (
-    Metric("missing_rate", "quality", "Missing values", "share", "lower", of.missing, of.missing_over),
-    Metric("drifted_share", "quality", "Drifted features", "share", "lower", of.drifted, of.no_trend),
-    Metric("drift", "quality", "Mean drift", "score", "lower", of.mean_drift, lambda w: Reading(w.drift)),
-    Metric("prediction_drift", "quality", "Prediction drift", "score", "lower", of.prediction_drift, of.no_trend),
+    Metric("missing_rate", "quality", "Missing values", "share", "lower", of.missing, of.missing_over, least=0.01),
+    Metric("drifted_share", "quality", "Drifted features", "share", "lower", of.drifted, of.no_trend, least=DRIFTED),
+    Metric(
+        "drift", "quality", "Mean drift", "score", "lower",
+        of.mean_drift, lambda w: Reading(w.drift), least=DRIFTED,
+    ),
+    Metric(
+        "prediction_drift", "quality", "Prediction drift", "score", "lower",
+        of.prediction_drift, of.no_trend, least=DRIFTED,
+    ),
     Metric("label_drift", "quality", "Label drift", "score", None, of.label_drift, of.no_trend, 2),
-    Metric("score_drift", "quality", "Score drift", "score", "lower", of.score_drift, of.no_trend, 2),
+    Metric("score_drift", "quality", "Score drift", "score", "lower", of.score_drift, of.no_trend, 2, least=DRIFTED),
     Metric(
         "invalid", "quality", "Invalid values", "count", None,
         of.cells(lambda v: sum(f.invalid for f in v.quality.features.values())), of.no_trend, 2,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.app.catalogue import metrics_of
-from mlwatch.app.drawing import clean
+from mlwatch.app.drawing import clean, short
 from widgets.chart import Band, Chart, Marker, Series
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def over_time(version: Version, metric: Metric, style: str) -> tuple[Series, Ban
         )
     )
     band = Band(low, high, times, f"{style} {SHADE}") if np.isfinite(low).any() else None
-    return Series.of(clean(version.name, 24), times, values, style), band
+    return Series.of(short(version.name, 24), times, values, style), band
 
 
 def _clipped(lines: list[Series], bands: list[Band]) -> tuple[tuple[Band, ...], float | None, float | None]:

@@ -37,7 +37,8 @@ def commands(app: MlwatchApp, screen: Screen[Any]) -> Iterable[SystemCommand]:
     for active in screen.active_bindings.values():
         binding = active.binding
         if binding.tooltip and binding.action != "command_palette":
-            keys.setdefault(binding.action, []).append(app.get_key_display(binding))
+            place = binding.action.startswith("screen(")  # the line of keys shows all of these as one
+            keys.setdefault(binding.action, []).append(binding.key if place else app.get_key_display(binding))
             offered.setdefault(binding.action, active)
     for action, active in offered.items():
         title = _TITLES.get(action, active.binding.description)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from rich.cells import cell_len
 from textual.content import Content
 
-from widgets.text import pad, sanitize, truncate
+from widgets.text import pad, sanitize, shorten, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,6 +21,11 @@ Piece = tuple[str, str]
 def clean(text: str, width: int | None = None) -> str:
     """Return a text from outside without anything that acts on a terminal, cut to `width` cells."""
     return sanitize(text, width)
+
+
+def short(name: str, width: int) -> str:
+    """Return a name from outside in at most `width` cells; its middle gives way, as versions differ at their ends."""
+    return shorten(sanitize(name), width)
 
 
 def fit(text: str, width: int, align: Literal["left", "right"] = "left") -> str:

@@ -109,7 +109,9 @@ def latency(key: str) -> Callable[[Version], Reading]:
 
     def read(version: Version) -> Reading:
         value: float | None = getattr(version.latency, key)
-        return Reading(value, version.latency.n, reason="the records carry no latency")
+        sure = version.latency.quantiles.get(key)
+        ends = (sure.low, sure.high) if sure is not None else (None, None)
+        return Reading(value, version.latency.n, *ends, reason="the records carry no latency")
 
     return read
 
@@ -149,8 +151,7 @@ def revenue_per_prediction(version: Version) -> Reading:
 def revenue(version: Version) -> Reading:
     """Return the money that came in all."""
     money = version.business.revenue
-    known = money.per_prediction is not None
-    return Reading(money.total if known else None, reason="no event carries money")
+    return Reading(money.total if money.known else None, reason="no event carries money")
 
 
 def no_trend(_window: Window) -> Reading:

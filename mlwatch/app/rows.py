@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -54,7 +55,7 @@ def metric_rows(view: View) -> tuple[MetricRow, ...]:
     if baseline is None:
         return ()
     versions = [version for version in (baseline, candidate) if version is not None]
-    comparable = view.rollout if _compares(view.rollout, baseline, candidate) else None
+    comparable = view.rollout if _compares(view, baseline, candidate) else None
     return tuple(_row(metric, baseline, candidate, comparable) for metric in metrics_of(*versions))
 
 
@@ -107,16 +108,19 @@ def _row(metric: Metric, baseline: Version, candidate: Version | None, rollout: 
         rank=metric.rank,
         baseline=before,
         candidate=after,
-        change=_change(before, after, metric.better, judged),
+        change=_change(before, after, metric, judged),
         baseline_trend=_trend(metric, baseline, candidate),
         candidate_trend=_trend(metric, candidate, baseline),
     )
 
 
-def _compares(rollout: Rollout | None, baseline: Version, candidate: Version | None) -> bool:
+def _compares(view: View, baseline: Version, candidate: Version | None) -> bool:
+    """Tell whether the rollout judges these versions over this range: its changes are those of all of its time."""
+    rollout, shown = view.rollout, view.snapshot.range
     if rollout is None or candidate is None:
         return False
-    return (rollout.baseline, rollout.candidate) == (baseline.name, candidate.name)
+    whole = shown is None or rollout.since is None or shown.start <= rollout.since
+    return whole and (rollout.baseline, rollout.candidate) == (baseline.name, candidate.name)
 
 
 def _trend(metric: Metric, version: Version | None, other: Version | None) -> tuple[float | None, ...]:
@@ -130,14 +134,14 @@ def _trend(metric: Metric, version: Version | None, other: Version | None) -> tu
 
 
 def _change(
-    before: Reading, after: Reading | None, better: Better, judged: RolloutMetric | None
+    before: Reading, after: Reading | None, metric: Metric, judged: RolloutMetric | None
 ) -> Change | None:
+    if after is None or before.value is None or after.value is None:
+        return None
     if judged is not None and judged.difference is not None and judged.status != "no_data":
         verdict = _JUDGED[judged.status]
         return Change(judged.difference, verdict, judged.low, judged.high, judged.samples_left)
-    if after is None or before.value is None or after.value is None:
-        return None
-    return Change(after.value - before.value, _verdict(before, after, better))
+    return Change(after.value - before.value, _verdict(before, after, metric.better, metric.least))
 
 
 _JUDGED: dict[str, Verdict] = {
@@ -148,21 +152,26 @@ _JUDGED: dict[str, Verdict] = {
 }
 
 
-def _verdict(before: Reading, after: Reading, better: Better) -> Verdict:
+def _verdict(before: Reading, after: Reading, better: Better, least: float = 0.0) -> Verdict:
     if before.value is None or after.value is None or after.value == before.value:
         return "same"
     direction: Verdict = "higher" if after.value > before.value else "lower"
     if better is None:
         return direction
-    if not _clear(before, after):
+    if not _clear(before, after, least):
         return "unclear" if before.low is not None and after.low is not None else direction
     return "better" if direction == better else "worse"
 
 
-def _clear(before: Reading, after: Reading) -> bool:
+def _clear(before: Reading, after: Reading, least: float) -> bool:
     """Tell whether two readings differ beyond doubt, or notably where nothing says how sure they are."""
     if before.value is None or after.value is None:
         return False
-    if before.low is None or before.high is None or after.low is None or after.high is None:
-        return abs(after.value - before.value) >= NOTABLE * max(abs(before.value), abs(after.value))
-    return after.low > before.high or after.high < before.low
+    lows, highs = (before.low, after.low), (before.high, after.high)
+    if {*lows, *highs} == {None}:
+        notable = max(least, NOTABLE * max(abs(before.value), abs(after.value)))
+        return abs(after.value - before.value) >= notable
+    (low, new_low), (high, new_high) = (
+        (end if one is None else one for one in ends) for ends, end in ((lows, -math.inf), (highs, math.inf))
+    )
+    return new_low > high or new_high < low

@@ -177,3 +177,8 @@ _SHOW = {
     "count": show_count,
     "bytes": show_bytes,
 }
+
+
+def counted(n: int, what: str) -> str:
+    """Return how many there are of something whose plural ends with s."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

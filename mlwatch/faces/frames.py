@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.snapshot.types import Snapshot, Version
+    from mlwatch.snapshot.types import Revenue, Snapshot, Version
 
 LABELLED = f"""SELECT p.* EXCLUDE (h) REPLACE (COALESCE({CURRENT_LABEL}, p.label) AS label)
     FROM predictions AS p {label_joins("p", "p.model")} ORDER BY p.ts"""  # noqa: S608  made of constants
@@ -75,8 +75,12 @@ def _versions(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
             "drifted_share": version.quality.drifted_share,
             "conversion": version.business.conversion.value,
             "engagement": version.business.engagement.value,
-            "revenue": version.business.revenue.total,
+            "revenue": _total(version.business.revenue),
         }
+
+
+def _total(money: Revenue) -> float | None:
+    return money.total if money.known else None
 
 
 def _windows(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
@@ -97,7 +101,7 @@ def _windows(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
                 **{f"text_drift_{name}": score for name, score in window.text_drift.items()},
                 "conversion": window.business.conversion.value,
                 "engagement": window.business.engagement.value,
-                "revenue": window.business.revenue.total,
+                "revenue": _total(window.business.revenue),
             }
 
 

@@ -34,6 +34,18 @@ POSITIVE_NAMES = (
 )
 
 
+COUNTERPARTS = {
+    "0": "1",
+    "-1": "1",
+    "false": "true",
+    "no": "yes",
+    "n": "y",
+    "negative": "positive",
+    "neg": "pos",
+}
+"""What goes with names of negative classes."""
+
+
 def sort_labels(labels: Iterable[str]) -> tuple[str, ...]:
     """Return distinct class labels, numerically when all of them are numbers, else as text."""
     distinct = sorted(set(labels))
@@ -44,8 +56,13 @@ def sort_labels(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def positive_class(labels: Iterable[str]) -> str | None:
-    """Return the class that "positive" most likely means: a telling name, else the last in order."""
+    """Return the class that "positive" most likely means: a telling name, else the last in order.
+
+    Where all are negative, it is the class that has not been seen yet.
+    """
     ordered = sort_labels(labels)
+    if len(ordered) == 1 and (unseen := COUNTERPARTS.get(ordered[0].strip().lower())) is not None:
+        return unseen
     by_name = {label.strip().lower(): label for label in ordered}
     for name in POSITIVE_NAMES:
         if name in by_name:

@@ -150,8 +150,8 @@ def quantile(histogram: LatencyHistogram, q: float, confidence: float = 0.95) ->
     if histogram.maximum is not None:
         value = histogram.maximum if q >= 1 else min(value, histogram.maximum)
     low, high = _quantile_bounds(histogram, q, (1 - confidence) / 2)
-    if high is not None and histogram.maximum is not None:
-        high = min(high, histogram.maximum)
+    if histogram.maximum is not None:
+        low, high = (end if end is None else min(end, histogram.maximum) for end in (low, high))
     return Estimate(value, n, low, high, method="order statistics")
 
 

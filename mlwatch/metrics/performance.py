@@ -221,9 +221,15 @@ def _constant_margin(confusion: Confusion) -> str | None:
     return ONE_PREDICTION if np.count_nonzero(confusion.counts.sum(axis=0)) < 2 else None
 
 
+def _no_losses(scores: ScoreHistogram | None) -> Estimate:
+    """Say why there is neither log-loss nor Brier score."""
+    margins = scores is not None and scores.n > 0 and not scores.in_unit_interval
+    return undefined(curves.NOT_PROBABILITIES if margins else NO_SCORES)
+
+
 def _log_loss(sums: ScoreSums | None, scores: ScoreHistogram | None) -> Estimate:
     if sums is None:
-        return undefined(NO_SCORES)
+        return _no_losses(scores)
     square = sums.log_loss_sq
     if square is None and scores is not None and scores.n and scores.in_unit_interval:
         middle = score_bin_middle(scores.bins)
@@ -234,7 +240,7 @@ def _log_loss(sums: ScoreSums | None, scores: ScoreHistogram | None) -> Estimate
 
 def _brier(sums: ScoreSums | None, scores: ScoreHistogram | None) -> Estimate:
     if sums is None:
-        return undefined(NO_SCORES)
+        return _no_losses(scores)
     square = sums.brier_sq
     if square is None and scores is not None and scores.n and scores.in_unit_interval:
         score = scores.mean_score

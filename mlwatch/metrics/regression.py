@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 NO_LABELS = "no labels yet"
+SAME = 1e-14
+"""Share of the labels' mean square below which their variance is nothing but the rounding of its sums."""
+LOST = 1e-10
+"""Share below which it is known to less than a millionth."""
 METRICS = ("mae", "rmse", "mape", "r2", "bias")
 
 
@@ -118,8 +122,10 @@ def _r2(sums: RegressionSums, rmse: Estimate) -> Estimate:
     if sums.n < 2:
         return undefined("R² needs two labels", sums.n)
     spread = sums.sum_label_sq - sums.sum_label**2 / sums.n
-    if spread <= 1e-14 * sums.sum_label_sq:
+    if spread <= SAME * sums.sum_label_sq:
         return undefined("the labels do not vary", sums.n)
+    if spread <= LOST * sums.sum_label_sq:
+        return undefined("the labels vary too little for numbers of their size", sums.n)
     interval = None
     if rmse.low is not None and rmse.high is not None:
         interval = (1 - sums.n * rmse.high**2 / spread, 1 - sums.n * rmse.low**2 / spread)

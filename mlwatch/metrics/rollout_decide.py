@@ -85,8 +85,9 @@ def decide(
     safe = np.all([guard.safe for guard in guards], axis=0) if guards else never
     flags = {
         RolloutState.NO_DATA: traffic["n_b"] + traffic["n_c"] <= 0,
+        # harm that is shown is no less so when an arm falls silent later
         RolloutState.ONE_ARM_SILENT: (np.minimum(traffic["n_b"], traffic["n_c"]) <= 0)
-        | (np.maximum(silent_b, silent_c) > settings.silent_after),
+        | ((np.maximum(silent_b, silent_c) > settings.silent_after) & ~worse),
         RolloutState.HARD_LIMIT: broken,
         RolloutState.STARTED_APART: common < COMMON_SHARE,
         RolloutState.SAMPLE_RATIO_MISMATCH: split >= -math.log(settings.sample_ratio_alpha),

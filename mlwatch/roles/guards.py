@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, SupportsFloat, cast
 
-from mlwatch.roles.columns import kind_of
+from mlwatch.roles.columns import LONGEST_TEXT, kind_of
 from mlwatch.roles.names import normal
 from mlwatch.times import parse_timestamp
 
@@ -39,6 +40,8 @@ RECORD_WORDS = frozenset(
 MOST_NAMES = 16
 """Different values among the samples, above which a column does not name models or versions."""
 MOST_EVENTS = 40
+MOSTLY = (3, 4)
+"""Three of four samples of a column of numbers are numbers: others are read as missing."""
 _WRITTEN_DATE = re.compile(r"\s*(\d{4}[-/]\d\d[-/]\d\d|\d{1,2}\.\d{1,2}\.\d{4})[T ]\d\d?:\d\d")
 _JSON = re.compile(r"\s*(\{.*|\[.*)", re.DOTALL)
 
@@ -73,7 +76,16 @@ def fits(role: str, column: Column, context: Context, *, loose: bool) -> bool:
     present = column.kinds - {"null"}
     if not present:  # values may come later
         return not loose and (role not in {"value", "currency"} or "event" in context.roles)
-    return present <= _KINDS[role] and _GUARDS[role](column, context, loose)
+    allowed = present <= _KINDS[role] or (_KINDS[role] == _NUMBERS and _holds_numbers(column))
+    return allowed and _GUARDS[role](column, context, loose)
+
+
+def _holds_numbers(column: Column) -> bool:
+    """Tell whether a column is one of numbers, though some are written as text or stand for none, such as `N/A`."""
+    if not column.kinds <= {*_NUMBERS, "text", "null"}:
+        return False
+    said = [one for one in column.samples if str(one).strip().lower() not in NULL_WORDS]
+    return len(numbers(column)) * MOSTLY[1] >= len(said) * MOSTLY[0] > 0
 
 
 def _timestamp(column: Column, _context: Context, _loose: bool) -> bool:
@@ -106,7 +118,10 @@ def _name(column: Column, _context: Context, loose: bool) -> bool:
     texts = [str(sample) for sample in column.samples]
     if loose and not all(isinstance(sample, str) and not sample.startswith("/") for sample in column.samples):
         return False
-    return len(set(texts)) <= MOST_NAMES and not holds_json(column)
+    most = (
+        MOST_NAMES if loose else max(MOST_NAMES, len(texts) // 2)
+    )  # a name that says it needs to repeat itself
+    return len(set(texts)) <= most and not holds_json(column)
 
 
 def _prediction(column: Column, _context: Context, loose: bool) -> bool:
@@ -187,9 +202,18 @@ def _unit(column: Column, context: Context, _loose: bool) -> bool:
 
 
 def numbers(column: Column) -> list[float]:
-    """Return the samples that are numbers."""
-    found = [as_float(one) for one in column.samples if kind_of(one) in _NUMBERS]
-    return [number for number in found if not math.isnan(number)]
+    """Return the samples that are finite numbers, or the texts of some."""
+    found = [_number(one) for one in column.samples]
+    return [number for number in found if number is not None and math.isfinite(number)]
+
+
+def _number(sample: object) -> float | None:
+    if kind_of(sample) in _NUMBERS:
+        return as_float(sample)
+    try:
+        return float(sample) if isinstance(sample, str) else None
+    except ValueError:
+        return None
 
 
 def as_float(number: object) -> float:
@@ -202,7 +226,20 @@ def as_float(number: object) -> float:
 
 def holds_json(column: Column) -> bool:
     """Tell whether every sample is the text of a JSON object or list."""
-    return bool(column.samples) and all(isinstance(s, str) and _JSON.fullmatch(s) for s in column.samples)
+    return bool(column.samples) and all(
+        isinstance(sample, str) and _is_json(sample) for sample in column.samples
+    )
+
+
+def _is_json(text: str) -> bool:
+    """Tell whether a text is JSON, as `[1, 2]` is and `[Errno 111] refused` is not; a long one may be."""
+    if _JSON.fullmatch(text) is None:
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return len(text) >= LONGEST_TEXT
+    return True
 
 
 def is_log_level(column: Column) -> bool:

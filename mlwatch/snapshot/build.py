@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there
+from mlwatch.snapshot.clocks import ahead_of
 from mlwatch.snapshot.constraints import with_constraints
 from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.feature_ages import age_alerts
@@ -100,10 +101,12 @@ def snapshot(
         memory: What was computed before.
     """
     turn()
-    known = [
-        life for life in lives(connection, naive(question.at)) if question.model in {None, life.pair.model}
-    ]
     moment = (question.at or now).astimezone(UTC).replace(tzinfo=None)
+    every = lives(connection, naive(question.at))
+    ahead = ahead_of(connection, every, moment) if question.at is None else None
+    if ahead is not None:
+        every = lives(connection, ahead.until)
+    known = [life for life in every if question.model in {None, life.pair.model}]
     whole = Snapshot(
         generated_at=now,
         range=None,
@@ -121,6 +124,8 @@ def snapshot(
     said = health_alerts(whole.endpoints, whole.system, whole.models, newest, moment.replace(tzinfo=UTC))
     end = whole.range.end if whole.range is not None else None
     odd = quality_alerts(whole.models, whole.ingest, end, now if question.at is None else None)
+    if ahead is not None:
+        odd = (*odd, ahead.alert(now))
     odd = () if question.partial else odd
     old = age_alerts(whole.endpoints, config.schema)
     return replace(whole, alerts=(*said, *old, *odd, *whole.alerts))

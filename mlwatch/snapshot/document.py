@@ -298,9 +298,9 @@ def _business(business: Business) -> Document:
         "conversion": business.conversion.to_dict(),
         "engagement": business.engagement.to_dict(),
         "revenue": {
-            "gross": money.gross,
-            "refunds": money.refunds,
-            "total": money.total,
+            "gross": money.gross if money.known else None,
+            "refunds": money.refunds if money.known else None,
+            "total": money.total if money.known else None,
             "per_prediction": money.per_prediction,
             "low": money.low,
             "high": money.high,

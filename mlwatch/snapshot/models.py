@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 
-from mlwatch.asking import first_row, row
+from mlwatch.asking import first_row, meta_value
 from mlwatch.metrics.confusion import positive_class
 from mlwatch.snapshot import distributions, estimated, label_drift, reference_labels
 from mlwatch.snapshot.falls import falls_of
@@ -26,7 +26,7 @@ from mlwatch.snapshot.reference import (
 from mlwatch.snapshot.segments import of_model
 from mlwatch.snapshot.tables import Decided, Tables
 from mlwatch.snapshot.text_drift import Texts, texts_of
-from mlwatch.snapshot.types import Model, Task
+from mlwatch.snapshot.types import MIXED, Model, Task
 from mlwatch.snapshot.versions import version_of
 from mlwatch.snapshot.window_results import window_results
 from mlwatch.snapshot.windows import Context
@@ -126,7 +126,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
     config, connection = ground.config, ground.connection
     known: Task = ground.fact(("task", name), partial(_task, connection, name))
     task = config.roles.task or known
-    positive = _positive(ground, name, roles, task)
+    positive = _positive(ground, name, task)
     file = ground.fact("file", partial(file_name, connection))
     own = ground.fact(("own features", name), partial(own_features, connection, name))
     past = _Past(ground, file, period(roles.baseline, config.reference.window))
@@ -136,7 +136,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
     context = Context(
         task,
         positive if task == "binary" else None,
-        config.business.currency or _currency(ground),
+        config.business.currency or _currency(ground, name),
         ground.infos,
         reference,
         expected_features(connection, reference, own, roles.baseline.pair if roles.baseline else None),
@@ -159,15 +159,22 @@ def _task(connection: DuckDBPyConnection, name: str) -> Task:
     return cast("Task", found[0] if found else "unknown")
 
 
-def _positive(ground: Ground, name: str, roles: Roles, task: Task) -> str | None:
-    """Return the positive class: the configured one, else what the classes of the range suggest."""
+def _positive(ground: Ground, name: str, task: Task) -> str | None:
+    """Return the positive class: the configured one, else what the classes of all time suggest."""
     if ground.config.roles.positive_class or task != "binary":
         return ground.config.roles.positive_class
-    rows = ground.tables.outcomes
-    own = rows.where(np.isin(rows["who"], [ground.numbers[life.pair] for life in _own(roles, name)]))
-    return positive_class(
-        {str(each) for column in ("label", "prediction") for each in set(own[column].tolist())}
-    )
+    read = partial(_classes, ground.connection, name)
+    return positive_class(ground.reader.value(("classes", name), (rollups.OUTCOMES,), ALL_TIME, read))
+
+
+def _classes(connection: DuckDBPyConnection, model: str) -> frozenset[str]:
+    """Return the classes that were ever true or predicted where the truth is known: a quiet hour has one of two."""
+    rows = connection.execute(
+        f"""SELECT DISTINCT UNNEST([label, prediction]) FROM {rollups.OUTCOMES.table(rollups.OUTCOMES.levels[-1])}
+        WHERE model = ?""",
+        [model],
+    ).fetchall()
+    return frozenset(str(name) for (name,) in rows if name is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,15 +262,15 @@ def segments_of(ground: Ground, model: Model, roles: Roles) -> Segments:
     return replace(found, falls=falls)
 
 
-def _currency(ground: Ground) -> str | None:
-    def read() -> str | None:
-        currency: str | None
-        (currency,) = row(
-            ground.connection,
-            """SELECT COALESCE((SELECT MAX(currency) FROM events WHERE currency IS NOT NULL),
-                (SELECT value FROM meta WHERE key = ?))""",
-            [CURRENCY],
-        )
-        return currency
+def _currency(ground: Ground, model: str) -> str | None:
+    """Return what a model's amounts are in; of several currencies all are named, as they are added up."""
 
-    return ground.reader.value("currency", (rollups.BUSINESS,), ALL_TIME, read)
+    def read() -> str | None:
+        rows = ground.connection.execute(
+            """SELECT MAX(currency) FROM events WHERE currency IS NOT NULL AND model IN (?, '')
+            GROUP BY UPPER(currency) ORDER BY 1""",
+            [model],
+        ).fetchall()
+        return MIXED.join(name for (name,) in rows) or meta_value(ground.connection, CURRENCY)
+
+    return ground.reader.value(("currency", model), (rollups.BUSINESS,), ALL_TIME, read)

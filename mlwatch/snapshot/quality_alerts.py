@@ -10,7 +10,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
-from mlwatch.snapshot.types import Alert
+from mlwatch.snapshot.clocks import TOLERANCE
+from mlwatch.snapshot.types import MIXED, Alert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,9 +34,8 @@ OFTEN = 10.0
 STANDING = timedelta(minutes=30)
 """Shortest time of a version's requests in which one minute's share of them means something."""
 MOST_OF_THEM = 0.5
-AHEAD = timedelta(minutes=5)
-"""How far clocks may be apart."""
-DUPLICATES = 0.01
+DUPLICATES, REJECTED = 0.01, 0.01
+"""Shares of records from which on a word is said of them."""
 EARLIER_WINDOWS = 8
 USUAL = 20
 """Requests that a window has as a rule before a change of them means something."""
@@ -60,9 +60,10 @@ def quality_alerts(
     """
     if end is None:
         return ()
-    found = list(_duplicates(ingest, end))
+    found = [*_duplicates(ingest, end), *_rejected(ingest, end)]
     for model in models.values():
         found += _volume(model)
+        found += _currencies(model, end)
         for version in model.versions.values():
             found += _features(version, end)
             found += _standing(version)
@@ -154,8 +155,24 @@ def _duplicates(ingest: Ingest, end: datetime) -> Iterator[Alert]:
         yield Alert(f"{RULE}duplicates", "firing", "info", text, end, share)
 
 
+def _rejected(ingest: Ingest, end: datetime) -> Iterator[Alert]:
+    if ingest.rejected >= ENOUGH and ingest.rejected > REJECTED * ingest.records:
+        share = ingest.rejected / ingest.records
+        text = f"{ingest.rejected:,} records ({share:.1%}) are rejected: the quarantine says which and why"
+        yield Alert(f"{RULE}rejected records", "firing", "warning", text, end, share)
+
+
+def _currencies(model: Model, end: datetime) -> Iterator[Alert]:
+    """Say that amounts in several currencies are added up."""
+    said = {version.business.revenue.currency or "" for version in model.versions.values()}
+    for currency in sorted(said):
+        if MIXED in currency:
+            text = f"amounts in {one_line(currency)[:60]} are added up as they stand"
+            yield Alert(f"{RULE}currencies", "firing", "warning", text, end, float(currency.count(MIXED) + 1))
+
+
 def _future(version: Version, now: datetime) -> Iterator[Alert]:
-    if version.last is not None and version.last - now > AHEAD:
+    if version.last is not None and version.last - now > TOLERANCE:
         hours = (version.last - now).total_seconds() / 3600
         ahead = f"{hours:,.1f} h" if hours < 48 else f"{hours / 24:,.0f} days"
         text = f"the newest record of {one_line(version.name)} is {ahead} ahead of this machine's clock"

@@ -121,6 +121,9 @@ class Errors:
     """Failures with status 500 or more."""
 
 
+MIXED = " + "
+
+
 @dataclass(frozen=True, slots=True)
 class Revenue:
     """Money in the unit that the events carry; refunds are positive numbers that are subtracted."""
@@ -132,10 +135,16 @@ class Revenue:
     low: float | None = None
     high: float | None = None
     currency: str | None = None
+    """Of several, all of them with `MIXED` between."""
     per_conversion: Estimate | None = None
     """Over the predictions that converted."""
     method: str | None = None
     """How the interval of `per_prediction` was made, and where values were winsorised for it."""
+
+    @property
+    def known(self) -> bool:
+        """Whether there are events, so that nothing is a number and not a gap."""
+        return self.per_prediction is not None
 
 
 @dataclass(frozen=True, slots=True)

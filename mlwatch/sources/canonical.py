@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 EARLIEST = "TIMESTAMP '1990-01-01'"
 LATEST = "TIMESTAMP '2100-01-01'"
 NULL_WORDS = "('', 'nan', 'null', 'none', 'na', 'n/a', '-nan')"
+NO_CLASS = "('', 'NaN', 'nan', 'null', 'None', 'inf', '-inf', 'Infinity', '-Infinity')"
+"""What is written for a missing class or value; an infinite one says as little."""
+LARGEST = 1.7976931348623157e308
+ROUNDING = 1e-06
+"""How far a probability in single precision may lie beyond 0 or 1."""
 FAILURE_WORDS = "('error', 'err', 'fail', 'failed', 'failure', 'exception', 'timeout', 'timed out')"
+BOOLEAN_WORDS = ("True", "TRUE", "False", "FALSE")
+"""What Python and tables write for JSON's `true` and `false`."""
+BOOLEANS = f"({', '.join(map(literal, BOOLEAN_WORDS))})"
 SCORE_THRESHOLD = 0.5
 """A score without a prediction is taken as class 1 from here on."""
 
@@ -94,13 +102,13 @@ class Canonical:
             "own_model": self._text("model"),
             "version": self._named("version"),
             "prediction": self._prediction(),
-            "score": self._number("score"),
+            "score": self._score(),
             "label": self._class("label"),
             "latency_ms": self._latency(),
             "status": self._status(),
             "error": self._text("error"),
             "event": self._text("event"),
-            "value": self._number("value"),
+            "value": self._finite("value"),
             "currency": self._text("currency"),
             "event_id": self._text("event_id"),
             "unit": self._text("unit"),
@@ -127,16 +135,34 @@ class Canonical:
         return f"COALESCE({self._text(role)}, {fallback})" if fallback else self._text(role)
 
     def _number(self, role: str) -> str:
+        """Return a role's number; NULL for what is none, where its column holds text."""
         path = self._path(role)
-        return "CAST(NULL AS DOUBLE)" if path is None else self._as_number(path)
+        if path is None:
+            return "CAST(NULL AS DOUBLE)"
+        return self._as_number(path, tolerant=self._tolerant or self._physical.get(path) == "text")
 
-    def _as_number(self, path: tuple[str, ...]) -> str:
-        cast = "TRY_CAST" if self._tolerant else "CAST"
-        return f"{cast}({self._access(path)} AS DOUBLE)"
+    def _as_number(self, path: tuple[str, ...], *, tolerant: bool) -> str:
+        return f"{'TRY_CAST' if tolerant else 'CAST'}({self._access(path)} AS DOUBLE)"
+
+    def _finite(self, role: str) -> str:
+        """Return a role's number; NULL for NaN and infinities, which would make every sum one."""
+        number = self._number(role)
+        return f"CASE WHEN ABS({number}) <= {LARGEST!r} THEN {number} END"
+
+    def _score(self) -> str:
+        """Return the score; a probability that rounding brought beyond 0 or 1 is one of these."""
+        if self._path("score") is None:
+            return self._number("score")
+        number = self._number("score")
+        return (
+            f"CASE WHEN {number} BETWEEN 1e0 AND {1 + ROUNDING!r}e0 THEN 1e0 "
+            f"WHEN {number} BETWEEN -{ROUNDING!r} AND 0e0 THEN 0e0 "
+            f"WHEN ABS({number}) <= {LARGEST!r} THEN {number} END"
+        )
 
     def _latency(self) -> str:
         factor = self._mapping.latency_factor
-        number = self._number("latency")
+        number = self._finite("latency")
         return number if factor == 1.0 else f"{number} * {factor!r}"
 
     def _class(self, role: str) -> str:
@@ -151,13 +177,13 @@ class Canonical:
             f"CASE WHEN {text} IN ('true', 'True', 'TRUE') THEN '1' "
             f"WHEN {text} IN ('false', 'False', 'FALSE') THEN '0' "
             f"WHEN {text} LIKE '%.0' THEN LEFT({text}, LENGTH({text}) - 2) "
-            f"WHEN {text} IN ('', 'NaN', 'nan', 'null', 'None') THEN NULL ELSE {text} END"
+            f"WHEN {text} IN {NO_CLASS} THEN NULL ELSE {text} END"
         )
 
     def _prediction(self) -> str:
         if self._path("prediction") is not None or self._path("score") is None:
             return self._class("prediction")
-        score = self._number("score")
+        score = self._score()
         return f"CASE WHEN {score} >= {SCORE_THRESHOLD} THEN '1' WHEN {score} IS NOT NULL THEN '0' END"
 
     def _status(self) -> str:
@@ -174,9 +200,9 @@ class Canonical:
 
     def _feature(self, slot: Slot) -> str:
         if slot.kind == "numeric":
-            return self._as_number(slot.path)
+            return self._as_number(slot.path, tolerant=self._tolerant)
         text = f"CAST({self._access(slot.path)} AS VARCHAR)"
-        return f"NULLIF({text}, '')"
+        return f"CASE WHEN {text} IN {BOOLEANS} THEN LOWER({text}) ELSE NULLIF({text}, '') END"
 
     def _invalid(self) -> str:
         """Name the numeric features whose text is no number, as `|3|17|`; NULL when there are none."""

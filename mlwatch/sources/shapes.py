@@ -176,7 +176,8 @@ def _with_physical(
     for role in ("score", "latency", "value"):
         path = mapping.roles.get(role)
         if path is not None and not (types and path in types):
-            physical[path] = "number"
+            as_text = "text" in kinds.get(path, ()) and (dialect is None or dialect.decimal == ".")
+            physical[path] = "text" if as_text else "number"  # one that is no number must not stop the others
     return Shape(key, form, mapping, physical, dialect)
 
 

@@ -28,7 +28,7 @@ from mlwatch.store.registry import MAX_FEATURES, Registry
 from mlwatch.store.resolve import Plan, resolve
 from mlwatch.store.shapes import KnownShapes
 from mlwatch.store.spool import Spool
-from mlwatch.store.telling import Telling
+from mlwatch.store.telling import ROOT, TOPICS, Telling
 from mlwatch.store.touched import noting
 from mlwatch.store.transaction import Transaction
 
@@ -187,7 +187,7 @@ class Ingest:
         self._write_entries(self._topics.entries())
         yield from self._feeder.gather(self._topics.works())
         self._write_entries(self._topics.entries())
-        self._telling.trouble(self._topics.trouble)
+        self._telling.trouble(TOPICS, self._topics.trouble)
 
     def _plan(self) -> list[Plan]:
         plans: list[Plan] = []
@@ -214,6 +214,12 @@ class Ingest:
     def _look(self) -> dict[tuple[int, int], Found]:
         """List the files, newest first; one with several names (a link) is taken under the name it is known by."""
         files: dict[tuple[int, int], Found] = {}
+        gone = (
+            None
+            if self._root.exists()
+            else f"{self._root} is gone: what it held is shown, nothing new is read"
+        )
+        self._telling.trouble(ROOT, gone)
         for found in discover(self._root, self._config.watch.include, self._exclude, self._say_unlisted):
             known = self.ledger.by_inode(*found.identity)
             identity = found.identity if found.inode else (found.device, -len(files) - 1)

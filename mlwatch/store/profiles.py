@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
+from mlwatch.sources.canonical import BOOLEAN_WORDS
 from mlwatch.store import loss_trees, output_rollups, reference_texts, rollups
 from mlwatch.store.loss_trees import LossTree
 from mlwatch.store.registry import Bins
@@ -178,6 +179,12 @@ def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime
     return Contents(f"{version} of {model}, {_minute(first)} to {_minute(last)}", counts, labels)
 
 
+def _category(name: object) -> str:
+    """Return a category as logs have it: profiles of earlier versions may write truth values as tables do."""
+    text = str(name)
+    return text.lower() if text in BOOLEAN_WORDS else text
+
+
 def _minute(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%MZ}"
 
@@ -208,7 +215,11 @@ def read(path: Path, registry: Registry) -> Profile:
         known = [(number, entry) for number, entry in entries if number is not None]
         return Profile(
             [(number, _kind(entry), [float(edge) for edge in entry["edges"]]) for number, entry in known],
-            [(number, str(name), int(code)) for number, entry in known for name, code in entry["categories"]],
+            [
+                (number, _category(name), int(code))
+                for number, entry in known
+                for name, code in entry["categories"]
+            ],
             Contents(
                 str(found["source"]),
                 [

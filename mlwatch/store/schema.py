@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import all_or_nothing, meta_value
+from mlwatch.sources.canonical import BOOLEANS
+from mlwatch.sources.sql import identifier
 from mlwatch.store import events, outcomes, output_rollups, probes, rollups, server_sums
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VERSION = 22
+VERSION = 23
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -178,6 +180,17 @@ _VOCABULARY = tuple(
     )
 )
 """Words went into other buckets, by a hash that was the engine's own: those of the stored rows are counted again."""
+_BOOLEANS = (
+    f"""CREATE OR REPLACE TEMP TABLE named AS
+    SELECT feature, CASE WHEN category IN {BOOLEANS} THEN LOWER(category) ELSE category END AS category,
+        MIN(bin) AS bin FROM categories GROUP BY ALL""",
+    "DELETE FROM categories",
+    "INSERT INTO categories FROM named",
+    "DROP TABLE named",
+    """UPDATE meta SET value = replace(replace(value, '"True"', '"true"'), '"False"', '"false"')
+    WHERE key = 'reference_losses'""",
+)
+"""Tables write `True` for the `true` of JSON: the names that were known are those of JSON now."""
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (_WAITING,),
     2: (_SIDES,),
@@ -200,8 +213,20 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     19: _VOCABULARY,
     20: (),  # labels of regressions are among the counts of features since then, where nobody knew them before
     21: (),  # and so are the leaves of the tree of losses
+    22: _BOOLEANS,
 }
 """Statements that lead from the given version to the next."""
+
+
+BOOLEANS_STEP = 22
+
+
+def _rename_booleans(connection: DuckDBPyConnection) -> None:
+    """Name truth values of the stored rows as those of rows to come."""
+    columns = connection.execute("SELECT column_name FROM features WHERE kind = 'categorical'").fetchall()
+    for (name,) in columns:
+        column = identifier(name)
+        connection.execute(f"UPDATE predictions SET {column} = LOWER({column}) WHERE {column} IN {BOOLEANS}")
 
 
 def migrate(connection: DuckDBPyConnection, version: int) -> None:
@@ -210,4 +235,6 @@ def migrate(connection: DuckDBPyConnection, version: int) -> None:
         for step in range(version, VERSION):
             for statement in MIGRATIONS[step]:
                 connection.execute(statement)
+            if step == BOOLEANS_STEP:
+                _rename_booleans(connection)
         connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", [str(VERSION)])

@@ -9,8 +9,8 @@ from mlwatch.store import notices
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-TOPICS = "kafka"
-"""What notices about a cluster are about."""
+TOPICS, ROOT = "kafka", "log directory"
+"""What notices about a cluster, and about the place of the logs, are about."""
 
 
 class Telling:
@@ -22,7 +22,7 @@ class Telling:
 
     def __init__(self, connection: DuckDBPyConnection) -> None:
         self._connection = connection
-        self._said: dict[str, str] = {}
+        self._said: dict[str, str | None] = {}
 
     def warn(self, topic: str, message: str) -> None:
         """Tell what is wrong with a file or the like."""
@@ -34,13 +34,12 @@ class Telling:
         """Tell why a file is not read now."""
         self.warn(relative, f"{relative} is not read: {reason}")
 
-    def trouble(self, message: str | None) -> None:
-        """Tell what keeps messages of topics from coming; None when they come again."""
-        if message == self._said.get(TOPICS):
+    def trouble(self, topic: str, message: str | None) -> None:
+        """Tell what keeps records from coming; None when they come again."""
+        if topic in self._said and self._said[topic] == message:
             return
+        self._said[topic] = message
         if message is None:
-            del self._said[TOPICS]
-            notices.resolve(self._connection, TOPICS)
+            notices.resolve(self._connection, topic)
         else:
-            self._said[TOPICS] = message
-            notices.post(self._connection, "critical", TOPICS, message)
+            notices.post(self._connection, "critical", topic, message)

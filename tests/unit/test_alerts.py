@@ -171,6 +171,27 @@ def test_a_silent_candidate_is_a_warning(tmp_path: Path) -> None:
     assert "has had no requests for" in found["rollout"].message
 
 
+def test_a_version_that_fell_silent_does_not_break_a_rule_for_longer_and_longer(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs")
+    logs.add(3, version="v2")
+    logs.add(1, failed=0.5, version="v2")
+    logs.add(30, version="v1")
+    (pending,) = [alert for alert in logs.alerts() if alert.rule == "failures"]
+    assert pending.state == "pending"
+
+
+def test_since_when_a_verdict_stands_is_said(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs", "")
+    for minute in range(180):
+        bad = 0.6 if minute >= 60 else 0.0
+        for version in ("v1", "v2"):
+            logs.minute = minute
+            logs.add(1, failed=bad if version == "v2" else 0.0, version=version)
+    found = {alert.rule: alert for alert in logs.alerts()}
+    assert found["rollout"].message.startswith("roll back v2: ")
+    assert START + timedelta(minutes=60) < found["rollout"].since < START + timedelta(minutes=80)
+
+
 @pytest.mark.parametrize(
     ("when", "metric", "state"),
     [

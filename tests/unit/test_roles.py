@@ -410,6 +410,21 @@ def test_label_file_is_known_by_its_name() -> None:
     assert "label" not in inferred({"id": 1, "repaid": 0}, path="data/more.csv").roles
 
 
+def test_a_message_in_brackets_is_no_json() -> None:
+    record = {"ts": 1_793_696_400, "prediction": 1}
+    texts = ("[Errno 111] Connection refused", "[1, 2]", '{"code": 3}')
+    taken = ["error" in roles_of(inferred(record | {"error": text})) for text in texts]
+    assert taken == [True, False, False]
+
+
+def test_a_column_called_version_names_versions_as_long_as_they_repeat() -> None:
+    def found(several: int) -> bool:
+        rows = [{"ts": 1_793_696_400 + i, "prediction": 1, "version": f"v{i % several}"} for i in range(50)]
+        return "version" in roles_of(inferred(*rows))
+
+    assert [found(several) for several in (16, 20, 25, 50)] == [True, True, True, False]
+
+
 def test_columns_without_values_yet_have_their_role() -> None:
     mapping = inferred(
         {"ts": TS, "id": 1, "prediction": None, "label": None, "event": None, "value": None, "output": None}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual.content import Content
 
-from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
+from mlwatch.app.drawing import Piece, cell, clean, line, short, wrapped
 from mlwatch.app.panels.base import Panel
 from mlwatch.app.units import show, show_count, show_interval
 
@@ -54,7 +55,7 @@ class BarsPanel(Panel[BarsState]):
         """Draw a line a bar."""
         if not state.bars:
             return [Content.styled(text, "$quiet") for text in wrapped(state.empty, size.width, 3)]
-        label = max(len(bar.label) for bar in state.bars) + 2
+        label = max((len(bar.label) for bar in state.bars if bar.share is not None), default=18) + 2
         roomy = size.width >= label + 50 and any(bar.more for bar in state.bars)
         texts = [f"{bar.text}  {bar.more:<18}" if roomy else bar.text for bar in state.bars]
         widths = [len(said) for bar, said in zip(state.bars, texts, strict=True) if bar.share is not None]
@@ -70,7 +71,7 @@ class BarsPanel(Panel[BarsState]):
 
 def _pieces(bar: Bar, label: int, room: int, text: int, glyphs: Glyphs) -> list[Piece]:
     if bar.share is None:
-        own = min(label, len(bar.label) + 1)
+        own = min(label + room, cell_len(bar.label) + 1)
         return [cell(bar.label, own, bar.style), cell(bar.text, label - own + room + text, "$quiet", "right")]
     full = round(min(1.0, max(0.0, bar.share)) * room)
     if bar.share > 0:
@@ -119,7 +120,7 @@ def _maturity(versions: Sequence[Version]) -> str:
 def _funnel(version: Version, style: str) -> list[Bar]:
     steps = (("  engaged", version.business.engagement), ("  converted", version.business.conversion))
     return [
-        Bar(clean(version.name, 20), None, "", f"bold {style}"),
+        Bar(short(version.name, 24), None, "", f"bold {style}"),
         Bar("  predictions", 1.0, f"{show_count(version.predictions)}  100.00 %", style),
         *(_step(label, step, style) for label, step in steps if step.value is not None),
         *_money(version, style),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlwatch.app.catalogue import FAMILIES
-from mlwatch.app.drawing import Piece, cell, clean
+from mlwatch.app.drawing import Piece, cell, short
 from mlwatch.app.units import show, show_change, show_interval, show_rate, show_relative
 from widgets.sparkline import sparkline
 
@@ -85,7 +85,7 @@ def head(columns: Columns, names: Names) -> list[Piece]:
 
 def _named(name: str, width: int, style: str) -> Piece:
     """Return a version's name, apart from what stands before it."""
-    return cell(clean(name, max(width - 1, 0)), width, style, "right")
+    return cell(short(name, max(width - 1, 0)), width, style, "right")
 
 
 def row_pieces(row: MetricRow, columns: Columns, glyphs: Glyphs, *, first: bool) -> list[Piece]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.app.charts import VERSION_STYLES
-from mlwatch.app.drawing import clean
+from mlwatch.app.drawing import short
 from mlwatch.app.panels.base import Plotted
 from widgets.calibration import CalibrationPlot, Reliability
 from widgets.curves import Curve, CurvePlot, Square
@@ -52,7 +52,7 @@ class RocPanel(Plotted, CurvePlot):
     def take(self, view: View) -> None:
         """Show the curves of a view."""
         curves = tuple(
-            Curve.of(clean(version.name, 20), *_columns(scores.roc), style, _area(version, "roc_auc"))
+            Curve.of(short(version.name, 20), *_columns(scores.roc), style, _area(version, "roc_auc"))
             for version, scores, style in scored(view)
             if scores.roc
         )
@@ -69,7 +69,7 @@ class PrPanel(Plotted, CurvePlot):
     def take(self, view: View) -> None:
         """Show the curves of a view."""
         curves = tuple(
-            Curve.of(clean(version.name, 20), *_columns(scores.pr), style, _area(version, "pr_auc"))
+            Curve.of(short(version.name, 20), *_columns(scores.pr), style, _area(version, "pr_auc"))
             for version, scores, style in scored(view)
             if scores.pr
         )
@@ -90,7 +90,7 @@ class CalibrationPanel(Plotted, CalibrationPlot):
         """Show the curves of a view."""
         curves = tuple(
             Reliability.of(
-                clean(version.name, 20),
+                short(version.name, 20),
                 [point.score for point in scores.calibration],
                 [point.share for point in scores.calibration],
                 [point.n for point in scores.calibration],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
+from mlwatch.app.drawing import Piece, cell, clean, line, short, wrapped
 from mlwatch.app.panels.base import Panel
 from mlwatch.app.units import show_bytes, show_count, show_duration, show_rate
 
@@ -61,7 +61,8 @@ class FactsPanel(Panel[FactsState]):
         if any(state.heads):
             styles = ("bold $baseline", "bold $candidate")
             heads = [
-                cell(name, value, style, "right") for name, style in zip(state.heads, styles, strict=False)
+                cell(short(name, value - 1), value, style, "right")
+                for name, style in zip(state.heads, styles, strict=False)
             ]
             drawn.append(line([cell("", label), *heads], size.width, state.glyphs))
         fits = all(len(text) < value for fact in state.facts for text in fact.values)
@@ -179,7 +180,7 @@ def _versions(view: View) -> list[Version]:
 
 
 def _names(versions: list[Version]) -> tuple[str, ...]:
-    return tuple(clean(version.name, 20) for version in versions)
+    return tuple(clean(version.name, 40) for version in versions)
 
 
 def _part(count: int, of: int) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual.content import Content
 
-from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
+from mlwatch.app.drawing import Piece, cell, clean, line, short, wrapped
 from mlwatch.app.judging import label_of
 from mlwatch.app.panels.base import Panel
 from mlwatch.app.units import show_count, show_duration
@@ -68,7 +69,7 @@ class TrafficPanel(Panel[TrafficState]):
         if rollout is None:
             return TrafficState((), ("", ""), "", "", (), view.glyphs)
         arms = tuple(
-            Arm(clean(name, 20), _share(view, name, rollout), rollout.traffic_expected.get(name), style)
+            Arm(clean(name, 40), _share(view, name, rollout), rollout.traffic_expected.get(name), style)
             for name, style in ((rollout.baseline, "$baseline"), (rollout.candidate, "$candidate"))
         )
         missing = needed(view, rollout)
@@ -81,7 +82,7 @@ class TrafficPanel(Panel[TrafficState]):
         if not state.arms:
             text = "There is no rollout: two versions of a model must have traffic."
             return [Content.styled(part, "$quiet") for part in wrapped(text, width, 3)]
-        name = max(len(arm.name) for arm in state.arms) + 1
+        name = min(max(cell_len(arm.name) for arm in state.arms), max(8, width // 3)) + 1
         drawn = [line(_bar(arm, name, width, glyphs), width, glyphs) for arm in state.arms]
         for text, style in (state.check, (state.units, "$quiet"), (state.ramp, "$quiet")):
             drawn += [line([(part, style)], width, glyphs) for part in wrapped(text, width, 3)]
@@ -98,7 +99,7 @@ def _bar(arm: Arm, name: int, width: int, glyphs: Glyphs) -> list[Piece]:
     full = round((arm.observed or 0.0) * room)
     block, rest = ("#", ".") if glyphs.ascii else ("■", "·")
     return [
-        cell(arm.name, name, f"bold {arm.style}"),
+        cell(short(arm.name, name - 1), name, f"bold {arm.style}"),
         (block * full, arm.style),
         (rest * (room - full), "$hairline"),
         (" " + text, "bold"),

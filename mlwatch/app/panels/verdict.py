@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from mlwatch.app.drawing import clean, line, wrapped
+from mlwatch.app.drawing import clean, line, short, wrapped
 from mlwatch.app.panels.base import TALL, Panel
 from mlwatch.app.units import show_moment
 from mlwatch.app.waiting import reading
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TONES = {"promote": "good", "hold": "unclear", "rollback": "bad", "": "none"}
 WORDS = {"promote": "PROMOTE", "hold": "HOLD", "rollback": "ROLL BACK"}
+LONGEST_NAME = 24
+"""Cells that a version's name takes within a sentence."""
 MODES = {"canary": "canary", "ab": "A/B test", "shadow": "shadow"}
 
 
@@ -51,7 +53,8 @@ class VerdictBanner(Panel[VerdictState]):
         rollout = view.rollout
         if rollout is None:
             return VerdictState("", _why_none(view), (), view.glyphs)
-        reasons = tuple(clean(reason, 400) for reason in rollout.reasons)
+        names = (rollout.candidate, rollout.baseline)
+        reasons = tuple(_begun(clean(_named(reason, names), 400), names) for reason in rollout.reasons)
         return VerdictState(rollout.verdict, _subject(rollout, view), reasons, view.glyphs)
 
     def show(self, state: VerdictState | None) -> None:
@@ -78,6 +81,19 @@ class VerdictBanner(Panel[VerdictState]):
         ]
 
 
+def _named(reason: str, names: tuple[str, ...]) -> str:
+    """Shorten the names of versions, so that what is said of them finds room."""
+    for name in names:
+        if len(name) > LONGEST_NAME:
+            reason = reason.replace(name, short(name, LONGEST_NAME))
+    return reason
+
+
+def _begun(reason: str, names: tuple[str, ...]) -> str:
+    """Begin a sentence with a capital, unless it begins with the name of a version."""
+    return reason if reason.startswith(names) else reason[:1].upper() + reason[1:]
+
+
 def _fitting(subject: str, width: int, glyphs: Glyphs) -> str:
     """Return the parts of a subject that find room, whole ones; the first in any case."""
     parts = subject.split(glyphs.dot)
@@ -90,8 +106,7 @@ def _reason_lines(reasons: tuple[str, ...], width: int, room: int) -> list[tuple
     """Return the lines of the reasons that find room, and whether each belongs to the first reason."""
     lines: list[tuple[str, bool]] = []
     for at, reason in enumerate(reasons):
-        sentence = reason[:1].upper() + reason[1:]
-        lines += [(text, not at) for text in wrapped(sentence, width, min(2, room - len(lines)))]
+        lines += [(text, not at) for text in wrapped(reason, width, min(2, room - len(lines)))]
     return lines
 
 
@@ -101,7 +116,7 @@ def mark(verdict: str, glyphs: Glyphs) -> str:
 
 
 def _subject(rollout: Rollout, view: View) -> str:
-    parts = [f"{clean(rollout.candidate, 40)} against {clean(rollout.baseline, 40)}, {MODES[rollout.mode]}"]
+    parts = [f"{short(rollout.candidate, 40)} against {short(rollout.baseline, 40)}, {MODES[rollout.mode]}"]
     if rollout.since is not None:
         parts.append(f"since {show_moment(rollout.since, view.zone)}")
     observed = rollout.traffic_observed.get(rollout.candidate)

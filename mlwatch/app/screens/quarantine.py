@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from mlwatch.app.drawing import clean
 from mlwatch.app.scrolling import plain_bars
-from mlwatch.app.units import show_moment
+from mlwatch.app.units import counted, show_moment
 from widgets.fasttable import Column, FastTable, Row
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ class QuarantineScreen(ModalScreen[None]):
         if not found.total:
             self._say("Nothing is in quarantine: every line could be taken in.")
         else:
-            reasons = "; ".join(f"{n:,} {clean(reason, 60)}" for reason, n in found.reasons[:3])
-            self._say(f"{found.total:,} lines, page {found.page + 1} of {found.pages}. {reasons}")
+            reasons = "; ".join(f"{n:,} × {clean(reason, 60)}" for reason, n in found.reasons[:3])
+            self._say(f"{counted(found.total, 'line')}, page {found.page + 1} of {found.pages}. {reasons}")
         table = self.query_one(FastTable)
         table.update([self._row(at, reject) for at, reject in enumerate(found.rejects)])
         self._show(table.cursor_key)

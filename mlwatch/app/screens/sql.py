@@ -16,6 +16,7 @@ from mlwatch.app.panels.answertable import PAGE, AnswerTable
 from mlwatch.app.screens.base import WatchScreen
 from mlwatch.app.screens.export import ExportScreen
 from mlwatch.app.sqleditor import SqlEditor
+from mlwatch.app.units import counted
 from mlwatch.errors import MlwatchError
 from mlwatch.records.history import History
 
@@ -153,7 +154,7 @@ class SqlScreen(WatchScreen):
         self._page = page
         self.query_one(AnswerTable).show_answer(self._answer, page)
         count = len(self._answer.rows)
-        what = f"first {count:,} rows; e exports all" if self._answer.cut else f"{count:,} rows"
+        what = f"first {count:,} rows; e exports all" if self._answer.cut else counted(count, "row")
         pages = -(-count // PAGE)
         self._say(f"{what}; page {page + 1} of {pages}" if pages > 1 else what)
 

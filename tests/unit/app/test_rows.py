@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from factory import model, rollout, snapshot, unlabelled, version
+from factory import START, model, rollout, snapshot, unlabelled, version
 
 from mlwatch.app.panels.families import plan_rows
 from mlwatch.app.readings import Reading
 from mlwatch.app.rows import _verdict, detail, metric_rows
 from mlwatch.app.view import View, choose_model, next_model
 from mlwatch.metrics.estimate import estimate
+from mlwatch.snapshot.types import TimeRange
 
 if TYPE_CHECKING:
     from mlwatch.app.catalogue import Better
@@ -31,12 +33,37 @@ def view(made: object = None) -> View:
         (Reading(100.0), Reading(120.0), "lower", "worse"),
         (Reading(100.0), Reading(80.0), "lower", "better"),
         (Reading(100.0), Reading(100.0), "lower", "same"),
+        (Reading(30.0, low=25.0), Reading(42.0, low=33.0), "lower", "unclear"),
+        (Reading(30.0, low=25.0, high=32.0), Reading(42.0, low=33.0), "lower", "worse"),
     ],
 )
 def test_a_change_is_judged_by_its_intervals(
     before: Reading, after: Reading, better: Better, verdict: str
 ) -> None:
     assert _verdict(before, after, better) == verdict
+
+
+def test_a_small_change_of_a_drift_score_says_nothing() -> None:
+    assert _verdict(Reading(0.0), Reading(0.022), "lower", 0.1) == "higher"
+    assert _verdict(Reading(0.0), Reading(0.12), "lower", 0.1) == "worse"
+
+
+def test_over_a_part_of_the_rollout_the_change_is_that_of_the_part() -> None:
+    whole = view()
+    assert whole.rollout is not None
+    begun = replace(whole.rollout, since=START)
+    part = replace(
+        snapshot(rollouts=(begun,)), range=TimeRange(START + timedelta(hours=1), START + timedelta(hours=2))
+    )
+    rows = {row.key: row for row in metric_rows(view(part))}
+    conversion = rows["conversion"]
+    assert conversion.change is not None
+    assert conversion.candidate is not None
+    before, after = conversion.baseline.value, conversion.candidate.value
+    assert before is not None
+    assert after is not None
+    assert conversion.change.difference == after - before
+    assert conversion.change.samples_left is None
 
 
 def test_the_rollout_judges_before_we_do() -> None:

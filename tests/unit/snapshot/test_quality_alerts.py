@@ -32,7 +32,7 @@ def rows(n: int, start: int = 0, version: str = "v1", **features: Any) -> Rows:
 
 def watched(tmp_path: Path, *files: Rows, reference: Rows | None = None) -> Snapshot:
     logs = tmp_path / "logs"
-    logs.mkdir()
+    logs.mkdir(parents=True)
     for number, made in enumerate(files):
         (logs / f"{number}.jsonl").write_text(lines(made))
     if reference is not None:
@@ -151,6 +151,31 @@ def test_many_repeated_records_are_said(tmp_path: Path) -> None:
     assert odd(watched(tmp_path, rows(300), rows(60)[::-1])) == {
         "duplicates": "60 records (16.7%) repeat earlier ones; each is counted once"
     }
+
+
+def test_many_rejected_records_are_said(tmp_path: Path) -> None:
+    assert odd(
+        watched(tmp_path, [*rows(300), *({"user": i, "timestamp": "yesterday"} for i in range(100))])
+    ) == {"rejected records": "100 records (25.0%) are rejected: the quarantine says which and why"}
+
+
+def test_amounts_in_several_currencies_are_said_and_models_have_their_own(tmp_path: Path) -> None:
+    def sold(i: int, model: str, currency: str) -> dict[str, Any]:
+        when = {"timestamp": "2026-11-03T10:20:00Z", "request_id": f"r{i}", "model": model}
+        return when | {"event": "purchase", "value": 10, "currency": currency}
+
+    asked = [row | {"model": "ab"[i % 2]} for i, row in enumerate(rows(200))]
+    sales = [sold(i, "ab"[i % 2], ["EUR", "usd" if i % 4 == 1 else "USD"][i % 2]) for i in range(100)]
+    found = watched(tmp_path, asked, sales)
+    money = {name: model.versions["v1"].business.revenue for name, model in found.models.items()}
+    assert {name: (one.total, one.currency) for name, one in money.items()} == {
+        "a": (500, "EUR"),
+        "b": (500, "usd"),
+    }
+    assert "currencies" not in odd(found)
+    mixed = watched(tmp_path / "mixed", asked, [*sales, sold(100, "a", "JPY")])
+    assert mixed.models["a"].versions["v1"].business.revenue.currency == "EUR + JPY"
+    assert odd(mixed)["currencies"] == "amounts in EUR + JPY are added up as they stand"
 
 
 def every(share: int, wrong: Any, usual: Any) -> Any:

@@ -47,3 +47,25 @@ def test_a_batch_that_fails_is_read_again(
         assert session.snapshot().ingest.predictions == 250
         made = len(list(ingest._spool.path.glob("*.spool")))
     assert made <= 8
+
+
+def test_that_the_directory_is_gone_is_said_until_it_is_back(logs: Path, tmp_path: Path) -> None:
+    (logs / "a.jsonl").write_text(without_ids(0, 20))
+
+    def told(session: Session) -> list[tuple[str, str]]:
+        session._ingest.run_once()
+        return [(alert.state, alert.message) for alert in session.snapshot().alerts]
+
+    message = f"{logs} is gone: what it held is shown, nothing new is read"
+    with Session(Options(logs, db=tmp_path / "store.duckdb")) as session:
+        assert told(session) == []
+        logs.rename(tmp_path / "elsewhere")
+        assert told(session) == [("firing", message)]
+        (tmp_path / "elsewhere").rename(logs)
+        assert told(session) == [("resolved", message)]
+        logs.rename(tmp_path / "elsewhere")
+        assert told(session) == [("firing", message)]
+    (tmp_path / "elsewhere").rename(logs)
+    with Session(Options(logs, db=tmp_path / "store.duckdb")) as session:
+        assert told(session) == [("resolved", message)]
+        assert session.snapshot().ingest.predictions == 20

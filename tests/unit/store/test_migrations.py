@@ -126,3 +126,18 @@ def test_its_labels_that_are_numbers_are_counted_with_the_next_batch(tmp_path: P
             f"SELECT SUM(n), SUM(total) FROM r_features_900 WHERE feature = {rollups.LABEL}"
         )
     assert counted == [(401, 50 + sum(range(400)) / 8)]
+
+
+def test_its_truth_values_are_those_of_rows_to_come(tmp_path: Path) -> None:
+    path, logs = tmp_path / "store.duckdb", tmp_path / "logs"
+    path.write_bytes(gzip.decompress((FIXTURES / "schema-22.duckdb.gz").read_bytes()))
+    logs.mkdir()
+    (logs / "b.jsonl").write_text(lines(prediction(n, features={"vip": n % 3 == 0}) for n in range(300)))
+    with Session(Options(logs, db=path)) as session:
+        session.ingest_all()
+        _, rows = session.query("SELECT vip, COUNT(*) FROM predictions GROUP BY ALL ORDER BY ALL")
+        _, counted = session.query(
+            "SELECT bin, CAST(SUM(n) AS BIGINT) FROM r_features_900 WHERE feature = 0 GROUP BY bin ORDER BY bin"
+        )
+    assert rows == [("false", 400), ("true", 200)]
+    assert counted == [(0, 400), (1, 200)]

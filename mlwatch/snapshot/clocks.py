@@ -1,0 +1,74 @@
+"""Records that are ahead of this machine's clock: a few of them do not say what time it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mlwatch.asking import row
+from mlwatch.snapshot.types import Alert
+from mlwatch.store import rollups
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.snapshot.read import Life
+
+TOLERANCE = timedelta(minutes=5)
+"""How far clocks may be apart."""
+FEW = 0.01
+"""Share of the requests up to which those ahead of the clock are left out: of more, it is the clock that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """The requests that are ahead of the clock, and where the others end."""
+
+    n: int
+    newest: datetime
+    """Of those ahead; naive UTC, as is the next."""
+    until: datetime
+    """Just after the newest of the others."""
+
+    def alert(self, now: datetime) -> Alert:
+        """Say that they are left out.
+
+        Args:
+            now: The clock, aware.
+        """
+        hours = (self.newest.replace(tzinfo=UTC) - now).total_seconds() / 3600
+        by = (
+            f"{60 * hours:,.0f} min"
+            if hours < 2
+            else f"{hours:,.0f} h"
+            if hours < 48
+            else f"{hours / 24:,.0f} days"
+        )
+        said = "1 request is" if self.n == 1 else f"{self.n:,} requests are"
+        text = f"{said} up to {by} ahead of this machine's clock and left out"
+        return Alert("quality: future timestamps", "firing", "warning", text, now, hours)
+
+
+def ahead_of(connection: DuckDBPyConnection, known: Sequence[Life], now: datetime) -> Ahead | None:
+    """Return the requests ahead of the clock, where they are few.
+
+    Args:
+        connection: A cursor of this thread.
+        known: All versions.
+        now: The clock, naive UTC.
+    """
+    limit = now + TOLERANCE
+    if all(life.last <= limit for life in known):
+        return None
+    ahead, total, newest, usual = row(
+        connection,
+        f"""SELECT SUM(n) FILTER (bucket > $limit), SUM(n), MAX(last_ts), MAX(last_ts) FILTER (bucket <= $limit)
+        FROM {rollups.TRAFFIC.table(rollups.MINUTE)}""",
+        {"limit": limit},
+    )
+    if not ahead or usual is None or ahead > FEW * total:
+        return None
+    return Ahead(int(ahead), newest, usual + timedelta(microseconds=1))

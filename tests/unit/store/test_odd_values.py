@@ -1,0 +1,132 @@
+"""Values that do not fit their column cost themselves, and neither the column nor the numbers of the others."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics
+
+import mlwatch
+from mlwatch.snapshot.table_drift import table_drift
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from logfiles import Take
+
+N = 2000
+START = datetime(2026, 11, 3, 10, tzinfo=UTC)
+
+
+def records(**columns: Sequence[object]) -> list[dict[str, Any]]:
+    """Return predictions whose labels are as likely as their scores say."""
+    random = np.random.default_rng(4)
+    scores = random.random(N).round(6)
+    return [
+        {
+            "timestamp": (START + timedelta(seconds=i)).isoformat(),
+            "request_id": f"r{i}",
+            "prediction": int(scores[i] > 0.5),
+            "score": float(scores[i]),
+            "label": int(random.random() < scores[i]),
+            "latency_ms": 10.0 + i % 5,
+            **{name: values[i] for name, values in columns.items()},
+        }
+        for i in range(N)
+    ]
+
+
+def write(logs: Path, rows: list[dict[str, Any]], form: str = "jsonl") -> None:
+    logs.mkdir(exist_ok=True)
+    if form == "csv":
+        pd.DataFrame(rows).to_csv(logs / "a.csv", index=False)
+    else:
+        (logs / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@pytest.mark.parametrize("odd", ["N/A", "timeout", "", float("nan"), float("inf"), None], ids=repr)
+def test_odd_scores_and_latencies_are_missing(logs: Path, take: Take, form: str, odd: object) -> None:
+    rows = records()
+    for at in (3, 1500):
+        rows[at] |= {"score": odd, "latency_ms": odd}
+    write(logs, rows, form)
+    found = take()
+    (version,) = next(iter(found.models.values())).versions.values()
+    rest = [row for at, row in enumerate(rows) if at not in {3, 1500}]
+    truth, scores = ([row[name] for row in rest] for name in ("label", "score"))
+    assert (found.ingest.rejected, version.predictions) == (0, N)
+    assert version.latency.n == N - 2
+    assert version.latency.mean == pytest.approx(np.mean([row["latency_ms"] for row in rest]), rel=1e-9)
+    assert version.latency.max == 14
+    assert version.performance["log_loss"].value == pytest.approx(metrics.log_loss(truth, scores), rel=1e-9)
+    assert version.performance["roc_auc"].value == pytest.approx(
+        metrics.roc_auc_score(truth, scores), abs=5e-4
+    )
+
+
+def test_numbers_that_are_written_as_text_keep_their_roles(logs: Path, take: Take) -> None:
+    plain = records()
+    rows = [row | {name: str(row[name]) for name in ("score", "latency_ms")} for row in plain]
+    rows += [
+        {"timestamp": row["timestamp"], "request_id": row["request_id"], "event": "purchase", "value": "2.5"}
+        for row in plain[:100]
+    ]
+    write(logs, rows)
+    (version,) = next(iter(take().models.values())).versions.values()
+    truth, scores = ([row[name] for row in plain] for name in ("label", "score"))
+    assert version.performance["brier"].value == pytest.approx(
+        metrics.brier_score_loss(truth, scores), rel=1e-9
+    )
+    assert (version.latency.n, version.business.revenue.total) == (N, 250)
+
+
+def test_a_probability_in_single_precision_may_lie_a_little_beyond_one(logs: Path, take: Take) -> None:
+    rows = records()
+    rows[3]["score"], rows[4]["score"] = 1.0000001192092896, -1e-9
+    write(logs, rows)
+    (version,) = next(iter(take().models.values())).versions.values()
+    assert version.performance["log_loss"].n == N
+
+
+def test_why_margins_have_no_log_loss_is_said(logs: Path, take: Take) -> None:
+    rows = records()
+    rows[3]["score"] = 1.5
+    write(logs, rows)
+    (version,) = next(iter(take().models.values())).versions.values()
+    assert version.performance["log_loss"].reason == "the scores are not probabilities"
+
+
+@pytest.mark.parametrize("odd", [float("inf"), float("-inf"), float("nan")])
+def test_one_infinite_number_does_not_make_every_sum_one(logs: Path, take: Take, odd: float) -> None:
+    values = [i / 8 for i in range(N)]
+    rows = records(prediction=values, label=[value + 1 for value in values])
+    for row in rows:
+        del row["score"]
+    rows[7]["label"] = odd
+    write(logs, rows)
+    (version,) = next(iter(take().models.values())).versions.values()
+    assert (version.performance["mae"].n, version.performance["mae"].value) == (N - 1, 1)
+
+
+@pytest.mark.parametrize("known", ["csv", "jsonl"])
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_truth_values_are_the_same_in_every_format(tmp_path: Path, form: str, known: str) -> None:
+    flags = [i % 3 == 0 for i in range(N)]
+    for name, kind in (("before", known), ("now", form)):
+        write(tmp_path / name, records(flag=flags), kind)
+    (before,) = (tmp_path / "before").iterdir()
+    (now,) = (tmp_path / "now").iterdir()
+    drift = table_drift(now, before).quality.features["flag"].drift
+    assert drift is not None
+    assert (drift.psi, drift.state) == (0, "ok")
+    with mlwatch.open(tmp_path / "now", db=":memory:", reference=before) as watch:
+        (model,) = watch.snapshot().models.values()
+    (version,) = model.versions.values()
+    assert version.quality.features["flag"].unseen == 0
