@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.app.catalogue import Better, Family, Metric, metrics_of
-from mlwatch.app.units import Unit, show, show_change, show_interval
+from mlwatch.app.units import Unit, show, show_about, show_change, show_interval
 
 if TYPE_CHECKING:
     from mlwatch.app.readings import Reading
@@ -70,7 +70,7 @@ def detail(row: MetricRow, baseline_name: str, candidate_name: str | None) -> st
         parts.append(f"change {show_change(row.change.difference, row.unit, row.currency)}{inside}")
         parts.append(SENTENCES[row.change.verdict])
     if row.change is not None and row.change.samples_left:
-        parts.append(f"about {row.change.samples_left:,} more requests decide")
+        parts.append(f"about {show_about(row.change.samples_left)} more requests decide")
     return f"{row.label}: " + "; ".join(parts)
 
 
@@ -109,8 +109,8 @@ def _row(metric: Metric, baseline: Version, candidate: Version | None, rollout: 
         baseline=before,
         candidate=after,
         change=_change(before, after, metric, judged),
-        baseline_trend=_trend(metric, baseline, candidate),
-        candidate_trend=_trend(metric, candidate, baseline),
+        baseline_trend=_trend(metric, baseline, candidate) if before.value is not None else (),
+        candidate_trend=_trend(metric, candidate, baseline) if after and after.value is not None else (),
     )
 
 

@@ -62,6 +62,11 @@ def show_count(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def show_about(count: int) -> str:
+    """Return an estimated number to two digits, as sentences about rollouts do."""
+    return show_count(round(count, 2 - len(str(abs(count)))))
+
+
 def show_bytes(value: float) -> str:
     """Return a size in decimal units."""
     for unit in ("B", "kB", "MB", "GB"):

@@ -14,7 +14,7 @@ def facts_of(rollout: Rollout) -> str:
     """Say since when, how the traffic is split, and how far the intervals can be trusted."""
     facts = []
     if rollout.since is not None:
-        facts.append(f"since {rollout.since:%Y-%m-%d %H:%M} UTC")
+        facts.append(f"running since {rollout.since:%Y-%m-%d %H:%M} UTC")
     observed = rollout.traffic_observed.get(rollout.candidate)
     if observed is not None and rollout.mode != "shadow":
         of = (

@@ -97,7 +97,7 @@ class Canonical:
         columns = {
             "line": line,
             "ts": self._time(),
-            "id": self._text("id"),
+            "id": self._whole("id"),
             "model": self._named("model"),
             "own_model": self._text("model"),
             "version": self._named("version"),
@@ -111,7 +111,7 @@ class Canonical:
             "value": self._finite("value"),
             "currency": self._text("currency"),
             "event_id": self._text("event_id"),
-            "unit": self._text("unit"),
+            "unit": self._whole("unit"),
             "invalid": self._invalid(),
         }
         features = [f"{self._feature(slot)} AS {identifier(slot.column)}" for slot in self._slots]
@@ -126,6 +126,13 @@ class Canonical:
         if path is None:
             return "CAST(NULL AS VARCHAR)"
         return f"NULLIF(CAST({self._access(path)} AS VARCHAR), '')"
+
+    def _whole(self, role: str) -> str:
+        """Return a role's text; tables that miss some whole numbers hold all of them as `12.0`."""
+        path, text = self._path(role), self._text(role)
+        if path is None or self._physical.get(path) != "number":
+            return text
+        return f"CASE WHEN {text} LIKE '%.0' THEN LEFT({text}, LENGTH({text}) - 2) ELSE {text} END"
 
     def _named(self, role: str) -> str:
         constant = self._mapping.constants.get(role)

@@ -11,7 +11,7 @@ from textual.content import Content
 from mlwatch.app.drawing import Piece, cell, clean, line, short, wrapped
 from mlwatch.app.judging import label_of
 from mlwatch.app.panels.base import Panel
-from mlwatch.app.units import show_count, show_duration
+from mlwatch.app.units import show_about, show_count, show_duration
 
 if TYPE_CHECKING:
     from textual.geometry import Size
@@ -155,4 +155,4 @@ def needed(view: View, rollout: Rollout) -> tuple[str, ...]:
     most, label = max(known)
     rate = sum(v.throughput_per_s or 0.0 for v in (view.baseline, view.candidate) if v is not None)
     takes = f", {show_duration(most / rate)} at the present rate" if rate else ""
-    return (f"About {show_count(most)} more requests decide{takes}; {clean(label.lower(), 40)} needs most.",)
+    return (f"About {show_about(most)} more requests decide{takes}; {clean(label.lower(), 40)} needs most.",)

@@ -118,7 +118,7 @@ def mark(verdict: str, glyphs: Glyphs) -> str:
 def _subject(rollout: Rollout, view: View) -> str:
     parts = [f"{short(rollout.candidate, 40)} against {short(rollout.baseline, 40)}, {MODES[rollout.mode]}"]
     if rollout.since is not None:
-        parts.append(f"since {show_moment(rollout.since, view.zone)}")
+        parts.append(f"running since {show_moment(rollout.since, view.zone)}")
     observed = rollout.traffic_observed.get(rollout.candidate)
     if observed is not None and rollout.mode != "shadow":
         of = clean(rollout.unit, 24) if rollout.units and rollout.traffic_expected else "traffic"
