@@ -29,7 +29,7 @@ FAMILIES: dict[Family, tuple[str, str]] = {
 
 
 DRIFTED = 0.1
-"""Least change of a drift score, or of the share of drifted features, that is worth a word."""
+"""Least change of a drift score that is worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ _MEANS = (_mix("answers", "Mean answer", "score"), _mix("labels", "Mean label", 
 
 _FIXED: tuple[Metric, ...] = (
     Metric("missing_rate", "quality", "Missing values", "share", "lower", of.missing, of.missing_over, least=0.01),
-    Metric("drifted_share", "quality", "Drifted features", "share", "lower", of.drifted, of.no_trend, least=DRIFTED),
+    Metric("drifted_share", "quality", "Drifted features", "share", "lower", of.drifted, of.no_trend),
     Metric(
         "drift", "quality", "Mean drift", "score", "lower",
         of.mean_drift, lambda w: Reading(w.drift), least=DRIFTED,

@@ -72,7 +72,10 @@ class BarsPanel(Panel[BarsState]):
 def _pieces(bar: Bar, label: int, room: int, text: int, glyphs: Glyphs) -> list[Piece]:
     if bar.share is None:
         own = min(label + room, cell_len(bar.label) + 1)
-        return [cell(bar.label, own, bar.style), cell(bar.text, label - own + room + text, "$quiet", "right")]
+        return [
+            cell(short(bar.label, own - 1), own, bar.style),
+            cell(bar.text, label - own + room + text, "$quiet", "right"),
+        ]
     full = round(min(1.0, max(0.0, bar.share)) * room)
     if bar.share > 0:
         full = max(1, full)
