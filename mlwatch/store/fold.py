@@ -28,6 +28,8 @@ MAX_CLASSES = 200
 STATEMENT_FEATURES = 40
 OF_LABELS = f"feature = {rollups.LABEL}"
 """Which rows of the rollup of features are labels of regressions."""
+MOSTLY_NUMBERS = 0.99
+"""Share of numbers among the predictions of a regression, most of which have a fraction then: others are words for none."""
 REGRESSION_CLASSES = 20
 """More different numbers than this, or any fraction, are values of a regression."""
 
@@ -186,6 +188,8 @@ def task_by(counts: Sequence[int | None]) -> str:
     if not total:
         return "binary"
     if numbers == total and (fractions or distinct > REGRESSION_CLASSES):
+        return "regression"
+    if numbers >= MOSTLY_NUMBERS * total and 2 * fractions >= total:
         return "regression"
     if distinct > MAX_CLASSES or (longest or 0) > 120:
         return "unknown"

@@ -115,6 +115,19 @@ def test_one_infinite_number_does_not_make_every_sum_one(logs: Path, take: Take,
     assert (version.performance["mae"].n, version.performance["mae"].value) == (N - 1, 1)
 
 
+def test_a_word_among_the_numbers_of_a_regression_is_missing(logs: Path, take: Take) -> None:
+    values = [i + 0.25 for i in range(N)]
+    rows = records(prediction=values, label=[value + 1 for value in values])
+    for row in rows:
+        del row["score"]
+    rows[7]["prediction"] = "N/A"
+    write(logs, rows)
+    (model,) = take().models.values()
+    (version,) = model.versions.values()
+    assert model.task == "regression"
+    assert (version.performance["mae"].n, version.performance["mae"].value) == (N - 1, 1)
+
+
 @pytest.mark.parametrize("known", ["csv", "jsonl"])
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_truth_values_are_the_same_in_every_format(tmp_path: Path, form: str, known: str) -> None:
