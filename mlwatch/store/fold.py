@@ -29,7 +29,7 @@ STATEMENT_FEATURES = 40
 OF_LABELS = f"feature = {rollups.LABEL}"
 """Which rows of the rollup of features are labels of regressions."""
 MOSTLY_NUMBERS = 0.99
-"""Share of numbers among the predictions of a regression, most of which have a fraction then: others are words for none."""
+"""Share of numbers among the predictions of a regression, most with a fraction then: the others are words for none."""
 REGRESSION_CLASSES = 20
 """More different numbers than this, or any fraction, are values of a regression."""
 

@@ -60,6 +60,7 @@ class BarsPanel(Panel[BarsState]):
         texts = [f"{bar.text}  {bar.more:<18}" if roomy else bar.text for bar in state.bars]
         widths = [len(said) for bar, said in zip(state.bars, texts, strict=True) if bar.share is not None]
         text = max(widths, default=0) + 1
+        label = min(label, max(8, size.width - text - 4))  # names give way, numbers never
         room = max(4, min(60, size.width - label - text))
         drawn = [
             line(_pieces(replace(bar, text=said), label, room, text, state.glyphs), size.width, state.glyphs)

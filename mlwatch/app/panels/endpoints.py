@@ -195,6 +195,10 @@ def _name(endpoint: Endpoint) -> str:
     return clean(endpoint.name.removeprefix("http://"), 60)
 
 
+STATE = 15
+"""Cells of what state an endpoint is in, the longest of which is "not polled", with a shape before and a gap behind."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Layout:
     """Widths of the columns, and which optional ones there are."""
@@ -211,14 +215,14 @@ class _Layout:
         """Return what there is room for; a name takes no more than the longest needs."""
         server, certificate = width >= 112, width >= 150
         p50 = width >= 96
-        fixed = 14 + 10 * p50 + 10 + 9 + 9 + 14 * server + 16 * certificate
+        fixed = STATE + 10 * p50 + 10 + 9 + 9 + 14 * server + 16 * certificate
         squares = 0 if width < 100 else min(30, max(10, (width - fixed) // 4))
         left = width - fixed - squares
         name = max(10, min(left // 2, longest + 1))
         return cls(name, max(10, left - name), squares, p50, server, certificate)
 
     def head(self) -> list[Piece]:
-        pieces = [cell("endpoint", self.name, "$quiet"), cell("  state", 14, "$quiet")]
+        pieces = [cell("endpoint", self.name, "$quiet"), cell("  state", STATE, "$quiet")]
         pieces += [cell("server", 14, "$quiet")] if self.server else []
         pieces += [cell("serves, trouble", self.versions, "$quiet")]
         pieces += [cell(text, 10, "$quiet", "right") for text in ("p50", "p95")[not self.p50 :]]
@@ -232,7 +236,7 @@ class _Layout:
         errors = endpoint.failed / endpoint.probes if endpoint.probes else None
         values = (endpoint.latency.p50, endpoint.latency.p95)[not self.p50 :]
         pieces = [cell(_name(endpoint), self.name, "bold")]
-        pieces += [cell(f"  {shapes[state]} {words.state_of(endpoint)}", 14, tone)]
+        pieces += [cell(f"  {shapes[state]} {words.state_of(endpoint)}", STATE, tone)]
         pieces += [cell(clean(endpoint.server, 13), 14, "$quiet")] if self.server else []
         pieces += [self._serves(endpoint)]
         pieces += [cell(show(value, "ms"), 10, "", "right") for value in values]
