@@ -102,14 +102,14 @@ async def test_a_running_statement_can_be_stopped(logs: Path) -> None:
         await pilot.press("escape")
         await shows(pilot, "the query was cancelled")
         await run(pilot, "SELECT 42 AS answer")
-        await shows(pilot, "1 rows")
+        await shows(pilot, "1 row")
 
 
 async def test_recalls_statements_of_earlier_sessions(logs: Path, tmp_path: Path) -> None:
     history = tmp_path / "statements.json"
     async with sql(logs, history=history) as (_, pilot):
         await run(pilot, "SELECT 1 AS first_one")
-        await shows(pilot, "1 rows")
+        await shows(pilot, "1 row")
         await run(pilot, "SELECT broken")
         await shows(pilot, "broken")
     async with sql(logs, history=history) as (app, pilot):
@@ -172,7 +172,7 @@ async def test_exports_all_rows(logs: Path, tmp_path: Path, monkeypatch: pytest.
 async def test_a_read_only_app_exports_nothing(logs: Path) -> None:
     async with sql(logs, read_only=True) as (_, pilot):
         await run(pilot, "SELECT 1")
-        await shows(pilot, "1 rows")
+        await shows(pilot, "1 row")
         await pilot.press("escape", "e")
         await shows(pilot, "read-only: nothing is written")
 
@@ -188,7 +188,7 @@ async def test_hostile_values_are_shown_harmlessly(tmp_path: Path, size: tuple[i
         assert app.clipboard.isascii()
         assert app.clipboard.isprintable()
         await run(pilot, 'SELECT 1 AS "[red]\x1b[31m\u202e[/]"')
-        assert_harmless(await shows(pilot, "1 rows"))
+        assert_harmless(await shows(pilot, "1 row"))
 
 
 async def test_without_a_store_it_says_so() -> None:
