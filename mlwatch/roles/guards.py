@@ -118,9 +118,8 @@ def _name(column: Column, _context: Context, loose: bool) -> bool:
     texts = [str(sample) for sample in column.samples]
     if loose and not all(isinstance(sample, str) and not sample.startswith("/") for sample in column.samples):
         return False
-    most = (
-        MOST_NAMES if loose else max(MOST_NAMES, len(texts) // 2)
-    )  # a name that says it needs to repeat itself
+    # a name that says it all need not be one of few, but it comes again
+    most = MOST_NAMES if loose else max(MOST_NAMES, len(texts) // 2)
     return len(set(texts)) <= most and not holds_json(column)
 
 

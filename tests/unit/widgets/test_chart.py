@@ -43,6 +43,13 @@ def test_a_ramp() -> None:
     ]
 
 
+def test_long_names_share_the_legend() -> None:
+    names = [f"xgb-2026.11.0{day}-{end}" for day, end in ((1, "3f9c"), (3, "77ab"))]
+    chart = Chart(tuple(Series.of(name, TIMES, RAMP.values) for name in names))
+    assert drawn(chart, width=80)[0].split() == ["**", names[0], "oo", names[1]]
+    assert drawn(chart, width=44)[0].split() == ["**", "xgb-202~1-3f9c", "oo", "xgb-202~3-77ab"]
+
+
 def test_readout_at_the_cursor() -> None:
     lines = drawn(Chart((RAMP,), unit="ms"), ChartView(mode="ascii", cursor=START + 3600), width=60)
     assert lines[0].split() == ["2026-03-13", "16:00:00", "UTC", "**", "v1", "60", "ms"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from widgets.text import format_duration, format_number, format_percent, pad, sanitize, truncate
+from widgets.text import format_duration, format_number, format_percent, pad, sanitize, shorten, truncate
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,21 @@ def test_sanitize_for_ascii() -> None:
 )
 def test_truncate_counts_cells(text: str, width: int, cut: str) -> None:
     assert truncate(text, width) == cut
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "cut"),
+    [
+        ("xgb-2026.11.03-77ab", 40, "xgb-2026.11.03-77ab"),
+        ("xgb-2026.11.03-77ab", 11, "xgb-2…-77ab"),
+        ("xgb-2026.11.03-77ab", 6, "xgb…ab"),
+        ("xgb-2026.11.03-77ab", 5, "xgb-…"),
+        ("日本語の名前です", 9, "日本…です"),
+        ("", 9, ""),
+    ],
+)
+def test_shorten_keeps_both_ends(text: str, width: int, cut: str) -> None:
+    assert shorten(text, width) == cut
 
 
 def test_pad_takes_exactly_the_cells() -> None:
