@@ -29,7 +29,7 @@ FAMILIES: dict[Family, tuple[str, str]] = {
 
 
 DRIFTED = 0.1
-"""Least change of a drift score that is worth a word."""
+"""Least change of a drift score that is worth a word; of the mean of many, half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ _FIXED: tuple[Metric, ...] = (
     Metric("drifted_share", "quality", "Drifted features", "share", "lower", of.drifted, of.no_trend),
     Metric(
         "drift", "quality", "Mean drift", "score", "lower",
-        of.mean_drift, lambda w: Reading(w.drift), least=DRIFTED,
+        of.mean_drift, lambda w: Reading(w.drift), least=DRIFTED / 2,
     ),
     Metric(
         "prediction_drift", "quality", "Prediction drift", "score", "lower",

@@ -75,7 +75,7 @@ def test_what_is_missing_is_said_with_the_time_it_takes() -> None:
     made = view(rollouts=(held,))
     (sentence,) = needed(made, held)
     rate = (20_000 + 19_760) / (12 * 3600)
-    assert sentence.startswith("About 14,200 more requests decide, ")
+    assert sentence.startswith("About 14,000 more requests decide, ")
     assert f"{int(14_200 / rate // 3600)} h" in sentence
     assert "conversion needs most" in sentence
     assert needed(view(), rollout()) == ("Nothing is missing: the verdict is decided.",)
