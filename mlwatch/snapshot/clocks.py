@@ -39,14 +39,9 @@ class Ahead:
         Args:
             now: The clock, aware.
         """
-        hours = (self.newest.replace(tzinfo=UTC) - now).total_seconds() / 3600
-        by = (
-            f"{60 * hours:,.0f} min"
-            if hours < 2
-            else f"{hours:,.0f} h"
-            if hours < 48
-            else f"{hours / 24:,.0f} days"
-        )
+        ahead = self.newest.replace(tzinfo=UTC) - now
+        hours = ahead / timedelta(hours=1)
+        by = f"{hours:,.1f} h" if hours < 48 else f"{ahead.days:,} days"
         said = "1 request is" if self.n == 1 else f"{self.n:,} requests are"
         text = f"{said} up to {by} ahead of this machine's clock and left out"
         return Alert("quality: future timestamps", "firing", "warning", text, now, hours)

@@ -105,7 +105,8 @@ class Ingest:
         self.ledger = Ledger(connection)
         self._shapes = KnownShapes(connection, config.roles)
         self._telling = Telling(connection)
-        named = root.resolve() if root.is_dir() else root.resolve().parent
+        self._is_directory = root.is_dir()  # a single file goes for a moment when it is rotated
+        named = root.resolve() if self._is_directory else root.resolve().parent
         book = ShapeBook(named, config.roles, self._shapes.by_key, recall)
         self._feeder = Feeder(book, cursor(connection), self._spool.path, lambda: self._stop)
         constraints.check(connection, config)
@@ -214,12 +215,9 @@ class Ingest:
     def _look(self) -> dict[tuple[int, int], Found]:
         """List the files, newest first; one with several names (a link) is taken under the name it is known by."""
         files: dict[tuple[int, int], Found] = {}
-        gone = (
-            None
-            if self._root.exists()
-            else f"{self._root} is gone: what it held is shown, nothing new is read"
-        )
-        self._telling.trouble(ROOT, gone)
+        gone = self._is_directory and not self._root.exists()
+        said = f"{self._root} is gone: what it held is shown, nothing new is read"
+        self._telling.trouble(ROOT, said if gone else None)
         for found in discover(self._root, self._config.watch.include, self._exclude, self._say_unlisted):
             known = self.ledger.by_inode(*found.identity)
             identity = found.identity if found.inode else (found.device, -len(files) - 1)
