@@ -28,6 +28,11 @@ def short(name: str, width: int) -> str:
     return shorten(sanitize(name), width)
 
 
+def capital(text: str) -> str:
+    """Return a text that begins with a capital, and is otherwise as it was."""
+    return text[:1].upper() + text[1:]
+
+
 def fit(text: str, width: int, align: Literal["left", "right"] = "left") -> str:
     """Return a text that takes exactly `width` cells, with an ellipsis where it was cut."""
     return pad(text, width, align)

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from mlwatch.app.catalogue import metric_name
+from mlwatch.app.drawing import capital
 from mlwatch.app.units import show_change, show_interval
 from mlwatch.faces import margins
 
@@ -43,8 +44,7 @@ def unit_of(key: str, metric: RolloutMetric) -> Unit:
 
 def label_of(key: str, metric: RolloutMetric) -> str:
     """Return the name of a metric of a rollout; not sanitized."""
-    label = metric_name(key) or metric.label or key
-    return label[:1].upper() + label[1:]
+    return capital(metric_name(key) or metric.label or key)
 
 
 def in_margins(value: float | None, metric: RolloutMetric) -> float:

@@ -151,7 +151,7 @@ def revenue_per_prediction(version: Version) -> Reading:
 def revenue(version: Version) -> Reading:
     """Return the money that came in all."""
     money = version.business.revenue
-    return Reading(money.total if money.known else None, reason="no event carries money")
+    return Reading(money.told(money.total), reason="no event carries money")
 
 
 def no_trend(_window: Window) -> Reading:

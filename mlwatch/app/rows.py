@@ -167,11 +167,14 @@ def _clear(before: Reading, after: Reading, least: float) -> bool:
     """Tell whether two readings differ beyond doubt, or notably where nothing says how sure they are."""
     if before.value is None or after.value is None:
         return False
-    lows, highs = (before.low, after.low), (before.high, after.high)
-    if {*lows, *highs} == {None}:
+    if {before.low, before.high, after.low, after.high} == {None}:
         notable = max(least, NOTABLE * max(abs(before.value), abs(after.value)))
         return abs(after.value - before.value) >= notable
-    (low, new_low), (high, new_high) = (
-        (end if one is None else one for one in ends) for ends, end in ((lows, -math.inf), (highs, math.inf))
-    )
+    (low, high), (new_low, new_high) = _ends(before), _ends(after)
     return new_low > high or new_high < low
+
+
+def _ends(reading: Reading) -> tuple[float, float]:
+    """Return the interval of a reading, without bounds where nothing says them."""
+    low = -math.inf if reading.low is None else reading.low
+    return low, math.inf if reading.high is None else reading.high

@@ -186,4 +186,4 @@ _SHOW = {
 
 def counted(n: int, what: str) -> str:
     """Return how many there are of something whose plural ends with s."""
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+    return f"{show_count(n)} {what}{'' if n == 1 else 's'}"

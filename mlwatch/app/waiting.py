@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.app.drawing import clean
-from mlwatch.app.units import show_bytes
+from mlwatch.app.units import counted, show_bytes
 
 if TYPE_CHECKING:
     from mlwatch.app.view import View
@@ -22,7 +22,6 @@ def reading(view: View) -> str:
         return ""
     if not feed.files_ahead:
         return f"Reading {clean(view.title, 60)}{view.glyphs.more}"
-    files = f"{feed.files_ahead:,} file{'' if feed.files_ahead == 1 else 's'}"
     share = feed.bytes_done / feed.bytes_ahead if feed.bytes_ahead else 0.0
     so_far = f": {100 * min(share, 1.0):.0f} % so far." if share else view.glyphs.more
-    return f"Reading {files}, {show_bytes(feed.bytes_ahead)}{so_far}"
+    return f"Reading {counted(feed.files_ahead, 'file')}, {show_bytes(feed.bytes_ahead)}{so_far}"

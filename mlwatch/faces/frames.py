@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.snapshot.types import Revenue, Snapshot, Version
+    from mlwatch.snapshot.types import Snapshot, Version, Window
 
 LABELLED = f"""SELECT p.* EXCLUDE (h) REPLACE (COALESCE({CURRENT_LABEL}, p.label) AS label)
     FROM predictions AS p {label_joins("p", "p.model")} ORDER BY p.ts"""  # noqa: S608  made of constants
@@ -75,12 +75,12 @@ def _versions(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
             "drifted_share": version.quality.drifted_share,
             "conversion": version.business.conversion.value,
             "engagement": version.business.engagement.value,
-            "revenue": _total(version.business.revenue),
+            "revenue": _total(version),
         }
 
 
-def _total(money: Revenue) -> float | None:
-    return money.total if money.known else None
+def _total(each: Version | Window) -> float | None:
+    return each.business.revenue.told(each.business.revenue.total)
 
 
 def _windows(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
@@ -101,7 +101,7 @@ def _windows(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
                 **{f"text_drift_{name}": score for name, score in window.text_drift.items()},
                 "conversion": window.business.conversion.value,
                 "engagement": window.business.engagement.value,
-                "revenue": _total(window.business.revenue),
+                "revenue": _total(window),
             }
 
 

@@ -13,7 +13,7 @@ from mlwatch.records.fields import LABEL, ROLES
 from mlwatch.sources.sql import identifier
 from mlwatch.store import rollups
 from mlwatch.store.outcomes import label_joins
-from mlwatch.store.profiles import IN_FORCE
+from mlwatch.store.profiles import value_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,10 +118,10 @@ Counts = dict[int, dict[int, int]]
 
 
 def _reference(connection: DuckDBPyConnection, model: str) -> tuple[str, Counts]:
-    named = first_row(connection, f"SELECT value FROM meta WHERE key = 'reference_name' AND {IN_FORCE}")
+    named = value_in_force(connection, "reference_name")
     if named is not None:
         rows = connection.execute("SELECT feature, bin, n FROM reference").fetchall()
-        return f"the reference {named[0]}", _by_feature(rows)
+        return f"the reference {named}", _by_feature(rows)
     rows = connection.execute(
         f"SELECT feature, bin, SUM(n) FROM {rollups.FEATURES.table(rollups.DAY)} WHERE model = ? GROUP BY 1, 2",
         [model],

@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, number, row
+from mlwatch.asking import all_or_nothing, is_there, row
 from mlwatch.records.paging import Question, selection
 from mlwatch.sources.sql import identifier
 from mlwatch.store import constraints, events, feature_rollup, fold, rollups, slices
@@ -127,7 +127,7 @@ class Excerpt:
         fold.fold_requests(connection, registry, numbers, registry.models, stored, settings=settings)
         constraints.count_batch(connection, registry, self._config, numbers)
         fold.score_stored(connection, parts := slices.columns(connection, registry, settings=settings))
-        if number(connection, "SELECT COUNT(*) FROM scored"):
+        if is_there(connection, "scored"):
             fold.fold_scored(connection, registry, parts, settings)
         any_gains, _ = events.gain_requests(connection, self._config.business)
         if any_gains:

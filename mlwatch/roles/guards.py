@@ -40,8 +40,8 @@ RECORD_WORDS = frozenset(
 MOST_NAMES = 16
 """Different values among the samples, above which a column does not name models or versions."""
 MOST_EVENTS = 40
-MOSTLY = (3, 4)
-"""Three of four samples of a column of numbers are numbers: others are read as missing."""
+MOSTLY = 0.75
+"""Share of numbers among the samples of a column of numbers: the others are read as missing."""
 _WRITTEN_DATE = re.compile(r"\s*(\d{4}[-/]\d\d[-/]\d\d|\d{1,2}\.\d{1,2}\.\d{4})[T ]\d\d?:\d\d")
 _JSON = re.compile(r"\s*(\{.*|\[.*)", re.DOTALL)
 
@@ -85,7 +85,7 @@ def _holds_numbers(column: Column) -> bool:
     if not column.kinds <= {*_NUMBERS, "text", "null"}:
         return False
     said = [one for one in column.samples if str(one).strip().lower() not in NULL_WORDS]
-    return len(numbers(column)) * MOSTLY[1] >= len(said) * MOSTLY[0] > 0
+    return len(numbers(column)) >= MOSTLY * len(said) > 0
 
 
 def _timestamp(column: Column, _context: Context, _loose: bool) -> bool:

@@ -145,7 +145,9 @@ def _with_models(
     span = None if lattice == everything else question.span  # what was read for one question serves the other
     number_pairs(connection, [life.pair for life in known])
     reader = memory.reading(connection, (tuple(life.pair for life in known), span))
-    tables = Tables.read(reader, lattice, has_events=whole.ingest.events > 0 or _has_events(connection))
+    tables = Tables.read(
+        reader, lattice, has_events=whole.ingest.events > 0 or is_there(connection, "events")
+    )
     infos = reader.value("infos", (FACTS,), ALL_TIME, partial(feature_infos, connection))
     ground = Ground(reader, config, known, lattice, tables, infos)
     models: dict[str, Model] = {}
@@ -173,10 +175,6 @@ def _with_models(
         rollouts=tuple(rollouts),
         oldest=aware(min(life.first for life in known)),
     )
-
-
-def _has_events(connection: DuckDBPyConnection) -> bool:
-    return is_there(connection, "events")
 
 
 __all__ = ["Pair", "Question", "snapshot"]

@@ -34,17 +34,24 @@ class Ahead:
     """Just after the newest of the others."""
 
     def alert(self, now: datetime) -> Alert:
-        """Say that they are left out.
+        """Say that they are left out; the clock is aware."""
+        said = "1 request is up to" if self.n == 1 else f"{self.n:,} requests are up to"
+        return alert_of(said, self.newest.replace(tzinfo=UTC), now, " and left out")
 
-        Args:
-            now: The clock, aware.
-        """
-        ahead = self.newest.replace(tzinfo=UTC) - now
-        hours = ahead / timedelta(hours=1)
-        by = f"{hours:,.1f} h" if hours < 48 else f"{ahead.days:,} days"
-        said = "1 request is" if self.n == 1 else f"{self.n:,} requests are"
-        text = f"{said} up to {by} ahead of this machine's clock and left out"
-        return Alert("quality: future timestamps", "firing", "warning", text, now, hours)
+
+def alert_of(said: str, newest: datetime, now: datetime, more: str = "") -> Alert:
+    """Say that something is ahead of the clock.
+
+    Args:
+        said: What, with its verb.
+        newest: How far it goes, aware.
+        now: The clock, aware.
+        more: What follows from it.
+    """
+    hours = (newest - now) / timedelta(hours=1)
+    ahead = f"{hours:,.1f} h" if hours < 48 else f"{hours / 24:,.0f} days"
+    text = f"{said} {ahead} ahead of this machine's clock{more}"
+    return Alert("quality: future timestamps", "firing", "warning", text, now, hours)
 
 
 def ahead_of(connection: DuckDBPyConnection, known: Sequence[Life], now: datetime) -> Ahead | None:

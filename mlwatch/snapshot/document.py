@@ -298,9 +298,9 @@ def _business(business: Business) -> Document:
         "conversion": business.conversion.to_dict(),
         "engagement": business.engagement.to_dict(),
         "revenue": {
-            "gross": money.gross if money.known else None,
-            "refunds": money.refunds if money.known else None,
-            "total": money.total if money.known else None,
+            "gross": money.told(money.gross),
+            "refunds": money.told(money.refunds),
+            "total": money.told(money.total),
             "per_prediction": money.per_prediction,
             "low": money.low,
             "high": money.high,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from mlwatch.asking import first_row, meta_value
+from mlwatch.asking import meta_value
 from mlwatch.metrics.confusion import positive_class
 from mlwatch.snapshot import distributions, estimated, label_drift, reference_labels
 from mlwatch.snapshot.falls import falls_of
 from mlwatch.snapshot.features import policy_of
-from mlwatch.snapshot.read import Life, Pair
+from mlwatch.snapshot.read import Life, Pair, stored_task
 from mlwatch.snapshot.reader import ALL_TIME, ONLY_ALL
 from mlwatch.snapshot.reference import (
     Period,
@@ -124,7 +124,7 @@ def _own(roles: Roles, name: str) -> list[Life]:
 def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[str, Estimate]]:
     """Return what the versions share, and how the model did on the reference file."""
     config, connection = ground.config, ground.connection
-    known: Task = ground.fact(("task", name), partial(_task, connection, name))
+    known: Task = ground.fact(("task", name), partial(stored_task, connection, name))
     task = config.roles.task or known
     positive = _positive(ground, name, task)
     file = ground.fact("file", partial(file_name, connection))
@@ -152,11 +152,6 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
         past.labels(task),
     )
     return context, past.performance(task, context.positive)
-
-
-def _task(connection: DuckDBPyConnection, name: str) -> Task:
-    found = first_row(connection, "SELECT task FROM models WHERE model = ?", [name])
-    return cast("Task", found[0] if found else "unknown")
 
 
 def _positive(ground: Ground, name: str, task: Task) -> str | None:

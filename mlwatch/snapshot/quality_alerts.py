@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
-from mlwatch.snapshot.clocks import TOLERANCE
+from mlwatch.snapshot.clocks import TOLERANCE, alert_of
 from mlwatch.snapshot.types import MIXED, Alert
 
 if TYPE_CHECKING:
@@ -173,10 +173,7 @@ def _currencies(model: Model, end: datetime) -> Iterator[Alert]:
 
 def _future(version: Version, now: datetime) -> Iterator[Alert]:
     if version.last is not None and version.last - now > TOLERANCE:
-        hours = (version.last - now).total_seconds() / 3600
-        ahead = f"{hours:,.1f} h" if hours < 48 else f"{hours / 24:,.0f} days"
-        text = f"the newest record of {one_line(version.name)} is {ahead} ahead of this machine's clock"
-        yield Alert(f"{RULE}future timestamps", "firing", "warning", text, now, hours)
+        yield alert_of(f"the newest record of {one_line(version.name)} is", version.last, now)
 
 
 def _standing(version: Version) -> Iterator[Alert]:

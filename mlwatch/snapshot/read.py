@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mlwatch.asking import all_or_nothing
+from mlwatch.asking import all_or_nothing, first_row
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlwatch.snapshot.span import Grid
+    from mlwatch.snapshot.types import Task
     from mlwatch.store.rollups import Rollup
 
 
@@ -114,6 +115,12 @@ def _plain(column: Any) -> NDArray[Any]:
     if isinstance(column, np.ma.MaskedArray):
         return np.asarray(column.filled("" if column.dtype == object else 0))
     return np.asarray(column)
+
+
+def stored_task(connection: DuckDBPyConnection, model: str) -> Task:
+    """Return what kind of predictions a model makes, as its first ones told."""
+    found = first_row(connection, "SELECT task FROM models WHERE model = ?", [model])
+    return cast("Task", found[0] if found else "unknown")
 
 
 def lives(connection: DuckDBPyConnection, until: datetime | None = None) -> list[Life]:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.asking import first_row
 from mlwatch.metrics.bins import MISSING
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.reader import ONLY_ALL
 from mlwatch.snapshot.span import floor, naive
 from mlwatch.store import rollups
-from mlwatch.store.profiles import IN_FORCE
+from mlwatch.store.profiles import value_in_force
 from mlwatch.store.reference import WINDOWS
 
 if TYPE_CHECKING:
@@ -107,8 +106,7 @@ def _date(moment: datetime) -> str:
 
 def file_name(connection: DuckDBPyConnection) -> str | None:
     """Return the name of the reference file that is compared with; None without one."""
-    row = first_row(connection, f"SELECT value FROM meta WHERE key = 'reference_name' AND {IN_FORCE}")
-    return str(row[0]) if row is not None else None
+    return value_in_force(connection, "reference_name")
 
 
 def reference_counts(

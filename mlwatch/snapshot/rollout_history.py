@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import first_row
-from mlwatch.snapshot.read import lives
+from mlwatch.snapshot.read import lives, stored_task
 from mlwatch.snapshot.roles import Roles, assign_roles
 from mlwatch.snapshot.rollout import check_names, pairing_of, read_inputs, with_mode
 from mlwatch.snapshot.rollout_pairs import timeline as timeline_of
@@ -62,8 +61,7 @@ def subjects(
     for model in dict.fromkeys(life.pair.model for life in known):
         mine = [life for life in known if life.pair.model == model]
         roles = with_mode(connection, assign_roles(mine, config.rollout, question), config.rollout)
-        row = first_row(connection, "SELECT task FROM models WHERE model = ?", [model])
-        task = config.roles.task or (row[0] if row else "unknown")
+        task = config.roles.task or stored_task(connection, model)
         yield Subject(model, task, roles, until or max(life.last for life in mine))
 
 

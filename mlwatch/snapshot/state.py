@@ -6,10 +6,10 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from mlwatch import __version__
-from mlwatch.asking import first_row, row
+from mlwatch.asking import row
 from mlwatch.snapshot.types import Alert, Ingest, Stream
 from mlwatch.store.ledger import PARTITION
-from mlwatch.store.profiles import IN_FORCE
+from mlwatch.store.profiles import value_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,11 +86,10 @@ def alerts_of(
 
 def provenance_of(connection: DuckDBPyConnection, config: Config) -> Mapping[str, str | None]:
     """Return which program, configuration and reference made the numbers."""
-    found = first_row(connection, f"SELECT value FROM meta WHERE key = 'reference_sha256' AND {IN_FORCE}")
     return {
         "mlwatch": __version__,
         "config_sha256": config.sha256 if config.path is not None else None,
-        "reference_sha256": found[0] if found else None,
+        "reference_sha256": value_in_force(connection, "reference_sha256"),
         "git": None,
         "data": None,
         "registry": None,

@@ -146,6 +146,10 @@ class Revenue:
         """Whether there are events, so that nothing is a number and not a gap."""
         return self.per_prediction is not None
 
+    def told(self, amount: float) -> float | None:
+        """Return one of these amounts; None where there are no events."""
+        return amount if self.known else None
+
 
 @dataclass(frozen=True, slots=True)
 class Business:

@@ -10,6 +10,7 @@ and `true` are all `1`.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -25,13 +26,13 @@ LATEST = "TIMESTAMP '2100-01-01'"
 NULL_WORDS = "('', 'nan', 'null', 'none', 'na', 'n/a', '-nan')"
 NO_CLASS = "('', 'NaN', 'nan', 'null', 'None', 'inf', '-inf', 'Infinity', '-Infinity')"
 """What is written for a missing class or value; an infinite one says as little."""
-LARGEST = 1.7976931348623157e308
 ROUNDING = 1e-06
 """How far a probability in single precision may lie beyond 0 or 1."""
 FAILURE_WORDS = "('error', 'err', 'fail', 'failed', 'failure', 'exception', 'timeout', 'timed out')"
 BOOLEAN_WORDS = ("True", "TRUE", "False", "FALSE")
 """What Python and tables write for JSON's `true` and `false`."""
 BOOLEANS = f"({', '.join(map(literal, BOOLEAN_WORDS))})"
+_WITHOUT_POINT = "WHEN {0} LIKE '%.0' THEN LEFT({0}, LENGTH({0}) - 2)"
 SCORE_THRESHOLD = 0.5
 """A score without a prediction is taken as class 1 from here on."""
 
@@ -132,7 +133,7 @@ class Canonical:
         path, text = self._path(role), self._text(role)
         if path is None or self._physical.get(path) != "number":
             return text
-        return f"CASE WHEN {text} LIKE '%.0' THEN LEFT({text}, LENGTH({text}) - 2) ELSE {text} END"
+        return f"CASE {_WITHOUT_POINT.format(text)} ELSE {text} END"
 
     def _named(self, role: str) -> str:
         constant = self._mapping.constants.get(role)
@@ -154,17 +155,15 @@ class Canonical:
     def _finite(self, role: str) -> str:
         """Return a role's number; NULL for NaN and infinities, which would make every sum one."""
         number = self._number(role)
-        return f"CASE WHEN ABS({number}) <= {LARGEST!r} THEN {number} END"
+        return f"CASE WHEN ABS({number}) <= {sys.float_info.max!r} THEN {number} END"
 
     def _score(self) -> str:
         """Return the score; a probability that rounding brought beyond 0 or 1 is one of these."""
-        if self._path("score") is None:
-            return self._number("score")
         number = self._number("score")
         return (
             f"CASE WHEN {number} BETWEEN 1e0 AND {1 + ROUNDING!r}e0 THEN 1e0 "
             f"WHEN {number} BETWEEN -{ROUNDING!r} AND 0e0 THEN 0e0 "
-            f"WHEN ABS({number}) <= {LARGEST!r} THEN {number} END"
+            f"ELSE {self._finite('score')} END"
         )
 
     def _latency(self) -> str:
@@ -183,7 +182,7 @@ class Canonical:
         return (
             f"CASE WHEN {text} IN ('true', 'True', 'TRUE') THEN '1' "
             f"WHEN {text} IN ('false', 'False', 'FALSE') THEN '0' "
-            f"WHEN {text} LIKE '%.0' THEN LEFT({text}, LENGTH({text}) - 2) "
+            f"{_WITHOUT_POINT.format(text)} "
             f"WHEN {text} IN {NO_CLASS} THEN NULL ELSE {text} END"
         )
 

@@ -210,7 +210,7 @@ def gain_requests(connection: DuckDBPyConnection, settings: BusinessSettings) ->
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE early AS
         SELECT * FROM events WHERE h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""")
-    if not number(connection, "SELECT COUNT(*) FROM early"):
+    if not is_there(connection, "early"):
         return False, 0
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined AS
@@ -290,7 +290,7 @@ _NAMES = ("conversions", "engagements", "sales", "gross", "refunds", "refunded",
 
 def _drop_repeated(connection: DuckDBPyConnection) -> int:
     """Drop events whose own id was seen before; events without an id of their own are each counted."""
-    if not number(connection, "SELECT COUNT(event_id) FROM incoming"):
+    if not is_there(connection, "incoming WHERE event_id IS NOT NULL"):
         return 0
     before = number(connection, "SELECT COUNT(*) FROM incoming")
     connection.execute("""

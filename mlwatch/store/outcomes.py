@@ -155,7 +155,7 @@ def _settle_rivals(connection: DuckDBPyConnection, parts: Columns) -> str:
         SELECT id, h, model, label, ts, FALSE AS is_fresh FROM outcomes WHERE h IN (SELECT h FROM fresh)
         UNION ALL SELECT id, h, model, label, ts, TRUE AS is_fresh FROM fresh""")
     rivals = "SELECT h, id FROM claims GROUP BY h, id HAVING COUNT(DISTINCT model = '') > 1"
-    if not number(connection, f"SELECT COUNT(*) FROM ({rivals})"):
+    if not is_there(connection, f"({rivals})"):
         return "affected"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE settled AS

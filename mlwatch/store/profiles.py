@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.asking import first_row
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
 from mlwatch.sources.canonical import BOOLEAN_WORDS
@@ -287,6 +288,12 @@ def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, 
     for number, kind, edges in profile.bins:
         registry.bins[number] = Bins("numeric" if kind == "numeric" else "categorical", tuple(edges), source)
     registry.keep_losses(profile.contents.losses)
+
+
+def value_in_force(connection: DuckDBPyConnection, key: str) -> str | None:
+    """Return what `meta` says of the reference file that was asked for; None without one."""
+    found = first_row(connection, f"SELECT value FROM meta WHERE key = ? AND {IN_FORCE}", [key])
+    return found[0] if found else None
 
 
 def note(connection: DuckDBPyConnection, name: str, digest: str) -> None:

@@ -198,8 +198,7 @@ def _learn_labels(connection: DuckDBPyConnection, registry: Registry) -> None:
 def _learn_losses(connection: DuckDBPyConnection, registry: Registry, slots: Sequence[Slot]) -> None:
     """Learn where a regression errs more, from the errors of the reference that `_learn_labels` found."""
     tree = None
-    errors = "SELECT COUNT(*) FROM reference_labels WHERE sum_abs IS NOT NULL"
-    if number(connection, errors):
+    if is_there(connection, "reference_labels WHERE sum_abs IS NOT NULL"):
         names = {row.number: row.name for row in registry.features.values()}
         features = [
             (names[slot.number], registry.binned(slot.number, identifier(slot.column), slot.kind))

@@ -10,6 +10,8 @@ from mlwatch.sources.sql import identifier
 from mlwatch.store import events, outcomes, output_rollups, probes, rollups, server_sums
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from duckdb import DuckDBPyConnection
 
 VERSION = 23
@@ -191,7 +193,17 @@ _BOOLEANS = (
     WHERE key = 'reference_losses'""",
 )
 """Tables write `True` for the `true` of JSON: the names that were known are those of JSON now."""
-MIGRATIONS: dict[int, tuple[str, ...]] = {
+
+
+def _rename_booleans(connection: DuckDBPyConnection) -> None:
+    """Name truth values of the stored rows as those of rows to come."""
+    columns = connection.execute("SELECT column_name FROM features WHERE kind = 'categorical'").fetchall()
+    for (name,) in columns:
+        column = identifier(name)
+        connection.execute(f"UPDATE predictions SET {column} = LOWER({column}) WHERE {column} IN {BOOLEANS}")
+
+
+MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = {
     1: (_WAITING,),
     2: (_SIDES,),
     3: probes.TABLES,
@@ -213,28 +225,18 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     19: _VOCABULARY,
     20: (),  # labels of regressions are among the counts of features since then, where nobody knew them before
     21: (),  # and so are the leaves of the tree of losses
-    22: _BOOLEANS,
+    22: (*_BOOLEANS, _rename_booleans),
 }
-"""Statements that lead from the given version to the next."""
-
-
-BOOLEANS_STEP = 22
-
-
-def _rename_booleans(connection: DuckDBPyConnection) -> None:
-    """Name truth values of the stored rows as those of rows to come."""
-    columns = connection.execute("SELECT column_name FROM features WHERE kind = 'categorical'").fetchall()
-    for (name,) in columns:
-        column = identifier(name)
-        connection.execute(f"UPDATE predictions SET {column} = LOWER({column}) WHERE {column} IN {BOOLEANS}")
+"""Statements, and what depends on the columns of a store, that lead from the given version to the next."""
 
 
 def migrate(connection: DuckDBPyConnection, version: int) -> None:
     """Bring an older store up to date in one transaction."""
     with all_or_nothing(connection):
         for step in range(version, VERSION):
-            for statement in MIGRATIONS[step]:
-                connection.execute(statement)
-            if step == BOOLEANS_STEP:
-                _rename_booleans(connection)
+            for work in MIGRATIONS[step]:
+                if isinstance(work, str):
+                    connection.execute(work)
+                else:
+                    work(connection)
         connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", [str(VERSION)])

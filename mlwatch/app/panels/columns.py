@@ -85,7 +85,7 @@ def head(columns: Columns, names: Names) -> list[Piece]:
 
 def _named(name: str, width: int, style: str) -> Piece:
     """Return a version's name, apart from what stands before it."""
-    return cell(short(name, max(width - 1, 0)), width, style, "right")
+    return cell(short(name, width - 1), width, style, "right")
 
 
 def row_pieces(row: MetricRow, columns: Columns, glyphs: Glyphs, *, first: bool) -> list[Piece]:

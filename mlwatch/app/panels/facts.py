@@ -164,7 +164,7 @@ class RevenuePanel(FactsPanel):
 
     def digest(self, view: View) -> FactsState:
         """Return gross, refunds and what is left, a column a version."""
-        versions = [v for v in _versions(view) if v.business.revenue.per_prediction is not None]
+        versions = [v for v in _versions(view) if v.business.revenue.known]
         rows: tuple[tuple[str, Callable[[Version], float]], ...] = (
             ("Gross", lambda v: v.business.revenue.gross),
             ("Refunds", lambda v: -v.business.revenue.refunds),

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from mlwatch.app.drawing import Piece, clean, line, progress_bar
 from mlwatch.app.panels.base import Panel
-from mlwatch.app.units import show_bytes, show_count, show_duration, show_rate
+from mlwatch.app.units import counted, show_bytes, show_count, show_duration, show_rate
 
 if TYPE_CHECKING:
     from textual.content import Content
@@ -91,12 +91,12 @@ def _figures(state: FeedState, width: int) -> list[Piece]:
     if width >= NARROW or not state.note:
         pieces += _places(state, dot)
     if width >= 76 and not (state.note and width < NARROW):
-        pieces += [dot, (_many(state.rows, "row"), "$quiet")]
+        pieces += [dot, (counted(state.rows, "row"), "$quiet")]
     pieces += [
         dot,
         (f"{show_count(state.rejected)} rejected", "bold $unclear" if state.rejected else "$quiet"),
     ]
-    pieces += [dot, (_many(state.duplicates, "duplicate"), "$quiet")]
+    pieces += [dot, (counted(state.duplicates, "duplicate"), "$quiet")]
     if state.note and width < NARROW:
         pieces += [dot, (f"{state.glyphs.warning} {state.note}", "$unclear")]
     last = len(pieces)
@@ -110,15 +110,11 @@ def _places(state: FeedState, dot: Piece) -> list[Piece]:
     """Say where records come from: files, or topics and how much of them is left to read."""
     pieces: list[Piece] = []
     if state.files or not state.partitions:
-        pieces += [dot, (_many(state.files, "file"), "$quiet")]
+        pieces += [dot, (counted(state.files, "file"), "$quiet")]
     if state.partitions:
-        pieces += [dot, (_many(state.partitions, "partition"), "$quiet")]
+        pieces += [dot, (counted(state.partitions, "partition"), "$quiet")]
         pieces += [dot, (f"{show_count(state.unread)} unread", "$quiet")]
     return pieces
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{show_count(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def _progress(state: FeedState, width: int) -> list[Piece]:

@@ -10,7 +10,7 @@ import numpy as np
 from mlwatch.app.drawing import clean
 from mlwatch.app.panels.bars import Bar, BarsPanel, BarsState
 from mlwatch.app.panels.base import Plotted
-from mlwatch.app.units import show_bytes, show_count
+from mlwatch.app.units import counted, show_bytes, show_count
 from widgets.chart import Chart, Series
 from widgets.sparkline import sparkline
 from widgets.timeseries import TimeSeries
@@ -132,7 +132,7 @@ def _uses(process: Process) -> str:
         f"{process.cpu:.2f} cores" if process.cpu is not None else "",
         show_bytes(process.rss_bytes) if process.rss_bytes is not None else "",
         times,
-        f"{process.threads} thread{'' if process.threads == 1 else 's'}" if process.threads else "",
+        counted(process.threads, "thread") if process.threads else "",
     ]
     return ", ".join(part for part in known if part)
 

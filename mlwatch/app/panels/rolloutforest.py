@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from mlwatch.app.drawing import clean, line, wrapped
+from mlwatch.app.drawing import capital, clean, line, wrapped
 from mlwatch.app.judging import (
     STYLES,
     bent,
@@ -163,7 +163,7 @@ def show_odds(value: float) -> str:
 def sentences(metric: RolloutMetric) -> tuple[str, ...]:
     """Return what is known of a metric as plain sentences."""
     reason = clean(metric.reason, 300)
-    said = [reason[:1].upper() + reason[1:] + "."] if reason else []
+    said = [capital(reason) + "."] if reason else []
     if metric.e_value is not None and metric.level:
         odds = show_odds(metric.e_value)
         said.append(f"Evidence of harm {odds} to 1; {1 / metric.level:,.0f} to 1 rolls back.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from mlwatch.app.drawing import clean, line, short, wrapped
+from mlwatch.app.drawing import capital, clean, line, short, wrapped
 from mlwatch.app.panels.base import TALL, Panel
 from mlwatch.app.units import show_moment
 from mlwatch.app.waiting import reading
@@ -91,7 +91,7 @@ def _named(reason: str, names: tuple[str, ...]) -> str:
 
 def _begun(reason: str, names: tuple[str, ...]) -> str:
     """Begin a sentence with a capital, unless it begins with the name of a version."""
-    return reason if reason.startswith(names) else reason[:1].upper() + reason[1:]
+    return reason if reason.startswith(names) else capital(reason)
 
 
 def _fitting(subject: str, width: int, glyphs: Glyphs) -> str:
