@@ -25,14 +25,16 @@ MOST_LINES = 40
 def run(arguments: Namespace) -> int:
     """Print when each verdict began, and when each metric would have alarmed."""
     from mlwatch.snapshot.build import Question  # noqa: PLC0415  pulls numpy
+    from mlwatch.snapshot.clocks import end_now  # noqa: PLC0415  pulls numpy
     from mlwatch.snapshot.rollout_history import histories, subjects  # noqa: PLC0415  pulls numpy
     from mlwatch.snapshot.span import naive  # noqa: PLC0415
 
     at = chosen_range(arguments).at
     with taken_in(arguments) as session:
         question = Question(None, at, arguments.model, arguments.baseline, arguments.candidate)
-        found = histories(session.connection, session.config, question, naive(at))
-        known = list(subjects(session.connection, session.config, question, naive(at)))
+        until = naive(at) or end_now(session.connection)
+        found = histories(session.connection, session.config, question, until)
+        known = list(subjects(session.connection, session.config, question, until))
     for subject in known:
         if subject.roles.absent:
             names = ", ".join(life.pair.version for life in subject.roles.ordered) or "none"

@@ -21,6 +21,7 @@ MOST_SPLITS = 1000
 def run(arguments: Namespace) -> int:
     """Split the baseline's past at random, print the overdispersion and keep it for the verdicts to come."""
     from mlwatch.snapshot.build import Question  # noqa: PLC0415  pulls numpy
+    from mlwatch.snapshot.clocks import end_now  # noqa: PLC0415  pulls numpy
     from mlwatch.snapshot.rollout_history import subjects  # noqa: PLC0415  pulls numpy
     from mlwatch.snapshot.rollout_split import calibrate_baseline  # noqa: PLC0415  pulls numpy
     from mlwatch.snapshot.span import naive  # noqa: PLC0415
@@ -30,9 +31,10 @@ def run(arguments: Namespace) -> int:
     at = naive(chosen_range(arguments).at)
     with taken_in(arguments) as session:
         question = Question(None, None, arguments.model, arguments.baseline, arguments.candidate)
+        until = at or end_now(session.connection)
         found = [
             calibrate_baseline(session.connection, subject, session.config, arguments.splits)
-            for subject in subjects(session.connection, session.config, question, at)
+            for subject in subjects(session.connection, session.config, question, until)
         ]
         kept = session.store_path is not None
     if not found:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import row
+from mlwatch.snapshot.read import lives
 from mlwatch.snapshot.types import Alert
 from mlwatch.store import rollups
 
@@ -74,3 +75,9 @@ def ahead_of(connection: DuckDBPyConnection, known: Sequence[Life], now: datetim
     if not ahead or usual is None or ahead > FEW * total:
         return None
     return Ahead(int(ahead), newest, usual + timedelta(microseconds=1))
+
+
+def end_now(connection: DuckDBPyConnection) -> datetime | None:
+    """Return the moment, naive UTC, before which records count now: None where all of them do."""
+    ahead = ahead_of(connection, lives(connection), datetime.now(UTC).replace(tzinfo=None))
+    return None if ahead is None else ahead.until

@@ -110,6 +110,20 @@ def write(directory: Path, rows: int, noise: float = 0.0, versions: tuple[str, .
     return directory
 
 
+def test_requests_ahead_of_the_clock_make_no_longer_history(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    logs = write(tmp_path / "logs", 1200, versions=("v1", "v2"))
+    arguments = ("backtest", str(logs), "--db", ":memory:", "--format", "json")
+    _, before, _ = run(capsys, *arguments)
+    both = "\n".join((logs / "log.jsonl").read_text().splitlines()[:2])
+    ahead = both.replace("2026-", f"{datetime.now(UTC).year + 1}-").replace('"r', '"ahead')
+    (logs / "later.jsonl").write_text(ahead)
+    code, after, _ = run(capsys, *arguments)
+    assert code == 0
+    assert json.loads(after) == json.loads(before)
+
+
 def test_a_calibration_is_kept_and_labels_the_verdict(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
