@@ -198,7 +198,7 @@ def _sentence(
 def _shown(rule: RuleSettings, condition: _Condition, value: float) -> str:
     """Return a value in the unit of the rule's limit."""
     if condition.unit == "%" and not condition.is_relative:
-        return f"{100 * value:.4g}%"
+        return f"{100 * value:.4g} %"
     return f"{value:.6g} ms" if rule.metric.startswith("latency") else f"{value:.6g}"
 
 

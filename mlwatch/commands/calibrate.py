@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.commands.common import called, chosen_range, taken_in
 from mlwatch.errors import InputError, one_line
 from mlwatch.faces.tables import table
+from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -68,7 +69,8 @@ def _text(found: Calibrated, *, kept: bool) -> str:
     )
     where = "before the candidate" if found.before_candidate else "of its whole time"
     rates = [
-        f"{alarms} ({alarms / result.splits:.0%})" for alarms in (result.false_alarms, result.alarms_left)
+        f"{alarms} ({percent(alarms / result.splits, 0)})"
+        for alarms in (result.false_alarms, result.alarms_left)
     ]
     return (
         f"{one_line(found.model)}: {found.requests:,} requests of {one_line(found.baseline)} {where}, "

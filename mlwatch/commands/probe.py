@@ -22,6 +22,7 @@ from mlwatch.endpoints.resolving import Threads
 from mlwatch.endpoints.server_metrics import since_start
 from mlwatch.endpoints.target import Target
 from mlwatch.errors import InputError, one_line
+from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -190,7 +191,7 @@ def _lines(answer: Answer) -> list[tuple[str, str]]:
     if detected is None or probe is None:
         return [("live", f"no: {answer.error}")]
     lines = [
-        ("server", f"{detected.server}, {detected.sure:.0%} sure: {detected.why}".replace("%", " %", 1)),
+        ("server", f"{detected.server}, {percent(detected.sure, 0)} sure: {detected.why}"),
         ("live", _word(probe.live)),
         ("ready", _word(probe.ready) + (f": {probe.error}" if probe.error else "")),
         ("serves", ", ".join(map(_served, probe.served)) or "n/a, because this server does not say it"),

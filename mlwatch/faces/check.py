@@ -11,6 +11,7 @@ from mlwatch.errors import one_line
 from mlwatch.faces.facts import facts_of
 from mlwatch.faces.markdown import escaped
 from mlwatch.faces.tables import table
+from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -142,7 +143,7 @@ def metric_row(name: str, metric: RolloutMetric) -> list[str]:
 def _value(value: float | None, metric: RolloutMetric) -> str:
     if value is None:
         return "n/a"
-    return f"{value:.2%}" if is_share(metric) else f"{value:.4g} {metric.unit}".strip()
+    return percent(value, 2) if is_share(metric) else f"{value:.4g} {metric.unit}".strip()
 
 
 def is_share(metric: RolloutMetric) -> bool:

@@ -10,6 +10,7 @@ from mlwatch.faces.markdown import escaped
 from mlwatch.faces.markdown import table as markdown_table
 from mlwatch.faces.markup import Markup, tag
 from mlwatch.faces.rows import title_of
+from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -122,7 +123,7 @@ def _value(value: float | None, change: Change) -> str:
     if value is None:
         return "n/a"
     if change.unit == "ratio":
-        return f"{value:.2%}"
+        return percent(value, 2)
     return f"{value:,.4g} {change.unit}".rstrip()
 
 

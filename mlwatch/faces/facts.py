@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
+from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from mlwatch.snapshot.types import Rollout
@@ -22,12 +23,14 @@ def facts_of(rollout: Rollout) -> str:
             if rollout.units and rollout.traffic_expected
             else "the traffic"
         )
-        facts.append(f"{one_line(rollout.candidate)} gets {observed:.1%} of {of}")
+        facts.append(f"{one_line(rollout.candidate)} gets {percent(observed)} of {of}")
     if rollout.units:
         counts = " and ".join(f"{n:,} of {one_line(version)}" for version, n in rollout.units.items())
         facts.append(f"split by {one_line(rollout.unit)}: {counts}")
     if rollout.shadow is not None and rollout.shadow.disagreement_rate is not None:
-        facts.append(f"{rollout.shadow.disagreement_rate:.1%} of {rollout.shadow.pairs:,} pairs disagree")
+        facts.append(
+            f"{percent(rollout.shadow.disagreement_rate)} of {rollout.shadow.pairs:,} pairs disagree"
+        )
     if rollout.metrics:
         facts.append(f"intervals hold at every look, {1 - rollout.alpha:.4g} in all")
         facts.append(_calibrated(rollout))

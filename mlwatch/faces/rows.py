@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlwatch.metrics.outputs import maturity_note
+from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -335,7 +336,7 @@ def _number(value: float | None, unit: str) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.2%}"
+    return "n/a" if value is None else percent(value, 2)
 
 
 MADE_BY = {

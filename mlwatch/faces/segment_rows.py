@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlwatch.words import percent
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -31,15 +33,15 @@ def worst_segments(model: Model) -> list[list[str]]:
     baseline = next((version.name for version in model.versions.values() if version.role == "baseline"), None)
     lone = len(model.versions) == 1
     found = [each for version in model.versions.values() for each in _worse(version, lone=lone)]
-    percent = model.task != "regression"
+    shares = model.task != "regression"
     return [
         [
             one.name,
             one.version,
             "the rest" if lone else str(baseline),
             f"{one.labelled:,}",
-            _points(one.contrast.difference, percent=percent),
-            f"{_points(one.contrast.low, percent=percent)} to {_points(one.contrast.high, percent=percent)}",
+            _points(one.contrast.difference, shares=shares),
+            f"{_points(one.contrast.low, shares=shares)} to {_points(one.contrast.high, shares=shares)}",
             f"{one.contrast.excess:+,.0f}",
         ]
         for one in sorted(found, key=lambda each: -each.contrast.excess)[:MOST_SEGMENTS]
@@ -59,30 +61,30 @@ def _worse(version: Version, *, lone: bool) -> Iterator[_Found]:
 
 def falls(model: Model) -> list[str]:
     """Return a sentence for each version whose performance fell within the range: when, by how much, and where."""
-    percent = model.task != "regression"
+    shares = model.task != "regression"
     return [
-        f"{name} has more errors since {fall.at:%Y-%m-%d %H:%M} UTC: {_loss(fall.before, percent=percent)} before "
-        f"(n {fall.n_before:,}), {_loss(fall.after, percent=percent)} after (n {fall.n_after:,})"
-        f"{_carried(fall, percent=percent)}"
+        f"{name} has more errors since {fall.at:%Y-%m-%d %H:%M} UTC: {_loss(fall.before, shares=shares)} before "
+        f"(n {fall.n_before:,}), {_loss(fall.after, shares=shares)} after (n {fall.n_after:,})"
+        f"{_carried(fall, shares=shares)}"
         for name, version in model.versions.items()
         if (fall := version.fall) is not None
     ]
 
 
-def _carried(fall: Fall, *, percent: bool) -> str:
+def _carried(fall: Fall, *, shares: bool) -> str:
     if not fall.carried:
         return "; no single segment carries it."
     most = fall.carried[0]
     told = ""
     if most.before is not None and most.after is not None:
-        before, after = _loss(most.before, percent=percent), _loss(most.after, percent=percent)
+        before, after = _loss(most.before, shares=shares), _loss(most.after, shares=shares)
         told = f", whose own errors went from {before} to {after}"
-    return f"; {most.share:.0%} of that is in {most.column} {most.value}{told}."
+    return f"; {percent(most.share, 0)} of that is in {most.column} {most.value}{told}."
 
 
-def _loss(value: float, *, percent: bool) -> str:
-    return f"{value:.1%}" if percent else f"a mean error of {value:.4g}"
+def _loss(value: float, *, shares: bool) -> str:
+    return percent(value) if shares else f"a mean error of {value:.4g}"
 
 
-def _points(difference: float, *, percent: bool) -> str:
-    return f"{100 * difference:+.1f} points" if percent else f"{difference:+.4g}"
+def _points(difference: float, *, shares: bool) -> str:
+    return f"{100 * difference:+.1f} points" if shares else f"{difference:+.4g}"

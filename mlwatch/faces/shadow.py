@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlwatch.snapshot.pair_types import MEASURES
+from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,11 +50,16 @@ def _facts(shadow: Shadow) -> list[list[str]]:
         rows.append(["Compared since", f"{shadow.since:%Y-%m-%d %H:%M} UTC"])
     if shadow.disagreement_rate is not None:
         span = _span(shadow.disagreement_low, shadow.disagreement_high)
-        rows.append(["Answers differ", f"{shadow.disagreement_rate:.2%}{span}"])
+        rows.append(["Answers differ", f"{percent(shadow.disagreement_rate, 2)}{span}"])
         rows.append(["Cohen's kappa", "n/a" if shadow.kappa is None else f"{shadow.kappa:.3f}"])
     if shadow.accuracy_difference is not None:
         span = _span(shadow.low, shadow.high)
-        rows.append(["Paired accuracy, candidate less baseline", f"{shadow.accuracy_difference:+.2%}{span}"])
+        rows.append(
+            [
+                "Paired accuracy, candidate less baseline",
+                f"{percent(shadow.accuracy_difference, 2, signed=True)}{span}",
+            ]
+        )
         rows.append(["Only the baseline right", f"{shadow.only_baseline_right:,}"])
         rows.append(["Only the candidate right", f"{shadow.only_candidate_right:,}"])
     if shadow.mcnemar_p is not None:
@@ -66,7 +72,7 @@ def _facts(shadow: Shadow) -> list[list[str]]:
 
 
 def _span(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f" ({low:.2%} to {high:.2%})"
+    return "" if low is None or high is None else f" ({percent(low, 2)} to {percent(high, 2)})"
 
 
 def _distance_rows(what: str, found: PairedDistance | None) -> list[list[str]]:
@@ -95,7 +101,7 @@ def _where(rollout: Rollout, found: PairFindings) -> list[Section]:
     measure = MEASURES[found.measure].capitalize()
     share = found.measure == "disagreement"
     features = [
-        [one.name, f"{one.explained:.1%}", f"{one.q:.2g}", f"{one.unequal:,} of {one.compared:,}"]
+        [one.name, percent(one.explained), f"{one.q:.2g}", f"{one.unequal:,} of {one.compared:,}"]
         for one in found.features
     ]
     heads = ("Time (UTC)", "Request", rollout.baseline, rollout.candidate, "Label", "Features")
@@ -155,7 +161,7 @@ def _part(part: PairPart, *, share: bool) -> list[str]:
 
 
 def _number(value: float | None, *, share: bool) -> str:
-    return "n/a" if value is None else f"{value:.2%}" if share else f"{value:.4g}"
+    return "n/a" if value is None else percent(value, 2) if share else f"{value:.4g}"
 
 
 def _request(one: PairRequest) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mlwatch.errors import one_line
 from mlwatch.faces import markdown as md
 from mlwatch.faces import tables
+from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ def _rows(found: TableDrift) -> Iterator[list[str]]:
         quality.features.items(), key=lambda item: -(item[1].drift.score or 0) if item[1].drift else 1
     )
     for name, each in features:
-        missing = "n/a" if each.missing_rate is None else f"{each.missing_rate:.1%}"
+        missing = "n/a" if each.missing_rate is None else percent(each.missing_rate)
         how = each.move.sentence if each.move is not None and each.drift and each.drift.drifted else ""
         yield [name, each.kind, *_drift(each.drift), missing, how]
     for name, drift in (

@@ -9,6 +9,7 @@ import numpy as np
 
 from mlwatch.metrics import intervals, latency
 from mlwatch.metrics.estimate import Estimate, undefined
+from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -175,9 +176,7 @@ def maturity_note(share: float | None) -> str | None:
     """Say that a conversion rate will still rise; None where it hardly will, or nobody knows."""
     if share is None or share >= MATURE:
         return None
-    return (
-        f"about {share:.0%} of the conversions to come had the time to come so far: the rate will still rise"
-    )
+    return f"about {percent(share, 0)} of the conversions to come had the time to come so far: the rate will still rise"
 
 
 def quantile_of_signed(

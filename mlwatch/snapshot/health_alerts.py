@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.snapshot.types import Alert
+from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -133,8 +134,8 @@ def _burning(name: str, endpoint: Endpoint) -> Iterator[Alert]:
         rates = [endpoint.burn.get(window, 0.0) / BUDGET for window in (long, short)]
         if min(rates) >= factor * (1 - 1e-9):  # 1.44 % of a minute's probes are 14.4 times 0.1 %
             text = (
-                f"{endpoint.burn[long]:.1%} of the probes of {endpoint.name} failed in {long}, "
-                f"{endpoint.burn[short]:.1%} in {short}: its error budget burns {rates[0]:.0f} times too fast"
+                f"{percent(endpoint.burn[long])} of the probes of {endpoint.name} failed in {long}, "
+                f"{percent(endpoint.burn[short])} in {short}: its error budget burns {rates[0]:.0f} times too fast"
             )
             yield Alert(name, "firing", severity, text, endpoint.at, rates[0])
             return
@@ -174,9 +175,9 @@ def _host(system: System, now: datetime) -> Iterator[Alert]:
     for disk in sample.disks if sample is not None else ():
         severity = next((severity for limit, severity in DISK if disk.used >= limit), None)
         if severity is not None:
-            text = f"the disk of {disk.path} is {disk.used:.0%} full, {disk.free_bytes / 1e9:.1f} GB are free"
+            text = f"the disk of {disk.path} is {percent(disk.used, 0)} full, {disk.free_bytes / 1e9:.1f} GB are free"
             yield Alert("host: disk", "firing", severity, text, at, disk.used)
     memory = sample.container.memory if sample is not None and sample.container is not None else None
     if memory is not None and memory >= MEMORY:
-        text = f"mlwatch's container uses {memory:.0%} of its memory: at the limit the kernel ends processes"
+        text = f"mlwatch's container uses {percent(memory, 0)} of its memory: at the limit the kernel ends processes"
         yield Alert("host: memory", "firing", "warning", text, at, memory)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mlwatch.metrics.bins import INVALID, MISSING, UNSEEN
 from mlwatch.metrics.movement import Center, center
 from mlwatch.snapshot.remembering import remembered
+from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from mlwatch.metrics.drift import Drift
@@ -107,4 +108,4 @@ def _number(value: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.1%}" if share >= 0.001 or share == 0 else "<0.1%"
+    return percent(share) if share >= 0.001 or share == 0 else "< 0.1 %"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mlwatch.errors import one_line
 from mlwatch.snapshot.clocks import TOLERANCE, alert_of
 from mlwatch.snapshot.types import MIXED, Alert
+from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -136,11 +137,11 @@ COUNTED = {"invalid values": "invalid", "out of range": "out_of_range", "unseen 
 def _named(name: str, feature: FeatureQuality | None, kind: str) -> str:
     if kind in COUNTED and feature is not None:
         share = getattr(feature, COUNTED[kind]) / _present(feature)
-        return f"{one_line(name)} ({share:.1%} of {_present(feature):,})"
+        return f"{one_line(name)} ({percent(share)} of {_present(feature):,})"
     if kind != "training-serving skew" or feature is None or feature.missing_change is None:
         return one_line(name)
     now = feature.missing / feature.n
-    return f"{one_line(name)} ({now - feature.missing_change.difference:.1%} → {now:.1%})"
+    return f"{one_line(name)} ({percent(now - feature.missing_change.difference)} → {percent(now)})"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -151,14 +152,16 @@ def _listed(names: Sequence[str]) -> str:
 def _duplicates(ingest: Ingest, end: datetime) -> Iterator[Alert]:
     if ingest.duplicates >= ENOUGH and ingest.duplicates > DUPLICATES * ingest.records:
         share = ingest.duplicates / ingest.records
-        text = f"{ingest.duplicates:,} records ({share:.1%}) repeat earlier ones; each is counted once"
+        text = f"{ingest.duplicates:,} records ({percent(share)}) repeat earlier ones; each is counted once"
         yield Alert(f"{RULE}duplicates", "firing", "info", text, end, share)
 
 
 def _rejected(ingest: Ingest, end: datetime) -> Iterator[Alert]:
     if ingest.rejected >= ENOUGH and ingest.rejected > REJECTED * ingest.records:
         share = ingest.rejected / ingest.records
-        text = f"{ingest.rejected:,} records ({share:.1%}) are rejected: the quarantine says which and why"
+        text = (
+            f"{ingest.rejected:,} records ({percent(share)}) are rejected: the quarantine says which and why"
+        )
         yield Alert(f"{RULE}rejected records", "firing", "warning", text, end, share)
 
 

@@ -79,7 +79,7 @@ def test_an_alert_is_pending_then_firing_then_resolved_across_restarts(tmp_path:
     assert (firing.rule, firing.state, firing.severity) == ("failures", "firing", "critical")
     assert firing.since == START + timedelta(minutes=20)
     assert firing.value == pytest.approx(0.5)
-    assert firing.message == "error_rate of v1 is now 50%, the rule is > 20% for 5 minutes"
+    assert firing.message == "error_rate of v1 is now 50 %, the rule is > 20% for 5 minutes"
     logs.add(2)
     assert logs.states() == ["firing"]  # not calm for as long as the rule asks
     logs.add(6)

@@ -10,6 +10,7 @@ from textual.content import Content
 from mlwatch.app.drawing import clean
 from mlwatch.app.panels.base import Plotted
 from mlwatch.app.units import show, show_change, show_count, show_moment
+from mlwatch.words import percent
 from widgets.fasttable import Cell, Column, FastTable, Row
 
 if TYPE_CHECKING:
@@ -89,7 +90,11 @@ def _fell(version: Version, zone: Zone) -> str:
     if fall is None:
         return ""
     most = fall.carried[0] if fall.carried else None
-    where = f", {most.share:.0%} of it in {clean(most.column, 24)} {clean(most.value, 24)}" if most else ""
+    where = (
+        f", {percent(most.share, 0)} of it in {clean(most.column, 24)} {clean(most.value, 24)}"
+        if most
+        else ""
+    )
     return f"more errors since {show_moment(fall.at, zone)}{where}"
 
 

@@ -154,7 +154,7 @@ def test_a_full_disk_and_a_container_at_its_limit() -> None:
     assert [(alert.rule, alert.severity) for alert in found] == [
         ("host: disk", "warning"), ("host: disk", "critical"), ("host: memory", "warning"),
     ]  # fmt: skip
-    assert found[0].message == "the disk of /b is 92% full, 8.0 GB are free"
+    assert found[0].message == "the disk of /b is 92 % full, 8.0 GB are free"
 
 
 @pytest.mark.parametrize(

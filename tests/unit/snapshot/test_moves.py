@@ -73,7 +73,7 @@ def test_categories_are_named_and_new_ones_are_said(tmp_path: Path) -> None:
     parts = {part.values: (part.reference, part.current) for part in city.move.parts}
     assert list(parts["new values"]) == pytest.approx([0.0, 0.2], abs=0.03)
     assert list(parts["a"]) == pytest.approx([1 / 3, 0.8], abs=0.03)
-    assert "new values (0.0% → " in markdown(found).replace("\\", "")
+    assert "new values (0.0 % → " in markdown(found).replace("\\", "")
     assert "How it moved" in html(found)
     assert not (feature(found, "age").drift or pytest.fail("no drift")).drifted
 

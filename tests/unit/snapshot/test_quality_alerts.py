@@ -90,7 +90,7 @@ def test_a_missing_rate_unlike_that_of_training_is_skew(tmp_path: Path) -> None:
     holed = rows(300, age=lambda i: None if i % 5 == 0 else float(i % 40))
     found = watched(tmp_path, holed, reference=rows(300))
     assert odd(found) == {
-        "training-serving skew": "the missing rate in v1 is not the reference's: age (0.0% → 20.0%)"
+        "training-serving skew": "the missing rate in v1 is not the reference's: age (0.0 % → 20.0 %)"
     }
 
 
@@ -149,14 +149,14 @@ def test_records_of_the_future_are_said_but_not_when_the_past_is_looked_at(tmp_p
 
 def test_many_repeated_records_are_said(tmp_path: Path) -> None:
     assert odd(watched(tmp_path, rows(300), rows(60)[::-1])) == {
-        "duplicates": "60 records (16.7%) repeat earlier ones; each is counted once"
+        "duplicates": "60 records (16.7 %) repeat earlier ones; each is counted once"
     }
 
 
 def test_many_rejected_records_are_said(tmp_path: Path) -> None:
     assert odd(
         watched(tmp_path, [*rows(300), *({"user": i, "timestamp": "yesterday"} for i in range(100))])
-    ) == {"rejected records": "100 records (25.0%) are rejected: the quarantine says which and why"}
+    ) == {"rejected records": "100 records (25.0 %) are rejected: the quarantine says which and why"}
 
 
 def test_amounts_in_several_currencies_are_said_and_models_have_their_own(tmp_path: Path) -> None:
@@ -193,19 +193,19 @@ def number(i: int) -> float:
         (
             {"age": every(20, "?", number)},
             "invalid values",
-            "values in v1 that are no numbers: age (5.0% of 400)",
+            "values in v1 that are no numbers: age (5.0 % of 400)",
             20,
         ),
         (
             {"age": every(16, 900.0, number)},
             "out of range",
-            "values in v1 beyond all of the reference's: age (6.2% of 400)",
+            "values in v1 beyond all of the reference's: age (6.2 % of 400)",
             25,
         ),
         (
             {"city": every(5, "far", lambda i: "abc"[i % 3])},
             "unseen categories",
-            "values in v1 that the reference does not have: city (20.0% of 400)",
+            "values in v1 that the reference does not have: city (20.0 % of 400)",
             80,
         ),
     ],

@@ -134,9 +134,9 @@ def test_the_moment_of_the_fault_and_what_carries_it_are_found(model: Model, row
     assert most.share == pytest.approx((most.rate + most.mix) / (fall.after - fall.before))
     (sentence,) = falls(model)
     assert sentence.startswith(
-        "v2 has more errors since 2026-11-03 17:00 UTC: 9.9% before (n 2,121), 21.7% after"
+        "v2 has more errors since 2026-11-03 17:00 UTC: 9.9 % before (n 2,121), 21.7 % after"
     )
-    assert "94% of that is in dep_delay 0 to 5, whose own errors went from 12.8% to 45.8%." in sentence
+    assert "94 % of that is in dep_delay 0 to 5, whose own errors went from 12.8 % to 45.8 %." in sentence
 
 
 def test_counting_as_labels_come_equals_counting_all_at_once(watch: Session) -> None:
