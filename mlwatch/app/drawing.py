@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from rich.cells import cell_len
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 Piece = tuple[str, str]
 """A text and its style."""
+_SPACE = re.compile(r"\s+(?!(?:%|(?:pt|ms|s|min|h|d|MB|GB)\b))")
+"""Where a line may end: not between a number and its unit."""
 
 
 def clean(text: str, width: int | None = None) -> str:
@@ -59,9 +62,12 @@ def spread(left: Sequence[Piece], right: Sequence[Piece], width: int, glyphs: Gl
 
 
 def wrapped(text: str, width: int, most: int) -> list[str]:
-    """Break a text at spaces into at most `most` lines; the last ends with an ellipsis where more follows."""
+    """Break a text at spaces into at most `most` lines; the last ends with an ellipsis where more follows.
+
+    A number is not parted from its unit.
+    """
     lines: list[str] = []
-    rest = text.split()
+    rest = _words(text)
     while rest and len(lines) < most:
         taken = rest.pop(0)
         while rest and cell_len(taken) + 1 + cell_len(rest[0]) <= width:
@@ -74,9 +80,14 @@ def wrapped(text: str, width: int, most: int) -> list[str]:
 
 def _cut(text: str, width: int) -> str:
     """Return a line with an ellipsis at its end, in the place of whole words: a number is never cut within."""
-    while " " in text and cell_len(text) + 2 > width:
-        text = text.rpartition(" ")[0]
-    return truncate(text + " …", width)
+    words = _words(text)
+    while len(words) > 1 and cell_len(" ".join(words)) + 2 > width:
+        words.pop()
+    return truncate(" ".join(words) + " …", width)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in _SPACE.split(text) if word]
 
 
 def progress_bar(share: float, width: int, glyphs: Glyphs) -> list[Piece]:

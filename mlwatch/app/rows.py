@@ -63,7 +63,8 @@ def detail(row: MetricRow, baseline_name: str, candidate_name: str | None) -> st
     """Return everything known about a row in one plain sentence; the names are not sanitized."""
     parts = [f"{baseline_name} {_reading(row.baseline, row)}"]
     if row.candidate is not None:
-        parts.append(f"{candidate_name} {_reading(row.candidate, row)}")
+        said = row.baseline.value is not None and row.baseline.low is not None  # once how sure intervals are
+        parts.append(f"{candidate_name} {_reading(row.candidate, row, said=said)}")
     if row.change is not None:
         interval = show_interval(row.change.low, row.change.high, row.unit, row.currency, change=True)
         inside = f" ({interval})" if interval else ""
@@ -85,11 +86,11 @@ SENTENCES: dict[Verdict, str] = {
 }
 
 
-def _reading(reading: Reading, row: MetricRow) -> str:
+def _reading(reading: Reading, row: MetricRow, *, said: bool = False) -> str:
     if reading.value is None:
         return f"n/a, because {reading.reason}"
     interval = show_interval(reading.low, reading.high, row.unit, row.currency)
-    known = [f"95 % {interval}"] if interval else []
+    known = [interval if said else f"95 % {interval}"] if interval else []
     known += [f"n {reading.n:,}"] if reading.n else []
     known += [f"against {reading.against}"] if reading.against else []
     return show(reading.value, row.unit, row.currency) + (f" ({', '.join(known)})" if known else "")

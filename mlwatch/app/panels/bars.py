@@ -13,8 +13,6 @@ from mlwatch.app.panels.base import Panel
 from mlwatch.app.units import show, show_count, show_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from textual.geometry import Size
 
     from mlwatch.app.glyphs import Glyphs
@@ -104,21 +102,10 @@ class FunnelPanel(BarsPanel):
                 bars += _funnel(version, style)
         if bars and not any(bar.label.strip() in ("engaged", "converted") for bar in bars):
             return BarsState(tuple(bars), view.glyphs, note=NO_EVENTS)
-        note = _maturity([version for version, _ in pairs if version is not None])
-        return BarsState(
-            tuple(bars), view.glyphs, "n/a, because there are no predictions in this time range", note
-        )
+        return BarsState(tuple(bars), view.glyphs, "n/a, because there are no predictions in this time range")
 
 
 NO_EVENTS = "No engagement or conversion yet: an event is a record with a request id and an event name."
-
-
-def _maturity(versions: Sequence[Version]) -> str:
-    """Say how much of the conversions to come there was the time for."""
-    known = [
-        f"{clean(one.name, 20)} {show(one.maturity, 'share')}" for one in versions if one.maturity is not None
-    ]
-    return f"Of the conversions to come, so far: {', '.join(known)}." if known else ""
 
 
 def _funnel(version: Version, style: str) -> list[Bar]:

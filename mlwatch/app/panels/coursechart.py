@@ -48,7 +48,7 @@ class CourseChart(Plotted, TimeSeries):
         rollout = view.rollout
         metric = rollout.metrics.get(self._key) if rollout else None
         label = label_of(self._key, metric) if metric else "Difference"
-        self.border_title = Content(clean(f"{label}: candidate less baseline, over the rollout"))
+        self.border_title = Content(clean(f"{label}: candidate less baseline"))
         chart = course_chart(view, self._key)
         put_off = rollout is not None and rollout.metrics and rollout.course is None
         none = PUT_OFF if put_off else "No history yet: it begins when both versions have traffic."

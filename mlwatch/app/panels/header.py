@@ -83,6 +83,7 @@ class HeaderLine(Panel[HeaderState]):
         choices = (
             (left, [screen, span, covered, clock, state]),
             (left, [screen, span, clock, state]),
+            (left, [screen, span, state]),
             (left, [span, clock, state]),
             (left, [span, state]),
             (named, [span, state]),

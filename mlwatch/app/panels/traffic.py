@@ -60,7 +60,7 @@ class TrafficPanel(Panel[TrafficState]):
         "The share of the traffic that each version gets. If it is not the configured share, requests are lost or "
         "counted twice somewhere, and no comparison can be trusted."
     )
-    BORDER_TITLE = "Traffic, and what is missing"
+    BORDER_TITLE = "Traffic; what is missing"
     can_focus = True
 
     def digest(self, view: View) -> TrafficState:

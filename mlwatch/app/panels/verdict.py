@@ -24,6 +24,8 @@ TONES = {"promote": "good", "hold": "unclear", "rollback": "bad", "": "none"}
 WORDS = {"promote": "PROMOTE", "hold": "HOLD", "rollback": "ROLL BACK"}
 LONGEST_NAME = 24
 """Cells that a version's name takes within a sentence."""
+LIMIT = ", the limit is "
+"""Where a reason ends in the margin that it is compared with."""
 MODES = {"canary": "canary", "ab": "A/B test", "shadow": "shadow"}
 
 
@@ -106,7 +108,12 @@ def _reason_lines(reasons: tuple[str, ...], width: int, room: int) -> list[tuple
     """Return the lines of the reasons that find room, and whether each belongs to the first reason."""
     lines: list[tuple[str, bool]] = []
     for at, reason in enumerate(reasons):
-        lines += [(text, not at) for text in wrapped(reason, width, min(2, room - len(lines)))]
+        most = min(2, room - len(lines))
+        whole = len(wrapped(reason, width, most + 1)) <= most
+        said = (
+            reason if whole else reason.partition(LIMIT)[0]
+        )  # rather without its limit than half a sentence
+        lines += [(text, not at) for text in wrapped(said, width, most)]
     return lines
 
 

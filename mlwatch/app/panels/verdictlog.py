@@ -107,7 +107,8 @@ def _pieces(entry: Entry, width: int, state: LogState) -> list[Piece]:
     full = show_moment(entry.time, state.zone)
     time = full if width >= 50 else full[5:] if width >= 40 else full[11:]
     if not entry.verdict:
-        return [(f"{time} ", "$quiet"), (f"  {entry.why}", entry.style)]
+        indent = "  " if width >= 40 else ""
+        return [(f"{time} ", "$quiet"), (indent + entry.why, entry.style)]
     word = f"{mark(entry.verdict, state.glyphs)} {WORDS[entry.verdict]}"
     return [(f"{time} ", "$quiet"), (f"{word} ", f"bold ${TONES[entry.verdict]}"), (entry.why, "")]
 

@@ -23,6 +23,8 @@ def test_wrapped_ends_with_an_ellipsis_where_more_follows() -> None:
     assert wrapped("one two", 20, 2) == ["one two"]
     assert wrapped("median −2 → −0.31863, mean 1", 20, 1) == ["median −2 → …"], "no number is cut within"
     assert wrapped("incomprehensible words", 9, 1) == ["incompre…"]
+    assert wrapped("from 87.5 to 88.7 %, n 11,856", 18, 2) == ["from 87.5 to", "88.7 %, n 11,856"]
+    assert wrapped("from 87.5 to 88.7 %, n 11,856", 18, 1) == ["from 87.5 to …"], "nor without its unit"
     assert wrapped("", 20, 2) == []
 
 

@@ -239,3 +239,16 @@ async def test_users_are_counted_and_what_their_requests_tell_is_said() -> None:
 
 def test_every_state_of_a_verdict_has_words() -> None:
     assert {state.value for state in RolloutState} == set(STATES)
+
+
+async def test_a_reason_that_finds_no_room_gives_up_its_limit_first() -> None:
+    first = "p99 latency of v2 is 9.1 times v1's (at least 2.1), the limit is 1.1"
+    second = "accuracy of v2 is 4.1 points below v1's 89.5 % (1.7–6.6), the limit is 1 point"
+    judged = replace(rollout(), reasons=(first, second))
+    drawn = {}
+    for size in ((80, 24), (120, 40)):
+        async with running(FakeSource(snapshot(rollouts=(judged,))), size) as (app, _):
+            drawn[size] = [text.strip(" ▌") for text in text_of(app).splitlines()]
+    assert "P99 latency of v2 is 9.1 times v1's (at least 2.1), the limit is 1.1" in drawn[80, 24]
+    assert "Accuracy of v2 is 4.1 points below v1's 89.5 % (1.7–6.6)" in drawn[80, 24]
+    assert "Accuracy of v2 is 4.1 points below v1's 89.5 % (1.7–6.6), the limit is 1 point" in drawn[120, 40]
