@@ -93,8 +93,3 @@ ON_LIGHT = _MEANINGS | _READABLE | _coloured(SERIES_ON_LIGHT, HEAT_ON_LIGHT, PAI
 def series_style(position: int) -> str:
     """Return the style of the series at a position from 0; after eight they start again."""
     return SERIES[position % len(SERIES)]
-
-
-def heat_style(share: float) -> str:
-    """Return the style of a share from 0 to 1 of the scale."""
-    return HEAT[min(max(int(share * len(HEAT)), 0), len(HEAT) - 1)]

@@ -15,8 +15,6 @@ from mlwatch.times import parse_duration, parse_timestamp
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_SIZE = re.compile(r"(\d{1,15})\s*([kMGT]i?)?B?", re.ASCII | re.IGNORECASE)
-_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 _CONDITION = re.compile(
     r"""(?:[a-z_]+\s*)?(?:<=|>=|==|!=|<|>)\s*(?:[+-]?\d+(?:\.\d+)?\s*(?:%|[a-zA-Z]+)?|"[^"]*"|'[^']*')""",
     re.ASCII,
@@ -70,18 +68,6 @@ def window(value: object) -> tuple[datetime, datetime]:
     if start >= end:
         raise ValueError("the start of the window must be before its end")
     return start, end
-
-
-def size(value: object) -> int:
-    """Read a number of bytes."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('must be a number of bytes, or a size such as "64MB"')
-    unit = (match[2] or "").lower()
-    factor: int = (1024 if unit.endswith("i") else 1000) ** _POWERS[unit[:1]]
-    return int(match[1]) * factor
 
 
 def command(value: object) -> tuple[str, ...]:

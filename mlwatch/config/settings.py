@@ -33,8 +33,6 @@ DriftMethod: TypeAlias = Literal[
 ]
 ConstraintType: TypeAlias = Literal["number", "integer", "text", "boolean"]
 
-MEBIBYTE = 1024 * 1024
-
 
 @dataclass(frozen=True)
 class RoleSettings:
@@ -138,7 +136,6 @@ class StoreSettings:
 
     keep: timedelta | None = field(default=None, metadata={"read": checks.keep})
     """How long raw rows are kept, such as `30d`; None ("forever") keeps all. Rollups always stay."""
-    max_quarantine_bytes: int = field(default=64 * MEBIBYTE, metadata={"read": checks.size})
     """Room for the raw text of rejected lines, in bytes or as `64MB`; all are counted."""
 
 

@@ -18,7 +18,7 @@ from mlwatch.metrics.distances import chi_square, hellinger, jensen_shannon
 from mlwatch.metrics.scipy_special import special
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from mlwatch.metrics.bins import Kind
 
@@ -69,10 +69,9 @@ def evidently(reference: Column, current: Column, kind: Kind, method: str | None
     return CompatDrift(name, score, DISTANCE_LIMIT, score >= DISTANCE_LIMIT)
 
 
-def evidently_dataset(columns: Iterable[CompatDrift]) -> bool:
-    """Tell whether Evidently calls the data set drifted: at least half of its columns are."""
-    drifted = [column.drifted for column in columns]
-    return bool(drifted) and sum(drifted) / len(drifted) >= DATASET_SHARE
+def evidently_dataset(drifted: Sequence[bool]) -> bool | None:
+    """Tell whether Evidently calls the data set drifted: at least half of its columns are; None without columns."""
+    return sum(drifted) / len(drifted) >= DATASET_SHARE if drifted else None
 
 
 def evidently_method(reference: Column, current: Column, kind: Kind) -> str:

@@ -53,11 +53,6 @@ class Sweep:
         """Harmonic mean of precision and recall."""
         return 2 * self.tp / (2 * self.tp + self.fp + self.fn)
 
-    @property
-    def predicted_positive(self) -> FloatArray:
-        """Share of all predictions that would be positive."""
-        return (self.tp + self.fp) / (self.tp + self.fp + self.fn + self.tn)
-
 
 @dataclass(frozen=True, slots=True)
 class Calibration:

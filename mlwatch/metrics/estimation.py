@@ -2,8 +2,7 @@
 
 A calibrated score says how likely the label is positive, so expected confusion counts follow without
 labels. The estimate sees a change of the inputs; it is blind to concept drift, a changed relation of inputs
-and label: `BLIND` belongs beside every number. Source: Białek, Kuberski, Perrakis & Bifet 2024,
-arXiv:2407.08649.
+and label. Source: Białek, Kuberski, Perrakis & Bifet 2024, arXiv:2407.08649.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-BLIND = "cannot see a changed relation between inputs and label"
 METHOD = "CBPE, ± 3 sampling errors"
 NO_SCORES = "no scores in the logs"
 BAND = 3.0

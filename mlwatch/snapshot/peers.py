@@ -160,8 +160,7 @@ def _version(
     if peer == "nannyml":
         return {"columns": said, "drifted": None, "reason": "NannyML decides by column and chunk"}
     judged = [one["drifted"] for one in said.values() if one["drifted"] is not None]
-    share = sum(judged) / len(judged) if judged else None
-    return {"columns": said, "drifted": None if share is None else share >= compat.DATASET_SHARE}
+    return {"columns": said, "drifted": compat.evidently_dataset(judged)}
 
 
 def _present(connection: DuckDBPyConnection, relation: str) -> set[str]:

@@ -31,7 +31,6 @@ task = "binary"
 conversion = ["bought"]
 [store]
 keep = "30d"
-max_quarantine_bytes = "1MiB"
 [reference]
 window = "2026-11-01/2026-11-08"
 [rollout]
@@ -80,7 +79,6 @@ def test_every_section_is_read() -> None:
     assert (config.roles.positive_class, config.roles.task) == ("1", "binary")
     assert config.business.conversion == ("bought",)
     assert config.store.keep == timedelta(days=30)
-    assert config.store.max_quarantine_bytes == 1_048_576
     assert config.reference.window == (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 8, tzinfo=UTC))
     assert config.rollout.start == datetime(2026, 11, 1, 9, tzinfo=UTC)
     assert config.rollout.margins == {"accuracy": 0.02, "latency_p95": 0.0}

@@ -10,7 +10,6 @@ from scipy import integrate, stats
 from scipy.special import xlogy
 
 from mlwatch.metrics import sequential as seq
-from mlwatch.metrics.sequential_effect import cohens_d, relative_interval
 from mlwatch.metrics.sequential_quantile import (
     edge_evidence,
     histogram_quantile,
@@ -75,17 +74,6 @@ def test_multinomial_marginals_equal_ssrm_test() -> None:
     assert seq.multinomial_log_marginal(counts, np.ones(3)) == pytest.approx(-4.499809670, abs=1e-8)
     assert np.sum(xlogy(counts, null)) == pytest.approx(-3.665162927, abs=1e-8)
     assert seq.dirichlet_log_e(counts, null, np.ones(3)) == pytest.approx(-0.834646743, abs=1e-8)
-
-
-def test_relative_interval_equals_growthbook() -> None:
-    arms = [(x / n, x / n * (1 - x / n), n) for x, n in ((1396, 3000), (2422, 3461))]
-    assert relative_interval(arms[0], arms[1], 0.05, 5000) == pytest.approx(
-        (0.50386, 0.40098, 0.60675), abs=1e-5
-    )
-
-
-def test_cohens_d_equals_kayenta() -> None:
-    assert cohens_d([5, 5, 5, 10, 10, 10], [1, 1, 1, 2, 2, 2]) == pytest.approx(3.03821, abs=1e-5)
 
 
 # --- against SciPy ----------------------------------------------------------------------------------------

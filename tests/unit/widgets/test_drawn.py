@@ -16,7 +16,6 @@ from widgets.palette import (
     ON_DARK,
     SERIES_ON_DARK,
     SERIES_ON_LIGHT,
-    heat_style,
     series_style,
 )
 
@@ -110,7 +109,6 @@ def test_heat_is_ordered_by_lightness() -> None:
     assert lights == sorted(lights)
     on_light = [luminance(colour) for colour in HEAT_ON_LIGHT]
     assert on_light == sorted(on_light, reverse=True)
-    assert [heat_style(share) for share in (0, 0.5, 1, 2)] == ["heat-0", "heat-4", "heat-7", "heat-7"]
 
 
 def test_series_styles_repeat_after_eight() -> None:
