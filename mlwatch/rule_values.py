@@ -77,6 +77,8 @@ TEXT_DRIFT = {"text_drift.length": "length", "text_drift.vocabulary": "vocabular
 """Drift scores of answers in words."""
 FEATURE = {"missing": "missing_rate", "drift": "score", "psi": "psi"}
 """`missing.FEATURE`, `drift.FEATURE` and `psi.FEATURE`."""
+ENGAGED = {"engagement": "share", "engagement_value": "value"}
+"""`engagement.KIND` and `engagement_value.KIND`: share of predictions with such an event, mean of its values."""
 FOLLOWED = "js"
 """The measure of drift that features are followed by window by window."""
 ESTIMATED = "estimated."
@@ -104,9 +106,9 @@ def value_of(version: Version, metric: str) -> float | None:
         return _value(measured.mean) if measured is not None else None
     if metric in TEXT_DRIFT:
         return _score(version.quality.text_drift.get(TEXT_DRIFT[metric]))
-    kind, dot, feature = metric.partition(".")
-    if dot and kind in FEATURE:
-        return _feature(version, kind, feature)
+    name, dot, subject = metric.partition(".")
+    if dot and (name in FEATURE or name in ENGAGED):
+        return (_feature if name in FEATURE else _engaged)(version, name, subject)
     known = ", ".join(
         [
             *version.performance,
@@ -115,6 +117,7 @@ def value_of(version: Version, metric: str) -> float | None:
             *sorted(MEASURES),
             *TEXT_DRIFT,
             *(f"{name}.FEATURE" for name in FEATURE),
+            *(f"{name}.KIND" for name in ENGAGED),
         ]
     )
     raise ConfigError(f"no metric {metric}", "[[rule]]", f"one of {known}")
@@ -147,6 +150,11 @@ def _feature(version: Version, kind: str, feature: str) -> float | None:
     return value
 
 
+def _engaged(each: Version | Window, name: str, kind: str) -> float | None:
+    found = each.business.kinds.get(kind)
+    return _value(getattr(found, ENGAGED[name])) if found is not None else None
+
+
 def values_over(version: Version, metric: str) -> tuple[float | None, ...]:
     """Return a metric's value in each window of a version; None where it has none, or is not followed so."""
     kind, _, feature = metric.partition(".")
@@ -166,4 +174,7 @@ def _in_window(window: Window, metric: str) -> float | None:
         return _value(window.measures.get(metric))
     if metric in TEXT_DRIFT:
         return window.text_drift.get(TEXT_DRIFT[metric])
+    name, dot, kind = metric.partition(".")
+    if dot and name in ENGAGED:
+        return _engaged(window, name, kind)
     return window.missing_rate if metric == "missing_rate" else None

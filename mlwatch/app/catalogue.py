@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.app import readings as of
-from mlwatch.app.drawing import clean
+from mlwatch.app.drawing import capital, clean
 from mlwatch.app.readings import NOTHING, Reading, from_estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mlwatch.app.units import Unit
     from mlwatch.metrics.fairness import Gap
@@ -83,7 +83,24 @@ def metrics_of(*versions: Version) -> tuple[Metric, ...]:
     texts = (_text_drift(name) for name in _TEXTS if name in moved)
     young = (_MATURITY,) if any(version.maturity is not None for version in versions) else ()
     thumbs = (_APPROVAL,) if any(version.business.approval for version in versions) else ()
-    return (*performance, *fair, *quality, *present, *others, *worth, *young, *thumbs, *texts, *taken)
+    met: dict[str, bool] = {}
+    for version in versions:
+        for kind, found in version.business.kinds.items():
+            met[kind] = met.get(kind, False) or found.value is not None
+    engaged = (metric for kind, measured in met.items() for metric in _engagements(kind, measured=measured))
+    return (
+        *performance,
+        *fair,
+        *quality,
+        *present,
+        *others,
+        *engaged,
+        *worth,
+        *young,
+        *thumbs,
+        *texts,
+        *taken,
+    )
 
 
 _PERFORMANCE: dict[str, tuple[str, Unit, Better, int]] = {
@@ -140,6 +157,25 @@ def _measured(key: str) -> Metric:
         return from_estimate(window.measures.get(key))
 
     return Metric(key, family, label, unit, better, read, over, 3)
+
+
+def _engagements(kind: str, *, measured: bool) -> Iterator[Metric]:
+    """Yield the share of predictions with an engagement of a kind, and the mean of what it measures."""
+
+    def share(carrier: Version | Window) -> Reading:
+        found = carrier.business.kinds.get(kind)
+        return from_estimate(found.share if found is not None else None)
+
+    def value(carrier: Version | Window) -> Reading:
+        found = carrier.business.kinds.get(kind)
+        return from_estimate(found.value if found is not None else None)
+
+    name = capital(clean(kind, 16))
+    yield Metric(f"engagement.{kind}", "business", name, "share", "higher", share, share, 3)
+    if measured:
+        yield Metric(
+            f"engagement_value.{kind}", "business", f"{name}, mean", "score", "higher", value, value, 3
+        )
 
 
 _TEXTS = {"length": "Length drift", "vocabulary": "Vocabulary drift"}

@@ -75,12 +75,22 @@ def _versions(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
             "drifted_share": version.quality.drifted_share,
             "conversion": version.business.conversion.value,
             "engagement": version.business.engagement.value,
+            **_kinds(version),
             "revenue": _total(version),
         }
 
 
 def _total(each: Version | Window) -> float | None:
     return each.business.revenue.told(each.business.revenue.total)
+
+
+def _kinds(each: Version | Window) -> dict[str, float | None]:
+    """Return the engagements by kind: shares of predictions and means of values."""
+    found: dict[str, float | None] = {}
+    for kind, one in each.business.kinds.items():
+        found[f"engagement_{kind}"] = one.share.value
+        found[f"engagement_{kind}_value"] = one.value.value if one.value is not None else None
+    return found
 
 
 def _windows(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
@@ -101,6 +111,7 @@ def _windows(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
                 **{f"text_drift_{name}": score for name, score in window.text_drift.items()},
                 "conversion": window.business.conversion.value,
                 "engagement": window.business.engagement.value,
+                **_kinds(window),
                 "revenue": _total(window),
             }
 

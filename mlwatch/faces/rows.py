@@ -104,6 +104,10 @@ def _further(versions: Sequence[Version]) -> list[tuple[str, str, Show]]:
     rows += [(*MEASURED[name][:2], _measured(name)) for name in MEASURED if name in measured]
     for name in dict.fromkeys(each for version in versions for each in version.quality.text_drift):
         rows.append(("Data quality", f"Drift of the answers' {name}", _text_drift(name)))
+    for kind in dict.fromkeys(each for version in versions for each in version.business.kinds):
+        rows.append(("Business", f"{kind}, share of predictions", _engaged(kind)))
+        if any(kind in v.business.kinds and v.business.kinds[kind].value is not None for v in versions):
+            rows.append(("Business", f"{kind}, mean value", _engagement_value(kind)))
     if any(version.business.approval for version in versions):
         rows.append(("Business", "Thumbs up", _approval))
     if any(version.maturity is not None for version in versions):
@@ -170,6 +174,22 @@ def _kinds(version: Version) -> str:
     kinds = list(version.outputs.error_kinds.items())
     more = f", {len(kinds) - MOST_KINDS:,} more kinds" if len(kinds) > MOST_KINDS else ""
     return (", ".join(f"{name} {n:,}" for name, n in kinds[:MOST_KINDS]) or "none") + more
+
+
+def _engaged(kind: str) -> Show:
+    def show(version: Version) -> str:
+        found = version.business.kinds.get(kind)
+        return "none" if found is None else _estimate(found.share, _percent)
+
+    return show
+
+
+def _engagement_value(kind: str) -> Show:
+    def show(version: Version) -> str:
+        found = version.business.kinds.get(kind)
+        return "n/a" if found is None or found.value is None else _estimate(found.value, _plain)
+
+    return show
 
 
 def _approval(version: Version) -> str:

@@ -79,7 +79,13 @@ def engagement(engaged: int, predictions: int, events_seen: bool = True) -> Esti
 
 
 def mean_value(n: int, total: float, sumsq: float) -> Estimate:
-    """Return the mean of a measured event value, such as dwell time in seconds."""
+    """Return the mean of what events measure, such as seconds of dwell, with Student's t interval.
+
+    Args:
+        n: Events with a value.
+        total: Σ of their values.
+        sumsq: Σ of the squares.
+    """
     return intervals.mean(n, total, sumsq, NO_EVENTS)
 
 

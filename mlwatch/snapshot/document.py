@@ -297,6 +297,14 @@ def _business(business: Business) -> Document:
     return {
         "conversion": business.conversion.to_dict(),
         "engagement": business.engagement.to_dict(),
+        "engagements": {
+            kind: {
+                "events": found.events,
+                "share": found.share.to_dict(),
+                "mean_value": found.value.to_dict() if found.value is not None else None,
+            }
+            for kind, found in business.kinds.items()
+        },
         "revenue": {
             "gross": money.told(money.gross),
             "refunds": money.told(money.refunds),

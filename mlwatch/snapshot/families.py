@@ -14,10 +14,11 @@ from mlwatch.metrics.regression import RegressionSums
 from mlwatch.metrics.scores import ScoreHistogram
 from mlwatch.snapshot import rollout_caps
 from mlwatch.snapshot.remembering import remembered
-from mlwatch.snapshot.types import Business, ConfusionTable, Errors, LabelLag, Latency, Revenue
+from mlwatch.snapshot.types import Business, ConfusionTable, Engagement, Errors, LabelLag, Latency, Revenue
+from mlwatch.store.event_kinds import KIND, VALUE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -222,8 +223,21 @@ def decisions(rows: Table | None, payoff: Mapping[str, float], positive: str) ->
     return money.decision_value(confusion, worth)
 
 
+def kinds_of(rows: Table) -> tuple[str, ...]:
+    """Return the kinds of engagement that business rows tell of."""
+    return tuple(
+        sorted(name.removeprefix(KIND) for name in set(rows["class"].tolist()) if name.startswith(KIND))
+    )
+
+
 def business(
-    rows: Table | None, predictions: int, *, seen: bool, currency: str | None, worth: Table | None = None
+    rows: Table | None,
+    predictions: int,
+    *,
+    seen: bool,
+    currency: str | None,
+    kinds: Sequence[str] = (),
+    worth: Table | None = None,
 ) -> Business:
     """Return conversion, engagement and revenue.
 
@@ -232,6 +246,7 @@ def business(
         predictions: All predictions, those without an event included.
         seen: Whether the store holds any event, so that "none" is a number and not a gap.
         currency: What the values are in.
+        kinds: Of engagement: those that are told of, though none came in this time.
         worth: Predictions by what they brought, so that intervals respect heavy tails; None for intervals that do not.
     """
 
@@ -239,6 +254,15 @@ def business(
         if rows is None:
             return 0.0
         return float(rows[measure][rows["class"] == name].sum())
+
+    def engagement(kind: str) -> Engagement:
+        events, valued = (int(total(start + kind, "n_events")) for start in (KIND, VALUE))
+        sums = (total(VALUE + kind, measure) for measure in ("value", "value_sq"))
+        return Engagement(
+            events,
+            money.engagement(int(total(KIND + kind, "n_first")), predictions, seen),
+            money.mean_value(valued, *sums) if valued else None,
+        )
 
     sums = money.RevenueSums(
         predictions=predictions,
@@ -272,5 +296,6 @@ def business(
             money.revenue_per_conversion(sums) if seen else None,
             per.method if per else None,
         ),
+        kinds={kind: engagement(kind) for kind in kinds if predictions},
         approval=approval,
     )

@@ -152,12 +152,25 @@ class Revenue:
 
 
 @dataclass(frozen=True, slots=True)
+class Engagement:
+    """What engagements of one kind, such as clicks, brought."""
+
+    events: int
+    share: Estimate
+    """Of the predictions, those with at least one."""
+    value: Estimate | None = None
+    """Mean of what they measure, such as seconds of dwell; None where they carry no value."""
+
+
+@dataclass(frozen=True, slots=True)
 class Business:
     """What the predictions led to."""
 
     conversion: Estimate
     engagement: Estimate
     revenue: Revenue
+    kinds: Mapping[str, Engagement] = field(default_factory=dict)
+    """Engagements by kind."""
     approval: Estimate | None = None
     """Share of thumbs up among the predictions with a thumb; None for none."""
     decisions: Estimate | None = None

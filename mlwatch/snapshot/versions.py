@@ -101,6 +101,7 @@ def version_of(
                 predictions,
                 seen=tables.has_events,
                 currency=context.currency,
+                kinds=families.kinds_of(tables.business),
                 worth=tables.worth,
             ),
             decisions=context.question.worth(tables.outcomes),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     """The rows of one window."""
 
 TRAFFIC = ("n", "failed", "client", "server", "n_latency")
-BUSINESS = ("class", "n_first", "value", "value_sq")
+BUSINESS = ("class", "n_events", "n_first", "value", "value_sq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +127,12 @@ def windows_of(
     )
     names = tuple(name for name in tables.outcomes.columns if name not in {"w", "who"})
     outcomes, gains = _cells(tables.outcomes, names), _cells(tables.business, BUSINESS)
+    kinds = families.kinds_of(tables.business)
     windows = []
     for index in range(lattice.count):
         labelled = _labelled(question, names, outcomes.get(index, ()))
         n = traffic.counts["n"][index]
-        gained = _business(gains.get(index, ()), n, tables.has_events, context.currency)
+        gained = _business(gains.get(index, ()), n, tables.has_events, context.currency, kinds)
         windows.append(
             Window(
                 start=lattice.edge(index).replace(tzinfo=UTC),
@@ -205,8 +206,10 @@ def _latency(codes: bytes, counts: bytes, n: int, total: float, highest: float, 
 
 
 @remembered
-def _business(cells: Cells, predictions: int, seen: bool, currency: str | None) -> Business:
-    return families.business(_table(BUSINESS, cells), predictions, seen=seen, currency=currency)
+def _business(
+    cells: Cells, predictions: int, seen: bool, currency: str | None, kinds: tuple[str, ...]
+) -> Business:
+    return families.business(_table(BUSINESS, cells), predictions, seen=seen, currency=currency, kinds=kinds)
 
 
 @remembered

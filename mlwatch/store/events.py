@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there, number
 from mlwatch.sources.sql import literal
+from mlwatch.store import event_kinds
 from mlwatch.store.batch import BY_UNIT
 
 if TYPE_CHECKING:
@@ -137,16 +138,23 @@ def worth_of_all() -> str:
         WHERE e.sales + e.refunds > 0)"""
 
 
+def with_predictions(meaning: str = "e.class") -> str:
+    """Return every stored event with its prediction, as a FROM item; `meaning` is the expression of its class."""
+    return f"""(
+        SELECT p.ts, p.model, p.version, p.id, e.model AS event_model, e.kind, e.value, e.ts AS event_at,
+            {meaning} AS class, TRUE AS is_new
+        FROM predictions AS p JOIN events AS e
+            ON e.h = p.h AND e.id = p.id AND (e.model = '' OR e.model = p.model)) AS joined_events"""
+
+
 def of_all(settings: BusinessSettings) -> dict[str, str]:
     """Return the SELECTs of `gains`, `worth` and `converted` over all of `predictions` and `events`, by name."""
+    stored = with_predictions(_within(settings, "p", "e"))
     joined = f"""(
-        SELECT ts, model, version, {_SUMS}, {_CONVERTED_AT}
-        FROM (SELECT p.ts, p.model, p.version, p.id, e.model AS event_model, e.kind, e.value, e.ts AS event_at,
-                {_within(settings, "p", "e")} AS class, TRUE AS is_new
-            FROM predictions AS p JOIN events AS e
-                ON e.h = p.h AND e.id = p.id AND (e.model = '' OR e.model = p.model)) AS told
+        SELECT ts, model, version, {_SUMS}, {_CONVERTED_AT} FROM {stored}
         GROUP BY ts, model, version, id, event_model) AS joined"""
-    return _brought(joined, before=False)
+    brought = _brought(joined, before=False)
+    return {**brought, "gains": f"{brought['gains']} UNION ALL {event_kinds.gains(stored, known=False)}"}
 
 
 def _gains(relation: str, *, before: bool) -> str:
@@ -194,9 +202,11 @@ def _brought(relation: str, *, before: bool) -> dict[str, str]:
 
 
 def _fill(connection: DuckDBPyConnection, *, before: bool) -> None:
-    """Fill `gains`, `worth` and `converted` from `joined`."""
+    """Fill `gains`, `worth` and `converted` from `joined`, and from `joined_events` what kinds of events bring."""
     for name, select in _brought("joined", before=before).items():
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
+    if is_there(connection, "joined_events WHERE class = 'engagement'"):
+        connection.execute(f"INSERT INTO gains {event_kinds.gains('joined_events')}")
 
 
 def gain_requests(connection: DuckDBPyConnection, settings: BusinessSettings) -> tuple[bool, int]:
@@ -213,12 +223,14 @@ def gain_requests(connection: DuckDBPyConnection, settings: BusinessSettings) ->
     if not is_there(connection, "early"):
         return False, 0
     connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE joined_events AS
+        SELECT b.ts, b.model, b.version, b.id, e.model AS event_model, e.kind, e.value, e.ts AS event_at,
+            {_within(settings, "b", "e")} AS class, TRUE AS is_new
+        FROM batch AS b JOIN early AS e
+            ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model) WHERE b.is_request""")
+    connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined AS
-        SELECT ts, model, version, {_SUMS}, {_CONVERTED_AT}
-        FROM (SELECT b.ts, b.model, b.version, b.id, e.model AS event_model, e.kind, e.value, e.ts AS event_at,
-                {_within(settings, "b", "e")} AS class, TRUE AS is_new
-            FROM batch AS b JOIN early AS e
-                ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model) WHERE b.is_request)
+        SELECT ts, model, version, {_SUMS}, {_CONVERTED_AT} FROM joined_events
         GROUP BY ts, model, version, id, event_model""")
     _fill(connection, before=False)
     found = """FROM early AS e JOIN batch AS b ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model)
@@ -254,15 +266,17 @@ def bring(connection: DuckDBPyConnection, settings: BusinessSettings) -> int:
     """Store the events of `incoming`, fill `gains` with what they bring, and return how many match no prediction."""
     columns = "id, h, model, kind, class, value, ts"
     connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE joined_events AS
+        SELECT p.ts, p.model, p.version, p.id, c.model AS event_model, c.kind, c.value, c.ts AS event_at,
+            {_within(settings, "p", "c")} AS class, c.is_new
+        FROM predictions AS p JOIN (
+            SELECT {columns}, TRUE AS is_new FROM incoming UNION ALL
+            SELECT {columns}, FALSE AS is_new FROM events WHERE h IN (SELECT h FROM incoming)) AS c
+            ON p.h = c.h AND p.id = c.id AND (c.model = '' OR c.model = p.model)""")
+    connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined AS
         SELECT ts, model, version, id, event_model, {_sums("is_new")}, {_sums("NOT is_new", "o_")}, {_CONVERTED_AT}
-        FROM (SELECT p.ts, p.model, p.version, p.id, c.model AS event_model, c.kind, c.value, c.ts AS event_at,
-                {_within(settings, "p", "c")} AS class, c.is_new
-            FROM predictions AS p JOIN (
-                SELECT {columns}, TRUE AS is_new FROM incoming UNION ALL
-                SELECT {columns}, FALSE AS is_new FROM events WHERE h IN (SELECT h FROM incoming)) AS c
-                ON p.h = c.h AND p.id = c.id AND (c.model = '' OR c.model = p.model))
-        GROUP BY ts, model, version, id, event_model HAVING BOOL_OR(is_new)""")
+        FROM joined_events GROUP BY ts, model, version, id, event_model HAVING BOOL_OR(is_new)""")
     _fill(connection, before=True)
     connection.execute("""
         INSERT INTO events

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import all_or_nothing, meta_value
 from mlwatch.sources.canonical import BOOLEANS
 from mlwatch.sources.sql import identifier
-from mlwatch.store import events, outcomes, output_rollups, probes, rollups, server_sums
+from mlwatch.store import event_kinds, events, outcomes, output_rollups, probes, rollups, server_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from duckdb import DuckDBPyConnection
 
-VERSION = 23
+VERSION = 24
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -203,6 +203,14 @@ def _rename_booleans(connection: DuckDBPyConnection) -> None:
         connection.execute(f"UPDATE predictions SET {column} = LOWER({column}) WHERE {column} IN {BOOLEANS}")
 
 
+_ENGAGED = rollups.business_sql(f"({event_kinds.gains(events.with_predictions(), known=False)}) AS gains")
+_ENGAGEMENTS = tuple(
+    f"INSERT INTO {rollups.BUSINESS.table(level)} BY NAME "
+    + rollups.BUSINESS.merged(f"({_ENGAGED}) AS counted", rollups.bucket(level, "bucket"))
+    for level in rollups.BUSINESS.levels
+)
+"""What kinds of engagement brought, as far as events and their predictions are kept."""
+
 MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = {
     1: (_WAITING,),
     2: (_SIDES,),
@@ -226,6 +234,7 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
     20: (),  # labels of regressions are among the counts of features since then, where nobody knew them before
     21: (),  # and so are the leaves of the tree of losses
     22: (*_BOOLEANS, _rename_booleans),
+    23: _ENGAGEMENTS,
 }
 """Statements, and what depends on the columns of a store, that lead from the given version to the next."""
 

@@ -1,0 +1,161 @@
+"""Engagements by kind: shares of predictions and means of values, against pandas."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from logfiles import lines, prediction
+from scipy import stats
+
+import mlwatch
+from mlwatch.faces.markdown import markdown
+from mlwatch.rule_values import value_of, values_over
+from mlwatch.store.event_kinds import KINDS, LONGEST
+
+if TYPE_CHECKING:
+    from mlwatch.snapshot.types import Business, Snapshot, Version
+
+N = 600
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "stores"
+
+
+def event(number: int, kind: str, value: float | None = None, **changes: Any) -> dict[str, Any]:
+    """Return an event of a prediction, in its second."""
+    made = prediction(number)
+    found = {"timestamp": made["timestamp"], "request_id": made["request_id"], "event": kind, **changes}
+    return found if value is None else {**found, "value": value}
+
+
+def events() -> list[dict[str, Any]]:
+    random = np.random.default_rng(4)
+    found = []
+    for number in range(N):
+        found += [event(number, "click")] * int(random.random() < 0.3) * int(random.integers(1, 4))
+        for _ in range(int(random.integers(0, 3))):
+            found.append(event(number, "dwell", round(float(random.exponential(20)), 3)))
+        if random.random() < 0.1:
+            found.append(event(number, "purchase", 10.0))
+    return found
+
+
+def version_of(found: Snapshot, name: str = "v1") -> Version:
+    return found.models["m"].versions[name]
+
+
+def taken(tmp_path: Path, *files: list[dict[str, Any]], config: str = "") -> Snapshot:
+    """Return the snapshot after files that are read one after the other."""
+    logs = tmp_path / "logs"
+    logs.mkdir(exist_ok=True)
+    (logs / "mlwatch.toml").write_text(config)
+    with mlwatch.open(logs, db=tmp_path / "store.duckdb") as watch:
+        for at, records in enumerate(files):
+            (logs / f"{at}.jsonl").write_text(lines(records))
+            watch.ingest_all()
+        return watch.snapshot()
+
+
+def business_of(tmp_path: Path, *files: list[dict[str, Any]], config: str = "") -> Business:
+    return version_of(taken(tmp_path, *files, config=config)).business
+
+
+@pytest.mark.parametrize("order", ["events last", "events first", "mixed", "one by one"])
+def test_shares_and_means_are_those_of_pandas(tmp_path: Path, order: str) -> None:
+    requests, told = [prediction(number) for number in range(N)], events()
+    files = {
+        "events last": [requests, told],
+        "events first": [told, requests],
+        "mixed": [requests[:200] + told[::2], requests[200:], told[1::2]],
+        "one by one": [[*requests, *told]],
+    }[order]
+    found = business_of(tmp_path, *files).kinds
+
+    frame = pd.DataFrame(told)
+    expected = {kind: group for kind, group in frame.groupby("event") if kind != "purchase"}
+    assert set(found) == set(expected) == {"click", "dwell"}
+    for kind, group in expected.items():
+        assert found[kind].events == len(group)
+        assert found[kind].share.value == pytest.approx(group["request_id"].nunique() / N, rel=1e-12)
+        assert found[kind].share.n == N
+    assert found["click"].value is None
+    dwell = found["dwell"].value
+    values = expected["dwell"]["value"]
+    assert dwell is not None
+    assert dwell.value == pytest.approx(values.mean(), rel=1e-9)
+    assert (dwell.low, dwell.high) == pytest.approx(
+        stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values)), rel=1e-9
+    )
+
+
+def test_windows_add_up_to_the_whole(tmp_path: Path) -> None:
+    version = version_of(taken(tmp_path, [prediction(n) for n in range(N)], events()))
+    for kind, whole in version.business.kinds.items():
+        parts = [window.business.kinds[kind] for window in version.windows if window.predictions]
+        assert sum(part.events for part in parts) == whole.events
+        shares = sum((part.share.value or 0) * part.share.n for part in parts)
+        assert shares == pytest.approx((whole.share.value or 0) * N, rel=1e-9)
+
+
+def test_a_window_without_such_events_has_a_share_of_zero(tmp_path: Path) -> None:
+    version = version_of(taken(tmp_path, [prediction(n) for n in range(N)], [event(0, "click")]))
+    shares = [window.business.kinds["click"].share.value for window in version.windows if window.predictions]
+    assert shares[0] is not None
+    assert shares[0] > 0
+    assert set(shares[1:]) == {0.0}
+    assert values_over(version, "engagement.click")[0] == shares[0]
+    assert value_of(version, "engagement.click") == pytest.approx(1 / N)
+    assert value_of(version, "engagement_value.click") is None
+    assert value_of(version, "engagement.play") is None
+
+
+def test_so_many_kinds_are_followed_and_the_others_count_as_engagement(tmp_path: Path) -> None:
+    requests = [prediction(n) for n in range(100)]
+    first = [event(n, "click b") for n in range(10)]
+    more = [event(n, f"click {n}") for n in range(100)]
+    long = [event(0, "click " + "x" * LONGEST)]
+    found = business_of(tmp_path, requests, first, more, long)
+    assert len(found.kinds) == KINDS
+    assert found.kinds["click b"].events == 10
+    assert found.engagement.value == 1.0
+
+
+def test_what_comes_too_late_is_no_engagement(tmp_path: Path) -> None:
+    requests = [prediction(n) for n in range(10)]
+    told = [event(0, "click"), event(1, "click", timestamp="2026-11-03T12:00:00Z")]
+    found = business_of(tmp_path, requests, told, config='[business]\nattribution = "1h"\n')
+    assert (found.kinds["click"].events, found.kinds["click"].share.value) == (1, 0.1)
+
+
+def test_a_store_of_before_knows_the_events_that_it_keeps(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    path = tmp_path / "store.duckdb"
+    path.write_bytes(gzip.decompress((FIXTURES / "schema-23.duckdb.gz").read_bytes()))
+    (tmp_path / "logs" / "more.jsonl").write_text(
+        lines([{"timestamp": "2026-11-03T10:00:01Z", "request_id": "r1", "event": "click"}])
+    )
+    with mlwatch.open(tmp_path / "logs", db=path) as watch:
+        found = version_of(watch.snapshot(), "v2").business.kinds
+    assert (found["click"].events, found["dwell"].events) == (51, 60)
+    assert found["click"].share.value == pytest.approx(51 / 150)
+    assert found["dwell"].value is not None
+    # every fifth request n stayed for n / 10 and for n / 10 + 1; those of v2 are the odd ones
+    stays = np.arange(5, 300, 10) / 10
+    assert found["dwell"].value.value == pytest.approx(np.mean([stays, stays + 1]))
+
+
+def test_reports_name_them_and_nothing_in_a_name_acts(tmp_path: Path) -> None:
+    hostile = "click <b>|\x1b[31m\nx"
+    found = taken(tmp_path, [prediction(n) for n in range(10)], [event(1, hostile, 4.0), event(2, "open")])
+    told = markdown(found)
+    assert "open, share of predictions" in told
+    assert "10.00 %" in told
+    assert "\x1b" not in told
+    assert "<b>" not in told
+    document = found.to_dict()["models"]["m"]["versions"]["v1"]["business"]["engagements"]
+    assert document["open"]["events"] == 1
+    assert document["open"]["mean_value"] is None
+    assert document[hostile]["mean_value"]["value"] == 4.0
