@@ -11,6 +11,8 @@ from factory import FakeSource, model, snapshot, unlabelled, version
 from mlwatch.app.charts import trend_chart
 from mlwatch.app.panels.trendchart import TrendChart
 from mlwatch.app.view import View
+from mlwatch.metrics.estimate import Estimate
+from mlwatch.snapshot.types import Engagement
 
 
 def test_conversion_over_time_has_intervals() -> None:
@@ -32,6 +34,23 @@ async def test_funnel_goes_from_predictions_to_revenue() -> None:
         "Revenue / request over time", "5.87 to 6.53 %",
     ):  # fmt: skip
         assert part in drawn
+
+
+async def test_engagements_are_told_by_kind_where_there_is_room() -> None:
+    made = version("v1", "baseline")
+    kinds = {
+        "click": Engagement(900, Estimate(0.0425, 20_000)),
+        "dwell [b]\x1b[31m": Engagement(700, Estimate(0.03, 20_000), Estimate(21.5, 700, 20.9, 22.1)),
+    }
+    first = replace(made, business=replace(made.business, kinds=kinds))
+    versions = (first, version("v2", "candidate"))
+    made_of = snapshot(models={"late_arrival": model(versions=versions)})
+    async with running(FakeSource(made_of), (200, 60)) as (app, pilot):
+        await pilot.press("5")
+        await settle(pilot)
+        rows = [" ".join(text.split()) for text in text_of(app).splitlines()]
+    for start in ("Click 4.25 % n/a", "Dwell [b] 3.00 % n/a", "Dwell [b], mean 21.5 n/a"):
+        assert any(start in row for row in rows), start
 
 
 async def test_charts_of_the_deck_are_read_together() -> None:
