@@ -179,7 +179,7 @@ def _kinds(version: Version) -> str:
 def _engaged(kind: str) -> Show:
     def show(version: Version) -> str:
         found = version.business.kinds.get(kind)
-        return "none" if found is None else _estimate(found.share, _percent)
+        return "n/a" if found is None else _estimate(found.share, _percent)
 
     return show
 

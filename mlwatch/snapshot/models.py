@@ -10,7 +10,7 @@ import numpy as np
 
 from mlwatch.asking import meta_value
 from mlwatch.metrics.confusion import positive_class
-from mlwatch.snapshot import distributions, estimated, label_drift, reference_labels
+from mlwatch.snapshot import distributions, estimated, families, label_drift, reference_labels
 from mlwatch.snapshot.falls import falls_of
 from mlwatch.snapshot.features import policy_of
 from mlwatch.snapshot.read import Life, Pair, stored_task
@@ -133,10 +133,12 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
     reference = past.reference(roles.baseline)
     drift, mine = config.drift, [ground.numbers[life.pair] for life in _own(roles, name)]
     scores, residuals = ground.tables.scores, ground.tables.outputs.residuals
+    business = ground.tables.business
     context = Context(
         task,
         positive if task == "binary" else None,
         config.business.currency or _currency(ground, name),
+        families.kinds_of(business.where(np.isin(business["who"], mine))),
         ground.infos,
         reference,
         expected_features(connection, reference, own, roles.baseline.pair if roles.baseline else None),

@@ -101,7 +101,7 @@ def version_of(
                 predictions,
                 seen=tables.has_events,
                 currency=context.currency,
-                kinds=families.kinds_of(tables.business),
+                kinds=context.kinds,
                 worth=tables.worth,
             ),
             decisions=context.question.worth(tables.outcomes),

@@ -43,6 +43,8 @@ class Context:
     task: Task
     positive: str | None
     currency: str | None
+    kinds: tuple[str, ...]
+    """Of engagement, of any of the versions."""
     infos: Mapping[int, features.FeatureInfo]
     reference: Reference | None
     expected: set[int]
@@ -127,12 +129,11 @@ def windows_of(
     )
     names = tuple(name for name in tables.outcomes.columns if name not in {"w", "who"})
     outcomes, gains = _cells(tables.outcomes, names), _cells(tables.business, BUSINESS)
-    kinds = families.kinds_of(tables.business)
     windows = []
     for index in range(lattice.count):
         labelled = _labelled(question, names, outcomes.get(index, ()))
         n = traffic.counts["n"][index]
-        gained = _business(gains.get(index, ()), n, tables.has_events, context.currency, kinds)
+        gained = _business(gains.get(index, ()), n, tables.has_events, context.currency, context.kinds)
         windows.append(
             Window(
                 start=lattice.edge(index).replace(tzinfo=UTC),

@@ -75,7 +75,7 @@ def test_shares_and_means_are_those_of_pandas(tmp_path: Path, order: str) -> Non
     found = business_of(tmp_path, *files).kinds
 
     frame = pd.DataFrame(told)
-    expected = {kind: group for kind, group in frame.groupby("event") if kind != "purchase"}
+    expected = {str(kind): group for kind, group in frame.groupby("event") if kind != "purchase"}
     assert set(found) == set(expected) == {"click", "dwell"}
     for kind, group in expected.items():
         assert found[kind].events == len(group)
@@ -110,6 +110,15 @@ def test_a_window_without_such_events_has_a_share_of_zero(tmp_path: Path) -> Non
     assert value_of(version, "engagement.click") == pytest.approx(1 / N)
     assert value_of(version, "engagement_value.click") is None
     assert value_of(version, "engagement.play") is None
+
+
+def test_a_version_without_such_events_has_a_share_of_zero(tmp_path: Path) -> None:
+    requests = [prediction(n, version=f"v{1 + n % 2}") for n in range(100)]
+    found = taken(tmp_path, requests, [event(n, "click") for n in range(0, 100, 4)])
+    shares = [version_of(found, name).business.kinds["click"].share for name in ("v1", "v2")]
+    assert [share.value for share in shares] == [0.5, 0.0]
+    assert shares[1].high is not None
+    assert shares[1].high > 0
 
 
 def test_so_many_kinds_are_followed_and_the_others_count_as_engagement(tmp_path: Path) -> None:
