@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.app import readings as of
-from mlwatch.app.drawing import capital, clean
+from mlwatch.app.drawing import clean
 from mlwatch.app.readings import NOTHING, Reading, from_estimate
+from mlwatch.snapshot.types import kinds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,11 +84,11 @@ def metrics_of(*versions: Version) -> tuple[Metric, ...]:
     texts = (_text_drift(name) for name in _TEXTS if name in moved)
     young = (_MATURITY,) if any(version.maturity is not None for version in versions) else ()
     thumbs = (_APPROVAL,) if any(version.business.approval for version in versions) else ()
-    met: dict[str, bool] = {}
-    for version in versions:
-        for kind, found in version.business.kinds.items():
-            met[kind] = met.get(kind, False) or found.value is not None
-    engaged = (metric for kind, measured in met.items() for metric in _engagements(kind, measured=measured))
+    engaged = (
+        metric
+        for kind, measured in kinds_of(versions).items()
+        for metric in _engagements(kind, measured=measured)
+    )
     return (
         *performance,
         *fair,
@@ -170,7 +171,7 @@ def _engagements(kind: str, *, measured: bool) -> Iterator[Metric]:
         found = carrier.business.kinds.get(kind)
         return from_estimate(found.value if found is not None else None)
 
-    name = capital(clean(kind, 16))
+    name = clean(kind, 16)
     yield Metric(f"engagement.{kind}", "business", name, "share", "higher", share, share, 3)
     if measured:
         yield Metric(

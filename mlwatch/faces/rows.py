@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlwatch.metrics.outputs import maturity_note
+from mlwatch.snapshot.types import kinds_of
 from mlwatch.words import percent
 
 if TYPE_CHECKING:
@@ -104,9 +105,9 @@ def _further(versions: Sequence[Version]) -> list[tuple[str, str, Show]]:
     rows += [(*MEASURED[name][:2], _measured(name)) for name in MEASURED if name in measured]
     for name in dict.fromkeys(each for version in versions for each in version.quality.text_drift):
         rows.append(("Data quality", f"Drift of the answers' {name}", _text_drift(name)))
-    for kind in dict.fromkeys(each for version in versions for each in version.business.kinds):
+    for kind, valued in kinds_of(versions).items():
         rows.append(("Business", f"{kind}, share of predictions", _engaged(kind)))
-        if any(kind in v.business.kinds and v.business.kinds[kind].value is not None for v in versions):
+        if valued:
             rows.append(("Business", f"{kind}, mean value", _engagement_value(kind)))
     if any(version.business.approval for version in versions):
         rows.append(("Business", "Thumbs up", _approval))

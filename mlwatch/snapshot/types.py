@@ -18,7 +18,7 @@ from mlwatch.snapshot.quality_types import Constraint, FeatureQuality, LabelDrif
 from mlwatch.snapshot.rollout_types import Rollout, RolloutMetric, Shadow, TrafficStep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from mlwatch.metrics.estimate import Estimate
@@ -321,3 +321,15 @@ class Snapshot:
         from mlwatch.snapshot.document import document  # noqa: PLC0415  it imports this module
 
         return document(self)
+
+
+def kinds_of(versions: Iterable[Version]) -> dict[str, bool]:
+    """Return the kinds of engagement worth a line of their own, and whether they carry values.
+
+    One that is the only kind, and carries none, is the engagement itself.
+    """
+    found: dict[str, bool] = {}
+    for version in versions:
+        for kind, one in version.business.kinds.items():
+            found[kind] = found.get(kind, False) or one.value is not None
+    return found if len(found) > 1 or any(found.values()) else {}

@@ -49,7 +49,7 @@ async def test_engagements_are_told_by_kind_where_there_is_room() -> None:
         await pilot.press("5")
         await settle(pilot)
         rows = [" ".join(text.split()) for text in text_of(app).splitlines()]
-    for start in ("Click 4.25 % n/a", "Dwell [b] 3.00 % n/a", "Dwell [b], mean 21.5 n/a"):
+    for start in ("click 4.25 % n/a", "dwell [b] 3.00 % n/a", "dwell [b], mean 21.5 n/a"):
         assert any(start in row for row in rows), start
 
 
