@@ -6,10 +6,10 @@ it. Each prediction converts at most once, however many events it brings; money 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there, number
+from mlwatch.roles.event_names import meaning_of
 from mlwatch.sources.sql import literal
 from mlwatch.store import event_kinds
 from mlwatch.store.batch import BY_UNIT
@@ -18,18 +18,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import BusinessSettings
-
-_DEFAULTS = (
-    ("refund", r"refund|chargeback|cancel|return|reversal|void"),
-    (
-        "conversion",
-        r"purchas|conver|buy|bought|order|checkout|sign_?up|subscri|book|sale|sold|paid|payment|install|accept",
-    ),
-    (
-        "engagement",
-        r"click|view|open|like|share|play|watch|dwell|engag|read|save|comment|rating|thumb|add_to|cart|visit",
-    ),
-)
 
 
 def class_of(kind: str, settings: BusinessSettings) -> str:
@@ -46,10 +34,8 @@ def class_of(kind: str, settings: BusinessSettings) -> str:
     for name, kinds in lists.items():
         if kind.lower() in {listed.lower() for listed in kinds}:
             return name
-    for name, pattern in _DEFAULTS:
-        if not lists[name] and re.search(pattern, kind, re.IGNORECASE):
-            return name
-    return "other"
+    told = meaning_of(kind)
+    return "other" if lists.get(told) else told
 
 
 def classify(connection: DuckDBPyConnection, settings: BusinessSettings) -> None:
