@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlwatch import __version__
 from mlwatch.asking import row
 from mlwatch.snapshot.types import Alert, Ingest, Stream
+from mlwatch.store.fold import SUMS
 from mlwatch.store.ledger import PARTITION
 from mlwatch.store.profiles import value_in_force
 
@@ -22,13 +23,7 @@ if TYPE_CHECKING:
 
 def ingest_totals(connection: DuckDBPyConnection) -> Ingest:
     """Sum up everything that was read."""
-    sums = row(
-        connection,
-        """
-        SELECT SUM(bytes), SUM(records), SUM(rows), SUM(predictions), SUM(outcomes), SUM(events),
-            SUM(rejected), SUM(duplicates), SUM(outcomes_unmatched), SUM(events_unmatched)
-        FROM batches""",
-    )
+    sums = row(connection, f"SELECT {', '.join(f'SUM({name})' for name in SUMS)} FROM batches")
     files, partitions = row(
         connection,
         """SELECT COUNT(DISTINCT path) FILTER (records > 0 AND format <> $kind),

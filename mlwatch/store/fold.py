@@ -33,6 +33,14 @@ MOSTLY_NUMBERS = 0.99
 REGRESSION_CLASSES = 20
 """More different numbers than this, or any fraction, are values of a regression."""
 
+BATCHES = 1000
+"""So many batches are told apart, or twice as many at most."""
+SUMS = (
+    *("bytes", "records", "rows", "predictions", "outcomes", "events", "rejected", "duplicates"),
+    *("outcomes_unmatched", "events_unmatched"),
+)
+"""What is counted of a batch."""
+
 _NUMBER = "TRY_CAST(prediction AS DOUBLE)"
 TASK_COUNTS = f"""COUNT(prediction) AS total, COUNT(DISTINCT prediction) AS several, COUNT({_NUMBER}) AS numbers,
     COUNT(*) FILTER ({_NUMBER} <> ROUND({_NUMBER})) AS fractions, MAX(LENGTH(prediction)) AS longest"""
@@ -266,10 +274,11 @@ def scored_of_all(parts: Columns) -> str:
 
 
 def compact(connection: DuckDBPyConnection) -> None:
-    """Merge rollup rows of equal key, so that a table's length follows its buckets, not its batches."""
+    """Merge rollup rows of equal key, and old batches, so that no table's length follows how often logs are read."""
     for rollup in rollups.ALL:
         for level in rollup.levels:
             _compact_table(connection, rollup, level)
+    _compact_batches(connection)
 
 
 def _compact_table(connection: DuckDBPyConnection, rollup: Rollup, level: int) -> None:
@@ -284,3 +293,16 @@ def _compact_table(connection: DuckDBPyConnection, rollup: Rollup, level: int) -
     connection.execute(f"CREATE OR REPLACE TEMP TABLE merged AS {rollup.merged(table, where=inside)}")
     connection.execute(f"DELETE FROM {table} {inside}")
     connection.execute(f"INSERT INTO {table} BY NAME FROM merged")
+
+
+def _compact_batches(connection: DuckDBPyConnection) -> None:
+    """Add up the batches before the last `BATCHES`: two or three come each second while logs are followed."""
+    old = f"WHERE batch <= (SELECT MAX(batch) FROM batches) - {BATCHES}"
+    if number(connection, f"SELECT COUNT(*) FROM batches {old}") <= BATCHES:
+        return
+    sums = ", ".join(f"SUM({name}) AS {name}" for name in SUMS)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE merged AS
+        SELECT MAX(batch) AS batch, MAX(taken_at) AS taken_at, MAX(newest) AS newest, {sums} FROM batches {old}""")
+    connection.execute(f"DELETE FROM batches {old}")
+    connection.execute("INSERT INTO batches BY NAME FROM merged")

@@ -206,6 +206,24 @@ def test_metrics_stay_when_rollups_are_compacted(logs: Path, opened: Callable[[]
         assert rounded(numbers(session.snapshot())) == before
 
 
+def test_old_batches_are_added_up_and_the_totals_stay(logs: Path, opened: Callable[[], Any]) -> None:
+    from mlwatch.store import fold
+
+    (logs / "a.jsonl").write_text(lines(prediction(n) for n in range(10)))
+    with opened() as session:
+        connection = session.connection
+        connection.execute("""
+            INSERT INTO batches SELECT i, TIMESTAMP '2026-11-03' + to_seconds(i), i * 7, i % 11, i % 10, i % 9, i % 8,
+                i % 7, i % 6, i % 5, i % 4, i % 3, NULL FROM range(2, 3002) AS t(i)""")
+        before, count = session.snapshot().ingest, "SELECT COUNT(*), MAX(batch) FROM batches"
+        fold.compact(connection)
+        assert connection.execute(count).fetchall() == [(fold.BATCHES + 1, 3001)]
+        assert session.snapshot().ingest == before
+        assert before.bytes > 7 * 3000 * 1500
+        fold.compact(connection)
+        assert connection.execute(count).fetchall() == [(fold.BATCHES + 1, 3001)]
+
+
 def rounded(value: Any) -> Any:
     """Round every number to twelve digits."""
     if isinstance(value, dict):
