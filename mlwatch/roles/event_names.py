@@ -14,7 +14,7 @@ _REFUND = re.compile(
 _ACT = re.compile(r"\b((page|screen|item|product|video|ad)? ?view|click|tap(s|ped)?\b|open|hover|scroll)")
 """Whoever only looks at an order has not placed it."""
 _UNDONE = re.compile(
-    r"\b(fail|abandon|declin|reject|expir|start|begin|began|attempt|initiat|intent|pending|error)"
+    r"\b(fail|abandon|declin|reject|expir|begin|began|attempt|initiat|intent|pending|error|(?<!subscription )start)"
 )
 _CONVERSION = re.compile(
     r"\b(re ?)?(purchas|convert|conversion|buy|bought|order|check ?out|sign(ed)? ?up|subscri|book(s|ed|ing|ings)?\b|"

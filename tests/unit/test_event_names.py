@@ -10,7 +10,7 @@ from mlwatch.store.events import class_of
 
 # names of Google Analytics 4, Segment's e-commerce events, and what logs of services call them
 CONVERSIONS = """purchase in_app_purchase Order_Completed orderCompleted order_placed bought sign_up signup SignedUp
-    subscribe subscription_renewed resubscribed reorder checkout_completed payment_succeeded booking booked
+    subscribe subscription_started resubscribed reorder checkout_completed payment_succeeded booking booked
     offer_accepted app_install converted conversion CONVERSION sale"""
 ENGAGEMENTS = """click clicked ad_click page_view pageview screenView viewed open email_opened like liked share
     video_play watch dwell dwell_time read save comment rating thumbs_up add_to_cart addToCart addtocart visit bookmark
