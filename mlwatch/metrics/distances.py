@@ -126,8 +126,8 @@ def bin_values(edges: ArrayLike, means: ArrayLike | None = None) -> FloatArray:
         means: The reference's mean within the bins 1 … k where it is known (NaN elsewhere), shape (k,).
 
     Returns:
-        Means, else middles; the bins below and above stand at the nearest edge, so a shift beyond the
-        reference's range counts at least as far as that edge.
+        Means, else middles; the bins below and above stand at the nearest edge: who knows the mean of what is
+        there puts that in its place.
     """
     edge = np.asarray(edges, dtype=float)
     inner = edge[:-1] / 2 + edge[1:] / 2

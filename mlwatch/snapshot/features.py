@@ -269,6 +269,7 @@ def compare(info: FeatureInfo, reference: Counts, current: Counts, policy: Polic
     if info.kind != "numeric" or not info.edges:
         return drifting.compare(codes, before, after, info.kind, policy=policy)
     values, scale = _ruler(info.edges, _key(reference))
+    values = _reaching(values, (reference, current))
     return drifting.compare(codes, before, after, info.kind, values=values, scale=scale, policy=policy)
 
 
@@ -280,6 +281,20 @@ def _ruler(
     reference = _counts(key)
     values = drifting.bin_values(edges, _means(reference, len(edges) - 1))
     return values, _deviation(values, reference)
+
+
+def _reaching(values: NDArray[np.float64], sides: tuple[Counts, Counts]) -> NDArray[np.float64]:
+    """Put what is beyond the outer edges where it lies on average: how far a shift goes does not end at the edge."""
+    found = values
+    for code, farther in ((0, min), (len(values) - 1, max)):
+        places = [side.codes == code for side in sides]
+        n = sum(float(side.n[place].sum()) for side, place in zip(sides, places, strict=True))
+        if n:
+            total = sum(float(side.total[place].sum()) for side, place in zip(sides, places, strict=True))
+            if np.isfinite(total):
+                found = found.copy()
+                found[code] = farther(float(values[code]), total / n)
+    return found
 
 
 def _means(reference: Counts, inner: int) -> NDArray[np.float64]:

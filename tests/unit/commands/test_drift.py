@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
 import pytest
 from leaves import assert_alike, leaves
+from scipy import stats
 
 import mlwatch
 from mlwatch.cli import main
@@ -91,6 +93,19 @@ def test_a_profile_stands_in_for_the_reference(tables: Writer) -> None:
         assert by_profile.pop(key) == "small.json (reference.parquet)"
         assert by_rows.pop(key) == "reference.parquet"
     assert_alike(dict(leaves(by_profile)), dict(leaves(by_rows)))
+
+
+@pytest.mark.parametrize("factor", [-60.0, 0.5, 1.5, 60.0, 1000.0])
+def test_how_far_values_went_does_not_end_where_the_reference_does(tmp_path: Path, factor: float) -> None:
+    before = np.random.default_rng(3).normal(10, 1, 5000)
+    after = np.random.default_rng(4).normal(10, 1, 4000) * factor
+    paths = tmp_path / "reference.csv", tmp_path / "current.csv"
+    for path, values in zip(paths, (before, after), strict=True):
+        path.write_text("amount\n" + "".join(f"{value}\n" for value in values))
+    drift = mlwatch.drift(paths[1], reference=paths[0]).quality.features["amount"].drift
+    assert drift is not None
+    expected = stats.wasserstein_distance(before, after) / before.std()
+    assert drift.wasserstein == pytest.approx(expected, rel=0.04)
 
 
 def test_values_of_the_wrong_type_are_counted(tmp_path: Path) -> None:
