@@ -151,7 +151,7 @@ def _feature(version: Version, kind: str, feature: str) -> float | None:
 
 
 def _engaged(each: Version | Window, name: str, kind: str) -> float | None:
-    found = each.business.kinds.get(kind)
+    found = each.business.kinds.get(kind.lower())
     return _value(getattr(found, ENGAGED[name])) if found is not None else None
 
 

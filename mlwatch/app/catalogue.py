@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.app import readings as of
-from mlwatch.app.drawing import clean
+from mlwatch.app.drawing import clean, short
 from mlwatch.app.readings import NOTHING, Reading, from_estimate
 from mlwatch.snapshot.types import kinds_of
 
@@ -171,7 +171,7 @@ def _engagements(kind: str, *, measured: bool) -> Iterator[Metric]:
         found = carrier.business.kinds.get(kind)
         return from_estimate(found.value if found is not None else None)
 
-    name = clean(kind, 16)
+    name = short(kind, 24)
     yield Metric(f"engagement.{kind}", "business", name, "share", "higher", share, share, 3)
     if measured:
         yield Metric(

@@ -136,7 +136,6 @@ class StoreSettings:
 
     keep: timedelta | None = field(default=None, metadata={"read": checks.keep})
     """How long raw rows are kept, such as `30d`; None ("forever") keeps all. Rollups always stay."""
-    """Room for the raw text of rejected lines, in bytes or as `64MB`; all are counted."""
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,11 @@ def _total(each: Version | Window) -> float | None:
 
 
 def _kinds(each: Version | Window) -> dict[str, float | None]:
-    """Return the engagements by kind: shares of predictions and means of values."""
+    """Return the engagements by kind, named as rules do: shares of predictions and means of values."""
     found: dict[str, float | None] = {}
     for kind, one in each.business.kinds.items():
-        found[f"engagement_{kind}"] = one.share.value
-        found[f"engagement_{kind}_value"] = one.value.value if one.value is not None else None
+        found[f"engagement.{kind}"] = one.share.value
+        found[f"engagement_value.{kind}"] = one.value.value if one.value is not None else None
     return found
 
 

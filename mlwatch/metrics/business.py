@@ -70,7 +70,8 @@ def conversion(converted: int, predictions: int, events_seen: bool = True) -> Es
     """
     if not events_seen:
         return undefined(NO_EVENTS, predictions)
-    return intervals.proportion(converted, predictions, NO_PREDICTIONS)
+    # stores of before count one twice whose events name the model now and then
+    return intervals.proportion(min(converted, predictions), predictions, NO_PREDICTIONS)
 
 
 def engagement(engaged: int, predictions: int, events_seen: bool = True) -> Estimate:

@@ -129,6 +129,6 @@ class Excerpt:
         fold.score_stored(connection, parts := slices.columns(connection, registry, settings=settings))
         if is_there(connection, "scored"):
             fold.fold_scored(connection, registry, parts, settings)
-        any_gains, _ = events.gain_requests(connection, self._config.business)
+        any_gains, _ = events.gain_requests(connection, self._config.business, learns=False)
         if any_gains:
             fold.fold_gains(connection)

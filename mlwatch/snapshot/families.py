@@ -223,13 +223,6 @@ def decisions(rows: Table | None, payoff: Mapping[str, float], positive: str) ->
     return money.decision_value(confusion, worth)
 
 
-def kinds_of(rows: Table) -> tuple[str, ...]:
-    """Return the kinds of engagement that business rows tell of."""
-    return tuple(
-        sorted(name.removeprefix(KIND) for name in set(rows["class"].tolist()) if name.startswith(KIND))
-    )
-
-
 def business(
     rows: Table | None,
     predictions: int,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from mlwatch.asking import meta_value
 from mlwatch.metrics.confusion import positive_class
-from mlwatch.snapshot import distributions, estimated, families, label_drift, reference_labels
+from mlwatch.snapshot import distributions, estimated, label_drift, reference_labels
 from mlwatch.snapshot.falls import falls_of
 from mlwatch.snapshot.features import policy_of
 from mlwatch.snapshot.read import Life, Pair, stored_task
@@ -31,6 +32,7 @@ from mlwatch.snapshot.versions import version_of
 from mlwatch.snapshot.window_results import window_results
 from mlwatch.snapshot.windows import Context
 from mlwatch.store import rollups
+from mlwatch.store.event_kinds import KIND, SINCE
 from mlwatch.store.lake import CURRENCY
 from mlwatch.store.output_rollups import CLASS_SCORES, MEASURES
 from mlwatch.store.touched import FACTS
@@ -133,12 +135,11 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
     reference = past.reference(roles.baseline)
     drift, mine = config.drift, [ground.numbers[life.pair] for life in _own(roles, name)]
     scores, residuals = ground.tables.scores, ground.tables.outputs.residuals
-    business = ground.tables.business
     context = Context(
         task,
         positive if task == "binary" else None,
         config.business.currency or _currency(ground, name),
-        families.kinds_of(business.where(np.isin(business["who"], mine))),
+        _kinds(ground, name),
         ground.infos,
         reference,
         expected_features(connection, reference, own, roles.baseline.pair if roles.baseline else None),
@@ -257,6 +258,22 @@ def segments_of(ground: Ground, model: Model, roles: Roles) -> Segments:
         key, (rollups.SEGMENTS,), (lattice.first(rollups.SEGMENTS), lattice.end), search
     )
     return replace(found, falls=falls)
+
+
+def _kinds(ground: Ground, model: str) -> tuple[str, ...]:
+    """Return the kinds of engagement of all time; none for a range that begins before they were followed."""
+
+    def read() -> tuple[str, ...]:
+        table = rollups.BUSINESS.table(rollups.BUSINESS.levels[-1])
+        rows = ground.connection.execute(
+            f"SELECT DISTINCT model, substr(class, {len(KIND) + 1}) FROM {table} WHERE starts_with(class, '{KIND}')"
+        ).fetchall()
+        return tuple(sorted(kind for name, kind in rows if (name or "-") == model))
+
+    since = ground.fact("kinds since", lambda: meta_value(ground.connection, SINCE))
+    if since is not None and ground.lattice.start < datetime.fromisoformat(since):
+        return ()
+    return ground.reader.value(("kinds", model), (rollups.BUSINESS,), ALL_TIME, read)
 
 
 def _currency(ground: Ground, model: str) -> str | None:

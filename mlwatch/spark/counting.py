@@ -10,6 +10,7 @@ from mlwatch.sources.sql import literal
 from mlwatch.spark.dialect import to_spark
 from mlwatch.store import (
     constraints,
+    event_kinds,
     events,
     feature_rollup,
     fold,
@@ -67,6 +68,8 @@ class Counter:
         self._spark = spark
         self._learnt = learnt
         self._config = config
+        self._engagements: Sequence[str] = ()
+        """Kinds that are followed."""
         taken.createOrReplaceTempView("taken")
 
     def count(self) -> None:
@@ -102,9 +105,12 @@ class Counter:
         self._spark.createDataFrame(rows, schema).createOrReplaceTempView(name)
 
     def _learn_kinds(self) -> None:
-        kinds = [row[0] for row in self._rows("SELECT DISTINCT event FROM taken WHERE is_event")]
-        rows = [(kind, events.class_of(kind, self._config.business)) for kind in kinds]
-        self._table("kinds", rows, "kind string, class string")
+        settings = self._config.business
+        counts = self._rows("SELECT event, COUNT(*) AS n FROM taken WHERE is_event GROUP BY event")
+        classes = {kind: events.class_of(kind, settings) for kind, _ in counts}
+        self._table("kinds", list(classes.items()), "kind string, class string")
+        engaged = [(kind, n) for kind, n in counts if classes[kind] == "engagement"]
+        self._engagements = event_kinds.follow(self._learnt.connection, engaged, settings)
         currencies = "SELECT MAX(currency) FROM taken WHERE is_event AND currency IS NOT NULL"
         for (currency,) in self._rows(currencies):
             if currency is not None:
@@ -151,7 +157,8 @@ class Counter:
         if names:
             yield rollups.SEGMENTS, rollups.segments_sql("scored", names, plain), {}
         brought = {
-            name: f"({select}) AS {name}" for name, select in events.of_all(self._config.business).items()
+            name: f"({select}) AS {name}"
+            for name, select in events.of_all(self._config.business, self._engagements).items()
         }
         yield rollups.BUSINESS, rollups.business_sql(brought["gains"]), {}
         yield rollups.WORTH, rollups.worth_sql(brought["worth"]), {}

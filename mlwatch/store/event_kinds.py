@@ -1,40 +1,81 @@
 """What engagements of each kind bring: how many requests have one, and what they measure, such as seconds of dwell.
 
-They stand in the rollup of the business as classes of their own, `kind click` and `value dwell`. Logs may hold kinds
-without end: the first `KINDS` that are met are followed, the others count as engagement alone.
+They stand in the rollup of the business as classes of their own, `kind click` and `value dwell`; kinds are compared
+without case. Logs may hold kinds without end: those that the configuration lists are followed and `KINDS` others, in
+each batch the most frequent first. The rest count as engagement alone.
 """
 
 from __future__ import annotations
 
-from mlwatch.store.rollup import HOUR
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from mlwatch.asking import meta_value
+from mlwatch.sources.sql import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.config import BusinessSettings
 
 KINDS = 20
 LONGEST = 60
-"""Characters of the longest name that is followed."""
+"""Characters of the longest name that is followed, unless the configuration lists it."""
 KIND, VALUE = "kind ", "value "
 """What the classes of a kind begin with: its events, and those of them that carry a value."""
-
-_KNOWN = f"""SELECT DISTINCT substr(class, {len(KIND) + 1}) AS kind, 0 AS fresh FROM r_business_{HOUR}
-    WHERE substr(class, 1, {len(KIND)}) = '{KIND}'"""
-"""The kinds that a store follows."""
+FOLLOWED, SINCE = "engagement_kinds", "engagement_since"
+"""Keys of what a store follows, and since when, where it is older than that."""
 
 
-def gains(joined: str, *, known: bool = True) -> str:
+def followed(connection: DuckDBPyConnection) -> list[str]:
+    """Return the kinds that a store follows, in lower case."""
+    told = meta_value(connection, FOLLOWED)
+    kinds: list[str] = json.loads(told) if told is not None else []
+    return kinds
+
+
+def follow(
+    connection: DuckDBPyConnection, met: Iterable[tuple[str, int]], settings: BusinessSettings
+) -> list[str]:
+    """Follow further kinds while there is room, and return all that are followed.
+
+    Args:
+        connection: Inside the ingest transaction.
+        met: Kinds of engagements, and how many of each.
+        settings: Which kinds are listed.
+    """
+    known, listed = followed(connection), {kind.lower() for kind in settings.engagement}
+    counts: Counter[str] = Counter()
+    for kind, n in met:
+        counts[kind.lower()] += n
+    fresh = sorted(counts.keys() - set(known), key=lambda kind: (-counts[kind], kind))
+    room = KINDS - len(set(known) - listed)
+    others = [kind for kind in fresh if kind not in listed and len(kind) <= LONGEST]
+    new = [*(kind for kind in fresh if kind in listed), *others[: max(room, 0)]]
+    if new:
+        connection.execute(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?)", [FOLLOWED, json.dumps([*known, *new])]
+        )
+    return [*known, *new]
+
+
+def gains(joined: str, kinds: Sequence[str]) -> str:
     """Write rows of `gains` from events with their predictions.
 
     Args:
-        joined: FROM item with `ts, model, version, id, event_model, kind, value, class, is_new`.
-        known: Whether the store may follow some kinds already.
+        joined: FROM item with `ts, model, version, id, kind, value, class, is_new`.
+        kinds: Those that are followed; at least one.
     """
-    met = f"SELECT DISTINCT kind, 1 AS fresh FROM {joined} WHERE class = 'engagement' AND LENGTH(kind) <= {LONGEST}"
-    every = f"{_KNOWN} UNION ALL {met}" if known else met
-    followed = f"SELECT kind FROM ({every}) AS kinds GROUP BY kind ORDER BY MIN(fresh), kind LIMIT {KINDS}"
+    listed = ", ".join(literal(kind) for kind in kinds)
     by_kind = f"""(
-        SELECT ts, model, version, kind, SUM(CASE WHEN is_new THEN 1 ELSE 0 END) AS n_new,
+        SELECT ts, model, version, LOWER(kind) AS kind, SUM(CASE WHEN is_new THEN 1 ELSE 0 END) AS n_new,
             SUM(CASE WHEN is_new THEN 0 ELSE 1 END) AS n_old, COUNT(CASE WHEN is_new THEN value END) AS n_values,
             SUM(CASE WHEN is_new THEN value END) AS value, SUM(CASE WHEN is_new THEN value * value END) AS value_sq
-        FROM {joined} WHERE class = 'engagement' AND kind IN ({followed})
-        GROUP BY ts, model, version, id, event_model, kind) AS by_kind"""
+        FROM {joined} WHERE class = 'engagement' AND LOWER(kind) IN ({listed})
+        GROUP BY ts, model, version, id, LOWER(kind)) AS by_kind"""
     return f"""
         SELECT ts, model, version, '{KIND}' || kind AS class, n_new AS n_events,
             CASE WHEN n_old = 0 THEN 1 ELSE 0 END AS n_first, 0 AS value, 0 AS value_sq

@@ -15,6 +15,8 @@ from mlwatch.store import event_kinds
 from mlwatch.store.batch import BY_UNIT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import BusinessSettings
@@ -88,6 +90,8 @@ def _sums(only: str = "TRUE", prefix: str = "") -> str:
 
 
 _SUMS = _sums()
+_PREDICTION = "ts, model, version, id"
+"""What an event counts for once: whether it names the model or not makes no difference."""
 _CONVERTED_AT = "MIN(CASE WHEN class = 'conversion' AND is_new THEN event_at END) AS event_at"
 
 
@@ -118,10 +122,9 @@ def _worth(relation: str, *, before: bool) -> str:
 def worth_of_all() -> str:
     """Return what every stored prediction is worth by its stored events, as a FROM item."""
     return f"""(
-        SELECT p.ts, p.model, p.version, e.gross - e.refunded AS net, 1 AS weight
-        FROM predictions AS p JOIN (SELECT id, h, model, {_SUMS} FROM events GROUP BY id, h, model) AS e
-            ON e.h = p.h AND e.id = p.id AND (e.model = '' OR e.model = p.model)
-        WHERE e.sales + e.refunds > 0)"""
+        SELECT ts, model, version, gross - refunded AS net, 1 AS weight
+        FROM (SELECT ts, model, version, {_SUMS} FROM {with_predictions()} GROUP BY {_PREDICTION}) AS summed
+        WHERE sales + refunds > 0)"""
 
 
 def with_predictions(meaning: str = "e.class") -> str:
@@ -133,14 +136,20 @@ def with_predictions(meaning: str = "e.class") -> str:
             ON e.h = p.h AND e.id = p.id AND (e.model = '' OR e.model = p.model)) AS joined_events"""
 
 
-def of_all(settings: BusinessSettings) -> dict[str, str]:
-    """Return the SELECTs of `gains`, `worth` and `converted` over all of `predictions` and `events`, by name."""
+def of_all(settings: BusinessSettings, kinds: Sequence[str]) -> dict[str, str]:
+    """Return the SELECTs of `gains`, `worth` and `converted` over all of `predictions` and `events`, by name.
+
+    Args:
+        settings: For the attribution.
+        kinds: Kinds of engagement that are followed.
+    """
     stored = with_predictions(_within(settings, "p", "e"))
     joined = f"""(
-        SELECT ts, model, version, {_SUMS}, {_CONVERTED_AT} FROM {stored}
-        GROUP BY ts, model, version, id, event_model) AS joined"""
+        SELECT ts, model, version, {_SUMS}, {_CONVERTED_AT} FROM {stored} GROUP BY {_PREDICTION}) AS joined"""
     brought = _brought(joined, before=False)
-    return {**brought, "gains": f"{brought['gains']} UNION ALL {event_kinds.gains(stored, known=False)}"}
+    if kinds:
+        brought["gains"] += f" UNION ALL {event_kinds.gains(stored, kinds)}"
+    return brought
 
 
 def _gains(relation: str, *, before: bool) -> str:
@@ -187,16 +196,29 @@ def _brought(relation: str, *, before: bool) -> dict[str, str]:
     }
 
 
-def _fill(connection: DuckDBPyConnection, *, before: bool) -> None:
+def _fill(connection: DuckDBPyConnection, settings: BusinessSettings, *, before: bool, learns: bool) -> None:
     """Fill `gains`, `worth` and `converted` from `joined`, and from `joined_events` what kinds of events bring."""
     for name, select in _brought("joined", before=before).items():
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
-    if is_there(connection, "joined_events WHERE class = 'engagement'"):
-        connection.execute(f"INSERT INTO gains {event_kinds.gains('joined_events')}")
+    met = connection.execute(
+        "SELECT kind, COUNT(*) FROM joined_events WHERE class = 'engagement' AND is_new GROUP BY kind"
+    ).fetchall()
+    if not met:
+        return
+    kinds = event_kinds.follow(connection, met, settings) if learns else event_kinds.followed(connection)
+    if kinds:
+        connection.execute(f"INSERT INTO gains {event_kinds.gains('joined_events', kinds)}")
 
 
-def gain_requests(connection: DuckDBPyConnection, settings: BusinessSettings) -> tuple[bool, int]:
+def gain_requests(
+    connection: DuckDBPyConnection, settings: BusinessSettings, *, learns: bool = True
+) -> tuple[bool, int]:
     """Fill `gains` for the batch's requests whose events came before them.
+
+    Args:
+        connection: Has the batch.
+        settings: For the attribution, and the kinds that are listed.
+        learns: Follow kinds that were not met before; a part of a store follows those of the store.
 
     Returns:
         Whether there are any, and how many stored events found their prediction by this.
@@ -216,9 +238,8 @@ def gain_requests(connection: DuckDBPyConnection, settings: BusinessSettings) ->
             ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model) WHERE b.is_request""")
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined AS
-        SELECT ts, model, version, {_SUMS}, {_CONVERTED_AT} FROM joined_events
-        GROUP BY ts, model, version, id, event_model""")
-    _fill(connection, before=False)
+        SELECT ts, model, version, {_SUMS}, {_CONVERTED_AT} FROM joined_events GROUP BY {_PREDICTION}""")
+    _fill(connection, settings, before=False, learns=learns)
     found = """FROM early AS e JOIN batch AS b ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model)
         WHERE b.is_request AND NOT e.matched"""
     ids = f"SELECT DISTINCT e.id, e.model {found}"
@@ -261,18 +282,18 @@ def bring(connection: DuckDBPyConnection, settings: BusinessSettings) -> int:
             ON p.h = c.h AND p.id = c.id AND (c.model = '' OR c.model = p.model)""")
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined AS
-        SELECT ts, model, version, id, event_model, {_sums("is_new")}, {_sums("NOT is_new", "o_")}, {_CONVERTED_AT}
-        FROM joined_events GROUP BY ts, model, version, id, event_model HAVING BOOL_OR(is_new)""")
-    _fill(connection, before=True)
+        SELECT ts, model, version, {_sums("is_new")}, {_sums("NOT is_new", "o_")}, {_CONVERTED_AT}
+        FROM joined_events GROUP BY {_PREDICTION} HAVING BOOL_OR(is_new)""")
+    _fill(connection, settings, before=True, learns=True)
     connection.execute("""
         INSERT INTO events
         SELECT i.id, i.h, i.model, i.kind, i.class, i.value, i.currency, i.event_id, i.ts, j.id IS NOT NULL
-        FROM incoming AS i LEFT JOIN (SELECT DISTINCT id, event_model FROM joined) AS j
+        FROM incoming AS i LEFT JOIN (SELECT DISTINCT id, event_model FROM joined_events WHERE is_new) AS j
             ON j.id = i.id AND j.event_model = i.model""")
     return number(
         connection,
         """SELECT COUNT(*) FROM incoming AS i
-        WHERE NOT EXISTS (FROM joined AS j WHERE j.id = i.id AND j.event_model = i.model)""",
+        WHERE NOT EXISTS (FROM joined_events AS j WHERE is_new AND j.id = i.id AND j.event_model = i.model)""",
     )
 
 

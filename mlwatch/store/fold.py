@@ -34,7 +34,7 @@ REGRESSION_CLASSES = 20
 """More different numbers than this, or any fraction, are values of a regression."""
 
 BATCHES = 1000
-"""So many batches are told apart, or twice as many at most."""
+"""Of more, one is made."""
 SUMS = (
     *("bytes", "records", "rows", "predictions", "outcomes", "events", "rejected", "duplicates"),
     *("outcomes_unmatched", "events_unmatched"),
@@ -296,13 +296,12 @@ def _compact_table(connection: DuckDBPyConnection, rollup: Rollup, level: int) -
 
 
 def _compact_batches(connection: DuckDBPyConnection) -> None:
-    """Add up the batches before the last `BATCHES`: two or three come each second while logs are followed."""
-    old = f"WHERE batch <= (SELECT MAX(batch) FROM batches) - {BATCHES}"
-    if number(connection, f"SELECT COUNT(*) FROM batches {old}") <= BATCHES:
+    """Add the batches up: two or three come each second while logs are followed, and only their sums are asked for."""
+    if number(connection, "SELECT COUNT(*) FROM batches") <= BATCHES:
         return
     sums = ", ".join(f"SUM({name}) AS {name}" for name in SUMS)
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE merged AS
-        SELECT MAX(batch) AS batch, MAX(taken_at) AS taken_at, MAX(newest) AS newest, {sums} FROM batches {old}""")
-    connection.execute(f"DELETE FROM batches {old}")
+        SELECT MAX(batch) AS batch, MAX(taken_at) AS taken_at, MAX(newest) AS newest, {sums} FROM batches""")
+    connection.execute("DELETE FROM batches")
     connection.execute("INSERT INTO batches BY NAME FROM merged")

@@ -38,7 +38,7 @@ SMALL = {
     "reference": "TRUE",
     "reference_labels": "TRUE",
     "batches": "TRUE",
-    "meta": "key LIKE 'reference%' OR key LIKE 'segments%'",
+    "meta": "key LIKE 'reference%' OR key LIKE 'segments%' OR key LIKE 'engagement%'",
 }
 """Tables that a lake carries besides its rollups, and which of their rows."""
 CONFIGURATION = "mlwatch.toml"

@@ -203,13 +203,9 @@ def _rename_booleans(connection: DuckDBPyConnection) -> None:
         connection.execute(f"UPDATE predictions SET {column} = LOWER({column}) WHERE {column} IN {BOOLEANS}")
 
 
-_ENGAGED = rollups.business_sql(f"({event_kinds.gains(events.with_predictions(), known=False)}) AS gains")
-_ENGAGEMENTS = tuple(
-    f"INSERT INTO {rollups.BUSINESS.table(level)} BY NAME "
-    + rollups.BUSINESS.merged(f"({_ENGAGED}) AS counted", rollups.bucket(level, "bucket"))
-    for level in rollups.BUSINESS.levels
-)
-"""What kinds of engagement brought, as far as events and their predictions are kept."""
+_ENGAGEMENTS = f"""INSERT INTO meta
+    SELECT '{event_kinds.SINCE}', strftime(MAX(ts), '%Y-%m-%d %H:%M:%S') FROM predictions HAVING COUNT(*) > 0"""
+"""Kinds of engagement are followed from then on: what they brought before is partly gone."""
 
 MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = {
     1: (_WAITING,),
@@ -234,7 +230,7 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
     20: (),  # labels of regressions are among the counts of features since then, where nobody knew them before
     21: (),  # and so are the leaves of the tree of losses
     22: (*_BOOLEANS, _rename_booleans),
-    23: _ENGAGEMENTS,
+    23: (_ENGAGEMENTS,),
 }
 """Statements, and what depends on the columns of a store, that lead from the given version to the next."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from logfiles import lines, prediction
 from scipy import stats
 
 import mlwatch
+from mlwatch.choice import Choice
 from mlwatch.faces.markdown import markdown
 from mlwatch.rule_values import value_of, values_over
 from mlwatch.store.event_kinds import KINDS, LONGEST
@@ -124,12 +126,72 @@ def test_a_version_without_such_events_has_a_share_of_zero(tmp_path: Path) -> No
 def test_so_many_kinds_are_followed_and_the_others_count_as_engagement(tmp_path: Path) -> None:
     requests = [prediction(n) for n in range(100)]
     first = [event(n, "click b") for n in range(10)]
-    more = [event(n, f"click {n}") for n in range(100)]
-    long = [event(0, "click " + "x" * LONGEST)]
-    found = business_of(tmp_path, requests, first, more, long)
+    more = [event(n, f"click {n}") for n in range(100)] + [event(n, "play") for n in range(3)]
+    found = business_of(tmp_path, requests, first, more)
     assert len(found.kinds) == KINDS
-    assert found.kinds["click b"].events == 10
+    assert (found.kinds["click b"].events, found.kinds["play"].events) == (10, 3)
     assert found.engagement.value == 1.0
+
+
+def test_listed_kinds_are_followed_though_others_took_the_room(tmp_path: Path) -> None:
+    requests = [prediction(n) for n in range(100)]
+    crowd = [event(n, f"click {n}") for n in range(100)]
+    assert len(business_of(tmp_path, requests, crowd).kinds) == KINDS
+    long = "Swipe " + "x" * LONGEST
+    later = business_of(
+        tmp_path, requests, crowd, [event(1, long), event(2, long)],
+        config=f'[business]\nengagement = ["{long}"]\n',
+    )  # fmt: skip
+    assert later.kinds[long.lower()].events == 2
+    assert len(later.kinds) == KINDS + 1
+
+
+def test_a_very_long_name_is_not_followed(tmp_path: Path) -> None:
+    names = ["click " + "x" * (LONGEST - 6), "click " + "x" * LONGEST]
+    found = business_of(tmp_path, [prediction(n) for n in range(10)], [event(n, names[n]) for n in range(2)])
+    assert list(found.kinds) == names[:1]
+    assert found.engagement.value == 0.2
+
+
+def test_kinds_are_compared_without_case(tmp_path: Path) -> None:
+    told = [event(0, "Click"), event(0, "click"), event(1, "CLICK")]
+    version = version_of(taken(tmp_path, [prediction(n) for n in range(10)], told))
+    assert {kind: found.events for kind, found in version.business.kinds.items()} == {"click": 3}
+    assert value_of(version, "engagement.Click") == 0.2
+
+
+@pytest.mark.parametrize("order", ["events last", "events first", "one by one"])
+def test_events_that_name_their_model_and_those_that_do_not_count_once(tmp_path: Path, order: str) -> None:
+    requests = [prediction(n) for n in range(2)]
+    told = [event(0, kind, value, **names) for names in ({}, {"model": "m"})
+            for kind, value in (("click", None), ("purchase", 7.0))]  # fmt: skip
+    files = {
+        "events last": [requests, told],
+        "events first": [told, requests],
+        "one by one": [requests, told[:2], told[2:]],
+    }
+    found = business_of(tmp_path, *files[order])
+    assert (found.engagement.value, found.conversion.value, found.kinds["click"].share.value) == (0.5,) * 3
+    assert (found.revenue.total, found.revenue.per_prediction) == (14.0, 7.0)
+    assert found.revenue.per_conversion is not None
+    assert found.revenue.per_conversion.value == 14.0
+
+
+def test_a_part_of_the_records_knows_the_kinds_of_the_whole(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "requests.jsonl").write_text(lines(prediction(n) for n in range(100)))
+    with mlwatch.open(logs, db=tmp_path / "store.duckdb") as watch:
+        watch.ingest_all()
+        (logs / "a.jsonl").write_text(lines(event(n, f"click {n % KINDS}") for n in range(100)))
+        watch.ingest_all()
+        (logs / "b.jsonl").write_text(lines(event(n, "play") for n in range(100)))
+        watch.ingest_all()
+        whole = version_of(watch.snapshot()).business.kinds
+        part = version_of(watch.snapshot(choice=Choice(filter="city = a"))).business.kinds
+    assert list(part) == list(whole)
+    assert "play" not in part
+    assert part["click 3"].events == sum(n % KINDS == 3 for n in range(0, 100, 3))
 
 
 def test_what_comes_too_late_is_no_engagement(tmp_path: Path) -> None:
@@ -139,21 +201,19 @@ def test_what_comes_too_late_is_no_engagement(tmp_path: Path) -> None:
     assert (found.kinds["click"].events, found.kinds["click"].share.value) == (1, 0.1)
 
 
-def test_a_store_of_before_knows_the_events_that_it_keeps(tmp_path: Path) -> None:
+def test_in_a_store_of_before_kinds_are_told_from_the_upgrade_on(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     path = tmp_path / "store.duckdb"
     path.write_bytes(gzip.decompress((FIXTURES / "schema-23.duckdb.gz").read_bytes()))
-    (tmp_path / "logs" / "more.jsonl").write_text(
-        lines([{"timestamp": "2026-11-03T10:00:01Z", "request_id": "r1", "event": "click"}])
-    )
+    late = [{"timestamp": "2026-11-03T10:00:01Z", "request_id": "r1", "event": "click"}]
+    fresh = [prediction(n, request_id=f"s{n}", version="v2") for n in range(600, 700)]
+    told = [event(n, "click", request_id=f"s{n}") for n in range(600, 610)]
+    (tmp_path / "logs" / "more.jsonl").write_text(lines([*late, *fresh, *told]))
     with mlwatch.open(tmp_path / "logs", db=path) as watch:
-        found = version_of(watch.snapshot(), "v2").business.kinds
-    assert (found["click"].events, found["dwell"].events) == (51, 60)
-    assert found["click"].share.value == pytest.approx(51 / 150)
-    assert found["dwell"].value is not None
-    # every fifth request n stayed for n / 10 and for n / 10 + 1; those of v2 are the odd ones
-    stays = np.arange(5, 300, 10) / 10
-    assert found["dwell"].value.value == pytest.approx(np.mean([stays, stays + 1]))
+        watch.ingest_all()
+        assert version_of(watch.snapshot(), "v2").business.kinds == {}
+        found = version_of(watch.snapshot(timedelta(minutes=2)), "v2").business.kinds
+    assert (found["click"].events, found["click"].share.value) == (10, 0.1)
 
 
 def test_reports_name_them_and_nothing_in_a_name_acts(tmp_path: Path) -> None:
@@ -167,4 +227,4 @@ def test_reports_name_them_and_nothing_in_a_name_acts(tmp_path: Path) -> None:
     document = found.to_dict()["models"]["m"]["versions"]["v1"]["business"]["engagements"]
     assert document["open"]["events"] == 1
     assert document["open"]["mean_value"] is None
-    assert document[hostile]["mean_value"]["value"] == 4.0
+    assert document[hostile.lower()]["mean_value"]["value"] == 4.0
