@@ -146,26 +146,70 @@ def measure(bins: ArrayLike, counts: ArrayLike, total: float, total_sq: float, *
     return Measure(mean, total, p50, p95)
 
 
-def maturity(ages_s: ArrayLike, counts: ArrayLike, lags: latency.LatencyHistogram) -> float | None:
-    """Return the share of the conversions to come that a cohort has had the time for.
+LEAST_LAGS = 20
+"""So many events must bear witness that some are as slow; slower ones say nothing."""
 
-    That is the mean over predictions of F(age), F being how fast the conversions so far came. Young cohorts hold
-    only fast ones, so that it is rather too high than too low.
+
+@dataclass(frozen=True, slots=True)
+class Lags:
+    """How fast events come."""
+
+    seconds: NDArray[np.float64]
+    """From the prediction, ascending, shape (m,)."""
+    reached: NDArray[np.float64]
+    """Share of the events to come that take no longer, shape (m,)."""
+
+
+def lags_of(seconds: ArrayLike, ages_s: ArrayLike, counts: ArrayLike) -> Lags | None:
+    """Return how fast events come, from those that had the time to come.
+
+    Young predictions hold only the fast ones. The product-limit estimator for such right-truncated times allows for
+    that: F(t) is the product over all s > t of 1 - d(s)/n(s), d being the events with lag s and n those with a lag up
+    to s whose prediction is at least so old. Events slower than the oldest predictions stay unknown.
+
+    Source: Lynden-Bell 1971, doi:10.1093/mnras/155.1.95; Lagakos, Barraj & De Gruttola 1988,
+    doi:10.1093/biomet/75.3.515.
+
+    Args:
+        seconds: Lags of groups of events, shape (m,).
+        ages_s: How old their predictions are now in seconds, shape (m,).
+        counts: Events in each, shape (m,).
+
+    Returns:
+        None without events.
+    """
+    lag, n = np.asarray(seconds, dtype=float), np.asarray(counts, dtype=float)
+    if not n.sum():
+        return None
+    age = np.maximum(np.asarray(ages_s, dtype=float), lag)
+    values, place = np.unique(lag, return_inverse=True)
+    events = np.bincount(place, weights=n, minlength=len(values))
+    order = np.argsort(age, kind="stable")
+    younger = np.concatenate([[0.0], np.cumsum(n[order])])[np.searchsorted(age[order], values, side="left")]
+    witnesses = np.cumsum(events) - younger
+    enough = np.flatnonzero(witnesses >= min(LEAST_LAGS, events.sum()))
+    last = int(enough[-1]) if len(enough) else 0
+    kept = 1 - events[1 : last + 1] / np.maximum(witnesses[1 : last + 1], 1e-9)
+    reached = np.concatenate([np.cumprod(kept[::-1])[::-1], [1.0]])
+    return Lags(values[: last + 1], np.clip(reached, 0.0, 1.0))
+
+
+def maturity(ages_s: ArrayLike, counts: ArrayLike, lags: Lags) -> float | None:
+    """Return the share of the events to come that a cohort has had the time for: the mean over predictions of F(age).
 
     Args:
         ages_s: Age of each group of predictions in seconds, shape (m,).
         counts: Predictions in each, shape (m,).
-        lags: Seconds from predictions to their conversions.
+        lags: How fast events come.
 
     Returns:
-        Between 0 and 1; None without conversions or predictions.
+        Between 0 and 1; None without predictions.
     """
     count = np.asarray(counts, dtype=float)
-    if lags.n == 0 or not count.sum():
+    if not count.sum():
         return None
-    reached = np.cumsum(lags.counts) / lags.n
-    place = np.searchsorted(latency.bin_values(lags.bins), np.asarray(ages_s, dtype=float), side="right")
-    return float(count @ np.concatenate([[0.0], reached])[place] / count.sum())
+    place = np.searchsorted(lags.seconds, np.asarray(ages_s, dtype=float), side="right")
+    return float(count @ np.concatenate([[0.0], lags.reached])[place] / count.sum())
 
 
 MATURE = 0.95

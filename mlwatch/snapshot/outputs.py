@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.metrics import intervals, latency, outputs, performance
+from mlwatch.metrics import intervals, outputs, performance
 from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.metrics.outputs import Measure, RankingSums
 from mlwatch.metrics.scores import ScoreHistogram
@@ -44,7 +44,6 @@ class OutputTables:
     quantiles: Table
     residuals: Table
     rankings: Table
-    event_lags: Table
 
     @classmethod
     def read(cls, reader: Reader, lattice: Grid) -> OutputTables:
@@ -216,10 +215,9 @@ def label_coverage(traffic: Table, outcomes: Table, lattice: Grid) -> dict[str, 
     return found
 
 
-def maturity(tables: OutputTables, traffic: Table, lattice: Grid) -> float | None:
+def maturity(lags: outputs.Lags | None, traffic: Table, lattice: Grid) -> float | None:
     """Return which share of its conversions a version has had the time for; see `metrics.outputs.maturity`."""
-    if not len(tables.event_lags):
+    if lags is None:
         return None
-    lags = latency.LatencyHistogram.from_rows(tables.event_lags["bin"], tables.event_lags["n"])
     ages = np.maximum(0, (lattice.count - traffic["w"]) * lattice.width_s - lattice.width_s / 2)
     return outputs.maturity(ages, traffic["n"], lags)

@@ -72,7 +72,7 @@ def version_of(
         per_class=per_class,
         outputs=outputs.of_range(tables.outputs),
         label_coverage=outputs.label_coverage(tables.traffic, tables.outcomes, lattice),
-        maturity=outputs.maturity(tables.outputs, tables.traffic, lattice),
+        maturity=outputs.maturity(context.lags, tables.traffic, lattice),
         confusion=confusion,
         latency=families.latencies(tables.latency if predictions else None, traffic, context.target_ms),
         throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,

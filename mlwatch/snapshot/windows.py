@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.drift import Policy
     from mlwatch.metrics.estimate import Estimate
+    from mlwatch.metrics.outputs import Lags
     from mlwatch.snapshot.reference import Reference
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.tables import Decided, Tables
@@ -45,6 +46,8 @@ class Context:
     currency: str | None
     kinds: tuple[str, ...]
     """Of engagement, of any of the versions."""
+    lags: Lags | None
+    """How fast conversions come, of all versions."""
     infos: Mapping[int, features.FeatureInfo]
     reference: Reference | None
     expected: set[int]

@@ -424,6 +424,27 @@ def test_a_cohort_that_had_no_time_to_convert_says_so(tmp_path: Path) -> None:
     assert version.maturity == pytest.approx(0.5, abs=0.03)  # half of ten hours is older than the lag of five
 
 
+def test_a_young_version_learns_from_the_others_how_long_conversions_take(tmp_path: Path) -> None:
+    """v2 began an hour before the end: its few conversions, or none, cannot tell that most take hours."""
+    random, hours = np.random.default_rng(8), 48
+    requests, events = [], []
+    for i in range(60 * hours):
+        version = "v2" if i >= 60 * (hours - 1) else "v1"
+        requests.append(stamped(i, model="m", version=version, prediction=1, score=0.5))
+        lag = timedelta(hours=float(random.exponential(6)))
+        if version == "v1" and timedelta(minutes=i) + lag <= timedelta(hours=hours):
+            at = (START + timedelta(minutes=i) + lag).isoformat()
+            events.append({"ts": at, "request_id": f"r{i}", "event": "purchase"})
+    write(tmp_path, "a.jsonl", requests)
+    write(tmp_path, "b.jsonl", events)
+    versions = model_of(tmp_path).versions
+    assert versions["v2"].business.conversion.value == 0
+    ages = (np.arange(60) + 0.5) / 60
+    assert versions["v2"].maturity == pytest.approx(float(np.mean(1 - np.exp(-ages / 6))), abs=0.02)
+    ages = 1 + np.arange(60 * (hours - 1)) / 60
+    assert versions["v1"].maturity == pytest.approx(float(np.mean(1 - np.exp(-ages / 6))), abs=0.02)
+
+
 def test_the_document_holds_all_of_it(tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     scores = random.uniform(0, 1, 500)

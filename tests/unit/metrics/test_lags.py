@@ -1,0 +1,41 @@
+"""How fast events come, from those that had the time to come."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlwatch.metrics.outputs import lags_of, maturity
+
+
+def test_what_is_still_to_come_is_allowed_for() -> None:
+    random = np.random.default_rng(1)
+    age = random.uniform(0, 24, 40_000)
+    lag = random.exponential(6, 40_000)
+    seen = lag <= age
+    lags = lags_of(lag[seen], age[seen], np.ones(seen.sum()))
+    assert lags is not None
+    for hours in (1, 3, 6, 12):
+        # of those that take no longer than the oldest prediction is old
+        truth = (1 - np.exp(-hours / 6)) / (1 - np.exp(-24 / 6))
+        assert lags.reached[np.searchsorted(lags.seconds, hours)] == pytest.approx(truth, abs=0.02)
+        assert np.mean(lag[seen] <= hours) > truth + 0.02, "those that are seen are too fast"
+
+
+def test_without_young_predictions_it_is_the_share_of_those_seen() -> None:
+    lag = np.array([1.0, 2.0, 2.0, 5.0, 9.0])
+    lags = lags_of(lag, np.full(5, 100.0), np.ones(5))
+    assert lags is not None
+    assert lags.seconds.tolist() == [1, 2, 5, 9]
+    assert lags.reached == pytest.approx([0.2, 0.6, 0.8, 1.0])
+    assert maturity([0.5, 2, 50], [10, 10, 20], lags) == pytest.approx((0 + 0.6 + 2 * 1) / 4)
+    assert maturity([], [], lags) is None
+    assert lags_of([], [], []) is None
+
+
+def test_a_few_slow_events_do_not_speak_for_all() -> None:
+    """One old prediction with one slow event would say that all events are as slow."""
+    lag, age = np.r_[np.full(1000, 1.0), 50.0], np.r_[np.full(1000, 2.0), 60.0]
+    lags = lags_of(lag, age, np.ones(1001))
+    assert lags is not None
+    assert (lags.seconds.tolist(), lags.reached.tolist()) == ([1.0], [1.0])
