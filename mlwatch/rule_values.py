@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.drift import Drift
     from mlwatch.metrics.estimate import Estimate
+    from mlwatch.metrics.fairness import Gap
     from mlwatch.snapshot.types import Version, Window
 
 _CLASSES = (
@@ -79,6 +80,8 @@ FEATURE = {"missing": "missing_rate", "drift": "score", "psi": "psi"}
 """`missing.FEATURE`, `drift.FEATURE` and `psi.FEATURE`."""
 ENGAGED = {"engagement": "share", "engagement_value": "value"}
 """`engagement.KIND` and `engagement_value.KIND`: share of predictions with such an event, mean of its values."""
+FAIRNESS = {"parity": "demographic_parity", "opportunity": "equal_opportunity"}
+"""`parity.COLUMN` and `opportunity.COLUMN`: gaps between the values of a protected attribute."""
 FOLLOWED = "js"
 """The measure of drift that features are followed by window by window."""
 ESTIMATED = "estimated."
@@ -107,8 +110,9 @@ def value_of(version: Version, metric: str) -> float | None:
     if metric in TEXT_DRIFT:
         return _score(version.quality.text_drift.get(TEXT_DRIFT[metric]))
     name, dot, subject = metric.partition(".")
-    if dot and (name in FEATURE or name in ENGAGED):
-        return (_feature if name in FEATURE else _engaged)(version, name, subject)
+    for names, read in ((FEATURE, _feature), (ENGAGED, _engaged), (FAIRNESS, _gap)):
+        if dot and name in names:
+            return read(version, name, subject)
     known = ", ".join(
         [
             *version.performance,
@@ -118,6 +122,7 @@ def value_of(version: Version, metric: str) -> float | None:
             *TEXT_DRIFT,
             *(f"{name}.FEATURE" for name in FEATURE),
             *(f"{name}.KIND" for name in ENGAGED),
+            *(f"{name}.COLUMN" for name in FAIRNESS),
         ]
     )
     raise ConfigError(f"no metric {metric}", "[[rule]]", f"one of {known}")
@@ -148,6 +153,12 @@ def _feature(version: Version, kind: str, feature: str) -> float | None:
         return None
     value: float | None = getattr(found.drift, FEATURE[kind])
     return value
+
+
+def _gap(version: Version, name: str, column: str) -> float | None:
+    found = next((each for each in version.fairness if each.column == column), None)
+    gap: Gap | None = getattr(found, FAIRNESS[name]) if found is not None else None
+    return _value(gap.difference) if gap is not None else None
 
 
 def _engaged(each: Version | Window, name: str, kind: str) -> float | None:

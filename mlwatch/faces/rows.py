@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlwatch.faces.cells import estimated, number, plain, share, within
 from mlwatch.metrics.outputs import maturity_note
 from mlwatch.snapshot.types import kinds_of
-from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mlwatch.metrics.drift import Drift
-    from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.health_types import Endpoint
     from mlwatch.snapshot.types import Model, Snapshot, Version
 
@@ -59,17 +58,21 @@ def rows_of(versions: Sequence[Version]) -> list[Row]:
         ("", "Labelled", lambda v: f"{v.labelled:,}"),
         *(("Model performance", title_of(name), _metric(name)) for name in metrics),
         *(("Estimated without labels", f"{title_of(name)}, estimated", _expected(name)) for name in expected),
-        ("Data quality", "Missing values", lambda v: _percent(v.quality.missing_rate)),
-        ("Data quality", "Drifted features", lambda v: _percent(v.quality.drifted_share)),
+        ("Data quality", "Missing values", lambda v: share(v.quality.missing_rate)),
+        ("Data quality", "Drifted features", lambda v: share(v.quality.drifted_share)),
         ("Data quality", "Prediction drift", _prediction_drift),
         ("Data quality", "Label drift", _label_drift),
-        ("System health", "Latency p50", lambda v: _number(v.latency.p50, " ms")),
-        ("System health", "Latency p95", lambda v: _number(v.latency.p95, " ms")),
-        ("System health", "Latency p99", lambda v: _number(v.latency.p99, " ms")),
-        ("System health", "Throughput", lambda v: _number(v.throughput_per_s, " requests/s")),
-        ("System health", "Error rate", lambda v: _percent(v.errors.rate)),
-        ("Business", "Conversion", lambda v: _estimate(v.business.conversion, _percent)),
-        ("Business", "Engagement", lambda v: _estimate(v.business.engagement, _percent)),
+        *([("Data quality", "Score drift", _score_drift)] if _scored(versions) else []),
+        *(("System health", f"Latency {name}", _latency(name)) for name in ("p50", "p95", "p99")),
+        ("System health", "Latency, mean and longest", _longest),
+        ("System health", "Throughput", lambda v: number(v.throughput_per_s, " requests/s")),
+        (
+            "System health",
+            "Error rate",
+            lambda v: within(v.errors.rate, v.errors.low, v.errors.high, share),
+        ),
+        ("Business", "Conversion", lambda v: estimated(v.business.conversion, share)),
+        ("Business", "Engagement", lambda v: estimated(v.business.engagement, share)),
         ("Business", "Revenue per prediction", _revenue),
         *_further(versions),
     ]
@@ -112,7 +115,7 @@ def _further(versions: Sequence[Version]) -> list[tuple[str, str, Show]]:
     if any(version.business.approval for version in versions):
         rows.append(("Business", "Thumbs up", _approval))
     if any(version.maturity is not None for version in versions):
-        rows.append(("Business", "Of the conversions to come, so far", lambda v: _percent(v.maturity)))
+        rows.append(("Business", "Of the conversions to come, so far", lambda v: share(v.maturity)))
     if any(version.outputs.error_kinds for version in versions):
         rows.append(("System health", "Kinds of errors", _kinds))
     if any(version.business.decisions for version in versions):
@@ -131,6 +134,27 @@ def _text_drift(name: str) -> Show:
 
 def _prediction_drift(version: Version) -> str:
     return _moved(version.quality.prediction_drift, version.quality.why_not("predictions"))
+
+
+def _scored(versions: Sequence[Version]) -> bool:
+    return any(version.quality.score_drift is not None for version in versions)
+
+
+def _score_drift(version: Version) -> str:
+    return _moved(version.quality.score_drift, version.quality.why_not("scores"))
+
+
+def _latency(name: str) -> Show:
+    def show(version: Version) -> str:
+        found = version.latency.quantiles.get(name)
+        bounds = (found.low, found.high) if found is not None else (None, None)
+        return within(getattr(version.latency, name), *bounds, lambda value: number(value, " ms"))
+
+    return show
+
+
+def _longest(version: Version) -> str:
+    return f"{number(version.latency.mean, ' ms')}, {number(version.latency.max, ' ms')}"
 
 
 def _label_drift(version: Version) -> str:
@@ -163,7 +187,7 @@ def _measured(name: str) -> Show:
             return "n/a"
         currency = version.business.revenue.currency or ""
         ends = {"%": "", " x": f" {currency}"}.get(unit, unit)
-        return _estimate(found.mean, _percent if unit == "%" else lambda value: _number(value * factor, ends))
+        return estimated(found.mean, share if unit == "%" else lambda value: number(value * factor, ends))
 
     return show
 
@@ -180,7 +204,7 @@ def _kinds(version: Version) -> str:
 def _engaged(kind: str) -> Show:
     def show(version: Version) -> str:
         found = version.business.kinds.get(kind)
-        return "n/a" if found is None else _estimate(found.share, _percent)
+        return "n/a" if found is None else estimated(found.share, share)
 
     return show
 
@@ -188,25 +212,25 @@ def _engaged(kind: str) -> Show:
 def _engagement_value(kind: str) -> Show:
     def show(version: Version) -> str:
         found = version.business.kinds.get(kind)
-        return "n/a" if found is None or found.value is None else _estimate(found.value, _plain)
+        return "n/a" if found is None or found.value is None else estimated(found.value, plain)
 
     return show
 
 
 def _approval(version: Version) -> str:
     found = version.business.approval
-    return "n/a, because there are no thumbs" if found is None else _estimate(found, _percent)
+    return "n/a, because there are no thumbs" if found is None else estimated(found, share)
 
 
 def _decisions(version: Version) -> str:
     found = version.business.decisions
-    return "n/a" if found is None else _estimate(found, _plain)
+    return "n/a" if found is None else estimated(found, plain)
 
 
 def _gap(column: str, kind: str) -> Show:
     def show(version: Version) -> str:
         found = next((getattr(each, kind) for each in version.fairness if each.column == column), None)
-        return "n/a" if found is None else _estimate(found.difference, _percent)
+        return "n/a" if found is None else estimated(found.difference, share)
 
     return show
 
@@ -309,10 +333,10 @@ def _endpoint(endpoint: Endpoint) -> list[str]:
         states[endpoint.state],
         endpoint.server or "n/a",
         ", ".join(versions) or "n/a",
-        _number(endpoint.latency.p50, " ms"),
-        _number(endpoint.latency.p95, " ms"),
-        _percent(endpoint.failed / endpoint.probes if endpoint.probes else None),
-        _percent(endpoint.day.share),
+        number(endpoint.latency.p50, " ms"),
+        number(endpoint.latency.p95, " ms"),
+        share(endpoint.failed / endpoint.probes if endpoint.probes else None),
+        share(endpoint.day.share),
         endpoint.error or "none",
     ]
 
@@ -320,7 +344,7 @@ def _endpoint(endpoint: Endpoint) -> list[str]:
 def _expected(name: str) -> Show:
     def show(version: Version) -> str:
         found = version.estimated.get(name)
-        return "n/a" if found is None else _estimate(found, _plain)
+        return "n/a" if found is None else estimated(found, plain)
 
     return show
 
@@ -328,36 +352,17 @@ def _expected(name: str) -> Show:
 def _metric(name: str) -> Show:
     def show(version: Version) -> str:
         found = version.performance.get(name)
-        return "n/a" if found is None else _estimate(found, _plain)
+        return "n/a" if found is None else estimated(found, plain)
 
     return show
 
 
-def _estimate(found: Estimate, show: Callable[[float], str]) -> str:
-    if found.value is None:
-        return f"n/a, because {found.reason}" if found.reason else "n/a"
-    if found.low is None or found.high is None:
-        return show(found.value)
-    return f"{show(found.value)} ({show(found.low)} to {show(found.high)})"
-
-
-def _plain(value: float) -> str:
-    return f"{value:.4f}" if abs(value) < 1e6 else f"{value:.4g}"
-
-
 def _revenue(version: Version) -> str:
     money = version.business.revenue
-    return _number(money.per_prediction, f" {money.currency or ''}")
-
-
-def _number(value: float | None, unit: str) -> str:
-    if value is None:
-        return "n/a"
-    return (f"{value:,.2f}" if abs(value) < 1e9 else f"{value:.4g}") + unit.rstrip()
-
-
-def _percent(value: float | None) -> str:
-    return "n/a" if value is None else percent(value, 2)
+    return within(
+        *(money.per_prediction, money.low, money.high),
+        lambda value: number(value, f" {money.currency or ''}"),
+    )
 
 
 MADE_BY = {

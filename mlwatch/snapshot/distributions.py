@@ -43,6 +43,9 @@ class CalibrationPoint:
     share: float
     """Share of positives among them."""
     n: int
+    low: float | None = None
+    """Of Wilson's interval of the share, as is the next."""
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,5 +178,6 @@ def _calibration(found: ScoreHistogram) -> tuple[CalibrationPoint, ...]:
     curve = curves.calibration(found)
     if curve is None:
         return ()
-    columns = (curve.mean_score.tolist(), curve.positive_share.tolist(), curve.count.tolist())
-    return tuple(CalibrationPoint(score, share, round(n)) for score, share, n in zip(*columns, strict=True))
+    columns = (curve.mean_score, curve.positive_share, curve.count.round().astype(int), curve.low, curve.high)
+    points = zip(*(column.tolist() for column in columns), strict=True)
+    return tuple(CalibrationPoint(*point) for point in points)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.moves import Move
+    from mlwatch.snapshot.shapes import Shape
     from mlwatch.snapshot.types import (
         Alert,
         Business,
@@ -253,6 +254,8 @@ def quality_document(quality: Quality) -> Document:
                 "stuck": feature.stuck,
                 "importance": feature.importance,
                 "drift": {**_drift(feature.drift), **_move(feature.move)},
+                "drift_over": list(feature.drift_over),
+                "distribution": _shape(feature.shape),
             }
             for name, feature in quality.features.items()
         },
@@ -267,6 +270,14 @@ def quality_document(quality: Quality) -> Document:
         "appeared": list(quality.appeared),
         "missing_rate": quality.missing_rate,
     }
+
+
+def _shape(shape: Shape | None) -> Document | None:
+    """Return a distribution beside that of the reference: of numbers by edges, of categories by labels."""
+    if shape is None:
+        return None
+    names = ("edges", "labels", "reference", "current")
+    return {name: list(getattr(shape, name)) for name in names}
 
 
 def _move(move: Move | None) -> Document:

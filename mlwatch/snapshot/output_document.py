@@ -32,13 +32,20 @@ def curves_document(version: Version) -> Document:
             "roc": [list(point) for point in found.roc] if found else [],
             "pr": [list(point) for point in found.pr] if found else [],
             "calibration": [
-                {"score": point.score, "share": point.share, "n": point.n} for point in found.calibration
+                {name: getattr(point, name) for name in ("score", "share", "n", "low", "high")}
+                for point in found.calibration
             ]
             if found
             else [],
             "thresholds": [asdict(step) for step in found.thresholds] if found else [],
         },
+        "scores": {
+            "edges": list(found.edges) if found else [],
+            "positive": list(found.positive) if found else [],
+            "negative": list(found.negative) if found else [],
+        },
         "residuals": dict(version.outputs.residuals),
+        "residual_histogram": bars_document(version.residual_bars),
     }
 
 

@@ -231,9 +231,9 @@ class Version:
     business: Business
     windows: tuple[Window, ...]
     latency_bars: Bars | None = None
+    """Distribution of the latency in milliseconds."""
     residual_bars: Bars | None = None
     """Prediction less label, of a regression with labels; None without."""
-    """Distribution of the latency in milliseconds."""
     labels: Estimate | None = None
     """Share of positive labels, or the mean label of a regression; None for other tasks."""
     answers: Estimate | None = None

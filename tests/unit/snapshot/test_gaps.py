@@ -74,6 +74,9 @@ def test_gaps_are_the_largest_differences_between_groups(snapshot: Snapshot, row
     recall = (late.prediction == "1").groupby(late.origin).mean()
     assert found.equal_opportunity.difference.value == pytest.approx(recall.max() - recall.min())
     assert found.equal_opportunity.difference.n == len(late)
+    assert value_of(version, f"parity.{found.column}") == found.demographic_parity.difference.value
+    assert value_of(version, f"opportunity.{found.column}") == found.equal_opportunity.difference.value
+    assert value_of(version, "parity.nothing") is None
 
 
 def test_decisions_are_worth_what_the_configuration_says(snapshot: Snapshot, rows: pd.DataFrame) -> None:

@@ -461,6 +461,14 @@ def test_the_document_holds_all_of_it(tmp_path: Path) -> None:
     assert step["tp"] == pytest.approx(int((positive & (labels == 1)).sum()), abs=1)
     assert step["fn"] == pytest.approx(int((~positive & (labels == 1)).sum()), abs=1)
     assert sum(found["latency_ms"]["histogram"]["counts"]) == 500
+    assert (sum(found["scores"]["positive"]), sum(found["scores"]["negative"])) == (
+        labels.sum(),
+        (1 - labels).sum(),
+    )
+    for point in found["curves"]["calibration"]:
+        hits = round(point["share"] * point["n"])
+        bounds = stats.binomtest(hits, point["n"]).proportion_ci(method="wilson")
+        assert (point["low"], point["high"]) == pytest.approx((bounds.low, bounds.high))
     near = pytest.approx(500, rel=0.01)
     bounds = {"value": near, "n": 500, "low": near, "high": near, "method": "order statistics"}
     assert found["latency_ms"]["quantiles"]["p95"] == bounds
