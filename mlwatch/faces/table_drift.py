@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlwatch.metrics.drift import Drift
+    from mlwatch.snapshot.moves import Move
     from mlwatch.snapshot.table_drift import TableDrift
 
 HEADS = ("Column", "Kind", "State", "Score", "Threshold", "PSI", "Missing", "How it moved")
@@ -52,15 +53,18 @@ def _rows(found: TableDrift) -> Iterator[list[str]]:
     )
     for name, each in features:
         missing = "n/a" if each.missing_rate is None else percent(each.missing_rate)
-        how = each.move.sentence if each.move is not None and each.drift and each.drift.drifted else ""
-        yield [name, each.kind, *_drift(each.drift), missing, how]
-    for name, drift in (
-        ("prediction", quality.prediction_drift),
-        ("score", quality.score_drift),
-        ("label", quality.label_drift.drift),
+        yield [name, each.kind, *_drift(each.drift), missing, _how(each.drift, each.move)]
+    for name, drift, move in (
+        ("prediction", quality.prediction_drift, quality.prediction_move),
+        ("score", quality.score_drift, quality.score_move),
+        ("label", quality.label_drift.drift, None),
     ):
         if drift is not None:
-            yield [name, "output", *_drift(drift), "", ""]
+            yield [name, "output", *_drift(drift), "", _how(drift, move)]
+
+
+def _how(drift: Drift | None, move: Move | None) -> str:
+    return move.sentence if move is not None and drift is not None and drift.drifted else ""
 
 
 def _drift(drift: Drift | None) -> tuple[str, str, str, str]:

@@ -259,10 +259,10 @@ def quality_document(quality: Quality) -> Document:
             }
             for name, feature in quality.features.items()
         },
-        "prediction_drift": _drift(quality.prediction_drift),
+        "prediction_drift": {**_drift(quality.prediction_drift), **_move(quality.prediction_move)},
         "label_drift": {**_drift(quality.label_drift.drift), "reason": quality.label_drift.reason},
         "label_reference": quality.label_drift.reference,
-        "score_drift": _drift(quality.score_drift),
+        "score_drift": {**_drift(quality.score_drift), **_move(quality.score_move)},
         "text_drift": {name: _drift(drift) for name, drift in quality.text_drift.items()},
         "text_reference": quality.text_reference,
         "drifted_share": quality.drifted_share,

@@ -74,7 +74,7 @@ def feature_infos(connection: DuckDBPyConnection) -> dict[int, FeatureInfo]:
         (rollups.LABEL, "label"),
     ):
         kind, edges = bins.get(number, ("categorical" if number == rollups.PREDICTION else "numeric", ()))
-        infos[number] = FeatureInfo(number, name, kind, edges, number in bins)
+        infos[number] = FeatureInfo(number, name, kind, edges, number in bins, categories.get(number, {}))
     return infos
 
 
@@ -137,12 +137,19 @@ def quality(
         for number, found in counts.items()
         if number >= 0
     }
+    moves = {
+        number: _move(infos[number], reference.counts[number], current_counts[number], drift)
+        for number, drift in drifts.items()
+        if number < 0 and reference is not None
+    }
     cells = sum(feature.n for feature in features.values())
     judged = [drift for drift in together.values() if drift.state != "too_few"]
     return Quality(
         features,
         prediction_drift=drifts.get(rollups.PREDICTION, drifts.get(rollups.VALUE)),
+        prediction_move=moves.get(rollups.PREDICTION, moves.get(rollups.VALUE)),
         score_drift=_present(drifts.get(rollups.SCORE), counts.get(rollups.SCORE)),
+        score_move=moves.get(rollups.SCORE),
         drifted_share=sum(drift.drifted for drift in judged) / len(judged) if judged else None,
         missing_rate=sum(feature.missing for feature in features.values()) / cells if cells else None,
         vanished=_vanished(infos, expected, counts),

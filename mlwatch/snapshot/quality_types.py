@@ -89,6 +89,9 @@ class Quality:
     """Of answers in words: their `length` and their `vocabulary`, words hashed into buckets."""
     text_reference: str | None = None
     """What answers in words are compared with, in words."""
+    prediction_move: Move | None = None
+    """How predictions moved; None where there is no drift to speak of, as is the next."""
+    score_move: Move | None = None
 
     def why_not(self, outputs: str) -> str:
         """Say why outputs of this name ("predictions") are not compared, as a clause after "because"."""

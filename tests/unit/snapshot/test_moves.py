@@ -157,3 +157,21 @@ def test_the_largest_numbers_there_are_have_a_place(tmp_path: Path) -> None:
     assert age.move is not None
     assert age.move.reference.median is not None
     assert 1e-300 < age.move.reference.median < 1e308, "within the bin of the middle row, whose value is 5"
+
+
+def test_predictions_and_scores_say_how_they_moved_too(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for name, share in (("reference.jsonl", 4), ("a.jsonl", 10)):
+        made = [prediction(i, prediction=int(i % 20 < share), score=(i % 20) / 20) for i in range(2000)]
+        (logs / name).write_text(lines(made))
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        found = session.snapshot().to_dict()["models"]["m"]["versions"]["v1"]["quality"]
+    moved = {
+        part["values"]: (part["reference"], part["current"]) for part in found["prediction_drift"]["parts"]
+    }
+    assert moved == {"1": (0.2, 0.5), "0": (0.8, 0.5)}
+    assert found["prediction_drift"]["how"].startswith(("0 (80.0 % → 50.0 %)", "1 (20.0 % → 50.0 %)"))
+    means = [found["score_drift"][f"mean_{side}"] for side in ("reference", "current")]
+    assert means == pytest.approx([0.475, 0.475], rel=1e-12)
