@@ -9,8 +9,9 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.metrics.drift import Drift
 from mlwatch.metrics.outputs import maturity_note
+from mlwatch.snapshot import reasons
+from mlwatch.snapshot.business_document import business_document
 from mlwatch.snapshot.health_document import endpoint_document, system_document
 from mlwatch.snapshot.output_document import (
     bars_document,
@@ -18,6 +19,8 @@ from mlwatch.snapshot.output_document import (
     curves_document,
     outputs_document,
 )
+from mlwatch.snapshot.quality_document import constraints_document, quality_document
+from mlwatch.snapshot.reasons import explained
 from mlwatch.snapshot.segment_document import (
     fairness_document,
     segment_pair_document,
@@ -26,23 +29,20 @@ from mlwatch.snapshot.segment_document import (
 from mlwatch.snapshot.shadow_document import shadow_document
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from mlwatch.metrics.estimate import Estimate
-    from mlwatch.snapshot.moves import Move
-    from mlwatch.snapshot.shapes import Shape
     from mlwatch.snapshot.types import (
         Alert,
-        Business,
         ConfusionTable,
-        Constraint,
         Errors,
         Ingest,
+        LabelLag,
         Latency,
         Model,
-        Quality,
         Rollout,
         Snapshot,
+        Throughput,
         Version,
         Window,
     )
@@ -132,6 +132,7 @@ def _model(model: Model) -> Document:
         "positive_class": model.positive_class,
         "reference": model.reference,
         "estimated_from": model.estimated_from,
+        "estimated_reason": None if model.estimated_from is not None else reasons.NO_TEACHER,
         "reference_performance": _estimates(model.reference_performance),
         "versions": {name: _version(version) for name, version in model.versions.items()},
     }
@@ -152,22 +153,23 @@ def _version(version: Version) -> Document:
         "latency_ms": {**_latency(version.latency), "histogram": bars_document(version.latency_bars)},
         "outputs": outputs_document(version.outputs),
         "throughput_per_s": version.throughput_per_s,
-        "throughput": {
-            name: getattr(version.throughput, name) for name in ("now", "minute", "five_minutes", "peak")
-        },
-        "label_lag_s": {
-            "n": version.label_lag.n,
-            **{name: getattr(version.label_lag, f"{name}_s") for name in ("p50", "p90", "p99")},
-        },
+        "throughput": _throughput(version.throughput),
+        "label_lag_s": _label_lag(version.label_lag),
         "label_coverage": _estimates(version.label_coverage),
         "errors": {**_errors(version.errors), "kinds": dict(version.outputs.error_kinds)},
-        "quality": {**quality_document(version.quality), "constraints": _constraints(version.constraints)},
-        "business": {
-            **_business(version.business),
-            "maturity": version.maturity,
-            "maturity_note": maturity_note(version.maturity),
-            "cost": cost_document(version),
+        "quality": {
+            **quality_document(version.quality),
+            "constraints": constraints_document(version.constraints),
         },
+        "business": explained(
+            {
+                **business_document(version.business),
+                "maturity": version.maturity,
+                "maturity_note": maturity_note(version.maturity),
+                "cost": cost_document(version),
+            },
+            reasons.BUSINESS,
+        ),
         "segments": segments_document(version.segments),
         "segment_pairs": [segment_pair_document(pair) for pair in version.segment_pairs],
         "fall": version.fall.to_dict() if version.fall is not None else None,
@@ -175,6 +177,19 @@ def _version(version: Version) -> Document:
         "fairness": {each.column: fairness_document(each) for each in version.fairness},
         "windows": [_window(window) for window in version.windows],
     }
+
+
+def _throughput(found: Throughput) -> Document:
+    names = ("now", "minute", "five_minutes", "peak")
+    return explained(
+        {name: getattr(found, name) for name in names}, dict.fromkeys(names, reasons.NO_REQUESTS)
+    )
+
+
+def _label_lag(found: LabelLag) -> Document:
+    names = ("p50", "p90", "p99")
+    lags = {name: getattr(found, f"{name}_s") for name in names}
+    return explained({"n": found.n, **lags}, dict.fromkeys(names, reasons.NO_LAGS))
 
 
 def _registered(entry: Entry | None) -> Document | None:
@@ -206,7 +221,7 @@ def _window(window: Window) -> Document:
             "drift": window.drift,
             "text_drift": dict(window.text_drift),
         },
-        "business": _business(window.business),
+        "business": business_document(window.business),
     }
 
 
@@ -224,11 +239,12 @@ def _latency(latency: Latency) -> Document:
     names = ("n", "mean", "p50", "p90", "p95", "p99", "p999", "max")
     apdex = latency.apdex.to_dict() if latency.apdex is not None else None
     quantiles = {name: each.to_dict() for name, each in latency.quantiles.items()}
-    return {**{name: getattr(latency, name) for name in names}, "apdex": apdex, "quantiles": quantiles}
+    block = {**{name: getattr(latency, name) for name in names}, "apdex": apdex, "quantiles": quantiles}
+    return explained(block, dict.fromkeys((*names, "apdex"), reasons.NO_LATENCIES))
 
 
 def _errors(errors: Errors) -> Document:
-    return {
+    block = {
         "count": errors.count,
         "rate": errors.rate,
         "low": errors.low,
@@ -237,99 +253,7 @@ def _errors(errors: Errors) -> Document:
         "client": errors.client,
         "server": errors.server,
     }
-
-
-def quality_document(quality: Quality) -> Document:
-    """Return the data quality of a version, or of a table."""
-    return {
-        "features": {
-            name: {
-                "kind": feature.kind,
-                "n": feature.n,
-                "missing": feature.missing,
-                "missing_rate": feature.missing_rate,
-                "invalid": feature.invalid,
-                "unseen": feature.unseen,
-                "out_of_range": feature.out_of_range,
-                "stuck": feature.stuck,
-                "importance": feature.importance,
-                "drift": {**_drift(feature.drift), **_move(feature.move)},
-                "drift_over": list(feature.drift_over),
-                "distribution": _shape(feature.shape),
-            }
-            for name, feature in quality.features.items()
-        },
-        "prediction_drift": {**_drift(quality.prediction_drift), **_move(quality.prediction_move)},
-        "label_drift": {**_drift(quality.label_drift.drift), "reason": quality.label_drift.reason},
-        "label_reference": quality.label_drift.reference,
-        "score_drift": {**_drift(quality.score_drift), **_move(quality.score_move)},
-        "text_drift": {name: _drift(drift) for name, drift in quality.text_drift.items()},
-        "text_reference": quality.text_reference,
-        "drifted_share": quality.drifted_share,
-        "vanished": list(quality.vanished),
-        "appeared": list(quality.appeared),
-        "missing_rate": quality.missing_rate,
-    }
-
-
-def _shape(shape: Shape | None) -> Document | None:
-    """Return a distribution beside that of the reference: of numbers by edges, of categories by labels."""
-    if shape is None:
-        return None
-    names = ("edges", "labels", "reference", "current")
-    return {name: list(getattr(shape, name)) for name in names}
-
-
-def _move(move: Move | None) -> Document:
-    parts = move.parts if move is not None else ()
-    sides = ("reference", "current")
-    return {
-        "how": move.sentence if move is not None and parts else None,
-        "parts": [{"values": p.values, "reference": p.reference, "current": p.current} for p in parts],
-        **{
-            f"{what}_{side}": getattr(getattr(move, side), what) if move is not None else None
-            for what in ("mean", "median")
-            for side in sides
-        },
-    }
-
-
-def _constraints(constraints: Sequence[Constraint]) -> list[Document]:
-    names = ("feature", "rule", "demand", "n", "bad", "example")
-    return [{name: getattr(one, name) for name in names} for one in constraints]
-
-
-def _drift(drift: Drift | None) -> Document:
-    return (drift or Drift()).to_dict()
-
-
-def _business(business: Business) -> Document:
-    money = business.revenue
-    return {
-        "conversion": business.conversion.to_dict(),
-        "engagement": business.engagement.to_dict(),
-        "engagements": {
-            kind: {
-                "events": found.events,
-                "share": found.share.to_dict(),
-                "mean_value": found.value.to_dict() if found.value is not None else None,
-            }
-            for kind, found in business.kinds.items()
-        },
-        "revenue": {
-            "gross": money.told(money.gross),
-            "refunds": money.told(money.refunds),
-            "total": money.told(money.total),
-            "per_prediction": money.per_prediction,
-            "low": money.low,
-            "high": money.high,
-            "method": money.method,
-            "currency": money.currency,
-            "per_conversion": money.per_conversion.to_dict() if money.per_conversion is not None else None,
-        },
-        "approval": business.approval.to_dict() if business.approval is not None else None,
-        "decisions_per_1000": business.decisions.to_dict() if business.decisions is not None else None,
-    }
+    return explained(block, dict.fromkeys(("rate", "low", "high"), reasons.NO_REQUESTS))
 
 
 def rollout_document(rollout: Rollout) -> Document:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.metrics.estimate import undefined
+from mlwatch.snapshot.reasons import explained
 
 if TYPE_CHECKING:
     from mlwatch.snapshot.distributions import Bars
@@ -62,9 +63,10 @@ def cost_document(version: Version) -> Document:
     found = version.outputs.measures.get("cost")
     mean = found.mean if found is not None else undefined(NO_COST)
     thousand = None if mean.value is None else 1000 * mean.value
-    return {
+    block = {
         "total": found.total if found is not None else None,
         "per_prediction": mean.to_dict(),
         "per_1000": thousand,
         "currency": version.business.revenue.currency,
     }
+    return explained(block, dict.fromkeys(("total", "per_1000"), NO_COST))

@@ -68,6 +68,23 @@ def nulls(value: Any) -> Iterator[dict[str, Any]]:
             yield from nulls(inner)
 
 
+NO_NUMBERS = {"method", "currency", "maturity_note", "label_reference", "text_reference"}
+
+
+def unexplained(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the numbers that are null without a reason, in the blocks that give reasons."""
+    if isinstance(value, dict):
+        if "reasons" in value:
+            known = {*value["reasons"], *NO_NUMBERS}
+            yield from (f"{path}.{name}" for name, one in value.items() if one is None and name not in known)
+            assert all(value["reasons"].values())
+        for name, inner in value.items():
+            yield from unexplained(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from unexplained(inner, path)
+
+
 STATES: dict[str, Records] = {
     "no labels": records(label=lambda _: None),
     "one class": records(label=lambda _: 1),
@@ -87,6 +104,7 @@ def test_what_is_undefined_is_null_with_a_reason(tmp_path: Path, state: str) -> 
     found = version(document(tmp_path, STATES[state]))
     assert found["predictions"] == len(STATES[state])
     assert all(one["reason"] for one in nulls(found))
+    assert list(unexplained(found)) == []
     performance = found["performance"]
     if state == "no labels":
         assert {one["value"] for one in performance.values()} == {None}
@@ -103,6 +121,16 @@ def test_what_is_undefined_is_null_with_a_reason(tmp_path: Path, state: str) -> 
         }
     else:
         assert performance["accuracy"]["n"] == len(STATES[state])
+
+
+def test_blocks_say_why_their_numbers_are_null(tmp_path: Path) -> None:
+    found = version(document(tmp_path, records(label=lambda _: None, latency_ms=lambda _: None)))
+    assert found["latency_ms"]["reasons"]["p95"] == "no latencies in the logs"
+    assert found["label_lag_s"]["reasons"]["p50"] == "no labels came in records of their own"
+    assert found["business"]["revenue"]["reasons"]["per_prediction"] == "no events in the logs"
+    assert found["business"]["reasons"]["maturity"] == "no conversions yet"
+    assert found["quality"]["score_drift"]["reason"] is None, "the first day is what it is compared with"
+    assert found["errors"]["reasons"] == {}
 
 
 def test_missing_features_are_all_missing(tmp_path: Path) -> None:

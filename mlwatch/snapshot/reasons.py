@@ -1,0 +1,33 @@
+"""Why numbers of the document are null, where they are no metrics that say so themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlwatch.snapshot.types import Quality
+
+NO_REQUESTS = "no requests in this time"
+NO_LATENCIES = "no latencies in the logs"
+NO_LAGS = "no labels came in records of their own"
+NO_EVENTS = "no events in the logs"
+NO_TEACHER = "no labelled scores to learn from"
+BUSINESS = {
+    "approval": "no thumbs in the logs",
+    "decisions_per_1000": "no labelled decisions, or no [business] payoff",
+    "maturity": "no conversions yet",
+}
+
+
+def explained(block: dict[str, Any], why: Mapping[str, str]) -> dict[str, Any]:
+    """Add `reasons`: why each of some numbers of a block is null; empty where none is."""
+    return {**block, "reasons": {name: reason for name, reason in why.items() if block[name] is None}}
+
+
+def of_quality(quality: Quality) -> dict[str, str]:
+    """Return why the shares of a version's data quality may be null."""
+    drifts = [one.drift for one in quality.features.values() if one.drift is not None]
+    no_share = "too few values to compare" if drifts else "there is no reference to compare with"
+    return {"missing_rate": "no features in the logs", "drifted_share": no_share}
