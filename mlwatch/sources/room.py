@@ -1,4 +1,4 @@
-"""Let the engine use more memory where a file needs it."""
+"""Let the engine use more memory where a file needs it, and forget what it has read long ago."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ HEADROOM = 256 << 20
 """Bytes for everything else than the row groups that are being read."""
 LARGEST_SHARE = 0.6
 """Of the machine's memory, that the engine may be let use."""
+CACHE = 128_000_000
+"""Bytes that are left to the engine when it is asked to forget."""
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -42,6 +44,24 @@ def enlarge(connection: DuckDBPyConnection) -> bool:
         return False
     _set(connection, larger)
     return True
+
+
+def forget(connection: DuckDBPyConnection) -> None:
+    """Let the engine forget the rows that were read longest ago, down to `CACHE`.
+
+    It keeps all that it has read, up to its limit, so that a process would grow for hours with the store. The limit
+    itself stays: a lower one would be missing where much is needed at once.
+    """
+    import duckdb  # noqa: PLC0415
+
+    limit = _limit(connection)
+    if limit <= CACHE:
+        return
+    try:
+        connection.execute(f"SET memory_limit = '{CACHE}B'")
+    except duckdb.OutOfMemoryException:
+        return  # more is in use just now; the limit has stayed
+    _set(connection, limit)
 
 
 def _limit(connection: DuckDBPyConnection) -> float:

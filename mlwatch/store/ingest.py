@@ -14,7 +14,7 @@ from mlwatch.asking import all_or_nothing
 from mlwatch.errors import reason_of
 from mlwatch.host import heap
 from mlwatch.sources.files import Found, discover
-from mlwatch.sources.room import enlarge
+from mlwatch.sources.room import enlarge, forget
 from mlwatch.sources.shapebook import ShapeBook
 from mlwatch.store import constraints, fold, label_bins, notices, slices, tasks
 from mlwatch.store.copies import without_twins
@@ -362,6 +362,7 @@ class Ingest:
             with all_or_nothing(self._connection):
                 fold.compact(self._connection)
             self._since_compaction = 0
+            forget(self._connection)
             heap.give_back()
         if large:
             self._checkpoint()
