@@ -12,6 +12,7 @@ from mlwatch.store.adding import add, remove
 from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
 from mlwatch.store.output_rollups import EVENT_LAGS, OUTPUTS
 from mlwatch.store.registry import ModelRow, Registry
+from mlwatch.store.touched import ALL_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mlwatch.store.feature_rollup import FeatureBins, Requests
     from mlwatch.store.rollups import Rollup
     from mlwatch.store.slices import Columns
+    from mlwatch.store.touched import Stretch, Touched
 
 MAX_CLASSES = 200
 """More different predictions than this are no classes."""
@@ -273,26 +275,43 @@ def scored_of_all(parts: Columns) -> str:
         WHERE label IS NOT NULL"""
 
 
-def compact(connection: DuckDBPyConnection) -> None:
-    """Merge rollup rows of equal key, and old batches, so that no table's length follows how often logs are read."""
+def compact(connection: DuckDBPyConnection, touched: Touched | None = None) -> None:
+    """Merge rollup rows of equal key, and old batches, so that no table's length follows how often logs are read.
+
+    Args:
+        connection: Of whoever alone writes the store.
+        touched: What was added to since the last time: rows are looked for there alone. None looks everywhere.
+    """
     for rollup in rollups.ALL:
+        stretch = ALL_TIME if touched is None else touched.get(rollup.name)
+        if stretch is None:
+            continue
         for level in rollup.levels:
-            _compact_table(connection, rollup, level)
+            _compact_table(connection, rollup, level, stretch)
     _compact_batches(connection)
 
 
-def _compact_table(connection: DuckDBPyConnection, rollup: Rollup, level: int) -> None:
+def _compact_table(connection: DuckDBPyConnection, rollup: Rollup, level: int, stretch: Stretch) -> None:
     table = rollup.table(level)
     keys = ", ".join(rollup.key_names)
+    near = _buckets_of(stretch, level)
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE crowded AS
-        SELECT DISTINCT bucket FROM (SELECT bucket FROM {table} GROUP BY {keys} HAVING COUNT(*) > 1)""")
+        SELECT DISTINCT bucket FROM (SELECT bucket FROM {table} WHERE {near} GROUP BY {keys} HAVING COUNT(*) > 1)""")
     if not is_there(connection, "crowded"):
         return
-    inside = "WHERE bucket IN (SELECT bucket FROM crowded)"
+    inside = f"WHERE {near} AND bucket IN (SELECT bucket FROM crowded)"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE merged AS {rollup.merged(table, where=inside)}")
     connection.execute(f"DELETE FROM {table} {inside}")
     connection.execute(f"INSERT INTO {table} BY NAME FROM merged")
+
+
+def _buckets_of(stretch: Stretch, level: int) -> str:
+    """Return the condition for the buckets of a width that hold a stretch of the finest ones."""
+    if stretch == ALL_TIME:
+        return "TRUE"
+    begin, end = (f"TIMESTAMP {literal(str(moment))}" for moment in stretch)
+    return f"bucket >= {rollups.bucket(level, begin)} AND bucket <= {end}"
 
 
 def _compact_batches(connection: DuckDBPyConnection) -> None:

@@ -29,7 +29,7 @@ from mlwatch.store.resolve import Plan, resolve
 from mlwatch.store.shapes import KnownShapes
 from mlwatch.store.spool import Spool
 from mlwatch.store.telling import ROOT, TOPICS, Telling
-from mlwatch.store.touched import noting
+from mlwatch.store.touched import noting, widen
 from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from mlwatch.store.batch import Counts
     from mlwatch.store.feeding import Item
     from mlwatch.store.topics import TopicFeed
-    from mlwatch.store.touched import Touched
+    from mlwatch.store.touched import Stretch, Touched
 
 COMPACT_AFTER = 40
 """Batches between two compactions of the rollups."""
@@ -114,6 +114,8 @@ class Ingest:
         self._batches = 0
         self._progress: Progress | None = None
         self._since_compaction = 0
+        self._crowded: dict[str, Stretch] | None = None
+        """Where rollups were added to since they were compacted; None for wherever it may be, as after a start."""
         self._stop = False
         self._exclude = (*config.watch.exclude, *_named_within(named, config))
         self._overfull = False
@@ -253,7 +255,7 @@ class Ingest:
         self._write_entries([seen])
 
     def _take(self, batch: Batch, total: int) -> None:
-        with noting() as touched:
+        with self._noting() as touched:
             counts = self._take_in(batch)
         if counts is None:
             return
@@ -268,7 +270,7 @@ class Ingest:
 
     def _join_by_unit(self) -> None:
         """Join the events that waited for everything to be read; see `event_units`."""
-        with noting() as touched:
+        with self._noting() as touched:
             joined = self._transaction.join_by_unit()
         if joined and self._progress is not None:
             self._on_batch(replace(self._progress, rows=0, touched=touched))
@@ -305,12 +307,22 @@ class Ingest:
         Args:
             enough: Without a reference, bins need so many rows.
         """
-        with self._in_step():
+        with self._noting(), self._in_step():
             tasks.ensure(self._connection, self.registry, self._config.roles.task, self._config.outputs)
             ensure_bins(self._connection, self.registry, enough=enough)
             label_bins.ensure(self._connection, self.registry, enough=min(enough, label_bins.ENOUGH))
             slices.ensure(self._connection, self.registry, self._config.segments)
             constraints.ensure(self._connection, self.registry, self._config)
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[Touched]:
+        """Note what is added to rollups, and keep it for the compaction, be it only what was done before a failure."""
+        with noting() as touched:
+            try:
+                yield touched
+            finally:
+                if self._crowded is not None:
+                    widen(self._crowded, touched)
 
     @contextlib.contextmanager
     def _in_step(self) -> Iterator[None]:
@@ -360,7 +372,8 @@ class Ingest:
         self._connection.execute(f"SET checkpoint_threshold = '{BACKFILL_WAL if large else STEADY_WAL}'")
         if self._since_compaction >= (COMPACT_AFTER_LARGE if large else COMPACT_AFTER):
             with all_or_nothing(self._connection):
-                fold.compact(self._connection)
+                fold.compact(self._connection, self._crowded)
+            self._crowded = {}
             self._since_compaction = 0
             forget(self._connection)
             heap.give_back()

@@ -29,20 +29,28 @@ _NOTED: ContextVar[dict[str, Stretch] | None] = ContextVar("noted", default=None
 
 @contextmanager
 def noting() -> Iterator[Touched]:
-    """Note what this thread adds to rollups, or takes out of them, while the block runs."""
+    """Note what this thread adds to rollups, or takes out of them, while the block runs: for a block around it too."""
     found: dict[str, Stretch] = {}
     token = _NOTED.set(found)
     try:
         yield found
     finally:
         _NOTED.reset(token)
+        if (around := _NOTED.get()) is not None:
+            widen(around, found)
 
 
 def note(rollup: Rollup, stretch: Stretch) -> None:
     """Say that a stretch of a rollup has changed."""
     found = _NOTED.get()
     if found is not None:
-        found[rollup.name] = _hull(found.get(rollup.name), stretch)
+        widen(found, {rollup.name: stretch})
+
+
+def widen(known: dict[str, Stretch], more: Touched) -> None:
+    """Add to what is known to be touched what was touched besides."""
+    for name, stretch in more.items():
+        known[name] = _hull(known.get(name), stretch)
 
 
 def _hull(known: Stretch | None, more: Stretch) -> Stretch:

@@ -22,25 +22,15 @@ from mlwatch.endpoints.types import (
 from mlwatch.host.types import Container, Disk, Gpu, HostSample, Process
 from mlwatch.snapshot.endpoints import endpoints_of
 from mlwatch.snapshot.system import system_of
-from mlwatch.store import probes, retention, schema
+from mlwatch.store import probes, retention
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from duckdb import DuckDBPyConnection
 
     from mlwatch.snapshot.health_types import Endpoint
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "stores"
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def store() -> Iterator[DuckDBPyConnection]:
-    connection = duckdb.connect(":memory:")
-    schema.create(connection)
-    yield connection
-    connection.close()
 
 
 def probe(seconds: float, *, up: bool = True, **changes: Any) -> Probe:
