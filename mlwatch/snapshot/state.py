@@ -51,15 +51,19 @@ def alerts_of(
     Args:
         connection: A cursor of this thread.
         until: Leave out rules that were broken later, naive UTC.
-        limit: Most alerts of either kind.
+        limit: Most alerts of either kind; where there are more, what is over is left out first, what is critical last.
     """
     ruled = connection.execute(
-        """SELECT since, severity, rule, message, state, value, model, version FROM alerts WHERE ? IS NULL OR since < ?
-        ORDER BY state = 'resolved', since DESC LIMIT ?""",
+        """SELECT since, severity, rule, message, state, value, model, version FROM (
+            FROM alerts WHERE ? IS NULL OR since < ?
+            ORDER BY state = 'resolved' OR severity <> 'critical', state = 'resolved', since DESC LIMIT ?)
+        ORDER BY state = 'resolved', since DESC""",
         [until, until, limit],
     ).fetchall()
     said = connection.execute(
-        "SELECT said_at, severity, topic, message, resolved FROM notices ORDER BY said_at DESC LIMIT ?",
+        """SELECT said_at, severity, topic, message, resolved FROM (
+            FROM notices ORDER BY resolved OR severity <> 'critical', resolved, said_at DESC LIMIT ?)
+        ORDER BY said_at DESC""",
         [limit],
     ).fetchall()
     of_rules = (

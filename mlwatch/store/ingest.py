@@ -233,10 +233,10 @@ class Ingest:
         try:
             with all_or_nothing(self._connection):
                 self.ledger.put(entries)
-                for entry in entries:
-                    if entry.state in {"skipped", "damaged"}:
-                        said = f"{entry.path} is not read: {entry.reason}"
-                        notices.post(self._connection, "warning", entry.path, said)
+                unread = [entry for entry in entries if entry.state in {"skipped", "damaged"}]
+                for entry in unread[-notices.LIMIT :]:  # more would push out each other
+                    said = f"{entry.path} is not read: {entry.reason}"
+                    notices.post(self._connection, "warning", entry.path, said)
         except BaseException:
             self.ledger.reload()
             raise

@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import number
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 LIMIT = 500
-"""Notices that are kept; of a directory with ten thousand foreign files a few say enough."""
+"""Notices that are kept; of a directory with ten thousand foreign files the last ones say enough."""
 
 
 def post(connection: DuckDBPyConnection, severity: str, topic: str, message: str) -> None:
-    """Store a notice; an equal one about the same topic replaces the former.
+    """Store a notice in the place of the former one about the same topic, or of the one that is missed least.
 
     Args:
         connection: Of the ingest thread.
@@ -22,11 +24,22 @@ def post(connection: DuckDBPyConnection, severity: str, topic: str, message: str
         message: One plain sentence.
     """
     connection.execute("DELETE FROM notices WHERE topic = ?", [topic])
+    _make_room(connection)
     connection.execute(
-        f"""INSERT INTO notices SELECT ?, ?, ?, ?, FALSE
-        WHERE (SELECT COUNT(*) FROM notices) < {LIMIT}""",
+        "INSERT INTO notices VALUES (?, ?, ?, ?, FALSE)",
         [datetime.now(UTC).replace(tzinfo=None), severity, topic, message],
     )
+
+
+def _make_room(connection: DuckDBPyConnection) -> None:
+    """Leave room for one more: what is over goes first, what is critical last, of these the oldest."""
+    over = number(connection, "SELECT COUNT(*) FROM notices") + 1 - LIMIT
+    if over > 0:
+        connection.execute(
+            """DELETE FROM notices WHERE rowid IN (SELECT rowid FROM notices
+            ORDER BY NOT resolved, NOT resolved AND severity = 'critical', said_at LIMIT ?)""",
+            [over],
+        )
 
 
 def resolve(connection: DuckDBPyConnection, topic: str) -> None:
