@@ -1,4 +1,4 @@
-"""Drop raw rows that are older than asked; rollups stay."""
+"""Drop raw rows that are older than asked, and what else would grow for ever; rollups stay."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from mlwatch.asking import all_or_nothing, number, row
 from mlwatch.store import probes
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from duckdb import DuckDBPyConnection
 
 SELDOM, OFTEN = timedelta(hours=1), timedelta(minutes=1)
 """Longest and shortest time between two times that old rows are dropped."""
+RECENT = timedelta(days=30)
+"""Alerts that are over are kept so long, and looks at endpoints and host where nothing else is asked for.
+
+Of such looks the last day is shown at most; what goes further back is read from their sums."""
 
 
 def pause(keep: timedelta | None) -> timedelta:
@@ -24,25 +30,52 @@ def apply(connection: DuckDBPyConnection, keep: timedelta | None) -> int:
     """Delete raw rows older than `keep` before the newest one; return how many predictions went.
 
     What counts is the age against the newest record, so that an old directory can be looked at in peace.
+
+    Args:
+        connection: Of the thread that takes logs in.
+        keep: As configured; None keeps all records.
     """
-    if keep is None:
-        return 0
-    _forget_probes(connection, keep)
+    _forget_looks(connection, RECENT if keep is None else keep)
+    _forget_alerts(connection)
+    return 0 if keep is None else _forget_records(connection, keep)
+
+
+def _forget_records(connection: DuckDBPyConnection, keep: timedelta) -> int:
     (newest,) = row(connection, "SELECT MAX(ts) FROM predictions")
     if newest is None:
         return 0
     limit = newest - keep
     old = number(connection, "SELECT COUNT(*) FROM predictions WHERE ts < ?", [limit])
-    if not old:
-        return 0
-    with all_or_nothing(connection):
-        for table in ("predictions", "outcomes", "events"):
-            connection.execute(f"DELETE FROM {table} WHERE ts < ?", [limit])
+    if old:
+        with all_or_nothing(connection):
+            for table in ("predictions", "outcomes", "events"):
+                connection.execute(f"DELETE FROM {table} WHERE ts < ?", [limit])
+    _forget_rankings(connection, limit)  # those of records that went long ago, too
     return old
 
 
-def _forget_probes(connection: DuckDBPyConnection, keep: timedelta) -> None:
-    """Delete probes and samples of the host older than `keep` before the newest one."""
+def _forget_rankings(connection: DuckDBPyConnection, limit: datetime) -> None:
+    """Delete the items of queries that have only old ones: where a label comes, all of a query is counted again."""
+    connection.execute(
+        """DELETE FROM ranked WHERE ts < $limit AND NOT EXISTS (
+            SELECT 1 FROM ranked AS other WHERE other.ts >= $limit AND other.query = ranked.query
+                AND other.model IS NOT DISTINCT FROM ranked.model
+                AND other.version IS NOT DISTINCT FROM ranked.version)""",
+        {"limit": limit},
+    )
+
+
+def _forget_alerts(connection: DuckDBPyConnection) -> None:
+    """Delete alerts that were over long before the newest thing that is known of any alert."""
+    connection.execute(
+        """DELETE FROM alerts WHERE state = 'resolved'
+        AND resolved < (SELECT MAX(COALESCE(resolved, breached)) FROM alerts) - ?""",
+        [RECENT],
+    )
+
+
+def _forget_looks(connection: DuckDBPyConnection, keep: timedelta) -> None:
+    """Delete probes, samples of the host and what servers said, older than `keep` before the newest one."""
     (newest,) = row(
         connection,
         "SELECT MAX(ts) FROM (SELECT MAX(ts) AS ts FROM probes UNION ALL SELECT MAX(ts) FROM host_samples)",

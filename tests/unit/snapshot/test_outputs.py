@@ -215,6 +215,39 @@ def test_rankings_are_judged_by_query_however_their_labels_come(tmp_path: Path) 
     assert found["hit_rate_10"].value == pytest.approx(len(relevant) / len(truth))
 
 
+def test_an_old_query_is_forgotten_when_all_of_it_is_old_and_stays_counted(tmp_path: Path) -> None:
+    """The query that is old in part is judged with its old items where labels of the others come late."""
+    records, truth = ranked()
+    logs, first_kept = tmp_path / "logs", 357  # within the query of 352 to 359
+    write(logs, "a.jsonl", [{k: v for k, v in record.items() if k != "label"} for record in records])
+    (logs / "mlwatch.toml").write_text(f'[store]\nkeep = "{479 - first_kept}m"\n')
+    late = [
+        {"ts": "2026-11-05T00:00:00Z", "request_id": record["request_id"], "label": record["label"]}
+        for record in records
+    ]
+    write(logs, "b.jsonl", late[::2])
+    with mlwatch.open(logs, db=tmp_path / "s.duckdb") as watch:
+        kept = watch.query("SELECT query, COUNT(*) FROM ranked GROUP BY query")[1]
+        assert sorted(kept) == [(f"q{query}", 4) for query in range(44, 60)]
+    write(logs, "c.jsonl", late[first_kept::2])
+    with mlwatch.open(logs, db=tmp_path / "s.duckdb") as watch:
+        found = only(next(iter(watch.snapshot().models.values()))).performance
+    grades = [
+        [
+            grade
+            for place, grade in enumerate(several)
+            if (8 * query + place) % 2 == 0 or 8 * query + place >= first_kept
+        ]
+        for query, several in enumerate(truth)
+    ]
+    relevant = [several for several in grades if any(several)]
+    gains = [metrics.ndcg_score([several], [range(len(several), 0, -1)], k=10) for several in relevant]
+    assert found["ndcg_10"].value == pytest.approx(np.mean(gains), rel=1e-9)
+    assert found["ndcg_10"].n == len(relevant)
+    firsts = [next((1 / (i + 1) for i, grade in enumerate(several) if grade), 0.0) for several in grades]
+    assert found["mrr"].value == pytest.approx(np.mean(firsts), rel=1e-9)
+
+
 def answers() -> tuple[Records, Records]:
     texts = ("The quick brown fox jumps", "I’m sorry, but I can't help with that.", "")
     requests, thumbs = [], []

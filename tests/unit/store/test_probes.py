@@ -214,6 +214,27 @@ def test_retention_takes_rows_and_leaves_sums(store: DuckDBPyConnection) -> None
     assert counts == [(1,), (2,), (2,), (0,)]
 
 
+def test_without_a_wish_a_month_of_rows_is_kept_and_what_is_shown_stays(store: DuckDBPyConnection) -> None:
+    days = (0, 9, 11, 39.5, 40)
+    looks = [probe(86_400 * day, up=day != 39.5) for day in days]
+    probes.record(
+        store,
+        looks,
+        [HostSample(look.at, cpu=0.5) for look in looks],
+        [told(86_400 * day, values={"in_flight": 2.0}) for day in days],
+    )
+    end = (NOON + timedelta(days=40)).replace(tzinfo=None)
+    before = (endpoints_of(store, end), system_of(store, end))
+    assert retention.apply(store, None) == 0
+    for table in ("probes", "host_samples", "server_metrics"):
+        kept = store.execute(f"SELECT ts FROM {table} ORDER BY ts").fetchall()
+        assert kept == [((NOON + timedelta(days=day)).replace(tzinfo=None),) for day in (11, 39.5, 40)]
+    assert store.execute("SELECT SUM(n) FROM probe_minutes").fetchone() == (5,)
+    assert (endpoints_of(store, end), system_of(store, end)) == before
+    assert before[0][0].month.n == 3
+    assert before[1] is not None
+
+
 def test_a_failed_transaction_leaves_nothing(store: DuckDBPyConnection) -> None:
     store.execute("DROP TABLE host_samples")
     with pytest.raises(duckdb.Error):

@@ -1,0 +1,64 @@
+"""What is old goes: rankings with their records, alerts that are over in any case."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mlwatch.store import retention
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+NOW = datetime(2026, 11, 3, 12)  # noqa: DTZ001  naive UTC, as in the store
+
+
+def ago(days: float) -> datetime:
+    return NOW - timedelta(days=days)
+
+
+def place(store: DuckDBPyConnection, query: str, *days: float, model: str = "m", version: str = "v1") -> None:
+    """Add the labelled items of a query, each so many days old."""
+    for position, each in enumerate(days):
+        store.execute(
+            "INSERT INTO ranked VALUES (?, ?, ?, ?, ?, 1, 1)", [model, version, query, ago(each), position]
+        )
+
+
+def test_a_query_goes_when_its_newest_item_is_old(store: DuckDBPyConnection) -> None:
+    store.execute("INSERT INTO predictions (ts) VALUES (?)", [NOW])
+    place(store, "old", 9, 8.5)
+    place(store, "old in part", 9, 7.5)
+    place(store, "at the limit", 8)
+    place(store, "old in part", 9, model="another")
+    place(store, "old in part", 9, version="v2")
+    place(store, "new", 1)
+    assert retention.apply(store, None) == 0
+    assert store.execute("SELECT COUNT(*) FROM ranked").fetchone() == (8,)
+    assert retention.apply(store, timedelta(days=8)) == 0  # its records are young
+    kept = store.execute("SELECT model, version, query, COUNT(*) FROM ranked GROUP BY ALL ORDER BY query")
+    assert kept.fetchall() == [
+        ("m", "v1", "at the limit", 1),
+        ("m", "v1", "new", 1),
+        ("m", "v1", "old in part", 2),
+    ]
+
+
+@pytest.mark.parametrize("keep", [None, timedelta(days=1), timedelta(days=365)])
+def test_alerts_that_were_over_a_month_ago_go(store: DuckDBPyConnection, keep: timedelta | None) -> None:
+    rows = [
+        ("long over", "resolved", 90, 31, 30.5),
+        ("over", "resolved", 90, 30, 29.5),
+        ("fires on", "firing", 90, 0, None),
+        ("is pending", "pending", 40, 31, None),
+    ]
+    for rule, state, since, breached, resolved in rows:
+        store.execute(
+            "INSERT INTO alerts VALUES (?, 'm', 'v1', ?, 'warning', 'said', NULL, ?, ?, ?)",
+            [rule, state, ago(since), ago(breached), None if resolved is None else ago(resolved)],
+        )
+    retention.apply(store, keep)
+    left = [rule for (rule,) in store.execute("SELECT rule FROM alerts ORDER BY rule").fetchall()]
+    assert left == ["fires on", "is pending", "over"]
