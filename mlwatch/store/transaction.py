@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mlwatch.store.registry import Registry
 
 QUARANTINE_ROWS = 10_000
-"""Rejected records whose text is kept; all are counted."""
+"""Rejected records whose text is kept, the newest ones; all are counted."""
 
 
 class Transaction:
@@ -197,12 +197,21 @@ class Transaction:
         return is_there(self._connection, f"batch WHERE {flag}")
 
     def _quarantine(self, counts: Counts) -> None:
-        """Keep the text of rejected records, up to a bound; the counts are kept in any case."""
+        """Keep the text of the newest rejected records, up to a bound; the counts are kept in any case."""
         if not counts.rejected:
             return
-        room = max(0, QUARANTINE_ROWS - number(self._connection, "SELECT COUNT(*) FROM quarantine"))
+        held = number(self._connection, "SELECT COUNT(*) FROM quarantine")
+        over = held + min(counts.rejected, QUARANTINE_ROWS) - QUARANTINE_ROWS
+        if over > 0:
+            self._connection.execute(
+                """DELETE FROM quarantine WHERE rowid IN (
+                    SELECT rowid FROM quarantine ORDER BY seen_at, file, line LIMIT ?)""",
+                [over],
+            )
         self._connection.execute(
-            f"INSERT INTO quarantine SELECT ?, * FROM rejects ORDER BY file, line LIMIT {room}", [_now()]
+            f"""INSERT INTO quarantine SELECT ?, * FROM (
+                FROM rejects ORDER BY file DESC, line DESC LIMIT {QUARANTINE_ROWS}) ORDER BY file, line""",
+            [_now()],
         )
 
     def _account(self, works: Sequence[Work], counts: Counts) -> None:

@@ -20,7 +20,7 @@ from logfiles import Take, lines, prediction
 
 from mlwatch.errors import InputError, StoreError
 from mlwatch.session import Options, Session
-from mlwatch.store import database, registry
+from mlwatch.store import database, registry, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +62,26 @@ def test_bad_lines_are_named_and_the_others_are_taken(
         assert file == "a.jsonl"
         assert reason.startswith(expected)
         assert raw == text
+
+
+def test_the_text_of_the_newest_bad_lines_is_kept_and_all_are_counted(
+    logs: Path, opened: Callable[[], Any], take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "QUARANTINE_ROWS", 3)
+    kept = []
+    for name, bad in (("c", 2), ("b", 2), ("a", 5), ("d", 1)):
+        (logs / f"{name}.jsonl").write_text(
+            lines([prediction(ord(name))]) + "".join(f"bad {n}\n" for n in range(bad))
+        )
+        found = take()
+        kept.append([(row[0], row[1], row[3]) for row in quarantine(opened)])
+    assert kept == [
+        [("c.jsonl", 2, "bad 0"), ("c.jsonl", 3, "bad 1")],
+        [("b.jsonl", 2, "bad 0"), ("b.jsonl", 3, "bad 1"), ("c.jsonl", 3, "bad 1")],
+        [("a.jsonl", 4, "bad 2"), ("a.jsonl", 5, "bad 3"), ("a.jsonl", 6, "bad 4")],
+        [("a.jsonl", 5, "bad 3"), ("a.jsonl", 6, "bad 4"), ("d.jsonl", 2, "bad 0")],
+    ]
+    assert (found.ingest.rejected, found.ingest.predictions) == (10, 4)
 
 
 @pytest.mark.parametrize("name", ["jsonl", "csv"])
