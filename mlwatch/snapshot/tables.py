@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlwatch.snapshot.outputs import OutputTables
 from mlwatch.snapshot.read import Table, fetch
-from mlwatch.snapshot.span import EPOCH
+from mlwatch.snapshot.reader import OPEN
+from mlwatch.snapshot.span import EPOCH, floor
 from mlwatch.store import rollups
 from mlwatch.store.output_rollups import CLASS_DECIDED
 
@@ -103,6 +105,12 @@ class Decided:
         return Decided(self.whole.of(who), self.over.of(who), own)
 
 
+_BY_MINUTE = f"""
+    SELECT v.who, CAST(epoch(r.bucket) // 60 AS INTEGER) AS minute, SUM(r.n) AS n
+    FROM {rollups.TRAFFIC.table(rollups.MINUTE)} AS r JOIN who AS v USING (model, version)
+    WHERE r.bucket >= $start AND r.bucket < $end GROUP BY ALL"""
+
+
 def busy_minutes(reader: Reader, lattice: Grid) -> Table:
     """Read the requests of the last minutes of a range, and of its busiest one, by version.
 
@@ -111,26 +119,21 @@ def busy_minutes(reader: Reader, lattice: Grid) -> Table:
         lattice: The range.
     """
     begin = lattice.start - timedelta(minutes=5)
-
-    def fresh(since: datetime | None) -> Table:
-        return fetch(
-            reader.connection,
-            f"""SELECT v.who, CAST(epoch(r.bucket) // 60 AS INTEGER) AS minute, SUM(r.n) AS n
-            FROM {rollups.TRAFFIC.table(rollups.MINUTE)} AS r JOIN who AS v USING (model, version)
-            WHERE r.bucket >= $start AND r.bucket < $end GROUP BY ALL""",
-            {"start": since or begin, "end": lattice.end},
-        )
-
-    rows = reader.onward(("busy", reader.about, begin), rollups.TRAFFIC, "minute", 1, fresh)
+    cut = max(begin, floor(lattice.end - OPEN, rollups.HOUR))
+    busiest = partial(_busiest, reader, begin, cut)
+    closed = reader.value(
+        ("busiest", reader.about), (rollups.TRAFFIC,), (begin, cut), busiest, given=(begin, cut)
+    )
     end = (lattice.end - EPOCH) // timedelta(minutes=1)
+    rows = fetch(reader.connection, _BY_MINUTE, {"start": cut, "end": lattice.end})
     rows = rows.where(rows["minute"] < end)
-    who, place = np.unique(rows["who"], return_inverse=True)
+    who, place = np.unique(np.concatenate([closed["who"], rows["who"]]), return_inverse=True)
     peak = np.zeros(len(who))
-    np.maximum.at(peak, place, rows["n"])
+    np.maximum.at(peak, place, np.concatenate([closed["n"], rows["n"]]))
 
     def last(minutes: int) -> NDArray[np.float64]:
         recent = rows["n"] * (rows["minute"] >= end - minutes)
-        return np.bincount(place, weights=recent, minlength=len(who)).astype(float)
+        return np.bincount(place[len(closed) :], weights=recent, minlength=len(who)).astype(float)
 
     latest = fetch(
         reader.connection,
@@ -140,3 +143,12 @@ def busy_minutes(reader: Reader, lattice: Grid) -> Table:
     )
     now = np.array([latest.where(latest["who"] == each).sum("n") for each in who.tolist()])
     return Table({"who": who, "last_minute": last(1), "last_five": last(5), "peak": peak, "now": now})
+
+
+def _busiest(reader: Reader, begin: datetime, end: datetime) -> Table:
+    """Read the requests of the busiest minute between two moments by version."""
+    return fetch(
+        reader.connection,
+        f"SELECT who, MAX(n) AS n FROM ({_BY_MINUTE}) GROUP BY who",
+        {"start": begin, "end": end},
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlwatch.session import Options, Session
-from mlwatch.snapshot import reader, rollout_course, rollout_memory
+from mlwatch.snapshot import reader, rollout_course, rollout_memory, tables
 from mlwatch.snapshot.build import Memory, Question, snapshot
 from mlwatch.snapshot.read import read
 from mlwatch.snapshot.rollout import Dear
@@ -209,6 +209,41 @@ def test_a_range_that_holds_everything_is_read_once(tmp_path: Path, monkeypatch:
         assert not asked
         session.snapshot(timedelta(minutes=20))
         assert asked
+
+
+def test_the_busiest_minute_of_long_ago_is_looked_for_where_something_came_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "logs").mkdir()
+    logs, looked, busiest = Logs(tmp_path / "logs"), [], tables._busiest
+    begin = START.replace(second=0)
+
+    def looking(*given: Any) -> Any:
+        looked.append(given)
+        return busiest(*given)
+
+    def add(minutes: float, requests: int) -> float:
+        """Add requests of one version to a minute, and return how many the busiest whole minute has."""
+        at = begin + timedelta(minutes=minutes)
+        logs.write(
+            [one | {"version": "v1"} for one in logs.requests(at, at + timedelta(minutes=1), 60 / requests)]
+        )
+        session.ingest_all()
+        peak = session.snapshot().models["logs"].versions["v1"].throughput.peak
+        return 60 * (peak or 0)
+
+    monkeypatch.setattr(tables, "_busiest", looking)
+    with Session(Options(tmp_path / "logs", db=":memory:")) as session:
+        monkeypatch.setattr(session._keeper, "evaluate", lambda: None)  # rules look, too
+        add(0, 4)
+        assert [add(60, 20), add(400, 10)] == pytest.approx([4, 20])  # the last minute is not over
+        before = len(looked)
+        assert [add(401, 12), add(402, 2), add(402, 30), add(403, 2)] == pytest.approx([20, 20, 20, 32])
+        assert len(looked) == before
+        assert add(61, 40) == pytest.approx(40)
+        assert add(61.5, 10) == pytest.approx(45)
+        assert len(looked) == before + 2
+        assert add(500, 2) == pytest.approx(45)
 
 
 def counted(session: Session) -> list[int]:
