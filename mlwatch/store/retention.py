@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import all_or_nothing, number, row
 from mlwatch.store import probes
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from duckdb import DuckDBPyConnection
 
 SELDOM, OFTEN = timedelta(hours=1), timedelta(minutes=1)
@@ -41,7 +39,8 @@ def apply(connection: DuckDBPyConnection, keep: timedelta | None) -> int:
 
 
 def _forget_records(connection: DuckDBPyConnection, keep: timedelta) -> int:
-    (newest,) = row(connection, "SELECT MAX(ts) FROM predictions")
+    # one record that is years ahead of the clock must not drop all others
+    (newest,) = row(connection, "SELECT MAX(ts) FROM predictions WHERE ts <= ?", [_now()])
     if newest is None:
         return 0
     limit = newest - keep
@@ -82,3 +81,7 @@ def _forget_looks(connection: DuckDBPyConnection, keep: timedelta) -> None:
     )
     if newest is not None:
         probes.forget(connection, newest - keep)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

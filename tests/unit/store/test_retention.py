@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,3 +62,12 @@ def test_alerts_that_were_over_a_month_ago_go(store: DuckDBPyConnection, keep: t
     retention.apply(store, keep)
     left = [rule for (rule,) in store.execute("SELECT rule FROM alerts ORDER BY rule").fetchall()]
     assert left == ["fires on", "is pending", "over"]
+
+
+def test_a_record_ahead_of_the_clock_drops_no_others(store: DuckDBPyConnection) -> None:
+    ahead = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=365)
+    for moment in (NOW, ago(0.5), ago(3), ahead):
+        store.execute("INSERT INTO predictions (ts) VALUES (?)", [moment])
+    assert retention.apply(store, timedelta(days=1)) == 1
+    kept = store.execute("SELECT ts FROM predictions ORDER BY ts").fetchall()
+    assert kept == [(ago(0.5),), (NOW,), (ahead,)]
