@@ -95,27 +95,35 @@ def discover(
     if root.is_file():
         found = _stat(root, root.name)
         return [found] if found else []
-    files = [found for found in _walk(root, "", refused) if _wanted(found.relative, include, exclude)]
+    files = [found for found in _walk(root, refused) if _wanted(found.relative, include, exclude)]
     files.sort(key=lambda found: (-found.mtime_ns, found.relative))
     return files
 
 
-def _walk(directory: Path, prefix: str, refused: Callable[[str, OSError], None]) -> Iterator[Found]:
+def _walk(root: Path, refused: Callable[[str, OSError], None]) -> Iterator[Found]:
+    """Yield what may be a log below a directory, which may be nested deeper than Python calls functions."""
+    ahead = [(str(root), "")]
+    while ahead:
+        directory, prefix = ahead.pop()
+        for entry in _entries(directory, prefix, refused):
+            relative = f"{prefix}{entry.name.encode(errors='backslashreplace').decode()}"
+            if entry.is_dir(follow_symlinks=False):
+                ahead.append((entry.path, f"{relative}/"))
+            elif not _never_a_log(relative) and (found := _stat(Path(entry.path), relative)):
+                yield found
+
+
+def _entries(directory: str, prefix: str, refused: Callable[[str, OSError], None]) -> list[os.DirEntry[str]]:
+    """List what is not hidden in a directory, in reverse order: the walk takes the last one first."""
     try:
-        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+        with os.scandir(directory) as entries:
+            seen = [entry for entry in entries if not entry.name.startswith(".")]
     except FileNotFoundError:
-        return  # vanished since it was listed
+        return []  # vanished since it was listed
     except OSError as error:
         refused(prefix.rstrip("/") or ".", error)
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        relative = f"{prefix}{entry.name.encode(errors='backslashreplace').decode()}"
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path), f"{relative}/", refused)
-        elif not _never_a_log(relative) and (found := _stat(Path(entry.path), relative)):
-            yield found
+        return []
+    return sorted(seen, key=lambda entry: entry.name, reverse=True)
 
 
 def _never_a_log(relative: str) -> bool:
