@@ -41,9 +41,12 @@ def check_path(path: Path) -> None:
             raise InputError("no such file or directory", str(path), todo)
         if path.is_dir():
             next(path.iterdir(), None)
-        else:
+        elif path.is_file():
             with path.open("rb"):
                 pass
+        else:  # a pipe would be waited for
+            todo = "give the directory that holds the prediction logs"
+            raise InputError("neither a directory nor a regular file", str(path), todo)
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", str(path), "check its permissions") from error
 

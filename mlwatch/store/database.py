@@ -95,6 +95,8 @@ def _open_file(path: Path, *, named: bool) -> Opened:
 
 def _is_database(path: Path) -> bool:
     """Tell whether an existing file is empty, or begins as the engine's do; one that cannot be read is left to it."""
+    if not path.is_file():
+        return False  # a pipe would be waited for
     try:
         with path.open("rb") as file:
             head = file.read(12)

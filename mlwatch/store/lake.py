@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.asking import row
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
+from mlwatch.regular import open_regular
 from mlwatch.sources.sql import literal
 from mlwatch.store import rollup_rows, rollups, schema
 
@@ -49,7 +50,8 @@ CURRENCY = "lake_currency"
 def is_lake(path: Path) -> bool:
     """Tell whether a directory is a rollup lake, of whatever version."""
     try:
-        return path.is_dir() and b'"mlwatch.rollups/' in (path / MANIFEST).open("rb").read(4096)
+        with open_regular(path / MANIFEST) as file:
+            return b'"mlwatch.rollups/' in file.read(4096)
     except OSError:
         return False
 

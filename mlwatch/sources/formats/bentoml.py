@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.foreign import loads
+from mlwatch.regular import open_regular
 from mlwatch.roles.paths import NO_VERSION
 from mlwatch.sources.canonical import tolerant_time_sql
 from mlwatch.sources.formats.types import Importer, NotReadyError, Place, pointer
@@ -50,9 +51,7 @@ def _schema(path: Path) -> dict[str, Any]:
     number = _NUMBER.search(path.name)
     same = [file for file in files if number and f".{number[1]}." in file.name]
     for file in reversed(same or files):
-        with file.open("rb") as opened:
-            lines = opened.read(MAX_SCHEMA_BYTES).splitlines()
-        for line in reversed(lines):
+        for line in reversed(_lines(file)):
             try:
                 schema = loads(line)
             except (ValueError, RecursionError):
@@ -60,6 +59,15 @@ def _schema(path: Path) -> dict[str, Any]:
             if isinstance(schema, dict) and isinstance(schema.get("columns"), list):
                 return schema
     return {}
+
+
+def _lines(file: Path) -> list[bytes]:
+    """Return the lines of a schema file; none of what is no file, or cannot be read."""
+    try:
+        with open_regular(file) as opened:
+            return opened.read(MAX_SCHEMA_BYTES).splitlines()
+    except OSError:
+        return []
 
 
 def _names(columns: Iterable[dict[str, Any]], role: str, kind: str | None = None) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.config import RoleSettings
 from mlwatch.foreign import loads
+from mlwatch.regular import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -83,7 +84,7 @@ def _evidently(columns: Collection[str], directory: Path) -> RoleSettings | None
 
 def _definition(directory: Path) -> dict[str, Any] | None:
     try:
-        with (directory / DEFINITION).open("rb") as file:
+        with open_regular(directory / DEFINITION) as file:
             definition = loads(file.read(MAX_DEFINITION_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
