@@ -56,5 +56,7 @@ def sample_state(sample_store: Callable[[], Path], tmp_path: Path) -> Path:
     """A state directory, for `XDG_STATE_HOME`, whose store of the sample logs has them already."""
     state = tmp_path / "state"
     (state / "mlwatch").mkdir(parents=True)
-    sample_store().rename(state / "mlwatch" / default_path(SAMPLES).name)
+    usual = default_path(SAMPLES)
+    assert usual is not None
+    sample_store().rename(state / "mlwatch" / usual.name)
     return state

@@ -24,14 +24,16 @@ def run(arguments: Namespace) -> int:
     if where == ":memory:":
         raise InputError("a store in memory is gone when mlwatch ends", "--db :memory:", "name a file")
     path = where if isinstance(where, Path) else _usual(arguments)
+    if path is None:
+        raise InputError("no store without a home directory", "HOME", "set it, or name a file with --db")
     if not path.exists():
         raise InputError("no store yet", str(path), "mlwatch watch or report makes one")
     actions = {"info": _info, "vacuum": _vacuum, "reset": _reset}
     return actions[arguments.action](arguments, path)
 
 
-def _usual(arguments: Namespace) -> Path:
-    """Return the store that there is when no other is named."""
+def _usual(arguments: Namespace) -> Path | None:
+    """Return the store that there is when no other is named; None without a home."""
     topics = arguments.topics
     return places.default_path(arguments.path) if topics is None else places.usual_store(topics)
 

@@ -162,10 +162,12 @@ def app_options(arguments: Namespace, config: Config) -> AppOptions:
     )
 
 
-def _state(name: str) -> Path:
+def _state(name: str) -> Path | None:
+    """Return where something is kept between runs; None where nothing can be."""
     from mlwatch.store.places import state_directory  # noqa: PLC0415
 
-    return state_directory() / name
+    directory = state_directory()
+    return directory / name if directory is not None else None
 
 
 class LazySource:

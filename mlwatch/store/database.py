@@ -50,17 +50,21 @@ def open_store(
     if where == ":memory:":
         return _memory(None)
     path = where or usual or default_path(log_directory)
+    if path is None:
+        return _memory(_unwritable("there is no home directory"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         if where is None:
-            return _memory(
-                f"the state directory cannot be written ({error.strerror}), so this run keeps its store in memory"
-            )
+            return _memory(_unwritable(str(error.strerror)))
         raise StoreError(
             "cannot create the store's directory", str(path.parent), error.strerror or ""
         ) from error
     return _open_file(path, named=where is not None)
+
+
+def _unwritable(reason: str) -> str:
+    return f"the state directory cannot be written ({reason}), so this run keeps its store in memory"
 
 
 def _open_file(path: Path, *, named: bool) -> Opened:

@@ -11,24 +11,31 @@ if TYPE_CHECKING:
     from mlwatch.config.topics import Topics
 
 
-def state_directory() -> Path:
-    """Return the user's state directory for stores, following the platform's convention."""
+def state_directory() -> Path | None:
+    """Return the user's state directory for stores, following the platform's convention; None without a home."""
     import platformdirs  # noqa: PLC0415
 
-    return Path(platformdirs.user_state_path("mlwatch", appauthor=False))
+    try:
+        path = Path(platformdirs.user_state_path("mlwatch", appauthor=False))
+    except RuntimeError:  # neither HOME nor an entry in the list of users, as in a container
+        return None
+    return None if path.parts[:1] == ("~",) else path  # older versions leave the sign of the home as it is
 
 
-def default_path(log_directory: Path) -> Path:
-    """Return the store's path for a log directory: its name and a digest of its full path."""
+def default_path(log_directory: Path) -> Path | None:
+    """Return the store's path for a log directory: its name and a digest of its full path; None without a home."""
     resolved = log_directory.resolve()
     return _in_state_directory(resolved.name, str(resolved))
 
 
-def usual_store(topics: Topics) -> Path:
-    """Return the store's path for topics: their names and a digest of their address and group."""
+def usual_store(topics: Topics) -> Path | None:
+    """Return the store's path for topics: their names and a digest of address and group; None without a home."""
     return _in_state_directory("-".join(topics.names), f"{topics.address}?group={topics.group}")
 
 
-def _in_state_directory(name: str, identity: str) -> Path:
+def _in_state_directory(name: str, identity: str) -> Path | None:
+    directory = state_directory()
+    if directory is None:
+        return None
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:40] or "logs"
-    return state_directory() / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.duckdb"
+    return directory / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.duckdb"
