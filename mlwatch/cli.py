@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlwatch.arguments import COMMANDS, Parser, close_to, common, parser
-from mlwatch.errors import InputError, MlwatchError, one_line
+from mlwatch.errors import InputError, MlwatchError, StoreError, one_line, reason_of, tells_of_full_disk
 from mlwatch.rights import private
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _say("no space left: " + one_line(error.filename or "standard output") + ": free some")
         if "--debug" in given:
             raise
-        return _say(_unexpected(error))
+        return _say(_of_engine(error) or _unexpected(error))
     return code
 
 
@@ -115,13 +115,29 @@ def _say(line: str) -> int:
     return USAGE
 
 
+def _of_engine(error: Exception) -> str | None:
+    """Return one line for what the engine cannot do with a file; None for every other error."""
+    if type(error).__module__ != "_duckdb":
+        return None
+    import duckdb  # noqa: PLC0415  it is there already, as the error is one of its own
+
+    text = reason_of(error)
+    if "orrupt" in str(error):
+        todo = "mlwatch store reset deletes it, and logs are read again; or give another file with --db"
+        return str(StoreError("the store is damaged", str(error), todo))
+    if tells_of_full_disk(text):
+        todo = "free some, or give another file with --db"
+        return str(StoreError("the disk of the store is full", text, todo))
+    if isinstance(error, duckdb.IOException):
+        todo = "check its permissions and its disk, or give another store with --db"
+        return str(InputError("a file cannot be read or written", text, todo))
+    return None
+
+
 def _unexpected(error: Exception) -> str:
     """Return one line for an error that nobody foresaw, and where it came from."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    if type(error).__module__ == "_duckdb" and "orrupt" in str(error):
-        todo = "mlwatch store reset deletes it, and logs are read again; or give another file with --db"
-        return f"the store is damaged: {one_line(str(error))}: {todo}"
     where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
     return f"unexpected {type(error).__name__}: {one_line(str(error))}: {where}: --debug shows all of it"

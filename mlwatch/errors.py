@@ -36,6 +36,11 @@ def reason_of(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
+def tells_of_full_disk(text: str) -> bool:
+    """Tell whether an error's message, in the words of the system or the engine, is about a disk without room."""
+    return "No space left" in text or "File too large" in text
+
+
 class MlwatchError(Exception):
     """Something the user can mend; `str()` is the line that is shown."""
 

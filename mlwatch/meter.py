@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from mlwatch.errors import reason_of
+from mlwatch.errors import reason_of, tells_of_full_disk
 from mlwatch.store.touched import Journal
 
 if TYPE_CHECKING:
@@ -150,6 +150,6 @@ class Meter:
 def _in_words(error: Exception) -> str:
     """Say why the ingest has stopped for now."""
     text = reason_of(error)
-    if "No space left" in text or "File too large" in text:
+    if tells_of_full_disk(text):
         return f"the disk of the store is full: ingest goes on when there is room ({text})"
     return f"ingest stopped for now: {text}"

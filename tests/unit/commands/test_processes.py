@@ -98,6 +98,67 @@ def test_a_full_disk_is_one_line(tmp_path: Path, sql: str) -> None:
     assert (result.returncode, result.stderr) == (2, "mlwatch: no space left: standard output: free some\n")
 
 
+LIMITED = """
+import resource, sys
+from mlwatch.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+raise SystemExit(main(sys.argv[2:]))
+"""
+"""Runs a command line that may write files of so many bytes only, as if the disk were full."""
+
+
+@pytest.mark.parametrize("size", [200_000, 300_000])
+def test_a_store_on_a_full_disk_is_one_line(tmp_path: Path, size: int) -> None:
+    pytest.importorskip("resource")
+    store = tmp_path / "store.duckdb"
+    result = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(size), "report", SAMPLES, "--db", str(store)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("mlwatch: the disk of the store is full: ")
+    assert str(store) in result.stderr
+    assert result.stderr.endswith(": free some, or give another file with --db\n")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "what", "todo"),
+    [
+        (
+            "IOException",
+            "Could not read from file '/s.duckdb': Input/output error",
+            "a file cannot be read or written",
+            "check its permissions and its disk, or give another store with --db",
+        ),
+        (
+            "TransactionException",
+            "Failed to commit: Could not write file '/s.duckdb.wal': No space left on device",
+            "the disk of the store is full",
+            "free some, or give another file with --db",
+        ),
+        (
+            "IOException",
+            "Corrupt database file",
+            "the store is damaged",
+            "mlwatch store reset deletes it, and logs are read again; or give another file with --db",
+        ),
+    ],
+)
+def test_what_the_engine_cannot_do_with_a_file_is_one_line(
+    kind: str, text: str, what: str, todo: str
+) -> None:
+    code = (
+        "import duckdb, mlwatch.cli, mlwatch.commands.report as report\n"
+        f"def fail(_): raise duckdb.{kind}({text!r})\n"
+        "report.run = fail\n"
+        f"raise SystemExit(mlwatch.cli.main(['report', {SAMPLES!r}]))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"mlwatch: {what}: {text}: {todo}\n"
+
+
 def test_closed_output_is_one_line(tmp_path: Path) -> None:
     code = f"exec {sys.executable} -m mlwatch report {SAMPLES} --db :memory: >&-"
     result = subprocess.run(
