@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
 
 PRIVATE = 0o077
 _usual: list[int] = []
-"""The umasks from before, one for each command line under way."""
+"""The umasks from before, one for each command line under way and each store that is being opened."""
+_changing = threading.Lock()
+"""Stores may be opened by several threads, and the last one to be done brings back the first umask."""
 
 
 @contextmanager
@@ -21,11 +24,13 @@ def private() -> Iterator[None]:
     The engine makes files by itself, its write-ahead log and what it spills, next to the store or in the
     directory for temporary files: others may look there.
     """
-    _usual.append(os.umask(PRIVATE))
+    with _changing:
+        _usual.append(os.umask(PRIVATE))
     try:
         yield
     finally:
-        os.umask(_usual.pop())
+        with _changing:
+            os.umask(_usual.pop())
 
 
 def usual_umask() -> int:

@@ -97,6 +97,7 @@ class Session:
         notices.resolve(self._cursor_here(), "configuration")
         self._desk = Desk(self.connect, writable=not options.read_only)
         self._reference = self._install_reference()
+        self._opened.keep_private()
         self._answers = Answers(
             Store(self.connect, self._cursor_here, self.note, records=self._lake is None),
             *(options, self.config, self._meter, self._neighbours, self._reference),
@@ -211,6 +212,7 @@ class Session:
         self._neighbours.look()
         retention.apply(self._cursor_here(), self.config.store.keep)
         self._keeper.evaluate()
+        self._opened.keep_private()
 
     _watcher: Callable[[Progress], None] | None = None
 
@@ -277,7 +279,7 @@ class Session:
         while True:
             try:
                 with self._branching:
-                    self._opened.connection.close()
+                    self._opened.close()
             except duckdb.ResourceInUseException:
                 if time.monotonic() > deadline:
                     return  # the process is about to end, and what was committed is safe
@@ -329,6 +331,7 @@ class Session:
             self._read()
         finally:
             self._meter.stands("through")
+            self._opened.keep_private()
         self._keeper.note()
         if first:
             return  # what there was is shown before it is judged
@@ -361,6 +364,7 @@ class Session:
         self._meter.looked()
 
     def _on_batch(self, progress: Progress) -> None:
+        self._opened.keep_private()
         self._meter.took(progress)
         if self._watcher is not None:
             self._watcher(progress)

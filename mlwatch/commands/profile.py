@@ -28,12 +28,13 @@ def _of_table(arguments: Namespace) -> dict[str, Any]:
     from mlwatch.store.registry import Registry  # noqa: PLC0415
 
     path = arguments.path
-    connection = open_store(path.parent, ":memory:").connection
+    opened = open_store(path.parent, ":memory:")
     try:
+        connection = opened.connection
         install(connection, Registry(connection), path, load(arguments.config or discover(path.parent)))
         return profiles.document(connection, profiles.of_reference(connection, path.name))
     finally:
-        connection.close()
+        opened.close()
 
 
 def _of_logs(arguments: Namespace) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def _info(arguments: Namespace, path: Path) -> int:
         WHERE state <> 'replaced' ORDER BY path"""
     ).fetchall()
     sys.stdout.write(table(["file", "format", "state", "records", "rejected", "offset", "reason"], files))
-    opened.connection.close()
+    opened.close()
     return 0
 
 
@@ -63,7 +63,7 @@ def _vacuum(arguments: Namespace, path: Path) -> int:
     with all_or_nothing(opened.connection):
         fold.compact(opened.connection)
     opened.connection.execute("CHECKPOINT")
-    opened.connection.close()
+    opened.close()
     sys.stdout.write(f"{before / 1e6:,.1f} MB before, {path.stat().st_size / 1e6:,.1f} MB after\n")
     return 0
 
@@ -76,7 +76,7 @@ def _reset(arguments: Namespace, path: Path) -> int:
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             return 0
     _check_ours(arguments, path)
-    for file in (path, path.with_name(path.name + ".wal")):
+    for file in (path, database.log_of(path)):
         file.unlink(missing_ok=True)
     sys.stdout.write(f"deleted {one_line(str(path))}\n")
     return 0
@@ -90,7 +90,7 @@ def _check_ours(arguments: Namespace, path: Path) -> None:
         StoreError: when the file that was named is something else.
     """
     try:
-        _open(arguments, path).connection.close()
+        _open(arguments, path).close()
     except StoreError:
         if arguments.db is not None and not _is_store(path):
             raise
@@ -110,6 +110,6 @@ def _is_store(path: Path) -> bool:
 def _open(arguments: Namespace, path: Path) -> database.Opened:
     opened = database.open_store(arguments.path, path)
     if opened.path is None:
-        opened.connection.close()
+        opened.close()
         raise InputError("the store is held by another mlwatch", str(path), "quit that one first")
     return opened

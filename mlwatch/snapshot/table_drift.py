@@ -76,8 +76,9 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
         raise InputError(
             "nothing to compare with", str(current), "name a table or a profile with --reference"
         )
-    connection = open_store(current.parent, ":memory:").connection
+    opened = open_store(current.parent, ":memory:")
     try:
+        connection = opened.connection
         registry = Registry(connection)
         references.install(connection, registry, before, settings)
         rows = count(connection, registry, current, settings)
@@ -91,7 +92,7 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
         )
         return TableDrift(current.name, known.description if known is not None else before.name, rows, found)
     finally:
-        connection.close()
+        opened.close()
 
 
 def _label_drift(

@@ -85,7 +85,7 @@ def learnt(
             ingest.close()
             yield Learnt(connection, ingest.registry, kinds)
         finally:
-            opened.connection.close()
+            opened.close()
 
 
 def _write_samples(spark: SparkSession, listed: Sequence[Listed], root: Path) -> Iterator[Listed]:

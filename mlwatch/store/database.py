@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-import secrets
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.errors import StoreError
+from mlwatch.rights import private
 from mlwatch.store import schema
 from mlwatch.store.places import default_path
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from duckdb import DuckDBPyConnection
 
 MEMORY_LIMIT = "256MB"
@@ -32,6 +34,27 @@ class Opened:
     """None for a store in memory."""
     note: str | None = None
     """One sentence when the store is not the one that was asked for."""
+    spill: tempfile.TemporaryDirectory[str] | None = None
+    """Where a store in memory puts what memory is too small for."""
+
+    def keep_private(self) -> None:
+        """Let nobody else read the write-ahead log: the engine makes it anew after a checkpoint, by the umask.
+
+        The umask is one for the whole process, which may not be ours: it cannot be held for as long as a store is open.
+        """
+        if self.path is not None:
+            with suppress(OSError):  # there is none before the next change
+                log_of(self.path).chmod(0o600)
+
+    def close(self) -> None:
+        """Close the database, and remove what it spilled.
+
+        Raises:
+            duckdb.ResourceInUseException: while another thread's query runs.
+        """
+        self.connection.close()
+        if self.spill is not None:
+            self.spill.cleanup()
 
 
 def open_store(
@@ -82,7 +105,8 @@ def _open_file(path: Path, *, named: bool) -> Opened:
     ):  # the engine would show a table that it can read, and keep nothing in it
         raise StoreError("not a store of mlwatch", str(path), todo)
     try:
-        connection = duckdb.connect(str(path))
+        with private():
+            connection = duckdb.connect(str(path))
     except duckdb.Error as error:
         text = str(error)
         if "lock" in text.lower():
@@ -90,11 +114,15 @@ def _open_file(path: Path, *, named: bool) -> Opened:
         if not named and ("read-only" in text.lower() or "permission" in text.lower()):
             return _memory("the store cannot be written, so this run keeps its store in memory")
         raise StoreError(f"cannot open the store ({_first_line(text)})", str(path), todo) from error
-    if not existed:
-        path.chmod(0o600)
     _configure(connection)
-    _check_version(connection, path)
+    with private():
+        _check_version(connection, path)
     return Opened(connection, path)
+
+
+def log_of(path: Path) -> Path:
+    """Return the write-ahead log of a database file."""
+    return path.with_name(path.name + ".wal")
 
 
 def _is_database(path: Path) -> bool:
@@ -131,11 +159,12 @@ def _memory(note: str | None) -> Opened:
     import duckdb  # noqa: PLC0415
 
     connection = duckdb.connect(":memory:")
-    spill = Path(tempfile.gettempdir()) / f"mlwatch-{os.getpid()}-{secrets.token_hex(8)}"  # no name to guess
-    connection.execute("SET temp_directory = ?", [str(spill)])
+    # made at once, with mode 0700: the engine would make it as it spills, for everybody to read
+    spill = tempfile.TemporaryDirectory(prefix=f"mlwatch-{os.getpid()}-", ignore_cleanup_errors=True)
+    connection.execute("SET temp_directory = ?", [spill.name])
     _configure(connection)
     schema.create(connection)
-    return Opened(connection, None, note)
+    return Opened(connection, None, note, spill)
 
 
 def _configure(connection: DuckDBPyConnection) -> None:

@@ -36,7 +36,7 @@ def alert(rule: str = "a", state: str = "firing", severity: str = "critical", **
 def store(tmp_path: Path) -> Iterator[DuckDBPyConnection]:
     opened = open_store(tmp_path, ":memory:")
     yield opened.connection
-    opened.connection.close()
+    opened.close()
 
 
 class Receiver(BaseHTTPRequestHandler):

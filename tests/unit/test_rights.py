@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+import mlwatch
 from mlwatch import rights
 from mlwatch.cli import main
 
@@ -38,6 +40,44 @@ def test_a_store_and_its_log_of_changes_are_private(tmp_path: Path) -> None:
         assert [path.name for path in made] == ["store.duckdb", "store.duckdb.wal"]
         assert [mode(path) & OTHERS for path in made] == [0, 0]
         opened.connection.close()
+
+
+def test_a_new_store_is_private_without_being_asked(tmp_path: Path) -> None:
+    from mlwatch.store.database import open_store
+
+    opened = open_store(tmp_path, tmp_path / "store.duckdb")
+    made = sorted(tmp_path.iterdir())
+    assert [path.name for path in made] == ["store.duckdb", "store.duckdb.wal"]
+    assert [mode(path) for path in made] == [0o600, 0o600]
+    opened.close()
+    assert os.umask(0o022) == 0o022
+
+
+def test_the_store_of_a_program_stays_private(tmp_path: Path) -> None:
+    """A program that imports mlwatch has an umask of its own, under which the engine makes files for everybody."""
+    store = tmp_path / "store.duckdb"
+    for _ in ("made", "found"):
+        with mlwatch.open(SAMPLES, db=store) as session:
+            session.connection.execute("CHECKPOINT")  # the engine makes its log anew behind it
+            session.connection.execute("INSERT OR REPLACE INTO meta VALUES ('a mark', random())")
+            session.ingest_all()
+            made = sorted(tmp_path.iterdir())
+            assert [path.name for path in made] == ["store.duckdb", "store.duckdb.wal"]
+            assert [mode(path) for path in made] == [0o600, 0o600]
+    assert os.umask(0o022) == 0o022
+
+
+def test_what_the_store_of_a_program_spills_is_private(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with mlwatch.open(SAMPLES, db=":memory:") as session:
+        (spill,) = tmp_path.glob(f"mlwatch-{os.getpid()}-*")
+        assert mode(spill) == 0o700
+        session.connection.execute("SET memory_limit = '64MB'")
+        session.connection.execute("CREATE TABLE much AS SELECT hash(range) AS a FROM range(20_000_000)")
+        assert list(spill.iterdir()) != []
+    assert not spill.exists()
 
 
 def test_documents_have_the_usual_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

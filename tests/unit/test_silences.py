@@ -28,7 +28,7 @@ OTHER = Alert("accuracy < 0.9", "firing", "warning", "accuracy is 0.84", NOW, 0.
 def store(tmp_path: Path) -> Iterator[DuckDBPyConnection]:
     opened = open_store(tmp_path, ":memory:")
     yield opened.connection
-    opened.connection.close()
+    opened.close()
 
 
 def said(store: DuckDBPyConnection, now: datetime = NOW) -> list[str | None]:

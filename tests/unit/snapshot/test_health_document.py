@@ -20,7 +20,7 @@ NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
 def test_endpoints_and_system_of_the_document(tmp_path: Path) -> None:
-    connection = open_store(tmp_path, ":memory:").connection
+    opened = open_store(tmp_path, ":memory:")
     looks = [
         Probe(
             "http://one",
@@ -45,8 +45,9 @@ def test_endpoints_and_system_of_the_document(tmp_path: Path) -> None:
         processes=(Process("uvicorn", 4, started=NOON),),
         container=Container(1, 2),
     )
-    probes.record(connection, looks, [sample])
-    found = snapshot(connection, Config(), Question(), now=NOON).to_dict()
+    probes.record(opened.connection, looks, [sample])
+    found = snapshot(opened.connection, Config(), Question(), now=NOON).to_dict()
+    opened.close()
     json.dumps(found, allow_nan=False)
     (endpoint,) = found["endpoints"]
     assert endpoint["url"] == "http://one"
