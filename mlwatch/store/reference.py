@@ -15,6 +15,7 @@ from mlwatch.asking import all_or_nothing, is_there, meta_value, number, row
 from mlwatch.elements import dotted
 from mlwatch.errors import InputError, one_line, reason_of
 from mlwatch.metrics.bin_sql import score_bin_sql
+from mlwatch.regular import open_regular
 from mlwatch.roles.leftovers import BESIDE
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
@@ -83,7 +84,8 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
         InputError: when the file cannot be read or holds no feature.
     """
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with open_regular(path) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(
             "cannot read the reference", str(path), error.strerror or "check the path"

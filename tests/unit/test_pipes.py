@@ -59,6 +59,14 @@ def test_a_schema_that_is_a_pipe_is_none(tmp_path: Path) -> None:
     assert "there is no whole schema in the directory schema beside it yet" in done.stderr
 
 
+def test_a_reference_that_is_a_pipe_is_refused(logs: Path) -> None:
+    pipe = logs.parent / "training.csv"
+    os.mkfifo(pipe)
+    done = report(logs, "--reference", pipe)
+    said = f"mlwatch: cannot read the reference: {pipe}: not a regular file\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+
 def test_a_store_that_is_a_pipe_is_refused(logs: Path) -> None:
     pipe = logs.parent / "store.duckdb"
     os.mkfifo(pipe)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
 from logfiles import lines, prediction
 
+from mlwatch.config import Config
 from mlwatch.session import Options, Session
+from mlwatch.store import profiles, reference
+from mlwatch.store.database import open_store
+from mlwatch.store.registry import Registry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,3 +86,20 @@ def test_how_the_model_did_on_a_file_of_an_earlier_run_is_not_shown(logs: Path, 
     table.write_text(lines(prediction(n, label=int(n % 3 == 0)) for n in range(300)))
     assert asked(logs, table).models["m"].reference_performance["accuracy"].n == 300
     assert asked(logs).models["m"].reference_performance == {}
+
+
+def test_a_known_reference_is_looked_at_in_small_pieces(tmp_path: Path) -> None:
+    size = 32 << 20
+    path = tmp_path / "training.csv"
+    with path.open("wb") as file:
+        file.truncate(size)
+    opened = open_store(tmp_path, ":memory:")
+    known = hashlib.sha256(bytes(size)).hexdigest()
+    opened.connection.execute("INSERT INTO meta VALUES (?, ?)", [profiles.LABELLED, known])
+    registry = Registry(opened.connection)
+    tracemalloc.start()
+    reference.install(opened.connection, registry, path, Config())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    opened.close()
+    assert peak < size // 8
