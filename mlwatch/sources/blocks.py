@@ -13,6 +13,8 @@ class ByteStream(Protocol):
     """What a block is cut from."""
 
     position: int
+    recent: bytes
+    """The last bytes before `position`."""
     damage: str | None
     """What is wrong behind the bytes that were read."""
 
@@ -31,6 +33,8 @@ class Block:
     """Offset behind the block in the decompressed file: where the next one starts."""
     overlong: int = 0
     """Lines that were longer than `MAX_LINE_BYTES` and are not in `data`."""
+    passed: bytes = b""
+    """The last bytes of such a line: what stands before `end` where `data` does not tell."""
     more: bool = False
     """Whether the file goes on behind this block."""
 
@@ -61,7 +65,7 @@ def read_block(stream: ByteStream, size: int, *, quoted: bool = False, take_tail
         data += extra
         cut = last_line_end(data, quoted=quoted)
     if cut == 0 and len(data) > MAX_LINE_BYTES:
-        return _skip_line(stream, start, len(data))
+        return _skip_line(stream, start, len(data), take_tail=take_tail)
     if not more and stream.damage is None and (take_tail or is_whole_object(data[cut:])):
         cut = len(data)
     return Block(data[:cut], start + cut, more=more)
@@ -96,12 +100,15 @@ def is_whole_object(line: bytes) -> bool:
     return True
 
 
-def _skip_line(stream: ByteStream, start: int, length: int) -> Block:
-    """Pass over a line without end, in bounded memory, up to its newline if that is there."""
-    end = start + length
+def _skip_line(stream: ByteStream, start: int, length: int, *, take_tail: bool) -> Block:
+    """Pass over a line without end, in bounded memory, up to its newline or to where no more will come."""
+    end, recent = start + length, stream.recent
     while chunk := stream.read(1 << 20):
         newline = chunk.find(b"\n")
         if newline >= 0:
-            return Block(b"", end + newline + 1, overlong=1, more=True)
-        end += len(chunk)
+            passed = recent + chunk[: newline + 1]
+            return Block(b"", end + newline + 1, overlong=1, passed=passed, more=True)
+        end, recent = end + len(chunk), stream.recent
+    if take_tail:
+        return Block(b"", end, overlong=1, passed=recent)
     return Block(b"", start)  # not ended yet: wait, and look again when the file has grown

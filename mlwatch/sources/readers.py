@@ -158,7 +158,7 @@ def _pieces(
             raise UnreadableFileError(f"the compressed data is damaged ({error})") from error
         if block.end == start or not stream.holds(head):
             return  # nothing whole yet, or truncated while being read: the next scan sees what it is now
-        tail = (recent + block.data[-TAIL_BYTES:])[-TAIL_BYTES:]
+        tail = (recent + (block.data or block.passed)[-TAIL_BYTES:])[-TAIL_BYTES:]
         stream.seek(block.end) if stream.compression == "none" else _rewind(stream, block.end, tail)
         data = _clean(block.data, first=start == 0)
         mark = Fingerprint.of(head_of(head, block.end), tail)

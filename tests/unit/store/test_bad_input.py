@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pandas as pd
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from logfiles import Take, lines, prediction
 
 from mlwatch.errors import InputError, StoreError
 from mlwatch.session import Options, Session
-from mlwatch.store import database, registry, transaction
+from mlwatch.sources import blocks
+from mlwatch.store import database, feeding, registry, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,6 +154,70 @@ def test_an_endless_line_is_skipped_and_counted(logs: Path, opened: Callable[[],
     found = take()
     assert (found.ingest.predictions, found.ingest.rejected) == (11, 1)
     assert [row[:3] for row in quarantine(opened)] == [("a.jsonl", 11, "a line of more than 16 MB")]
+
+
+@pytest.fixture
+def short_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of more than 2,000 bytes is too long, and such lines take several reads."""
+    monkeypatch.setattr(blocks, "MAX_LINE_BYTES", 2000)
+    monkeypatch.setattr(feeding, "BLOCK_BYTES", 500)
+
+
+def compressed(name: str, text: str) -> bytes:
+    """Return a file's content by how it is named."""
+    pack = {".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}.get(Path(name).suffix, bytes)
+    packed: bytes = pack(text.encode())
+    return packed
+
+
+@pytest.mark.usefixtures("short_lines")
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst"])
+def test_an_endless_line_at_the_end_of_a_finished_file_is_counted(
+    logs: Path, opened: Callable[[], Any], take: Take, name: str
+) -> None:
+    (logs / name).write_bytes(compressed(name, GOOD + '{"a": "' + "x" * 5000))
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected, found.ingest.records) == (10, 1, 11)
+    assert [row[:3] for row in quarantine(opened)] == [(name, 11, "a line of more than 16 MB")]
+
+
+@pytest.mark.usefixtures("short_lines")
+def test_an_endless_row_at_the_end_of_a_settled_table_is_counted(
+    logs: Path, opened: Callable[[], Any], take: Take
+) -> None:
+    rows = [f"2026-11-03T10:00:0{i}Z,r{i},{i % 2},{i}.5" for i in range(5)]
+    text = "\n".join(["timestamp,request_id,prediction,age", *rows, "x" * 5000])
+    (logs / "a.csv").write_text(text)
+    os.utime(logs / "a.csv", (1_700_000_000, 1_700_000_000))
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected, found.ingest.records) == (5, 1, 6)
+    assert [row[:3] for row in quarantine(opened)] == [("a.csv", 7, "a line of more than 16 MB")]
+
+
+@pytest.mark.usefixtures("short_lines")
+def test_an_endless_line_that_still_grows_is_counted_once_it_ends(logs: Path, take: Take) -> None:
+    log = logs / "a.jsonl"
+    log.write_text(GOOD + "x" * 5000)
+    assert take().ingest.records == 10
+    with log.open("a") as file:
+        file.write("x" * 5000)
+    assert take().ingest.records == 10
+    with log.open("a") as file:
+        file.write("\n" + lines([prediction(50)]))
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected, found.ingest.records) == (11, 1, 12)
+
+
+@pytest.mark.usefixtures("short_lines")
+@pytest.mark.parametrize("end", ["\n", ""], ids=["ended", "open"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_a_file_is_read_on_behind_an_endless_line(logs: Path, take: Take, name: str, end: str) -> None:
+    text = GOOD + "x" * 5000 + end
+    (logs / name).write_bytes(compressed(name, text))
+    take()
+    (logs / name).write_bytes(compressed(name, text + "\n" + lines([prediction(50)])))
+    found = take()
+    assert (found.ingest.predictions, found.ingest.rejected, found.ingest.records) == (11, 1, 12)
 
 
 def test_a_line_of_megabytes_is_a_record(logs: Path, take: Take) -> None:
