@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlwatch.sources.shapes import Dialect, Path_, Shape
 
 MAX_SIGNATURES = 10_000
-"""Combinations of keys that are remembered as known."""
+"""Combinations of keys that are remembered as known, by their hashes: a combination may be long."""
 _KEYS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"\s*:|[{}]')
 """The keys of a line of JSON and how they are nested, told without parsing it."""
 
@@ -41,8 +41,8 @@ class ShapeBook:
         self._root = root
         self._preset: dict[str, RoleSettings] = {}
         self.settings = settings
-        self._signatures: dict[str, set[Signature]] = {}
-        self._outlines: dict[str, set[tuple[bytes, ...]]] = {}
+        self._signatures: dict[str, set[int]] = {}
+        self._outlines: dict[str, set[int]] = {}
         self._recall = recall
         self._rewriter: Rewriter | None = None
         self.shapes = dict(known)
@@ -69,7 +69,7 @@ class ShapeBook:
         """Yield lines with keys that no line before had: parsing the others would tell nothing new."""
         seen = self._outlines.setdefault(key, set())
         for line in lines:
-            outline = tuple(_KEYS.findall(line))
+            outline = hash(tuple(_KEYS.findall(line)))
             if outline not in seen:
                 if len(seen) < MAX_SIGNATURES:
                     seen.add(outline)
@@ -89,7 +89,7 @@ class ShapeBook:
         known, settings = self.shapes.get(key), settings or self._roles(key, records, relative)
         if known is None:
             shape = build_shape(key, form, records, relative, self.root_name, settings, dialect, types)
-            self._signatures[key] = {signature(record) for record in records}
+            self._signatures[key] = {hash(signature(record)) for record in records}
         else:
             fresh = self._unseen(key, records, known.waiting())
             shape = extend_shape(known, fresh, settings, relative, self.root_name) if fresh else known
@@ -111,7 +111,7 @@ class ShapeBook:
         seen = self._signatures.setdefault(key, set())
         fresh = []
         for record in records:
-            mark = signature(record)
+            mark = hash(signature(record))
             if mark not in seen:
                 if len(seen) < MAX_SIGNATURES:
                     seen.add(mark)

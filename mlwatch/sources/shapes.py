@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.elements import dotted
 from mlwatch.roles import Column, Feature, columns_of, infer, merge
 from mlwatch.roles import Mapping as RoleMapping
+from mlwatch.roles.columns import MAX_COLUMNS
 from mlwatch.roles.leftovers import NO_VALUE_YET
 from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.sql import columns_literal, literal
@@ -135,7 +136,7 @@ def build_shape(
         types: Physical types where the file itself states them (Parquet).
     """
     columns = columns_of(dict(record) for record in records)
-    mapping = infer(columns, settings, PurePosixPath(relative), root_name)
+    mapping = _usable(infer(columns, settings, PurePosixPath(relative), root_name))
     return _with_physical(key, form, mapping, columns, dialect, types)
 
 
@@ -144,7 +145,7 @@ def extend_shape(
 ) -> Shape:
     """Take in columns that a shape does not know yet, or that had no value so far; what was decided stays."""
     columns = columns_of(dict(record) for record in records)
-    mapping = merge(shape.mapping, columns, settings, PurePosixPath(relative), root_name)
+    mapping = _usable(merge(shape.mapping, columns, settings, PurePosixPath(relative), root_name))
     if mapping == shape.mapping:
         return shape
     extended = _with_physical(shape.key, shape.format, mapping, columns, shape.dialect, None)
@@ -159,7 +160,6 @@ def _with_physical(
     dialect: Dialect | None,
     types: Mapping[Path_, str] | None,
 ) -> Shape:
-    mapping = _without_twins(mapping)
     kinds = {column.path: column.kinds for column in columns}
     used = [*mapping.roles.values(), *(feature.path for feature in mapping.features)]
     features = {feature.path: feature.kind for feature in mapping.features}
@@ -179,6 +179,25 @@ def _with_physical(
             as_text = "text" in kinds.get(path, ()) and (dialect is None or dialect.decimal == ".")
             physical[path] = "text" if as_text else "number"  # one that is no number must not stop the others
     return Shape(key, form, mapping, physical, dialect)
+
+
+def _usable(mapping: RoleMapping) -> RoleMapping:
+    """Leave out features that cannot be read, and columns beyond `MAX_COLUMNS`."""
+    return _bounded(_without_twins(mapping))
+
+
+def _bounded(mapping: RoleMapping) -> RoleMapping:
+    """Keep the columns that were known first: a log that invents some a line must not fill the memory.
+
+    Roles are few and always kept. Features and ignored columns are bounded each on their own, so that no feature is
+    left out here before the store has more than it takes, and has said so.
+    """
+    features, ignored = mapping.features[:MAX_COLUMNS], mapping.ignored[:MAX_COLUMNS]
+    if (features, ignored) == (mapping.features, mapping.ignored):
+        return mapping
+    kept = {*mapping.roles, *mapping.constants, *(f"ignored:{dotted(path)}" for path in ignored)}
+    reasons = {name: reason for name, reason in mapping.reasons.items() if name in kept}
+    return dataclasses.replace(mapping, features=features, ignored=ignored, reasons=reasons)
 
 
 def _without_twins(mapping: RoleMapping) -> RoleMapping:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MAX_FEATURES = 2000
 """Further features are not taken in: a log that invents a column a line must not fill the disk."""
 
+MAX_REFUSED = 10_000
+"""Names of such features that are kept, to say how many there are."""
+
 Kind = Literal["numeric", "categorical"]
 
 
@@ -80,7 +83,7 @@ class Registry:
         self.model_features: set[tuple[str, int]] = set()
         self.bins: dict[int, Bins] = {}
         self.refused: set[str] = set()
-        """Features beyond the limit."""
+        """Features beyond the limit, at most `MAX_REFUSED` of them."""
         self.segments: tuple[int, ...] = ()
         """Features that labelled predictions are told apart by."""
         self.losses: LossTree | None = None
@@ -132,7 +135,8 @@ class Registry:
 
     def _register(self, name: str, kind: Kind) -> FeatureRow | None:
         if len(self.features) >= MAX_FEATURES:
-            self.refused.add(name)
+            if len(self.refused) < MAX_REFUSED:
+                self.refused.add(name)
             return None
         row = FeatureRow(len(self.features), name, self._free_column(name), kind)
         self.features[name] = row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -65,6 +66,27 @@ def test_records_of_known_keys_are_not_parsed_again(tmp_path: Path) -> None:
     assert looked(plain, tricky) == [tricky]
     assert looked(plain, deeper, deeper) == [deeper]
     assert ("features", "b", "c") in {feature.path for feature in book.shapes["k"].mapping.features}
+
+
+def test_what_is_remembered_of_combinations_of_keys_is_small(tmp_path: Path) -> None:
+    book = ShapeBook(tmp_path, RoleSettings(), {}, recall)
+    every: dict[str, object] = {f"feature {number}": 1.5 for number in range(200)}
+
+    def look(record: dict[str, object]) -> int:
+        found = book.records("k", json.dumps(record).encode())
+        book.fit("k", "jsonl", found, "a.jsonl")
+        return len(found)
+
+    look(every)
+    look(every)  # from now on its keys are known
+    tracemalloc.start()
+    try:
+        looked = sum(look({name: every[name] for name in every if name != left_out}) for left_out in every)
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert looked == 200
+    assert grown < 500_000, "the keys themselves would take megabytes"
 
 
 @pytest.mark.parametrize(

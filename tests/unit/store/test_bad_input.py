@@ -21,7 +21,7 @@ from logfiles import Take, lines, prediction
 
 from mlwatch.errors import InputError, StoreError
 from mlwatch.session import Options, Session
-from mlwatch.sources import blocks
+from mlwatch.sources import blocks, shapes
 from mlwatch.store import database, feeding, registry, transaction
 
 if TYPE_CHECKING:
@@ -295,6 +295,44 @@ def test_too_many_features_are_not_taken(logs: Path, take: Take, monkeypatch: py
     assert found.ingest.predictions == 3
     assert len(found.models["m"].versions["v1"].quality.features) == 20
     assert any("more than 20 features: 5 are not taken" in alert.message for alert in found.alerts)
+
+
+def test_a_log_that_invents_columns_is_read_on_with_those_that_came_first(
+    logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("registry", "ingest"):
+        monkeypatch.setattr(f"mlwatch.store.{module}.MAX_FEATURES", 20)
+    monkeypatch.setattr(shapes, "MAX_COLUMNS", 40)
+    log, documents, last = logs / "a.jsonl", [], 0
+    with Session(Options(logs, db=":memory:")) as session:
+        for number in (30, 30, 50, 50):
+            invented = [
+                prediction(n, features={f"c{n}": n * 1.5}, **{f"list {n}": ["x", "y"]})
+                for n in range(last, last + number)
+            ]
+            with log.open("a") as file:
+                file.write(lines(invented))
+            session.ingest_all()
+            last += number
+            total = session.snapshot().ingest
+            assert (total.predictions, total.rejected, total.records) == (last, 0, last)
+            documents += session.connection.execute("SELECT document FROM shapes").fetchall()
+        with log.open("a") as file:
+            file.write(lines([prediction(last, features={"another": 1.5}, label=1)]))
+        session.ingest_all()
+        found = session.snapshot()
+        (document,) = session.connection.execute("SELECT document FROM shapes").fetchall()[0]
+        features = session.connection.execute("SELECT name FROM features ORDER BY feature").fetchall()
+    mapping = json.loads(document)["mapping"]
+    assert documents[0] != documents[1] == documents[2] == documents[3]
+    assert (len(mapping["features"]), len(mapping["ignored"])) == (40, 40)
+    assert len([name for name in mapping["reasons"] if name.startswith("ignored:")]) == 40
+    assert mapping["roles"]["label"] == ["label"]
+    assert features == [(f"c{n}",) for n in range(20)]
+    assert found.models["m"].versions["v1"].labelled == 1
+    assert [alert.message for alert in found.alerts if "features" in alert.message] == [
+        "more than 20 features: 10 are not taken; choose with [roles] features"
+    ]
 
 
 def test_infinite_and_missing_numbers(logs: Path, take: Take) -> None:
