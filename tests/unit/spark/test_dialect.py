@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlglot
 from sqlglot import exp
 
-from mlwatch.config import BusinessSettings
+from mlwatch.config import BusinessSettings, Config, ConstraintSettings, OutputSettings
 from mlwatch.sources.canonical import EARLIEST, tolerant_time_sql
+from mlwatch.spark.counting import Counter
 from mlwatch.spark.dialect import UnknownFunctionError, to_spark
+from mlwatch.spark.rolling import COUNTS
+from mlwatch.spark.sampling import Learnt
 from mlwatch.store import batch, events, feature_rollup, fold, outcomes, output_rollups, rollups, slices
+from mlwatch.store.database import open_store
 from mlwatch.store.feature_rollup import FeatureBins, Requests
+from mlwatch.store.loss_trees import LossTree
+from mlwatch.store.registry import OUTPUTS, Bins, ModelRow, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from mlwatch.store.rollup import Rollup
 
 CANONICAL = (
     "SELECT ts, id, model, own_model, version, prediction, score, label, latency_ms, status, error, event"
@@ -38,6 +51,7 @@ STATEMENTS = {
     "scored": fold.scored_of_all(slices.Columns((slices.Column(FEATURES[0], (0.5,)),))),
     "latest": outcomes.latest("told"),
     "tasks": f"SELECT {fold.TASK_COUNTS} FROM requests",
+    "files": f"SELECT line AS source, {COUNTS} FROM records GROUP BY line",
     "times": f"SELECT {tolerant_time_sql('x', 'Europe/Berlin')} AS ts FROM r",
 }
 NEVER = (
@@ -53,12 +67,121 @@ NEVER = (
 )
 
 
-@pytest.mark.parametrize("name", STATEMENTS)
-def test_every_statement_is_said_in_what_spark_knows(name: str) -> None:
-    said = to_spark(STATEMENTS[name])
+def assert_spark_knows(said: str) -> None:
     assert not [word for word in NEVER if word in said.lower()]
     stars = list(sqlglot.parse_one(said, read="spark").find_all(exp.Star))
     assert not [one for one in stars if any(one.args.values())], "Spark 3 has neither EXCEPT nor REPLACE"
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_statement_is_said_in_what_spark_knows(name: str) -> None:
+    assert_spark_knows(to_spark(STATEMENTS[name]))
+
+
+NUMBERS = (
+    *("amount", "prompt_tokens", "completion_tokens", "ttft_ms", "proba_a", "proba_b", "p10", "p90"),
+    "position",
+)
+TEXTS = ("city", "query_id", 'it\'s "odd"')
+TASKS = {"it's": "binary", "species": "multiclass", "price": "regression", "chat": "unknown"}
+EVERYTHING = Config(
+    business=BusinessSettings(attribution=timedelta(days=7)),
+    outputs=OutputSettings(input_price={"chat": 2.5}, output_price={"chat": 10.0}),
+    schema={
+        "amount": ConstraintSettings(
+            "integer", 0, 9.5, ("1", "true"), nullable=False, unique=True, regex="[0-9]+"
+        ),
+        'it\'s "odd"': ConstraintSettings("boolean", 0, 9.5, ("it's", "1"), unique=True, regex="[a-z']+"),
+        "city": ConstraintSettings("number"),
+        "score": ConstraintSettings(min=0, max=1),
+        "prediction": ConstraintSettings("text", allowed=("0", "1")),
+    },
+)
+"""Settings under which every statement is asked."""
+MEASURES = {
+    *("input_tokens", "output_tokens", "first_token", "per_token", "cost"),
+    *("characters", "words", "refusal", "empty", "vocabulary"),
+}
+RULES = {"type", "min", "max", "allowed", "nullable", "regex", "unique"}
+
+
+def knowing_everything(place: Path) -> Learnt:
+    """Return a store with models of every task, and with features of every meaning."""
+    connection = open_store(place, ":memory:").connection
+    registry = Registry(connection)
+    for name in NUMBERS:
+        registry.numbered(name, "numeric")
+    for name in TEXTS:
+        registry.numbered(name, "categorical")
+    for model, task in TASKS.items():
+        registry.add_model(model, ModelRow(task, None))
+        registry.add_model_features(model, range(len(registry.features)))
+    kinds = {row.number: row.kind for row in registry.features.values()}
+    kinds |= {number: kind for number, (_, kind) in OUTPUTS.items()}
+    for number, kind in kinds.items():
+        edges = (0.0, 1.5, 2.0) if kind == "numeric" else ()
+        registry.bins[number] = Bins(kind, edges, "reference")
+    registry.segments = (0, len(NUMBERS))
+    among = {"feature": "city", "among": ["it's"], "missing": True, "yes": 1, "no": 0}
+    root = {"feature": "amount", "upto": 1.5, "open": True, "yes": 0, "no": among}
+    registry.losses = LossTree(root, ((1, 1.0, 1.0, 1.0), (1, 1.0, 1.0, 1.0)))
+    return Learnt(connection, registry, ())
+
+
+class NoRows:
+    """Stands for Spark's session and its frames: keeps the statements that it is given, and has no rows."""
+
+    def __init__(self, columns: list[str]) -> None:
+        self.columns = columns
+        self.said: list[str] = []
+        self.views: set[str] = set()
+
+    def sql(self, text: str) -> NoRows:
+        self.said.append(text)
+        return self
+
+    def table(self, _: str) -> NoRows:
+        return self
+
+    def createDataFrame(self, _rows: list[Any], _schema: str) -> NoRows:  # noqa: N802
+        return self
+
+    def createOrReplaceTempView(self, name: str) -> None:  # noqa: N802
+        self.views.add(name)
+
+    def persist(self) -> NoRows:
+        return self
+
+    def unpersist(self) -> None:
+        pass
+
+    def collect(self) -> list[Any]:
+        return []
+
+
+def test_all_that_is_counted_is_said_in_what_spark_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: set[str] = set()
+
+    def ask(self: Counter, rollup: Rollup, select: str, values: Mapping[str, object]) -> None:
+        counted.add(rollup.name)
+        self._spark.sql(to_spark(select, values))
+
+    monkeypatch.setattr(Counter, "_collect", ask)  # which brings rows over, by Spark's own functions
+    learnt = knowing_everything(tmp_path)
+    spark: Any = NoRows([row.column for row in learnt.registry.features.values()])
+    Counter(spark, learnt, EVERYTHING, spark).count()
+    for said in spark.said:
+        assert_spark_knows(said)
+    assert counted == {rollup.name for rollup in rollups.ALL} - {rollups.SAMPLING.name}
+    assert spark.views == {
+        *("taken", "placed", "predictions", "outcomes", "kinds", "events", "categories", "scored", "ranked")
+    }
+    measures = {name for name in MEASURES if any(f"'{name}' AS measure" in said for said in spark.said)}
+    assert measures == MEASURES
+    rules = {rule for rule in RULES if any(f"'{rule}'" in said for said in spark.said)}
+    assert rules == RULES
 
 
 @pytest.mark.parametrize(
