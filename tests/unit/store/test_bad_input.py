@@ -8,10 +8,12 @@ import json
 import os
 import subprocess
 import sys
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import frugal
 import pandas as pd
 import pytest
 import zstandard
@@ -420,26 +422,67 @@ def test_a_document_that_is_no_log_costs_little(logs: Path, take: Take, opened: 
         assert session.connection.execute("SELECT COUNT(*) FROM features").fetchone() == (2,)
 
 
-def test_files_that_pretend_to_be_huge_cost_little(logs: Path, take: Take) -> None:
-    """An archive of zeros, a hole on disk, a device, a pipe, links in circles, a name that is no text."""
+BOMB_MB = 200
+BAD_LINES = 200_000
+
+
+def write_bombs(place: Path, suffix: str, first: int) -> None:
+    """Write small archives of much: zeros, zeros and an endless line behind a record, bad lines that are all the same.
+
+    Args:
+        place: Where to.
+        suffix: `.gz` or `.zst`.
+        first: Number of the first record; those that follow it are used too.
+    """
+    open_: Any = gzip.open if suffix == ".gz" else zstandard.open
+    hollow, endless, many = (lines([prediction(first + n)]).encode() for n in range(3))
+    bombs = {
+        "zeros": repeat(bytes(1 << 20), BOMB_MB),
+        "hollow": chain([hollow], repeat(bytes(1 << 20), BOMB_MB)),
+        "endless": chain([endless], repeat(b"x" * (1 << 20), BOMB_MB)),
+        "many": chain([many], repeat(b"no record\n" * (BAD_LINES // 50), 50)),
+    }
+    for name, pieces in bombs.items():
+        with open_(place / f"{name}.jsonl{suffix}", "wb") as out:
+            for piece in pieces:
+                out.write(piece)
+
+
+@pytest.mark.slow
+def test_files_that_pretend_to_be_huge_cost_little(logs: Path, tmp_path: Path) -> None:
+    """Archives of hardly anything, a hole on disk, a device, a pipe, links in circles, a name that is no text."""
     (logs / "good.jsonl").write_text(lines([prediction(1)]))
-    with gzip.open(logs / "bomb.jsonl.gz", "wb", compresslevel=9) as out:
-        for _ in range(200):
-            out.write(bytes(1 << 20))
-    with (logs / "hole.jsonl").open("wb") as hole:
+    more = tmp_path / "more"
+    more.mkdir()
+    write_bombs(more, ".gz", 10)
+    write_bombs(more, ".zst", 20)
+    with (more / "hole.jsonl").open("wb") as hole:
         hole.seek(50 << 30)
         hole.write(lines([prediction(2)]).encode())
-    os.mkfifo(logs / "pipe.jsonl")
-    (logs / "zero.jsonl").symlink_to("/dev/zero")
-    (logs / "gone.jsonl").symlink_to("nowhere")
-    (logs / "loop").symlink_to(logs)
-    Path(os.fsdecode(os.fsencode(logs) + b"/odd\xff\n\x1b[31m.jsonl")).write_text(lines([prediction(3)]))
-    found = take()
-    assert found.ingest.predictions == 3
-    assert any(
-        alert.message == "bomb.jsonl.gz is not read: it holds zeros, as far as it was looked at"
-        for alert in found.alerts
-    )
+    os.mkfifo(more / "pipe.jsonl")
+    (more / "zero.jsonl").symlink_to("/dev/zero")
+    (more / "gone.jsonl").symlink_to("nowhere")
+    (more / "loop").symlink_to(logs)
+    Path(os.fsdecode(os.fsencode(more) + b"/odd\xff\n\x1b[31m.jsonl")).write_text(lines([prediction(3)]))
+    given = (frugal.__file__, logs, more, tmp_path / "store.duckdb")
+    own = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, *map(str, given)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=own)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    taken = {name: counts for name, counts in found["files"].items() if counts[0] and "odd" not in name}
+    expected = {"good.jsonl": [1, 0], "more/hole.jsonl": [1, 0]}
+    for suffix in ("gz", "zst"):
+        expected |= {
+            f"more/hollow.jsonl.{suffix}": [1, 0],
+            f"more/endless.jsonl.{suffix}": [2, 1],
+            f"more/many.jsonl.{suffix}": [1 + BAD_LINES, BAD_LINES],
+        }
+        zeros = f"more/zeros.jsonl.{suffix} is not read: it holds zeros, as far as it was looked at"
+        assert zeros in found["alerts"]
+    assert taken == expected
+    assert found["predictions"] == 9
+    assert found["grown"] < BOMB_MB, "less than one of the archives holds"
 
 
 def test_more_columns_than_are_taken_cost_no_record(
