@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import number
 from mlwatch.recorder import Recorder
 from mlwatch.store import probes
+from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -132,7 +133,7 @@ def look_around(
     total = len(hurried) + len(others)
     if not total:
         return
-    began = datetime.now(UTC).replace(tzinfo=None)
+    began = now_in_store()
     lookout = Lookout(connect, config, hurried, path, caches=others)
     waits = [
         *(one.timeout + one.interval for one in hurried),

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.drift import Drift
     from mlwatch.metrics.estimate import Estimate
-    from mlwatch.metrics.fairness import Gap
     from mlwatch.snapshot.types import Version, Window
 
 _CLASSES = (
@@ -156,9 +155,7 @@ def _feature(version: Version, kind: str, feature: str) -> float | None:
 
 
 def _gap(version: Version, name: str, column: str) -> float | None:
-    found = next((each for each in version.fairness if each.column == column), None)
-    gap: Gap | None = getattr(found, FAIRNESS[name]) if found is not None else None
-    return _value(gap.difference) if gap is not None else None
+    return _value(version.gap(column, FAIRNESS[name]))
 
 
 def _engaged(each: Version | Window, name: str, kind: str) -> float | None:

@@ -47,6 +47,11 @@ _LOOSE_ZONE = re.compile(r"\s+(?=[+-]\d\d)|\s*(?:UTC|GMT)$", re.ASCII)
 _LONGEST = 64
 
 
+def now_in_store() -> datetime:
+    """Return the present as the store holds times: UTC without saying so."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 def parse_duration(text: str) -> timedelta:
     """Read a duration such as `500ms`, `10m`, `1h30m` or `30d`.
 

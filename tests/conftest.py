@@ -1,4 +1,4 @@
-"""A store of the sample logs, taken in once for all tests that only ask it; examples that may take their time."""
+"""An empty store; one of the sample logs, taken in once for all who only ask it; examples that may take their time."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 from hypothesis import settings
 
 import mlwatch
+from mlwatch.store import schema
 from mlwatch.store.places import default_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from duckdb import DuckDBPyConnection
 
 # how long an example takes says most of the machine
 settings.register_profile("patient", settings(), deadline=None)
@@ -60,3 +64,12 @@ def sample_state(sample_store: Callable[[], Path], tmp_path: Path) -> Path:
     assert usual is not None
     sample_store().rename(state / "mlwatch" / usual.name)
     return state
+
+
+@pytest.fixture
+def store() -> Iterator[DuckDBPyConnection]:
+    """An empty store in memory, without a session."""
+    connection = duckdb.connect(":memory:")
+    schema.create(connection)
+    yield connection
+    connection.close()

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mlwatch.app.units import Unit
-    from mlwatch.metrics.fairness import Gap
     from mlwatch.snapshot.types import Version, Window
 
 Family = Literal["performance", "quality", "health", "business"]
@@ -225,21 +224,15 @@ def _expected(key: str, *, late: bool) -> Metric:
 
 def _gaps(column: str) -> tuple[Metric, Metric]:
     """Return the gaps between the values of a protected attribute."""
-
-    def read(version: Version, kind: str) -> Reading:
-        found = next((each for each in version.fairness if each.column == column), None)
-        gap: Gap | None = getattr(found, kind) if found is not None else None
-        return from_estimate(gap.difference if gap is not None else None)
-
     name = clean(column, 24)
     return (
         Metric(
             f"parity.{column}", "performance", f"{name}: gap in positives", "share", "lower",
-            lambda version: read(version, "demographic_parity"), lambda _: NOTHING, 2,
+            lambda version: from_estimate(version.gap(column, "demographic_parity")), lambda _: NOTHING, 2,
         ),
         Metric(
             f"opportunity.{column}", "performance", f"{name}: gap in recall", "share", "lower",
-            lambda version: read(version, "equal_opportunity"), lambda _: NOTHING, 2,
+            lambda version: from_estimate(version.gap(column, "equal_opportunity")), lambda _: NOTHING, 2,
         ),
     )  # fmt: skip
 

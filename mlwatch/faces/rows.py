@@ -229,8 +229,8 @@ def _decisions(version: Version) -> str:
 
 def _gap(column: str, kind: str) -> Show:
     def show(version: Version) -> str:
-        found = next((getattr(each, kind) for each in version.fairness if each.column == column), None)
-        return "n/a" if found is None else estimated(found.difference, share)
+        found = version.gap(column, kind)
+        return "n/a" if found is None else estimated(found, share)
 
     return show
 

@@ -10,6 +10,7 @@ from mlwatch.asking import row
 from mlwatch.snapshot.read import lives
 from mlwatch.snapshot.types import Alert
 from mlwatch.store import rollups
+from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,5 +80,5 @@ def ahead_of(connection: DuckDBPyConnection, known: Sequence[Life], now: datetim
 
 def end_now(connection: DuckDBPyConnection) -> datetime | None:
     """Return the moment, naive UTC, before which records count now: None where all of them do."""
-    ahead = ahead_of(connection, lives(connection), datetime.now(UTC).replace(tzinfo=None))
+    ahead = ahead_of(connection, lives(connection), now_in_store())
     return None if ahead is None else ahead.until

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mlwatch.metrics.estimate import Estimate
+    from mlwatch.metrics.fairness import Gap
     from mlwatch.snapshot.distributions import Bars, Scores
     from mlwatch.snapshot.falls import Fall
     from mlwatch.snapshot.health_types import Endpoint
@@ -253,7 +254,7 @@ class Version:
     registered: Entry | None = None
     """What a model registry says of it."""
     fairness: tuple[Fairness, ...] = ()
-    """Gaps between the values of the protected attributes."""
+    """Gaps between the values of the protected attributes; `gap` finds one."""
     outputs: Outputs = field(default_factory=Outputs)
     """What it gave and took besides predictions."""
     label_coverage: Mapping[str, Estimate] = field(default_factory=dict)
@@ -264,6 +265,13 @@ class Version:
     """Share of the conversions to come that there was the time for; None without conversions."""
     constraints: tuple[Constraint, ...] = ()
     """What `[schema]` asks of the features, and what became of it."""
+
+    def gap(self, column: str, kind: str) -> Estimate | None:
+        """Return the `demographic_parity` or `equal_opportunity` of a protected attribute; None where it is none."""
+        found: Gap | None = next(
+            (getattr(each, kind) for each in self.fairness if each.column == column), None
+        )
+        return found.difference if found is not None else None
 
 
 @dataclass(frozen=True, slots=True)

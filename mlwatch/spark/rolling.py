@@ -19,6 +19,7 @@ from mlwatch.spark.counting import Counter
 from mlwatch.spark.dialect import to_spark
 from mlwatch.spark.sampling import learnt
 from mlwatch.store import lake as lakes
+from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -216,7 +217,7 @@ class _Roll:
         newest = max((file["newest"] for file in sources.values() if file["newest"]), default=None)
         moment = datetime.fromtimestamp(newest / 1e6, UTC).replace(tzinfo=None) if newest else None
         values = [
-            *(1, datetime.now(UTC).replace(tzinfo=None), total("size"), total("records")),
+            *(1, now_in_store(), total("size"), total("records")),
             *(total("records") - total("rejected"), total("predictions"), total("outcomes"), total("events")),
             *(total("rejected"), 0, 0, 0, moment),
         ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import number
+from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -27,7 +27,7 @@ def post(connection: DuckDBPyConnection, severity: str, topic: str, message: str
     _make_room(connection)
     connection.execute(
         "INSERT INTO notices VALUES (?, ?, ?, ?, FALSE)",
-        [datetime.now(UTC).replace(tzinfo=None), severity, topic, message],
+        [now_in_store(), severity, topic, message],
     )
 
 

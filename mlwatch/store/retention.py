@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import all_or_nothing, number, row
 from mlwatch.store import probes
+from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -40,7 +41,7 @@ def apply(connection: DuckDBPyConnection, keep: timedelta | None) -> int:
 
 def _forget_records(connection: DuckDBPyConnection, keep: timedelta) -> int:
     # one record that is years ahead of the clock must not drop all others
-    (newest,) = row(connection, "SELECT MAX(ts) FROM predictions WHERE ts <= ?", [_now()])
+    (newest,) = row(connection, "SELECT MAX(ts) FROM predictions WHERE ts <= ?", [now_in_store()])
     if newest is None:
         return 0
     limit = newest - keep
@@ -81,7 +82,3 @@ def _forget_looks(connection: DuckDBPyConnection, keep: timedelta) -> None:
     )
     if newest is not None:
         probes.forget(connection, newest - keep)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

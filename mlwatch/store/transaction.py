@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import all_or_nothing, is_there, number
@@ -13,6 +12,7 @@ from mlwatch.store import batch, constraints, event_units, events, fold, memory,
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.loading import Loader, filled_lines
 from mlwatch.store.schema import BASE_COLUMNS
+from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -211,7 +211,7 @@ class Transaction:
         self._connection.execute(
             f"""INSERT INTO quarantine SELECT ?, * FROM (
                 FROM rejects ORDER BY file DESC, line DESC LIMIT {QUARANTINE_ROWS}) ORDER BY file, line""",
-            [_now()],
+            [now_in_store()],
         )
 
     def _account(self, works: Sequence[Work], counts: Counts) -> None:
@@ -247,7 +247,7 @@ class Transaction:
             [
                 *(
                     self._batch,
-                    _now(),
+                    now_in_store(),
                     size,
                     counts.records,
                     counts.rows,
@@ -285,7 +285,3 @@ def _records(segment: Segment) -> int:
 def _repeated(counts: Counts, again: int) -> Counts:
     """Move repeated outcomes or events from the rows that were taken in to the duplicates."""
     return replace(counts, rows=counts.rows - again, duplicates=counts.duplicates + again)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

@@ -59,17 +59,15 @@ def test_a_schema_that_is_a_pipe_is_none(tmp_path: Path) -> None:
     assert "there is no whole schema in the directory schema beside it yet" in done.stderr
 
 
-def test_a_reference_that_is_a_pipe_is_refused(logs: Path) -> None:
-    pipe = logs.parent / "training.csv"
+@pytest.mark.parametrize(
+    ("option", "name", "said"),
+    [
+        ("--reference", "training.csv", "cannot read the reference: {}: not a regular file"),
+        ("--db", "store.duckdb", "not a store of mlwatch: {}: give another file with --db"),
+    ],
+)
+def test_a_pipe_that_is_named_is_refused(logs: Path, option: str, name: str, said: str) -> None:
+    pipe = logs.parent / name
     os.mkfifo(pipe)
-    done = report(logs, "--reference", pipe)
-    said = f"mlwatch: cannot read the reference: {pipe}: not a regular file\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
-
-
-def test_a_store_that_is_a_pipe_is_refused(logs: Path) -> None:
-    pipe = logs.parent / "store.duckdb"
-    os.mkfifo(pipe)
-    done = report(logs, "--db", pipe)
-    said = f"mlwatch: not a store of mlwatch: {pipe}: give another file with --db\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+    done = report(logs, option, pipe)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"mlwatch: {said.format(pipe)}\n")

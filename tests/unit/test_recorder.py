@@ -7,31 +7,19 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import duckdb
-import pytest
-
 import mlwatch
 from mlwatch.endpoints.types import Probe
 from mlwatch.host.types import HostSample
 from mlwatch.recorder import Recorder
 from mlwatch.session import Options, Session
-from mlwatch.store import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def store() -> Iterator[DuckDBPyConnection]:
-    connection = duckdb.connect(":memory:")
-    schema.create(connection)
-    yield connection
-    connection.close()
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -110,9 +110,8 @@ def _reason_lines(reasons: tuple[str, ...], width: int, room: int) -> list[tuple
     for at, reason in enumerate(reasons):
         most = min(2, room - len(lines))
         whole = len(wrapped(reason, width, most + 1)) <= most
-        said = (
-            reason if whole else reason.partition(LIMIT)[0]
-        )  # rather without its limit than half a sentence
+        # rather without its limit than half a sentence
+        said = reason if whole else reason.partition(LIMIT)[0]
         lines += [(text, not at) for text in wrapped(said, width, most)]
     return lines
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import first_row
 from mlwatch.sources.formats.types import ENVELOPE, Carried
 from mlwatch.sources.sql import literal
+from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,7 +126,7 @@ class Halves:
         Returns:
             Which halves wait no longer; None where there are none.
         """
-        now = datetime.now(UTC).replace(tzinfo=None)
+        now = now_in_store()
         vain = " OR ".join(self._vain(importer, now)) or "FALSE"
         self._connection.execute(f"""
             CREATE OR REPLACE TEMP TABLE envelopes AS

@@ -5,29 +5,17 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 
 from mlwatch.session import Options, Session
-from mlwatch.store import schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from duckdb import DuckDBPyConnection
     from logfiles import Take
 
     from mlwatch.snapshot.types import Snapshot
-
-
-@pytest.fixture
-def store() -> Iterator[DuckDBPyConnection]:
-    """An empty store in memory, without a session."""
-    connection = duckdb.connect(":memory:")
-    schema.create(connection)
-    yield connection
-    connection.close()
 
 
 @pytest.fixture
