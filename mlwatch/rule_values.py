@@ -26,7 +26,7 @@ _CLASSES = (
     "brier",
     "ece",
 )
-_MANY_CLASSES = ("balanced_accuracy", "macro_f1", "weighted_f1", "kappa")
+_MANY_CLASSES = ("balanced_accuracy", "macro_precision", "macro_f1", "weighted_f1", "kappa")
 _REGRESSION = ("mae", "rmse", "mape", "r2", "bias")
 _OUTPUTS = ("pinball", "top_2_accuracy", "top_3_accuracy", "top_5_accuracy", "ndcg_10", "mrr", "hit_rate_10")
 PERFORMANCE = frozenset((*_CLASSES, *_MANY_CLASSES, *_REGRESSION, *_OUTPUTS))

@@ -109,6 +109,7 @@ _PERFORMANCE: dict[str, tuple[str, Unit, Better, int]] = {
     "precision": ("Precision", "share", "higher", 1),
     "recall": ("Recall", "share", "higher", 1),
     "f1": ("F1", "share", "higher", 1),
+    "macro_precision": ("Macro precision", "share", "higher", 3),
     "macro_f1": ("Macro F1", "share", "higher", 1),
     "weighted_f1": ("Weighted F1", "share", "higher", 2),
     "roc_auc": ("ROC AUC", "score", "higher", 2),

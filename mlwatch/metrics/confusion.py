@@ -232,6 +232,18 @@ def balanced_accuracy(margins: Margins) -> tuple[float, Gradient]:
     return float(weight @ recall), Gradient(-recall * weight / safe, np.zeros(len(safe)), weight / safe)
 
 
+def macro_precision(margins: Margins) -> tuple[float, Gradient]:
+    """Return the mean precision over the classes that occur in labels or predictions, and its gradient.
+
+    That of a class that is never predicted is 0, as scikit-learn's `precision_score` has it.
+    """
+    occurs = margins.true + margins.predicted > 0
+    weight = occurs / np.count_nonzero(occurs)
+    safe = np.where(margins.predicted > 0, margins.predicted, 1.0)
+    precision = margins.agreed / safe
+    return float(weight @ precision), Gradient(np.zeros(len(safe)), -precision * weight / safe, weight / safe)
+
+
 def macro_f1(margins: Margins) -> tuple[float, Gradient]:
     """Return the mean F1 over the classes that occur in labels or predictions, and its gradient."""
     size = margins.true + margins.predicted

@@ -28,7 +28,7 @@ METHOD = "CBPE, ± 3 sampling errors"
 NO_SCORES = "no scores in the logs"
 BAND = 3.0
 BINARY = ("accuracy", "precision", "recall", "f1", "specificity", "roc_auc")
-MULTICLASS = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "roc_auc")
+MULTICLASS = ("accuracy", "balanced_accuracy", "macro_precision", "macro_f1", "weighted_f1", "roc_auc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +199,7 @@ def multiclass(
     estimates = {
         "accuracy": share(float(np.trace(counts)) / n, n),
         "balanced_accuracy": _banded_metric(table.balanced_accuracy, counts),
+        "macro_precision": _banded_metric(table.macro_precision, counts),
         "macro_f1": _banded_metric(table.macro_f1, counts),
         "weighted_f1": _banded_metric(table.weighted_f1, counts),
         "roc_auc": _macro_auc(labels, calibrators, decided),

@@ -48,6 +48,7 @@ BINARY = (
 MULTICLASS = (
     "accuracy",
     "balanced_accuracy",
+    "macro_precision",
     "macro_f1",
     "weighted_f1",
     "log_loss",
@@ -120,11 +121,12 @@ def multiclass(
     """
     n = confusion.n
     if n == 0:
-        found = {name: undefined(NO_LABELS) for name in ("accuracy", *MULTICLASS[1:4], "mcc", "kappa")}
+        found = {name: undefined(NO_LABELS) for name in ("accuracy", *MULTICLASS[1:5], "mcc", "kappa")}
     else:
         found = {
             "accuracy": _accuracy(confusion),
             "balanced_accuracy": table.delta(table.balanced_accuracy, confusion.counts),
+            "macro_precision": table.delta(table.macro_precision, confusion.counts),
             "macro_f1": table.delta(table.macro_f1, confusion.counts),
             "weighted_f1": table.delta(table.weighted_f1, confusion.counts),
             "mcc": _mcc(confusion),

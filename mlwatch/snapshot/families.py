@@ -155,7 +155,15 @@ def score_sums(rows: Table, positive: str | None) -> performance.ScoreSums | Non
 
 OVER: Mapping[str, tuple[str, ...]] = {
     "binary": ("accuracy", "precision", "recall", "f1", "specificity", "mcc", "balanced_accuracy"),
-    "multiclass": ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "mcc", "kappa"),
+    "multiclass": (
+        "accuracy",
+        "balanced_accuracy",
+        "macro_precision",
+        "macro_f1",
+        "weighted_f1",
+        "mcc",
+        "kappa",
+    ),
 }
 """Metrics of a window, from counts alone."""
 LOSSES = ("log_loss", "brier")

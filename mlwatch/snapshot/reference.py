@@ -14,7 +14,7 @@ from mlwatch.snapshot.reader import ONLY_ALL
 from mlwatch.snapshot.span import floor, naive
 from mlwatch.store import rollups
 from mlwatch.store.profiles import value_in_force
-from mlwatch.store.reference import WINDOWS
+from mlwatch.store.reference_windows import parted_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,19 +140,9 @@ def reference_counts(
     )
     if not len(table):
         return Reference(f"{chosen.description}, which hold no traffic", {}) if window else None
-    windows = _by_part(fetch(connection, _parted(chosen), dict(chosen.values))) if parted else {}
+    own = f"SELECT *, 0.0 AS total FROM ({parted_sql(chosen.condition)})"
+    windows = _by_part(fetch(connection, own, dict(chosen.values))) if parted else {}
     return Reference(chosen.description, by_feature(table), windows)
-
-
-def _parted(chosen: Period) -> str:
-    """Return the statement that reads a period by tenths of its time."""
-    second = "epoch(bucket)"
-    return f"""
-        SELECT feature, CAST(FLOOR({WINDOWS} * (second - low) / (high - low + {rollups.QUARTER})) AS INTEGER) AS part,
-            bin, SUM(n) AS n, 0.0 AS total
-        FROM (SELECT *, {second} AS second, MIN({second}) OVER () AS low, MAX({second}) OVER () AS high
-            FROM {rollups.FEATURES.table(rollups.QUARTER)} WHERE {chosen.condition})
-        GROUP BY 1, 2, 3"""
 
 
 def _by_part(table: Table) -> dict[int, list[Counts]]:

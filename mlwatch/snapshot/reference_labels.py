@@ -15,7 +15,7 @@ from mlwatch.store.output_rollups import CLASS_SCORES
 from mlwatch.store.profiles import IN_FORCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from duckdb import DuckDBPyConnection
 
@@ -79,25 +79,15 @@ def label_values(connection: DuckDBPyConnection, chosen: Period | None) -> tuple
 
 
 def labels_by_class(connection: DuckDBPyConnection, chosen: Period | None) -> tuple[Table, str] | None:
-    """Return the labelled probabilities of each class in a period of the logs, and whose they are.
-
-    Args:
-        connection: A cursor of this thread.
-        chosen: The period; None for none.
+    """Return the labelled probabilities of each class, and whose they are.
 
     Returns:
-        Columns `class`, `hit`, `bin`, `n`, `sum_score`; None where there are too few.
+        Columns `class`, `hit`, `bin`, `n`, `sum_score`; None where there are too few. See `labels_by_score`.
     """
-    if chosen is None:
-        return None
-    rows = fetch(
-        connection,
-        f"""SELECT class, hit, bin, SUM(n) AS n, SUM(sum_score) AS sum_score
-        FROM {CLASS_SCORES.table(rollups.QUARTER)} WHERE {chosen.condition} GROUP BY 1, 2, 3""",
-        dict(chosen.values),
-    )
-    enough = len(rows) and rows["n"][rows["hit"] == 1].sum() >= LEAST_LABELS
-    return (rows, chosen.description) if enough else None
+    what = "class, hit, bin, SUM(n) AS n, SUM(sum_score) AS sum_score"
+    in_file = f"SELECT {what} FROM reference_classes GROUP BY 1, 2, 3"
+    in_logs = f"SELECT {what} FROM {CLASS_SCORES.table(rollups.QUARTER)} WHERE {{}} GROUP BY 1, 2, 3"
+    return _either(connection, in_file, in_logs, chosen, lambda rows: rows.where(rows["hit"] == 1))
 
 
 def errors_by_part(connection: DuckDBPyConnection, chosen: Period | None) -> tuple[Table, str] | None:
@@ -113,18 +103,32 @@ def errors_by_part(connection: DuckDBPyConnection, chosen: Period | None) -> tup
 
 
 def _either(
-    connection: DuckDBPyConnection, in_file: str, in_logs: str, chosen: Period | None
+    connection: DuckDBPyConnection,
+    in_file: str,
+    in_logs: str,
+    chosen: Period | None,
+    labelled: Callable[[Table], Table] = lambda rows: rows,
 ) -> tuple[Table, str] | None:
+    """Return rows and whose they are.
+
+    Args:
+        connection: A cursor of this thread.
+        in_file: SELECT of those of the reference file.
+        in_logs: Of those of the logs, with a place for a condition.
+        chosen: Period of the logs.
+        labelled: Those of the rows whose `n` add up to the labelled predictions.
+    """
+
+    def enough(rows: Table) -> bool:
+        return bool(len(rows)) and labelled(rows).whole("n") >= LEAST_LABELS
+
     name = file_name(connection)
-    if name is not None:
-        rows = fetch(connection, in_file)
-        if len(rows) and rows.whole("n") >= LEAST_LABELS:
-            return rows, name
+    if name is not None and enough(rows := fetch(connection, in_file)):
+        return rows, name
     if chosen is None:
         return None
     rows = fetch(connection, in_logs.format(chosen.condition), dict(chosen.values))
-    enough = len(rows) and rows.whole("n") >= LEAST_LABELS
-    return (rows, chosen.description) if enough else None
+    return (rows, chosen.description) if enough(rows) else None
 
 
 def performance_there(

@@ -38,6 +38,8 @@ SMALL = {
     "categories": "TRUE",
     "reference": "TRUE",
     "reference_labels": "TRUE",
+    "reference_windows": "TRUE",
+    "reference_classes": "TRUE",
     "batches": "TRUE",
     "meta": "key LIKE 'reference%' OR key LIKE 'segments%' OR key LIKE 'engagement%'",
 }

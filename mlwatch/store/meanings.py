@@ -80,7 +80,7 @@ def meanings(
     ]
     task = registry.models[model].task if model in registry.models else "unknown"
     found = _by_role(rows, settings)
-    probabilities = _probabilities(rows, settings) if task == "multiclass" else {}
+    probabilities = class_columns(rows, settings) if task == "multiclass" else {}
     quantiles = _quantiles(rows, settings) if task == "regression" else {}
     ranked = [found[role] for role in ("query", "position") if role in found]
     carried = [*probabilities.values(), *quantiles.values(), *(ranked if len(ranked) == 2 else ())]
@@ -131,7 +131,8 @@ def _expression(role: str, row: FeatureRow) -> str:
     return column if factor in {None, 1.0} else f"{column} * {factor!r}"
 
 
-def _probabilities(rows: Sequence[FeatureRow], settings: OutputSettings) -> dict[str, FeatureRow]:
+def class_columns(rows: Sequence[FeatureRow], settings: OutputSettings) -> dict[str, FeatureRow]:
+    """Return the probabilities of a classifier of many classes among features, by class; empty unless there are two."""
     numeric = [row for row in rows if row.kind == "numeric"]
     prefix = settings.probabilities
     if prefix is not None:

@@ -14,8 +14,9 @@ from mlwatch.asking import first_row
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
 from mlwatch.sources.canonical import BOOLEAN_WORDS
-from mlwatch.store import loss_trees, output_rollups, reference_texts, rollups
+from mlwatch.store import loss_trees, output_rollups, reference_classes, reference_texts, rollups
 from mlwatch.store.loss_trees import LossTree
+from mlwatch.store.reference_windows import parted_sql
 from mlwatch.store.registry import Bins
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ IN_FORCE = "NOT EXISTS (FROM meta WHERE key = 'reference_aside')"
 """Whether the reference file that the store holds the counts of was asked for."""
 LABELS = ("label", "prediction", "bin", "n", "sum_score", "sum_error", "sum_abs", "sum_sq", "sum_err4")
 
-LABELLED = "reference_all_losses"
-"""Key of the table whose labels were all counted, and the losses of whose predictions were learnt."""
+LABELLED = "reference_all_classes"
+"""Key of the table whose labels and class probabilities were all counted, and whose losses were learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class Contents:
     """Feature, window, bin, rows: how the counts came about in time."""
     losses: LossTree | None = None
     """Where a regression errs more."""
+    classes: Sequence[tuple[Any, ...]] = ()
+    """Rows of `reference_classes.COLUMNS`."""
 
 
 def is_profile(path: Path) -> bool:
@@ -114,6 +117,7 @@ def document(connection: DuckDBPyConnection, contents: Contents) -> dict[str, An
         "outputs": outputs,
         "labels": [dict(zip(LABELS, row, strict=True)) for row in contents.labels],
         "losses": contents.losses and contents.losses.document(),
+        "classes": [dict(zip(reference_classes.COLUMNS, row, strict=True)) for row in contents.classes],
     }
 
 
@@ -126,7 +130,10 @@ def of_reference(connection: DuckDBPyConnection, source: str) -> Contents:
     windows = connection.execute(
         "SELECT feature, part, bin, n FROM reference_windows ORDER BY ALL"
     ).fetchall()
-    return Contents(source, counts, labels, windows, loss_trees.recall(connection))
+    classes = connection.execute(
+        f"SELECT {', '.join(reference_classes.COLUMNS)} FROM reference_classes ORDER BY ALL"
+    ).fetchall()
+    return Contents(source, counts, labels, windows, loss_trees.recall(connection), classes)
 
 
 def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime, end: datetime) -> Contents:
@@ -177,7 +184,15 @@ def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime
             values,
         ).fetchall()
     )
-    return Contents(f"{version} of {model}, {_minute(first)} to {_minute(last)}", counts, labels)
+    windows = connection.execute(f"{parted_sql(inside)} ORDER BY ALL", values).fetchall()
+    classes = connection.execute(
+        f"""SELECT class, hit, bin, CAST(SUM(n) AS BIGINT) AS n, SUM(sum_score)
+        FROM {output_rollups.CLASS_SCORES.table(rollups.QUARTER)} WHERE {inside}
+        GROUP BY 1, 2, 3 HAVING SUM(n) > 0 ORDER BY ALL""",
+        values,
+    ).fetchall()
+    source = f"{version} of {model}, {_minute(first)} to {_minute(last)}"
+    return Contents(source, counts, labels, windows, classes=classes)
 
 
 def _category(name: object) -> str:
@@ -235,6 +250,7 @@ def read(path: Path, registry: Registry) -> Profile:
                     for part, code, n in entry.get("windows", [])  # a profile of before has none
                 ],
                 LossTree.of_document(found["losses"]) if found.get("losses") else None,
+                [_class(row) for row in found.get("classes", [])],
             ),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -261,6 +277,11 @@ def _label(row: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
+def _class(row: dict[str, Any]) -> tuple[Any, ...]:
+    name, hit, code, n, total = (row[column] for column in reference_classes.COLUMNS)
+    return str(name), int(hit), int(code), int(n), float(total)
+
+
 def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, source: str) -> None:
     """Put a profile in the place of the reference, inside a transaction.
 
@@ -271,7 +292,7 @@ def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, 
         source: What the bins come from, in words.
     """
     registry.save_new()
-    for table in ("reference", "reference_labels", "reference_windows"):
+    for table in ("reference", "reference_labels", "reference_windows", "reference_classes"):
         connection.execute(f"DELETE FROM {table}")
     numbers = [number for number, _, _ in profile.bins]
     for table in ("bins", "categories"):
@@ -285,6 +306,8 @@ def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, 
     _fill(
         connection, "reference_windows", ("INTEGER", "INTEGER", "INTEGER", "BIGINT"), profile.contents.windows
     )
+    classes = ("VARCHAR", "INTEGER", "INTEGER", "BIGINT", "DOUBLE")
+    _fill(connection, "reference_classes", classes, profile.contents.classes)
     for number, kind, edges in profile.bins:
         registry.bins[number] = Bins("numeric" if kind == "numeric" else "categorical", tuple(edges), source)
     registry.keep_losses(profile.contents.losses)

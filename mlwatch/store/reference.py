@@ -29,12 +29,14 @@ from mlwatch.store import (
     fold,
     loss_trees,
     profiles,
+    reference_classes,
     reference_texts,
     rollups,
     slices,
     touched,
 )
 from mlwatch.store.feature_rollup import FeatureBins
+from mlwatch.store.reference_windows import WINDOWS
 from mlwatch.store.registry import OUTPUTS, Bins, Registry
 from mlwatch.store.rollup import RESIDUAL
 
@@ -53,8 +55,6 @@ SHAPE_ROWS = 1000
 """Rows that columns are told by."""
 TOP_CATEGORIES = 50
 KNOWN_CATEGORIES = 10_000
-WINDOWS = 10
-"""Windows of equal size that a reference is parted into, to know how much it moves by itself."""
 
 
 def find(root: Path, config: Config, given: Path | None) -> Path | None:
@@ -118,6 +118,7 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
         cut(connection, registry, "given", [*columns, *outputs], source, count=True)
         _learn_labels(connection, registry)
         _learn_losses(connection, registry, slots)
+        reference_classes.learn(connection, registry, slots, config.outputs)
         reference_texts.learn(connection)
         profiles.note(connection, path.name, digest)
         again = registry.feature_bins()

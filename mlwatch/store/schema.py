@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-VERSION = 24
+VERSION = 25
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -61,6 +61,10 @@ _REFERENCE_LABELS = """CREATE TABLE reference_labels (
     sum_error DOUBLE, sum_abs DOUBLE, sum_sq DOUBLE, sum_err4 DOUBLE)"""
 """The reference's labels by prediction and score bin; of a regression its errors by part of the prediction."""
 
+_REFERENCE_CLASSES = """CREATE TABLE reference_classes (
+    class VARCHAR, hit INTEGER, bin INTEGER, n BIGINT, sum_score DOUBLE)"""
+"""The reference's probabilities of each class, `hit` 1 where the label is that class."""
+
 TABLES = (
     _WAITING,
     _SIDES,
@@ -94,6 +98,7 @@ TABLES = (
     "CREATE TABLE categories (feature INTEGER, category VARCHAR, bin INTEGER)",
     "CREATE TABLE reference (feature INTEGER, bin INTEGER, n BIGINT, total DOUBLE)",
     _REFERENCE_LABELS,
+    _REFERENCE_CLASSES,
     *_SILENCES,
     _REFERENCE_WINDOWS,
     "CREATE TABLE notices (said_at TIMESTAMP, severity VARCHAR, topic VARCHAR, message VARCHAR, resolved BOOLEAN)",
@@ -231,6 +236,7 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
     21: (),  # and so are the leaves of the tree of losses
     22: (*_BOOLEANS, _rename_booleans),
     23: (_ENGAGEMENTS,),
+    24: (_REFERENCE_CLASSES,),
 }
 """Statements, and what depends on the columns of a store, that lead from the given version to the next."""
 

@@ -35,6 +35,7 @@ _ALSO = {
     "mcc": ("matthews_corrcoef",),
     "brier": ("brier_score_loss",),
     "kappa": ("cohen_kappa",),
+    "macro_precision": ("precision_macro",),
     "macro_f1": ("f1_macro",),
     "weighted_f1": ("f1_weighted", "f1"),
 }

@@ -77,7 +77,9 @@ def test_merging_equals_counting_at_once(
     np.testing.assert_array_equal(merged.counts, whole.counts)
 
 
-@pytest.mark.parametrize("name", ["mcc", "kappa", "balanced_accuracy", "macro_f1", "weighted_f1"])
+@pytest.mark.parametrize(
+    "name", ["mcc", "kappa", "balanced_accuracy", "macro_precision", "macro_f1", "weighted_f1"]
+)
 @pytest.mark.parametrize("k", [2, 3, 5])
 def test_gradients_equal_numerical_ones(name: str, k: int) -> None:
     counts = np.random.default_rng(k).integers(1, 60, (k, k)) + 50 * np.eye(k, dtype=int)
@@ -95,7 +97,9 @@ def test_gradients_equal_numerical_ones(name: str, k: int) -> None:
     np.testing.assert_allclose(centred, numeric, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["mcc", "kappa", "balanced_accuracy", "macro_f1", "weighted_f1"])
+@pytest.mark.parametrize(
+    "name", ["mcc", "kappa", "balanced_accuracy", "macro_precision", "macro_f1", "weighted_f1"]
+)
 def test_widths_agree_with_multinomial_draws(name: str) -> None:
     counts = np.array([[300, 40, 20], [30, 200, 35], [15, 10, 90]])
     metric = value_of(name)
@@ -114,7 +118,9 @@ def test_a_small_table_without_errors_is_not_certain() -> None:
     assert found.low < 0.6
 
 
-@pytest.mark.parametrize("name", ["mcc", "kappa", "balanced_accuracy", "macro_f1", "weighted_f1"])
+@pytest.mark.parametrize(
+    "name", ["mcc", "kappa", "balanced_accuracy", "macro_precision", "macro_f1", "weighted_f1"]
+)
 def test_variance_without_a_matrix_equals_the_dense_one(name: str) -> None:
     counts = np.random.default_rng(6).integers(0, 30, (7, 7))
     margins = table.Margins.of(counts)

@@ -144,6 +144,8 @@ def test_multiclass_estimates_are_near_the_realised_performance(tilt: float) -> 
     assert tuple(found) == estimation.MULTICLASS
     assert found["accuracy"].value == pytest.approx(sk.accuracy_score(label, guess), abs=0.02)
     assert found["macro_f1"].value == pytest.approx(sk.f1_score(label, guess, average="macro"), abs=0.02)
+    precision = sk.precision_score(label, guess, average="macro")
+    assert found["macro_precision"].value == pytest.approx(precision, abs=0.02)
     expected = sk.roc_auc_score(label, score, multi_class="ovr")
     assert found["roc_auc"].value == pytest.approx(expected, abs=0.02)
     assert found["accuracy"].n == 30_000

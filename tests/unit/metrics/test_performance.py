@@ -81,6 +81,7 @@ def test_multiclass_values_equal_scikit_learns(k: int) -> None:
     assert tuple(found) == MULTICLASS
     expected = {
         "accuracy": sk.accuracy_score(true, predicted),
+        "macro_precision": sk.precision_score(true, predicted, average="macro", zero_division=0),
         "macro_f1": sk.f1_score(true, predicted, average="macro"),
         "weighted_f1": sk.f1_score(true, predicted, average="weighted"),
         "mcc": sk.matthews_corrcoef(true, predicted),

@@ -137,7 +137,7 @@ def test_all_of_a_classifier_is_estimated_without_labels(tmp_path: Path) -> None
     records, _, _ = pets(1500)
     write(tmp_path, "a.jsonl", records)
     version = only(model_of(tmp_path))
-    for name in ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "roc_auc"):
+    for name in ("accuracy", "balanced_accuracy", "macro_precision", "macro_f1", "weighted_f1", "roc_auc"):
         expected, realised = version.estimated[name], version.performance[name]
         assert expected.low is not None
         assert expected.high is not None

@@ -141,3 +141,27 @@ def test_its_truth_values_are_those_of_rows_to_come(tmp_path: Path) -> None:
         )
     assert rows == [("false", 400), ("true", 200)]
     assert counted == [(0, 400), (1, 200)]
+
+
+def reference_of_three_classes() -> str:
+    rows = [
+        f"{n % 7},{'abc'[n % 3]},{'abc'[(n + (n % 10 == 0)) % 3]},"
+        + ",".join("0.8" if n % 3 == k else "0.1" for k in range(3))
+        for n in range(300)
+    ]
+    return "\n".join(["x,prediction,label,proba_a,proba_b,proba_c", *rows]) + "\n"
+
+
+def test_the_probabilities_of_its_reference_are_counted_when_that_is_given_again(tmp_path: Path) -> None:
+    path, logs = tmp_path / "store.duckdb", tmp_path / "logs"
+    path.write_bytes(gzip.decompress((FIXTURES / "schema-24.duckdb.gz").read_bytes()))
+    logs.mkdir()
+    (logs / "reference.csv").write_text(reference_of_three_classes())
+    with Session(Options(logs, db=path)) as session:
+        _, labels = session.query("SELECT label, SUM(n) FROM reference_labels GROUP BY label ORDER BY label")
+        _, classes = session.query(
+            "SELECT class, SUM(n) FROM reference_classes WHERE hit = 1 GROUP BY class ORDER BY class"
+        )
+        _, scores = session.query("SELECT class, SUM(sum_score) FROM reference_classes GROUP BY 1 ORDER BY 1")
+    assert classes == labels == [("a", 100), ("b", 100), ("c", 100)]
+    assert [total for _, total in scores] == pytest.approx([100.0] * 3)
