@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.metrics import intervals
+from mlwatch.metrics import intervals, winsor
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
+from mlwatch.metrics.winsor import Cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,18 +97,10 @@ def revenue_per_prediction(sums: RevenueSums) -> Estimate:
     With a cap, the value stays the exact mean and only the interval's width comes from the capped values,
     because one large order would otherwise make it useless; `method` names the cap.
     """
-    n = sums.predictions
-    if n <= 0:
-        return undefined(NO_PREDICTIONS)
-    value = sums.total / n
-    if sums.winsorised_at is None or sums.capped_total is None:
-        return intervals.mean(n, sums.total, sums.sum_sq, NO_PREDICTIONS)
-    bounds = intervals.mean_t(n, sums.capped_total, sums.sum_sq)
-    if bounds is None:
-        return estimate(value, n)
-    half = (bounds[1] - bounds[0]) / 2
-    method = f"Student's t, winsorised at {sums.winsorised_at:g}"
-    return estimate(value, n, (value - half, value + half), method)
+    cut = None
+    if sums.winsorised_at is not None and sums.capped_total is not None:
+        cut = Cut(sums.winsorised_at, sums.capped_total, sums.sum_sq)
+    return winsor.mean(sums.predictions, sums.total, sums.sum_sq, cut, NO_PREDICTIONS)
 
 
 def revenue_per_conversion(sums: RevenueSums) -> Estimate:

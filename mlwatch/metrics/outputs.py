@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.metrics import intervals, latency
+from mlwatch.metrics import intervals, latency, winsor
 from mlwatch.metrics.estimate import Estimate, undefined
+from mlwatch.metrics.winsor import Cut
 from mlwatch.words import percent
 
 if TYPE_CHECKING:
@@ -125,21 +126,27 @@ def ranking(sums: RankingSums) -> dict[str, Estimate]:
     }
 
 
-def measure(bins: ArrayLike, counts: ArrayLike, total: float, total_sq: float, *, share: bool) -> Measure:
-    """Return an amount's mean with its interval and its quantiles.
+def measure(
+    bins: ArrayLike, counts: ArrayLike, totals: ArrayLike, squares: ArrayLike, *, share: bool
+) -> Measure:
+    """Return an amount's mean and its quantiles; the interval respects heavy tails, see `metrics.winsor`.
 
     Args:
         bins: Latency bins, shape (m,), in any order and with repeats.
         counts: Requests in each, shape (m,).
-        total: Their sum.
-        total_sq: The sum of their squares.
+        totals: The sums of what these gave or took.
+        squares: The sums of the squares.
         share: It is 0 or 1: the mean is a proportion, with Wilson's interval, and quantiles say nothing.
     """
     histogram = latency.LatencyHistogram.from_rows(bins, counts)
-    n = histogram.n
+    n, total = histogram.n, float(np.asarray(totals, dtype=float).sum())
     if share:
         return Measure(intervals.proportion(total, n, NOTHING), total)
-    mean = intervals.mean(n, total, total_sq, NOTHING)
+    cut, cap = None, winsor.cap_of(bins, counts, n)
+    if cap is not None:
+        sums = winsor.cut_sums(bins, counts, totals, squares, cap)
+        cut = Cut(winsor.edge_of(cap), *(float(each.sum()) for each in sums))
+    mean = winsor.mean(n, total, float(np.asarray(squares, dtype=float).sum()), cut, NOTHING)
     if n == 0:
         return Measure(mean, 0.0)
     p50, p95 = latency.quantiles(histogram.bins, histogram.counts, (0.5, 0.95)).tolist()

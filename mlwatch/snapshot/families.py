@@ -12,7 +12,6 @@ from mlwatch.metrics import intervals, latency, performance, regression
 from mlwatch.metrics.confusion import Confusion
 from mlwatch.metrics.regression import RegressionSums
 from mlwatch.metrics.scores import ScoreHistogram
-from mlwatch.snapshot import rollout_caps
 from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.types import Business, ConfusionTable, Engagement, Errors, LabelLag, Latency, Revenue
 from mlwatch.store.event_kinds import KIND, VALUE
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlwatch.metrics.estimate import Estimate
+    from mlwatch.metrics.winsor import Cut
     from mlwatch.snapshot.read import Table
 
 QUANTILE_NAMES = ("p50", "p90", "p95", "p99", "p999")
@@ -238,7 +238,7 @@ def business(
     seen: bool,
     currency: str | None,
     kinds: Sequence[str] = (),
-    worth: Table | None = None,
+    cut: Cut | None = None,
 ) -> Business:
     """Return conversion, engagement and revenue.
 
@@ -248,7 +248,7 @@ def business(
         seen: Whether the store holds any event, so that "none" is a number and not a gap.
         currency: What the values are in.
         kinds: Of engagement: those that are told of, though none came in this time.
-        worth: Predictions by what they brought, so that intervals respect heavy tails; None for intervals that do not.
+        cut: Winsorised sums of what predictions brought, so that intervals respect heavy tails; None for none.
     """
 
     def total(name: str, measure: str) -> float:
@@ -272,14 +272,8 @@ def business(
         refunds=total("refund", "value"),
         sum_sq=total("net", "value_sq"),
     )
-    if worth is not None and (cap := rollout_caps.cap_of(worth, predictions)) is not None:
-        total_cut, square_cut = rollout_caps.cut_worth(worth, cap)
-        sums = replace(
-            sums,
-            sum_sq=float(square_cut.sum()),
-            winsorised_at=rollout_caps.edge_of(cap),
-            capped_total=float(total_cut.sum()),
-        )
+    if cut is not None:
+        sums = replace(sums, sum_sq=cut.square, winsorised_at=cut.limit, capped_total=cut.total)
     per = money.revenue_per_prediction(sums) if seen else None
     ups, downs = int(total("approval", "n_first")), int(total("disapproval", "n_first"))
     approval = intervals.proportion(ups, ups + downs, "") if ups + downs else None

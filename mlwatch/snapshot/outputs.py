@@ -103,9 +103,7 @@ def measures_of(rows: Table) -> dict[str, Measure]:
 
 def _measure(rows: Table, name: str) -> Measure:
     mine = rows.where(rows["measure"] == name)
-    return outputs.measure(
-        mine["bin"], mine["n"], mine.sum("total"), mine.sum("total_sq"), share=name in SHARES
-    )
+    return outputs.measure(mine["bin"], mine["n"], mine["total"], mine["total_sq"], share=name in SHARES)
 
 
 def performance_of(tables: OutputTables, found: Mapping[str, Estimate]) -> Mapping[str, Estimate]:

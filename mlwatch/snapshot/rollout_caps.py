@@ -1,7 +1,7 @@
 """Winsorise means at a frozen limit: a single order or a single timeout must not decide.
 
-The limit is the 99.9th percentile of the baseline's week before the candidate came, as the upper edge of a bin of the
-log histogram (2 % wide). Both versions' larger values count as the limit.
+The limit is the 99.9th percentile of the baseline's week before the candidate came; see `metrics.winsor`. Both
+versions' larger values count as the limit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.metrics import latency
+from mlwatch.metrics.winsor import edge_of
 from mlwatch.snapshot.read import fetch
+from mlwatch.snapshot.winsorised import cap_of
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.read import Table
     from mlwatch.snapshot.reader import Reader
 
-QUANTILE = 0.999
-FEWEST = 2_000
-"""Values of the baseline that its limit takes: with fewer, one or two of them would be it."""
 REFERENCE_SPAN = timedelta(days=7)
 """Time before the candidate from which the baseline's quantiles are frozen."""
 
@@ -41,11 +40,6 @@ class Caps:
         """Return the limit of each metric that has one, in its own unit."""
         found = {"latency_mean": self.latency, "revenue": self.worth}
         return {name: edge_of(code) for name, code in found.items() if code is not None}
-
-
-def edge_of(code: int) -> float:
-    """Return the upper edge of a bin."""
-    return float(latency.GAMMA**code)
 
 
 def frozen_caps(reader: Reader, model: str, baseline: str, end: datetime) -> Caps:
@@ -77,17 +71,6 @@ def frozen_caps(reader: Reader, model: str, baseline: str, end: datetime) -> Cap
     return reader.value(("caps", model, baseline, end), sources, (begin, end), compute)
 
 
-def cap_of(rows: Table, n: int) -> int | None:
-    """Return the lowest bin above which lie at most a thousandth of `n` values; those without a row are nought."""
-    if n < FEWEST or not len(rows):
-        return None
-    order = np.argsort(rows["bin"])
-    bins, counts = rows["bin"][order], rows["n"][order]
-    above = counts.sum() - np.cumsum(counts)
-    code = int(bins[np.argmax(above <= (1 - QUANTILE) * n)])
-    return None if code == latency.ZERO_BIN else code
-
-
 def cut_latencies(rows: Table, cap: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what rows of latencies by bin add to the sums of their stratum.
 
@@ -101,17 +84,3 @@ def cut_latencies(rows: Table, cap: int) -> tuple[np.ndarray, np.ndarray, np.nda
     code: IntArray = rows["bin"].astype(np.int64)
     value = np.minimum(latency.bin_values(code), edge_of(cap))
     return rows["n"] * value, rows["n"] * value * value, rows["n"] * (code > cap)
-
-
-def cut_worth(rows: Table, cap: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return what rows of values by bin add to the sums of their stratum, exactly.
-
-    Args:
-        rows: `bin`, `n`, `value` and `value_sq`.
-        cap: See `cut_latencies`.
-    """
-    above, limit = rows["bin"] > cap, edge_of(cap)
-    return (
-        np.where(above, rows["n"] * limit, rows["value"]),
-        np.where(above, rows["n"] * limit * limit, rows["value_sq"]),
-    )

@@ -18,7 +18,8 @@ from mlwatch.metrics.rollout_types import (
     ProportionSeries,
 )
 from mlwatch.snapshot.read import Table, fetch
-from mlwatch.snapshot.rollout_caps import REFERENCE_SPAN, Caps, cut_latencies, cut_worth, frozen_caps
+from mlwatch.snapshot.rollout_caps import REFERENCE_SPAN, Caps, cut_latencies, frozen_caps
+from mlwatch.snapshot.winsorised import cut_worth
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:

@@ -41,7 +41,6 @@ class Tables:
     scores: Table
     business: Table
     worth: Table
-    """Over the whole range."""
     sampling: Table
     lags: Table
     minutes: Table
@@ -66,7 +65,7 @@ class Tables:
             reader.by_window(rollups.OUTCOMES, lattice),
             reader.whole(rollups.SCORES, lattice),
             reader.by_window(rollups.BUSINESS, lattice),
-            reader.whole(rollups.WORTH, lattice),
+            reader.by_window(rollups.WORTH, lattice),
             reader.by_window(rollups.SAMPLING, lattice),
             reader.whole(rollups.LAGS, lattice),
             busy_minutes(reader, lattice),

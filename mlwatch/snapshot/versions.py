@@ -15,6 +15,7 @@ from mlwatch.snapshot.tables import NOW_S
 from mlwatch.snapshot.text_drift import drifts_of
 from mlwatch.snapshot.types import ConfusionTable, Throughput, Version
 from mlwatch.snapshot.windows import Context, windows_of
+from mlwatch.snapshot.winsorised import cut_of
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def version_of(
                 seen=tables.has_events,
                 currency=context.currency,
                 kinds=context.kinds,
-                worth=tables.worth,
+                cut=cut_of(tables.worth, predictions),
             ),
             decisions=context.question.worth(tables.outcomes),
         ),

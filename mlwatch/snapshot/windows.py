@@ -17,6 +17,7 @@ from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.read import Table
 from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.types import Business, Errors, Latency, Task, Window
+from mlwatch.snapshot.winsorised import cuts_over
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.drift import Policy
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.metrics.outputs import Lags
+    from mlwatch.metrics.winsor import Cut
     from mlwatch.snapshot.reference import Reference
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.tables import Decided, Tables
@@ -132,11 +134,14 @@ def windows_of(
     )
     names = tuple(name for name in tables.outcomes.columns if name not in {"w", "who"})
     outcomes, gains = _cells(tables.outcomes, names), _cells(tables.business, BUSINESS)
+    cuts = cuts_over(tables.worth, sum(traffic.counts["n"]), lattice.count)
     windows = []
     for index in range(lattice.count):
         labelled = _labelled(question, names, outcomes.get(index, ()))
         n = traffic.counts["n"][index]
-        gained = _business(gains.get(index, ()), n, tables.has_events, context.currency, context.kinds)
+        gained = _business(
+            gains.get(index, ()), n, tables.has_events, context.currency, context.kinds, cuts[index]
+        )
         windows.append(
             Window(
                 start=lattice.edge(index).replace(tzinfo=UTC),
@@ -211,9 +216,16 @@ def _latency(codes: bytes, counts: bytes, n: int, total: float, highest: float, 
 
 @remembered
 def _business(
-    cells: Cells, predictions: int, seen: bool, currency: str | None, kinds: tuple[str, ...]
+    cells: Cells,
+    predictions: int,
+    seen: bool,
+    currency: str | None,
+    kinds: tuple[str, ...],
+    cut: Cut | None,
 ) -> Business:
-    return families.business(_table(BUSINESS, cells), predictions, seen=seen, currency=currency, kinds=kinds)
+    return families.business(
+        _table(BUSINESS, cells), predictions, seen=seen, currency=currency, kinds=kinds, cut=cut
+    )
 
 
 @remembered

@@ -437,6 +437,58 @@ def test_one_large_order_does_not_widen_the_interval_of_all(tmp_path: Path) -> N
     assert each["high"] - each["low"] < 10 * (high - low)
 
 
+def test_the_interval_of_each_window_is_cut_at_the_limit_of_the_range(tmp_path: Path) -> None:
+    random = np.random.default_rng(8)
+    spent = np.where(random.uniform(size=4000) < 0.2, random.lognormal(3, 1, 4000).round(2), 0.0)
+    spent[7], spent[3999] = 1e6, 1e5
+    requests = [
+        stamped(i // 100, model="m", prediction=i % 2, score=0.5) | {"request_id": f"r{i}"}
+        for i in range(4000)
+    ]
+    events = [
+        {"ts": requests[i]["ts"], "request_id": f"r{i}", "event": "purchase", "value": value}
+        for i, value in enumerate(spent.tolist())
+        if value
+    ]
+    write(tmp_path, "a.jsonl", requests)
+    write(tmp_path, "b.jsonl", events)
+    version = only(model_of(tmp_path))
+    method = version.business.revenue.method
+    assert method is not None
+    cap = float(method.rpartition(" ")[2])
+    windows = [window for window in version.windows if window.predictions]
+    assert sum(window.predictions for window in windows) == 4000
+    done = 0
+    for window in windows:
+        own = spent[done : (done := done + window.predictions)]
+        half = stats.sem(np.minimum(own, cap)) * stats.t.ppf(0.975, len(own) - 1)
+        revenue = window.business.revenue
+        assert revenue.per_prediction == pytest.approx(own.mean())
+        assert (revenue.low, revenue.high) == pytest.approx(
+            (own.mean() - half, own.mean() + half), rel=1e-4, abs=1e-6
+        )
+        assert revenue.method == method
+
+
+def test_one_costly_request_does_not_widen_the_interval_of_the_cost_of_all(tmp_path: Path) -> None:
+    random = np.random.default_rng(9)
+    cost = random.lognormal(-3, 1, 5000).round(6)
+    cost[11] = 1000.0
+    requests = [
+        stamped(0, model="m", prediction=i % 2, score=0.5, request_cost=value) | {"request_id": f"r{i}"}
+        for i, value in enumerate(cost.tolist())
+    ]
+    write(tmp_path, "a.jsonl", requests)
+    found = only(model_of(tmp_path)).outputs.measures["cost"].mean
+    assert found.method is not None
+    words, _, cap = found.method.rpartition(" ")
+    assert words == "Student's t, winsorised at"
+    assert float(cap) == pytest.approx(np.sort(cost)[-6], rel=0.03)  # of 5,000 values five lie above
+    half = stats.sem(np.minimum(cost, float(cap))) * stats.t.ppf(0.975, 4999)
+    assert found.value == pytest.approx(cost.mean())
+    assert (found.low, found.high) == pytest.approx((cost.mean() - half, cost.mean() + half), rel=1e-4)
+
+
 def test_a_cohort_that_had_no_time_to_convert_says_so(tmp_path: Path) -> None:
     requests = [stamped(i, model="m", prediction=i % 2, score=0.5) for i in range(600)]
     events = [
