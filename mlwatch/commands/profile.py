@@ -22,7 +22,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _of_table(arguments: Namespace) -> dict[str, Any]:
-    from mlwatch.store import profiles  # noqa: PLC0415  pulls the engine
+    from mlwatch.store import profile_contents, profiles  # noqa: PLC0415  pulls the engine
     from mlwatch.store.database import open_store  # noqa: PLC0415
     from mlwatch.store.reference import install  # noqa: PLC0415
     from mlwatch.store.registry import Registry  # noqa: PLC0415
@@ -32,13 +32,13 @@ def _of_table(arguments: Namespace) -> dict[str, Any]:
     try:
         connection = opened.connection
         install(connection, Registry(connection), path, load(arguments.config or discover(path.parent)))
-        return profiles.document(connection, profiles.of_reference(connection, path.name))
+        return profiles.document(connection, profile_contents.of_reference(connection, path.name))
     finally:
         opened.close()
 
 
 def _of_logs(arguments: Namespace) -> dict[str, Any]:
-    from mlwatch.store import profiles  # noqa: PLC0415
+    from mlwatch.store import profile_contents, profiles  # noqa: PLC0415
 
     wanted = chosen_range(arguments)
     with taken_in(arguments) as session:
@@ -52,7 +52,7 @@ def _of_logs(arguments: Namespace) -> dict[str, Any]:
         if len(snapshot.models) > 1:
             names = ", ".join(snapshot.models)
             raise InputError("several models", str(arguments.path), f"choose one with --model: {names}")
-        contents = profiles.of_logs(
+        contents = profile_contents.of_logs(
             session.connection, (model.name, version.name), snapshot.range.start, snapshot.range.end
         )
         return profiles.document(session.connection, contents)

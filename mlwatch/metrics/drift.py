@@ -27,7 +27,7 @@ from mlwatch.metrics.distances import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from mlwatch.metrics.bins import Kind
 
@@ -144,6 +144,10 @@ class Policy:
     def without_order(self) -> Policy:
         """The policy for categories: they have no order, so that KS and Wasserstein cannot decide there."""
         return replace(self, method=DEFAULT_METHOD) if self.method in ORDERED else self
+
+    def raised(self, limit: float | None) -> Policy:
+        """Return the policy with at least such a threshold; None raises nothing."""
+        return self if limit is None else replace(self, threshold=max(self.limit, limit))
 
 
 def align(
@@ -292,6 +296,16 @@ def threshold_from_windows(scores: ArrayLike, deviations: float = 3.0) -> float 
     score = np.asarray(scores, dtype=float)
     score = score[np.isfinite(score)]
     return float(score.mean() + deviations * score.std()) if len(score) > 1 else None
+
+
+LEAST_WINDOWS = 3
+"""Fewer windows of the reference do not tell how much it moves."""
+
+
+def own_limit(found: Iterable[Drift], deviations: float) -> float | None:
+    """Return the threshold that a reference's windows give, each compared with all of it; None for too few of them."""
+    scores = [drift.score for drift in found if drift.score is not None]
+    return threshold_from_windows(scores, deviations) if len(scores) >= LEAST_WINDOWS else None
 
 
 def _ordered(

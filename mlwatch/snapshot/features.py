@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -224,17 +224,13 @@ def _fitting(policy: Policy, info: FeatureInfo) -> Policy:
     return policy if info.kind == "numeric" and info.edges else policy.without_order
 
 
-LEAST_WINDOWS = 3
-"""Fewer windows of the reference do not tell how much it moves."""
-
-
 def _raised(
     policy: Policy, info: FeatureInfo, reference: Counts, windows: Sequence[Counts], sigmas: float
 ) -> Policy:
     """Raise the threshold to what the reference's own windows reach, so that seasons it knows are no drift."""
     key = (_key(reference), *map(_key, windows))
     limit = _own_limit(info.kind, info.edges, key, policy.method, policy.floor, sigmas)
-    return policy if limit is None else replace(policy, threshold=max(policy.limit, limit))
+    return policy.raised(limit)
 
 
 def _key(counts: Counts) -> tuple[bytes, bytes, bytes]:
@@ -258,12 +254,10 @@ def _own_limit(
 ) -> float | None:
     reference, *windows = map(_counts, key)
     info = FeatureInfo(0, "", kind, edges, binned=True)
-    enough = [window for window in windows if window.n.sum() >= floor]
-    if len(enough) < LEAST_WINDOWS:
-        return None
-    found = [compare(info, reference, window, drifting.Policy(method)).score for window in enough]
-    scores = [score for score in found if score is not None]
-    return drifting.threshold_from_windows(scores, sigmas) if len(scores) >= LEAST_WINDOWS else None
+    enough = (window for window in windows if window.n.sum() >= floor)
+    return drifting.own_limit(
+        (compare(info, reference, window, drifting.Policy(method)) for window in enough), sigmas
+    )
 
 
 def _present(drift: Drift | None, counts: object) -> Drift | None:

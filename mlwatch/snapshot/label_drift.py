@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mlwatch.metrics.drift import align, compare
+import numpy as np
+
+from mlwatch.metrics.drift import align, compare, own_limit
 from mlwatch.snapshot import features
 from mlwatch.snapshot.mix import NO_LABELS
 from mlwatch.snapshot.reference import by_feature
-from mlwatch.snapshot.reference_labels import label_counts, label_values
+from mlwatch.snapshot.reference_labels import label_counts, label_values, label_windows
 from mlwatch.snapshot.types import LabelDrift
 from mlwatch.store import rollups
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.metrics.drift import Policy
+    from mlwatch.metrics.drift import Drift, Policy
     from mlwatch.snapshot.read import Table
     from mlwatch.snapshot.reference import Counts, Period
     from mlwatch.snapshot.types import Task
@@ -37,21 +39,46 @@ class Labels:
     """By class; empty where they are numbers."""
     values: Counts | None = None
     """By bin, where they are numbers."""
+    limit: float | None = None
+    """What their own windows reach, where that was asked for."""
 
 
-def labels_there(connection: DuckDBPyConnection, task: Task, chosen: Period | None) -> Labels | None:
+def labels_there(
+    connection: DuckDBPyConnection,
+    task: Task,
+    chosen: Period | None,
+    info: features.FeatureInfo,
+    policy: Policy,
+    sigmas: float | None = None,
+) -> Labels | None:
     """Return the labels of the reference file, else those of a period; None where there are too few.
 
     Args:
         connection: A cursor of this thread.
         task: Of the model.
         chosen: The period; None for none.
+        info: How labels that are numbers are binned.
+        policy: When a difference counts as drift.
+        sigmas: How far the windows of these labels raise the threshold; None for not at all.
     """
-    if task == "regression":
-        values = label_values(connection, chosen)
-        return None if values is None else Labels(values[1], {}, by_feature(values[0])[rollups.LABEL])
-    found = label_counts(connection, chosen)
-    return None if found is None else Labels(found[1], _by_class(found[0]))
+    numbers = task == "regression"
+    found = (label_values if numbers else label_counts)(connection, chosen)
+    if found is None:
+        return None
+    rows, description = found
+    there = _labels(description, rows, numbers=numbers)
+    if sigmas is None:
+        return there
+    own = label_windows(connection, chosen, description, numbers=numbers)
+    parts = (own.where(own["part"] == part) for part in np.unique(own["part"]))
+    windows = (_labels("", part, numbers=numbers) for part in parts if part.whole("n") >= policy.floor)
+    return replace(there, limit=own_limit((_moved(there, each, info, policy) for each in windows), sigmas))
+
+
+def _labels(description: str, rows: Table, *, numbers: bool) -> Labels:
+    if numbers:
+        return Labels(description, {}, by_feature(rows)[rollups.LABEL])
+    return Labels(description, _by_class(rows))
 
 
 def drift_of(
@@ -69,11 +96,9 @@ def drift_of(
     """
     if task == "unknown":
         return LabelDrift(reason=WORDS)
-    return (
-        _of_values(there, rows, info, policy)
-        if task == "regression"
-        else _of_classes(there, outcomes, policy)
-    )
+    if task == "regression":
+        return _of_values(there, rows, info, policy)
+    return _of_classes(there, outcomes, info, policy)
 
 
 def _of_values(there: Labels | None, rows: Table, info: features.FeatureInfo, policy: Policy) -> LabelDrift:
@@ -82,19 +107,28 @@ def _of_values(there: Labels | None, rows: Table, info: features.FeatureInfo, po
         return LabelDrift(reason=NO_LABELS)
     if there is None or there.values is None:
         return LabelDrift(reason=NONE_THERE)
-    return LabelDrift(features.compare(info, there.values, here, policy), there.description)
+    return LabelDrift(_moved(there, Labels("", {}, here), info, policy), there.description)
 
 
-def _of_classes(there: Labels | None, outcomes: Table, policy: Policy) -> LabelDrift:
+def _of_classes(
+    there: Labels | None, outcomes: Table, info: features.FeatureInfo, policy: Policy
+) -> LabelDrift:
     here = _by_class(outcomes)
     if not here or there is None:
         return LabelDrift(reason=NO_LABELS if not here else NONE_THERE)
     if here.keys().isdisjoint(there.counts):
         return LabelDrift(None, there.description, STRANGE)
-    code = {name: at for at, name in enumerate(sorted({*here, *there.counts}))}
-    sides = (([code[name] for name in side], list(side.values())) for side in (there.counts, here))
-    found = compare(*align(*sides), "categorical", policy=policy.without_order)
-    return LabelDrift(found, there.description)
+    return LabelDrift(_moved(there, Labels("", here), info, policy), there.description)
+
+
+def _moved(there: Labels, here: Labels, info: features.FeatureInfo, policy: Policy) -> Drift:
+    """Compare two sets of labels, both numbers or both classes."""
+    if there.values is not None and here.values is not None:
+        return features.compare(info, there.values, here.values, policy.raised(there.limit))
+    code = {name: at for at, name in enumerate(sorted({*here.counts, *there.counts}))}
+    sides = (([code[name] for name in side], list(side.values())) for side in (there.counts, here.counts))
+    raised = policy.without_order.raised(there.limit)
+    return compare(*align(*sides), "categorical", policy=raised)
 
 
 def _by_class(rows: Table) -> dict[str, int]:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
+    from mlwatch.metrics.drift import Policy
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.features import FeatureInfo
     from mlwatch.snapshot.reader import Reader
@@ -202,12 +203,24 @@ class _Past:
 
     def texts(self) -> Texts | None:
         """Return what answers in words were like there."""
-        return self._once("texts", partial(texts_of, self.ground.connection, self.chosen, self.file))
+        policy, sigmas = self._moves
+        read = partial(texts_of, self.ground.connection, self.chosen, policy, self.file, sigmas)
+        return self._once(("texts", policy, sigmas), read)
 
     def labels(self, task: Task) -> label_drift.Labels | None:
         """Return what was true there."""
-        read = partial(label_drift.labels_there, self.ground.connection, task, self.chosen)
-        return self._once(("labels", task), read)
+        policy, sigmas = self._moves
+        info = self.ground.infos[rollups.LABEL]
+        read = partial(
+            label_drift.labels_there, self.ground.connection, task, self.chosen, info, policy, sigmas
+        )
+        return self._once(("labels", task, policy, sigmas), read)
+
+    @property
+    def _moves(self) -> tuple[Policy, float | None]:
+        """When a difference counts as drift, and how far what the reference does by itself raises the threshold."""
+        drift = self.ground.config.drift
+        return policy_of(drift), drift.sigmas
 
     def performance(self, task: Task, positive: str | None) -> Mapping[str, Estimate]:
         """Return how the model did on the reference file."""

@@ -13,6 +13,7 @@ from mlwatch.snapshot.reference import file_name
 from mlwatch.store import rollups
 from mlwatch.store.output_rollups import CLASS_SCORES
 from mlwatch.store.profiles import IN_FORCE
+from mlwatch.store.reference_windows import parted_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,6 +77,30 @@ def label_values(connection: DuckDBPyConnection, chosen: Period | None) -> tuple
     in_logs = f"""SELECT {what} FROM {rollups.FEATURES.table(rollups.QUARTER)}
         WHERE {mine} AND {{}} GROUP BY 1, 2"""
     return _either(connection, in_file, in_logs, chosen)
+
+
+def label_windows(
+    connection: DuckDBPyConnection, chosen: Period | None, description: str, *, numbers: bool
+) -> Table:
+    """Return the labels of the reference by tenths of it.
+
+    Args:
+        connection: A cursor of this thread.
+        chosen: Period of the logs; None for none.
+        description: Whose labels `label_counts` or `label_values` returned.
+        numbers: Whether they are numbers.
+
+    Returns:
+        Columns `part` and `n`, and `feature`, `bin` and `total` of numbers, `label` of classes.
+    """
+    mine = f"feature = {rollups.LABEL}"
+    if chosen is None or description == file_name(connection):
+        of_classes = "SELECT part, label, n FROM reference_label_windows"
+        of_numbers = f"SELECT part, feature, bin, n, 0.0 AS total FROM reference_windows WHERE {mine}"
+        return fetch(connection, of_numbers if numbers else of_classes)
+    of_classes = parted_sql(f"{chosen.condition} AND label <> ''", rollups.OUTCOMES, "label")
+    of_numbers = f"SELECT *, 0.0 AS total FROM ({parted_sql(f'{chosen.condition} AND {mine}')})"
+    return fetch(connection, of_numbers if numbers else of_classes, dict(chosen.values))
 
 
 def labels_by_class(connection: DuckDBPyConnection, chosen: Period | None) -> tuple[Table, str] | None:

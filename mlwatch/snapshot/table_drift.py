@@ -88,7 +88,7 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
         expected = with_values(known) if known is not None else set()
         found = replace(
             quality(counts, infos, known, expected, {}, policy, settings.drift.sigmas),
-            label_drift=_label_drift(connection, infos[rollups.LABEL], counts, policy),
+            label_drift=_label_drift(connection, infos[rollups.LABEL], counts, policy, settings.drift.sigmas),
         )
         return TableDrift(current.name, known.description if known is not None else before.name, rows, found)
     finally:
@@ -96,9 +96,9 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
 
 
 def _label_drift(
-    connection: DuckDBPyConnection, info: FeatureInfo, counts: Table, policy: Policy
+    connection: DuckDBPyConnection, info: FeatureInfo, counts: Table, policy: Policy, sigmas: float | None
 ) -> LabelDrift:
     """Return how far the labels moved: numbers where those of the reference are, else classes."""
     task: Task = "regression" if info.binned else "multiclass"
-    there = labels_there(connection, task, None)
+    there = labels_there(connection, task, None, info, policy, sigmas)
     return drift_of(task, there, fetch(connection, "FROM table_labels"), counts, info, policy)

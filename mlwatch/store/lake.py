@@ -19,6 +19,7 @@ from mlwatch.foreign import loads
 from mlwatch.regular import open_regular
 from mlwatch.sources.sql import literal
 from mlwatch.store import rollup_rows, rollups, schema
+from mlwatch.store.profiles import REFERENCE_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,10 +37,7 @@ SMALL = {
     "models": "TRUE",
     "bins": "TRUE",
     "categories": "TRUE",
-    "reference": "TRUE",
-    "reference_labels": "TRUE",
-    "reference_windows": "TRUE",
-    "reference_classes": "TRUE",
+    **dict.fromkeys(REFERENCE_TABLES, "TRUE"),
     "batches": "TRUE",
     "meta": "key LIKE 'reference%' OR key LIKE 'segments%' OR key LIKE 'engagement%'",
 }

@@ -7,16 +7,15 @@ and labels against predictions. Its numbers are those that the rows themselves w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.asking import first_row
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
 from mlwatch.sources.canonical import BOOLEAN_WORDS
-from mlwatch.store import loss_trees, output_rollups, reference_classes, reference_texts, rollups
+from mlwatch.store import reference_classes, rollups
 from mlwatch.store.loss_trees import LossTree
-from mlwatch.store.reference_windows import parted_sql
+from mlwatch.store.profile_contents import LABELS, Contents
 from mlwatch.store.registry import Bins
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "mlwatch.profile/1"
 SUFFIX = ".json"
-EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  as the store's times: UTC without saying so
 OUTPUTS = {
     "prediction": rollups.PREDICTION,
     "score": rollups.SCORE,
@@ -45,28 +43,16 @@ TEXTS: list[tuple[int, Kind, list[float]]] = [
 """What answers in words are counted by, in bins that are the same everywhere."""
 IN_FORCE = "NOT EXISTS (FROM meta WHERE key = 'reference_aside')"
 """Whether the reference file that the store holds the counts of was asked for."""
-LABELS = ("label", "prediction", "bin", "n", "sum_score", "sum_error", "sum_abs", "sum_sq", "sum_err4")
-
+REFERENCE_TABLES = (
+    "reference",
+    "reference_labels",
+    "reference_windows",
+    "reference_classes",
+    "reference_label_windows",
+)
+"""What a store holds of its reference, besides bins and categories."""
 LABELLED = "reference_all_classes"
 """Key of the table whose labels and class probabilities were all counted, and whose losses were learnt."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What a profile holds besides the bins, which are those of the store."""
-
-    source: str
-    """What it was made of, in words."""
-    counts: Sequence[tuple[int, int, int, float | None]]
-    """Feature, bin, rows, sum of the values."""
-    labels: Sequence[tuple[Any, ...]]
-    """Rows of `LABELS`."""
-    windows: Sequence[tuple[int, int, int, int]] = ()
-    """Feature, window, bin, rows: how the counts came about in time."""
-    losses: LossTree | None = None
-    """Where a regression errs more."""
-    classes: Sequence[tuple[Any, ...]] = ()
-    """Rows of `reference_classes.COLUMNS`."""
 
 
 def is_profile(path: Path) -> bool:
@@ -118,91 +104,14 @@ def document(connection: DuckDBPyConnection, contents: Contents) -> dict[str, An
         "labels": [dict(zip(LABELS, row, strict=True)) for row in contents.labels],
         "losses": contents.losses and contents.losses.document(),
         "classes": [dict(zip(reference_classes.COLUMNS, row, strict=True)) for row in contents.classes],
+        "label_windows": [list(row) for row in contents.label_windows],
     }
-
-
-def of_reference(connection: DuckDBPyConnection, source: str) -> Contents:
-    """Return the counts of the reference that a store holds."""
-    counts = connection.execute(
-        "SELECT feature, bin, CAST(SUM(n) AS BIGINT), SUM(total) FROM reference GROUP BY 1, 2"
-    ).fetchall()
-    labels = connection.execute(f"SELECT {', '.join(LABELS)} FROM reference_labels ORDER BY ALL").fetchall()
-    windows = connection.execute(
-        "SELECT feature, part, bin, n FROM reference_windows ORDER BY ALL"
-    ).fetchall()
-    classes = connection.execute(
-        f"SELECT {', '.join(reference_classes.COLUMNS)} FROM reference_classes ORDER BY ALL"
-    ).fetchall()
-    return Contents(source, counts, labels, windows, loss_trees.recall(connection), classes)
-
-
-def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime, end: datetime) -> Contents:
-    """Return the counts of one version's logs in a period, to the quarter of an hour.
-
-    Args:
-        connection: A cursor of this thread.
-        of: Model and version.
-        start: Aware.
-        end: Aware, exclusive.
-    """
-    model, version = of
-    inside = "model = $model AND version = $version AND bucket >= $start AND bucket < $end"
-    first, last = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (start, end))
-    quarter = timedelta(seconds=rollups.QUARTER)
-    values = {
-        "model": model,
-        "version": version,
-        "start": first - (first - EPOCH) % quarter,
-        "end": last,
-    }
-    counts = connection.execute(
-        f"""SELECT feature, bin, CAST(SUM(n) AS BIGINT), SUM(total) FROM {rollups.FEATURES.table(rollups.QUARTER)}
-        WHERE {inside} GROUP BY 1, 2""",
-        values,
-    ).fetchall()
-    counts += connection.execute(
-        f"""SELECT {reference_texts.NUMBER} AS feature, bin, CAST(SUM(n) AS BIGINT), SUM(total)
-        FROM {output_rollups.MEASURES.table(rollups.QUARTER)} WHERE {inside} AND feature IS NOT NULL GROUP BY 1, 2""",
-        values,
-    ).fetchall()
-    scored = connection.execute(
-        f"""SELECT label, prediction, bin, CAST(SUM(n) AS BIGINT) AS n, SUM(sum_score), NULL, NULL, NULL, NULL
-        FROM {rollups.SCORES.table(rollups.QUARTER)}
-        WHERE prediction IS NOT NULL AND {inside} GROUP BY 1, 2, 3 HAVING SUM(n) > 0 ORDER BY ALL""",
-        values,
-    ).fetchall()
-    labels = (
-        scored
-        or connection.execute(
-            f"""SELECT label, prediction, NULL, CAST(SUM(n) AS BIGINT) AS n, NULL, NULL, NULL, NULL, NULL
-        FROM {rollups.OUTCOMES.table(rollups.MINUTE)} WHERE label <> '' AND {inside} GROUP BY 1, 2
-        UNION ALL
-        SELECT '', '', part, CAST(SUM(n_number) AS BIGINT), NULL, SUM(sum_error), SUM(sum_abs), SUM(sum_sq),
-            SUM(sum_err4)
-        FROM {rollups.SEGMENTS.table(rollups.QUARTER)} WHERE feature = {rollups.VALUE} AND {inside} GROUP BY part
-        ORDER BY ALL""",
-            values,
-        ).fetchall()
-    )
-    windows = connection.execute(f"{parted_sql(inside)} ORDER BY ALL", values).fetchall()
-    classes = connection.execute(
-        f"""SELECT class, hit, bin, CAST(SUM(n) AS BIGINT) AS n, SUM(sum_score)
-        FROM {output_rollups.CLASS_SCORES.table(rollups.QUARTER)} WHERE {inside}
-        GROUP BY 1, 2, 3 HAVING SUM(n) > 0 ORDER BY ALL""",
-        values,
-    ).fetchall()
-    source = f"{version} of {model}, {_minute(first)} to {_minute(last)}"
-    return Contents(source, counts, labels, windows, classes=classes)
 
 
 def _category(name: object) -> str:
     """Return a category as logs have it: profiles of earlier versions may write truth values as tables do."""
     text = str(name)
     return text.lower() if text in BOOLEAN_WORDS else text
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%MZ}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +160,7 @@ def read(path: Path, registry: Registry) -> Profile:
                 ],
                 LossTree.of_document(found["losses"]) if found.get("losses") else None,
                 [_class(row) for row in found.get("classes", [])],
+                [(str(name), int(part), int(n)) for name, part, n in found.get("label_windows", [])],
             ),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -292,7 +202,7 @@ def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, 
         source: What the bins come from, in words.
     """
     registry.save_new()
-    for table in ("reference", "reference_labels", "reference_windows", "reference_classes"):
+    for table in REFERENCE_TABLES:
         connection.execute(f"DELETE FROM {table}")
     numbers = [number for number, _, _ in profile.bins]
     for table in ("bins", "categories"):
@@ -308,6 +218,8 @@ def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, 
     )
     classes = ("VARCHAR", "INTEGER", "INTEGER", "BIGINT", "DOUBLE")
     _fill(connection, "reference_classes", classes, profile.contents.classes)
+    parts = ("VARCHAR", "INTEGER", "BIGINT")
+    _fill(connection, "reference_label_windows", parts, profile.contents.label_windows)
     for number, kind, edges in profile.bins:
         registry.bins[number] = Bins("numeric" if kind == "numeric" else "categorical", tuple(edges), source)
     registry.keep_losses(profile.contents.losses)

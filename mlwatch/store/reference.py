@@ -181,7 +181,8 @@ def _install_profile(connection: DuckDBPyConnection, registry: Registry, path: P
 
 def _learn_labels(connection: DuckDBPyConnection, registry: Registry) -> None:
     """Count the labels of the reference against its predictions, where it has any."""
-    connection.execute("DELETE FROM reference_labels")
+    for table in ("reference_labels", "reference_label_windows"):
+        connection.execute(f"DELETE FROM {table}")
     if fold.is_regression(connection, "given"):
         value = FeatureBins(rollups.VALUE, "", "numeric", edges_of(registry))
         part, e = slices.Column(value, slices.cuts_of(value.edges)).part("given"), f"({RESIDUAL})"
@@ -192,10 +193,14 @@ def _learn_labels(connection: DuckDBPyConnection, registry: Registry) -> None:
             FROM given WHERE {e} IS NOT NULL GROUP BY {part}""")
     else:
         classes = f"(SELECT COUNT(DISTINCT label) FROM given) <= {fold.MAX_CLASSES}"
+        labelled = f"label IS NOT NULL AND (prediction IS NOT NULL OR {classes})"
         connection.execute(f"""
             INSERT INTO reference_labels BY NAME
             SELECT label, prediction, {score_bin_sql("score")} AS bin, COUNT(*) AS n, SUM(score) AS sum_score
-            FROM given WHERE label IS NOT NULL AND (prediction IS NOT NULL OR {classes}) GROUP BY 1, 2, 3""")
+            FROM given WHERE {labelled} GROUP BY 1, 2, 3""")
+        connection.execute(f"""
+            INSERT INTO reference_label_windows
+            SELECT label, quarter, COUNT(*) FROM given WHERE {labelled} GROUP BY 1, 2""")
 
 
 def _learn_losses(connection: DuckDBPyConnection, registry: Registry, slots: Sequence[Slot]) -> None:

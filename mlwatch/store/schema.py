@@ -64,6 +64,8 @@ _REFERENCE_LABELS = """CREATE TABLE reference_labels (
 _REFERENCE_CLASSES = """CREATE TABLE reference_classes (
     class VARCHAR, hit INTEGER, bin INTEGER, n BIGINT, sum_score DOUBLE)"""
 """The reference's probabilities of each class, `hit` 1 where the label is that class."""
+_REFERENCE_LABEL_WINDOWS = "CREATE TABLE reference_label_windows (label VARCHAR, part INTEGER, n BIGINT)"
+"""The reference's labels that are classes by tenths, in order of time."""
 
 TABLES = (
     _WAITING,
@@ -99,6 +101,7 @@ TABLES = (
     "CREATE TABLE reference (feature INTEGER, bin INTEGER, n BIGINT, total DOUBLE)",
     _REFERENCE_LABELS,
     _REFERENCE_CLASSES,
+    _REFERENCE_LABEL_WINDOWS,
     *_SILENCES,
     _REFERENCE_WINDOWS,
     "CREATE TABLE notices (said_at TIMESTAMP, severity VARCHAR, topic VARCHAR, message VARCHAR, resolved BOOLEAN)",
@@ -236,7 +239,7 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
     21: (),  # and so are the leaves of the tree of losses
     22: (*_BOOLEANS, _rename_booleans),
     23: (_ENGAGEMENTS,),
-    24: (_REFERENCE_CLASSES,),
+    24: (_REFERENCE_CLASSES, _REFERENCE_LABEL_WINDOWS),
 }
 """Statements, and what depends on the columns of a store, that lead from the given version to the next."""
 

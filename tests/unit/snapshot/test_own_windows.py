@@ -14,6 +14,7 @@ from mlwatch.metrics.bins import edges_from_quantiles, numeric_bin
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mlwatch.metrics.drift import Drift
@@ -84,6 +85,90 @@ def test_the_threshold_is_the_mean_and_the_deviations_of_the_tenths(season: Path
     distances = [np.sqrt(((np.sqrt(share) - np.sqrt(whole)) ** 2).sum() / 2) for share in shares]
     expected = np.mean(distances) + 2 * np.std(distances)
     assert found.threshold == pytest.approx(expected, rel=1e-3)
+
+
+def labelled(kind: str, hours: float, shift: float | None, seed: int) -> pd.DataFrame:
+    """Rows whose labels, or whose answers, swing over the day; with a shift they stand where that puts them."""
+    rng = np.random.default_rng(seed)
+    share = np.arange(N) / N
+    swing = np.sin(2 * np.pi * share) if shift is None else np.full(N, shift)
+    found = pd.DataFrame(
+        {
+            "timestamp": (START + pd.to_timedelta(share * hours, unit="h")).as_unit("us"),
+            "x": rng.normal(size=N),
+        }
+    )
+    if kind == "numbers":
+        found["label"] = rng.normal(swing, 1.0).round(3)
+        found["prediction"] = rng.normal(size=N).round(3)
+    elif kind == "classes":
+        found["label"] = (rng.random(N) < 0.5 + 0.3 * swing).astype(int)
+        found["prediction"] = rng.integers(0, 2, N)
+    else:
+        words = np.array(["many words about the weather today", "cat"])
+        tail = rng.integers(0, 10_000, N).astype(str)
+        chosen = words[(rng.random(N) < 0.5 + 0.3 * swing).astype(int)]
+        found["prediction"] = [f"{text} {end}" for text, end in zip(chosen, tail, strict=True)]
+    return found
+
+
+def moved(logs: Path, settings: str, reference: Path | None = None) -> Mapping[str, Drift | None]:
+    (logs / "mlwatch.toml").write_text(settings)
+    with Session(Options(logs, db=":memory:", reference=reference)) as session:
+        session.ingest_all()
+        (model,) = session.snapshot().models.values()
+    (version,) = model.versions.values()
+    return {"label": version.quality.label_drift.drift, **version.quality.text_drift}
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [("numbers", ("label",)), ("classes", ("label",)), ("texts", ("length", "vocabulary"))],
+)
+@pytest.mark.parametrize("given", ["table", "profile", "logs"])
+def test_labels_and_answers_have_seasons_too(
+    tmp_path: Path, kind: str, names: tuple[str, ...], given: str
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    labelled(kind, 24, None, 1).to_parquet(tmp_path / "training.parquet")
+    evening = labelled(kind, 3, 0.7, 2)
+    evening["timestamp"] += pd.Timedelta(days=2)
+    reference, window = tmp_path / "training.parquet", ""
+    if given == "profile":
+        assert main(["profile", str(reference), "-o", str(tmp_path / "p.json")]) == 0
+        reference = tmp_path / "p.json"
+    elif given == "logs":
+        reference.rename(logs / "day.parquet")
+        window = '[reference]\nwindow = "2026-11-01/2026-11-02"\n'
+    evening.to_parquet(logs / "log.parquet")
+    asked = {"reference": None if given == "logs" else reference}
+    plain = moved(logs, window, **asked)
+    raised = moved(logs, f"{window}[drift]\nsigmas = 3\n", **asked)
+    for name in names:
+        before, after = plain[name], raised[name]
+        assert before is not None
+        assert after is not None
+        assert before.threshold == drift.THRESHOLDS["js"]
+        assert after.threshold > before.threshold
+        assert after.score == pytest.approx(before.score)
+        if given != "logs":  # there the day itself is among what is compared
+            assert before.drifted
+            assert not after.drifted
+
+
+def test_the_threshold_of_labels_is_that_of_their_tenths(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    table = labelled("classes", 24, None, 1)
+    table.to_parquet(tmp_path / "training.parquet")
+    labelled("classes", 3, 0.7, 2).to_parquet(logs / "log.parquet")
+    found = moved(logs, '[drift]\nsigmas = 2\nmethod = "hellinger"\n', tmp_path / "training.parquet")["label"]
+    shares = [np.bincount(part, minlength=2) / len(part) for part in np.array_split(table["label"], 10)]
+    whole = np.bincount(table["label"]) / N
+    distances = [np.sqrt(((np.sqrt(share) - np.sqrt(whole)) ** 2).sum() / 2) for share in shares]
+    assert found is not None
+    assert found.threshold == pytest.approx(np.mean(distances) + 2 * np.std(distances), rel=1e-9)
 
 
 def test_a_profile_knows_the_season_as_well(season: Path) -> None:
