@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from mlwatch.asking import meta_value
-from mlwatch.metrics.confusion import positive_class
 from mlwatch.metrics.latency import bin_values
 from mlwatch.metrics.outputs import Lags, lags_of
-from mlwatch.snapshot import distributions, estimated, label_drift, reference_labels
+from mlwatch.snapshot import distributions, estimated, label_drift
+from mlwatch.snapshot.classes import positive_of
 from mlwatch.snapshot.falls import falls_of
 from mlwatch.snapshot.features import policy_of
 from mlwatch.snapshot.read import Life, Pair, stored_task
@@ -26,6 +26,7 @@ from mlwatch.snapshot.reference import (
     period,
     reference_counts,
 )
+from mlwatch.snapshot.reference_performance import performance_there
 from mlwatch.snapshot.segments import of_model
 from mlwatch.snapshot.span import floor
 from mlwatch.snapshot.tables import Decided, Tables
@@ -37,7 +38,7 @@ from mlwatch.snapshot.windows import Context
 from mlwatch.store import rollups
 from mlwatch.store.event_kinds import KIND, SINCE
 from mlwatch.store.lake import CURRENCY
-from mlwatch.store.output_rollups import CLASS_SCORES, EVENT_LAGS, MEASURES
+from mlwatch.store.output_rollups import CLASS_SCORES, EVENT_LAGS, MEASURES, RANKS
 from mlwatch.store.touched import FACTS
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _own(roles: Roles, name: str) -> list[Life]:
 
 
 def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[str, Estimate]]:
-    """Return what the versions share, and how the model did on the reference file."""
+    """Return what the versions share, and how the model did on the reference."""
     config, connection = ground.config, ground.connection
     known: Task = ground.fact(("task", name), partial(stored_task, connection, name))
     task = config.roles.task or known
@@ -166,18 +167,7 @@ def _positive(ground: Ground, name: str, task: Task) -> str | None:
     """Return the positive class: the configured one, else what the classes of all time suggest."""
     if ground.config.roles.positive_class or task != "binary":
         return ground.config.roles.positive_class
-    read = partial(_classes, ground.connection, name)
-    return positive_class(ground.reader.value(("classes", name), (rollups.OUTCOMES,), ALL_TIME, read))
-
-
-def _classes(connection: DuckDBPyConnection, model: str) -> frozenset[str]:
-    """Return the classes that were ever true or predicted where the truth is known: a quiet hour has one of two."""
-    rows = connection.execute(
-        f"""SELECT DISTINCT UNNEST([label, prediction]) FROM {rollups.OUTCOMES.table(rollups.OUTCOMES.levels[-1])}
-        WHERE model = ?""",
-        [model],
-    ).fetchall()
-    return frozenset(str(name) for (name,) in rows if name is not None)
+    return positive_of(ground.reader, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +213,10 @@ class _Past:
         return policy_of(drift), drift.sigmas
 
     def performance(self, task: Task, positive: str | None) -> Mapping[str, Estimate]:
-        """Return how the model did on the reference file."""
-        if self.file is None:
-            return {}
-        judge = partial(reference_labels.performance_there, self.ground.connection, task, positive)
+        """Return how the model did on the reference: a file, or a configured window of the logs."""
+        windowed = self.ground.config.reference.window is not None
+        chosen = self.chosen if windowed and self.file is None else None
+        judge = partial(performance_there, self.ground.connection, task, positive, chosen)
         return self._once(("performance", task, positive), judge)
 
     def _once(self, what: Hashable, compute: Callable[[], T]) -> T:
@@ -239,6 +229,7 @@ class _Past:
             rollups.SEGMENTS,
             rollups.OUTCOMES,
             CLASS_SCORES,
+            RANKS,
             MEASURES,
         )
         return self.ground.reader.value(key, sources, stretch, compute)

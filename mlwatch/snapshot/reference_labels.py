@@ -1,30 +1,22 @@
-"""The labelled predictions of the reference: what they teach about scores, and how well the model did there."""
+"""The labelled predictions of the reference: what they teach about scores and errors."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.metrics import performance
-from mlwatch.metrics.confusion import Confusion
-from mlwatch.metrics.regression import RegressionSums, regression
-from mlwatch.metrics.scores import ScoreHistogram
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.reference import file_name
 from mlwatch.store import rollups
 from mlwatch.store.output_rollups import CLASS_SCORES
-from mlwatch.store.profiles import IN_FORCE
 from mlwatch.store.reference_windows import parted_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.reference import Period
-    from mlwatch.snapshot.types import Task
 
-OF_NUMBERS = ("mae", "rmse", "bias")
 LEAST_LABELS = 200
 """Fewer labelled predictions than this teach nothing."""
 _ANSWERED = "prediction IS NOT NULL"
@@ -154,39 +146,3 @@ def _either(
         return None
     rows = fetch(connection, in_logs.format(chosen.condition), dict(chosen.values))
     return (rows, chosen.description) if enough(rows) else None
-
-
-def performance_there(
-    connection: DuckDBPyConnection, task: Task, positive: str | None
-) -> Mapping[str, Estimate]:
-    """Return how well the model did on the reference file; empty where that has no labels beside predictions."""
-    rows = fetch(
-        connection,
-        f"""SELECT label, prediction, COALESCE(bin, 0) AS bin, SUM(n) AS n, SUM(sum_score) AS sum_score,
-            BOOL_AND(sum_score IS NOT NULL) AS scored, {_ERRORS} FROM reference_labels
-        WHERE {_ANSWERED} AND {IN_FORCE}
-        GROUP BY 1, 2, 3""",
-    )
-    if not len(rows) or task == "unknown":
-        return {}
-    if task == "regression":
-        sums = RegressionSums(
-            n=rows.whole("n"),
-            sum_error=rows.sum("sum_error"),
-            sum_abs=rows.sum("sum_abs"),
-            sum_sq=rows.sum("sum_sq"),
-            sum_fourth=rows.sum("sum_err4"),
-        )
-        found = regression(sums)
-        return {name: found[name] for name in OF_NUMBERS}
-    cells = zip(rows["label"], rows["prediction"], rows["n"], strict=True)
-    confusion = Confusion.from_rows((str(label), str(guess), int(n)) for label, guess, n in cells)
-    if task == "multiclass":
-        found = performance.multiclass(confusion)
-    else:
-        scored = rows.where(rows["scored"])
-        scores = ScoreHistogram.from_rows(
-            scored["label"] == positive, scored["bin"], scored["n"], scored["sum_score"]
-        )
-        found = performance.binary(confusion, positive, None, scores if scores.n else None)
-    return {name: estimate for name, estimate in found.items() if estimate.defined}

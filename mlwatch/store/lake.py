@@ -19,7 +19,7 @@ from mlwatch.foreign import loads
 from mlwatch.regular import open_regular
 from mlwatch.sources.sql import literal
 from mlwatch.store import rollup_rows, rollups, schema
-from mlwatch.store.profiles import REFERENCE_TABLES
+from mlwatch.store.reference_tables import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ SMALL = {
     "models": "TRUE",
     "bins": "TRUE",
     "categories": "TRUE",
-    **dict.fromkeys(REFERENCE_TABLES, "TRUE"),
+    **dict.fromkeys(NAMES, "TRUE"),
     "batches": "TRUE",
     "meta": "key LIKE 'reference%' OR key LIKE 'segments%' OR key LIKE 'engagement%'",
 }

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.store import loss_trees, output_rollups, reference_classes, reference_texts, rollups
+from mlwatch.store import loss_trees, output_rollups, reference_texts, rollups
+from mlwatch.store.reference_tables import COLUMNS
 from mlwatch.store.reference_windows import parted_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.store.loss_trees import LossTree
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  as the store's times: UTC without saying so
-LABELS = ("label", "prediction", "bin", "n", "sum_score", "sum_error", "sum_abs", "sum_sq", "sum_err4")
+Rows = list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,12 @@ class Contents:
     """What it was made of, in words."""
     counts: Sequence[tuple[int, int, int, float | None]]
     """Feature, bin, rows, sum of the values."""
-    labels: Sequence[tuple[Any, ...]]
-    """Rows of `LABELS`."""
+    labels: Mapping[str, Rows]
+    """Rows of each of `reference_tables.COLUMNS`."""
     windows: Sequence[tuple[int, int, int, int]] = ()
     """Feature, window, bin, rows: how the counts came about in time."""
     losses: LossTree | None = None
     """Where a regression errs more."""
-    classes: Sequence[tuple[Any, ...]] = ()
-    """Rows of `reference_classes.COLUMNS`."""
-    label_windows: Sequence[tuple[str, int, int]] = ()
-    """Class, window, labels."""
 
 
 def of_reference(connection: DuckDBPyConnection, source: str) -> Contents:
@@ -45,15 +42,14 @@ def of_reference(connection: DuckDBPyConnection, source: str) -> Contents:
     counts = connection.execute(
         "SELECT feature, bin, CAST(SUM(n) AS BIGINT), SUM(total) FROM reference GROUP BY 1, 2"
     ).fetchall()
-    labels = connection.execute(f"SELECT {', '.join(LABELS)} FROM reference_labels ORDER BY ALL").fetchall()
     windows = connection.execute(
         "SELECT feature, part, bin, n FROM reference_windows ORDER BY ALL"
     ).fetchall()
-    classes = connection.execute(
-        f"SELECT {', '.join(reference_classes.COLUMNS)} FROM reference_classes ORDER BY ALL"
-    ).fetchall()
-    parts = connection.execute("SELECT label, part, n FROM reference_label_windows ORDER BY ALL").fetchall()
-    return Contents(source, counts, labels, windows, loss_trees.recall(connection), classes, parts)
+    labels = {
+        name: connection.execute(f"SELECT {', '.join(columns)} FROM reference_{name} ORDER BY ALL").fetchall()
+        for name, columns in COLUMNS.items()
+    }
+    return Contents(source, counts, labels, windows, loss_trees.recall(connection))
 
 
 def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime, end: datetime) -> Contents:
@@ -94,42 +90,57 @@ def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime
         ORDER BY ALL""",
         values,
     ).fetchall()
-    classes = connection.execute(
-        f"""SELECT class, hit, bin, CAST(SUM(n) AS BIGINT) AS n, SUM(sum_score)
-        FROM {output_rollups.CLASS_SCORES.table(rollups.QUARTER)} WHERE {inside}
-        GROUP BY 1, 2, 3 HAVING SUM(n) > 0 ORDER BY ALL""",
-        values,
-    ).fetchall()
-    of_classes = parted_sql(f"{inside} AND label <> ''", rollups.OUTCOMES, "label")
-    label_windows = connection.execute(
-        f"SELECT label, part, n FROM ({of_classes}) WHERE n > 0 ORDER BY ALL", values
-    ).fetchall()
     source = f"{version} of {model}, {_minute(first)} to {_minute(last)}"
-    labels = _labels(connection, inside, values)
-    return Contents(source, counts, labels, windows, classes=classes, label_windows=label_windows)
+    labels = {
+        name: connection.execute(
+            f"SELECT {', '.join(COLUMNS[name])} FROM ({select}) ORDER BY ALL", values
+        ).fetchall()
+        for name, select in _label_selects(inside).items()
+    }
+    if not labels["labels"]:
+        select = f"({_without_scores(inside)}) ORDER BY ALL"
+        labels["labels"] = connection.execute(
+            f"SELECT {', '.join(COLUMNS['labels'])} FROM {select}", values
+        ).fetchall()
+    return Contents(source, counts, labels, windows)
 
 
-def _labels(connection: DuckDBPyConnection, inside: str, values: dict[str, object]) -> list[tuple[Any, ...]]:
-    """Return labels by prediction and score, else by prediction; of a regression its errors."""
-    scored = connection.execute(
-        f"""SELECT label, prediction, bin, CAST(SUM(n) AS BIGINT) AS n, SUM(sum_score), NULL, NULL, NULL, NULL
+def _label_selects(inside: str) -> dict[str, str]:
+    """Return what says each part of the labels of a period."""
+    none = ", ".join(
+        f"CAST(NULL AS DOUBLE) AS {name}" for name in ("sum_error", "sum_abs", "sum_sq", "sum_err4")
+    )
+    there = "HAVING SUM(n) > 0"
+    scored = f"""SELECT label, prediction, bin, CAST(SUM(n) AS BIGINT) AS n, SUM(sum_score) AS sum_score, {none}
         FROM {rollups.SCORES.table(rollups.QUARTER)}
-        WHERE prediction IS NOT NULL AND {inside} GROUP BY 1, 2, 3 HAVING SUM(n) > 0 ORDER BY ALL""",
-        values,
-    ).fetchall()
-    return (
-        scored
-        or connection.execute(
-            f"""SELECT label, prediction, NULL, CAST(SUM(n) AS BIGINT) AS n, NULL, NULL, NULL, NULL, NULL
+        WHERE prediction IS NOT NULL AND {inside} GROUP BY 1, 2, 3 {there}"""
+    found = {
+        "labels": scored,
+        "label_windows": parted_sql(f"{inside} AND label <> ''", rollups.OUTCOMES, "label"),
+    }
+    for name, rollup in (
+        ("outcomes", rollups.OUTCOMES),
+        ("classes", output_rollups.CLASS_SCORES),
+        ("ranks", output_rollups.RANKS),
+    ):
+        sums = ", ".join(f"CAST(SUM({each}) AS {kind}) AS {each}" for each, kind in rollup.measures.items())
+        keys = ", ".join(rollup.keys)
+        table = rollup.table(rollup.levels[0])
+        found[name] = f"SELECT {keys}, {sums} FROM {table} WHERE {inside} GROUP BY {keys} {there}"
+    return found
+
+
+def _without_scores(inside: str) -> str:
+    """Return what says the labels of a period without scores: by prediction, or of a regression its errors."""
+    none = "CAST(NULL AS DOUBLE)"
+    return f"""
+        SELECT label, prediction, CAST(NULL AS INTEGER) AS bin, CAST(SUM(n) AS BIGINT) AS n, {none} AS sum_score,
+            {none} AS sum_error, {none} AS sum_abs, {none} AS sum_sq, {none} AS sum_err4
         FROM {rollups.OUTCOMES.table(rollups.MINUTE)} WHERE label <> '' AND {inside} GROUP BY 1, 2
         UNION ALL
         SELECT '', '', part, CAST(SUM(n_number) AS BIGINT), NULL, SUM(sum_error), SUM(sum_abs), SUM(sum_sq),
             SUM(sum_err4)
-        FROM {rollups.SEGMENTS.table(rollups.QUARTER)} WHERE feature = {rollups.VALUE} AND {inside} GROUP BY part
-        ORDER BY ALL""",
-            values,
-        ).fetchall()
-    )
+        FROM {rollups.SEGMENTS.table(rollups.QUARTER)} WHERE feature = {rollups.VALUE} AND {inside} GROUP BY part"""
 
 
 def _minute(moment: datetime) -> str:

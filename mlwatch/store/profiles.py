@@ -13,17 +13,19 @@ from mlwatch.asking import first_row
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
 from mlwatch.sources.canonical import BOOLEAN_WORDS
-from mlwatch.store import reference_classes, rollups
+from mlwatch.store import rollups
 from mlwatch.store.loss_trees import LossTree
-from mlwatch.store.profile_contents import LABELS, Contents
+from mlwatch.store.profile_contents import Contents
+from mlwatch.store.reference_tables import COLUMNS, NAMES
 from mlwatch.store.registry import Bins
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.store.profile_contents import Rows
     from mlwatch.store.registry import Kind, Registry
 
 SCHEMA = "mlwatch.profile/1"
@@ -43,14 +45,9 @@ TEXTS: list[tuple[int, Kind, list[float]]] = [
 """What answers in words are counted by, in bins that are the same everywhere."""
 IN_FORCE = "NOT EXISTS (FROM meta WHERE key = 'reference_aside')"
 """Whether the reference file that the store holds the counts of was asked for."""
-REFERENCE_TABLES = (
-    "reference",
-    "reference_labels",
-    "reference_windows",
-    "reference_classes",
-    "reference_label_windows",
-)
-"""What a store holds of its reference, besides bins and categories."""
+OPTIONAL = frozenset({"prediction", "bin"})
+"""What labels need not have."""
+READERS: Mapping[str, Callable[[Any], Any]] = {"VARCHAR": str, "INTEGER": int, "BIGINT": int, "DOUBLE": float}
 LABELLED = "reference_all_classes"
 """Key of the table whose labels and class probabilities were all counted, and whose losses were learnt."""
 
@@ -101,10 +98,11 @@ def document(connection: DuckDBPyConnection, contents: Contents) -> dict[str, An
         "source": contents.source,
         "features": features,
         "outputs": outputs,
-        "labels": [dict(zip(LABELS, row, strict=True)) for row in contents.labels],
         "losses": contents.losses and contents.losses.document(),
-        "classes": [dict(zip(reference_classes.COLUMNS, row, strict=True)) for row in contents.classes],
-        "label_windows": [list(row) for row in contents.label_windows],
+        **{
+            name: [dict(zip(columns, row, strict=True)) for row in contents.labels[name]]
+            for name, columns in COLUMNS.items()
+        },
     }
 
 
@@ -152,15 +150,13 @@ def read(path: Path, registry: Registry) -> Profile:
                     for number, entry in known
                     for code, n, total in entry["counts"]
                 ],
-                [_label(row) for row in found["labels"]],
+                _labels(found),
                 [
                     (number, int(part), int(code), int(n))
                     for number, entry in known
                     for part, code, n in entry.get("windows", [])  # a profile of before has none
                 ],
                 LossTree.of_document(found["losses"]) if found.get("losses") else None,
-                [_class(row) for row in found.get("classes", [])],
-                [(str(name), int(part), int(n)) for name, part, n in found.get("label_windows", [])],
             ),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -174,22 +170,18 @@ def _kind(entry: dict[str, Any]) -> Kind:
     return kind
 
 
-def _label(row: dict[str, Any]) -> tuple[Any, ...]:
-    label, prediction, code, n, *sums = (row[name] for name in LABELS)
-    return (
-        *(
-            str(label),
-            None if prediction is None else str(prediction),
-            None if code is None else int(code),
-            int(n),
-        ),
-        *(None if value is None else float(value) for value in sums),
+def _labels(found: Mapping[str, Any]) -> dict[str, Rows]:
+    """Read what was true; a profile of before has but labels by score."""
+    rows = {name: found.get(name, []) for name in COLUMNS} | {"labels": found["labels"]}
+    return {name: [_row(columns, row) for row in rows[name]] for name, columns in COLUMNS.items()}
+
+
+def _row(columns: Mapping[str, str], row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Read a row of labels; what stands for nothing is what may."""
+    return tuple(
+        None if row[name] is None and (kind == "DOUBLE" or name in OPTIONAL) else READERS[kind](row[name])
+        for name, kind in columns.items()
     )
-
-
-def _class(row: dict[str, Any]) -> tuple[Any, ...]:
-    name, hit, code, n, total = (row[column] for column in reference_classes.COLUMNS)
-    return str(name), int(hit), int(code), int(n), float(total)
 
 
 def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, source: str) -> None:
@@ -202,24 +194,20 @@ def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, 
         source: What the bins come from, in words.
     """
     registry.save_new()
-    for table in REFERENCE_TABLES:
+    for table in NAMES:
         connection.execute(f"DELETE FROM {table}")
     numbers = [number for number, _, _ in profile.bins]
     for table in ("bins", "categories"):
         connection.execute(f"DELETE FROM {table} WHERE feature IN (SELECT unnest($1::INTEGER[]))", [numbers])
     bins = [(*row, source) for row in profile.bins]
-    labels = ("VARCHAR", "VARCHAR", "INTEGER", "BIGINT", *["DOUBLE"] * 5)
     _fill(connection, "bins", ("INTEGER", "VARCHAR", "DOUBLE[]", "VARCHAR"), bins)
     _fill(connection, "categories", ("INTEGER", "VARCHAR", "INTEGER"), profile.categories)
     _fill(connection, "reference", ("INTEGER", "INTEGER", "BIGINT", "DOUBLE"), profile.contents.counts)
-    _fill(connection, "reference_labels", labels, profile.contents.labels)
     _fill(
         connection, "reference_windows", ("INTEGER", "INTEGER", "INTEGER", "BIGINT"), profile.contents.windows
     )
-    classes = ("VARCHAR", "INTEGER", "INTEGER", "BIGINT", "DOUBLE")
-    _fill(connection, "reference_classes", classes, profile.contents.classes)
-    parts = ("VARCHAR", "INTEGER", "BIGINT")
-    _fill(connection, "reference_label_windows", parts, profile.contents.label_windows)
+    for name, columns in COLUMNS.items():
+        _fill(connection, f"reference_{name}", list(columns.values()), profile.contents.labels[name])
     for number, kind, edges in profile.bins:
         registry.bins[number] = Bins("numeric" if kind == "numeric" else "categorical", tuple(edges), source)
     registry.keep_losses(profile.contents.losses)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.asking import all_or_nothing, is_there, meta_value, number, row
 from mlwatch.elements import dotted
 from mlwatch.errors import InputError, one_line, reason_of
-from mlwatch.metrics.bin_sql import score_bin_sql
 from mlwatch.regular import open_regular
 from mlwatch.roles.leftovers import BESIDE
 from mlwatch.sources.canonical import Canonical
@@ -27,9 +26,8 @@ from mlwatch.store import (
     cuts,
     feature_rollup,
     fold,
-    loss_trees,
     profiles,
-    reference_classes,
+    reference_labels,
     reference_texts,
     rollups,
     slices,
@@ -38,7 +36,6 @@ from mlwatch.store import (
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.reference_windows import WINDOWS
 from mlwatch.store.registry import OUTPUTS, Bins, Registry
-from mlwatch.store.rollup import RESIDUAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,9 +113,7 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
         for table in ("reference", "reference_windows"):
             connection.execute(f"DELETE FROM {table} WHERE {gone}")
         cut(connection, registry, "given", [*columns, *outputs], source, count=True)
-        _learn_labels(connection, registry)
-        _learn_losses(connection, registry, slots)
-        reference_classes.learn(connection, registry, slots, config.outputs)
+        reference_labels.learn(connection, registry, slots, config.outputs)
         reference_texts.learn(connection)
         profiles.note(connection, path.name, digest)
         again = registry.feature_bins()
@@ -177,50 +172,6 @@ def _install_profile(connection: DuckDBPyConnection, registry: Registry, path: P
         profiles.store(connection, registry, profile, f"the profile {path.name}")
         profiles.note(connection, f"{path.name} ({one_line(profile.contents.source)[:200]})", digest)
         _refold(connection, registry, registry.feature_bins())
-
-
-def _learn_labels(connection: DuckDBPyConnection, registry: Registry) -> None:
-    """Count the labels of the reference against its predictions, where it has any."""
-    for table in ("reference_labels", "reference_label_windows"):
-        connection.execute(f"DELETE FROM {table}")
-    if fold.is_regression(connection, "given"):
-        value = FeatureBins(rollups.VALUE, "", "numeric", edges_of(registry))
-        part, e = slices.Column(value, slices.cuts_of(value.edges)).part("given"), f"({RESIDUAL})"
-        connection.execute(f"""
-            INSERT INTO reference_labels BY NAME
-            SELECT '' AS label, '' AS prediction, {part} AS bin, COUNT(*) AS n, SUM({e}) AS sum_error,
-                SUM(ABS({e})) AS sum_abs, SUM({e} * {e}) AS sum_sq, SUM(POWER({e}, 4)) AS sum_err4
-            FROM given WHERE {e} IS NOT NULL GROUP BY {part}""")
-    else:
-        classes = f"(SELECT COUNT(DISTINCT label) FROM given) <= {fold.MAX_CLASSES}"
-        labelled = f"label IS NOT NULL AND (prediction IS NOT NULL OR {classes})"
-        connection.execute(f"""
-            INSERT INTO reference_labels BY NAME
-            SELECT label, prediction, {score_bin_sql("score")} AS bin, COUNT(*) AS n, SUM(score) AS sum_score
-            FROM given WHERE {labelled} GROUP BY 1, 2, 3""")
-        connection.execute(f"""
-            INSERT INTO reference_label_windows
-            SELECT label, quarter, COUNT(*) FROM given WHERE {labelled} GROUP BY 1, 2""")
-
-
-def _learn_losses(connection: DuckDBPyConnection, registry: Registry, slots: Sequence[Slot]) -> None:
-    """Learn where a regression errs more, from the errors of the reference that `_learn_labels` found."""
-    tree = None
-    if is_there(connection, "reference_labels WHERE sum_abs IS NOT NULL"):
-        names = {row.number: row.name for row in registry.features.values()}
-        features = [
-            (names[slot.number], registry.binned(slot.number, identifier(slot.column), slot.kind))
-            for slot in slots
-            if slot.number in registry.bins
-        ]
-        features.append(("", registry.binned(rollups.VALUE, *OUTPUTS[rollups.VALUE])))
-        tree = loss_trees.learn(connection, features)
-    registry.keep_losses(tree)
-
-
-def edges_of(registry: Registry) -> tuple[float, ...]:
-    """Return the bins of predicted values."""
-    return registry.bins[rollups.VALUE].edges if rollups.VALUE in registry.bins else ()
 
 
 def reader_of(path: Path) -> str:

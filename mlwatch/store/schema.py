@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import all_or_nothing, meta_value
 from mlwatch.sources.canonical import BOOLEANS
 from mlwatch.sources.sql import identifier
-from mlwatch.store import event_kinds, events, outcomes, output_rollups, probes, rollups, server_sums
+from mlwatch.store import (
+    event_kinds,
+    events,
+    outcomes,
+    output_rollups,
+    probes,
+    reference_tables,
+    rollups,
+    server_sums,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,17 +65,6 @@ _SILENCES = (
 
 _REFERENCE_WINDOWS = "CREATE TABLE reference_windows (feature INTEGER, part INTEGER, bin INTEGER, n BIGINT)"
 """The reference's rows by tenths, in order of time."""
-_REFERENCE_LABELS = """CREATE TABLE reference_labels (
-    label VARCHAR, prediction VARCHAR, bin INTEGER, n BIGINT, sum_score DOUBLE,
-    sum_error DOUBLE, sum_abs DOUBLE, sum_sq DOUBLE, sum_err4 DOUBLE)"""
-"""The reference's labels by prediction and score bin; of a regression its errors by part of the prediction."""
-
-_REFERENCE_CLASSES = """CREATE TABLE reference_classes (
-    class VARCHAR, hit INTEGER, bin INTEGER, n BIGINT, sum_score DOUBLE)"""
-"""The reference's probabilities of each class, `hit` 1 where the label is that class."""
-_REFERENCE_LABEL_WINDOWS = "CREATE TABLE reference_label_windows (label VARCHAR, part INTEGER, n BIGINT)"
-"""The reference's labels that are classes by tenths, in order of time."""
-
 TABLES = (
     _WAITING,
     _SIDES,
@@ -99,9 +97,7 @@ TABLES = (
     "CREATE TABLE bins (feature INTEGER PRIMARY KEY, kind VARCHAR, edges DOUBLE[], source VARCHAR)",
     "CREATE TABLE categories (feature INTEGER, category VARCHAR, bin INTEGER)",
     "CREATE TABLE reference (feature INTEGER, bin INTEGER, n BIGINT, total DOUBLE)",
-    _REFERENCE_LABELS,
-    _REFERENCE_CLASSES,
-    _REFERENCE_LABEL_WINDOWS,
+    *map(reference_tables.ddl, reference_tables.COLUMNS),
     *_SILENCES,
     _REFERENCE_WINDOWS,
     "CREATE TABLE notices (said_at TIMESTAMP, severity VARCHAR, topic VARCHAR, message VARCHAR, resolved BOOLEAN)",
@@ -223,7 +219,7 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
     5: _DECIDED,
     6: probes.GOLDEN,
     7: tuple(rollups.SEGMENTS.ddl(level) for level in rollups.SEGMENTS.levels),
-    8: (_REFERENCE_LABELS,),
+    8: (reference_tables.ddl("labels"),),
     9: _LAGS,
     10: tuple(rollups.CONSTRAINTS.ddl(level) for level in rollups.CONSTRAINTS.levels),
     11: probes.METRICS,
@@ -239,7 +235,7 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
     21: (),  # and so are the leaves of the tree of losses
     22: (*_BOOLEANS, _rename_booleans),
     23: (_ENGAGEMENTS,),
-    24: (_REFERENCE_CLASSES, _REFERENCE_LABEL_WINDOWS),
+    24: tuple(map(reference_tables.ddl, ("label_windows", "outcomes", "classes", "ranks"))),
 }
 """Statements, and what depends on the columns of a store, that lead from the given version to the next."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.isotonic import IsotonicRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
 import mlwatch
 from mlwatch.rule_values import value_of, values_over
@@ -101,7 +101,7 @@ def test_how_the_model_did_on_the_reference_is_known(model: Model) -> None:
     assert there["accuracy"].value == pytest.approx((rows.label == rows.prediction).mean())
     assert there["recall"].value == pytest.approx(rows.prediction[rows.label == 1].mean())
     assert there["roc_auc"].value == pytest.approx(roc_auc_score(rows.label, rows.score), abs=5e-4)
-    assert "log_loss" not in there
+    assert there["log_loss"].value == pytest.approx(log_loss(rows.label, rows.score), rel=1e-9)
 
 
 def test_without_a_reference_the_first_labels_of_the_baseline_teach(tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ from mlwatch.cli import main
 from mlwatch.metrics.estimation import MULTICLASS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.types import Version
 
 CLASSES = ("cat", "dog", "emu", "fox")
@@ -97,13 +99,16 @@ def test_a_profile_and_a_lake_estimate_the_same(logs: Path, tmp_path: Path) -> N
     of_rows = version_of(logs, db=":memory:", reference=tmp_path / "training.jsonl").estimated
     profile, lake = tmp_path / "training.json", tmp_path / "lake"
     assert main(["profile", str(tmp_path / "training.jsonl"), "-o", str(profile)]) == 0
-    assert version_of(logs, db=":memory:", reference=profile).estimated == of_rows
-    asked = ["rollup", str(logs), "--reference", str(profile), "--engine", "duckdb", "-o", str(lake)]
-    assert main(asked) == 0
-    of_lake = version_of(lake, db=":memory:").estimated
-    assert of_lake.keys() == of_rows.keys()
-    for name, one in of_rows.items():
-        assert of_lake[name].value == pytest.approx(one.value, rel=1e-9), name
+    asked = ["--reference", str(profile), "--db", str(tmp_path / "s.duckdb"), "-o", str(lake)]
+    assert main(["rollup", str(logs), *asked]) == 0
+    same(version_of(logs, db=":memory:", reference=profile).estimated, of_rows)
+    same(version_of(lake, db=":memory:").estimated, of_rows)
+
+
+def same(one: Mapping[str, Estimate], other: Mapping[str, Estimate]) -> None:
+    assert one.keys() == other.keys()
+    for name, found in one.items():
+        assert found.value == pytest.approx(other[name].value, rel=1e-9), name
 
 
 def test_a_profile_of_labelled_logs_teaches_what_they_teach(logs: Path, tmp_path: Path) -> None:
@@ -112,8 +117,7 @@ def test_a_profile_of_labelled_logs_teaches_what_they_teach(logs: Path, tmp_path
     assert main(["profile", str(labelled), "--db", str(tmp_path / "s.duckdb"), "-o", str(profile)]) == 0
     of_rows = version_of(logs, db=":memory:", reference=tmp_path / "training.jsonl").estimated
     of_logs = version_of(logs, db=":memory:", reference=profile).estimated
-    for name, one in of_rows.items():
-        assert of_logs[name].value == pytest.approx(one.value, rel=1e-9), name
+    same(of_logs, of_rows)
 
 
 def test_a_reference_of_two_classes_has_no_classes_of_its_own(logs: Path, tmp_path: Path) -> None:

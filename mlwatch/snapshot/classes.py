@@ -1,0 +1,58 @@
+"""Which class of a binary model is the positive one, told by the classes that it is known to have."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mlwatch.metrics.confusion import positive_class
+from mlwatch.snapshot.reader import ALL_TIME
+from mlwatch.store import rollups
+from mlwatch.store.profiles import IN_FORCE
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.snapshot.reader import Reader
+
+
+def positive_of(reader: Reader, model: str) -> str | None:
+    """Return what the classes of all time suggest; None before any is known.
+
+    Args:
+        reader: Of the snapshot.
+        model: The model.
+    """
+    read = partial(_classes, reader.connection, model)
+    sources = (rollups.OUTCOMES, rollups.DECIDED)
+    return positive_class(reader.value(("classes", model), sources, ALL_TIME, read))
+
+
+def _classes(connection: DuckDBPyConnection, model: str) -> frozenset[str]:
+    """Return the classes that were ever true or predicted where the truth is known: a quiet hour has one of two.
+
+    Before labels come, they are those of the predictions, and of the reference where it names them alike.
+    """
+    true = _named(
+        connection,
+        f"""SELECT DISTINCT UNNEST([label, prediction])
+        FROM {rollups.OUTCOMES.table(rollups.OUTCOMES.levels[-1])} WHERE model = ?""",
+        model,
+    )
+    if true:
+        return true
+    said = _named(
+        connection,
+        f"SELECT DISTINCT prediction FROM {rollups.DECIDED.table(rollups.DECIDED.levels[-1])} WHERE model = ?",
+        model,
+    )
+    there = _named(
+        connection, f"SELECT DISTINCT UNNEST([label, prediction]) FROM reference_labels WHERE {IN_FORCE}"
+    )
+    return said | there if said & there else said
+
+
+def _named(connection: DuckDBPyConnection, sql: str, *values: str) -> frozenset[str]:
+    return frozenset(
+        str(name) for (name,) in connection.execute(sql, list(values)).fetchall() if name is not None
+    )
