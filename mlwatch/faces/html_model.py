@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.faces.footnotes import footnotes
 from mlwatch.faces.html_page import table
 from mlwatch.faces.markup import Markup, joined, tag
 from mlwatch.faces.pens import PENS
@@ -11,7 +12,6 @@ from mlwatch.faces.rows import (
     BROKEN_HEADS,
     broken_rows,
     drifted,
-    footnotes,
     how,
     rows_of,
     strangers,

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
 from mlwatch.faces.facts import facts_of
+from mlwatch.faces.footnotes import footnotes
 from mlwatch.faces.rows import (
     BROKEN_HEADS,
     ENDPOINT_HEADS,
     broken_rows,
     drifted,
     endpoint_rows,
-    footnotes,
     how,
     provenance_rows,
     rows_of,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlwatch.faces.cells import estimated, number, plain, share, within
-from mlwatch.metrics.outputs import maturity_note
 from mlwatch.snapshot.types import kinds_of
 
 if TYPE_CHECKING:
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.drift import Drift
     from mlwatch.snapshot.health_types import Endpoint
-    from mlwatch.snapshot.types import Model, Snapshot, Version
+    from mlwatch.snapshot.types import Snapshot, Version
 
     Show = Callable[[Version], str]
 
@@ -233,27 +232,6 @@ def _gap(column: str, kind: str) -> Show:
         return "n/a" if found is None else estimated(found, share)
 
     return show
-
-
-def footnotes(model: Model) -> list[str]:
-    """Return the sentences that belong below a model's numbers."""
-    against = (
-        f"Drift is measured against {model.reference}."
-        if model.reference
-        else "Nothing to measure drift against."
-    )
-    young = [
-        f"{name}: {note}."
-        for name, version in model.versions.items()
-        if (note := maturity_note(version.maturity))
-    ]
-    if model.estimated_from is None:
-        return [against, *young]
-    estimates = (
-        f"Estimates without labels rest on the labels of {model.estimated_from}: inputs that moved show in them, "
-        "a changed relation between inputs and label does not."
-    )
-    return [against, estimates, *young]
 
 
 def drifted(versions: Sequence[Version]) -> list[tuple[Version, str, Drift]]:

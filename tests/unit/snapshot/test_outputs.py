@@ -16,7 +16,7 @@ from sklearn import metrics
 
 import mlwatch
 from mlwatch.cli import main
-from mlwatch.faces.rows import footnotes
+from mlwatch.faces.footnotes import footnotes
 from mlwatch.rule_values import value_of, values_over
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from sklearn import metrics
 
 import mlwatch
 from mlwatch.cli import main
+from mlwatch.faces.footnotes import footnotes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,3 +153,11 @@ def test_before_any_label_the_positive_class_is_known_and_all_is_estimated(
     assert version.estimated.keys() == realised.keys()
     for name, value in realised.items():
         assert version.estimated[name].value == pytest.approx(value, abs=0.025), name
+
+
+def test_reports_say_what_the_model_reached_there(tmp_path: Path) -> None:
+    model, rows = model_of(tmp_path, "binary", "table")
+    accuracy = metrics.accuracy_score(rows["label"], rows["prediction"])
+    against, reached, *_ = footnotes(model)
+    assert against == "Drift is measured against training.parquet."
+    assert reached.startswith(f"On it the model reached: accuracy {accuracy:.4f}, precision ")

@@ -1,0 +1,47 @@
+"""The sentences that belong below a model's numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.faces.cells import plain
+from mlwatch.faces.rows import SPELLED
+from mlwatch.metrics.outputs import maturity_note
+
+if TYPE_CHECKING:
+    from mlwatch.snapshot.types import Model
+
+MOST = 6
+"""Metrics of the reference that are named."""
+
+
+def footnotes(model: Model) -> list[str]:
+    """Return what the numbers rest on, and what is still to come."""
+    young = [
+        f"{name}: {note}."
+        for name, version in model.versions.items()
+        if (note := maturity_note(version.maturity))
+    ]
+    return [*_against(model), *_estimates(model), *young]
+
+
+def _against(model: Model) -> list[str]:
+    if not model.reference:
+        return ["Nothing to measure drift against."]
+    there = [
+        f"{SPELLED.get(name) or name.replace('_', ' ')} {plain(estimate.value)}"
+        for name, estimate in list(model.reference_performance.items())[:MOST]
+        if estimate.value is not None
+    ]
+    on_it = [f"On it the model reached: {', '.join(there)}."] if there else []
+    return [f"Drift is measured against {model.reference}.", *on_it]
+
+
+def _estimates(model: Model) -> list[str]:
+    if model.estimated_from is None:
+        return []
+    rests_on = (
+        f"Estimates without labels rest on the labels of {model.estimated_from}: inputs that moved show in them, "
+        "a changed relation between inputs and label does not."
+    )
+    return [rests_on]
