@@ -1,4 +1,4 @@
-"""How much a feature tells about the label, from counts: which drift matters."""
+"""How much a feature tells about the label, from counts and sums: which drift matters."""
 
 from __future__ import annotations
 
@@ -43,6 +43,29 @@ def importance(counts: ArrayLike) -> float:
     share = table.sum(axis=0) / max(float(table.sum()), 1.0)
     entropy = -float((share * np.log(share)).sum()) if share.size else 0.0
     return min(1.0, mutual_information(table) / entropy) if entropy > 0 else 0.0
+
+
+def correlation_ratio(counts: ArrayLike, totals: ArrayLike, squares: ArrayLike) -> float:
+    """Return the share of the label's variance that a feature takes away, 0 to 1, the chance part taken off (ε²).
+
+    Source: Kelley 1935, doi:10.1073/pnas.21.9.554.
+
+    Args:
+        counts: Labels in each part of the feature, shape (r,).
+        totals: Their sums.
+        squares: The sums of their squares.
+    """
+    count, total = np.asarray(counts, dtype=float), np.asarray(totals, dtype=float)
+    there = count > 0
+    parts, n = int(there.sum()), float(count.sum())
+    if parts < 2 or n <= parts:
+        return 0.0
+    whole = float(np.asarray(squares, dtype=float)[there].sum()) - float(total[there].sum()) ** 2 / n
+    between = float((total[there] ** 2 / count[there]).sum()) - float(total[there].sum()) ** 2 / n
+    if whole <= 0:
+        return 0.0
+    within = max(0.0, whole - between) / (n - parts)
+    return float(min(1.0, max(0.0, (between - (parts - 1) * within) / whole)))
 
 
 def _occupied(counts: ArrayLike) -> NDArray[np.float64]:

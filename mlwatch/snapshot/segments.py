@@ -11,7 +11,7 @@ import numpy as np
 
 from mlwatch.metrics.bins import INVALID, MISSING
 from mlwatch.metrics.fairness import Gap, Group, demographic_parity, equal_opportunity
-from mlwatch.metrics.importance import importance
+from mlwatch.metrics.importance import correlation_ratio, importance
 from mlwatch.metrics.regression import RegressionSums, regression
 from mlwatch.metrics.segments import Contrast, Losses, contrast, together
 from mlwatch.snapshot import families
@@ -77,7 +77,7 @@ class Segments:
     fairness: Mapping[str, tuple[Fairness, ...]] = field(default_factory=dict)
     """By version."""
     importance: Mapping[str, float] = field(default_factory=dict)
-    """By feature: the share of the label's uncertainty that it takes away; empty for a regression."""
+    """By feature: the share of the label's uncertainty that it takes away, of a regression that of its variance."""
     falls: Mapping[str, Fall] = field(default_factory=dict)
     """Of the versions whose performance fell within the range."""
 
@@ -126,29 +126,37 @@ def of_model(
         )
         for name, who in versions.items()
     }
-    if numeric:
-        return Segments(by_version, importance=settings.importance)
     mine = rows.where(np.isin(rows["who"], list(versions.values())))
-    return Segments(
-        by_version,
-        {name: _fairness(rows.of(who), infos, model, settings) for name, who in versions.items()},
-        settings.importance or _importance(mine, infos),
-    )
+    matters = settings.importance or _importance(mine, infos, numeric=numeric)
+    if numeric:
+        return Segments(by_version, importance=matters)
+    fairness = {name: _fairness(rows.of(who), infos, model, settings) for name, who in versions.items()}
+    return Segments(by_version, fairness, matters)
 
 
-def _importance(rows: Table, infos: Mapping[int, FeatureInfo]) -> Mapping[str, float]:
+def _importance(rows: Table, infos: Mapping[int, FeatureInfo], *, numeric: bool) -> Mapping[str, float]:
     """Return how much each followed feature tells about the label."""
-    labels, column = np.unique(rows["label"], return_inverse=True)
-    found = {}
-    for number in np.unique(rows["feature"]).tolist():
-        if number < 0 or number not in infos:
-            continue
-        chosen = rows["feature"] == number
-        parts, row = np.unique(rows["part"][chosen], return_inverse=True)
-        counts = np.zeros((len(parts), len(labels)))
-        np.add.at(counts, (row, column[chosen]), rows["n"][chosen])
-        found[infos[number].name] = importance(counts)
-    return found
+    tells = _of_values if numeric else _of_labels
+    return {
+        infos[number].name: tells(rows.where(rows["feature"] == number))
+        for number in np.unique(rows["feature"]).tolist()
+        if number >= 0 and number in infos
+    }
+
+
+def _of_labels(rows: Table) -> float:
+    (parts, row), (labels, column) = (
+        np.unique(rows[name], return_inverse=True) for name in ("part", "label")
+    )
+    counts = np.zeros((len(parts), len(labels)))
+    np.add.at(counts, (row, column), rows["n"])
+    return importance(counts)
+
+
+def _of_values(rows: Table) -> float:
+    _, row = np.unique(rows["part"], return_inverse=True)
+    sums = (np.bincount(row, weights=rows[name]) for name in ("n_label", "sum_label", "sum_label_sq"))
+    return correlation_ratio(*sums)
 
 
 def _fairness(

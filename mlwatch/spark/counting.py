@@ -155,7 +155,7 @@ class Counter:
             yield rollups.FEATURES, labels, {}
         names = {column.feature.number: column.name for column in parts.columns}
         if names:
-            yield rollups.SEGMENTS, rollups.segments_sql("scored", names, plain), {}
+            yield rollups.SEGMENTS, rollups.segments_sql("scored", names, numeric, free), {}
         brought = {
             name: f"({select}) AS {name}"
             for name, select in events.of_all(self._config.business, self._engagements).items()

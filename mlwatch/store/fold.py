@@ -130,7 +130,7 @@ def _fold_segments(connection: DuckDBPyConnection, registry: Registry, parts: Co
     numeric, free = registry.plain_models()
     names = {column.feature.number: column.name for column in parts.columns}
     if names:
-        add(connection, rollups.SEGMENTS, rollups.segments_sql("scored", names, [*numeric, *free]))
+        add(connection, rollups.SEGMENTS, rollups.segments_sql("scored", names, numeric, free))
 
 
 def fold_decided(connection: DuckDBPyConnection, registry: Registry, relation: str) -> None:

@@ -171,9 +171,15 @@ SEGMENTS = Rollup(
         "sum_abs": "DOUBLE",
         "sum_sq": "DOUBLE",
         "sum_err4": "DOUBLE",
+        "n_label": "BIGINT",
+        "sum_label": "DOUBLE",
+        "sum_label_sq": "DOUBLE",
     },
 )
-"""Labelled predictions by part of a feature's values, for the columns that are followed as segments."""
+"""Labelled predictions by part of a feature's values, for the columns that are followed as segments.
+
+`n_label` are those whose labels are summed: stores of before did not.
+"""
 LAGS = Rollup("r_lags", (HOUR, DAY), {"bin": "INTEGER"}, {"n": "BIGINT"})
 """Labels that came in records of their own, by how many seconds after the prediction: the bins of latencies."""
 CONSTRAINTS = Rollup(
@@ -262,33 +268,55 @@ def class_of(column: str, plain_models: Sequence[str]) -> str:
     return f"CASE WHEN model IN ({listed}) THEN '' ELSE {column} END" if listed else column
 
 
-def segments_sql(relation: str, parts: Mapping[int, str], plain_models: Sequence[str]) -> str:
-    """Count labels against predictions, and sum errors, by part of each feature's values.
+def segments_sql(
+    relation: str,
+    parts: Mapping[int, str],
+    numeric_models: Sequence[str],
+    unclassed_models: Sequence[str] = (),
+) -> str:
+    """Count labels against predictions by part of each feature's values; of regressions, sum labels and errors.
 
     Args:
         relation: A `scored` relation with the columns of parts.
         parts: Names of these columns by feature; at least one.
-        plain_models: Models whose predictions are no classes: their rows are not told apart by value.
+        numeric_models: Models whose task is regression: their rows are not told apart by value.
+        unclassed_models: Models whose predictions are neither classes nor numbers.
     """
-    label, prediction = (class_of(column, plain_models) for column in ("label", "prediction"))
+    plain = [*numeric_models, *unclassed_models]
+    label, prediction = (class_of(column, plain) for column in ("label", "prediction"))
+    values = f", {RESIDUAL} AS e, TRY_CAST(label AS DOUBLE) AS y" if numeric_models else ""
     numbered = f"""
         SELECT {bucket(QUARTER)} AS bucket, model, version, {label} AS label, {prediction} AS prediction,
-            hash(model, version, {label}, {prediction}) AS cell, weight,
-            {RESIDUAL} AS e, {", ".join(parts.values())}
+            hash(model, version, {label}, {prediction}) AS cell, weight{values}, {", ".join(parts.values())}
         FROM {relation}"""
+    sums = ", ".join(
+        f"{expression if numeric_models else f'CAST(NULL AS {SEGMENTS.measures[name]})'} AS {name}"
+        for name, expression in _NUMBERS.items()
+    )
     counted = " UNION ALL ".join(
-        f"""SELECT bucket, cell, {feature} AS feature, {name} AS part, SUM(weight) AS n,
-            SUM(CASE WHEN e IS NOT NULL THEN weight ELSE 0 END) AS n_number, SUM(weight * e) AS sum_error,
-            SUM(weight * ABS(e)) AS sum_abs, SUM(weight * e * e) AS sum_sq, SUM(weight * POWER(e, 4)) AS sum_err4
+        f"""SELECT bucket, cell, {feature} AS feature, {name} AS part, SUM(weight) AS n, {sums}
         FROM numbered WHERE {name} IS NOT NULL GROUP BY 1, 2, 4"""
         for feature, name in parts.items()
     )
     return f"""
         WITH numbered AS ({numbered}), counted AS ({counted}),
             cells AS (SELECT DISTINCT cell, model, version, label, prediction FROM numbered)
-        SELECT c.bucket, d.model, d.version, c.feature, c.part, d.label, d.prediction, c.n, c.n_number, c.sum_error,
-            c.sum_abs, c.sum_sq, c.sum_err4
+        SELECT c.bucket, d.model, d.version, c.feature, c.part, d.label, d.prediction,
+            {", ".join(f"c.{name}" for name in SEGMENTS.measures)}
         FROM counted AS c JOIN cells AS d ON d.cell = c.cell"""
+
+
+_NUMBERS = {
+    "n_number": "SUM(CASE WHEN e IS NOT NULL THEN weight ELSE 0 END)",
+    "sum_error": "SUM(weight * e)",
+    "sum_abs": "SUM(weight * ABS(e))",
+    "sum_sq": "SUM(weight * e * e)",
+    "sum_err4": "SUM(weight * POWER(e, 4))",
+    "n_label": "SUM(CASE WHEN e IS NOT NULL THEN weight ELSE 0 END)",
+    "sum_label": "SUM(CASE WHEN e IS NOT NULL THEN weight * y END)",
+    "sum_label_sq": "SUM(CASE WHEN e IS NOT NULL THEN weight * y * y END)",
+}
+"""What is summed of labels y and errors e in a segment."""
 
 
 def scores_sql(relation: str, plain_models: Sequence[str]) -> str:

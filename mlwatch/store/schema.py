@@ -211,6 +211,13 @@ _ENGAGEMENTS = f"""INSERT INTO meta
     SELECT '{event_kinds.SINCE}', strftime(MAX(ts), '%Y-%m-%d %H:%M:%S') FROM predictions HAVING COUNT(*) > 0"""
 """Kinds of engagement are followed from then on: what they brought before is partly gone."""
 
+_LABEL_SUMS = tuple(
+    f"ALTER TABLE {rollups.SEGMENTS.table(level)} ADD COLUMN IF NOT EXISTS {name} {rollups.SEGMENTS.measures[name]}"
+    for level in rollups.SEGMENTS.levels
+    for name in ("n_label", "sum_label", "sum_label_sq")
+)
+"""Labels of regressions are summed by segment from then on."""
+
 MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = {
     1: (_WAITING,),
     2: (_SIDES,),
@@ -235,7 +242,10 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
     21: (),  # and so are the leaves of the tree of losses
     22: (*_BOOLEANS, _rename_booleans),
     23: (_ENGAGEMENTS,),
-    24: tuple(map(reference_tables.ddl, ("label_windows", "outcomes", "classes", "ranks"))),
+    24: (
+        *map(reference_tables.ddl, ("label_windows", "outcomes", "classes", "ranks")),
+        *_LABEL_SUMS,
+    ),
 }
 """Statements, and what depends on the columns of a store, that lead from the given version to the next."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import f_oneway
 from sklearn.metrics import confusion_matrix
 
 import mlwatch
@@ -124,6 +125,26 @@ def test_faces_show_gaps_and_worth(snapshot: Snapshot) -> None:
     shown = {row.key: row for row in metric_rows(View(snapshot, "logs", "flight-delay"))}
     assert shown["parity.origin"].label == "origin: gap in positives"
     assert shown["decisions"].baseline.value == model.versions["v1"].business.decisions.value  # type: ignore[union-attr]
+
+
+def test_importance_in_a_regression_is_the_share_of_the_variance(tmp_path: Path) -> None:
+    rng = np.random.default_rng(12)
+    n = 3000
+    city, hour = rng.choice(["a", "b", "c"], n, p=[0.5, 0.3, 0.2]), rng.integers(0, 24, n)
+    label = np.where(city == "a", 10.0, 14.0) + rng.normal(0, 2, n)
+    times = pd.date_range("2026-11-03", periods=n, freq="s", tz="UTC")
+    rows = pd.DataFrame({"timestamp": times, "city": city, "hour": hour, "prediction": 12.5, "label": label})
+    rows["prediction"] += rng.normal(0, 1, n)
+    rows.to_json(tmp_path / "a.jsonl", orient="records", lines=True, date_format="iso")
+    with mlwatch.open(tmp_path, db=":memory:") as opened:
+        (model,) = opened.snapshot().models.values()
+    features = next(iter(model.versions.values())).quality.features
+    f, k = f_oneway(*(label[city == name] for name in "abc")).statistic, 3
+    assert model.task == "regression"
+    expected = (f - 1) * (k - 1) / ((k - 1) * f + n - k)
+    assert features["city"].importance == pytest.approx(expected, rel=1e-6)
+    assert features["hour"].importance is not None
+    assert features["hour"].importance < 0.01
 
 
 def test_given_importances_win(tmp_path: Path) -> None:
