@@ -179,6 +179,14 @@ def test_a_profile_knows_the_season_as_well(season: Path) -> None:
     assert drift_of(season / "logs", settings, profile) == of_rows
 
 
+def test_rollups_know_the_season_as_well(season: Path) -> None:
+    lake, settings = season / "lake", "[drift]\nsigmas = 3\n"
+    of_logs = drift_of(season / "logs", settings, season / "training.parquet")
+    asked = ["--reference", str(season / "training.parquet"), "--db", str(season / "s.duckdb")]
+    assert main(["rollup", str(season / "logs"), *asked, "-o", str(lake)]) == 0
+    assert drift_of(lake, settings) == of_logs
+
+
 def test_a_window_of_the_logs_knows_its_season(season: Path) -> None:
     logs = season / "logs"
     seasonal(START, 24, None, 1).to_parquet(logs / "day.parquet")
