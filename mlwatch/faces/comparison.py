@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import InputError
+from mlwatch.faces.comparison_segments import Carrier, carriers
 from mlwatch.snapshot.document import SCHEMA as REPORT
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ class Comparison:
     verdicts: tuple[Turn, ...]
     metrics: tuple[Change, ...]
     features: tuple[FeatureChange, ...]
+    carriers: tuple[Carrier, ...]
+    """Segments that carry a rise of errors."""
     only_before: tuple[str, ...]
     """Versions, as `MODEL VERSION`."""
     only_after: tuple[str, ...]
@@ -152,6 +155,7 @@ def _compared(before: Document, after: Document) -> Comparison:
         verdicts=tuple(_turns(before, after)),
         metrics=tuple(change for key in both for change in _changes(key, old[key], new[key])),
         features=tuple(change for key in both for change in _drifts(key, old[key], new[key])),
+        carriers=tuple(one for key in both for one in carriers(key, old[key], new[key])),
         only_before=tuple(" ".join(key) for key in old if key not in new),
         only_after=tuple(" ".join(key) for key in new if key not in old),
         alerts_new=tuple(text for text in fires if text not in fired),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mlwatch.faces.comparison import Change, Comparison
+    from mlwatch.faces.comparison_segments import Carrier
 
 WORDS = {"promote": "promote", "hold": "hold", "rollback": "roll back", None: "no verdict"}
 TITLE = "mlwatch: two reports compared"
@@ -80,6 +81,7 @@ def _sections(found: Comparison) -> Iterator[_Section]:
         for one in found.features
     ]
     yield from _list("Drift", drifts)
+    yield from _list("Where the errors rose", [_carrier(one) for one in found.carriers])
     only = [f"only before: {name}" for name in found.only_before]
     yield from _list(
         "Versions in one report only", only + [f"only after: {name}" for name in found.only_after]
@@ -97,6 +99,20 @@ def _turn(turn: Any) -> str:
     before, after = WORDS.get(turn.before, turn.before), WORDS.get(turn.after, turn.after)
     who = f"{turn.candidate} ({turn.model})"
     return f"{who}: {after}, as before" if before == after else f"{who}: {before} became {after}"
+
+
+def _carrier(one: Carrier) -> str:
+    own = ""
+    if one.before is not None and one.after is not None:
+        own = f", whose own went from {_loss(one.before, one)} to {_loss(one.after, one)}"
+    return (
+        f"{one.version} ({one.model}): {percent(one.share, 0)} of the rise from {_loss(one.all_before, one)} to "
+        f"{_loss(one.all_after, one)} is in {one.column} {one.value}{own} (n {one.n_before:,}, then {one.n_after:,})"
+    )
+
+
+def _loss(value: float, one: Carrier) -> str:
+    return percent(value) if one.unit == "ratio" else f"a mean error of {value:.4g}"
 
 
 def _list(title: str, sentences: list[str]) -> Iterator[_Section]:

@@ -54,10 +54,48 @@ def test_the_fault_of_the_samples_is_what_changed(reports: tuple[Document, Docum
     assert json.loads(json.dumps(found.to_dict()))["schema"] == "mlwatch.comparison/1"
 
 
+def test_the_segments_that_carry_the_rise_of_errors_are_named(reports: tuple[Document, Document]) -> None:
+    """The parts of a column add up to the whole rise; each is Kitagawa's of the counts of the two documents."""
+    found = compare(*reports)
+    of_v2 = [one for one in found.carriers if one.version == "v2"]
+    assert of_v2
+    assert {one.version for one in found.carriers} == {"v2"}
+    for one in of_v2:
+        before, after = (
+            {
+                value: (each["labelled"], 1 - each["performance"]["accuracy"]["value"])
+                for value, each in report["models"]["flight-delay"]["versions"]["v2"]["segments"][
+                    one.column
+                ].items()
+                if each["labelled"]
+            }
+            for report in reports
+        )
+        (n, wrong), (n_after, wrong_after) = before[one.value], after[one.value]
+        shares = n / sum(m for m, _ in before.values()), n_after / sum(m for m, _ in after.values())
+        whole = [
+            sum(m * rate for m, rate in side.values()) / sum(m for m, _ in side.values())
+            for side in (before, after)
+        ]
+        assert (one.n_before, one.n_after) == (n, n_after)
+        assert (one.before, one.after) == pytest.approx((wrong, wrong_after))
+        assert (one.all_before, one.all_after) == pytest.approx(whole)
+        rate = sum(shares) / 2 * (wrong_after - wrong)
+        mix = (shares[1] - shares[0]) * ((wrong + wrong_after) / 2 - sum(whole) / 2)
+        assert (one.rate, one.mix) == pytest.approx((rate, mix))
+        assert one.share == pytest.approx((rate + mix) / (whole[1] - whole[0]))
+    text = comparison_pages.markdown(found)
+    first = of_v2[0]
+    assert "## Where the errors rose" in text
+    assert f"v2 (flight-delay): {first.share:.0%}".replace("%", " %") in text
+    assert not compare(reports[1], reports[0]).carriers
+
+
 def test_a_report_is_equal_to_itself(reports: tuple[Document, Document]) -> None:
     found = compare(reports[1], reports[1])
     assert {one.change for one in found.metrics} <= {0.0, None}
     assert not (found.features)
+    assert not (found.carriers)
     assert not (found.alerts_new)
     assert not (found.alerts_gone)
     assert not (found.provenance)
@@ -103,6 +141,10 @@ def test_what_an_earlier_report_says_stays_text(reports: tuple[Document, Documen
         lambda report: report["models"]["flight-delay"]["versions"]["v2"].update(quality={"features": []}),
         lambda report: report["models"]["flight-delay"]["versions"]["v2"]["performance"].update(
             accuracy={"value": "high"}
+        ),
+        lambda report: report["models"]["flight-delay"]["versions"]["v2"].update(segments=[]),
+        lambda report: report["models"]["flight-delay"]["versions"]["v2"]["segments"].update(
+            carrier={"EV": {"labelled": float("inf"), "performance": {}}}
         ),
     ],
 )
