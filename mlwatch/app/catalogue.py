@@ -330,7 +330,7 @@ _DECISIONS = Metric(
 )  # fmt: skip
 _MATURITY = Metric(
     "maturity", "business", "Conversions so far", "share", "higher",
-    lambda v: Reading(v.maturity, reason="there are no conversions yet"), lambda _: NOTHING, 2,
+    lambda v: Reading(v.maturity, reason="there are no conversions yet"), lambda w: Reading(w.maturity), 2,
 )  # fmt: skip
 _APPROVAL = Metric(
     "approval", "business", "Thumbs up", "share", "higher",

@@ -77,6 +77,7 @@ def _versions(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
             "engagement": version.business.engagement.value,
             **_kinds(version),
             "revenue": _total(version),
+            "maturity": version.maturity,
         }
 
 
@@ -113,6 +114,7 @@ def _windows(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
                 "engagement": window.business.engagement.value,
                 **_kinds(window),
                 "revenue": _total(window),
+                "maturity": window.maturity,
             }
 
 

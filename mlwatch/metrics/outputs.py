@@ -213,10 +213,13 @@ def maturity(ages_s: ArrayLike, counts: ArrayLike, lags: Lags) -> float | None:
         Between 0 and 1; None without predictions.
     """
     count = np.asarray(counts, dtype=float)
-    if not count.sum():
-        return None
+    return float(count @ reached_by(ages_s, lags) / count.sum()) if count.sum() else None
+
+
+def reached_by(ages_s: ArrayLike, lags: Lags) -> NDArray[np.float64]:
+    """Return F(age), the share of the events to come that come by an age in seconds; shape as the ages."""
     place = np.searchsorted(lags.seconds, np.asarray(ages_s, dtype=float), side="right")
-    return float(count @ np.concatenate([[0.0], lags.reached])[place] / count.sum())
+    return np.asarray(np.concatenate([[0.0], lags.reached])[place], dtype=np.float64)
 
 
 MATURE = 0.95

@@ -221,7 +221,10 @@ def _window(window: Window) -> Document:
             "drift": window.drift,
             "text_drift": dict(window.text_drift),
         },
-        "business": business_document(window.business),
+        "business": explained(
+            {**business_document(window.business), "maturity": window.maturity},
+            {"maturity": reasons.BUSINESS["maturity"] if window.predictions else reasons.NO_REQUESTS},
+        ),
     }
 
 

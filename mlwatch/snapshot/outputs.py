@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
 
     from mlwatch.snapshot.reader import Reader
     from mlwatch.snapshot.span import Grid
@@ -217,5 +218,17 @@ def maturity(lags: outputs.Lags | None, traffic: Table, lattice: Grid) -> float 
     """Return which share of its conversions a version has had the time for; see `metrics.outputs.maturity`."""
     if lags is None:
         return None
-    ages = np.maximum(0, (lattice.count - traffic["w"]) * lattice.width_s - lattice.width_s / 2)
-    return outputs.maturity(ages, traffic["n"], lags)
+    return outputs.maturity(_ages(traffic["w"], lattice), traffic["n"], lags)
+
+
+def maturity_over(lags: outputs.Lags | None, lattice: Grid) -> list[float | None]:
+    """Return which share of its conversions each window has had the time for."""
+    if lags is None:
+        return [None] * lattice.count
+    found: list[float | None] = outputs.reached_by(_ages(np.arange(lattice.count), lattice), lags).tolist()
+    return found
+
+
+def _ages(windows: NDArray[np.int64], lattice: Grid) -> NDArray[np.float64]:
+    """Return how old the predictions of windows are in the middle, in seconds."""
+    return np.maximum(0.0, (lattice.count - windows) * lattice.width_s - lattice.width_s / 2)

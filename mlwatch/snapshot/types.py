@@ -211,6 +211,8 @@ class Window:
     """Mean amounts that requests took or gave, such as tokens and costs."""
     text_drift: Mapping[str, float] = field(default_factory=dict)
     """How far the length and the vocabulary of answers in words moved; without those of too few answers."""
+    maturity: float | None = None
+    """Share of its conversions that there was time for; None without predictions or conversions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import numpy as np
 
 from mlwatch.snapshot import estimated, families, feature_windows, features, label_drift, text_drift
 from mlwatch.snapshot.mix import answers_of, labels_of
+from mlwatch.snapshot.outputs import maturity_over
 from mlwatch.snapshot.read import Table
 from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.types import Business, Errors, Latency, Task, Window
@@ -134,6 +135,7 @@ def windows_of(
     )
     names = tuple(name for name in tables.outcomes.columns if name not in {"w", "who"})
     outcomes, gains = _cells(tables.outcomes, names), _cells(tables.business, BUSINESS)
+    mature = maturity_over(context.lags, lattice)
     cuts = cuts_over(tables.worth, sum(traffic.counts["n"]), lattice.count)
     windows = []
     for index in range(lattice.count):
@@ -159,6 +161,7 @@ def windows_of(
                 estimated=expected[index],
                 measures=results.measures[index] if results else {},
                 text_drift=results.text_drift[index] if results else {},
+                maturity=mature[index] if n else None,
             )
         )
     return tuple(windows)

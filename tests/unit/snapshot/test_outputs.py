@@ -528,6 +528,13 @@ def test_a_young_version_learns_from_the_others_how_long_conversions_take(tmp_pa
     assert versions["v2"].maturity == pytest.approx(float(np.mean(1 - np.exp(-ages / 6))), abs=0.02)
     ages = 1 + np.arange(60 * (hours - 1)) / 60
     assert versions["v1"].maturity == pytest.approx(float(np.mean(1 - np.exp(-ages / 6))), abs=0.02)
+    end = max(window.end for window in versions["v1"].windows)
+    for window in versions["v1"].windows:
+        age = (end - window.start - (window.end - window.start) / 2) / timedelta(hours=1)
+        if window.predictions:
+            assert window.maturity == pytest.approx(1 - np.exp(-age / 6), abs=0.03)
+        else:
+            assert window.maturity is None
 
 
 def test_the_document_holds_all_of_it(tmp_path: Path) -> None:
