@@ -102,7 +102,8 @@ class Answers:
         if not self._store.records:
             raise InputError("nothing to filter", "a rollup lake has no records", "open the logs themselves")
         with self._excerpts.reading(choice.filter, taken_in) as (connection, remembered):
-            return self._shown(connection, remembered.kept(taken_in, now=now), question, lookout)
+            found = self._shown(connection, remembered.kept(taken_in, now=now), question, lookout)
+        return replace(found, provenance={**found.provenance, "filter": choice.filter})
 
     def _wait(self, *, follows: bool) -> Wait:
         """Return what may be put off: only those who follow the logs look again."""
@@ -154,7 +155,7 @@ class Answers:
         return replace(
             found,
             alerts=silences.marked(self._store.here(), said, datetime.now(UTC)),
-            provenance={**found.provenance, **self._provenance()},
+            provenance={**found.provenance, **self._provenance(), "filter": None},
         )
 
     def _troubles(self, lookout: Lookout | None) -> list[Alert]:

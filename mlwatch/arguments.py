@@ -185,7 +185,9 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
             "--format", choices=("json", "md", "html"), default="json", help="json is the contract"
         )
         command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to a file")
+        _filter(command)
     elif name == "check":
+        _filter(command)
         command.add_argument(
             "--format", choices=("text", "json", "junit", "github", "markdown"), default="text"
         )
@@ -211,6 +213,12 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument("--yes", action="store_true", help="do not ask before a reset")
     elif name in ("watch", "serve"):
         _app(command)
+
+
+def _filter(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--filter", metavar="FILTER", help="of these records alone, such as 'country = BR and hour < 6'"
+    )
 
 
 def _places(name: str, command: argparse.ArgumentParser) -> None:

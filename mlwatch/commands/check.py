@@ -98,11 +98,12 @@ def checked(session: Session, patience: timedelta | None = None) -> Check:
 
 
 def _checked(session: Session, wanted: Range) -> Check:
-    snapshot = session.snapshot(wanted.span, wanted.at)
+    snapshot = wanted.asked(session)
     if not snapshot.models:
         return Check((_no_data(snapshot, wanted),), ())
     rules = session.config.rules or DEFAULT_RULES
-    found = [_finding(ruling) for ruling in rulings(snapshot, rules)]
+    found = [Finding("filter", "pass", f"only records with {wanted.filter}")] if wanted.filter else []
+    found += [_finding(ruling) for ruling in rulings(snapshot, rules)]
     found += [_finding(ruling) for ruling in validations(snapshot)]
     for endpoint in snapshot.endpoints:
         found += [_endpoint_finding(endpoint, snapshot), *_conditions(endpoint)]
@@ -123,6 +124,8 @@ def _damaged(session: Session) -> list[Finding]:
 
 def _no_data(snapshot: Snapshot, wanted: Range) -> Finding:
     """Say why there is nothing to judge: that is a hold, never a pass."""
+    if snapshot.ingest.predictions and wanted.filter:
+        return Finding("data", "hold", f"no predictions with {wanted.filter}")
     if snapshot.ingest.predictions and wanted.at is not None:
         return Finding("data", "hold", f"no predictions before {wanted.at:%Y-%m-%d %H:%M} UTC")
     if snapshot.ingest.records:

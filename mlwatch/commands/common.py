@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from mlwatch.choice import Choice
 from mlwatch.errors import InputError
 from mlwatch.rights import public
 from mlwatch.session import Options, Session
@@ -52,14 +53,20 @@ def called(arguments: Namespace) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The range that the command line names."""
+    """The range that the command line names, and which of its records."""
 
     span: timedelta | None
     at: datetime | None
+    filter: str = ""
+    """In the language of `records.filters`; empty for all."""
+
+    def asked(self, session: Session) -> Snapshot:
+        """Return what a session says of it."""
+        return session.snapshot(self.span, self.at, Choice(filter=self.filter))
 
 
 def chosen_range(arguments: Namespace) -> Range:
-    """Read `--since`, `--until` and `--window`.
+    """Read `--since`, `--until`, `--window` and `--filter`.
 
     Raises:
         InputError: when one cannot be read, or they do not go together.
@@ -74,14 +81,15 @@ def chosen_range(arguments: Namespace) -> Range:
         ) from error
     if window is not None and not window:
         raise InputError("--window is zero", "command line", "give a length such as 6h")
+    only = getattr(arguments, "filter", None) or ""
     if since is None:
-        return Range(window, until)
+        return Range(window, until, only)
     if window is not None:
         raise InputError("--since and --window exclude each other", "command line", "leave one out")
     end = until or parse_time("now")
     if end <= since:
         raise InputError("--since is not before --until", "command line", "give an earlier --since")
-    return Range(end - since, end)
+    return Range(end - since, end, only)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def run(arguments: Namespace) -> int:
         raise InputError("a comparison does not show it", "--compat", "leave --compare out")
     wanted = chosen_range(arguments)
     with taken_in(arguments) as session:
-        snapshot = session.snapshot(wanted.span, wanted.at)
+        snapshot = wanted.asked(session)
         need_records(snapshot, arguments)
         need_model(session)
         peer = session.as_peer(snapshot, arguments.compat) if arguments.compat is not None else None

@@ -1,4 +1,4 @@
-"""The sentences that belong below a model's numbers."""
+"""The sentences that belong beside the numbers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from mlwatch.faces.rows import SPELLED
 from mlwatch.metrics.outputs import maturity_note
 
 if TYPE_CHECKING:
-    from mlwatch.snapshot.types import Model
+    from mlwatch.snapshot.types import Model, Snapshot
 
 MOST = 6
 """Metrics of the reference that are named."""
+
+
+def only(snapshot: Snapshot) -> str:
+    """Say which records alone the numbers are of; empty for all."""
+    wanted = snapshot.provenance.get("filter")
+    return f"The numbers are of the records with {wanted} alone." if wanted else ""
 
 
 def footnotes(model: Model) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.faces.check import HEADS, check_of, metric_row
 from mlwatch.faces.facts import facts_of
+from mlwatch.faces.footnotes import only
 from mlwatch.faces.html_model import model_section
 from mlwatch.faces.html_page import page, table
 from mlwatch.faces.markup import Markup, joined, tag
@@ -66,7 +67,12 @@ def _head(snapshot: Snapshot, note: str) -> Markup:
         f"{span}. {read.records:,} records read: {read.predictions:,} predictions, {read.outcomes:,} outcomes, "
         f"{read.events:,} events; {read.rejected:,} rejected, {read.duplicates:,} duplicates."
     )
-    return tag("header", tag("h1", "mlwatch report"), tag("p", counts), tag("p", note) if note else "")
+    return tag(
+        "header",
+        tag("h1", "mlwatch report"),
+        tag("p", counts, " ", only(snapshot)),
+        tag("p", note) if note else "",
+    )
 
 
 def _missing(pictures: Pictures | None) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
 from mlwatch.faces.facts import facts_of
-from mlwatch.faces.footnotes import footnotes
+from mlwatch.faces.footnotes import footnotes, only
 from mlwatch.faces.rows import (
     BROKEN_HEADS,
     ENDPOINT_HEADS,
@@ -62,11 +62,12 @@ def _head(snapshot: Snapshot) -> str:
     read = snapshot.ingest
     limits = snapshot.range
     span = f"{limits.start:%Y-%m-%d %H:%M} to {limits.end:%Y-%m-%d %H:%M} UTC" if limits else "no data"
-    return (
+    counts = (
         f"# mlwatch report\n\n{span}. {read.records:,} records read: {read.predictions:,} predictions, "
         f"{read.outcomes:,} outcomes, {read.events:,} events; {read.rejected:,} rejected, "
         f"{read.duplicates:,} duplicates."
     )
+    return f"{counts} {escaped(only(snapshot))}".rstrip()
 
 
 def _rollout(rollout: Rollout) -> str:

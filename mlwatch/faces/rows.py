@@ -350,12 +350,14 @@ MADE_BY = {
     "training": "Training runs",
     "config_sha256": "Configuration (SHA-256)",
     "reference_sha256": "Reference (SHA-256)",
+    "filter": "Only records with",
 }
 
 
 def provenance_rows(snapshot: Snapshot) -> list[list[str]]:
     """Return name and version of everything that a report rests on: code, data, models, configuration, reference."""
-    rows = [[MADE_BY.get(key, key), value or "n/a"] for key, value in snapshot.provenance.items()]
+    known = {key: value for key, value in snapshot.provenance.items() if value or key != "filter"}
+    rows = [[MADE_BY.get(key, key), value or "n/a"] for key, value in known.items()]
     for model in list(snapshot.models.values())[:MOST_NAMES]:
         versions = [_made(version) for version in list(model.versions.values())[:MOST_NAMES]]
         rows.append([f"Model {model.name}", "; ".join(versions) or "n/a"])

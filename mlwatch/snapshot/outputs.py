@@ -231,4 +231,5 @@ def maturity_over(lags: outputs.Lags | None, lattice: Grid) -> list[float | None
 
 def _ages(windows: NDArray[np.int64], lattice: Grid) -> NDArray[np.float64]:
     """Return how old the predictions of windows are in the middle, in seconds."""
-    return np.maximum(0.0, (lattice.count - windows) * lattice.width_s - lattice.width_s / 2)
+    ages = np.maximum(0.0, (lattice.count - windows) * lattice.width_s - lattice.width_s / 2)
+    return np.asarray(ages, dtype=np.float64)
