@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 def run(arguments: Namespace) -> int:
     """Print or write a profile of a table, or of one version's logs."""
     found = _of_table(arguments) if arguments.path.is_file() else _of_logs(arguments)
-    write(json.dumps(found, separators=(",", ":"), allow_nan=False) + "\n", arguments.output)
+    try:
+        text = json.dumps(found, separators=(",", ":"), allow_nan=False)
+    except ValueError as error:
+        todo = "leave labels and predictions beyond 1e150 out"
+        raise InputError("the sums of some values are infinite", str(arguments.path), todo) from error
+    write(f"{text}\n", arguments.output)
     return 0
 
 

@@ -54,15 +54,19 @@ def correlation_ratio(counts: ArrayLike, totals: ArrayLike, squares: ArrayLike) 
         counts: Labels in each part of the feature, shape (r,).
         totals: Their sums.
         squares: The sums of their squares.
+
+    Returns:
+        0 too where the labels are so large that their squares overflow.
     """
-    count, total = np.asarray(counts, dtype=float), np.asarray(totals, dtype=float)
-    there = count > 0
-    parts, n = int(there.sum()), float(count.sum())
+    columns = (np.asarray(each, dtype=float) for each in (counts, totals, squares))
+    count, total, square = (column[np.asarray(counts, dtype=float) > 0] for column in columns)
+    n, parts = float(count.sum()), len(count)
     if parts < 2 or n <= parts:
         return 0.0
-    whole = float(np.asarray(squares, dtype=float)[there].sum()) - float(total[there].sum()) ** 2 / n
-    between = float((total[there] ** 2 / count[there]).sum()) - float(total[there].sum()) ** 2 / n
-    if whole <= 0:
+    with np.errstate(over="ignore", invalid="ignore"):
+        middle = total.sum() * total.sum() / n
+        whole, between = square.sum() - middle, (total * total / count).sum() - middle
+    if not np.isfinite(whole) or not np.isfinite(between) or whole <= 0:
         return 0.0
     within = max(0.0, whole - between) / (n - parts)
     return float(min(1.0, max(0.0, (between - (parts - 1) * within) / whole)))

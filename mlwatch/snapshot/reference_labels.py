@@ -8,10 +8,11 @@ from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.reference import file_name
 from mlwatch.store import rollups
 from mlwatch.store.output_rollups import CLASS_SCORES
+from mlwatch.store.profiles import IN_FORCE
 from mlwatch.store.reference_windows import parted_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from duckdb import DuckDBPyConnection
 
@@ -93,6 +94,12 @@ def label_windows(
     of_classes = parted_sql(f"{chosen.condition} AND label <> ''", rollups.OUTCOMES, "label")
     of_numbers = f"SELECT *, 0.0 AS total FROM ({parted_sql(f'{chosen.condition} AND {mine}')})"
     return fetch(connection, of_numbers if numbers else of_classes, dict(chosen.values))
+
+
+def importance_there(connection: DuckDBPyConnection) -> Mapping[str, float]:
+    """Return how much each feature of the reference file tells about its labels, else about its predictions."""
+    rows = connection.execute(f"FROM reference_importance WHERE {IN_FORCE}").fetchall()
+    return {str(name): float(value) for name, value in rows if value is not None}
 
 
 def labels_by_class(connection: DuckDBPyConnection, chosen: Period | None) -> tuple[Table, str] | None:

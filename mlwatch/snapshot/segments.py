@@ -16,12 +16,14 @@ from mlwatch.metrics.regression import RegressionSums, regression
 from mlwatch.metrics.segments import Contrast, Losses, contrast, together
 from mlwatch.snapshot import families
 from mlwatch.snapshot.read import Table
+from mlwatch.snapshot.reference_labels import LEAST_LABELS, importance_there
 from mlwatch.store import rollups
 from mlwatch.store.slices import ABSENT, CATEGORIES, cut_places, cuts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
 
     from mlwatch.config import SegmentSettings
@@ -127,19 +129,25 @@ def of_model(
         for name, who in versions.items()
     }
     mine = rows.where(np.isin(rows["who"], list(versions.values())))
-    matters = settings.importance or _importance(mine, infos, numeric=numeric)
+    matters = settings.importance or _importance(reader.connection, mine, infos, numeric=numeric)
     if numeric:
         return Segments(by_version, importance=matters)
     fairness = {name: _fairness(rows.of(who), infos, model, settings) for name, who in versions.items()}
     return Segments(by_version, fairness, matters)
 
 
-def _importance(rows: Table, infos: Mapping[int, FeatureInfo], *, numeric: bool) -> Mapping[str, float]:
-    """Return how much each followed feature tells about the label."""
+def _importance(
+    connection: DuckDBPyConnection, rows: Table, infos: Mapping[int, FeatureInfo], *, numeric: bool
+) -> Mapping[str, float]:
+    """Return how much features tell about the label: in the logs, before these have labels enough in the reference."""
     tells = _of_values if numeric else _of_labels
+    known = np.unique(rows["feature"]).tolist()
+    labelled = max((rows.where(rows["feature"] == number).whole("n") for number in known), default=0)
+    if labelled < LEAST_LABELS and (taught := importance_there(connection)):
+        return taught
     return {
         infos[number].name: tells(rows.where(rows["feature"] == number))
-        for number in np.unique(rows["feature"]).tolist()
+        for number in known
         if number >= 0 and number in infos
     }
 

@@ -91,7 +91,8 @@ def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime
         values,
     ).fetchall()
     source = f"{version} of {model}, {_minute(first)} to {_minute(last)}"
-    labels = {
+    labels: dict[str, Rows] = {name: [] for name in COLUMNS}
+    labels |= {
         name: connection.execute(
             f"SELECT {', '.join(COLUMNS[name])} FROM ({select}) ORDER BY ALL", values
         ).fetchall()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import is_there, number
 from mlwatch.metrics.bin_sql import score_bin_sql
 from mlwatch.sources.sql import identifier
-from mlwatch.store import fold, loss_trees, output_rollups, rollups, slices
+from mlwatch.store import fold, loss_trees, output_rollups, reference_importance, rollups, slices
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.meanings import class_columns
 from mlwatch.store.reference_tables import COLUMNS
@@ -49,6 +49,7 @@ def learn(
     if not fold.is_text(connection, "given"):
         _learn_outcomes(connection, numbers=numbers)
     _learn_losses(connection, registry, slots)
+    reference_importance.learn(connection, registry, slots)
 
 
 def _learn_errors(connection: DuckDBPyConnection, registry: Registry) -> None:

@@ -16,12 +16,13 @@ COLUMNS: dict[str, dict[str, str]] = {
     "label_windows": {"label": "VARCHAR", "part": "INTEGER", "n": "BIGINT"},
     "outcomes": {**rollups.OUTCOMES.keys, **rollups.OUTCOMES.measures},
     "classes": {**output_rollups.CLASS_SCORES.keys, **output_rollups.CLASS_SCORES.measures},
+    "importance": {"feature": "VARCHAR", "importance": "DOUBLE"},
     "ranks": {**output_rollups.RANKS.keys, **output_rollups.RANKS.measures},
 }
 """Columns of what a store holds of the labels of its reference, in tables named `reference_labels` and so on.
 
-By prediction and score bin, of a regression its errors by part of the prediction; classes by tenths of the time; the
-others as the rollups of outcomes, class scores and ranks have them.
+By prediction and score bin, of a regression its errors by part of the prediction; classes by tenths of the time; how
+much features tell about them, by name; the others as the rollups of outcomes, class scores and ranks have them.
 """
 
 NAMES = ("reference", "reference_windows", *(f"reference_{name}" for name in COLUMNS))

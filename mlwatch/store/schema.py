@@ -243,7 +243,7 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
     22: (*_BOOLEANS, _rename_booleans),
     23: (_ENGAGEMENTS,),
     24: (
-        *map(reference_tables.ddl, ("label_windows", "outcomes", "classes", "ranks")),
+        *map(reference_tables.ddl, ("label_windows", "outcomes", "classes", "importance", "ranks")),
         *_LABEL_SUMS,
     ),
 }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import all_or_nothing, meta_value
 from mlwatch.metrics.bin_sql import sql_number
-from mlwatch.sources.sql import literal
+from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import fold, rollups
 from mlwatch.store.outputs import carried, raw_name
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import OutputSettings, SegmentSettings
+    from mlwatch.sources.canonical import Slot
     from mlwatch.store.feature_rollup import FeatureBins
     from mlwatch.store.registry import Registry
 
@@ -123,6 +124,23 @@ def columns(
         ),
         carried(registry, settings) if settings is not None else (),
     )
+
+
+def of_slots(connection: DuckDBPyConnection, registry: Registry, slots: Sequence[Slot]) -> tuple[Column, ...]:
+    """Return the columns of a table that are binned, with their parts, whichever models have them.
+
+    Args:
+        connection: A cursor of this thread.
+        registry: Features and bins.
+        slots: The table's columns.
+    """
+    binned = [
+        registry.binned(slot.number, identifier(slot.column), slot.kind)
+        for slot in slots
+        if slot.number in registry.bins
+    ]
+    categories = _categories(connection, [one.number for one in binned])
+    return tuple(Column(one, cuts_of(one.edges), categories.get(one.number, ())) for one in binned)
 
 
 def cut_places(edges: Sequence[float]) -> tuple[int, ...]:

@@ -57,3 +57,5 @@ def test_what_does_not_vary_tells_nothing() -> None:
     assert ratio_of([np.arange(9.0)]) == 0.0
     assert correlation_ratio([0, 0], [0, 0], [0, 0]) == 0.0
     assert ratio_of([np.full(9, 2.0), np.full(5, 3.0)]) == 1.0
+    assert correlation_ratio([5, 5], [1e200, 1.0], [np.inf, 1.0]) == 0.0
+    assert correlation_ratio([5, 5], [1e160, 1.0], [1e300, 1.0]) == 0.0
