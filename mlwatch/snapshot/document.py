@@ -222,8 +222,7 @@ def _window(window: Window) -> Document:
             "text_drift": dict(window.text_drift),
         },
         "business": explained(
-            {**business_document(window.business), "maturity": window.maturity},
-            {"maturity": reasons.BUSINESS["maturity"] if window.predictions else reasons.NO_REQUESTS},
+            {**business_document(window.business), "maturity": window.maturity}, reasons.BUSINESS
         ),
     }
 
