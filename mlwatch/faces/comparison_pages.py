@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mlwatch.faces.html_page import page, table
@@ -10,6 +11,7 @@ from mlwatch.faces.markdown import escaped
 from mlwatch.faces.markdown import table as markdown_table
 from mlwatch.faces.markup import Markup, tag
 from mlwatch.faces.rows import title_of
+from mlwatch.faces.segment_rows import loss
 from mlwatch.words import percent
 
 if TYPE_CHECKING:
@@ -102,17 +104,13 @@ def _turn(turn: Any) -> str:
 
 
 def _carrier(one: Carrier) -> str:
-    own = ""
+    said, own = partial(loss, shares=one.unit == "ratio"), ""
     if one.before is not None and one.after is not None:
-        own = f", whose own went from {_loss(one.before, one)} to {_loss(one.after, one)}"
+        own = f", whose own went from {said(one.before)} to {said(one.after)}"
     return (
-        f"{one.version} ({one.model}): {percent(one.share, 0)} of the rise from {_loss(one.all_before, one)} to "
-        f"{_loss(one.all_after, one)} is in {one.column} {one.value}{own} (n {one.n_before:,}, then {one.n_after:,})"
+        f"{one.version} ({one.model}): {percent(one.share, 0)} of the rise from {said(one.all_before)} to "
+        f"{said(one.all_after)} is in {one.column} {one.value}{own} (n {one.n_before:,}, then {one.n_after:,})"
     )
-
-
-def _loss(value: float, one: Carrier) -> str:
-    return percent(value) if one.unit == "ratio" else f"a mean error of {value:.4g}"
 
 
 def _list(title: str, sentences: list[str]) -> Iterator[_Section]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.metrics import attribution
 from mlwatch.metrics.segments import Losses
+from mlwatch.snapshot.falls import CarriedBy, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,29 +20,16 @@ MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
+class Carrier(CarriedBy):
     """A segment whose own errors rose beyond chance."""
 
     model: str
     version: str
-    column: str
-    value: str
     unit: str
     """Of the losses: `ratio` of wrong answers, or nothing for the mean absolute error of a regression."""
     all_before: float
     """Mean loss of all segments."""
     all_after: float
-    n_before: int
-    n_after: int
-    before: float | None
-    """Its own mean loss; None without labelled predictions."""
-    after: float | None
-    rate: float
-    """Its part of the whole change, by its own loss."""
-    mix: float
-    """By its share of the traffic."""
-    share: float
-    """Both together, as a share of the whole change."""
 
 
 def carriers(key: tuple[str, str], old: Document, new: Document) -> Iterator[Carrier]:
@@ -68,12 +56,8 @@ def carriers(key: tuple[str, str], old: Document, new: Document) -> Iterator[Car
     beyond = attribution.sure([each for *_, each in every])
     found = [one for one, is_sure in zip(every, beyond, strict=True) if is_sure]
     for column, value, each in sorted(found, key=lambda one: -one[2].total)[:MOST]:
-        yield Carrier(
-            *(*key, column, value, unit, before, after, each.before.n, each.after.n),
-            each.before.mean if each.before.n else None,
-            each.after.mean if each.after.n else None,
-            *(each.rate, each.mix, each.total / change),
-        )
+        carried = asdict(told(column, value, each, change))
+        yield Carrier(**carried, model=key[0], version=key[1], unit=unit, all_before=before, all_after=after)
 
 
 def _mean(side: Mapping[str, Losses]) -> float:

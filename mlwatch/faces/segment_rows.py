@@ -63,8 +63,8 @@ def falls(model: Model) -> list[str]:
     """Return a sentence for each version whose performance fell within the range: when, by how much, and where."""
     shares = model.task != "regression"
     return [
-        f"{name} has more errors since {fall.at:%Y-%m-%d %H:%M} UTC: {_loss(fall.before, shares=shares)} before "
-        f"(n {fall.n_before:,}), {_loss(fall.after, shares=shares)} after (n {fall.n_after:,})"
+        f"{name} has more errors since {fall.at:%Y-%m-%d %H:%M} UTC: {loss(fall.before, shares=shares)} before "
+        f"(n {fall.n_before:,}), {loss(fall.after, shares=shares)} after (n {fall.n_after:,})"
         f"{_carried(fall, shares=shares)}"
         for name, version in model.versions.items()
         if (fall := version.fall) is not None
@@ -77,12 +77,13 @@ def _carried(fall: Fall, *, shares: bool) -> str:
     most = fall.carried[0]
     told = ""
     if most.before is not None and most.after is not None:
-        before, after = _loss(most.before, shares=shares), _loss(most.after, shares=shares)
+        before, after = loss(most.before, shares=shares), loss(most.after, shares=shares)
         told = f", whose own errors went from {before} to {after}"
     return f"; {percent(most.share, 0)} of that is in {most.column} {most.value}{told}."
 
 
-def _loss(value: float, *, shares: bool) -> str:
+def loss(value: float, *, shares: bool) -> str:
+    """Write a mean loss: the share of wrong answers, or the mean absolute error of a regression."""
     return percent(value) if shares else f"a mean error of {value:.4g}"
 
 

@@ -47,6 +47,13 @@ class CarriedBy:
     """Both together, as a share of the whole change."""
 
 
+def told(column: str, value: str, each: attribution.Carried, change: float) -> CarriedBy:
+    """Return what a segment carries of a change of the mean loss."""
+    before, after = (side.mean if side.n else None for side in (each.before, each.after))
+    sizes = each.before.n, each.after.n
+    return CarriedBy(column, value, *sizes, before, after, each.rate, each.mix, each.total / change)
+
+
 @dataclass(frozen=True, slots=True)
 class Fall:
     """A change for the worse, at one moment of the range."""
@@ -141,16 +148,12 @@ def _carried(
         )
         every += [(feature, part, each) for part, each in attribution.attribute(early, late).items()]
     sure = attribution.sure([each for *_, each in every])
-    told = [
-        CarriedBy(
-            infos[feature].name, part_name(infos[feature], part), each.before.n, each.after.n,
-            each.before.mean if each.before.n else None, each.after.mean if each.after.n else None,
-            each.rate, each.mix, each.total / change,
-        )
+    found = [
+        told(infos[feature].name, part_name(infos[feature], part), each, change)
         for (feature, part, each), beyond in zip(every, sure, strict=True)
         if beyond
-    ]  # fmt: skip
-    return tuple(sorted(told, key=lambda one: -one.share)[:MOST])
+    ]
+    return tuple(sorted(found, key=lambda one: -one.share)[:MOST])
 
 
 def _losses(rows: Table, *, numeric: bool) -> dict[int, Losses]:

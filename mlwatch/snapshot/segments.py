@@ -141,13 +141,15 @@ def _importance(
 ) -> Mapping[str, float]:
     """Return how much features tell about the label: in the logs, before these have labels enough in the reference."""
     tells = _of_values if numeric else _of_labels
-    known = np.unique(rows["feature"]).tolist()
-    labelled = max((rows.where(rows["feature"] == number).whole("n") for number in known), default=0)
+    by_feature = {
+        number: rows.where(rows["feature"] == number) for number in np.unique(rows["feature"]).tolist()
+    }
+    labelled = max((mine.whole("n") for mine in by_feature.values()), default=0)
     if labelled < LEAST_LABELS and (taught := importance_there(connection)):
         return taught
     return {
-        infos[number].name: tells(rows.where(rows["feature"] == number))
-        for number in known
+        infos[number].name: tells(mine)
+        for number, mine in by_feature.items()
         if number >= 0 and number in infos
     }
 

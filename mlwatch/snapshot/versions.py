@@ -15,7 +15,7 @@ from mlwatch.snapshot.tables import NOW_S
 from mlwatch.snapshot.text_drift import drifts_of
 from mlwatch.snapshot.types import ConfusionTable, Throughput, Version
 from mlwatch.snapshot.windows import Context, windows_of
-from mlwatch.snapshot.winsorised import cut_of
+from mlwatch.snapshot.winsorised import cuts_of
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def version_of(
     )
     level = lattice.level(rollups.FEATURES)
     over = {number: tuple(lattice.held(scores, level)) for number, scores in over.items()}
+    cut, cuts = cuts_of(tables.worth, predictions, lattice.count)
     return Version(
         name=life.pair.version,
         role=role,
@@ -103,7 +104,7 @@ def version_of(
                 seen=tables.has_events,
                 currency=context.currency,
                 kinds=context.kinds,
-                cut=cut_of(tables.worth, predictions),
+                cut=cut,
             ),
             decisions=context.question.worth(tables.outcomes),
         ),
@@ -112,6 +113,7 @@ def version_of(
             decided,
             context,
             feature_windows.mean_by_window(over, context.lattice.count) if over else (),
+            cuts,
             results,
         ),
         latency_bars=distributions.latency_bars(tables.latency),

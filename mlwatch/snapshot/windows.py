@@ -18,7 +18,6 @@ from mlwatch.snapshot.outputs import maturity_over
 from mlwatch.snapshot.read import Table
 from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.types import Business, Errors, Latency, Task, Window
-from mlwatch.snapshot.winsorised import cuts_over
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
@@ -110,6 +109,7 @@ def windows_of(
     decided: Decided | None,
     context: Context,
     drift: Sequence[float | None],
+    cuts: Sequence[Cut | None],
     results: WindowResults | None = None,
 ) -> tuple[Window, ...]:
     """Return the families of one version in each window.
@@ -119,6 +119,7 @@ def windows_of(
         decided: Its scores by decision; None where nothing is estimated from them.
         context: What the versions of the model share.
         drift: Its mean drift score in each window; empty for none.
+        cuts: Winsorised sums of what predictions brought in each window.
         results: What its scores, ranks, amounts and texts say in each window.
     """
     lattice, question = context.lattice, context.question
@@ -136,7 +137,6 @@ def windows_of(
     names = tuple(name for name in tables.outcomes.columns if name not in {"w", "who"})
     outcomes, gains = _cells(tables.outcomes, names), _cells(tables.business, BUSINESS)
     mature = maturity_over(context.lags, lattice)
-    cuts = cuts_over(tables.worth, sum(traffic.counts["n"]), lattice.count)
     windows = []
     for index in range(lattice.count):
         labelled = _labelled(question, names, outcomes.get(index, ()))

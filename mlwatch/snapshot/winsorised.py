@@ -33,25 +33,21 @@ def cut_worth(rows: Table, cap: int) -> tuple[np.ndarray, np.ndarray]:
     return winsor.cut_sums(rows["bin"], rows["n"], rows["value"], rows["value_sq"], cap)
 
 
-def cut_of(worth: Table, predictions: int) -> Cut | None:
-    """Return the cut sums of one version's range; None where there are too few predictions for a limit."""
-    cap = cap_of(worth, predictions)
-    if cap is None:
-        return None
-    total, square = cut_worth(worth, cap)
-    return Cut(winsor.edge_of(cap), float(total.sum()), float(square.sum()))
-
-
-def cuts_over(worth: Table, predictions: int, count: int) -> list[Cut | None]:
-    """Return the cut sums of each window, at the limit of the whole range.
+def cuts_of(worth: Table, predictions: int, count: int) -> tuple[Cut | None, list[Cut | None]]:
+    """Return the cut sums of one version's range, and of each window at the same limit.
 
     Args:
         worth: One version's rows by window.
         predictions: Of the range.
         count: Number of windows.
+
+    Returns:
+        None for each where there are too few predictions for a limit.
     """
     cap = cap_of(worth, predictions)
     if cap is None:
-        return [None] * count
-    sums = (np.bincount(worth["w"], weights=each, minlength=count).tolist() for each in cut_worth(worth, cap))
-    return [Cut(winsor.edge_of(cap), total, square) for total, square in zip(*sums, strict=True)]
+        return None, [None] * count
+    limit, cut = winsor.edge_of(cap), cut_worth(worth, cap)
+    sums = (np.bincount(worth["w"], weights=each, minlength=count).tolist() for each in cut)
+    whole = Cut(limit, *(float(each.sum()) for each in cut))
+    return whole, [Cut(limit, total, square) for total, square in zip(*sums, strict=True)]

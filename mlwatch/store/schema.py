@@ -65,6 +65,7 @@ _SILENCES = (
 
 _REFERENCE_WINDOWS = "CREATE TABLE reference_windows (feature INTEGER, part INTEGER, bin INTEGER, n BIGINT)"
 """The reference's rows by tenths, in order of time."""
+
 TABLES = (
     _WAITING,
     _SIDES,
