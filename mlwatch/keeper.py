@@ -80,6 +80,8 @@ class Keeper:
             self.evaluate()
         except MlwatchError as error:
             notices.post(self._connect(), "warning", "rules", str(error))
+        else:
+            notices.resolve(self._connect(), "rules")  # what was said before the configuration was mended
         self._tell()
 
     def evaluate(self) -> None:

@@ -132,7 +132,8 @@ def _no_data(snapshot: Snapshot, wanted: Range) -> Finding:
         return Finding(
             "data", "hold", f"{snapshot.ingest.records:,} records read, but no predictions of the model"
         )
-    of_ingest = (alert.message for alert in snapshot.alerts if alert.rule.startswith("ingest"))
+    standing = (alert for alert in snapshot.alerts if alert.state != "resolved")
+    of_ingest = (alert.message for alert in standing if alert.rule.startswith("ingest"))
     why = next(of_ingest, "no file with records below it")
     return Finding("data", "hold", f"no prediction logs: {why}")
 

@@ -136,7 +136,7 @@ def need_records(snapshot: Snapshot, arguments: Namespace) -> None:
         empty = (
             "no file with records below it" if arguments.topics is None else "no message with records in it"
         )
-        why = snapshot.alerts[0].message if snapshot.alerts else empty
+        why = next((alert.message for alert in snapshot.alerts if alert.state != "resolved"), empty)
         raise InputError("no prediction logs", called(arguments), why)
 
 

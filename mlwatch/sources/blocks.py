@@ -37,6 +37,8 @@ class Block:
     """The last bytes of such a line: what stands before `end` where `data` does not tell."""
     more: bool = False
     """Whether the file goes on behind this block."""
+    searched: int | None = None
+    """Up to where a line that is too long was searched for its end; None where there is no such line, or it ended."""
 
 
 def read_block(stream: ByteStream, size: int, *, quoted: bool = False, take_tail: bool = False) -> Block:
@@ -65,7 +67,7 @@ def read_block(stream: ByteStream, size: int, *, quoted: bool = False, take_tail
         data += extra
         cut = last_line_end(data, quoted=quoted)
     if cut == 0 and len(data) > MAX_LINE_BYTES:
-        return _skip_line(stream, start, len(data), take_tail=take_tail)
+        return skip_line(stream, start, take_tail=take_tail)
     if not more and stream.damage is None and (take_tail or is_whole_object(data[cut:])):
         cut = len(data)
     return Block(data[:cut], start + cut, more=more)
@@ -100,9 +102,15 @@ def is_whole_object(line: bytes) -> bool:
     return True
 
 
-def _skip_line(stream: ByteStream, start: int, length: int, *, take_tail: bool) -> Block:
-    """Pass over a line without end, in bounded memory, up to its newline or to where no more will come."""
-    end, recent = start + length, stream.recent
+def skip_line(stream: ByteStream, start: int, *, take_tail: bool) -> Block:
+    """Pass over a line that is too long, in bounded memory, up to its newline or to where no more will come.
+
+    Args:
+        stream: Positioned inside the line, behind what was searched of it.
+        start: Where the line begins.
+        take_tail: Take a last line without newline too, because no more will come.
+    """
+    end, recent = stream.position, stream.recent
     while chunk := stream.read(1 << 20):
         newline = chunk.find(b"\n")
         if newline >= 0:
@@ -111,4 +119,4 @@ def _skip_line(stream: ByteStream, start: int, length: int, *, take_tail: bool) 
         end, recent = end + len(chunk), stream.recent
     if take_tail:
         return Block(b"", end, overlong=1, passed=recent)
-    return Block(b"", start)  # not ended yet: wait, and look again when the file has grown
+    return Block(b"", start, passed=recent, searched=end)

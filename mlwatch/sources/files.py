@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import glob
 import os
 import re
 import stat
@@ -16,7 +17,7 @@ from mlwatch.sources.formats.tf_serving import begins_log
 from mlwatch.sources.wrapped import begins_wrapped, has_chatter, is_wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Compression = Literal["none", "gzip", "zstd"]
 Format = Literal["jsonl", "wrapped", "json", "csv", "parquet", "tfrecord"]
@@ -152,6 +153,16 @@ def _stat(path: Path, relative: str) -> Found | None:
     if not stat.S_ISREG(status.st_mode):
         return None  # a FIFO or a device would block for ever
     return Found(path, relative, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def patterns_of(root: Path, paths: Iterable[Path]) -> list[str]:
+    """Return glob patterns of those of some paths that are below a directory, and of what is in directories there."""
+    found = (path.resolve() for path in paths)
+    return [
+        glob.escape(path.relative_to(root).as_posix()) + ("/*" if path.is_dir() else "")
+        for path in found
+        if path.is_relative_to(root)
+    ]
 
 
 def compression_of(head: bytes) -> Compression:

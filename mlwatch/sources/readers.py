@@ -9,11 +9,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.sources import samples
-from mlwatch.sources.blocks import read_block
+from mlwatch.sources.blocks import Block, read_block, skip_line
 from mlwatch.sources.formats import recognise, recognise_table
 from mlwatch.sources.importing import Native, native
 from mlwatch.sources.parquet import read_parquet
-from mlwatch.sources.segments import Piece, Segment, UnreadableFileError
+from mlwatch.sources.segments import Piece, Searched, Segment, UnendedLineError, UnreadableFileError
 from mlwatch.sources.shapes import Dialect, shape_key
 from mlwatch.sources.streams import (
     HEAD_BYTES,
@@ -63,6 +63,7 @@ def read_file(
 
     Raises:
         UnreadableFileError: when the file is damaged; good segments before the damage are yielded first.
+        UnendedLineError: when it ends with a line that is too long to be a record and may go on.
         OSError: when it cannot be opened.
     """
     if form == "parquet":
@@ -103,7 +104,7 @@ def _text(
             else:
                 yield with_shape(piece, "csv" if header else "jsonl", header, book)
             if stream.damage is not None:
-                raise UnreadableFileError(f"the compressed data is damaged ({stream.damage})")
+                raise _damaged(stream.damage)
 
 
 def _as_json(piece: Piece, dialect: Dialect | None) -> Piece:
@@ -152,12 +153,20 @@ def _pieces(
         stream.skip_hole()
         start, recent = stream.position, stream.recent
         try:
-            size = stream.up_to_line(block_size)  # so that a block need not be copied to be cut
-            block = read_block(stream, size, quoted=form == "csv", take_tail=settled)
+            block = _searched_on(stream, at.searched, take_tail=settled)
+            if block is None:
+                size = stream.up_to_line(block_size)  # so that a block need not be copied to be cut
+                block = read_block(stream, size, quoted=form == "csv", take_tail=settled)
         except DamagedFileError as error:
-            raise UnreadableFileError(f"the compressed data is damaged ({error})") from error
-        if block.end == start or not stream.holds(head):
-            return  # nothing whole yet, or truncated while being read: the next scan sees what it is now
+            raise _damaged(str(error)) from error
+        if not stream.holds(head):
+            return  # truncated while being read: the next scan sees what it is now
+        if block.searched is not None:
+            raise UnendedLineError(Searched(start, block.searched, block.passed))
+        if block.end == start and stream.damage is not None:
+            raise _damaged(stream.damage)
+        if block.end == start:
+            return  # nothing whole yet
         tail = (recent + (block.data or block.passed)[-TAIL_BYTES:])[-TAIL_BYTES:]
         stream.seek(block.end) if stream.compression == "none" else _rewind(stream, block.end, tail)
         data = _clean(block.data, first=start == 0)
@@ -167,6 +176,21 @@ def _pieces(
         lines += count
         if not block.more:
             return
+
+
+def _damaged(reason: str) -> UnreadableFileError:
+    return UnreadableFileError(f"the compressed data is damaged ({reason})")
+
+
+def _searched_on(stream: Stream, searched: Searched | None, *, take_tail: bool) -> Block | None:
+    """Go on to search a line for its end where that was left; None where there is no such line."""
+    start = stream.position
+    if searched is None or searched.start != start or stream.compression != "none":
+        return None
+    if stream.seek(searched.end) and stream.recent == searched.recent:
+        return skip_line(stream, start, take_tail=take_tail)
+    stream.seek(start)
+    return None
 
 
 def _rewind(stream: Stream, end: int, recent: bytes) -> None:

@@ -19,6 +19,25 @@ class UnreadableFileError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """How far a line that is too long to be a record was searched for its end."""
+
+    start: int
+    """Where the line begins."""
+    end: int
+    recent: bytes
+    """The last bytes before `end`."""
+
+
+class UnendedLineError(UnreadableFileError):
+    """What comes behind such a line is read once it has ended."""
+
+    def __init__(self, searched: Searched) -> None:
+        super().__init__("a line of more than 16 MB has no end yet")
+        self.searched = searched
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
     """Up to where a file is accounted for."""
 
@@ -29,6 +48,8 @@ class Position:
     """Key of the shape it was read with."""
     mark: Fingerprint | None = None
     """What the file had up to there."""
+    searched: Searched | None = None
+    """How far the line there was searched, where it had no end before."""
 
 
 @dataclass(frozen=True, slots=True)

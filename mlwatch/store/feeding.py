@@ -14,7 +14,15 @@ from mlwatch.errors import reason_of
 from mlwatch.sources.importing import Native, left_over
 from mlwatch.sources.messages import NO_MARK
 from mlwatch.sources.readers import read_file
-from mlwatch.sources.segments import Piece, Position, Segment, Spooled, UnreadableFileError
+from mlwatch.sources.segments import (
+    Piece,
+    Position,
+    Searched,
+    Segment,
+    Spooled,
+    UnendedLineError,
+    UnreadableFileError,
+)
 from mlwatch.sources.streams import FileMovedError
 from mlwatch.store.ledger import PARTITION
 from mlwatch.store.natives import Natives
@@ -104,6 +112,8 @@ class Feeder:
         self._free: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._made = 0
         self._natives = Natives(book, connection)
+        self._searched: dict[str, Searched] = {}
+        """Of files that end with a line that is too long."""
         self._imported: dict[str, Work] = {}
         """The latest piece of a file of each log format."""
         self._pending_bytes = 0
@@ -155,7 +165,8 @@ class Feeder:
 
     def _read(self, plan: Plan) -> Iterator[Item]:
         entry, found, taken, before = plan.entry, plan.found, 0, self._done
-        at = Position(entry.offset, entry.lines, entry.shape, entry.fingerprint)
+        searched = self._searched.pop(found.relative, None)
+        at = Position(entry.offset, entry.lines, entry.shape, entry.fingerprint, searched)
         try:
             for read in read_file(found, entry.format, at, self._book, self.connection, BLOCK_BYTES):  # type: ignore[arg-type]
                 taken += 1
@@ -168,6 +179,8 @@ class Feeder:
         except (FileMovedError, FileNotFoundError):
             pass  # the next scan finds what is where now
         except UnreadableFileError as error:
+            if isinstance(error, UnendedLineError):
+                self._searched[found.relative] = error.searched
             yield from self._flush()
             yield Trouble(found, str(error))
         except Exception as error:  # noqa: BLE001  what nobody foresaw in one file must not keep the others

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import all_or_nothing
 from mlwatch.errors import reason_of
 from mlwatch.host import heap
-from mlwatch.sources.files import Found, discover
+from mlwatch.sources.files import Found, discover, patterns_of
 from mlwatch.sources.room import enlarge, forget
 from mlwatch.sources.shapebook import ShapeBook
 from mlwatch.store import constraints, fold, label_bins, notices, slices, tasks
@@ -21,7 +20,7 @@ from mlwatch.store.copies import without_twins
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import BACKFILL_WAL, STEADY_WAL, cursor
 from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble, Work
-from mlwatch.store.ledger import PARTITION, Entry, Ledger
+from mlwatch.store.ledger import PARTITION, UNREAD, Entry, Ledger
 from mlwatch.store.memory import recall
 from mlwatch.store.reference import ensure_bins
 from mlwatch.store.registry import MAX_FEATURES, Registry
@@ -117,9 +116,11 @@ class Ingest:
         self._crowded: dict[str, Stretch] | None = None
         """Where rollups were added to since they were compacted; None for wherever it may be, as after a start."""
         self._stop = False
-        self._exclude = (*config.watch.exclude, *_named_within(named, config))
+        self._exclude = (*config.watch.exclude, *patterns_of(named, config.named_files()))
         self._overfull = False
         self._files = files
+        self._listed: frozenset[str] = frozenset()
+        """Relative paths of the files that were there when the directory was last seen."""
         self._topics = self._open(topics, book) if topics is not None else None
 
     def _open(self, topics: Topics, book: ShapeBook) -> TopicFeed:
@@ -178,6 +179,7 @@ class Ingest:
             for item in self._feeder.left_over(self.ledger):
                 if isinstance(item, Batch):
                     self._take(item, total)
+            self._end_unread()
         if self._batches != started and not self._stop:
             self._join_by_unit()
             self._tidy(bytes_read)
@@ -225,6 +227,8 @@ class Ingest:
             identity = found.identity if found.inode else (found.device, -len(files) - 1)
             if identity not in files or (known is not None and known.path == found.relative):
                 files[identity] = found
+        if not gone:
+            self._listed = frozenset(found.relative for found in files.values())
         return files
 
     def _write_entries(self, entries: Sequence[Entry]) -> None:
@@ -233,13 +237,20 @@ class Ingest:
         try:
             with all_or_nothing(self._connection):
                 self.ledger.put(entries)
-                unread = [entry for entry in entries if entry.state in {"skipped", "damaged"}]
+                unread = [entry for entry in entries if entry.state in UNREAD]
                 for entry in unread[-notices.LIMIT :]:  # more would push out each other
-                    said = f"{entry.path} is not read: {entry.reason}"
-                    notices.post(self._connection, "warning", entry.path, said)
+                    self._telling.unread(entry.path, entry.reason or "")
         except BaseException:
             self.ledger.reload()
+            self._telling.reload()
             raise
+
+    def _end_unread(self) -> None:
+        """Say no more of a file that it is not read once it was, or is gone."""
+        if self._files:
+            gone = [entry for entry in self.ledger.unread if entry.path not in self._listed]
+            self._write_entries([replace(entry, state="gone") for entry in gone])
+            self._telling.end_unread(self.ledger.is_unread)
 
     def _say_unlisted(self, relative: str, error: OSError) -> None:
         self._telling.unread(relative, f"its files cannot be listed ({error.strerror})")
@@ -379,13 +390,3 @@ class Ingest:
             heap.give_back()
         if large:
             self._checkpoint()
-
-
-def _named_within(root: Path, config: Config) -> list[str]:
-    """Return patterns of the files below a directory that settings name, and of what is in directories they name."""
-    paths = (path.resolve() for path in config.named_files())
-    return [
-        glob.escape(path.relative_to(root).as_posix()) + ("/*" if path.is_dir() else "")
-        for path in paths
-        if path.is_relative_to(root)
-    ]

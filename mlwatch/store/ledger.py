@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from mlwatch.sources.files import Found
 
-State = Literal["open", "skipped", "damaged", "replaced"]
+State = Literal["open", "skipped", "damaged", "gone", "replaced"]
+"""`gone`: what was not read of it is not there any more."""
+UNREAD = frozenset({"skipped", "damaged"})
+"""States of files whose content, or the rest of it, is not read."""
 
 
 PARTITION = "kafka"
@@ -63,13 +66,14 @@ class Ledger:
         self.by_path: dict[str, Entry] = {}
         self._inodes: dict[tuple[int, int], int] = {}
         self._heads: dict[int, dict[bytes, set[int]]] = {}
+        self._unread: set[int] = set()
         self._next = 0
         self.reload()
 
     def reload(self) -> None:
         """Read everything again, for example after a rolled back transaction."""
         rows = self._connection.execute("SELECT * FROM files ORDER BY file").fetchall()
-        self.entries, self.by_path, self._inodes, self._heads = {}, {}, {}, {}
+        self.entries, self.by_path, self._inodes, self._heads, self._unread = {}, {}, {}, {}, set()
         for row in rows:
             self._index(_entry(row))
         self._next = max(self._next, max(self.entries, default=-1) + 1)
@@ -79,12 +83,25 @@ class Ledger:
         if former is not None and self.by_path.get(former.path) is former:
             del self.by_path[former.path]
         self.entries[entry.file] = entry
+        self._unread.discard(entry.file)
+        if entry.state in UNREAD:
+            self._unread.add(entry.file)
         if entry.fingerprint is not None:
             mark = entry.fingerprint
             self._heads.setdefault(mark.head_length, {}).setdefault(mark.head, set()).add(entry.file)
         if entry.state != "replaced":
             self.by_path[entry.path] = entry
             self._inodes[entry.device, entry.inode] = entry.file
+
+    @property
+    def unread(self) -> list[Entry]:
+        """The entries whose content, or the rest of it, is not read."""
+        return [self.entries[file] for file in self._unread]
+
+    def is_unread(self, path: str) -> bool:
+        """Tell whether a file is known whose content, or the rest of it, is not read."""
+        entry = self.by_path.get(path)
+        return entry is not None and entry.state in UNREAD
 
     def reserve(self) -> int:
         """Return a number for a new entry."""

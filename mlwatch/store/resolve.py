@@ -47,7 +47,7 @@ def resolve(found: Found, ledger: Ledger, places: Places) -> Plan | None:
         OSError: when the file cannot be opened.
     """
     known = ledger.by_path.get(found.relative) or ledger.by_inode(found.device, found.inode)
-    if known is not None and known.unchanged(found):
+    if known is not None and known.unchanged(found) and known.state != "gone":
         return None if known.path == found.relative else Plan(found, _seen(known, found), moved=True)
     same = ledger.by_inode(found.device, found.inode)
     for candidate in (same, ledger.by_path.get(found.relative)):

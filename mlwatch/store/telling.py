@@ -1,4 +1,4 @@
-"""Tell once of what goes wrong while logs are read, until something else is to be told."""
+"""Tell once of what goes wrong while logs are read, until something else is to be told or it is over."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from mlwatch.store import notices
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from duckdb import DuckDBPyConnection
 
 TOPICS, ROOT = "kafka", "log directory"
 """What notices about a cluster, and about the place of the logs, are about."""
+_UNREAD = "{} is not read: {}"
 
 
 class Telling:
@@ -23,6 +26,19 @@ class Telling:
     def __init__(self, connection: DuckDBPyConnection) -> None:
         self._connection = connection
         self._said: dict[str, str | None] = {}
+        self._unread: set[str] = set()
+        """Paths that are said not to be read, in former runs too."""
+        self._just_said: set[str] = set()
+        """Those of them that were said so since it was last looked at what is over."""
+        self.reload()
+
+    def reload(self) -> None:
+        """Read again what stands, for example after a rolled back transaction."""
+        standing = self._connection.execute(
+            "SELECT topic FROM notices WHERE NOT resolved AND starts_with(message, topic || ?)",
+            [_UNREAD.format("", "")],
+        )
+        self._said, self._unread = {}, {topic for (topic,) in standing.fetchall()}
 
     def warn(self, topic: str, message: str) -> None:
         """Tell what is wrong with a file or the like."""
@@ -31,8 +47,23 @@ class Telling:
             notices.post(self._connection, "warning", topic, message)
 
     def unread(self, relative: str, reason: str) -> None:
-        """Tell why a file is not read now."""
-        self.warn(relative, f"{relative} is not read: {reason}")
+        """Tell why a file, or what is in a directory, is not read now."""
+        self._unread.add(relative)
+        self._just_said.add(relative)
+        self.warn(relative, _UNREAD.format(relative, reason))
+
+    def end_unread(self, stands: Callable[[str], bool]) -> None:
+        """End what was said of files that are read by now, or are gone.
+
+        Args:
+            stands: Whether a path is still not read; not asked about what was said since the last time.
+        """
+        over = [path for path in self._unread - self._just_said if not stands(path)]
+        for path in over:
+            self._said.pop(path, None)
+            notices.resolve(self._connection, path)
+        self._unread.difference_update(over)
+        self._just_said.clear()
 
     def trouble(self, topic: str, message: str | None) -> None:
         """Tell what keeps records from coming; None when they come again."""

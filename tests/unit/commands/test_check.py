@@ -325,6 +325,18 @@ def test_a_file_that_cannot_be_read_is_a_hold(capsys: pytest.CaptureFixture[str]
     assert "HOLD  logs: old.jsonl.gz is not read: the compressed data is damaged" in out
 
 
+def test_a_file_that_is_gone_holds_no_more(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    logs, store = write(tmp_path / "logs", ("v1",)), str(tmp_path / "store.duckdb")
+    (logs / "mlwatch.toml").write_text("[[rule]]\nmetric = 'error_rate'\nwhen = '> 5%'\n")
+    cut = logs / "old.jsonl.gz"
+    cut.write_bytes(gzip.compress((logs / "log.jsonl").read_bytes().replace(b'"r', b'"s'))[:300])
+    for _ in range(2):
+        assert run(capsys, str(logs), "--db", store)[0] == 3
+    cut.unlink()
+    code, out, _ = run(capsys, str(logs), "--db", store)
+    assert (code, "old.jsonl.gz" in out) == (0, False)
+
+
 def test_a_wait_without_news_ends_in_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, _, err = run(capsys, str(write(tmp_path / "logs", ("v1", "v2"))), "--wait", "10ms")
     assert code == 3
