@@ -95,6 +95,10 @@ class BusinessSettings:
     """Events whose value is taken off the revenue; by their names (refund, chargeback…) when empty."""
     revenue: tuple[str, ...] = ()
     """Events whose value is revenue, besides conversions."""
+    approval: tuple[str, ...] = ()
+    """Events that say that an answer was liked; by their names (thumbs_up, upvote…) when empty."""
+    disapproval: tuple[str, ...] = ()
+    """Events that say that it was not; by their names (thumbs_down, downvote…) when empty."""
     currency: str | None = None
     """Currency of values that carry none."""
     attribution: timedelta | None = field(default=None, metadata={"check": checks.positive})

@@ -80,15 +80,16 @@ def engagement(engaged: int, predictions: int, events_seen: bool = True) -> Esti
     return conversion(engaged, predictions, events_seen)
 
 
-def mean_value(n: int, total: float, sumsq: float) -> Estimate:
-    """Return the mean of what events measure, such as seconds of dwell, with Student's t interval.
+def mean_value(n: int, total: float, sumsq: float, cut: Cut | None = None) -> Estimate:
+    """Return the mean of what events measure, such as seconds of dwell, with an interval that respects heavy tails.
 
     Args:
         n: Events with a value.
         total: Σ of their values.
         sumsq: Σ of the squares.
+        cut: Sums of the values cut at a limit, see `winsor.mean`; None for none.
     """
-    return intervals.mean(n, total, sumsq, NO_EVENTS)
+    return winsor.mean(n, total, sumsq, cut, NO_EVENTS)
 
 
 def revenue_per_prediction(sums: RevenueSums) -> Estimate:

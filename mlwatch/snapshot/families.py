@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.metrics.winsor import Cut
     from mlwatch.snapshot.read import Table
+    from mlwatch.snapshot.winsorised import KindCuts
 
 QUANTILE_NAMES = ("p50", "p90", "p95", "p99", "p999")
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
@@ -239,6 +240,7 @@ def business(
     currency: str | None,
     kinds: Sequence[str] = (),
     cut: Cut | None = None,
+    values: KindCuts = (),
 ) -> Business:
     """Return conversion, engagement and revenue.
 
@@ -249,7 +251,9 @@ def business(
         currency: What the values are in.
         kinds: Of engagement: those that are told of, though none came in this time.
         cut: Winsorised sums of what predictions brought, so that intervals respect heavy tails; None for none.
+        values: The same of what engagements of a kind measured.
     """
+    cut_values = dict(values)
 
     def total(name: str, measure: str) -> float:
         if rows is None:
@@ -258,11 +262,11 @@ def business(
 
     def engagement(kind: str) -> Engagement:
         events, valued = (int(total(start + kind, "n_events")) for start in (KIND, VALUE))
-        sums = (total(VALUE + kind, measure) for measure in ("value", "value_sq"))
+        value, square = (total(VALUE + kind, measure) for measure in ("value", "value_sq"))
         return Engagement(
             events,
             money.engagement(int(total(KIND + kind, "n_first")), predictions, seen),
-            money.mean_value(valued, *sums) if valued else None,
+            money.mean_value(valued, value, square, cut_values.get(kind)) if valued else None,
         )
 
     sums = money.RevenueSums(

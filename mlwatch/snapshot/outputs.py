@@ -53,7 +53,7 @@ class OutputTables:
         full = reader.value("outputs", rollups.OUTPUTS, ALL_TIME, partial(_filled, reader.connection, tables))
         return cls(
             **{
-                name: reader.once(each, lattice) if name in full else _empty(each)
+                name: reader.once(each, lattice) if name in full else empty(each)
                 for name, each in tables.items()
             }
         )
@@ -71,7 +71,8 @@ def _filled(connection: DuckDBPyConnection, tables: Mapping[str, Rollup]) -> fro
     return frozenset(name for (name,) in connection.execute(" UNION ALL ".join(some)).fetchall())
 
 
-def _empty(rollup: Rollup) -> Table:
+def empty(rollup: Rollup) -> Table:
+    """Return no rows of a rollup."""
     texts = {name: np.array([], dtype=object) for name, kind in rollup.keys.items() if kind == "VARCHAR"}
     numbers = {name: np.array([], dtype=float) for name in ("w", "who", *rollup.keys, *rollup.measures)}
     return Table({**numbers, **texts})

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlwatch.snapshot.outputs import OutputTables
+from mlwatch.asking import is_there
+from mlwatch.snapshot.outputs import OutputTables, empty
 from mlwatch.snapshot.read import Table, fetch
-from mlwatch.snapshot.reader import OPEN
+from mlwatch.snapshot.reader import ALL_TIME, OPEN
 from mlwatch.snapshot.span import EPOCH, floor
 from mlwatch.store import rollups
 from mlwatch.store.output_rollups import CLASS_DECIDED
@@ -41,6 +42,8 @@ class Tables:
     scores: Table
     business: Table
     worth: Table
+    event_values: Table
+    """What engagements measure."""
     sampling: Table
     lags: Table
     minutes: Table
@@ -66,6 +69,7 @@ class Tables:
             reader.whole(rollups.SCORES, lattice),
             reader.by_window(rollups.BUSINESS, lattice),
             reader.by_window(rollups.WORTH, lattice),
+            _event_values(reader, lattice),
             reader.by_window(rollups.SAMPLING, lattice),
             reader.whole(rollups.LAGS, lattice),
             busy_minutes(reader, lattice),
@@ -102,6 +106,15 @@ class Decided:
         """Return one version's rows."""
         own = self.own_class.of(who) if self.own_class is not None else None
         return Decided(self.whole.of(who), self.over.of(who), own)
+
+
+def _event_values(reader: Reader, lattice: Grid) -> Table:
+    """Read what engagements measure; few logs have any that do."""
+    rollup = rollups.EVENT_VALUES
+    any_at_all = partial(is_there, reader.connection, rollup.table(rollup.levels[-1]))
+    if reader.value("event values", (rollup,), ALL_TIME, any_at_all):
+        return reader.by_window(rollup, lattice)
+    return empty(rollup)
 
 
 _BY_MINUTE = f"""

@@ -15,7 +15,7 @@ from mlwatch.snapshot.tables import NOW_S
 from mlwatch.snapshot.text_drift import drifts_of
 from mlwatch.snapshot.types import ConfusionTable, Throughput, Version
 from mlwatch.snapshot.windows import Context, windows_of
-from mlwatch.snapshot.winsorised import cuts_of
+from mlwatch.snapshot.winsorised import cuts_of, value_cuts
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def version_of(
     level = lattice.level(rollups.FEATURES)
     over = {number: tuple(lattice.held(scores, level)) for number, scores in over.items()}
     cut, cuts = cuts_of(tables.worth, predictions, lattice.count)
+    values, values_over = value_cuts(tables.event_values, tables.business, lattice.count)
     return Version(
         name=life.pair.version,
         role=role,
@@ -105,6 +106,7 @@ def version_of(
                 currency=context.currency,
                 kinds=context.kinds,
                 cut=cut,
+                values=values,
             ),
             decisions=context.question.worth(tables.outcomes),
         ),
@@ -114,6 +116,7 @@ def version_of(
             context,
             feature_windows.mean_by_window(over, context.lattice.count) if over else (),
             cuts,
+            values_over,
             results,
         ),
         latency_bars=distributions.latency_bars(tables.latency),

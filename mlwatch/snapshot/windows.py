@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.tables import Decided, Tables
     from mlwatch.snapshot.window_results import WindowResults
+    from mlwatch.snapshot.winsorised import KindCuts
 
     Cells = tuple[tuple[object, ...], ...]
     """The rows of one window."""
@@ -110,6 +111,7 @@ def windows_of(
     context: Context,
     drift: Sequence[float | None],
     cuts: Sequence[Cut | None],
+    values: Sequence[KindCuts],
     results: WindowResults | None = None,
 ) -> tuple[Window, ...]:
     """Return the families of one version in each window.
@@ -120,6 +122,7 @@ def windows_of(
         context: What the versions of the model share.
         drift: Its mean drift score in each window; empty for none.
         cuts: Winsorised sums of what predictions brought in each window.
+        values: And of what engagements measured.
         results: What its scores, ranks, amounts and texts say in each window.
     """
     lattice, question = context.lattice, context.question
@@ -142,7 +145,8 @@ def windows_of(
         labelled = _labelled(question, names, outcomes.get(index, ()))
         n = traffic.counts["n"][index]
         gained = _business(
-            gains.get(index, ()), n, tables.has_events, context.currency, context.kinds, cuts[index]
+            *(gains.get(index, ()), n, tables.has_events, context.currency, context.kinds),
+            *(cuts[index], values[index]),
         )
         windows.append(
             Window(
@@ -225,9 +229,15 @@ def _business(
     currency: str | None,
     kinds: tuple[str, ...],
     cut: Cut | None,
+    values: KindCuts,
 ) -> Business:
     return families.business(
-        _table(BUSINESS, cells), predictions, seen=seen, currency=currency, kinds=kinds, cut=cut
+        *(_table(BUSINESS, cells), predictions),
+        seen=seen,
+        currency=currency,
+        kinds=kinds,
+        cut=cut,
+        values=values,
     )
 
 

@@ -162,6 +162,7 @@ class Counter:
         }
         yield rollups.BUSINESS, rollups.business_sql(brought["gains"]), {}
         yield rollups.WORTH, rollups.worth_sql(brought["worth"]), {}
+        yield rollups.EVENT_VALUES, rollups.event_values_sql(brought["measured"]), {}
         yield output_rollups.EVENT_LAGS, output_rollups.event_lags_sql(brought["converted"]), {}
         for select, values in constraints.statements(registry, self._config):
             yield rollups.CONSTRAINTS, select, values

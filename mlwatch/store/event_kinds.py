@@ -62,6 +62,19 @@ def follow(
     return [*known, *new]
 
 
+def measured(joined: str, kinds: Sequence[str]) -> str:
+    """Write rows of `measured` from events with their predictions; see `gains`, but there may be no kind.
+
+    Args:
+        joined: See `gains`.
+        kinds: Those that are followed.
+    """
+    of_kinds = f"LOWER(kind) IN ({', '.join(map(literal, kinds))})" if kinds else "FALSE"
+    return f"""
+        SELECT ts, model, version, LOWER(kind) AS kind, value FROM {joined}
+        WHERE class = 'engagement' AND value IS NOT NULL AND is_new AND {of_kinds}"""
+
+
 def gains(joined: str, kinds: Sequence[str]) -> str:
     """Write rows of `gains` from events with their predictions.
 

@@ -51,27 +51,33 @@ def classify(connection: DuckDBPyConnection, settings: BusinessSettings) -> None
     )
 
 
-_UP = "('thumbs_up', 'thumbsup', 'thumb_up', 'thumbs-up', 'upvote', 'feedback_positive', 'positive_feedback')"
-_DOWN = _UP.replace("up", "down").replace("positive", "negative")
-"""Kinds of events by which people say whether they liked an answer."""
+_UP = ("thumbs_up", "thumbsup", "thumb_up", "thumbs-up", "upvote", "feedback_positive", "positive_feedback")
+_DOWN = tuple(kind.replace("up", "down").replace("positive", "negative") for kind in _UP)
+"""Kinds of events by which people say whether they liked an answer, where the configuration lists none."""
 _MONEY = "class IN ('conversion', 'revenue')"
 _TAKEN = f"(class = 'refund' OR ({_MONEY} AND value < 0))"
 
 
-def _sums(only: str = "TRUE", prefix: str = "") -> str:
+def _among(kinds: Sequence[str]) -> str:
+    return f"LOWER(kind) IN ({', '.join(literal(kind.lower()) for kind in kinds)})"
+
+
+def _sums(settings: BusinessSettings | None = None, only: str = "TRUE", prefix: str = "") -> str:
     """Return the sums over a prediction's events as items of a SELECT.
 
     Args:
+        settings: For the kinds that say whether an answer was liked; None for the usual ones.
         only: Condition on the events to sum.
         prefix: Before each name.
     """
+    ups, downs = (settings.approval, settings.disapproval) if settings is not None else ((), ())
     counts = {
         "conversions": "class = 'conversion'",
         "engagements": "class = 'engagement'",
         "sales": f"{_MONEY} AND value IS NOT NULL",
         "refunds": _TAKEN,
-        "ups": f"LOWER(kind) IN {_UP}",
-        "downs": f"LOWER(kind) IN {_DOWN}",
+        "ups": _among(ups or _UP),
+        "downs": _among(downs or _DOWN),
     }
     values = {
         "engagement_value": ("class = 'engagement'", "value"),
@@ -89,7 +95,6 @@ def _sums(only: str = "TRUE", prefix: str = "") -> str:
     return ", ".join(items)
 
 
-_SUMS = _sums()
 _PREDICTION = "ts, model, version, id"
 """What an event counts for once: whether it names the model or not makes no difference."""
 _CONVERTED_AT = "MIN(CASE WHEN class = 'conversion' AND is_new THEN event_at END) AS event_at"
@@ -123,7 +128,7 @@ def worth_of_all() -> str:
     """Return what every stored prediction is worth by its stored events, as a FROM item."""
     return f"""(
         SELECT ts, model, version, gross - refunded AS net, 1 AS weight
-        FROM (SELECT ts, model, version, {_SUMS} FROM {with_predictions()} GROUP BY {_PREDICTION}) AS summed
+        FROM (SELECT ts, model, version, {_sums()} FROM {with_predictions()} GROUP BY {_PREDICTION}) AS summed
         WHERE sales + refunds > 0)"""
 
 
@@ -137,7 +142,7 @@ def with_predictions(meaning: str = "e.class") -> str:
 
 
 def of_all(settings: BusinessSettings, kinds: Sequence[str]) -> dict[str, str]:
-    """Return the SELECTs of `gains`, `worth` and `converted` over all of `predictions` and `events`, by name.
+    """Return the SELECTs of `gains`, `worth`, `converted` and `measured` over all that is stored, by name.
 
     Args:
         settings: For the attribution.
@@ -145,11 +150,11 @@ def of_all(settings: BusinessSettings, kinds: Sequence[str]) -> dict[str, str]:
     """
     stored = with_predictions(_within(settings, "p", "e"))
     joined = f"""(
-        SELECT ts, model, version, {_SUMS}, {_CONVERTED_AT} FROM {stored} GROUP BY {_PREDICTION}) AS joined"""
+        SELECT ts, model, version, {_sums(settings)}, {_CONVERTED_AT} FROM {stored} GROUP BY {_PREDICTION}) AS joined"""
     brought = _brought(joined, before=False)
     if kinds:
         brought["gains"] += f" UNION ALL {event_kinds.gains(stored, kinds)}"
-    return brought
+    return {**brought, "measured": event_kinds.measured(stored, kinds)}
 
 
 def _gains(relation: str, *, before: bool) -> str:
@@ -197,15 +202,17 @@ def _brought(relation: str, *, before: bool) -> dict[str, str]:
 
 
 def _fill(connection: DuckDBPyConnection, settings: BusinessSettings, *, before: bool, learns: bool) -> None:
-    """Fill `gains`, `worth` and `converted` from `joined`, and from `joined_events` what kinds of events bring."""
+    """Fill `gains`, `worth` and `converted` from `joined`, and `measured` and more gains from `joined_events`."""
     for name, select in _brought("joined", before=before).items():
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
     met = connection.execute(
         "SELECT kind, COUNT(*) FROM joined_events WHERE class = 'engagement' AND is_new GROUP BY kind"
     ).fetchall()
-    if not met:
-        return
-    kinds = event_kinds.follow(connection, met, settings) if learns else event_kinds.followed(connection)
+    kinds: Sequence[str] = ()
+    if met:
+        kinds = event_kinds.follow(connection, met, settings) if learns else event_kinds.followed(connection)
+    measured = event_kinds.measured("joined_events", kinds)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE measured AS {measured}")
     if kinds:
         connection.execute(f"INSERT INTO gains {event_kinds.gains('joined_events', kinds)}")
 
@@ -238,7 +245,7 @@ def gain_requests(
             ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model) WHERE b.is_request""")
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined AS
-        SELECT ts, model, version, {_SUMS}, {_CONVERTED_AT} FROM joined_events GROUP BY {_PREDICTION}""")
+        SELECT ts, model, version, {_sums(settings)}, {_CONVERTED_AT} FROM joined_events GROUP BY {_PREDICTION}""")
     _fill(connection, settings, before=False, learns=learns)
     found = """FROM early AS e JOIN batch AS b ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model)
         WHERE b.is_request AND NOT e.matched"""
@@ -282,7 +289,7 @@ def bring(connection: DuckDBPyConnection, settings: BusinessSettings) -> int:
             ON p.h = c.h AND p.id = c.id AND (c.model = '' OR c.model = p.model)""")
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined AS
-        SELECT ts, model, version, {_sums("is_new")}, {_sums("NOT is_new", "o_")}, {_CONVERTED_AT}
+        SELECT ts, model, version, {_sums(settings, "is_new")}, {_sums(settings, "NOT is_new", "o_")}, {_CONVERTED_AT}
         FROM joined_events GROUP BY {_PREDICTION} HAVING BOOL_OR(is_new)""")
     _fill(connection, settings, before=True, learns=True)
     connection.execute("""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there, number, row
@@ -36,7 +37,9 @@ REGRESSION_CLASSES = 20
 """More different numbers than this, or any fraction, are values of a regression."""
 
 BATCHES = 1000
-"""Of more, one is made."""
+"""More are added up."""
+LATELY = timedelta(hours=1)
+"""Time before the newest batch of which each minute is kept apart."""
 SUMS = (
     *("bytes", "records", "rows", "predictions", "outcomes", "events", "rejected", "duplicates"),
     *("outcomes_unmatched", "events_unmatched"),
@@ -145,6 +148,8 @@ def fold_gains(connection: DuckDBPyConnection) -> None:
     add(connection, rollups.BUSINESS, rollups.business_sql("gains"))
     outputs.fold_event_lags(connection)
     add(connection, rollups.WORTH, rollups.worth_sql("worth"))
+    if is_there(connection, "measured"):
+        add(connection, rollups.EVENT_VALUES, rollups.event_values_sql("measured"))
 
 
 def learn(
@@ -315,12 +320,14 @@ def _buckets_of(stretch: Stretch, level: int) -> str:
 
 
 def _compact_batches(connection: DuckDBPyConnection) -> None:
-    """Add the batches up: two or three come each second while logs are followed, and only their sums are asked for."""
+    """Add the batches up: two or three come each second while logs are followed, and only sums are asked for."""
     if number(connection, "SELECT COUNT(*) FROM batches") <= BATCHES:
         return
     sums = ", ".join(f"SUM({name}) AS {name}" for name in SUMS)
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE merged AS
-        SELECT MAX(batch) AS batch, MAX(taken_at) AS taken_at, MAX(newest) AS newest, {sums} FROM batches""")
+        SELECT MAX(batch) AS batch, MAX(taken_at) AS taken_at, MAX(newest) AS newest, {sums}
+        FROM batches, (SELECT MAX(taken_at) - to_seconds({LATELY.total_seconds()}) AS since FROM batches) AS late
+        GROUP BY CASE WHEN taken_at > since THEN date_trunc('minute', taken_at) END""")
     connection.execute("DELETE FROM batches")
     connection.execute("INSERT INTO batches BY NAME FROM merged")

@@ -12,6 +12,7 @@ Relations that the statements read:
   or changed;
 - `gains`: `ts, model, version, class, n_events, n_first, value, value_sq`, one row a prediction and class of event;
 - `worth`: `ts, model, version, net, weight`, one row a prediction whose events' sum came or changed.
+- `measured`: `ts, model, version, kind, value`, one row an engagement that carries a value.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ __all__ = [
     "DAY",
     "DECIDED",
     "EPSILON",
+    "EVENT_VALUES",
     "FEATURES",
     "HOUR",
     "LABEL",
@@ -58,6 +60,7 @@ __all__ = [
     "business_sql",
     "class_of",
     "decided_sql",
+    "event_values_sql",
     "lags_sql",
     "latency_sql",
     "outcomes_sql",
@@ -158,6 +161,13 @@ WORTH = Rollup(
     {"n": "BIGINT", "value": "DOUBLE", "value_sq": "DOUBLE"},
 )
 """Predictions by what their events brought in all, in the bins of latencies: means can be cut at a limit."""
+EVENT_VALUES = Rollup(
+    "r_event_values",
+    (MINUTE, HOUR),
+    {"kind": "VARCHAR", "bin": "INTEGER"},
+    {"n": "BIGINT", "value": "DOUBLE", "value_sq": "DOUBLE"},
+)
+"""What engagements of the kinds that are followed measure, such as seconds of dwell, in bins for the same reason."""
 SAMPLING = Rollup("r_sampling", (MINUTE, HOUR), {}, {"unseen": "DOUBLE"})
 """Requests that a log stands for beyond those that it holds, where it is a sample: 1 / fraction - 1 for each."""
 SEGMENTS = Rollup(
@@ -192,7 +202,7 @@ CONSTRAINTS = Rollup(
 """Values that were looked at for each demand of `[schema]`, and those that break it, with one of them."""
 ALL = (
     *(TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, DECIDED, SEGMENTS, LAGS, BUSINESS, WORTH, SAMPLING),
-    CONSTRAINTS,
+    *(EVENT_VALUES, CONSTRAINTS),
     *OUTPUTS,
 )
 
@@ -364,3 +374,11 @@ def worth_sql(relation: str) -> str:
         SELECT {bucket(MINUTE)} AS bucket, model, version, {latency_bin_sql("net")} AS bin, SUM(weight) AS n,
             SUM(weight * net) AS value, SUM(weight * net * net) AS value_sq
         FROM {relation} GROUP BY 1, 2, 3, 4"""
+
+
+def event_values_sql(relation: str) -> str:
+    """Count engagements by kind and by what they measure, at their prediction's time."""
+    return f"""
+        SELECT {bucket(MINUTE)} AS bucket, model, version, kind, {latency_bin_sql("value")} AS bin, COUNT(*) AS n,
+            SUM(value) AS value, SUM(value * value) AS value_sq
+        FROM {relation} GROUP BY 1, 2, 3, 4, 5"""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-VERSION = 25
+VERSION = 26
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -247,6 +247,7 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
         *map(reference_tables.ddl, ("label_windows", "outcomes", "classes", "importance", "ranks")),
         *_LABEL_SUMS,
     ),
+    25: tuple(rollups.EVENT_VALUES.ddl(level) for level in rollups.EVENT_VALUES.levels),
 }
 """Statements, and what depends on the columns of a store, that lead from the given version to the next."""
 

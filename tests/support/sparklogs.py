@@ -189,12 +189,9 @@ def events(seed: int) -> Iterator[dict[str, Any]]:
     for i in range(0, REQUESTS, 3):
         kind = draw.choice(["click", "purchase", "purchase", "refund", "thumbs_up", "thumbs_down"])
         ts = (START + timedelta(seconds=40 * i + draw.randint(60, 5_000))).isoformat()
-        money = (
-            {"value": round(draw.uniform(1, 80), 2), "currency": "EUR"}
-            if kind in {"purchase", "refund"}
-            else {}
-        )
-        yield {"timestamp": ts, "id": f"c{i}", "event": kind, "event_id": f"e{i}"} | money
+        value = {"value": round(draw.uniform(1, 80), 2)} if kind in {"purchase", "refund", "click"} else {}
+        money = {"currency": "EUR"} if kind in {"purchase", "refund"} else {}
+        yield {"timestamp": ts, "id": f"c{i}", "event": kind, "event_id": f"e{i}"} | value | money
 
 
 def write(path: Path, records: Iterable[dict[str, Any]]) -> None:

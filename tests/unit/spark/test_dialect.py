@@ -48,6 +48,7 @@ STATEMENTS = {
     "segments of classes": rollups.segments_sql("scored", {1: "part_4"}, []),
     "business": rollups.business_sql(f"({GAINED['gains']}) AS gains"),
     "worth": rollups.worth_sql(f"({GAINED['worth']}) AS worth"),
+    "event values": rollups.event_values_sql(f"({GAINED['measured']}) AS measured"),
     "event lags": output_rollups.event_lags_sql(f"({GAINED['converted']}) AS converted"),
     "scored": fold.scored_of_all(slices.Columns((slices.Column(FEATURES[0], (0.5,)),))),
     "latest": outcomes.latest("told"),

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,8 +19,10 @@ from mlwatch.choice import Choice
 from mlwatch.faces.markdown import markdown
 from mlwatch.rule_values import value_of, values_over
 from mlwatch.store.event_kinds import KINDS, LONGEST
+from mlwatch.store.rollups import EVENT_VALUES
 
 if TYPE_CHECKING:
+    from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.types import Business, Snapshot, Version
 
 N = 600
@@ -100,6 +103,59 @@ def test_windows_add_up_to_the_whole(tmp_path: Path) -> None:
         assert sum(part.events for part in parts) == whole.events
         shares = sum((part.share.value or 0) * part.share.n for part in parts)
         assert shares == pytest.approx((whole.share.value or 0) * N, rel=1e-9)
+
+
+def stays() -> tuple[list[dict[str, Any]], np.ndarray[Any, Any]]:
+    """Return four thousand stays of heavy-tailed length, one a prediction, and these lengths."""
+    lengths = np.random.default_rng(6).lognormal(3, 1, 4000).round(3)
+    lengths[[7, 2500]] = 1e6, 1e5
+    times = [f"2026-11-03T{10 + n // 3600}:{n // 60 % 60:02d}:{n % 60:02d}Z" for n in range(4000)]
+    requests = [prediction(n, timestamp=time) for n, time in enumerate(times)]
+    values = zip(times, lengths.tolist(), strict=True)
+    return [*requests, *(event(n, "Dwell", v, timestamp=time) for n, (time, v) in enumerate(values))], lengths
+
+
+@pytest.mark.parametrize("in_halves", [False, True])
+def test_one_long_stay_does_not_widen_the_interval_of_all(tmp_path: Path, in_halves: bool) -> None:
+    """Against Student's t of SciPy on the values that are winsorised at the 99.9th percentile, in each window too."""
+    records, lengths = stays()
+    version = version_of(taken(tmp_path, *([records[::2], records[1::2]] if in_halves else [records])))
+
+    def is_cut(found: Estimate | None, own: np.ndarray[Any, Any]) -> str:
+        assert found is not None
+        assert found.method is not None
+        words, _, cap = found.method.rpartition(" ")
+        assert words == "Student's t, winsorised at"
+        half = stats.sem(np.minimum(own, float(cap))) * stats.t.ppf(0.975, len(own) - 1)
+        assert found.value == pytest.approx(own.mean(), rel=1e-9)
+        assert (found.low, found.high) == pytest.approx((own.mean() - half, own.mean() + half), rel=1e-4)
+        return cap
+
+    cap = is_cut(version.business.kinds["dwell"].value, lengths)
+    assert float(cap) == pytest.approx(np.sort(lengths)[-5], rel=0.03)  # of 4,000 values four lie above
+    done = 0
+    for window in version.windows:
+        own = lengths[done : (done := done + window.predictions)]
+        if len(own):
+            assert is_cut(window.business.kinds["dwell"].value, own) == cap
+    assert done == 4000
+
+
+def test_values_of_a_store_of_before_are_not_cut(tmp_path: Path) -> None:
+    records, lengths = stays()
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.jsonl").write_text(lines(records))
+    with mlwatch.open(logs, db=tmp_path / "store.duckdb") as watch:
+        watch.ingest_all()
+    with duckdb.connect(str(tmp_path / "store.duckdb")) as store:
+        for level in EVENT_VALUES.levels:
+            store.execute(f"DELETE FROM {EVENT_VALUES.table(level)} WHERE bin < 100")
+    with mlwatch.open(logs, db=tmp_path / "store.duckdb") as watch:
+        found = version_of(watch.snapshot()).business.kinds["dwell"].value
+    assert found is not None
+    assert found.value == pytest.approx(lengths.mean())
+    assert found.method == "Student's t"
 
 
 def test_a_window_without_such_events_has_a_share_of_zero(tmp_path: Path) -> None:
