@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there
+from mlwatch.snapshot.changed_types import changed_types
 from mlwatch.snapshot.clocks import ahead_of
 from mlwatch.snapshot.constraints import with_constraints
 from mlwatch.snapshot.endpoints import endpoints_of
@@ -28,7 +29,8 @@ from mlwatch.snapshot.span import aware, grid, naive
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
 from mlwatch.snapshot.system import system_of
 from mlwatch.snapshot.tables import Tables
-from mlwatch.snapshot.types import Feed, Model, Rollout, Snapshot, TimeRange
+from mlwatch.snapshot.types import Alert, Feed, Model, Rollout, Snapshot, TimeRange
+from mlwatch.snapshot.unmatched import unmatched_alerts
 from mlwatch.store.touched import FACTS
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
+    from mlwatch.snapshot.clocks import Ahead
     from mlwatch.snapshot.segment_pairs import SegmentPair
     from mlwatch.snapshot.segments import Segments
 
@@ -110,7 +113,7 @@ def snapshot(
     whole = Snapshot(
         generated_at=now,
         range=None,
-        ingest=ingest_totals(connection),
+        ingest=ingest_totals(connection, moment if question.at is None else None),
         feed=feed or Feed(),
         models={},
         endpoints=endpoints_of(connection, moment),
@@ -122,13 +125,26 @@ def snapshot(
         whole = _with_models(whole, connection, config, question, known, memory)
     newest = max((life.last.replace(tzinfo=UTC) for life in known), default=None)
     said = health_alerts(whole.endpoints, whole.system, whole.models, newest, moment.replace(tzinfo=UTC))
-    end = whole.range.end if whole.range is not None else None
-    odd = quality_alerts(whole.models, whole.ingest, end, now if question.at is None else None)
-    if ahead is not None:
-        odd = (*odd, ahead.alert(now))
-    odd = () if question.partial else odd
     old = age_alerts(whole.endpoints, config.schema)
+    odd = () if question.partial else _odd(whole, connection, now, ahead, past=question.at is not None)
     return replace(whole, alerts=(*said, *old, *odd, *whole.alerts))
+
+
+def _odd(
+    whole: Snapshot, connection: DuckDBPyConnection, now: datetime, ahead: Ahead | None, *, past: bool
+) -> tuple[Alert, ...]:
+    """Return what is odd about the data, of the past and of now."""
+    end = whole.range.end if whole.range is not None else None
+    found = quality_alerts(whole.models, whole.ingest, end, None if past else now)
+    if ahead is not None:
+        found = (*found, ahead.alert(now))
+    if past:
+        return found
+    if end is not None:
+        found = (*found, *changed_types(connection, whole.models, end))
+    if not whole.feed.backfilling:  # what they belong to may be read last
+        found = (*found, *unmatched_alerts(connection, whole.ingest, now))
+    return found
 
 
 def _with_models(

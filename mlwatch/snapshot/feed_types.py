@@ -37,6 +37,15 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class Lately:
+    """What was read within the last hour."""
+
+    records: int
+    rejected: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ingest:
     """What has been read so far, since the store began (not only within the range)."""
 
@@ -55,6 +64,8 @@ class Ingest:
     events_unmatched: int = 0
     streams: tuple[Stream, ...] = field(default=(), kw_only=True)
     """Partitions of topics, by name and number."""
+    lately: Lately | None = field(default=None, kw_only=True)
+    """None where the past is looked at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from mlwatch.snapshot.types import FeatureQuality, Ingest, Model, Severity, Version
+    from mlwatch.snapshot.types import FeatureQuality, Ingest, Lately, Model, Severity, Version
 
 RULE = "quality: "
 """What the names of these rules begin with."""
@@ -35,8 +35,8 @@ OFTEN = 10.0
 STANDING = timedelta(minutes=30)
 """Shortest time of a version's requests in which one minute's share of them means something."""
 MOST_OF_THEM = 0.5
-DUPLICATES, REJECTED = 0.01, 0.01
-"""Shares of records from which on a word is said of them."""
+TROUBLED = 0.01
+"""Share of records that are rejected, or repeated, from which on a word is said of them."""
 EARLIER_WINDOWS = 8
 USUAL = 20
 """Requests that a window has as a rule before a change of them means something."""
@@ -61,7 +61,7 @@ def quality_alerts(
     """
     if end is None:
         return ()
-    found = [*_duplicates(ingest, end), *_rejected(ingest, end)]
+    found = [*_troubled(ingest, end)]
     for model in models.values():
         found += _volume(model)
         found += _currencies(model, end)
@@ -106,7 +106,7 @@ def _features(version: Version, end: datetime) -> Iterator[Alert]:
     )
     for kind, severity, names, text in kinds:
         if names:
-            said = _listed([_named(one, quality.features.get(one), kind) for one in names])
+            said = listed([_named(one, quality.features.get(one), kind) for one in names])
             yield Alert(RULE + kind, "firing", severity, f"{text} {said}", end, float(len(names)))
 
 
@@ -144,25 +144,28 @@ def _named(name: str, feature: FeatureQuality | None, kind: str) -> str:
     return f"{one_line(name)} ({percent(now - feature.missing_change.difference)} → {percent(now)})"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Return names as one text; of many the first ones."""
     more = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _duplicates(ingest: Ingest, end: datetime) -> Iterator[Alert]:
-    if ingest.duplicates >= ENOUGH and ingest.duplicates > DUPLICATES * ingest.records:
-        share = ingest.duplicates / ingest.records
-        text = f"{ingest.duplicates:,} records ({percent(share)}) repeat earlier ones; each is counted once"
-        yield Alert(f"{RULE}duplicates", "firing", "info", text, end, share)
-
-
-def _rejected(ingest: Ingest, end: datetime) -> Iterator[Alert]:
-    if ingest.rejected >= ENOUGH and ingest.rejected > REJECTED * ingest.records:
-        share = ingest.rejected / ingest.records
-        text = (
-            f"{ingest.rejected:,} records ({percent(share)}) are rejected: the quarantine says which and why"
-        )
-        yield Alert(f"{RULE}rejected records", "firing", "warning", text, end, share)
+def _troubled(ingest: Ingest, end: datetime) -> Iterator[Alert]:
+    """Say how many records are rejected or repeated: of the last hour's, which are few of an old store, or of all."""
+    kinds: tuple[tuple[str, str, Severity, str], ...] = (
+        ("duplicates", "duplicates", "info", "repeat earlier ones; each is counted once"),
+        ("rejected", "rejected records", "warning", "are rejected: the quarantine says which and why"),
+    )
+    looked_at: list[tuple[Ingest | Lately, str]] = [(ingest, "")]
+    if ingest.lately is not None and ingest.lately.records < ingest.records:
+        looked_at.insert(0, (ingest.lately, "of the last hour "))
+    for name, rule, severity, what in kinds:
+        for counts, when in looked_at:
+            n: int = getattr(counts, name)
+            if n >= ENOUGH and n > TROUBLED * counts.records:
+                text = f"{n:,} records {when}({percent(n / counts.records)}) {what}"
+                yield Alert(RULE + rule, "firing", severity, text, end, n / counts.records)
+                break
 
 
 def _currencies(model: Model, end: datetime) -> Iterator[Alert]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC
 from typing import TYPE_CHECKING
 
 from mlwatch import __version__
 from mlwatch.asking import row
-from mlwatch.snapshot.types import Alert, Ingest, Stream
-from mlwatch.store.fold import SUMS
+from mlwatch.snapshot.types import Alert, Ingest, Lately, Stream
+from mlwatch.store.fold import LATELY, SUMS
 from mlwatch.store.ledger import PARTITION
 from mlwatch.store.profiles import value_in_force
 
@@ -21,9 +22,18 @@ if TYPE_CHECKING:
     from mlwatch.config import Config
 
 
-def ingest_totals(connection: DuckDBPyConnection) -> Ingest:
-    """Sum up everything that was read."""
+def ingest_totals(connection: DuckDBPyConnection, now: datetime | None = None) -> Ingest:
+    """Sum up everything that was read.
+
+    Args:
+        connection: A cursor of this thread.
+        now: The moment before which an hour is summed up apart, naive UTC; None for none.
+    """
     sums = row(connection, f"SELECT {', '.join(f'SUM({name})' for name in SUMS)} FROM batches")
+    lately = None
+    if now is not None:
+        counts = ", ".join(f"COALESCE(SUM({each.name}), 0)::BIGINT" for each in fields(Lately))
+        lately = Lately(*row(connection, f"SELECT {counts} FROM batches WHERE taken_at > ?", [now - LATELY]))
     files, partitions = row(
         connection,
         """SELECT COUNT(DISTINCT path) FILTER (records > 0 AND format <> $kind),
@@ -31,7 +41,8 @@ def ingest_totals(connection: DuckDBPyConnection) -> Ingest:
         FROM files WHERE state <> 'replaced'""",
         {"kind": PARTITION},
     )
-    return Ingest(int(files), *(int(value or 0) for value in sums), streams=_streams(partitions or []))
+    streams = _streams(partitions or [])
+    return Ingest(int(files), *(int(value or 0) for value in sums), streams=streams, lately=lately)
 
 
 def _streams(rows: Sequence[tuple[str, int, int]]) -> tuple[Stream, ...]:

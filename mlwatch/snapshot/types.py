@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlwatch.snapshot.feed_types import Feed, Ingest, Stage, Stream, TimeRange
+from mlwatch.snapshot.feed_types import Feed, Ingest, Lately, Stage, Stream, TimeRange
 from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.output_types import Outputs
 from mlwatch.snapshot.quality_types import Constraint, FeatureQuality, LabelDrift, Quality
@@ -41,6 +41,7 @@ __all__ = [
     "Ingest",
     "LabelDrift",
     "LabelLag",
+    "Lately",
     "Latency",
     "Model",
     "Quality",

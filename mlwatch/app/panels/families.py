@@ -16,7 +16,7 @@ from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
 from mlwatch.app.panels.base import TALL, Panel
 from mlwatch.app.panels.columns import Columns, Names, head, row_pieces
 from mlwatch.app.rows import MetricRow, detail, metric_rows
-from mlwatch.app.units import show, show_count, show_duration
+from mlwatch.app.units import counted, show, show_count, show_duration
 from mlwatch.app.waiting import reading
 
 if TYPE_CHECKING:
@@ -257,7 +257,10 @@ def _notes(view: View) -> dict[Family, str]:
 
 
 def _unlabelled(view: View) -> str:
-    return "no labels so far, still reading" if view.snapshot.feed.stage == "reading" else NO_LABELS
+    if view.snapshot.feed.stage == "reading":
+        return "no labels so far, still reading"
+    strays = view.snapshot.ingest.outcomes_unmatched
+    return f"no labels: {counted(strays, 'outcome')} without a logged request" if strays else NO_LABELS
 
 
 def _maturity(versions: list[Version]) -> str:

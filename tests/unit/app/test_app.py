@@ -441,6 +441,14 @@ async def test_a_number_that_is_missing_says_why() -> None:
     assert "only one version in this time range" in drawn
 
 
+async def test_labels_that_belong_to_no_request_are_told_where_labels_are_missed() -> None:
+    found = unlabelled()
+    stray = replace(found, ingest=replace(found.ingest, outcomes=60, outcomes_unmatched=60))
+    async with running(FakeSource(stray), (120, 40)) as (app, _):
+        drawn = text_of(app)
+    assert "no labels: 60 outcomes without a logged request" in drawn
+
+
 async def test_backfill_shows_a_bar_and_the_time_left() -> None:
     feed = Feed(rows_per_s=90_000.0, bytes_done=120_000_000, bytes_total=480_000_000, eta_s=14.0)
     async with running(FakeSource(snapshot(feed=feed))) as (app, _):

@@ -30,9 +30,10 @@ def rows(n: int, start: int = 0, version: str = "v1", **features: Any) -> Rows:
     return made
 
 
-def watched(tmp_path: Path, *files: Rows, reference: Rows | None = None) -> Snapshot:
+def watched(tmp_path: Path, *files: Rows, reference: Rows | None = None, config: str = "") -> Snapshot:
     logs = tmp_path / "logs"
     logs.mkdir(parents=True)
+    (logs / "mlwatch.toml").write_text(config)
     for number, made in enumerate(files):
         (logs / f"{number}.jsonl").write_text(lines(made))
     if reference is not None:
@@ -77,6 +78,28 @@ def test_numbers_that_became_words_changed_their_type(tmp_path: Path) -> None:
         tmp_path, rows(300), rows(300, 300, "v2", age=lambda i: f"{i} years"), reference=rows(300)
     )
     assert odd(found)["changed types"] == "most values in v2 are no numbers any more: age"
+
+
+def test_words_that_became_numbers_changed_their_type(tmp_path: Path) -> None:
+    found = watched(tmp_path, rows(300), rows(300, 300, "v2", city=lambda i: i % 3), reference=rows(300))
+    assert odd(found)["changed types"] == "most values in v2 are numbers now: city"
+    assert found.models["m"].versions["v2"].quality.features["city"].unseen == 300
+
+
+def test_words_that_became_other_words_did_not(tmp_path: Path) -> None:
+    found = watched(
+        tmp_path, rows(300), rows(300, 300, "v2", city=lambda i: "uvw"[i % 3]), reference=rows(300)
+    )
+    assert "unseen categories" in odd(found)
+    assert "changed types" not in odd(found)
+
+
+def test_codes_that_became_other_codes_did_not(tmp_path: Path) -> None:
+    codes = [rows(300, 300 * at, f"v{at}", city=lambda i, at=at: f"{at}{i % 3}") for at in (1, 2)]
+    told = rows(300, city=lambda i: f"1{i % 3}")
+    found = watched(tmp_path, *codes, reference=told, config='[roles]\ncategorical = ["city"]\n')
+    assert "unseen categories" in odd(found)
+    assert "changed types" not in odd(found)
 
 
 def test_a_feature_that_stands_still_is_stuck(tmp_path: Path) -> None:
@@ -157,6 +180,33 @@ def test_many_rejected_records_are_said(tmp_path: Path) -> None:
     assert odd(
         watched(tmp_path, [*rows(300), *({"user": i, "timestamp": "yesterday"} for i in range(100))])
     ) == {"rejected records": "100 records (25.0 %) are rejected: the quarantine says which and why"}
+
+
+def test_records_that_are_rejected_lately_are_said_of_an_old_store(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.jsonl").write_text(lines(rows(10_000)))
+    with Session(Options(logs, db=tmp_path / "store.duckdb")) as session:
+        session.ingest_all()
+        session.connection.execute("UPDATE batches SET taken_at = taken_at - INTERVAL 2 HOURS")
+        wild = [{"user": i, "timestamp": "yesterday"} for i in range(60)]
+        (logs / "b.jsonl").write_text(lines([*rows(440, 10_000), *wild]))
+        (logs / "c.jsonl").write_text(lines(rows(500, 10_380)))
+        session.ingest_all()
+        said = {
+            "duplicates": "60 records of the last hour (6.0 %) repeat earlier ones; each is counted once",
+            "rejected records": "60 records of the last hour (6.0 %) are rejected: "
+            "the quarantine says which and why",
+        }
+        found = session.snapshot()
+        assert odd(found) == said
+        assert found.ingest.records == 11_000
+        past = session.snapshot(at=datetime(2026, 11, 5, tzinfo=UTC))
+        assert odd(past).keys().isdisjoint(said)
+        session.connection.execute("UPDATE batches SET taken_at = taken_at - INTERVAL 2 HOURS")
+        (logs / "d.jsonl").write_text(lines(rows(10, 20_000)))
+        session.ingest_all()
+        assert odd(session.snapshot()).keys().isdisjoint(said)
 
 
 def test_amounts_in_several_currencies_are_said_and_models_have_their_own(tmp_path: Path) -> None:

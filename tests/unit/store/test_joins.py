@@ -206,23 +206,29 @@ def test_metrics_stay_when_rollups_are_compacted(logs: Path, opened: Callable[[]
         assert rounded(numbers(session.snapshot())) == before
 
 
-def test_old_batches_are_added_up_and_the_totals_stay(logs: Path, opened: Callable[[], Any]) -> None:
+def test_batches_are_added_up_and_the_totals_stay(logs: Path, opened: Callable[[], Any]) -> None:
+    """Those of the last hour minute by minute, all before as one."""
+    from mlwatch.snapshot.state import ingest_totals
     from mlwatch.store import fold
 
     (logs / "a.jsonl").write_text(lines(prediction(n) for n in range(10)))
     with opened() as session:
         connection = session.connection
         connection.execute("""
-            INSERT INTO batches SELECT i, TIMESTAMP '2026-11-03' + to_seconds(i), i * 7, i % 11, i % 10, i % 9, i % 8,
-                i % 7, i % 6, i % 5, i % 4, i % 3, NULL FROM range(2, 3002) AS t(i)""")
-        before, count = session.snapshot().ingest, "SELECT COUNT(*), MAX(batch) FROM batches"
-        fold.compact(connection)
-        assert connection.execute(count).fetchall() == [(1, 3001)]
-        assert session.snapshot().ingest == before
+            INSERT INTO batches SELECT i, (SELECT MAX(taken_at) FROM batches) - to_seconds(3 * (3001 - i)),
+                i * 7, i % 11, i % 10, i % 9, i % 8, i % 7, i % 6, i % 5, i % 4, i % 3, NULL
+            FROM range(2, 3002) AS t(i)""")
+        before = ingest_totals(connection)
         assert before.bytes > 7 * 3000 * 1500
+        fold.compact(connection)
+        assert ingest_totals(connection) == before
+        old, late, newest = connection.execute("""
+            SELECT COUNT(*) FILTER (taken_at <= (SELECT MAX(taken_at) - INTERVAL 1 HOUR FROM batches)),
+                COUNT(DISTINCT date_trunc('minute', taken_at)), MAX(batch) FROM batches""").fetchone()
+        assert (old, newest) == (1, 3001)
+        assert late in {61, 62}
         (logs / "b.jsonl").write_text(lines(prediction(n) for n in range(10, 30)))
         session.ingest_all()
-        assert connection.execute("SELECT COUNT(*) FROM batches").fetchall() == [(2,)]
         assert session.snapshot().ingest.records == before.records + 20
 
 

@@ -1,0 +1,89 @@
+"""Features whose values were words and are numbers now: their sums count them as unseen categories alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING
+
+from mlwatch.asking import row
+from mlwatch.errors import one_line
+from mlwatch.snapshot.quality_alerts import ENOUGH, RULE, WRONG, listed
+from mlwatch.snapshot.types import Alert
+from mlwatch.sources.sql import identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.snapshot.types import FeatureQuality, Model, Version
+
+LOOKED_AT, RECENT = 1_000, timedelta(minutes=10)
+"""So many records at most, of a version's last minutes, tell what their values are."""
+MOST = 20
+"""Features of a version that are looked at."""
+
+
+def changed_types(
+    connection: DuckDBPyConnection, models: Mapping[str, Model], end: datetime
+) -> Iterator[Alert]:
+    """Say which features of a version hold numbers where there were words, as far as records are kept.
+
+    Args:
+        connection: A cursor of this thread.
+        models: With their versions.
+        end: Of the range, aware.
+    """
+    strange = [
+        (model.name, version, [name for name, one in version.quality.features.items() if _is_strange(one)])
+        for model in models.values()
+        for version in model.versions.values()
+    ]
+    columns = _columns_of_words(connection, {name for _, _, names in strange for name in names})
+    for model, version, names in strange:
+        looked_at = [name for name in names if name in columns][:MOST]
+        became = _numbers_now(connection, model, version, {name: columns[name] for name in looked_at})
+        if became:
+            text = f"most values in {one_line(version.name)} are numbers now: {listed(became)}"
+            yield Alert(f"{RULE}changed types", "firing", "warning", text, end, float(len(became)))
+
+
+def _is_strange(feature: FeatureQuality) -> bool:
+    """Tell whether most values are categories that were not known."""
+    if feature.kind != "categorical" or feature.n < ENOUGH:
+        return False
+    return feature.unseen > 0 and feature.unseen >= WRONG * (feature.n - feature.missing)
+
+
+def _columns_of_words(connection: DuckDBPyConnection, names: set[str]) -> dict[str, str]:
+    """Return the columns of those features whose known categories are no numbers, most of them, quoted."""
+    if not names:
+        return {}
+    rows = connection.execute(
+        """SELECT name, column_name FROM features JOIN categories USING (feature)
+        WHERE name IN (SELECT unnest($names::VARCHAR[])) GROUP BY ALL
+        HAVING AVG((TRY_CAST(category AS DOUBLE) IS NOT NULL)::INTEGER) < $wrong""",
+        {"names": sorted(names), "wrong": WRONG},
+    )
+    return {name: identifier(column) for name, column in rows.fetchall()}
+
+
+def _numbers_now(
+    connection: DuckDBPyConnection, model: str, version: Version, columns: Mapping[str, str]
+) -> list[str]:
+    """Return which features hold numbers, for the most part."""
+    if not columns or version.last is None:
+        return []
+    shares = ", ".join(
+        f"AVG((TRY_CAST({column} AS DOUBLE) IS NOT NULL)::INTEGER) FILTER ({column} IS NOT NULL)"
+        for column in columns.values()
+    )
+    since = version.last.astimezone(UTC).replace(tzinfo=None) - RECENT
+    found = row(
+        connection,
+        f"""SELECT {shares} FROM (SELECT {", ".join(columns.values())} FROM predictions
+            WHERE model = ? AND version = ? AND ts > ? LIMIT {LOOKED_AT})""",
+        [model, version.name, since],
+    )
+    return [name for name, share in zip(columns, found, strict=True) if share is not None and share >= WRONG]
