@@ -16,14 +16,15 @@ from mlwatch.metrics.regression import RegressionSums, regression
 from mlwatch.metrics.segments import Contrast, Losses, contrast, together
 from mlwatch.snapshot import families
 from mlwatch.snapshot.read import Table
+from mlwatch.snapshot.reader import ALL_TIME
 from mlwatch.snapshot.reference_labels import LEAST_LABELS, importance_there
 from mlwatch.store import rollups
+from mlwatch.store.importances import LEAST, ROWS, of_predictions
 from mlwatch.store.slices import ABSENT, CATEGORIES, cut_places, cuts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
 
     from mlwatch.config import SegmentSettings
@@ -129,7 +130,7 @@ def of_model(
         for name, who in versions.items()
     }
     mine = rows.where(np.isin(rows["who"], list(versions.values())))
-    matters = settings.importance or _importance(reader.connection, mine, infos, numeric=numeric)
+    matters = settings.importance or _importance(reader, model, mine, infos)
     if numeric:
         return Segments(by_version, importance=matters)
     fairness = {name: _fairness(rows.of(who), infos, model, settings) for name, who in versions.items()}
@@ -137,16 +138,23 @@ def of_model(
 
 
 def _importance(
-    connection: DuckDBPyConnection, rows: Table, infos: Mapping[int, FeatureInfo], *, numeric: bool
+    reader: Reader, model: Model, rows: Table, infos: Mapping[int, FeatureInfo]
 ) -> Mapping[str, float]:
-    """Return how much features tell about the label: in the logs, before these have labels enough in the reference."""
-    tells = _of_values if numeric else _of_labels
+    """Return how much features tell about the label, or about the prediction where there are no labels.
+
+    What labels in the logs teach counts most, then those of the reference, its predictions, and those of the logs.
+    """
+    tells = _of_values if model.task == "regression" else _of_labels
     by_feature = {
         number: rows.where(rows["feature"] == number) for number in np.unique(rows["feature"]).tolist()
     }
     labelled = max((mine.whole("n") for mine in by_feature.values()), default=0)
-    if labelled < LEAST_LABELS and (taught := importance_there(connection)):
+    if labelled < LEAST_LABELS and (taught := importance_there(reader.connection)):
         return taught
+    if not labelled:
+        seen = min(sum(version.predictions for version in model.versions.values()), ROWS) // LEAST
+        read = partial(of_predictions, reader.connection, model.name)
+        return reader.value(("importance of predictions", model.name), (), ALL_TIME, read, seen)
     return {
         infos[number].name: tells(mine)
         for number, mine in by_feature.items()

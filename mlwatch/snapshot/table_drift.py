@@ -80,7 +80,7 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
     try:
         connection = opened.connection
         registry = Registry(connection)
-        references.install(connection, registry, before, settings)
+        references.install(connection, registry, before, settings, once=True)
         rows = count(connection, registry, current, settings)
         counts = fetch(connection, "SELECT *, 0 AS w FROM table_counts")
         known = reference_counts(connection, None, parted=settings.drift.sigmas is not None)

@@ -160,7 +160,7 @@ def read(path: Path, registry: Registry) -> Profile:
             ),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        raise damaged(path, f"{type(error).__name__}: {error}") from error
 
 
 def _kind(entry: dict[str, Any]) -> Kind:
@@ -240,11 +240,12 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         found = loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from error
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
         raise InputError("no profile of a version that is known here", str(path), f"this reads {SCHEMA}")
     return found
 
 
-def _damaged(path: Path, what: str) -> InputError:
+def damaged(path: Path, what: str) -> InputError:
+    """Return the error that says that a profile is damaged, and how."""
     return InputError(f"the profile is damaged ({what})", str(path), "make it again with mlwatch profile")

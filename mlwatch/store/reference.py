@@ -74,8 +74,17 @@ def set_aside(connection: DuckDBPyConnection) -> None:
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('reference_aside', '1')")
 
 
-def install(connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config) -> None:
+def install(
+    connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config, *, once: bool = False
+) -> None:
     """Cut bins after a reference file and count it in them, unless the store holds just this one.
+
+    Args:
+        connection: Of the thread that takes logs in.
+        registry: Features and bins; learns those of the file.
+        path: A table or a profile.
+        config: Roles, and whether drift allows for how the reference moves by itself.
+        once: A table is compared with it, and nothing else: what only logs ask for is not learnt.
 
     Raises:
         InputError: when the file cannot be read or holds no feature.
@@ -98,7 +107,8 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
     slots = registry.slots(shape.mapping.features)
     if not slots:
         raise InputError("the reference has no features", str(path), "give a table with a column a feature")
-    _load(connection, path, shape, slots, config.roles.timezone)
+    windows = not once or config.drift.sigmas is not None
+    _load(connection, path, shape, slots, config.roles.timezone, windows=windows)
     columns = [FeatureBins(slot.number, identifier(slot.column), slot.kind) for slot in slots]
     # by a version that did not learn all its labels
     known = meta_value(connection, "reference_sha256") == digest
@@ -113,8 +123,11 @@ def install(connection: DuckDBPyConnection, registry: Registry, path: Path, conf
         for table in ("reference", "reference_windows"):
             connection.execute(f"DELETE FROM {table} WHERE {gone}")
         cut(connection, registry, "given", [*columns, *outputs], source, count=True)
-        reference_labels.learn(connection, registry, slots, config.outputs)
-        reference_texts.learn(connection)
+        if once:
+            reference_labels.learn_classes(connection)
+        else:
+            reference_labels.learn(connection, registry, slots, config.outputs)
+            reference_texts.learn(connection)
         profiles.note(connection, path.name, digest)
         again = registry.feature_bins()
         _refold(connection, registry, [one for one in again if one.code or not known])
@@ -133,18 +146,35 @@ def load_rows(connection: DuckDBPyConnection, registry: Registry, path: Path, co
 
 
 def _load(
-    connection: DuckDBPyConnection, path: Path, shape: Shape, slots: Sequence[Slot], timezone: str
+    connection: DuckDBPyConnection,
+    path: Path,
+    shape: Shape,
+    slots: Sequence[Slot],
+    timezone: str,
+    *,
+    windows: bool = True,
 ) -> None:
-    """Read the reference into the temporary table `given`, its rows in their order."""
+    """Read the reference into the temporary table `given`, its rows in their order, with the window of each."""
     connection.execute("SET preserve_insertion_order = true")
     try:
-        _load_either(connection, path, shape, slots, timezone)
+        _load_either(connection, path, shape, slots, timezone, _IN_WINDOWS if windows else _IN_ONE)
     finally:
         connection.execute("SET preserve_insertion_order = false")  # as everywhere: it costs memory
 
 
+_IN_ONE = "SELECT *, FALSE AS failed, 1 AS quarter FROM ({})"
+_IN_WINDOWS = f"""
+    SELECT * EXCLUDE (file_row_number), ntile({WINDOWS}) OVER (ORDER BY ts NULLS LAST, file_row_number) AS quarter
+    FROM (SELECT *, FALSE AS failed, row_number() OVER () AS file_row_number FROM ({{}}))"""
+
+
 def _load_either(
-    connection: DuckDBPyConnection, path: Path, shape: Shape, slots: Sequence[Slot], timezone: str
+    connection: DuckDBPyConnection,
+    path: Path,
+    shape: Shape,
+    slots: Sequence[Slot],
+    timezone: str,
+    placed: str,
 ) -> None:
     """Read the rows as they are typed, or as text where that does not fit."""
     import duckdb  # noqa: PLC0415
@@ -153,12 +183,7 @@ def _load_either(
         form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone, tolerant=tolerant)
         relation = form.select(f"{reader_of(path)} AS given")
         try:
-            connection.execute(
-                f"""CREATE OR REPLACE TEMP TABLE given AS
-                SELECT * EXCLUDE (file_row_number),
-                    ntile({WINDOWS}) OVER (ORDER BY ts NULLS LAST, file_row_number) AS quarter
-                FROM (SELECT *, FALSE AS failed, row_number() OVER () AS file_row_number FROM ({relation}))"""
-            )
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS {placed.format(relation)}")
         except duckdb.Error as error:
             if tolerant:
                 raise InputError("cannot read the reference", str(path), reason_of(error)) from error
@@ -167,9 +192,14 @@ def _load_either(
 
 
 def _install_profile(connection: DuckDBPyConnection, registry: Registry, path: Path, digest: str) -> None:
+    import duckdb  # noqa: PLC0415
+
     profile = profiles.read(path, registry)
     with all_or_nothing(connection):
-        profiles.store(connection, registry, profile, f"the profile {path.name}")
+        try:
+            profiles.store(connection, registry, profile, f"the profile {path.name}")
+        except duckdb.DataError as error:  # a number beyond all that is counted
+            raise profiles.damaged(path, reason_of(error)) from error
         profiles.note(connection, f"{path.name} ({one_line(profile.contents.source)[:200]})", digest)
         _refold(connection, registry, registry.feature_bins())
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import is_there, number
 from mlwatch.metrics.bin_sql import score_bin_sql
 from mlwatch.sources.sql import identifier
-from mlwatch.store import fold, loss_trees, output_rollups, reference_importance, rollups, slices
+from mlwatch.store import fold, importances, loss_trees, output_rollups, rollups, slices
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.meanings import class_columns
 from mlwatch.store.reference_tables import COLUMNS
@@ -38,8 +38,7 @@ def learn(
         slots: The reference's columns.
         settings: What the configuration says of outputs.
     """
-    for name in COLUMNS:
-        connection.execute(f"DELETE FROM reference_{name}")
+    _forget(connection)
     numbers = fold.is_regression(connection, "given")
     if numbers:
         _learn_errors(connection, registry)
@@ -49,7 +48,19 @@ def learn(
     if not fold.is_text(connection, "given"):
         _learn_outcomes(connection, numbers=numbers)
     _learn_losses(connection, registry, slots)
-    reference_importance.learn(connection, registry, slots)
+    importances.learn(connection, registry, slots)
+
+
+def learn_classes(connection: DuckDBPyConnection) -> None:
+    """Count the labels of the temporary table `given` that are classes, and nothing else."""
+    _forget(connection)
+    if not fold.is_regression(connection, "given"):
+        _learn_scores(connection)
+
+
+def _forget(connection: DuckDBPyConnection) -> None:
+    for name in COLUMNS:
+        connection.execute(f"DELETE FROM reference_{name}")
 
 
 def _learn_errors(connection: DuckDBPyConnection, registry: Registry) -> None:

@@ -1,4 +1,4 @@
-"""Which features matter before the logs have labels: told by those of the reference, else by its predictions."""
+"""Which features matter before the logs have labels: told by those of the reference, else by predictions."""
 
 from __future__ import annotations
 
@@ -73,8 +73,10 @@ def test_labels_of_the_logs_win_and_a_reference_of_before_lingers_not(tmp_path: 
     rows.drop(columns="label").to_parquet(logs / "a.parquet")
     rows.to_parquet(tmp_path / "training.parquet")
     store = tmp_path / "s.duckdb"
-    assert importances(logs, tmp_path / "training.parquet", store)["city"] is not None
-    assert importances(logs, None, store)["city"] is None
+    taught = importances(logs, tmp_path / "training.parquet", store)["city"]
+    assert taught == pytest.approx(expected_of("classes", rows, "city", "label"), abs=1e-9)
+    own = importances(logs, None, store)["city"]
+    assert own == pytest.approx(expected_of("classes", rows, "city", "prediction"), abs=1e-9)
     later = rows.assign(
         timestamp=rows["timestamp"] + pd.Timedelta(hours=2),
         label=rows["label"].sample(frac=1, random_state=1),
@@ -83,6 +85,21 @@ def test_labels_of_the_logs_win_and_a_reference_of_before_lingers_not(tmp_path: 
     later.to_parquet(logs / "b.parquet")
     found = importances(logs, tmp_path / "training.parquet", store)["city"]
     assert found == pytest.approx(expected_of("classes", later, "city", "label"), abs=1e-9)
+
+
+@pytest.mark.parametrize("task", ["classes", "regression"])
+def test_without_labels_and_reference_it_is_that_of_the_predictions(tmp_path: Path, task: str) -> None:
+    rows, logs = rows_of(task).drop(columns="label"), tmp_path / "logs"
+    logs.mkdir()
+    rows.to_parquet(logs / "a.parquet")
+    for column, value in importances(logs, None).items():
+        assert value == pytest.approx(expected_of(task, rows, column, "prediction"), rel=1e-6, abs=1e-9)
+
+
+def test_few_predictions_teach_nothing(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    rows_of("classes").drop(columns="label").head(150).to_parquet(tmp_path / "logs" / "a.parquet")
+    assert set(importances(tmp_path / "logs", None).values()) == {None}
 
 
 def test_sums_that_overflow_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
