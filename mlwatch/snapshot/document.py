@@ -9,6 +9,7 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.metrics import intervals
 from mlwatch.metrics.outputs import maturity_note
 from mlwatch.snapshot import reasons
 from mlwatch.snapshot.business_document import business_document
@@ -156,7 +157,11 @@ def _version(version: Version) -> Document:
         "throughput": _throughput(version.throughput),
         "label_lag_s": _label_lag(version.label_lag),
         "label_coverage": _estimates(version.label_coverage),
-        "errors": {**_errors(version.errors), "kinds": dict(version.outputs.error_kinds)},
+        "errors": {
+            **_errors(version.errors, version.predictions),
+            "kinds": dict(version.outputs.error_kinds),
+            "kind_rates": _rates(version.outputs.error_kinds, version.predictions),
+        },
         "quality": {
             **quality_document(version.quality),
             "constraints": constraints_document(version.constraints),
@@ -215,7 +220,7 @@ def _window(window: Window) -> Document:
         "estimated": _estimates(window.estimated),
         "outputs": _estimates(window.measures),
         "latency_ms": _latency(window.latency),
-        "errors": _errors(window.errors),
+        "errors": _errors(window.errors, window.predictions),
         "quality": {
             "missing_rate": window.missing_rate,
             "drift": window.drift,
@@ -245,7 +250,7 @@ def _latency(latency: Latency) -> Document:
     return explained(block, dict.fromkeys((*names, "apdex"), reasons.NO_LATENCIES))
 
 
-def _errors(errors: Errors) -> Document:
+def _errors(errors: Errors, requests: int) -> Document:
     block = {
         "count": errors.count,
         "rate": errors.rate,
@@ -254,8 +259,16 @@ def _errors(errors: Errors) -> Document:
         "method": "Wilson" if errors.low is not None else None,
         "client": errors.client,
         "server": errors.server,
+        "status_rates": _rates({"client": errors.client, "server": errors.server}, requests),
     }
     return explained(block, dict.fromkeys(("rate", "low", "high"), reasons.NO_REQUESTS))
+
+
+def _rates(counts: Mapping[str, int], requests: int) -> Document:
+    """Return the shares of the requests that failed in each way, with Wilson's interval."""
+    return _estimates(
+        {name: intervals.proportion(n, requests, reasons.NO_REQUESTS) for name, n in counts.items()}
+    )
 
 
 def rollout_document(rollout: Rollout) -> Document:

@@ -292,6 +292,37 @@ def test_texts_tokens_cost_and_thumbs(tmp_path: Path) -> None:
     assert version.outputs.error_kinds["Timeout"] == sum(r["status"] == 503 for r in requests)
 
 
+def test_what_people_say_of_answers_goes_by_other_names(tmp_path: Path) -> None:
+    requests, thumbs = answers()
+    names = {"thumbs_up": "Helpful", "thumbs_down": "not 'helpful'"}
+    write(tmp_path, "a.jsonl", requests)
+    write(tmp_path, "b.jsonl", [thumb | {"event": names[thumb["event"]]} for thumb in thumbs])
+    assert only(model_of(tmp_path)).business.approval is None
+    listed = "[business]\napproval = ['helpful']\ndisapproval = [\"Not 'helpful'\"]\n"
+    found = only(model_of(tmp_path, listed)).business.approval
+    assert found is not None
+    assert found.value == pytest.approx(np.mean([thumb["event"] == "thumbs_up" for thumb in thumbs]))
+    assert found.n == len(thumbs)
+
+
+def test_errors_by_status_and_kind_have_intervals(tmp_path: Path) -> None:
+    requests, _ = answers()
+    write(tmp_path, "a.jsonl", requests)
+    with mlwatch.open(tmp_path, db=":memory:") as watch:
+        (found,) = watch.snapshot().to_dict()["models"]["gpt-x"]["versions"].values()
+    failed = sum(request["status"] == 503 for request in requests)
+    wilson = stats.binomtest(failed, len(requests)).proportion_ci(method="wilson")
+    known = (failed / len(requests), wilson.low, wilson.high)
+    errors = found["errors"]
+    for rate in (errors["status_rates"]["server"], errors["kind_rates"]["Timeout"]):
+        assert (rate["value"], rate["low"], rate["high"]) == pytest.approx(known, rel=1e-9)
+        assert (rate["n"], rate["method"]) == (len(requests), "Wilson")
+    assert errors["status_rates"]["client"]["value"] == 0
+    for window in found["windows"]:
+        n, server = window["predictions"], window["errors"]["server"]
+        assert window["errors"]["status_rates"]["server"]["value"] == (server / n if n else None)
+
+
 def chats() -> Records:
     """Return answers of v1, which says things of weather, and of v2, much longer and with other words beside them."""
     random = np.random.default_rng(9)
