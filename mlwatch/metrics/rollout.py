@@ -199,6 +199,7 @@ def _traffic_result(totals: RolloutTotals, decision: Decision, settings: Rollout
 # --- reasons -----------------------------------------------------------------------------------------------
 
 _URGENCY = ("worse", "no_data", "inconclusive", "non_inferior", "better")
+_SAFE = frozenset({"non_inferior", "better"})
 
 
 def _reasons(
@@ -210,13 +211,14 @@ def _reasons(
 ) -> tuple[str, ...]:
     """Say why: what blocks or decides, then the guardrails by urgency and evidence, then what must not be missed."""
     state = STATES[decision.state[0]]
+    guards = [result for result in results if result.guardrail]
     facts = {
         "silent_b": float(decision.silent_b[0]),
         "silent_c": float(decision.silent_c[0]),
         "common": float(decision.common[0]),
+        "safe": float(bool(guards) and all(result.status in _SAFE for result in guards)),
     }
     first = state_sentence(state, settings, traffic, float(decision.elapsed[0]), facts)
-    guards = [result for result in results if result.guardrail]
     ordered = sorted(guards, key=lambda result: (_URGENCY.index(result.status), -result.log_e))
     if not guards:
         first = first or "no guardrail is configured, so nothing can decide"

@@ -217,8 +217,8 @@ def state_sentence(
         settings: Names and limits.
         traffic: Exposures and the split.
         elapsed: Seconds with both arms alive.
-        facts: Seconds since the last traffic of each arm (silent_b, silent_c) and share of the candidate's
-            exposures in common minutes (common).
+        facts: Seconds since the last traffic of each arm (silent_b, silent_c), share of the candidate's
+            exposures in common minutes (common), and 1 where every guardrail is within its limit (safe).
     """
     said = {
         RolloutState.ONE_ARM_SILENT: lambda: _silent(settings, traffic, facts),
@@ -269,13 +269,9 @@ def _silent(settings: RolloutSettings, traffic: TrafficResult, facts: dict[str, 
             texts.append(f"{name} has had no requests yet")
         elif quiet > settings.silent_after:
             texts.append(f"{name} has had no requests for {duration_text(quiet)}")
-    return " and ".join(texts) + _hint(traffic, len(texts))
-
-
-def _hint(traffic: TrafficResult, silent: int) -> str:
-    """Say what a single silent arm may mean."""
-    return (
-        ": it stopped, or its clock is behind"
-        if silent == 1 and traffic.baseline and traffic.candidate
-        else ""
-    )
+    if len(texts) != 1 or not traffic.baseline or not traffic.candidate:
+        return " and ".join(texts)
+    if facts["silent_b"] > settings.silent_after and facts["safe"]:
+        took_over = f"{settings.candidate} took over, or the clock of {settings.baseline} is behind"
+        return f"{texts[0]}: {took_over}; until then every guardrail was within its limit"
+    return f"{texts[0]}: it stopped, or its clock is behind"

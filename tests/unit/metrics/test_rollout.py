@@ -168,6 +168,18 @@ def test_an_arm_that_stopped_is_a_state_even_if_the_past_was_good() -> None:
     assert rollout_verdict(base, cand, SETTINGS, now=2_000).state is RolloutState.ONE_ARM_SILENT
 
 
+def test_a_baseline_that_was_replaced_holds_and_says_how_it_stood() -> None:
+    base, cand = rows(arm(1, failed=0.03, minutes=930), slice(0, 900)), arm(2, failed=0.03, minutes=930)
+    verdict = rollout_verdict(base, cand, SETTINGS)
+    assert (verdict.verdict, verdict.state) == ("hold", RolloutState.ONE_ARM_SILENT)
+    quiet = "v1 has had no requests for 30 minutes"
+    assert verdict.reasons[0] == (
+        f"{quiet}: v2 took over, or the clock of v1 is behind; until then every guardrail was within its limit"
+    )
+    young = rollout_verdict(rows(base, slice(0, 20)), rows(cand, slice(0, 50)), SETTINGS)
+    assert young.reasons[0] == f"{quiet}: it stopped, or its clock is behind"
+
+
 def test_arms_that_ran_one_after_the_other_are_not_compared() -> None:
     base, cand = arm(1, minutes=300), arm(2, minutes=300)
     late = replace(cand, minute=cand.minute + 295)
