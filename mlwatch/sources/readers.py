@@ -163,10 +163,10 @@ def _pieces(
             return  # truncated while being read: the next scan sees what it is now
         if block.searched is not None:
             raise UnendedLineError(Searched(start, block.searched, block.passed))
-        if block.end == start and stream.damage is not None:
-            raise _damaged(stream.damage)
-        if block.end == start:
-            return  # nothing whole yet
+        if block.end == start:  # nothing whole yet
+            if stream.damage is not None:
+                raise _damaged(stream.damage)
+            return
         tail = (recent + (block.data or block.passed)[-TAIL_BYTES:])[-TAIL_BYTES:]
         stream.seek(block.end) if stream.compression == "none" else _rewind(stream, block.end, tail)
         data = _clean(block.data, first=start == 0)

@@ -62,6 +62,12 @@ def follow(
     return [*known, *new]
 
 
+def among(kinds: Sequence[str]) -> str:
+    """Return the condition for events of some kinds, compared without case."""
+    listed = ", ".join(literal(kind.lower()) for kind in kinds)
+    return f"LOWER(kind) IN ({listed})" if listed else "FALSE"
+
+
 def measured(joined: str, kinds: Sequence[str]) -> str:
     """Write rows of `measured` from events with their predictions; see `gains`, but there may be no kind.
 
@@ -69,10 +75,9 @@ def measured(joined: str, kinds: Sequence[str]) -> str:
         joined: See `gains`.
         kinds: Those that are followed.
     """
-    of_kinds = f"LOWER(kind) IN ({', '.join(map(literal, kinds))})" if kinds else "FALSE"
     return f"""
         SELECT ts, model, version, LOWER(kind) AS kind, value FROM {joined}
-        WHERE class = 'engagement' AND value IS NOT NULL AND is_new AND {of_kinds}"""
+        WHERE class = 'engagement' AND value IS NOT NULL AND is_new AND {among(kinds)}"""
 
 
 def gains(joined: str, kinds: Sequence[str]) -> str:
@@ -82,12 +87,11 @@ def gains(joined: str, kinds: Sequence[str]) -> str:
         joined: FROM item with `ts, model, version, id, kind, value, class, is_new`.
         kinds: Those that are followed; at least one.
     """
-    listed = ", ".join(literal(kind) for kind in kinds)
     by_kind = f"""(
         SELECT ts, model, version, LOWER(kind) AS kind, SUM(CASE WHEN is_new THEN 1 ELSE 0 END) AS n_new,
             SUM(CASE WHEN is_new THEN 0 ELSE 1 END) AS n_old, COUNT(CASE WHEN is_new THEN value END) AS n_values,
             SUM(CASE WHEN is_new THEN value END) AS value, SUM(CASE WHEN is_new THEN value * value END) AS value_sq
-        FROM {joined} WHERE class = 'engagement' AND LOWER(kind) IN ({listed})
+        FROM {joined} WHERE class = 'engagement' AND {among(kinds)}
         GROUP BY ts, model, version, id, LOWER(kind)) AS by_kind"""
     return f"""
         SELECT ts, model, version, '{KIND}' || kind AS class, n_new AS n_events,

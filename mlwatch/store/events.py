@@ -58,10 +58,6 @@ _MONEY = "class IN ('conversion', 'revenue')"
 _TAKEN = f"(class = 'refund' OR ({_MONEY} AND value < 0))"
 
 
-def _among(kinds: Sequence[str]) -> str:
-    return f"LOWER(kind) IN ({', '.join(literal(kind.lower()) for kind in kinds)})"
-
-
 def _sums(settings: BusinessSettings | None = None, only: str = "TRUE", prefix: str = "") -> str:
     """Return the sums over a prediction's events as items of a SELECT.
 
@@ -76,8 +72,8 @@ def _sums(settings: BusinessSettings | None = None, only: str = "TRUE", prefix: 
         "engagements": "class = 'engagement'",
         "sales": f"{_MONEY} AND value IS NOT NULL",
         "refunds": _TAKEN,
-        "ups": _among(ups or _UP),
-        "downs": _among(downs or _DOWN),
+        "ups": event_kinds.among(ups or _UP),
+        "downs": event_kinds.among(downs or _DOWN),
     }
     values = {
         "engagement_value": ("class = 'engagement'", "value"),

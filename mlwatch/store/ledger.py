@@ -101,7 +101,7 @@ class Ledger:
     def is_unread(self, path: str) -> bool:
         """Tell whether a file is known whose content, or the rest of it, is not read."""
         entry = self.by_path.get(path)
-        return entry is not None and entry.state in UNREAD
+        return entry is not None and entry.file in self._unread
 
     def reserve(self) -> int:
         """Return a number for a new entry."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +14,6 @@ from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from logfiles import Take
 
@@ -37,6 +39,31 @@ def opened(tmp_path: Path, logs: Path) -> Callable[[], Any]:
             yield session
 
     return open_session
+
+
+@pytest.fixture
+def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Let no file and no directory of a name be opened.
+
+    Permissions do not bind the superuser, so the refusal is put where the operating system would say it.
+    """
+    real_open, real_scan = Path.open, os.scandir
+
+    def put(file: str, directory: str) -> None:
+        def refuse_open(self: Path, *given: Any, **named: Any) -> Any:
+            if self.name == file:
+                raise PermissionError(errno.EACCES, "Permission denied", str(self))
+            return real_open(self, *given, **named)
+
+        def refuse_scan(path: Any) -> Any:
+            if str(path).endswith(directory):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return real_scan(path)
+
+        monkeypatch.setattr(Path, "open", refuse_open)
+        monkeypatch.setattr(os, "scandir", refuse_scan)
+
+    return put
 
 
 @pytest.fixture

@@ -382,26 +382,12 @@ def test_the_frame_of_quarantine_is_pandas(logs: Path, opened: Callable[[], Any]
 
 
 def test_what_cannot_be_opened_is_named_and_the_others_are_taken(
-    logs: Path, take: Take, monkeypatch: pytest.MonkeyPatch
+    logs: Path, take: Take, refuse: Callable[[str, str], None]
 ) -> None:
-    """Permissions do not bind the superuser, so the refusal is put where the operating system would say it."""
     (logs / "good.jsonl").write_text(lines([prediction(1)]))
     (logs / "shut.jsonl").write_text(lines([prediction(2)]))
     (logs / "closed").mkdir()
-    real_open, real_scan = Path.open, os.scandir
-
-    def refuse_open(self: Path, *given: Any, **named: Any) -> Any:
-        if self.name == "shut.jsonl":
-            raise PermissionError(errno.EACCES, "Permission denied", str(self))
-        return real_open(self, *given, **named)
-
-    def refuse_scan(path: Any) -> Any:
-        if str(path).endswith("closed"):
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return real_scan(path)
-
-    monkeypatch.setattr(Path, "open", refuse_open)
-    monkeypatch.setattr(os, "scandir", refuse_scan)
+    refuse("shut.jsonl", "closed")
     found = take()
     assert found.ingest.predictions == 1
     assert {alert.message for alert in found.alerts} >= {

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import os
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from logfiles import Take, lines, prediction
@@ -18,6 +16,9 @@ from mlwatch.sources.streams import Stream
 from mlwatch.store import feeding
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from mlwatch.snapshot.types import Snapshot
 
 GOOD = lines(prediction(n) for n in range(10))
@@ -71,28 +72,14 @@ def test_a_file_that_comes_back_is_told_of_again(logs: Path, take: Take, tmp_pat
 
 
 def test_a_file_that_could_not_be_opened_is_read_once_it_can_be(
-    logs: Path, take: Take, monkeypatch: pytest.MonkeyPatch
+    logs: Path, take: Take, refuse: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Permissions do not bind the superuser, so the refusal is put where the operating system would say it."""
     (logs / "shut.jsonl").write_text(GOOD)
     (logs / "closed").mkdir()
-    real_open, real_scan = Path.open, os.scandir
-
-    def refuse_open(self: Path, *given: Any, **named: Any) -> Any:
-        if self.name == "shut.jsonl":
-            raise PermissionError(errno.EACCES, "Permission denied", str(self))
-        return real_open(self, *given, **named)
-
-    def refuse_scan(path: Any) -> Any:
-        if str(path).endswith("closed"):
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return real_scan(path)
-
-    with monkeypatch.context() as refusing:
-        refusing.setattr(Path, "open", refuse_open)
-        refusing.setattr(os, "scandir", refuse_scan)
-        assert set(said(take()).values()) == {"firing"}
-        assert set(said(take()).values()) == {"firing"}
+    refuse("shut.jsonl", "closed")
+    assert set(said(take()).values()) == {"firing"}
+    assert set(said(take()).values()) == {"firing"}
+    monkeypatch.undo()
     found = take()
     assert found.ingest.predictions == 10
     assert len(said(found)) == 2
