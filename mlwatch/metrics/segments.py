@@ -19,6 +19,8 @@ LEAST = 30
 """Labelled predictions on either side without which nothing is said."""
 SURE = 0.05
 """Rate of false discoveries among the segments that are called worse."""
+MANY = 1000
+"""Where fewer errors or right answers than this are expected on a side, the tails are not normal: p is exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,10 @@ def contrast(segment: Losses, other: Losses) -> Contrast | None:
     """Compare two disjoint sets of predictions; None where either is smaller than `LEAST`.
 
     Proportions: Newcombe's hybrid score interval (method 10 of Newcombe 1998,
-    doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I) and the pooled z test. Means: normal interval
-    and z test with separate variances (Welch).
+    doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I) and the pooled z test, in place of it
+    Fisher's exact test where less than `MANY` is expected (the central one, see Fay 2010,
+    doi:10.1093/biostatistics/kxp050): many segments are looked at, and one error in a small one is no discovery. Means:
+    normal interval and z test with separate variances (Welch).
     """
     if segment.n < LEAST or other.n < LEAST:
         return None
@@ -80,8 +84,44 @@ def contrast(segment: Losses, other: Losses) -> Contrast | None:
     else:
         error = math.sqrt(_variance(segment) / segment.n + _variance(other) / other.n)
         low, high = intervals.normal(difference, error * error)
-    p = math.erfc(abs(difference) / error / math.sqrt(2)) if error > 0 else float(difference == 0)
+    if segment.proportion and _is_rare(segment, other):
+        p = _fisher(segment, other)
+    else:
+        p = math.erfc(abs(difference) / error / math.sqrt(2)) if error > 0 else float(difference == 0)
     return Contrast(difference, low, high, p, difference * segment.n)
+
+
+def _is_rare(segment: Losses, other: Losses) -> bool:
+    wrong, every = segment.total + other.total, segment.n + other.n
+    return min(segment.n, other.n) * min(wrong, every - wrong) < MANY * every
+
+
+def _fisher(segment: Losses, other: Losses) -> float:
+    """Return twice the chance of as many errors in the segment, or more (fewer), where both sides err alike."""
+    wrong, every = round(segment.total + other.total), segment.n + other.n
+    here = round(segment.total)
+    if segment.mean < other.mean:
+        here, wrong = segment.n - here, every - wrong
+    return min(1.0, 2 * _hypergeometric_tail(here, segment.n, wrong, every))
+
+
+def _hypergeometric_tail(least: int, drawn: int, marked: int, every: int) -> float:
+    """Return the chance that at least so many of the things drawn without putting back are marked."""
+    term = math.exp(
+        _log_choose(marked, least)
+        + _log_choose(every - marked, drawn - least)
+        - _log_choose(every, drawn)
+    )
+    total, count = term, least
+    while count < min(drawn, marked) and term > total * 1e-17:
+        term *= (marked - count) * (drawn - count) / ((count + 1) * (every - marked - drawn + count + 1))
+        total += term
+        count += 1
+    return total
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 def _newcombe(segment: Losses, other: Losses) -> intervals.Interval:

@@ -23,10 +23,33 @@ def test_the_interval_is_newcombes_tenth_method() -> None:
 
 
 def test_the_p_value_of_proportions_is_that_of_the_chi_squared_test() -> None:
-    found = contrast(wrong(40, 120), wrong(90, 400))
+    found = contrast(wrong(4_000, 12_000), wrong(13_000, 40_000))
     assert found is not None
-    expected = stats.chi2_contingency([[40, 80], [90, 310]], correction=False).pvalue
+    expected = stats.chi2_contingency([[4_000, 8_000], [13_000, 27_000]], correction=False).pvalue
     assert found.p == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [((40, 120), (90, 400)), ((1, 30), (0, 10_000)), ((0, 30), (70, 100)), ((2_000, 2_010), (9_970, 9_999))],
+)
+def test_where_little_is_expected_the_p_value_is_fishers(one: tuple[int, int], other: tuple[int, int]) -> None:
+    found = contrast(wrong(*one), wrong(*other))
+    chances = stats.hypergeom(one[1] + other[1], one[0] + other[0], one[1])
+    expected = 2 * min(chances.sf(one[0] - 1), chances.cdf(one[0]))
+    assert found is not None
+    assert found.p == pytest.approx(expected, rel=1e-9)
+
+
+def test_no_segment_is_worse_where_errors_are_rare_and_fall_anywhere() -> None:
+    """Of 100 data sets without any difference, at most 5 may have a segment that is called worse."""
+    random, sizes, called = np.random.default_rng(11), (40, 60, 200, 400, 1_300, 3_000, 5_000, 10_000), 0
+    for _ in range(100):
+        segments = [wrong(random.binomial(size, 0.002), size) for _ in range(12) for size in sizes]
+        total = round(sum(each.total for each in segments) / 12)
+        found = together([contrast(each, wrong(total, sum(sizes) - each.n)) for each in segments])
+        called += any(each is not None and each.worse for each in found)
+    assert called <= 5
 
 
 def test_means_are_compared_with_separate_variances() -> None:
