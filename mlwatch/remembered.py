@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from mlwatch.config import Config
     from mlwatch.snapshot.build import Memory as Kept
-    from mlwatch.snapshot.build import Worst
     from mlwatch.snapshot.pair_types import PairFindings
+    from mlwatch.snapshot.record_segments import RecordSegments
     from mlwatch.snapshot.rollout_memory import Wait
     from mlwatch.snapshot.rollout_units import Units
     from mlwatch.snapshot.segments import Segments
@@ -49,7 +49,7 @@ class Remembered:
         self._turns = Turns()
         self._courses = Courses(self._turns)
         self._segments: Paced[Segments] = Paced(turns=self._turns)
-        self._segment_pairs: Paced[Worst] = Paced(turns=self._turns)
+        self._record_segments: Paced[RecordSegments] = Paced(turns=self._turns)
         self._findings: Paced[PairFindings] = Paced(turns=self._turns)
         self._units: Paced[Units] = Paced(turns=self._turns)
         self._modes: Paced[bool] = Paced(MODE_S)
@@ -82,10 +82,12 @@ class Remembered:
         )
         dear = Dear(course, findings, units, reading, self._modes.recall)
         segments = partial(self._segments.recall, rarer=1.0 if wait == "reading" else RARER)
-        return Kept(verdicts, dear, reading, segments, partial(self._worst, wait))
+        return Kept(verdicts, dear, reading, segments, partial(self._of_records, wait))
 
-    def _worst(self, wait: Wait, key: Hashable, compute: Callable[[], Worst]) -> Worst:
-        return self._segment_pairs.soon(key, compute, wait, RARER) or {}
+    def _of_records(self, wait: Wait, key: Hashable, compute: Callable[[], RecordSegments]) -> RecordSegments:
+        from mlwatch.snapshot.record_segments import RecordSegments  # noqa: PLC0415  pulls numpy
+
+        return self._record_segments.soon(key, compute, wait, RARER) or RecordSegments()
 
 
 class Excerpts:

@@ -16,7 +16,7 @@ from mlwatch.faces.rows import (
     rows_of,
     strangers,
 )
-from mlwatch.faces.segment_rows import SEGMENT_HEADS, falls, worst_segments
+from mlwatch.faces.segment_rows import SEGMENT_HEADS, TROUBLE_HEADS, falls, troubles, worst_segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -92,10 +92,13 @@ def _left_out(model: Model) -> str:
 
 
 def _segments(model: Model) -> Markup:
-    rows = worst_segments(model)
     when = [tag("p", sentence) for sentence in falls(model)]
-    worse = [tag("h3", "Segments that do worse"), table(SEGMENT_HEADS, rows)] if rows else []
-    return joined(*when, *worse)
+    listed = [
+        ("Segments that do worse", SEGMENT_HEADS, worst_segments(model)),
+        ("Where requests fail or are slow", TROUBLE_HEADS, troubles(model)),
+    ]
+    tables = [joined(tag("h3", title), table(heads, rows)) for title, heads, rows in listed if rows]
+    return joined(*when, *tables)
 
 
 def _details(versions: Sequence[Version], pictures: Pictures | None) -> Iterable[Markup]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SEGMENT_HEADS = ("Segment", "Version", "Against", "Labelled", "Error", "95 %", "Extra errors")
 MOST_SEGMENTS = 8
+TROUBLE_HEADS = ("Segment", "Version", "Trouble", "Requests", "Here", "Elsewhere", "Baseline", "Of all such")
 
 
 class _Found(NamedTuple):
@@ -57,6 +58,24 @@ def _worse(version: Version, *, lone: bool) -> Iterator[_Found]:
         contrast = pair.rest if lone else pair.baseline
         if contrast is not None:
             yield _Found(contrast, pair.name, version.name, pair.labelled)
+
+
+def troubles(model: Model) -> list[list[str]]:
+    """Return the cells of the segments in which requests fail or are slow, version by version; see `TROUBLE_HEADS`."""
+    return [
+        [
+            f"{found.segment.column} {found.segment.value}",
+            version.name,
+            "fail" if found.limit_ms is None else f"over {found.limit_ms:,.3g} ms",
+            f"{found.requests:,}",
+            percent(found.rate),
+            percent(found.elsewhere),
+            "n/a" if found.before is None else percent(found.before),
+            percent(found.share),
+        ]
+        for version in model.versions.values()
+        for found in version.request_segments
+    ]
 
 
 def falls(model: Model) -> list[str]:

@@ -108,9 +108,7 @@ def _fisher(segment: Losses, other: Losses) -> float:
 def _hypergeometric_tail(least: int, drawn: int, marked: int, every: int) -> float:
     """Return the chance that at least so many of the things drawn without putting back are marked."""
     term = math.exp(
-        _log_choose(marked, least)
-        + _log_choose(every - marked, drawn - least)
-        - _log_choose(every, drawn)
+        _log_choose(marked, least) + _log_choose(every - marked, drawn - least) - _log_choose(every, drawn)
     )
     total, count = term, least
     while count < min(drawn, marked) and term > total * 1e-17:

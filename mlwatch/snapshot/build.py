@@ -20,10 +20,10 @@ from mlwatch.snapshot.models import Ground, model_of, segments_of
 from mlwatch.snapshot.quality_alerts import quality_alerts
 from mlwatch.snapshot.read import Life, Pair, lives, number_pairs
 from mlwatch.snapshot.reader import ALL_TIME, Reader
+from mlwatch.snapshot.record_segments import RecordSegments, record_segments, with_record_segments
 from mlwatch.snapshot.remembering import turn
 from mlwatch.snapshot.roles import assign_roles
 from mlwatch.snapshot.rollout import Dear, judge, with_mode
-from mlwatch.snapshot.segment_pairs import pairs_of, with_pairs
 from mlwatch.snapshot.segments import with_segments
 from mlwatch.snapshot.span import aware, grid, naive
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
@@ -34,19 +34,17 @@ from mlwatch.snapshot.unmatched import unmatched_alerts
 from mlwatch.store.touched import FACTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
     from mlwatch.snapshot.clocks import Ahead
-    from mlwatch.snapshot.segment_pairs import SegmentPair
     from mlwatch.snapshot.segments import Segments
 
     Verdicts = Callable[[Hashable, Callable[[], tuple[Rollout, ...]]], tuple[Rollout, ...]]
     BySegment = Callable[[Hashable, Callable[[], Segments]], Segments]
-    Worst = Mapping[str, tuple[SegmentPair, ...]]
-    ByPair = Callable[[Hashable, Callable[[], Worst]], Worst]
+    ByRecord = Callable[[Hashable, Callable[[], RecordSegments]], RecordSegments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +73,8 @@ class Memory:
     """By what a range is of, what reads its sums."""
     segments: BySegment = lambda _, computed: computed()
     """By question, the segments of a model's versions."""
-    segment_pairs: ByPair = lambda _, computed: computed()
-    """By question, the worst combinations of two segments."""
+    record_segments: ByRecord = lambda _, computed: computed()
+    """By question, what the records themselves say by segment."""
 
 
 FRESH = Memory()
@@ -178,8 +176,8 @@ def _with_models(
         segments = memory.segments(asked_before, partial(segments_of, ground, model, roles))
         model = with_segments(model, segments)
         before = roles.baseline.pair.version if roles.baseline is not None else None
-        by_pair = partial(pairs_of, connection, model, before, lattice)
-        models[name] = with_pairs(model, memory.segment_pairs(asked_before, by_pair))
+        by_record = partial(record_segments, connection, model, before, lattice)
+        models[name] = with_record_segments(model, memory.record_segments(asked_before, by_record))
         asked = (name, model.task, roles, config.rollout, lattice.end, memory.rollouts)
         rollouts += memory.verdicts(
             (name, roles.baseline, roles.candidates, lattice.end), partial(judge, connection, *asked)

@@ -24,6 +24,7 @@ from mlwatch.snapshot.quality_document import constraints_document, quality_docu
 from mlwatch.snapshot.reasons import explained
 from mlwatch.snapshot.segment_document import (
     fairness_document,
+    request_segment_document,
     segment_pair_document,
     segments_document,
 )
@@ -177,6 +178,7 @@ def _version(version: Version) -> Document:
         ),
         "segments": segments_document(version.segments),
         "segment_pairs": [segment_pair_document(pair) for pair in version.segment_pairs],
+        "request_segments": [request_segment_document(each) for each in version.request_segments],
         "fall": version.fall.to_dict() if version.fall is not None else None,
         "registry": _registered(version.registered),
         "fairness": {each.column: fairness_document(each) for each in version.fairness},

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlwatch.metrics.segments import Contrast
+    from mlwatch.snapshot.request_segments import RequestSegment
     from mlwatch.snapshot.segment_pairs import SegmentPair
     from mlwatch.snapshot.segments import Fairness, Segment
 
@@ -42,6 +43,22 @@ def segment_pair_document(pair: SegmentPair) -> Document:
         "against_rest": _contrast(pair.rest),
         "against_baseline": _contrast(pair.baseline),
         "method": METHOD,
+    }
+
+
+def request_segment_document(found: RequestSegment) -> Document:
+    """Return a segment in which requests fail or are slow."""
+    return {
+        "trouble": found.trouble,
+        "segment": {found.segment.column: found.segment.value},
+        "requests": found.requests,
+        "count": found.count,
+        "rate": found.rate,
+        "share": found.share,
+        "limit_ms": found.limit_ms,
+        "every": found.every,
+        "against_rest": _contrast(found.rest),
+        "against_baseline": _contrast(found.baseline),
     }
 
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.asking import is_there
 from mlwatch.metrics.segment_pairs import cell_sums, search
 from mlwatch.snapshot.features import feature_infos
+from mlwatch.snapshot.followed import SIZE, followed, one_in
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.segments import part_name
 from mlwatch.store import slices
 from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
-from mlwatch.store.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,12 +29,8 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.types import Model, Version
 
-SAMPLE = 50_000
-"""Labelled records of a version that are looked at; of more, one in so many."""
 MOST = 12
 """Combinations that are told of a version."""
-SIZE = 2 + max(slices.PARTS, slices.CATEGORIES)
-"""Parts of a column at most, with those of missing values and of all other categories."""
 LARGEST = "1e150"
 """Losses beyond are left out: their squares cannot be summed."""
 
@@ -89,46 +84,22 @@ def pairs_of(
         baseline: Name of the baseline version.
         lattice: Range.
     """
-    steps = {
-        name: max(1, -(-each.labelled // SAMPLE)) for name, each in model.versions.items() if each.labelled
-    }
-    if not steps or model.task == "unknown" or not _has_records(connection):
-        return {}
-    followed = _followed(connection, model.name)
-    if len(followed) < 2:
+    steps = {name: one_in(each.labelled) for name, each in model.versions.items() if each.labelled}
+    columns = followed(connection, model.name) if steps and model.task != "unknown" else []
+    if len(columns) < 2:
         return {}
     numeric = model.task == "regression"
-    read = partial(_sums, connection, followed, model.name, lattice, numeric=numeric)
+    read = partial(_sums, connection, columns, model.name, lattice, numeric=numeric)
     sums = {name: read(name, every) for name, every in steps.items()}
     infos = feature_infos(connection)
-    names = [infos[column.feature.number] for column in followed]
+    names = [infos[column.feature.number] for column in columns]
     found = {}
     for name, every in steps.items():
         told = _Telling(model.versions[name], names, int(sums[name][0, 0].sum()), every)
-        look = partial(search, len(followed), sums[name], proportion=not numeric)
+        look = partial(search, len(columns), sums[name], proportion=not numeric)
         before = sums.get(baseline or "") if name != baseline else None
         found[name] = told.worst(look(None), look(before) if before is not None else [])
     return found
-
-
-def with_pairs(model: Model, found: Mapping[str, tuple[SegmentPair, ...]]) -> Model:
-    """Return a model whose versions tell their worst combinations."""
-    versions = {
-        name: replace(version, segment_pairs=found.get(name, ())) for name, version in model.versions.items()
-    }
-    return replace(model, versions=versions)
-
-
-def _has_records(connection: DuckDBPyConnection) -> bool:
-    """Tell whether there are records: with rollups alone there are none, nor columns for features."""
-    return is_there(connection, "predictions")
-
-
-def _followed(connection: DuckDBPyConnection, model: str) -> list[slices.Column]:
-    """Return the columns that are followed as segments, of those that a model has."""
-    registry = Registry(connection)
-    mine = [number for number in registry.segments if (model, number) in registry.model_features]
-    return [each for each in slices.columns(connection, registry, mine).columns if each.feature.number >= 0]
 
 
 def _sums(

@@ -249,7 +249,7 @@ def of_version(
             perform(own[key].rows),
             against_rest,
             against_baseline,
-            *_part_kind(infos[key[0]], key[1]),
+            *part_kind(infos[key[0]], key[1]),
         )
         for key, against_rest, against_baseline in zip(keys, rest, change, strict=True)
     )
@@ -324,7 +324,7 @@ def part_of(info: FeatureInfo, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where((codes == MISSING) | (codes == INVALID), ABSENT, parts).astype(np.int64)
 
 
-def _part_kind(
+def part_kind(
     info: FeatureInfo, part: int
 ) -> tuple[Literal["category", "range", "missing", "others"], tuple[float, float] | None]:
     """Return what a part is, and the bounds of a range."""

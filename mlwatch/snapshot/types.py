@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.distributions import Bars, Scores
     from mlwatch.snapshot.falls import Fall
     from mlwatch.snapshot.health_types import Endpoint
+    from mlwatch.snapshot.request_segments import RequestSegment
     from mlwatch.snapshot.segment_pairs import SegmentPair
     from mlwatch.snapshot.segments import Fairness, Segment
     from mlwatch.systems.mlflow_registry import Entry
@@ -252,6 +253,8 @@ class Version:
     """The labelled predictions by the columns that are followed, column by column."""
     segment_pairs: tuple[SegmentPair, ...] = ()
     """Combinations of two segments that do worse than either explains, the most harmful first."""
+    request_segments: tuple[RequestSegment, ...] = ()
+    """Segments in which requests fail, then those in which they are slow, the most harmful first; no labels needed."""
     fall: Fall | None = None
     """When performance fell within the range, and what carries that; None where it did not."""
     registered: Entry | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import number, row
+from mlwatch.asking import is_there, number, row
 from mlwatch.store import fold, slices
 from mlwatch.store.registry import Registry
 
@@ -52,6 +52,8 @@ def of_predictions(connection: DuckDBPyConnection, model: str) -> Mapping[str, f
         connection: A cursor of this thread.
         model: Which.
     """
+    if not is_there(connection, "predictions"):  # with rollups alone there are no columns for features either
+        return {}
     registry = Registry(connection)
     own = sorted(feature for name, feature in registry.model_features if name == model)[:MOST]
     columns = slices.columns(connection, registry, own).columns

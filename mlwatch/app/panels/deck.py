@@ -41,9 +41,9 @@ class Deck(Container):
         """Lay out for the first time."""
         self._lay_out(self.size)
 
-    def on_resize(self, event: events.Resize) -> None:
-        """Lay out anew."""
-        self._lay_out(event.size)
+    def watch_virtual_size(self) -> None:
+        """Lay out anew: a layout that is refreshed by a timer does not send `Resize` to all that it makes smaller."""
+        self._lay_out(self.size)
 
     def watch_first(self, _first: int) -> None:
         """Show others."""

@@ -16,6 +16,7 @@ from mlwatch.app.panels.families import FamiliesPanel
 from mlwatch.app.panels.feedline import FeedLine
 from mlwatch.app.panels.host import HostChart, HostPanel, TrafficChart
 from mlwatch.app.panels.serverhistory import ServerHistoryPanel
+from mlwatch.app.panels.troubletable import TroubleTable, troubles
 from mlwatch.app.screens.family import FamilyScreen
 from mlwatch.app.zones import chart_zone
 from widgets.timeseries import LinkedCharts
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.widget import Widget
 
+    from mlwatch.app.panels.base import Viewed
     from mlwatch.app.view import View
 
 
@@ -62,17 +64,20 @@ class HealthScreen(FamilyScreen):
         self.query_one(ServerHistoryPanel).metric = chart.measure
 
     def watch_view(self, view: View | None) -> None:
-        """Make room for what servers say about themselves where any does."""
+        """Make room for what servers say about themselves where any does, and for segments in trouble."""
         endpoints = view.snapshot.endpoints if view is not None else ()
-        unheard = (
-            () if any(one.server_history for one in endpoints) else (self.query_one(ServerHistoryPanel),)
-        )
-        self.query_one(Deck).leave_out(unheard)
+        idle: list[Viewed] = []
+        if not any(one.server_history for one in endpoints):
+            idle.append(self.query_one(ServerHistoryPanel))
+        if view is None or not any(troubles(view)):
+            idle.append(self.query_one(TroubleTable))
+        self.query_one(Deck).leave_out(idle)
 
     def own(self) -> ComposeResult:
         """Yield requests by outcome, the host, the counters of the ingest, and what has a history of an hour."""
         zone, ascii_only = chart_zone(self.mlwatch.zone), self.ascii
         yield self.boxed(StatusPanel("status"))
+        yield self.boxed(TroubleTable("troubles", ascii_only=ascii_only))
         yield self.boxed(HostPanel("host"))
         yield self.boxed(IngestPanel("ingest"))
         yield self.boxed(ServerHistoryPanel("serverhistory"))

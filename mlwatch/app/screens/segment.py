@@ -21,14 +21,17 @@ from mlwatch.errors import MlwatchError
 from mlwatch.records.lexing import FilterError
 from mlwatch.records.paging import Question
 from mlwatch.records.writing import filter_of
+from mlwatch.snapshot.segments import Segment
 from widgets.fasttable import Cell, Column, FastTable, Row
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textual.app import ComposeResult
 
     from mlwatch.app.view import View
     from mlwatch.records.desk import Desk
-    from mlwatch.snapshot.segments import Segment
+    from mlwatch.snapshot.types import Version
 
 COLUMNS = (
     Column("column", "Feature", least=12),
@@ -38,7 +41,10 @@ COLUMNS = (
 )
 EXAMPLE = "carrier = UA and version in (v1, v3)"
 KEYS = ("enter only these", "down to the list", "empty: everything", "escape close")
-NONE = "Segments are listed here once predictions with features have labels; any filter can be typed above."
+NONE = (
+    "Segments are listed here once predictions with features have labels, or requests fail in some more often; "
+    "any filter can be typed above."
+)
 
 
 class SegmentScreen(ModalScreen[Choice | None]):
@@ -66,12 +72,8 @@ class SegmentScreen(ModalScreen[Choice | None]):
         super().__init__()
         self._desk, self._view = desk, view
         version = view.candidate or view.baseline
-        self._segments = version.segments if version is not None else ()
-        pairs = version.segment_pairs if version is not None else ()
-        self._listed: tuple[tuple[tuple[Segment, ...], int], ...] = (
-            *((pair.parts, pair.labelled) for pair in pairs),
-            *(((segment,), segment.labelled) for segment in self._segments),
-        )
+        self._siblings = tuple(_siblings(version)) if version is not None else ()
+        self._listed = tuple(_listed(version)) if version is not None else ()
 
     def compose(self) -> ComposeResult:
         """Yield the line for the filter, and the segments."""
@@ -80,7 +82,7 @@ class SegmentScreen(ModalScreen[Choice | None]):
             line = FilterLine(EXAMPLE)
             line.value = self._view.choice.filter
             yield line
-            yield Static("" if self._segments else NONE, id="said", markup=False, classes="paragraph")
+            yield Static("" if self._listed else NONE, id="said", markup=False, classes="paragraph")
             rows = [_row(place, *one) for place, one in enumerate(self._listed)]
             yield FastTable(COLUMNS, rows, ascii_only=self._view.glyphs.ascii, id="segments")
             yield Hints(KEYS)
@@ -104,7 +106,7 @@ class SegmentScreen(ModalScreen[Choice | None]):
     @on(FastTable.RowSelected)
     def _select(self, message: FastTable.RowSelected) -> None:
         parts, _ = self._listed[int(message.key)]
-        text = " and ".join(filter_of(part, self._segments) for part in parts)
+        text = " and ".join(filter_of(part, self._siblings) for part in parts)
         self.query_one(FilterLine).value = text
         self._check(text)
 
@@ -140,6 +142,24 @@ class SegmentScreen(ModalScreen[Choice | None]):
         self.set_focus(line)
         if message.position is not None:
             line.cursor_position = message.position
+
+
+def _listed(version: Version) -> Iterator[tuple[tuple[Segment, ...], int]]:
+    """Yield what can be chosen, with its labelled predictions; those in trouble first, where there are no labels."""
+    yield from ((pair.parts, pair.labelled) for pair in version.segment_pairs)
+    known = {(segment.column, segment.value) for segment in version.segments}
+    troubled = {
+        (found.segment.column, found.segment.value): found.segment for found in version.request_segments
+    }
+    yield from (((segment,), 0) for place, segment in troubled.items() if place not in known)
+    yield from (((segment,), segment.labelled) for segment in version.segments)
+
+
+def _siblings(version: Version) -> Iterator[Segment]:
+    """Yield the segments, and the categories beside which there are only others, where those are in trouble."""
+    yield from version.segments
+    for found in version.request_segments:
+        yield from (Segment(found.segment.column, name, 0, 0) for name in found.named)
 
 
 def _row(place: int, parts: tuple[Segment, ...], labelled: int) -> Row:

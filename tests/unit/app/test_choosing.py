@@ -83,7 +83,7 @@ async def test_a_segment_is_chosen_from_the_list(stored: StoreSource) -> None:
         await pilot.press("f")
         await settle(pilot)
         assert isinstance(app.screen, SegmentScreen)
-        first = app.screen._segments[0]
+        (first, *_), _ = app.screen._listed[0]
         await pilot.press("down", "enter")
         await settle(pilot)
         await shows(pilot, "Only  ")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from driving import check_snapshot, running, settle, text_of
-from factory import NOW, FakeSource, snapshot
+from factory import NOW, FakeSource, model, snapshot, version
 from textual.geometry import Size
 
 from mlwatch.app.endpointwords import remark_of
 from mlwatch.app.panels.endpointchart import EndpointChart
 from mlwatch.app.panels.endpoints import EndpointsPanel, EndpointStrip
 from mlwatch.app.panels.serverhistory import ServerHistoryPanel
+from mlwatch.app.panels.troubletable import TroubleTable
 from mlwatch.host.types import Container, Disk, HostSample, Process
+from mlwatch.metrics.segments import Losses, contrast
 from mlwatch.snapshot.health_types import (
     Deviation,
     Endpoint,
@@ -30,6 +32,11 @@ from mlwatch.snapshot.health_types import (
     System,
     Uptime,
 )
+from mlwatch.snapshot.request_segments import RequestSegment
+from mlwatch.snapshot.segments import Segment
+
+if TYPE_CHECKING:
+    from mlwatch.snapshot.types import Version
 
 
 def squares(count: int, bad: int) -> tuple[Square, ...]:
@@ -312,6 +319,52 @@ async def test_hostile_text_from_servers_is_harmless(size: tuple[int, int]) -> N
             await settle(pilot)
             drawn = text_of(app)
             assert not any(mark in drawn for mark in ("\x1b", "\u202e", "\x00"))
+
+
+def troubled(name: str, column: str = "country", value: str = "NO") -> Version:
+    """A version whose requests fail in one segment, and are slow in another."""
+    here, rest, before = Losses(1_000, 112, 112), Losses(9_000, 45, 45), Losses(900, 9, 9)
+    found, change = contrast(here, rest), contrast(here, before)
+    assert found is not None
+    failing = RequestSegment(
+        "failed", Segment(column, value, 1_000, 0), 1_000, 112, 112 / 157, found, change, named=()
+    )
+    slow = replace(failing, trouble="slow", segment=Segment("age", "70 and more", 1_000, 0), limit_ms=45.2)
+    return replace(version(name, "candidate"), request_segments=(failing, slow))
+
+
+def with_trouble(one: Version) -> FakeSource:
+    return FakeSource(
+        snapshot(models={"late_arrival": model(versions=(version("v1", "baseline"), one))}, rollouts=())
+    )
+
+
+async def test_segments_in_which_requests_fail_or_are_slow_are_listed() -> None:
+    async with running(with_trouble(troubled("v2")), (200, 60)) as (app, pilot):
+        await pilot.press("4")
+        await settle(pilot)
+        table = app.screen.query_one(TroubleTable)
+        drawn = ["".join(text for text, _ in line) for line in table.draw(90, 12)][1:3]
+    assert [line.split()[:6] for line in drawn] == [
+        ["▸country", "NO", "11.2", "%", "fail", "0.50"],
+        ["age", "70", "and", "mo…", "11.2", "%"],
+    ]
+
+
+async def test_there_is_no_room_for_them_where_there_are_none() -> None:
+    async with running(FakeSource(), (200, 60)) as (app, pilot):
+        await pilot.press("4")
+        await settle(pilot)
+        assert "Where requests fail" not in text_of(app)
+
+
+async def test_hostile_names_of_segments_are_harmless() -> None:
+    async with running(with_trouble(troubled(HOSTILE, HOSTILE, HOSTILE)), (200, 60)) as (app, pilot):
+        await pilot.press("4")
+        await settle(pilot)
+        drawn = text_of(app)
+        assert "Where requests fail" in drawn
+        assert not any(mark in drawn for mark in ("\x1b", "\u202e", "\x00"))
 
 
 async def test_one_that_nobody_polls_any_more_is_said() -> None:

@@ -33,7 +33,9 @@ def test_the_p_value_of_proportions_is_that_of_the_chi_squared_test() -> None:
     ("one", "other"),
     [((40, 120), (90, 400)), ((1, 30), (0, 10_000)), ((0, 30), (70, 100)), ((2_000, 2_010), (9_970, 9_999))],
 )
-def test_where_little_is_expected_the_p_value_is_fishers(one: tuple[int, int], other: tuple[int, int]) -> None:
+def test_where_little_is_expected_the_p_value_is_fishers(
+    one: tuple[int, int], other: tuple[int, int]
+) -> None:
     found = contrast(wrong(*one), wrong(*other))
     chances = stats.hypergeom(one[1] + other[1], one[0] + other[0], one[1])
     expected = 2 * min(chances.sf(one[0] - 1), chances.cdf(one[0]))

@@ -14,7 +14,7 @@ from mlwatch.app.panels.segmenttable import segment_rows
 from mlwatch.app.screens.segment import _row
 from mlwatch.faces.segment_rows import worst_segments
 from mlwatch.records.writing import filter_of
-from mlwatch.snapshot import build, segment_pairs
+from mlwatch.snapshot import build, followed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,7 @@ def test_a_sample_of_many_records_says_the_same(watch: Session, monkeypatch: pyt
         return snapshot.models["m"].versions["v2"].segment_pairs[0]
 
     whole = worst()
-    monkeypatch.setattr(segment_pairs, "SAMPLE", ROWS // 3)
+    monkeypatch.setattr(followed, "SAMPLE", ROWS // 3)
     half = worst()
     assert half.every == 2
     assert half.looked_at == pytest.approx(ROWS / 4, rel=0.1)

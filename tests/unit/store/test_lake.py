@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).parents[3] / "sample_logs"
 OF_THE_MOMENT = {"generated_at", "system", "files", "alerts", "provenance"}
-OF_RECORDS = {"segment_pairs", "now"}
+OF_RECORDS = {"segment_pairs", "request_segments", "now"}
 """What follows from the records themselves, which a lake does not hold."""
 DEADLINE_S = 20.0
 
@@ -62,6 +62,16 @@ def test_of_a_regression_too(tmp_path: Path) -> None:
     of_logs, of_lake = document(logs, store), document(path)
     assert of_lake[".models.m.versions.v1.quality.label_drift.n_current"] == 600
     assert_alike(of_lake, of_logs)
+
+
+def test_without_labels_too(tmp_path: Path) -> None:
+    logs, path, store = tmp_path / "logs", tmp_path / "rollups", tmp_path / "store.duckdb"
+    logs.mkdir()
+    (logs / "a.jsonl").write_text(lines(prediction(n) for n in range(300)))
+    assert main(["rollup", str(logs), "-o", str(path), "--db", str(store)]) == 0
+    with mlwatch.open(path, db=":memory:") as opened:
+        version = opened.snapshot().models["m"].versions["v1"]
+    assert (version.predictions, version.labelled, version.request_segments) == (300, 0, ())
 
 
 def test_the_gate_judges_a_lake(made: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,55 @@
+"""What the records that are kept say by segment, beyond what is counted of all: dear, and so kept for a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from mlwatch.snapshot.request_segments import requests_of
+from mlwatch.snapshot.segment_pairs import pairs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.snapshot.request_segments import RequestSegment
+    from mlwatch.snapshot.segment_pairs import SegmentPair
+    from mlwatch.snapshot.span import Grid
+    from mlwatch.snapshot.types import Model
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSegments:
+    """By version."""
+
+    pairs: Mapping[str, tuple[SegmentPair, ...]] = field(default_factory=dict)
+    requests: Mapping[str, tuple[RequestSegment, ...]] = field(default_factory=dict)
+
+
+def record_segments(
+    connection: DuckDBPyConnection, model: Model, baseline: str | None, lattice: Grid
+) -> RecordSegments:
+    """Return the worst combinations of segments, and where requests fail or are slow.
+
+    Args:
+        connection: Where `number_pairs` was called.
+        model: With the segments of its versions.
+        baseline: Name of the baseline version.
+        lattice: Range.
+    """
+    pairs = pairs_of(connection, model, baseline, lattice)
+    return RecordSegments(pairs, requests_of(connection, model, baseline, lattice))
+
+
+def with_record_segments(model: Model, found: RecordSegments) -> Model:
+    """Return a model whose versions tell of them."""
+    versions = {
+        name: replace(
+            version,
+            segment_pairs=found.pairs.get(name, ()),
+            request_segments=found.requests.get(name, ()),
+        )
+        for name, version in model.versions.items()
+    }
+    return replace(model, versions=versions)
