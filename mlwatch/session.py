@@ -206,8 +206,7 @@ class Session:
             self._guarded(self._read)
         else:
             self._ingest.stop_at_present_end()
-            while self._ingest.run_once():
-                pass
+            self._ingest.read_present()
             self._settle(enough=1)
         self._neighbours.look()
         retention.apply(self._cursor_here(), self.config.store.keep)

@@ -74,8 +74,7 @@ def learnt(
             if given is not None:
                 reference.install(connection, ingest.registry, given, config)
             sampled = {one.relative: one for one in _write_samples(spark, listed, root)}
-            while ingest.run_once():
-                pass
+            ingest.read_present()
             ingest.settle(enough=1)
             kinds = _kinds(connection, listed, sampled, config)
             for rollup in rollups.ALL:

@@ -48,6 +48,8 @@ COMPACT_AFTER = 40
 """Batches between two compactions of the rollups."""
 COMPACT_AFTER_LARGE = 4
 """The same at the end of a pass that took in much, whose batches are large."""
+PRESENT_PASSES = 3
+"""Passes over what there is now: one finds all of it, the others what was rotated or written meanwhile."""
 CHECKPOINT_BYTES = 32 << 20
 """A pass that took in more than this ends with a checkpoint, so that a restart replays little."""
 
@@ -153,6 +155,12 @@ class Ingest:
         """Read on for ever, after `stop_at_present_end`."""
         if self._topics is not None:
             self._topics.follow()
+
+    def read_present(self) -> None:
+        """Take in what there is now, and what came while that was read, but follow no log that is being written."""
+        for _ in range(PRESENT_PASSES):
+            if not self.run_once():
+                break
 
     def run_once(self) -> int:
         """Take in everything that is in the directory now; return how many batches that took."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from mlwatch.store.ingest import Progress
+
 
 def some(first: int, last: int) -> str:
     return lines(prediction(n) for n in range(first, last))
@@ -38,6 +40,26 @@ def test_a_file_that_grows_is_read_on(logs: Path, take: Take) -> None:
         out.write(some(5, 8))
     assert count(take) == (8, 0, 0)
     assert count(take) == (8, 0, 0)
+
+
+def test_a_log_that_is_written_all_the_time_is_read_to_what_there_was(tmp_path: Path) -> None:
+    """`mlwatch check` beside a service answers, and leaves what came later to the next look."""
+    log = tmp_path / "a.jsonl"
+    log.write_text(some(0, 5))
+    written = 5
+
+    def write_on(_: Progress) -> None:
+        nonlocal written
+        assert written < 50, "it is read for ever"
+        with log.open("a") as out:
+            out.write(some(written, written + 1))
+        written += 1
+
+    with Session(Options(tmp_path, db=":memory:")) as session:
+        session.ingest_all(write_on)
+        assert 5 <= session.snapshot().ingest.predictions < written
+        session.ingest_all()
+        assert session.snapshot().ingest.predictions == written
 
 
 def test_files_that_the_configuration_names_are_no_logs(logs: Path, take: Take) -> None:
