@@ -96,6 +96,16 @@ def raw_values(columns: Columns) -> dict[str, FloatArray]:
     }
 
 
+def is_beyond(spec: MetricSpec, difference: FloatArray, limit: FloatArray) -> Flags:
+    """Return where the estimate itself lies beyond the margin.
+
+    Harm that is shown rolls back only there: what is tolerated would be rolled back first and promoted later otherwise.
+    """
+    with np.errstate(invalid="ignore"):
+        beyond: Flags = spec.sign * (difference - limit) > 0
+    return beyond
+
+
 def difference_limit(spec: MetricSpec, baseline: FloatArray) -> FloatArray:
     """Return the margin as a signed difference."""
     scale = np.abs(baseline) if spec.scale == "relative" else np.ones(np.shape(baseline))

@@ -95,8 +95,9 @@ class _NormalTests:
         self.ready = self._gate(mean > 0)
         log_e = normal_log_e(self.sign * self.contrast.at(), self.inflation * self.columns["v_null"], rho)
         self.log_e = np.where(self.ready, log_e, 0.0)
-        self.worse = self.ready & (log_e >= alarm)
-        self.safe = self.ready & self._rules_out_harm()
+        beyond, half_width = self._beyond_margin()
+        self.worse = self.ready & (log_e >= alarm) & (beyond > 0)
+        self.safe = self.ready & (-beyond > half_width)
 
     def _gate(self, mean: Flags) -> Flags:
         """Return where the normal approximation may speak: units count for what independent ones would."""
@@ -107,13 +108,12 @@ class _NormalTests:
         ready: Flags = np.where(mean, smaller >= MEAN_UNITS, events)
         return ready
 
-    def _rules_out_harm(self) -> Flags:
-        """Return where harm of the margin or more is rejected at alpha."""
+    def _beyond_margin(self) -> tuple[FloatArray, FloatArray]:
+        """Return by how much harm exceeds the margin, and half the width of the interval of that at alpha."""
         baseline, weight = self.contrast.baseline, self.contrast.weight
         slope = np.where(self.relative, 1 + self.sign * self.margin * np.sign(baseline), 1.0)
         allowed = np.where(self.relative, 0.0, weight * self.margin)
-        safe: Flags = allowed - self.sign * self.contrast.at(slope) > self.contrast.half_width(slope)
-        return safe
+        return self.sign * self.contrast.at(slope) - allowed, self.contrast.half_width(slope)
 
 
 class _Contrast:

@@ -68,7 +68,8 @@ def accuracy_codes(
     half = pair_half_width(lost, won, n, settings.alpha, settings.n_opt)
     log_e = pair_log_e(lost, won)
     low, high = difference - half, difference + half
-    status = status_codes(n > 0, log_e >= -math.log(level), low > -margin, low > 0)
+    worse = (log_e >= -math.log(level)) & (difference < -margin)  # see `rollout_judgement.is_beyond`
+    status = status_codes(n > 0, worse, low > -margin, low > 0)
     return PairCodes(status, difference, low, high, log_e)
 
 

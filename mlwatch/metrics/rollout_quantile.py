@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.metrics.rollout_judgement import Judgement, difference_limit, quotient, status_codes
+from mlwatch.metrics.rollout_judgement import (
+    Judgement,
+    difference_limit,
+    is_beyond,
+    quotient,
+    status_codes,
+)
 from mlwatch.metrics.sequential_quantile import edge_evidence, histogram_quantile, quantile_shift_log_e
 from mlwatch.metrics.sequential_ratio import LOG_RATIOS, ratio_log_e
 
@@ -29,7 +35,8 @@ def judge_quantile(plan: MetricPlan, columns: Columns, settings: RolloutSettings
     shifts = plan.shifts.tolist()
     confident = -math.log(settings.alpha)
     log_e = harm[..., shifts.index(0)]
-    worse = log_e >= -math.log(settings.level(spec))
+    limit = difference_limit(spec, q_b)
+    worse = (log_e >= -math.log(settings.level(spec))) & is_beyond(spec, q_c - q_b, limit)
     safe = relief[..., shifts.index(plan.margin_shift)] >= confident
     status = status_codes((n_b > 0) & (n_c > 0), worse, safe, relief[..., shifts.index(0)] >= confident)
     factors = _factors(plan)
@@ -40,7 +47,7 @@ def judge_quantile(plan: MetricPlan, columns: Columns, settings: RolloutSettings
     with np.errstate(invalid="ignore"):
         low, high = q_b * (ratio_low - 1), q_b * (ratio_high - 1)
     return Judgement(
-        plan, status, log_e, q_b, q_c, q_c - q_b, low, high, difference_limit(spec, q_b),
+        plan, status, log_e, q_b, q_c, q_c - q_b, low, high, limit,
         quotient(q_c, q_b), ratio_low, ratio_high, np.full(n_b.shape, np.nan), n_b, n_c,
         np.full(n_b.shape, np.nan),
     )  # fmt: skip

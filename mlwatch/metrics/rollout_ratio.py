@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.metrics.rollout_judgement import Judgement, difference_limit, quotient, raw_values, status_codes
+from mlwatch.metrics.rollout_judgement import (
+    Judgement,
+    difference_limit,
+    is_beyond,
+    quotient,
+    raw_values,
+    status_codes,
+)
 from mlwatch.metrics.sequential import beta_binomial_log_e, beta_concentration
 from mlwatch.metrics.sequential_ratio import mantel_haenszel_ratio, ratio_interval, ratio_log_e_at
 
@@ -28,19 +35,20 @@ def judge_ratio(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -
     shown = _Shown(plan, raw["baseline"])
     edges = [shown.difference(value) for value in (harm_low, harm_high)]
     low, high = edges if spec.sign > 0 else edges[::-1]
-    worse = log_e >= -math.log(settings.level(spec))
-    harm_limit = shown.harm_limit()
-    safe = (harm_high < harm_limit) | (negligible(spec, columns, settings) & ~worse)
-    status = status_codes((raw["n_b"] > 0) & (raw["n_c"] > 0), worse, safe, harm_high < 1)
     difference = shown.difference(harm)
     never = (shown.rate == 0) & ~np.isfinite(difference)
     # the baseline had none: no multiple of that is a difference, but both rates are known
     difference = np.where(never, raw["candidate"] - raw["baseline"], difference)
     low, high = np.where(never, -np.inf, low), np.where(never, np.inf, high)
+    limit, harm_limit = difference_limit(spec, raw["baseline"]), shown.harm_limit()
+    shown_worse = log_e >= -math.log(settings.level(spec))
+    safe = (harm_high < harm_limit) | (negligible(spec, columns, settings) & ~shown_worse)
+    worse = shown_worse & is_beyond(spec, difference, limit)
+    status = status_codes((raw["n_b"] > 0) & (raw["n_c"] > 0), worse, safe, harm_high < 1)
     ratios = [1 + quotient(value, raw["baseline"]) for value in (difference, low, high)]
     return Judgement(
         plan, status, log_e, difference=difference, low=low, high=high,
-        limit=difference_limit(spec, raw["baseline"]),
+        limit=limit,
         ratio=ratios[0], ratio_low=np.maximum(ratios[1], 0), ratio_high=ratios[2],
         harm_limit=harm_limit, **raw,
     )  # fmt: skip

@@ -116,6 +116,29 @@ def test_a_fault_in_accuracy_is_found_at_its_size() -> None:
     assert accuracy.high - accuracy.low < 3 * (once[1] - once[0])
 
 
+@pytest.mark.parametrize(
+    ("spec", "before", "after", "early"),
+    [
+        (replace(ACCURACY, margin=0.05), {"wrong": 0.1}, {"wrong": 0.13}, 100),
+        (replace(ERRORS, margin=1.0), {"failed": 0.015}, {"failed": 0.024}, 300),
+    ],
+)
+def test_harm_that_the_margin_tolerates_is_not_rolled_back_before_it_is_promoted(
+    spec: MetricSpec, before: dict[str, float], after: dict[str, float], early: int
+) -> None:
+    """It is shown first that there is harm, and later that it is small: three points where five are allowed."""
+    settings, seen, shown = replace(SETTINGS, metrics=(spec,)), set[str](), 0
+    for seed in range(10):
+        base, cand = arm(2 * seed, minutes=1_800, **before), arm(2 * seed + 1, minutes=1_800, **after)
+        for minutes in (early, 1_800):
+            verdict = rollout_verdict(rows(base, slice(0, minutes)), rows(cand, slice(0, minutes)), settings)
+            (metric,) = verdict.metrics
+            shown += metric.e_value >= 1 / metric.level
+            seen.add(verdict.verdict)
+    assert seen == {"hold", "promote"}
+    assert shown > 15
+
+
 def test_too_little_data_holds_and_says_how_much_is_missing() -> None:
     verdict = rollout_verdict(arm(1, minutes=30), arm(2, minutes=30), SETTINGS)
     assert (verdict.verdict, verdict.state) == ("hold", RolloutState.UNDECIDED)
