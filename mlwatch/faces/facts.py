@@ -32,7 +32,7 @@ def facts_of(rollout: Rollout) -> str:
             f"{percent(rollout.shadow.disagreement_rate)} of {rollout.shadow.pairs:,} pairs disagree"
         )
     if rollout.metrics:
-        facts.append(f"intervals hold at every look, {1 - rollout.alpha:.4g} in all")
+        facts.append(f"each end of an interval holds at every look at {100 * (1 - rollout.alpha):.4g} %")
         facts.append(_calibrated(rollout))
     return "; ".join(facts)
 

@@ -56,7 +56,8 @@ class FamiliesPanel(Panel[FamiliesState]):
     HELP_TEXT = (
         "Each row is one number: baseline, candidate, the change and what it means. "
         "pt are percentage points. "
-        "The interval is the 95 % interval of the change where a rollout is judged, else of the candidate. "
+        "The interval is that of the change where a rollout is judged, each end of which holds at 95 % however "
+        "often one looks, else the 95 % interval of the candidate. "
         "Up and down choose a row; the last line explains it in full."
     )
     WAITING = "Opening the logs and reading what is there."
