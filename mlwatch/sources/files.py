@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mlwatch.sources.formats import is_known_log, is_text_log
+from mlwatch.sources.formats import is_text_log, recognise
 from mlwatch.sources.formats.presets import DEFINITION
 from mlwatch.sources.formats.tf_serving import begins_log
 from mlwatch.sources.wrapped import begins_wrapped, has_chatter, is_wrapped
@@ -174,12 +174,13 @@ def compression_of(head: bytes) -> Compression:
     return "none"
 
 
-def format_of(head: bytes, name: str) -> Format | str:
+def format_of(head: bytes, name: str, path: Path) -> Format | str:
     """Tell the format from the first (decompressed) bytes of a file.
 
     Args:
         head: Up to some kilobytes from the start; a byte order mark is passed over.
         name: File name, which decides only where the content leaves a choice.
+        path: Where the file lies: some formats are known by what is beside it, too.
 
     Returns:
         The format, or, when it is none of ours, a sentence that says why, with a leading `!`.
@@ -188,7 +189,7 @@ def format_of(head: bytes, name: str) -> Format | str:
         return binary
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\0 \t\r\n")
     if text.startswith(b"{"):
-        return _of_objects(text, name)
+        return _of_objects(text, name, path)
     if _ARRAY.match(text):
         return "json"
     if b"\0" in text:
@@ -198,14 +199,14 @@ def format_of(head: bytes, name: str) -> Format | str:
     return _of_lines(text, name)
 
 
-def _of_objects(text: bytes, name: str) -> Format:
+def _of_objects(text: bytes, name: str, path: Path) -> Format:
     first, newline, _ = text.partition(b"\n")
     if not newline and name.lower().endswith((".json", ".json.gz", ".json.zst")):
         return "json"  # one object around all records, perhaps; the document reader takes single ones too
     pretty = newline and not first.rstrip().endswith(b"}")
     if pretty and len(text) > len(first) + 1 and not _has_object_line(text):
         return "json"
-    return "wrapped" if has_chatter(text) and not is_known_log(text) else "jsonl"
+    return "wrapped" if has_chatter(text) and recognise(text, path) is None else "jsonl"
 
 
 def _of_lines(text: bytes, name: str) -> Format | str:

@@ -3,7 +3,7 @@
 What is read: an object behind whatever a logger puts before it, an object that is text in a field of another (Docker's
 `json-file`, journald, Fluent Bit, Loki, JSON formatters of loggers), and `key=value` pairs (logfmt,
 https://brandur.org/logfmt). Such a log is one once a line of it holds what a model did; its other lines, the chatter
-of the process, are no records.
+of the process, are no records, unless they say that a request failed.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.roles.names import rank
+from mlwatch.roles.names import is_loose, rank
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 LOGGED_AT = "log_line_time"
 """Field of the time that the line carries outside of the record."""
@@ -60,7 +60,11 @@ def _plain(line: bytes) -> bytes:
     try:
         record = _record(line.strip())
         if record is not None:
-            return json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
+            return (
+                b""
+                if _is_message(record)
+                else json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
+            )
     except RecursionError:
         return line
     own = _object(line)
@@ -88,7 +92,8 @@ def _shows_record(line: bytes) -> bool:
 
 def _is_message(found: Mapping[str, Any]) -> bool:
     """Tell whether an object is a message of a logger rather than a record."""
-    return any(isinstance(found.get(name), str) for name in TEXT_FIELDS) and not _is_telling(found)
+    said = any(isinstance(found.get(name), str) for name in TEXT_FIELDS)
+    return said and not _is_telling(found) and not _is_failed(found)
 
 
 def _behind_prefix(line: bytes, start: int) -> Mapping[str, Any] | None:
@@ -144,7 +149,33 @@ def _json(text: bytes) -> Any:
 
 
 def _is_telling(record: Mapping[str, Any]) -> bool:
-    """Tell whether one of the fields, at the top or one below, is named as what a model answers, or what came of it."""
-    paths: list[tuple[str, ...]] = [(name,) for name in record]
-    paths += [(name, inner) for name, value in record.items() if isinstance(value, dict) for inner in value]
-    return any(rank(role, path) is not None for path in paths for role in TELLING)
+    """Tell whether one of the fields is named as what a model answers, or what came of it."""
+    return any(rank(role, path) is not None for path, _ in _fields(record) for role in TELLING)
+
+
+def _is_failed(record: Mapping[str, Any]) -> bool:
+    """Tell whether an object says of a request, by its id, that it failed, by a status of HTTP.
+
+    Words such as `error` do not count: they are levels of messages in some logs.
+    """
+    named = {
+        role: [value for path, value in _fields(record) if _is_named(role, path)] for role in ("id", "status")
+    }
+    return any(value is not None for value in named["id"]) and any(map(_is_failure, named["status"]))
+
+
+def _is_named(role: str, path: tuple[str, ...]) -> bool:
+    return rank(role, path) is not None and not is_loose(role, path)
+
+
+def _is_failure(status: object) -> bool:
+    text = str(status)
+    return len(text) == 3 and text[0] in "45" and text.isdecimal()
+
+
+def _fields(record: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the fields at the top and one below."""
+    for name, value in record.items():
+        yield (name,), value
+        if isinstance(value, dict):
+            yield from (((name, inner), found) for inner, found in value.items())

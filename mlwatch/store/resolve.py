@@ -85,9 +85,9 @@ def _new(found: Found, ledger: Ledger, places: Places) -> Plan | None:
                 stream.skip_hole()  # what a truncation left before the first record
                 head = stream.read(HOLE_STEP).lstrip(b"\0")[:HEAD_BYTES]
             sample = head + (b"" if b"\n" in head else stream.read(HOLE_STEP))
-            form = format_of(sample, found.relative)
+            form = format_of(sample, found.relative, found.path)
             if form == UNKNOWN:  # the first record may come late in a log that is chatty at its start
-                form = format_of(sample + stream.read(CHATTER), found.relative)
+                form = format_of(sample + stream.read(CHATTER), found.relative, found.path)
     except DamagedFileError:
         return _skipped(found, ledger, "the compressed data is damaged or not complete yet", "damaged")
     if form == "!empty so far" and compression != "none" and b"\0" in sample:

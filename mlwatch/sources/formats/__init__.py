@@ -44,20 +44,12 @@ LISTED: tuple[Importer | Preset, ...] = (*IMPORTERS, *PRESETS)
 
 def recognise(head: bytes, path: Path) -> Importer | None:
     """Tell which format a file of lines is of, from its first bytes; None for plain records."""
-    for importer in IMPORTERS:
-        if importer.matches(head) and (importer.beside is None or importer.beside(path)):
-            return importer
-    return None
+    return next((one for one in IMPORTERS if one.matches(head) and one.lies_at(path)), None)
 
 
 def is_text_log(head: bytes) -> bool:
     """Tell whether a file of plain lines, neither JSON nor delimited, is of a format that is known."""
     return any(one.text and one.matches(head) for one in IMPORTERS)
-
-
-def is_known_log(head: bytes) -> bool:
-    """Tell whether a file of lines is of a format that is known."""
-    return any(one.matches(head) for one in IMPORTERS)
 
 
 def recognise_table(columns: Sequence[str], path: Path) -> Importer | None:

@@ -102,6 +102,10 @@ class Importer:
         """Tell whether a file with these first bytes is of this format."""
         return bool(self.marks) and all(mark.search(head) for mark in self.marks)
 
+    def lies_at(self, path: Path) -> bool:
+        """Tell whether a file of this format may be there."""
+        return self.beside is None or self.beside(path)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:

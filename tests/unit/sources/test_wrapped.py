@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ from mlwatch.sources.wrapped import LOGGED_AT, is_wrapped, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 AT = "2026-11-20T10:00:00.123Z"
 
@@ -107,7 +107,53 @@ def test_the_time_inside_a_record_wins() -> None:
     ],
 )
 def test_other_files_stay_what_they_are(head: str, expected: str) -> None:
-    assert format_of(head.encode(), "app.log") == expected
+    assert format_of(head.encode(), "app.log", Path("app.log")) == expected
+
+
+def told(number: int, message: str, **fields: object) -> str:
+    """Return a line of an application's JSON log about a request, as it says it in several."""
+    at = f"2026-11-20T10:00:{number:02d}Z"
+    return json.dumps({"timestamp": at, "request_id": f"r{number}", "message": message, **fields})
+
+
+def story(number: int) -> list[str]:
+    if number % 4 == 0:
+        end = told(number, "request finished", model="m", status_code=500)
+        return [told(number, "request received"), told(number, "it failed", level="error"), end]
+    answer = told(number, "served", model="m", prediction=1, score=0.9)
+    return [told(number, "request received"), answer, told(number, "request finished", status_code=200)]
+
+
+@pytest.mark.parametrize("wrapped", [str, *WRAPPERS])
+def test_messages_about_a_request_do_not_stand_for_it(tmp_path: Path, wrapped: Callable[[str], str]) -> None:
+    lines = [wrapped(line) for number in range(8) for line in story(number)]
+    (tmp_path / "app.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    with mlwatch.open(tmp_path, db=":memory:") as watched:
+        ingest = watched.snapshot().to_dict()["ingest"]
+        _, rows = watched.query("SELECT id, prediction, score, failed, status FROM predictions ORDER BY id")
+
+    assert (ingest["records"], ingest["duplicates"], ingest["rejected"]) == (8, 0, 0)
+    answered = ("1", 0.9, False, None)
+    assert rows == [(f"r{n}", *((None, None, True, 500) if n % 4 == 0 else answered)) for n in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({"request_id": "r1", "status_code": 503}, True),
+        ({"request_id": "r1", "http": {"status_code": "404"}}, True),
+        ({"request_id": "r1", "status_code": 200}, False),
+        ({"request_id": "r1", "status": "error"}, False),
+        ({"request_id": "r1", "code": 500}, False),
+        ({"trace_id": "t1", "status_code": 500}, False),
+        ({"status_code": 500}, False),
+    ],
+)
+def test_a_message_is_a_failed_request_by_id_and_status(fields: dict[str, object], kept: bool) -> None:
+    line = json.dumps({"message": "finished", **fields})
+
+    assert unwrapped(line.encode()) == (line.encode() if kept else b"")
 
 
 @given(st.binary(max_size=300))
