@@ -89,7 +89,7 @@ _TABLE = {
         user_id customer_id account_id member_id visitor_id anonymous_id subscriber_id client_id
         device_id session_id user? customer? session?
     """,
-    "event_id": "event_id",
+    "event_id": "event_id event_uuid",
 }
 
 _OUTPUT_LEAVES = {

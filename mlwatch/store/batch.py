@@ -40,7 +40,13 @@ class Counts:
 
 
 def load(
-    connection: DuckDBPyConnection, table: str, select: str, *, predicts: bool, by_unit: bool = False
+    connection: DuckDBPyConnection,
+    table: str,
+    select: str,
+    *,
+    predicts: bool,
+    by_unit: bool = False,
+    own_ids: bool = False,
 ) -> None:
     """Materialise a canonical SELECT as a temporary table, and tell what each record is.
 
@@ -50,12 +56,13 @@ def load(
         select: See `Canonical.select`.
         predicts: The records' file holds predictions, so one without is a failed request.
         by_unit: Whether an event without a request id may name its user instead; see `event_units`.
+        own_ids: The ids are those of the events themselves, not of requests.
     """
-    classes = classified(select, predicts=predicts, by_unit=by_unit)
+    classes = classified(select, predicts=predicts, by_unit=by_unit, own_ids=own_ids)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {classes}")
 
 
-def classified(select: str, *, predicts: bool, by_unit: bool = False) -> str:
+def classified(select: str, *, predicts: bool, by_unit: bool = False, own_ids: bool = False) -> str:
     """Return a canonical SELECT with columns that tell what each record is; for the arguments see `load`."""
     failed = "COALESCE(status >= 400, FALSE)" + (" OR NOT predicted" if predicts else "")
     lost = "OR (id IS NOT NULL AND label IS NULL)" if predicts else ""
@@ -64,8 +71,10 @@ def classified(select: str, *, predicts: bool, by_unit: bool = False) -> str:
     named = f"lower(event) IN ({words})" + ("" if predicts else " AND label IS NOT NULL")
     kind = f"CASE WHEN {named} THEN NULL ELSE event END AS event"
     if by_unit:
-        lone = f"id IS NULL AND event IS NOT NULL AND NOT ({named}) AND prediction IS NULL AND score IS NULL"
+        lone = f"event IS NOT NULL AND NOT ({named}) AND prediction IS NULL AND score IS NULL"
+        lone += " AND label IS NULL AND unit IS NOT NULL" if own_ids else " AND id IS NULL"
         kind += f", CASE WHEN {lone} THEN {literal(BY_UNIT)} || unit ELSE id END AS id"
+        kind += f", CASE WHEN {lone} THEN COALESCE(event_id, id) ELSE event_id END AS event_id"
     request = f"""predicted OR (event IS NULL {silent}
         AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost}))"""
     return f"""

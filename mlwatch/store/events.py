@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there, number
 from mlwatch.roles.event_names import meaning_of
-from mlwatch.sources.sql import literal
 from mlwatch.store import event_kinds
-from mlwatch.store.batch import BY_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -264,12 +262,9 @@ def take_events(connection: DuckDBPyConnection, settings: BusinessSettings) -> t
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE incoming AS
         SELECT b.id, b.h, COALESCE(b.model, '') AS model, b.event AS kind, k.class, b.value, b.currency, b.event_id,
-            b.ts, b.unit
+            b.ts
         FROM batch AS b JOIN kinds AS k ON k.kind = b.event WHERE b.is_event""")
-    repeated = _drop_repeated(connection)
-    if settings.by_unit is not None:
-        _wait(connection)
-    return repeated, bring(connection, settings)
+    return _drop_repeated(connection), bring(connection, settings)
 
 
 def bring(connection: DuckDBPyConnection, settings: BusinessSettings) -> int:
@@ -298,15 +293,6 @@ def bring(connection: DuckDBPyConnection, settings: BusinessSettings) -> int:
         """SELECT COUNT(*) FROM incoming AS i
         WHERE NOT EXISTS (FROM joined_events AS j WHERE is_new AND j.id = i.id AND j.event_model = i.model)""",
     )
-
-
-def _wait(connection: DuckDBPyConnection) -> None:
-    """Let the events of `incoming` wait whose own id is that of no prediction, but which name a user."""
-    connection.execute(f"""
-        UPDATE incoming SET id = {literal(BY_UNIT)} || unit, h = hash({literal(BY_UNIT)} || unit),
-            event_id = COALESCE(event_id, id)
-        WHERE unit IS NOT NULL AND NOT starts_with(id, {literal(BY_UNIT)})
-            AND h NOT IN (SELECT h FROM predictions WHERE h IS NOT NULL)""")
 
 
 _NAMES = ("conversions", "engagements", "sales", "gross", "refunds", "refunded", "ups", "downs")

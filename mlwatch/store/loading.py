@@ -45,6 +45,7 @@ class Loader:
         timezone: Zone of times that carry none.
         spool: Where the segments' text was laid down, one after the other.
         by_unit: Whether events may name a user instead of a request.
+        own_ids: Whether the ids are those of the events themselves, not of requests.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class Loader:
         spool: Path,
         *,
         by_unit: bool = False,
+        own_ids: bool = False,
     ) -> None:
         self._by_unit = by_unit
+        self._own_ids = own_ids
         self._connection = connection
         self._shape = shape
         self._spool = spool
@@ -119,7 +122,12 @@ class Loader:
         return self._is_complete(segments, table) and batch.count_bad(self._connection, table) == 0
 
     def _materialise(self, table: str, select: str) -> None:
-        batch.load(self._connection, table, select, predicts=self._shape.predicts, by_unit=self._by_unit)
+        batch.load(
+            *(self._connection, table, select),
+            predicts=self._shape.predicts,
+            by_unit=self._by_unit,
+            own_ids=self._own_ids,
+        )
 
     def _fast_select(self, segments: Sequence[Segment], spool: Path, longest: int) -> str:
         if self._shape.format == "parquet":

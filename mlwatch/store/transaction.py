@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import all_or_nothing, is_there, number
+from mlwatch.roles.names import rank
 from mlwatch.sources.sql import identifier
 from mlwatch.store import batch, constraints, event_units, events, fold, memory, outcomes, slices, straight
 from mlwatch.store.cuts import ENOUGH_ROWS
@@ -68,6 +69,7 @@ class Transaction:
         loader = Loader(
             *(self._connection, shape, slots, self._config.roles.timezone, spool),
             by_unit=self._config.business.by_unit is not None,
+            own_ids=self._config.roles.id is None and _names_events(shape),
         )
         counts = self._take_straight(works, shape, loader, slots) or self._take_carefully(
             works, loader, slots
@@ -265,6 +267,12 @@ def _without_idle_features(shape: Shape) -> Shape:
     if shape.predicts and "timestamp" in shape.mapping.roles:
         return shape
     return replace(shape, mapping=replace(shape.mapping, features=()))
+
+
+def _names_events(shape: Shape) -> bool:
+    """Tell whether the ids of a file of events are their own, such as `event_id`, for want of those of requests."""
+    path = shape.mapping.roles.get("id")
+    return path is not None and not shape.predicts and rank("event_id", path) is not None
 
 
 def _by_file(works: Sequence[Work]) -> list[tuple[Entry, list[Segment]]]:

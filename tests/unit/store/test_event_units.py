@@ -133,3 +133,40 @@ def test_without_being_asked_for_such_events_are_no_ones(tmp_path: Path) -> None
     write(tmp_path, "b.jsonl", events)
     found = snapshot(tmp_path, "")
     assert found.ingest.rejected == len(events)
+
+
+@pytest.mark.parametrize("first", ["events", "predictions"])
+def test_an_event_that_names_its_request_waits_for_that_one(tmp_path: Path, first: str) -> None:
+    """The same user's later prediction is not what the event belongs to, even where it is all that is stored yet."""
+    predictions = [
+        {
+            "timestamp": (START + timedelta(minutes=10 * i + 5 * later)).isoformat(),
+            "request_id": f"{'ab'[later]}{i}",
+            "model": "m",
+            "version": f"v{1 + later}",
+            "user_id": f"u{i}",
+            "prediction": 0,
+        }
+        for i in range(20)
+        for later in (False, True)
+    ]
+    events = [
+        {
+            "timestamp": (START + timedelta(minutes=10 * i + 6)).isoformat(),
+            "request_id": f"a{i}",
+            "user_id": f"u{i}",
+            "event": "purchase",
+            "value": 5.0,
+        }
+        for i in range(10)
+    ]
+    (tmp_path / "mlwatch.toml").write_text(CONFIG)
+    steps = {"predictions": predictions, "events": events}
+    with mlwatch.open(tmp_path, db=":memory:") as watch:
+        for name in sorted(steps, key=lambda name: name != first):
+            write(tmp_path, f"{name}.jsonl", steps[name])
+            watch.ingest_all()
+        found = watch.snapshot()
+    money = {name: each.business.revenue.total for name, each in found.models["m"].versions.items()}
+    assert money == {"v1": 50.0, "v2": 0.0}
+    assert found.ingest.events_unmatched == 0
