@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 BY_UNIT = "\x1funit "
 """How the id of an event begins that names a user and no request, before the user."""
+_TOLD_FAILURE = """(event IS NOT NULL AND NOT predicted AND label IS NULL AND value IS NULL
+    AND (COALESCE(status >= 400, FALSE) OR error IS NOT NULL))"""
+"""What a structured logger says of a request that failed, naming its message so: among predictions no business."""
 REQUESTS = Requests("batch", "is_request", "who", "quarter")
 
 
@@ -75,14 +78,15 @@ def classified(select: str, *, predicts: bool, by_unit: bool = False, own_ids: b
         lone += " AND label IS NULL AND unit IS NOT NULL" if own_ids else " AND id IS NULL"
         kind += f", CASE WHEN {lone} THEN {literal(BY_UNIT)} || unit ELSE id END AS id"
         kind += f", CASE WHEN {lone} THEN COALESCE(event_id, id) ELSE event_id END AS event_id"
+    told = _TOLD_FAILURE if predicts else "FALSE"
     request = f"""predicted OR (event IS NULL {silent}
-        AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost}))"""
+        AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost})) OR {told}"""
     return f"""
         SELECT * EXCLUDE (own_model) REPLACE (CASE WHEN {request} THEN model ELSE own_model END AS model),
             {failed} AS failed, hash(id) AS h, {WHO} AS who, {QUARTER_OF_TS} AS quarter,
             {request} AS is_request,
             label IS NOT NULL AND id IS NOT NULL AND NOT predicted AS is_outcome,
-            event IS NOT NULL AND id IS NOT NULL AS is_event,
+            event IS NOT NULL AND id IS NOT NULL AND NOT {told} AS is_event,
             FALSE AS duplicate,
             CASE WHEN ts IS NULL OR NOT ts BETWEEN {EARLIEST} AND {LATEST} THEN 'no usable time'
                  WHEN {request} THEN NULL

@@ -295,3 +295,32 @@ def test_a_constant_message_of_a_logger_is_no_event(logs: Path, take: Take) -> N
     (logs / "a.jsonl").write_text(lines(prediction(number) | {"event": "served"} for number in range(30)))
     found = take().ingest
     assert (found.predictions, found.events) == (30, 0)
+
+
+@pytest.mark.parametrize(
+    "failure", [{"status": 500}, {"error": "Timeout"}, {"status": 503, "error": "Timeout"}]
+)
+def test_what_a_logger_says_of_a_request_that_failed_is_no_business(
+    logs: Path, take: Take, failure: dict[str, Any]
+) -> None:
+    records: list[dict[str, Any]] = []
+    for number in range(20):
+        one = prediction(number)
+        records.append({**one, "prediction": None, "score": None, "event": "request_started"})
+        if number % 4:
+            records.append({**one, "event": "prediction_made"})
+        else:
+            records.append({**one, "prediction": None, "score": None, "event": "request_failed", **failure})
+    (logs / "a.jsonl").write_text(lines(records))
+    found = take()
+    version = found.models["m"].versions["v1"]
+    assert (version.predictions, version.errors.count) == (20, 5)
+    assert (found.ingest.events, found.ingest.events_unmatched, found.ingest.duplicates) == (35, 0, 0)
+
+
+def test_an_event_that_says_how_a_payment_went_is_no_request(logs: Path, take: Take) -> None:
+    bought = [event(n, "purchase", 5.0, status=("ok", "failed")[n % 2]) for n in range(10)]
+    (logs / "a.jsonl").write_text(lines([*(prediction(n) for n in range(10)), *bought]))
+    found = take()
+    assert found.models["m"].versions.keys() == {"v1"}
+    assert (found.ingest.predictions, found.ingest.events) == (10, 10)
