@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from mlwatch.store.rollups import Rollup
 
 PLACED = """
-    SELECT *, row_number() OVER (PARTITION BY id, model, version, CAST(ts AS DATE) ORDER BY ts, line) AS place
+    SELECT *,
+        row_number() OVER (PARTITION BY id, model, version, CAST(ts AS DATE) ORDER BY failed, ts, line) AS place
     FROM taken WHERE is_request"""
-"""Requests, and which of those with one id comes first: a repeated one is found within its day."""
+"""Requests, and which of those with one id holds, an answered one first: a repeated one is found within its day."""
 OUTCOMES = """
     SELECT id, h, model, label, ts FROM taken WHERE is_outcome
     UNION ALL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import number, row
+from mlwatch.asking import is_there, number, row
 from mlwatch.roles.guards import RECORD_WORDS
 from mlwatch.sources.canonical import EARLIEST, LATEST
 from mlwatch.sources.sql import literal
@@ -103,7 +103,8 @@ def count_bad(connection: DuckDBPyConnection, table: str) -> int:
 def mark_duplicates(connection: DuckDBPyConnection) -> int:
     """Mark requests that were seen before, in this batch or in the store, and return how many.
 
-    The same request id of the same model and version is the same prediction. A repeated record that carries a label
+    The same request id of the same model and version is the same prediction, and one that was answered has not failed,
+    whatever was said of it before; where that is stored already, both count. A repeated record that carries a label
     counts as an outcome too, since the first one may have been written before the label was known.
     """
     named, distinct = row(
@@ -117,7 +118,8 @@ def mark_duplicates(connection: DuckDBPyConnection) -> int:
         connection.execute("""
             UPDATE batch SET duplicate = TRUE WHERE rowid IN (
                 SELECT row FROM (
-                    SELECT rowid AS row, row_number() OVER (PARTITION BY id, model, version ORDER BY ts, line) AS place
+                    SELECT rowid AS row,
+                        row_number() OVER (PARTITION BY id, model, version ORDER BY failed, ts, line) AS place
                     FROM batch
                     WHERE is_request AND id IS NOT NULL
                         AND h IN (SELECT h FROM batch WHERE is_request GROUP BY h HAVING COUNT(*) > 1))
@@ -131,19 +133,32 @@ def mark_duplicates(connection: DuckDBPyConnection) -> int:
 
 
 def _mark_stored(connection: DuckDBPyConnection) -> None:
-    """Mark what the store has already; one narrow scan of the hashes when it has nothing of it."""
+    """Mark what the store has already; one narrow scan of the hashes when it has nothing of it.
+
+    A failure that is stored is let go of by its id where the answer comes now: labels and events are of the answer.
+    """
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE seen AS
         SELECT DISTINCT h FROM predictions WHERE h IN (SELECT h FROM batch WHERE is_request AND id IS NOT NULL)""")
     seen = number(connection, "SELECT COUNT(*) FROM seen")
-    if seen:
-        connection.execute("""
-            UPDATE batch SET duplicate = TRUE WHERE rowid IN (
-                SELECT b.rowid FROM batch AS b
-                JOIN (SELECT id, h, model, version FROM predictions WHERE h IN (SELECT h FROM seen)) AS p
-                ON p.h = b.h AND p.id = b.id AND p.model IS NOT DISTINCT FROM b.model
-                    AND p.version IS NOT DISTINCT FROM b.version
-                WHERE b.is_request)""")
+    if not seen:
+        return
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE met AS
+        SELECT b.rowid AS row, p.place, p.failed AND NOT b.failed AS answered FROM batch AS b
+        JOIN (
+            SELECT rowid AS place, id, h, model, version, failed FROM predictions
+            WHERE h IN (SELECT h FROM seen)) AS p
+        ON p.h = b.h AND p.id = b.id AND p.model IS NOT DISTINCT FROM b.model
+            AND p.version IS NOT DISTINCT FROM b.version
+        WHERE b.is_request AND NOT b.duplicate""")
+    connection.execute(
+        "UPDATE batch SET duplicate = TRUE WHERE rowid IN (SELECT row FROM met WHERE NOT answered)"
+    )
+    if is_there(connection, "met WHERE answered"):
+        connection.execute(
+            "UPDATE predictions SET h = NULL WHERE rowid IN (SELECT place FROM met WHERE answered)"
+        )
 
 
 def count(connection: DuckDBPyConnection, duplicates: int) -> Counts:

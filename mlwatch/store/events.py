@@ -216,6 +216,8 @@ def gain_requests(
 ) -> tuple[bool, int]:
     """Fill `gains` for the batch's requests whose events came before them.
 
+    Where the request had failed at first (see `batch.mark_duplicates`), the failure has got what came in between.
+
     Args:
         connection: Has the batch.
         settings: For the attribution, and the kinds that are listed.
@@ -236,7 +238,10 @@ def gain_requests(
         SELECT b.ts, b.model, b.version, b.id, e.model AS event_model, e.kind, e.value, e.ts AS event_at,
             {_within(settings, "b", "e")} AS class, TRUE AS is_new
         FROM batch AS b JOIN early AS e
-            ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model) WHERE b.is_request""")
+            ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model)
+        WHERE b.is_request AND NOT EXISTS (
+            FROM predictions AS p
+            WHERE p.h IS NULL AND p.id = b.id AND p.model = b.model AND p.version = b.version)""")
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined AS
         SELECT ts, model, version, {_sums(settings)}, {_CONVERTED_AT} FROM joined_events GROUP BY {_PREDICTION}""")

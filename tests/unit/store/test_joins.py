@@ -324,3 +324,51 @@ def test_an_event_that_says_how_a_payment_went_is_no_request(logs: Path, take: T
     found = take()
     assert found.models["m"].versions.keys() == {"v1"}
     assert (found.ingest.predictions, found.ingest.events) == (10, 10)
+
+
+def failure(number: int) -> dict[str, Any]:
+    return {**prediction(number), "prediction": None, "score": None, "status": 503}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_request_that_was_answered_has_not_failed(logs: Path, take: Take, turned: bool) -> None:
+    records = [failure(1), failure(1), {**prediction(1), "status": 200}, failure(2)]
+    (logs / "a.jsonl").write_text(lines(records[::-1] if turned else records))
+    (logs / "z.jsonl").write_text(lines([label(1, 1), event(1, "purchase", 5.0)]))
+    found = take()
+    version = found.models["m"].versions["v1"]
+    assert (version.predictions, version.errors.count, version.labelled) == (2, 1, 1)
+    assert version.business.revenue.total == 5.0
+    assert found.ingest.duplicates == 2
+
+
+def test_a_failure_after_the_answer_is_a_duplicate(logs: Path, take: Take) -> None:
+    (logs / "a.jsonl").write_text(lines([{**prediction(n), "status": 200} for n in (1, 2)]))
+    take()
+    (logs / "b.jsonl").write_text(lines([failure(1), failure(3)]))
+    found = take()
+    version = found.models["m"].versions["v1"]
+    assert (version.predictions, version.errors.count, found.ingest.duplicates) == (3, 1, 1)
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_an_answer_after_a_stored_failure_has_the_labels_and_events(
+    logs: Path, take: Take, between: bool
+) -> None:
+    told = lines([label(1, 1), event(1, "purchase", 5.0)])
+    answer = {**prediction(1), "status": 200}
+    (logs / "a.jsonl").write_text(lines([failure(1), {**prediction(2), "status": 200}]))
+    take()
+    steps = [("b.jsonl", lines([answer])), ("c.jsonl", told)]
+    for name, text in steps[::-1] if between else steps:
+        (logs / name).write_text(text)
+        take()
+    (logs / "d.jsonl").write_text(lines([prediction(2), answer, failure(1)]))
+    (logs / "e.jsonl").write_text(lines([event(1, "purchase", 2.0)]))
+    found = take()
+    version = found.models["m"].versions["v1"]
+    assert (version.predictions, version.errors.count, version.labelled) == (3, 1, 1)
+    assert found.ingest.duplicates == 3
+    assert (found.ingest.outcomes_unmatched, found.ingest.events_unmatched) == (0, 0)
+    assert version.business.revenue.total == 7.0
+    assert version.business.conversion.value == pytest.approx(1 / 3)
