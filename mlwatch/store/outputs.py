@@ -35,6 +35,8 @@ TEXT_LENGTH = f"LENGTH({_TEXT})"
 """Characters of an answer."""
 _WORDS = f"LENGTH({_TEXT}) - LENGTH(REPLACE({_TEXT}, ' ', '')) + 1"
 _START = f"REPLACE(LOWER(LEFT({_TEXT}, {REFUSAL_LENGTH})), '’', '''')"
+_PAID = frozenset({"input_tokens", "output_tokens", "cost"})
+"""What is paid for whether the request failed or not."""
 _ANSWERED = "COALESCE(status, 200) < 400 AND error IS NULL"
 
 
@@ -93,14 +95,14 @@ def _measures(
     """Return name, expression and condition of what is measured of a model's requests."""
     mine = f"model = {literal(model)}"
     done = f"{mine} AND NOT failed"
-    found = [(role, value, done) for role, value in known.measures.items()]
+    found = [(role, value, mine if role in _PAID else done) for role, value in known.measures.items()]
     tokens, first = known.measures.get("output_tokens"), known.measures.get("first_token")
     if tokens is not None and first is not None:
         found.append(("per_token", f"(latency_ms - {first}) / ({tokens} - 1)", f"{done} AND {tokens} > 1"))
     elif tokens is not None:
         found.append(("per_token", f"latency_ms / {tokens}", f"{done} AND {tokens} > 0"))
     if "cost" not in known.measures and (priced := _priced(known, settings)) is not None:
-        found.append(("cost", priced, done))
+        found.append(("cost", priced, mine))
     if text:
         refusal = " OR ".join(f"{_START} LIKE '{start}%'" for start in REFUSALS)
         found += [

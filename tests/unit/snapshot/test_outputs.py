@@ -272,13 +272,15 @@ def test_texts_tokens_cost_and_thumbs(tmp_path: Path) -> None:
     version = only(model_of(tmp_path, prices))
     done = [r for r in requests if r["status"] == 200 and r["prediction"]]
     measures = version.outputs.measures
-    assert measures["input_tokens"].mean.value == pytest.approx(np.mean([r["input_tokens"] for r in done]))
+    assert measures["input_tokens"].mean.value == pytest.approx(
+        np.mean([r["input_tokens"] for r in requests])
+    )
     assert measures["first_token"].mean.value == pytest.approx(100)
     assert measures["per_token"].mean.value == pytest.approx((500 - 100) / 20)
     assert measures["words"].mean.value == pytest.approx(
         np.mean([len(r["prediction"].split()) for r in done])
     )
-    cost = [r["input_tokens"] * 2.5e-6 + 21 * 10e-6 for r in done]
+    cost = [r["input_tokens"] * 2.5e-6 + 21 * 10e-6 for r in requests]  # failed ones are billed, too
     assert measures["cost"].mean.value == pytest.approx(np.mean(cost), rel=1e-9)
     assert measures["cost"].total == pytest.approx(sum(cost), rel=1e-9)
     assert value_of(version, "cost") == measures["cost"].mean.value
@@ -604,3 +606,18 @@ def test_the_document_holds_all_of_it(tmp_path: Path) -> None:
         "n": 0,
         "reason": "no predictions of that age",
     }
+
+
+def test_failed_requests_and_empty_answers_are_in_the_bill(tmp_path: Path) -> None:
+    requests = [
+        stamped(i, model="gpt-x", prediction="" if i % 10 == 1 else f"some words {i}", cost_usd=0.01)
+        | {"status": 500 if i % 10 == 0 else 200, "input_tokens": 1000, "output_tokens": i % 7}
+        for i in range(400)
+    ]
+    write(tmp_path, "a.jsonl", requests)
+    version = only(model_of(tmp_path))
+    assert version.errors.count == 80
+    measures = version.outputs.measures
+    assert measures["cost"].total == pytest.approx(4.0)
+    assert measures["input_tokens"].total == 400_000
+    assert measures["output_tokens"].mean.value == pytest.approx(np.mean([i % 7 for i in range(400)]))
