@@ -31,6 +31,8 @@ ROLLOUT = "rollout"
 """Name of the rule that every verdict is."""
 BLOCKED = frozenset({"sample_ratio_mismatch", "one_arm_silent", "started_apart"})
 """States of a rollout that somebody must look at, though nothing is shown to be worse."""
+SILENT = " gets no requests any more; before: "
+"""What is said between a version and what held of it, where that is over only because the version is."""
 
 Key = tuple[str, str, str]
 """Rule, model, version."""
@@ -124,6 +126,8 @@ def _step(
     if ruling.state in {"breach", "pending"}:
         firing = ruling.state == "breach" or (former is not None and former.state == "firing")
         return _hold(connection, ruling, former, now, "firing" if firing else "pending")
+    if former is not None and ruling.silent:
+        return _end(connection, _key(ruling), former, now, f"{ruling.version}{SILENT}")
     if former is None or ruling.state == "no_data":
         return False
     if former.state == "firing" and now - former.breached < patience:
@@ -150,16 +154,16 @@ def _hold(
     return former.state != state
 
 
-def _end(connection: DuckDBPyConnection, key: Key, former: _Open, now: datetime) -> bool:
-    """Resolve what fired; what was only pending never was."""
+def _end(connection: DuckDBPyConnection, key: Key, former: _Open, now: datetime, why: str = "") -> bool:
+    """Resolve what fired, and say why where it was not mended; what was only pending never was."""
     if former.state == "pending":
         connection.execute(
             "DELETE FROM alerts WHERE rule = ? AND model = ? AND version = ? AND state = 'pending'", list(key)
         )
     else:
         connection.execute(
-            """UPDATE alerts SET state = 'resolved', resolved = ?
+            """UPDATE alerts SET state = 'resolved', resolved = ?, message = ? || message
             WHERE rule = ? AND model = ? AND version = ? AND state <> 'resolved'""",
-            [now, *key],
+            [now, why, *key],
         )
     return True

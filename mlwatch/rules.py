@@ -22,6 +22,10 @@ DEFAULT_RULES = (
     RuleSettings(metric="error_rate", when="> 5%", for_=timedelta(minutes=5), severity="critical"),
 )
 """What is watched where no rule is configured: nobody wants every twentieth request to fail."""
+QUIET = timedelta(minutes=30)
+"""A version without a request for so long, while others of its model had some, gets none any more."""
+TRAFFIC = frozenset({"predictions", "throughput"})
+"""Metrics that say how much comes: of a version without requests above all."""
 
 _ABSOLUTE = re.compile(rf"\s*{SIGN}\s*{NUMBER}\s*")
 _RELATIVE = re.compile(rf"\s*(drop|rise|change)\s*(?:>=|>)\s*{NUMBER}\s*")
@@ -42,6 +46,8 @@ class Ruling:
     severity: Severity
     since: datetime | None = None
     """Since when it is broken."""
+    silent: bool = False
+    """Its version gets no requests any more, so that what was said of it holds no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,8 @@ def rulings(snapshot: Snapshot, rules: Iterable[RuleSettings]) -> list[Ruling]:
     A rule names a metric, see `rule_values.value_of`. Its condition is absolute (`< 0.9`, `> 5%`, `> 200ms`), or
     against the baseline or how the model did on the reference (`drop > 2%`: two per cent of the value there;
     `drop > 0.02`: two points). Without `for` the value over the whole range counts; with it, every window of the last
-    so many minutes.
+    so many minutes. Of a version that gets no requests any more, nothing is said as of now: a rule that names none
+    passes over it.
 
     Raises:
         ConfigError: when a condition or a metric cannot be understood.
@@ -117,6 +124,33 @@ def _base(rule: RuleSettings, model: Model) -> _Base:
     )
 
 
+def _silent(
+    rule: RuleSettings, condition: _Condition, model: Model, version: Version, base: _Base
+) -> Ruling | None:
+    """Return the ruling where nothing can be said as of now, for there are no requests any more; None elsewhere.
+
+    Whoever asks for a version by its name, or compares with one, is told that there was nothing to judge.
+    """
+    if rule.metric in TRAFFIC:
+        return None
+    compared = base.version if condition.is_relative else None
+    who = next((each for each in (version, compared) if each is not None and _ended(rule, model, each)), None)
+    if who is None:
+        return None
+    message = f"{rule.metric}: {who.name} gets no requests any more, so the rule says nothing"
+    passed_over = who is version and rule.version is None
+    state: Literal["ok", "no_data"] = "ok" if passed_over else "no_data"
+    return Ruling(_name(rule), model.name, version.name, state, None, message, rule.severity, silent=True)
+
+
+def _ended(rule: RuleSettings, model: Model, version: Version) -> bool:
+    """Tell whether a version has no requests any more: at the end of the range, or in all of it without `for`."""
+    if version.last is None or not rule.for_:
+        return version.last is None
+    newest = max(each.last for each in model.versions.values() if each.last is not None)
+    return newest - version.last > rule.for_ + QUIET
+
+
 def _is_meant(rule: RuleSettings, version: Version) -> bool:
     role = "candidate" if version.role == "shadow" else version.role
     return rule.version in {None, version.name, version.role, role}
@@ -148,6 +182,8 @@ def _condition(rule: RuleSettings, match: re.Match[str]) -> _Condition:
 
 def _ruling(rule: RuleSettings, condition: _Condition, model: Model, version: Version, base: _Base) -> Ruling:
     value = value_of(version, rule.metric)
+    if (silent := _silent(rule, condition, model, version, base)) is not None:
+        return silent
     before = base.value(rule.metric)
     run = _broken_since(rule, condition, version, base)
     if rule.for_ and run is not None:

@@ -46,7 +46,8 @@ def _ruling(model: Model, version: Version, name: str, constraints: Sequence[Con
     n = max(constraint.n for constraint in constraints)
     if not n:
         message = f"{one_line(name)} of {version.name} has no value, so there is nothing to validate"
-        return Ruling(NAME + name, *where, "no_data", None, message, "warning")
+        silent = version.last is None
+        return Ruling(NAME + name, *where, "no_data", None, message, "warning", silent=silent)
     message = f"all {n:,} values of {one_line(name)} in {version.name} are as the schema asks"
     return Ruling(NAME + name, *where, "ok", 0.0, message, "warning")
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlwatch.rules import rulings
+from mlwatch.config import RuleSettings
+from mlwatch.rules import Ruling, rulings
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
@@ -180,6 +181,71 @@ def test_a_version_that_fell_silent_does_not_break_a_rule_for_longer_and_longer(
     assert pending.state == "pending"
 
 
+def test_the_alert_of_a_version_that_is_switched_off_ends(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs")
+    logs.add(10, version="v1")
+    logs.minute = 0
+    logs.add(10, failed=0.5, version="v2")
+    assert [(alert.rule, alert.state) for alert in logs.alerts() if alert.rule == "failures"] == [
+        ("failures", "firing")
+    ]
+    logs.add(34, version="v1")
+    assert [alert.state for alert in logs.alerts() if alert.rule == "failures"] == ["firing"], (
+        "it may come back"
+    )
+    logs.add(3, version="v1")
+    (over,) = [alert for alert in logs.alerts() if alert.rule == "failures"]
+    assert over.state == "resolved"
+    assert over.message.startswith("v2 gets no requests any more; before: error_rate of v2 is now 50 %")
+
+
+def silent(tmp_path: Path, **rule: object) -> Ruling:
+    """Return what a rule with `for` says of v2, which failed for an hour and was switched off an hour ago."""
+    logs = Directory(tmp_path / "logs", "")
+    logs.add(60, failed=0.5, version="v2")
+    logs.minute = 0
+    logs.add(120)
+    settings = RuleSettings(**{"for_": timedelta(minutes=5), "metric": "error_rate", "when": "> 20%", **rule})  # type: ignore[arg-type]
+    with Session(Options(logs.path, db=":memory:")) as session:
+        session.ingest_all()
+        (ruling,) = [each for each in rulings(session.snapshot(), [settings]) if each.version == "v2"]
+    return ruling
+
+
+def test_of_a_version_without_requests_nothing_is_said_as_of_now(tmp_path: Path) -> None:
+    found = silent(tmp_path)
+    assert (found.state, found.value, found.silent) == ("ok", None, True)
+    assert found.message == "error_rate: v2 gets no requests any more, so the rule says nothing"
+
+
+@pytest.mark.parametrize(
+    ("rule", "state"),
+    [
+        ({"version": "v2"}, "no_data"),  # who asks for it is told that there was nothing to judge
+        ({"for_": timedelta(0)}, "breach"),  # then the whole range counts
+        ({"metric": "predictions", "when": "< 5"}, "breach"),  # that there are none is what this one says
+    ],
+)
+def test_what_is_said_of_a_version_without_requests(
+    tmp_path: Path, rule: dict[str, object], state: str
+) -> None:
+    assert silent(tmp_path, **rule).state == state
+
+
+def test_a_change_from_a_version_without_requests_is_none_of_now(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs", "[rollout]\nbaseline = 'v1'\n")
+    logs.add(60)
+    logs.minute = 0
+    logs.add(60, failed=0.5, version="v2")
+    logs.add(60, version="v2")
+    rule = RuleSettings(metric="error_rate", when="rise > 5%", for_=timedelta(minutes=5))
+    with Session(Options(logs.path, db=":memory:")) as session:
+        session.ingest_all()
+        (ruling,) = rulings(session.snapshot(), [rule])
+    assert (ruling.version, ruling.state) == ("v2", "no_data")
+    assert ruling.message == "error_rate: v1 gets no requests any more, so the rule says nothing"
+
+
 def test_since_when_a_verdict_stands_is_said(tmp_path: Path) -> None:
     logs = Directory(tmp_path / "logs", "")
     for minute in range(180):
@@ -221,3 +287,31 @@ def test_a_rule_about_a_version_that_is_not_there_says_so(tmp_path: Path) -> Non
         (ruling,) = rulings(session.snapshot(), session.config.rules)
     assert ruling.state == "no_data"
     assert ruling.message == "accuracy < 0.9: there is no v9 with traffic, so the rule says nothing"
+
+
+def test_what_a_schema_says_of_a_version_ends_with_it(tmp_path: Path) -> None:
+    logs, store = tmp_path / "logs", tmp_path / "store.duckdb"
+    logs.mkdir()
+    (logs / "mlwatch.toml").write_text("[schema.x]\nmax = 1\n")
+
+    def after(version: str, begin: int, value: int) -> list[str]:
+        """Return the state of the schema's alerts after an hour of one version more."""
+        times = [START + timedelta(minutes=begin + minute) for minute in range(60)]
+        records = [
+            {
+                "timestamp": at.isoformat(),
+                "model": "m",
+                "version": version,
+                "prediction": 1,
+                "features": {"x": value},
+            }
+            for at in times
+        ]
+        with (logs / "log.jsonl").open("a") as file:
+            file.writelines(json.dumps(record) + "\n" for record in records)
+        with Session(Options(logs, db=store)) as session:
+            session.ingest_all()
+            return [alert.state for alert in session.snapshot().alerts if alert.rule == "schema: x"]
+
+    assert after("v2", 0, 2) == ["firing"]
+    assert after("v1", 120, 0) == ["resolved"]
