@@ -1,7 +1,7 @@
-"""Tell people of alerts through Apprise: once when one fires and once when it is over, never holding anybody up.
+"""Tell people of alerts through Apprise: once when one fires, once when it gets worse and once when it is over.
 
-What was told is kept in the store, so that a restart repeats nothing. Addresses are secrets: they are neither shown nor
-logged, and may stand in the environment.
+Nobody is held up by that. What was told is kept in the store, so that a restart repeats nothing. Addresses are secrets:
+they are neither shown nor logged, and may stand in the environment.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.errors import ConfigError, one_line
+from mlwatch.severities import RANKS, rank
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 WAITING = 50
 """Messages that may wait; further ones are counted and told of in one."""
 MINUTE = 60.0
-RANKS = {"critical": 0, "warning": 1, "info": 2}
 LONGEST = 1_000
+MARK = ": "
+"""Stands in the store between the severity that was told and the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,22 @@ class Message:
     """`critical`, `warning`, `info`, or `success` for what is over."""
 
 
+Key = tuple[str, str]
+"""Rule, and what it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What people were told, and not yet that it is over."""
+
+    key: Key
+    stored: str
+    """As the store has it."""
+    severity: str
+    """Empty where it was told before severities were kept: then nothing is graver, and nothing less grave."""
+    message: str
+
+
 def news(connection: DuckDBPyConnection, alerts: Sequence[Alert], settings: NotifySettings) -> list[Message]:
     """Remember what is told, and return what is to be told now.
 
@@ -48,25 +66,45 @@ def news(connection: DuckDBPyConnection, alerts: Sequence[Alert], settings: Noti
         alerts: Those of the newest data, all of them, with what was said about them.
         settings: Of the configuration.
     """
-    told = {
-        (rule, about): message
-        for rule, about, message in connection.execute("SELECT rule, about, message FROM told").fetchall()
-    }
-    gravest = sorted(
-        alerts, key=lambda alert: RANKS.get(alert.severity, len(RANKS))
-    )  # first, if some are held back
-    firing = {(alert.rule, alert.about): alert for alert in gravest if alert.state == "firing"}
+    told = _told(connection)
+    gravest = sorted(alerts, key=lambda alert: rank(alert.severity))  # first, if some are held back
+    firing: dict[Key, Alert] = {}
+    for alert in gravest:
+        if alert.state == "firing":
+            firing.setdefault((alert.rule, alert.about), alert)
+    over = [one for one in told if _is_over(one, firing)]
+    standing = {(one.key, one.severity) for one in told if one not in over}
     messages = []
     for key, alert in firing.items():
-        if key in told or alert.silence is not None or alert.severity not in settings.severities:
+        silent = alert.silence is not None or alert.severity not in settings.severities
+        if silent or {(key, alert.severity), (key, "")} & standing:
             continue
-        connection.execute("INSERT INTO told VALUES (?, ?, ?)", [*key, alert.message[:LONGEST]])
+        stored = f"{alert.severity}{MARK}{alert.message[:LONGEST]}"
+        connection.execute("INSERT INTO told VALUES (?, ?, ?)", [*key, stored])
         messages.append(Message(f"mlwatch: {alert.severity}", alert.message, alert.severity))
-    for key in set(told) - set(firing):
-        connection.execute("DELETE FROM told WHERE rule = ? AND about = ?", list(key))
+    for one in over:
+        connection.execute(
+            "DELETE FROM told WHERE rule = ? AND about = ? AND message = ?", [*one.key, one.stored]
+        )
         if settings.resolved:
-            messages.append(Message("mlwatch: resolved", told[key], "success"))
+            messages.append(Message("mlwatch: resolved", one.message, "success"))
     return messages
+
+
+def _told(connection: DuckDBPyConnection) -> list[_Told]:
+    """Return what was told, and not yet that it is over."""
+    found = []
+    for rule, about, stored in connection.execute("SELECT rule, about, message FROM told").fetchall():
+        severity, mark, message = stored.partition(MARK)
+        known = bool(mark) and severity in RANKS
+        found.append(_Told((rule, about), stored, *((severity, message) if known else ("", stored))))
+    return found
+
+
+def _is_over(one: _Told, firing: Mapping[Key, Alert]) -> bool:
+    """Tell whether nothing as grave as what was told fires any more."""
+    alert = firing.get(one.key)
+    return alert is None or (bool(one.severity) and rank(alert.severity) > rank(one.severity))
 
 
 class Notifier:

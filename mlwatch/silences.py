@@ -1,7 +1,7 @@
 """What people said about alerts, kept in the store: seen by somebody (acknowledged), or to be quiet (muted).
 
 An alert is named by its rule and what it is about. A mute without an end, and an acknowledgement, last until the alert
-is over; the next time it fires it is loud again.
+is over; the next time it fires it is loud again. An alert that has become graver than it was then is loud too.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from mlwatch.severities import RANKS, rank
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
 
     from duckdb import DuckDBPyConnection
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import Alert
 
 Word = Literal["mute", "acknowledge", "lift"]
+Silence = Literal["mute", "acknowledge"]
+SILENCES: dict[str, Silence] = {"mute": "mute", "acknowledge": "acknowledge"}
 
 
 def say(
@@ -37,7 +41,8 @@ def say(
     if word != "lift":
         until = _naive(now + length) if length is not None else None
         connection.execute(
-            "INSERT INTO silences VALUES (?, ?, ?, ?, ?)", [alert.rule, alert.about, word, _naive(now), until]
+            "INSERT INTO silences VALUES (?, ?, ?, ?, ?)",
+            [alert.rule, alert.about, f"{word} {alert.severity}", _naive(now), until],
         )
 
 
@@ -55,10 +60,15 @@ def marked(connection: DuckDBPyConnection, alerts: Sequence[Alert], now: datetim
     said = {(rule, about): word for rule, about, word in rows}
     if not said:
         return tuple(alerts)
-    return tuple(
-        replace(alert, silence=said.get((alert.rule, alert.about)) if alert.state != "resolved" else None)
-        for alert in alerts
-    )
+    return tuple(replace(alert, silence=_silence(alert, said)) for alert in alerts)
+
+
+def _silence(alert: Alert, said: Mapping[tuple[str, str], str]) -> Silence | None:
+    """Return what was said about an alert as grave as this one, or graver; before that was kept, about any."""
+    word, _, severity = said.get((alert.rule, alert.about), "").partition(" ")
+    if alert.state == "resolved" or (severity in RANKS and rank(alert.severity) < rank(severity)):
+        return None
+    return SILENCES.get(word)
 
 
 def tidy(connection: DuckDBPyConnection, alerts: Iterable[Alert], now: datetime) -> None:

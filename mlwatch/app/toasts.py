@@ -1,4 +1,4 @@
-"""Toasts of alerts: what has just begun to fire pops up, a warning or critical, unless that was muted."""
+"""Toasts of alerts: what has just begun to fire, or got worse, pops up, unless that was muted."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from mlwatch.app.drawing import clean
 from mlwatch.app.travel import TimeTravel
+from mlwatch.severities import RANKS, rank
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from mlwatch.app.options import Toasts
     from mlwatch.snapshot.types import Alert, Severity
@@ -36,12 +37,25 @@ def loud(alerts: Iterable[Alert], level: Toasts) -> tuple[Alert, ...]:
     return tuple(alert for alert in firing if alert.severity in SEVERITIES[level])
 
 
+def _ranks(alerts: Iterable[Alert]) -> dict[tuple[str, str], int]:
+    """Return how grave the gravest alert of each rule and subject is."""
+    found: dict[tuple[str, str], int] = {}
+    for alert in alerts:
+        key = alert.rule, alert.about
+        found[key] = min(rank(alert.severity), found.get(key, len(RANKS)))
+    return found
+
+
+def _is_graver(alert: Alert, known: Mapping[tuple[str, str], int]) -> bool:
+    return rank(alert.severity) < known.get((alert.rule, alert.about), len(RANKS))
+
+
 class Toasting(TimeTravel):
     """The part of the app that says at once what has begun to fire."""
 
     toasts: Toasts = "all"
-    _known: frozenset[tuple[str, str]] | None = None
-    """Rule and subject of the alerts that fired when they were last looked at; None before the first look."""
+    _known: dict[tuple[str, str], int] | None = None
+    """By rule and subject, the rank of what fired when alerts were last looked at; None before the first look."""
 
     def toast(self, alerts: Iterable[Alert]) -> None:
         """Pop up what fires now and did not before; what fired at the first look is on the screen anyway.
@@ -50,10 +64,10 @@ class Toasting(TimeTravel):
             alerts: Of the present; those of the past are no news.
         """
         firing = loud(alerts, "all")
-        known, self._known = self._known, frozenset((alert.rule, alert.about) for alert in firing)
+        known, self._known = self._known, _ranks(firing)
         if known is None:
             return
-        fresh = [alert for alert in loud(firing, self.toasts) if (alert.rule, alert.about) not in known]
+        fresh = [alert for alert in loud(firing, self.toasts) if _is_graver(alert, known)]
         for alert in fresh[:MOST]:
             severe = alert.severity == "critical"
             self.notify(

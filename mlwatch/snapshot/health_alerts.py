@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ENDPOINT = "endpoint: "
 """What the names of rules about endpoints begin with."""
+GOLDEN = "golden answer"
+"""What such an alert is about, where it is the answer to the fixed input."""
 FAILURES = 3
 """Failed probes in a row from which on a replica counts as down and not as unlucky."""
 CHANGES = 6
@@ -74,24 +76,25 @@ def _of_endpoint(endpoint: Endpoint) -> Iterator[Alert]:
         yield from _burning(name, endpoint)
     if endpoint.changes >= CHANGES:
         text = f"{endpoint.name} flaps: it went up or down {endpoint.changes} times in 15 minutes"
-        yield Alert(name, "firing", "warning", text, endpoint.at, float(endpoint.changes))
+        yield Alert(name, "firing", "warning", text, endpoint.at, float(endpoint.changes), "flapping")
     golden = endpoint.golden
     if golden is not None and not golden.matches:
         which = f" (replica {golden.replica})" if golden.replica else ""
         reason = golden.reason or "it differs"
         text = f"{endpoint.name}{which} does not give the expected answer to its fixed input: {reason}"
-        yield Alert(name, "firing", "critical", text, golden.at, golden.difference)
+        yield Alert(name, "firing", "critical", text, golden.at, golden.difference, GOLDEN)
     yield from _conditions(name, endpoint)
     skew = endpoint.metrics.get("clock_skew_s")
     if skew is not None:
         text = f"the clock of {endpoint.name} is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} this host's"
-        yield Alert(name, "firing", "warning", text, endpoint.at, skew)
+        yield Alert(name, "firing", "warning", text, endpoint.at, skew, "clock")
     days = endpoint.certificate_days
     if days is not None and days < CERTIFICATE_DAYS:
         text = f"the certificate of {endpoint.name} " + (
             f"ends in {days:.0f} days" if days > 0 else "has ended"
         )
-        yield Alert(name, "firing", "warning" if days > 0 else "critical", text, endpoint.at, days)
+        severity: Severity = "warning" if days > 0 else "critical"
+        yield Alert(name, "firing", severity, text, endpoint.at, days, "certificate")
 
 
 def _conditions(name: str, endpoint: Endpoint) -> Iterator[Alert]:
@@ -137,7 +140,7 @@ def _burning(name: str, endpoint: Endpoint) -> Iterator[Alert]:
                 f"{percent(endpoint.burn[long])} of the probes of {endpoint.name} failed in {long}, "
                 f"{percent(endpoint.burn[short])} in {short}: its error budget burns {rates[0]:.0f} times too fast"
             )
-            yield Alert(name, "firing", severity, text, endpoint.at, rates[0])
+            yield Alert(name, "firing", severity, text, endpoint.at, rates[0], "error budget")
             return
 
 
@@ -154,12 +157,14 @@ def _versions(endpoints: list[Endpoint], models: Mapping[str, Model], newest: da
         for version, endpoint in versions.items():
             if version not in logged.versions:
                 text = f"{endpoint.name} serves {version} of {logged.name}, but the logs have no such version"
-                yield Alert(f"{ENDPOINT}versions", "firing", "warning", text, endpoint.at)
+                about = f"{endpoint.name} {version}"
+                yield Alert(f"{ENDPOINT}versions", "firing", "warning", text, endpoint.at, about=about)
         for version, found in logged.versions.items():
             recent = found.last is not None and newest - found.last < FRESH
             if recent and version not in versions and version != "-":
                 text = f"the logs have {version} of {logged.name}, but no endpoint says that it serves it"
-                yield Alert(f"{ENDPOINT}versions", "firing", "warning", text, newest)
+                about = f"{logged.name} {version}"
+                yield Alert(f"{ENDPOINT}versions", "firing", "warning", text, newest, about=about)
 
 
 def _logged(model: str, models: Mapping[str, Model], *, alone: bool) -> Model | None:
@@ -176,7 +181,7 @@ def _host(system: System, now: datetime) -> Iterator[Alert]:
         severity = next((severity for limit, severity in DISK if disk.used >= limit), None)
         if severity is not None:
             text = f"the disk of {disk.path} is {percent(disk.used, 0)} full, {disk.free_bytes / 1e9:.1f} GB are free"
-            yield Alert("host: disk", "firing", severity, text, at, disk.used)
+            yield Alert("host: disk", "firing", severity, text, at, disk.used, disk.path)
     memory = sample.container.memory if sample is not None and sample.container is not None else None
     if memory is not None and memory >= MEMORY:
         text = f"mlwatch's container uses {percent(memory, 0)} of its memory: at the limit the kernel ends processes"

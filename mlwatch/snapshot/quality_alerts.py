@@ -5,6 +5,7 @@ Pure functions of what a snapshot shows, so that the past tells the same story.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING
@@ -63,13 +64,13 @@ def quality_alerts(
         return ()
     found = [*_troubled(ingest, end)]
     for model in models.values():
-        found += _volume(model)
-        found += _currencies(model, end)
+        of_model = (*_volume(model), *_currencies(model, end))
+        found += (replace(alert, about=model.name) for alert in of_model)
         for version in model.versions.values():
-            found += _features(version, end)
-            found += _standing(version)
+            of_version = [*_features(version, end), *_standing(version)]
             if now is not None:
-                found += _future(version, now)
+                of_version += _future(version, now)
+            found += (replace(alert, about=f"{model.name} {version.name}") for alert in of_version)
     return tuple(found)
 
 

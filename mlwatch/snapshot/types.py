@@ -307,7 +307,7 @@ class Alert:
     since: datetime
     value: float | None = None
     about: str = ""
-    """Model and version of a rule; empty where the rule's name says it."""
+    """What sets it apart from others of its rule, such as model and version; empty where the rule's name says it."""
     silence: Literal["mute", "acknowledge"] | None = None
     """What somebody said about it: to be quiet, or that it was seen."""
 

@@ -132,6 +132,32 @@ def test_what_is_gravest_is_told_first(store: DuckDBPyConnection) -> None:
     assert [m.severity for m in news(store, alerts, NotifySettings())] == ["critical", "warning", "warning"]
 
 
+def told(store: DuckDBPyConnection, *alerts: Alert) -> list[str]:
+    return [message.title.removeprefix("mlwatch: ") for message in news(store, alerts, NotifySettings())]
+
+
+def test_what_gets_worse_is_told_again_and_its_end_too(store: DuckDBPyConnection) -> None:
+    warning = alert(severity="warning")
+    assert told(store, warning) == ["warning"]
+    assert told(store, alert()) == ["critical"]
+    assert told(store, alert(), warning) == []
+    assert told(store, warning) == ["resolved"], "the worse is over, the rest is known"
+    assert told(store, alert()) == ["critical"], "it is down again"
+    assert told(store) == ["resolved", "resolved"]
+
+
+def test_the_gravest_of_one_rule_is_told(store: DuckDBPyConnection) -> None:
+    assert told(store, alert(severity="warning"), alert()) == ["critical"]
+    assert told(store, alert(severity="warning")) == ["warning", "resolved"]
+
+
+def test_what_was_told_before_severities_were_kept_is_told(store: DuckDBPyConnection) -> None:
+    store.execute("INSERT INTO told VALUES ('a', '', 'latency: high')")
+    assert told(store, alert(severity="warning")) == []
+    assert told(store, alert()) == []
+    assert news(store, [], NotifySettings()) == [Message("mlwatch: resolved", "latency: high", "success")]
+
+
 def test_a_dry_run_only_says() -> None:
     said: list[tuple[str, str, str]] = []
     notifier = Notifier(NotifySettings(urls=("env:NOT_SET",), dry_run=True), lambda *each: said.append(each))

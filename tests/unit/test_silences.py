@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,19 @@ def test_the_last_word_holds(store: DuckDBPyConnection) -> None:
     assert said(store) == ["acknowledge", None]
     silences.say(store, LOUD, "lift", NOW)
     assert said(store) == [None, None]
+
+
+def test_what_is_muted_is_loud_when_it_gets_worse(store: DuckDBPyConnection) -> None:
+    silences.say(store, LOUD, "mute", NOW)
+    worse, lesser = replace(LOUD, severity="critical"), replace(LOUD, severity="info")
+    found = silences.marked(store, [worse, LOUD, lesser], NOW)
+    assert [alert.silence for alert in found] == [None, "mute", "mute"]
+
+
+def test_what_was_said_before_severities_were_kept_is_of_any(store: DuckDBPyConnection) -> None:
+    store.execute("INSERT INTO silences VALUES (?, ?, 'acknowledge', ?, NULL)", [LOUD.rule, LOUD.about, NOW])
+    (found,) = silences.marked(store, [replace(LOUD, severity="critical")], NOW)
+    assert found.silence == "acknowledge"
 
 
 def test_what_was_said_until_it_is_over_ends_with_the_alert(store: DuckDBPyConnection) -> None:

@@ -42,6 +42,16 @@ async def test_only_what_begins_to_fire_pops_up_and_only_once() -> None:
         assert said(app) == [("error", "errors rise"), ("warning", "latency [red]is high")]
 
 
+async def test_what_gets_worse_pops_up_again() -> None:
+    source = FakeSource(snapshot(alerts=(WARNING,)))
+    async with running(source) as (app, pilot):
+        for severity in ("critical", "warning", "critical"):
+            source.renew(snapshot(alerts=(replace(WARNING, severity=severity),)))
+            app.look()
+            await settle(pilot)
+        assert said(app) == [("error", "latency [red]is high")] * 2
+
+
 async def test_toasts_are_muted_by_a_key_and_by_configuration() -> None:
     source = FakeSource(snapshot(alerts=()))
     async with running(source, toasts="critical") as (app, pilot):

@@ -174,3 +174,10 @@ def test_conditions_are_alerts_while_broken_and_for_a_while_after(
     found = said(endpoint(conditions=(ConditionState("status == 200", state, "503", since),)))
     assert [(one.state, one.message) for one in found] == ([expected] if expected else [])
     assert [one.since for one in found] == ([since] if expected else [])
+
+
+def test_what_an_endpoint_does_wrong_is_told_apart() -> None:
+    one = endpoint(replicas=(replica(5),), certificate_days=3.0, changes=6, metrics={"clock_skew_s": 90.0})
+    assert [alert.about for alert in said(one)] == ["", "flapping", "clock", "certificate"]
+    burning = endpoint(hour=Uptime(720, 20), burn={"1h": 0.5, "5m": 0.5})
+    assert only(said(burning)).about == "error budget", "that it is down besides is told"

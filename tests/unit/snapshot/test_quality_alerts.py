@@ -58,6 +58,8 @@ def test_steady_data_give_no_cause(tmp_path: Path) -> None:
 def test_a_column_that_a_version_lacks_has_vanished(tmp_path: Path) -> None:
     found = watched(tmp_path, rows(300), rows(300, 300, "v2", plan=None))
     assert odd(found) == {"vanished features": "v2 logs no value of plan"}
+    about = {alert.about for alert in found.alerts if alert.rule == "quality: vanished features"}
+    assert about == {"m v2"}, "of each version it is told"
     document = found.to_dict()["models"]["m"]["versions"]
     assert (document["v1"]["quality"]["vanished"], document["v2"]["quality"]["vanished"]) == ([], ["plan"])
 
