@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlwatch.hooks import Runner
     from mlwatch.meter import Meter
     from mlwatch.notify import Notifier
-    from mlwatch.snapshot.types import Snapshot
+    from mlwatch.snapshot.types import Alert, Snapshot
 
     Look = Callable[[timedelta | None], Snapshot]
 
@@ -105,9 +105,19 @@ class Keeper:
         """Tell of alerts that began or ended, and forget what was said about those that are over."""
         if self._notifier is None and not is_there(self._connect(), "silences"):
             return
-        from mlwatch import alerts  # noqa: PLC0415  pulls numpy
-
-        found = self._look(alerts.span_of(self._config.rules)).alerts
-        silences.tidy(self._connect(), found, datetime.now(UTC))
+        found = self._all()
+        seen = found
+        if silences.misses(self._connect(), found):  # they may have been said of what a longer range shows
+            seen = [*found, *self._look(None).alerts]
+        silences.tidy(self._connect(), seen, datetime.now(UTC))
         if self._notifier is not None:
             self._notifier.send(notify.news(self._connect(), found, self._config.notify))
+
+    def _all(self) -> list[Alert]:
+        """Return every alert of the newest data: those of the store too that a snapshot has no room for."""
+        from mlwatch import alerts  # noqa: PLC0415  pulls numpy
+        from mlwatch.snapshot.state import alerts_of  # noqa: PLC0415  the same
+
+        found = self._look(alerts.span_of(self._config.rules)).alerts
+        stored = alerts_of(self._connect(), limit=None)
+        return [*found, *silences.marked(self._connect(), stored, datetime.now(UTC))]

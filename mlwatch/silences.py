@@ -71,6 +71,11 @@ def _silence(alert: Alert, said: Mapping[tuple[str, str], str]) -> Silence | Non
     return SILENCES.get(word)
 
 
+def misses(connection: DuckDBPyConnection, alerts: Iterable[Alert]) -> bool:
+    """Tell whether something lasts until an alert is over that is not among these."""
+    return bool(_lasting(connection) - _standing(alerts))
+
+
 def tidy(connection: DuckDBPyConnection, alerts: Iterable[Alert], now: datetime) -> None:
     """Forget what was said about alerts that are over, and mutes that have ended.
 
@@ -79,12 +84,18 @@ def tidy(connection: DuckDBPyConnection, alerts: Iterable[Alert], now: datetime)
         alerts: Those of the newest data, all of them.
         now: The moment, aware.
     """
-    lasting = {(alert.rule, alert.about) for alert in alerts if alert.state != "resolved"}
-    rows = connection.execute("SELECT rule, about, until FROM silences").fetchall()
-    for rule, about, until in rows:
-        ended = until is not None and until <= _naive(now)
-        if ended or (until is None and (rule, about) not in lasting):
-            connection.execute("DELETE FROM silences WHERE rule = ? AND about = ?", [rule, about])
+    connection.execute("DELETE FROM silences WHERE until <= ?", [_naive(now)])
+    for key in _lasting(connection) - _standing(alerts):
+        connection.execute("DELETE FROM silences WHERE rule = ? AND about = ?", list(key))
+
+
+def _lasting(connection: DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Return the alerts of which something is said until they are over."""
+    return set(connection.execute("SELECT rule, about FROM silences WHERE until IS NULL").fetchall())
+
+
+def _standing(alerts: Iterable[Alert]) -> set[tuple[str, str]]:
+    return {(alert.rule, alert.about) for alert in alerts if alert.state != "resolved"}
 
 
 def _naive(moment: datetime) -> datetime:

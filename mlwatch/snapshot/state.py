@@ -55,7 +55,7 @@ def _streams(rows: Sequence[tuple[str, int, int]]) -> tuple[Stream, ...]:
 
 
 def alerts_of(
-    connection: DuckDBPyConnection, until: datetime | None = None, limit: int = 50
+    connection: DuckDBPyConnection, until: datetime | None = None, limit: int | None = 50
 ) -> tuple[Alert, ...]:
     """Return what rules and verdicts say, what is not over first, and then notices about the ingest, newest first.
 
@@ -63,6 +63,7 @@ def alerts_of(
         connection: A cursor of this thread.
         until: Leave out rules that were broken later, naive UTC.
         limit: Most alerts of either kind; where there are more, what is over is left out first, what is critical last.
+            None for all of them.
     """
     ruled = connection.execute(
         """SELECT since, severity, rule, message, state, value, model, version FROM (

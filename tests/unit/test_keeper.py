@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from logfiles import lines, prediction
 
+from mlwatch import notify
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
+
+    from mlwatch.notify import Message
 
 
 def kept(logs: Path, store: Path) -> dict[str, str]:
@@ -32,3 +38,50 @@ def test_what_was_said_of_a_rule_ends_once_it_is_mended(tmp_path: Path) -> None:
     assert state == "firing"
     (logs / "mlwatch.toml").write_text(rule.format("error_rate"))
     assert kept(logs, store) == {message: "resolved"}
+
+
+def test_people_are_told_of_more_alerts_than_a_snapshot_has_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs, names = tmp_path / "logs", [f"f{number:02d}" for number in range(60)]
+    logs.mkdir()
+    (logs / "a.jsonl").write_text(lines(prediction(n, features=dict.fromkeys(names, 2)) for n in range(10)))
+    schema = "".join(f"[schema.{name}]\nmax = 1\n" for name in names)
+    (logs / "mlwatch.toml").write_text(f"{schema}[notify]\nurls = ['json://localhost:1/']\ndry_run = true\n")
+    sent: list[Message] = []
+    monkeypatch.setattr(notify.Notifier, "send", lambda _, messages: sent.extend(messages))
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        session._keeper.start()
+        session._keeper.keep()
+        session._keeper.keep()
+    told = [message.body.split()[0] for message in sent if " of v1: " in message.body]
+    assert sorted(told) == names
+
+
+def test_what_was_muted_of_a_longer_range_stays_muted(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    begin = datetime(2026, 11, 3, 10, tzinfo=UTC)
+    (logs / "a.jsonl").write_text(
+        lines(
+            prediction(
+                n,
+                timestamp=(begin + timedelta(minutes=n)).isoformat(),
+                features={"x": "many" if 100 < n < 200 else n % 7},
+            )
+            for n in range(600)
+        )
+    )
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+
+        def silence(span: timedelta | None) -> list[str | None]:
+            alerts = session.snapshot(span).alerts
+            return [alert.silence for alert in alerts if alert.rule == "quality: invalid values"]
+
+        (odd,) = [a for a in session.snapshot().alerts if a.rule == "quality: invalid values"]
+        session.silence(odd, "mute")
+        session._keeper.keep()
+        assert silence(None) == ["mute"]
+        assert silence(timedelta(hours=1)) == []
