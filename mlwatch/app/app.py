@@ -28,6 +28,7 @@ from mlwatch.app.suspension import wake_only_from_suspension
 from mlwatch.app.theme import OWN_VARIABLES, THEMES
 from mlwatch.app.thrift import Thrifty
 from mlwatch.app.toasts import Toasting
+from mlwatch.app.travel import full_minute
 from mlwatch.app.view import Status, View, choose_model
 from mlwatch.app.zones import zone_of
 from mlwatch.choice import USUAL
@@ -292,7 +293,7 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
         snapshot = self.view.snapshot if self.view else None
         if snapshot is None:
             return None
-        return snapshot.range.end if snapshot.range else snapshot.generated_at
+        return full_minute(snapshot.range.end) if snapshot.range else snapshot.generated_at
 
     async def action_screen(self, mode: str) -> None:
         """Go to one of the numbered screens."""

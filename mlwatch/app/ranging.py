@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.app.ranges import EVERYTHING, Range, cycled, lasting, longer, shorter
-from mlwatch.app.travel import TimeTravel
+from mlwatch.app.travel import TimeTravel, full_minute
 
 if TYPE_CHECKING:
     from textual.timer import Timer
@@ -93,9 +93,9 @@ class Ranging(TimeTravel):
         """
         shown = self._stretch()
         newest = self._newest or (shown[1] if shown else end)
-        first = self._first(start)
+        first, last = self._first(start), full_minute(newest)
         if chosen is None:
-            chosen = EVERYTHING if start <= first else lasting(min(end, newest) - start)
+            chosen = EVERYTHING if start <= first else lasting(min(end, last) - start)
         if end >= newest and self.status.frozen_at is None:
             self._pause()
             self.status = replace(self.status, range=chosen, moment=None)
@@ -103,7 +103,7 @@ class Ranging(TimeTravel):
         elif end == self._request.at:  # a frozen picture stays where it is
             self._change_range(chosen)
         else:
-            moment = min(end, newest)
+            moment = min(end, last)
             self.status = replace(self.status, range=chosen, moment=moment, frozen_at=None)
             self._ask(replace(self._next(), span=chosen.span, at=moment))
 
@@ -112,7 +112,7 @@ class Ranging(TimeTravel):
         covered = self.view.snapshot.range if self.view is not None else None
         if covered is None:
             return None
-        end = self.status.moment or self._request.at or covered.end
+        end = self.status.moment or self._request.at or full_minute(covered.end)
         span = self.status.range.span
         start = covered.start if span is None else end - span
         return (start, end) if start < end else None

@@ -21,6 +21,11 @@ PLAYED = 60.0
 """Seconds of the past that pass in a second when nobody said how fast."""
 
 
+def full_minute(moment: datetime) -> datetime:
+    """Return the full minute that a moment is, or else the next: what was known is counted up to full minutes."""
+    return moment + (-(moment - moment.min.replace(tzinfo=moment.tzinfo))) % timedelta(minutes=1)
+
+
 class TimeTravel(App[None]):
     """The part of the app that chooses which moment is shown."""
 
@@ -49,7 +54,8 @@ class TimeTravel(App[None]):
             return
         self._replayed = True
         first = self._first(self._newest or view.snapshot.generated_at)
-        self.show_moment(first + timedelta(seconds=self.options.replay * self.refresh_s))
+        second = first + timedelta(seconds=self.options.replay * self.refresh_s)
+        self.show_moment(max(second, full_minute(first + timedelta(microseconds=1))))
         self.action_play()
 
     def action_earlier(self) -> None:
@@ -101,7 +107,7 @@ class TimeTravel(App[None]):
             self.notify("There is nothing to go back to yet.", markup=False)
             return
         length = self.status.range.span or (self._newest or covered.end) - self._first(covered.start)
-        moment = self.status.moment or self._request.at or covered.end
+        moment = self.status.moment or self._request.at or full_minute(covered.end)
         moment += direction * length / STEPS
         if direction < 0 and moment <= self._first(covered.start):
             self.notify("The data begin here.", markup=False)

@@ -27,12 +27,12 @@ def run(arguments: Namespace) -> int:
     from mlwatch.snapshot.build import Question  # noqa: PLC0415  pulls numpy
     from mlwatch.snapshot.clocks import end_now  # noqa: PLC0415  pulls numpy
     from mlwatch.snapshot.rollout_history import histories, subjects  # noqa: PLC0415  pulls numpy
-    from mlwatch.snapshot.span import naive  # noqa: PLC0415
+    from mlwatch.snapshot.span import whole_minute  # noqa: PLC0415
 
     at = chosen_range(arguments).at
     with taken_in(arguments) as session:
         question = Question(None, at, arguments.model, arguments.baseline, arguments.candidate)
-        until = naive(at) or end_now(session.connection)
+        until = whole_minute(at) or end_now(session.connection)
         found = histories(session.connection, session.config, question, until)
         known = list(subjects(session.connection, session.config, question, until))
     for subject in known:

@@ -25,11 +25,11 @@ def run(arguments: Namespace) -> int:
     from mlwatch.snapshot.clocks import end_now  # noqa: PLC0415  pulls numpy
     from mlwatch.snapshot.rollout_history import subjects  # noqa: PLC0415  pulls numpy
     from mlwatch.snapshot.rollout_split import calibrate_baseline  # noqa: PLC0415  pulls numpy
-    from mlwatch.snapshot.span import naive  # noqa: PLC0415
+    from mlwatch.snapshot.span import whole_minute  # noqa: PLC0415
 
     if not 1 <= arguments.splits <= MOST_SPLITS:
         raise InputError("--splits is out of range", "command line", f"give 1 to {MOST_SPLITS}")
-    at = naive(chosen_range(arguments).at)
+    at = whole_minute(chosen_range(arguments).at)
     with taken_in(arguments) as session:
         question = Question(None, None, arguments.model, arguments.baseline, arguments.candidate)
         until = at or end_now(session.connection)

@@ -25,7 +25,7 @@ from mlwatch.snapshot.remembering import turn
 from mlwatch.snapshot.roles import assign_roles
 from mlwatch.snapshot.rollout import Dear, judge, with_mode
 from mlwatch.snapshot.segments import with_segments
-from mlwatch.snapshot.span import aware, grid, naive
+from mlwatch.snapshot.span import aware, grid, naive, whole_minute
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
 from mlwatch.snapshot.system import system_of
 from mlwatch.snapshot.tables import Tables
@@ -103,7 +103,7 @@ def snapshot(
     """
     turn()
     moment = (question.at or now).astimezone(UTC).replace(tzinfo=None)
-    every = lives(connection, naive(question.at))
+    every = lives(connection, whole_minute(question.at))
     ahead = ahead_of(connection, every, moment) if question.at is None else None
     if ahead is not None:
         every = lives(connection, ahead.until)
@@ -155,7 +155,9 @@ def _with_models(
 ) -> Snapshot:
     """Add the models that had traffic, and the verdicts on them."""
     first, last = min(life.first for life in known), max(life.last for life in known)
-    lattice, everything = (grid(first, last, span, naive(question.at)) for span in (question.span, None))
+    lattice, everything = (
+        grid(first, last, span, whole_minute(question.at)) for span in (question.span, None)
+    )
     span = None if lattice == everything else question.span  # what was read for one question serves the other
     number_pairs(connection, [life.pair for life in known])
     reader = memory.reading(connection, (tuple(life.pair for life in known), span))

@@ -10,8 +10,9 @@ import numpy as np
 
 from mlwatch.metrics import attribution
 from mlwatch.metrics.segments import Losses
-from mlwatch.snapshot.read import fetch
+from mlwatch.snapshot.read import between, fetch
 from mlwatch.snapshot.segments import part_name
+from mlwatch.snapshot.span import floor
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
@@ -107,13 +108,13 @@ def _read(connection: DuckDBPyConnection, lattice: Grid, *, numeric: bool) -> Ta
         if numeric
         else f"SUM(r.n) AS n, {wrong} AS total, {wrong} AS squares"
     )
+    relation, times = between(rollups.SEGMENTS, level, floor(lattice.start, level), lattice.end)
     return fetch(
         connection,
-        f"""SELECT v.who, epoch_us(r.bucket) AS at, r.feature, r.part, {measures}
-        FROM {rollups.SEGMENTS.table(level)} AS r JOIN who AS v ON v.model = r.model AND v.version = r.version
-        WHERE r.bucket >= time_bucket(INTERVAL '{level} seconds', $start) AND r.bucket < $end AND r.feature >= 0
-        GROUP BY ALL""",
-        {"start": lattice.start, "end": lattice.end},
+        f"""SELECT v.who, epoch_us({rollups.bucket(level, "r.bucket")}) AS at, r.feature, r.part, {measures}
+        FROM {relation} AS r JOIN who AS v ON v.model = r.model AND v.version = r.version
+        WHERE r.feature >= 0 GROUP BY ALL""",
+        times,
     )
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from mlwatch.asking import all_or_nothing, first_row
+from mlwatch.snapshot.span import floor
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
@@ -128,15 +129,15 @@ def lives(connection: DuckDBPyConnection, until: datetime | None = None) -> list
 
     Args:
         connection: A cursor of this thread.
-        until: As it was known at this moment, naive UTC: what began later is unknown. None for all time.
+        until: As it was known at this moment, naive UTC: what came later is unknown. None for all time.
     """
-    before = "WHERE bucket < $until" if until is not None else ""
-    last = "LEAST(MAX(last_ts), $until)" if until is not None else "MAX(last_ts)"
+    relation, values = rollups.TRAFFIC.table(rollups.HOUR), {}
+    if until is not None:
+        relation, values = between(rollups.TRAFFIC, rollups.HOUR, datetime.min, until)  # noqa: DTZ901  naive UTC
     rows = connection.execute(
-        f"""SELECT model, version, SUM(n), MIN(first_ts), {last} FROM {rollups.TRAFFIC.table(rollups.HOUR)} {before}
-        GROUP BY model, version {"HAVING MIN(first_ts) < $until" if until is not None else ""}
-        ORDER BY MIN(first_ts), version""",
-        {"until": until} if until is not None else {},
+        f"""SELECT model, version, SUM(n), MIN(first_ts), MAX(last_ts) FROM {relation}
+        GROUP BY model, version ORDER BY MIN(first_ts), version""",
+        values,
     ).fetchall()
     return [
         Life(Pair(model or "-", version or "-"), int(n), first, last)
@@ -175,6 +176,31 @@ def number_pairs(connection: DuckDBPyConnection, pairs: Sequence[Pair]) -> None:
     _NUMBERED[connection] = wanted
 
 
+def between(rollup: Rollup, level: int, begin: datetime, end: datetime) -> tuple[str, dict[str, datetime]]:
+    """Return the buckets of a stretch of time as a relation, with its parameters.
+
+    They are narrower at the end, so that nothing of the time behind it is counted: of what lies behind a moment of
+    the past, the widest bucket that begins before it would know a day.
+
+    Args:
+        rollup: Which.
+        level: Width of the buckets in seconds.
+        begin: Start of the first one, naive UTC.
+        end: Where they end, naive UTC; only the finest may reach beyond it.
+    """
+    parts: list[str] = []
+    values: dict[str, datetime] = {}
+    finest = rollup.levels[0]
+    for width in sorted((width for width in rollup.levels if width <= level), reverse=True):
+        until = end if width == finest else floor(end, width)
+        if until <= begin and (parts or width != finest):
+            continue
+        parts.append(f"FROM {rollup.table(width)} WHERE bucket >= $from_{width} AND bucket < $until_{width}")
+        values |= {f"from_{width}": begin, f"until_{width}": until}
+        begin = until
+    return f"({' UNION ALL BY NAME '.join(parts)})", values
+
+
 def read(
     connection: DuckDBPyConnection,
     rollup: Rollup,
@@ -205,13 +231,12 @@ def read(
     level = grid.level(rollup, whole=whole)
     window = "0" if whole else f"date_diff('second', $start, GREATEST(r.bucket, $start)) // {grid.width_s}"
     first, last = windows or (0, grid.count - 1)
-    begin = "$first" if first else f"time_bucket(INTERVAL '{level} seconds', $start)"
-    times = {"start": grid.start, "end": min(grid.end, grid.edge(last + 1))}
+    begin = grid.edge(first) if first else floor(grid.start, level)
+    relation, times = between(rollup, level, begin, min(grid.end, grid.edge(last + 1)))
     return fetch(
         connection,
         f"""SELECT CAST({window} AS INTEGER) AS w, v.who{listed}, {measures}
-        FROM {rollup.table(level)} AS r JOIN who AS v ON v.model = r.model AND v.version = r.version
-        WHERE r.bucket >= {begin} AND r.bucket < $end AND {where}
-        GROUP BY ALL""",
-        times | {"first": grid.edge(first)} if first else times,
+        FROM {relation} AS r JOIN who AS v ON v.model = r.model AND v.version = r.version
+        WHERE {where} GROUP BY ALL""",
+        times if whole else times | {"start": grid.start},
     )

@@ -99,7 +99,7 @@ def grid(first: datetime, last: datetime, span: timedelta | None, at: datetime |
         first: Earliest event time in the store, naive UTC.
         last: Latest event time, naive UTC.
         span: Length of the range; None for everything.
-        at: End of the range, naive UTC; None for the newest data.
+        at: End of the range, naive UTC; None for the newest data. See `whole_minute`.
 
     Returns:
         The range, its start moved back to a whole bucket.
@@ -113,6 +113,15 @@ def grid(first: datetime, last: datetime, span: timedelta | None, at: datetime |
     if span is None and width > step:
         step = min(width, HOUR * 24)
     return Grid(floor(start, step), end, width)
+
+
+def whole_minute(at: datetime | None) -> datetime | None:
+    """Return the end of a range that somebody asked for, naive UTC, without its seconds.
+
+    Requests are counted by the minute: a part of one would be counted whole, with what came after the moment.
+    """
+    moment = naive(at)
+    return None if moment is None else floor(moment, MINUTE)
 
 
 def floor(moment: datetime, seconds: int) -> datetime:

@@ -117,6 +117,26 @@ def test_every_snapshot_is_that_of_a_store_read_anew(tmp_path: Path, monkeypatch
     session.stop()
 
 
+def test_of_months_nothing_is_counted_twice(tmp_path: Path) -> None:
+    """What is kept of days, and what is read again, meet within a day."""
+    (tmp_path / "logs").mkdir()
+    logs = Logs(tmp_path / "logs")
+    logs.write(logs.requests(START - timedelta(days=40), START, 900.0))
+    with Session(Options(tmp_path / "logs", db=":memory:")) as session:
+        for _ in range(3):
+            session.ingest_all()
+            kept = session.snapshot().to_dict()
+            asked = (session.connection, session.config, Question())
+            anew = snapshot(*asked, now=datetime.now(UTC)).to_dict()
+            for part in ("performance", "confusion", "windows"):
+                own, other = (
+                    [found["models"]["logs"]["versions"][name][part] for name in ("v1", "v2")]
+                    for found in (kept, anew)
+                )
+                assert not apart(own, other), part
+            logs.write(logs.requests(START, START + timedelta(minutes=10), 10.0))
+
+
 def apart(one: Any, other: Any) -> list[tuple[str, Any, Any]]:
     """Return the leaves in which two documents differ by more than rounding."""
     left, right = flat(one), flat(other)
