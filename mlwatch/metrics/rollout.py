@@ -170,7 +170,7 @@ def _result(
         for name, key in ((settings.baseline, "last_b"), (settings.candidate, "last_c"))
         if key not in ever or not np.isfinite(ever[key][0])
     )
-    reason = metric_sentence(spec, result, settings, silent)
+    reason = metric_sentence(spec, result, settings, silent, astray=judgement.is_astray(0))
     return MetricResult(**facts, reason=reason, notes=tuple(note for note in notes if note))
 
 

@@ -47,6 +47,12 @@ class Judgement:
     n_c: FloatArray
     harm_limit: FloatArray
     """The margin as a rate ratio of harm; nan where the test has none."""
+    astray: Flags | None = None
+    """Where a quantile's test tells of other values than the quantile, so that it decides nothing; None: nowhere."""
+
+    def is_astray(self, index: int) -> bool:
+        """Return whether the test decides nothing at one moment, whatever its numbers."""
+        return self.astray is not None and bool(self.astray[index])
 
     @property
     def safe(self) -> Flags:

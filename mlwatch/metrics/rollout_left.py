@@ -40,8 +40,11 @@ def samples_left(
         By name of the metric: 0 where it is decided, None where 300 times the data would not decide or where it
         cannot be said.
     """
-    left: dict[str, int | None] = {each.plan.spec.name: None if each.missing[0] else 0 for each in judgements}
-    undecided = [each for each in judgements if not (each.missing[0] or each.safe[0] or each.worse[0])]
+    unknown = {each.plan.spec.name: bool(each.missing[0]) or each.is_astray(0) for each in judgements}
+    left: dict[str, int | None] = {name: None if hidden else 0 for name, hidden in unknown.items()}
+    undecided = [
+        each for each in judgements if not (unknown[each.plan.spec.name] or each.safe[0] or each.worse[0])
+    ]
     for judgement, decides in _decides(undecided, totals, settings):
         units, factor = judgement.n_b[0] + judgement.n_c[0], GROWTH[int(np.argmax(decides))]
         left[judgement.plan.spec.name] = math.ceil(float(units * (factor - 1))) if decides.any() else None

@@ -15,7 +15,7 @@ import numpy as np
 from mlwatch.metrics.rollout_strata import HistogramPair, MomentPair, Strata
 from mlwatch.metrics.rollout_traffic import traffic_steps
 from mlwatch.metrics.sequential import Moments, normal_rho
-from mlwatch.metrics.sequential_quantile import histogram_quantile
+from mlwatch.metrics.sequential_quantile import histogram_quantile, quantile_apart
 
 if TYPE_CHECKING:
     from mlwatch.metrics.rollout_types import FloatArray, IntArray, MetricSpec, RolloutSettings
@@ -24,6 +24,10 @@ Test: TypeAlias = Literal["normal", "ratio", "exceedance", "two_sample"]
 
 FIRST_UNITS = 500
 """Units from which scales are frozen."""
+FIRST_BEYOND = 40
+"""Units beyond a quantile in the first data by which it is seen whether the reference's still is that quantile."""
+NEAR = 2.0
+"""Factor by which the odds of exceeding the reference's quantile may differ from the quantile's in the first data."""
 COMMON_SHARE = 0.25
 """Below this share of the candidate, the rate-ratio grid is used."""
 COMMON_RATE = 0.02
@@ -72,7 +76,7 @@ def plan_rollout(strata: Strata, settings: RolloutSettings) -> RolloutPlan:
         settings: Margins, methods, and frozen values of the reference.
     """
     share = _first_share(strata) if not isinstance(settings.share, float) else settings.share
-    specs = settings.metrics
+    specs = tuple(_without_stale(spec, strata, settings) for spec in settings.metrics)
     if any(spec.kind == "quantile" and spec.threshold is None for spec in specs) and _is_ramp(
         strata, settings
     ):
@@ -102,14 +106,14 @@ def _choose(spec: MetricSpec, rate: float, share: float) -> Test:
     return "ratio" if rare or spec.method == "ratio" else "normal"
 
 
-def _first_rows(n_b: FloatArray, n_c: FloatArray) -> slice:
-    """Return the earliest rows that hold `FIRST_UNITS` units where both arms are present."""
+def _first_rows(n_b: FloatArray, n_c: FloatArray, wanted: float = FIRST_UNITS) -> slice:
+    """Return the earliest rows that hold the wanted units where both arms are present."""
     for head in (FIRST_UNITS, n_b.size):  # most often a few rows are enough
         base, cand = n_b[:head], n_c[:head]
         units = np.cumsum(np.where((base > 0) & (cand > 0), base + cand, 0))
-        if units.size and units[-1] >= FIRST_UNITS:
+        if units.size and units[-1] >= wanted:
             break
-    return slice(0, int(np.searchsorted(units, FIRST_UNITS)) + 1)
+    return slice(0, int(np.searchsorted(units, wanted)) + 1)
 
 
 def _first_share(strata: Strata) -> float:
@@ -143,7 +147,7 @@ def _plan_quantile(spec: MetricSpec, edges: FloatArray) -> MetricPlan:
         return MetricPlan(
             spec, "two_sample", edges=edges, shifts=_shifts(margin_shift), margin_shift=margin_shift
         )
-    threshold = int(np.clip(np.searchsorted(edges, spec.threshold), 0, edges.size - 1))
+    threshold = _edge(edges, spec.threshold)
     shifts = _shifts(margin_shift)
     inside = shifts[(threshold + shifts >= 0) & (threshold + shifts < edges.size)]
     margin_shift = int(np.clip(margin_shift, inside[0], inside[-1]))
@@ -152,8 +156,33 @@ def _plan_quantile(spec: MetricSpec, edges: FloatArray) -> MetricPlan:
     )
 
 
+def _edge(edges: FloatArray, threshold: float) -> int:
+    """Return the number of the bin edge at a threshold."""
+    return int(np.clip(np.searchsorted(edges, threshold), 0, edges.size - 1))
+
+
 def _is_ramp(strata: Strata, settings: RolloutSettings) -> bool:
     return isinstance(settings.share, tuple) or len(traffic_steps(strata.minute, strata.n_b, strata.n_c)) > 1
+
+
+def _without_stale(spec: MetricSpec, strata: Strata, settings: RolloutSettings) -> MetricSpec:
+    """Forget the reference's quantile where the first data show that latency has moved since.
+
+    Exceedances of it would say nothing of the quantile asked for. The first data choose the test, as they do for
+    proportions, while no test has much evidence yet; where latency moves later, `judge_quantile` holds.
+    """
+    pair = strata.metrics.get(spec.name)
+    if spec.threshold is None or spec.quantile is None or not isinstance(pair, HistogramPair):
+        return spec
+    wanted = max(FIRST_UNITS, FIRST_BEYOND / min(spec.quantile, 1 - spec.quantile))
+    rows = _first_rows(strata.n_b, strata.n_c, wanted)
+    both = (strata.n_b[rows] > 0) & (strata.n_c[rows] > 0)
+    first = np.stack([arm[rows][both].sum(axis=0) for arm in (pair.baseline, pair.candidate)])
+    first = first / settings.inflation_of(spec.name)
+    edge = _edge(pair.edges, spec.threshold)
+    above, below = first[:, edge:].sum(axis=1), first[:, :edge].sum(axis=1)
+    apart = quantile_apart(above, below, spec.quantile, NEAR, settings.alpha, wanted)
+    return replace(spec, threshold=None) if apart else spec
 
 
 def _freeze_threshold(spec: MetricSpec, strata: Strata) -> MetricSpec:

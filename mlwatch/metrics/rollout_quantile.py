@@ -14,7 +14,12 @@ from mlwatch.metrics.rollout_judgement import (
     quotient,
     status_codes,
 )
-from mlwatch.metrics.sequential_quantile import edge_evidence, histogram_quantile, quantile_shift_log_e
+from mlwatch.metrics.sequential_quantile import (
+    edge_evidence,
+    histogram_quantile,
+    quantile_apart,
+    quantile_shift_log_e,
+)
 from mlwatch.metrics.sequential_ratio import LOG_RATIOS, ratio_log_e
 
 if TYPE_CHECKING:
@@ -23,9 +28,16 @@ if TYPE_CHECKING:
     from mlwatch.metrics.rollout_totals import Columns
     from mlwatch.metrics.rollout_types import FloatArray, RolloutSettings
 
+FAR = 4.0
+"""Factor of the odds of exceeding a frozen quantile beyond which its exceedances no longer speak of the quantile."""
+
 
 def judge_quantile(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -> Judgement:
-    """Judge by comparing the candidate's histogram with the baseline's, shifted by whole bins."""
+    """Judge by comparing the candidate's histogram with the baseline's, shifted by whole bins.
+
+    Exceedances of a frozen quantile tell of that quantile as long as requests still have about its share of them, and
+    the interval that they give holds the estimate. Elsewhere nothing is decided, which adds no false alarm.
+    """
     spec = plan.spec
     counts_b, counts_c = columns["counts_b"], columns["counts_c"]
     n_b, n_c = counts_b.sum(axis=-1), counts_c.sum(axis=-1)
@@ -34,23 +46,42 @@ def judge_quantile(plan: MetricPlan, columns: Columns, settings: RolloutSettings
     harm, relief = (rising, falling) if spec.sign > 0 else (falling, rising)
     shifts = plan.shifts.tolist()
     confident = -math.log(settings.alpha)
-    log_e = harm[..., shifts.index(0)]
-    limit = difference_limit(spec, q_b)
-    worse = (log_e >= -math.log(settings.level(spec))) & is_beyond(spec, q_c - q_b, limit)
-    safe = relief[..., shifts.index(plan.margin_shift)] >= confident
-    status = status_codes((n_b > 0) & (n_c > 0), worse, safe, relief[..., shifts.index(0)] >= confident)
-    factors = _factors(plan)
+    factors, ratio, limit = _factors(plan), quotient(q_c, q_b), difference_limit(spec, q_b)
     ratio_low, ratio_high = (
         _last_true(rising >= confident, factors, 0.0),
         _last_true((falling >= confident)[..., ::-1], factors[::-1], np.inf),
     )
+    astray = _astray(plan, columns, settings) | _outside(ratio, ratio_low, ratio_high, _growth(plan))
+    log_e = np.where(astray, 0.0, harm[..., shifts.index(0)])
+    worse = (log_e >= -math.log(settings.level(spec))) & is_beyond(spec, q_c - q_b, limit)
+    safe = (relief[..., shifts.index(plan.margin_shift)] >= confident) & ~astray
+    status = status_codes((n_b > 0) & (n_c > 0), worse, safe, relief[..., shifts.index(0)] >= confident)
+    ratio_low, ratio_high = np.where(astray, 0.0, ratio_low), np.where(astray, np.inf, ratio_high)
     with np.errstate(invalid="ignore"):
         low, high = q_b * (ratio_low - 1), q_b * (ratio_high - 1)
     return Judgement(
         plan, status, log_e, q_b, q_c, q_c - q_b, low, high, limit,
-        quotient(q_c, q_b), ratio_low, ratio_high, np.full(n_b.shape, np.nan), n_b, n_c,
-        np.full(n_b.shape, np.nan),
+        ratio, ratio_low, ratio_high, np.full(n_b.shape, np.nan), n_b, n_c,
+        np.full(n_b.shape, np.nan), astray,
     )  # fmt: skip
+
+
+def _astray(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -> Flags:
+    """Return where the frozen quantile is shown to be far from the quantile while both versions run."""
+    n = np.stack([columns[name].sum(axis=-1) for name in ("counts_b", "counts_c")], axis=-1)
+    if plan.test != "exceedance":
+        return np.zeros(n.shape[:-1], dtype=bool)
+    unshifted = plan.shifts.tolist().index(0)
+    above = np.stack([columns["tail_b"][..., 0, 0], columns["tail_c"][..., unshifted, 0]], axis=-1)
+    inflation, quantile = settings.inflation_of(plan.spec.name), plan.spec.quantile or 0.5
+    above, below = above / inflation, (n - above) / inflation
+    return quantile_apart(above, below, quantile, FAR, settings.alpha, settings.n_opt)
+
+
+def _outside(ratio: FloatArray, low: FloatArray, high: FloatArray, growth: float) -> Flags:
+    """Return where an interval does not hold its estimate, by more than the bin that both are rounded to."""
+    bin_width = math.exp(growth)
+    return np.logical_or(ratio * bin_width < low, ratio > high * bin_width)
 
 
 def _shift_evidence(
@@ -93,9 +124,13 @@ def _factors(plan: MetricPlan) -> FloatArray:
     if plan.test == "exceedance":
         factors: FloatArray = plan.edges[plan.threshold + plan.shifts] / plan.edges[plan.threshold]
         return factors
-    growth = float(np.median(np.diff(np.log(plan.edges[plan.edges > 0]))))
-    powers: FloatArray = np.exp(plan.shifts * growth)
+    powers: FloatArray = np.exp(plan.shifts * _growth(plan))
     return powers
+
+
+def _growth(plan: MetricPlan) -> float:
+    """Return the logarithm of the factor by which the bins grow."""
+    return float(np.median(np.diff(np.log(plan.edges[plan.edges > 0]))))
 
 
 def _last_true(flags: Flags, values: FloatArray, none: float) -> FloatArray:

@@ -50,7 +50,7 @@ def judge_ratio(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -
         plan, status, log_e, difference=difference, low=low, high=high,
         limit=limit,
         ratio=ratios[0], ratio_low=np.maximum(ratios[1], 0), ratio_high=ratios[2],
-        harm_limit=harm_limit, **raw,
+        harm_limit=harm_limit, astray=None, **raw,
     )  # fmt: skip
 
 

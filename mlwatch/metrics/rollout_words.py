@@ -64,7 +64,12 @@ def duration_text(seconds: float) -> str:
 
 
 def metric_sentence(
-    spec: MetricSpec, result: MetricResult, settings: RolloutSettings, silent: tuple[str, ...] = ()
+    spec: MetricSpec,
+    result: MetricResult,
+    settings: RolloutSettings,
+    silent: tuple[str, ...] = (),
+    *,
+    astray: bool = False,
 ) -> str:
     """Say one metric: the effect, its interval, the limit and what it means.
 
@@ -73,12 +78,21 @@ def metric_sentence(
         result: What was found.
         settings: Names of the arms.
         silent: The arms without any value of the metric.
+        astray: A quantile's test tells of other values than the quantile.
     """
     if result.status == "no_data":
         return _no_data(spec, silent)
     effect = _relative_effect(spec, result, settings) if spec.scale == "relative" else None
     text = effect or _absolute_effect(spec, result, settings)
-    return text + _conclusion(spec, result, settings)
+    return text + (_astray(spec) if astray else _conclusion(spec, result, settings))
+
+
+def _astray(spec: MetricSpec) -> str:
+    """Say why requests that exceed a frozen quantile decide nothing."""
+    return (
+        f": not decided, because requests above the earlier {spec.label}, by which both are compared, no longer "
+        "tell of it; a later start in [rollout] begins anew"
+    )
 
 
 def _no_data(spec: MetricSpec, silent: tuple[str, ...]) -> str:

@@ -10,6 +10,7 @@ Source:
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from mlwatch.metrics.sequential import OPTIMAL_N, FloatArray, beta_binomial_log_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 
 def quantile_log_e_samples(x: ArrayLike, y: ArrayLike, p: float, t_opt: float = OPTIMAL_N) -> float:
@@ -77,6 +78,32 @@ def edge_evidence(counts: ArrayLike, p: float, n_opt: float = OPTIMAL_N) -> Edge
         beta_binomial_log_e(below, beyond, p, kappa, one_sided=True)[teller],
         beta_binomial_log_e(beyond, below, 1 - p, kappa, one_sided=True)[teller],
     )
+
+
+def quantile_apart(
+    above: ArrayLike, below: ArrayLike, p: float, near: float, alpha: float, n_opt: float = OPTIMAL_N
+) -> NDArray[np.bool_]:
+    """Return where a fixed value is shown to be near the p-quantile of neither the first arm nor all arms together.
+
+    Near is where the odds of exceeding it are within a factor of the quantile's; that they are not is what two
+    one-sided beta-binomial e-values show, which hold at every look.
+
+    Args:
+        above: Values above it, arms on the last axis.
+        below: Values at most it.
+        p: Which quantile.
+        near: The factor, above 1.
+        alpha: Error probability of each side.
+        n_opt: Number of values at which this is sharpest.
+    """
+    odds, kappa, limit = (1 - p) / p, beta_concentration(n_opt), -math.log(alpha)
+    most, least = near * odds / (1 + near * odds), odds / (near + odds)
+    above, below = (
+        np.stack([counts[..., 0], counts.sum(axis=-1)], axis=-1) for counts in map(np.asarray, (above, below))
+    )
+    too_low = beta_binomial_log_e(above, below, most, kappa, one_sided=True) >= limit
+    too_high = beta_binomial_log_e(below, above, 1 - least, kappa, one_sided=True) >= limit
+    return np.asarray((too_low | too_high).all(axis=-1))
 
 
 def quantile_shift_log_e(

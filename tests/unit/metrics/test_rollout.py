@@ -518,6 +518,85 @@ def test_slower_quantiles_are_found_with_and_without_a_reference(threshold: str 
     assert {result.status for result in same.metrics} == {"non_inferior"}
 
 
+def _with_tail(seed: int, body: float = 1.0, tail: float = 150.0, later: float = 1.0) -> ArmSeries:
+    """Return 6 hours of latencies around 60 ms with a tail of 3 %, all of them slower by a factor later on."""
+    rng = np.random.default_rng(seed)
+    shape = (360, 17)
+    slow = rng.random(shape) < 0.03
+    middle = np.where(slow, tail * rng.lognormal(0, 0.2, shape), 60 * body * rng.lognormal(0, 0.3, shape))
+    middle[120:] *= later
+    counts = np.stack([np.histogram(row, EDGES)[0] for row in middle]).astype(np.int32)
+    return ArmSeries(np.arange(360), np.full(360, 17), {"latency_p99": HistogramSeries(EDGES, counts)})
+
+
+def _against_past(past: float) -> RolloutSettings:
+    """Return settings with the p99 of the baseline before the candidate came."""
+    return replace(SETTINGS, metrics=(default_metric("latency_p99", threshold=past),))
+
+
+def test_a_slow_tail_is_found_though_all_latency_has_moved_since_the_past() -> None:
+    verdict = rollout_verdict(_with_tail(1), _with_tail(2, tail=450), _against_past(50.7))
+    result = verdict.metrics[0]
+    assert (verdict.verdict, result.status, result.method) == ("rollback", "worse", "two_sample")
+    assert result.ratio == pytest.approx(3.0, rel=0.1)
+    assert result.ratio_low is not None
+    assert 1.1 < result.ratio_low < 3.0
+
+
+def test_a_slower_middle_is_no_slower_tail_though_all_latency_has_moved_since_the_past() -> None:
+    result = rollout_verdict(_with_tail(1), _with_tail(2, body=1.08), _against_past(50.7)).metrics[0]
+    assert result.status == "inconclusive"
+    assert result.ratio is not None
+    assert result.ratio_low is not None
+    assert result.ratio_high is not None
+    assert 0.8 < result.ratio_low < result.ratio < result.ratio_high < 1.2
+
+
+def test_a_past_quantile_that_still_holds_is_kept() -> None:
+    result = rollout_verdict(_with_tail(1), _with_tail(2, tail=450), _against_past(163.0)).metrics[0]
+    assert (result.method, result.status) == ("exceedance", "worse")
+
+
+def test_latency_that_moves_while_one_watches_decides_nothing() -> None:
+    """With 7 requests in 10 above it, the past p99 is no tail any more: the middle must not promote."""
+    base, cand = _with_tail(1, later=3.0), _with_tail(2, tail=450, later=3.0)
+    result = rollout_verdict(base, cand, _against_past(163.0)).metrics[0]
+    assert (result.status, result.method) == ("inconclusive", "exceedance")
+    assert (result.ratio_low, result.ratio_high, result.samples_left) == (0.0, None, None)
+    assert result.reason.endswith(
+        "(no interval yet), the limit is 1.1: not decided, because requests above the earlier p99 latency, by which "
+        "both are compared, no longer tell of it; a later start in [rollout] begins anew"
+    )
+    timeline = rollout_timeline(base, cand, _against_past(163.0), every=20)
+    assert timeline.metrics["latency_p99"].status_at(5) == "worse"  # before it moved
+
+
+def test_equals_are_not_rolled_back_by_a_past_quantile_however_far_it_is() -> None:
+    for past in (50.7, 110.0, 190.0, 300.0):
+        alarms = 0
+        for seed in range(0, 20, 2):
+            timeline = rollout_timeline(_with_tail(seed), _with_tail(seed + 1), _against_past(past), every=20)
+            alarms += timeline.metrics["latency_p99"].alarm is not None
+        assert alarms <= 1  # of 10, at a level of 0.05
+
+
+def test_an_interval_that_does_not_hold_its_estimate_decides_nothing() -> None:
+    """At p97, where the tail begins, the versions are the same, and at p99 they are not."""
+    rng = np.random.default_rng(5)
+
+    def sample(tail: float) -> ArmSeries:
+        shape = (400, 100)
+        u = rng.random(shape)
+        x = np.where(u < 0.985, 60 * rng.lognormal(0, 0.3, shape), tail * rng.lognormal(0, 0.1, shape))
+        counts = np.stack([np.histogram(row, EDGES)[0] for row in x]).astype(np.int32)
+        return ArmSeries(np.arange(400), np.full(400, 100), {"latency_p99": HistogramSeries(EDGES, counts)})
+
+    result = rollout_verdict(sample(300), sample(390), _against_past(120.0)).metrics[0]
+    assert result.method == "exceedance"
+    assert result.ratio == pytest.approx(1.3, rel=0.05)
+    assert result.status != "non_inferior"
+
+
 def test_a_faster_candidate_is_better() -> None:
     settings = replace(SETTINGS, metrics=(default_metric("latency_mean"), default_metric("latency_p50")))
     verdict = rollout_verdict(_values(1, 1.0), _values(2, 0.8), settings)
