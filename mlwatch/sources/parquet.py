@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import number, row
 from mlwatch.errors import reason_of
 from mlwatch.sources.formats import recognise_table
 from mlwatch.sources.importing import import_piece
+from mlwatch.sources.parquet_samples import kinds_of, sample
 from mlwatch.sources.room import make_room
 from mlwatch.sources.segments import Piece, Segment, UnreadableFileError
 from mlwatch.sources.shapes import Path_, parquet_relation, shape_key
@@ -29,8 +29,6 @@ GROUP_ROWS = 122_880
 PARQUET_ROWS = 4 * GROUP_ROWS
 FIRST_ROWS = 10_000
 """The first rows are few, so that the screen has something to show at once."""
-SAMPLE_ROWS = 1000
-"""Rows that are looked at; asked for by number, for a limit lets every thread read a group of its own."""
 TABLE_ROWS = 10_000
 """Rows of a Parquet file that an importer takes at once: each may hold the bodies of a request and its response."""
 
@@ -55,26 +53,22 @@ def read_parquet(
     try:
         total = number(connection, f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})")
         make_room(connection, name)
-        described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({name})").fetchall()
-        sample = connection.execute(
-            f"""SELECT CAST(to_json(given) AS VARCHAR)
-            FROM (SELECT * EXCLUDE (file_row_number) FROM {parquet_relation(found.path, 0, SAMPLE_ROWS)}) AS given"""
-        ).fetchall()
+        columns = kinds_of(f"read_parquet({name})", connection)
+        records = sample(found.path, connection)
     except duckdb.OutOfMemoryException as error:
         raise UnreadableFileError(
             "its row groups are too large for this machine's memory: write smaller ones"
         ) from error
     except duckdb.Error as error:
         raise UnreadableFileError(f"not a complete Parquet file ({reason_of(error)})") from error
-    names = [column[0] for column in described]
+    names = list(columns)
     mark = fingerprint(found.path, found.size) or Fingerprint(0, b"", 0, b"")
     importer = recognise_table(names, found.path)
     if importer is not None:
         for piece in _table_pieces(found, at.offset, total, mark, connection):
             yield import_piece(piece, importer, book, connection, tuple(names))
         return
-    types = {path: kind for column in described for path, kind in _leaves((column[0],), column[1])}
-    records = [json.loads(text) for (text,) in sample]
+    types = {path: kind for name, column in columns.items() for path, kind in _leaves((name,), str(column))}
     shape = book.fit(
         shape_key(found.relative, "parquet", names), "parquet", records, found.relative, types=types
     )

@@ -135,7 +135,7 @@ def build_shape(
         dialect: For delimited files.
         types: Physical types where the file itself states them (Parquet).
     """
-    columns = columns_of(dict(record) for record in records)
+    columns = _readable(records)
     mapping = _usable(infer(columns, settings, PurePosixPath(relative), root_name))
     return _with_physical(key, form, mapping, columns, dialect, types)
 
@@ -144,12 +144,17 @@ def extend_shape(
     shape: Shape, records: Iterable[Mapping[str, Any]], settings: RoleSettings, relative: str, root_name: str
 ) -> Shape:
     """Take in columns that a shape does not know yet, or that had no value so far; what was decided stays."""
-    columns = columns_of(dict(record) for record in records)
+    columns = _readable(records)
     mapping = _usable(merge(shape.mapping, columns, settings, PurePosixPath(relative), root_name))
     if mapping == shape.mapping:
         return shape
     extended = _with_physical(shape.key, shape.format, mapping, columns, shape.dialect, None)
     return dataclasses.replace(extended, physical={**extended.physical, **shape.physical})
+
+
+def _readable(records: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
+    """Return the columns of records, without those below an empty name: the engine has none for these."""
+    return tuple(column for column in columns_of(dict(record) for record in records) if all(column.path))
 
 
 def _with_physical(

@@ -7,9 +7,8 @@ counts are those of the baseline version's first period, read from the rollups w
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlwatch.asking import all_or_nothing, is_there, meta_value, number, row
 from mlwatch.elements import dotted
@@ -18,8 +17,9 @@ from mlwatch.regular import open_regular
 from mlwatch.roles.leftovers import BESIDE
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
+from mlwatch.sources.parquet_samples import records_of, sample
 from mlwatch.sources.room import make_room
-from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape, parquet_relation
+from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import (
     adding,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 SAMPLE_ROWS = 50_000
 """Without a reference, bins are cut after at most this many rows."""
 SHAPE_ROWS = 1000
-"""Rows that columns are told by."""
+"""Rows that columns are told by, where the file is no Parquet."""
 TOP_CATEGORIES = 50
 KNOWN_CATEGORIES = 10_000
 
@@ -229,15 +229,14 @@ def shape_of(connection: DuckDBPyConnection, path: Path, config: Config, what: s
     """
     import duckdb  # noqa: PLC0415
 
-    first = f"(FROM {reader_of(path)} LIMIT {SHAPE_ROWS})"
     try:
         if path.suffix.lower() == ".parquet":
             make_room(connection, literal(str(path)))  # a thousand columns of a row group at once
-            first = f"(SELECT * EXCLUDE (file_row_number) FROM {parquet_relation(path, 0, SHAPE_ROWS)})"
-        rows = connection.execute(f"SELECT CAST(to_json(given) AS VARCHAR) FROM {first} AS given").fetchall()
+            records = sample(path, connection)
+        else:
+            records = records_of(f"(FROM {reader_of(path)} LIMIT {SHAPE_ROWS})", connection)
     except duckdb.Error as error:
         raise InputError(f"cannot read the {what}", str(path), reason_of(error)) from error
-    records: list[dict[str, Any]] = [json.loads(text) for (text,) in rows]
 
     def shaped(settings: RoleSettings) -> Shape:
         return build_shape("reference", "parquet", records, "reference/data", "reference", settings)

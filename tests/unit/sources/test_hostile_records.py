@@ -71,3 +71,25 @@ def test_any_answer_is_some_class(answer: str, logs: Path, take: Callable[[], An
     (logs / "a.jsonl").write_text(json.dumps(captured("r", "[[1, 2, 3]]", answer)) + "\n")
     with take() as taken:
         assert taken.totals.records == 1
+
+
+def test_a_key_without_a_name_is_passed_over(logs: Path, take: Callable[[], Any]) -> None:
+    """`csv.DictReader` makes one of the index of a table that pandas wrote."""
+    plain = {"timestamp": "2026-11-03T10:00:00Z", "prediction": 1, "features": {"age": 30}}
+    inside = {**plain, "features": {"age": 40, "": 2}}
+    with (logs / "a.jsonl").open("w", encoding="utf-8") as log:
+        log.writelines(json.dumps({**plain, "request_id": f"a{number}"}) + "\n" for number in range(3))
+    with take() as taken:
+        assert len(taken.predictions("id")) == 3
+    with (logs / "a.jsonl").open("a", encoding="utf-8") as log:
+        log.writelines(
+            json.dumps({"": 7, **inside, "request_id": f"b{number}"}) + "\n" for number in range(3)
+        )
+    with take() as taken:
+        rows = taken.predictions("id", "age")
+        assert rows == [
+            *((f"a{number}", 30.0) for number in range(3)),
+            *((f"b{number}", 40.0) for number in range(3)),
+        ]
+        assert taken.rows("SELECT name FROM features") == [("age",)]
+        assert not taken.quarantined()
