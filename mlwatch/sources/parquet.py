@@ -54,24 +54,23 @@ def read_parquet(
         total = number(connection, f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})")
         make_room(connection, name)
         columns = kinds_of(f"read_parquet({name})", connection)
-        records = sample(found.path, connection)
+        names = list(columns)
+        importer = recognise_table(names, found.path)
+        key = shape_key(found.relative, "parquet", names)
+        records = sample(found.path, connection, book.waiting(key)) if importer is None else []
     except duckdb.OutOfMemoryException as error:
         raise UnreadableFileError(
             "its row groups are too large for this machine's memory: write smaller ones"
         ) from error
     except duckdb.Error as error:
         raise UnreadableFileError(f"not a complete Parquet file ({reason_of(error)})") from error
-    names = list(columns)
     mark = fingerprint(found.path, found.size) or Fingerprint(0, b"", 0, b"")
-    importer = recognise_table(names, found.path)
     if importer is not None:
         for piece in _table_pieces(found, at.offset, total, mark, connection):
             yield import_piece(piece, importer, book, connection, tuple(names))
         return
     types = {path: kind for name, column in columns.items() for path, kind in _leaves((name,), str(column))}
-    shape = book.fit(
-        shape_key(found.relative, "parquet", names), "parquet", records, found.relative, types=types
-    )
+    shape = book.fit(key, "parquet", records, found.relative, types=types)
     for start, end in cut_rows(at.offset, total):
         yield Segment(found, shape, start, end, start + 1, end - start, mark)
 

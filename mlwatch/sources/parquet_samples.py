@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.asking import row
+from mlwatch.sources.shapebook import has_value
 from mlwatch.sources.shapes import parquet_relation
+from mlwatch.sources.sql import literal, path_expression
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
     from duckdb.sqltypes import DuckDBPyType
+
+    from mlwatch.sources.shapes import Path_
 
     Record = dict[str, Any]
 
@@ -19,9 +26,96 @@ SAMPLE_ROWS = 1000
 """Rows that are looked at; asked for by number, for a limit lets every thread read a group of its own."""
 
 
-def sample(path: Path, connection: DuckDBPyConnection) -> list[Record]:
-    """Return the first rows of a Parquet file as records."""
-    return records_of(_plain(parquet_relation(path, 0, SAMPLE_ROWS)), connection)
+LATER_ROWS = 20
+"""Rows that are looked at besides for a column that is empty in the first ones: the first that have a value."""
+LATER_GROUPS = 16
+"""Groups of rows that are looked into for these."""
+
+
+def sample(
+    path: Path, connection: DuckDBPyConnection, waiting: Collection[Path_] | None = None
+) -> list[Record]:
+    """Return some rows of a Parquet file as records: the first ones, and later ones of columns that are empty there.
+
+    Args:
+        path: The file.
+        connection: Any.
+        waiting: The only columns that later rows are worth a look for; None for all.
+    """
+    records = _rows(parquet_relation(path, 0, SAMPLE_ROWS), connection)
+    columns = kinds_of(f"read_parquet({literal(str(path))})", connection)
+    empty = [
+        leaf
+        for leaf in _empty(_leaves((), columns.items()), records)
+        if waiting is None or any(leaf[:length] in waiting for length in range(1, len(leaf) + 1))
+    ]
+    if empty:
+        for relation, leaves in islice(_groups_with(empty, path, connection), LATER_GROUPS):
+            records += _first_filled(relation, leaves, connection)
+    return records
+
+
+def _leaves(parents: Path_, columns: Iterable[tuple[str, DuckDBPyType]]) -> Iterator[Path_]:
+    """Yield the columns, and the fields of structs, that have values."""
+    for name, kind in columns:
+        if kind.id == "struct":
+            yield from _leaves((*parents, name), kind.children)
+        elif kind.id != "map" and name:
+            yield (*parents, name)
+
+
+def _empty(leaves: Iterable[Path_], records: Iterable[Record]) -> list[Path_]:
+    """Return the columns that have no value in any of some records."""
+    empty = list(leaves)
+    for record in records:
+        empty = [leaf for leaf in empty if not has_value(record, leaf)]
+    return empty
+
+
+def _groups_with(
+    leaves: Sequence[Path_], path: Path, connection: DuckDBPyConnection
+) -> Iterator[tuple[str, list[Path_]]]:
+    """Yield the rows of each group that is the first with values in some columns, and these, as its statistics say."""
+    first = connection.execute(
+        f"""
+        WITH chunks AS (FROM parquet_metadata({literal(str(path))})),
+        groups AS (
+            SELECT row_group_id, ANY_VALUE(row_group_num_rows) AS rows,
+                CAST(SUM(rows) OVER (ORDER BY row_group_id) AS BIGINT) AS stop
+            FROM chunks GROUP BY row_group_id),
+        filled AS (
+            SELECT path_in_schema, MIN(row_group_id) AS row_group_id
+            FROM chunks WHERE stats_null_count IS NULL OR stats_null_count < num_values GROUP BY path_in_schema)
+        SELECT stop - rows, stop, LIST(path_in_schema) FROM filled JOIN groups USING (row_group_id)
+        GROUP BY ALL ORDER BY stop"""
+    ).fetchall()
+    for start, stop, names in first:
+        chosen = [leaf for leaf in leaves if any(_is_below(name, leaf) for name in names)]
+        if chosen:
+            yield parquet_relation(path, max(start, SAMPLE_ROWS), stop), chosen
+
+
+def _is_below(name: str, leaf: Path_) -> bool:
+    """Tell whether a column of the schema is the values, or the elements, of a leaf."""
+    return f"{name}, ".startswith(f"{', '.join(leaf)}, ")
+
+
+def _first_filled(relation: str, leaves: Sequence[Path_], connection: DuckDBPyConnection) -> list[Record]:
+    """Return the first rows that have a value in any of some columns."""
+    filled = (
+        f"MIN(file_row_number, {LATER_ROWS}) FILTER (WHERE {path_expression(leaf)} IS NOT NULL)"
+        for leaf in leaves
+    )
+    found = row(connection, f"SELECT {', '.join(filled)} FROM {relation}")
+    numbers = sorted({number for numbers in found for number in numbers or ()})
+    if not numbers:
+        return []
+    listed = ", ".join(map(str, numbers))
+    return _rows(f"(SELECT * FROM {relation} WHERE file_row_number IN ({listed}))", connection)
+
+
+def _rows(relation: str, connection: DuckDBPyConnection) -> list[Record]:
+    return records_of(f"(SELECT * EXCLUDE (file_row_number) FROM {relation})", connection)
 
 
 def records_of(relation: str, connection: DuckDBPyConnection) -> list[Record]:
@@ -38,10 +132,6 @@ def kinds_of(relation: str, connection: DuckDBPyConnection) -> dict[str, DuckDBP
     """Return the type of each column."""
     described = connection.execute(f"SELECT * FROM {relation} LIMIT 0").description
     return {column[0]: column[1] for column in described or ()}
-
-
-def _plain(relation: str) -> str:
-    return f"(SELECT * EXCLUDE (file_row_number) FROM {relation})"
 
 
 def _as_read(value: Any, kind: DuckDBPyType) -> Any:

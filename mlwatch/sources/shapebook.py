@@ -57,6 +57,11 @@ class ShapeBook:
         """Return how many records of a block of this kind of file are worth a look."""
         return samples.SAMPLE_LINES if key not in self.shapes else samples.LATER_LINES
 
+    def waiting(self, key: str) -> tuple[Path_, ...] | None:
+        """Return the columns of a kind of file that had no value so far; None where it is not known yet."""
+        known = self.shapes.get(key)
+        return None if known is None else known.waiting()
+
     def records(self, key: str, text: bytes) -> list[dict[str, Any]]:
         """Return some records of JSON lines, of a kind of file that is known only those that may teach something."""
         lines = samples.spread(text, self.limit(key))
@@ -116,12 +121,13 @@ class ShapeBook:
                 if len(seen) < MAX_SIGNATURES:
                     seen.add(mark)
                 fresh.append(record)
-            elif any(_has_value(record, path) for path in waiting):
+            elif any(has_value(record, path) for path in waiting):
                 fresh.append(record)
         return fresh
 
 
-def _has_value(record: Mapping[str, Any], path: Path_) -> bool:
+def has_value(record: Mapping[str, Any], path: Path_) -> bool:
+    """Tell whether a record has a value at a path."""
     value: Any = record
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None

@@ -49,3 +49,54 @@ def test_a_map_in_the_reference_does_not_stop_it(tmp_path: Path) -> None:
         _, counts = opened.query("SELECT DISTINCT name FROM features")
 
     assert counts == [("age",)]
+
+
+def test_columns_that_begin_late_are_read(tmp_path: Path) -> None:
+    """They begin within a group of rows and at later ones, inside and outside of structs, or never."""
+    write(
+        tmp_path / "log.parquet",
+        f"""SELECT {ROWS}, i % 2 AS prediction, CASE WHEN i >= 1500 THEN i % 2 END AS label,
+            CASE WHEN i >= 5000 THEN 3.5 END AS latency_ms, CASE WHEN i = 7999 THEN 'NO' END AS country,
+            {{'age': CASE WHEN i >= 4500 THEN 30 + i % 9 END}} AS features, CAST(NULL AS DOUBLE) AS never
+        FROM range(8000) t(i)""",
+    )
+
+    with mlwatch.open(tmp_path, db=":memory:") as opened:
+        _, counts = opened.query(
+            "SELECT count(prediction), count(label), count(latency_ms), count(country), count(age) FROM predictions"
+        )
+        _, features = opened.query("SELECT name FROM features ORDER BY name")
+
+    assert counts == [(8000, 6500, 3000, 1, 3500)]
+    assert features == [("age",), ("country",)]
+
+
+def test_predictions_behind_their_outcomes_are_read(tmp_path: Path) -> None:
+    outcomes = f"SELECT {ROWS}, i % 2 AS label FROM range(4000) t(i)"
+    predictions = f"SELECT {ROWS}, i % 2 AS prediction, i / 4000 AS score, i AS age FROM range(4000) t(i)"
+    write(tmp_path / "log.parquet", f"{outcomes} UNION ALL BY NAME {predictions}")
+
+    with mlwatch.open(tmp_path, db=":memory:") as opened:
+        ingest = opened.snapshot().to_dict()["ingest"]
+
+    assert {name: ingest[name] for name in ("predictions", "outcomes", "rejected", "outcomes_unmatched")} == {
+        "predictions": 4000,
+        "outcomes": 4000,
+        "rejected": 0,
+        "outcomes_unmatched": 0,
+    }
+
+
+def test_a_column_that_begins_in_a_later_file_is_read(tmp_path: Path) -> None:
+    first = f"SELECT {ROWS}, i % 2 AS prediction, CAST(NULL AS INTEGER) AS age FROM range(4000) t(i)"
+    write(tmp_path / "log-1.parquet", first)
+    later = "range(4000, 8000) t(i)"
+    write(
+        tmp_path / "log-2.parquet",
+        f"SELECT {ROWS}, i % 2 AS prediction, CASE WHEN i >= 6000 THEN i END AS age FROM {later}",
+    )
+
+    with mlwatch.open(tmp_path, db=":memory:") as opened:
+        _, counts = opened.query("SELECT count(*), count(age) FROM predictions")
+
+    assert counts == [(8000, 2000)]
