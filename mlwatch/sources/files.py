@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from mlwatch.sources.formats import is_text_log, recognise
 from mlwatch.sources.formats.presets import DEFINITION
 from mlwatch.sources.formats.tf_serving import begins_log
-from mlwatch.sources.wrapped import begins_wrapped, has_chatter, is_wrapped
+from mlwatch.sources.wrapped import begins_logged, begins_wrapped, has_chatter, is_wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -219,9 +219,10 @@ def _of_lines(text: bytes, name: str) -> Format | str:
         return "wrapped"
     if any(line.lstrip().startswith(b"{") for line in lines):
         return "jsonl"  # text before the first record, such as a start-up banner
-    if is_wrapped(text) and not _looks_delimited(lines, b"\t"):
-        return "wrapped"  # sentences have commas, too
-    return "csv" if _looks_delimited(lines) else UNKNOWN
+    logged = begins_logged(text)  # no header does, and sentences and times have commas, too
+    if is_wrapped(text) and (logged or not _looks_delimited(lines, b"\t")):
+        return "wrapped"
+    return "csv" if not logged and _looks_delimited(lines) else UNKNOWN
 
 
 def _binary_format(head: bytes) -> Format | None:

@@ -27,6 +27,10 @@ TELLING_SIZE = 3
 """An object of so many fields is taken for a record, whatever they are called."""
 
 _TIME = re.compile(rb"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?")
+_LOGGED = re.compile(
+    rb"\W{0,2}(?:(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\b\W{0,2}[ :\t]"
+    rb"|%b\W{0,2}(?: {1,8}\W{0,2} {0,8}[A-Za-z]|\s{0,8}[A-Z]{4,8}\b))" % _TIME.pattern
+)
 _PAIR = re.compile(rb'([A-Za-z_@][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s"]*)')
 _PAIRS = re.compile(rb'(?:[A-Za-z_@][\w.@/-]*=(?:"(?:[^"\\]|\\.)*"|[^\s"=]*)(?:\s+|$)){3}')
 _PREFIX = 200
@@ -46,6 +50,11 @@ def begins_wrapped(head: bytes) -> bool:
 def has_chatter(head: bytes) -> bool:
     """Tell whether lines that are objects hold a logger's messages, with or without records in them."""
     return any(_is_message(found) for line in head.split(b"\n") if (found := _object(line)) is not None)
+
+
+def begins_logged(head: bytes) -> bool:
+    """Tell whether the first line begins as those of loggers do, with a level, or with a time and a word."""
+    return _LOGGED.match(head) is not None
 
 
 def unwrapped(text: bytes) -> bytes:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HOLE_STEP = 1 << 20
 CHATTER = 1 << 16
-"""How much of a log is searched for a first record in lines of other text."""
+"""Bytes of a log's start, and of its end, that are searched for a record in lines of other text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ def _new(found: Found, ledger: Ledger, places: Places) -> Plan | None:
                 head = stream.read(HOLE_STEP).lstrip(b"\0")[:HEAD_BYTES]
             sample = head + (b"" if b"\n" in head else stream.read(HOLE_STEP))
             form = format_of(sample, found.relative, found.path)
-            if form == UNKNOWN:  # the first record may come late in a log that is chatty at its start
-                form = format_of(sample + stream.read(CHATTER), found.relative, found.path)
+            if form == UNKNOWN:
+                form = format_of(sample + _further(stream, found.size), found.relative, found.path)
     except DamagedFileError:
         return _skipped(found, ledger, "the compressed data is damaged or not complete yet", "damaged")
     if form == "!empty so far" and compression != "none" and b"\0" in sample:
@@ -102,6 +102,15 @@ def _new(found: Found, ledger: Ledger, places: Places) -> Plan | None:
         ledger.reserve(), found.relative, found.device, found.inode, found.size, found.mtime_ns, form
     )
     return past_copies(Plan(found, entry, head=head), ledger, places)
+
+
+def _further(stream: Stream, size: int) -> bytes:
+    """Return more of a log that is chatty at its start: its first record may come late, and be near its end only."""
+    more = stream.read(CHATTER)
+    if stream.compression == "none":
+        stream.seek(max(stream.position, size - CHATTER))
+        more += b"\n" + stream.read(CHATTER)
+    return more
 
 
 def _skipped(found: Found, ledger: Ledger, reason: str, state: str) -> Plan:

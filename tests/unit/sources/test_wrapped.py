@@ -104,6 +104,8 @@ def test_the_time_inside_a_record_wins() -> None:
         ('[\n {"prediction": 1, "x": {"score": 1}}\n]', "json"),
         ("just text\nand more\n", "!neither JSON, CSV nor Parquet"),
         ("level=info msg=started port=80\n", "!neither JSON, CSV nor Parquet"),
+        ("2026-11-20T10:00:00Z,r0,1\n2026-11-20T10:00:01Z,r1,0\n", "csv"),
+        ("INFO;level\n1;2\n", "csv"),
     ],
 )
 def test_other_files_stay_what_they_are(head: str, expected: str) -> None:
@@ -154,6 +156,41 @@ def test_a_message_is_a_failed_request_by_id_and_status(fields: dict[str, object
     line = json.dumps({"message": "finished", **fields})
 
     assert unwrapped(line.encode()) == (line.encode() if kept else b"")
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        "2026-11-20 10:00:00,123 INFO ",
+        "2026-11-20 10:00:00,123 - app - ERROR - ",
+        "[2026-11-20 10:00:00,123] [serving.py] INFO - ",
+        "2026-11-20 10:00:00.123 | INFO     | app:main:7 - ",
+        "2026-11-20T10:00:00.123Z\tINFO\tapp\t",
+        "INFO:app:",
+        "INFO 2026-11-20 10:00:00,123 app ",
+        "WARNING:  ",
+    ],
+)
+def test_what_a_logger_says_before_the_first_record_is_no_table(begun: str) -> None:
+    said = "".join(f"{begun}Started worker {number}, listening\n" for number in range(100)).encode()
+
+    assert format_of(said[:600], "app.log", Path("app.log")) == "!neither JSON, CSV nor Parquet"
+    assert format_of(said + begun.encode() + record(1).encode(), "app.log", Path("app.log")) == "wrapped"
+
+
+@pytest.mark.parametrize("chatter", [3, 3000])
+def test_records_that_come_later_in_a_log_are_read(tmp_path: Path, chatter: int) -> None:
+    log, store = tmp_path / "logs" / "app.log", tmp_path / "store.duckdb"
+    log.parent.mkdir()
+    log.write_text("".join(in_python(f"Started worker {n}") + "\n" for n in range(chatter)), encoding="utf-8")
+    with mlwatch.open(log.parent, db=store) as watched:
+        before = watched.snapshot().ingest
+    with log.open("a", encoding="utf-8") as file:
+        file.writelines(in_python(record(number)) + "\n" for number in range(200))
+    with mlwatch.open(log.parent, db=store) as watched:
+        after = watched.snapshot().ingest
+
+    assert (before.records, after.predictions, after.rejected) == (0, 200, 0)
 
 
 @given(st.binary(max_size=300))
