@@ -79,6 +79,17 @@ def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
     )
 
 
+def by_record(column: Column) -> dict[int, object]:
+    """Return the samples by the bit of their record; see `Column.where`."""
+    found: dict[int, object] = {}
+    where = column.where
+    for sample in column.samples:
+        bit = where & -where
+        found[bit] = sample
+        where ^= bit
+    return found
+
+
 def kind_of(value: object) -> str:
     """Name the kind of a value."""
     plain = _PLAIN.get(type(value))

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, SupportsFloat, cast
 
-from mlwatch.roles.columns import LONGEST_TEXT, kind_of
+from mlwatch.roles.columns import LONGEST_TEXT, by_record, kind_of
 from mlwatch.roles.names import normal
 from mlwatch.times import parse_timestamp
 
@@ -131,7 +131,7 @@ def _score(column: Column, context: Context, loose: bool) -> bool:
     if not loose:
         return True
     confidence = normal(column.path[-1]) == "confidence"
-    return _within_unit(column) and (not confidence or _of_positive(column, context))
+    return within_unit(column) and (not confidence or _of_positive(column, context))
 
 
 def _of_positive(column: Column, context: Context) -> bool:
@@ -179,11 +179,8 @@ def _tells_events(column: Column, context: Context) -> bool:
     """Tell whether, among predictions, a column names what the other records are."""
     beside: set[str] = set()
     apart: set[str] = set()
-    where = column.where
-    for sample in column.samples:
-        bit = where & -where
+    for bit, sample in by_record(column).items():
         (beside if bit & context.predicted else apart).add(str(sample).strip().lower())
-        where ^= bit
     return bool(apart - RECORD_WORDS) and beside <= RECORD_WORDS
 
 
@@ -202,11 +199,12 @@ def _unit(column: Column, context: Context, _loose: bool) -> bool:
 
 def numbers(column: Column) -> list[float]:
     """Return the samples that are finite numbers, or the texts of some."""
-    found = [_number(one) for one in column.samples]
+    found = [number_of(one) for one in column.samples]
     return [number for number in found if number is not None and math.isfinite(number)]
 
 
-def _number(sample: object) -> float | None:
+def number_of(sample: object) -> float | None:
+    """Return a sample as a number, also where it is the text of one; None where it is neither."""
     if kind_of(sample) in _NUMBERS:
         return as_float(sample)
     try:
@@ -250,7 +248,8 @@ def _only_words(column: Column, allowed: Collection[str]) -> bool:
     return all(isinstance(sample, str) and sample.strip().lower() in allowed for sample in column.samples)
 
 
-def _within_unit(column: Column) -> bool:
+def within_unit(column: Column) -> bool:
+    """Tell whether all numbers are such as probabilities are."""
     return all(0 <= number <= 1 for number in numbers(column))
 
 

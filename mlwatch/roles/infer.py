@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
-from mlwatch.roles import guards, leftovers
+from mlwatch.roles import confidence, guards, leftovers
 from mlwatch.roles.columns import kind_of
 from mlwatch.roles.features import containers_of, listed, name_features
 from mlwatch.roles.names import (
@@ -130,7 +130,7 @@ class _Inference:
             (column for column in self._pool.values() if listed(self._settings.ignore, column.path)),
             "listed in [roles] ignore",
         )
-        self._take_by_name()
+        self._take_by_name(path)
         self._take_by_file_name(path)
         self._take_only_time()
         self._drop_leftovers()
@@ -228,15 +228,18 @@ class _Inference:
             if column is not None:
                 self._take(role, column, "set in the configuration")
 
-    def _take_by_name(self) -> None:
+    def _take_by_name(self, path: PurePath) -> None:
         for role in ROLES:
             self._choose(role, role)
             if role in {"prediction", "label"}:
                 self._choose_by_affix(role)
             if role == "id" and "id" not in self._roles:
                 self._choose("id", "event_id")
+            if role == "score":
+                self._drop_confidence()
             if role == "label":
                 self._regression_score()
+                self._answer_beside_score(path)
 
     def _choose(self, role: str, named: str) -> None:
         """Give a role to the best column named like it, if any."""
@@ -317,6 +320,34 @@ class _Inference:
             self._roles["prediction"] = score.path
             self._reasons["prediction"] = f"named {dotted(score.path)}, beside {dotted(label.path)}"
             self._reasons.pop("score", None)
+
+    def _answer_beside_score(self, path: PurePath) -> None:
+        """Take a label for the prediction where it is what a classifier answers with its score."""
+        label, score = self._chosen.get("label"), self._chosen.get("score")
+        said = self._settings.label or self._settings.score
+        if label is None or score is None or "prediction" in self._roles or said:
+            return
+        if not _LABEL_FILE.intersection(words(path.stem)) and confidence.is_answer(label, score):
+            self._release("label")
+            self._take("prediction", label, f"named {dotted(label.path)}, beside {dotted(score.path)}")
+            self._drop_confidence()
+            self._choose("label", "label")
+
+    def _drop_confidence(self) -> None:
+        """Leave out a score that is the confidence in the predicted class, and look for another."""
+        score, answer = self._chosen.get("score"), self._chosen.get("prediction")
+        if score is None or answer is None or self._settings.score is not None:
+            return
+        if confidence.is_confidence(score, answer):
+            self._release("score")
+            self._drop((score,), leftovers.CONFIDENCE)
+            self._choose("score", "score")
+
+    def _release(self, role: str) -> None:
+        """Take a role back from its column."""
+        column = self._chosen.pop(role)
+        del self._roles[role], self._reasons[role]
+        self._pool[column.path] = column
 
     def _constants(self, path: PurePath, root_name: str) -> dict[str, str]:
         """Return model and version of records that do not name them; only requests need them."""

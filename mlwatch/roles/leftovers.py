@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NO_VALUE_YET = "no value yet"
 """Why a column is ignored that `merge` takes up again once it has values."""
 BESIDE = "beside an outcome or event, not an input of the model"
+CONFIDENCE = "confidence in the predicted class, not the probability of the positive one"
 _SECOND_ONES = (
     *("id", "event_id", "model", "version", "prediction", "score", "label", "latency", "event", "unit"),
 )
@@ -67,7 +68,7 @@ def _second(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
         if role != "latency":
             return f"named like the {role}, but its values are not"
     if "confidence" in aliases(column.path):
-        return "confidence in the predicted class, not the probability of the positive one"
+        return CONFIDENCE
     return None
 
 

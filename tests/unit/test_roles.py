@@ -355,6 +355,67 @@ def test_confidence_is_a_score_only_where_it_can_be_one() -> None:
     assert "score" not in classes.roles
 
 
+CONFIDENCES = [("POS" if i % 3 else "NEG", 0.5 + (i * 7 % 50) / 100) for i in range(40)]
+"""Answers of two classes with the confidence in each."""
+
+
+@pytest.mark.parametrize("name", ["score", "probability", "prediction_score"])
+@pytest.mark.parametrize("classes", [("NEG", "POS"), (0, 1)])
+def test_a_score_that_can_only_be_the_confidence_is_none(name: str, classes: tuple[Any, Any]) -> None:
+    base = {"ts": TS, "id": 1}
+    records = [
+        {**base, "prediction": classes[answer == "POS"], name: value, "true_label": classes[1]}
+        for answer, value in CONFIDENCES
+    ]
+    mapping = inferred(*records)
+    assert "score" not in mapping.roles
+    assert roles_of(mapping)["label"] == "true_label"
+    assert mapping.reasons[f"ignored:{name}"].startswith("confidence in the predicted class")
+    assert kinds_of(mapping) == {}
+    assert roles_of(inferred(*({**one, "proba_1": 0.3} for one in records)))["score"] == "proba_1"
+    assert roles_of(inferred(*records, settings=RoleSettings(score=name)))["score"] == name
+    assert roles_of(inferred(*records[:12]))["score"] == name, "too few to tell"
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.7])
+def test_a_score_that_parts_the_answers_is_of_the_positive_class(threshold: float) -> None:
+    scores = [0.5 + (i * 7 % 50) / 100 for i in range(40)]
+    records = [{"ts": TS, "id": 1, "prediction": int(one >= threshold), "score": one} for one in scores]
+    assert roles_of(inferred(*records))["score"] == "score"
+
+
+@pytest.mark.parametrize("names", [("NEG", "POS"), ("a", "b", "c")])
+def test_a_label_with_a_score_is_what_a_classifier_answers(names: tuple[str, ...]) -> None:
+    answers = [
+        {"ts": TS, "id": i, "text_len": i, "label": names[i % len(names)], "score": 0.5 + (i * 7 % 50) / 100}
+        for i in range(40)
+    ]
+    mapping = inferred(*answers)
+    assert roles_of(mapping)["prediction"] == "label"
+    assert "label" not in mapping.roles
+    assert ("score" in mapping.roles) is (len(names) > 2)
+    assert kinds_of(mapping) == {"text_len": "numeric"}
+    known = inferred(*({**one, "true_label": "POS"} for one in answers))
+    assert roles_of(known) | {"prediction": "label", "label": "true_label"} == roles_of(known)
+
+
+def test_a_label_beside_a_score_may_be_the_truth() -> None:
+    answers = [
+        {"ts": TS, "id": i, "label": answer, "score": value} for i, (answer, value) in enumerate(CONFIDENCES)
+    ]
+    assert roles_of(inferred(*answers, path="fraud/labels.jsonl"))["label"] == "label"
+    assert roles_of(inferred(*answers, settings=RoleSettings(label="label")))["label"] == "label"
+    for other in (
+        [{**one, "score": 1 - one["score"]} for one in answers],
+        [{**one, "label": int(one["label"] == "POS")} for one in answers],
+        [{name: value for name, value in one.items() if name != "score" or one["id"] % 2} for one in answers],
+    ):
+        assert (roles_of(inferred(*other))["label"], roles_of(inferred(*other))["score"]) == (
+            "label",
+            "score",
+        )
+
+
 def test_feature_kinds() -> None:
     records = [
         {"pred": 1, "zip": "01234", "flag": True, "n": i, "mixed": i or "NaN", "odd": "a"} for i in range(9)

@@ -1,0 +1,49 @@
+"""Whether a score is the confidence in an answer, and a label an answer: names alone do not tell.
+
+What `pipeline("text-classification")` of Hugging Face's transformers gives is `{"label": "SPAM", "score": 0.98}`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlwatch.roles.columns import by_record
+from mlwatch.roles.guards import number_of, within_unit
+
+if TYPE_CHECKING:
+    from mlwatch.roles.types import Column
+
+ENOUGH_SCORES = 5
+"""Scores of a class among the samples, from which on they say what scores are of."""
+_BOOLEANS = frozenset({"true", "false", "yes", "no"})
+
+
+def is_confidence(score: Column, answer: Column) -> bool:
+    """Tell whether a score can only be the confidence in the answer: both of two classes have it from 0.5 up alike.
+
+    A probability of the positive class would part the classes, wherever the threshold is.
+    """
+    answers = by_record(answer)
+    scores: dict[str, list[float]] = {}
+    for bit, sample in by_record(score).items():
+        number = number_of(sample)
+        if number is not None and bit in answers:
+            scores.setdefault(str(answers[bit]), []).append(number)
+    if len(scores) != 2 or any(len(numbers) < ENOUGH_SCORES for numbers in scores.values()):
+        return False
+    lows, highs = ([end(numbers) for numbers in scores.values()] for end in (min, max))
+    return min(lows) >= 0.5 and max(lows) < min(highs) <= max(highs) <= 1
+
+
+def is_answer(label: Column, score: Column) -> bool:
+    """Tell whether a label beside a score is what a classifier answers, such as `{"label": "SPAM", "score": 0.98}`.
+
+    The truth comes without a score, or with one that lies below 0.5 for some.
+    """
+    if label.where != score.where or label.kinds != {"text"} or not within_unit(score):
+        return False
+    classes = {str(sample) for sample in label.samples}
+    if any(number_of(name) is not None or name.lower() in _BOOLEANS for name in classes):
+        return False
+    many = len(label.samples) >= ENOUGH_SCORES * len(classes)
+    return is_confidence(score, label) or (len(classes) > 2 and many)
