@@ -21,9 +21,9 @@ def describe(mapping: Mapping) -> str:
     """Write a mapping as TOML that reads back to the same roles, with the reasons as comments."""
     lines = ["[roles]"]
     for role, path in mapping.roles.items():
-        lines.append(
-            f"{role} = {quoted(dotted(path))}  # {_comment(mapping.reasons.get(role, ''))}".rstrip(" #")
-        )
+        line = f"{role} = {quoted(dotted(path))}  # {_comment(mapping.reasons.get(role, ''))}".rstrip(" #")
+        # one that is written is the only one: several are found anew
+        lines.append(f"# {line}" if mapping.others.get(role) else line)
     for name, value in mapping.constants.items():
         if name not in mapping.roles:
             lines.append(f"# {name} is {quoted(value)}: {_comment(mapping.reasons.get(name, ''))}")

@@ -6,10 +6,11 @@ import dataclasses
 from functools import reduce
 from operator import or_
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
-from mlwatch.roles import confidence, guards, leftovers
+from mlwatch.roles import confidence, guards, leftovers, standins
 from mlwatch.roles.columns import kind_of
 from mlwatch.roles.features import containers_of, listed, name_features
 from mlwatch.roles.names import (
@@ -75,16 +76,19 @@ def merge(
     """
     columns = tuple(columns)
     mapping = _without(mapping, {column.path for column in columns if column.kinds - {"null"}})
-    known = {*mapping.roles.values(), *(feature.path for feature in mapping.features), *mapping.ignored}
+    known = {*mapping.of_roles, *(feature.path for feature in mapping.features), *mapping.ignored}
     new = tuple(column for column in columns if column.path not in known)
-    inference = _Inference(new, settings, mapping, _predicted(columns, mapping.roles))
+    inference = _Inference(new, settings, mapping, _where(columns, mapping))
     return inference.run(path or PurePath("-"), root_name) if new else mapping
 
 
-def _predicted(columns: Iterable[Column], roles: MappingType[str, ColumnPath]) -> int:
-    """Tell in which of the records there is a prediction or score; see `Column.where`."""
-    paths = {roles[role] for role in ("prediction", "score") if role in roles}
-    return reduce(or_, (column.where for column in columns if column.path in paths), 0)
+def _where(columns: Iterable[Column], mapping: Mapping) -> dict[str, int]:
+    """Tell by role in which of the records it is given by columns that have it already; see `Column.where`."""
+    by_path = {column.path: column.where for column in columns}
+    return {
+        role: reduce(or_, (by_path.get(path, 0) for path in mapping.columns(role)), 0)
+        for role in mapping.roles
+    }
 
 
 def _without(mapping: Mapping, filled: Collection[ColumnPath]) -> Mapping:
@@ -106,10 +110,14 @@ class _Inference:
     """One decision over a set of columns, each of which leaves the pool once."""
 
     def __init__(
-        self, columns: Iterable[Column], settings: RoleSettings, decided: Mapping | None, predicted: int = 0
+        self,
+        columns: Iterable[Column],
+        settings: RoleSettings,
+        decided: Mapping | None,
+        given: MappingType[str, int] = MappingProxyType({}),
     ) -> None:
         self._columns = tuple(columns)
-        self._predicted = predicted
+        self._given = given
         self._settings = settings
         self._decided = decided or Mapping({}, {}, (), "auto", 1.0, ())
         self._pool = {column.path: column for column in self._columns}
@@ -117,7 +125,8 @@ class _Inference:
         self._chosen: dict[str, Column] = {}
         self._ignored: set[ColumnPath] = set()
         self._reasons: dict[str, str] = dict(self._decided.reasons)
-        paths = {*self._pool, *self._roles.values(), *(feature.path for feature in self._decided.features)}
+        self._others = {role: list(paths) for role, paths in self._decided.others.items()}
+        paths = {*self._pool, *self._decided.of_roles, *(feature.path for feature in self._decided.features)}
         self._containers = containers_of(paths)
         self._names = frozenset(normal(one[0]) for one in paths if len(one) == 1)
         self._spelled = frozenset(normal("".join(one)) for one in paths)
@@ -133,6 +142,7 @@ class _Inference:
         self._take_by_name(path)
         self._take_by_file_name(path)
         self._take_only_time()
+        self._take_stand_ins()
         self._drop_leftovers()
         features = name_features(
             (column for column in self._columns if column.path in self._pool),
@@ -151,6 +161,7 @@ class _Inference:
                 *(column.path for column in self._columns if column.path in self._ignored),
             ),
             reasons=self._reasons,
+            others={role: tuple(paths) for role, paths in self._others.items()},
         )
 
     def _drop(self, columns: Iterable[Column], reason: str) -> None:
@@ -250,8 +261,7 @@ class _Inference:
             return
         if role == "event_id" and "id" not in self._roles:
             return
-        predicted = self._predicted | _predicted(self._columns, self._roles)
-        context = guards.Context(self._roles, self._names, self._chosen.get("prediction"), predicted)
+        context = self._context()
         ranked = []
         answered = role in _ANSWERED_BY and self._has_values(_ANSWERED_BY[role])
         for column in self._pool.values():
@@ -265,6 +275,31 @@ class _Inference:
         if ranked:
             best = self._pool[min(ranked)[-1]]
             self._take(role, best, f"named {dotted(best.path)}")
+
+    def _context(self) -> guards.Context:
+        predicted = self._whereabouts("prediction") | self._whereabouts("score")
+        return guards.Context(self._roles, self._names, self._chosen.get("prediction"), predicted)
+
+    def _whereabouts(self, role: str) -> int:
+        """Tell in which of the records a role is given; see `Column.where`."""
+        chosen = self._chosen.get(role)
+        return self._given.get(role, 0) | (chosen.where if chosen is not None else 0)
+
+    def _take_stand_ins(self) -> None:
+        """Give a role to further columns, for the records that lack the first."""
+        for role in standins.ROLES:
+            if role not in self._roles or getattr(self._settings, role) is not None:
+                continue
+            first, taken = self._roles[role], self._whereabouts(role)
+            pool = [column for column in self._pool.values() if not self._protected(column)]
+            for column in standins.stand_ins(
+                role, first, pool, taken, self._whereabouts("event"), self._context()
+            ):
+                del self._pool[column.path]
+                self._others.setdefault(role, []).append(column.path)
+                self._reasons[role] = (
+                    f"{self._reasons.get(role, '')}, and {dotted(column.path)} in records without it"
+                )
 
     def _has_values(self, roles: Collection[str]) -> bool:
         return any(

@@ -46,7 +46,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Mapping:
-    """Which column of a file is what; every column is in exactly one of roles, features and ignored."""
+    """Which column of a file is what; every column is in exactly one of roles, others, features and ignored."""
 
     roles: MappingType[str, ColumnPath]
     """Path by role."""
@@ -60,3 +60,14 @@ class Mapping:
     ignored: tuple[ColumnPath, ...]
     reasons: MappingType[str, str] = field(default_factory=dict)
     """Why a role is what it is, by role; why a column is ignored, by `ignored:` and its dotted path."""
+    others: MappingType[str, tuple[ColumnPath, ...]] = field(default_factory=dict)
+    """Further columns of a role, for records without the first; see `standins`."""
+
+    def columns(self, role: str) -> tuple[ColumnPath, ...]:
+        """Return the columns of a role, the one that counts first."""
+        return (self.roles[role], *self.others.get(role, ())) if role in self.roles else ()
+
+    @property
+    def of_roles(self) -> tuple[ColumnPath, ...]:
+        """Every column that has a role."""
+        return tuple(path for role in self.roles for path in self.columns(role))

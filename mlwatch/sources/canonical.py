@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mlwatch.roles.names import latency_factor
 from mlwatch.sources.sql import identifier, literal, path_expression
 
 if TYPE_CHECKING:
@@ -122,16 +123,30 @@ class Canonical:
     def _path(self, role: str) -> tuple[str, ...] | None:
         return self._mapping.roles.get(role)
 
+    def _first(self, role: str, read: Callable[[tuple[str, ...]], str], none: str) -> str:
+        """Return what the columns of a role say, the first of them that says anything.
+
+        Args:
+            role: Which.
+            read: Returns the expression of one column.
+            none: The expression where no column has the role.
+        """
+        found = [read(path) for path in self._mapping.columns(role)]
+        return f"COALESCE({', '.join(found)})" if len(found) > 1 else found[0] if found else none
+
     def _text(self, role: str) -> str:
-        path = self._path(role)
-        if path is None:
-            return "CAST(NULL AS VARCHAR)"
+        return self._first(role, self._as_text, "CAST(NULL AS VARCHAR)")
+
+    def _as_text(self, path: tuple[str, ...]) -> str:
         return f"NULLIF(CAST({self._access(path)} AS VARCHAR), '')"
 
     def _whole(self, role: str) -> str:
         """Return a role's text; tables that miss some whole numbers hold all of them as `12.0`."""
-        path, text = self._path(role), self._text(role)
-        if path is None or self._physical.get(path) != "number":
+        return self._first(role, self._as_whole, "CAST(NULL AS VARCHAR)")
+
+    def _as_whole(self, path: tuple[str, ...]) -> str:
+        text = self._as_text(path)
+        if self._physical.get(path) != "number":
             return text
         return f"CASE {_WITHOUT_POINT.format(text)} ELSE {text} END"
 
@@ -144,9 +159,9 @@ class Canonical:
 
     def _number(self, role: str) -> str:
         """Return a role's number; NULL for what is none, where its column holds text."""
-        path = self._path(role)
-        if path is None:
-            return "CAST(NULL AS DOUBLE)"
+        return self._first(role, self._as_role_number, "CAST(NULL AS DOUBLE)")
+
+    def _as_role_number(self, path: tuple[str, ...]) -> str:
         return self._as_number(path, tolerant=self._tolerant or self._physical.get(path) == "text")
 
     def _as_number(self, path: tuple[str, ...], *, tolerant: bool) -> str:
@@ -154,8 +169,7 @@ class Canonical:
 
     def _finite(self, role: str) -> str:
         """Return a role's number; NULL for NaN and infinities, which would make every sum one."""
-        number = self._number(role)
-        return f"CASE WHEN ABS({number}) <= {sys.float_info.max!r} THEN {number} END"
+        return _finite(self._number(role))
 
     def _score(self) -> str:
         """Return the score; a probability that rounding brought beyond 0 or 1 is one of these."""
@@ -167,14 +181,19 @@ class Canonical:
         )
 
     def _latency(self) -> str:
-        factor = self._mapping.latency_factor
-        number = self._finite("latency")
+        return self._first("latency", self._as_latency, "CAST(NULL AS DOUBLE)")
+
+    def _as_latency(self, path: tuple[str, ...]) -> str:
+        """Return milliseconds: columns of one role may be in different units, which their names say."""
+        own = latency_factor(path[-1]) if path != self._path("latency") else None
+        factor = self._mapping.latency_factor if own is None else own
+        number = _finite(self._as_role_number(path))
         return number if factor == 1.0 else f"{number} * {factor!r}"
 
     def _class(self, role: str) -> str:
-        path = self._path(role)
-        if path is None:
-            return "CAST(NULL AS VARCHAR)"
+        return self._first(role, self._as_class, "CAST(NULL AS VARCHAR)")
+
+    def _as_class(self, path: tuple[str, ...]) -> str:
         physical = self._physical.get(path, "text")
         text = f"CAST({self._access(path)} AS VARCHAR)"
         if physical == "integer" and not self._tolerant:
@@ -226,9 +245,9 @@ class Canonical:
         return f"NULLIF(CONCAT('|', {', '.join(marks)}), '|')"
 
     def _time(self) -> str:
-        path = self._path("timestamp")
-        if path is None:
-            return "CAST(NULL AS TIMESTAMP)"
+        return self._first("timestamp", self._as_time, "CAST(NULL AS TIMESTAMP)")
+
+    def _as_time(self, path: tuple[str, ...]) -> str:
         column = self._access(path)
         physical = self._physical.get(path, "text")
         if physical == "time":
@@ -238,6 +257,10 @@ class Canonical:
         if not self._tolerant and self._timezone == "UTC":
             return zoned_sql(column)
         return tolerant_time_sql(f"CAST({column} AS VARCHAR)", self._timezone)
+
+
+def _finite(number: str) -> str:
+    return f"CASE WHEN ABS({number}) <= {sys.float_info.max!r} THEN {number} END"
 
 
 def zoned_sql(column: str) -> str:

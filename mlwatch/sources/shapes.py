@@ -61,7 +61,7 @@ class Shape:
 
     def paths(self) -> tuple[Path_, ...]:
         """Return every path that is read, roles first."""
-        return (*self.mapping.roles.values(), *(feature.path for feature in self.mapping.features))
+        return (*self.mapping.of_roles, *(feature.path for feature in self.mapping.features))
 
     def waiting(self) -> tuple[Path_, ...]:
         """Return the paths that are left out only because they had no value so far."""
@@ -92,6 +92,9 @@ def load_shape(key: str, document: str) -> Shape:
             "roles": {role: tuple(path) for role, path in raw["roles"].items()},
             "features": tuple(Feature(f["name"], tuple(f["path"]), f["kind"]) for f in raw["features"]),
             "ignored": tuple(tuple(path) for path in raw["ignored"]),
+            "others": {
+                role: tuple(tuple(path) for path in paths) for role, paths in raw.get("others", {}).items()
+            },
         }
     )
     dialect = data["dialect"]
@@ -166,7 +169,7 @@ def _with_physical(
     types: Mapping[Path_, str] | None,
 ) -> Shape:
     kinds = {column.path: column.kinds for column in columns}
-    used = [*mapping.roles.values(), *(feature.path for feature in mapping.features)]
+    used = [*mapping.of_roles, *(feature.path for feature in mapping.features)]
     features = {feature.path: feature.kind for feature in mapping.features}
     physical = {
         path: types[path]
@@ -175,12 +178,11 @@ def _with_physical(
         for path in used
     }
     for role in ("id", "model", "version", "error", "event", "currency", "event_id", "unit"):
-        path = mapping.roles.get(role)
-        if path is not None and not (types and path in types):
-            physical[path] = "text"
+        physical |= {path: "text" for path in mapping.columns(role) if not (types and path in types)}
     for role in ("score", "latency", "value"):
-        path = mapping.roles.get(role)
-        if path is not None and not (types and path in types):
+        for path in mapping.columns(role):
+            if types and path in types:
+                continue
             as_text = "text" in kinds.get(path, ()) and (dialect is None or dialect.decimal == ".")
             physical[path] = "text" if as_text else "number"  # one that is no number must not stop the others
     return Shape(key, form, mapping, physical, dialect)
@@ -211,7 +213,7 @@ def _without_twins(mapping: RoleMapping) -> RoleMapping:
     Names that differ only by case are one to it, and what is an object in some records cannot be a value in others;
     the one that was known first stays.
     """
-    taken = {_folded(path) for path in mapping.roles.values()}
+    taken = {_folded(path) for path in mapping.of_roles}
     stems = {path[:length] for path in taken for length in range(1, len(path))}
     kept, left = [], []
     for feature in mapping.features:

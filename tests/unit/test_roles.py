@@ -555,7 +555,7 @@ def test_merge_keeps_what_was_decided() -> None:
     assert merged.constants == first.constants
     assert merged.features[: len(first.features)] == first.features
     assert [feature.name for feature in merged.features] == ["age", "plan", "age#2"]
-    assert ("timestamp",) in merged.ignored
+    assert merged.others == {"timestamp": (("timestamp",),)}
     assert merge(merged, columns_of(later), NO_SETTINGS) == merged
 
 
