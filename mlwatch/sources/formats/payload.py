@@ -22,6 +22,9 @@ _CONTAINERS = (
 )
 _CLASS = ("prediction", "predicted_label", "label", "predicted_class", "class", "output", "value", "result")
 _SCORE = ("score", "probability", "proba", "prob", "predicted_score")
+_CLASSES = ("classes", "displayNames", "labels")
+_SCORES = ("scores", "confidences", "probabilities")
+"""Lists of all classes and of their scores, side by side, in whatever order."""
 _PATHS = [f"$.{name}" for name in ("columns", "data", *_CONTAINERS)]
 
 
@@ -79,9 +82,19 @@ MACROS = (
             THEN json_extract(j, '/' || REPLACE(REPLACE(json_keys(j)[1], '~', '~0'), '/', '~1'))
         ELSE j END""",
     """answer(j) AS unwrapped(unwrapped(j))""",
+    f"""named_classes(j) AS TRY_CAST({_first(_CLASSES)} AS VARCHAR[])""",
+    f"""named_scores(j) AS TRY_CAST({_first(_SCORES)} AS DOUBLE[])""",
+    """has_names(j) AS LEN(named_classes(j)) = LEN(named_scores(j))""",
+    """top_class(j) AS CASE WHEN has_names(j)
+        THEN named_classes(j)[list_position(named_scores(j), list_max(named_scores(j)))] END""",
+    """positive_of_two(a, b) AS CASE WHEN positive_rank(a) = positive_rank(b) THEN GREATEST(a, b)
+        WHEN positive_rank(a) < positive_rank(b) THEN a ELSE b END""",
+    """positive_score(j) AS CASE WHEN has_names(j) AND LEN(named_classes(j)) = 2
+        THEN named_scores(j)[list_position(named_classes(j),
+            positive_of_two(named_classes(j)[1], named_classes(j)[2]))] END""",
     f"""answer_class(j) AS CASE json_type(j)
         WHEN 'OBJECT' THEN COALESCE(unwrapped({_first(_CLASS)}) ->> '$', j ->> '$.choices[0].finish_reason',
-            CASE WHEN {_first(_SCORE)} IS NULL THEN '(object)' END)
+            top_class(j), CASE WHEN {_first(_SCORE)} IS NULL THEN '(object)' END)
         WHEN 'ARRAY' THEN CASE
             WHEN TRY(ABS(list_sum(CAST(j AS DOUBLE[])) - 1)) < 0.01 AND TRY(list_min(CAST(j AS DOUBLE[]))) >= 0
             THEN CAST(list_position(CAST(j AS DOUBLE[]), list_max(CAST(j AS DOUBLE[]))) - 1 AS VARCHAR)
@@ -90,7 +103,7 @@ MACROS = (
         WHEN 'BOOLEAN' THEN CASE WHEN j ->> '$' = 'true' THEN '1' ELSE '0' END
         ELSE j ->> '$' END""",
     f"""answer_score(j) AS CASE json_type(j)
-        WHEN 'OBJECT' THEN TRY_CAST(unwrapped({_first(_SCORE)}) ->> '$' AS DOUBLE)
+        WHEN 'OBJECT' THEN COALESCE(TRY_CAST(unwrapped({_first(_SCORE)}) ->> '$' AS DOUBLE), positive_score(j))
         WHEN 'ARRAY' THEN CASE
             WHEN json_array_length(j) = 2 AND TRY(ABS(list_sum(CAST(j AS DOUBLE[])) - 1)) < 0.01
                 AND TRY(list_min(CAST(j AS DOUBLE[]))) >= 0
@@ -107,7 +120,10 @@ MACROS = (
 
 def define(connection: DuckDBPyConnection) -> None:
     """Create the macros, for this connection alone."""
-    for macro in MACROS:
+    from mlwatch.metrics.confusion import POSITIVE_NAMES  # noqa: PLC0415  it imports numpy
+
+    ranks = f"list_position({list(POSITIVE_NAMES)}, LOWER(TRIM(name)))"
+    for macro in (f"positive_rank(name) AS COALESCE({ranks}, {len(POSITIVE_NAMES) + 1})", *MACROS):
         connection.execute(f"CREATE OR REPLACE TEMP MACRO {macro}")
 
 

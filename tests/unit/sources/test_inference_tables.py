@@ -118,3 +118,34 @@ def throughput(logs: Path) -> float:
         found = session.snapshot().models["flights"].versions["3"].throughput_per_s
     assert found is not None
     return found
+
+
+@pytest.mark.parametrize(
+    ("answer", "prediction", "score"),
+    [
+        ({"classes": ["no", "yes"], "scores": [0.2, 0.8]}, "yes", 0.8),
+        ({"classes": ["yes", "no"], "scores": [0.2, 0.8]}, "no", 0.2),
+        ({"ids": ["7", "8"], "displayNames": ["fraud", "legal"], "confidences": [0.75, 0.25]}, "fraud", 0.75),
+        ({"labels": ["dog", "cat"], "scores": [0.25, 0.75]}, "cat", 0.25),
+        ({"classes": ["a", "b", "c"], "scores": [0.2, 0.7, 0.1]}, "b", None),
+        ({"classes": [0, 1], "scores": [0.625, 0.375]}, "0", 0.375),
+        ({"classes": ["a", "b"], "scores": [1.0]}, "(object)", None),
+        ({"classes": "a", "scores": [1.0, "x"]}, "(object)", None),
+        ({"classes": [], "scores": []}, "(object)", None),
+    ],
+)
+def test_classes_beside_their_scores(
+    answer: dict[str, Any], prediction: str, score: float | None, logs: Path, take: Callable[[], Any]
+) -> None:
+    """As Vertex AutoML answers: the class is that of the largest score, the score that of the positive class."""
+    row = {
+        "endpoint": "1",
+        "deployed_model_id": "5",
+        "logging_time": "2026-11-03 09:00:00 UTC",
+        "request_id": "r",
+        "request_payload": ['{"a": 1}'],
+        "response_payload": [json.dumps(answer)],
+    }
+    (logs / "bq.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    with take() as taken:
+        assert taken.predictions("prediction", "score") == [(prediction, score)]
