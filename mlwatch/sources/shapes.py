@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 Path_ = tuple[str, ...]
 
+HIT = frozenset({"_index", "_source"})
+"""What every hit of a search in Elasticsearch or OpenSearch has."""
+OF_HITS = frozenset(
+    {"_index", "_type", "_score", "_version", "_seq_no", "_primary_term", "_routing", "_ignored"}
+)
+"""Fields of a hit that say nothing of the record in its `_source`: the score is that of the search."""
+
 SQL_TYPES = {
     "number": "DOUBLE",
     "integer": "BIGINT",
@@ -156,8 +163,17 @@ def extend_shape(
 
 
 def _readable(records: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
-    """Return the columns of records, without those below an empty name: the engine has none for these."""
-    return tuple(column for column in columns_of(dict(record) for record in records) if all(column.path))
+    """Return the columns of records, without those that cannot be read, or that a search engine put around them.
+
+    The engine has no columns below an empty name.
+    """
+    columns = columns_of(dict(record) for record in records)
+    found = {column.path[0] for column in columns}.issuperset(HIT)
+    return tuple(
+        column
+        for column in columns
+        if all(column.path) and not (found and len(column.path) == 1 and column.path[0] in OF_HITS)
+    )
 
 
 def _with_physical(

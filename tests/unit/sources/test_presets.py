@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,3 +76,15 @@ def test_the_configuration_wins(setting: str, first: str, logs: Path, take: Call
     (logs / "mlwatch.toml").write_text(f"[roles]\n{setting}\n")
     with take() as taken:
         assert taken.predictions("prediction") == [(first,)]
+
+
+def test_the_score_of_a_search_is_not_the_models(logs: Path, take: Callable[[], Any]) -> None:
+    source = {"timestamp": "2026-11-03T09:00:00Z", "prediction": 1, "features": {"age": 30}}
+    around = {"_index": "predictions", "_id": "e7", "_version": 3, "_score": 1.0}
+    hits = [{**around, "_source": {**source, "request_id": f"r{n}", "score": n / 4}} for n in range(4)]
+    (logs / "hits.jsonl").write_text("".join(json.dumps(hit) + "\n" for hit in hits), encoding="utf-8")
+    with take() as taken:
+        assert taken.predictions("id", "version", "score", "age") == [
+            (f"r{n}", "-", n / 4, 30.0) for n in range(4)
+        ]
+        assert taken.rows("SELECT name FROM features") == [("age",)]
