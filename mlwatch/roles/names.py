@@ -125,7 +125,7 @@ WRAPPERS = (
     | _set(
         """
     meta metadata eventmetadata requestmetadata log context ctx info request req headers attributes
-    source doc json details timing timings stats http labels event groundtruthdata
+    source doc json details timing timings stats http labels event groundtruthdata jsonpayload message
     """
     )
 )

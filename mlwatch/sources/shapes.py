@@ -25,12 +25,21 @@ if TYPE_CHECKING:
 
 Path_ = tuple[str, ...]
 
-HIT = frozenset({"_index", "_source"})
-"""What every hit of a search in Elasticsearch or OpenSearch has."""
-OF_HITS = frozenset(
-    {"_index", "_type", "_score", "_version", "_seq_no", "_primary_term", "_routing", "_ignored"}
+AROUND = (
+    (
+        {"_index", "_source"},
+        {"_index", "_type", "_score", "_version", "_seq_no", "_primary_term", "_routing", "_ignored"},
+    ),
+    (
+        {"insertId", "logName"},
+        {
+            *("insertId", "logName", "resource", "receiveTimestamp", "severity", "labels", "httpRequest"),
+            *("trace", "spanId", "traceSampled", "sourceLocation", "operation"),
+        },
+    ),
 )
-"""Fields of a hit that say nothing of the record in its `_source`: the score is that of the search."""
+"""Fields that hits of Elasticsearch and OpenSearch, and entries of Google's Cloud Logging, are known by, and those of
+theirs that say nothing of the record inside: a hit's score is that of the search."""
 
 SQL_TYPES = {
     "number": "DOUBLE",
@@ -163,17 +172,14 @@ def extend_shape(
 
 
 def _readable(records: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
-    """Return the columns of records, without those that cannot be read, or that a search engine put around them.
+    """Return the columns of records, without those that cannot be read, or that a product put around the record.
 
     The engine has no columns below an empty name.
     """
     columns = columns_of(dict(record) for record in records)
-    found = {column.path[0] for column in columns}.issuperset(HIT)
-    return tuple(
-        column
-        for column in columns
-        if all(column.path) and not (found and len(column.path) == 1 and column.path[0] in OF_HITS)
-    )
+    names = {column.path[0] for column in columns}
+    around = {name for marks, fields in AROUND if marks <= names for name in fields}
+    return tuple(column for column in columns if all(column.path) and column.path[0] not in around)
 
 
 def _with_physical(

@@ -88,3 +88,33 @@ def test_the_score_of_a_search_is_not_the_models(logs: Path, take: Callable[[], 
             (f"r{n}", "-", n / 4, 30.0) for n in range(4)
         ]
         assert taken.rows("SELECT name FROM features") == [("age",)]
+
+
+@pytest.mark.parametrize(
+    ("inside", "around"),
+    [
+        (
+            "jsonPayload",
+            {
+                "insertId": "i7",
+                "logName": "projects/p/logs/stdout",
+                "severity": "INFO",
+                "resource": {"type": "k8s_container"},
+                "labels": {"app": "serving"},
+                "receiveTimestamp": "2026-11-03T10:00:01Z",
+            },
+        ),
+        ("message", {"host": "h", "level": "info"}),
+    ],
+)
+def test_records_that_are_objects_in_an_entry(
+    inside: str, around: dict[str, Any], logs: Path, take: Callable[[], Any]
+) -> None:
+    record = {"request_id": "r1", "model": "m", "version": "v2", "prediction": 1, "score": 0.25}
+    entry = {**around, inside: {**record, "features": {"age": 30}}, "timestamp": "2026-11-03T10:00:00Z"}
+    (logs / "entries.jsonl").write_text(json.dumps(entry) + "\n", encoding="utf-8")
+    with take() as taken:
+        assert taken.predictions("id", "model", "version", "prediction", "score", "age") == [
+            ("r1", "m", "v2", "1", 0.25, 30.0)
+        ]
+        assert taken.rows("SELECT name FROM features") == [("age",)]
