@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,8 @@ IMPORT_BYTES = 8 << 20
 MAX_DOCUMENT_BYTES = 256 << 20
 MAX_HEADER_BYTES = 4 << 20
 """A longer first line of a delimited file is no header."""
+_SEPARATOR = re.compile(r'"?sep=.?"?\n', re.IGNORECASE)
+"""What Excel writes before the header of a delimited file: which mark separates the fields."""
 
 
 def read_file(
@@ -84,9 +87,11 @@ def _text(
             settled = form == "csv" and time.time() - found.mtime_ns / 1e9 > SETTLED_S
         else:
             settled = True  # what a compressed file ends with is its end
-        header = _csv_header(stream, _first_lines(found)) if form == "csv" else None
+        sample = _first_lines(found) if form == "csv" else b""
+        header = _csv_header(stream, sample) if form == "csv" else None
         if form == "csv" and header is None:
             return
+        before = sample.count(b"\n", 0, stream.position)
         start = max(at.offset, stream.position)
         if not stream.seek(start):
             return
@@ -96,7 +101,7 @@ def _text(
         importer = recognise_table(header.header, found.path) if header else recognise(plain, found.path)
         columns = header.header if header else ()
         size = block_size if importer is None else min(block_size, IMPORT_BYTES)
-        for piece in _pieces(found, form, at, stream, head, header, settled=settled, block_size=size):
+        for piece in _pieces(found, form, at, stream, head, before, settled=settled, block_size=size):
             if form == "wrapped":
                 piece = dataclasses.replace(piece, text=unwrapped(piece.text))  # noqa: PLW2901
             if importer is not None:
@@ -143,12 +148,12 @@ def _pieces(
     at: Position,
     stream: Stream,
     head: bytes,
-    dialect: Dialect | None,
+    before: int,
     *,
     settled: bool,
     block_size: int,
 ) -> Iterator[Piece]:
-    lines = at.lines or (1 if dialect else 0)
+    lines = at.lines or before
     while True:
         stream.skip_hole()
         start, recent = stream.position, stream.recent
@@ -229,6 +234,8 @@ def _rows(data: bytes, dialect: Dialect, limit: int) -> list[dict[str, Any]]:
 def _csv_header(stream: Stream, sample: bytes) -> Dialect | None:
     """Read the header line, and leave the stream behind it; None while there is no whole line."""
     text = sample.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace").replace("\r\n", "\n")
+    told = _SEPARATOR.match(text)
+    text = text[told.end() :] if told else text
     first, newline, _ = text.partition("\n")
     if not newline:
         return None
@@ -239,8 +246,8 @@ def _csv_header(stream: Stream, sample: bytes) -> Dialect | None:
     names = next(iter(csv.reader([first.lstrip("\ufeff")], delimiter=delimiter)), [])
     if is_data(names):
         raise UnreadableFileError("the first line is no header: name the columns in it")
-    length = sample.index(b"\n") + 1
-    stream.seek(length)
+    end = sample.index(b"\n") + 1
+    stream.seek(sample.index(b"\n", end) + 1 if told else end)
     return Dialect(delimiter, decimal, distinct(names))
 
 
