@@ -187,6 +187,11 @@ def rank(role: str, path: ColumnPath) -> int | None:
     return min(ranks, default=None)
 
 
+def is_named(role: str, path: ColumnPath) -> bool:
+    """Tell whether a name is one for a role, and not as often an ordinary feature's."""
+    return rank(role, path) is not None and not is_loose(role, path)
+
+
 def may_be_role(path: ColumnPath) -> bool:
     """Tell whether a name is one of any role's."""
     return not _NAMES.isdisjoint(aliases(path))

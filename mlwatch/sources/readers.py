@@ -9,6 +9,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.roles.names import is_named
 from mlwatch.sources import samples
 from mlwatch.sources.blocks import Block, read_block, skip_line
 from mlwatch.sources.formats import recognise, recognise_table
@@ -31,7 +32,7 @@ from mlwatch.sources.tfrecords import read_tfrecords
 from mlwatch.sources.wrapped import unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -47,6 +48,8 @@ IMPORT_BYTES = 8 << 20
 MAX_DOCUMENT_BYTES = 256 << 20
 MAX_HEADER_BYTES = 4 << 20
 """A longer first line of a delimited file is no header."""
+_COMMON = ("timestamp", "model", "version")
+"""Roles that a document may fill for all of its records."""
 _SEPARATOR = re.compile(r'"?sep=.?"?\n', re.IGNORECASE)
 """What Excel writes before the header of a delimited file: which mark separates the fields."""
 
@@ -308,5 +311,18 @@ def _elements(text: str) -> list[Any]:
     if len(documents) == 1 and isinstance(documents[0], dict):
         lists = [value for value in documents[0].values() if isinstance(value, list) and value]
         if len(lists) == 1 and all(isinstance(item, dict) for item in lists[0]):
-            return lists[0]
+            common = _common(documents[0], {name for item in lists[0] for name in item})
+            return [{**common, **item} for item in lists[0]]
     return documents
+
+
+def _common(document: dict[str, Any], own: Collection[str]) -> dict[str, Any]:
+    """Return the time, model and version that a document says once, where its records name none of their own.
+
+    Args:
+        document: It has the list of records.
+        own: The names of the records' fields.
+    """
+    said = {name: value for name, value in document.items() if isinstance(value, str | int | float)}
+    roles = [role for role in _COMMON if not any(is_named(role, (name,)) for name in own)]
+    return {name: value for name, value in said.items() if any(is_named(role, (name,)) for role in roles)}

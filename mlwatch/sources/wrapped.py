@@ -12,7 +12,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.roles.names import is_loose, rank
+from mlwatch.roles.names import is_named, rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -168,13 +168,9 @@ def _is_failed(record: Mapping[str, Any]) -> bool:
     Words such as `error` do not count: they are levels of messages in some logs.
     """
     named = {
-        role: [value for path, value in _fields(record) if _is_named(role, path)] for role in ("id", "status")
+        role: [value for path, value in _fields(record) if is_named(role, path)] for role in ("id", "status")
     }
     return any(value is not None for value in named["id"]) and any(map(_is_failure, named["status"]))
-
-
-def _is_named(role: str, path: tuple[str, ...]) -> bool:
-    return rank(role, path) is not None and not is_loose(role, path)
 
 
 def _is_failure(status: object) -> bool:
