@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mlwatch.asking import row
 from mlwatch.sources.shapebook import has_value
@@ -59,7 +59,7 @@ def _leaves(parents: Path_, columns: Iterable[tuple[str, DuckDBPyType]]) -> Iter
     """Yield the columns, and the fields of structs, that have values."""
     for name, kind in columns:
         if kind.id == "struct":
-            yield from _leaves((*parents, name), kind.children)
+            yield from _leaves((*parents, name), _fields(kind))
         elif kind.id != "map" and name:
             yield (*parents, name)
 
@@ -136,10 +136,12 @@ def kinds_of(relation: str, connection: DuckDBPyConnection) -> dict[str, DuckDBP
 
 def _as_read(value: Any, kind: DuckDBPyType) -> Any:
     """Return a value as its column is read: only a struct has fields, a map is a list of pairs, JSON is text."""
-    if not isinstance(value, dict | list):
-        return value
-    if kind.id == "struct":
-        return {name: _as_read(value[name], child) for name, child in kind.children}
-    if kind.id == "varchar":
+    if isinstance(value, dict) and kind.id == "struct":
+        return {name: _as_read(value[name], child) for name, child in _fields(kind)}
+    if isinstance(value, dict | list) and kind.id == "varchar":
         return json.dumps(value)
-    return value if kind.id in {"list", "array"} else []
+    return [] if isinstance(value, dict) else value
+
+
+def _fields(struct: DuckDBPyType) -> Iterable[tuple[str, DuckDBPyType]]:
+    return cast("Iterable[tuple[str, DuckDBPyType]]", struct.children)
