@@ -11,7 +11,7 @@ from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import feature_rollup, outputs, rollups
 from mlwatch.store.adding import add, remove
 from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
-from mlwatch.store.output_rollups import EVENT_LAGS, OUTPUTS
+from mlwatch.store.output_rollups import EVENT_LAGS, KINDS, OUTPUTS
 from mlwatch.store.registry import ModelRow, Registry
 from mlwatch.store.touched import ALL_TIME
 
@@ -228,15 +228,31 @@ def refold_label_values(connection: DuckDBPyConnection, registry: Registry, part
         add(connection, rollups.FEATURES, counted)
 
 
-def refold_segments(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
-    """Count the labelled rows that are stored by the segments that are followed now, and only these."""
-    remove(connection, rollups.SEGMENTS)
-    score_stored(connection, parts)
-    _fold_segments(connection, registry, parts)
+def refold_segments(
+    connection: DuckDBPyConnection, registry: Registry, parts: Columns, gone: Collection[int] = ()
+) -> None:
+    """Count the labelled rows that are stored by some segments again, and only these.
+
+    Args:
+        connection: Inside a transaction of the thread that takes logs in.
+        registry: Features and tasks.
+        parts: The segments.
+        gone: Features that are not followed any more.
+    """
+    features = {*gone, *(column.feature.number for column in parts.columns)}
+    if features:
+        remove(connection, rollups.SEGMENTS, f"feature IN ({', '.join(map(str, features))})")
+    if parts.columns:
+        score_stored(connection, parts)
+        _fold_segments(connection, registry, parts)
 
 
 def recount_labels(
-    connection: DuckDBPyConnection, registry: Registry, parts: Columns, settings: OutputSettings
+    connection: DuckDBPyConnection,
+    registry: Registry,
+    parts: Columns,
+    settings: OutputSettings,
+    models: Collection[str] | None = None,
 ) -> None:
     """Count labels, scores and further outputs of the stored rows again, and only these.
 
@@ -245,7 +261,9 @@ def recount_labels(
         registry: Features and tasks.
         parts: Segments.
         settings: What the configuration says of outputs.
+        models: Of which models; None for all.
     """
+    mine = _of_models(models)
     for rollup in (
         rollups.OUTCOMES,
         rollups.SCORES,
@@ -255,18 +273,49 @@ def recount_labels(
         *OUTPUTS,
     ):
         if rollup is not EVENT_LAGS:
-            remove(connection, rollup)
-    remove(connection, rollups.FEATURES, OF_LABELS)
-    connection.execute("DELETE FROM ranked")
-    score_stored(connection, parts)
+            remove(connection, rollup, mine)
+    remove(connection, rollups.FEATURES, f"{OF_LABELS} AND {mine}")
+    connection.execute(f"DELETE FROM ranked WHERE {mine}")
+    score_stored(connection, parts, mine)
     fold_scored(connection, registry, parts, settings)
-    fold_decided(connection, registry, "predictions")
-    outputs.fold_requests(connection, registry, settings, "predictions", registry.models)
+    stored = f"(FROM predictions WHERE {mine})"
+    fold_decided(connection, registry, stored)
+    outputs.fold_requests(
+        connection, registry, settings, stored, registry.models if models is None else models
+    )
 
 
-def score_stored(connection: DuckDBPyConnection, parts: Columns) -> None:
-    """Fill `scored` with the stored predictions that have labels."""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE scored AS {scored_of_all(parts)}")
+def recount_outputs(
+    connection: DuckDBPyConnection,
+    registry: Registry,
+    parts: Columns,
+    settings: OutputSettings,
+    models: Collection[str],
+) -> None:
+    """Count what the configuration says of outputs in the stored rows of some models again, and only this.
+
+    For the arguments see `recount_labels`.
+    """
+    mine = _of_models(models)
+    for rollup in OUTPUTS:
+        if rollup not in (EVENT_LAGS, KINDS):
+            remove(connection, rollup, mine)
+    connection.execute(f"DELETE FROM ranked WHERE {mine}")
+    score_stored(connection, parts, mine)
+    outputs.fold_scored(connection, registry, settings)
+    for rollup, select in outputs.request_statements(registry, settings, "predictions", models):
+        add(connection, rollup, select)
+
+
+def _of_models(models: Collection[str] | None) -> str:
+    return "TRUE" if models is None else f"model IN ({', '.join(map(literal, models))})"
+
+
+def score_stored(connection: DuckDBPyConnection, parts: Columns, where: str = "TRUE") -> None:
+    """Fill `scored` with the stored predictions that have labels, and are of some kind."""
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE scored AS SELECT * FROM ({scored_of_all(parts)}) WHERE {where}"
+    )
 
 
 def scored_of_all(parts: Columns) -> str:

@@ -194,8 +194,13 @@ def _signature(chosen: Columns) -> str:
     return json.dumps([[c.feature.number, c.cuts, c.categories] for c in chosen.columns])
 
 
+def _by_feature(signature: str) -> dict[int, object]:
+    """Return how the values of each feature are parted, by its number; see `_signature`."""
+    return {number: parts for number, *parts in json.loads(signature)}
+
+
 def ensure(connection: DuckDBPyConnection, registry: Registry, settings: SegmentSettings) -> None:
-    """Choose the columns, and count the stored rows again where these or their parts have changed.
+    """Choose the columns, and count the stored rows by those that are new or parted otherwise than before.
 
     Args:
         connection: Outside a transaction, of the thread that takes logs in.
@@ -203,13 +208,18 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, settings: Segment
         settings: See `choose`.
     """
     chosen = choose(registry, settings)
-    before = meta_value(connection, "segments_as")
+    before = meta_value(connection, "segments_as") or _signature(Columns())
     registry.segments = chosen
     followed = columns(connection, registry)
     now = _signature(followed)
-    if now == (before if before is not None else _signature(Columns())):
+    if now == before:
         return
+    old, new = _by_feature(before), _by_feature(now)
+    same = {
+        number for number, parts in new.items() if old.get(number) == parts
+    }  # may have rows that are gone
     with all_or_nothing(connection):
         for key, value in (("segments", json.dumps(chosen)), ("segments_as", now)):
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
-        fold.refold_segments(connection, registry, followed)
+        fresh = tuple(column for column in followed.columns if column.feature.number not in same)
+        fold.refold_segments(connection, registry, Columns(fresh), old.keys() - same)

@@ -11,6 +11,8 @@ from mlwatch.store import fold, slices, touched
 
 WITH_WORDS = ", words by bucket"
 """What was counted of answers in words; stores of before did not count it."""
+NOT_COUNTED = "not counted yet"
+"""What is written for settings in a store of before there were outputs."""
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -29,11 +31,11 @@ def ensure(
         task: Of the configuration; None leaves what was inferred.
         settings: What the configuration says of outputs.
     """
-    before = meta_value(connection, "outputs_as")
+    before = meta_value(connection, "outputs_as") or repr(OutputSettings())
     words = any(each.task == "unknown" for each in registry.models.values())
     outputs_as = f"{settings!r}{WITH_WORDS if words else ''}"
     other = [model for model, row in registry.models.items() if task is not None and row.task != task]
-    if not other and (before if before is not None else repr(OutputSettings())) == outputs_as:
+    if not other and before == outputs_as:
         return
     with all_or_nothing(connection):
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('outputs_as', ?)", [outputs_as])
@@ -41,6 +43,28 @@ def ensure(
             connection.execute("UPDATE models SET task = ? WHERE model = ?", [task, model])
             touched.note(touched.FACTS, touched.ALL_TIME)
             registry.models[model] = replace(registry.models[model], task=task or "unknown")
-        fold.recount_labels(
-            connection, registry, slices.columns(connection, registry, settings=settings), settings
-        )
+        _recount(connection, registry, settings, before, other)
+
+
+def _recount(
+    connection: DuckDBPyConnection,
+    registry: Registry,
+    settings: OutputSettings,
+    before: str,
+    other: list[str],
+) -> None:
+    """Count again what was counted otherwise, and nothing else: its rows may not be stored any more."""
+    parts = slices.columns(connection, registry, settings=settings)
+    if before == NOT_COUNTED:
+        fold.recount_labels(connection, registry, parts, settings)
+        return
+    if other:
+        fold.recount_labels(connection, registry, parts, settings, other)
+    same = before.removesuffix(WITH_WORDS) == repr(settings)
+    again = [
+        model
+        for model, row in registry.models.items()
+        if model not in other and (row.task == "unknown" or not same)
+    ]
+    if again:
+        fold.recount_outputs(connection, registry, parts, settings, again)
