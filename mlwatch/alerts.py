@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.asking import all_or_nothing
-from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
+from mlwatch.rules import DEFAULT_RULES, Ruling, named, rulings
 from mlwatch.validation import validations
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def update(connection: DuckDBPyConnection, snapshot: Snapshot, rules: Sequence[R
     if snapshot.range is None:
         return False
     now = snapshot.range.end.replace(tzinfo=None)
-    chosen = rules or DEFAULT_RULES
-    patience = {rule.name or f"{rule.metric} {rule.when}": max(rule.for_, CALM) for rule in chosen}
+    chosen = named(rules or DEFAULT_RULES)
+    patience = {rule.name: max(rule.for_, CALM) for rule in chosen}
     found = [*_verdicts(snapshot.rollouts), *rulings(snapshot, chosen), *validations(snapshot)]
     known = _open(connection)
     with all_or_nothing(connection):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Look = Callable[[timedelta | None], Snapshot]
 
+NEVER = -1
+
 
 class Keeper:
     """Keep the rules of one session; of its threads, one keeps them.
@@ -45,8 +47,8 @@ class Keeper:
         self._notifier: Notifier | None = None
         self._said: SimpleQueue[tuple[str, str, str]] = SimpleQueue()
         """What came of hooks and messages."""
-        self.ruled = 0
-        """What was taken in when the rules were evaluated last."""
+        self.ruled = NEVER
+        """What was taken in when the rules were evaluated last; an earlier session may have had others."""
 
     def start(self) -> None:
         """Begin to run hooks and to tell people; only those who follow the logs do.

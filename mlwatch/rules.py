@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -77,8 +78,22 @@ def rulings(snapshot: Snapshot, rules: Iterable[RuleSettings]) -> list[Ruling]:
         ConfigError: when a condition or a metric cannot be understood.
     """
     return [
-        ruling for rule in rules for model in snapshot.models.values() for ruling in _of_model(rule, model)
+        ruling
+        for rule in named(rules)
+        for model in snapshot.models.values()
+        for ruling in _of_model(rule, model)
     ]
+
+
+def named(rules: Iterable[RuleSettings]) -> list[RuleSettings]:
+    """Return rules with their names; the further ones of a name are numbered, for alerts go by it."""
+    found: list[RuleSettings] = []
+    seen: Counter[str] = Counter()
+    for rule in rules:
+        name = _name(rule)
+        seen[name] += 1
+        found.append(replace(rule, name=name if seen[name] == 1 else f"{name} ({seen[name]})"))
+    return found
 
 
 def _of_model(rule: RuleSettings, model: Model) -> Iterator[Ruling]:
@@ -151,13 +166,13 @@ def _ended(rule: RuleSettings, model: Model, version: Version) -> bool:
     return newest - version.last > rule.for_ + QUIET
 
 
+def _name(rule: RuleSettings) -> str:
+    return rule.name or f"{rule.metric} {rule.when}"
+
+
 def _is_meant(rule: RuleSettings, version: Version) -> bool:
     role = "candidate" if version.role == "shadow" else version.role
     return rule.version in {None, version.name, version.role, role}
-
-
-def _name(rule: RuleSettings) -> str:
-    return rule.name or f"{rule.metric} {rule.when}"
 
 
 def _parse(rule: RuleSettings) -> _Condition:

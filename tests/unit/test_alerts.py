@@ -315,3 +315,25 @@ def test_what_a_schema_says_of_a_version_ends_with_it(tmp_path: Path) -> None:
 
     assert after("v2", 0, 2) == ["firing"]
     assert after("v1", 120, 0) == ["resolved"]
+
+
+def test_rules_that_changed_are_evaluated_on_the_same_logs(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs")
+    logs.add(20, failed=0.5)
+    assert [(alert.rule, alert.state) for alert in logs.alerts()] == [("failures", "firing")]
+    (logs.path / "mlwatch.toml").write_text("[[rule]]\nmetric = 'latency_p95'\nwhen = '> 1ms'\n")
+    found = {alert.rule: alert.state for alert in logs.alerts()}
+    assert found == {"latency_p95 > 1ms": "firing", "failures": "resolved"}
+
+
+def test_rules_of_one_name_are_alerts_of_their_own(tmp_path: Path) -> None:
+    rule = "[[rule]]\nmetric = 'error_rate'\nwhen = '> 20%'\n"
+    logs = Directory(tmp_path / "logs", f"{rule}{rule}for = '10m'\nseverity = 'critical'\n")
+    logs.add(60)
+    logs.add(30, failed=0.9)
+    for _ in range(2):  # neither takes the place of the other
+        assert {(alert.rule, alert.severity, alert.state) for alert in logs.alerts()} == {
+            ("error_rate > 20%", "warning", "firing"),
+            ("error_rate > 20% (2)", "critical", "firing"),
+        }
+        logs.add(1, failed=0.9)
