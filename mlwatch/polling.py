@@ -87,8 +87,21 @@ def with_conditions(endpoints: Sequence[EndpointSettings], caches: Sequence[Cach
     Raises:
         InputError: An address or kind of server is wrong.
     """
-    named = [name_of(one, address_of(one)) for one in endpoints if one.conditions]
-    return named + [one.name or shown(one.url) for one in caches if one.conditions]
+    return [name for name, one in settings_of(endpoints, caches) if one.conditions]
+
+
+def settings_of(
+    endpoints: Sequence[EndpointSettings], caches: Sequence[CacheSettings]
+) -> list[tuple[str, EndpointSettings | CacheSettings]]:
+    """Return what is polled, by the names that the store knows.
+
+    Raises:
+        InputError: An address or kind of server is wrong.
+    """
+    named: list[tuple[str, EndpointSettings | CacheSettings]] = [
+        (name_of(one, address_of(one)), one) for one in endpoints
+    ]
+    return named + [(one.name or shown(one.url), one) for one in caches]
 
 
 def _opened(caches: Sequence[CacheSettings], config: Config) -> list[Cache]:

@@ -10,16 +10,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlwatch.commands.common import Range, chosen_range, taken_in
+from mlwatch.config import EndpointSettings
 from mlwatch.errors import InputError, one_line
 from mlwatch.faces.check import FORMATS, Check, Finding, Outcome, check_of, markdown
+from mlwatch.options import caches_of
 from mlwatch.rights import public
 from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
-from mlwatch.snapshot.health_alerts import ENDPOINT
+from mlwatch.snapshot.health_alerts import ENDPOINT, GOLDEN
 from mlwatch.times import parse_duration
 from mlwatch.validation import validations
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
     from datetime import timedelta
     from pathlib import Path
 
@@ -105,8 +108,7 @@ def _checked(session: Session, wanted: Range) -> Check:
     found = [Finding("filter", "pass", f"only records with {wanted.filter}")] if wanted.filter else []
     found += [_finding(ruling) for ruling in rulings(snapshot, rules)]
     found += [_finding(ruling) for ruling in validations(snapshot)]
-    for endpoint in snapshot.endpoints:
-        found += [_endpoint_finding(endpoint, snapshot), *_conditions(endpoint)]
+    found += _endpoints(session, snapshot)
     found += [
         Finding(alert.rule, AROUND[alert.rule], alert.message)
         for alert in snapshot.alerts
@@ -145,10 +147,34 @@ def _finding(ruling: Ruling) -> Finding:
     return Finding(f"{ruling.name} ({ruling.model} {ruling.version})", outcome, ruling.message)
 
 
-def _endpoint_finding(endpoint: Endpoint, snapshot: Snapshot) -> Finding:
-    """Say how an endpoint stands: what is critical fails, everything else is only said."""
+def _endpoints(session: Session, snapshot: Snapshot) -> Iterator[Finding]:
+    """Say how endpoints and caches stand; of those that only an earlier run polled, that they do not count."""
+    if not snapshot.endpoints:
+        return
+    from mlwatch.polling import settings_of  # noqa: PLC0415  pulls httpx
+
+    polled = dict(settings_of(session.endpoints, caches_of(session.options, session.config)))
+    for endpoint in snapshot.endpoints:
+        settings = polled.get(endpoint.name)
+        if settings is None:
+            text = f"{endpoint.name} was polled earlier, but is not configured any more: it is not checked"
+            yield Finding(f"{ENDPOINT}{endpoint.name}", "pass", text)
+            continue
+        asked = isinstance(settings, EndpointSettings) and settings.probe is not None
+        yield _endpoint_finding(endpoint, snapshot, golden=asked)
+        yield from _conditions(endpoint)
+
+
+def _endpoint_finding(endpoint: Endpoint, snapshot: Snapshot, *, golden: bool) -> Finding:
+    """Say how an endpoint stands: what is critical fails, everything else is only said.
+
+    Args:
+        endpoint: Which.
+        snapshot: With its alerts.
+        golden: Whether it still has a fixed input; what an earlier one gave does not count.
+    """
     name = f"{ENDPOINT}{endpoint.name}"
-    said = [alert for alert in snapshot.alerts if alert.rule == name]
+    said = [alert for alert in snapshot.alerts if alert.rule == name and (golden or alert.about != GOLDEN)]
     worst = next((alert for alert in said if alert.severity == "critical"), None)
     if worst is not None:
         return Finding(name, "fail", worst.message)

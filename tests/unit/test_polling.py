@@ -143,6 +143,29 @@ def test_check_fails_where_a_condition_is_broken(logs: Path, capsys: pytest.Capt
         assert said in lines
 
 
+def test_check_passes_over_what_is_not_configured_any_more(
+    logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule, store = "[[rule]]\nmetric = 'error_rate'\nwhen = '> 50%'\n", str(logs.parent / "store.duckdb")
+    (logs / "golden.json").write_text('{"amount": 12}')
+    (logs / "expected.json").write_text('{"probability": 2}')
+    with serving() as port:
+        endpoint = f"{rule}[[endpoint]]\nname = 'fraud'\nurl = 'http://127.0.0.1:{port}'\n"
+        probe = "probe = {input = 'golden.json', expect = 'expected.json'}\n"
+        (logs / "mlwatch.toml").write_text(endpoint + probe)
+        code, out, _ = check(capsys, logs, "--db", store)
+        assert (code, "expected answer" in out) == (1, True)
+        (logs / "mlwatch.toml").write_text(endpoint)
+        code, out, _ = check(capsys, logs, "--db", store)
+        assert (code, "fraud is up, serves fraud v2" in out) == (0, True)
+    (logs / "mlwatch.toml").write_text(endpoint)
+    assert check(capsys, logs, "--db", store)[0] == 1, "down"
+    (logs / "mlwatch.toml").write_text(rule)
+    code, out, _ = check(capsys, logs, "--db", store)
+    assert code == 0
+    assert "fraud was polled earlier, but is not configured any more: it is not checked" in out
+
+
 def golden(logs: Path, port: int) -> str:
     """Look at an endpoint with a golden probe until it has answered; return its alerts."""
     (logs / "golden.json").write_text('{"amount": 12}')
