@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.asking import all_or_nothing
-from mlwatch.rules import DEFAULT_RULES, Ruling, named, rulings
+from mlwatch.rules import DEFAULT_RULES, Ruling, named, past, rulings
 from mlwatch.validation import validations
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ ROLLOUT = "rollout"
 """Name of the rule that every verdict is."""
 BLOCKED = frozenset({"sample_ratio_mismatch", "one_arm_silent", "started_apart"})
 """States of a rollout that somebody must look at, though nothing is shown to be worse."""
-SILENT = " gets no requests any more; before: "
-"""What is said between a version and what held of it, where that is over only because the version is."""
 
 Key = tuple[str, str, str]
 """Rule, model, version."""
@@ -45,6 +43,7 @@ class _Open:
     state: str
     breached: datetime
     """When the rule was last seen broken, naive UTC."""
+    message: str
 
 
 def span_of(rules: Sequence[RuleSettings]) -> timedelta:
@@ -90,9 +89,9 @@ def _key(ruling: Ruling) -> Key:
 
 def _open(connection: DuckDBPyConnection) -> dict[Key, _Open]:
     rows = connection.execute(
-        "SELECT rule, model, version, state, breached FROM alerts WHERE state <> 'resolved'"
+        "SELECT rule, model, version, state, breached, message FROM alerts WHERE state <> 'resolved'"
     ).fetchall()
-    return {(rule, model, version): _Open(state, breached) for rule, model, version, state, breached in rows}
+    return {(rule, model, version): _Open(*found) for rule, model, version, *found in rows}
 
 
 def _verdicts(rollouts: Iterable[Rollout]) -> Iterable[Ruling]:
@@ -127,7 +126,9 @@ def _step(
         firing = ruling.state == "breach" or (former is not None and former.state == "firing")
         return _hold(connection, ruling, former, now, "firing" if firing else "pending")
     if former is not None and ruling.silent:
-        return _end(connection, _key(ruling), former, now, f"{ruling.version}{SILENT}")
+        return _end(
+            connection, _key(ruling), former, now, f"; then {ruling.version} got no requests any more"
+        )
     if former is None or ruling.state == "no_data":
         return False
     if former.state == "firing" and now - former.breached < patience:
@@ -154,16 +155,16 @@ def _hold(
     return former.state != state
 
 
-def _end(connection: DuckDBPyConnection, key: Key, former: _Open, now: datetime, why: str = "") -> bool:
-    """Resolve what fired, and say why where it was not mended; what was only pending never was."""
+def _end(connection: DuckDBPyConnection, key: Key, former: _Open, now: datetime, then: str = "") -> bool:
+    """Resolve what fired, and say what came then where it was not mended; what was only pending never was."""
     if former.state == "pending":
         connection.execute(
             "DELETE FROM alerts WHERE rule = ? AND model = ? AND version = ? AND state = 'pending'", list(key)
         )
     else:
         connection.execute(
-            """UPDATE alerts SET state = 'resolved', resolved = ?, message = ? || message
+            """UPDATE alerts SET state = 'resolved', resolved = ?, message = ?
             WHERE rule = ? AND model = ? AND version = ? AND state <> 'resolved'""",
-            [now, why, *key],
+            [now, past(former.message) + then, *key],
         )
     return True

@@ -27,6 +27,7 @@ QUIET = timedelta(minutes=30)
 """A version without a request for so long, while others of its model had some, gets none any more."""
 TRAFFIC = frozenset({"predictions", "throughput"})
 """Metrics that say how much comes: of a version without requests above all."""
+THE_RULE = ", the rule is "
 
 _ABSOLUTE = re.compile(rf"\s*{SIGN}\s*{NUMBER}\s*")
 _RELATIVE = re.compile(rf"\s*(drop|rise|change)\s*(?:>=|>)\s*{NUMBER}\s*")
@@ -238,12 +239,18 @@ def _sentence(
     if condition.is_relative and before is not None:
         beside = f" ({rule.against} {_shown(rule, condition, before)})"
     found = _shown(rule, condition, value)
-    said = f"{found}{beside}, the rule is {rule.when}"
+    said = f"{found}{beside}{THE_RULE}{rule.when}"
     if not rule.for_:
         return f"{rule.metric} of {version.name} is {said}"
     if lasting:
         return f"{rule.metric} of {version.name} is now {said} for {_minutes(rule.for_)}"
     return f"{rule.metric} of {version.name} over the whole range is {said}"
+
+
+def past(sentence: str) -> str:
+    """Return what was said of a rule that was broken as it is told when that is over; other sentences as they are."""
+    found, mark, rest = sentence.partition(THE_RULE)
+    return found.replace(" is now ", " is ").replace(" is ", " was ", 1) + mark + rest if mark else sentence
 
 
 def _shown(rule: RuleSettings, condition: _Condition, value: float) -> str:

@@ -128,7 +128,12 @@ def _endpoints(snapshot: Snapshot) -> Markup:
 
 def _alerts(snapshot: Snapshot) -> Markup:
     rows = [
-        [f"{alert.since:%Y-%m-%d %H:%M}", alert.severity, alert.state, alert.message]
+        [
+            f"{alert.since:%Y-%m-%d %H:%M}",
+            alert.severity,
+            alert.state + (f" at {alert.resolved:%Y-%m-%d %H:%M}" if alert.resolved is not None else ""),
+            alert.message,
+        ]
         for alert in snapshot.alerts
     ]
     return _listed("Alerts", ["Since (UTC)", "Severity", "State", "What"], rows)

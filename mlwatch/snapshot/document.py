@@ -340,4 +340,5 @@ def _alert(alert: Alert) -> Document:
         "value": alert.value,
         "since": _time(alert.since),
         "silence": alert.silence,
+        "resolved": _time(alert.resolved),
     }

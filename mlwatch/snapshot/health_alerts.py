@@ -112,6 +112,7 @@ def _conditions(name: str, endpoint: Endpoint) -> Iterator[Alert]:
                 "warning",
                 f"{where} keeps its condition {one.text} again: {one.said}",
                 since,
+                resolved=since,
             )
 
 

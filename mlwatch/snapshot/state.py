@@ -61,16 +61,18 @@ def alerts_of(
 
     Args:
         connection: A cursor of this thread.
-        until: Leave out rules that were broken later, naive UTC.
+        until: The moment to look at, naive UTC: rules that were broken later are left out, and what ended later fires.
         limit: Most alerts of either kind; where there are more, what is over is left out first, what is critical last.
             None for all of them.
     """
     ruled = connection.execute(
-        """SELECT since, severity, rule, message, state, value, model, version FROM (
-            FROM alerts WHERE ? IS NULL OR since < ?
-            ORDER BY state = 'resolved' OR severity <> 'critical', state = 'resolved', since DESC LIMIT ?)
+        """SELECT since, severity, rule, message, state, value, model, version, ended FROM (
+            SELECT * EXCLUDE state, IF(resolved <= $until IS FALSE, NULL, resolved) AS ended,
+                IF(resolved IS NOT NULL AND ended IS NULL, 'firing', state) AS state
+            FROM alerts WHERE $until IS NULL OR since < $until
+            ORDER BY state = 'resolved' OR severity <> 'critical', state = 'resolved', since DESC LIMIT $limit)
         ORDER BY state = 'resolved', since DESC""",
-        [until, until, limit],
+        {"until": until, "limit": limit},
     ).fetchall()
     said = connection.execute(
         """SELECT said_at, severity, topic, message, resolved FROM (
@@ -79,8 +81,11 @@ def alerts_of(
         [limit],
     ).fetchall()
     of_rules = (
-        Alert(rule, state, severity, message, since.replace(tzinfo=UTC), value, f"{model} {version}")
-        for since, severity, rule, message, state, value, model, version in ruled
+        Alert(
+            *(rule, state, severity, message, since.replace(tzinfo=UTC), value, f"{model} {version}"),
+            resolved=ended and ended.replace(tzinfo=UTC),
+        )
+        for since, severity, rule, message, state, value, model, version, ended in ruled
     )
     of_ingest = (
         Alert(

@@ -310,6 +310,8 @@ class Alert:
     """What sets it apart from others of its rule, such as model and version; empty where the rule's name says it."""
     silence: Literal["mute", "acknowledge"] | None = None
     """What somebody said about it: to be quiet, or that it was seen."""
+    resolved: datetime | None = None
+    """When it was over; None where it is not, or where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

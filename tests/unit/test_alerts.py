@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlwatch.config import RuleSettings
-from mlwatch.rules import Ruling, rulings
+from mlwatch.rules import Ruling, past, rulings
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
@@ -196,7 +196,9 @@ def test_the_alert_of_a_version_that_is_switched_off_ends(tmp_path: Path) -> Non
     logs.add(3, version="v1")
     (over,) = [alert for alert in logs.alerts() if alert.rule == "failures"]
     assert over.state == "resolved"
-    assert over.message.startswith("v2 gets no requests any more; before: error_rate of v2 is now 50 %")
+    assert over.message == (
+        "error_rate of v2 was 50 %, the rule is > 20% for 5 minutes; then v2 got no requests any more"
+    )
 
 
 def silent(tmp_path: Path, **rule: object) -> Ruling:
@@ -337,3 +339,44 @@ def test_rules_of_one_name_are_alerts_of_their_own(tmp_path: Path) -> None:
             ("error_rate > 20% (2)", "critical", "firing"),
         }
         logs.add(1, failed=0.9)
+
+
+def test_what_is_over_is_told_as_of_then_and_fires_in_its_past(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs")
+    logs.add(20)
+    logs.add(10, failed=0.5)
+    assert logs.states() == ["firing"]
+    logs.add(10)
+    (over,) = logs.alerts()
+    assert (over.state, over.message) == (
+        "resolved",
+        "error_rate of v1 was 50 %, the rule is > 20% for 5 minutes",
+    )
+    assert over.since == START + timedelta(minutes=20)
+    assert over.resolved is not None
+    assert START + timedelta(minutes=39) < over.resolved <= START + timedelta(minutes=40)
+    with Session(Options(logs.path, db=logs.store)) as session:
+        (then,) = session.snapshot(at=START + timedelta(minutes=30)).alerts
+        (now,) = session.snapshot(at=START + timedelta(minutes=40)).alerts
+        document = session.snapshot().to_dict()["alerts"]
+    assert (then.state, then.resolved) == ("firing", None)
+    assert (now.state, now.resolved) == ("resolved", over.resolved)
+    assert document[0]["resolved"] == over.resolved.isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "accuracy of v2 is 0.8 (baseline 0.9), the rule is drop > 2%",
+            "accuracy of v2 was 0.8 (baseline 0.9), the rule is drop > 2%",
+        ),
+        (
+            "mae of v2 over the whole range is 3, the rule is > 2",
+            "mae of v2 over the whole range was 3, the rule is > 2",
+        ),
+        ("roll back v2: the error rate of v2 is 3 %", "roll back v2: the error rate of v2 is 3 %"),
+    ],
+)
+def test_the_past_of_a_rule(said: str, told: str) -> None:
+    assert past(said) == told

@@ -35,6 +35,11 @@ class AlertLine:
     alert: Alert | None = None
     """What it was made of; None for the source's own trouble."""
 
+    @property
+    def ended(self) -> datetime | None:
+        """When it was over; None where it is not, or where that is not known."""
+        return self.alert.resolved if self.alert is not None else None
+
 
 @dataclass(frozen=True, slots=True)
 class AlertsState:
@@ -94,9 +99,10 @@ def alert_lines(view: View | None, status: Status) -> tuple[AlertLine, ...]:
 
 
 def draw_alert(alert: AlertLine, state: AlertsState, width: int) -> Content:
-    """Return an alert as one line: shape, word, since when, what."""
+    """Return an alert as one line: shape, word, since when or when it was over, what."""
     mark, style = _look(alert, state.glyphs)
-    when = show_moment(alert.since, state.zone) + "  " if alert.since and width >= 60 else ""
+    moment = alert.ended or alert.since
+    when = show_moment(moment, state.zone) + "  " if moment and width >= 60 else ""
     word = alert.severity if alert.state == "firing" else alert.state
     word = {"mute": "muted", "acknowledge": "seen"}.get(alert.silence or "", word)
     pieces: list[Piece] = [(f"{mark} {word:<9}", f"bold {style}"), (when, "$quiet"), (alert.message, "")]

@@ -86,5 +86,13 @@ class AlertsScreen(ModalScreen[None]):
 
 def _paragraph(alert: AlertLine, state: AlertsState) -> Content:
     head = draw_alert(AlertLine(alert.severity, alert.state, None, "", alert.silence), state, 40)
-    since = f"since {show_moment(alert.since, state.zone)}" if alert.since else ""
-    return Content.assemble(head, (since, "$quiet"), "\n  " + alert.message)
+    return Content.assemble(head, (_when(alert, state.zone), "$quiet"), "\n  " + alert.message)
+
+
+def _when(alert: AlertLine, zone: Zone) -> str:
+    since = f"since {show_moment(alert.since, zone)}" if alert.since else ""
+    if alert.state != "resolved":
+        return since
+    at = f"at {show_moment(alert.ended, zone)}" if alert.ended else ""
+    began = f"({since})" if since and alert.since != alert.ended else ""
+    return f"{at} {began}".strip()

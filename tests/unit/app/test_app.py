@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +25,7 @@ from mlwatch.app.panels.base import Panel
 from mlwatch.app.screens.alerts import AlertsScreen
 from mlwatch.app.screens.help import HelpScreen
 from mlwatch.errors import InputError
-from mlwatch.snapshot.types import Feed
+from mlwatch.snapshot.types import Alert, Feed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -257,6 +258,15 @@ async def test_help_and_alerts_open_and_close() -> None:
         await pilot.press("escape")
         assert app.screen.id != "help"
         assert "ROLL BACK" in text_of(app)
+
+
+async def test_when_an_alert_was_over_is_said_beside_when_it_began() -> None:
+    began, ended = (datetime(2026, 11, 3, 12, minute, tzinfo=UTC) for minute in (5, 25))
+    over = Alert("accuracy", "resolved", "warning", "it was low", began, resolved=ended)
+    async with running(FakeSource(snapshot(alerts=(over,))), (120, 40)) as (app, pilot):
+        assert re.search(r"resolved +\S*( \S+)? ?12:25 .*it was low", text_of(app))
+        await pilot.press("a")
+        assert re.search(r"resolved at .*12:25 \(since .*12:05\)", text_of(app))
 
 
 @pytest.mark.parametrize(
