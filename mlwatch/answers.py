@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch import silences
 from mlwatch.errors import InputError
+from mlwatch.firstseen import FirstSeen
 from mlwatch.remembered import Excerpts, Remembered
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Answers:
         self._meter, self._neighbours, self._reference = meter, neighbours, reference
         self._remembered = Remembered(meter.journal)
         self._excerpts = Excerpts(store.connect, config)
+        self._first_seen = FirstSeen()
         self._outside: Mapping[str, str | None] | None = None
 
     def snapshot(
@@ -152,6 +154,8 @@ class Answers:
             )
         found = self._neighbours.told(found)
         said = (*self._troubles(lookout), *found.alerts)
+        if question.at is None and not question.partial:
+            said = self._first_seen.dated(said)
         return replace(
             found,
             alerts=silences.marked(self._store.here(), said, datetime.now(UTC)),

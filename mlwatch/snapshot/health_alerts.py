@@ -14,11 +14,13 @@ from mlwatch.words import percent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from mlwatch.snapshot.health_types import Endpoint, Replica, System
+    from mlwatch.snapshot.health_types import Endpoint, GoldenState, Replica, System
     from mlwatch.snapshot.types import Model, Severity
 
 ENDPOINT = "endpoint: "
 """What the names of rules about endpoints begin with."""
+HOST = "host: "
+"""And of those about this host."""
 GOLDEN = "golden answer"
 """What such an alert is about, where it is the answer to the fixed input."""
 FAILURES = 3
@@ -82,7 +84,7 @@ def _of_endpoint(endpoint: Endpoint) -> Iterator[Alert]:
         which = f" (replica {golden.replica})" if golden.replica else ""
         reason = golden.reason or "it differs"
         text = f"{endpoint.name}{which} does not give the expected answer to its fixed input: {reason}"
-        yield Alert(name, "firing", "critical", text, golden.at, golden.difference, GOLDEN)
+        yield Alert(name, "firing", "critical", text, _wrong_since(golden), golden.difference, GOLDEN)
     yield from _conditions(name, endpoint)
     skew = endpoint.metrics.get("clock_skew_s")
     if skew is not None:
@@ -95,6 +97,18 @@ def _of_endpoint(endpoint: Endpoint) -> Iterator[Alert]:
         )
         severity: Severity = "warning" if days > 0 else "critical"
         yield Alert(name, "firing", severity, text, endpoint.at, days, "certificate")
+
+
+def _wrong_since(golden: GoldenState) -> datetime:
+    """Return since when no step of the last hour, and of the day before it, had right answers alone."""
+    since = golden.at
+    steps = [one for one in (*golden.day, *golden.hour) if one is not None]
+    for step in sorted(steps, key=lambda one: one.start, reverse=True):
+        if not step.bad:
+            break
+        if step.bad == step.n or step in golden.hour:
+            since = min(since, step.start)
+    return since
 
 
 def _conditions(name: str, endpoint: Endpoint) -> Iterator[Alert]:
@@ -182,8 +196,8 @@ def _host(system: System, now: datetime) -> Iterator[Alert]:
         severity = next((severity for limit, severity in DISK if disk.used >= limit), None)
         if severity is not None:
             text = f"the disk of {disk.path} is {percent(disk.used, 0)} full, {disk.free_bytes / 1e9:.1f} GB are free"
-            yield Alert("host: disk", "firing", severity, text, at, disk.used, disk.path)
+            yield Alert(f"{HOST}disk", "firing", severity, text, at, disk.used, disk.path)
     memory = sample.container.memory if sample is not None and sample.container is not None else None
     if memory is not None and memory >= MEMORY:
         text = f"mlwatch's container uses {percent(memory, 0)} of its memory: at the limit the kernel ends processes"
-        yield Alert("host: memory", "firing", "warning", text, at, memory)
+        yield Alert(f"{HOST}memory", "firing", "warning", text, at, memory)

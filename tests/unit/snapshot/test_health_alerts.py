@@ -13,6 +13,7 @@ from mlwatch.host.types import Container, Disk, HostSample
 from mlwatch.snapshot.health_alerts import health_alerts
 from mlwatch.snapshot.health_types import (
     ConditionState,
+    Deviation,
     Endpoint,
     GoldenState,
     Replica,
@@ -117,6 +118,24 @@ def test_golden_answers_and_certificates() -> None:
     assert only(said(endpoint(certificate_days=3.2))).severity == "warning"
     assert only(said(endpoint(certificate_days=-1.0))).severity == "critical"
     assert said(endpoint(certificate_days=90.0)) == ()
+
+
+def test_a_golden_answer_is_wrong_since_the_last_right_one() -> None:
+    def steps(first: int, length: int, *bad: int | None) -> tuple[Deviation | None, ...]:
+        """Return steps of two answers; None where there was none."""
+        starts = (NOON + timedelta(minutes=first + length * step) for step in range(len(bad)))
+        return tuple(
+            Deviation(start, 2, wrong, 0.0) if wrong is not None else None
+            for start, wrong in zip(starts, bad, strict=True)
+        )
+
+    def since(hour: tuple[Deviation | None, ...], day: tuple[Deviation | None, ...] = ()) -> float:
+        golden = GoldenState(matches=False, at=NOON, reason="another", hour=hour, day=day)
+        return (only(said(endpoint(golden=golden))).since - NOON) / timedelta(minutes=1)
+
+    assert since(()) == 0
+    assert since(steps(-20, 5, 0, 1, None, 2)) == -15
+    assert since(steps(-20, 5, 2, 2, 2, 2), steps(-120, 30, 0, 1, 2, 2)) == -60, "not longer than is sure"
 
 
 def model(**last: datetime) -> dict[str, Model]:
