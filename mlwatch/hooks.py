@@ -35,8 +35,8 @@ OUTPUT_CHARACTERS = 200
 """Of a failed command's last line, that are told."""
 WAITING = 20
 """Commands that may wait; of more verdicts than this the oldest is dropped, and that is said."""
-
-
+VERDICT = "verdict "
+"""What the keys begin with that verdicts are remembered under."""
 WEBHOOK = "webhook"
 POST_S = 15.0
 """Time that a webhook has for its answer."""
@@ -68,7 +68,7 @@ def changes(
     """
     calls: list[Call] = []
     for rollout in rollouts:
-        key = f"verdict {json.dumps([rollout.model, rollout.candidate])}"
+        key = f"{VERDICT}{json.dumps([rollout.model, rollout.candidate])}"
         before = meta_value(connection, key) or "hold"
         if before != rollout.verdict:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, rollout.verdict])

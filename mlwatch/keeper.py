@@ -14,14 +14,17 @@ from mlwatch.store import notices
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
+    from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
+    from mlwatch.config.settings import RolloutSettings
     from mlwatch.hooks import Runner
     from mlwatch.meter import Meter
     from mlwatch.notify import Notifier
     from mlwatch.snapshot.types import Alert, Snapshot
+    from mlwatch.verdictfile import VerdictFile
 
     Look = Callable[[timedelta | None], Snapshot]
 
@@ -36,12 +39,20 @@ class Keeper:
         connect: Returns the calling thread's cursor.
         look: Returns a snapshot of the newest data over a range.
         meter: Says whether there is something new.
+        verdicts: File that remembers the verdicts, where there is no store that outlives the session.
     """
 
     def __init__(
-        self, config: Config, connect: Callable[[], DuckDBPyConnection], look: Look, meter: Meter
+        self,
+        config: Config,
+        connect: Callable[[], DuckDBPyConnection],
+        look: Look,
+        meter: Meter,
+        verdicts: Path | None = None,
     ) -> None:
         self._config = config
+        self._file = verdicts
+        self._verdicts: VerdictFile | None = None
         self._connect, self._look, self._meter = connect, look, meter
         self._hooks: Runner | None = None
         self._notifier: Notifier | None = None
@@ -57,7 +68,11 @@ class Keeper:
             ConfigError: when people cannot be told.
         """
         from mlwatch.hooks import Runner  # noqa: PLC0415
+        from mlwatch.verdictfile import VerdictFile  # noqa: PLC0415
 
+        if self._file is not None and _has_hooks(self._config.rollout):
+            self._verdicts = VerdictFile(self._file)
+            self._verdicts.load(self._connect())
         self._hooks = Runner(self._hear, dry=self._config.rollout.dry_run)
         if self._config.notify.urls:
             self._notifier = notify.Notifier(self._config.notify, self._hear)
@@ -74,7 +89,10 @@ class Keeper:
     def note(self) -> None:
         """Write down what came of hooks and messages."""
         while not self._said.empty():
-            notices.post(self._connect(), *self._said.get())
+            severity, topic, sentence = self._said.get()
+            notices.post(self._connect(), severity, topic, sentence)
+            if severity == "info":  # that it ran is nothing that lasts
+                notices.resolve(self._connect(), topic)
 
     def keep(self) -> None:
         """Evaluate the rules and tell of what changed; a rule that cannot be understood is said, and stops nothing."""
@@ -99,7 +117,10 @@ class Keeper:
         self.ruled = self._meter.taken_in
         found = self._look(alerts.span_of(self._config.rules))
         if self._hooks is not None:
-            self._hooks.run(hooks.changes(self._connect(), found.rollouts, self._config.rollout))
+            calls = hooks.changes(self._connect(), found.rollouts, self._config.rollout)
+            if self._verdicts is not None:
+                self._verdicts.keep(self._connect())
+            self._hooks.run(calls)
         if alerts.update(self._connect(), found, self._config.rules):
             self.ruled = self._meter.changed({})
 
@@ -123,3 +144,7 @@ class Keeper:
         found = self._look(alerts.span_of(self._config.rules)).alerts
         stored = alerts_of(self._connect(), limit=None)
         return [*found, *silences.marked(self._connect(), stored, datetime.now(UTC))]
+
+
+def _has_hooks(settings: RolloutSettings) -> bool:
+    return any((settings.on_rollback, settings.on_promote, settings.on_verdict, settings.webhook))

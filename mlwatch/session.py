@@ -24,8 +24,9 @@ from mlwatch.store.database import cursor, open_store
 from mlwatch.store.ingest import Ingest, Progress
 from mlwatch.store.lake import lakes_of
 from mlwatch.store.lakes import Lakes
-from mlwatch.store.places import usual_store
+from mlwatch.store.places import usual_store, verdicts_path
 from mlwatch.store.reference import find, install, load_rows, set_aside
+from mlwatch.store.telling import TOPICS
 from mlwatch.store.touched import noting
 
 if TYPE_CHECKING:
@@ -81,7 +82,13 @@ class Session:
             self.config, self.connect, self._models, self.snapshot, writable=not options.read_only
         )
         self.config = self._neighbours.config
-        self._keeper = Keeper(self.config, self._cursor_here, self.snapshot, self._meter)
+        self._keeper = Keeper(
+            self.config,
+            self._cursor_here,
+            self.snapshot,
+            self._meter,
+            verdicts_path(lakes) if lakes else None,
+        )
         self._thread: threading.Thread | None = None
         self._watching: threading.Thread | None = None
         self._swept, self._ruled = time.monotonic(), 0.0
@@ -95,6 +102,8 @@ class Session:
         )
         # said by versions that did not act on all settings
         notices.resolve(self._cursor_here(), "configuration")
+        if topics is None and self.config.source.kafka is None:
+            notices.resolve(self._cursor_here(), TOPICS)  # there are none any more
         self._desk = Desk(self.connect, writable=not options.read_only)
         self._reference = self._install_reference()
         self._opened.keep_private()

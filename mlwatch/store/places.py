@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlwatch.config.topics import Topics
 
 
@@ -31,6 +33,13 @@ def default_path(log_directory: Path) -> Path | None:
 def usual_store(topics: Topics) -> Path | None:
     """Return the store's path for topics: their names and a digest of address and group; None without a home."""
     return _in_state_directory("-".join(topics.names), f"{topics.address}?group={topics.group}")
+
+
+def verdicts_path(lakes: Sequence[Path]) -> Path | None:
+    """Return where the verdicts on rollups are remembered, which have no store; None without a home."""
+    paths = [str(lake.resolve()) for lake in lakes]
+    found = _in_state_directory(lakes[0].resolve().name, "\n".join(["verdicts", *paths]))
+    return found.with_suffix(".verdicts.json") if found is not None else None
 
 
 def _in_state_directory(name: str, identity: str) -> Path | None:

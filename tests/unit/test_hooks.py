@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlwatch import hooks
+from mlwatch.cli import main
 from mlwatch.hooks import Call, Runner
 from mlwatch.session import Options, Session
+from mlwatch.store.database import open_store
+from mlwatch.verdictfile import VerdictFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -186,3 +189,39 @@ def test_a_full_queue_does_not_hold_up_the_end() -> None:
     began = time.monotonic()
     runner.stop(timeout=0.2)
     assert time.monotonic() - began < 5
+
+
+def test_of_rollups_too_a_command_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    out, lake = tmp_path / "out.txt", tmp_path / "lake"
+    logs = prepare(tmp_path, [sys.executable, "-c", WRITE, str(out)])
+    (logs / "a.jsonl").write_text(rows(0, 6000, 90))
+    assert main(["rollup", str(logs), "-o", str(lake), "--db", ":memory:"]) == 0
+    for verdicts in (["rollback"], ["rollback"]):
+        with Session(Options(lake, config=logs / "mlwatch.toml")) as session:
+            session.start()
+            assert until(lambda session=session: session._keeper.ruled >= 0)
+        assert [json.loads(line)["verdict"] for line in out.read_text().splitlines()] == verdicts
+    (kept,) = (tmp_path / "state" / "mlwatch").glob("lake-*.verdicts.json")
+    assert json.loads(kept.read_text()) == {'verdict ["m", "v2"]': "rollback"}
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_a_file_of_verdicts_that_is_damaged_is_none(tmp_path: Path) -> None:
+    path, opened = tmp_path / "state" / "verdicts.json", open_store(tmp_path, ":memory:")
+    file = VerdictFile(path)
+    for said in ("{", "[1]", '{"other": 1}'):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(said)
+        file.load(opened.connection)
+    assert opened.connection.execute("SELECT COUNT(*) FROM meta WHERE key LIKE 'verdict%'").fetchone() == (0,)
+    opened.close()
+
+
+def test_that_a_command_ran_is_over_at_once(tmp_path: Path) -> None:
+    with Session(Options(prepare(tmp_path, ["true"]), db=":memory:")) as session:
+        session._keeper._hear("info", "on_rollback", "it ran")
+        session._keeper._hear("warning", "on_promote", "it failed")
+        session._keeper.note()
+        found = {alert.message: alert.state for alert in session.snapshot().alerts if "it " in alert.message}
+    assert found == {"it ran": "resolved", "it failed": "firing"}

@@ -9,6 +9,7 @@ from logfiles import lines, prediction
 
 from mlwatch import notify
 from mlwatch.session import Options, Session
+from mlwatch.store import notices
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +39,21 @@ def test_what_was_said_of_a_rule_ends_once_it_is_mended(tmp_path: Path) -> None:
     assert state == "firing"
     (logs / "mlwatch.toml").write_text(rule.format("error_rate"))
     assert kept(logs, store) == {message: "resolved"}
+
+
+def test_what_was_said_of_topics_ends_with_them(tmp_path: Path) -> None:
+    logs, store = tmp_path / "logs", tmp_path / "store.duckdb"
+    logs.mkdir()
+
+    def said() -> list[str]:
+        with Session(Options(logs, db=store)) as session:
+            found: list[str] = [
+                alert.state for alert in session.snapshot().alerts if alert.rule == "ingest: kafka"
+            ]
+            notices.post(session.connection, "critical", "kafka", "no broker answers")
+        return found
+
+    assert (said(), said()) == ([], ["resolved"])
 
 
 def test_people_are_told_of_more_alerts_than_a_snapshot_has_room_for(
