@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 def facts_of(rollout: Rollout) -> str:
     """Say since when, how the traffic is split, and how far the intervals can be trusted."""
     facts = []
+    began, gets = ("began", "got") if rollout.silent_s else ("running since", "gets")
     if rollout.since is not None:
-        facts.append(f"running since {rollout.since:%Y-%m-%d %H:%M} UTC")
+        facts.append(f"{began} {rollout.since:%Y-%m-%d %H:%M} UTC")
     observed = rollout.traffic_observed.get(rollout.candidate)
     if observed is not None and rollout.mode != "shadow":
         of = (
@@ -23,7 +24,7 @@ def facts_of(rollout: Rollout) -> str:
             if rollout.units and rollout.traffic_expected
             else "the traffic"
         )
-        facts.append(f"{one_line(rollout.candidate)} gets {percent(observed)} of {of}")
+        facts.append(f"{one_line(rollout.candidate)} {gets} {percent(observed)} of {of}")
     if rollout.units:
         counts = " and ".join(f"{n:,} of {one_line(version)}" for version, n in rollout.units.items())
         facts.append(f"split by {one_line(rollout.unit)}: {counts}")

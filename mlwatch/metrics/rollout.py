@@ -35,6 +35,7 @@ from mlwatch.metrics.rollout_words import (
     duration_text,
     metric_sentence,
     pooled_note,
+    silent_note,
     state_sentence,
     unit_note,
 )
@@ -193,6 +194,14 @@ def _traffic_result(totals: RolloutTotals, decision: Decision, settings: Rollout
         observed=n_c / n if n > 0 else None,
         srm_p=split_p(float(decision.split_log_e[0])) if configured else None,
         units=(round(units[0]), round(units[1])) if units else None,
+        silent={
+            name: float(seconds[0])
+            for name, seconds in (
+                (settings.baseline, decision.silent_b),
+                (settings.candidate, decision.silent_c),
+            )
+            if settings.silent_after < seconds[0] < math.inf
+        },
     )
 
 
@@ -213,8 +222,6 @@ def _reasons(
     state = STATES[decision.state[0]]
     guards = [result for result in results if result.guardrail]
     facts = {
-        "silent_b": float(decision.silent_b[0]),
-        "silent_c": float(decision.silent_c[0]),
         "common": float(decision.common[0]),
         "safe": float(bool(guards) and all(result.status in _SAFE for result in guards)),
     }
@@ -231,6 +238,7 @@ def _reasons(
             first,
             *_stale_sentences(decision, settings),
             *(result.reason for result in ordered),
+            silent_note(traffic) if state is not RolloutState.ONE_ARM_SILENT else None,
             apart,
             *notes,
         )

@@ -341,6 +341,8 @@ class TrafficResult:
     """Anytime-valid p-value of the split: min(1, 1/e)."""
     units: tuple[int, int] | None = None
     """Randomisation units of baseline and candidate, where these are not requests."""
+    silent: Mapping[str, float] = field(default_factory=dict)
+    """Seconds since the last request, of the arms that had some but none for `silent_after`."""
 
 
 @dataclass(frozen=True)

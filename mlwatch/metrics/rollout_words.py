@@ -231,8 +231,8 @@ def state_sentence(
         settings: Names and limits.
         traffic: Exposures and the split.
         elapsed: Seconds with both arms alive.
-        facts: Seconds since the last traffic of each arm (silent_b, silent_c), share of the candidate's
-            exposures in common minutes (common), and 1 where every guardrail is within its limit (safe).
+        facts: Share of the candidate's exposures in common minutes (common), and 1 where every guardrail is within
+            its limit (safe).
     """
     said = {
         RolloutState.ONE_ARM_SILENT: lambda: _silent(settings, traffic, facts),
@@ -249,6 +249,15 @@ def state_sentence(
         RolloutState.NO_DATA: lambda: f"no requests of {settings.baseline} or {settings.candidate} yet",
     }.get(state)
     return said() if said is not None else None
+
+
+def silent_note(traffic: TrafficResult) -> str | None:
+    """Say which arms have had no requests lately; None where all have."""
+    return " and ".join(_quiet(name, seconds) for name, seconds in traffic.silent.items()) or None
+
+
+def _quiet(name: str, seconds: float) -> str:
+    return f"{name} has had no requests for {duration_text(seconds)}"
 
 
 def _mismatch(settings: RolloutSettings, traffic: TrafficResult) -> str:
@@ -271,21 +280,18 @@ def _few_units(settings: RolloutSettings, traffic: TrafficResult) -> str:
 
 
 def _silent(settings: RolloutSettings, traffic: TrafficResult, facts: dict[str, float]) -> str:
-    arms = (
-        (settings.baseline, traffic.baseline, facts["silent_b"]),
-        (settings.candidate, traffic.candidate, facts["silent_c"]),
-    )
+    arms = ((settings.baseline, traffic.baseline), (settings.candidate, traffic.candidate))
     texts = []
-    for name, n, quiet in arms:
+    for name, n in arms:
         if n == 0 and name == settings.baseline and traffic.candidate:
             texts.append(f"{name} has had no requests since {settings.candidate} came")
         elif n == 0:
             texts.append(f"{name} has had no requests yet")
-        elif quiet > settings.silent_after:
-            texts.append(f"{name} has had no requests for {duration_text(quiet)}")
+        elif name in traffic.silent:
+            texts.append(_quiet(name, traffic.silent[name]))
     if len(texts) != 1 or not traffic.baseline or not traffic.candidate:
         return " and ".join(texts)
-    if facts["silent_b"] > settings.silent_after and facts["safe"]:
+    if settings.baseline in traffic.silent and facts["safe"]:
         took_over = f"{settings.candidate} took over, or the clock of {settings.baseline} is behind"
         return f"{texts[0]}: {took_over}; until then every guardrail was within its limit"
     return f"{texts[0]}: it stopped, or its clock is behind"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
@@ -41,6 +41,15 @@ class Life:
     predictions: int
     first: datetime
     last: datetime
+    silent: timedelta = timedelta.max
+    """The hours since `last` in which the model had traffic, together: nights and times between batches do not count.
+
+    At most `MOST_SILENT`, or where it is not known the greatest there is.
+    """
+
+
+MOST_SILENT = timedelta(hours=30)
+"""Up to which hours without requests are counted."""
 
 
 class Table:
@@ -131,18 +140,43 @@ def lives(connection: DuckDBPyConnection, until: datetime | None = None) -> list
         connection: A cursor of this thread.
         until: As it was known at this moment, naive UTC: what came later is unknown. None for all time.
     """
-    relation, values = rollups.TRAFFIC.table(rollups.HOUR), {}
+    relation, values = rollups.TRAFFIC.table(rollups.HOUR), dict[str, object]()
     if until is not None:
-        relation, values = between(rollups.TRAFFIC, rollups.HOUR, datetime.min, until)  # noqa: DTZ901  naive UTC
+        relation, times = between(rollups.TRAFFIC, rollups.HOUR, datetime.min, until)  # noqa: DTZ901  naive UTC
+        values |= times
     rows = connection.execute(
         f"""SELECT model, version, SUM(n), MIN(first_ts), MAX(last_ts) FROM {relation}
         GROUP BY model, version ORDER BY MIN(first_ts), version""",
         values,
     ).fetchall()
-    return [
+    known = [
         Life(Pair(model or "-", version or "-"), int(n), first, last)
         for model, version, n, first, last in rows
     ]
+    ends = {life.pair.model: life.last for life in sorted(known, key=lambda life: life.last)}
+    if all(ends[life.pair.model] - life.last <= timedelta(hours=1) for life in known):
+        return known
+    busy = _busy_hours(connection, relation, values)
+    return [
+        replace(life, silent=timedelta(hours=sum(last > life.last for last in busy[life.pair.model])))
+        for life in known
+    ]
+
+
+def _busy_hours(
+    connection: DuckDBPyConnection, relation: str, values: Mapping[str, object]
+) -> dict[str, list[datetime]]:
+    """Return the last request of each of the newest hours in which a model had any, by model."""
+    rows = connection.execute(
+        f"""SELECT model, MAX(last_ts) FROM {relation} GROUP BY model, {rollups.bucket(rollups.HOUR, "bucket")}
+        QUALIFY ROW_NUMBER() OVER (PARTITION BY model ORDER BY MAX(last_ts) DESC)
+            <= {MOST_SILENT // timedelta(hours=1)}""",
+        values,
+    ).fetchall()
+    found: dict[str, list[datetime]] = {}
+    for model, last in rows:
+        found.setdefault(model or "-", []).append(last)
+    return found
 
 
 _NUMBERED: WeakKeyDictionary[DuckDBPyConnection, tuple[Pair, ...]] = WeakKeyDictionary()

@@ -19,6 +19,9 @@ _NUMBERS = re.compile(r"([0-9]{1,18})")
 SAME_START = timedelta(minutes=1)
 """Versions whose first requests are this close have begun together."""
 
+LONGEST_SILENT = timedelta(hours=26)
+"""A version without requests for so long gets none any more: one that runs once a day has had some by then."""
+
 
 class Named(Protocol):
     """What names versions outright."""
@@ -139,10 +142,13 @@ def _candidates(
 
 
 def _alive(versions: Sequence[Life]) -> list[Life]:
-    """Return the versions that still get traffic: the last request in the last tenth of the time, or the last hour."""
+    """Return the versions that still get traffic: the last request in the last tenth of the time, or the last hour.
+
+    Of long logs a tenth is days, and a rollout that was ended does not run for days: `LONGEST_SILENT` is the most.
+    """
     if not versions:
         return []
     end = max(life.last for life in versions)
     begin = min(life.first for life in versions)
-    limit = end - max((end - begin) / 10, timedelta(hours=1))
-    return [life for life in versions if life.last >= limit]
+    most = min(max((end - begin) / 10, timedelta(hours=1)), LONGEST_SILENT)
+    return [life for life in versions if min(end - life.last, life.silent) <= most]

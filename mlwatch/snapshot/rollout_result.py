@@ -74,6 +74,7 @@ def rollout_of(model: str, verdict: RolloutVerdict, start: datetime, remarks: Se
         if traffic.units
         else {},
         calibrated=verdict.calibrated,
+        silent_s=traffic.silent,
         state=verdict.state.value,
         elapsed_s=verdict.elapsed,
         alpha=verdict.alpha,

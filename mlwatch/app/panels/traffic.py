@@ -72,7 +72,7 @@ class TrafficPanel(Panel[TrafficState]):
             Arm(clean(name, 40), _share(view, name, rollout), rollout.traffic_expected.get(name), style)
             for name, style in ((rollout.baseline, "$baseline"), (rollout.candidate, "$candidate"))
         )
-        missing = needed(view, rollout)
+        missing = (*_silent(rollout), *needed(view, rollout))
         ramp = _ramp(rollout, view.zone)
         return TrafficState(arms, _check(rollout), _units(rollout), ramp, missing, view.glyphs)
 
@@ -133,6 +133,14 @@ def _units(rollout: Rollout) -> str:
     most = max((metric.design_effect for metric in rollout.metrics.values()), default=1.0)
     worth = f"; up to {most:.0f} requests of one tell as much as one alone" if most >= MANY else ""
     return f"By {clean(rollout.unit, 24)}: {counts}{worth}."
+
+
+def _silent(rollout: Rollout) -> tuple[str, ...]:
+    """Say which version gets no traffic any more: the shares are those of the whole rollout."""
+    return tuple(
+        f"{clean(name, 40)} has had no requests for {show_duration(seconds)}."
+        for name, seconds in rollout.silent_s.items()
+    )
 
 
 def _ramp(rollout: Rollout, zone: Zone) -> str:

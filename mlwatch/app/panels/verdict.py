@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from mlwatch.app.drawing import capital, clean, line, short, wrapped
 from mlwatch.app.panels.base import TALL, Panel
-from mlwatch.app.units import show_moment
+from mlwatch.app.units import show_duration, show_moment
 from mlwatch.app.waiting import reading
 
 if TYPE_CHECKING:
@@ -123,8 +123,10 @@ def mark(verdict: str, glyphs: Glyphs) -> str:
 
 def _subject(rollout: Rollout, view: View) -> str:
     parts = [f"{short(rollout.candidate, 40)} against {short(rollout.baseline, 40)}, {MODES[rollout.mode]}"]
+    parts += [f"{short(name, 40)} silent for {show_duration(s)}" for name, s in rollout.silent_s.items()]
     if rollout.since is not None:
-        parts.append(f"running since {show_moment(rollout.since, view.zone)}")
+        began = "began" if rollout.silent_s else "running since"
+        parts.append(f"{began} {show_moment(rollout.since, view.zone)}")
     observed = rollout.traffic_observed.get(rollout.candidate)
     if observed is not None and rollout.mode != "shadow":
         of = clean(rollout.unit, 24) if rollout.units and rollout.traffic_expected else "traffic"

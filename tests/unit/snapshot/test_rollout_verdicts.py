@@ -16,6 +16,7 @@ from sklearn.metrics import cohen_kappa_score, mean_absolute_error
 
 import mlwatch
 from mlwatch.errors import ConfigError
+from mlwatch.faces.facts import facts_of
 from mlwatch.snapshot import build
 from mlwatch.snapshot.rollout import judge
 from mlwatch.snapshot.types import Rollout
@@ -302,6 +303,35 @@ def test_a_silent_candidate_holds(judged: Judged) -> None:
     (found,) = judged(a=both, b=rest)
     assert (found.verdict, found.state) == ("hold", "one_arm_silent")
     assert found.reasons[0].startswith("v2 has had no requests for 30 minutes")
+
+
+def test_harm_stays_shown_when_the_candidate_was_taken_back_and_nothing_says_that_it_runs(
+    judged: Judged,
+) -> None:
+    both = [
+        record | {"status": 500 if record["version"] == "v2" and at % 4 == 1 else 200}
+        for at, record in enumerate(traffic(rows=1200))
+    ]
+    rest = traffic(("v1",), rows=1000, begin=START + timedelta(hours=1))
+    (found,) = judged(a=both, b=rest)
+    assert (found.verdict, found.state) == ("rollback", "decided")
+    assert found.reasons[0].startswith("error rate of v2 is 50 % ")
+    assert "v2 has had no requests for 50 minutes" in found.reasons
+    assert found.silent_s == {"v2": 3000.0}
+    assert facts_of(found).startswith("began 2026-11-03 10:00 UTC; v2 got 27.3 % of the traffic; ")
+
+
+def test_a_rollout_that_was_ended_is_over_and_a_weekend_ends_none(tmp_path: Path) -> None:
+    """Silence is measured by what the others did meanwhile."""
+    begin = START - timedelta(days=20)
+    ended = traffic(rows=400, seconds=20.0)
+    files = {"a": traffic(("v1",), rows=480, seconds=3600.0, begin=begin), "b": ended}
+    weekend = traffic(("v1",), rows=3, seconds=60.0, begin=START + timedelta(hours=62))
+    days = traffic(("v1",), rows=80, seconds=1800.0, begin=START + timedelta(hours=3))
+    for more, runs in ((weekend, True), (days, False)):
+        logs = write(tmp_path / str(runs), a=files["a"], b=files["b"], c=more)
+        with mlwatch.open(logs, db=":memory:", model="m") as watch:
+            assert bool(watch.snapshot().rollouts) == runs
 
 
 def test_a_quiet_version_may_be_allowed(judged: Judged) -> None:

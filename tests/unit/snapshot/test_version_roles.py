@@ -37,3 +37,26 @@ def test_the_oldest_is_the_baseline(begins: dict[str, int], expected: tuple[str,
     assert roles.baseline is not None
     assert roles.candidate is not None
     assert (roles.baseline.pair.version, roles.candidate.pair.version) == expected
+
+
+@pytest.mark.parametrize(
+    ("last", "silent", "runs"),
+    [
+        (timedelta(hours=25), timedelta.max, True),  # days of life: a tenth of them is longer
+        (timedelta(hours=40), timedelta.max, False),
+        (timedelta(hours=60), timedelta(hours=9), True),  # a weekend on which nobody asked anything
+        (timedelta(hours=60), timedelta(hours=30), False),
+    ],
+)
+def test_a_version_that_others_went_on_without_is_no_candidate(
+    last: timedelta, silent: timedelta, *, runs: bool
+) -> None:
+    end = START + timedelta(days=30)
+    lives = [
+        Life(Pair("m", "v1"), 1000, START, end),
+        Life(Pair("m", "v2"), 1000, end - timedelta(days=4), end - last, silent),
+    ]
+
+    roles = assign_roles(lives, RolloutSettings(), Question())
+
+    assert (roles.candidate is not None) == runs
