@@ -103,8 +103,8 @@ class Answers:
             return self._shown(self._store.here(), memory, question, lookout)
         if not self._store.records:
             raise InputError("nothing to filter", "a rollup lake has no records", "open the logs themselves")
-        with self._excerpts.reading(choice.filter, taken_in) as (connection, remembered):
-            found = self._shown(connection, remembered.kept(taken_in, now=now), question, lookout)
+        with self._excerpts.reading(choice.filter, taken_in) as (connection, remembered, held_in):
+            found = self._shown(connection, remembered.kept(held_in, now=now), question, lookout)
         return replace(found, provenance={**found.provenance, "filter": choice.filter})
 
     def _wait(self, *, follows: bool) -> Wait:

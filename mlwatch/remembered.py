@@ -104,12 +104,15 @@ class Excerpts:
         self._held: dict[str, tuple[Excerpt, Remembered]] = {}
 
     @contextmanager
-    def reading(self, text: str, taken_in: int) -> Iterator[tuple[DuckDBPyConnection, Remembered]]:
+    def reading(self, text: str, taken_in: int) -> Iterator[tuple[DuckDBPyConnection, Remembered, int]]:
         """Lend a connection to the records that pass a filter.
 
         Args:
             text: The filter.
             taken_in: Batches that the store has taken in.
+
+        Returns:
+            The connection, what is remembered of these records, and how many batches they are from.
 
         Raises:
             FilterError: The filter cannot be understood.
@@ -123,5 +126,5 @@ class Excerpts:
         for excerpt, _ in over:
             excerpt.close()
         excerpt, remembered = held
-        with excerpt.reading(taken_in) as connection:
-            yield connection, remembered
+        with excerpt.reading(taken_in) as (connection, held_in):
+            yield connection, remembered, held_in

@@ -52,12 +52,15 @@ class Excerpt:
     @contextmanager
     def reading(
         self, generation: int, clock: Callable[[], float] = time.monotonic
-    ) -> Iterator[DuckDBPyConnection]:
+    ) -> Iterator[tuple[DuckDBPyConnection, int]]:
         """Lend a connection to the excerpt, made anew where it is out of date and that is not dear.
 
         Args:
             generation: Of the store.
             clock: Seconds.
+
+        Returns:
+            The connection, and of which generation of the store the excerpt is.
 
         Raises:
             FilterError: The filter cannot be understood.
@@ -68,7 +71,7 @@ class Excerpt:
                 self._make()
                 self._generation, over = generation, clock()
                 self._due = over + PACE * (over - began)
-            yield self._connection
+            yield self._connection, self._generation
 
     def close(self) -> None:
         """Let go of the memory."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -134,6 +135,24 @@ def test_new_records_come_into_a_segment(tmp_path: Path) -> None:
         excerpt._due = 0.0  # as if the pause between two counts were over
         after = sum(v.predictions for v in session.snapshot(choice=choice).models["m"].versions.values())
     assert after == 2 * before
+
+
+def test_late_labels_come_into_the_verdict_on_a_segment_too(tmp_path: Path) -> None:
+    """What is judged of a segment that is a little old is not what is known of the store by now."""
+    early, late = ([line for line in records() if ("label" in line) == labels] for labels in (False, True))
+    directory, choice = write(tmp_path / "logs", early), Choice(filter="amount >= 0")
+    with Session(Options(directory, db=":memory:")) as session:
+        session.ingest_all()
+        session.snapshot(choice=choice)
+        excerpt, _ = session._answers._excerpts._held[choice.filter]
+        (directory / "b.jsonl").write_text("".join(json.dumps(line) + "\n" for line in late))
+        session.ingest_all()
+        excerpt._due = math.inf  # within the pause between two counts
+        assert "accuracy" not in session.snapshot(choice=choice).rollouts[0].metrics
+        excerpt._due = 0.0
+        found = session.snapshot(choice=choice)
+    accuracy = found.rollouts[0].metrics["accuracy"]
+    assert accuracy.n_candidate == found.models["m"].versions["v3"].labelled == 400
 
 
 def test_a_wrong_filter_says_where_and_leaves_nothing_behind(session: Session) -> None:
