@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mlwatch.errors import one_line
 from mlwatch.snapshot.clocks import TOLERANCE, alert_of
 from mlwatch.snapshot.types import MIXED, Alert
+from mlwatch.snapshot.unmatched import quoted
 from mlwatch.words import percent
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ FALL, RISE = 0.2, 5.0
 """Shares of the usual number of requests beyond which a window is odd."""
 DEVIATIONS = 6.0
 """How far, in robust standard deviations of the earlier windows, it must be off as well."""
+LABELLED = 30
+"""Labelled predictions from which on it is no chance that none is right."""
+FOREIGN = 3
+"""Classes of labels and predictions together from which on they name them differently: two may be a binary model's."""
 NAMED = 5
 """Features that one alert names."""
 
@@ -64,7 +69,7 @@ def quality_alerts(
         return ()
     found = [*_troubled(ingest, end)]
     for model in models.values():
-        of_model = (*_volume(model), *_currencies(model, end))
+        of_model = (*_volume(model), *_currencies(model, end), *_classes(model, end))
         found += (replace(alert, about=model.name) for alert in of_model)
         for version in model.versions.values():
             of_version = [*_features(version, end), *_standing(version)]
@@ -176,6 +181,34 @@ def _currencies(model: Model, end: datetime) -> Iterator[Alert]:
         if MIXED in currency:
             text = f"amounts in {one_line(currency)[:60]} are added up as they stand"
             yield Alert(f"{RULE}currencies", "firing", "warning", text, end, float(currency.count(MIXED) + 1))
+
+
+def _classes(model: Model, end: datetime) -> Iterator[Alert]:
+    """Say that predictions and labels name classes differently: none can be right then."""
+    tables = {name: version.confusion for name, version in model.versions.items() if version.confusion}
+    true = {label for table in tables.values() for label in _with_any(table.labels, table.counts)}
+    for name, table in tables.items():
+        if model.versions[name].labelled < LABELLED or any(row[at] for at, row in enumerate(table.counts)):
+            continue
+        labels = _with_any(table.labels, table.counts)
+        predicted = _with_any(table.labels, list(zip(*table.counts, strict=True)))
+        if true.isdisjoint(predicted) and len(labels) + len(predicted) >= FOREIGN:
+            text = (
+                f"no prediction of {one_line(name)} can be right: it predicts {_some(predicted)}, its labels are "
+                f"{_some(labels)}; log both with the same names of classes"
+            )
+            yield Alert(f"{RULE}classes", "firing", "warning", text, end, float(len(predicted)))
+
+
+def _with_any(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[str]:
+    return [name for name, row in zip(names, counts, strict=True) if any(row)]
+
+
+def _some(classes: Sequence[str]) -> str:
+    """Name the first classes."""
+    if len(classes) <= 2:
+        return " and ".join(quoted(name) for name in classes)
+    return f"{', '.join(quoted(name) for name in classes[:2])} and {len(classes) - 2:,} more"
 
 
 def _future(version: Version, now: datetime) -> Iterator[Alert]:

@@ -65,10 +65,11 @@ def _reason(connection: DuckDBPyConnection, table: str) -> str:
         connection, "SELECT model FROM predictions WHERE h = hash($id) AND id = $id", {"id": name}
     )
     if own is not None:
-        return f": that of {_quoted(name)} names the model {_quoted(model)}, its request {_quoted(own[0])}"
-    return f": they name ids such as {_quoted(name)}, requests have ids such as {_quoted(usual[0])}"
+        return f": that of {quoted(name)} names the model {quoted(model)}, its request {quoted(own[0])}"
+    return f": they name ids such as {quoted(name)}, requests have ids such as {quoted(usual[0])}"
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a name out of logs in quotation marks, on one line and not too long."""
     said = one_line(name)
     return f'"{said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"}"'

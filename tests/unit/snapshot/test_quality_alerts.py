@@ -282,6 +282,54 @@ def test_a_feature_that_stands_still_from_now_on_is_stuck(tmp_path: Path) -> Non
     }
 
 
+def labelled(version: str, answers: tuple[Any, ...], truths: tuple[Any, ...], n: int = 60) -> Rows:
+    """Rows whose prediction and label go round, of a version of its own."""
+    return [
+        row
+        | {
+            "request_id": f"{version}{i}",
+            "prediction": answers[i % len(answers)],
+            "label": truths[i % len(truths)],
+        }
+        for i, row in enumerate(rows(n, version=version))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "truths", "said"),
+    [
+        (("fraud", "legit"), (1, 0), 'it predicts "fraud" and "legit", its labels are "0" and "1";'),
+        (("yes", "no"), ("Yes", "No"), 'it predicts "no" and "yes", its labels are "No" and "Yes";'),
+        (("a", "b", "c"), ("A", "B", "C", "D"), '"a", "b" and 1 more, its labels are "A", "B" and 2 more;'),
+        (("[red]\x1b[2J", "x" * 99), (1, 0), f'"[red]\\x1b[2J" and "{"x" * 39}…", its labels are'),
+        ((1,), (0,), None),  # a model that is always wrong, or whose errors alone are labelled
+        ((1, 0), (0, 1), None),
+        (("fraud", "legit"), ("fraud", "other"), None),
+    ],
+)
+def test_classes_that_labels_name_differently_are_said(
+    tmp_path: Path, answers: tuple[Any, ...], truths: tuple[Any, ...], said: str | None
+) -> None:
+    alert = odd(watched(tmp_path, labelled("v1", answers, truths))).get("classes")
+    assert alert is None if said is None else said in str(alert)
+
+
+def test_a_version_that_names_classes_anew_is_said(tmp_path: Path) -> None:
+    before = labelled("v1", ("fraud", "legit"), ("fraud", "legit"))
+    found = odd(watched(tmp_path, before, labelled("v2", (1, 0), ("fraud", "legit"))))
+    assert found["classes"] == (
+        'no prediction of v2 can be right: it predicts "0" and "1", its labels are "fraud" and "legit"; '
+        "log both with the same names of classes"
+    )
+    one_class = labelled("v2", ("rare",), ("fraud", "legit"))
+    others = labelled("v1", ("fraud", "legit", "rare"), ("fraud", "legit", "rare"))
+    assert "classes" not in odd(watched(tmp_path / "other", others, one_class))
+
+
+def test_few_labels_say_nothing_of_classes(tmp_path: Path) -> None:
+    assert "classes" not in odd(watched(tmp_path, labelled("v1", ("fraud", "legit"), (1, 0), n=29)))
+
+
 def test_a_clock_that_stands_still_is_said(tmp_path: Path) -> None:
     made = rows(300)
     for row in made[100:]:
