@@ -120,7 +120,8 @@ def snapshot(
         provenance=provenance_of(connection, config),
     )
     if known:
-        whole = _with_models(whole, connection, config, question, known, memory)
+        beyond = ahead is not None
+        whole = _with_models(whole, connection, config, question, known, memory, beyond=beyond)
     newest = max((life.last.replace(tzinfo=UTC) for life in known), default=None)
     said = health_alerts(whole.endpoints, whole.system, whole.models, newest, moment.replace(tzinfo=UTC))
     old = age_alerts(whole.endpoints, config.schema)
@@ -152,6 +153,8 @@ def _with_models(
     question: Question,
     known: Sequence[Life],
     memory: Memory,
+    *,
+    beyond: bool,
 ) -> Snapshot:
     """Add the models that had traffic, and the verdicts on them."""
     first, last = min(life.first for life in known), max(life.last for life in known)
@@ -160,7 +163,8 @@ def _with_models(
     )
     span = None if lattice == everything else question.span  # what was read for one question serves the other
     number_pairs(connection, [life.pair for life in known])
-    reader = memory.reading(connection, (tuple(life.pair for life in known), span))
+    about = (tuple(life.pair for life in known), span, beyond)
+    reader = replace(memory.reading(connection, about), beyond=beyond)
     tables = Tables.read(
         reader, lattice, has_events=whole.ingest.events > 0 or is_there(connection, "events")
     )

@@ -1,4 +1,4 @@
-"""Records that are ahead of this machine's clock: a few of them do not say what time it is."""
+"""Records that are ahead of this machine's clock: they do not say what time it is where others are in the present."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import row
+from mlwatch.errors import one_line
 from mlwatch.snapshot.read import lives
 from mlwatch.snapshot.types import Alert
 from mlwatch.store import rollups
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 
 TOLERANCE = timedelta(minutes=5)
 """How far clocks may be apart."""
-FEW = 0.01
-"""Share of the requests up to which those ahead of the clock are left out: of more, it is the clock that is wrong."""
+FEWER = 0.5
+"""Requests ahead of the clock, in parts of those of as long a time before, up to which they are left out.
+
+Where the clock, or the zone, of all is wrong there are as many, however long the logs are.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,15 @@ class Ahead:
     newest: datetime
     """Of those ahead; naive UTC, as is the next."""
     until: datetime
-    """Just after the newest of the others."""
+    """Just after the newest of the others, of those that are not ahead at all where there are any."""
+    whole: tuple[str, ...] = ()
+    """Models of which nothing is left."""
 
     def alert(self, now: datetime) -> Alert:
         """Say that they are left out; the clock is aware."""
         said = "1 request is up to" if self.n == 1 else f"{self.n:,} requests are up to"
-        return alert_of(said, self.newest.replace(tzinfo=UTC), now, " and left out")
+        whole = f", with all of {' and '.join(map(one_line, self.whole))}" if self.whole else ""
+        return alert_of(said, self.newest.replace(tzinfo=UTC), now, f" and left out{whole}")
 
 
 def alert_of(said: str, newest: datetime, now: datetime, more: str = "") -> Alert:
@@ -57,7 +64,7 @@ def alert_of(said: str, newest: datetime, now: datetime, more: str = "") -> Aler
 
 
 def ahead_of(connection: DuckDBPyConnection, known: Sequence[Life], now: datetime) -> Ahead | None:
-    """Return the requests ahead of the clock, where they are few.
+    """Return the requests ahead of the clock, where others are in the present: some version, or most of the traffic.
 
     Args:
         connection: A cursor of this thread.
@@ -67,15 +74,27 @@ def ahead_of(connection: DuckDBPyConnection, known: Sequence[Life], now: datetim
     limit = now + TOLERANCE
     if all(life.last <= limit for life in known):
         return None
-    ahead, total, newest, usual = row(
+    ahead, newest, usual = row(
         connection,
-        f"""SELECT SUM(n) FILTER (bucket > $limit), SUM(n), MAX(last_ts), MAX(last_ts) FILTER (bucket <= $limit)
+        f"""SELECT SUM(n) FILTER (bucket > $limit), MAX(last_ts),
+            COALESCE(MAX(last_ts) FILTER (bucket <= $now), MAX(last_ts) FILTER (bucket <= $limit))
         FROM {rollups.TRAFFIC.table(rollups.MINUTE)}""",
-        {"limit": limit},
+        {"now": now, "limit": limit},
     )
-    if not ahead or usual is None or ahead > FEW * total:
+    if not ahead or usual is None:
         return None
-    return Ahead(int(ahead), newest, usual + timedelta(microseconds=1))
+    (before,) = row(
+        connection,
+        f"""SELECT SUM(n) FROM {rollups.TRAFFIC.table(rollups.MINUTE)}
+        WHERE bucket <= $limit AND bucket > $usual - $length""",
+        {"limit": limit, "usual": usual, "length": newest - limit},
+    )
+    others = any(now - TOLERANCE <= life.last <= limit for life in known)
+    if not others and ahead > FEWER * (before or 0):
+        return None
+    shown = {life.pair.model for life in known if life.first <= usual}
+    whole = sorted({life.pair.model for life in known} - shown)
+    return Ahead(int(ahead), newest, usual + timedelta(microseconds=1), tuple(whole))
 
 
 def end_now(connection: DuckDBPyConnection) -> datetime | None:

@@ -47,6 +47,7 @@ class _Windows:
 @dataclass(frozen=True, slots=True)
 class _Pieces:
     start: datetime
+    end: datetime
     table: Table
     """All of it."""
     closed: Table | None = None
@@ -65,6 +66,8 @@ class Reader:
     number: int = 0
     """Of the last batch when the snapshot was asked for."""
     shelf: Shelf | None = None
+    beyond: bool = False
+    """Whether there are records behind the end, which come to be counted with time alone; part of `about`, too."""
 
     def by_window(
         self,
@@ -94,7 +97,8 @@ class Reader:
         key = (self.about, rollup.name, together, where, keys, made)
         table: Table | None = None
         if (kept := self._find(key)) is not None:
-            table = _moved(kept.value, self._touched(kept, rollup), grid, grid.level(rollup), fresh)
+            touched = self._changed(kept, rollup, kept.value.grid.end, grid.end)
+            table = _moved(kept.value, touched, grid, grid.level(rollup), fresh)
         table = fresh(0, grid.count - 1) if table is None else table
         self._keep(key, _Windows(grid, table))
         return table
@@ -110,8 +114,8 @@ class Reader:
         kept = self._find(key)
         former: _Pieces | None = kept.value if kept is not None else None
         if kept is None or former is None or former.start != grid.start:
-            found = _Pieces(grid.start, self._sum(rollup, grid))
-        elif (touched := self._touched(kept, rollup)) is None:
+            found = _Pieces(grid.start, grid.end, self._sum(rollup, grid))
+        elif (touched := self._changed(kept, rollup, former.end, grid.end)) is None:
             found = former
         else:
             found = self._pieces(rollup, grid, former, touched[0])
@@ -124,23 +128,24 @@ class Reader:
         if closed is None or touched < cut or cut <= grid.end - 3 * OPEN:
             cut = floor(grid.end - OPEN, HOUR)
             if cut <= grid.start:
-                return _Pieces(grid.start, self._late(rollup, grid))
+                return _Pieces(grid.start, grid.end, self._late(rollup, grid))
             closed = self._sum(rollup, replace(grid, end=cut))
         opened = self._late(rollup, replace(grid, start=cut))
-        return _Pieces(grid.start, _together([closed, opened]), closed, cut)
+        return _Pieces(grid.start, grid.end, _together([closed, opened]), closed, cut)
 
     def _late(self, rollup: Rollup, grid: Grid) -> Table:
         """Sum the hours at the end, parted where they are touched: most often that is the last bucket."""
         key = (self.about, rollup.name, "late")
         kept = self._find(key)
         former: _Pieces | None = kept.value if kept is not None else None
-        touched = self._touched(kept, rollup) if kept is not None else None
-        if former is None or former.start != grid.start:
-            found = _Pieces(grid.start, self._sum(rollup, grid))
-        elif touched is None or touched[0] >= grid.end:
-            found = former
+        if kept is None or former is None or former.start != grid.start:
+            found = _Pieces(grid.start, grid.end, self._sum(rollup, grid))
         else:
-            found = self._late_pieces(rollup, grid, former, touched[0])
+            touched = self._changed(kept, rollup, former.end, grid.end)
+            if touched is None or touched[0] >= grid.end:
+                found = former
+            else:
+                found = self._late_pieces(rollup, grid, former, touched[0])
         self._keep(key, found)
         return found.table
 
@@ -148,11 +153,11 @@ class Reader:
         """Read from the touched bucket on again, and what is before it where that was another one the last time."""
         closed, cut = former.closed, floor(max(touched, grid.start), rollup.levels[0])
         if cut <= grid.start:
-            return _Pieces(grid.start, self._sum(rollup, grid))
+            return _Pieces(grid.start, grid.end, self._sum(rollup, grid))
         if closed is None or cut != former.cut:
             closed = self._sum(rollup, replace(grid, end=cut))
         opened = self._sum(rollup, replace(grid, start=cut))
-        return _Pieces(grid.start, _together([closed, opened]), closed, cut)
+        return _Pieces(grid.start, grid.end, _together([closed, opened]), closed, cut)
 
     def once(self, rollup: Rollup, grid: Grid) -> Table:
         """Sum a rollup over the range, one row a key.
@@ -162,7 +167,7 @@ class Reader:
             grid: Range.
         """
         key, fresh = (self.about, rollup.name, "whole"), partial(self._sum, rollup, grid)
-        return self.value(key, (rollup,), ALL_TIME, fresh, grid.start)
+        return self.value(key, (rollup,), ALL_TIME, fresh, (grid.start, grid.end if self.beyond else None))
 
     def _sum(self, rollup: Rollup, grid: Grid) -> Table:
         return read(self.connection, rollup, grid, whole=True)
@@ -231,6 +236,13 @@ class Reader:
 
     def _touched(self, kept: Kept, rollup: Rollup) -> Stretch | None:
         return self.shelf.touched(kept, rollup) if self.shelf is not None else None
+
+    def _changed(self, kept: Kept, rollup: Rollup, before: datetime, end: datetime) -> Stretch | None:
+        """Return what was touched since, with the time that the end of the range has moved on over other records."""
+        touched = self._touched(kept, rollup)
+        if not self.beyond or end <= before:
+            return touched
+        return (before, end) if touched is None else (min(touched[0], before), max(touched[1], end))
 
     def _keep(self, key: Hashable, value: object) -> None:
         if self.shelf is not None:

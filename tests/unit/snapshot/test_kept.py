@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mlwatch import answers
 from mlwatch.session import Options, Session
 from mlwatch.snapshot import reader, rollout_course, rollout_memory, tables
 from mlwatch.snapshot.build import Memory, Question, snapshot
@@ -271,3 +272,43 @@ def counted(session: Session) -> list[int]:
     found = session.snapshot()
     windows = (window for version in found.models["logs"].versions.values() for window in version.windows)
     return [found.ingest.predictions, sum(window.predictions for window in windows)]
+
+
+def test_what_was_ahead_of_the_clock_is_counted_once_the_clock_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No batch touches it then."""
+    (tmp_path / "logs").mkdir()
+    logs, now = Logs(tmp_path / "logs"), datetime.now(UTC)
+    logs.write(logs.requests(now - timedelta(hours=3), now, 10.0))
+    logs.write(logs.requests(now + timedelta(minutes=30), now + timedelta(minutes=50), 60.0))
+    logs.write(logs.requests(now + timedelta(minutes=90), now + timedelta(minutes=91), 60.0))
+    counted = []
+    with Session(Options(tmp_path / "logs", db=":memory:")) as session:
+        session.ingest_all()
+        for minutes in (0, 28, 45, 70):
+            clock = now + timedelta(minutes=minutes)
+            monkeypatch.setattr(answers, "datetime", Clock(clock))
+            kept = session.snapshot().to_dict()
+            anew = snapshot(session.connection, session.config, Question(), now=clock).to_dict()
+            for part in ("predictions", "performance", "windows"):
+                own, other = (
+                    [found["models"]["logs"]["versions"][name][part] for name in ("v1", "v2")]
+                    for found in (kept, anew)
+                )
+                assert not apart(own, other), (minutes, part)
+            counted.append(
+                sum(version["predictions"] for version in kept["models"]["logs"]["versions"].values())
+            )
+    assert counted[0] == counted[1] == 1080 < counted[2] < counted[3] == 1100
+
+
+class Clock:
+    """Stands for `datetime` where only the present is asked for."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self, zone: object) -> datetime:
+        """Return a fixed moment."""
+        return self._now.astimezone(UTC) if zone else self._now
