@@ -214,9 +214,15 @@ def _changes(key: tuple[str, str], old: Document, new: Document) -> Iterator[Cha
 
 
 def _at(version: Any, path: Sequence[str]) -> Any:
-    for name in path:
-        version = version[name]
-    return version
+    """Return a number of a version with its interval: most stand beside it, those of quantiles by themselves."""
+    *place, name = path
+    for part in place:
+        version = version[part]
+    found = version[name]
+    if isinstance(found, dict):
+        return found
+    beside = version.get("quantiles", {}).get(name, version)
+    return {"value": found, "low": beside.get("low"), "high": beside.get("high")}
 
 
 def _change(key: tuple[str, str], said: tuple[str, str, str], name: str, old: Any, new: Any) -> Change:

@@ -54,6 +54,29 @@ def test_the_fault_of_the_samples_is_what_changed(reports: tuple[Document, Docum
     assert json.loads(json.dumps(found.to_dict()))["schema"] == "mlwatch.comparison/1"
 
 
+def test_what_lies_within_the_intervals_is_not_clear(reports: tuple[Document, Document]) -> None:
+    """One error in a thousand more is noise."""
+    before, after = (copy.deepcopy(report) for report in reports)
+    version = after["models"]["flight-delay"]["versions"]["v2"]
+    before["models"]["flight-delay"]["versions"]["v2"] = copy.deepcopy(version)
+    old = before["models"]["flight-delay"]["versions"]["v2"]
+    old["errors"] |= {"rate": 0.001, "low": 0.0002, "high": 0.006}
+    version["errors"] |= {"rate": 0.002, "low": 0.0005, "high": 0.007}
+    old["latency_ms"]["p99"], old["latency_ms"]["quantiles"]["p99"] = (
+        10.0,
+        {"value": 10.0, "low": 9.0, "high": 11.0},
+    )
+    old["business"]["revenue"] |= {"per_prediction": 1.0, "low": 0.9, "high": 1.1}
+    version["business"]["revenue"] |= {"per_prediction": 0.9, "low": 0.8, "high": 1.0}
+    del old["latency_ms"]["quantiles"]["p50"]  # an earlier report had none
+    found = {one.metric: one for one in compare(before, after).metrics if one.version == "v2"}
+    assert (found["Error rate"].better, found["Error rate"].clear) == (False, False)
+    assert (found["Revenue per prediction"].better, found["Revenue per prediction"].clear) == (False, False)
+    assert (found["Latency p99"].better, found["Latency p99"].clear) == (False, True)
+    assert found["Latency p50"].clear is None
+    assert found["Throughput"].clear is None
+
+
 def test_the_segments_that_carry_the_rise_of_errors_are_named(reports: tuple[Document, Document]) -> None:
     """The parts of a column add up to the whole rise; each is Kitagawa's of the counts of the two documents."""
     found = compare(*reports)
