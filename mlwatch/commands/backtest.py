@@ -40,11 +40,11 @@ def run(arguments: Namespace) -> int:
             names = ", ".join(life.pair.version for life in subject.roles.ordered) or "none"
             raise InputError(
                 f"version {subject.roles.absent[0]} has no traffic",
-                called(arguments),
+                called(session.options),
                 f"the logs know {names}",
             )
     if not found:
-        raise InputError("no rollout", called(arguments), "two versions of one model must have traffic")
+        raise InputError("no rollout", called(session.options), "two versions of one model must have traffic")
     if arguments.format == "json":
         sys.stdout.write(json.dumps([_document(each) for each in found], indent=2, allow_nan=False) + "\n")
     else:

@@ -39,7 +39,7 @@ def run(arguments: Namespace) -> int:
         ]
         kept = session.store_path is not None
     if not found:
-        raise InputError("no predictions", called(arguments), "nothing to calibrate with")
+        raise InputError("no predictions", called(session.options), "nothing to calibrate with")
     if arguments.format == "json":
         sys.stdout.write(json.dumps([_document(each) for each in found], indent=2, allow_nan=False) + "\n")
     else:

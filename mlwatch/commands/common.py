@@ -45,10 +45,9 @@ def options(arguments: Namespace) -> Options:
     )
 
 
-def called(arguments: Namespace) -> str:
+def called(options: Options) -> str:
     """Return what messages call the directory, file or topics that the command line names."""
-    topics = getattr(arguments, "topics", None)
-    return str(arguments.path) if topics is None else topics.address
+    return str(options.path) if options.topics is None else options.topics.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +125,19 @@ def need_model(session: Session) -> None:
     raise InputError("no such model", wanted, todo)
 
 
-def need_records(snapshot: Snapshot, arguments: Namespace) -> None:
+def need_records(session: Session, snapshot: Snapshot) -> None:
     """Make sure that something was read.
+
+    What was named comes from the session, not from the command line, whose values have no types to check.
 
     Raises:
         InputError: saying why nothing was, as far as it is known.
     """
     if snapshot.ingest.records == 0:
-        empty = (
-            "no file with records below it" if arguments.topics is None else "no message with records in it"
-        )
+        topics = session.options.topics
+        empty = "no file with records below it" if topics is None else "no message with records in it"
         why = next((alert.message for alert in snapshot.alerts if alert.state != "resolved"), empty)
-        raise InputError("no prediction logs", called(arguments), why)
+        raise InputError("no prediction logs", called(session.options), why)
 
 
 def write(text: str, path: Path | None) -> None:

@@ -85,6 +85,6 @@ def _snapshot(arguments: Namespace) -> Snapshot:
     wanted = chosen_range(arguments)
     with taken_in(arguments) as session:
         snapshot = session.snapshot(wanted.span, wanted.at)
-        need_records(snapshot, arguments)
+        need_records(session, snapshot)
         need_model(session)
     return snapshot

@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> int:
             "there is a configuration already", str(target), "add --force to write over it, or --stdout"
         )
     with taken_in(arguments) as session:
-        need_records(session.snapshot(), arguments)
+        need_records(session, session.snapshot())
         need_model(session)
         text = configuration(session)
     if arguments.stdout:

@@ -48,7 +48,7 @@ def _of_logs(arguments: Namespace) -> dict[str, Any]:
     wanted = chosen_range(arguments)
     with taken_in(arguments) as session:
         snapshot = session.snapshot(wanted.span, wanted.at)
-        need_records(snapshot, arguments.path)
+        need_records(session, snapshot)
         need_model(session)
         model = next(iter(snapshot.models.values()), None)
         version = next(iter(model.versions.values()), None) if model is not None else None

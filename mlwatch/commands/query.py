@@ -24,7 +24,7 @@ Row = tuple[Any, ...]
 def run(arguments: Namespace) -> int:
     """Print the rows."""
     with taken_in(arguments) as session:
-        need_records(session.snapshot(), arguments)
+        need_records(session, session.snapshot())
         names, rows = session.query(arguments.sql)
     sys.stdout.write(FORMATS[arguments.format](names, rows))
     return 0

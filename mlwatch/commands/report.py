@@ -26,7 +26,7 @@ def run(arguments: Namespace) -> int:
     wanted = chosen_range(arguments)
     with taken_in(arguments) as session:
         snapshot = wanted.asked(session)
-        need_records(snapshot, arguments)
+        need_records(session, snapshot)
         need_model(session)
         peer = session.as_peer(snapshot, arguments.compat) if arguments.compat is not None else None
         together = session.multivariate(snapshot) if arguments.multivariate else None

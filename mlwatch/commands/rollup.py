@@ -27,7 +27,7 @@ def run(arguments: Namespace) -> int:
     if lake.lakes_in(arguments.path):
         raise InputError("these are rollups already", str(arguments.path), "give the directory of the logs")
     with taken_in(arguments) as session:
-        need_records(session.snapshot(), arguments.path)
+        need_records(session, session.snapshot())
         with public():
             days = lake.write(session.connection, arguments.output)
         _say(days, arguments.output, *lake.size(arguments.output, session.connection))

@@ -63,7 +63,18 @@ def test_a_window_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> N
     assert err == "mlwatch: --window is zero: command line: give a length such as 6h\n"
 
 
-@pytest.mark.parametrize("command", [["report"], ["query"], ["init", "--stdout"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["report"],
+        ["query"],
+        ["init", "--stdout"],
+        ["profile", "-o", "never.json"],
+        ["rollup", "-o", "never"],
+        ["export", "--to", "prometheus"],
+    ],
+    ids=lambda command: command[0],
+)
 def test_a_directory_without_logs_is_exit_code_2(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, command: list[str]
 ) -> None:
