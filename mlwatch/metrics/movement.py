@@ -17,6 +17,11 @@ class Center:
 
     mean: float | None
     median: float | None
+    """None also where it lies beyond the outer edges, which is all that is known of it then."""
+    above: float | None = None
+    """What the median is known to be above, where it lies beyond the last edge."""
+    below: float | None = None
+    """What it is known to be below, where it lies before the first."""
 
 
 def center(codes: ArrayLike, counts: ArrayLike, totals: ArrayLike, edges: ArrayLike) -> Center:
@@ -30,7 +35,7 @@ def center(codes: ArrayLike, counts: ArrayLike, totals: ArrayLike, edges: ArrayL
 
     Returns:
         The mean exactly; the median by linear interpolation within its bin, so that it is off by less than the bin's
-        width. Beyond the outer edges it is the edge.
+        width. Beyond the outer edges it is unknown, and on which side.
     """
     code, n, total = (np.asarray(each, dtype=float) for each in (codes, counts, totals))
     edge = np.asarray(edges, dtype=float)
@@ -38,16 +43,21 @@ def center(codes: ArrayLike, counts: ArrayLike, totals: ArrayLike, edges: ArrayL
     weight = n[real].sum()
     if weight <= 0:
         return Center(None, None)
-    mean = float(total[real].sum() / weight)
+    average = float(total[real].sum() / weight)
+    mean = average if np.isfinite(average) else None
     if not len(edge):
         return Center(mean, None)
     by_code = np.bincount(code[real].astype(int), weights=n[real], minlength=len(edge) + 1)
     upto = np.cumsum(by_code)
     at = int(np.searchsorted(upto, weight / 2))
+    if at == 0:
+        return Center(mean, None, below=float(edge[0]))
+    if at >= len(edge):
+        return Center(mean, None, above=float(edge[-1]))
     before = upto[at] - by_code[at]
-    low, high = edge[max(at - 1, 0)], edge[min(at, len(edge) - 1)]
+    low, high = edge[at - 1], edge[at]
     if high == np.nextafter(low, np.inf):  # a frequent value has a bin of its own
         high = low
     share = (weight / 2 - before) / by_code[at]
     median = low if high == low else low * (1 - share) + high * share  # a difference may overflow
-    return Center(mean if np.isfinite(mean) else None, float(median))
+    return Center(mean, float(median))

@@ -46,11 +46,14 @@ class Move:
     @property
     def sentence(self) -> str:
         """Say it: where the middle went, then the largest parts."""
+        sides = (self.reference, self.current)
         said = []
-        for name in ("median", "mean"):
-            before, after = getattr(self.reference, name), getattr(self.current, name)
-            if before is not None and after is not None:
-                said.append(f"{name} {_number(before)} → {_number(after)}")
+        for name, words in (
+            ("median", [_median(side) for side in sides]),
+            ("mean", [_value(side.mean) for side in sides]),
+        ):
+            if all(words):
+                said.append(f"{name} {' → '.join(words)}")
         said += [
             f"{part.values} ({_percent(part.reference)} → {_percent(part.current)})"
             for part in self.parts[:SAID]
@@ -81,6 +84,19 @@ def _center(counts: Counts, edges: tuple[float, ...]) -> Center:
 
 
 _reference_center = remembered(_center)
+
+
+def _median(center: Center) -> str:
+    """Return a median in words, or what it is known to be beyond; nothing where it is unknown."""
+    if center.above is not None:
+        return f"> {_number(center.above)}"
+    if center.below is not None:
+        return f"< {_number(center.below)}"
+    return _value(center.median)
+
+
+def _value(value: float | None) -> str:
+    return "" if value is None else _number(value)
 
 
 def _named(info: FeatureInfo, code: int) -> str:

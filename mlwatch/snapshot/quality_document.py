@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.metrics.drift import Drift
+from mlwatch.metrics.movement import Center
 from mlwatch.snapshot import reasons
 from mlwatch.snapshot.reasons import explained
 
@@ -69,15 +70,26 @@ def _shape(shape: Shape | None) -> Document | None:
 def _move(move: Move | None) -> Document:
     parts = move.parts if move is not None else ()
     sides = ("reference", "current")
+    centers = {side: getattr(move, side) if move is not None else Center(None, None) for side in sides}
     return {
         "how": move.sentence if move is not None and parts else None,
         "parts": [{"values": p.values, "reference": p.reference, "current": p.current} for p in parts],
         **{
-            f"{what}_{side}": getattr(getattr(move, side), what) if move is not None else None
+            f"{what}_{side}": getattr(center, what)
             for what in ("mean", "median")
-            for side in sides
+            for side, center in centers.items()
         },
+        **{f"median_{side}_reason": _why_no_median(center) for side, center in centers.items()},
     }
+
+
+def _why_no_median(center: Center) -> str | None:
+    """Return what is known of a median that the reference's bins do not hold."""
+    if center.above is not None:
+        return f"it is above {center.above:.4g}, where the bins of the reference end"
+    if center.below is not None:
+        return f"it is below {center.below:.4g}, where the bins of the reference begin"
+    return None
 
 
 def constraints_document(constraints: Sequence[Constraint]) -> list[Document]:

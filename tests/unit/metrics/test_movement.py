@@ -33,6 +33,14 @@ def test_the_median_of_a_frequent_value_is_that_value() -> None:
     assert center([1, 2], [80, 20], [0, 30], edges).median == 0.0
 
 
-def test_a_constant_and_what_lies_beyond_the_edges() -> None:
+def test_a_constant_is_its_median() -> None:
     assert center([1], [9], [45], [5, 5]).median == 5.0
-    assert center([2], [9], [90], [5, 6]).median == 6.0
+
+
+def test_of_a_median_beyond_the_edges_only_the_side_is_known() -> None:
+    above = center([2], [9], [90], [5, 6])
+    assert (above.mean, above.median, above.above, above.below) == (10.0, None, 6.0, None)
+    below = center([0, 1], [9, 8], [18, 44], [5, 6])
+    assert (below.median, below.above, below.below) == (None, None, 5.0)
+    assert center([2], [9], [54], [5, 5]) == center([2, 2], [4, 5], [24, 30], [5, 5])
+    assert center([2], [9], [54], [5, 5]).above == 5.0, "a constant of 5 became 6"

@@ -66,6 +66,24 @@ def test_a_number_says_where_its_mean_and_median_went(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("shift", "sign", "word"), [(60.0, ">", "above"), (-60.0, "<", "below")])
+def test_a_median_beyond_all_that_the_reference_had_is_a_bound(
+    tmp_path: Path, shift: float, sign: str, word: str
+) -> None:
+    found = snapshot(tmp_path, shift, "abc")
+    moved = feature(found, "age").move
+    assert moved is not None
+    ages = [row["features"]["age"] for row in rows(3000, 0.0, "abc", 1)]
+    edge = max(ages) if shift > 0 else min(ages)
+    assert moved.sentence.startswith(f"median 39.95 → {sign} {edge:.4g}, mean 39.93 → ")
+    quality = found.to_dict()["models"]["m"]["versions"]["v1"]["quality"]
+    drift = quality["features"]["age"]["drift"]
+    assert drift["median_current"] is None
+    assert drift["median_current_reason"].startswith(f"it is {word} {edge:.4g}, where the bins")
+    assert drift["median_reference"] == pytest.approx(39.95, abs=0.01)
+    assert drift["median_reference_reason"] is None
+
+
 def test_categories_are_named_and_new_ones_are_said(tmp_path: Path) -> None:
     found = snapshot(tmp_path, 0.0, "aaaad")
     city = feature(found, "city")
