@@ -124,13 +124,14 @@ def _absolute_effect(spec: MetricSpec, result: MetricResult, settings: RolloutSe
     low, high = (None if end is None else factor * (-end if below else end) for end in ends)
     difference = abs(result.difference) * factor
     places = places_of(difference, low, high)
-    limit = spec.margin * factor
+    # a relative margin is an amount only with the baseline's value
+    limit = factor * (abs(result.limit or 0.0) if spec.scale == "relative" else spec.margin)
+    limit_unit = "point" if limit == 1 and unit == "points" else unit
     return (
-        f"{spec.label} of {settings.candidate} is {fixed(difference, places)} {unit} "
+        f"{spec.label} of {settings.candidate} is {f'{fixed(difference, places)} {unit}'.rstrip()} "
         f"{'below' if below else 'above'} {settings.baseline}'s {value_text(spec, result.baseline)} "
-        f"({span_text(low, high, places)}), the limit is {number(limit)} "
-        f"{'point' if limit == 1 and unit == 'points' else unit}"
-    ).rstrip()
+        f"({span_text(low, high, places)}), the limit is {f'{number(limit)} {limit_unit}'.rstrip()}"
+    )
 
 
 def _from_none(spec: MetricSpec, result: MetricResult, settings: RolloutSettings) -> str:

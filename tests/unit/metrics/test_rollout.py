@@ -622,6 +622,25 @@ def test_the_mean_ratio_agrees_with_the_delta_method() -> None:
     assert 2.5 < (ratio - result.ratio_low) / error < 4
 
 
+def _sales(total: float, squares: float) -> ArmSeries:
+    n = np.full(100, 50)
+    each = np.ones(100)
+    return ArmSeries(np.arange(100), n, {"revenue": MeanSeries(n, 50 * total * each, 50 * squares * each)})
+
+
+def test_a_mean_without_a_ratio_has_its_limit_as_an_amount() -> None:
+    """Net revenue may be negative: 2 % of it are an amount, as the table has it."""
+    settings = replace(SETTINGS, metrics=(default_metric("revenue"),))
+    result = rollout_verdict(_sales(-0.2, 25), _sales(-0.15, 25), settings).metrics[0]
+    assert (result.ratio, result.limit) == (None, pytest.approx(-0.004))
+    assert result.reason.startswith("revenue of v2 is 0.0")
+    assert " above v1's −0.2 (" in result.reason
+    assert "), the limit is 0.004: not decided" in result.reason
+    nothing = rollout_verdict(_sales(0, 25), _sales(0, 25), settings).metrics[0]
+    assert nothing.reason.startswith("revenue of v2 is 0.00 above v1's 0 (")
+    assert "), the limit is 0: not decided" in nothing.reason
+
+
 def test_two_metrics_that_point_apart_are_said() -> None:
     base = _values(1, 1.0)
     fast = _values(2, 0.7)
