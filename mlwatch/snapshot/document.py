@@ -188,9 +188,10 @@ def _version(version: Version) -> Document:
 
 def _throughput(found: Throughput) -> Document:
     names = ("now", "minute", "five_minutes", "peak")
-    return explained(
-        {name: getattr(found, name) for name in names}, dict.fromkeys(names, reasons.NO_REQUESTS)
-    )
+    why = dict.fromkeys(names, reasons.NO_REQUESTS)
+    if found.minute is not None:
+        why["now"] = reasons.NO_RECORDS
+    return explained({name: getattr(found, name) for name in names}, why)
 
 
 def _label_lag(found: LabelLag) -> Document:

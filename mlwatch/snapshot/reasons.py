@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import Quality
 
 NO_REQUESTS = "no requests in this time"
+NO_RECORDS = "no records of this time are kept here: look where the logs are"
 NO_LATENCIES = "no latencies in the logs"
 NO_LAGS = "no labels came in records of their own"
 NO_EVENTS = "no events in the logs"

@@ -147,14 +147,24 @@ def busy_minutes(reader: Reader, lattice: Grid) -> Table:
         recent = rows["n"] * (rows["minute"] >= end - minutes)
         return np.bincount(place[len(closed) :], weights=recent, minlength=len(who)).astype(float)
 
+    now = _requests_now(reader, lattice.end, who)
+    return Table({"who": who, "last_minute": last(1), "last_five": last(5), "peak": peak, "now": now})
+
+
+def _requests_now(reader: Reader, end: datetime, who: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Read the requests of the last seconds by version: records tell them, nan where none of that time are kept."""
     latest = fetch(
         reader.connection,
         f"""SELECT v.who, COUNT(*) AS n FROM predictions AS p JOIN who AS v USING (model, version)
         WHERE p.ts >= $end - INTERVAL {NOW_S} SECOND AND p.ts <= $end GROUP BY v.who""",
-        {"end": lattice.end},
+        {"end": end},
     )
-    now = np.array([latest.where(latest["who"] == each).sum("n") for each in who.tolist()])
-    return Table({"who": who, "last_minute": last(1), "last_five": last(5), "peak": peak, "now": now})
+    kept = len(latest) or len(
+        fetch(reader.connection, "SELECT 1 FROM predictions WHERE ts <= $end LIMIT 1", {"end": end})
+    )
+    if not kept:
+        return np.full(len(who), np.nan)
+    return np.array([latest.where(latest["who"] == each).sum("n") for each in who.tolist()], dtype=float)
 
 
 def _busiest(reader: Reader, begin: datetime, end: datetime) -> Table:

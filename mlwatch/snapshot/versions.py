@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -139,7 +140,8 @@ def _throughput(minutes: Table) -> Throughput:
     if not len(minutes):
         return Throughput()
     seconds = {"last_minute": 60, "last_five": 300, "peak": 60, "now": NOW_S}
-    return Throughput(*(minutes.sum(name) / length for name, length in seconds.items()))
+    rates = (minutes.sum(name) / length for name, length in seconds.items())
+    return Throughput(*(None if math.isnan(rate) else rate for rate in rates))
 
 
 def _active_seconds(traffic: Table) -> float | None:

@@ -74,6 +74,20 @@ def test_without_labels_too(tmp_path: Path) -> None:
     assert (version.predictions, version.labelled, version.request_segments) == (300, 0, ())
 
 
+def test_requests_of_the_last_seconds_are_null_where_no_record_is(
+    made: Path, sample_store: SampleStore
+) -> None:
+    def rates(path: Path, store: Path | str) -> Any:
+        with mlwatch.open(path, db=store) as opened:
+            return opened.snapshot().to_dict()["models"]["flight-delay"]["versions"]["v2"]["throughput"]
+
+    of_logs, of_lake = rates(SAMPLES, sample_store()), rates(made, ":memory:")
+    assert of_logs["now"] > 0
+    assert (of_logs["reasons"], of_lake["now"]) == ({}, None)
+    assert of_lake["reasons"] == {"now": "no records of this time are kept here: look where the logs are"}
+    assert of_lake["peak"] == of_logs["peak"]
+
+
 def test_the_gate_judges_a_lake(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(made)]) == 1
     said = capsys.readouterr()
