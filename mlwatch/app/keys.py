@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from textual.binding import Binding, BindingType
 
 from mlwatch.app.modes import SCREENS
+from mlwatch.config import actions
+from mlwatch.config.checks import ItemError
 from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,10 +97,8 @@ def keymap(keys: Mapping[str, str]) -> dict[str, str]:
     Raises:
         InputError: There is no such action, or no key.
     """
-    known = [binding.id for binding in BINDINGS if isinstance(binding, Binding) and binding.id]
-    for action, chosen in keys.items():
-        if action not in known:
-            raise InputError("there is no such action", f"[app.keys] {action}", f"one of {', '.join(known)}")
-        if not all(key.strip() for key in chosen.split(",")):
-            raise InputError("a key is missing", f"[app.keys] {action}", "write a key such as q or ctrl+q")
+    try:
+        actions.keys(keys)
+    except ItemError as error:
+        raise InputError("bad key", f"[app.keys] {error.item}", str(error)) from None
     return {action: ",".join(key.strip() for key in chosen.split(",")) for action, chosen in keys.items()}

@@ -23,6 +23,14 @@ _SECRET_HEADER = re.compile(r"authorization|cookie|token|key|secret|password", r
 _REFERENCE = re.compile(r"(env|file):.+", re.DOTALL)
 
 
+class ItemError(ValueError):
+    """One item of a table is wrong: messages tell its line, not that of the table."""
+
+    def __init__(self, item: str, message: str) -> None:
+        super().__init__(message)
+        self.item = item
+
+
 def text(value: object) -> str:
     """Read text."""
     if isinstance(value, str):

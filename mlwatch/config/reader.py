@@ -198,6 +198,8 @@ class _Reader:
         try:
             result = read(value)
             return check(result) if check is not None else result
+        except checks.ItemError as error:
+            raise self._error("bad value", (*key, error.item), str(error)) from None
         except ValueError as error:
             raise self._error("bad value", key, str(error)) from None
 
@@ -278,7 +280,7 @@ def _table_of(read: Callable[[object], T]) -> Callable[[object], dict[str, T]]:
             try:
                 result[name] = read(item)
             except ValueError as error:
-                raise ValueError(f"{name} {error}") from None
+                raise checks.ItemError(name, f"{name} {error}") from None
         return result
 
     return table

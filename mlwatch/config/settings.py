@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from mlwatch.config import checks, topics
+from mlwatch.config import actions, checks, topics
 from mlwatch.config.polled import (
     CacheSettings,
     EndpointSettings,
@@ -288,7 +288,7 @@ class AppSettings:
     """Zone in which times are shown: `UTC`, `local` or a name."""
     toasts: Literal["all", "critical", "none"] = "all"
     """Which alerts pop up when they begin to fire: warnings and critical ones, critical ones, none."""
-    keys: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict, metadata={"check": actions.keys})
     """Keys by action, several separated by commas."""
 
 

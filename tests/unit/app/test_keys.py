@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 from driving import running, settle, text_of
 from factory import FakeSource
+from textual.binding import Binding
 
-from mlwatch.app.keys import keymap
+from mlwatch.app.keys import BINDINGS, keymap
 from mlwatch.app.panels.keyline import KeyLine
+from mlwatch.config.actions import ACTIONS
 from mlwatch.errors import InputError
 
 
@@ -28,6 +30,11 @@ async def test_keys_can_be_changed() -> None:
 def test_says_what_is_wrong_with_keys(keys: dict[str, str], said: str) -> None:
     with pytest.raises(InputError, match=said):
         keymap(keys)
+
+
+def test_the_configuration_knows_every_action_that_has_a_key() -> None:
+    bound = [binding.id for binding in BINDINGS if isinstance(binding, Binding) and binding.id]
+    assert bound == list(ACTIONS)
 
 
 async def test_keys_that_find_no_room_are_left_out_whole() -> None:
