@@ -9,7 +9,7 @@ import numpy as np
 
 from mlwatch.metrics.rollout_normal import normal_decides
 from mlwatch.metrics.rollout_quantile import exceedance_terms, judge_quantile
-from mlwatch.metrics.rollout_ratio import negligible
+from mlwatch.metrics.rollout_ratio import most_faults, negligible
 from mlwatch.metrics.sequential_ratio import LARGEST_RATIO, ratio_ell_at, ratio_log_e
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def _decides_alone(judgement: Judgement, columns: Columns, settings: RolloutSett
         harm, relief = _ratio_terms(judgement, columns)
         grown = {name: columns[name][0] * GROWTH for name in ("both_n_c", "both_y_c")}
         passes = negligible(plan.spec, grown, settings)
+        passes |= most_faults("c", plan, grown, settings) < plan.spec.margin
     elif plan.test == "exceedance":
         harm, relief = exceedance_terms(plan, columns)
     else:

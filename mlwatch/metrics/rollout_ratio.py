@@ -15,7 +15,7 @@ from mlwatch.metrics.rollout_judgement import (
     raw_values,
     status_codes,
 )
-from mlwatch.metrics.sequential import beta_binomial_log_e, beta_concentration
+from mlwatch.metrics.sequential import bernoulli_most, beta_binomial_log_e, beta_concentration
 from mlwatch.metrics.sequential_ratio import mantel_haenszel_ratio, ratio_interval, ratio_log_e_at
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def judge_ratio(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -
     shown = _Shown(plan, raw["baseline"])
     edges = [shown.difference(value) for value in (harm_low, harm_high)]
     low, high = edges if spec.sign > 0 else edges[::-1]
+    faults_b, faults_c = (most_faults(arm, plan, columns, settings) for arm in "bc")
     difference = shown.difference(harm)
     never = (shown.rate == 0) & ~np.isfinite(difference)
     # the baseline had none: no multiple of that is a difference, but both rates are known
@@ -42,14 +43,17 @@ def judge_ratio(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -
     low, high = np.where(never, -np.inf, low), np.where(never, np.inf, high)
     limit, harm_limit = difference_limit(spec, raw["baseline"]), shown.harm_limit()
     shown_worse = log_e >= -math.log(settings.level(spec))
-    safe = (harm_high < harm_limit) | (negligible(spec, columns, settings) & ~shown_worse)
+    few = (faults_c < spec.margin) | (negligible(spec, columns, settings) & ~shown_worse)
+    safe = (harm_high < harm_limit) | few
     worse = shown_worse & is_beyond(spec, difference, limit)
     status = status_codes((raw["n_b"] > 0) & (raw["n_c"] > 0), worse, safe, harm_high < 1)
+    low, high = np.maximum(low, -faults_c), np.minimum(high, faults_b)
     ratios = [1 + quotient(value, raw["baseline"]) for value in (difference, low, high)]
+    ratio_low = np.maximum(np.maximum(ratios[1], 1 - faults_c), 0)
     return Judgement(
         plan, status, log_e, difference=difference, low=low, high=high,
         limit=limit,
-        ratio=ratios[0], ratio_low=np.maximum(ratios[1], 0), ratio_high=ratios[2],
+        ratio=ratios[0], ratio_low=ratio_low, ratio_high=ratios[2],
         harm_limit=harm_limit, astray=None, **raw,
     )  # fmt: skip
 
@@ -63,6 +67,26 @@ def negligible(spec: MetricSpec, columns: Columns, settings: RolloutSettings) ->
     kappa = beta_concentration(settings.n_opt)
     log_e = beta_binomial_log_e(n - k, k, 1 - spec.negligible, kappa, one_sided=True)
     return log_e >= -math.log(settings.alpha)
+
+
+def most_faults(arm: str, plan: MetricPlan, columns: Columns, settings: RolloutSettings) -> FloatArray:
+    """Return the upper limit of an arm's rate of faults (exact, P2); infinite where they are not the rarer outcome.
+
+    Nothing is better than faultless: p_b − p_c ≤ 1 − p_c and p_c/p_b ≥ p_c, whatever the baseline is. Near a perfect
+    score this decides where a ratio of so few faults cannot.
+
+    Args:
+        arm: "b" or "c".
+        plan: The frozen test.
+        columns: The arm's units and good outcomes.
+        settings: Error budget and inflation.
+    """
+    inflation = settings.inflation_of(plan.spec.name)
+    n, good = columns[f"both_n_{arm}"] / inflation, columns[f"both_y_{arm}"] / inflation
+    if not plan.spec.higher_is_better or plan.events_are_shown:
+        return np.full(n.shape, np.inf)
+    high = bernoulli_most(n - good, np.where(n > 0, n, 1), settings.alpha, settings.n_opt)
+    return np.where(n > 0, high, 1.0)
 
 
 class _Shown:

@@ -288,15 +288,25 @@ def bernoulli_interval(
         t_opt: Number of trials at which the interval is tightest.
     """
     s, n = np.broadcast_arrays(np.asarray(successes, dtype=float), np.asarray(trials, dtype=float))
+    low = _bisect(np.zeros(s.shape), s / n, _accepts(s, n, alpha, t_opt))
+    return np.where(s > 0, low, 0.0), bernoulli_most(s, n, alpha, t_opt, steps=60)
+
+
+def bernoulli_most(
+    successes: ArrayLike, trials: ArrayLike, alpha: float = 0.05, t_opt: float = OPTIMAL_N, *, steps: int = 24
+) -> FloatArray:
+    """Return the upper limit of `bernoulli_interval` alone, by default to seven decimals: a timeline has many."""
+    s, n = np.broadcast_arrays(np.asarray(successes, dtype=float), np.asarray(trials, dtype=float))
+    high = _bisect(np.ones(s.shape), s / n, _accepts(s, n, alpha, t_opt), steps)
+    return np.where(s < n, high, 1.0)
+
+
+def _accepts(
+    s: FloatArray, n: FloatArray, alpha: float, t_opt: float
+) -> Callable[[FloatArray], NDArray[np.bool_]]:
+    """Return which success probabilities are in the confidence sequence."""
     kappa, limit = beta_concentration(t_opt), math.log(1 / alpha)
-
-    def accepted(p: FloatArray) -> NDArray[np.bool_]:
-        return beta_binomial_log_e(s, n - s, np.clip(p, 1e-15, 1 - 1e-15), kappa) < limit
-
-    centre = s / n
-    low = _bisect(np.zeros(s.shape), centre, accepted)
-    high = _bisect(np.ones(s.shape), centre, accepted)
-    return np.where(s > 0, low, 0.0), np.where(s < n, high, 1.0)
+    return lambda p: beta_binomial_log_e(s, n - s, np.clip(p, 1e-15, 1 - 1e-15), kappa) < limit
 
 
 def _bisect(

@@ -70,7 +70,7 @@ def quality_alerts(
     found = [*_troubled(ingest, end)]
     for model in models.values():
         of_model = (*_volume(model), *_currencies(model, end), *_classes(model, end))
-        found += (replace(alert, about=model.name) for alert in of_model)
+        found += (replace(alert, about=f"{model.name} {alert.about}".rstrip()) for alert in of_model)
         for version in model.versions.values():
             of_version = [*_features(version, end), *_standing(version)]
             if now is not None:
@@ -197,7 +197,7 @@ def _classes(model: Model, end: datetime) -> Iterator[Alert]:
                 f"no prediction of {one_line(name)} can be right: it predicts {_some(predicted)}, its labels are "
                 f"{_some(labels)}; log both with the same names of classes"
             )
-            yield Alert(f"{RULE}classes", "firing", "warning", text, end, float(len(predicted)))
+            yield Alert(f"{RULE}classes", "firing", "warning", text, end, float(len(predicted)), name)
 
 
 def _with_any(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[str]:

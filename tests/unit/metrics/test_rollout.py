@@ -293,6 +293,57 @@ def test_no_errors_in_either_arm_can_be_promoted() -> None:
 # --- hard limits ------------------------------------------------------------------------------------------
 
 
+def _faulty(seed: int, faults: float, minutes: int = 200) -> ArmSeries:
+    """Return an arm that is right but for a share of faults."""
+    n = np.full(minutes, 50)
+    wrong = np.random.default_rng(seed).binomial(n, faults)
+    return ArmSeries(np.arange(minutes), n, {"accuracy": ProportionSeries(n, wrong)})
+
+
+def test_versions_that_are_always_right_are_within_the_limit() -> None:
+    settings = replace(SETTINGS, metrics=(ACCURACY,))
+    verdict = rollout_verdict(_faulty(1, 0), _faulty(2, 0), settings)
+    result = verdict.metrics[0]
+    assert (verdict.verdict, result.status) == ("promote", "non_inferior")
+    assert result.low is not None
+    assert result.high == pytest.approx(-result.low)
+    assert -0.002 < result.low < 0
+    assert result.reason.endswith("the limit is 1 point: within the limit")
+    few = rollout_verdict(_faulty(1, 0, minutes=8), _faulty(2, 0, minutes=8), settings).metrics[0]
+    assert few.status == "inconclusive"
+    assert few.samples_left is not None
+    assert 100 < few.samples_left < 5_000
+
+
+def test_few_faults_bound_the_harm_whatever_their_ratio_is() -> None:
+    """Of 10,000 each, 2 and 9 faults: a ratio that may be beyond 10, and a harm of 0.07 points."""
+    settings = replace(SETTINGS, metrics=(ACCURACY, default_metric("conversion")))
+
+    def sparse(faults: int) -> ArmSeries:
+        n = np.full(200, 50)
+        bad = np.zeros(200, dtype=np.int64)
+        bad[:: 200 // faults][:faults] = 1
+        series = ProportionSeries(n, bad)
+        return ArmSeries(np.arange(200), n, {"accuracy": series, "conversion": series})
+
+    for result in rollout_verdict(sparse(2), sparse(9), settings).metrics:
+        assert (result.status, result.method) == ("non_inferior", "ratio")
+        assert result.low is not None
+        assert -0.004 < result.low < -0.0007
+        assert result.ratio_low is not None
+        assert 1 - 0.004 < result.ratio_low < 1 - 0.0007
+
+
+def test_as_many_faults_as_the_margin_are_seldom_within_it() -> None:
+    """The harm is the margin: that it is less may be shown to one in twenty, however often they look."""
+    settings = replace(SETTINGS, metrics=(ACCURACY,), min_time=0)
+    watched = (
+        rollout_timeline(_faulty(0, 0, minutes=80), _faulty(seed, 0.01, minutes=80), settings, every=4)
+        for seed in range(1, 61)
+    )
+    assert sum(each.metrics["accuracy"].clear is not None for each in watched) <= 3
+
+
 def test_a_hard_limit_rolls_back_only_after_its_time() -> None:
     limit = HardLimit("error_rate", 0.2, for_seconds=600)
     settings = replace(SETTINGS, metrics=(ERRORS,), hard_limits=(limit,))
@@ -632,7 +683,8 @@ def test_a_mean_without_a_ratio_has_its_limit_as_an_amount() -> None:
     """Net revenue may be negative: 2 % of it are an amount, as the table has it."""
     settings = replace(SETTINGS, metrics=(default_metric("revenue"),))
     result = rollout_verdict(_sales(-0.2, 25), _sales(-0.15, 25), settings).metrics[0]
-    assert (result.ratio, result.limit) == (None, pytest.approx(-0.004))
+    assert result.ratio is None
+    assert result.limit == pytest.approx(-0.004)
     assert result.reason.startswith("revenue of v2 is 0.0")
     assert " above v1's −0.2 (" in result.reason
     assert "), the limit is 0.004: not decided" in result.reason
