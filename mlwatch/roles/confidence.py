@@ -5,6 +5,7 @@ What `pipeline("text-classification")` of Hugging Face's transformers gives is `
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from mlwatch.roles.columns import by_record
@@ -27,7 +28,7 @@ def is_confidence(score: Column, answer: Column) -> bool:
     scores: dict[str, list[float]] = {}
     for bit, sample in by_record(score).items():
         number = number_of(sample)
-        if number is not None and bit in answers:
+        if number is not None and math.isfinite(number) and bit in answers:
             scores.setdefault(str(answers[bit]), []).append(number)
     if len(scores) != 2 or any(len(numbers) < ENOUGH_SCORES for numbers in scores.values()):
         return False

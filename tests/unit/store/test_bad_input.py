@@ -50,7 +50,7 @@ def test_bad_lines_are_named_and_the_others_are_taken(
         (json.dumps(prediction(90, timestamp="yesterday")), "no usable time"),
         (json.dumps(prediction(91, timestamp="1812-01-01T00:00:00Z")), "no usable time"),
         (
-            json.dumps({"timestamp": "2026-11-03T10:00:00Z", "level": "info", "msg": "started"}),
+            json.dumps({"timestamp": "2026-11-03T10:00:00Z", "level": "info", "step": "started"}),
             "neither a prediction",
         ),
     ]
