@@ -400,7 +400,7 @@ def test_a_label_with_a_score_is_what_a_classifier_answers(names: tuple[str, ...
 
 
 def test_a_label_beside_a_score_may_be_the_truth() -> None:
-    answers = [
+    answers: list[dict[str, Any]] = [
         {"ts": TS, "id": i, "label": answer, "score": value} for i, (answer, value) in enumerate(CONFIDENCES)
     ]
     assert roles_of(inferred(*answers, path="fraud/labels.jsonl"))["label"] == "label"
