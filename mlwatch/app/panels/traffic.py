@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlwatch.app.glyphs import Glyphs
     from mlwatch.app.units import Zone
     from mlwatch.app.view import View
-    from mlwatch.snapshot.types import Rollout
+    from mlwatch.snapshot.types import Rollout, RolloutMetric
 
 MISMATCH = 0.001
 """The split is not as configured below this anytime-valid p-value."""
@@ -157,10 +157,25 @@ def needed(view: View, rollout: Rollout) -> tuple[str, ...]:
     if rollout.verdict != "hold":
         return ("Nothing is missing: the verdict is decided.",)
     open_ones = [(key, m) for key, m in rollout.metrics.items() if m.status == "inconclusive"]
-    known = [(m.samples_left, label_of(key, m)) for key, m in open_ones if m.samples_left]
+    known = [(m.samples_left, label_of(key, m), m) for key, m in open_ones if m.samples_left]
     if not known:
         return ("Nothing decides yet, and the data do not tell how much more would.",) if open_ones else ()
-    most, label = max(known)
-    rate = sum(v.throughput_per_s or 0.0 for v in (view.baseline, view.candidate) if v is not None)
-    takes = f", {show_duration(most / rate)} at the present rate" if rate else ""
+    most, label, slowest = max(known, key=lambda one: one[0])
+    seconds = _seconds(view, most, slowest)
+    takes = f", {show_duration(seconds)} at the present rate" if seconds is not None else ""
     return (f"About {show_about(most)} more requests decide{takes}; {clean(label.lower(), 40)} needs most.",)
+
+
+def _seconds(view: View, most: int, metric: RolloutMetric) -> float | None:
+    """Return how long further requests take at the rate of the last minutes; None where they do not come.
+
+    They are needed in the parts that both versions had so far: the one that gets fewer now decides.
+    """
+    counts = (metric.n_baseline, metric.n_candidate)
+    times = []
+    for version, n in zip((view.baseline, view.candidate), counts, strict=True):
+        rate = version.throughput.five_minutes if version is not None else None
+        if not rate:
+            return None
+        times.append(most * n / sum(counts) / rate if any(counts) else most / 2 / rate)
+    return max(times)

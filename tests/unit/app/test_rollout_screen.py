@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from driving import running, settle, text_of
-from factory import NOW, FakeSource, empty, rollout, snapshot, unlabelled
+from factory import NOW, FakeSource, empty, model, rollout, snapshot, unlabelled
 
 from mlwatch.app.judging import interval_in_margins, label_of, unit_of
 from mlwatch.app.panels.coursechart import CourseChart, course_chart
@@ -23,7 +23,7 @@ from mlwatch.metrics.pair_gaps import PairedDistance
 from mlwatch.metrics.rollout_types import RolloutState
 from mlwatch.metrics.segments import Contrast
 from mlwatch.snapshot.pair_types import PairFeature, PairFindings, PairPart, PairRequest, PairStep
-from mlwatch.snapshot.types import ConfusionTable, Shadow
+from mlwatch.snapshot.types import ConfusionTable, Shadow, Throughput
 
 HOSTILE = "[bold red]x[/]\x1b[31m\u202eevil\u200b\nline\x07"
 
@@ -71,13 +71,27 @@ def test_course_is_drawn_in_points_with_its_margin_and_when_it_was_decided() -> 
 
 
 def test_what_is_missing_is_said_with_the_time_it_takes() -> None:
+    """At the rate of now, not at that of the whole range; of the version that gets fewer now."""
     held = replace(rollout(), verdict="hold")
-    made = view(rollouts=(held,))
-    (sentence,) = needed(made, held)
-    rate = (20_000 + 19_760) / (12 * 3600)
-    assert sentence.startswith("About 14,000 more requests decide, ")
-    assert f"{int(14_200 / rate // 3600)} h" in sentence
-    assert "conversion needs most" in sentence
+    metrics = {
+        **held.metrics,
+        "conversion": replace(held.metrics["conversion"], n_baseline=900, n_candidate=100),
+    }
+    held = replace(held, metrics=metrics)
+
+    def asked(*rates: float | None) -> str:
+        versions = dict(zip(("v1", "v2"), rates, strict=True))
+        made = replace(model(), versions={
+            name: replace(each, throughput=Throughput(five_minutes=versions[name]))
+            for name, each in model().versions.items()
+        })  # fmt: skip
+        (sentence,) = needed(view(models={"late_arrival": made}, rollouts=(held,)), held)
+        return sentence
+
+    usual = "About 14,000 more requests decide"
+    assert asked(1.0, 1.0) == f"{usual}, 3 h 33 min at the present rate; conversion needs most."
+    assert asked(10.0, 0.1) == f"{usual}, 3 h 56 min at the present rate; conversion needs most."
+    assert asked(1.0, 0.0) == asked(None, 1.0) == f"{usual}; conversion needs most."
     assert needed(view(), rollout()) == ("Nothing is missing: the verdict is decided.",)
 
 
