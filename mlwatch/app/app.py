@@ -245,6 +245,7 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
             glyphs=self.glyphs,
             range=self.status.range,
             choice=self._request.choice,
+            at=self._request.at,
         )
         if self._request.at is None and self._request.choice == USUAL:
             self.toast(snapshot.alerts)

@@ -28,6 +28,8 @@ class View:
     glyphs: Glyphs = UNICODE
     range: Range = EVERYTHING
     choice: Choice = USUAL
+    at: datetime | None = None
+    """The moment of the past that it shows; None is the present."""
 
     @property
     def model(self) -> Model | None:

@@ -112,7 +112,16 @@ class HeaderLine(Panel[HeaderState]):
         self.refresh()
 
 
-class FrozenBanner(Panel[Status]):
+@dataclass(frozen=True, slots=True)
+class BannerState:
+    """What the banner says."""
+
+    status: Status
+    shown: datetime | None
+    """The moment of the past that is on the screen; None before it is."""
+
+
+class FrozenBanner(Panel[BannerState]):
     """Say since when the picture stands still, or which moment it shows; not there while it is live."""
 
     HELP_TEXT = (
@@ -129,20 +138,28 @@ class FrozenBanner(Panel[Status]):
 
     def watch_status(self, status: Status) -> None:
         """Appear with the frozen time, or go."""
+        self._tell(status)
+
+    def watch_view(self, view: View | None) -> None:  # noqa: ARG002 - it is looked up
+        """Say which moment is shown by now; a frozen picture does not change."""
+        self._tell(self.status)
+
+    def _tell(self, status: Status) -> None:
         self.display = status.frozen_at is not None or status.moment is not None
-        self.renew(replace(status, failure=None) if self.display else None)
+        shown = self.view.at if self.view is not None and status.moment is not None else None
+        self.renew(BannerState(replace(status, failure=None), shown) if self.display else None)
 
-    def watch_view(self, view: View | None) -> None:
-        """Ignore views: a frozen picture does not change."""
-
-    def lines(self, state: Status, size: Size) -> list[Content]:
+    def lines(self, state: BannerState, size: Size) -> list[Content]:
         """Draw the sentence."""
         return [spread([(self._sentence(state), "bold")], [], size.width, self._glyphs)]
 
-    def _sentence(self, state: Status) -> str:
-        mark = self._glyphs.frozen
-        if state.moment is None:
-            when = show_clock(state.frozen_at, self._zone) if state.frozen_at else ""
+    def _sentence(self, state: BannerState) -> str:
+        mark, status = self._glyphs.frozen, state.status
+        if status.moment is None:
+            when = show_clock(status.frozen_at, self._zone) if status.frozen_at else ""
             return f"{mark} Frozen at {when}. Reading goes on; press space to go on watching."
-        played = f"played {state.speed:g} times as fast" if state.speed else ", . step, p plays"
-        return f"{mark} As of {show_moment(state.moment, self._zone)}: {played}; space goes back to live."
+        if state.shown is None or (state.shown != status.moment and not status.speed):
+            going = f"Going to {show_moment(status.moment, self._zone)}:"
+            return f"{mark} {going} space goes back to live."
+        played = f"played {status.speed:g} times as fast" if status.speed else ", . step, p plays"
+        return f"{mark} As of {show_moment(state.shown, self._zone)}: {played}; space goes back to live."

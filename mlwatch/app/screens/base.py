@@ -62,7 +62,7 @@ class WatchScreen(Screen[None]):
         header = HeaderLine(app.source.title, title, app.options.clock, app.zone, app.glyphs)
         yield header.data_bind(WatchScreen.view, WatchScreen.status)
         yield Tabs(self.MODE, app.glyphs)
-        yield FrozenBanner(app.zone, app.glyphs).data_bind(WatchScreen.status)
+        yield FrozenBanner(app.zone, app.glyphs).data_bind(WatchScreen.view, WatchScreen.status)
         yield ChoiceBanner(app.glyphs).data_bind(WatchScreen.view, WatchScreen.status)
         with Vertical(id="content"):
             yield from self.panels()

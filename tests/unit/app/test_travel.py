@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -45,6 +46,22 @@ async def test_steps_lead_back_and_on_to_the_present() -> None:
         await settle(pilot)
         assert last(source) == (DAY, None)
         assert "As of" not in text_of(app)
+
+
+async def test_a_moment_is_named_once_its_numbers_are_there() -> None:
+    source = FakeSource()
+    async with running(source) as (app, pilot):
+        source.gate = threading.Event()
+        await pilot.press("comma")
+        await pilot.pause()
+        drawn = text_of(app)
+        assert "Going to 2026-" in drawn
+        assert "As of" not in drawn
+        source.gate.set()
+        await settle(pilot)
+        drawn = text_of(app)
+        assert "As of 2026-" in drawn
+        assert "Going to" not in drawn
 
 
 async def test_space_goes_back_to_the_present() -> None:
