@@ -39,7 +39,10 @@ def _measured(name: str, column: str | None = None) -> Field:
 
 
 LABEL = Field("label", "text", f"COALESCE({CURRENT_LABEL}, p.label)", joined=True)
-CORRECT = Field("correct", "boolean", f"(p.prediction = {LABEL.sql})", joined=True)
+CORRECT = Field(
+    "correct", "boolean", f"(CASE WHEN NOT p.failed THEN p.prediction = {LABEL.sql} END)", joined=True
+)
+"""Neither true nor false of a failed request, which is in no performance."""
 ROLES: tuple[Field, ...] = (
     _plain("time", "time", "ts"),
     _plain("id", "text"),

@@ -57,6 +57,7 @@ def store() -> duckdb.DuckDBPyConnection:
         rows,
     )
     connection.execute("INSERT INTO outcomes VALUES ('b', 2, 'm', '0', '2026-11-04', TRUE)")
+    connection.execute("INSERT INTO outcomes VALUES ('c', 3, 'm', '1', '2026-11-04', TRUE)")
     return connection
 
 
@@ -79,6 +80,7 @@ def passing(store: duckdb.DuckDBPyConnection, text: str) -> str:
         ("latency >= 250ms", "b c"),
         ("latency < 1s", "a b c"),
         ("not correct", "b it's"),
+        ("correct", "a"),  # what failed is neither
         ("correct or failed", "a c"),
         ("failed = yes", "c"),
         ("version = v1 or version = v2 and status = 500", "a c"),
@@ -86,7 +88,7 @@ def passing(store: duckdb.DuckDBPyConnection, text: str) -> str:
         ("prediction = 1", "b c it's"),
         ("prediction != 1", "a"),
         ("prediction > 0.5", "b c it's"),
-        ("prediction = label", "a"),
+        ("prediction = label", "a c"),
         ("city ~ ERG", "b"),
         ("city !~ erg", "a c"),
         ("city in (Oslo, 'Bergen')", "a b"),
