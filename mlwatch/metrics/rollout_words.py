@@ -172,10 +172,12 @@ def pooled_note(spec: MetricSpec, result: MetricResult) -> str | None:
     if low <= result.pooled <= high and not opposite:
         return None
     factor, unit = (100, "points") if spec.kind == "proportion" else (1, spec.unit)
-    stratified, pooled = (_signed(factor * value) for value in (result.difference, result.pooled))
+    stratified, pooled = (
+        f"{_signed(factor * value)} {unit}".rstrip() for value in (result.difference, result.pooled)
+    )
     return (
-        f"{spec.label}: pooled over all minutes the difference is {pooled} {unit}, minute by minute it is "
-        f"{stratified} {unit}: the mix of traffic changed, so the latter counts"
+        f"{spec.label}: pooled over all minutes the difference is {pooled}, minute by minute it is "
+        f"{stratified}: the mix of traffic changed, so the latter counts"
     )
 
 

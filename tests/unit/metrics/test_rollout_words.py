@@ -6,8 +6,16 @@ import math
 
 import pytest
 
-from mlwatch.metrics.rollout_types import default_metric
-from mlwatch.metrics.rollout_words import duration_text, fixed, number, places_of, span_text, value_text
+from mlwatch.metrics.rollout_types import MetricResult, default_metric
+from mlwatch.metrics.rollout_words import (
+    duration_text,
+    fixed,
+    number,
+    places_of,
+    pooled_note,
+    span_text,
+    value_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +33,22 @@ from mlwatch.metrics.rollout_words import duration_text, fixed, number, places_o
 )
 def test_numbers_have_significant_digits_and_no_exponent(value: float, digits: int, text: str) -> None:
     assert number(value, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("revenue", "the difference is −0.3, minute by minute it is +0.03: the mix"),
+        ("latency_mean", "the difference is −0.3 ms, minute by minute it is +0.03 ms: the mix"),
+    ],
+)
+def test_a_number_without_a_unit_stands_right_before_what_follows(name: str, said: str) -> None:
+    spec = default_metric(name)
+    result = MetricResult(
+        name, spec.label, "inconclusive", 1.0, 1.0, 0.03, -0.1, 0.2, 0.02, spec.scale, 0.02, None, None, None,
+        1.0, 0.0, 0.01, None, 900, 900, -0.3, "normal", True, False, spec.unit, "",
+    )  # fmt: skip
+    assert said in str(pooled_note(spec, result))
 
 
 def test_an_interval_decides_its_decimals() -> None:
