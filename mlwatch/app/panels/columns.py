@@ -155,10 +155,17 @@ def _change(row: MetricRow, width: int, glyphs: Glyphs) -> list[Piece]:
     if row.change.verdict == "same":
         return [cell(f"{before}{sign} same", width, style)]
     word, amount = WORDS[row.change.verdict], _amount(row, row.change)
-    bare = amount.rpartition(" ")[0] or amount  # the unit stands in the columns beside
-    texts = [f"{before}{sign} {part} {word}".rstrip() for part in (amount, bare)]
-    short = f"{before}{sign} {word or bare}"
+    less = _shorter(row, amount, row.change)
+    texts = [f"{before}{sign} {part} {word}".rstrip() for part in (amount, less)]
+    short = f"{before}{sign} {word or less}"
     return [cell(next((text for text in texts if len(text) <= width), short), width, style)]
+
+
+def _shorter(row: MetricRow, amount: str, change: Change) -> str:
+    """Return a change with less: without the unit where that stands in the columns beside, else with fewer digits."""
+    if row.unit == "share":
+        return show_change(float(f"{change.difference:.1g}"), row.unit)
+    return amount.rpartition(" ")[0] or amount
 
 
 def _amount(row: MetricRow, change: Change) -> str:

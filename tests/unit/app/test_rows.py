@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from factory import START, model, rollout, snapshot, unlabelled, version
 
+from mlwatch.app.glyphs import UNICODE
+from mlwatch.app.panels.columns import Columns, Names, row_pieces
 from mlwatch.app.panels.families import plan_rows
 from mlwatch.app.readings import Reading
-from mlwatch.app.rows import _verdict, detail, metric_rows
+from mlwatch.app.rows import Change, _verdict, detail, metric_rows
 from mlwatch.app.view import View, choose_model, next_model
 from mlwatch.metrics.estimate import estimate
 from mlwatch.snapshot.types import TimeRange
@@ -101,6 +103,23 @@ def test_trends_of_both_versions_share_their_steps() -> None:
     row = metric_rows(view(made))[0]
     assert len(row.baseline_trend) == len(row.candidate_trend) == 12
     assert row.candidate_trend[:4] == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("difference", "width", "said"),
+    [
+        (-0.00000593, 120, "▼ −0.0006 pt unclear"),
+        (0.0006, 120, "▲ +0.06 pt unclear"),
+        (-0.00000593, 70, "▼ unclear"),
+    ],
+)
+def test_a_change_in_points_is_never_without_its_unit(difference: float, width: int, said: str) -> None:
+    """Beside it stand percents."""
+    row = replace(metric_rows(view())[0], change=Change(difference, "unclear"))
+    assert row.unit == "share"
+    columns = Columns.fitting(width, Names("v1", "v2"), headings=False)
+    texts = [text.strip() for text, _ in row_pieces(row, columns, UNICODE, first=True)]
+    assert said in texts
 
 
 def test_rows_give_way_to_room() -> None:
