@@ -191,5 +191,6 @@ class Courses:
         from mlwatch.snapshot.rollout_course import course_of  # noqa: PLC0415  pulls numpy
 
         pairing = inputs.pairing
-        key = (pairing.model, pairing.baseline, pairing.candidate, pairing.start)
+        alpha = inputs.settings.alpha  # a version that is chosen alone has all of the error budget
+        key = (pairing.model, pairing.baseline, pairing.candidate, pairing.start, alpha)
         return self._paced.soon(key, lambda: course_of(inputs), wait)

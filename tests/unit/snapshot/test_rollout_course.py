@@ -81,7 +81,8 @@ def test_courses_are_remembered_for_a_while(watch: Session, monkeypatch: pytest.
         asked.append(given)
         return Course()
 
-    inputs = SimpleNamespace(pairing=SimpleNamespace(model="m", baseline="a", candidate="b", start=0))
+    pairing = SimpleNamespace(model="m", baseline="a", candidate="b", start=0)
+    inputs = SimpleNamespace(pairing=pairing, settings=SimpleNamespace(alpha=0.025))
     monkeypatch.setattr(rollout_course, "course_of", compute)
     monkeypatch.setattr(rollout_memory, "PACE", 1e9)
     courses = rollout_memory.Courses()
@@ -91,3 +92,6 @@ def test_courses_are_remembered_for_a_while(watch: Session, monkeypatch: pytest.
     inputs.pairing.start = 1  # another rollout
     courses.recall(inputs)  # type: ignore[arg-type]
     assert len(asked) == 2
+    inputs.settings.alpha = 0.05  # the candidate alone
+    courses.recall(inputs)  # type: ignore[arg-type]
+    assert len(asked) == 3
