@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from mlwatch.asking import row
+from mlwatch.elements import is_element
 from mlwatch.sources.shapebook import has_value
 from mlwatch.sources.shapes import parquet_relation
 from mlwatch.sources.sql import literal, path_expression
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 1000
 """Rows that are looked at; asked for by number, for a limit lets every thread read a group of its own."""
-
-
 LATER_ROWS = 20
 """Rows that are looked at besides for a column that is empty in the first ones: the first that have a value."""
 LATER_GROUPS = 16
@@ -56,11 +55,13 @@ def sample(
 
 
 def _leaves(parents: Path_, columns: Iterable[tuple[str, DuckDBPyType]]) -> Iterator[Path_]:
-    """Yield the columns, and the fields of structs, that have values."""
+    """Yield the columns, and the fields of structs, that have values and can be read."""
     for name, kind in columns:
+        if not name or (parents and is_element(name)):
+            continue
         if kind.id == "struct":
             yield from _leaves((*parents, name), _fields(kind))
-        elif kind.id != "map" and name:
+        elif kind.id != "map":
             yield (*parents, name)
 
 

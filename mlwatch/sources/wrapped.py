@@ -69,15 +69,14 @@ def _plain(line: bytes) -> bytes:
     try:
         record = _record(line.strip())
         if record is not None:
-            return (
-                b""
-                if _is_message(record)
-                else json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
-            )
+            text = "" if _is_message(record) else json.dumps(record, ensure_ascii=False)
+            return text.encode("utf-8", "replace")
     except RecursionError:
         return line
     own = _object(line)
-    if own is not None and _is_message(own):
+    if own is not None:
+        if not _is_message(own):
+            return line
         line = next((own[name] for name in TEXT_FIELDS if isinstance(own.get(name), str)), "").encode()
     start = line.find(b'{"', 0, _PREFIX)
     return b"" if start < 0 else line[start:].replace(b"\n", b" ")

@@ -57,7 +57,8 @@ def test_columns_that_begin_late_are_read(tmp_path: Path) -> None:
         tmp_path / "log.parquet",
         f"""SELECT {ROWS}, i % 2 AS prediction, CASE WHEN i >= 1500 THEN i % 2 END AS label,
             CASE WHEN i >= 5000 THEN 3.5 END AS latency_ms, CASE WHEN i = 7999 THEN 'NO' END AS country,
-            {{'age': CASE WHEN i >= 4500 THEN 30 + i % 9 END}} AS features, CAST(NULL AS DOUBLE) AS never
+            {{'age': CASE WHEN i >= 4500 THEN 30 + i % 9 END}} AS features, CAST(NULL AS DOUBLE) AS never,
+            {{'[1]': CASE WHEN i > 5000 THEN 1 END, 'x': 1}} AS odd
         FROM range(8000) t(i)""",
     )
 

@@ -153,7 +153,7 @@ def test_messages_about_a_request_do_not_stand_for_it(tmp_path: Path, wrapped: C
     ],
 )
 def test_a_message_is_a_failed_request_by_id_and_status(fields: dict[str, object], kept: bool) -> None:
-    line = json.dumps({"message": "finished", **fields})
+    line = "{ " + json.dumps({"message": "finished", **fields})[1:]
 
     assert unwrapped(line.encode()) == (line.encode() if kept else b"")
 
