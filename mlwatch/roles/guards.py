@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, SupportsFloat, cast
 
 from mlwatch.roles.columns import LONGEST_TEXT, by_record, kind_of
-from mlwatch.roles.names import normal
+from mlwatch.roles.names import LATENCY_UNITS, normal
 from mlwatch.times import parse_timestamp
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ MOST_EVENTS = 40
 MOSTLY = 0.75
 """Share of numbers among the samples of a column of numbers: the others are read as missing."""
 _WRITTEN_DATE = re.compile(r"\s*(\d{4}[-/]\d\d[-/]\d\d|\d{1,2}\.\d{1,2}\.\d{4})[T ]\d\d?:\d\d")
+_DURATION = re.compile(rf"\s*\d+(\.\d+)?\s*({'|'.join(LATENCY_UNITS)})\s*", re.IGNORECASE)
 _JSON = re.compile(r"\s*(\{.*|\[.*)", re.DOTALL)
 
 
@@ -77,6 +78,7 @@ def fits(role: str, column: Column, context: Context, *, loose: bool) -> bool:
     if not present:  # values may come later
         return not loose and (role not in {"value", "currency"} or "event" in context.roles)
     allowed = present <= _KINDS[role] or (_KINDS[role] == _NUMBERS and _holds_numbers(column))
+    allowed = allowed or (role == "latency" and holds_durations(column))
     return allowed and _GUARDS[role](column, context, loose)
 
 
@@ -86,6 +88,12 @@ def _holds_numbers(column: Column) -> bool:
         return False
     said = [one for one in column.samples if str(one).strip().lower() not in NULL_WORDS]
     return len(numbers(column)) >= MOSTLY * len(said) > 0
+
+
+def holds_durations(column: Column) -> bool:
+    """Tell whether every sample is a number with a unit of time behind it, such as `12.3ms`."""
+    said = [str(one) for one in column.samples if str(one).strip().lower() not in NULL_WORDS]
+    return bool(said) and all(_DURATION.fullmatch(one) for one in said)
 
 
 def _timestamp(column: Column, _context: Context, _loose: bool) -> bool:

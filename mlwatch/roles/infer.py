@@ -418,7 +418,9 @@ class _Inference:
             self._reasons["latency"] += f", in {unit} by the configuration"
             return _SETTING_UNITS[unit]
         factor = latency_factor(column.path[-1])
-        if factor is None:
+        if guards.holds_durations(column):
+            self._reasons["latency"] += ", each with its unit"
+        elif factor is None:
             self._reasons["latency"] += ", taken for milliseconds: else set latency_unit"
         return 1.0 if factor is None else factor
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.roles import guards
-from mlwatch.roles.names import is_loose, latency_factor, rank
+from mlwatch.roles.names import is_named, latency_factor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,15 +38,19 @@ def stand_ins(
     barred = taken | (elsewhere if role in {"prediction", "score", "latency"} else 0)
     for column in pool:
         apart = column.where and not column.where & barred
-        if apart and _is_named(role, column.path, first) and guards.fits(role, column, context, loose=False):
+        if (
+            apart
+            and _may_stand_in(role, column.path, first)
+            and guards.fits(role, column, context, loose=False)
+        ):
             found.append(column)
             barred |= column.where
     return found
 
 
-def _is_named(role: str, path: ColumnPath, first: ColumnPath) -> bool:
+def _may_stand_in(role: str, path: ColumnPath, first: ColumnPath) -> bool:
     """Tell whether a column is named like the role beyond doubt; of a latency the unit has to be known, or the same."""
-    if rank(role, path) is None or is_loose(role, path):
+    if not is_named(role, path):
         return False
     units = [latency_factor(each[-1]) for each in (path, first)]
     return role != "latency" or None not in units or units[0] == units[1]

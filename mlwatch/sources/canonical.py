@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from mlwatch.roles.names import latency_factor
+from mlwatch.roles.names import LATENCY_UNITS, latency_factor
 from mlwatch.sources.sql import identifier, literal, path_expression
 
 if TYPE_CHECKING:
@@ -36,6 +36,13 @@ BOOLEANS = f"({', '.join(map(literal, BOOLEAN_WORDS))})"
 _WITHOUT_POINT = "WHEN {0} LIKE '%.0' THEN LEFT({0}, LENGTH({0}) - 2)"
 SCORE_THRESHOLD = 0.5
 """A score without a prediction is taken as class 1 from here on."""
+
+_OF_UNIT = "^[0-9]+([.][0-9]+)? *({})$"
+_UNITS = tuple(
+    ("|".join(name for name, each in LATENCY_UNITS.items() if each == factor), factor)
+    for factor in sorted(set(LATENCY_UNITS.values()))
+)
+"""Names of each unit that may stand behind a latency, and the milliseconds in it."""
 
 _TIME_FORMATS = (
     *("%d/%b/%Y:%H:%M:%S %z", "%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S %z", "%Y%m%dT%H%M%S%z"),
@@ -184,11 +191,23 @@ class Canonical:
         return self._first("latency", self._as_latency, "CAST(NULL AS DOUBLE)")
 
     def _as_latency(self, path: tuple[str, ...]) -> str:
-        """Return milliseconds: columns of one role may be in different units, which their names say."""
+        """Return milliseconds: columns of one role may be in different units, which their names say.
+
+        Where the column holds text, a number may have its own unit behind it.
+        """
         own = latency_factor(path[-1]) if path != self._path("latency") else None
         factor = self._mapping.latency_factor if own is None else own
         number = _finite(self._as_role_number(path))
-        return number if factor == 1.0 else f"{number} * {factor!r}"
+        plain = number if factor == 1.0 else f"{number} * {factor!r}"
+        if self._physical.get(path) != "text":
+            return plain
+        text = f"LOWER(TRIM(CAST({self._access(path)} AS VARCHAR)))"
+        bare = f"TRY_CAST(regexp_replace({text}, '[^0-9.]+$', '') AS DOUBLE)"
+        cases = [
+            f"WHEN regexp_matches({text}, '{_OF_UNIT.format(names)}') THEN {bare} * {each!r}"
+            for names, each in _UNITS
+        ]
+        return f"CASE {' '.join(cases)} ELSE {plain} END"
 
     def _class(self, role: str) -> str:
         return self._first(role, self._as_class, "CAST(NULL AS VARCHAR)")

@@ -332,6 +332,15 @@ def test_latency_unit_by_configuration_and_assumption() -> None:
     assert "taken for milliseconds" in inferred(record).reasons["latency"]
 
 
+def test_latencies_with_their_units_are_latencies() -> None:
+    base = {"ts": TS, "id": 1, "pred": 1}
+    mapping = inferred(*({**base, "latency": text} for text in ("12ms", "0.3 s", "N/A", "840µs")))
+    assert roles_of(mapping)["latency"] == "latency"
+    assert mapping.reasons["latency"] == "named latency, each with its unit"
+    for text in ("12 apples", "ms", "fast", "2 min"):
+        assert "latency" not in inferred({**base, "latency": "12ms"}, {**base, "latency": text}).roles
+
+
 @pytest.mark.parametrize(
     ("values", "unit"),
     [

@@ -87,6 +87,20 @@ def test_numbers_that_are_written_as_text_keep_their_roles(logs: Path, take: Tak
     assert (version.latency.n, version.business.revenue.total) == (N, 250)
 
 
+def test_latencies_with_their_units_are_read(logs: Path, take: Take) -> None:
+    written = ("12ms", "0.25 s", "3s", "500µs", "40", "1e3", "2 min", "N/A", "250000 NS")
+    milliseconds = (12.0, 250.0, 3000.0, 0.5, 40.0, 1000.0, None, None, 0.25)
+    rows = records()
+    for at, row in enumerate(rows):
+        row["latency_ms"] = written[at % len(written)] if at >= 60 else f"{at}ms"
+    write(logs, rows)
+    (version,) = next(iter(take().models.values())).versions.values()
+    expected = [float(at) for at in range(60)]
+    expected += [one for at in range(60, N) if (one := milliseconds[at % len(written)]) is not None]
+    assert version.latency.n == len(expected)
+    assert version.latency.mean == pytest.approx(np.mean(expected), rel=1e-9)
+
+
 def test_a_probability_in_single_precision_may_lie_a_little_beyond_one(logs: Path, take: Take) -> None:
     rows = records()
     rows[3]["score"], rows[4]["score"] = 1.0000001192092896, -1e-9
