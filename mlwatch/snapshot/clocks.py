@@ -27,6 +27,8 @@ FEWER = 0.5
 
 Where the clock, or the zone, of all is wrong there are as many, however long the logs are.
 """
+NAMED = 5
+"""Models that the alert names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,12 @@ class Ahead:
     def alert(self, now: datetime) -> Alert:
         """Say that they are left out; the clock is aware."""
         said = "1 request is up to" if self.n == 1 else f"{self.n:,} requests are up to"
-        whole = f", with all of {' and '.join(map(one_line, self.whole))}" if self.whole else ""
-        return alert_of(said, self.newest.replace(tzinfo=UTC), now, f" and left out{whole}")
+        more = " and left out"
+        if self.whole:
+            more += f", with all of {', '.join(map(one_line, self.whole[:NAMED]))}"
+        if len(self.whole) > NAMED:
+            more += f" and {len(self.whole) - NAMED:,} models more"
+        return alert_of(said, self.newest.replace(tzinfo=UTC), now, more)
 
 
 def alert_of(said: str, newest: datetime, now: datetime, more: str = "") -> Alert:
