@@ -144,11 +144,16 @@ def _candidates(
 def _alive(versions: Sequence[Life]) -> list[Life]:
     """Return the versions that still get traffic: the last request in the last tenth of the time, or the last hour.
 
-    Of long logs a tenth is days, and a rollout that was ended does not run for days: `LONGEST_SILENT` is the most.
+    Of long logs a tenth is days, and a rollout that was ended does not run for days: `LONGEST_SILENT` is the most,
+    in hours in which others had traffic.
     """
     if not versions:
         return []
     end = max(life.last for life in versions)
     begin = min(life.first for life in versions)
-    most = min(max((end - begin) / 10, timedelta(hours=1)), LONGEST_SILENT)
-    return [life for life in versions if min(end - life.last, life.silent) <= most]
+    limit = end - max((end - begin) / 10, timedelta(hours=1))
+    return [
+        life
+        for life in versions
+        if life.last >= limit and min(end - life.last, life.silent) <= LONGEST_SILENT
+    ]

@@ -323,9 +323,9 @@ def test_harm_stays_shown_when_the_candidate_was_taken_back_and_nothing_says_tha
 
 def test_a_rollout_that_was_ended_is_over_and_a_weekend_ends_none(tmp_path: Path) -> None:
     """Silence is measured by what the others did meanwhile."""
-    begin = START - timedelta(days=20)
+    begin = START - timedelta(days=30)
     ended = traffic(rows=400, seconds=20.0)
-    files = {"a": traffic(("v1",), rows=480, seconds=3600.0, begin=begin), "b": ended}
+    files = {"a": traffic(("v1",), rows=720, seconds=3600.0, begin=begin), "b": ended}
     weekend = traffic(("v1",), rows=3, seconds=60.0, begin=START + timedelta(hours=62))
     days = traffic(("v1",), rows=80, seconds=1800.0, begin=START + timedelta(hours=3))
     for more, runs in ((weekend, True), (days, False)):
