@@ -94,7 +94,7 @@ ROLE_SETTINGS = st.builds(
 
 
 def everything(mapping: Mapping) -> list[tuple[str, ...]]:
-    return [*mapping.roles.values(), *(feature.path for feature in mapping.features), *mapping.ignored]
+    return [*mapping.of_roles, *(feature.path for feature in mapping.features), *mapping.ignored]
 
 
 def check(mapping: Mapping, paths: list[tuple[str, ...]]) -> None:
@@ -102,7 +102,7 @@ def check(mapping: Mapping, paths: list[tuple[str, ...]]) -> None:
     names = [feature.name for feature in mapping.features]
     assert len(names) == len(set(names))
     assert set(mapping.roles) <= set(ROLES)
-    used = {*mapping.roles.values(), *(feature.path for feature in mapping.features)}
+    used = {*mapping.of_roles, *(feature.path for feature in mapping.features)}
     assert not any(path[:depth] in used for path in used for depth in range(1, len(path)))
     requests = bool({"prediction", "score", "latency", "status", "error"} & mapping.roles.keys())
     assert set(mapping.constants) == ({"model", "version"} if requests else set())
