@@ -31,11 +31,11 @@ def stand_ins(
         first: The column that has the role.
         pool: Columns without a role.
         taken: In which records the role is given already; see `Column.where`.
-        elsewhere: Records of events, which carry scores and values of their own.
+        elsewhere: Records of events, which carry ids, scores and values of their own.
         context: What is decided so far.
     """
     found = []
-    barred = taken | (elsewhere if role in {"prediction", "score", "latency"} else 0)
+    barred = taken | (elsewhere if role not in {"timestamp", "version"} else 0)
     for column in pool:
         apart = column.where and not column.where & barred
         if (

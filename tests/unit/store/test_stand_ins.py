@@ -91,17 +91,17 @@ def test_a_second_column_in_the_same_records_is_no_stand_in(logs: Path, take: Ta
     assert version.performance["log_loss"].value != pytest.approx(0.693147, abs=1e-4)
 
 
-def test_scores_of_events_stand_for_none_of_predictions(logs: Path, take: Take) -> None:
-    asked = old(0, N)
+@pytest.mark.parametrize("own", [{"request_id": "r1", "probability": 0.9}, {"id": "e1", "user_id": "u1"}])
+def test_what_events_carry_of_their_own_stands_for_nothing(
+    logs: Path, take: Take, own: dict[str, Any]
+) -> None:
+    (logs / "mlwatch.toml").write_text('[business]\nby_unit = "1h"\n')
+    asked = [record | {"user_id": "u1"} for record in old(0, N)]
     rated = [
-        {
-            "timestamp": record["timestamp"],
-            "request_id": record["request_id"],
-            "event": ("survey", "click")[n % 2],
-            "probability": 0.9,
-        }
+        {"timestamp": record["timestamp"], "event": ("survey", "click")[n % 2], "event_id": f"e{n}", **own}
         for n, record in enumerate(asked)
     ]
     (logs / "app.jsonl").write_text(lines([*asked, *rated]))
     snapshot = take()
     assert (snapshot.ingest.predictions, snapshot.ingest.events, snapshot.ingest.duplicates) == (N, N, 0)
+    assert snapshot.ingest.events_unmatched == 0
