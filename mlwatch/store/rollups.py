@@ -236,7 +236,6 @@ def outcomes_sql(relation: str, numeric_models: Sequence[str], unclassed_models:
         unclassed_models: Models whose predictions are neither classes nor numbers.
     """
     plain = [*numeric_models, *unclassed_models]
-    numbers = "TRY_CAST({0} AS DOUBLE)" if numeric_models else "CAST(NULL AS DOUBLE)"
     fair = "score >= 0 AND score <= 1"
     inside = f"LEAST(GREATEST(score, {EPSILON}), {1 - EPSILON})"
     return f"""
@@ -256,8 +255,23 @@ def outcomes_sql(relation: str, numeric_models: Sequence[str], unclassed_models:
             SUM(CASE WHEN y <> 0 THEN weight * ABS((f - y) / y) END) AS sum_ape,
             SUM(CASE WHEN y <> 0 THEN weight * ((f - y) / y) * ((f - y) / y) END) AS sum_ape_sq,
             SUM(CASE WHEN y <> 0 AND f IS NOT NULL THEN weight ELSE 0 END) AS n_ape
-        FROM (SELECT *, {numbers.format("label")} AS y, {numbers.format("prediction")} AS f FROM {relation}) AS numbered
+        FROM (
+            SELECT *, {number_of("label", numeric_models)} AS y, {number_of("prediction", numeric_models)} AS f
+            FROM {relation}) AS numbered
         GROUP BY 1, 2, 3, 4, 5"""
+
+
+def number_of(column: str, numeric_models: Sequence[str]) -> str:
+    """Return a label or prediction as a number, NULL for models whose task is no regression.
+
+    Of the others nothing is summed: it would be of those records alone that came after the first regression.
+    """
+    listed = ", ".join(literal(model) for model in numeric_models)
+    return (
+        f"CASE WHEN model IN ({listed}) THEN TRY_CAST({column} AS DOUBLE) END"
+        if listed
+        else "CAST(NULL AS DOUBLE)"
+    )
 
 
 def lags_sql(relation: str) -> str:

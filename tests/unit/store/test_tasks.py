@@ -172,3 +172,25 @@ def test_segments_that_are_followed_already_keep_what_they_have(tmp_path: Path) 
     _, last = counted(logs, store)
     assert len(last["segments"]) == 1
     assert set(last["segments"]) < set(after["segments"])
+
+
+@pytest.mark.parametrize("first", ["classes", "values"])
+def test_of_classes_no_numbers_are_summed_whichever_model_came_first(tmp_path: Path, first: str) -> None:
+    """Two engines, and two orders of files, count the same then."""
+    draw = random.Random(3)
+    rows: dict[str, list[tuple[float, float]]] = {
+        "classes": [(i % 2, i % 3 % 2) for i in range(60)],
+        "values": [(draw.gauss(50, 9), draw.gauss(50, 9)) for _ in range(60)],
+    }
+    for model in (first, *(rows.keys() - {first})):
+        named = {"timestamp": "2026-11-01T10:00:00Z", "model": model}
+        lines = [
+            json.dumps(named | {"id": f"{model}{i}", "prediction": answer, "label": label})
+            for i, (answer, label) in enumerate(rows[model])
+        ]
+        (tmp_path / f"{model}.jsonl").write_text("\n".join(lines) + "\n")
+        with mlwatch.open(tmp_path, db=tmp_path / "store.duckdb") as opened:
+            found = opened.query(
+                "SELECT model, SUM(n), SUM(n_number) FROM r_outcomes_60 GROUP BY 1 ORDER BY 1"
+            )
+    assert found[1] == [("classes", 60, 0), ("values", 60, 60)]
