@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from mlwatch.snapshot.types import Alert
 
-FUTURE = "quality: future timestamps"
-"""The rule about records that are ahead of the clock."""
 FORGOTTEN_S = 60.0
 """Nobody knows what was between two looks that are so far apart."""
 
@@ -41,18 +39,16 @@ class FirstSeen:
         with self._lock:
             now = self._clock()
             former = self._since if now - self._looked < FORGOTTEN_S else {}
-            momentary = {(one.rule, one.about): one.since for one in alerts if _is_of_the_moment(one)}
+            momentary = {one.key: one.since for one in alerts if _is_of_the_moment(one)}
             known = {key: min(since, former.get(key, since)) for key, since in momentary.items()}
             self._looked, self._since = now, known
-        return tuple(
-            replace(one, since=known[one.rule, one.about]) if _is_of_the_moment(one) else one
-            for one in alerts
-        )
+        return tuple(replace(one, since=known.get(one.key, one.since)) for one in alerts)
 
 
 def _is_of_the_moment(alert: Alert) -> bool:
     """Tell whether an alert does not know since when it holds; that an endpoint is down, for one, is known."""
-    from mlwatch.snapshot.health_alerts import ENDPOINT, HOST  # noqa: PLC0415  not before the first snapshot
+    from mlwatch.snapshot.clocks import FUTURE  # noqa: PLC0415  not before the first snapshot
+    from mlwatch.snapshot.health_alerts import ENDPOINT, HOST  # noqa: PLC0415  the same
 
     in_part = alert.rule.startswith(ENDPOINT) and bool(alert.about)
     return in_part or alert.rule.startswith(HOST) or alert.rule == FUTURE

@@ -71,7 +71,7 @@ def news(connection: DuckDBPyConnection, alerts: Sequence[Alert], settings: Noti
     firing: dict[Key, Alert] = {}
     for alert in gravest:
         if alert.state == "firing":
-            firing.setdefault((alert.rule, alert.about), alert)
+            firing.setdefault(alert.key, alert)
     over = [one for one in told if _is_over(one, firing)]
     standing = {(one.key, one.severity) for one in told if one not in over}
     messages = []

@@ -37,12 +37,12 @@ def say(
         now: When it was said, aware.
         length: How long a mute lasts; None until the alert is over.
     """
-    connection.execute("DELETE FROM silences WHERE rule = ? AND about = ?", [alert.rule, alert.about])
+    connection.execute("DELETE FROM silences WHERE rule = ? AND about = ?", list(alert.key))
     if word != "lift":
         until = _naive(now + length) if length is not None else None
         connection.execute(
             "INSERT INTO silences VALUES (?, ?, ?, ?, ?)",
-            [alert.rule, alert.about, f"{word} {alert.severity}", _naive(now), until],
+            [*alert.key, f"{word} {alert.severity}", _naive(now), until],
         )
 
 
@@ -65,7 +65,7 @@ def marked(connection: DuckDBPyConnection, alerts: Sequence[Alert], now: datetim
 
 def _silence(alert: Alert, said: Mapping[tuple[str, str], str]) -> Silence | None:
     """Return what was said about an alert as grave as this one, or graver; before that was kept, about any."""
-    word, _, severity = said.get((alert.rule, alert.about), "").partition(" ")
+    word, _, severity = said.get(alert.key, "").partition(" ")
     if alert.state == "resolved" or (severity in RANKS and rank(alert.severity) < rank(severity)):
         return None
     return SILENCES.get(word)
@@ -95,7 +95,7 @@ def _lasting(connection: DuckDBPyConnection) -> set[tuple[str, str]]:
 
 
 def _standing(alerts: Iterable[Alert]) -> set[tuple[str, str]]:
-    return {(alert.rule, alert.about) for alert in alerts if alert.state != "resolved"}
+    return {alert.key for alert in alerts if alert.state != "resolved"}
 
 
 def _naive(moment: datetime) -> datetime:

@@ -41,13 +41,12 @@ def _ranks(alerts: Iterable[Alert]) -> dict[tuple[str, str], int]:
     """Return how grave the gravest alert of each rule and subject is."""
     found: dict[tuple[str, str], int] = {}
     for alert in alerts:
-        key = alert.rule, alert.about
-        found[key] = min(rank(alert.severity), found.get(key, len(RANKS)))
+        found[alert.key] = min(rank(alert.severity), found.get(alert.key, len(RANKS)))
     return found
 
 
 def _is_graver(alert: Alert, known: Mapping[tuple[str, str], int]) -> bool:
-    return rank(alert.severity) < known.get((alert.rule, alert.about), len(RANKS))
+    return rank(alert.severity) < known.get(alert.key, len(RANKS))
 
 
 class Toasting(TimeTravel):

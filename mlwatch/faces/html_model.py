@@ -16,7 +16,7 @@ from mlwatch.faces.rows import (
     rows_of,
     strangers,
 )
-from mlwatch.faces.segment_rows import SEGMENT_HEADS, TROUBLE_HEADS, falls, troubles, worst_segments
+from mlwatch.faces.segment_rows import falls, segment_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -93,11 +93,7 @@ def _left_out(model: Model) -> str:
 
 def _segments(model: Model) -> Markup:
     when = [tag("p", sentence) for sentence in falls(model)]
-    listed = [
-        ("Segments that do worse", SEGMENT_HEADS, worst_segments(model)),
-        ("Where requests fail or are slow", TROUBLE_HEADS, troubles(model)),
-    ]
-    tables = [joined(tag("h3", title), table(heads, rows)) for title, heads, rows in listed if rows]
+    tables = [joined(tag("h3", title), table(heads, rows)) for title, heads, rows in segment_tables(model)]
     return joined(*when, *tables)
 
 

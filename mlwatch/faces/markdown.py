@@ -18,7 +18,7 @@ from mlwatch.faces.rows import (
     rows_of,
     strangers,
 )
-from mlwatch.faces.segment_rows import SEGMENT_HEADS, TROUBLE_HEADS, falls, troubles, worst_segments
+from mlwatch.faces.segment_rows import falls, segment_tables
 from mlwatch.faces.shadow import sections
 
 if TYPE_CHECKING:
@@ -96,14 +96,9 @@ def _model(model: Model) -> str:
 
 def _segments(model: Model) -> str:
     when = "".join(f"\n\n{escaped(sentence)}" for sentence in falls(model))
-    listed = [
-        ("Segments that do worse", SEGMENT_HEADS, worst_segments(model)),
-        ("Where requests fail or are slow", TROUBLE_HEADS, troubles(model)),
-    ]
     return when + "".join(
         f"\n\n{title}:\n\n{table(heads, [[escaped(cell) for cell in row] for row in rows])}"
-        for title, heads, rows in listed
-        if rows
+        for title, heads, rows in segment_tables(model)
     )
 
 

@@ -18,11 +18,28 @@ MOST_SEGMENTS = 8
 TROUBLE_HEADS = ("Segment", "Version", "Trouble", "Requests", "Here", "Elsewhere", "Baseline", "Of all such")
 
 
+class Listed(NamedTuple):
+    """A table."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: list[list[str]]
+
+
 class _Found(NamedTuple):
     contrast: Contrast
     name: str
     version: str
     labelled: int
+
+
+def segment_tables(model: Model) -> list[Listed]:
+    """Return the tables of segments that there is anything for."""
+    every = [
+        Listed("Segments that do worse", SEGMENT_HEADS, worst_segments(model)),
+        Listed("Where requests fail or are slow", TROUBLE_HEADS, troubles(model)),
+    ]
+    return [each for each in every if each.rows]
 
 
 def worst_segments(model: Model) -> list[list[str]]:

@@ -18,6 +18,7 @@ from mlwatch.roles.names import (
     container_depth,
     has_affix,
     is_loose,
+    is_named,
     latency_factor,
     normal,
     rank,
@@ -303,9 +304,7 @@ class _Inference:
 
     def _has_values(self, roles: Collection[str]) -> bool:
         return any(
-            column.samples and rank(role, column.path) is not None and not is_loose(role, column.path)
-            for column in self._pool.values()
-            for role in roles
+            column.samples and is_named(role, column.path) for column in self._pool.values() for role in roles
         )
 
     def _choose_by_affix(self, role: str) -> None:

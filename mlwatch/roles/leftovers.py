@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
 from mlwatch.roles import guards
-from mlwatch.roles.names import LOG_NAMES, LOOSE_LOG_NAMES, aliases, is_loose, normal, rank
+from mlwatch.roles.names import LOG_NAMES, LOOSE_LOG_NAMES, aliases, is_named, normal, rank
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ def _second(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
     if rank("timestamp", column.path) is not None and guards.is_time(column):
         return "another time"
     for role in _SECOND_ONES:
-        if rank(role, column.path) is None or is_loose(role, column.path):
+        if not is_named(role, column.path):
             continue
         if role in roles:
             return f"named like the {role}, which is {dotted(roles[role])}"

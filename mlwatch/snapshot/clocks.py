@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from mlwatch.snapshot.read import Life
 
+FUTURE = "quality: future timestamps"
+"""The rule about records that are ahead of the clock."""
 TOLERANCE = timedelta(minutes=5)
 """How far clocks may be apart."""
 FEWER = 0.5
@@ -66,7 +68,7 @@ def alert_of(said: str, newest: datetime, now: datetime, more: str = "") -> Aler
     hours = (newest - now) / timedelta(hours=1)
     ahead = f"{hours:,.1f} h" if hours < 48 else f"{hours / 24:,.0f} days"
     text = f"{said} {ahead} ahead of this machine's clock{more}"
-    return Alert("quality: future timestamps", "firing", "warning", text, now, hours)
+    return Alert(FUTURE, "firing", "warning", text, now, hours)
 
 
 def ahead_of(connection: DuckDBPyConnection, known: Sequence[Life], now: datetime) -> Ahead | None:

@@ -313,6 +313,11 @@ class Alert:
     resolved: datetime | None = None
     """When it was over; None where it is not, or where that is not known."""
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it goes by: its rule, and what it is about."""
+        return self.rule, self.about
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
