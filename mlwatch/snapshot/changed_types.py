@@ -46,7 +46,8 @@ def changed_types(
         became = _numbers_now(connection, model, version, {name: columns[name] for name in looked_at})
         if became:
             text = f"most values in {one_line(version.name)} are numbers now: {listed(became)}"
-            yield Alert(f"{RULE}changed types", "firing", "warning", text, end, float(len(became)))
+            about = f"{model} {version.name} numbers"  # apart from those that are no numbers any more
+            yield Alert(f"{RULE}changed types", "firing", "warning", text, end, float(len(became)), about)
 
 
 def _is_strange(feature: FeatureQuality) -> bool:

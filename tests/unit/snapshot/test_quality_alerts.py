@@ -85,6 +85,8 @@ def test_numbers_that_became_words_changed_their_type(tmp_path: Path) -> None:
 def test_words_that_became_numbers_changed_their_type(tmp_path: Path) -> None:
     found = watched(tmp_path, rows(300), rows(300, 300, "v2", city=lambda i: i % 3), reference=rows(300))
     assert odd(found)["changed types"] == "most values in v2 are numbers now: city"
+    (alert,) = (alert for alert in found.alerts if alert.rule == "quality: changed types")
+    assert alert.about == "m v2 numbers", "of each version it is told"
     assert found.models["m"].versions["v2"].quality.features["city"].unseen == 300
 
 
