@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from mlwatch.config import CacheSettings, Config, EndpointSettings, discover, load
+from mlwatch.config import FILE_NAME, CacheSettings, Config, EndpointSettings, discover, load
 from mlwatch.config.polled import REDIS, cache_of
+from mlwatch.config.unapplied import Unapplied
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,3 +67,9 @@ def config_of(options: Options) -> Config:
     if path is None and options.path.is_dir():
         path = discover(options.path)
     return load(path)
+
+
+def unapplied_of(options: Options, config: Config) -> Unapplied | None:
+    """Return what tells that the file is another than the one that was read; None where none belongs to it."""
+    path = options.config or (options.path / FILE_NAME if options.path.is_dir() else None)
+    return Unapplied(path, config.sha256) if path is not None else None

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from mlwatch import silences
 from mlwatch.answers import Answers, Store
 from mlwatch.choice import USUAL, Choice
+from mlwatch.following import CONFIGURATION, Follower
 from mlwatch.keeper import Keeper
 from mlwatch.lookout import Lookout, look_around
 from mlwatch.meter import Meter
 from mlwatch.neighbours import Neighbours
-from mlwatch.options import Options, caches_of, config_of, endpoints_of, title_of
+from mlwatch.options import Options, caches_of, config_of, endpoints_of, title_of, unapplied_of
 from mlwatch.paths import check_path
 from mlwatch.records.desk import Desk
 from mlwatch.store import notices, retention
-from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import cursor, open_store
 from mlwatch.store.ingest import Ingest, Progress
 from mlwatch.store.lake import lakes_of
@@ -27,7 +27,6 @@ from mlwatch.store.lakes import Lakes
 from mlwatch.store.places import usual_store, verdicts_path
 from mlwatch.store.reference import find, install, load_rows, set_aside
 from mlwatch.store.telling import TOPICS
-from mlwatch.store.touched import noting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,10 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Options", "Session"]
 
-QUIET_S = 0.25
-"""Time that changes are gathered for before they are read."""
-RULES_S = 5.0
-"""Least time between two evaluations of the rules while following."""
 LAST_QUERY_S = 10.0
 """So long the end of a session waits for a query that still runs."""
 
@@ -76,8 +71,6 @@ class Session:
         self._local = threading.local()
         self._branching = threading.Lock()
         self._meter = Meter()
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
         self._neighbours = Neighbours(
             self.config, self.connect, self._models, self.snapshot, writable=not options.read_only
         )
@@ -89,10 +82,6 @@ class Session:
             self._meter,
             verdicts_path(lakes) if lakes else None,
         )
-        self._thread: threading.Thread | None = None
-        self._watching: threading.Thread | None = None
-        self._swept, self._ruled = time.monotonic(), 0.0
-        """When old rows were last deleted, and the rules evaluated, in seconds."""
         self._lookout: Lookout | None = None
         self._ingest = Ingest(
             *(self.connect(), options.path, self.config, self._on_batch),
@@ -100,8 +89,13 @@ class Session:
             files=topics is None and self._lake is None,
             on_plan=lambda files, size: self._meter.stands("reading", files, size),
         )
-        # said by versions that did not act on all settings
-        notices.resolve(self._cursor_here(), "configuration")
+        self._follower = Follower(
+            *(options, self.config, self._cursor_here, (self._ingest, self._lake), self._keeper, self._meter),
+            secure=self._opened.keep_private,
+            unapplied=unapplied_of(options, self.config),
+        )
+        # said of what an earlier start had read
+        notices.resolve(self._cursor_here(), CONFIGURATION)
         if topics is None and self.config.source.kafka is None:
             notices.resolve(self._cursor_here(), TOPICS)  # there are none any more
         self._desk = Desk(self.connect, writable=not options.read_only)
@@ -211,12 +205,7 @@ class Session:
             InputError: when the directory holds no log at all, or the topics cannot be read.
         """
         self._watcher = progress
-        if self._lake is not None:
-            self._guarded(self._read)
-        else:
-            self._ingest.stop_at_present_end()
-            self._ingest.read_present()
-            self._settle(enough=1)
+        self._follower.take_in_present()
         self._neighbours.look()
         retention.apply(self._cursor_here(), self.config.store.keep)
         self._keeper.evaluate()
@@ -226,13 +215,12 @@ class Session:
 
     def start(self) -> None:
         """Begin to follow the directory in a thread of its own."""
-        if self._thread is None:
+        if not self._follower.follows:
             self._meter.stands("looking" if self.options.topics is None else "reading")
             self._lookout = self._look_out()
             self._keeper.start()
             self._neighbours.start()
-            self._thread = threading.Thread(target=self._follow, name="mlwatch-ingest", daemon=True)
-            self._thread.start()
+            self._follower.start()
 
     @property
     def endpoints(self) -> tuple[EndpointSettings, ...]:
@@ -263,15 +251,7 @@ class Session:
 
     def stop(self) -> None:
         """End the threads and close the store."""
-        self._stopping.set()
-        self._ingest.stop()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout=30)
-            self._thread = None
-        if self._watching is not None:  # native code: it may not outlive the interpreter
-            self._watching.join(timeout=2)
-            self._watching = None
+        self._follower.stop()
         if self._lookout is not None:
             self._lookout.stop()
         self._keeper.stop()
@@ -294,67 +274,6 @@ class Session:
                 time.sleep(0.02)
             else:
                 return
-
-    def _follow(self) -> None:
-        """Read what is there, then whatever changes, until stopped."""
-        from mlwatch.sources.watch import watch  # noqa: PLC0415  pulls a native library
-
-        if self.options.topics is None:
-            self._watching = threading.Thread(
-                target=watch,
-                args=(self.options.path, self._wake.set, self._stopping, self.config.watch),
-                name="mlwatch-watch",
-                daemon=True,
-            )
-            self._watching.start()
-        if self._lake is None:
-            self._ingest.follow()
-            self._guarded(self._settle)  # an earlier run may have ended just before
-        self._guarded(lambda: self._pass(first=True))
-        while not self._stopping.is_set():
-            self._wake.wait(timeout=self.config.watch.interval.total_seconds())
-            self._stopping.wait(QUIET_S)
-            self._wake.clear()
-            self._guarded(self._pass)
-
-    def _settle(self, enough: int = ENOUGH_ROWS) -> None:
-        """Do what is due at the end of reading; see `Ingest.settle`."""
-        with noting() as touched:
-            self._ingest.settle(enough)
-        if touched:
-            self._meter.changed(touched)
-
-    def _guarded(self, action: Callable[[], object]) -> None:
-        """Do something; a failure is shown and what failed is tried again, never raised."""
-        try:
-            action()
-        except Exception as error:  # noqa: BLE001  the thread must outlive a full disk or a vanished directory
-            self._meter.passed(error)
-        else:
-            self._meter.passed(None)
-
-    def _pass(self, *, first: bool = False) -> None:
-        """Read once, and do what is due."""
-        try:
-            self._read()
-        finally:
-            self._meter.stands("through")
-            self._opened.keep_private()
-        self._keeper.note()
-        if first:
-            return  # what there was is shown before it is judged
-        if time.monotonic() - self._ruled > RULES_S:
-            self._keeper.keep()
-            self._ruled = time.monotonic()
-        if time.monotonic() - self._swept > retention.pause(self.config.store.keep).total_seconds():
-            retention.apply(self._cursor_here(), self.config.store.keep)
-            self._swept, self._ruled = time.monotonic(), 0.0
-
-    def _read(self) -> None:
-        if self._lake is None:
-            self._ingest.run_once()
-        elif self._lake.renew(self._cursor_here()):
-            self._meter.changed(None)
 
     def _models(self) -> list[str]:
         rows = self.connect().execute("SELECT model FROM models ORDER BY model").fetchall()
@@ -391,7 +310,7 @@ class Session:
             FilterError: The filter cannot be understood.
             InputError: There is a filter, but no raw records.
         """
-        follows = self._thread is not None
+        follows = self._follower.follows
         return self._answers.snapshot(span, at, choice, follows=follows, lookout=self._lookout)
 
     @property

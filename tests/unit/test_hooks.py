@@ -7,9 +7,10 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from waiting import until
 
 from mlwatch import hooks
 from mlwatch.cli import main
@@ -40,15 +41,6 @@ def rows(first: int, count: int, wrong: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def until(condition: Any) -> bool:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
-
-
 def prepare(tmp_path: Path, command: list[str], more: str = "") -> Path:
     logs = tmp_path / "logs"
     logs.mkdir()
@@ -62,13 +54,13 @@ def follow(logs: Path, tmp_path: Path, out: Path, rows_more: str | None) -> bool
     session = Session(Options(logs, db=tmp_path / "store.duckdb"))
     session.start()
     try:
-        assert until(lambda: session.snapshot().ingest.predictions >= 2000)
+        until(lambda: session.snapshot().ingest.predictions >= 2000)
         if rows_more is None:
-            assert until(lambda: session._keeper.ruled == session._meter.taken_in)
+            until(lambda: session._keeper.ruled == session._meter.taken_in)
         else:
             (logs / "b.jsonl").write_text(rows_more)
             said = "ran for the verdict rollback"
-            assert until(lambda: any(said in alert.message for alert in session.snapshot().alerts))
+            until(lambda: any(said in alert.message for alert in session.snapshot().alerts))
     finally:
         session.stop()
     return out.exists()
@@ -200,7 +192,7 @@ def test_of_rollups_too_a_command_runs_once(tmp_path: Path, monkeypatch: pytest.
     for verdicts in (["rollback"], ["rollback"]):
         with Session(Options(lake, config=logs / "mlwatch.toml")) as session:
             session.start()
-            assert until(lambda session=session: session._keeper.ruled >= 0)
+            until(lambda keeper=session._keeper: keeper.ruled >= 0)  # type: ignore[misc]
         assert [json.loads(line)["verdict"] for line in out.read_text().splitlines()] == verdicts
     (kept,) = (tmp_path / "state" / "mlwatch").glob("lake-*.verdicts.json")
     assert json.loads(kept.read_text()) == {'verdict ["m", "v2"]': "rollback"}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 from mlwatch.cli import main
 from mlwatch.errors import InputError
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -77,13 +77,6 @@ def logs(tmp_path: Path) -> Path:
     )
     (directory / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return directory
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def state(session: Session) -> str:

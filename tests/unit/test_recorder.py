@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+from waiting import until
 
 import mlwatch
 from mlwatch.endpoints.types import Probe
@@ -14,19 +15,11 @@ from mlwatch.recorder import Recorder
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def count(store: DuckDBPyConnection, table: str) -> int:

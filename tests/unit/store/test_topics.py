@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import until
 
 import mlwatch
-import mlwatch.session as watching
+from mlwatch import following
 from mlwatch.cli import main
 from mlwatch.config import parse
 from mlwatch.config.topics import parse_topics
@@ -27,7 +28,7 @@ from mlwatch.store.topic_works import TopicWorks
 from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from mlwatch.store.ingest import Progress
 
@@ -56,7 +57,7 @@ def prediction(number: int, **more: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Look at topics more often than people need."""
-    monkeypatch.setattr(watching, "QUIET_S", 0.02)
+    monkeypatch.setattr(following, "QUIET_S", 0.02)
     monkeypatch.chdir(tmp_path)
     Path("often.toml").write_text('[watch]\ninterval = "20ms"')
 
@@ -64,13 +65,6 @@ def often(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def opened(url: str, db: Path | str = ":memory:") -> Session:
     where = Path(db) if db != ":memory:" else ":memory:"
     return Session(Options(Path(), topics=parse_topics(url), db=where, config=Path("often.toml")))  # type: ignore[arg-type]
-
-
-def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen"
-        time.sleep(0.05)
 
 
 def test_every_partition_is_read_once_and_gone_on_with(cluster: Cluster, tmp_path: Path) -> None:

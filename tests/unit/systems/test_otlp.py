@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as messages
+from waiting import until
 
 import mlwatch
 from mlwatch.cli import main
@@ -161,13 +162,6 @@ def test_without_the_package_one_line_says_what_to_install(
     assert capsys.readouterr().err == (
         "mlwatch: metrics to OpenTelemetry need one more package: OTLP: pip install 'mlwatch[otlp]'\n"
     )
-
-
-def until(holds: Any) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_while_logs_are_followed_metrics_are_sent_with_the_secret_of_the_configuration(

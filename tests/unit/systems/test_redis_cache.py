@@ -14,6 +14,7 @@ import pytest
 import redis
 from redises import free_port, needs_redis, plain_client, redis_server
 from servers import raw
+from waiting import until
 
 import mlwatch
 from mlwatch.cli import main
@@ -316,12 +317,6 @@ def test_a_cache_that_dies_is_an_alert_until_it_is_back(tmp_path: Path) -> None:
 
     def down(session: Session) -> list[str]:
         return [one.message for one in session.snapshot().alerts if one.rule == "endpoint: features"]
-
-    def until(holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 60
-        while not holds():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
     with Session(Options(logs, db=":memory:")) as session:
         with redis_server(tmp_path, port=port):
