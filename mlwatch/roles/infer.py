@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
 from mlwatch.roles import confidence, guards, leftovers, standins
-from mlwatch.roles.columns import kind_of
 from mlwatch.roles.features import containers_of, listed, name_features
 from mlwatch.roles.names import (
     aliases,
@@ -19,14 +18,13 @@ from mlwatch.roles.names import (
     has_affix,
     is_loose,
     is_named,
-    latency_factor,
     normal,
     rank,
     words,
 )
 from mlwatch.roles.paths import NO_VERSION, TEMPLATE, from_directories, match_template
 from mlwatch.roles.types import ROLES, Column, ColumnPath, Mapping, TimeUnit
-from mlwatch.times import epoch_unit
+from mlwatch.roles.units import latency_unit, time_unit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -44,7 +42,6 @@ _ANSWERED_BY = {"prediction": ("score", "label", "event"), "score": ("label", "e
 _LABEL_FILE = frozenset(
     {"label", "labels", "target", "targets", "truth", "outcome", "outcomes", "actual", "actuals"}
 )
-_SETTING_UNITS = {"ms": 1.0, "s": 1e3, "us": 1e-3, "ns": 1e-6}
 
 
 def infer(columns: Iterable[Column], settings: RoleSettings, path: PurePath, root_name: str = "") -> Mapping:
@@ -403,33 +400,16 @@ class _Inference:
 
     def _time_unit(self) -> TimeUnit:
         column = self._chosen.get("timestamp")
-        if column is None:
-            return self._decided.time_unit
-        units: set[TimeUnit] = {_unit_of(sample) for sample in column.samples}
-        return units.pop() if len(units) == 1 else "auto"
+        return self._decided.time_unit if column is None else time_unit(column)
 
     def _latency_factor(self) -> float:
         column = self._chosen.get("latency")
         if column is None:
             return self._decided.latency_factor
-        unit = self._settings.latency_unit
-        if unit is not None:
-            self._reasons["latency"] += f", in {unit} by the configuration"
-            return _SETTING_UNITS[unit]
-        factor = latency_factor(column.path[-1])
-        if guards.holds_durations(column):
-            self._reasons["latency"] += ", each with its unit"
-        elif factor is None:
-            self._reasons["latency"] += ", taken for milliseconds: else set latency_unit"
-        return 1.0 if factor is None else factor
+        factor, reason = latency_unit(column, self._settings.latency_unit)
+        self._reasons["latency"] += reason
+        return factor
 
 
 def _is_template(role: str, setting: str) -> bool:
     return role in _FROM_PATH and setting.startswith(TEMPLATE)
-
-
-def _unit_of(sample: object) -> TimeUnit:
-    if kind_of(sample) in {"integer", "number"}:
-        return epoch_unit(guards.as_float(sample))
-    text = str(sample).strip()
-    return "auto" if text.replace(".", "", 1).isdecimal() else "iso"
