@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlwatch.metrics.rollout_types import Counts, FloatArray, IntArray
+    from mlwatch.metrics.rollout_types import Counts, FloatArray
 
 
 class Fold:
@@ -30,14 +30,6 @@ class Fold:
         """Sum counts (rows, ...) times basis (rows, k) over rows: shape (..., k)."""
         total: FloatArray = counts.T @ basis
         return total
-
-    def tails(self, counts: FloatArray, edges: IntArray, basis: FloatArray) -> FloatArray:
-        """Sum the counts above each of the rising edge numbers times basis (rows, k): shape (edges, k)."""
-        first = int(edges[0])
-        bins = np.zeros((counts.shape[1] - first + 1, basis.shape[1]))
-        bins[:-1] = self.outer(counts[:, first:], basis)
-        tails: FloatArray = np.cumsum(bins[::-1], axis=0)[::-1][edges - first]
-        return tails
 
     def peak(self, values: FloatArray) -> FloatArray:
         """Return the largest value over rows, −inf without any."""
@@ -61,17 +53,13 @@ class RunningFold(Fold):
         rows, k = basis.shape
         return self.sum(counts[..., None] * basis.reshape(rows, *(1,) * (counts.ndim - 1), k))
 
-    def tails(self, counts: FloatArray, edges: IntArray, basis: FloatArray) -> FloatArray:
-        """Sum the products up to each row."""
-        return self.outer(exceedances(counts, edges), basis)
-
     def peak(self, values: FloatArray) -> FloatArray:
         """Return the largest value up to each row."""
         return np.maximum.accumulate(values, axis=0)
 
 
-def exceedances(counts: Counts, edges: IntArray) -> FloatArray:
-    """Return how many values of each row lie above each of the rising edge numbers, shape (rows, edges)."""
-    steps = np.arange(counts.shape[1])[:, None] >= edges
-    above: FloatArray = counts @ steps.astype(float)
+def above_edges(counts: Counts) -> FloatArray:
+    """Return how many values of each row lie above each bin edge, shape (rows, bins + 1)."""
+    above = np.zeros((counts.shape[0], counts.shape[1] + 1))
+    np.cumsum(counts[:, ::-1], axis=1, out=above[:, -2::-1])
     return above

@@ -32,7 +32,22 @@ COMMON_SHARE = 0.25
 """Below this share of the candidate, the rate-ratio grid is used."""
 COMMON_RATE = 0.02
 """Below this rate of the rarer outcome, the rate-ratio grid is used."""
+STRETCH_BEYOND, STRETCH_ROWS = 20, 15
+"""Units of the baseline beyond a quantile from which the next stretch's threshold is frozen, and strata it takes."""
 FINE_SHIFTS, COARSE_SHIFTS, COARSE_STEP = 12, 36, 4
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Bin edges beyond which values are counted, each from a minute on, shape (thresholds,)."""
+
+    since: IntArray
+    edge: IntArray
+
+    def at(self, minute: IntArray) -> IntArray:
+        """Return the number of the edge that counts in each minute, shape (minutes,)."""
+        found: IntArray = self.edge[np.maximum(np.searchsorted(self.since, minute, side="right") - 1, 0)]
+        return found
 
 
 @dataclass(frozen=True)
@@ -47,8 +62,8 @@ class MetricPlan:
     """The rate-ratio grid counts the shown outcome, not its complement: whichever is rarer."""
     edges: FloatArray = field(default_factory=lambda: np.zeros(0))
     """Bin edges of a quantile's histogram."""
-    threshold: int = 0
-    """Index of the bin edge at the frozen quantile."""
+    thresholds: Thresholds = field(default_factory=lambda: Thresholds(*np.zeros((2, 1), dtype=np.int64)))
+    """Where exceedances are counted."""
     shifts: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """Offsets, in bins, at which the candidate's histogram is compared, rising."""
     margin_shift: int = 0
@@ -81,15 +96,13 @@ def plan_rollout(strata: Strata, settings: RolloutSettings) -> RolloutPlan:
         strata, settings
     ):
         specs = tuple(_freeze_threshold(spec, strata) for spec in specs)
-    plans = (_plan_metric(spec, strata.metrics.get(spec.name), share, settings) for spec in specs)
-    return RolloutPlan(settings, tuple(plans))
+    return RolloutPlan(settings, tuple(_plan_metric(spec, strata, share, settings) for spec in specs))
 
 
-def _plan_metric(
-    spec: MetricSpec, pair: MomentPair | HistogramPair | None, share: float, settings: RolloutSettings
-) -> MetricPlan:
+def _plan_metric(spec: MetricSpec, strata: Strata, share: float, settings: RolloutSettings) -> MetricPlan:
+    pair = strata.metrics.get(spec.name)
     if isinstance(pair, HistogramPair):
-        return _plan_quantile(spec, pair.edges)
+        return _plan_quantile(spec, pair, strata.minute)
     if pair is None:
         return MetricPlan(spec, "two_sample" if spec.kind == "quantile" else "normal")
     first = _first_moments(pair)
@@ -138,22 +151,50 @@ def _variance(spec: MetricSpec, first: Moments) -> float:
     return float(first.variance) or 1.0
 
 
-def _plan_quantile(spec: MetricSpec, edges: FloatArray) -> MetricPlan:
+def _plan_quantile(spec: MetricSpec, pair: HistogramPair, minute: IntArray) -> MetricPlan:
+    edges = pair.edges
     growth = float(np.median(np.diff(np.log(edges[edges > 0]))))
     limit = math.log1p(spec.sign * spec.margin) / growth
     # rounded towards zero: proving less harm than a smaller margin proves it for the margin
     margin_shift = int(limit + math.copysign(1e-9, limit))
-    if spec.threshold is None:
-        return MetricPlan(
-            spec, "two_sample", edges=edges, shifts=_shifts(margin_shift), margin_shift=margin_shift
-        )
-    threshold = _edge(edges, spec.threshold)
     shifts = _shifts(margin_shift)
-    inside = shifts[(threshold + shifts >= 0) & (threshold + shifts < edges.size)]
+    if spec.threshold is None:
+        return MetricPlan(spec, "two_sample", edges=edges, shifts=shifts, margin_shift=margin_shift)
+    thresholds = _thresholds(spec, pair, minute)
+    lowest, highest = thresholds.edge.min(), thresholds.edge.max()
+    inside = shifts[(lowest + shifts >= 0) & (highest + shifts < edges.size)]
     margin_shift = int(np.clip(margin_shift, inside[0], inside[-1]))
     return MetricPlan(
-        spec, "exceedance", edges=edges, threshold=threshold, shifts=inside, margin_shift=margin_shift
+        spec, "exceedance", edges=edges, thresholds=thresholds, shifts=inside, margin_shift=margin_shift
     )
+
+
+def _thresholds(spec: MetricSpec, pair: HistogramPair, minute: IntArray) -> Thresholds:
+    """Freeze where a quantile's exceedances are counted, anew for each stretch of time.
+
+    The first is the one that is given, each later one is the baseline's quantile in the stretch before: it does not
+    follow what it judges, so the test holds, and it goes along where latency rises and falls with the hour of the day.
+    """
+    quantile = spec.quantile or 0.5
+    first = np.array([_edge(pair.edges, spec.threshold or 0.0)])
+    starts = _stretches(pair.baseline.sum(axis=1), STRETCH_BEYOND / min(quantile, 1 - quantile))
+    if len(starts) < 2:
+        return Thresholds(minute[:1], first)
+    counts = np.add.reduceat(pair.baseline, starts, axis=0)[:-1]
+    later = np.searchsorted(pair.edges, histogram_quantile(counts, pair.edges, quantile))
+    return Thresholds(minute[starts], np.concatenate([first, np.clip(later, 0, pair.edges.size - 1)]))
+
+
+def _stretches(n: FloatArray, wanted: float) -> list[int]:
+    """Return the first row of each stretch that holds the wanted units and is long enough; the last may be shorter."""
+    up_to, starts = np.cumsum(n), [0]
+    while True:
+        first = starts[-1]
+        before = up_to[first - 1] if first else 0
+        following = max(int(np.searchsorted(up_to, before + wanted)) + 1, first + STRETCH_ROWS)
+        if following >= n.size:
+            return starts
+        starts.append(following)
 
 
 def _edge(edges: FloatArray, threshold: float) -> int:

@@ -1,4 +1,4 @@
-"""Judge a quantile: exceedances of a frozen threshold (P3), or two whole samples without a reference (P2)."""
+"""Judge a quantile: exceedances of frozen thresholds (P3), or two whole samples without a reference (P2)."""
 
 from __future__ import annotations
 
@@ -46,24 +46,38 @@ def judge_quantile(plan: MetricPlan, columns: Columns, settings: RolloutSettings
     harm, relief = (rising, falling) if spec.sign > 0 else (falling, rising)
     shifts = plan.shifts.tolist()
     confident = -math.log(settings.alpha)
-    factors, ratio, limit = _factors(plan), quotient(q_c, q_b), difference_limit(spec, q_b)
+    factors, ratio, limit = (
+        _factors(plan),
+        _ratio(plan, columns, quotient(q_c, q_b)),
+        difference_limit(spec, q_b),
+    )
+    difference = q_b * (ratio - 1)
     ratio_low, ratio_high = (
         _last_true(rising >= confident, factors, 0.0),
         _last_true((falling >= confident)[..., ::-1], factors[::-1], np.inf),
     )
     astray = _astray(plan, columns, settings) | _outside(ratio, ratio_low, ratio_high, _growth(plan))
     log_e = np.where(astray, 0.0, harm[..., shifts.index(0)])
-    worse = (log_e >= -math.log(settings.level(spec))) & is_beyond(spec, q_c - q_b, limit)
+    worse = (log_e >= -math.log(settings.level(spec))) & is_beyond(spec, difference, limit)
     safe = (relief[..., shifts.index(plan.margin_shift)] >= confident) & ~astray
     status = status_codes((n_b > 0) & (n_c > 0), worse, safe, relief[..., shifts.index(0)] >= confident)
     ratio_low, ratio_high = np.where(astray, 0.0, ratio_low), np.where(astray, np.inf, ratio_high)
     with np.errstate(invalid="ignore"):
         low, high = q_b * (ratio_low - 1), q_b * (ratio_high - 1)
     return Judgement(
-        plan, status, log_e, q_b, q_c, q_c - q_b, low, high, limit,
+        plan, status, log_e, q_b, q_c, difference, low, high, limit,
         ratio, ratio_low, ratio_high, np.full(n_b.shape, np.nan), n_b, n_c,
         np.full(n_b.shape, np.nan), astray,
     )  # fmt: skip
+
+
+def _ratio(plan: MetricPlan, columns: Columns, raw: FloatArray) -> FloatArray:
+    """Return the ratio of the quantiles, where stretches of time are compared as if both had shared them evenly."""
+    if plan.test != "exceedance":
+        return raw
+    even = np.stack([columns["even_b"], columns["even_c"]])
+    q_b, q_c = histogram_quantile(even, plan.edges, plan.spec.quantile or 0.5)
+    return quotient(q_c, q_b)
 
 
 def _astray(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -> Flags:
@@ -121,9 +135,6 @@ def exceedance_terms(plan: MetricPlan, columns: Columns) -> tuple[FloatArray, Fl
 
 def _factors(plan: MetricPlan) -> FloatArray:
     """Return the ratio of latencies that each shift stands for."""
-    if plan.test == "exceedance":
-        factors: FloatArray = plan.edges[plan.threshold + plan.shifts] / plan.edges[plan.threshold]
-        return factors
     powers: FloatArray = np.exp(plan.shifts * _growth(plan))
     return powers
 

@@ -51,7 +51,8 @@ def tally(strata: Strata, plan: RolloutPlan, fold: Fold | None = None) -> Rollou
     for sharing in histograms.values():
         pair = strata.metrics[sharing[0].spec.name]
         assert isinstance(pair, HistogramPair)  # noqa: S101 - sorted out above
-        totals.sums.update(quantile_sums(sharing, pair, (strata.n_b > 0) & (strata.n_c > 0), fold))
+        both = (strata.n_b > 0) & (strata.n_c > 0)
+        totals.sums.update(quantile_sums(sharing, pair, both, strata.minute, fold))
     return totals
 
 

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.metrics.rollout_fold import exceedances
+from mlwatch.metrics.rollout_fold import above_edges
 from mlwatch.metrics.sequential_ratio import LOG_RATIOS, tilt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import ArrayLike
 
     from mlwatch.metrics.rollout_fold import Fold
     from mlwatch.metrics.rollout_judgement import Flags
@@ -29,7 +27,7 @@ BLOCK = 512
 
 
 def quantile_sums(
-    plans: Sequence[MetricPlan], pair: HistogramPair, both: Flags, fold: Fold
+    plans: Sequence[MetricPlan], pair: HistogramPair, both: Flags, minute: IntArray, fold: Fold
 ) -> dict[str, Columns]:
     """Return the columns of all quantiles that share a histogram, which is by far the largest input.
 
@@ -37,15 +35,14 @@ def quantile_sums(
         plans: Their frozen tests.
         pair: Both arms' histograms.
         both: Whether a stratum has both arms.
+        minute: Of each stratum.
         fold: How to fold.
     """
     tested = [plan for plan in plans if plan.test == "exceedance"]
-    thresholds = _distinct([[plan.threshold] for plan in tested])
-    edges = _distinct([plan.threshold + plan.shifts for plan in tested])
     blocks = list(fold.blocks(both.size, BLOCK))
     # as floats, in which counts are exact and far faster to sum, and in one place: fresh memory costs more than sums
     place = np.empty((2, *pair.baseline[blocks[0]].shape))
-    parts = []
+    parts: list[dict[str, Columns]] = []
     for rows in blocks:
         present = both[rows, None]
         arms = place[:, : present.size]
@@ -53,14 +50,16 @@ def quantile_sums(
             np.copyto(arm, counts[rows])
         if not present.all():
             arms *= present
-        parts.append(_counts(arms, fold) | (_tails(arms, thresholds, edges, fold) if tested else {}))
-    sums = {name: reduce(np.add, [part[name] for part in parts]) for name in parts[0]}
-    return {plan.spec.name: _own(plan, sums, thresholds, edges) for plan in plans}
-
-
-def _distinct(edges: Sequence[ArrayLike]) -> IntArray:
-    """Return edge numbers once each, rising."""
-    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *edges]))
+        sums = _counts(arms, fold)
+        parts.append({plan.spec.name: sums for plan in plans})
+        if tested:
+            even = sums | _even_counts(arms, fold)
+            tails = _tails(tested, arms, minute[rows], fold)
+            parts[-1] |= {name: even | columns for name, columns in tails.items()}
+    return {
+        name: {column: reduce(np.add, [part[name][column] for part in parts]) for column in columns}
+        for name, columns in parts[0].items()
+    }
 
 
 def _counts(arms: FloatArray, fold: Fold) -> Columns:
@@ -68,23 +67,37 @@ def _counts(arms: FloatArray, fold: Fold) -> Columns:
     return {f"counts_{arm}": fold.outer(counts, one)[..., 0] for arm, counts in zip("bc", arms, strict=True)}
 
 
-def _tails(arms: FloatArray, thresholds: IntArray, edges: IntArray, fold: Fold) -> Columns:
-    """Return how many values lie above each edge (first of the last axis), and their tilts."""
-    n_b, n_c = (counts @ np.ones(counts.shape[1]) for counts in arms)
-    share = n_c / np.maximum(n_b + n_c, 1)
-    basis = np.ones((share.size, 1 + BOTH_DIRECTIONS.size))
-    basis[:, 1:] = tilt(share, BOTH_DIRECTIONS)
+def _even_counts(arms: FloatArray, fold: Fold) -> Columns:
+    """Return both histograms as they would be if the arms shared each stratum evenly.
+
+    Each arm is weighted by the other's share (Mantel, Haenszel 1959), so that both have their requests at the same
+    times: in a ramp the candidate has more of the late ones.
+    """
+    share = _share(arms)[:, None]
     return {
-        "tail_b": fold.outer(exceedances(arms[0], thresholds), basis),
-        "tail_c": fold.tails(arms[1], edges, basis),
+        f"even_{arm}": fold.outer(counts, weight)[..., 0]
+        for arm, counts, weight in zip("bc", arms, (share, 1 - share), strict=True)
     }
 
 
-def _own(plan: MetricPlan, sums: Columns, thresholds: IntArray, edges: IntArray) -> Columns:
-    """Return one quantile's columns: of the tails, those at its own edges."""
-    counts = {name: sums[name] for name in ("counts_b", "counts_c")}
-    if plan.test != "exceedance":
-        return counts
-    threshold = np.searchsorted(thresholds, [plan.threshold])
-    mine = np.searchsorted(edges, plan.threshold + plan.shifts)
-    return counts | {"tail_b": sums["tail_b"][..., threshold, :], "tail_c": sums["tail_c"][..., mine, :]}
+def _share(arms: FloatArray) -> FloatArray:
+    """Return the candidate's share of each row."""
+    n_b, n_c = (counts @ np.ones(counts.shape[1]) for counts in arms)
+    share: FloatArray = n_c / np.maximum(n_b + n_c, 1)
+    return share
+
+
+def _tails(plans: Sequence[MetricPlan], arms: FloatArray, minute: IntArray, fold: Fold) -> dict[str, Columns]:
+    """Return how many values lie above the edges of each quantile (first of the last axis), and their tilts."""
+    share = _share(arms)
+    basis = np.ones((share.size, 1 + BOTH_DIRECTIONS.size))
+    basis[:, 1:] = tilt(share, BOTH_DIRECTIONS)
+    above_b, above_c = map(above_edges, arms)
+    found = {}
+    for plan in plans:
+        edges = plan.thresholds.at(minute)[:, None]
+        found[plan.spec.name] = {
+            "tail_b": fold.outer(np.take_along_axis(above_b, edges, axis=1), basis),
+            "tail_c": fold.outer(np.take_along_axis(above_c, edges + plan.shifts, axis=1), basis),
+        }
+    return found
