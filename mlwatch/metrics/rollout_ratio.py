@@ -32,23 +32,23 @@ def judge_ratio(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -
     harm = mantel_haenszel_ratio(columns["mh_top"], columns["mh_bottom"])
     harm_low, harm_high = ratio_interval(columns["events"], columns["cumulant"], settings.alpha, inflation)
     log_e = ratio_log_e_at(columns["events"], columns["cumulant"], 0.0, inflation=inflation)
-    shown = _Shown(plan, raw["baseline"])
+    shown = _Shown(plan, columns)
     edges = [shown.difference(value) for value in (harm_low, harm_high)]
     low, high = edges if spec.sign > 0 else edges[::-1]
     faults_b, faults_c = (most_faults(arm, plan, columns, settings) for arm in "bc")
     difference = shown.difference(harm)
     never = (shown.rate == 0) & ~np.isfinite(difference)
     # the baseline had none: no multiple of that is a difference, but both rates are known
-    difference = np.where(never, raw["candidate"] - raw["baseline"], difference)
+    difference = np.where(never, shown.candidate - shown.baseline, difference)
     low, high = np.where(never, -np.inf, low), np.where(never, np.inf, high)
-    limit, harm_limit = difference_limit(spec, raw["baseline"]), shown.harm_limit()
+    limit, harm_limit = difference_limit(spec, shown.baseline), shown.harm_limit()
     shown_worse = log_e >= -math.log(settings.level(spec))
     few = (faults_c < spec.margin) | (negligible(spec, columns, settings) & ~shown_worse)
     safe = (harm_high < harm_limit) | few
     worse = shown_worse & is_beyond(spec, difference, limit)
     status = status_codes((raw["n_b"] > 0) & (raw["n_c"] > 0), worse, safe, harm_high < 1)
     low, high = np.maximum(low, -faults_c), np.minimum(high, faults_b)
-    ratios = [1 + quotient(value, raw["baseline"]) for value in (difference, low, high)]
+    ratios = [1 + quotient(value, shown.baseline) for value in (difference, low, high)]
     ratio_low = np.maximum(np.maximum(ratios[1], 1 - faults_c), 0)
     return Judgement(
         plan, status, log_e, difference=difference, low=low, high=high,
@@ -90,11 +90,19 @@ def most_faults(arm: str, plan: MetricPlan, columns: Columns, settings: RolloutS
 
 
 class _Shown:
-    """Translates the harm ratio of the counted events to the metric as it is shown."""
+    """Translates the harm ratio of the counted events to the metric as it is shown.
 
-    def __init__(self, plan: MetricPlan, baseline: FloatArray) -> None:
-        self.plan, self.baseline = plan, baseline
-        self.rate = baseline if plan.events_are_shown else 1 - baseline
+    Both rates are weighed as the ratio weighs them (Mantel, Haenszel 1959), so that what they make of it is the mean of
+    the strata's differences: in a ramp the baseline has most of its requests early, and its plain rate is that of then.
+    """
+
+    def __init__(self, plan: MetricPlan, columns: Columns) -> None:
+        self.plan = plan
+        rates = [quotient(columns[name], columns["mh_weight"]) for name in ("mh_bottom", "mh_top")]
+        self.rate, other = rates[::-1] if plan.swapped else rates
+        self.baseline, self.candidate = (
+            rate if plan.events_are_shown else 1 - rate for rate in (self.rate, other)
+        )
 
     def difference(self, harm: FloatArray) -> FloatArray:
         """Return candidate − baseline where the harm ratio of the events is `harm`."""

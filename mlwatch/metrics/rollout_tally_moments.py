@@ -115,6 +115,7 @@ def _ratio_sums(plan: MetricPlan, base: Moments, cand: Moments, fold: Fold) -> C
         "events_0": fold.sum(k_0),
         "mh_top": fold.sum(k_1 * n_0 / n),
         "mh_bottom": fold.sum(k_0 * n_1 / n),
+        "mh_weight": fold.sum(n_0 * n_1 / n),
         "cumulant": _cumulants(k_0 + k_1, n_1 / n, fold),
     }
 

@@ -395,6 +395,29 @@ def test_a_ramp_with_drift_is_not_rolled_back_and_simpson_is_said() -> None:
     )
 
 
+@pytest.mark.parametrize(("early", "late"), [(0.3, 0.03), (0.03, 0.3)])
+@pytest.mark.parametrize("worse", [0.006, 0.015])
+def test_a_difference_in_a_ramp_is_that_of_the_same_minutes(early: float, late: float, worse: float) -> None:
+    """Of 5 and then of 50 %, by the ratio of rates: the baseline's plain rate is that of its many early requests."""
+    rng = np.random.default_rng(11)
+    share, wrong = np.repeat([0.05, 0.5], 360), np.repeat([early, late], 360)
+    n = [rng.poisson(600 * part) for part in (1 - share, share)]
+    bad = [rng.binomial(n[0], wrong), rng.binomial(n[1], wrong + worse)]
+    base, cand = (
+        ArmSeries(np.arange(720), n[at], {"accuracy": ProportionSeries(n[at], bad[at])}) for at in (0, 1)
+    )
+    metric = replace(ACCURACY, method="ratio")
+    result = rollout_verdict(base, cand, replace(SETTINGS, metrics=(metric,))).metrics[0]
+    weight = n[0] * n[1] / (n[0] + n[1])
+    difference = -np.average(bad[1] / n[1] - bad[0] / n[0], weights=weight)  # Mantel, Haenszel 1959
+    assert result.method == "ratio"
+    assert result.difference == pytest.approx(difference, rel=1e-9)
+    assert result.low is not None
+    assert result.high is not None
+    assert result.low < -worse < result.high
+    assert result.baseline == pytest.approx(1 - bad[0].sum() / n[0].sum())
+
+
 def test_a_ramp_that_is_not_as_configured_is_a_mismatch() -> None:
     base, cand = _ramp(7, simpson=False)
     wrong = ((0, 0.05), (150, 0.1), (300, 0.25), (450, 0.4))
