@@ -214,6 +214,8 @@ class RolloutSettings:
     label_delay: float = 3_600.0
     """Seconds that labels may lag behind traffic before they count as stale."""
     hard_limits: tuple[HardLimit, ...] = ()
+    too_large: frozenset[str] = frozenset()
+    """Metrics without data, because their values are too large to sum up, for sentences."""
 
     def __post_init__(self) -> None:
         """Reject settings that no verdict can mean.

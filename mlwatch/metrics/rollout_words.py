@@ -81,7 +81,7 @@ def metric_sentence(
         astray: A quantile's test tells of other values than the quantile.
     """
     if result.status == "no_data":
-        return _no_data(spec, silent)
+        return _no_data(spec, silent, too_large=spec.name in settings.too_large)
     effect = _relative_effect(spec, result, settings) if spec.scale == "relative" else None
     text = effect or _absolute_effect(spec, result, settings)
     return text + (_astray(spec) if astray else _conclusion(spec, result, settings))
@@ -95,7 +95,9 @@ def _astray(spec: MetricSpec) -> str:
     )
 
 
-def _no_data(spec: MetricSpec, silent: tuple[str, ...]) -> str:
+def _no_data(spec: MetricSpec, silent: tuple[str, ...], *, too_large: bool) -> str:
+    if too_large:
+        return f"{spec.label}: n/a, because its values are too large to sum up"
     what = "labels" if spec.needs_labels else "data"
     if not silent:
         return f"{spec.label}: n/a, because no minute holds {what} of both versions"

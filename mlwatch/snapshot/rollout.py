@@ -64,7 +64,6 @@ NOT_LOGGED = {
     "conversion": "the logs hold no conversions",
     "revenue": "the logs hold no revenue",
 }
-TOO_LARGE = "its values are too large to sum up"
 DISAGREEMENT = "disagreement"
 """Name of the limit on the share of shadow pairs with different answers."""
 REFERENCE_VALUES = 1000
@@ -282,6 +281,7 @@ def settle(
             stratum_minutes=pairing.minutes if pairing.minutes > 1 else None,
             hard_limits=tuple(HardLimit(name, limit) for name, limit in limits.items()),
             inflation=stored_inflation(reader.connection, pairing.model, pairing.baseline),
+            too_large=arms.overflown,
         )
     except ValueError as error:
         raise ConfigError(str(error), "[rollout]", "correct the configuration") from error
@@ -321,9 +321,7 @@ def _judged(
         return tuple(wanted), ()
     missing = [name for name in wanted if name not in arms.has]
     remarks = tuple(
-        f"{default_metric(name).label} is not judged, because "
-        f"{TOO_LARGE if name in arms.overflown else NOT_LOGGED[name]}"
-        for name in missing
+        f"{default_metric(name).label} is not judged, because {NOT_LOGGED[name]}" for name in missing
     )
     return tuple(name for name in wanted if name in arms.has), remarks
 

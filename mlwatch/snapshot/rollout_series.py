@@ -35,11 +35,13 @@ STRATA = ((timedelta(hours=36), 1), (timedelta(days=4), 5))
 HOUR_MINUTES = 60
 LATENCIES = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
 CLASS_TASKS = frozenset({"binary", "multiclass"})
+USUAL = 30
+"""Labels, or events of a class, in the baseline's week before from which more of them are waited for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arms:
-    """The series of both versions, and the metrics that at least one of them has data for."""
+    """The series of both versions, and the metrics that at least one of them has data for, or had before."""
 
     baseline: ArmSeries
     candidate: ArmSeries
@@ -47,7 +49,7 @@ class Arms:
     minutes: int
     """Width of a stratum."""
     overflown: frozenset[str] = frozenset()
-    """Metrics left out, because their values are too large to sum up."""
+    """Metrics without series, because their values are too large to sum up."""
     caps: Mapping[str, float] = field(default_factory=dict)
     """By mean, the limit that larger values count as."""
 
@@ -142,7 +144,38 @@ def read_arms(reader: Reader, pairing: Pairing) -> Arms:
     )
     caps = frozen_caps(reader, pairing.model, pairing.baseline, pairing.frozen)
     sums = Sums(traffic, outcomes, gains, latencies, worth)
-    return arms_of(pairing.task, pairing.minutes, sums, caps)
+    arms = arms_of(pairing.task, pairing.minutes, sums, caps)
+    return replace(arms, has=arms.has | usual_metrics(reader, pairing))
+
+
+def usual_metrics(reader: Reader, pairing: Pairing) -> frozenset[str]:
+    """Return the metrics that the baseline's week before the candidate had data for.
+
+    Labels and events that come late are none at first, and a promotion has to wait for them.
+    """
+    end = pairing.frozen
+    begin = end - REFERENCE_SPAN
+
+    def past(rollup: rollups.Rollup, columns: str, counted: str) -> Table:
+        return fetch(
+            reader.connection,
+            f"""SELECT {columns} FROM {rollup.table(rollups.HOUR)}
+            WHERE model = ? AND version = ? AND bucket >= ? AND bucket < ?
+            GROUP BY ALL HAVING SUM({counted}) >= {USUAL}""",
+            [pairing.model, pairing.baseline, begin, end],
+        )
+
+    def compute() -> frozenset[str]:
+        return _logged(
+            pairing.task,
+            past(rollups.TRAFFIC, "SUM(n_latency) AS n_latency", "n_latency"),
+            past(rollups.OUTCOMES, "SUM(n) AS n, SUM(n_number) AS n_number", "n"),
+            past(rollups.BUSINESS, "class", "n_first"),
+        )
+
+    sources = (rollups.TRAFFIC, rollups.OUTCOMES, rollups.BUSINESS)
+    key = ("usual", pairing.task, pairing.model, pairing.baseline, end)
+    return reader.value(key, sources, (begin, end), compute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +225,7 @@ def arms_of(task: str, minutes: int, sums: Sums, caps: Caps | None = None) -> Ar
     arms = [_arm(bins, sums.of(side), caps, minutes) for side in (0, 1)]
     overflown = _overflown(arms)
     kept = [replace(arm, metrics=_without(arm.metrics, overflown)) for arm in arms]
-    has = _logged(task, sums.traffic, sums.outcomes, sums.gains) - overflown
+    has = _logged(task, sums.traffic, sums.outcomes, sums.gains)
     return Arms(kept[0], kept[1], has, minutes, overflown, caps.limits())
 
 

@@ -73,7 +73,7 @@ def test_sums_that_overflow_are_null_with_a_reason(
     assert version["business"]["revenue"]["gross"] is None
     assert version["business"]["conversion"]["value"] == pytest.approx(17 / 100)
     reasons = document["rollouts"][0]["reasons"]
-    assert "revenue is not judged, because its values are too large to sum up" in reasons
+    assert "revenue: n/a, because its values are too large to sum up" in reasons
 
 
 def test_markdown_holds_no_markup_of_the_logs(

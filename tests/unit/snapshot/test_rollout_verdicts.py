@@ -102,6 +102,40 @@ def test_a_named_candidate_is_judged_alone(judged: Judged) -> None:
     assert (found.candidate, found.alpha) == ("v2", 0.05)
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_what_comes_late_is_waited_for_where_the_baseline_had_it(judged: Judged, before: bool) -> None:
+    """Without labels and events before, there is nothing to wait for."""
+    past = traffic(("v1",), rows=600, begin=START - timedelta(hours=5), wrong=0.1)
+    events = [
+        {"timestamp": one["timestamp"], "id": one["id"], "event": "purchase", "value": 9.0}
+        for one in past[: 60 if before else 0]
+    ]
+    for one in past:
+        one["label"] = one["label"] if before else None
+    (found,) = judged(a=past, b=traffic(rows=12_000, seconds=0.5, label=None), c=events)
+    late = (
+        "accuracy: n/a, because the rollout has no labels of v1 and v2 yet",
+        "accuracy is not judged, because there are no labels yet",
+    )
+    assert (late[0] in found.reasons, late[1] in found.reasons) == (before, not before)
+    assert {"accuracy", "conversion", "revenue"} & found.metrics.keys() == (
+        {"accuracy", "conversion", "revenue"} if before else set()
+    )
+    assert found.verdict == ("hold" if before else "promote")
+
+
+@pytest.mark.filterwarnings("error")
+def test_errors_too_large_to_sum_up_are_no_reason_to_promote(judged: Judged) -> None:
+    records = traffic(rows=6000, seconds=1.0)
+    for number, one in enumerate(records):
+        one["label"] += 0.5
+        one["prediction"] = 1e200 if one["version"] == "v2" and number % 5 == 0 else one["label"] + 0.25
+    (found,) = judged(a=records)
+    assert found.verdict == "hold"
+    assert found.metrics["mae"].status == "no_data"
+    assert "mean absolute error: n/a, because its values are too large to sum up" in found.reasons
+
+
 def test_a_retired_version_is_no_baseline(judged: Judged) -> None:
     retired = traffic(("v1",), rows=300, begin=START - timedelta(days=2))
     (found,) = judged(a=retired, b=traffic(("v2", "v3")))
