@@ -20,6 +20,7 @@ from mlwatch.snapshot.read import Life, Pair, stored_task
 from mlwatch.snapshot.reader import ALL_TIME, ONLY_ALL
 from mlwatch.snapshot.reference import (
     Period,
+    counts_of_all,
     expected_features,
     file_name,
     own_features,
@@ -136,6 +137,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
     positive = _positive(ground, name, task)
     file = ground.fact("file", partial(file_name, connection))
     own = ground.fact(("own features", name), partial(own_features, connection, name))
+    counts = ground.fact("counts of all", partial(counts_of_all, connection))
     past = _Past(ground, file, period(roles.baseline, config.reference.window))
     reference = past.reference(roles.baseline)
     drift, mine = config.drift, [ground.numbers[life.pair] for life in _own(roles, name)]
@@ -148,7 +150,11 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
         _lags(ground, name),
         ground.infos,
         reference,
-        expected_features(connection, reference, own, roles.baseline.pair if roles.baseline else None),
+        expected_features(
+            *(connection, reference, own, roles.baseline.pair if roles.baseline else None),
+            alone=counts == rollups.ALL_FEATURES and roles.candidate is None,
+            counts=counts,
+        ),
         ground.lattice,
         distributions.score_span(scores.where(np.isin(scores["who"], mine))),
         distributions.residual_edges(residuals.where(np.isin(residuals["who"], mine))),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlwatch.asking import first_row, is_there
 from mlwatch.metrics.bins import MISSING
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.reader import ONLY_ALL
@@ -188,28 +189,52 @@ def own_features(connection: DuckDBPyConnection, model: str) -> set[int]:
     return {number for (number,) in rows}
 
 
+def counts_of_all(connection: DuckDBPyConnection) -> str:
+    """Return the table that counts the features of all records, also where some were chosen."""
+    view = f"duckdb_views() WHERE database_name = current_database() AND view_name = '{rollups.ALL_FEATURES}'"
+    return rollups.ALL_FEATURES if is_there(connection, view) else rollups.FEATURES.table(rollups.DAY)
+
+
+def _first_version(connection: DuckDBPyConnection, counts: str, baseline: Pair) -> str:
+    first = (
+        f"SELECT version FROM {counts} WHERE model = ? GROUP BY version ORDER BY MIN(bucket), version LIMIT 1"
+    )
+    (version,) = first_row(connection, first, [baseline.model]) or (baseline.version,)
+    return str(version)
+
+
 def expected_features(
-    connection: DuckDBPyConnection, reference: Reference | None, own: set[int], baseline: Pair | None
+    connection: DuckDBPyConnection,
+    reference: Reference | None,
+    own: set[int],
+    baseline: Pair | None,
+    *,
+    alone: bool,
+    counts: str,
 ) -> set[int]:
     """Return the features that every version of a model is expected to carry.
 
-    A reference of which the model has less than half is that of another one: then only what they share counts.
+    A reference of which the model has less than half is that of another one: then only what they share counts. What
+    the baseline carries is told by all of its records, also where some were chosen.
 
     Args:
         connection: A cursor of this thread.
         reference: What the model is compared with.
         own: See `own_features`.
-        baseline: The version in service.
+        baseline: The version in service; of chosen records it may be the only one, and then the first one counts.
+        alone: Records were chosen, of one version alone.
+        counts: The counts of all records' features, from `counts_of_all`.
     """
     expected = with_values(reference) if reference is not None else set()
     named = {number for number in expected if number >= 0}
     if 2 * len(named & own) < len(named):
         expected -= named - own
-    if baseline is not None:
-        rows = connection.execute(
-            f"""SELECT feature FROM {rollups.FEATURES.table(rollups.DAY)}
-            WHERE model = ? AND version = ? GROUP BY feature HAVING SUM(CASE WHEN bin <> {MISSING} THEN n END) > 0""",
-            [baseline.model, baseline.version],
-        ).fetchall()
-        expected |= {number for (number,) in rows}
-    return expected
+    if baseline is None:
+        return expected
+    version = _first_version(connection, counts, baseline) if alone else baseline.version
+    rows = connection.execute(
+        f"""SELECT feature FROM {counts}
+        WHERE model = ? AND version = ? GROUP BY feature HAVING SUM(CASE WHEN bin <> {MISSING} THEN n END) > 0""",
+        [baseline.model, version],
+    ).fetchall()
+    return expected | {number for (number,) in rows}

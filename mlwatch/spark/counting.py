@@ -147,7 +147,8 @@ class Counter:
         yield rollups.TRAFFIC, rollups.traffic_sql("predictions"), {}
         yield rollups.LATENCY, rollups.latency_sql("predictions"), {}
         yield rollups.DECIDED, rollups.decided_sql("predictions", plain), {}
-        for group in fold.in_groups(registry.feature_bins(present), STATEMENT_FEATURES):
+        features = [*registry.feature_bins(present), *registry.lacking(present, registry.models)]
+        for group in fold.in_groups(features, STATEMENT_FEATURES):
             yield rollups.FEATURES, feature_rollup.features_sql(REQUESTS, group), {}
         yield rollups.OUTCOMES, rollups.outcomes_sql("scored", numeric, free), {}
         yield rollups.SCORES, rollups.scores_sql("scored", plain), {}

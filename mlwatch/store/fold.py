@@ -81,7 +81,7 @@ def fold_requests(
     may_be_invalid = number(connection, "SELECT COUNT(invalid) FROM batch") > 0
     features = [
         _narrowed(feature, models, may_be_invalid=may_be_invalid)
-        for feature in registry.feature_bins(numbers)
+        for feature in (*registry.feature_bins(numbers), *registry.lacking(numbers, models))
         if unbinned or registry.is_binned(feature)
     ]
     for group in in_groups(features):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch import asking
@@ -227,6 +227,17 @@ class Registry:
                 bins.append(self.binned(row.number, identifier(row.column), row.kind, models))
         there = (row for row in self.features.values() if wanted is None or row.number in wanted)
         return bins + self._pseudo({row.name: row.column for row in there})
+
+    def lacking(self, numbers: Collection[int], models: Collection[str]) -> list[FeatureBins]:
+        """Return features that a relation has no column of, though models of it have them: each request lacks them.
+
+        Args:
+            numbers: Features that the relation has columns of.
+            models: Whose requests it holds.
+        """
+        lacked = {number for model, number in self.model_features if model in models} - set(numbers)
+        found = self.feature_bins(sorted(lacked)) if lacked else []
+        return [replace(one, expression="NULL", code="-1") for one in found if one.number in lacked]
 
     def _pseudo(self, columns: Mapping[str, str]) -> list[FeatureBins]:
         numeric, free = self.plain_models()

@@ -111,6 +111,8 @@ FEATURES = Rollup(
     {"feature": "INTEGER", "bin": "INTEGER"},
     {"n": "BIGINT", "total": "DOUBLE"},
 )
+ALL_FEATURES = "all_features"
+"""Beside the rollup of chosen records: a view of that of all of them."""
 OUTCOMES = Rollup(
     "r_outcomes",
     (MINUTE, HOUR),
