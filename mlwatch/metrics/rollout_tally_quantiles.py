@@ -92,10 +92,12 @@ def _tails(plans: Sequence[MetricPlan], arms: FloatArray, minute: IntArray, fold
     share = _share(arms)
     basis = np.ones((share.size, 1 + BOTH_DIRECTIONS.size))
     basis[:, 1:] = tilt(share, BOTH_DIRECTIONS)
-    above_b, above_c = map(above_edges, arms)
+    # nothing is asked of what lies below
+    first = min(plan.thresholds.edge.min() + plan.shifts.min() for plan in plans)
+    above_b, above_c = (above_edges(counts[:, first:]) for counts in arms)
     found = {}
     for plan in plans:
-        edges = plan.thresholds.at(minute)[:, None]
+        edges = plan.thresholds.at(minute)[:, None] - first
         found[plan.spec.name] = {
             "tail_b": fold.outer(np.take_along_axis(above_b, edges, axis=1), basis),
             "tail_c": fold.outer(np.take_along_axis(above_c, edges + plan.shifts, axis=1), basis),
