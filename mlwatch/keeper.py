@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mlwatch.config.settings import RolloutSettings
     from mlwatch.hooks import Runner
     from mlwatch.meter import Meter
-    from mlwatch.notify import Notifier
+    from mlwatch.notify import Notifier, Undelivered
     from mlwatch.snapshot.types import Alert, Snapshot
     from mlwatch.verdictfile import VerdictFile
 
@@ -56,6 +57,8 @@ class Keeper:
         self._connect, self._look, self._meter = connect, look, meter
         self._hooks: Runner | None = None
         self._notifier: Notifier | None = None
+        self._undelivered: Undelivered = {}
+        """What the store says that was not delivered."""
         self._said: SimpleQueue[tuple[str, str, str]] = SimpleQueue()
         """What came of hooks and messages."""
         self.ruled = NEVER
@@ -75,13 +78,27 @@ class Keeper:
             self._verdicts.load(self._connect())
         self._hooks = Runner(self._hear, dry=self._config.rollout.dry_run)
         if self._config.notify.urls:
-            self._notifier = notify.Notifier(self._config.notify, self._hear)
+            self._undelivered = notify.remembered(self._connect())
+            self._notifier = notify.Notifier(self._config.notify, self._hear, self._undelivered)
+        self._end_trouble()
+
+    def _end_trouble(self) -> None:
+        """End what an earlier run said of addresses, but of those for which something waits still."""
+        waiting = {notify.topic_of(number) for number in self._undelivered}
+        for topic in notices.standing(self._connect(), notify.TROUBLE):
+            if topic not in waiting:
+                notices.resolve(self._connect(), topic)
 
     def stop(self) -> None:
-        """End the threads, after what they have begun."""
+        """End the threads, after what they have begun, and write down what came of it."""
+        import duckdb  # noqa: PLC0415
+
         for one in (self._hooks, self._notifier):
             if one is not None:
                 one.stop()
+        with suppress(duckdb.Error):  # on a full disk, say: the end goes on
+            self.note()
+            self._remember()
 
     def _hear(self, severity: str, topic: str, sentence: str) -> None:
         self._said.put((severity, topic, sentence))
@@ -134,7 +151,15 @@ class Keeper:
             seen = [*found, *self._look(None).alerts]
         silences.tidy(self._connect(), seen, datetime.now(UTC))
         if self._notifier is not None:
-            self._notifier.send(notify.news(self._connect(), found, self._config.notify))
+            messages = notify.news(self._connect(), found, self._config.notify)
+            self._notifier.send(messages, notify.silenced(found))
+            self._remember()
+
+    def _remember(self) -> None:
+        """Keep in the store what was not delivered yet, where that is not what it keeps."""
+        if self._notifier is not None and (found := self._notifier.undelivered()) != self._undelivered:
+            notify.remember(self._connect(), found)
+            self._undelivered = found
 
     def _all(self) -> list[Alert]:
         """Return every alert of the newest data: those of the store too that a snapshot has no room for."""

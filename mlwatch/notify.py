@@ -1,49 +1,43 @@
 """Tell people of alerts through Apprise: once when one fires, once when it gets worse and once when it is over.
 
-Nobody is held up by that. What was told is kept in the store, so that a restart repeats nothing. Addresses are secrets:
-they are neither shown nor logged, and may stand in the environment.
+Nobody is held up by that. What was told is kept in the store, so that a restart repeats nothing, and so is what an
+address has not taken yet. Addresses are secrets: they are neither shown nor logged, and may stand in the environment.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import queue
-import threading
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.asking import meta_value
+from mlwatch.delivery import Delivery, Message
 from mlwatch.errors import ConfigError, one_line
 from mlwatch.severities import RANKS, rank
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import NotifySettings
+    from mlwatch.delivery import Subject
     from mlwatch.snapshot.types import Alert
 
-WAITING = 50
-"""Messages that may wait; further ones are counted and told of in one."""
-MINUTE = 60.0
 LONGEST = 1_000
 MARK = ": "
 """Stands in the store between the severity that was told and the message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What is told."""
-
-    title: str
-    body: str
-    severity: str
-    """`critical`, `warning`, `info`, or `success` for what is over."""
-
+UNDELIVERED = "undelivered messages"
+"""Key of the table `meta` that says what addresses have not taken yet."""
+TROUBLE = "[notify] urls: "
+"""What a warning about an address begins with."""
 
 Key = tuple[str, str]
 """Rule, and what it is about."""
+Undelivered = dict[int, list[Message]]
+"""What addresses have not taken yet, by their number: an address itself is a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,7 @@ class _Told:
 
 
 def news(connection: DuckDBPyConnection, alerts: Sequence[Alert], settings: NotifySettings) -> list[Message]:
-    """Remember what is told, and return what is to be told now.
+    """Remember what is told, and return what is to be told now; what is over too where nobody wants to hear of that.
 
     Args:
         connection: A cursor of this thread; no other thread may remember.
@@ -81,14 +75,43 @@ def news(connection: DuckDBPyConnection, alerts: Sequence[Alert], settings: Noti
             continue
         stored = f"{alert.severity}{MARK}{alert.message[:LONGEST]}"
         connection.execute("INSERT INTO told VALUES (?, ?, ?)", [*key, stored])
-        messages.append(Message(f"mlwatch: {alert.severity}", alert.message, alert.severity))
+        subject = (*key, alert.severity)
+        messages.append(Message(f"mlwatch: {alert.severity}", alert.message, alert.severity, subject))
     for one in over:
         connection.execute(
             "DELETE FROM told WHERE rule = ? AND about = ? AND message = ?", [*one.key, one.stored]
         )
-        if settings.resolved:
-            messages.append(Message("mlwatch: resolved", one.message, "success"))
+        messages.append(Message("mlwatch: resolved", one.message, "success", (*one.key, one.severity)))
     return messages
+
+
+def silenced(alerts: Sequence[Alert]) -> set[Subject]:
+    """Return what fires and is muted or acknowledged."""
+    quiet = (alert for alert in alerts if alert.state == "firing" and alert.silence is not None)
+    return {(*alert.key, alert.severity) for alert in quiet}
+
+
+def remember(connection: DuckDBPyConnection, undelivered: Undelivered) -> None:
+    """Keep what addresses have not taken yet, in the place of what was kept."""
+    kept = {number: [astuple(message) for message in messages] for number, messages in undelivered.items()}
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [UNDELIVERED, json.dumps(kept)])
+
+
+def remembered(connection: DuckDBPyConnection) -> Undelivered:
+    """Return what is kept."""
+    kept = json.loads(meta_value(connection, UNDELIVERED) or "{}")
+    return {
+        int(number): [
+            Message(title, body, severity, tuple(alert) if alert else None)
+            for title, body, severity, alert in messages
+        ]
+        for number, messages in kept.items()
+    }
+
+
+def topic_of(number: int) -> str:
+    """Return what notices about an address go by."""
+    return f"notify address {number}"
 
 
 def _told(connection: DuckDBPyConnection) -> list[_Told]:
@@ -108,72 +131,68 @@ def _is_over(one: _Told, firing: Mapping[Key, Alert]) -> bool:
 
 
 class Notifier:
-    """Send messages from a thread of its own, no more than so many a minute.
+    """Send messages to every address, from threads of their own.
 
     Args:
         settings: Addresses and limits.
-        say: Takes severity, topic and sentence of what came of it; called in the notifier's thread.
+        say: Takes severity, topic and sentence of what came of it; called in those threads.
+        undelivered: What an earlier run could not deliver.
 
     Raises:
         ConfigError: when the extra is not installed, or an address refers to nothing or is none.
     """
 
-    def __init__(self, settings: NotifySettings, say: Callable[[str, str, str], None]) -> None:
+    def __init__(
+        self,
+        settings: NotifySettings,
+        say: Callable[[str, str, str], None],
+        undelivered: Undelivered | None = None,
+    ) -> None:
         self._settings = settings
         self._say = say
-        self._targets = [] if settings.dry_run else _targets(settings.urls)
-        self._waiting: queue.Queue[Message] = queue.Queue(WAITING)
-        self._held = 0
-        self._sent: list[float] = []
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="mlwatch-notify", daemon=True)
-        self._thread.start()
+        targets = [None] if settings.dry_run else _targets(settings.urls)
+        self._deliveries = {
+            number: self._delivery(number, target, (undelivered or {}).get(number, ()))
+            for number, target in enumerate(targets, 1)
+        }
 
-    def send(self, messages: Sequence[Message]) -> None:
-        """Send messages in their turn; returns at once."""
-        for message in messages:
-            try:
-                self._waiting.put_nowait(message)
-            except queue.Full:
-                self._held += 1
+    def send(self, messages: Sequence[Message], silenced: Collection[Subject] = ()) -> None:
+        """Send messages in their turn; returns at once.
+
+        Args:
+            messages: What is new.
+            silenced: What is muted or acknowledged now.
+        """
+        for number, delivery in self._deliveries.items():
+            own = f"ingest: {topic_of(number)}"  # that it took nothing is no news to the address itself
+            delivery.take([each for each in messages if not each.alert or each.alert[0] != own], silenced)
+
+    def undelivered(self) -> Undelivered:
+        """Return what addresses have not taken yet; nothing of those that took everything."""
+        waiting = ((number, delivery.undelivered()) for number, delivery in self._deliveries.items())
+        return {number: messages for number, messages in waiting if messages}
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Let the message that is on its way arrive, up to a time in seconds."""
-        self._ending.set()
-        self._thread.join(timeout)
+        """Let the messages that are on their way arrive, up to a time in seconds."""
+        deadline = time.monotonic() + timeout
+        for delivery in self._deliveries.values():
+            delivery.end()
+        for delivery in self._deliveries.values():
+            delivery.join(max(0.0, deadline - time.monotonic()))
 
-    def _work(self) -> None:
-        while not self._ending.is_set() or not self._waiting.empty():
-            try:
-                message = self._waiting.get(timeout=0.2)
-            except queue.Empty:
-                self._tell_held()
-                continue
-            if self._may_send():
-                self._deliver(message)
-            else:
-                self._held += 1
-        self._tell_held(last=True)
+    def _delivery(self, number: int, target: Any, undelivered: Sequence[Message]) -> Delivery:
+        def deliver(message: Message) -> bool:
+            return self._only_say(message) if target is None else _notify(target, message)
 
-    def _may_send(self) -> bool:
-        now = time.monotonic()
-        self._sent = [at for at in self._sent if now - at < MINUTE]
-        return len(self._sent) < self._settings.most_per_minute
+        def hear(takes: bool) -> None:
+            severity, what = ("info", "takes messages again") if takes else ("warning", "took no message")
+            self._say(severity, topic_of(number), f"{TROUBLE}address {number} {what}")
 
-    def _tell_held(self, *, last: bool = False) -> None:
-        """Tell how many messages were held back, once there is room again, or at the last moment."""
-        if self._held and (last or self._may_send()):
-            count, self._held = self._held, 0
-            self._deliver(Message("mlwatch: more alerts", f"{count} more messages were held back", "warning"))
+        return Delivery(deliver, self._settings, hear, undelivered)
 
-    def _deliver(self, message: Message) -> None:
-        self._sent.append(time.monotonic())
-        if self._settings.dry_run:
-            self._say("info", "notify", f"would tell: {one_line(message.body)}")
-            return
-        for number, target in enumerate(self._targets, 1):
-            if not _notify(target, message):
-                self._say("warning", "notify", f"[notify] urls: address {number} took no message")
+    def _only_say(self, message: Message) -> bool:
+        self._say("info", "notify", f"would tell: {one_line(message.body)}")
+        return True
 
 
 def _notify(target: Any, message: Message) -> bool:

@@ -45,3 +45,11 @@ def _make_room(connection: DuckDBPyConnection) -> None:
 def resolve(connection: DuckDBPyConnection, topic: str) -> None:
     """Mark what was said about a topic as over."""
     connection.execute("UPDATE notices SET resolved = TRUE WHERE topic = ? AND NOT resolved", [topic])
+
+
+def standing(connection: DuckDBPyConnection, beginning: str) -> list[str]:
+    """Return the topics of what is not over and is said in a sentence that begins so."""
+    rows = connection.execute(
+        "SELECT topic FROM notices WHERE NOT resolved AND starts_with(message, ?)", [beginning]
+    ).fetchall()
+    return [topic for (topic,) in rows]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from mlwatch.notify import Message
+    from mlwatch.delivery import Message
 
 
 def kept(logs: Path, store: Path) -> dict[str, str]:
@@ -65,7 +65,7 @@ def test_people_are_told_of_more_alerts_than_a_snapshot_has_room_for(
     schema = "".join(f"[schema.{name}]\nmax = 1\n" for name in names)
     (logs / "mlwatch.toml").write_text(f"{schema}[notify]\nurls = ['json://localhost:1/']\ndry_run = true\n")
     sent: list[Message] = []
-    monkeypatch.setattr(notify.Notifier, "send", lambda _, messages: sent.extend(messages))
+    monkeypatch.setattr(notify.Notifier, "send", lambda _, messages, silenced: sent.extend(messages))
     with Session(Options(logs, db=":memory:")) as session:
         session.ingest_all()
         session._keeper.start()
@@ -101,3 +101,44 @@ def test_what_was_muted_of_a_longer_range_stays_muted(tmp_path: Path) -> None:
         session._keeper.keep()
         assert silence(None) == ["mute"]
         assert silence(timedelta(hours=1)) == []
+
+
+def test_what_an_address_has_not_taken_is_told_after_a_restart_and_its_trouble_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs, store, took = tmp_path / "logs", tmp_path / "store.duckdb", list[str]()
+    logs.mkdir()
+    configured = "[notify]\nurls = ['json://localhost:1/']\n"
+
+    def run(*, takes: bool, text: str = configured) -> dict[str, str]:
+        """Tell people for a moment, and return what is said of addresses afterwards, with its state."""
+
+        def receive(_: object, message: Message) -> bool:
+            took.extend([message.body] if takes else [])
+            return takes
+
+        monkeypatch.setattr(notify, "_notify", receive)
+        (logs / "mlwatch.toml").write_text(text)
+        with Session(Options(logs, db=store)) as session:
+            notices.post(session.connection, "critical", "kafka", "no broker answers")
+            session._keeper.start()
+            session._keeper.keep()
+        with Session(Options(logs, db=store)) as session:
+            alerts = session.snapshot().alerts
+            return {alert.rule: alert.state for alert in alerts if "address 1" in alert.message}
+
+    name = "ingest: notify address 1"
+    assert run(takes=False) == {name: "firing"}
+    assert run(takes=False) == {name: "firing"}
+    assert took == []
+    assert run(takes=True) == {name: "resolved"}
+    assert run(takes=True) == {name: "resolved"}
+    assert took == ["no broker answers"]
+    (logs / "mlwatch.toml").write_text("")
+    with Session(Options(logs, db=store)) as session:
+        notices.post(session.connection, "warning", "notify", "[notify] urls: address 1 took no message")
+        notices.post(session.connection, "warning", "notify address 1", "notify address 1 is not read: odd")
+        session._keeper.start()
+        states = {alert.message: alert.state for alert in session.snapshot().alerts}
+    assert states["[notify] urls: address 1 took no message"] == "resolved", "there are no addresses any more"
+    assert states["notify address 1 is not read: odd"] == "firing", "that is a file"
