@@ -2,7 +2,7 @@
 
 Commands are off unless `[rollout] on_rollback`, `on_promote` or `on_verdict` names them. They run without a shell, one
 after the other in a thread of their own, with the verdict as JSON on their standard input. `[rollout] webhook` gets the
-same JSON in a POST request.
+same JSON in a POST request, from another thread: it is asked again where it fails, and no command waits for that.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import queue
 import subprocess
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -40,6 +41,11 @@ VERDICT = "verdict "
 WEBHOOK = "webhook"
 POST_S = 15.0
 """Time that a webhook has for its answer."""
+PAUSES_S = (2.0, 4.0, 8.0, 16.0, 32.0)
+"""After so long a webhook that failed is asked again, for what may pass."""
+LONGEST_PAUSE_S = 60.0
+"""It may wish for a longer pause, up to this."""
+TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,46 +98,76 @@ def _calls(rollout: Rollout, before: str, settings: RolloutSettings) -> Iterable
         yield Call(WEBHOOK, (settings.webhook,), rollout.verdict, document)
 
 
-class Runner:
-    """Run commands, never keeping anybody waiting.
+class _Lane:
+    """Make calls one after the other, in a thread of their own that begins with the first."""
 
-    Args:
-        say: Takes severity, topic and sentence of what came of a command; called in the runner's thread.
-        dry: Only say what would run.
-    """
-
-    def __init__(self, say: Callable[[str, str, str], None], *, dry: bool = False) -> None:
-        self._say = say
-        self._dry = dry
+    def __init__(self, make: Callable[[Call], None]) -> None:
+        self._make = make
         self._waiting: queue.Queue[Call | None] = queue.Queue(WAITING)
         self._thread: threading.Thread | None = None
 
-    def run(self, calls: Sequence[Call]) -> None:
-        """Run commands in their turn."""
-        if calls and self._thread is None:
+    def put(self, call: Call) -> bool:
+        """Make a call in its turn; tell whether there is room for it."""
+        if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="mlwatch-hooks", daemon=True)
             self._thread.start()
-        for call in calls:
-            try:
-                self._waiting.put_nowait(call)
-            except queue.Full:
-                self._say(
-                    "warning", call.setting, f"[rollout] {call.setting} was not run: {WAITING} others wait"
-                )
+        try:
+            self._waiting.put_nowait(call)
+        except queue.Full:
+            return False
+        return True
 
-    def stop(self, timeout: float = 5.0) -> None:
-        """Let the commands that wait run, up to a time, in seconds."""
+    def stop(self, timeout: float) -> None:
+        """Let the calls that wait be made, up to a time in seconds."""
         if self._thread is not None:
-            with contextlib.suppress(queue.Full):  # they could not all run in time anyway
+            with contextlib.suppress(queue.Full):  # they could not all be made in time anyway
                 self._waiting.put(None, timeout=timeout)
             self._thread.join(timeout)
             self._thread = None
 
     def _work(self) -> None:
         while (call := self._waiting.get()) is not None:
-            act = _post if call.setting == WEBHOOK else _run
-            severity, sentence = ("info", _intention(call)) if self._dry else act(call)
-            self._say(severity, call.setting, f"[rollout] {call.setting}: {sentence}")
+            self._make(call)
+
+
+class Runner:
+    """Run commands and ask the webhook, never keeping anybody waiting.
+
+    Args:
+        say: Takes severity, topic and sentence of what came of a call; called in the runner's threads.
+        dry: Only say what would run.
+    """
+
+    def __init__(self, say: Callable[[str, str, str], None], *, dry: bool = False) -> None:
+        self._say = say
+        self._dry = dry
+        self._ending = threading.Event()
+        self._commands, self._posts = _Lane(self._make), _Lane(self._make)
+
+    def run(self, calls: Sequence[Call]) -> None:
+        """Make calls in their turn."""
+        for call in calls:
+            lane = self._posts if call.setting == WEBHOOK else self._commands
+            if not lane.put(call):
+                self._say(
+                    "warning", call.setting, f"[rollout] {call.setting} was not run: {WAITING} others wait"
+                )
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Let the calls that wait be made, up to a time in seconds; what fails now is not tried again."""
+        self._ending.set()
+        deadline = time.monotonic() + timeout
+        for lane in (self._commands, self._posts):
+            lane.stop(max(0.0, deadline - time.monotonic()))
+
+    def _make(self, call: Call) -> None:
+        if self._dry:
+            severity, sentence = "info", _intention(call)
+        elif call.setting == WEBHOOK:
+            severity, sentence = _post(call, self._ending)
+        else:
+            severity, sentence = _run(call)
+        self._say(severity, call.setting, f"[rollout] {call.setting}: {sentence}")
 
 
 def _intention(call: Call) -> str:
@@ -139,24 +175,43 @@ def _intention(call: Call) -> str:
     return f"would {what}: {call.verdict}"
 
 
-def _post(call: Call) -> tuple[str, str]:
-    """Post a verdict and return severity and sentence of what came of it; the address may be a secret."""
-    import httpx  # noqa: PLC0415  only when a verdict changes
+def _post(call: Call, ending: threading.Event) -> tuple[str, str]:
+    """Post a verdict and return severity and sentence of what came of it; the address may be a secret.
 
+    Args:
+        call: Of the webhook.
+        ending: Once this is set, what failed is not tried again.
+    """
     (address,) = call.command
     if address.startswith("env:"):
         found = os.environ.get(address[4:])
         if not found:
             return "warning", f"the environment has no variable {one_line(address[4:])}"
         address = found
+    for pause_s in PAUSES_S:
+        said, wish_s = _post_once(address, call)
+        if wish_s is None or ending.wait(max(pause_s, min(wish_s, LONGEST_PAUSE_S))):
+            return said
+    return _post_once(address, call)[0]
+
+
+def _post_once(address: str, call: Call) -> tuple[tuple[str, str], float | None]:
+    """Return what came of it, and after how many seconds it may be tried again, at least; None where it may not."""
+    import httpx  # noqa: PLC0415  only when a verdict changes
+
     try:
         headers = {"content-type": "application/json"}
         answer = httpx.post(address, content=call.document, headers=headers, timeout=POST_S)
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        return "warning", f"the verdict {call.verdict} was not taken ({type(error).__name__})"
+        passing = isinstance(error, httpx.TimeoutException | httpx.NetworkError | httpx.RemoteProtocolError)
+        said = f"the verdict {call.verdict} was not taken ({type(error).__name__})"
+        return ("warning", said), 0.0 if passing else None
     if answer.is_success:
-        return "info", f"took the verdict {call.verdict}"
-    return "warning", f"the verdict {call.verdict} was refused with status {answer.status_code}"
+        return ("info", f"took the verdict {call.verdict}"), None
+    said = f"the verdict {call.verdict} was refused with status {answer.status_code}"
+    passing = answer.status_code == TOO_MANY_REQUESTS or answer.is_server_error
+    wish = answer.headers.get("retry-after", "").strip()
+    return ("warning", said), (float(wish) if wish.isdecimal() else 0.0) if passing else None
 
 
 def _run(call: Call) -> tuple[str, str]:

@@ -7,7 +7,8 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from waiting import until
@@ -20,6 +21,7 @@ from mlwatch.store.database import open_store
 from mlwatch.verdictfile import VerdictFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 WRITE = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read() + chr(10))"
@@ -171,6 +173,90 @@ def test_a_webhook_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
     assert [told for _, _, told in said] == [
         "[rollout] webhook: the verdict hold was not taken (ConnectError)",
         "[rollout] webhook: the environment has no variable MLWATCH_HOOK",
+    ]
+
+
+class Recovering(BaseHTTPRequestHandler):
+    """Answers with the statuses of its server in turn, and asks for a second's patience."""
+
+    def do_POST(self) -> None:
+        server: Any = self.server
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        server.got.append((time.monotonic(), body))
+        status = server.statuses.pop(0)
+        self.send_response(status)
+        if status == 429:
+            self.send_header("Retry-After", "1")
+        self.end_headers()
+
+    def log_message(self, format: str, *_: object) -> None:  # noqa: A002  the name of the base class
+        """Be quiet."""
+
+
+@pytest.fixture
+def recovering() -> Iterator[Any]:
+    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Recovering)
+    server.got = []
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def post(server: Any, *verdicts: str) -> list[tuple[str, str, str]]:
+    """Return what is said of verdicts that are posted to a server, once all is said."""
+    said: list[tuple[str, str, str]] = []
+    runner = Runner(lambda *each: said.append(each))
+    url = f"http://127.0.0.1:{server.server_port}/"
+    runner.run([Call("webhook", (url,), verdict, json.dumps(verdict)) for verdict in verdicts])
+    until(lambda: len(said) == len(verdicts))
+    runner.stop()
+    return said
+
+
+@pytest.mark.parametrize(
+    ("statuses", "severity", "sentence"),
+    [
+        ([503, 200], "info", "took the verdict rollback"),
+        ([500, 502, 503, 204], "info", "took the verdict rollback"),
+        ([503, 503, 503, 500], "warning", "the verdict rollback was refused with status 500"),
+        ([503, 401], "warning", "the verdict rollback was refused with status 401"),
+    ],
+)
+def test_a_webhook_that_fails_is_asked_again_a_few_times(
+    recovering: Any, monkeypatch: pytest.MonkeyPatch, statuses: list[int], severity: str, sentence: str
+) -> None:
+    monkeypatch.setattr(hooks, "PAUSES_S", (0.1, 0.2, 0.4))
+    recovering.statuses = list(statuses)
+    assert post(recovering, "rollback") == [(severity, "webhook", f"[rollout] webhook: {sentence}")]
+    assert [body for _, body in recovering.got] == ["rollback"] * len(statuses)
+    moments = [at for at, _ in recovering.got]
+    pauses = [late - early for early, late in pairwise(moments)]
+    assert all(pause >= least for pause, least in zip(pauses, (0.1, 0.2, 0.4), strict=False))
+
+
+def test_a_webhook_is_given_the_time_that_it_asks_for_and_verdicts_stay_in_order(
+    recovering: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "PAUSES_S", (0.01,))
+    recovering.statuses = [429, 200, 200]
+    post(recovering, "rollback", "promote")
+    assert [body for _, body in recovering.got] == ["rollback", "rollback", "promote"]
+    (first, _), (second, _), _ = recovering.got
+    assert second - first >= 1.0
+
+
+def test_a_webhook_that_fails_holds_up_no_command_and_no_end(recovering: Any) -> None:
+    recovering.statuses = [503]
+    heard: list[tuple[str, str, str]] = []
+    runner = Runner(lambda *found: heard.append(found))
+    url = f"http://127.0.0.1:{recovering.server_port}/"
+    runner.run([Call("webhook", (url,), "hold", "{}"), Call("on_rollback", ("false",), "rollback", "{}")])
+    until(lambda: heard and recovering.got)
+    assert heard == [("warning", "on_rollback", "[rollout] on_rollback: false failed with exit code 1")]
+    runner.stop()
+    assert heard[1:] == [
+        ("warning", "webhook", "[rollout] webhook: the verdict hold was refused with status 503")
     ]
 
 
