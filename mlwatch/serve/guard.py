@@ -23,12 +23,14 @@ class Guard:
     Args:
         token: From `secrets.token_urlsafe`.
         hosts: Names by which the server may be called besides this machine's own addresses: a page of a foreign
-            name that resolves to this machine (DNS rebinding) is refused by it.
+            name that resolves to this machine (DNS rebinding) is refused by it. A proxy that speaks TLS may stand
+            before these.
     """
 
     def __init__(self, token: str, hosts: Collection[str] = ()) -> None:
         self._token = token
-        self._hosts = {"localhost", *(host.casefold() for host in hosts)}
+        self._named = {host.casefold() for host in hosts}
+        self._hosts = {"localhost", *self._named}
 
     @web.middleware
     async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -58,7 +60,8 @@ class Guard:
         origin = request.headers.get("Origin")
         if origin is None:
             return request.path != "/ws"  # a browser always says where a web socket comes from
-        return origin == f"{request.scheme}://{request.host}"
+        encrypted = origin == f"https://{request.host}" and _host(request).casefold() in self._named
+        return encrypted or origin == f"{request.scheme}://{request.host}"
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(errors="replace"), self._token.encode())

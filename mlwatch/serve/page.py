@@ -18,7 +18,7 @@ PAGE = """<!doctype html>
 <body>
 <p class="note waiting">Starting mlwatch …</p>
 <div class="note closed"><p>This tab has ended.</p><button type="button" id="again">Open again</button></div>
-<div id="terminal" class="textual-terminal" data-session-websocket-url="{socket}" data-font-size="{size}"></div>
+<div id="terminal" class="textual-terminal" data-font-size="{size}"></div>
 </body>
 </html>
 """
@@ -39,18 +39,17 @@ body.-closed .closed { display: block; }
 body.-closed .textual-terminal { opacity: 0.3; }
 """
 
-SCRIPT = """document.getElementById("again").addEventListener("click", () => window.location.reload());
+SCRIPT = """const home = window.location.origin;  // behind a proxy only the browser knows whether it speaks TLS
+document.getElementById("terminal").dataset.sessionWebsocketUrl = home.replace(/^http/, "ws") + "/ws";
+document.getElementById("again").addEventListener("click", () => window.location.reload());
 """
 
 
-def page(title: str, host: str, scheme: str, size: int) -> str:
+def page(title: str, size: int) -> str:
     """Return the HTML.
 
     Args:
         title: What is watched.
-        host: The host and port by which the browser called.
-        scheme: `http` or `https`.
         size: Of the font, in pixels.
     """
-    socket = f"{'wss' if scheme == 'https' else 'ws'}://{host}/ws"
-    return PAGE.format(title=escape(f"mlwatch {title}"), socket=escape(socket), size=size)
+    return PAGE.format(title=escape(f"mlwatch {title}"), size=size)

@@ -141,9 +141,7 @@ class Site:
 
     async def _page(self, request: web.Request) -> web.Response:
         size = min(max(to_int(request.query.get("fontsize", ""), 14), 6), 40)
-        return web.Response(
-            text=page(self.title, request.host, request.scheme, size), content_type="text/html"
-        )
+        return web.Response(text=page(self.title, size), content_type="text/html")
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         if len(self._tabs) >= MOST_TABS:

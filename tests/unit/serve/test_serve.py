@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import re
+import shutil
+import subprocess
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ import aiohttp
 import pytest
 from logfiles import lines, prediction
 
+from mlwatch.serve.page import SCRIPT
 from mlwatch.serve.server import Site
 from mlwatch.session import Options, Session
 
@@ -105,7 +108,7 @@ async def test_the_page_loads_nothing_from_other_hosts(logs: Path) -> None:
             text, policy = await response.text(), response.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
-        assert re.findall(r"\w+://[^\"' ]+", text) == [f"ws://127.0.0.1:{place.port}/ws"]
+        assert "://" not in text
         assert "&lt;flights&gt;" in text
         assert "<flights>" not in text
         assert not re.search(r"<script>|\son\w+=|javascript:", text)
@@ -144,6 +147,48 @@ async def test_a_rebound_host_name_is_refused_unless_it_was_named(logs: Path) ->
             assert (await get(place, "/", Host=host, Cookie=cookie))[0] == status, host
         token = place.site.token
         assert (await get(place, f"/?token={token}", Host="evil.example"))[0] == 403
+
+
+async def test_a_proxy_that_speaks_tls_may_stand_before_a_name(logs: Path) -> None:
+    async with served(logs, hosts=["ml.example.com"]) as place:
+        cookie = f"mlwatch-80={place.site.token}"
+
+        async def opens(host: str, origin: str, cookie: str = cookie) -> int:
+            headers = {"Host": host, "Origin": origin, "Cookie": cookie, "X-Forwarded-Proto": "https"}
+            try:
+                async with place.socket(**headers):
+                    return 101
+            except aiohttp.WSServerHandshakeError as refused:
+                return refused.status
+
+        assert await opens("ml.example.com", "https://ml.example.com") == 101
+        assert await opens("ml.example.com", "http://ml.example.com") == 101
+        for origin in ("https://evil.example", "https://ml.example.com.evil.example", "wss://ml.example.com"):
+            assert await opens("ml.example.com", origin) == 403, origin
+        assert await opens("ml.example.com", "https://ml.example.com", cookie="") == 403
+        assert await opens("evil.example", "https://evil.example") == 403
+        own = f"mlwatch-{place.port}={place.site.token}"
+        assert await opens(f"127.0.0.1:{place.port}", f"https://127.0.0.1:{place.port}", own) == 403
+        assert await opens(f"127.0.0.1:{place.port}", place.url, own) == 101
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+@pytest.mark.parametrize(
+    ("home", "socket"),
+    [
+        ("http://127.0.0.1:8765", "ws://127.0.0.1:8765/ws"),
+        ("https://ml.example.com", "wss://ml.example.com/ws"),
+    ],
+)
+def test_the_page_opens_its_socket_as_it_was_opened(home: str, socket: str) -> None:
+    around = (
+        f"const window = {{location: {{origin: {json.dumps(home)}}}}};"
+        "const found = {dataset: {}, addEventListener() {}};"
+        "const document = {getElementById: () => found};"
+    )
+    script = f"{around}\n{SCRIPT}\nconsole.log(found.dataset.sessionWebsocketUrl);"
+    said = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == socket
 
 
 class Browser:
