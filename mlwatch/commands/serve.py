@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlwatch.commands.common import options
 from mlwatch.commands.watch import limit_repaints
@@ -16,6 +16,7 @@ from mlwatch.session import Session
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from mlwatch.config.settings import AppSettings
     from mlwatch.serve.server import Site
 
 
@@ -33,19 +34,24 @@ def run(arguments: Namespace) -> int:
         raise InputError("--port is out of range", str(arguments.port), "give 0 to 65535")
     with Session(options(arguments)) as session:
         limit_repaints(arguments, session.config)
-        settings = session.config.app
-        looks = {
-            "refresh_s": settings.refresh.total_seconds(),
-            "ascii": settings.ascii if arguments.ascii is None else arguments.ascii,
-            "mouse": settings.mouse and not arguments.no_mouse,
-            "theme": arguments.theme or settings.theme,
-            "keys": dict(settings.keys),
-            "timezone": "local" if settings.timezone == "local" else "UTC",
-        }
+        looks = looks_of(arguments, session.config.app)
         site = Site(session, looks, read_only=arguments.read_only, hosts=arguments.name)
         session.start()
         asyncio.run(_serve(site, arguments))
     return 0
+
+
+def looks_of(arguments: Namespace, settings: AppSettings) -> dict[str, Any]:
+    """Return how the app looks in every tab, as options of the app and in plain values."""
+    return {
+        "refresh_s": settings.refresh.total_seconds(),
+        "ascii": settings.ascii if arguments.ascii is None else arguments.ascii,
+        "mouse": settings.mouse and not arguments.no_mouse,
+        "theme": arguments.theme or settings.theme,
+        "keys": dict(settings.keys),
+        "timezone": settings.timezone,
+        "toasts": settings.toasts,
+    }
 
 
 async def _serve(site: Site, arguments: Namespace) -> None:

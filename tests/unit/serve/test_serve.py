@@ -7,13 +7,19 @@ import re
 import shutil
 import subprocess
 import time
+from argparse import Namespace
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 from logfiles import lines, prediction
 
+from mlwatch.app.options import AppOptions
+from mlwatch.commands.serve import looks_of
+from mlwatch.commands.watch import app_options
+from mlwatch.config import parse
 from mlwatch.serve.page import SCRIPT
 from mlwatch.serve.server import Site
 from mlwatch.session import Options, Session
@@ -170,6 +176,26 @@ async def test_a_proxy_that_speaks_tls_may_stand_before_a_name(logs: Path) -> No
         own = f"mlwatch-{place.port}={place.site.token}"
         assert await opens(f"127.0.0.1:{place.port}", f"https://127.0.0.1:{place.port}", own) == 403
         assert await opens(f"127.0.0.1:{place.port}", place.url, own) == 101
+
+
+def test_tabs_look_as_the_configuration_says() -> None:
+    text = """
+    [app]
+    timezone = "Asia/Tokyo"
+    toasts = "none"
+    refresh = "2s"
+    mouse = false
+    theme = "mlwatch-light"
+    keys = {quit = "x"}
+    """
+    arguments = Namespace(
+        **dict.fromkeys(("ascii", "theme", "at", "replay")), no_mouse=False, read_only=False
+    )
+    config = parse(text)
+    looks = AppOptions(**looks_of(arguments, config.app))
+    watched = app_options(arguments, config)
+    assert looks == replace(watched, ascii=looks.ascii, history=None, greeted=None), "but for this machine"
+    assert (looks.timezone, looks.toasts, looks.theme) == ("Asia/Tokyo", "none", "mlwatch-light")
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
