@@ -44,7 +44,7 @@ PANELS = (
         "none",
         (
             (
-                f'mlwatch_rollout_difference{{{MODEL},metric=~"$metric"}}',
+                f'mlwatch_rollout_difference{{{MODEL},metric=~"$compared"}}',
                 "{{candidate}} {{metric}} {{bound}}",
             ),
         ),
@@ -106,6 +106,7 @@ def dashboard() -> Json:
                 _variable("model", "label_values(mlwatch_predictions, model)"),
                 _variable("version", f"label_values(mlwatch_predictions{{{MODEL}}}, version)"),
                 _variable("metric", f"label_values(mlwatch_performance{{{WHO}}}, metric)"),
+                _variable("compared", f"label_values(mlwatch_rollout_difference{{{MODEL}}}, metric)"),
             ]
         },
         "panels": [_panel(number, panel) for number, panel in enumerate(PANELS)],

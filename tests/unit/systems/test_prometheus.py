@@ -262,6 +262,28 @@ def test_the_dashboard_asks_only_for_metrics_that_there_are() -> None:
     assert len(set(places)) == len(places)
 
 
+def test_the_dashboard_draws_all_that_its_variables_can_choose(rollout: Snapshot) -> None:
+    """Grafana fills a variable with the values of a label, and "All" of it matches these."""
+    document, found = dashboard(), series(openmetrics(rollout))
+
+    def values(family: str, label: str) -> set[str]:
+        return {dict(labels)[label] for name, labels in found if name == family}
+
+    choices = {}
+    for variable in document["templating"]["list"]:
+        family, label = re.fullmatch(r"label_values\((\w+).*, (\w+)\)", variable["query"]["query"]).groups()  # type: ignore[union-attr]
+        choices[variable["name"]] = values(family, label)
+    drawn = set()
+    for panel in document["panels"]:
+        for target in panel["targets"]:
+            (family,) = re.findall(r"mlwatch_\w+", target["expr"])
+            for label, name in re.findall(r'(\w+)=~"\$(\w+)"', target["expr"]):
+                drawn.add(name)
+                assert values(family, label) <= choices[name], (panel["title"], label)
+    assert drawn == set(choices)
+    assert len(values("mlwatch_rollout_difference", "metric")) > 3
+
+
 def test_export_prints(capsys: pytest.CaptureFixture[str], tmp_path: Path, sample_store: SampleStore) -> None:
     assert main(["export", "--to", "grafana"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "mlwatch"
