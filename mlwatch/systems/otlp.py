@@ -10,6 +10,7 @@ import math
 import os
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from mlwatch.endpoints.address import parse
 from mlwatch.endpoints.calling import client_of
@@ -147,7 +148,7 @@ def _check_taken(messages: Any, body: bytes) -> None:
 
 
 def _usual_headers() -> dict[str, str]:
-    """Return the headers that OpenTelemetry's variable names: `a=b,c=d`."""
+    """Return the headers that OpenTelemetry's variable names, as W3C baggage: `a=b,c=d%20e`."""
     given = os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", "")
     pairs = (each.split("=", 1) for each in given.split(",") if "=" in each)
-    return {name.strip(): value.strip() for name, value in pairs}
+    return {name.strip(): unquote(value.strip()) for name, value in pairs}

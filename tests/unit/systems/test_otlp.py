@@ -154,6 +154,23 @@ def test_nobody_and_nowhere(
     assert "PATH is missing" in capsys.readouterr().err
 
 
+def test_headers_of_the_environment_are_percent_encoded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["export", str(small_logs(tmp_path / "logs")), "--to", "otlp", "--db", ":memory:"]
+    given = "Authorization=Basic%20dXNlcjpwYXNz, x-scope = a%2Cb%3Dc+d ,x-key=k=="
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", given)
+    with collector() as server:
+        assert main([*command, "--collector", server.url]) == 0
+        ((_, headers, _),) = server.got
+        found = [headers[name] for name in ("Authorization", "x-scope", "x-key")]
+        assert found == ["Basic dXNlcjpwYXNz", "a,b=c+d", "k=="]
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-scope=a%0d%0aHost:%20evil")
+        assert main([*command, "--collector", server.url]) == 2
+        assert len(server.got) == 1
+    assert "header x-scope: what it refers to is no header" in capsys.readouterr().err
+
+
 def test_without_the_package_one_line_says_what_to_install(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
