@@ -7,6 +7,7 @@ names of metrics; `mlwatch_series_left_out` counts the rest. No label carries an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.errors import one_line
@@ -31,7 +32,7 @@ MOST_ATTRIBUTES = 10
 MOST_VERSIONS = 10
 MOST_FEATURES = 100
 MOST_CHARACTERS = 128
-"""Length at which a label's value is cut."""
+"""Length of a label's value, at most."""
 
 Kind = Literal["gauge", "counter"]
 
@@ -132,9 +133,16 @@ FAMILIES = {
 
 def sample(family: str, value: float, **labels: str) -> Sample:
     """Return a sample whose labels are fit for any text format."""
-    return Sample(
-        family, tuple((name, one_line(text)[:MOST_CHARACTERS]) for name, text in labels.items()), value
-    )
+    return Sample(family, tuple((name, _label(text)) for name, text in labels.items()), value)
+
+
+def _label(text: str) -> str:
+    """Return a label's value; a name that is changed or cut ends in a digest, as no two series may be the same."""
+    shown = one_line(text)
+    if shown == text and len(shown) <= MOST_CHARACTERS:
+        return shown
+    digest = sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{shown[: MOST_CHARACTERS - len(digest) - 1]}~{digest}"
 
 
 def known(family: str, value: float | None, **labels: str) -> Iterator[Sample]:

@@ -140,8 +140,10 @@ def test_hostile_names_stay_label_values(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text(lines(records))
     with mlwatch.open(tmp_path, db=":memory:") as watch:
         found = series(openmetrics(watch.snapshot()))
-    names = {dict(labels)["version"] for name, labels in found if name == "mlwatch_predictions"}
-    assert names == {'v"} 1 # EOF fake{a="\\'}
+    (shown,) = {dict(labels)["version"] for name, labels in found if name == "mlwatch_predictions"}
+    line, _, digest = shown.partition("~")
+    assert line == 'v"} 1 # EOF fake{a="\\'
+    assert len(digest) == 8
     assert {name.removesuffix("_total") for name, _ in found} <= set(FAMILIES)
 
 
@@ -221,6 +223,22 @@ def test_estimates_training_and_what_schema_asks_are_told(rollout: Snapshot) -> 
     more = series(openmetrics(replace(rollout, models={"flight-delay": model})))
     assert of(more, "mlwatch_performance_in_training", **who, metric="accuracy") == 0.9
     assert of(more, "mlwatch_constraint_broken_values", **who, feature="age", rule="rule2") == 2
+
+
+def test_names_that_are_alike_stay_series_of_their_own(tmp_path: Path) -> None:
+    long = "the_embedding_of_the_transactions_of_a_customer_" * 3
+    names = ["a b", "a  b", "a\tb", f"{long}mean", f"{long}max", "é" * 128, "\x1b", "\\x1b"]
+    records = [prediction(n, features={name: n * at for at, name in enumerate(names)}) for n in range(4)]
+    (tmp_path / "a.jsonl").write_text(lines(records))
+    with mlwatch.open(tmp_path, db=":memory:") as watch:
+        snapshot = watch.snapshot()
+    assert series(openmetrics(snapshot))  # the parser refuses a series that is there twice
+    labels = [one.labels for one in samples_of(snapshot) if one.family == "mlwatch_feature_missing_ratio"]
+    shown = {dict(each)["feature"] for each in labels}
+    assert len(shown) == len(labels) == len(names)
+    assert {"a b", "é" * 128, "\\x1b"} < shown, "a name that fits is shown as it is"
+    assert max(map(len, shown)) == 128
+    assert sum(re.fullmatch("the_.{115}~[0-9a-f]{8}", name) is not None for name in shown) == 2
 
 
 def test_a_shadow_tells_how_often_its_answers_differ(rollout: Snapshot) -> None:
