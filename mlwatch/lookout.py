@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import number
+from mlwatch.config.conditions import METRICS, parse
 from mlwatch.recorder import Recorder
 from mlwatch.store import probes
 from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -39,6 +40,7 @@ class Lookout:
         path: Of the logs: their file system is watched where no other is named.
         on_news: Called from another thread when something new is stored.
         caches: What to poll besides.
+        hurried: How many looks at each endpoint come in a hurry before the others.
 
     Raises:
         InputError: The address of an endpoint or its kind of server is wrong.
@@ -52,6 +54,7 @@ class Lookout:
         path: Path,
         on_news: Callable[[], None] = lambda: None,
         caches: Sequence[CacheSettings] = (),
+        hurried: int = 0,
     ) -> None:
         from mlwatch.host.sampler import Sampler  # noqa: PLC0415  only who follows needs it
 
@@ -59,7 +62,7 @@ class Lookout:
         self._sampler = Sampler(wanted.disk or (str(path.resolve()),), wanted.processes)
         every_s = wanted.interval.total_seconds()
         self._recorder = Recorder(connect, self._sampler.sample, every_s, on_news)
-        self._polling = self._polling_of(connect, endpoints, config, caches)
+        self._polling = self._polling_of(connect, endpoints, config, caches, hurried)
 
     def _polling_of(
         self,
@@ -67,6 +70,7 @@ class Lookout:
         endpoints: Sequence[EndpointSettings],
         config: Config,
         caches: Sequence[CacheSettings],
+        hurried: int,
     ) -> Polling | None:
         if not endpoints and not caches:
             return None
@@ -77,7 +81,7 @@ class Lookout:
             baselines = probes.baselines(connection)
             courses = probes.courses(connection, names, now - REMEMBERED, now - RECENT)
         take = self._recorder.take
-        return Polling(endpoints, config, take, baselines, take, caches, courses)
+        return Polling(endpoints, config, take, baselines, take, caches, courses, hurried)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -103,10 +107,14 @@ class Lookout:
         self._sampler.close()
 
 
-HURRY = timedelta(milliseconds=500)
-"""Interval of polling for those who judge once."""
 LOOKS = 4
-"""One more than it takes to call an endpoint down."""
+"""In a hurry: one more than it takes to call an endpoint down."""
+TELLING = 24
+"""The same where a condition speaks of what a server says about itself: rates take two scrapes, some servers count in
+steps of ten seconds, and an alert takes three looks more."""
+OFTEN = timedelta(seconds=15)
+"""Longest time between two looks while somebody waits for a verdict: what nobody has looked at for a minute is of the
+past."""
 
 
 def look_around(
@@ -114,46 +122,57 @@ def look_around(
     config: Config,
     endpoints: Sequence[EndpointSettings],
     path: Path,
+    on_news: Callable[[], None] = lambda: None,
     caches: Sequence[CacheSettings] = (),
-) -> None:
-    """Poll every endpoint and cache a few times, in a hurry, store what was found, and return.
+) -> Lookout | None:
+    """Poll every endpoint and cache a few times, in a hurry, and store what was found.
 
     Args:
         connect: Returns a cursor on the store for a thread.
         config: As for `Lookout`.
-        endpoints: What to poll; nothing happens without any.
+        endpoints: What to poll.
         path: Of the logs.
+        on_news: As for `Lookout`.
         caches: What to poll besides.
+
+    Returns:
+        The lookout, which goes on until it is stopped; None where there is nothing to poll.
 
     Raises:
         InputError: The address of an endpoint or its kind of server is wrong.
     """
-    hurried = [replace(one, interval=min(one.interval, HURRY)) for one in endpoints]
-    others = [replace(one, interval=min(one.interval, HURRY)) for one in caches]
-    total = len(hurried) + len(others)
-    if not total:
-        return
-    began = now_in_store()
-    lookout = Lookout(connect, config, hurried, path, caches=others)
-    waits = [
-        *(one.timeout + one.interval for one in hurried),
-        *(one.timeout + one.interval for one in others),
-    ]
-    longest = max(waits).total_seconds()
-    end = time.monotonic() + LOOKS * longest + 5
+    polled = [replace(one, interval=min(one.interval, OFTEN)) for one in endpoints]
+    others = [replace(one, interval=min(one.interval, OFTEN)) for one in caches]
+    if not polled and not others:
+        return None
+    from mlwatch.endpoints.poller import HURRY  # noqa: PLC0415  pulls httpx
+
+    settings: list[EndpointSettings | CacheSettings] = [*polled, *others]
+    longest = max(one.timeout.total_seconds() for one in settings) + HURRY
+    looks = TELLING if _speak_of_metrics(settings) else LOOKS
+    began, end = now_in_store(), time.monotonic() + looks * longest + 5
+    lookout = Lookout(connect, config, polled, path, on_news, others, hurried=looks)
     lookout.start()
-    connection = connect()
-    while time.monotonic() < end and _looked_at(connection, began) < total:
-        time.sleep(0.1)
-    connection.close()
-    lookout.stop()
+    total = len(set(lookout.names))
+    with closing(connect()) as connection:
+        while time.monotonic() < end and _looked_at(connection, began, looks) < total:
+            time.sleep(0.1)
+    return lookout
 
 
-def _looked_at(connection: DuckDBPyConnection, since: datetime) -> int:
-    """Return how many endpoints have been looked at often enough."""
+def _speak_of_metrics(polled: Iterable[EndpointSettings | CacheSettings]) -> bool:
+    """Tell whether any condition is about what a server says about itself."""
+    return any(parse(text).subject.startswith(METRICS) for one in polled for text in one.conditions)
+
+
+def _looked_at(connection: DuckDBPyConnection, since: datetime, looks: int) -> int:
+    """Return how many endpoints have been looked at often enough; who does not answer has nothing more to tell."""
     return number(
         connection,
         """SELECT COUNT(*) FROM (
-            SELECT endpoint FROM probes WHERE ts >= ? GROUP BY endpoint HAVING COUNT(*) >= ?)""",
-        [since, LOOKS],
+            SELECT endpoint FROM (
+                SELECT endpoint, COUNT(*) AS n, bool_or(live) AS live FROM probes
+                WHERE ts >= ? GROUP BY endpoint, replica)
+            GROUP BY endpoint HAVING bool_and(n >= CASE WHEN live THEN ? ELSE ? END))""",
+        [since, looks, LOOKS],
     )

@@ -28,6 +28,7 @@ class Polling:
         on_metrics: Called with what servers say about themselves, in the polling thread.
         caches: What else to poll.
         courses: How earlier runs left endpoints and caches, by name and replica.
+        hurried: How many looks come in a hurry before the others.
 
     Raises:
         InputError: An address or kind of server is wrong, or a file of a golden probe.
@@ -43,6 +44,7 @@ class Polling:
         on_metrics: Callable[[ServerMetrics], None] = lambda _: None,
         caches: Sequence[CacheSettings] = (),
         courses: Mapping[tuple[str, str], Course] | None = None,
+        hurried: int = 0,
     ) -> None:
         self._poller = Poller(
             endpoints,
@@ -52,6 +54,7 @@ class Polling:
             on_metrics=on_metrics,
             others=_opened(caches, config),
             courses=courses,
+            hurried=hurried,
         )
         self._thread: threading.Thread | None = None
         self.failure: str | None = None

@@ -247,7 +247,10 @@ class Session:
             InputError: The address of an endpoint or its kind of server is wrong.
         """
         caches = caches_of(self.options, self.config)
-        look_around(self.connect, self.config, self.endpoints, self.options.path, caches)
+        path, looked = self.options.path, self._meter.looked
+        found = look_around(self.connect, self.config, self.endpoints, path, looked, caches)
+        if found is not None:
+            found.stop()
 
     def stop(self) -> None:
         """End the threads and close the store."""

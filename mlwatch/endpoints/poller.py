@@ -42,7 +42,9 @@ MOST_FAILING = 128
 PATIENCE = 3
 """Looks in a row without an answer, after which every second one is left out."""
 FIRST_SCRAPE = 1.0
-"""Seconds between two tries to get a server's metrics, until the first look has found it."""
+"""Seconds between two tries to get a server's metrics, until the first look has found it, and in a hurry."""
+HURRY = 0.5
+"""Seconds between two looks in a hurry."""
 RESOLVE_EVERY = 30.0
 """Seconds between two questions to the name server."""
 
@@ -103,6 +105,7 @@ class Poller:
         on_metrics: Callable[[ServerMetrics], None] = lambda _: None,
         others: Sequence[Looked] = (),
         courses: Mapping[tuple[str, str], Course] | None = None,
+        hurried: int = 0,
     ) -> None:
         """Read the addresses; nothing is sent before `run`.
 
@@ -114,6 +117,7 @@ class Poller:
             on_metrics: Called with what servers say about themselves, as `on_probe` is.
             others: What else to look at, each as it is.
             courses: How earlier runs left endpoints and caches, by name and replica.
+            hurried: How many looks at each replica come in a hurry, before the schedule begins.
 
         Raises:
             InputError: An address or kind of server is wrong, or a file of a golden probe.
@@ -123,6 +127,7 @@ class Poller:
         self._endpoints = [(*each, golden_of(*each, resolve, known)) for each in addressed]
         self._others = others
         self._courses = courses or {}
+        self._hurried = hurried
         self._on_probe = on_probe
         self._resolve = resolve
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -200,13 +205,14 @@ class Poller:
         """Begin a look at each time of the schedule."""
         loop = asyncio.get_running_loop()
         interval = target.settings.interval.total_seconds()
-        start = loop.time() + random.uniform(0, min(interval, 1.0))  # noqa: S311  no secret
         slot = 0
         waiting: set[asyncio.Task[None]] = set()
         missed = 0
         target.resume(self._courses)
         scraping = asyncio.create_task(self._scrape(target))
         try:
+            await self._hurry(target, waiting)
+            start = loop.time() + random.uniform(0, min(interval, 1.0))  # noqa: S311  no secret
             while True:
                 jitter = random.uniform(-JITTER, JITTER) * interval if slot else 0.0  # noqa: S311  no secret
                 due = start + slot * interval + jitter
@@ -224,14 +230,27 @@ class Poller:
             await _end([*waiting, scraping])
             await target.aclose()
 
+    async def _hurry(self, target: Looked, waiting: set[asyncio.Task[None]]) -> None:
+        """Begin the first looks in a row, for those who judge before the schedule has told enough."""
+        pause = min(HURRY, target.settings.interval.total_seconds())
+        left = self._hurried
+        while left:
+            await asyncio.sleep(pause * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  no secret
+            if len(waiting) < MOST_WAITING:
+                self._begin(target, asyncio.get_running_loop().time(), 0, waiting)
+                left -= 1
+
     async def _scrape(self, target: Looked) -> None:
         """Fetch the server's own metrics now and then; no look waits for that."""
+        loop = asyncio.get_running_loop()
         interval = target.settings.metrics_interval.total_seconds()
+        calm = loop.time() + self._hurried * HURRY
         while True:
             found = await target.scrape(self._reading)
             if found is not None:
                 self._on_metrics(found)
-            soon = interval if target.prepared else min(interval, FIRST_SCRAPE)
+            settled = target.prepared and loop.time() >= calm
+            soon = interval if settled else min(interval, FIRST_SCRAPE)
             await asyncio.sleep(soon * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311  no secret
 
     def _begin(self, target: Looked, due: float, missed: int, waiting: set[asyncio.Task[None]]) -> None:

@@ -144,8 +144,8 @@ class Cache:
         while now - self._window[0].at > max(WINDOW, 4 * self.settings.metrics_interval.total_seconds()):
             self._window.popleft()
         values = measured(self._window)
-        if len(self._window) == 1 and "hit_ratio" in (life := since_start(self.last)):
-            values["hit_ratio"] = life["hit_ratio"]  # until there is a minute to speak of
+        if now - self._window[0].at < WINDOW and "hit_ratio" in (life := since_start(self.last)):
+            values.setdefault("hit_ratio", life["hit_ratio"])  # until there is a minute to speak of
         return values
 
     async def _sample(self, at: datetime, now: float) -> str:

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+STATS = """http_requests_total{{status="200"}} {all}
+http_requests_total{{status="500"}} {bad}
+http_request_duration_seconds_bucket{{le="0.1"}} {all}
+http_request_duration_seconds_bucket{{le="+Inf"}} {all}
+"""
+
+
 class Handler(BaseHTTPRequestHandler):
     """A model server of somebody's own making, described by OpenAPI."""
 
@@ -38,12 +45,18 @@ class Handler(BaseHTTPRequestHandler):
         self._answer({"probability": self.server.probability})  # type: ignore[attr-defined]
 
     def do_GET(self) -> None:
-        self._answer(self.ANSWERS.get(self.path))
+        if self.path == "/stats":
+            self.server.scrapes += 1  # type: ignore[attr-defined]
+            self._send(STATS.format(all=100 * self.server.scrapes, bad=self.server.scrapes).encode())  # type: ignore[attr-defined]
+        else:
+            self._answer(self.ANSWERS.get(self.path))
 
     def _answer(self, answer: Any) -> None:
-        body = json.dumps(answer).encode()
-        self.send_response(200 if answer is not None else 404)
-        self.send_header("Content-Type", "application/json")
+        self._send(json.dumps(answer).encode(), 200 if answer is not None else 404, "application/json")
+
+    def _send(self, body: bytes, status: int = 200, kind: str = "text/plain") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -55,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(port: int = 0, probability: float = 0.5) -> Iterator[int]:
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.probability = probability  # type: ignore[attr-defined]
+    server.probability, server.scrapes = probability, 0  # type: ignore[attr-defined]
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -134,6 +147,25 @@ def test_check_fails_where_a_condition_is_broken(logs: Path, capsys: pytest.Capt
         "HOLD endpoint: fraud: metrics.queue_length < 9: n/a, because the server has not said queue_length yet",
     ):
         assert said in lines
+
+
+def test_check_knows_rates_and_quantiles(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = ("metrics.error_share < 50%", "metrics.requests_per_s > 1", "metrics.latency_p95_ms < 2000")
+    conditions = [*kept, "metrics.error_share < 0.1%"]
+    with serving() as port:
+        (logs / "mlwatch.toml").write_text(
+            "[[rule]]\nmetric = 'error_rate'\nwhen = '> 50%'\n"
+            f'[[endpoint]]\nname = "fraud"\nurl = "http://127.0.0.1:{port}"\nmetrics = "/stats"\n'
+            f"conditions = {json.dumps(conditions)}\n"
+        )
+        code, out, _ = check(capsys, logs)
+    said = {" ".join(line.split()) for line in out.splitlines() if "fraud:" in line}
+    assert [sum(line.startswith(f"PASS endpoint: fraud: {one}: ") for line in said) for one in kept] == [
+        1
+    ] * 3
+    assert "PASS endpoint: fraud: metrics.latency_p95_ms < 2000: 95 ms" in said
+    assert "FAIL endpoint: fraud: metrics.error_share < 0.1%: 0.9901 %" in said
+    assert code == 1
 
 
 def test_check_passes_over_what_is_not_configured_any_more(

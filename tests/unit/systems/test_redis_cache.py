@@ -257,6 +257,22 @@ def test_a_restart_is_no_drop_of_counters() -> None:
     assert since_start(after)["hit_ratio"] == 0.75
 
 
+async def test_until_there_is_a_minute_the_share_of_hits_is_that_since_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody may have asked for a key in the first seconds, which are all that a check sees."""
+
+    async def said(*_: Any) -> dict[str, Any]:
+        return {"keyspace_hits": 30, "keyspace_misses": 10, "total_commands_processed": 41}
+
+    cache = Cache(at(1), tmp_path.joinpath)
+    monkeypatch.setattr(cache, "_ask", said)
+    for _ in range(2):
+        told = await cache.scrape(asyncio.Semaphore(1))
+        assert told is not None
+        assert told.values["hit_ratio"] == 0.75
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
