@@ -141,7 +141,7 @@ def gate(
     with mlwatch.open(
         logs, db=":memory:", **{key: value or None for key, value in options.items()}
     ) as session:
-        session.look_around()
+        session.look_around(stay=patience is not None)
         check = checked(session, patience)
         snapshot = session.snapshot()
     said = text(check)

@@ -240,8 +240,11 @@ class Session:
         found.start()
         return found
 
-    def look_around(self) -> None:
+    def look_around(self, *, stay: bool = False) -> None:
         """Poll every endpoint and cache a few times, for those who judge once; returns when that is done.
+
+        Args:
+            stay: Go on polling until `stop`, for those who wait for a verdict.
 
         Raises:
             InputError: The address of an endpoint or its kind of server is wrong.
@@ -249,7 +252,9 @@ class Session:
         caches = caches_of(self.options, self.config)
         path, looked = self.options.path, self._meter.looked
         found = look_around(self.connect, self.config, self.endpoints, path, looked, caches)
-        if found is not None:
+        if stay:
+            self._lookout = found
+        elif found is not None:
             found.stop()
 
     def stop(self) -> None:

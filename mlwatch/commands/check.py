@@ -57,7 +57,7 @@ def run(arguments: Namespace) -> int:
     patience = _patience(arguments, wanted, goal)
     with taken_in(arguments) as session:
         if wanted.at is None:
-            session.look_around()
+            session.look_around(stay=patience is not None)
         check = _checked(session, wanted)
         if patience is not None:
             check = _waited(session, wanted, check, patience)
@@ -207,7 +207,7 @@ def pause(seconds: float) -> None:
 
 
 def _waited(session: Session, wanted: Range, check: Check, patience: timedelta) -> Check:
-    """Look again with every batch, until the verdict is promote or roll back, or the time is over."""
+    """Look again with all that is new, until the verdict is promote or roll back, or the time is over."""
     end = time.monotonic() + patience.total_seconds()
     progress = _Progress(end)
     while check.outcome == "hold" and time.monotonic() < end:

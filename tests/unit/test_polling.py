@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -166,6 +167,38 @@ def test_check_knows_rates_and_quantiles(logs: Path, capsys: pytest.CaptureFixtu
     assert "PASS endpoint: fraud: metrics.latency_p95_ms < 2000: 95 ms" in said
     assert "FAIL endpoint: fraud: metrics.error_share < 0.1%: 0.9901 %" in said
     assert code == 1
+
+
+def test_an_endpoint_that_goes_down_during_a_wait_ends_it(
+    logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as servers:
+        port = servers.enter_context(serving())
+        (logs / "mlwatch.toml").write_text(
+            "[[rule]]\nmetric = 'accuracy'\nwhen = '< 50%'\n"
+            f'[[endpoint]]\nname = "fraud"\nurl = "http://127.0.0.1:{port}"\ninterval = "200ms"\n'
+        )
+        monkeypatch.setattr("mlwatch.commands.check.pause", lambda _: servers.close())
+        code, out, err = check(capsys, logs, "--wait", "20s")
+    assert "waiting" in err
+    assert "fraud is down" in out
+    assert code == 1
+
+
+def test_an_endpoint_that_stays_up_during_a_wait_goes_on_being_polled(
+    logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However seldom it is polled otherwise: what nobody has looked at lately holds."""
+    monkeypatch.setattr("mlwatch.lookout.OFTEN", timedelta(seconds=0.3))
+    monkeypatch.setattr("mlwatch.snapshot.endpoints.QUIET", timedelta(seconds=3))
+    with serving() as port:
+        (logs / "mlwatch.toml").write_text(
+            "[[rule]]\nmetric = 'accuracy'\nwhen = '< 50%'\n"
+            f'[[endpoint]]\nname = "fraud"\nurl = "http://127.0.0.1:{port}"\ninterval = "5m"\n'
+        )
+        code, out, _ = check(capsys, logs, "--wait", "6s")
+    assert code == 3
+    assert "fraud is up, serves fraud v2" in out
 
 
 def test_check_passes_over_what_is_not_configured_any_more(
