@@ -160,16 +160,19 @@ def _burning(name: str, endpoint: Endpoint) -> Iterator[Alert]:
 
 
 def _versions(endpoints: list[Endpoint], models: Mapping[str, Model], newest: datetime) -> Iterator[Alert]:
-    """Compare what is served with what the logs speak of, model by model."""
+    """Compare what is served with what the logs speak of, model by model; what is not ready cannot be in them yet."""
     served: dict[str, dict[str, Endpoint]] = {}
+    ready: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         for one in endpoint.served:
             served.setdefault(one.model, {})[one.version] = endpoint
+            if one.ready is not False:
+                ready.setdefault(one.model, {})[one.version] = endpoint
     for model, versions in served.items():
         logged = _logged(model, models, alone=len(served) == 1)
         if logged is None:
             continue
-        for version, endpoint in versions.items():
+        for version, endpoint in ready.get(model, {}).items():
             if version not in logged.versions:
                 text = f"{endpoint.name} serves {version} of {logged.name}, but the logs have no such version"
                 about = f"{endpoint.name} {version}"

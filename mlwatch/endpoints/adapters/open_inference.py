@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mlwatch.endpoints.exposition import Labels
 
 READY, LIVE = "/v2/health/ready", "/v2/health/live"
+UNLOADED, PASSING = "unloaded", ("LOADING", "UNLOADING")
+"""Reason in an index for what was unloaded on purpose, and the states before and after a version is ready."""
 METRICS_PORT = 2
 """How far above the port of requests: 8000 and 8002 for Triton, 8080 and 8082 for MLServer."""
 
@@ -88,7 +90,7 @@ class OpenInference(Adapter):
             index = await maybe(client.post("/v2/repository/index", b"{}"))
             rows = index.maybe_json() if index is not None and index.ok else None
             if isinstance(rows, list):
-                return tuple(_row(row) for row in rows if isinstance(row, dict) and row.get("state"))
+                return _meant([row for row in rows if isinstance(row, dict) and row.get("state")])
         listed = await maybe(client.get("/v2/models"))
         found = listed.maybe_json() if listed is not None and listed.ok else None
         names = found.get("models") if isinstance(found, dict) else None
@@ -138,6 +140,16 @@ def _series(rows: list[dict[str, Any]]) -> dict[str, dict[Labels, float]]:
             if isinstance(number, int | float):
                 found.setdefault(name, {})[labels] = scale * number
     return found
+
+
+def _meant(rows: list[dict[str, Any]]) -> tuple[ServedVersion, ...]:
+    """Return the versions of an index that are meant to serve.
+
+    Those are not what was unloaded, which stays in Triton's, nor what comes or goes while another version serves.
+    """
+    versions = [(_row(row), row.get("state")) for row in rows if row.get("reason") != UNLOADED]
+    serving = {one.model for one, _ in versions if one.ready}
+    return tuple(one for one, state in versions if state not in PASSING or one.model not in serving)
 
 
 def _row(row: dict[str, Any]) -> ServedVersion:

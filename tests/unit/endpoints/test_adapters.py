@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import servers
 from servers import Reply, as_json
 
@@ -16,8 +17,6 @@ from mlwatch.endpoints.types import Probe, ServedVersion
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    import pytest
 
 
 def here(name: str) -> Path:
@@ -51,6 +50,30 @@ async def test_triton_is_told_by_one_request_and_lists_its_versions() -> None:
     assert (probe.server, probe.up, probe.error) == ("triton", True, "")
     assert probe.served == (ServedVersion("churn", "6", True), ServedVersion("churn", "7", True))
     assert asked == ["GET /v2", "GET /v2/health/ready", "POST /v2/repository/index"]
+
+
+@pytest.mark.parametrize(
+    ("other", "served", "error"),
+    [
+        ({"state": "UNAVAILABLE", "reason": "unloaded"}, {"7": True}, ""),
+        ({"state": "LOADING", "reason": ""}, {"7": True}, ""),
+        ({"state": "UNLOADING"}, {"7": True}, ""),
+        ({"state": "UNAVAILABLE", "reason": "failed to load"}, {"7": True, "6": False}, "not ready: churn 6"),
+    ],
+)
+async def test_a_triton_that_goes_from_one_version_to_another_is_up_unless_one_fails(
+    other: dict[str, str], served: dict[str, bool], error: str
+) -> None:
+    rows = [{"name": "churn", "version": "7", "state": "READY"}, {"name": "churn", "version": "6"} | other]
+    probe, _ = await look(TRITON | {"POST /v2/repository/index": as_json(rows)})
+    assert {one.version: one.ready for one in probe.served} == served
+    assert (probe.up, probe.error) == (not error, error)
+
+
+async def test_a_model_that_only_loads_is_not_ready() -> None:
+    rows = [{"name": "churn", "version": "7", "state": "LOADING"}]
+    probe, _ = await look(TRITON | {"POST /v2/repository/index": as_json(rows)})
+    assert (probe.ready, probe.error) == (False, "not ready: churn 7")
 
 
 async def test_a_ready_triton_without_its_model_is_not_ready() -> None:

@@ -155,6 +155,13 @@ def test_versions_served_and_logged_are_compared() -> None:
     assert said(serves, models=model(v2=NOON, v1=old)) == (), "a version of the past need not be served"
 
 
+def test_a_version_that_is_not_ready_need_not_be_in_the_logs() -> None:
+    loading = Served("fraud", "v3", 1, ready=False)
+    serves = endpoint(served=(Served("fraud", "v2", 1, ready=True), loading))
+    assert said(serves, models=model(v2=NOON)) == ()
+    assert said(serves, models=model(v2=NOON, v3=NOON)) == (), "it may have served until now"
+
+
 def test_logs_of_the_past_say_nothing_about_what_is_served_now() -> None:
     serves = endpoint(served=(Served("fraud", "v2", 1, ready=True),))
     assert health_alerts([serves], System(), model(v1=NOON), NOON, NOON + timedelta(days=1)) == ()
