@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-How = Literal["rate", "sum", "max", "mean", "quantiles", "summary", "ratio"]
-"""rate: of counters, added up. sum, max: of gauges. mean, ratio: one counter or gauge by another. quantiles: of a
-histogram. summary: quantiles that the server has computed, the highest of several series."""
+How = Literal["rate", "successes", "sum", "max", "mean", "quantiles", "summary", "ratio"]
+"""rate: of counters, added up. successes: the same of requests that were answered well; those that were not are added.
+sum, max: of gauges. mean, ratio: one counter or gauge by another. quantiles: of a histogram. summary: quantiles that
+the server has computed, the highest of several series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ TORCHSERVE = (
     Measure("gpu_memory_bytes", "sum", "GPUMemoryUsed", scale=MB),
 )
 TRITON = (
-    Measure("requests_per_s", "rate", "nv_inference_request_success"),
+    Measure("requests_per_s", "successes", "nv_inference_request_success"),
     Measure("errors_per_s", "rate", "nv_inference_request_failure"),
     Measure("latency", "summary", "nv_inference_request_summary_us", scale=US),
     Measure(
@@ -88,7 +89,7 @@ KSERVE = (
 )
 _QUEUED = "vllm:request_queue_time_seconds"
 VLLM = (
-    Measure("requests_per_s", "rate", "vllm:request_success"),
+    Measure("requests_per_s", "successes", "vllm:request_success"),
     *_histogram("vllm:e2e_request_latency_seconds"),
     *_histogram("vllm:time_to_first_token_seconds", name="first_token"),
     Measure("queue_mean_ms", "mean", f"{_QUEUED}_sum", f"{_QUEUED}_count", MS),

@@ -52,10 +52,14 @@ def _count_of(name: str) -> str:
 
 def _found(window: _Window, measures: Sequence[Measure]) -> dict[str, float]:
     found: dict[str, float] = {}
+    failures_apart = False
     for measure in measures:
         for name, value in _WAYS[measure.how](measure, window):
-            if value is not None and math.isfinite(value * measure.scale):
-                found.setdefault(name, value * measure.scale)
+            if value is not None and math.isfinite(value * measure.scale) and name not in found:
+                found[name] = value * measure.scale
+                failures_apart = failures_apart or measure.how == "successes"
+    if failures_apart:
+        found["requests_per_s"] += found.get("errors_per_s", 0.0)
     return found
 
 
@@ -153,6 +157,7 @@ def _summary(measure: Measure, window: _Window) -> Iterator[tuple[str, float | N
 
 _WAYS: Mapping[str, Callable[[Measure, _Window], Iterator[tuple[str, float | None]]]] = {
     "rate": _rate,
+    "successes": _rate,
     "sum": _sum,
     "max": _max,
     "mean": _mean,

@@ -9,7 +9,7 @@ import pytest
 from mlwatch.endpoints.exposition import MOST_SERIES, Scrape, read
 from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.measures import MEASURES, WANTED
-from mlwatch.endpoints.server_metrics import measured, since_start
+from mlwatch.endpoints.server_metrics import measured, since_start, with_error_share
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "endpoints" / "metrics"
 PLAIN, OPEN = "text/plain; version=0.0.4", "application/openmetrics-text; version=1.0.0"
@@ -106,6 +106,27 @@ def test_vllm_as_documented() -> None:
     assert found == {
         "in_flight": 8, "queue_length": 3, "kv_cache_share": 0.25, "requests_per_s": 1, "tokens_per_s": 200
     }  # fmt: skip
+
+
+FAILING = {
+    "triton": """nv_inference_request_success{model="m",version="1"} %d
+nv_inference_request_failure{model="m",version="1",reason="BACKEND"} %d
+""",
+    "vllm": """vllm:request_success_total{finished_reason="stop",model_name="m"} %d
+http_requests_total{handler="/v1/completions",method="POST",status="5xx"} %d
+""",
+}
+
+
+@pytest.mark.parametrize("server", FAILING)
+@pytest.mark.parametrize(("good", "bad"), [(50, 50), (90, 10), (0, 100), (100, 0)])
+def test_where_failures_are_counted_apart_from_successes_requests_are_both(
+    server: str, good: int, bad: int
+) -> None:
+    text = FAILING[server]
+    found = with_error_share(measured([scrape(text % (7, 3)), scrape(text % (7 + good, 3 + bad), 10)]))
+    assert found == {"requests_per_s": 10, "errors_per_s": bad / 10, "error_share": bad / 100}
+    assert since_start(scrape(text % (good, bad))) == {"requests": 100, "errors": bad}
 
 
 def test_rates_go_on_over_a_restart_and_a_failed_scrape() -> None:
