@@ -89,9 +89,17 @@ class _Window:
         return grown
 
     def grown(self, measure: Measure, metric: str) -> float | None:
-        """Return by how much the meant series of a metric have grown together; None where nothing is known."""
-        found = self.increases(metric)
+        """Return by how much the meant series of a metric have grown together; None where nothing is known.
+
+        Where no series has a label that is asked for, nothing is known: without a status nobody tells errors.
+        """
+        found = {labels: v for labels, v in self.increases(metric).items() if _tells(labels, measure.where)}
         return total(v for labels, v in found.items() if _matches(labels, measure.where)) if found else None
+
+
+def _tells(labels: Labels, where: Mapping[str, str]) -> bool:
+    """Tell whether a series has any of the labels asked for."""
+    return not where or any(name in where for name, _ in labels)
 
 
 def _matches(labels: Labels, where: Mapping[str, str]) -> bool:

@@ -135,7 +135,7 @@ def test_rates_go_on_over_a_restart_and_a_failed_scrape() -> None:
         scrape(f"# TYPE http_requests_total counter\nhttp_requests_total {n}\n", at)
         for at, n in counts.items()
     ]
-    assert measured(window) == {"requests_per_s": (30 + 10 + 30) / 60, "errors_per_s": 0}
+    assert measured(window) == {"requests_per_s": (30 + 10 + 30) / 60}
     assert measured(window[:1]) == {}
 
 
@@ -144,6 +144,16 @@ def test_errors_are_told_by_whatever_label_holds_the_status() -> None:
         text = '# TYPE http_requests_total counter\nhttp_requests_total{%s="%s"} %d\nhttp_requests_total{%s="200"} 9\n'
         window = [scrape(text % (label, value, n, label), n) for n in (0, 5)]
         assert measured(window) == {"requests_per_s": 1, "errors_per_s": 1}
+
+
+@pytest.mark.parametrize(
+    ("labels", "errors"), [('path="/predict"', None), ('path="/predict",status="200"', 0)]
+)
+def test_errors_are_known_only_where_a_label_holds_the_status(labels: str, errors: float | None) -> None:
+    found = measured([scrape(f"http_requests_total{{{labels}}} {n}\n", n) for n in (0, 5)])
+    assert found["requests_per_s"] == 1
+    assert found.get("errors_per_s") == errors
+    assert with_error_share(found).get("error_share") == errors
 
 
 @pytest.mark.parametrize(
