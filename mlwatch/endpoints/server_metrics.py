@@ -77,16 +77,12 @@ class _Window:
         return {labels: value for labels, value in last.items() if _matches(labels, measure.where)}
 
     def increases(self, metric: str) -> dict[Labels, float]:
-        """Return by how much each series of a metric that is still there has grown."""
-        grown = {}
-        for labels, value in self._scrapes[-1].series.get(metric, {}).items():
-            points = [value] if not self._whole_life else [0.0, value]
-            if not self._whole_life:
-                several = (scrape.series.get(metric, {}).get(labels) for scrape in self._scrapes)
-                points = [each for each in several if each is not None]
-            if len(points) > 1:
-                grown[labels] = increase(points)
-        return grown
+        """Return by how much each series of a metric has grown; what is gone counts until it went, as in PromQL."""
+        points: dict[Labels, list[float]] = {}
+        for scrape in self._scrapes:
+            for labels, value in scrape.series.get(metric, {}).items():
+                points.setdefault(labels, [0.0] if self._whole_life else []).append(value)
+        return {labels: increase(values) for labels, values in points.items() if len(values) > 1}
 
     def grown(self, measure: Measure, metric: str) -> float | None:
         """Return by how much the meant series of a metric have grown together; None where nothing is known.

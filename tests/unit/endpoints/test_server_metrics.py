@@ -139,6 +139,14 @@ def test_rates_go_on_over_a_restart_and_a_failed_scrape() -> None:
     assert measured(window[:1]) == {}
 
 
+def test_errors_before_a_restart_count_after_it() -> None:
+    """As in PromQL: 100 errors of 320 requests, though no error has come since."""
+    good, bad = 'http_requests_total{status="200"} %d\n', 'http_requests_total{status="500"} %d\n'
+    texts = (good % 100 + bad % 50, good % 200 + bad % 100, good % 300 + bad % 150, good % 20)
+    window = [scrape(text, 20 * n) for n, text in enumerate(texts)]
+    assert measured(window) == {"requests_per_s": (220 + 100) / 60, "errors_per_s": 100 / 60}
+
+
 def test_errors_are_told_by_whatever_label_holds_the_status() -> None:
     for label, value in (("status", "500"), ("status", "5xx"), ("code", "503"), ("status_code", "502")):
         text = '# TYPE http_requests_total counter\nhttp_requests_total{%s="%s"} %d\nhttp_requests_total{%s="200"} 9\n'
