@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 READY = ("/readyz", "/ready", "/health/ready", "/healthz", "/health", "/livez", "/ping")
 LIVE = ("/livez", "/live", "/health/live", "/healthz", "/health", "/ping")
 VERSION = ("/version", "/model", "/info")
+UNSAID = "0.1.0"
+"""Version of each application that says none."""
+ENGINE = frozenset({"/v1/chat/completions", "/v1/completions"})
+"""Paths of servers such as vLLM, whose `/version` is that of their software, here where `/v1` wants a key."""
 REREAD = 30.0
 """Seconds after which the document is read again where it alone tells the version."""
 PREDICT = ("/predict", "/v1/predict", "/invocations", "/score")
@@ -76,7 +80,8 @@ class FastApi(Adapter):
         return next((path for path in PREDICT if path in (self._paths or ())), None)
 
     async def _served(self, client: Client, paths: frozenset[str]) -> tuple[ServedVersion, ...]:
-        path = self.settings.version or next((path for path in VERSION if path in paths), None)
+        usual = VERSION if ENGINE.isdisjoint(paths) else ()
+        path = self.settings.version or next((path for path in usual if path in paths), None)
         name = self.settings.model or self._title
         if path is not None:
             named = await version_at(client, path, name)
@@ -89,11 +94,12 @@ class FastApi(Adapter):
 
 
 def _info(document: Any) -> tuple[str, str]:
-    """Return title and version of an application."""
+    """Return title and version of an application; no version where it says none."""
     info = document.get("info") if isinstance(document, dict) else None
     if not isinstance(info, dict):
         return "", ""
-    return str(info.get("title", "")), str(info.get("version", ""))
+    version = str(info.get("version", ""))
+    return str(info.get("title", "")), "" if version == UNSAID else version
 
 
 ADAPTER = FastApi

@@ -176,6 +176,31 @@ async def test_ray_without_routes_yet_is_loading() -> None:
     assert (probe.server, probe.live, probe.ready, probe.error) == ("ray", True, False, "503 while loading")
 
 
+@pytest.mark.parametrize(
+    ("version", "paths", "served"),
+    [
+        ("0.1.0", (), ()),
+        ("2.0.0", (), (ServedVersion("FastAPI", "2.0.0"),)),
+        ("0.1.0", ("/version",), (ServedVersion("FastAPI", "0.6.0"),)),
+        ("0.1.0", ("/version", "/v1/models", "/v1/chat/completions"), ()),
+    ],
+)
+async def test_neither_fastapis_default_nor_the_version_of_the_software_is_the_models(
+    version: str, paths: tuple[str, ...], served: tuple[ServedVersion, ...]
+) -> None:
+    info = {"title": "FastAPI", "version": version}
+    described = {"openapi": "3.1.0", "info": info, "paths": {path: {} for path in ("/health", *paths)}}
+    probe, _ = await look(
+        {
+            "/openapi.json": as_json(described),
+            "/health": Reply(""),
+            "/v1/models": as_json({"error": "Unauthorized"}, 401),
+            "/version": as_json({"version": "0.6.0"}),
+        }
+    )
+    assert (probe.server, probe.up, probe.served) == ("fastapi", True, served)
+
+
 async def test_mlflow_is_told_from_other_fastapi_and_its_version_is_not_the_models() -> None:
     paths = dict.fromkeys(("/ping", "/health", "/version", "/invocations"), "")
     replies = {
