@@ -74,6 +74,7 @@ class Target:
         self._scraper = Scraper(settings)
         self._conditions = Conditions(settings.conditions)
         self._told: Mapping[str, float] = {}
+        """What the last scrape found."""
 
     def resume(self, known: Mapping[tuple[str, str], Course]) -> None:
         """Go on from how earlier runs left endpoints and their replicas."""
@@ -130,6 +131,7 @@ class Target:
         """
         client, adapter = self._client, self._recognition.adapter
         if client is None or adapter is None or not self.prepared or self.failures:
+            self._told = {}  # of before an outage: no condition holds for that
             return None
         at = datetime.now(UTC)
         url = await adapter.metrics_url(client)

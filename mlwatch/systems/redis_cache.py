@@ -113,6 +113,7 @@ class Cache:
     async def scrape(self, _reading: asyncio.Semaphore) -> ServerMetrics | None:
         """Ask what it says about itself, and now and then look at keys; None while nobody answers."""
         if self.failures:
+            self._told = {}  # of before an outage: no condition holds for that
             return None
         at, now = datetime.now(UTC), asyncio.get_running_loop().time()
         try:

@@ -237,6 +237,24 @@ async def test_the_share_of_errors_is_what_the_server_counts() -> None:
     assert found[-1].conditions[0].said == "25 %"
 
 
+async def test_what_a_server_said_before_an_outage_keeps_no_condition() -> None:
+    told = Reply("process_open_fds 5\n", headers={"Content-Type": "text/plain; version=0.0.4"})
+    server = await servers.replaying({"/": Reply("ok"), "/stats": told})
+    found: list[Probe] = []
+    settings = EndpointSettings(
+        url=server.url, kind="http", interval=timedelta(seconds=0.03), metrics="/stats",
+        metrics_interval=timedelta(seconds=0.05), conditions=("metrics.open_files < 9",),
+    )  # fmt: skip
+    poller = Poller([settings], found.append)
+    task = asyncio.create_task(poller.run())
+    await _until(found, "ok")
+    await server.aclose()
+    await _until(found, "unknown")
+    await poller.aclose()
+    await asyncio.wait_for(task, 5)
+    assert found[-1].conditions[0].said == "n/a, because there is no answer: refused"
+
+
 async def _until(found: list[Probe], state: str) -> None:
     deadline = time.monotonic() + 5
     while not found or found[-1].conditions[0].state != state:
