@@ -11,7 +11,7 @@ from mlwatch.asking import is_there
 from mlwatch.snapshot.changed_types import changed_types
 from mlwatch.snapshot.clocks import ahead_of
 from mlwatch.snapshot.constraints import with_constraints
-from mlwatch.snapshot.endpoints import endpoints_of
+from mlwatch.snapshot.endpoints import endpoints_of, golden_in
 from mlwatch.snapshot.feature_ages import age_alerts
 from mlwatch.snapshot.features import feature_infos
 from mlwatch.snapshot.health_alerts import health_alerts
@@ -114,7 +114,7 @@ def snapshot(
         ingest=ingest_totals(connection, moment if question.at is None else None),
         feed=feed or Feed(),
         models={},
-        endpoints=endpoints_of(connection, moment),
+        endpoints=endpoints_of(connection, moment, golden_in(config) if question.at is None else None),
         system=system_of(connection, moment) or system or System(),
         alerts=alerts_of(connection, naive(question.at)),
         provenance=provenance_of(connection, config),

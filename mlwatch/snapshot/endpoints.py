@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.asking import is_there
+from mlwatch.endpoints.address import parse
 from mlwatch.snapshot.conditions import conditions_of
 from mlwatch.snapshot.endpoint_steps import (
     DAY,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.config import Config
+
 KNOWN = timedelta(days=1)
 """Endpoints that nobody has looked at for so long are not shown any more."""
 RECENT = timedelta(minutes=15)
@@ -48,8 +51,21 @@ SPANS = {"5m": 5, "30m": 30, "1h": 60, "6h": 360}
 """Minutes over which the error budget is looked at."""
 
 
-def endpoints_of(connection: DuckDBPyConnection, now: datetime) -> tuple[Endpoint, ...]:
-    """Return the endpoints as they stood at a moment, naive UTC, by name."""
+def golden_in(config: Config) -> frozenset[str]:
+    """Return the names of the endpoints that the configuration sends a fixed input to."""
+    return frozenset(one.name or parse(one.url).url for one in config.endpoints if one.probe is not None)
+
+
+def endpoints_of(
+    connection: DuckDBPyConnection, now: datetime, asked: frozenset[str] | None = None
+) -> tuple[Endpoint, ...]:
+    """Return the endpoints as they stood at a moment, by name.
+
+    Args:
+        connection: A cursor of this thread.
+        now: The moment, naive UTC.
+        asked: Those whose answers to a fixed input count; all of them when not said.
+    """
     if not is_there(connection, "probe_minutes"):
         return ()
     latest = _latest(connection, now)
@@ -70,7 +86,7 @@ def endpoints_of(connection: DuckDBPyConnection, now: datetime) -> tuple[Endpoin
             [grid[name] for grid in grids],
             burns.get(name, {}),
             runs,
-            golden.get(name, []),
+            golden.get(name, []) if asked is None or name in asked else [],
             told.get(name, []),
             histories.get(name, ()),
         )

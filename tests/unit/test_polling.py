@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -248,6 +248,24 @@ def test_another_model_behind_the_same_version_is_told_also_after_a_restart(logs
             "fraud does not give the expected answer to its fixed input: output changed without a new version: "
             "probability: 0.75 instead of 0.5 (0.25 apart)"
         )
+
+
+def test_a_golden_probe_that_is_not_configured_any_more_is_not_told_of(logs: Path) -> None:
+    def told(probe: str) -> list[tuple[bool, bool]]:
+        (logs / "mlwatch.toml").write_text(f'[[endpoint]]\nurl = "http://127.0.0.1:{port}"\n{probe}')
+        with Session(Options(logs, db=logs.parent / "store.duckdb")) as session:
+            session.look_around()
+            now, past = session.snapshot(), session.snapshot(at=datetime.now(UTC))
+        return [
+            (one.endpoints[0].golden is not None, any("fixed input" in each.message for each in one.alerts))
+            for one in (now, past)
+        ]
+
+    (logs / "golden.json").write_text('{"amount": 12}')
+    (logs / "expected.json").write_text('{"probability": 2}')
+    with serving() as port:
+        assert told("probe = {input = 'golden.json', expect = 'expected.json'}\n") == [(True, True)] * 2
+        assert told("") == [(False, False), (True, True)], "the past stays what it was"
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "nosuchkind+http://127.0.0.1:1"])

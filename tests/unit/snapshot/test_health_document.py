@@ -6,7 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mlwatch.config import Config
+from mlwatch.config import Config, EndpointSettings
+from mlwatch.config.polled import ProbeSettings
 from mlwatch.endpoints.types import Golden, Probe, ServedVersion
 from mlwatch.host.types import Container, Disk, HostSample, Process
 from mlwatch.snapshot.build import Question, snapshot
@@ -46,7 +47,8 @@ def test_endpoints_and_system_of_the_document(tmp_path: Path) -> None:
         container=Container(1, 2),
     )
     probes.record(opened.connection, looks, [sample])
-    found = snapshot(opened.connection, Config(), Question(), now=NOON).to_dict()
+    config = Config(endpoints=(EndpointSettings(url="http://one", probe=ProbeSettings(input="golden.json")),))
+    found = snapshot(opened.connection, config, Question(), now=NOON).to_dict()
     opened.close()
     json.dumps(found, allow_nan=False)
     (endpoint,) = found["endpoints"]
