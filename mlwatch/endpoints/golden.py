@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from mlwatch.endpoints.client import Client
 
 AGAIN_S = 15.0
-"""Seconds until the input is sent again where the version changed while it was answered."""
+"""Seconds until the input is sent again where the version changed while it was answered, or nobody had time for it."""
+BUSY, PAUSES_S = frozenset({429, 503}), (1.0, 3.0)
+"""Statuses that tell nothing about a model's output, and seconds until the input is sent again after them."""
 EXCUSE = 160
 """Most characters of a server's explanation."""
 CHANGED = "output changed without a new version"
@@ -59,6 +61,8 @@ class Answered:
     """Metrics that the answer holds."""
     document: Any = None
     """The answer: of JSON its value, else text."""
+    busy: bool = False
+    """Whether the server had no time for it."""
 
 
 class GoldenProbe:
@@ -107,14 +111,28 @@ class GoldenProbe:
         if path is None:
             return Answered(Golden(matches=False, reason=NO_PATH))
         try:
-            answer = await client.post(path, self.fixed.body, self.fixed.content_type)
+            answer = await self._send(client, path)
         except Failure as failure:
             return Answered(Golden(matches=False, reason=f"no answer: {failure}"))
         if not answer.ok:
-            return Answered(Golden(matches=False, reason=f"no answer: {answer.words}{_excuse(answer)}"))
+            refused = Golden(matches=False, reason=f"no answer: {answer.words}{_excuse(answer)}")
+            return Answered(refused, busy=answer.status in BUSY)
         document = _value(answer)
         measured = adapter.measure(self.fixed.document, document, datetime.now(UTC))
         return Answered(self._judged(adapter, look, document), measured, document)
+
+    async def _send(self, client: Client, path: str) -> Answer:
+        """Send the input, and again where the server has no time for it just now.
+
+        Raises:
+            Failure: There is no answer.
+        """
+        for pause in PAUSES_S:
+            answer = await client.post(path, self.fixed.body, self.fixed.content_type)
+            if answer.status not in BUSY:
+                return answer
+            await asyncio.sleep(pause)
+        return await client.post(path, self.fixed.body, self.fixed.content_type)
 
     def _judged(self, adapter: Adapter, look: Look, document: Any) -> Golden | None:
         actual = self._output(adapter, document)
@@ -163,7 +181,8 @@ class Schedule:
             answered = await self._golden.ask(client, adapter, look)
         finally:
             self._asking = False
-        if answered.golden is None and self._golden.compares(adapter):  # in the middle of a rollout
+        rolling = answered.golden is None and self._golden.compares(adapter)
+        if rolling or answered.busy:
             self._due[version] = now + min(self._every, AGAIN_S)
         self.measured = answered.measured or self.measured
         return answered.golden

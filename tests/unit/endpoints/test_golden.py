@@ -194,12 +194,49 @@ async def test_an_expected_answer_holds_whatever_the_version(tmp_path: Path) -> 
         (Reply("x" * 1_100_000), "no answer: answer larger than 1 MB"),
     ],
 )
-async def test_healthy_and_unable_to_predict_is_a_finding(tmp_path: Path, reply: Reply, reason: str) -> None:
+async def test_healthy_and_unable_to_predict_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reply: Reply, reason: str
+) -> None:
+    monkeypatch.setattr("mlwatch.endpoints.golden.PAUSES_S", (0.0, 0.0))
     async with Asking(tmp_path, fastapi("7", [1.0]) | {"POST /predict": reply}) as asking:
         probe = await asking.look()
     assert probe.up
     assert probe.golden is not None
     assert (probe.golden.matches, probe.golden.difference, probe.golden.reason) == (False, None, reason)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_server_that_has_no_time_just_now_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("mlwatch.endpoints.golden.PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr("mlwatch.endpoints.golden.AGAIN_S", 0.0)
+    replies = fastapi("7", [1.0])
+
+    class Busy(dict[str, Reply]):
+        refusals = 0
+
+        def get(self, asked: str, default: Any = None) -> Any:
+            if asked == "POST /predict" and self.refusals:
+                self.refusals -= 1
+                return Reply("busy", status)
+            return super().get(asked, default)
+
+    async with Asking(tmp_path, replies) as asking:
+        await asking.server.aclose()
+        asking.replies = busy = Busy(replies)
+        asking.server = await servers.replaying(busy)
+        asking.target = asking.new_target()
+        busy.refusals = 2
+        found = (await asking.look()).golden
+        assert found is not None
+        assert found.matches
+        assert asking.posts == 3
+        busy.refusals = 3
+        for matches in (False, True):  # also before the next hour
+            found = (await asking.look(fastapi("8", [2.0]))).golden
+            assert found is not None
+            assert found.matches == matches
 
 
 async def test_an_unknown_path_is_said(tmp_path: Path) -> None:
