@@ -199,11 +199,16 @@ async def version_at(client: Client, path: str, named: str) -> ServedVersion | N
     found = answer.maybe_json() if answer is not None and answer.ok else None
     if not isinstance(found, dict):
         return None
-    version = found.get("version") or found.get("model_version")
+    version = next((said for said in map(found.get, ("version", "model_version")) if _is_version(said)), None)
     model = found.get("model") or found.get("model_name") or found.get("name")
-    if not isinstance(version, str | int | float):
+    if version is None:
         return None
     return ServedVersion(model if isinstance(model, str) else named, str(version))
+
+
+def _is_version(said: object) -> bool:
+    """Tell whether a value of JSON can be a version: text or a number, also 0."""
+    return isinstance(said, str | int | float) and not isinstance(said, bool) and said != ""
 
 
 async def maybe(asking: Awaitable[Answer]) -> Answer | None:

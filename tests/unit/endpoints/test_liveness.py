@@ -69,6 +69,21 @@ async def test_the_version_is_read_where_the_configuration_says(kind: str) -> No
     assert probe.served == (ServedVersion("fraud", "7"),)
 
 
+@pytest.mark.parametrize(
+    ("document", "version"),
+    [
+        ({"version": 0}, "0"),
+        ({"version": "", "model_version": "v2"}, "v2"),
+        ({"version": True}, None),
+        ({"version": None}, None),
+    ],
+)
+async def test_zero_is_a_version_and_true_is_none(document: dict[str, Any], version: str | None) -> None:
+    replies = {"/readyz": Reply("ok"), "/meta": as_json({"model": "fraud"} | document)}
+    probe, _ = await look("http", replies, health="/readyz", version="/meta")
+    assert [one.version for one in probe.served] == [version] * (version is not None)
+
+
 async def test_a_model_of_kserve_that_has_versions_is_told_with_them() -> None:
     replies = servers.recorded("kserve") | {
         "GET /v2/models/churn": as_json({"name": "churn", "versions": ["3", "4"], "platform": ""}),
