@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from mlwatch.app.view import Status, View
 
 STEPS = 24
-"""So many steps lead through the shown range."""
+"""So many steps lead through the shown range, where each is as long as `LEAST_STEP`."""
+LEAST_STEP = timedelta(minutes=1)
+"""Requests are counted by the minute: a shorter step would show the same numbers again, or stay in the present."""
 PLAYED = 60.0
 """Seconds of the past that pass in a second when nobody said how fast."""
 
@@ -108,8 +110,8 @@ class TimeTravel(App[None]):
             return
         length = self.status.range.span or (self._newest or covered.end) - self._first(covered.start)
         moment = self.status.moment or self._request.at or full_minute(covered.end)
-        moment += direction * length / STEPS
-        if direction < 0 and moment <= self._first(covered.start):
+        moment += direction * max(length / STEPS, LEAST_STEP)
+        if direction < 0 and moment < full_minute(self._first(covered.start) + timedelta(microseconds=1)):
             self.notify("The data begin here.", markup=False)
             return
         self.show_moment(moment)

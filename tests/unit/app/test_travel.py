@@ -14,7 +14,7 @@ from logfiles import lines, prediction
 
 from mlwatch.cli import main
 from mlwatch.session import Options, Session
-from mlwatch.snapshot.types import Feed
+from mlwatch.snapshot.types import Feed, TimeRange
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +46,19 @@ async def test_steps_lead_back_and_on_to_the_present() -> None:
         await settle(pilot)
         assert last(source) == (DAY, None)
         assert "As of" not in text_of(app)
+
+
+async def test_a_step_always_leads_back_however_short_the_data_are() -> None:
+    first, newest = datetime(2026, 3, 13, 15, 0, 20, tzinfo=UTC), datetime(2026, 3, 13, 15, 3, 10, tzinfo=UTC)
+    source = FakeSource(snapshot(range=TimeRange(first, newest), oldest=first))
+    async with running(source) as (app, pilot):
+        seen = []
+        for _ in range(4):
+            await pilot.press("comma")
+            await settle(pilot)
+            seen.append(last(source)[1])
+        assert seen == [newest.replace(minute=minute, second=0) for minute in (3, 2, 1, 1)]
+        assert "The data begin here." in text_of(app)
 
 
 async def test_a_moment_is_named_once_its_numbers_are_there() -> None:
