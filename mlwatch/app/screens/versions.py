@@ -89,14 +89,20 @@ class VersionsScreen(ModalScreen[Choice | None]):
             self.dismiss(usual)
             return
         chosen = self._versions[int(key)].name
-        baseline, candidate = (
-            one.name if one else None for one in (self._view.baseline, self._view.candidate)
-        )
         if what == "only":
             self.dismiss(replace(usual, baseline=chosen, alone=True))
+            return
+        other = self._other(chosen, what)
+        if other is None:
+            self.notify("There is no other version to compare it with.", markup=False)
         elif what == "baseline":
-            other = candidate if candidate != chosen else baseline
             self.dismiss(replace(usual, baseline=chosen, candidate=other))
         else:
-            other = baseline if baseline != chosen else candidate
             self.dismiss(replace(usual, baseline=other, candidate=chosen))
+
+    def _other(self, chosen: str, what: str) -> str | None:
+        """Return what a version is compared with: of those on show the one of the other role, else any other."""
+        shown = (self._view.baseline, self._view.candidate)
+        shown = shown[::-1] if what == "baseline" else shown
+        names = (one.name for one in (*shown, *self._versions) if one is not None)
+        return next((name for name in names if name != chosen), None)

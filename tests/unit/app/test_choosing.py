@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from driving import running, settle, text_of
-from factory import FakeSource, snapshot
+from factory import FakeSource, snapshot, unlabelled
 from stored import StoreSource, assert_harmless, shows, write_hostile_logs, write_logs
 
 from mlwatch.app.panels.choicebanner import ChoiceBanner
@@ -117,6 +117,38 @@ async def test_versions_are_compared_the_other_way_round_or_alone() -> None:
         await settle(pilot)
         assert source.choice == USUAL
         assert not app.screen.query_one(ChoiceBanner).display
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        (["b"], Choice(baseline="v1", candidate="v2")),
+        (["enter"], Choice(baseline="v2", candidate="v1")),
+        (["down", "b"], Choice(baseline="v2", candidate="v1")),
+        (["down", "enter"], Choice(baseline="v1", candidate="v2")),
+    ],
+)
+async def test_what_was_shown_alone_is_compared_with_another(keys: list[str], found: Choice) -> None:
+    source = FakeSource()
+    async with running(source, (120, 40)) as (app, pilot):
+        await pilot.press("v", "o")
+        await settle(pilot)
+        assert source.choice == Choice(baseline="v1", alone=True)
+        await pilot.press("v", *keys)
+        await settle(pilot)
+        assert source.choice == found
+        assert f"Only  {found.candidate} against {found.baseline}" in text_of(app)
+
+
+@pytest.mark.parametrize("key", ["b", "enter"])
+async def test_a_lone_version_is_compared_with_nothing(key: str) -> None:
+    async with running(FakeSource(unlabelled())) as (app, pilot):
+        await pilot.press("v", key)
+        await settle(pilot)
+        assert isinstance(app.screen, VersionsScreen)
+        assert app.status.choice == USUAL
+        said = [message.message for message in app._notifications]
+        assert said == ["There is no other version to compare it with."]
 
 
 async def test_without_data_there_is_nothing_to_choose() -> None:
