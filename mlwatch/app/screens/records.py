@@ -27,7 +27,7 @@ from widgets.fasttable import FastTable
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-    from mlwatch.app.view import View
+    from mlwatch.app.view import Status, View
     from mlwatch.records.desk import Desk
     from mlwatch.records.detail import Detail
 
@@ -99,14 +99,20 @@ class RecordsScreen(WatchScreen):
             if wanted != self._question or self._question.page == 0:
                 self._ask(wanted)
 
+    def watch_status(self, status: Status) -> None:
+        """Keep to what is shown once it is frozen: no new view comes then."""
+        if status.frozen_at is not None:
+            self.watch_view(self.view)
+
     def _within(self, question: Question, view: View) -> Question:
-        """Return a question for the time range and model on show."""
+        """Return a question for the time range and model on show; what came after a picture of then is not in it."""
         shown = view.snapshot.range
-        bounded = shown is not None and (view.range.span is not None or self.status.frozen_at is not None)
+        stands = view.at is not None or self.status.frozen_at is not None
+        bounded = stands or view.range.span is not None
         return replace(
             question,
             since=shown.start if shown and bounded else None,
-            until=shown.end if shown and bounded else None,
+            until=(shown.end if shown else view.at) if bounded else None,
             model=view.model_name if len(view.snapshot.models) > 1 else None,
             within=view.choice.filter,
         )

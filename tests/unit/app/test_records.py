@@ -152,6 +152,34 @@ async def test_keeps_to_the_time_range(logs: Path) -> None:
         assert "last 15 min" in await shows(pilot, "last 15 min")
 
 
+async def test_keeps_to_the_moment_that_is_shown(logs: Path) -> None:
+    async with records(logs) as (app, pilot):  # 250 predictions in as many seconds
+        await pilot.press("comma")
+        await shows(pilot, "240 records, newest first")
+        assert keys(app)[0] == "r239"
+        await pilot.press("comma")
+        await shows(pilot, "180 records, newest first")
+        await pilot.press("space")
+        await shows(pilot, "250 records, newest first")
+
+
+async def test_keeps_to_the_frozen_picture(tmp_path: Path) -> None:
+    directory = write_logs(tmp_path / "logs", 120)
+    source = StoreSource(directory)
+    async with running(source, (120, 40), now=NOW) as (app, pilot):
+        await pilot.press("7")
+        await shows(pilot, "120 records, newest first; page 1 of 2")
+        await pilot.press("space")
+        await settle(pilot)
+        (directory / "d.jsonl").write_text(lines(prediction(n) for n in range(200, 230)))
+        source.ingest()
+        await pilot.press("n")
+        await shows(pilot, "120 records, newest first; page 2 of 2")
+        assert keys(app)[-1] == "r0"
+        await pilot.press("space")
+        await shows(pilot, "150 records")
+
+
 async def test_shows_a_record_with_outcome_events_and_reference(logs: Path) -> None:
     async with records(logs) as (_app, pilot):
         await type_filter(pilot, "id = r8")
