@@ -18,5 +18,10 @@ class Choice:
     filter: str = ""
     """Only records that pass, in the language of `records.filters`; empty for all."""
 
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions that are shown alone, or compared; empty where none was chosen."""
+        return tuple(name for name in (self.baseline, self.candidate) if name is not None)
+
 
 USUAL = Choice()

@@ -43,6 +43,8 @@ class Question:
     """Time before which records are wanted, aware; None for no bound."""
     model: str | None = None
     """Only this model; None for all."""
+    versions: tuple[str, ...] = ()
+    """Only these; empty for all."""
     now: datetime | None = None
     """What times such as `-1h` count from."""
     within: str = ""
@@ -101,12 +103,13 @@ def selection(connection: DuckDBPyConnection, question: Question) -> Selection:
     return Selection(sql, (*values, *wanted.values, *also.values), fields)
 
 
-def _bounds(question: Question) -> tuple[list[str], list[datetime | str]]:
+def _bounds(question: Question) -> tuple[list[str], list[datetime | str | tuple[str, ...]]]:
     pairs = (("p.ts >= ?", question.since), ("p.ts < ?", question.until))
-    kept: list[tuple[str, datetime | str]] = [
+    kept: list[tuple[str, datetime | str | tuple[str, ...]]] = [
         (sql, moment.astimezone(UTC).replace(tzinfo=None)) for sql, moment in pairs if moment is not None
     ]
     kept += [("p.model = ?", question.model)] if question.model is not None else []
+    kept += [("p.version IN ?", question.versions)] if question.versions else []
     return [sql for sql, _ in kept], [value for _, value in kept]
 
 

@@ -114,6 +114,7 @@ class RecordsScreen(WatchScreen):
             since=shown.start if shown and bounded else None,
             until=(shown.end if shown else view.at) if bounded else None,
             model=view.model_name if len(view.snapshot.models) > 1 else None,
+            versions=view.choice.versions,
             within=view.choice.filter,
         )
 

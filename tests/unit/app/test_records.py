@@ -180,6 +180,24 @@ async def test_keeps_to_the_frozen_picture(tmp_path: Path) -> None:
         await shows(pilot, "150 records")
 
 
+async def test_keeps_to_the_versions_that_were_chosen(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with records(logs) as (app, pilot):
+        await pilot.press("v", "down", "o")
+        await shows(pilot, "125 records, newest first")
+        assert keys(app)[:2] == ["r249", "r247"]
+        await pilot.press("e")
+        await shows(pilot, "Write 125 records")
+        await pilot.press("enter")
+        await shows(pilot, "125 rows written")
+        written = f"SELECT DISTINCT version FROM '{tmp_path}/records-20261103T110000.parquet'"
+        assert duckdb.execute(written).fetchall() == [("v2",)]
+        await pilot.press("v", "u")
+        await shows(pilot, "250 records, newest first")
+
+
 async def test_shows_a_record_with_outcome_events_and_reference(logs: Path) -> None:
     async with records(logs) as (_app, pilot):
         await type_filter(pilot, "id = r8")
