@@ -70,7 +70,7 @@ def update(connection: DuckDBPyConnection, snapshot: Snapshot, rules: Sequence[R
     now = snapshot.range.end.replace(tzinfo=None)
     chosen = named(rules or DEFAULT_RULES)
     patience = {rule.name: max(rule.for_, CALM) for rule in chosen}
-    found = [*_verdicts(snapshot.rollouts), *rulings(snapshot, chosen), *validations(snapshot)]
+    found = [*_verdicts(snapshot), *rulings(snapshot, chosen), *validations(snapshot)]
     known = _open(connection)
     with all_or_nothing(connection):
         changed = [
@@ -94,14 +94,16 @@ def _open(connection: DuckDBPyConnection) -> dict[Key, _Open]:
     return {(rule, model, version): _Open(*found) for rule, model, version, *found in rows}
 
 
-def _verdicts(rollouts: Iterable[Rollout]) -> Iterable[Ruling]:
+def _verdicts(snapshot: Snapshot) -> Iterable[Ruling]:
     """Return each verdict as a ruling: a roll back is critical, a comparison that is blocked a warning."""
-    for rollout in rollouts:
+    several = len(snapshot.models) > 1
+    for rollout in snapshot.rollouts:
         broken = rollout.verdict == "rollback" or rollout.state in BLOCKED
         severity: Severity = "critical" if rollout.verdict == "rollback" else "warning"
         word = {"rollback": "roll back", "hold": "hold", "promote": "promote"}[rollout.verdict]
         reason = rollout.reasons[0] if rollout.reasons else rollout.state
-        message = f"{word} {rollout.candidate}: {reason}"
+        whose = f" of {rollout.model}" if several else ""
+        message = f"{word} {rollout.candidate}{whose}: {reason}"
         state: Literal["breach", "ok"] = "breach" if broken else "ok"
         yield Ruling(
             ROLLOUT, rollout.model, rollout.candidate, state, None, message, severity, _turned(rollout)

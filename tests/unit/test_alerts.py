@@ -39,7 +39,7 @@ class Directory:
         self.path, self.minute = path, 0
         self.store = path.parent / "store.duckdb"
 
-    def add(self, minutes: int, failed: float = 0.0, version: str = "v1") -> None:
+    def add(self, minutes: int, failed: float = 0.0, version: str = "v1", model: str = "m") -> None:
         """Add ten requests a minute."""
         lines = []
         for minute in range(self.minute, self.minute + minutes):
@@ -47,8 +47,8 @@ class Directory:
                 bad = second < 10 * failed
                 record = {
                     "timestamp": (START + timedelta(minutes=minute, seconds=6 * second)).isoformat(),
-                    "id": f"{version}-{minute}-{second}",
-                    "model": "m",
+                    "id": f"{model}-{version}-{minute}-{second}",
+                    "model": model,
                     "version": version,
                     "status": 500 if bad else 200,
                     "prediction": None if bad else 1,
@@ -258,6 +258,18 @@ def test_since_when_a_verdict_stands_is_said(tmp_path: Path) -> None:
     found = {alert.rule: alert for alert in logs.alerts()}
     assert found["rollout"].message.startswith("roll back v2: ")
     assert START + timedelta(minutes=60) < found["rollout"].since < START + timedelta(minutes=80)
+
+
+def test_a_verdict_names_its_model_where_there_are_several(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs", "")
+    for model in ("m", "n"):
+        for version, failed in (("v1", 0.0), ("v2", 0.6)):
+            logs.minute = 0
+            logs.add(90, failed, version, model)
+    said = [alert.message for alert in logs.alerts() if alert.rule == "rollout"]
+    assert sorted(message.partition(": ")[0] for message in said) == [
+        "roll back v2 of m", "roll back v2 of n"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
