@@ -248,7 +248,7 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
             at=self._request.at,
         )
         if self._request.at is None and self._request.choice == USUAL:
-            self.toast(snapshot.alerts)
+            self.toast(snapshot.alerts, self._request.span)
         if self._request.at is None and snapshot.range is not None:
             self._newest = snapshot.range.end
             if snapshot.feed.stage == "through" and snapshot.feed.bytes_done >= snapshot.feed.bytes_total:

@@ -10,6 +10,7 @@ from mlwatch.severities import RANKS, rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import timedelta
 
     from mlwatch.app.options import Toasts
     from mlwatch.snapshot.types import Alert, Severity
@@ -55,18 +56,24 @@ class Toasting(TimeTravel):
     toasts: Toasts = "all"
     _known: dict[tuple[str, str], int] | None = None
     """By rule and subject, the rank of what fired when alerts were last looked at; None before the first look."""
+    _span: timedelta | None = None
+    """Length of the range that was looked at then."""
 
-    def toast(self, alerts: Iterable[Alert]) -> None:
+    def toast(self, alerts: Iterable[Alert], span: timedelta | None) -> None:
         """Pop up what fires now and did not before; what fired at the first look is on the screen anyway.
 
         Args:
             alerts: Of the present; those of the past are no news.
+            span: Length of the range. What another one has to say of its own records has not just begun.
         """
         firing = loud(alerts, "all")
         known, self._known = self._known, _ranks(firing)
+        another, self._span = span != self._span, span
         if known is None:
             return
         fresh = [alert for alert in loud(firing, self.toasts) if _is_graver(alert, known)]
+        if another:
+            fresh = [alert for alert in fresh if not alert.is_of_range]
         for alert in fresh[:MOST]:
             severe = alert.severity == "critical"
             self.notify(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
 from mlwatch.snapshot.clocks import TOLERANCE, alert_of
-from mlwatch.snapshot.types import MIXED, Alert
+from mlwatch.snapshot.types import MIXED, QUALITY, Alert
 from mlwatch.snapshot.unmatched import quoted
 from mlwatch.words import percent
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from mlwatch.snapshot.types import FeatureQuality, Ingest, Lately, Model, Severity, Version
 
-RULE = "quality: "
-"""What the names of these rules begin with."""
+RULE = QUALITY
 ENOUGH = 50
 """Rows of a version before anything is said of its features."""
 WRONG = 0.5

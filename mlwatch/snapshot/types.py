@@ -296,6 +296,10 @@ class Model:
     """How well the model did on the reference; empty where that has no labels."""
 
 
+QUALITY = "quality: "
+"""What the names of the rules about the data themselves begin with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """Something a person should know, newest first."""
@@ -317,6 +321,11 @@ class Alert:
     def key(self) -> tuple[str, str]:
         """What it goes by: its rule, and what it is about."""
         return self.rule, self.about
+
+    @property
+    def is_of_range(self) -> bool:
+        """Whether it is about the records of the range on show, so that another range has others."""
+        return self.rule.startswith(QUALITY)
 
 
 @dataclass(frozen=True, slots=True)

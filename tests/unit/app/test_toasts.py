@@ -52,6 +52,24 @@ async def test_what_gets_worse_pops_up_again() -> None:
         assert said(app) == [("error", "latency [red]is high")] * 2
 
 
+async def test_what_another_range_has_to_say_of_its_records_is_no_news() -> None:
+    volume, skew = (replace(WARNING, rule=f"quality: {name}", message=name) for name in ("volume", "skew"))
+    source = FakeSource(snapshot(alerts=(OLD,)))
+    async with running(source) as (app, pilot):
+        source.renew(snapshot(alerts=(OLD, volume)))
+        await pilot.press("left_square_bracket")
+        await settle(pilot)
+        assert said(app) == []
+        source.renew(snapshot(alerts=(OLD, skew, CRITICAL)))
+        await pilot.press("right_square_bracket")
+        await settle(pilot)
+        assert said(app) == [("error", "errors rise")]
+        source.renew(snapshot(alerts=(OLD, skew, CRITICAL, volume)))
+        app.look()
+        await settle(pilot)
+        assert said(app)[1:] == [("warning", "volume")]
+
+
 async def test_toasts_are_muted_by_a_key_and_by_configuration() -> None:
     source = FakeSource(snapshot(alerts=()))
     async with running(source, toasts="critical") as (app, pilot):
