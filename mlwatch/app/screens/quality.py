@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from mlwatch.app.feed import Source
-    from mlwatch.app.view import View
+    from mlwatch.app.view import Status, View
 
 TOGETHER_EVERY = timedelta(minutes=5)
 """Time between two looks at all features together, while it is the newest data that is shown."""
+CHOSEN = "n/a, because records were chosen: it is computed of all of them."
+PLAYED = "n/a while the past is played: it takes some seconds."
 
 
 class QualityScreen(FamilyScreen):
@@ -70,6 +72,10 @@ class QualityScreen(FamilyScreen):
             yield self.boxed(TogetherPanel("together"))
             yield self.trend("missing", "missing_rate")
 
+    def watch_status(self, _status: Status) -> None:
+        """Say it while the past is played, and look once that has ended: no new view comes then."""
+        self._look_together()
+
     def watch_view(self, _view: View | None) -> None:
         """Look at all features together where that is due."""
         self._look_together()
@@ -80,16 +86,19 @@ class QualityScreen(FamilyScreen):
         view, status, panel = self.mlwatch.view, self.mlwatch.status, self.query_one(TogetherPanel)
         if view is None or view.snapshot.range is None or not (self.is_current and panel.display):
             return
-        if view.choice.filter:
-            panel.tell({}, "n/a, because records were chosen: it is computed of all of them.")
+        if view.choice.filter or status.speed:
+            self._together_asked = None  # what is said instead holds no longer then
+            panel.tell({}, CHOSEN if view.choice.filter else PLAYED)
             return
         at = status.moment or (view.snapshot.range.end if status.frozen_at is not None else None)
         asked, now = (status.range.span, at), self.mlwatch.options.clock()
         fresh = at is not None or now - self._together_at < TOGETHER_EVERY
-        if self._looking or status.speed or (asked == self._together_asked and fresh):
+        another = asked != self._together_asked
+        if another:
+            panel.tell({}, LOOKING)  # what was found is of the range before
+        if self._looking or (fresh and not another):
             return
         self._looking, self._together_asked, self._together_at = True, asked, now
-        panel.tell(panel.found, "" if panel.found else LOOKING)
         self._fetch_together(self.mlwatch.source, *asked)
 
     @work(thread=True, exclusive=True, group="together", exit_on_error=False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from driving import running, settle, text_of
@@ -15,6 +17,7 @@ from mlwatch.app.panels.driftheat import drift_grid
 from mlwatch.app.panels.featuretable import FeatureTable, explain, feature_rows
 from mlwatch.app.panels.together import because as together_reason
 from mlwatch.app.view import View
+from mlwatch.choice import USUAL, Choice
 from mlwatch.errors import InputError
 from mlwatch.snapshot.shapes import Shape
 from mlwatch.snapshot.types import Quality
@@ -149,6 +152,46 @@ async def test_all_features_together_are_looked_at_off_the_screens_thread_and_on
         await pilot.press("left_curly_bracket")
         await settle(pilot)
         assert source.together_asked[-1] == (timedelta(hours=6), None, False)
+
+
+async def test_all_features_together_are_those_of_what_is_shown() -> None:
+    class Slow(FakeSource):
+        go = threading.Event()
+
+        def together(self, span: timedelta | None = None, at: datetime | None = None) -> dict[str, Any]:
+            self.go.wait(5)
+            return super().together(span, at)
+
+    source = Slow()
+    source.go.set()
+    async with running(source, (200, 60)) as (app, pilot):
+        await pilot.press("3")
+        await settle(pilot)
+        assert "1.234 sd" in text_of(app)
+        app.choose(Choice(filter="carrier = UA"))
+        await settle(pilot)
+        assert "n/a, because records were chosen" in text_of(app)
+        app.choose(USUAL)
+        await settle(pilot)
+        assert "1.234 sd" in text_of(app)
+        source.go.clear()
+        await pilot.press("left_curly_bracket")
+        while "Looking at samples" not in text_of(app):
+            assert not source.go.is_set()
+            await pilot.pause(0.01)
+        assert "1.234 sd" not in text_of(app), "that was of all time"
+        source.go.set()
+        await settle(pilot)
+        assert "1.234 sd" in text_of(app)
+        await pilot.press("comma")
+        await settle(pilot)
+        app.action_play()
+        await settle(pilot)
+        assert "n/a while the past is played" in text_of(app)
+        app.action_play()
+        await settle(pilot)
+        assert "1.234 sd" in text_of(app)
+        assert source.together_asked[-1][:2] == (timedelta(hours=6), app.status.moment)
 
 
 async def test_why_there_is_nothing_of_all_features_together_is_said() -> None:
