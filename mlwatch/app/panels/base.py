@@ -30,6 +30,11 @@ class Viewed(Widget):
 
     view: reactive[View | None] = reactive(None, init=False, repaint=False)
 
+    @property
+    def is_absent(self) -> bool:
+        """Whether it has gone by itself, as there is nothing for it to show."""
+        return self.styles.inline.display == "none"
+
     def watch_view(self, view: View | None) -> None:
         """Show what this panel shows of the view."""
         if view is not None:

@@ -105,7 +105,8 @@ class WatchScreen(Screen[None]):
 
     def _stops(self) -> list[Viewed]:
         """Return the panels in the order of `tab`: the one with the first focus comes first."""
-        panels = [panel for panel in self.query("#content Viewed").results(Viewed) if panel.can_focus]
+        panels = self.query("#content Viewed").results(Viewed)
+        panels = (panel for panel in panels if panel.can_focus and not panel.is_absent)
         return sorted(panels, key=lambda panel: not panel.has_class("first-focus"))
 
     def fit_panels(self, size: Size | None = None) -> None:
@@ -119,6 +120,7 @@ class WatchScreen(Screen[None]):
         for widget in self.query("#content *").results(Widget):
             widget.set_class(small and widget not in kept, "-away")
             widget.set_class(small and widget is chosen, "-only")
+            widget.set_class(small and widget in chosen.ancestors, "-around")
 
 
 def is_small(size: Size) -> bool:

@@ -91,6 +91,7 @@ class RolloutScreen(TurningScreen):
         deck = self.query_one(Deck)
         found = findings_of(view) if view is not None else None
         self.query_one("#beside").set_class(found is not None, "-pairs")
+        self.query_one("#depends").can_focus = found is not None
         pairs = [child for child in deck.children if isinstance(child, Viewed) and child.id != "course"]
         numbers = found is not None and found.measure == "distance"
         deck.leave_out(pairs if found is None else list(self.query(PairAgreement)) if numbers else ())

@@ -23,6 +23,7 @@ from mlwatch.app.app import MlwatchApp
 from mlwatch.app.options import AppOptions
 from mlwatch.app.panels.base import Panel
 from mlwatch.app.screens.alerts import AlertsScreen
+from mlwatch.app.screens.base import WatchScreen
 from mlwatch.app.screens.help import HelpScreen
 from mlwatch.errors import InputError
 from mlwatch.snapshot.types import Alert, Feed
@@ -199,6 +200,22 @@ async def test_a_small_terminal_shows_one_panel_at_a_time() -> None:
     assert "ROLL BACK" in drawn
     assert "Model performance" in drawn
     assert "rows/s" in drawn
+
+
+@pytest.mark.parametrize("size", [(70, 20), (120, 20), (60, 30)])
+async def test_tab_leads_to_no_empty_screen_on_a_small_terminal(size: tuple[int, int]) -> None:
+    async with running(FakeSource(), size) as (app, pilot):
+        for key in "123456":
+            await pilot.press(key)
+            await settle(pilot)
+            screen = app.screen
+            assert isinstance(screen, WatchScreen)
+            for _ in screen._stops():
+                await pilot.press("tab")
+                await settle(pilot)
+                stop = screen._stops()[screen.place]
+                assert stop.region.area > 0, f"{stop.id} of screen {key}"
+                assert "n/a, because this is no shadow" not in text_of(app)
 
 
 async def test_tab_goes_through_the_panels_of_a_large_terminal() -> None:
