@@ -7,7 +7,7 @@ Time is event time, so a backfill tells the same story as watching did.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -108,6 +108,19 @@ def _verdicts(snapshot: Snapshot) -> Iterable[Ruling]:
         yield Ruling(
             ROLLOUT, rollout.model, rollout.candidate, state, None, message, severity, _turned(rollout)
         )
+
+
+def as_of_then(snapshot: Snapshot) -> Snapshot:
+    """Let alerts of verdicts say what the verdicts of a snapshot of the past do; stored is what was said last."""
+    said = {f"{ruling.model} {ruling.version}": ruling for ruling in _verdicts(snapshot)}
+    alerts = []
+    for alert in snapshot.alerts:
+        ruling = said.get(alert.about) if alert.rule == ROLLOUT and alert.state == "firing" else None
+        if ruling is None:
+            alerts.append(alert)
+        elif ruling.state == "breach":
+            alerts.append(replace(alert, message=ruling.message, severity=ruling.severity))
+    return replace(snapshot, alerts=tuple(alerts))
 
 
 def _turned(rollout: Rollout) -> datetime | None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlwatch import silences
+from mlwatch.alerts import as_of_then
 from mlwatch.errors import InputError
 from mlwatch.firstseen import FirstSeen
 from mlwatch.remembered import Excerpts, Remembered
@@ -153,6 +154,8 @@ class Answers:
                 memory=memory,
             )
         found = self._neighbours.told(found)
+        if question.at is not None and not question.partial:
+            found = as_of_then(found)
         said = (*self._troubles(lookout), *found.alerts)
         if question.at is None and not question.partial:
             said = self._first_seen.dated(said)

@@ -62,12 +62,14 @@ def alerts_of(
     Args:
         connection: A cursor of this thread.
         until: The moment to look at, naive UTC: rules that were broken later are left out, and what ended later fires.
+            What was said of an alert after that moment is left out too.
         limit: Most alerts of either kind; where there are more, what is over is left out first, what is critical last.
             None for all of them.
     """
     ruled = connection.execute(
-        """SELECT since, severity, rule, message, state, value, model, version, ended FROM (
-            SELECT * EXCLUDE state, IF(resolved <= $until IS FALSE, NULL, resolved) AS ended,
+        """SELECT since, severity, rule, message, state, value, model, version, ended, later FROM (
+            SELECT * EXCLUDE state, (breached > $until OR resolved > $until) IS TRUE AS later,
+                IF(resolved <= $until IS FALSE, NULL, resolved) AS ended,
                 IF(resolved IS NOT NULL AND ended IS NULL, 'firing', state) AS state
             FROM alerts WHERE $until IS NULL OR since < $until
             ORDER BY state = 'resolved' OR severity <> 'critical', state = 'resolved', since DESC LIMIT $limit)
@@ -82,10 +84,11 @@ def alerts_of(
     ).fetchall()
     of_rules = (
         Alert(
-            *(rule, state, severity, message, since.replace(tzinfo=UTC), value, f"{model} {version}"),
+            *(rule, state, severity, f"{version} breaks the rule {rule}" if later else message),
+            *(since.replace(tzinfo=UTC), None if later else value, f"{model} {version}"),
             resolved=ended and ended.replace(tzinfo=UTC),
         )
-        for since, severity, rule, message, state, value, model, version, ended in ruled
+        for since, severity, rule, message, state, value, model, version, ended, later in ruled
     )
     of_ingest = (
         Alert(

@@ -372,8 +372,41 @@ def test_what_is_over_is_told_as_of_then_and_fires_in_its_past(tmp_path: Path) -
         (now,) = session.snapshot(at=START + timedelta(minutes=40)).alerts
         document = session.snapshot().to_dict()["alerts"]
     assert (then.state, then.resolved) == ("firing", None)
+    assert then.message == "v1 breaks the rule failures"
     assert (now.state, now.resolved) == ("resolved", over.resolved)
     assert document[0]["resolved"] == over.resolved.isoformat().replace("+00:00", "Z")
+
+
+def test_the_past_shows_no_figure_that_came_later(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs")
+    logs.add(20)
+    logs.add(10, failed=0.5)
+    logs.add(10, failed=0.9)
+    assert logs.states() == ["firing"]
+    with Session(Options(logs.path, db=logs.store)) as session:
+        (then,) = session.snapshot(at=START + timedelta(minutes=30)).alerts
+        (now,) = session.snapshot(at=START + timedelta(minutes=40)).alerts
+    assert (then.state, then.message, then.value) == ("firing", "v1 breaks the rule failures", None)
+    assert now.message == "error_rate of v1 is now 90 %, the rule is > 20% for 5 minutes"
+    assert now.value == pytest.approx(0.9)
+
+
+def test_the_verdict_of_then_is_told_of_the_past(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs", "")
+    for version, worse in (("v1", 0.0), ("v2", 0.6)):
+        logs.minute = 0
+        logs.add(60, version=version)
+        logs.add(60, worse, version)
+        logs.add(60, worse / 2, version)
+    (now,) = (alert for alert in logs.alerts() if alert.rule == "rollout")
+    with Session(Options(logs.path, db=logs.store)) as session:
+        past = session.snapshot(at=START + timedelta(minutes=120))
+        (then,) = (alert for alert in past.alerts if alert.rule == "rollout")
+        (verdict,) = past.rollouts
+        ranged = session.snapshot(timedelta(minutes=15), START + timedelta(minutes=120))
+    assert then.message == f"roll back v2: {verdict.reasons[0]}"
+    assert then.message != now.message
+    assert then in ranged.alerts
 
 
 @pytest.mark.parametrize(
