@@ -114,7 +114,8 @@ def lay_out_grid(grid: Grid, width: int, height: int) -> GridLayout:
     with_readout, with_axis = height >= 3, height >= 6 and width >= 20
     longest = max((cell_len(sanitize(name)) for name in grid.rows), default=0)
     names = min(longest + 2, max(width // 3, 0))
-    names = names if names >= 4 else 0
+    least = min(max(longest, 1), 2) + 2  # a name of one letter is whole, of a longer one two say something
+    names = names if names >= least else 0
     room = height - with_readout - 2 * with_axis
     tall = min(max(room // max(len(grid.rows), 1), 1), TALLEST)
     return GridLayout(names, width - names, min(room, len(grid.rows)), tall, with_axis, with_readout)

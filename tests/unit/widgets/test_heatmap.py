@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from textual.events import MouseMove
 
 from widgets.drawn import plain
-from widgets.grid import Grid, GridView, columns_of, draw_heatmap
+from widgets.grid import Grid, GridView, columns_of, draw_heatmap, lay_out_grid
 from widgets.heatmap import HeatMap
 
 START = 1_773_414_000.0  # 2026-03-13 15:00 UTC
@@ -51,7 +51,7 @@ def test_axis_scale_and_readout() -> None:
 def test_many_times_show_the_largest() -> None:
     values = np.zeros((1, 1000))
     values[0, 777] = 5.0
-    line = plain(draw_heatmap(Grid.of(("x",), START + np.arange(1000), values), ASCII, 10, 1))
+    line = plain(draw_heatmap(Grid.of(("",), START + np.arange(1000), values), ASCII, 10, 1))
     assert line == ".......#.."
 
 
@@ -114,6 +114,15 @@ async def test_scrolls_to_the_cursor(stage: Any) -> None:
         heat.update(GRID)  # fewer rows: the cursor stays inside
         await pilot.pause()
         assert cursor(heat) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "cells"),
+    [("x", 40, 3), ("ab", 40, 4), ("x", 8, 0), ("income", 11, 0), ("income", 12, 4)],
+)
+def test_names_are_left_out_only_where_they_would_say_nothing(name: str, width: int, cells: int) -> None:
+    grid = Grid.of((name, name), START + np.arange(5), np.arange(10.0).reshape(2, 5))
+    assert lay_out_grid(grid, width, 8).names == cells
 
 
 async def test_picture(stage: Any, check_picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
