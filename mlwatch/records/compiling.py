@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
+from mlwatch.records.fields import CORRECT
 from mlwatch.records.filters import All, Among, Any, Compare, Flag, Missing, Node, Not, parse
 from mlwatch.records.lexing import FilterError, Token
 from mlwatch.times import parse_duration, parse_time
@@ -79,6 +80,11 @@ class _Writer:
             close = self._fields.nearest(token.text)
             todo = f"did you mean {close}?" if close else f"there are {', '.join(self._fields.names[:9])} …"
             raise FilterError(f"there is no field {token.text}", token.position, todo)
+        if field is CORRECT and not self._fields.judged:
+            raise FilterError(
+                "a regression's predictions are neither correct nor not", token.position,
+                "compare numbers: prediction > 10 and label < 5",
+            )  # fmt: skip
         return self._used(field)
 
     def _used(self, field: Field) -> Field:

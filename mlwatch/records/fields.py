@@ -6,6 +6,7 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mlwatch.asking import row
 from mlwatch.sources.sql import identifier
 from mlwatch.store.outcomes import CURRENT_LABEL
 
@@ -39,10 +40,14 @@ def _measured(name: str, column: str | None = None) -> Field:
 
 
 LABEL = Field("label", "text", f"COALESCE({CURRENT_LABEL}, p.label)", joined=True)
+_REGRESSION = "p.model IN (SELECT model FROM models WHERE task = 'regression')"
 CORRECT = Field(
-    "correct", "boolean", f"(CASE WHEN NOT p.failed THEN p.prediction = {LABEL.sql} END)", joined=True
+    "correct",
+    "boolean",
+    f"(CASE WHEN NOT (p.failed OR {_REGRESSION}) THEN p.prediction = {LABEL.sql} END)",
+    joined=True,
 )
-"""Neither true nor false of a failed request, which is in no performance."""
+"""Neither true nor false of a failed request, which is in no performance, and of a regression's number."""
 ROLES: tuple[Field, ...] = (
     _plain("time", "time", "ts"),
     _plain("id", "text"),
@@ -64,9 +69,15 @@ ALIASES = {"ts": "time", "timestamp": "time", "latency_ms": "latency", "request_
 
 
 class Fields:
-    """The fields by name. A feature that is called like a role is `feature.NAME`."""
+    """The fields by name. A feature that is called like a role is `feature.NAME`.
 
-    def __init__(self, features: Iterable[Field] = ()) -> None:
+    Args:
+        features: Beside the roles.
+        judged: Whether any model has predictions that are correct or not: those of a regression are neither.
+    """
+
+    def __init__(self, features: Iterable[Field] = (), *, judged: bool = True) -> None:
+        self.judged = judged
         self.roles: Mapping[str, Field] = {field.name: field for field in ROLES}
         self.features: dict[str, Field] = {field.name: field for field in features}
 
@@ -94,7 +105,9 @@ class Fields:
 def read_fields(connection: DuckDBPyConnection) -> Fields:
     """Return the fields of a store's records."""
     rows = connection.execute("SELECT name, column_name, kind FROM features ORDER BY feature").fetchall()
-    return Fields(
+    (numbers_only,) = row(connection, "SELECT bool_and(task = 'regression') FROM models")
+    features = (
         _measured(name, column) if kind == "numeric" else _plain(name, "text", column)
         for name, column, kind in rows
     )
+    return Fields(features, judged=not numbers_only)

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 PAGE = 100
 """Records of a page."""
-COLUMNS = ("time", "model", "version", "id", "prediction", "label", "score", "latency", "status", "error")
-"""Fields that a page shows."""
+COLUMNS = (
+    "time", "model", "version", "id", "prediction", "label", "score", "latency", "status", "error", "correct"
+)  # fmt: skip
+"""Fields that a page shows; the last by the colour of the label."""
 
 
 @dataclass(frozen=True, slots=True)

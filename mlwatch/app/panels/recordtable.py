@@ -64,14 +64,13 @@ class RecordTable(Viewed, FastTable):
 
 
 def _row(record: Record, zone: Zone) -> Row:
-    time, model, version, identity, prediction, label, score, latency, status, error = record.values
-    wrong = label is not None and prediction is not None and label != prediction
+    time, model, version, identity, prediction, label, score, latency, status, error, correct = record.values
     failed = bool(status and status >= 400) or error is not None
     cells = (
         _time(time, zone),
         _text(version),
         _text(prediction),
-        Cell(_text(label) if label is not None else "n/a", "$bad" if wrong else ""),
+        Cell(_text(label) if label is not None else "n/a", "$bad" if correct is False else ""),
         show(score, "score") if score is not None else "n/a",
         show(latency, "ms") if latency is not None else "n/a",
         Cell(_text(status), "$bad" if failed else ""),

@@ -89,6 +89,25 @@ async def test_says_what_is_wrong_with_a_filter_and_where(logs: Path) -> None:
         assert len(keys(app)) == 100, "the last good page stays"
 
 
+async def test_only_labels_that_a_class_missed_are_painted_as_wrong(tmp_path: Path) -> None:
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    classes = [prediction(n, label=int(n % 3 == 0)) for n in range(12)]
+    numbers = [
+        prediction(n, model="eta", request_id=f"e{n}", prediction=n + 0.25, label=n + 0.5) for n in range(300)
+    ]
+    (directory / "a.jsonl").write_text(lines([*classes, *numbers]))
+    async with running(StoreSource(directory), (120, 40), now=NOW) as (app, pilot):
+        await pilot.press("7")
+        wrong = {}
+        for model in ("eta", "m"):
+            await shows(pilot, f"model {model}")
+            rows = app.screen.query_one(RecordTable)._shown
+            wrong[model] = [str(row.cell(7).text) for row in rows if row.cell(3).style == "$bad"]
+            await pilot.press("m")
+    assert wrong == {"m": [f"r{n}" for n in range(11, -1, -1) if n % 2 != int(n % 3 == 0)], "eta": []}
+
+
 async def test_sorts_and_turns_pages_in_the_store(logs: Path) -> None:
     async with records(logs) as (app, pilot):
         await pilot.press("n", "n")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwatch.records.compiling import condition
-from mlwatch.records.fields import Field, Fields
+from mlwatch.records.fields import Field, Fields, read_fields
 from mlwatch.records.lexing import FilterError
 from mlwatch.store import schema
 from mlwatch.store.outcomes import label_joins
@@ -111,6 +111,23 @@ def passing(store: duckdb.DuckDBPyConnection, text: str) -> str:
 )
 def test_lets_pass_what_it_says(store: duckdb.DuckDBPyConnection, text: str, ids: str) -> None:
     assert passing(store, text) == ids
+
+
+def test_the_numbers_of_a_regression_are_neither_correct_nor_not(store: duckdb.DuckDBPyConnection) -> None:
+    connection = store.cursor()
+    connection.execute("INSERT INTO models VALUES ('m', 'regression', NULL)")
+    try:
+        assert passing(connection, "not correct") == ""
+        assert passing(connection, "correct or not correct or failed") == "c"
+        with pytest.raises(
+            FilterError, match="a regression's predictions are neither correct nor not"
+        ) as told:
+            condition("failed or not correct", read_fields(connection))
+        assert told.value.position == 14
+        connection.execute("INSERT INTO models VALUES ('other', 'binary', NULL)")
+        assert condition("not correct", read_fields(connection)).joined
+    finally:
+        connection.execute("DELETE FROM models")
 
 
 @pytest.mark.parametrize(
