@@ -88,6 +88,9 @@ class TrafficPanel(Panel[TrafficState]):
             drawn += [line([(part, style)], width, glyphs) for part in wrapped(text, width, 3)]
         for text in state.needed:
             drawn += [line([(part, "")], width, glyphs) for part in wrapped(text, width, 3)]
+        hidden = len(drawn) - size.height
+        if hidden > 0 and size.height > 2:
+            drawn[size.height - 1 :] = [Content.styled(f"{hidden + 1} more lines: z shows all", "$quiet")]
         return drawn
 
 

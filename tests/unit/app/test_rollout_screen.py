@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from driving import running, settle, text_of
 from factory import NOW, FakeSource, empty, model, rollout, snapshot, unlabelled
+from textual.geometry import Size
 
 from mlwatch.app.judging import interval_in_margins, label_of, unit_of
 from mlwatch.app.panels.coursechart import CourseChart, course_chart
 from mlwatch.app.panels.deck import Deck
 from mlwatch.app.panels.rolloutforest import RolloutForest, forest_of, show_odds
 from mlwatch.app.panels.shadowpanels import PairRequests
-from mlwatch.app.panels.traffic import needed
+from mlwatch.app.panels.traffic import TrafficPanel, needed
 from mlwatch.app.panels.verdictlog import STATES
 from mlwatch.app.view import View
 from mlwatch.metrics.pair_gaps import PairedDistance
@@ -49,6 +50,15 @@ def test_forest_says_differences_in_units_and_words() -> None:
     assert rows["Revenue / request"].text == "no data"
     assert math.isnan(rows["Revenue / request"].value)
     assert (rows["Engagement"].style, rows["Conversion"].style) == ("good", "warn")
+
+
+def test_what_is_said_of_the_traffic_is_not_cut_within_a_sentence() -> None:
+    panel = TrafficPanel("traffic")
+    state = panel.digest(view())
+    whole = [str(each) for each in panel.lines(state, Size(28, 20))]
+    assert [str(each) for each in panel.lines(state, Size(28, len(whole)))] == whole
+    cut = [str(each) for each in panel.lines(state, Size(28, 3))]
+    assert cut == [*whole[:2], f"{len(whole) - 2} more lines: z shows all"]
 
 
 def test_unknown_metrics_keep_their_own_name() -> None:
