@@ -35,6 +35,7 @@ COLUMNS = (
 )
 """The last give way first where there is no room."""
 NONE = "No segments: performance by segment needs labels, and features that the predictions carry."
+LATER = "No segments so far: they are computed a while after labels come, by the features that are followed."
 TOO_FEW = "No segment has labels enough to compare: 30 on either side are needed."
 
 
@@ -79,9 +80,15 @@ class SegmentTable(Plotted, FastTable):
         if version is not None:
             self.border_title = Content(f"Segments of {clean(version.name, 16)} by harm, against {against}")
         self.border_subtitle = Content(_fell(version, view.zone) if version is not None else "")
-        self.say("" if rows else TOO_FEW if version is not None and version.segments else NONE)
+        self.say("" if rows else _why_none(version))
         unit: Unit = "score" if version is not None and "mae" in version.performance else "share"
         self.update(_table_row(row, unit, view.glyphs) for row in rows)
+
+
+def _why_none(version: Version | None) -> str:
+    if version is None or not (version.labelled and version.quality.features):
+        return NONE
+    return TOO_FEW if version.segments else LATER
 
 
 def _fell(version: Version, zone: Zone) -> str:

@@ -14,7 +14,7 @@ from textual.geometry import Size
 from mlwatch.app.charts import trend_chart
 from mlwatch.app.panels.deck import Deck, grid_of
 from mlwatch.app.panels.histograms import ResidualsPanel, latency_bins
-from mlwatch.app.panels.segmenttable import segment_rows
+from mlwatch.app.panels.segmenttable import LATER, NONE, SegmentTable, segment_rows
 from mlwatch.app.panels.trendchart import TrendChart
 from mlwatch.app.view import View
 from mlwatch.metrics.estimate import estimate
@@ -227,3 +227,11 @@ async def test_a_classifier_shows_no_residuals() -> None:
         await pilot.press("2")
         await settle(pilot)
         assert "Residuals" not in text_of(app)
+
+
+def test_segments_are_not_said_to_need_what_is_there() -> None:
+    table = SegmentTable("segments")
+    bare = replace(version("v1", "baseline"), segments=(), segment_pairs=())
+    for one, said in ((bare, LATER), (replace(bare, labelled=0), NONE)):
+        table.take(View(snapshot(models={"late_arrival": model(versions=(one,))}), "logs", "late_arrival"))
+        assert table.missing == said
