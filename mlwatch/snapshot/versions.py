@@ -54,7 +54,12 @@ def version_of(
     """
     traffic = tables.traffic
     predictions = traffic.whole("n")
+    errors = families.errors(traffic)
     performance, confusion, per_class = _performance(context, tables.outcomes, tables.scores)
+    performance = outputs.performance_of(tables.outputs, performance)
+    if predictions == errors.count:  # whatever labels there are
+        why = "all requests failed" if predictions else "no requests in this time range"
+        performance = dict.fromkeys(performance, undefined(why))
     lattice = context.lattice
     seconds = _active_seconds(traffic)
     followed = [number for number in context.infos if number >= 0][:WINDOW_FEATURES]
@@ -72,7 +77,7 @@ def version_of(
         labelled=tables.outcomes.whole("n"),
         first=aware(_moment(traffic["first_ts"].min())) if predictions else None,
         last=aware(_moment(traffic["last_ts"].max())) if predictions else None,
-        performance=outputs.performance_of(tables.outputs, performance),
+        performance=performance,
         per_class=per_class,
         outputs=outputs.of_range(tables.outputs),
         label_coverage=outputs.label_coverage(tables.traffic, tables.outcomes, lattice),
@@ -80,7 +85,7 @@ def version_of(
         confusion=confusion,
         latency=families.latencies(tables.latency if predictions else None, traffic, context.target_ms),
         throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,
-        errors=families.errors(traffic),
+        errors=errors,
         quality=replace(
             features.quality(
                 tables.features,

@@ -250,16 +250,23 @@ def _notes(view: View) -> dict[Family, str]:
     ) + _label_lag(versions)
     requests = ", ".join(f"{clean(v.name, 20)} {show_count(v.predictions)}" for v in versions)
     return {
-        "performance": f"labelled: {labelled}" if any(v.labelled for v in versions) else _unlabelled(view),
+        "performance": f"labelled: {labelled}"
+        if any(v.labelled for v in versions)
+        else _unlabelled(view, versions),
         "quality": f"against {clean(view.model.reference, 50)}" if view.model.reference else "no reference",
         "health": f"requests: {requests}",
         "business": _maturity(versions),
     }
 
 
-def _unlabelled(view: View) -> str:
+def _unlabelled(view: View, versions: list[Version]) -> str:
     if view.snapshot.feed.stage == "reading":
         return "no labels so far, still reading"
+    requests = sum(version.predictions for version in versions)
+    if not requests:
+        return "no requests in this time range"
+    if requests == sum(version.errors.count for version in versions):
+        return "no answers to judge: all requests failed"
     strays = view.snapshot.ingest.outcomes_unmatched
     return f"no labels: {counted(strays, 'outcome')} without a logged request" if strays else NO_LABELS
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from factory import START, model, rollout, snapshot, unlabelled, version
+from factory import START, errors, model, rollout, snapshot, unlabelled, version
 
 from mlwatch.app.glyphs import UNICODE
 from mlwatch.app.panels.columns import Columns, Names, row_pieces
-from mlwatch.app.panels.families import plan_rows
+from mlwatch.app.panels.families import FamiliesPanel, plan_rows
 from mlwatch.app.readings import Reading
 from mlwatch.app.rows import Change, _verdict, detail, metric_rows
 from mlwatch.app.view import View, choose_model, next_model
@@ -147,3 +147,20 @@ def test_models_are_chosen_and_go_round() -> None:
     assert choose_model(both, "gone") == "late_arrival"
     assert next_model(both, "late_arrival") == "a"
     assert next_model(snapshot(models={}), "a") is None
+
+
+@pytest.mark.parametrize(
+    ("predictions", "failed", "said"),
+    [
+        (500, 0, "no labels yet: an outcome names a request id"),
+        (500, 500, "no answers to judge: all requests failed"),
+        (0, 0, "no requests in this time range"),
+    ],
+)
+def test_the_note_on_performance_says_why_there_is_no_label(predictions: int, failed: int, said: str) -> None:
+    lone = replace(version("v1", "baseline"), predictions=predictions, labelled=0, errors=errors(0.0, 1))
+    lone = replace(lone, errors=replace(lone.errors, count=failed))
+    made = snapshot(models={"late_arrival": model(versions=(lone,))})
+    made = replace(made, ingest=replace(made.ingest, outcomes_unmatched=0))
+    state = FamiliesPanel("families").digest(View(made, "logs", "late_arrival"))
+    assert dict(state.notes)["performance"] == said

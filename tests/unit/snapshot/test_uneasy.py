@@ -202,3 +202,26 @@ def test_order_and_parts_change_no_metric(tmp_path: Path, seed: int) -> None:
     assert whole["estimated"]["accuracy"]["value"] is not None
     assert whole["business"]["revenue"]["total"] != 0
     assert whole["quality"]["features"]["age"]["drift"]["psi"] is not None
+
+
+def test_a_version_of_which_all_requests_failed_says_so(tmp_path: Path) -> None:
+    requests = records(prediction=lambda _: None, score=lambda _: None, status=lambda _: 503)
+    labels = [
+        {"request_id": one["request_id"], "ts": one["ts"], "label": one.pop("label")} for one in requests
+    ]
+    one = version(document(tmp_path, requests, labels))
+    assert (one["predictions"], one["errors"]["count"]) == (120, 120)
+    assert {each["reason"] for each in one["performance"].values()} == {"all requests failed"}
+
+
+def test_a_range_without_requests_of_a_version_says_so(tmp_path: Path) -> None:
+    last = (START + timedelta(days=2)).isoformat()
+    other = records(5, version=lambda _: "v2", ts=lambda _: last, request_id=lambda i: f"late{i}")
+    for number, rows in enumerate((records(), other)):
+        (tmp_path / f"{number}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with mlwatch.open(tmp_path, db=":memory:") as watch:
+        one = version(watch.snapshot(timedelta(hours=1)).to_dict())
+        whole = version(watch.snapshot().to_dict())
+    assert one["predictions"] == 0
+    assert {each["reason"] for each in one["performance"].values()} == {"no requests in this time range"}
+    assert one["performance"].keys() == whole["performance"].keys()
