@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from mlwatch.roles.types import Column
 
-NULL_WORDS = frozenset({"", "nan", "null", "none", "na", "n/a", "-nan"})
+NULL_WORDS = frozenset({"", "nan", "-nan", "null", "none", "na", "n/a", "#n/a", "<na>", r"\n"})
+"""What stands for a missing number, in lower case, as Python, R, pandas, spreadsheets and databases write it."""
 STATUS_WORDS = frozenset(
     {
         *("ok", "success", "successful", "succeeded", "pass", "passed", "complete", "completed", "done"),

@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mlwatch.roles import guards
 from mlwatch.roles.names import LATENCY_UNITS, latency_factor
 from mlwatch.sources.sql import identifier, literal, path_expression
 
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
 
 EARLIEST = "TIMESTAMP '1990-01-01'"
 LATEST = "TIMESTAMP '2100-01-01'"
-NULL_WORDS = "('', 'nan', 'null', 'none', 'na', 'n/a', '-nan')"
-NO_CLASS = "('', 'NaN', 'nan', 'null', 'None', 'inf', '-inf', 'Infinity', '-Infinity')"
-"""What is written for a missing class or value; an infinite one says as little."""
+NULL_WORDS = f"({', '.join(map(literal, sorted(guards.NULL_WORDS)))})"
+_NO_CLASS_WORDS = (
+    *("", "NaN", "nan", "-nan", "null", "NULL", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", r"\N"),
+    *("inf", "-inf", "Infinity", "-Infinity"),
+)
+NO_CLASS = f"({', '.join(map(literal, _NO_CLASS_WORDS))})"
+"""What is written for a missing class or value; an infinite one says as little. `none` is a class of some models."""
 ROUNDING = 1e-06
 """How far a probability in single precision may lie beyond 0 or 1."""
 FAILURE_WORDS = "('error', 'err', 'fail', 'failed', 'failure', 'exception', 'timeout', 'timed out')"

@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.foreign import is_text
+from mlwatch.roles.guards import NULL_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -82,7 +83,7 @@ def _typed(values: Sequence[str], decimal: str) -> list[Any]:
 
 def is_null_word(text: str) -> bool:
     """Tell whether a text field stands for a missing value."""
-    return text.strip().lower() in {"", "nan", "null", "none", "na", "n/a", "-nan"}
+    return text.strip().lower() in NULL_WORDS
 
 
 def _number(text: str, decimal: str) -> int | float | None:

@@ -41,6 +41,10 @@ AROUND = (
 """Fields that hits of Elasticsearch and OpenSearch, and entries of Google's Cloud Logging, are known by, and those of
 theirs that say nothing of the record inside: a hit's score is that of the search."""
 
+CSV_NULLS = ("", "nan", "NaN", "null", "NULL", "N/A", "<NA>", r"\N")
+"""Fields that are missing in any column of a delimited file. `NA` may be Namibia: it is none in columns of numbers and
+of classes."""
+
 SQL_TYPES = {
     "number": "DOUBLE",
     "integer": "BIGINT",
@@ -293,7 +297,8 @@ def csv_relation(path: Path, shape: Shape) -> str:
     }
     return (
         f"read_csv({literal(str(path))}, header = false, auto_detect = false, strict_mode = true, "
-        f"delim = {literal(dialect.delimiter)}, quote = '\"', escape = '\"', nullstr = ['', 'nan', 'NaN', 'null'], "
+        f"delim = {literal(dialect.delimiter)}, quote = '\"', escape = '\"', "
+        f"nullstr = [{', '.join(map(literal, CSV_NULLS))}], "
         f"decimal_separator = {literal(dialect.decimal)}, max_line_size = {MAX_LINE_BYTES}, "
         f"columns = {columns_literal(types)})"
     )

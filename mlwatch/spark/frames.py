@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.elements import element_of, is_element
 from mlwatch.sources.canonical import Canonical
+from mlwatch.sources.shapes import CSV_NULLS
 from mlwatch.sources.sql import identifier
 from mlwatch.spark.dialect import to_spark
 from mlwatch.store.batch import classified
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 Tree = dict[str, Any]
 Path_ = tuple[str, ...]
 CORRUPT = "\0corrupt"
-CSV_NULLS = ("", "nan", "NaN", "null")
 
 
 def read(

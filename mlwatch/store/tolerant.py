@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.blocks import MAX_LINE_BYTES
+from mlwatch.sources.shapes import CSV_NULLS
 from mlwatch.sources.sql import literal, pointer
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _record(row: list[str], dialect: Dialect, numeric: set[str]) -> dict[str, st
     for name, value in zip(dialect.header, row, strict=True):
         if dialect.decimal != "." and name in numeric:
             value = value.replace(dialect.decimal, ".")  # noqa: PLW2901  the row's own text stays in `raw`
-        record[name] = value or None
+        record[name] = None if value in CSV_NULLS else value
     return record
 
 

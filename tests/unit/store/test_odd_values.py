@@ -157,3 +157,48 @@ def test_truth_values_are_the_same_in_every_format(tmp_path: Path, form: str, kn
         (model,) = watch.snapshot().models.values()
     (version,) = model.versions.values()
     assert version.quality.features["flag"].unseen == 0
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@pytest.mark.parametrize("word", ["NA", "N/A", "NULL", "None", "<NA>", r"\N", "#N/A", "nan"])
+def test_what_stands_for_no_label_yet_is_no_class(logs: Path, take: Take, form: str, word: str) -> None:
+    rows = records(age=[word if i % 7 == 0 else i for i in range(N)])
+    for at in range(0, N, 4):
+        rows[at]["label"] = word
+    rows[1] |= {"prediction": word, "score": None}
+    write(logs, rows, form)
+    (model,) = take().models.values()
+    (version,) = model.versions.values()
+    rest = [row for row in rows if word not in (row["label"], row["prediction"])]
+    truth, answers = ([row[name] for row in rest] for name in ("label", "prediction"))
+    assert (model.task, model.positive_class, version.predictions) == ("binary", "1", N)
+    assert version.performance["accuracy"].value == pytest.approx(metrics.accuracy_score(truth, answers))
+    assert version.performance["accuracy"].n == len(rest)
+    age = version.quality.features["age"]
+    assert (age.kind, age.missing, age.invalid) == ("numeric", len(range(0, N, 7)), 0)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_class_may_be_called_none(logs: Path, take: Take, form: str) -> None:
+    names = ["none", "insult", "threat"]
+    rows = records(prediction=[names[i % 3] for i in range(N)], label=[names[i % 3] for i in range(N)])
+    for row in rows:
+        del row["score"]
+    write(logs, rows, form)
+    (version,) = next(iter(take().models.values())).versions.values()
+    assert (version.performance["accuracy"].n, version.labelled) == (N, N)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_country_may_be_na_and_is_the_same_in_blocks_with_a_bad_row(
+    logs: Path, take: Take, *, broken: bool
+) -> None:
+    countries = ["NA", "NO", r"\N", "NULL"]
+    write(logs, records(country=[countries[i % 4] for i in range(N)]), "csv")
+    if broken:
+        with (logs / "a.csv").open("a") as file:
+            file.write("no time,r0,1,0.5,1,10.0,NO\n")
+    found = take()
+    (version,) = next(iter(found.models.values())).versions.values()
+    country = version.quality.features["country"]
+    assert (found.ingest.rejected, country.n, country.missing) == (int(broken), N, N // 2)
