@@ -72,7 +72,8 @@ class Canonical:
     Args:
         mapping: Which column has which role.
         slots: The features to take.
-        physical: The type that each path is read as: `number`, `integer`, `text`, `time` or `boolean`.
+        physical: The type that each path is read as: `number`, `integer`, `text`, `time`, `boolean`, or `decimal` of
+            classes.
         timezone: Zone of times that carry none.
         tolerant: Read everything as text and turn what does not fit into nulls and `invalid` marks, instead of
             failing: for blocks that the fast way refused.
@@ -218,9 +219,8 @@ class Canonical:
         return self._first(role, self._as_class, "CAST(NULL AS VARCHAR)")
 
     def _as_class(self, path: tuple[str, ...]) -> str:
-        physical = self._physical.get(path, "text")
-        text = f"CAST({self._access(path)} AS VARCHAR)"
-        if physical == "integer" and not self._tolerant:
+        text = self._class_text(path)
+        if self._physical.get(path) == "integer" and not self._tolerant:
             return text
         return (
             f"CASE WHEN {text} IN ('true', 'True', 'TRUE') THEN '1' "
@@ -228,6 +228,18 @@ class Canonical:
             f"{_WITHOUT_POINT.format(text)} "
             f"WHEN {text} IN {NO_CLASS} THEN NULL ELSE {text} END"
         )
+
+    def _class_text(self, path: tuple[str, ...]) -> str:
+        """Return the text of a class; a number's is the same however many zeros it is written with."""
+        column, physical = self._access(path), self._physical.get(path, "text")
+        text = f"CAST({column} AS VARCHAR)"
+        if physical == "number" and not self._tolerant:
+            # what is cast alone is handed on by the engine as the file has it: 1,0 or 1.00
+            return f"CAST({column} + 0 AS VARCHAR)"
+        if physical == "decimal" or (physical in {"number", "integer"} and self._tolerant):
+            number = f"CAST(TRY_CAST({text} AS DOUBLE) AS VARCHAR)"
+            return f"CASE WHEN {text} LIKE '%.%0' THEN COALESCE({number}, {text}) ELSE {text} END"
+        return text
 
     def _prediction(self) -> str:
         if self._path("prediction") is not None or self._path("score") is None:

@@ -108,7 +108,8 @@ _PARQUET_KINDS = (
         (name, "integer")
         for name in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
     ),
-    *((name, "number") for name in ("UBIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")),
+    *((name, "number") for name in ("UBIGINT", "HUGEINT", "FLOAT", "DOUBLE")),
+    ("DECIMAL", "decimal"),
 )
 
 

@@ -71,7 +71,7 @@ class Shape:
     format: Format
     mapping: RoleMapping
     physical: Mapping[Path_, str]
-    """How each used path is read: `number`, `integer`, `text`, `time` or `boolean`."""
+    """How each used path is read: `number`, `integer`, `text`, `time`, `boolean`, or `decimal` of classes."""
     dialect: Dialect | None = None
 
     @property
@@ -197,8 +197,9 @@ def _with_physical(
     kinds = {column.path: column.kinds for column in columns}
     used = [*mapping.of_roles, *(feature.path for feature in mapping.features)]
     features = {feature.path: feature.kind for feature in mapping.features}
+    classes = {*mapping.columns("prediction"), *mapping.columns("label")}
     physical = {
-        path: types[path]
+        path: _stated(types[path], is_class=path in classes)
         if types and path in types
         else _physical(kinds.get(path, frozenset()), features.get(path))
         for path in used
@@ -257,6 +258,11 @@ def _without_twins(mapping: RoleMapping) -> RoleMapping:
 
 def _folded(path: Path_) -> Path_:
     return tuple(name.lower() for name in path)
+
+
+def _stated(kind: str, *, is_class: bool) -> str:
+    """Return how a column of a stated type is read: zeros behind the point tell no class from another."""
+    return "number" if kind == "decimal" and not is_class else kind
 
 
 def _physical(kinds: frozenset[str], feature: str | None) -> str:

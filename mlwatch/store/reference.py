@@ -247,7 +247,11 @@ def shape_of(connection: DuckDBPyConnection, path: Path, config: Config, what: s
     if inputs and not config.roles.features:  # training data: what was true, and nothing that was predicted
         known = (dotted(feature.path) for feature in shape.mapping.features)
         shape = shaped(replace(config.roles, features=(*known, *inputs)))
-    return replace(shape, physical={path: "text" for path in shape.physical if path[0] not in SQL_TYPES})
+    classes = {*shape.mapping.columns("prediction"), *shape.mapping.columns("label")}
+    physical = {path: "decimal" if path in classes else "text" for path in shape.physical}
+    return replace(
+        shape, physical={path: kind for path, kind in physical.items() if path[0] not in SQL_TYPES}
+    )
 
 
 def _outputs(connection: DuckDBPyConnection) -> list[FeatureBins]:

@@ -140,3 +140,50 @@ def test_quoted_newlines_in_csv_belong_to_their_value(logs: Path, take: Take) ->
     (logs / "a.csv").write_text(rows)
     found = take()
     assert (found.ingest.records, found.ingest.predictions, found.ingest.rejected) == (4, 4, 0)
+
+
+def numbers_as(mark: str, places: int, separator: str = ";") -> str:
+    """Write predictions as whole numbers and labels with places behind the point; every third one is wrong."""
+    rows = [
+        f"2026-11-03T10:00:{n:02d}Z{separator}r{n}{separator}{n % 2}{separator}"
+        f"{f'{(n + (n % 3 == 0)) % 2:.{places}f}'.replace('.', mark)}"
+        for n in range(60)
+    ]
+    return "\n".join([separator.join(("timestamp", "request_id", "prediction", "label")), *rows, ""])
+
+
+@pytest.mark.parametrize("broken", ["", "no time;r0;1;1\n"], ids=["whole", "with a bad row"])
+@pytest.mark.parametrize(("mark", "places"), [(",", 1), (",", 3), (".", 2), (".", 6)])
+def test_the_same_number_is_the_same_class(
+    logs: Path, take: Take, mark: str, places: int, broken: str
+) -> None:
+    (logs / "a.csv").write_text(numbers_as(mark, places) + broken)
+    (model,) = take().models.values()
+    (version,) = model.versions.values()
+    assert version.confusion is not None
+    assert (model.task, version.confusion.labels) == ("binary", ("0", "1"))
+    assert version.performance["accuracy"].value == pytest.approx(2 / 3)
+
+
+def test_decimals_of_parquet_are_classes_without_their_zeros(logs: Path, take: Take) -> None:
+    table = pa.Table.from_pylist([record | {"label": record["prediction"]} for record in FLAT])
+    labels = table["label"].cast(pa.float64()).cast(pa.decimal128(5, 2))
+    (logs / "a.parquet").write_bytes(as_parquet(table.set_column(table.num_columns - 1, "label", labels)))
+    version = take().models["m"].versions["v1"]
+    assert version.confusion is not None
+    assert (version.confusion.labels, version.performance["accuracy"].value) == (("0", "1"), 1)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_regression_may_be_written_with_a_decimal_comma(logs: Path, take: Take, separator: str) -> None:
+    frame = pd.DataFrame(FLAT).drop(columns="score")
+    frame["prediction"] = [1300 + n + 0.25 for n in range(12)]
+    frame["label"] = frame["prediction"] + 2
+    frame.to_csv(logs / "a.csv", index=False, sep=separator, decimal=",")
+    model = take().models["m"]
+    version = model.versions["v1"]
+    assert (model.task, version.performance["mae"].value, version.performance["mae"].n) == (
+        "regression",
+        2,
+        12,
+    )
