@@ -313,7 +313,7 @@ class _Inference:
             column
             for column in self._pool.values()
             if has_affix(role, column.path) and not self._protected(column) and column.samples
-            if guards.fits(role, column, context, loose=True)
+            if guards.fits(role, column, context, loose=True) and not _is_score(column, context)
         ]
         if len(named) == 1:
             self._take(role, named[0], f"the only column named like a {role}")
@@ -342,11 +342,12 @@ class _Inference:
             self._take("timestamp", times[0], "the only column of times")
 
     def _regression_score(self) -> None:
-        """Take a predicted score for the prediction where the label is a score, too."""
+        """Take a predicted score for the prediction where the label is a score, too: no class is a fraction."""
         label, score = self._chosen.get("label"), self._chosen.get("score")
         if label is None or score is None or "prediction" in self._roles:
             return
-        if "actualscore" in aliases(label.path):
+        fractions = any(not number.is_integer() for number in guards.numbers(label))
+        if "actualscore" in aliases(label.path) or (fractions and has_affix("prediction", score.path)):
             del self._roles["score"]
             self._roles["prediction"] = score.path
             self._reasons["prediction"] = f"named {dotted(score.path)}, beside {dotted(label.path)}"
@@ -409,6 +410,11 @@ class _Inference:
         factor, reason = latency_unit(column, self._settings.latency_unit)
         self._reasons["latency"] += reason
         return factor
+
+
+def _is_score(column: Column, context: guards.Context) -> bool:
+    """Tell whether a column such as `predicted_probability` is a score by its name and its values."""
+    return rank("score", column.path) is not None and guards.fits("score", column, context, loose=True)
 
 
 def _is_template(role: str, setting: str) -> bool:

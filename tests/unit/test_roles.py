@@ -615,3 +615,32 @@ def test_roles_behind_more_columns_than_are_taken_are_found() -> None:
     mapping = infer(columns_of([record]), RoleSettings(), PurePath("a.jsonl"), "logs")
     assert mapping.roles["prediction"] == ("prediction",)
     assert len(mapping.features) < 5_000
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("prediction_score", "prediction_probability", "predicted_probability", "predicted_score"),
+        *("pred_proba", "pred_prob", "prediction_proba", "pred_proba_1"),
+    ],
+)
+def test_the_only_output_is_a_score_by_its_name(name: str) -> None:
+    records = [{"id": at, name: at / 10, "label": at % 2, "age": 30 + at} for at in range(10)]
+    assert roles_of(inferred(*records)) == {"id": "id", "score": name, "label": "label"}
+
+
+@pytest.mark.parametrize(("label", "scale"), [("label", 1), ("actual_score", 1), ("label", 100)])
+def test_a_predicted_score_beside_true_scores_is_a_prediction(label: str, scale: int) -> None:
+    records = [
+        {"id": at, "predicted_score": scale * at / 10, label: scale * at / 10 + 0.05} for at in range(10)
+    ]
+    assert roles_of(inferred(*records)) == {"id": "id", "prediction": "predicted_score", "label": label}
+
+
+def test_a_predicted_amount_stands_beside_its_score() -> None:
+    mapping = inferred({"id": 1, "predicted_price": 3.2, "prediction_probability": 0.7})
+    assert roles_of(mapping) == {
+        "id": "id",
+        "prediction": "predicted_price",
+        "score": "prediction_probability",
+    }
