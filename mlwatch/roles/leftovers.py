@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
 from mlwatch.roles import guards
-from mlwatch.roles.names import LOG_NAMES, LOOSE_LOG_NAMES, aliases, is_named, normal, rank
+from mlwatch.roles.names import LOG_NAMES, LOGSTASH_SCHEMA, LOOSE_LOG_NAMES, aliases, is_named, normal, rank
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,8 @@ def no_feature(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
         rank(role, column.path) is not None for role in ("prediction", "score")
     ):
         return NO_VALUE_YET
-    if name in LOG_NAMES or (name in LOOSE_LOG_NAMES and _is_logging(column)):
+    logged = name in LOG_NAMES or column.path[-1] == LOGSTASH_SCHEMA
+    if logged or (name in LOOSE_LOG_NAMES and _is_logging(column)):
         return "what a logger adds, not an input of the model"
     if guards.holds_json(column):
         return "JSON inside of text"

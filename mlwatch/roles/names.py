@@ -143,6 +143,8 @@ LOG_NAMES = _set(
     """
 )
 """What loggers and servers add to every record."""
+LOGSTASH_SCHEMA = "@version"
+"""The version of what Logstash writes, in each of its records, never that of a model."""
 LOOSE_LOG_NAMES = _set(
     """
     level severity host process node url uri route path method
@@ -183,6 +185,8 @@ _NAMES = frozenset(name for names in _RANKS.values() for name in names)
 
 def rank(role: str, path: ColumnPath) -> int | None:
     """Return how good a name is for a role, 0 the best; None when it is no name for it."""
+    if path[-1] == LOGSTASH_SCHEMA:
+        return None
     ranks = [_RANKS[role][name] for name in _spellings(role, path) if name in _RANKS[role]]
     return min(ranks, default=None)
 

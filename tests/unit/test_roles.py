@@ -644,3 +644,16 @@ def test_a_predicted_amount_stands_beside_its_score() -> None:
         "prediction": "predicted_price",
         "score": "prediction_probability",
     }
+
+
+@pytest.mark.parametrize("own", [{}, {"version": "v2"}, {"model_version": "v2"}])
+def test_the_version_of_logstash_is_that_of_no_model(own: dict[str, str]) -> None:
+    mapping = inferred({"@timestamp": TS, "@version": "1", "request_id": "a", "prediction": 1, **own})
+    assert roles_of(mapping) == {
+        "timestamp": "@timestamp",
+        "id": "request_id",
+        "prediction": "prediction",
+        **({"version": next(iter(own))} if own else {}),
+    }
+    assert mapping.features == ()
+    assert mapping.reasons["ignored:@version"] == "what a logger adds, not an input of the model"
