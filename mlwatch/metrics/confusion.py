@@ -55,19 +55,23 @@ def sort_labels(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(distinct, key=lambda label: (numbers[label] or 0.0, label)))
 
 
-def positive_class(labels: Iterable[str]) -> str | None:
-    """Return the class that "positive" most likely means: a telling name, else the last in order.
+def positive_class(labels: Iterable[str], by_scores: Callable[[], str | None] = lambda: None) -> str | None:
+    """Return the class that "positive" most likely means: a telling name, else what scores tell, else the last.
 
-    Where all are negative, it is the class that has not been seen yet.
+    Where all are negative, it is the class that has not been seen yet. 1 is a telling name beside 0, not beside 2.
+
+    Args:
+        labels: The classes.
+        by_scores: Returns the class that scores are the probability of; asked only where names do not tell.
     """
     ordered = sort_labels(labels)
     if len(ordered) == 1 and (unseen := COUNTERPARTS.get(ordered[0].strip().lower())) is not None:
         return unseen
     by_name = {label.strip().lower(): label for label in ordered}
-    for name in POSITIVE_NAMES:
-        if name in by_name:
-            return by_name[name]
-    return ordered[-1] if ordered else None
+    named = next((by_name[name] for name in POSITIVE_NAMES if name in by_name), None)
+    if len(ordered) == 2 and (named is None or (_number(named) is not None and named == ordered[0])):
+        named = by_scores() or named
+    return named or (ordered[-1] if ordered else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,20 @@ from mlwatch.metrics.scipy_special import special
 from mlwatch.metrics.scores import FloatArray, ScoreHistogram, score_bin_edges
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
     from mlwatch.metrics.intervals import Interval
 
 NO_SCORES = "no labelled scores yet"
 ONE_CLASS = "only one class in the labels"
 NOT_PROBABILITIES = "the scores are not probabilities"
 CALIBRATION_BINS = 10
+ENOUGH_ANSWERS = 10
+"""Scores of each of two answers, from which on they tell what the scores are of."""
+CLEARLY = 0.95
+"""Share of pairs of scores that must lie one way for that: a threshold on the score parts all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,32 @@ def auc_parts(histogram: ScoreHistogram) -> tuple[float, float]:
     spread_positive = float(positive @ (of_positive - value) ** 2) / max(n_positive - 1, 1)
     spread_negative = float(negative @ (of_negative - value) ** 2) / max(n_negative - 1, 1)
     return min(1.0, max(0.0, value)), spread_positive / n_positive + spread_negative / n_negative
+
+
+def class_of_scores(
+    classes: Sequence[str], bins: ArrayLike, counts: ArrayLike, score_sums: ArrayLike
+) -> str | None:
+    """Return which of two answers the scores are the probability of: the one that is given where they are high.
+
+    None unless nearly every score of the one lies above those of the other, and both were given often enough: what is
+    clear once stays so.
+
+    Args:
+        classes: The answer of each row, shape (r,).
+        bins: Score bins, shape (r,).
+        counts: Predictions of each row, shape (r,).
+        score_sums: Sum of the scores of each row, shape (r,).
+    """
+    names = sorted(set(classes))
+    if len(names) != 2:
+        return None
+    first, second = names
+    of_second = [name == second for name in classes]
+    histogram = ScoreHistogram.from_rows(of_second, bins, counts, score_sums)
+    if min(histogram.positives, histogram.negatives) < ENOUGH_ANSWERS:
+        return None
+    above, _ = auc_parts(histogram)
+    return second if above >= CLEARLY else first if above <= 1 - CLEARLY else None
 
 
 def average_precision(histogram: ScoreHistogram) -> Estimate:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mlwatch.metrics.confusion import positive_class
+from mlwatch.metrics.curves import class_of_scores
 from mlwatch.snapshot.reader import ALL_TIME
 from mlwatch.store import rollups
 from mlwatch.store.profiles import IN_FORCE
@@ -17,15 +18,41 @@ if TYPE_CHECKING:
 
 
 def positive_of(reader: Reader, model: str) -> str | None:
-    """Return what the classes of all time suggest; None before any is known.
+    """Return what the classes of all time suggest, and their scores; None before any is known.
 
     Args:
         reader: Of the snapshot.
         model: The model.
     """
-    read = partial(_classes, reader.connection, model)
+    read = partial(_positive, reader.connection, model)
     sources = (rollups.OUTCOMES, rollups.DECIDED)
-    return positive_class(reader.value(("classes", model), sources, ALL_TIME, read))
+    return reader.value(("positive", model), sources, ALL_TIME, read)
+
+
+def _positive(connection: DuckDBPyConnection, model: str) -> str | None:
+    return positive_class(_classes(connection, model), partial(_by_scores, connection, model))
+
+
+def _by_scores(connection: DuckDBPyConnection, model: str) -> str | None:
+    """Return the class that scores are the probability of, told by the first version of which it is clear.
+
+    A later version whose scores mean the opposite must not turn round what was told of the others.
+    """
+    decided = rollups.DECIDED.table(rollups.DECIDED.levels[-1])
+    versions = connection.execute(
+        f"SELECT version FROM {decided} WHERE model = ? GROUP BY version ORDER BY MIN(bucket), version",
+        [model],
+    ).fetchall()
+    for (version,) in versions:
+        rows = connection.execute(
+            f"""SELECT prediction, bin, SUM(n), SUM(sum_score) FROM {decided}
+            WHERE model = ? AND version = ? GROUP BY ALL""",
+            [model, version],
+        ).fetchall()
+        classes, bins, counts, sums = zip(*rows, strict=True)
+        if (told := class_of_scores(classes, bins, counts, sums)) is not None:
+            return told
+    return None
 
 
 def _classes(connection: DuckDBPyConnection, model: str) -> frozenset[str]:

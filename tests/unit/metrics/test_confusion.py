@@ -130,3 +130,19 @@ def test_variance_without_a_matrix_equals_the_dense_one(name: str) -> None:
     dense = gradient.dense()
     expected = (shares * dense**2).sum() - (shares * dense).sum() ** 2
     assert gradient.variance(margins, product) == pytest.approx(float(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["anomaly", "normal"], "anomaly"),
+        (["1", "2"], "2"),
+        (["legit", "fraud"], "fraud"),
+        (["0", "1"], "1"),
+        (["anomaly", "normal", "unsure"], "unsure"),
+    ],
+)
+def test_scores_tell_the_positive_class_where_names_do_not(labels: list[str], expected: str) -> None:
+    told = {"anomaly": "anomaly", "1": "2", "legit": "legit", "0": "0"}
+    assert positive_class(labels, lambda: told[labels[0]]) == expected
+    assert positive_class(["a", "b"], lambda: None) == "b"

@@ -8,7 +8,7 @@ from sklearn import calibration as sk_calibration
 from sklearn import metrics as sk
 
 from mlwatch.metrics import curves
-from mlwatch.metrics.scores import ScoreHistogram
+from mlwatch.metrics.scores import ScoreHistogram, score_bin
 
 SHAPES = ["even", "rare", "sharp", "below_0.001", "margin", "wide", "rounded", "tree", "near_1", "hard"]
 
@@ -147,3 +147,23 @@ def test_every_value_stays_in_the_unit_interval(rows: list[tuple[bool, float]]) 
         if found.value is not None and found.low is not None and found.high is not None:
             assert -1e-12 <= found.low <= found.value + 1e-12
             assert found.value <= found.high + 1e-12 <= 1 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "told"),
+    [
+        ([0.5, 0.93, 0.7], [0.1, 0.49, 0.2], "anomaly"),
+        ([0.02, 0.3, 0.05], [0.001, 0.019, 0.01], "anomaly"),
+        ([0.1, 0.4, 0.2], [0.8, 0.5, 0.9], "normal"),
+        ([0.9, 0.6, 0.7], [0.8, 0.5, 0.75], None),
+    ],
+)
+def test_scores_are_of_the_answer_that_is_given_where_they_are_high(
+    high: list[float], low: list[float], told: str | None
+) -> None:
+    scores = np.array(high + low)
+    answers = ["anomaly"] * 3 + ["normal"] * 3
+    bins = score_bin(scores)
+    assert curves.class_of_scores(answers, bins, np.full(6, 20), 20 * scores) == told
+    assert curves.class_of_scores(answers, bins, np.full(6, 3), 3 * scores) is None
+    assert curves.class_of_scores(answers[:3], bins[:3], np.full(3, 20), 20 * scores[:3]) is None
