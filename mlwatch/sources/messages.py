@@ -184,14 +184,15 @@ def _elements(text: bytes) -> list[bytes]:
 def _delimited(text: str, columns: Sequence[str]) -> tuple[list[bytes], Dialect]:
     rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if columns:
-        return _encoded(rows), Dialect(_delimiter(rows[0], len(columns)), ".", tuple(columns))
+        return _encoded(rows), Dialect(_delimiter(rows[0], len(columns)), tuple(columns))
     sniffed = samples.sniff(text) if len(rows) > 1 else None
     header = next(iter(samples.csv_rows(rows[0], sniffed[0], '"')), []) if sniffed else []
     if sniffed is None or is_data(header):
         raise _RefusedMessageError(
             "neither JSON nor delimited text with a header: name the fields with columns="
         )
-    return _encoded(rows[1:]), Dialect(*sniffed, distinct(header))
+    delimiter, marks = sniffed
+    return _encoded(rows[1:]), Dialect(delimiter, distinct(header), marks)
 
 
 def _encoded(rows: Iterable[str]) -> list[bytes]:

@@ -231,7 +231,7 @@ def _clean(data: bytes, *, first: bool) -> bytes:
 def _rows(data: bytes, dialect: Dialect, limit: int) -> list[dict[str, Any]]:
     text = b"\n".join(samples.spread(data, limit)).decode("utf-8", errors="replace")
     rows = list(samples.csv_rows(text, dialect.delimiter, '"'))
-    return list(samples.csv_records(rows, dialect.header, dialect.decimal))
+    return list(samples.csv_records(rows, dialect.header, dialect.marks.decimal, dialect.marks.thousands))
 
 
 def _csv_header(stream: Stream, sample: bytes) -> Dialect | None:
@@ -245,13 +245,13 @@ def _csv_header(stream: Stream, sample: bytes) -> Dialect | None:
     found = samples.sniff(text if text.endswith("\n") else text.rpartition("\n")[0])
     if found is None:
         raise UnreadableFileError("no delimiter found: expected a header line with at least two columns")
-    delimiter, decimal = found
+    delimiter, marks = found
     names = next(iter(csv.reader([first.lstrip("\ufeff")], delimiter=delimiter)), [])
     if is_data(names):
         raise UnreadableFileError("the first line is no header: name the columns in it")
     end = sample.index(b"\n") + 1
     stream.seek(sample.index(b"\n", end) + 1 if told else end)
-    return Dialect(delimiter, decimal, distinct(names))
+    return Dialect(delimiter, distinct(names), marks)
 
 
 def is_data(names: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.foreign import is_text
 from mlwatch.roles.guards import NULL_WORDS
+from mlwatch.sources.marks import Marks, marks_of, unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -63,21 +64,21 @@ def csv_rows(text: str, delimiter: str, quote: str) -> Iterator[list[str]]:
 
 
 def csv_records(
-    rows: Sequence[Sequence[str]], header: Sequence[str], decimal: str = "."
+    rows: Sequence[Sequence[str]], header: Sequence[str], decimal: str = ".", thousands: str = ""
 ) -> Iterator[dict[str, Any]]:
     """Yield rows as records with typed values: a column is numeric only if every value in the sample is."""
     columns = list(zip(*(row for row in rows if len(row) == len(header)), strict=True))
-    typed = [_typed(column, decimal) for column in columns]
+    typed = [_typed(column, decimal, thousands) for column in columns]
     for values in zip(*typed, strict=True):
         yield dict(zip(header, values, strict=True))
 
 
-def _typed(values: Sequence[str], decimal: str) -> list[Any]:
+def _typed(values: Sequence[str], decimal: str, thousands: str) -> list[Any]:
     present = [value for value in values if not is_null_word(value)]
-    numeric = bool(present) and all(_number(value, decimal) is not None for value in present)
+    numeric = bool(present) and all(_number(value, decimal, thousands) is not None for value in present)
     coded = any(len(value) > 1 and value[0] == "0" and value.isdigit() for value in present)
     if numeric and not coded:
-        return [None if is_null_word(value) else _number(value, decimal) for value in values]
+        return [None if is_null_word(value) else _number(value, decimal, thousands) for value in values]
     return [value or None for value in values]
 
 
@@ -86,11 +87,9 @@ def is_null_word(text: str) -> bool:
     return text.strip().lower() in NULL_WORDS
 
 
-def _number(text: str, decimal: str) -> int | float | None:
-    if decimal != ".":
-        text = text.replace(decimal, ".")
+def _number(text: str, decimal: str, thousands: str) -> int | float | None:
     try:
-        number = float(text)
+        number = float(unmarked(text, decimal, thousands))
     except ValueError:
         return None
     if not math.isfinite(number):
@@ -98,14 +97,13 @@ def _number(text: str, decimal: str) -> int | float | None:
     return int(text) if text.strip().lstrip("+-").isdigit() else number
 
 
-def sniff(text: str) -> tuple[str, str] | None:
-    """Find delimiter and decimal mark of delimited text from its first lines.
+def sniff(text: str) -> tuple[str, Marks] | None:
+    """Find the delimiter of delimited text from its first lines, and the marks inside of its numbers.
 
-    The delimiter is the one that splits the lines most evenly, and into most fields. A comma inside every
-    number-like field of a semicolon- or tab-separated file is a decimal comma.
+    The delimiter is the one that splits the lines most evenly, and into most fields.
 
     Returns:
-        Delimiter and decimal mark; None when no delimiter gives two fields.
+        Both; None when no delimiter gives two fields.
     """
     lines = text.splitlines()[:50]
     best: tuple[float, int, str] | None = None
@@ -119,13 +117,5 @@ def sniff(text: str) -> tuple[str, str] | None:
     if best is None:
         return None
     delimiter = best[2]
-    return delimiter, _decimal_mark(list(csv_rows("\n".join(lines), delimiter, '"'))[1:], delimiter)
-
-
-def _decimal_mark(rows: Sequence[Sequence[str]], delimiter: str) -> str:
-    if delimiter == ",":
-        return "."
-    fields = [field for row in rows for field in row]
-    comma = sum(_number(field, ",") is not None and field.count(",") == 1 for field in fields)
-    point = sum(_number(field, ".") is not None and field.count(".") == 1 for field in fields)
-    return "," if comma > point else "."
+    rows = list(csv_rows("\n".join(lines), delimiter, '"'))[1:]
+    return delimiter, marks_of((field for row in rows for field in row), delimiter)

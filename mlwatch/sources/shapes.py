@@ -15,6 +15,7 @@ from mlwatch.roles import Mapping as RoleMapping
 from mlwatch.roles.columns import MAX_COLUMNS
 from mlwatch.roles.leftovers import NO_VALUE_YET
 from mlwatch.sources.blocks import MAX_LINE_BYTES
+from mlwatch.sources.marks import NO_MARKS, Marks
 from mlwatch.sources.sql import columns_literal, literal
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class Dialect:
     """How a delimited file is written."""
 
     delimiter: str
-    decimal: str
     header: tuple[str, ...]
+    marks: Marks = NO_MARKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,14 @@ def load_shape(key: str, document: str) -> Shape:
         data["format"],
         mapping,
         {tuple(path): kind for path, kind in data["physical"]},
-        Dialect(dialect["delimiter"], dialect["decimal"], tuple(dialect["header"])) if dialect else None,
+        _load_dialect(dialect) if dialect else None,
     )
+
+
+def _load_dialect(dialect: Mapping[str, Any]) -> Dialect:
+    """Read a dialect; stores of before know the decimal mark alone."""
+    marks = Marks(**dialect["marks"]) if "marks" in dialect else Marks(dialect["decimal"])
+    return Dialect(dialect["delimiter"], tuple(dialect["header"]), marks)
 
 
 def shape_key(relative: str, form: Format, header: Sequence[str] = ()) -> str:
@@ -210,7 +217,7 @@ def _with_physical(
         for path in mapping.columns(role):
             if types and path in types:
                 continue
-            as_text = "text" in kinds.get(path, ()) and (dialect is None or dialect.decimal == ".")
+            as_text = "text" in kinds.get(path, ()) and (dialect is None or dialect.marks == NO_MARKS)
             physical[path] = "text" if as_text else "number"  # one that is no number must not stop the others
     return Shape(key, form, mapping, physical, dialect)
 
@@ -298,6 +305,7 @@ def csv_relation(path: Path, shape: Shape) -> str:
     dialect = shape.dialect
     if dialect is None:
         raise ValueError("a delimited file needs a dialect")
+    thousands = f"thousands = {literal(dialect.marks.thousands)}, " if dialect.marks.thousands else ""
     types: dict[Path_, str] = {
         (name,): SQL_TYPES[shape.physical.get((name,), "text")] for name in dialect.header
     }
@@ -305,7 +313,7 @@ def csv_relation(path: Path, shape: Shape) -> str:
         f"read_csv({literal(str(path))}, header = false, auto_detect = false, strict_mode = true, "
         f"delim = {literal(dialect.delimiter)}, quote = '\"', escape = '\"', "
         f"nullstr = [{', '.join(map(literal, CSV_NULLS))}], "
-        f"decimal_separator = {literal(dialect.decimal)}, max_line_size = {MAX_LINE_BYTES}, "
+        f"decimal_separator = {literal(dialect.marks.decimal)}, {thousands}max_line_size = {MAX_LINE_BYTES}, "
         f"columns = {columns_literal(types)})"
     )
 

@@ -310,6 +310,7 @@ class Ingest:
             return None
         if batch.shape.format != "parquet":
             self._feeder.give_back(batch.spool)
+        self._say_doubtful(batch)
         self._shapes.save(batch.shape)
         self._say_refused()
         if self._batches == 0 or not self.registry.fully_binned:
@@ -360,6 +361,15 @@ class Ingest:
             self._telling.warn(
                 "features", f"more than {MAX_FEATURES:,} features: {refused}; choose with [roles] features"
             )
+
+    def _say_doubtful(self, batch: Batch) -> None:
+        """Tell of the first file of a kind that its numbers may be a thousand times as large as they are read."""
+        shape = batch.shape
+        number = shape.dialect.marks.doubtful if shape.dialect is not None else ""
+        if number and shape.key not in self._shapes.by_key and shape.dialect is not None:
+            mark, path = shape.dialect.marks.decimal, batch.works[0].entry.path
+            told = f"nothing tells whether numbers such as {number} have decimals or thousands behind the {mark!r}"
+            self._telling.warn(path, f"{path}: {told}; they are read as decimals")
 
     def _set_aside(self, batch: Batch, error: Exception) -> None:
         """Name the files of a batch that cannot be taken in at all, so that the others go on."""

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.blocks import MAX_LINE_BYTES
+from mlwatch.sources.marks import NO_MARKS, unmarked
 from mlwatch.sources.shapes import CSV_NULLS
 from mlwatch.sources.sql import literal, pointer
 
@@ -108,8 +109,8 @@ def _csv_lines(
 def _record(row: list[str], dialect: Dialect, numeric: set[str]) -> dict[str, str | None]:
     record: dict[str, str | None] = {}
     for name, value in zip(dialect.header, row, strict=True):
-        if dialect.decimal != "." and name in numeric:
-            value = value.replace(dialect.decimal, ".")  # noqa: PLW2901  the row's own text stays in `raw`
+        if dialect.marks != NO_MARKS and name in numeric:
+            value = unmarked(value, dialect.marks.decimal, dialect.marks.thousands)  # noqa: PLW2901  `raw` has its text
         record[name] = None if value in CSV_NULLS else value
     return record
 

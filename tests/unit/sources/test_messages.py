@@ -32,7 +32,7 @@ def test_delimited_messages_with_and_without_header() -> None:
     (made,) = pieces(FOUND, [Message(0, b"id;x\na;1,5\nb;2,5\n")], 0)
     dialect = made.dialect
     assert dialect is not None
-    assert (dialect.header, dialect.delimiter, dialect.decimal) == (("id", "x"), ";", ",")
+    assert (dialect.header, dialect.delimiter, dialect.marks.decimal) == (("id", "x"), ";", ",")
     assert made.plain().text == b"a;1,5\nb;2,5\n"
     (made,) = pieces(FOUND, [Message(0, b"a,1"), Message(1, b"b,2")], 0, ("id", "x"))
     dialect = made.dialect

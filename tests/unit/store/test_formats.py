@@ -187,3 +187,35 @@ def test_a_regression_may_be_written_with_a_decimal_comma(logs: Path, take: Take
         2,
         12,
     )
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["whole", "with a bad row"])
+@pytest.mark.parametrize(
+    ("separator", "decimal", "thousands"),
+    [(";", ",", "."), (",", ".", ","), ("\t", ".", ","), ("\t", ",", ".")],
+)
+def test_marks_of_thousands_are_no_decimals(
+    logs: Path, opened: Callable[[], Any], separator: str, decimal: str, thousands: str, *, broken: bool
+) -> None:
+    swap = str.maketrans({",": thousands, ".": decimal})
+    frame = pd.DataFrame(FLAT).astype({"age": int})
+    frame["score"] = [f"{score:.4f}".translate(swap) for score in frame["score"]]
+    frame["latency_ms"] = [f"{1000.5 + n:,.2f}".translate(swap) for n in range(12)]
+    frame["sum"] = [f"{900.25 + 100 * n:,.2f}".translate(swap) for n in range(12)]
+    frame["km"] = [f"{26_000 + n:,}".translate(swap) for n in range(12)]
+    text = frame.to_csv(index=False, sep=separator)
+    (logs / "a.csv").write_text(text + (f"no time{separator * (len(frame.columns) - 1)}\n" if broken else ""))
+    with opened() as session:
+        version = session.snapshot().models["m"].versions["v1"]
+        columns = dict(session.query("SELECT name, column_name FROM features")[1])
+        sums = session.query(f"SELECT SUM({columns['sum']}), SUM({columns['km']}) FROM predictions")[1]
+    assert version.latency.mean == pytest.approx(1006)
+    assert sums == [(12 * 900.25 + 6600, 12 * 26_000 + 66)]
+
+
+def test_where_nothing_tells_thousands_from_decimals_it_is_said(logs: Path, take: Take) -> None:
+    rows = [f"2026-11-03T10:00:{n:02d}Z;r{n};26,{n + 100};1\n" for n in range(12)]
+    (logs / "a.csv").write_text("timestamp;request_id;amount;prediction\n" + "".join(rows))
+    (said,) = (alert.message for alert in take().alerts if "26,100" in alert.message)
+    assert said.startswith("a.csv: nothing tells whether numbers such as 26,100 have decimals or thousands")
+    assert said.endswith("they are read as decimals")
