@@ -72,8 +72,8 @@ class Canonical:
     Args:
         mapping: Which column has which role.
         slots: The features to take.
-        physical: The type that each path is read as: `number`, `integer`, `text`, `time`, `boolean`, or `decimal` of
-            classes.
+        physical: The type that each path is read as: `number`, `integer`, `text`, `time`, `boolean`; of classes
+            also `decimal` and `padded`, which is text with spaces around it.
         timezone: Zone of times that carry none.
         tolerant: Read everything as text and turn what does not fit into nulls and `invalid` marks, instead of
             failing: for blocks that the fast way refused.
@@ -230,12 +230,14 @@ class Canonical:
         )
 
     def _class_text(self, path: tuple[str, ...]) -> str:
-        """Return the text of a class; a number's is the same however many zeros it is written with."""
+        """Return the text of a class; it is the same with spaces around it, a number's also with zeros behind it."""
         column, physical = self._access(path), self._physical.get(path, "text")
         text = f"CAST({column} AS VARCHAR)"
         if physical == "number" and not self._tolerant:
             # what is cast alone is handed on by the engine as the file has it: 1,0 or 1.00
             return f"CAST({column} + 0 AS VARCHAR)"
+        if physical == "padded":
+            return f"TRIM({text})"
         if physical == "decimal" or (physical in {"number", "integer"} and self._tolerant):
             number = f"CAST(TRY_CAST({text} AS DOUBLE) AS VARCHAR)"
             return f"CASE WHEN {text} LIKE '%.%0' THEN COALESCE({number}, {text}) ELSE {text} END"

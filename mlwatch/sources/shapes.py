@@ -50,6 +50,7 @@ SQL_TYPES = {
     "number": "DOUBLE",
     "integer": "BIGINT",
     "text": "VARCHAR",
+    "padded": "VARCHAR",
     "time": "TIMESTAMP",
     "boolean": "BOOLEAN",
 }
@@ -72,7 +73,8 @@ class Shape:
     format: Format
     mapping: RoleMapping
     physical: Mapping[Path_, str]
-    """How each used path is read: `number`, `integer`, `text`, `time`, `boolean`, or `decimal` of classes."""
+    """How each used path is read: `number`, `integer`, `text`, `time`, `boolean`; of classes also `decimal` and
+    `padded`, which is text with spaces around it."""
     dialect: Dialect | None = None
 
     @property
@@ -211,6 +213,8 @@ def _with_physical(
         else _physical(kinds.get(path, frozenset()), features.get(path))
         for path in used
     }
+    padded = {column.path for column in columns if any(map(_is_padded, column.samples))}
+    physical |= {path: "padded" for path in classes & padded if physical[path] == "text"}
     for role in ("id", "model", "version", "error", "event", "currency", "event_id", "unit"):
         physical |= {path: "text" for path in mapping.columns(role) if not (types and path in types)}
     for role in ("score", "latency", "value"):
@@ -265,6 +269,10 @@ def _without_twins(mapping: RoleMapping) -> RoleMapping:
 
 def _folded(path: Path_) -> Path_:
     return tuple(name.lower() for name in path)
+
+
+def _is_padded(sample: object) -> bool:
+    return isinstance(sample, str) and sample != sample.strip()
 
 
 def _stated(kind: str, *, is_class: bool) -> str:

@@ -202,3 +202,21 @@ def test_a_country_may_be_na_and_is_the_same_in_blocks_with_a_bad_row(
     (version,) = next(iter(found.models.values())).versions.values()
     country = version.quality.features["country"]
     assert (found.ingest.rejected, country.n, country.missing) == (int(broken), N, N // 2)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_spaces_around_a_class_are_none_of_it(logs: Path, take: Take, form: str) -> None:
+    rows = records()
+    truth = [row["label"] for row in rows]
+    answers = [row["prediction"] for row in rows]
+    for row in rows:
+        row |= {
+            "prediction": ("no", "yes")[row["prediction"]],
+            "label": ("no       ", "yes      ")[row["label"]],
+        }
+    write(logs, rows, form)
+    (model,) = take().models.values()
+    (version,) = model.versions.values()
+    assert version.confusion is not None
+    assert (model.positive_class, version.confusion.labels) == ("yes", ("no", "yes"))
+    assert version.performance["accuracy"].value == pytest.approx(metrics.accuracy_score(truth, answers))
