@@ -41,6 +41,8 @@ RECORD_WORDS = frozenset(
 MOST_NAMES = 16
 """Different values among the samples, above which a column does not name models or versions."""
 MOST_EVENTS = 40
+LEAST_PERCENT = 20
+"""The highest of some percentages lies above this; scales of schools and stars end before."""
 MOSTLY = 0.75
 """Share of numbers among the samples of a column of numbers: the others are read as missing."""
 _WRITTEN_DATE = re.compile(r"\s*(\d{4}[-/]\d\d[-/]\d\d|\d{1,2}\.\d{1,2}\.\d{4})[T ]\d\d?:\d\d")
@@ -260,6 +262,12 @@ def _only_words(column: Column, allowed: Collection[str]) -> bool:
 def within_unit(column: Column) -> bool:
     """Tell whether all numbers are such as probabilities are."""
     return all(0 <= number <= 1 for number in numbers(column))
+
+
+def is_percent(column: Column) -> bool:
+    """Tell whether all numbers are such as percentages are, and not of a shorter scale; margins are negative, too."""
+    found = numbers(column)
+    return bool(found) and min(found) >= 0 and LEAST_PERCENT < max(found) <= 100
 
 
 _SCALARS = frozenset({"boolean", "integer", "number", "text"})

@@ -23,7 +23,7 @@ from mlwatch.roles.names import (
     words,
 )
 from mlwatch.roles.paths import NO_VERSION, TEMPLATE, from_directories, match_template
-from mlwatch.roles.types import ROLES, Column, ColumnPath, Mapping, TimeUnit
+from mlwatch.roles.types import ROLES, SCORE_THRESHOLD, Column, ColumnPath, Mapping, TimeUnit
 from mlwatch.roles.units import latency_unit, time_unit
 
 if TYPE_CHECKING:
@@ -160,6 +160,7 @@ class _Inference:
             ),
             reasons=self._reasons,
             others={role: tuple(paths) for role, paths in self._others.items()},
+            score_threshold=self._score_threshold(),
         )
 
     def _drop(self, columns: Iterable[Column], reason: str) -> None:
@@ -402,6 +403,16 @@ class _Inference:
     def _time_unit(self) -> TimeUnit:
         column = self._chosen.get("timestamp")
         return self._decided.time_unit if column is None else time_unit(column)
+
+    def _score_threshold(self) -> float:
+        """Return half of what is certain: 50 of scores in percent, where the answer is made of them."""
+        column = self._chosen.get("score")
+        if column is None:
+            return self._decided.score_threshold
+        if "prediction" in self._roles or not guards.is_percent(column):
+            return SCORE_THRESHOLD
+        self._reasons["score"] += ", in percent: class 1 from 50 on"
+        return 50.0
 
     def _latency_factor(self) -> float:
         column = self._chosen.get("latency")

@@ -18,6 +18,8 @@ ROLES = (
     *("event", "value", "currency", "unit", "event_id"),
 )
 """Every role that a column can have."""
+SCORE_THRESHOLD = 0.5
+"""A probability without a prediction is taken as class 1 from here on."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Mapping:
     """Why a role is what it is, by role; why a column is ignored, by `ignored:` and its dotted path."""
     others: MappingType[str, tuple[ColumnPath, ...]] = field(default_factory=dict)
     """Further columns of a role, for records without the first; see `standins`."""
+    score_threshold: float = SCORE_THRESHOLD
+    """A score without a prediction is taken as class 1 from here on."""
 
     def columns(self, role: str) -> tuple[ColumnPath, ...]:
         """Return the columns of a role, the one that counts first."""

@@ -39,8 +39,6 @@ BOOLEAN_WORDS = ("True", "TRUE", "False", "FALSE")
 """What Python and tables write for JSON's `true` and `false`."""
 BOOLEANS = f"({', '.join(map(literal, BOOLEAN_WORDS))})"
 _WITHOUT_POINT = "WHEN {0} LIKE '%.0' THEN LEFT({0}, LENGTH({0}) - 2)"
-SCORE_THRESHOLD = 0.5
-"""A score without a prediction is taken as class 1 from here on."""
 
 _OF_UNIT = "^[0-9]+([.][0-9]+)? *({})$"
 _UNITS = tuple(
@@ -247,7 +245,7 @@ class Canonical:
         if self._path("prediction") is not None or self._path("score") is None:
             return self._class("prediction")
         score = self._score()
-        return f"CASE WHEN {score} >= {SCORE_THRESHOLD} THEN '1' WHEN {score} IS NOT NULL THEN '0' END"
+        return f"CASE WHEN {score} >= {self._mapping.score_threshold} THEN '1' WHEN {score} IS NOT NULL THEN '0' END"
 
     def _status(self) -> str:
         path = self._path("status")

@@ -657,3 +657,24 @@ def test_the_version_of_logstash_is_that_of_no_model(own: dict[str, str]) -> Non
     }
     assert mapping.features == ()
     assert mapping.reasons["ignored:@version"] == "what a logger adds, not an input of the model"
+
+
+@pytest.mark.parametrize(
+    ("scores", "more", "expected"),
+    [
+        ([79.3, 26.2, 47.0], {}, 50.0),
+        ([0.793, 0.262, 0.47], {}, 0.5),
+        ([7.9, 2.6, 4.7], {}, 0.5),
+        ([79.3, -26.2, 47.0], {}, 0.5),
+        ([790.0, 262.0, 470.0], {}, 0.5),
+        ([79.3, 26.2, 47.0], {"prediction": 1}, 0.5),
+    ],
+)
+def test_scores_in_percent_are_cut_at_fifty(
+    scores: list[float], more: dict[str, int], expected: float
+) -> None:
+    records = [{"id": at, "score": score, **more} for at, score in enumerate(scores)]
+    mapping = inferred(*records)
+    assert mapping.score_threshold == expected
+    assert (mapping.reasons["score"] == "named score, in percent: class 1 from 50 on") == (expected == 50)
+    assert merge(mapping, columns_of([{"late": 1}]), NO_SETTINGS).score_threshold == expected

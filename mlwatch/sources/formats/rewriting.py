@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import row
 from mlwatch.errors import reason_of
-from mlwatch.sources.canonical import EARLIEST, LATEST, SCORE_THRESHOLD
+from mlwatch.roles.types import SCORE_THRESHOLD
+from mlwatch.sources.canonical import EARLIEST, LATEST
 from mlwatch.sources.formats import payload
 from mlwatch.sources.formats.halves import Halves
 from mlwatch.sources.formats.types import ENVELOPE, Refused, Rewritten

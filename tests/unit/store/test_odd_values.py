@@ -220,3 +220,14 @@ def test_spaces_around_a_class_are_none_of_it(logs: Path, take: Take, form: str)
     assert version.confusion is not None
     assert (model.positive_class, version.confusion.labels) == ("yes", ("no", "yes"))
     assert version.performance["accuracy"].value == pytest.approx(metrics.accuracy_score(truth, answers))
+
+
+def test_scores_in_percent_say_class_one_from_fifty_on(logs: Path, take: Take) -> None:
+    rows = records()
+    truth, answers = ([row[name] for row in rows] for name in ("label", "prediction"))
+    for row in rows:
+        row["score"] = round(100 * row["score"], 4)
+        del row["prediction"]
+    write(logs, rows)
+    (version,) = next(iter(take().models.values())).versions.values()
+    assert version.performance["accuracy"].value == pytest.approx(metrics.accuracy_score(truth, answers))
