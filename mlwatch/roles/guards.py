@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, SupportsFloat, cast
 
 from mlwatch.roles.columns import LONGEST_TEXT, by_record, kind_of
 from mlwatch.roles.names import LATENCY_UNITS, normal
+from mlwatch.roles.written import COMPOUND, GROUPED
 from mlwatch.times import parse_timestamp
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ LEAST_PERCENT = 20
 MOSTLY = 0.75
 """Share of numbers among the samples of a column of numbers: the others are read as missing."""
 _WRITTEN_DATE = re.compile(r"\s*(\d{4}[-/]\d\d[-/]\d\d|\d{1,2}\.\d{1,2}\.\d{4})[T ]\d\d?:\d\d")
-_DURATION = re.compile(rf"\s*\d+(\.\d+)?\s*({'|'.join(LATENCY_UNITS)})\s*", re.IGNORECASE)
+_DURATION = re.compile(rf"\s*(\d+(\.\d+)?\s*({'|'.join(LATENCY_UNITS)})|{COMPOUND})\s*", re.IGNORECASE)
+_GROUPED = re.compile(GROUPED)
 _JSON = re.compile(r"\s*(\{.*|\[.*)", re.DOTALL)
 
 
@@ -94,7 +96,7 @@ def _holds_numbers(column: Column) -> bool:
 
 
 def holds_durations(column: Column) -> bool:
-    """Tell whether every sample is a number with a unit of time behind it, such as `12.3ms`."""
+    """Tell whether every sample is a number with its unit of time, such as `12.3ms` or `1m3.5s`."""
     said = [str(one) for one in column.samples if str(one).strip().lower() not in NULL_WORDS]
     return bool(said) and all(_DURATION.fullmatch(one) for one in said)
 
@@ -218,8 +220,11 @@ def number_of(sample: object) -> float | None:
     """Return a sample as a number, also where it is the text of one; None where it is neither."""
     if kind_of(sample) in _NUMBERS:
         return as_float(sample)
+    if not isinstance(sample, str):
+        return None
+    text = sample.replace(",", "") if _GROUPED.fullmatch(sample.strip()) else sample
     try:
-        return float(sample) if isinstance(sample, str) else None
+        return float(text)
     except ValueError:
         return None
 

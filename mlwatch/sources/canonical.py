@@ -2,7 +2,8 @@
 
 Columns of the canonical relation: `line`, `ts` (UTC), `id`, `model`, `version`, `prediction`, `score`, `label`,
 `latency_ms`, `status`, `error`, `event`, `value`, `currency`, `event_id`, `unit`, `invalid`, then a column a feature.
-`own_model` is the model that the record itself names, without the directory's.
+`own_model` is the model that the record itself names, without the directory's; `unread_number` is what stands where a
+number belongs and is none, behind its role.
 
 Class labels and predictions are text, so that the same class is the same text wherever it was written: `1`, `1.0`
 and `true` are all `1`.
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mlwatch.roles import guards
 from mlwatch.roles.names import LATENCY_UNITS, latency_factor
+from mlwatch.roles.written import COMPOUND, GROUPED
 from mlwatch.sources.sql import identifier, literal, path_expression
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ NO_CLASS = f"({', '.join(map(literal, _NO_CLASS_WORDS))})"
 """What is written for a missing class or value; an infinite one says as little. `none` is a class of some models."""
 ROUNDING = 1e-06
 """How far a probability in single precision may lie beyond 0 or 1."""
+_NO_NUMBER = "('', '-', 'nan', 'null', 'none', 'na', 'n/a', '-nan')"
+"""What is written where there is no number; servers write a dash."""
+_EXAMPLE = 40
+"""Characters that are kept of a number that cannot be read."""
 FAILURE_WORDS = "('error', 'err', 'fail', 'failed', 'failure', 'exception', 'timeout', 'timed out')"
 BOOLEAN_WORDS = ("True", "TRUE", "False", "FALSE")
 """What Python and tables write for JSON's `true` and `false`."""
@@ -126,6 +132,7 @@ class Canonical:
             "event_id": self._text("event_id"),
             "unit": self._whole("unit"),
             "invalid": self._invalid(),
+            "unread_number": self._unread(),
         }
         features = [f"{self._feature(slot)} AS {identifier(slot.column)}" for slot in self._slots]
         items = [f"{expression} AS {name}" for name, expression in columns.items()] + features
@@ -142,8 +149,7 @@ class Canonical:
             read: Returns the expression of one column.
             none: The expression where no column has the role.
         """
-        found = [read(path) for path in self._mapping.columns(role)]
-        return f"COALESCE({', '.join(found)})" if len(found) > 1 else found[0] if found else none
+        return _coalesced([read(path) for path in self._mapping.columns(role)], none)
 
     def _text(self, role: str) -> str:
         return self._first(role, self._as_text, "CAST(NULL AS VARCHAR)")
@@ -173,7 +179,18 @@ class Canonical:
         return self._first(role, self._as_role_number, "CAST(NULL AS DOUBLE)")
 
     def _as_role_number(self, path: tuple[str, ...]) -> str:
-        return self._as_number(path, tolerant=self._tolerant or self._physical.get(path) == "text")
+        if not self._is_text(path):
+            return self._as_number(path, tolerant=False)
+        text = f"TRIM(CAST({self._access(path)} AS VARCHAR))"
+        grouped = f"TRY_CAST(REPLACE({text}, ',', '') AS DOUBLE)"
+        return (
+            f"COALESCE({self._as_number(path, tolerant=True)}, "
+            f"CASE WHEN regexp_matches({text}, '^{GROUPED}$') THEN {grouped} END)"
+        )
+
+    def _is_text(self, path: tuple[str, ...]) -> bool:
+        """Tell whether a number's column is read as text, so that it may hold what is none."""
+        return self._tolerant or self._physical.get(path) == "text"
 
     def _as_number(self, path: tuple[str, ...], *, tolerant: bool) -> str:
         return f"{'TRY_CAST' if tolerant else 'CAST'}({self._access(path)} AS DOUBLE)"
@@ -203,7 +220,7 @@ class Canonical:
         factor = self._mapping.latency_factor if own is None else own
         number = _finite(self._as_role_number(path))
         plain = number if factor == 1.0 else f"{number} * {factor!r}"
-        if self._physical.get(path) != "text":
+        if not self._is_text(path):
             return plain
         text = f"LOWER(TRIM(CAST({self._access(path)} AS VARCHAR)))"
         bare = f"TRY_CAST(regexp_replace({text}, '[^0-9.]+$', '') AS DOUBLE)"
@@ -211,6 +228,7 @@ class Canonical:
             f"WHEN regexp_matches({text}, '{_OF_UNIT.format(names)}') THEN {bare} * {each!r}"
             for names, each in _UNITS
         ]
+        cases.append(f"WHEN regexp_matches({text}, '^{COMPOUND}$') THEN {_compound_sql(text)}")
         return f"CASE {' '.join(cases)} ELSE {plain} END"
 
     def _class(self, role: str) -> str:
@@ -280,6 +298,19 @@ class Canonical:
         # one call for all: operators would nest a level a feature, deeper than the engine reads
         return f"NULLIF(CONCAT('|', {', '.join(marks)}), '|')"
 
+    def _unread(self) -> str:
+        """Name a number that is no number, as `latency:1,234`; NULL where there is none, or what stands for nothing."""
+        readers = {"latency": self._as_latency, "value": self._as_role_number, "score": self._as_role_number}
+        marks = []
+        for role, read in readers.items():
+            for path in filter(self._is_text, self._mapping.columns(role)):
+                text = f"TRIM(CAST({self._access(path)} AS VARCHAR))"
+                marks.append(
+                    f"CASE WHEN {read(path)} IS NULL AND LOWER({text}) NOT IN {_NO_NUMBER} "
+                    f"THEN CONCAT('{role}:', LEFT({text}, {_EXAMPLE})) END"
+                )
+        return _coalesced(marks, "CAST(NULL AS VARCHAR)")
+
     def _time(self) -> str:
         return self._first("timestamp", self._as_time, "CAST(NULL AS TIMESTAMP)")
 
@@ -293,6 +324,19 @@ class Canonical:
         if not self._tolerant and self._timezone == "UTC":
             return zoned_sql(column)
         return tolerant_time_sql(f"CAST({column} AS VARCHAR)", self._timezone)
+
+
+def _coalesced(found: Sequence[str], none: str) -> str:
+    """Return the first of some expressions that is not NULL; `none` where there are no expressions."""
+    return f"COALESCE({', '.join(found)})" if len(found) > 1 else found[0] if found else none
+
+
+def _compound_sql(text: str) -> str:
+    """Turn a duration such as `1h2m3.5s` into milliseconds."""
+    hours = f"CASE WHEN {text} LIKE '%h%' THEN TRY_CAST(split_part({text}, 'h', 1) AS DOUBLE) ELSE 0e0 END"
+    minutes = f"TRY_CAST(split_part(split_part({text}, 'm', 1), 'h', -1) AS DOUBLE)"
+    seconds = f"TRY_CAST(REPLACE(split_part({text}, 'm', 2), 's', '') AS DOUBLE)"
+    return f"({hours} * 3600e3 + {minutes} * 60e3 + {seconds} * 1e3)"
 
 
 def _finite(number: str) -> str:

@@ -296,6 +296,7 @@ _WORKING_COLUMNS = frozenset(
         "weight",
         "file_row_number",
         "own_model",
+        "unread_number",
     }
 )
 """Columns of a batch on its way in."""

@@ -1,7 +1,8 @@
 """Take a large batch of plain predictions straight into their table, without a table in between.
 
-Plain are records that are requests and nothing else, each new to the store and with a usable time: what a backfill
-mostly consists of. Anything else in the batch undoes it, and the batch is taken in the careful way instead.
+Plain are records that are requests and nothing else, each new to the store, with a usable time and with numbers where
+these belong: what a backfill mostly consists of. Anything else in the batch undoes it, and the batch is taken in the
+careful way instead.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def insert(connection: DuckDBPyConnection, select: str, slots: Sequence[Slot], *
     connection.execute(f"""
         INSERT INTO predictions ({columns})
         SELECT {columns.replace("failed", "CASE WHEN is_plain THEN failed ELSE error('not plain') END", 1)}
-        FROM (SELECT *, is_request AND bad IS NULL AND NOT is_event AND NOT is_outcome AS is_plain
+        FROM (SELECT *, is_request AND bad IS NULL AND NOT is_event AND NOT is_outcome
+                AND unread_number IS NULL AS is_plain
             FROM ({classified(select, predicts=predicts)}))""")
     connection.execute(f"""
         CREATE OR REPLACE TEMP VIEW batch AS

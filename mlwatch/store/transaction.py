@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import all_or_nothing, is_there, number
 from mlwatch.roles.names import rank
 from mlwatch.sources.sql import identifier
-from mlwatch.store import batch, constraints, event_units, events, fold, memory, outcomes, slices, straight
+from mlwatch.store import (
+    batch,
+    constraints,
+    event_units,
+    events,
+    fold,
+    memory,
+    outcomes,
+    slices,
+    straight,
+    unread,
+)
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.loading import Loader, filled_lines
 from mlwatch.store.schema import BASE_COLUMNS
@@ -116,6 +127,7 @@ class Transaction:
             duplicates = batch.mark_duplicates(self._connection)
             counts = self._fold(batch.count(self._connection, duplicates), slots)
             self._quarantine(counts)
+            unread.tell(self._connection, works[0].segment.found.relative)
             self._account(works, counts)
         return counts
 

@@ -38,7 +38,7 @@ def test_names_that_differ_only_by_case_cost_no_record(logs: Path, take: Take) -
 
 
 def test_those_of_a_reference_too(tmp_path: Path) -> None:
-    names = (*OURS, "e", "file_row_number", "own_model", "part", "place")
+    names = (*OURS, "e", "file_row_number", "own_model", "part", "place", "unread_number")
     values = ({name: float(n) for name in names} for n in range(400))
     records = [
         prediction(n, prediction=n / 7, score=None, label=n / 9, features=each)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from logfiles import Take
 
+    from mlwatch.snapshot.types import Snapshot
+
 N = 2000
 START = datetime(2026, 11, 3, 10, tzinfo=UTC)
 
@@ -231,3 +233,68 @@ def test_scores_in_percent_say_class_one_from_fifty_on(logs: Path, take: Take) -
     write(logs, rows)
     (version,) = next(iter(take().models.values())).versions.values()
     assert version.performance["accuracy"].value == pytest.approx(metrics.accuracy_score(truth, answers))
+
+
+def warnings(found: Snapshot) -> list[str]:
+    return [alert.message for alert in found.alerts if alert.rule.startswith("ingest: ")]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@pytest.mark.parametrize("first", [0, 1500])
+def test_commas_that_can_only_separate_thousands_are_read(
+    logs: Path, take: Take, form: str, first: int
+) -> None:
+    latencies = [20.5 if i % 10 else 1234.5 + i for i in range(N)]
+    rows = records(latency_ms=[f"{one:,}" if i >= first else one for i, one in enumerate(latencies)])
+    write(logs, rows, form)
+    found = take()
+    (version,) = next(iter(found.models.values())).versions.values()
+    assert version.latency.n == N
+    assert version.latency.mean == pytest.approx(np.mean(latencies), rel=1e-9)
+    assert version.latency.max == max(latencies)
+    assert warnings(found) == []
+
+
+def test_amounts_with_separated_thousands_are_added_up(logs: Path, take: Take) -> None:
+    rows = records()
+    amounts = [950.25 if i % 4 else 1_234_567.0 for i in range(200)]
+    events = [
+        {"timestamp": row["timestamp"], "request_id": row["request_id"], "event": "purchase", "value": text}
+        for row, text in zip(rows, (f"{one:,.10g}" for one in amounts), strict=False)
+    ]
+    write(logs, rows)
+    pd.DataFrame(events).to_csv(logs / "events.csv", index=False)
+    (version,) = next(iter(take().models.values())).versions.values()
+    assert version.business.revenue.gross == pytest.approx(sum(amounts))
+
+
+@pytest.mark.parametrize(("first", "text", "seconds"), [(0, "1h2m3.5s", 3723.5), (1500, "1m0.25s", 60.25)])
+def test_durations_of_more_than_a_minute_are_read(
+    logs: Path, take: Take, first: int, text: str, seconds: float
+) -> None:
+    long = [i >= first and i % 20 == 0 for i in range(N)]
+    write(logs, records(latency_ms=[text if one else "5.1s" for one in long]))
+    found = take()
+    (version,) = next(iter(found.models.values())).versions.values()
+    assert (version.latency.n, version.latency.max) == (N, seconds * 1e3)
+    assert version.latency.mean == pytest.approx(1e3 * np.mean([seconds if one else 5.1 for one in long]))
+    assert warnings(found) == []
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_numbers_that_cannot_be_read_are_told_of_with_an_example(logs: Path, take: Take, form: str) -> None:
+    rows = records()
+    for at, row in enumerate(rows):
+        if at >= 1500 and at % 10 < 4:
+            row["latency_ms"] = ("1,234", "-", "N/A", "fast")[at % 10]
+    write(logs, rows, form)
+    name = f"a.{form}"
+    said = f'latencies that cannot be read are left out: 100 so far, such as "1,234" in {name}'
+    found = take()
+    (version,) = next(iter(found.models.values())).versions.values()
+    assert (version.latency.n, warnings(found)) == (N - 200, [said])
+    assert warnings(take()) == [said]
+    write(logs, [{**row, "request_id": f"later {row['request_id']}"} for row in rows], form)
+    (logs / name).rename(logs / f"b.{form}")
+    write(logs, rows, form)
+    assert warnings(take()) == [said.replace("100", "200").replace(name, f"b.{form}")]

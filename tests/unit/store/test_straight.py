@@ -69,6 +69,19 @@ def test_both_ways_give_the_same_numbers(logs: Path, take: Take, short: list[boo
     )
 
 
+def test_a_latency_that_cannot_be_read_is_told_of_in_large_batches_too(
+    logs: Path, take: Take, short: list[bool]
+) -> None:
+    records = [prediction(n, latency_ms="1,234" if n == 450 else "20.5") for n in range(600)]
+    (logs / "a.jsonl").write_text(lines(records))
+    found = take()
+    assert any(short)
+    assert found.models["m"].versions["v1"].latency.n == 599
+    assert [alert.message for alert in found.alerts] == [
+        'latencies that cannot be read are left out: 1 so far, such as "1,234" in a.jsonl'
+    ]
+
+
 @pytest.mark.parametrize("odd", ["duplicate", "broken", "outcome", "event", "no time"])
 def test_what_is_not_plain_is_taken_the_careful_way(
     logs: Path, opened: Callable[[], Any], take: Take, short: list[bool], odd: str
