@@ -27,13 +27,13 @@ def business_document(business: Business) -> Document:
             }
             for kind, found in business.kinds.items()
         },
-        "revenue": _revenue(money),
+        "revenue": _revenue(money, reasons.NO_AMOUNTS if business.conversion.value else reasons.NO_EVENTS),
         "approval": business.approval.to_dict() if business.approval is not None else None,
         "decisions_per_1000": business.decisions.to_dict() if business.decisions is not None else None,
     }
 
 
-def _revenue(money: Revenue) -> Document:
+def _revenue(money: Revenue, unknown: str) -> Document:
     block = {
         "gross": money.told(money.gross),
         "refunds": money.told(money.refunds),
@@ -46,4 +46,4 @@ def _revenue(money: Revenue) -> Document:
         "per_conversion": money.per_conversion.to_dict() if money.per_conversion is not None else None,
     }
     amounts = ("gross", "refunds", "total", "per_prediction", "low", "high", "per_conversion")
-    return explained(block, dict.fromkeys(amounts, reasons.NO_EVENTS))
+    return explained(block, dict.fromkeys(amounts, unknown))

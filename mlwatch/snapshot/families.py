@@ -278,7 +278,9 @@ def business(
     )
     if cut is not None:
         sums = replace(sums, sum_sq=cut.square, winsorised_at=cut.limit, capped_total=cut.total)
-    per = money.revenue_per_prediction(sums) if seen else None
+    valued = total("gross", "n_events") + total("refund", "n_events")
+    known = seen and (valued > 0 or sums.conversions == 0)
+    per = money.revenue_per_prediction(sums) if known else None
     ups, downs = int(total("approval", "n_first")), int(total("disapproval", "n_first"))
     approval = intervals.proportion(ups, ups + downs, "") if ups + downs else None
     return Business(
@@ -292,7 +294,7 @@ def business(
             per.low if per else None,
             per.high if per else None,
             currency,
-            money.revenue_per_conversion(sums) if seen else None,
+            money.revenue_per_conversion(sums) if known else None,
             per.method if per else None,
         ),
         kinds={kind: engagement(kind) for kind in kinds if predictions},

@@ -14,6 +14,7 @@ NO_RECORDS = "no records of this time are kept here: look where the logs are"
 NO_LATENCIES = "no latencies in the logs"
 NO_LAGS = "no labels came in records of their own"
 NO_EVENTS = "no events in the logs"
+NO_AMOUNTS = "no conversion carries an amount that can be read"
 NO_TEACHER = "no labelled scores to learn from"
 BUSINESS = {
     "approval": "no thumbs in the logs",

@@ -146,11 +146,11 @@ class Revenue:
 
     @property
     def known(self) -> bool:
-        """Whether there are events, so that nothing is a number and not a gap."""
+        """Whether there are events, some of them with amounts where there are conversions: nothing is a number then."""
         return self.per_prediction is not None
 
     def told(self, amount: float) -> float | None:
-        """Return one of these amounts; None where there are no events."""
+        """Return one of these amounts; None where they are not known."""
         return amount if self.known else None
 
 

@@ -12,6 +12,7 @@ import pytest
 from sklearn import metrics
 
 import mlwatch
+from mlwatch.snapshot.business_document import business_document
 from mlwatch.snapshot.table_drift import table_drift
 
 if TYPE_CHECKING:
@@ -298,3 +299,18 @@ def test_numbers_that_cannot_be_read_are_told_of_with_an_example(logs: Path, tak
     (logs / name).rename(logs / f"b.{form}")
     write(logs, rows, form)
     assert warnings(take()) == [said.replace("100", "200").replace(name, f"b.{form}")]
+
+
+def test_revenue_is_unknown_where_no_conversion_carries_an_amount(logs: Path, take: Take) -> None:
+    rows = records()[:100]
+    rows += [
+        {"timestamp": row["timestamp"], "request_id": row["request_id"], "event": "purchase", "value": text}
+        for row, text in zip(rows[:8], ("€ 12", "1,234") * 4, strict=True)
+    ]
+    write(logs, rows)
+    found = take()
+    (version,) = next(iter(found.models.values())).versions.values()
+    money = business_document(version.business)["revenue"]
+    assert version.business.conversion.value == pytest.approx(0.08)
+    assert (money["gross"], money["total"], money["per_prediction"]) == (None, None, None)
+    assert money["reasons"]["total"] == "no conversion carries an amount that can be read"
