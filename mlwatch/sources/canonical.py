@@ -36,6 +36,9 @@ NO_CLASS = f"({', '.join(map(literal, _NO_CLASS_WORDS))})"
 """What is written for a missing class or value; an infinite one says as little. `none` is a class of some models."""
 ROUNDING = 1e-06
 """How far a probability in single precision may lie beyond 0 or 1."""
+NO_NAME = r"('', 'nan', 'null', 'none', 'na', 'n/a', '-nan', '\n')"
+"""What is written for a missing id, model or version, in lower case; databases export `\\N`."""
+_LONGEST_NO_NAME = 4
 _NO_NUMBER = "('', '-', 'nan', 'null', 'none', 'na', 'n/a', '-nan')"
 """What is written where there is no number; servers write a dash."""
 _EXAMPLE = 40
@@ -116,9 +119,9 @@ class Canonical:
         columns = {
             "line": line,
             "ts": self._time(),
-            "id": self._whole("id"),
+            "id": self._name("id"),
             "model": self._named("model"),
-            "own_model": self._text("model"),
+            "own_model": self._name("model"),
             "version": self._named("version"),
             "prediction": self._prediction(),
             "score": self._score(),
@@ -129,8 +132,8 @@ class Canonical:
             "event": self._text("event"),
             "value": self._finite("value"),
             "currency": self._text("currency"),
-            "event_id": self._text("event_id"),
-            "unit": self._whole("unit"),
+            "event_id": self._name("event_id"),
+            "unit": self._name("unit"),
             "invalid": self._invalid(),
             "unread_number": self._unread(),
         }
@@ -157,22 +160,28 @@ class Canonical:
     def _as_text(self, path: tuple[str, ...]) -> str:
         return f"NULLIF(CAST({self._access(path)} AS VARCHAR), '')"
 
-    def _whole(self, role: str) -> str:
-        """Return a role's text; tables that miss some whole numbers hold all of them as `12.0`."""
-        return self._first(role, self._as_whole, "CAST(NULL AS VARCHAR)")
+    def _name(self, role: str) -> str:
+        """Return a role's text, by which something is known again."""
+        return self._first(role, self._as_name, "CAST(NULL AS VARCHAR)")
 
-    def _as_whole(self, path: tuple[str, ...]) -> str:
-        text = self._as_text(path)
-        if self._physical.get(path) != "number":
-            return text
-        return f"CASE {_WITHOUT_POINT.format(text)} ELSE {text} END"
+    def _as_name(self, path: tuple[str, ...]) -> str:
+        """Return a text without what writers add to it; NULL for the words that stand for none.
+
+        Tables that miss some whole numbers hold all of them as `12.0`.
+        """
+        physical = self._physical.get(path)
+        column = f"CAST({self._access(path)} AS VARCHAR)"
+        text = f"TRIM({column})" if physical == "padded" else column
+        whole = f" {_WITHOUT_POINT.format(text)}" if physical in {"number", "whole"} else ""
+        none = f"LENGTH({text}) <= {_LONGEST_NO_NAME} AND LOWER({text}) IN {NO_NAME}"  # ids are mostly longer
+        return f"CASE WHEN {none} THEN NULL{whole} ELSE {text} END"
 
     def _named(self, role: str) -> str:
         constant = self._mapping.constants.get(role)
         fallback = literal(constant) if constant is not None else None
         if self._path(role) is None:
             return fallback or "CAST(NULL AS VARCHAR)"
-        return f"COALESCE({self._text(role)}, {fallback})" if fallback else self._text(role)
+        return f"COALESCE({self._name(role)}, {fallback})" if fallback else self._name(role)
 
     def _number(self, role: str) -> str:
         """Return a role's number; NULL for what is none, where its column holds text."""

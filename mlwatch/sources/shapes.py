@@ -13,6 +13,7 @@ from mlwatch.elements import dotted
 from mlwatch.roles import Column, Feature, columns_of, infer, merge
 from mlwatch.roles import Mapping as RoleMapping
 from mlwatch.roles.columns import MAX_COLUMNS
+from mlwatch.roles.guards import as_float
 from mlwatch.roles.leftovers import NO_VALUE_YET
 from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.marks import NO_MARKS, Marks
@@ -50,6 +51,7 @@ SQL_TYPES = {
     "number": "DOUBLE",
     "integer": "BIGINT",
     "text": "VARCHAR",
+    "whole": "VARCHAR",
     "padded": "VARCHAR",
     "time": "TIMESTAMP",
     "boolean": "BOOLEAN",
@@ -73,8 +75,11 @@ class Shape:
     format: Format
     mapping: RoleMapping
     physical: Mapping[Path_, str]
-    """How each used path is read: `number`, `integer`, `text`, `time`, `boolean`; of classes also `decimal` and
-    `padded`, which is text with spaces around it."""
+    """How each used path is read: `number`, `integer`, `text`, `time`, `boolean`; of classes also `decimal`.
+
+    Classes and names are `padded` where spaces are around them, names `whole` where they are whole numbers, be it with
+    `.0` behind.
+    """
     dialect: Dialect | None = None
 
     @property
@@ -203,6 +208,7 @@ def _with_physical(
     dialect: Dialect | None,
     types: Mapping[Path_, str] | None,
 ) -> Shape:
+    found = {column.path: column for column in columns}
     kinds = {column.path: column.kinds for column in columns}
     used = [*mapping.of_roles, *(feature.path for feature in mapping.features)]
     features = {feature.path: feature.kind for feature in mapping.features}
@@ -215,8 +221,12 @@ def _with_physical(
     }
     padded = {column.path for column in columns if any(map(_is_padded, column.samples))}
     physical |= {path: "padded" for path in classes & padded if physical[path] == "text"}
-    for role in ("id", "model", "version", "error", "event", "currency", "event_id", "unit"):
+    for role in ("error", "event", "currency"):
         physical |= {path: "text" for path in mapping.columns(role) if not (types and path in types)}
+    for role in ("id", "model", "version", "event_id", "unit"):
+        for path in mapping.columns(role):
+            stated = _stated(types[path], is_class=False) if types and path in types else None
+            physical[path] = _physical_name(role, found.get(path), stated)
     for role in ("score", "latency", "value"):
         for path in mapping.columns(role):
             if types and path in types:
@@ -224,6 +234,35 @@ def _with_physical(
             as_text = "text" in kinds.get(path, ()) and (dialect is None or dialect.marks == NO_MARKS)
             physical[path] = "text" if as_text else "number"  # one that is no number must not stop the others
     return Shape(key, form, mapping, physical, dialect)
+
+
+def _physical_name(role: str, column: Column | None, stated: str | None) -> str:
+    """Return how a column is read that names something.
+
+    Args:
+        role: What it names.
+        column: None where it was not met.
+        stated: The type that the file itself states.
+    """
+    if column is not None and any(map(_is_padded, column.samples)):
+        return "padded"
+    if column is not None and role != "model" and _is_whole(column, certain=role != "version"):
+        return "whole"
+    return "text" if stated == "number" and role in {"model", "version"} else stated or "text"
+
+
+def _is_whole(column: Column, *, certain: bool) -> bool:
+    """Tell whether names are whole numbers, so that `2.0` is what a table made of `2`, since it misses some.
+
+    Args:
+        column: Of names.
+        certain: They are no versions, which may be called so, unless some are written without `.0`, or are missing.
+    """
+    numbers = column.kinds - {"null"}
+    if not numbers or not numbers <= {"integer", "number"}:
+        return False
+    made = certain or bool(column.kinds & {"integer", "null"})
+    return made and all(as_float(one).is_integer() for one in column.samples)
 
 
 def _usable(mapping: RoleMapping) -> RoleMapping:
