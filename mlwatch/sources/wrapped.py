@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LOGGED_AT = "log_line_time"
 """Field of the time that the line carries outside of the record."""
 TEXT_FIELDS = ("log", "message", "msg", "MESSAGE", "line", "textPayload", "body")
-TIME_FIELDS = ("time", "timestamp", "@timestamp", "ts", "asctime", "__REALTIME_TIMESTAMP", "created")
+TIME_FIELDS = ("time", "timestamp", "@timestamp", "ts", "asctime", "__REALTIME_TIMESTAMP", "created", "date")
 TELLING = ("prediction", "score", "label", "event")
 """Roles that show that an object is a record."""
 TELLING_SIZE = 3

@@ -32,6 +32,10 @@ def in_docker(text: str) -> str:
     return json.dumps({"log": text + "\n", "stream": "stdout", "time": AT})
 
 
+def in_fluent_bit(text: str) -> str:
+    return json.dumps({"date": 1795168800.123, "log": text, "stream": "stdout"})
+
+
 def in_journal(text: str) -> str:
     return json.dumps({"MESSAGE": text, "_PID": "7", "__REALTIME_TIMESTAMP": "1795168800123000"})
 
@@ -52,7 +56,9 @@ def in_logger_in_docker(text: str) -> str:
     return in_docker(in_python(text))
 
 
-WRAPPERS = (in_docker, in_journal, in_kubernetes, in_python, in_brackets, in_logger_in_docker)
+WRAPPERS = (
+    *(in_docker, in_fluent_bit, in_journal, in_kubernetes, in_python, in_brackets, in_logger_in_docker),
+)
 
 
 @pytest.mark.parametrize("wrapped", WRAPPERS)
