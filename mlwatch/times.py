@@ -43,7 +43,9 @@ _RFC_2822 = re.compile(r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3}\s+\d{4}\s+
 _ISO_DATE = re.compile(r"\d{4}[-/]\d\d[-/]\d\d", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", re.ASCII)
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d))?", re.ASCII)
-_LOOSE_ZONE = re.compile(r"\s+(?=[+-]\d\d)|\s*(?:UTC|GMT)$", re.ASCII)
+_LOOSE_ZONE = re.compile(r"\s+(?=[+-]\d\d|Z$)|\s*(?:UTC|GMT)$", re.ASCII)
+SPACED_ZONE = "^ *[0-9]{4}[-/].*[0-9] +([+-][0-9]{2}(:?[0-9]{2})?|Z)$"
+"""A time of ISO 8601 with spaces before its zone, as Snowflake and Ruby write it; the engine reads it without them."""
 _LONGEST = 64
 
 

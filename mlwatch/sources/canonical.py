@@ -19,6 +19,7 @@ from mlwatch.roles import guards
 from mlwatch.roles.names import LATENCY_UNITS, latency_factor
 from mlwatch.roles.written import COMPOUND, GROUPED
 from mlwatch.sources.sql import identifier, literal, path_expression
+from mlwatch.times import SPACED_ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -331,7 +332,7 @@ class Canonical:
         if physical in {"number", "integer"} and not self._tolerant:
             return epoch_sql(column)
         if not self._tolerant and self._timezone == "UTC":
-            return zoned_sql(column)
+            return zoned_sql(_tight_sql(column) if physical == "spaced" else column)
         return tolerant_time_sql(f"CAST({column} AS VARCHAR)", self._timezone)
 
 
@@ -369,6 +370,12 @@ def epoch_sql(number: str) -> str:
     )
 
 
+def _tight_sql(text: str) -> str:
+    """Leave the spaces out that a time has before its zone."""
+    zone = f"CONCAT(regexp_replace({text}, ' +[^ ]+$', ''), regexp_replace({text}, '^.* ', ''))"
+    return f"CASE WHEN regexp_matches({text}, '{SPACED_ZONE}') THEN {zone} ELSE {text} END"
+
+
 def tolerant_time_sql(text: str, timezone: str) -> str:
     """Turn text in any usual notation of time into a UTC timestamp, or NULL."""
     text = f"regexp_replace({text}, '^ *([0-9]{{1,2}})[.]([0-9]{{1,2}})[.]([0-9]{{4}})', '\\3-\\2-\\1')"
@@ -378,8 +385,9 @@ def tolerant_time_sql(text: str, timezone: str) -> str:
     iso = f"CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
     by_zone = iso if timezone == "UTC" else f"CASE WHEN {zoned} THEN {iso} ELSE {naive} END"
     comma = f"CAST(TRY_CAST(REPLACE({text}, ',', '.') AS TIMESTAMPTZ) AS TIMESTAMP)"
+    spaced = f"CAST(TRY_CAST(REPLACE({_tight_sql(text)}, ',', '.') AS TIMESTAMPTZ) AS TIMESTAMP)"
     epoch = epoch_sql(f"TRY_CAST({text} AS DOUBLE)")
     return (
         f"COALESCE({by_zone}, CASE WHEN TRY_CAST({text} AS DOUBLE) IS NOT NULL THEN {epoch} END, {comma}, "
-        f"CAST(TRY_STRPTIME({text}, {formats}) AS TIMESTAMP))"
+        f"CAST(TRY_STRPTIME({text}, {formats}) AS TIMESTAMP), {spaced})"
     )

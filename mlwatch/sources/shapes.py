@@ -18,6 +18,7 @@ from mlwatch.roles.leftovers import NO_VALUE_YET
 from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.marks import NO_MARKS, Marks
 from mlwatch.sources.sql import columns_literal, literal
+from mlwatch.times import SPACED_ZONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -53,6 +54,7 @@ SQL_TYPES = {
     "text": "VARCHAR",
     "whole": "VARCHAR",
     "padded": "VARCHAR",
+    "spaced": "VARCHAR",
     "time": "TIMESTAMP",
     "boolean": "BOOLEAN",
 }
@@ -78,7 +80,7 @@ class Shape:
     """How each used path is read: `number`, `integer`, `text`, `time`, `boolean`; of classes also `decimal`.
 
     Classes and names are `padded` where spaces are around them, names `whole` where they are whole numbers, be it with
-    `.0` behind.
+    `.0` behind. Times are `spaced` where spaces are before their zone.
     """
     dialect: Dialect | None = None
 
@@ -221,6 +223,9 @@ def _with_physical(
     }
     padded = {column.path for column in columns if any(map(_is_padded, column.samples))}
     physical |= {path: "padded" for path in classes & padded if physical[path] == "text"}
+    for path in mapping.columns("timestamp"):
+        if physical[path] == "text" and path in found and _has_spaced_zones(found[path]):
+            physical[path] = "spaced"
     for role in ("error", "event", "currency"):
         physical |= {path: "text" for path in mapping.columns(role) if not (types and path in types)}
     for role in ("id", "model", "version", "event_id", "unit"):
@@ -234,6 +239,10 @@ def _with_physical(
             as_text = "text" in kinds.get(path, ()) and (dialect is None or dialect.marks == NO_MARKS)
             physical[path] = "text" if as_text else "number"  # one that is no number must not stop the others
     return Shape(key, form, mapping, physical, dialect)
+
+
+def _has_spaced_zones(column: Column) -> bool:
+    return any(isinstance(one, str) and re.match(SPACED_ZONE, one) for one in column.samples)
 
 
 def _physical_name(role: str, column: Column | None, stated: str | None) -> str:

@@ -92,6 +92,15 @@ def test_iso_in_every_zone(moment: datetime, zone: timezone) -> None:
     assert parse_timestamp(moment.astimezone(zone).isoformat(" ")) == moment
 
 
+@pytest.mark.parametrize(
+    ("zone", "hour"), [(" +0000", 9), (" -0800", 17), (" +00:00", 9), (" Z", 9), ("  +05", 4)]
+)
+def test_spaces_before_the_zone(zone: str, hour: int) -> None:
+    expected = datetime(2026, 11, 3, hour, 0, 0, 250_000, tzinfo=UTC)
+    for text in ("2026-11-03 09:00:00.250", "2026/11/03 09:00:00,250", "3.11.2026 09:00:00.250"):
+        assert parse_timestamp(text + zone) == expected
+
+
 @given(MOMENTS, ZONES)
 def test_mail_and_access_log_notation_to_the_second(moment: datetime, zone: timezone) -> None:
     second = moment.replace(microsecond=0)

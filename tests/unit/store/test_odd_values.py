@@ -314,3 +314,22 @@ def test_revenue_is_unknown_where_no_conversion_carries_an_amount(logs: Path, ta
     assert version.business.conversion.value == pytest.approx(0.08)
     assert (money["gross"], money["total"], money["per_prediction"]) == (None, None, None)
     assert money["reasons"]["total"] == "no conversion carries an amount that can be read"
+
+
+@pytest.mark.parametrize(("form", "mark"), [("jsonl", "."), ("csv", "."), ("csv", ",")])
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+@pytest.mark.parametrize("offset", ["+0000", "-0800", "+00:00", "Z", "+00"])
+def test_times_with_spaces_before_their_zone_are_read(
+    logs: Path, take: Take, form: str, mark: str, zone: str, offset: str
+) -> None:
+    rows = records()[:60]
+    for at, row in enumerate(rows):
+        row["timestamp"] = f"2026-11-03 09:00:{at:02}{mark}250 {offset}"
+    write(logs, rows, form)
+    (logs / "mlwatch.toml").write_text(f'[roles]\ntimezone = "{zone}"\n')
+    found = take()
+    (version,) = next(iter(found.models.values())).versions.values()
+    hour = 17 if offset == "-0800" else 9
+    assert (found.ingest.predictions, found.ingest.rejected) == (60, 0)
+    assert version.first == datetime(2026, 11, 3, hour, 0, 0, 250_000, tzinfo=UTC)
+    assert version.last == datetime(2026, 11, 3, hour, 0, 59, 250_000, tzinfo=UTC)
