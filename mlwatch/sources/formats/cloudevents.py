@@ -69,13 +69,16 @@ def seldon(place: Place) -> str:
 
 
 def azureml(place: Place) -> str:
-    """Return the SELECT over the events of Azure ML's data collector: endpoint and deployment are in `source`."""
+    """Return the SELECT over the events of Azure ML's data collector: endpoint and deployment are in `source`.
+
+    What it collects are the inputs and outputs of models, or whole requests and responses.
+    """
     kind = "(j ->> 'type')"
     known, _ = from_directories(place.relative, place.root_name)
     deployment = "COALESCE(j ->> 'source', ''), '/onlineEndpoints/([^/]+)/deployments/([^/]+)'"
     return f"""
-        SELECT n, CASE WHEN {kind} LIKE '%input%' THEN 'request' WHEN {kind} LIKE '%output%' THEN 'response' END
-                AS side,
+        SELECT n, CASE WHEN {kind} LIKE '%input%' THEN 'request' WHEN {kind} LIKE '%output%' THEN 'response'
+                ELSE {_side(kind)} END AS side,
             COALESCE(j ->> 'correlationid', (j ->> 'xrequestid')) AS id,
             COALESCE(NULLIF(regexp_extract({deployment}, 1), ''), {literal(known["model"])}) AS model,
             COALESCE(NULLIF(regexp_extract({deployment}, 2), ''), (j ->> 'modelversion')) AS version,
@@ -95,7 +98,7 @@ KSERVE = Importer(
     recognised="CloudEvents of type ….inference.request and .response, or batches of them with reqType",
     roles="id: id; model: inferenceservicename; version: model_version or endpoint (default, canary); "
     "latency: response less request; time: the file's, in batches without one",
-    marks=(re.compile(rb'"(type|reqType)"\s*:\s*"[\w.]+\.inference\.(request|response)"'),),
+    marks=(re.compile(rb'"(type|reqType)"\s*:\s*"(?!azureml\.)[\w.]+\.inference\.(request|response)"'),),
     columns=frozenset({"bytes", "reqType", "id", "inferenceService"}),
     envelopes=kserve,
 )

@@ -72,6 +72,19 @@ def test_azure_inputs_meet_their_outputs_row_by_row(
         assert reason.startswith("an event without data")
 
 
+def test_azure_requests_meet_their_responses(logs: Path, take: Callable[[], Any]) -> None:
+    place = "/workspaces/w/onlineEndpoints/churn/deployments/blue"
+    bodies = {"request": {"data": [{"age": 38}]}, "response": [1]}
+    for side, body in bodies.items():
+        said = {"type": f"azureml.inference.{side}", "source": place, "correlationid": "c1", "data": body}
+        (logs / f"{side}.jsonl").write_text(event(side, f"{side} c1", **said))
+    with take() as taken:
+        assert taken.predictions("id", "model", "version", "prediction", "age") == [
+            ("c1", "churn", "blue", "1", 38.0)
+        ]
+        assert taken.rows("SELECT COUNT(*) FROM waiting") == [(0,)]
+
+
 def event(side: str, name: str, **more: object) -> str:
     second = 1 if side == "request" else 2
     plain = {
