@@ -44,12 +44,12 @@ class View:
 
     @property
     def candidate(self) -> Version | None:
-        """The version under test: the one of that role, else a shadow, else the second."""
+        """The version under test, of several the first, as the rollout that is shown; else the second."""
         if self.choice.alone:
             return None
         others = [v for v in self._versions() if v is not self.baseline]
-        by_role = {v.role: v for v in reversed(others)}
-        return by_role.get("candidate") or by_role.get("shadow") or (others[0] if others else None)
+        under_test = (v for v in others if v.role in {"candidate", "shadow"})
+        return next(under_test, others[0] if others else None)
 
     @property
     def rollout(self) -> Rollout | None:

@@ -100,14 +100,19 @@ def _list(names: Sequence[str]) -> str:
 
 
 def _rollout(session: Session) -> str:
-    """Name the versions of the first model; the section holds for all, so with several it would name too much."""
+    """Name the versions of the first model; the section holds for all, so with several it would name too much.
+
+    Of several candidates none is named: one that is named is judged alone.
+    """
     models = list(session.snapshot().models.values())
     if len(models) != 1:
         return ""
-    roles = {"baseline": "baseline", "candidate": "candidate", "shadow": "candidate"}
+    versions = models[0].versions.values()
+    baselines = [version.name for version in versions if version.role == "baseline"]
+    candidates = [version.name for version in versions if version.role in {"candidate", "shadow"}]
     lines = [
-        f"{roles[version.role]} = {quoted(version.name)}\n"
-        for version in models[0].versions.values()
-        if version.role in roles
+        f"{role} = {quoted(names[0])}\n"
+        for role, names in (("baseline", baselines), ("candidate", candidates))
+        if len(names) == 1
     ]
     return "[rollout]\n" + "".join(lines) if lines else ""

@@ -42,13 +42,19 @@ class Roles:
     ordered: tuple[Life, ...]
     baseline: Life | None
     candidate: Life | None
-    shadow: bool
+    shadows: frozenset[Pair] = frozenset()
+    """Versions that answer requests of the baseline beside it: of several candidates some may, and others not."""
     absent: tuple[str, ...] = ()
     """Versions that were named but have no traffic."""
     candidates: tuple[Life, ...] = ()
     """All that are judged, `candidate` first: a named one alone, else every younger version with traffic."""
     named: tuple[str | None, str | None] = (None, None)
     """Baseline and candidate as somebody named them, whether they have traffic or not."""
+
+    @property
+    def shadow(self) -> bool:
+        """Tell whether the candidate is a shadow."""
+        return self.candidate is not None and self.candidate.pair in self.shadows
 
     @property
     def same(self) -> bool:
@@ -59,8 +65,9 @@ class Roles:
         """Return a version's role."""
         if self.baseline is not None and pair == self.baseline.pair:
             return "baseline"
-        if self.candidate is not None and pair == self.candidate.pair:
-            return "shadow" if self.shadow else "candidate"
+        under_test = self.candidates if self.candidate is None else (self.candidate, *self.candidates)
+        if any(pair == life.pair for life in under_test):
+            return "shadow" if pair in self.shadows else "candidate"
         return "other"
 
 
@@ -89,7 +96,8 @@ def assign_roles(versions: Sequence[Life], settings: RolloutSettings, asked: Nam
     named = (asked.baseline or settings.baseline, asked.candidate or settings.candidate)
     absent = tuple(name for name in named if name and name not in by_name)
     candidates = _candidates(versions, baseline, candidate, is_named=bool(named[1]))
-    return Roles((*first, *rest), baseline, candidate, settings.mode == "shadow", absent, candidates, named)
+    shadows = frozenset(life.pair for life in versions if settings.mode == "shadow")
+    return Roles((*first, *rest), baseline, candidate, shadows, absent, candidates, named)
 
 
 def _by_age(versions: Sequence[Life]) -> list[Life]:

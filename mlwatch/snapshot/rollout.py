@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import RolloutSettings as Configured
+    from mlwatch.snapshot.read import Life
     from mlwatch.snapshot.roles import Roles
     from mlwatch.snapshot.rollout_course import Course
     from mlwatch.snapshot.rollout_pairs import Findings
@@ -131,13 +132,16 @@ def judge(
 
 
 def with_mode(connection: DuckDBPyConnection, roles: Roles, config: Configured, dear: Dear = FRESH) -> Roles:
-    """Recognise a shadow by its requests, unless the configuration says what it is."""
-    old, new = roles.baseline, roles.candidate
-    if config.mode is not None or old is None or new is None or roles.same:
+    """Recognise shadows by their requests, each candidate by its own, unless the configuration says what they are."""
+    old = roles.baseline
+    if config.mode is not None or old is None:
         return roles
-    who = (old.pair, new.pair, *(_minute(life.last) for life in (old, new)))
-    look = partial(rollout_pairs.is_shadow, connection, old, new)
-    return replace(roles, shadow=dear.mode(who, look))
+
+    def answers_the_same(new: Life) -> bool:
+        who = (old.pair, new.pair, *(_minute(life.last) for life in (old, new)))
+        return dear.mode(who, partial(rollout_pairs.is_shadow, connection, old, new))
+
+    return replace(roles, shadows=frozenset(new.pair for new in roles.candidates if answers_the_same(new)))
 
 
 def _judge_one(
