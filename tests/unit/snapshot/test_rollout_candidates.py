@@ -13,7 +13,8 @@ import pytest
 import mlwatch
 from mlwatch.app.view import View
 from mlwatch.commands.init import configuration
-from mlwatch.config import parse
+from mlwatch.config import RuleSettings, parse
+from mlwatch.rules import rulings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -103,3 +104,12 @@ def test_a_configuration_names_no_candidate_of_several(tmp_path: Path) -> None:
         text = configuration(session)
     settings = parse(text, "mlwatch.toml").rollout
     assert (settings.baseline, settings.candidate) == ("v1", None)
+
+
+def test_a_rule_about_the_candidate_is_about_each_of_them(tmp_path: Path) -> None:
+    records = traffic({"v1": 0.4, "v2": 0.3, "v3": 0.3}, begins={"v2": 200, "v3": 400})
+    bad = [{**each, "label": 1 - each["prediction"]} if each["version"] == "v2" else each for each in records]
+    rule = RuleSettings(metric="accuracy", when="< 0.5", version="candidate")
+    with watching(tmp_path, bad) as session:
+        found = rulings(session.snapshot(), [rule])
+    assert {each.version: each.state for each in found} == {"v3": "ok", "v2": "breach"}
