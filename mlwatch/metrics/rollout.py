@@ -184,8 +184,10 @@ def _traffic_result(totals: RolloutTotals, decision: Decision, settings: Rollout
     columns = {name: float(column[0]) for name, column in totals.sums[TRAFFIC].items() if column.ndim == 1}
     units = (columns["units_b"], columns["units_c"]) if "units_b" in columns else None
     configured = settings.share is not None
-    n_b, n_c = (columns["split_b"], columns["split_c"]) if configured else (columns["n_b"], columns["n_c"])
-    n = n_b + n_c
+    if configured:
+        n_c, n_o, n = columns["split_c"], columns["split_o"], columns["split_rest"] + columns["split_c"]
+    else:
+        n_c, n_o, n = columns["n_c"], columns["n_o"], columns["n_b"] + columns["n_o"] + columns["n_c"]
     configured = configured and n > 0
     return TrafficResult(
         baseline=round(columns["n_b"]),
@@ -193,6 +195,7 @@ def _traffic_result(totals: RolloutTotals, decision: Decision, settings: Rollout
         expected=columns["expected"] / n if configured else None,
         observed=n_c / n if n > 0 else None,
         srm_p=split_p(float(decision.split_log_e[0])) if configured else None,
+        others=n_o / n if n > 0 else 0.0,
         units=(round(units[0]), round(units[1])) if units else None,
         silent={
             name: float(seconds[0])

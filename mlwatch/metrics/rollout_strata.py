@@ -56,6 +56,8 @@ class UnitCounts(NamedTuple):
     entered_b: FloatArray
     """First seen at all, by the baseline: a unit enters once, though a ramp may move it to the candidate."""
     entered_c: FloatArray
+    others: FloatArray
+    """Entered with further versions that share the traffic."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Strata:
     step: IntArray
     n_b: FloatArray
     n_c: FloatArray
+    others: FloatArray
+    """Exposures of further versions that share the traffic."""
     metrics: dict[str, MomentPair | HistogramPair]
     first_minute: IntArray
     """First minute of either arm in each stratum, which may be wider than a minute."""
@@ -84,6 +88,7 @@ class Strata:
             self.step[cut],
             self.n_b[cut],
             self.n_c[cut],
+            self.others[cut],
             metrics,
             self.first_minute[cut],
             self.last_minute[cut],
@@ -124,12 +129,24 @@ def align(baseline: ArmSeries, candidate: ArmSeries, settings: RolloutSettings) 
     clock = (
         (keys[0], keys[0]) if width == 1 else _clock((baseline, candidate), (index_b, index_c), keys.shape[1])
     )
-    units = _new_units(baseline, candidate, scatters)
-    return Strata(keys[0], keys[1], n_b, n_c, found, clock[0], clock[1], width, units)
+    others = _beside(baseline.others, keys[0], width)
+    units = _new_units(baseline, candidate, scatters, _beside(baseline.other_units, keys[0], width))
+    return Strata(keys[0], keys[1], n_b, n_c, others, found, clock[0], clock[1], width, units)
+
+
+def _beside(counted: tuple[IntArray, Counts] | None, minute: IntArray, width: int) -> FloatArray:
+    """Lay what came to other versions out by stratum; without one of its time, it belongs to the one before."""
+    if counted is None or not minute.size:
+        return np.zeros(minute.shape)
+    row = np.searchsorted(minute, counted[0] // width * width, side="right") - 1
+    laid: FloatArray = np.bincount(np.maximum(row, 0), weights=counted[1], minlength=minute.size).astype(
+        float
+    )
+    return laid
 
 
 def _new_units(
-    baseline: ArmSeries, candidate: ArmSeries, scatters: tuple[_Scatter, _Scatter]
+    baseline: ArmSeries, candidate: ArmSeries, scatters: tuple[_Scatter, _Scatter], others: FloatArray
 ) -> UnitCounts | None:
     if baseline.units is None or candidate.units is None:
         return None
@@ -142,7 +159,7 @@ def _new_units(
         for each in (new, entered)
         for scatter, values in zip(scatters, each, strict=True)
     )
-    return UnitCounts(*columns)
+    return UnitCounts(*[*columns, others])
 
 
 def _clock(

@@ -64,6 +64,7 @@ def _traffic(strata: Strata, settings: RolloutSettings, fold: Fold) -> Columns:
     columns = {
         "n_b": fold.sum(strata.n_b),
         "n_c": fold.sum(strata.n_c),
+        "n_o": fold.sum(strata.others),
         "both_b": fold.sum(strata.n_b * both),
         "both_c": fold.sum(strata.n_c * both),
         "both_minutes": fold.sum(strata.width * both),
@@ -74,26 +75,28 @@ def _traffic(strata: Strata, settings: RolloutSettings, fold: Fold) -> Columns:
 
 
 def _split_columns(strata: Strata, settings: RolloutSettings, fold: Fold) -> Columns:
-    """Return what the configured split is held against: requests, or units as they enter.
+    """Return what the configured split is held against: requests, or units as they enter, of all versions.
 
     Strata in which a version stood still are left out. Those that chance gave to one version count: without them, a
     small share of little traffic would seem larger than it is.
     """
     share = configured_share(settings, strata)
     if strata.units is not None:
-        n_b, n_c = strata.units.entered_b, strata.units.entered_c
+        n_b, n_c, n_o = strata.units.entered_b, strata.units.entered_c, strata.units.others
     else:
-        n_b, n_c = strata.n_b, strata.n_c
-    alone = np.where(n_c > 0, n_c * np.log(share), n_b * np.log1p(-share))
-    counted = ((n_b > 0) & (n_c > 0)) | (alone > LOG_CHANCE)
-    n_b, n_c = n_b * counted, n_c * counted
+        n_b, n_c, n_o = strata.n_b, strata.n_c, strata.others
+    rest = n_b + n_o
+    alone = np.where(n_c > 0, n_c * np.log(share), rest * np.log1p(-share))
+    counted = ((rest > 0) & (n_c > 0)) | (alone > LOG_CHANCE)
+    rest, n_c, n_o = rest * counted, n_c * counted, n_o * counted
     columns = {
-        "split_b": fold.sum(n_b),
+        "split_rest": fold.sum(rest),
         "split_c": fold.sum(n_c),
-        "expected": fold.sum(share * (n_b + n_c)),
+        "split_o": fold.sum(n_o),
+        "expected": fold.sum(share * (rest + n_c)),
     }
     if isinstance(settings.share, tuple):
-        columns["ramp"] = fold.sum(ramp_ratio_terms(n_b, n_c, share))
+        columns["ramp"] = fold.sum(ramp_ratio_terms(rest, n_c, share))
     return columns
 
 

@@ -37,7 +37,7 @@ class TrafficStep:
     share: float
     """Candidate's observed share."""
     n: int
-    """Exposures of both arms."""
+    """Exposures of all versions."""
 
 
 def traffic_steps(minute: ArrayLike, n_b: ArrayLike, n_c: ArrayLike) -> tuple[TrafficStep, ...]:
@@ -48,7 +48,7 @@ def traffic_steps(minute: ArrayLike, n_b: ArrayLike, n_c: ArrayLike) -> tuple[Tr
 
     Args:
         minute: Minutes, rising.
-        n_b: Exposures of the baseline.
+        n_b: Exposures of the baseline, and of others that share the traffic.
         n_c: Exposures of the candidate.
 
     Returns:
@@ -103,6 +103,8 @@ def _log_likelihood(part: FloatArray) -> FloatArray:
 def split_log_e(columns: Columns, settings: RolloutSettings) -> FloatArray:
     """Return the log e-value against the configured split, 0 where no split is configured.
 
+    The candidate is held against all the rest: its share is configured, and not how others share what is left.
+
     What is randomised is counted: users, where traffic is split by user, each once, with the share of the step in
     which its first request came, for users of earlier steps come back and may be moved by later ones.
 
@@ -114,7 +116,7 @@ def split_log_e(columns: Columns, settings: RolloutSettings) -> FloatArray:
         return np.zeros(np.shape(columns["n_b"]))
     if isinstance(settings.share, tuple):
         return ramp_ratio_log_e(columns["ramp"])
-    return sample_ratio_log_e(columns["split_b"], columns["split_c"], settings.share)
+    return sample_ratio_log_e(columns["split_rest"], columns["split_c"], settings.share)
 
 
 def split_p(log_e: float) -> float:

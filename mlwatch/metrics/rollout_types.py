@@ -78,6 +78,10 @@ class ArmSeries:
     """Randomisation units, such as users, that this version first saw in this row; None where it is requests."""
     entered: Counts | None = None
     """Those of them whose first request to either version it was."""
+    others: tuple[IntArray, Counts] | None = None
+    """Of the baseline: minutes, and the exposures of further versions that share the traffic."""
+    other_units: tuple[IntArray, Counts] | None = None
+    """The same of randomisation units as they enter."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,7 @@ class RolloutSettings:
     min_time: float = 600.0
     """Seconds with both arms alive before a promotion."""
     share: float | tuple[tuple[int, float], ...] | None = None
-    """Candidate's configured share of both arms' traffic: constant, or a ramp of (from minute, share)."""
+    """Candidate's configured share of the traffic: constant, or a ramp of (from minute, share)."""
     stratum_minutes: int | None = None
     """Width of a stratum; None widens it from a minute to up to an hour where there is little traffic."""
     n_opt: float = 5_000.0
@@ -339,10 +343,13 @@ class TrafficResult:
     expected: float | None
     """Configured share of the candidate, averaged over the traffic; None where it is not configured."""
     observed: float | None
+    """Share of the candidate, of the traffic of all versions that share it."""
     srm_p: float | None
     """Anytime-valid p-value of the split: min(1, 1/e)."""
     units: tuple[int, int] | None = None
     """Randomisation units of baseline and candidate, where these are not requests."""
+    others: float = 0.0
+    """Share of further versions; the rest is the baseline's."""
     silent: Mapping[str, float] = field(default_factory=dict)
     """Seconds since the last request, of the arms that had some but none for `silent_after`."""
 

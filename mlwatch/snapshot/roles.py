@@ -43,7 +43,7 @@ class Roles:
     baseline: Life | None
     candidate: Life | None
     shadows: frozenset[Pair] = frozenset()
-    """Versions that answer requests of the baseline beside it: of several candidates some may, and others not."""
+    """Versions that answer the same requests as the baseline: of several candidates some may, and others not."""
     absent: tuple[str, ...] = ()
     """Versions that were named but have no traffic."""
     candidates: tuple[Life, ...] = ()

@@ -26,6 +26,7 @@ from mlwatch.metrics.rollout_types import (
 from mlwatch.snapshot import rollout_pairs
 from mlwatch.snapshot.pair_counts import count_pairs
 from mlwatch.snapshot.reader import Reader
+from mlwatch.snapshot.rollout_beside import beside, with_others
 from mlwatch.snapshot.rollout_calibration import stored_inflation
 from mlwatch.snapshot.rollout_course import course_of, up_to_now
 from mlwatch.snapshot.rollout_result import held, moment, rollout_of
@@ -132,16 +133,21 @@ def judge(
 
 
 def with_mode(connection: DuckDBPyConnection, roles: Roles, config: Configured, dear: Dear = FRESH) -> Roles:
-    """Recognise shadows by their requests, each candidate by its own, unless the configuration says what they are."""
+    """Recognise shadows by their requests, each version by its own, unless the configuration says what they are.
+
+    A shadow that has ended while a candidate ran matters too: it took no share of the traffic.
+    """
     old = roles.baseline
-    if config.mode is not None or old is None:
+    if config.mode is not None or old is None or not roles.candidates:
         return roles
+    came = min(life.first for life in roles.candidates)
 
     def answers_the_same(new: Life) -> bool:
         who = (old.pair, new.pair, *(_minute(life.last) for life in (old, new)))
         return dear.mode(who, partial(rollout_pairs.is_shadow, connection, old, new))
 
-    return replace(roles, shadows=frozenset(new.pair for new in roles.candidates if answers_the_same(new)))
+    others = [life for life in roles.ordered if life is not old and life.last >= came]
+    return replace(roles, shadows=frozenset(life.pair for life in others if answers_the_same(life)))
 
 
 def _judge_one(
@@ -160,7 +166,8 @@ def _judge_one(
         return held(
             model, roles, config, "no_data", (f"the rollout starts at {when}, after the newest data",)
         )
-    inputs = read_inputs(connection, pairing, config, alpha, shadow=roles.shadow, dear=dear)
+    others = beside(roles, pairing)
+    inputs = read_inputs(connection, pairing, config, alpha, shadow=roles.shadow, others=others, dear=dear)
     now = int(end.replace(tzinfo=UTC).timestamp() // 60)
     if roles.shadow:
         found = rollout_pairs.judge(connection, inputs, now, dear.findings)
@@ -212,6 +219,7 @@ def read_inputs(
     alpha: float,
     *,
     shadow: bool = False,
+    others: tuple[str, ...] = (),
     dear: Dear = FRESH,
 ) -> Inputs:
     """Read the arms and settle how they are judged.
@@ -222,27 +230,32 @@ def read_inputs(
         config: The `[rollout]` of the configuration.
         alpha: Error budget of this candidate.
         shadow: Both versions answer the same requests: who is right is judged pair by pair, not here.
+        others: Further versions that share the traffic.
         dear: Gives the dear parts, by computing them or from memory.
 
     Raises:
         ConfigError: when a value of the configuration has no meaning.
     """
     reader = dear.reading(connection)
-    inputs = settle(reader, pairing, config, read_arms(reader, pairing), alpha, shadow=shadow)
+    arms = read_arms(reader, pairing)
     if not shadow:
+        inputs = settle(reader, pairing, config, with_others(reader, pairing, arms, others), alpha)
         if config.unit in REQUESTS:
             return inputs
-        return _of_units(connection, inputs, str(config.unit), dear.by_unit)
+        return _of_units(connection, inputs, str(config.unit), others, dear.by_unit)
+    inputs = settle(reader, pairing, config, arms, alpha, shadow=True)
     counted = count_pairs(connection, pairing, classes=pairing.task in CLASS_TASKS)
     accuracy = _spec(reader, config, pairing, "accuracy", {})
     return replace(inputs, pairs=Pairs(counted, accuracy, config.limits.get(DISAGREEMENT)))
 
 
-def _of_units(connection: DuckDBPyConnection, inputs: Inputs, unit: str, by_unit: ByUnit) -> Inputs:
+def _of_units(
+    connection: DuckDBPyConnection, inputs: Inputs, unit: str, others: tuple[str, ...], by_unit: ByUnit
+) -> Inputs:
     """Let users (or what else is randomised) say how wide the intervals are, and count them for the split."""
     pairing, settings = inputs.pairing, inputs.settings
     who = (pairing.model, pairing.baseline, pairing.candidate)
-    units = by_unit(who, partial(read_units, connection, pairing, settings.metrics))
+    units = by_unit(who, partial(read_units, connection, pairing, settings.metrics, others))
     ramp = isinstance(settings.share, tuple) or len(_steps(inputs.arms)) > 1
     remarks = remarks_of(unit, units, f"both {pairing.baseline} and {pairing.candidate}", ramp=ramp)
     return replace(
@@ -355,15 +368,17 @@ def _shares(config: Configured) -> float | tuple[tuple[int, float], ...] | None:
 def _steps(arms: Arms) -> tuple[TrafficStep, ...]:
     """Recognise the steps of a traffic ramp."""
     minute = np.union1d(arms.baseline.minute, arms.candidate.minute)
+    others = arms.baseline.others
 
     def laid(series_minute: np.ndarray, n: np.ndarray) -> np.ndarray:
         return np.bincount(np.searchsorted(minute, series_minute), weights=n, minlength=len(minute))
 
-    found = traffic_steps(
-        minute,
-        laid(arms.baseline.minute, np.asarray(arms.baseline.n)),
-        laid(arms.candidate.minute, np.asarray(arms.candidate.n)),
-    )
+    rest = laid(arms.baseline.minute, np.asarray(arms.baseline.n))
+    if others is not None and len(
+        minute
+    ):  # by the start of a stratum, the rows by its last minute with traffic
+        rest = rest + laid(np.minimum(others[0], minute[-1]), np.asarray(others[1]))
+    found = traffic_steps(minute, rest, laid(arms.candidate.minute, np.asarray(arms.candidate.n)))
     width = timedelta(minutes=arms.minutes)
     return tuple(
         TrafficStep(_time(step.start), _time(step.end) + width, step.share, step.n) for step in found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlwatch.snapshot.read import lives, stored_task
 from mlwatch.snapshot.roles import Roles, assign_roles
 from mlwatch.snapshot.rollout import check_names, pairing_of, read_inputs, with_mode
+from mlwatch.snapshot.rollout_beside import beside
 from mlwatch.snapshot.rollout_pairs import timeline as timeline_of
 
 if TYPE_CHECKING:
@@ -83,7 +84,10 @@ def histories(
             if pairing is None:
                 continue
             alpha = config.rollout.alpha / len(chosen.candidates)
-            inputs = read_inputs(connection, pairing, config.rollout, alpha, shadow=roles.shadow)
+            others = beside(roles, pairing)
+            inputs = read_inputs(
+                connection, pairing, config.rollout, alpha, shadow=roles.shadow, others=others
+            )
             labels = {spec.name: spec.label for spec in inputs.settings.metrics}
             if inputs.pairs is not None:
                 labels |= {"accuracy": "paired accuracy", "disagreement": "disagreement"}

@@ -66,8 +66,8 @@ def rollout_of(model: str, verdict: RolloutVerdict, start: datetime, remarks: Se
         since=start.replace(tzinfo=UTC),
         reasons=(*verdict.reasons, *remarks),
         metrics={result.name: metric_of(result) for result in verdict.metrics},
-        traffic_expected=_split(verdict, traffic.expected),
-        traffic_observed=_split(verdict, traffic.observed),
+        traffic_expected=_expected(verdict),
+        traffic_observed=_observed(verdict),
         srm_p=traffic.srm_p,
         unit=verdict.unit,
         units=dict(zip((verdict.baseline, verdict.candidate), traffic.units, strict=True))
@@ -81,8 +81,18 @@ def rollout_of(model: str, verdict: RolloutVerdict, start: datetime, remarks: Se
     )
 
 
-def _split(verdict: RolloutVerdict, share: float | None) -> Mapping[str, float]:
-    return {} if share is None else {verdict.baseline: 1 - share, verdict.candidate: share}
+def _expected(verdict: RolloutVerdict) -> Mapping[str, float]:
+    """Return the configured split; where others share the traffic, it does not say what the baseline gets."""
+    share = verdict.traffic.expected
+    if share is None:
+        return {}
+    rest = {} if verdict.traffic.others else {verdict.baseline: 1 - share}
+    return {**rest, verdict.candidate: share}
+
+
+def _observed(verdict: RolloutVerdict) -> Mapping[str, float]:
+    share, others = verdict.traffic.observed, verdict.traffic.others
+    return {} if share is None else {verdict.baseline: 1 - share - others, verdict.candidate: share}
 
 
 def metric_of(result: MetricResult) -> RolloutMetric:

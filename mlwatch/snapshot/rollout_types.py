@@ -69,7 +69,7 @@ class TrafficStep:
     start: datetime
     end: datetime
     share: float
-    """Candidate's observed share of both versions' traffic."""
+    """Candidate's observed share of the traffic."""
     n: int
 
 
@@ -113,6 +113,7 @@ class Rollout:
     metrics: Mapping[str, RolloutMetric]
     traffic_expected: Mapping[str, float] = field(default_factory=dict)
     traffic_observed: Mapping[str, float] = field(default_factory=dict)
+    """Shares of the traffic of all versions that share it: with several candidates they add up to less than 1."""
     srm_p: float | None = None
     unit: str = "request"
     """What is randomised, as configured."""

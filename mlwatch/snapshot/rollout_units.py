@@ -42,6 +42,8 @@ class Units:
     """By side, the strata in which units were first seen by it, and how many."""
     entered: Mapping[int, Counted] = field(default_factory=dict)
     """By side, the same of units that it saw before the other one did."""
+    others: Counted | None = None
+    """The same of units that neither has seen, but a further version that shares the traffic."""
     count: int = 0
     crossing: int = 0
     """Units with requests of both versions."""
@@ -56,13 +58,19 @@ class Units:
     """Design effect by metric."""
 
 
-def read_units(connection: DuckDBPyConnection, pairing: Pairing, specs: tuple[MetricSpec, ...]) -> Units:
+def read_units(
+    connection: DuckDBPyConnection,
+    pairing: Pairing,
+    specs: tuple[MetricSpec, ...],
+    others: tuple[str, ...] = (),
+) -> Units:
     """Count units, and measure how much more their totals vary than independent requests would.
 
     Args:
         connection: A cursor of this thread; it makes a temporary table.
         pairing: The versions and the time.
         specs: What is judged.
+        others: Further versions that share the traffic.
     """
     source = """(SELECT unit, version = ? AS side, ts FROM predictions
         WHERE model = ? AND version IN (?, ?) AND ts >= ? AND ts < ?)"""
@@ -70,6 +78,7 @@ def read_units(connection: DuckDBPyConnection, pairing: Pairing, specs: tuple[Me
     found = count_units(connection, source, [pairing.candidate, *who], pairing.minutes)
     if not found.count:
         return found
+    found = replace(found, others=_units_of_others(connection, pairing, others) if others else None)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE by_unit AS
         SELECT *, {stratum_sql("ts", pairing.minutes)} AS stratum FROM (
@@ -77,6 +86,21 @@ def read_units(connection: DuckDBPyConnection, pairing: Pairing, specs: tuple[Me
         [*who, pairing.candidate],
     )
     return replace(found, since=stored_since(connection, pairing), design=design_effects(connection, specs))
+
+
+def _units_of_others(connection: DuckDBPyConnection, pairing: Pairing, others: tuple[str, ...]) -> Counted:
+    """Count the units that only other versions have seen, by stratum."""
+    rows = fetch(
+        connection,
+        f"""WITH seen AS (
+            SELECT unit, MIN(ts) AS first FROM predictions
+            WHERE model = ? AND version IN (?, ?{", ?" * len(others)}) AND ts >= ? AND ts < ? AND unit IS NOT NULL
+            GROUP BY unit HAVING NOT BOOL_OR(version IN (?, ?)))
+        SELECT {stratum_sql("first", pairing.minutes)} AS minute, COUNT(*) AS n FROM seen GROUP BY ALL""",
+        [pairing.model, pairing.baseline, pairing.candidate, *others, pairing.start, pairing.end,
+         pairing.baseline, pairing.candidate],
+    )  # fmt: skip
+    return _columns(rows, "n")
 
 
 def stratum_sql(time: str, minutes: int) -> str:
@@ -180,9 +204,10 @@ def _value(spec: MetricSpec) -> str | None:
 
 def with_units(arms: Arms, units: Units) -> Arms:
     """Return arms that know in which stratum each unit was first seen."""
+    baseline = _seen(arms.baseline, units, 0, arms.minutes)
     return replace(
         arms,
-        baseline=_seen(arms.baseline, units, 0, arms.minutes),
+        baseline=replace(baseline, other_units=units.others),
         candidate=_seen(arms.candidate, units, 1, arms.minutes),
     )
 

@@ -113,3 +113,88 @@ def test_a_rule_about_the_candidate_is_about_each_of_them(tmp_path: Path) -> Non
     with watching(tmp_path, bad) as session:
         found = rulings(session.snapshot(), [rule])
     assert {each.version: each.state for each in found} == {"v3": "ok", "v2": "breach"}
+
+
+SHARE = "[rollout]\nshare = 0.1\nmargins = {error_rate = 9.0}\n"
+
+
+def shares(session: Session) -> dict[str, tuple[float | None, float | None, str]]:
+    """Return the candidate's share as configured and as seen, and the state, by candidate."""
+    return {
+        each.candidate: (
+            each.traffic_expected.get(each.candidate),
+            each.traffic_observed.get(each.candidate),
+            each.state,
+        )
+        for each in session.snapshot().rollouts
+    }
+
+
+def counted(records: list[Record], version: str) -> int:
+    return sum(record["version"] == version for record in records)
+
+
+def test_a_share_is_one_of_all_traffic_with_several_candidates_too(tmp_path: Path) -> None:
+    records = traffic({"v1": 0.8, "v2": 0.1, "v3": 0.1}, rows=20_000)
+    with watching(tmp_path, records, SHARE) as session:
+        found, rollouts = shares(session), session.snapshot().rollouts
+    for name in ("v2", "v3"):
+        expected, observed, state = found[name]
+        assert expected == pytest.approx(0.1)
+        assert observed == pytest.approx(counted(records, name) / len(records), abs=1e-3)
+        assert state != "sample_ratio_mismatch"
+    assert rollouts[0].traffic_observed["v1"] == pytest.approx(
+        counted(records, "v1") / len(records), abs=1e-3
+    )
+    assert "v1" not in rollouts[0].traffic_expected
+
+
+def test_a_candidate_with_more_than_its_share_is_found_among_several(tmp_path: Path) -> None:
+    records = traffic({"v1": 0.7, "v2": 0.1, "v3": 0.2}, rows=20_000)
+    with watching(tmp_path, records, SHARE) as session:
+        found = {each.candidate: each for each in session.snapshot().rollouts}
+    assert found["v3"].state == "sample_ratio_mismatch"
+    assert found["v3"].reasons[0].startswith("v3 gets 20")
+    assert found["v2"].state != "sample_ratio_mismatch"
+
+
+def test_a_ramp_with_several_candidates_is_one_of_all_traffic(tmp_path: Path) -> None:
+    records = traffic({"v1": 0.6, "v2": 0.2, "v3": 0.2}, rows=20_000)
+    ramp = '[rollout]\nshare = {"2026-11-03T10:00Z" = 0.2, "2026-11-03T14:00Z" = 0.2}\n'
+    with watching(tmp_path, records, ramp) as session:
+        found = shares(session)
+    assert {name: state for name, (_, _, state) in found.items() if state == "sample_ratio_mismatch"} == {}
+
+
+def test_what_is_not_configured_is_shown_as_a_share_of_all_traffic(tmp_path: Path) -> None:
+    records = traffic({"v1": 0.4, "v2": 0.3, "v3": 0.3})
+    with watching(tmp_path, records) as session:
+        rollouts = {each.candidate: each for each in session.snapshot().rollouts}
+    for name in ("v2", "v3"):
+        observed = rollouts[name].traffic_observed[name]
+        assert observed == pytest.approx(counted(records, name) / len(records), abs=1e-3)
+        assert [step.share for step in rollouts[name].steps] == pytest.approx([observed], abs=1e-3)
+
+
+def test_users_of_every_version_count_where_users_are_split(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    versions = rng.choice(["v1", "v2", "v3"], 4000, p=[0.8, 0.1, 0.1])
+    users = rng.integers(4000, size=16_000)
+    records = traffic({"v1": 1.0}, rows=len(users))
+    for record, user in zip(records, users, strict=True):
+        record |= {"user_id": f"u{user}", "version": str(versions[user])}
+    seen = versions[np.unique(users)]
+    with watching(tmp_path, records, SHARE + 'unit = "user_id"\n') as session:
+        found = shares(session)
+    for name in ("v2", "v3"):
+        assert found[name][1] == pytest.approx(np.mean(seen == name), abs=2e-3)
+        assert found[name][2] != "sample_ratio_mismatch"
+
+
+def test_a_shadow_has_no_share_of_the_traffic_even_after_its_end(tmp_path: Path) -> None:
+    live = traffic({"v1": 0.8, "v3": 0.2}, rows=8000)
+    doubled = answered_too(live, "v1", "v2", 100)[:2000]
+    with watching(tmp_path, [*live, *doubled], '[rollout]\nshare = 0.2\ncandidate = "v3"\n') as session:
+        found = shares(session)
+    assert found["v3"][1] == pytest.approx(counted(live, "v3") / len(live), abs=2e-3)
+    assert found["v3"][2] != "sample_ratio_mismatch"
