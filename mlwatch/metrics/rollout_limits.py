@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.metrics.rollout_judgement import quotient
+from mlwatch.metrics.rollout_normal import EXPECTED_EVENTS, MEAN_UNITS
 from mlwatch.metrics.rollout_strata import HistogramPair, MomentPair, Strata
 from mlwatch.metrics.rollout_words import duration_text, value_text
 from mlwatch.metrics.sequential_quantile import histogram_quantile
@@ -70,30 +71,53 @@ def broken_limits(strata: Strata, settings: RolloutSettings) -> LimitHistories:
         if limit.metric not in specs:
             raise ValueError(f"the hard limit on {limit.metric} has no such metric")
         spec = specs[limit.metric]
-        value = _values(spec, strata)
+        value, units = _values(spec, strata)
         over = value < limit.limit if spec.higher_is_better else value > limit.limit
-        broken = _sustained(strata, np.isfinite(value), over, limit.for_seconds)
+        broken = _sustained(strata, units, over, limit, spec)
         histories.append(LimitHistory(limit, spec, settings.candidate, value, broken))
     return LimitHistories(tuple(histories))
 
 
-def _values(spec: MetricSpec, strata: Strata) -> FloatArray:
+def _values(spec: MetricSpec, strata: Strata) -> tuple[FloatArray, FloatArray]:
+    """Return the candidate's value in each stratum, and of how many units it is."""
     pair = strata.metrics.get(spec.name)
     if isinstance(pair, HistogramPair):
-        return histogram_quantile(pair.candidate, pair.edges, spec.quantile or 0.5)
+        value = histogram_quantile(pair.candidate, pair.edges, spec.quantile or 0.5)
+        return value, pair.candidate.sum(axis=1).astype(float)
     if isinstance(pair, MomentPair):
-        return quotient(pair.candidate.total, pair.candidate.n)
-    return np.full(strata.minute.shape, np.nan)
+        return quotient(pair.candidate.total, pair.candidate.n), pair.candidate.n
+    return np.full(strata.minute.shape, np.nan), np.zeros(strata.minute.shape)
 
 
-def _sustained(strata: Strata, known: Flags, over: Flags, seconds: float) -> Flags:
-    """Return where every minute with data has been over the limit for the given time."""
+def _sustained(strata: Strata, units: FloatArray, over: Flags, limit: HardLimit, spec: MetricSpec) -> Flags:
+    """Return where every stratum with data has been over the limit for the given time.
+
+    Data at both ends of that time must say so, for where there is little traffic, one bad request is all that there is
+    for minutes. A stratum wider than a minute hides the requests that kept the limit, so there it takes enough of them.
+    """
+    if not strata.minute.size:
+        return np.zeros(0, dtype=bool)
     rows = np.arange(strata.minute.size)
+    known = units > 0
     # the run starts after the last good row; rows without data neither end nor start a run
-    last_good = np.maximum.accumulate(np.where(known & ~over, rows, -1)) if rows.size else rows
+    last_good = np.maximum.accumulate(np.where(known & ~over, rows, -1))
+    end = np.maximum.accumulate(np.where(known & over, rows, -1))
+    started = end > last_good
     bad_rows = np.flatnonzero(known & over)
     first = np.searchsorted(bad_rows, last_good, side="right")
-    started = first < np.searchsorted(bad_rows, rows, side="right")
     start = np.where(started, bad_rows[np.minimum(first, bad_rows.size - 1)] if bad_rows.size else 0, 0)
-    age = strata.last_minute - strata.first_minute[start] + 1 if rows.size else rows
-    return started & (60 * age >= seconds)
+    length = 60 * (strata.last_minute[end] - strata.first_minute[start] + 1)
+    counted = np.concatenate([[0.0], np.cumsum(units)])
+    enough = strata.width == 1 or counted[end + 1] - counted[start] >= _fewest(limit, spec)
+    sustained: Flags = started & (length >= limit.for_seconds) & enough
+    return sustained
+
+
+def _fewest(limit: HardLimit, spec: MetricSpec) -> float:
+    """Return in how many units chance alone does not break a limit: those with 5 bad ones at the limit itself."""
+    if spec.kind == "mean":
+        return MEAN_UNITS
+    bad = 1 - (spec.quantile or 0.5) if spec.kind == "quantile" else limit.limit
+    if spec.kind == "proportion" and spec.higher_is_better:
+        bad = 1 - limit.limit
+    return EXPECTED_EVENTS / bad if bad > 0 else 0.0

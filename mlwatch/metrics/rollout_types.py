@@ -183,7 +183,7 @@ class HardLimit:
     limit: float
     """In the metric's unit; broken above it, or below it where higher is better."""
     for_seconds: float = 300.0
-    """Time for which every minute must break the limit."""
+    """Time for which every minute with data must break the limit, those at both of its ends too."""
 
 
 @dataclass(frozen=True)
