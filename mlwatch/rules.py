@@ -27,6 +27,10 @@ QUIET = timedelta(minutes=30)
 """A version without a request for so long, while others of its model had some, gets none any more."""
 TRAFFIC = frozenset({"predictions", "throughput"})
 """Metrics that say how much comes: of a version without requests above all."""
+LATE = ("conversion", "engagement", "engagement_value", "revenue_per_prediction")
+"""Metrics of what comes later than the request, `engagement.KIND` and `engagement_value.KIND` among them."""
+MATURE = 0.99
+"""Share of the events to come that a window must have had the time for: with fewer it would seem to bring little."""
 THE_RULE = ", the rule is "
 
 _ABSOLUTE = re.compile(rf"\s*{SIGN}\s*{NUMBER}\s*")
@@ -204,6 +208,8 @@ def _ruling(rule: RuleSettings, condition: _Condition, model: Model, version: Ve
     run = _broken_since(rule, condition, version, base)
     if rule.for_ and run is not None:
         value, before = run.value, run.before
+    if rule.for_ and run is None and any(_is_young(rule.metric, window) for window in version.windows):
+        value = None
     if value is None or (condition.is_relative and before is None):
         whom = version.name if value is None else f"the {base.name}"
         message = f"{rule.metric} of {whom} has no value, so the rule says nothing"
@@ -299,9 +305,17 @@ def _known(
     known = []
     for window, value in zip(version.windows, values_over(version, metric), strict=True):
         before = others.get(window.start, base.fixed)
+        if _is_young(metric, window) and not (condition.is_relative and window.start in others):
+            continue  # the baseline's window has had as much time
         if value is not None and not (condition.is_relative and before is None):
             known.append((window, value, before))
     return known
+
+
+def _is_young(metric: str, window: Window) -> bool:
+    """Tell whether what comes of the requests of a window is still to come."""
+    late = metric.partition(".")[0] in LATE
+    return late and window.maturity is not None and window.maturity < MATURE
 
 
 def _breaks(condition: _Condition, value: float, before: float | None) -> bool:

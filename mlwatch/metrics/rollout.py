@@ -239,6 +239,7 @@ def _reasons(
         for text in (
             *(broken if state is RolloutState.HARD_LIMIT else ()),
             first,
+            *settings.unjudged,
             *_stale_sentences(decision, settings),
             *(result.reason for result in ordered),
             silent_note(traffic) if state is not RolloutState.ONE_ARM_SILENT else None,

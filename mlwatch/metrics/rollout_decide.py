@@ -96,7 +96,9 @@ def decide(
         RolloutState.STALE_LABELS: _any(
             [*(lag > 0 for lag in stale.values()), *_missing(guards, labels=True)], never
         ),
-        RolloutState.MISSING_METRIC: _any(_missing(guards, labels=False), never),
+        RolloutState.MISSING_METRIC: _any(
+            [*_missing(guards, labels=False), *([~never] if settings.unjudged else [])], never
+        ),
         RolloutState.MINIMUM_TIME: safe & (elapsed < settings.min_time),
     }
     state = np.where(safe, STATES.index(RolloutState.DECIDED), STATES.index(RolloutState.UNDECIDED))

@@ -37,8 +37,13 @@ class LimitHistory:
         now, limit = (value_text(self.spec, float(each)) for each in (value, self.limit.limit))
         return (
             f"{self.spec.label} of {self.candidate} is {now}, {side} the hard limit of {limit} "
-            f"for at least {duration_text(self.limit.for_seconds)}"
+            f"for at least {duration_text(self.limit.for_seconds)}{self._age()}"
         )
+
+    def _age(self) -> str:
+        """Say of which requests, where younger ones do not count yet."""
+        delay = self.limit.delay_seconds
+        return f", of requests at least {duration_text(delay)} old" if delay else ""
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,16 @@ def broken_limits(strata: Strata, settings: RolloutSettings) -> LimitHistories:
         value, units = _values(spec, strata)
         over = value < limit.limit if spec.higher_is_better else value > limit.limit
         broken = _sustained(strata, units, over, limit, spec)
+        if limit.delay_seconds:
+            value, broken = _as_known(strata, limit.delay_seconds, value, broken)
         histories.append(LimitHistory(limit, spec, settings.candidate, value, broken))
     return LimitHistories(tuple(histories))
+
+
+def _as_known(strata: Strata, delay: float, value: FloatArray, broken: Flags) -> tuple[FloatArray, Flags]:
+    """Return what was known at each stratum, of those that were old enough by then."""
+    old = np.searchsorted(strata.last_minute, strata.last_minute - delay / 60, side="right") - 1
+    return np.where(old >= 0, value[old], np.nan), (old >= 0) & broken[old]
 
 
 def _values(spec: MetricSpec, strata: Strata) -> tuple[FloatArray, FloatArray]:

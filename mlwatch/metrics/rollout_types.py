@@ -184,6 +184,8 @@ class HardLimit:
     """In the metric's unit; broken above it, or below it where higher is better."""
     for_seconds: float = 300.0
     """Time for which every minute with data must break the limit, those at both of its ends too."""
+    delay_seconds: float = 0.0
+    """So long what comes of a request may take: what is younger says nothing yet."""
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,8 @@ class RolloutSettings:
     hard_limits: tuple[HardLimit, ...] = ()
     too_large: frozenset[str] = frozenset()
     """Metrics without data, because their values are too large to sum up, for sentences."""
+    unjudged: tuple[str, ...] = ()
+    """A sentence for each limit of which nothing is known: no promotion."""
 
     def __post_init__(self) -> None:
         """Reject settings that no verdict can mean.
@@ -273,7 +277,7 @@ class RolloutState(enum.Enum):
     STALE_LABELS = "stale_labels"
     """Labels are missing, of one arm only, or too old: no promotion."""
     MISSING_METRIC = "missing_metric"
-    """A guardrail has no data of an arm: no promotion."""
+    """A guardrail has no data of an arm, or a hard limit none of the candidate: no promotion."""
     MINIMUM_TIME = "minimum_time"
     """Every guardrail is shown harmless, but too early."""
     UNDECIDED = "undecided"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from mlwatch.asking import meta_value
-from mlwatch.metrics.latency import bin_values
-from mlwatch.metrics.outputs import Lags, lags_of
 from mlwatch.snapshot import distributions, estimated, label_drift
 from mlwatch.snapshot.classes import positive_of
+from mlwatch.snapshot.event_lags import event_lags
 from mlwatch.snapshot.falls import falls_of
 from mlwatch.snapshot.features import policy_of
 from mlwatch.snapshot.read import Life, Pair, stored_task
@@ -29,7 +28,6 @@ from mlwatch.snapshot.reference import (
 )
 from mlwatch.snapshot.reference_performance import performance_there
 from mlwatch.snapshot.segments import of_model
-from mlwatch.snapshot.span import floor
 from mlwatch.snapshot.tables import Decided, Tables
 from mlwatch.snapshot.text_drift import Texts, texts_of
 from mlwatch.snapshot.types import MIXED, Model, Task
@@ -39,7 +37,7 @@ from mlwatch.snapshot.windows import Context
 from mlwatch.store import rollups
 from mlwatch.store.event_kinds import KIND, SINCE
 from mlwatch.store.lake import CURRENCY
-from mlwatch.store.output_rollups import CLASS_SCORES, EVENT_LAGS, MEASURES, RANKS
+from mlwatch.store.output_rollups import CLASS_SCORES, MEASURES, RANKS
 from mlwatch.store.touched import FACTS
 
 if TYPE_CHECKING:
@@ -147,7 +145,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
         positive if task == "binary" else None,
         config.business.currency or _currency(ground, name),
         _kinds(ground, name),
-        _lags(ground, name),
+        event_lags(ground.reader, name, max(life.last for life in _own(roles, name))),
         ground.infos,
         reference,
         expected_features(
@@ -288,28 +286,6 @@ def _kinds(ground: Ground, model: str) -> tuple[str, ...]:
     if since is not None and ground.lattice.start < datetime.fromisoformat(since):
         return ()
     return ground.reader.value(("kinds", model), (rollups.BUSINESS,), ALL_TIME, read)
-
-
-LAGS_FOR = timedelta(days=30)
-"""So far back conversions tell how fast they come."""
-
-
-def _lags(ground: Ground, model: str) -> Lags | None:
-    """Return how fast the conversions of a model come, of all its versions: a young one alone knows only fast ones."""
-    newest = max(life.last for life in ground.known if life.pair.model == model)
-
-    def read() -> Lags | None:
-        rollup = EVENT_LAGS
-        rows = ground.connection.execute(
-            f"""SELECT model, bin, date_diff('second', bucket, $newest) - $half AS age, SUM(n)
-            FROM {rollup.table(rollup.levels[0])} WHERE bucket > $newest - to_seconds($back) GROUP BY ALL""",
-            {"newest": newest, "half": rollup.levels[0] // 2, "back": LAGS_FOR.total_seconds()},
-        ).fetchall()
-        mine = np.array([row[1:] for row in rows if (row[0] or "-") == model], dtype=float).reshape(-1, 3)
-        return lags_of(bin_values(mine[:, 0].astype(np.int64)), mine[:, 1], mine[:, 2])
-
-    key, hour = ("lags", model), floor(newest, rollups.HOUR)
-    return ground.reader.value(key, (EVENT_LAGS,), ALL_TIME, read, hour)
 
 
 def _currency(ground: Ground, model: str) -> str | None:

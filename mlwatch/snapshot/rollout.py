@@ -18,7 +18,6 @@ from mlwatch.errors import ConfigError
 from mlwatch.metrics.rollout import rollout_verdict, traffic_steps
 from mlwatch.metrics.rollout_types import (
     DEFAULT_METRICS,
-    HardLimit,
     MetricSpec,
     RolloutSettings,
     default_metric,
@@ -29,6 +28,7 @@ from mlwatch.snapshot.reader import Reader
 from mlwatch.snapshot.rollout_beside import beside, with_others
 from mlwatch.snapshot.rollout_calibration import stored_inflation
 from mlwatch.snapshot.rollout_course import course_of, up_to_now
+from mlwatch.snapshot.rollout_limits import DISAGREEMENT, limits_of
 from mlwatch.snapshot.rollout_result import held, moment, rollout_of
 from mlwatch.snapshot.rollout_series import (
     CLASS_TASKS,
@@ -66,8 +66,6 @@ NOT_LOGGED = {
     "conversion": "the logs hold no conversions",
     "revenue": "the logs hold no revenue",
 }
-DISAGREEMENT = "disagreement"
-"""Name of the limit on the share of shadow pairs with different answers."""
 REFERENCE_VALUES = 1000
 """Latencies of the baseline before the candidate that its frozen quantile needs."""
 
@@ -278,11 +276,11 @@ def settle(
     """Settle how arms are judged; see `read_inputs`."""
     names, remarks = _judged(config, arms, pairing.task, shadow=shadow)
     specs = tuple(_spec(reader, config, pairing, name, arms.caps) for name in names)
-    limits = {name: limit for name, limit in config.limits.items() if name != DISAGREEMENT}
+    limits = limits_of(reader, pairing, config, arms, shadow=shadow)
     extra = tuple(
-        replace(_spec(reader, config, pairing, name, arms.caps), guardrail=False)
-        for name in limits
-        if name not in names
+        replace(_spec(reader, config, pairing, limit.metric, arms.caps), guardrail=False)
+        for limit in limits.judged
+        if limit.metric not in names
     )
     try:
         settings = RolloutSettings(
@@ -296,13 +294,14 @@ def settle(
             silent_after=config.silent_after.total_seconds(),
             share=None if shadow else _shares(config),
             stratum_minutes=pairing.minutes if pairing.minutes > 1 else None,
-            hard_limits=tuple(HardLimit(name, limit) for name, limit in limits.items()),
+            hard_limits=limits.judged,
+            unjudged=limits.unjudged,
             inflation=stored_inflation(reader.connection, pairing.model, pairing.baseline),
             too_large=arms.overflown,
         )
     except ValueError as error:
         raise ConfigError(str(error), "[rollout]", "correct the configuration") from error
-    return Inputs(pairing, arms, settings, remarks)
+    return Inputs(pairing, arms, settings, (*remarks, *limits.remarks))
 
 
 def check_names(config: Configured) -> None:

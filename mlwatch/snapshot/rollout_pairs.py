@@ -104,12 +104,17 @@ def judge(connection: DuckDBPyConnection, inputs: Inputs, now: int, findings: Fi
             since=counted.start.replace(tzinfo=UTC) if counted.why and counts.pairs else None,
         ),
     )
-    return _together(found, verdict, guarded=bool(guards(settings))) if pairing.task in CLASS_TASKS else found
+    return _together(found, verdict, guarded=_guarded(settings)) if pairing.task in CLASS_TASKS else found
 
 
 def guards(settings: RolloutSettings) -> int:
     """Return how many guardrails are judged by arm."""
     return sum(spec.guardrail for spec in settings.metrics)
+
+
+def _guarded(settings: RolloutSettings) -> bool:
+    """Tell whether what is known by arm has a say: else the pairs alone decide."""
+    return bool(guards(settings) or settings.unjudged)
 
 
 def budgets(settings: RolloutSettings, task: str) -> tuple[RolloutSettings, RolloutSettings]:
@@ -135,7 +140,7 @@ def timeline(inputs: Inputs, every: int = 1) -> RolloutTimeline:
         return rollout_timeline(arms.baseline, arms.candidate, settings, every)
     by_arm, own = budgets(settings, inputs.pairing.task)
     beside = rollout_timeline(arms.baseline, arms.candidate, by_arm, every)
-    guarded = bool(guards(settings))
+    guarded = _guarded(settings)
     return with_pairs(beside, pairs.counted.moments, own, pairs.accuracy, pairs.cap, guarded=guarded)
 
 
