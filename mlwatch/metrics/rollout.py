@@ -252,9 +252,15 @@ def _reasons(
 
 def _stale_sentences(decision: Decision, settings: RolloutSettings) -> list[str]:
     labels = {spec.name: spec.label for spec in settings.metrics}
-    return [
-        f"{labels[name]}: the newest label is {duration_text(float(lag[0]))} behind the traffic, "
-        f"the limit is {duration_text(settings.label_delay)}"
-        for name, lag in decision.stale.items()
-        if lag[0] > 0
-    ]
+    texts = []
+    for name, lags in decision.stale.items():
+        behind: dict[str, list[str]] = {}
+        for version, lag in zip((settings.baseline, settings.candidate), lags, strict=True):
+            if lag[0] > 0:
+                behind.setdefault(duration_text(float(lag[0])), []).append(version)
+        texts += [
+            f"{labels[name]}: the newest label is {length} behind the traffic of {' and '.join(versions)}, "
+            f"the limit is {duration_text(settings.label_delay)}"
+            for length, versions in behind.items()
+        ]
+    return texts

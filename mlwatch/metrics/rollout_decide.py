@@ -52,7 +52,7 @@ class Decision:
     """Share of the candidate's exposures in minutes with both arms."""
     split_log_e: FloatArray
     stale: dict[str, FloatArray]
-    """Seconds by which the labels of an arm lag, by metric, where that is too long; else 0."""
+    """Seconds by which the labels of baseline and candidate lag, by metric, where that is too long; else 0."""
 
 
 def decide(
@@ -94,7 +94,7 @@ def decide(
         RolloutState.FEW_UNITS: _few_units(traffic, now),
         RolloutState.DECIDED: worse,
         RolloutState.STALE_LABELS: _any(
-            [*(lag > 0 for lag in stale.values()), *_missing(guards, labels=True)], never
+            [*(_any(list(lag > 0), never) for lag in stale.values()), *_missing(guards, labels=True)], never
         ),
         RolloutState.MISSING_METRIC: _any(
             [*_missing(guards, labels=False), *([~never] if settings.unjudged else [])], never
@@ -134,7 +134,7 @@ def _missing(guards: list[Judgement], *, labels: bool) -> list[Flags]:
 def _stale_labels(
     judgements: tuple[Judgement, ...], totals: RolloutTotals, settings: RolloutSettings
 ) -> dict[str, FloatArray]:
-    """Return by how many seconds labels lag behind the traffic of their arm, where that is too long."""
+    """Return by how many seconds labels lag behind the traffic of their arm, where that is too long, shape (2, t)."""
     clock, stale = totals.peaks[TRAFFIC], {}
     for judgement in judgements:
         spec = judgement.plan.spec
@@ -143,6 +143,6 @@ def _stale_labels(
             continue
         with np.errstate(invalid="ignore"):
             lags = [60 * (clock[key] - last[key]) for key in ("last_b", "last_c")]
-        lag = np.max([np.where(np.isfinite(each), each, 0) for each in lags], axis=0)
+        lag = np.stack([np.where(np.isfinite(each), each, 0) for each in lags])
         stale[spec.name] = np.where(lag > settings.label_delay, lag, 0)
     return stale

@@ -255,7 +255,9 @@ def test_labels_that_stopped_never_promote_but_errors_still_roll_back() -> None:
 
     verdict = rollout_verdict(stale(arm(1, minutes=900)), stale(arm(2, minutes=900)), SETTINGS)
     assert (verdict.verdict, verdict.state) == ("hold", RolloutState.STALE_LABELS)
-    assert "accuracy: the newest label is 2.5 hours behind the traffic" in verdict.reasons[0]
+    assert "accuracy: the newest label is 2.5 hours behind the traffic of v1 and v2, " in verdict.reasons[0]
+    one = rollout_verdict(arm(1, minutes=900), stale(arm(2, minutes=900)), SETTINGS)
+    assert "accuracy: the newest label is 2.5 hours behind the traffic of v2, " in one.reasons[0]
     bad = rollout_verdict(stale(arm(1, minutes=900)), stale(arm(2, failed=0.02, minutes=900)), SETTINGS)
     assert bad.verdict == "rollback"
 

@@ -382,7 +382,9 @@ def test_labels_that_stopped_hold_unless_they_may_be_late(judged: Judged) -> Non
     settings = "[rollout]\nmetrics = ['accuracy']\nmargins = {accuracy = 0.15}\n"
     (found,) = judged(settings, a=early, b=late)
     assert (found.verdict, found.state) == ("hold", "stale_labels")
-    assert any("the newest label is 2 hours behind the traffic" in reason for reason in found.reasons)
+    assert any(
+        "the newest label is 2 hours behind the traffic of v1 and v2" in reason for reason in found.reasons
+    )
     (found,) = judged(settings + "label_delay = '3h'\n", a=early, b=late)
     assert found.verdict == "promote"
 
