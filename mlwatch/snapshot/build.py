@@ -18,7 +18,7 @@ from mlwatch.snapshot.health_alerts import health_alerts
 from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.models import Ground, model_of, segments_of
 from mlwatch.snapshot.quality_alerts import quality_alerts
-from mlwatch.snapshot.read import Life, Pair, lives, number_pairs
+from mlwatch.snapshot.read import Life, Pair, lives, number_pairs, requests_since
 from mlwatch.snapshot.reader import ALL_TIME, Reader
 from mlwatch.snapshot.record_segments import RecordSegments, record_segments, with_record_segments
 from mlwatch.snapshot.remembering import turn
@@ -173,7 +173,9 @@ def _with_models(
     models: dict[str, Model] = {}
     rollouts: list[Rollout] = []
     for name in dict.fromkeys(life.pair.model for life in known):
-        roles = assign_roles([life for life in known if life.pair.model == name], config.rollout, question)
+        since = partial(requests_since, connection, name, until=last)
+        mine = [life for life in known if life.pair.model == name]
+        roles = assign_roles(mine, config.rollout, question, since)
         roles = with_mode(connection, roles, config.rollout, memory.rollouts)
         model = with_constraints(
             reader, model_of(ground, name, roles), config.schema, ground.numbers, lattice

@@ -163,6 +163,26 @@ def lives(connection: DuckDBPyConnection, until: datetime | None = None) -> list
     ]
 
 
+def requests_since(
+    connection: DuckDBPyConnection, model: str, since: datetime, until: datetime | None = None
+) -> dict[str, int]:
+    """Return how many requests each version of a model has had from the minute of a moment on.
+
+    Args:
+        connection: A cursor of this thread.
+        model: The model.
+        since: The moment, naive UTC.
+        until: As in `lives`.
+    """
+    rows = connection.execute(
+        f"""SELECT COALESCE(NULLIF(version, ''), '-'), SUM(n) FROM {rollups.TRAFFIC.table(rollups.MINUTE)}
+        WHERE COALESCE(NULLIF(model, ''), '-') = ? AND bucket >= ? AND bucket < COALESCE(?, 'infinity'::TIMESTAMP)
+        GROUP BY ALL""",
+        [model, since.replace(second=0, microsecond=0), until],
+    ).fetchall()
+    return {version: int(n) for version, n in rows}
+
+
 def _busy_hours(
     connection: DuckDBPyConnection, relation: str, values: Mapping[str, object]
 ) -> dict[str, list[datetime]]:

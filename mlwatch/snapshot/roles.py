@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from mlwatch.config import RolloutSettings
     from mlwatch.snapshot.read import Life, Pair
@@ -21,6 +22,10 @@ SAME_START = timedelta(minutes=1)
 
 LONGEST_SILENT = timedelta(hours=26)
 """A version without requests for so long gets none any more: one that runs once a day has had some by then."""
+
+
+STRAY = 0.01
+"""A version with a smaller share of the requests since the candidate came was retired before: these are strays."""
 
 
 class Named(Protocol):
@@ -71,24 +76,30 @@ class Roles:
         return "other"
 
 
-def assign_roles(versions: Sequence[Life], settings: RolloutSettings, asked: Named) -> Roles:
+def assign_roles(
+    versions: Sequence[Life],
+    settings: RolloutSettings,
+    asked: Named,
+    requests_since: Callable[[datetime], Mapping[str, int]] | None = None,
+) -> Roles:
     """Find baseline and candidate of one model.
 
-    The baseline is the oldest version that had traffic together with the candidate (the oldest of all where none
-    had), the candidate the newest one that still gets traffic. Flags win over the configuration, and both over what
-    the logs say.
+    The baseline is the oldest version that had traffic together with the candidate, more than stray requests where
+    several had some; the oldest of all where none had. The candidate is the newest one that still gets traffic. Flags
+    win over the configuration, and both over what the logs say.
 
     Args:
         versions: Of one model.
         settings: The `[rollout]` of the configuration.
         asked: What the command line names.
+        requests_since: Returns how many requests each version has had since a moment; None where that is not known.
     """
     versions = _by_age(versions)
     by_name = {life.pair.version: life for life in versions}
     baseline = by_name.get(asked.baseline or settings.baseline or "")
     candidate = by_name.get(asked.candidate or settings.candidate or "")
     if baseline is None:
-        baseline = _oldest(versions, candidate)
+        baseline = _oldest(versions, candidate, requests_since)
     if candidate is None:
         candidate = next((life for life in reversed(_alive(versions)) if life is not baseline), None)
     first = [life for life in (baseline, candidate) if life is not None]
@@ -126,15 +137,23 @@ def _is_older(name: str, other: str) -> bool:
     return [int(part) for part in parts[1::2]] < [int(part) for part in others[1::2]]
 
 
-def _oldest(versions: Sequence[Life], candidate: Life | None) -> Life | None:
+def _oldest(
+    versions: Sequence[Life],
+    candidate: Life | None,
+    requests_since: Callable[[datetime], Mapping[str, int]] | None,
+) -> Life | None:
     """Return the baseline that the logs suggest: one that retired before the candidate came is none."""
     newest = candidate or next((life for life in reversed(_alive(versions)) if life is not versions[0]), None)
     others = [life for life in versions if life is not candidate]
     if newest is None:
         return next(iter(others), None)
     older = versions[: versions.index(newest)]
-    together = (life for life in older if life.last >= newest.first)
-    return next(together, None) or next(iter(older or others), None)
+    together = [life for life in older if life.last >= newest.first]
+    if len(together) > 1 and requests_since is not None:
+        counts = requests_since(newest.first)
+        few = STRAY * sum(counts.values())
+        together = [life for life in together if counts.get(life.pair.version, 0) >= few] or together
+    return next(iter(together or older or others), None)
 
 
 def _candidates(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from mlwatch.snapshot.read import lives, stored_task
+from mlwatch.snapshot.read import lives, requests_since, stored_task
 from mlwatch.snapshot.roles import Roles, assign_roles
 from mlwatch.snapshot.rollout import check_names, pairing_of, read_inputs, with_mode
 from mlwatch.snapshot.rollout_beside import beside
@@ -61,7 +62,8 @@ def subjects(
     known = [life for life in lives(connection, until) if question.model in {None, life.pair.model}]
     for model in dict.fromkeys(life.pair.model for life in known):
         mine = [life for life in known if life.pair.model == model]
-        roles = with_mode(connection, assign_roles(mine, config.rollout, question), config.rollout)
+        since = partial(requests_since, connection, model, until=until)
+        roles = with_mode(connection, assign_roles(mine, config.rollout, question, since), config.rollout)
         task = config.roles.task or stored_task(connection, model)
         yield Subject(model, task, roles, until or max(life.last for life in mine))
 

@@ -198,3 +198,14 @@ def test_a_shadow_has_no_share_of_the_traffic_even_after_its_end(tmp_path: Path)
         found = shares(session)
     assert found["v3"][1] == pytest.approx(counted(live, "v3") / len(live), abs=2e-3)
     assert found["v3"][2] != "sample_ratio_mismatch"
+
+
+def test_a_stray_request_makes_no_retired_version_the_baseline(tmp_path: Path) -> None:
+    begin = START - timedelta(days=3)
+    old = [{**each, "timestamp": (begin + timedelta(minutes=i)).isoformat(), "version": f"v{1 + i // 1500}"}
+           for i, each in enumerate(traffic({"v1": 1.0}))]  # fmt: skip
+    new = [{**each, "id": f"n{each['id']}"} for each in traffic({"v2": 0.5, "v3": 0.5})]
+    stray = {**new[2000], "id": "stray", "version": "v1"}
+    with watching(tmp_path, [*old, *new, stray]) as session:
+        found = session.snapshot().rollouts
+    assert [(each.baseline, each.candidate) for each in found] == [("v2", "v3")]

@@ -60,3 +60,32 @@ def test_a_version_that_others_went_on_without_is_no_candidate(
     roles = assign_roles(lives, RolloutSettings(), Question())
 
     assert (roles.candidate is not None) == runs
+
+
+@pytest.mark.parametrize(
+    ("requests", "expected"),
+    [
+        ({"v1": 1, "v2": 6000, "v3": 6000}, "v2"),  # retired before: a cache, a forgotten job
+        ({"v1": 600, "v2": 6000, "v3": 6000}, "v1"),
+        ({"v1": 1, "v2": 2, "v3": 6000}, "v1"),  # hardly anything but the candidate has traffic any more
+        (None, "v1"),
+    ],
+)
+def test_a_retired_version_with_stray_requests_is_no_baseline(
+    requests: dict[str, int] | None, expected: str
+) -> None:
+    end = START + timedelta(days=6)
+    came = end - timedelta(hours=6)
+    begins = {"v1": START, "v2": START + timedelta(days=3), "v3": came}
+    lives = [Life(Pair("m", name), 3000, begin, end) for name, begin in begins.items()]
+    asked = []
+
+    def since(moment: datetime) -> dict[str, int]:
+        asked.append(moment)
+        return requests or {}
+
+    roles = assign_roles(lives, RolloutSettings(), Question(), since if requests else None)
+
+    assert roles.baseline is not None
+    assert roles.baseline.pair.version == expected
+    assert asked == ([came] if requests else [])
