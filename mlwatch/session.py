@@ -327,14 +327,12 @@ class Session:
         return self._desk
 
     def query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Run one read-only statement over the store and return its column names and rows.
+        """Run one SELECT over the store, which it alone can reach, and return its column names and rows.
 
         Raises:
-            InputError: when the statement is not read-only or fails.
+            InputError: when the statement is not allowed or fails.
         """
-        from mlwatch.store.console import run  # noqa: PLC0415
-
-        return run(self._cursor_here(), sql)
+        return self._desk.rows(sql)
 
     def frame(self, name: str) -> pd.DataFrame:
         """Return a pandas table, such as `windows`, `versions`, `features` or `predictions`; see `faces.frames`."""

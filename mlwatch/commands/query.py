@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.commands.common import need_records, taken_in
 from mlwatch.errors import one_line
 from mlwatch.faces.tables import table
+from mlwatch.store import console
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -25,7 +26,7 @@ def run(arguments: Namespace) -> int:
     """Print the rows."""
     with taken_in(arguments) as session:
         need_records(session, session.snapshot())
-        names, rows = session.query(arguments.sql)
+        names, rows = console.run(session.connection, arguments.sql)  # nothing is read afterwards
     sys.stdout.write(FORMATS[arguments.format](names, rows))
     return 0
 

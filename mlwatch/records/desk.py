@@ -96,6 +96,13 @@ class Desk:
             statement.check(reader, sql)
             return _answer(reader, sql)
 
+    def rows(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run one SELECT over the store and return its column names and all rows, as values; raises like `query`."""
+        with self._reading("query") as reader:
+            statement.check(reader, sql)
+            columns, result = _run(reader, sql)
+            return [name for name, _ in columns], result.fetchall()
+
     def export(self, question: paging.Question, target: str, *, replace: bool = False) -> int:
         """Write the records of a question to a file; return how many.
 
@@ -155,11 +162,17 @@ class Desk:
                 mine.close()
 
 
-def _answer(reader: DuckDBPyConnection, sql: str) -> Answer:
+def _run(reader: DuckDBPyConnection, sql: str) -> tuple[list[tuple[str, str]], DuckDBPyConnection]:
+    """Run a statement that was checked; return the names and types of its columns, and what has its rows."""
     result = reader.execute(sql)
     columns = [(str(name), str(kind)) for name, kind, *_ in result.description or ()]
     if any(kind == ZONED for _, kind in columns):
         result = reader.execute(without_zones(sql, [kind for _, kind in columns]))
+    return columns, result
+
+
+def _answer(reader: DuckDBPyConnection, sql: str) -> Answer:
+    columns, result = _run(reader, sql)
     rows = result.fetchmany(MOST_ROWS + 1)
     return Answer(
         columns=tuple(name for name, _ in columns),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from logfiles import lines, prediction
 
 import mlwatch
+from mlwatch.choice import Choice
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,3 +46,47 @@ def test_stored_rows_carry_their_present_label(watch: mlwatch.session.Session) -
 def test_a_wrong_path_is_a_clear_error() -> None:
     with pytest.raises(mlwatch.MlwatchError, match="no such file or directory"):
         mlwatch.open("/no/such/place")
+
+
+@pytest.mark.parametrize("place", [":memory:", "store.duckdb"])
+def test_a_query_leaves_the_session_as_it_was(tmp_path: Path, place: str) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.jsonl").write_text(lines(map(prediction, range(6))))
+    with mlwatch.open(logs, db=place if place == ":memory:" else tmp_path / place) as watch:
+        assert watch.query(
+            "SELECT COUNT(*) AS n, TIMESTAMPTZ '2026-11-03 10:00+02' AS t FROM predictions"
+        ) == (
+            ["n", "t"],
+            [(6, datetime(2026, 11, 3, 8))],  # noqa: DTZ001  UTC, like all times of the store
+        )
+        (logs / "b.jsonl").write_text(lines(map(prediction, range(6, 9))))
+        watch.ingest_all()
+        assert watch.snapshot().ingest.records == 9
+        assert watch.query("SELECT id FROM predictions WHERE version IS NULL OR id = 'r7'") == (
+            ["id"],
+            [("r7",)],
+        )
+        assert watch.snapshot(choice=Choice(filter="city = a")).models["m"].versions["v1"].predictions == 3
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "FROM read_text('{file}')",
+        "FROM '{file}'",
+        "ATTACH '{file}'",
+        "DELETE FROM predictions",
+        "SET enable_external_access = true",
+        "SELECT 1; SELECT 2",
+        "SELECT '\ud800'",
+    ],
+)
+def test_a_query_reaches_nothing_but_the_store(
+    watch: mlwatch.session.Session, tmp_path: Path, sql: str
+) -> None:
+    (tmp_path / "secret.csv").write_text("TOPSECRET\n")
+    with pytest.raises(mlwatch.MlwatchError) as caught:
+        watch.query(sql.format(file=tmp_path / "secret.csv"))
+    assert "TOPSECRET" not in str(caught.value)
+    assert len(watch.frame("predictions")) == 12000
