@@ -68,6 +68,15 @@ class Session:
             ":memory:" if self._lake is not None else options.db,
             usual_store(topics) if topics is not None else None,
         )
+        try:
+            self._set_up(verdicts_path(lakes) if lakes else None)
+        except BaseException:
+            self._opened.close()  # an error that is kept would keep the store from the next session
+            raise
+
+    def _set_up(self, verdicts: Path | None) -> None:
+        """Make everything that works on the open store; `verdicts` is the file of a lake's."""
+        options, topics = self.options, self.options.topics
         self._local = threading.local()
         self._branching = threading.Lock()
         self._meter = Meter()
@@ -80,7 +89,7 @@ class Session:
             self._cursor_here,
             self.snapshot,
             self._meter,
-            verdicts_path(lakes) if lakes else None,
+            verdicts,
         )
         self._lookout: Lookout | None = None
         self._ingest = Ingest(

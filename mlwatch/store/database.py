@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Literal
 from mlwatch.errors import StoreError
 from mlwatch.rights import private
 from mlwatch.store import schema
+from mlwatch.store.holding import hold
 from mlwatch.store.places import default_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
+
+    from mlwatch.store.holding import Hold
 
 MEMORY_LIMIT = "256MB"
 """DuckDB spills to disk beyond this; Python, buffers and the screen come on top."""
@@ -36,6 +39,8 @@ class Opened:
     """One sentence when the store is not the one that was asked for."""
     spill: tempfile.TemporaryDirectory[str] | None = None
     """Where a store in memory puts what memory is too small for."""
+    hold: Hold | None = None
+    """Keeps other sessions of this process from the file."""
 
     def keep_private(self) -> None:
         """Let nobody else read the write-ahead log: the engine makes it anew after a checkpoint, by the umask.
@@ -47,12 +52,14 @@ class Opened:
                 log_of(self.path).chmod(0o600)
 
     def close(self) -> None:
-        """Close the database, and remove what it spilled.
+        """Close the database, leave its file to others, and remove what it spilled.
 
         Raises:
             duckdb.ResourceInUseException: while another thread's query runs.
         """
         self.connection.close()
+        if self.hold is not None:
+            self.hold.release()
         if self.spill is not None:
             self.spill.cleanup()
 
@@ -91,8 +98,6 @@ def _unwritable(reason: str) -> str:
 
 
 def _open_file(path: Path, *, named: bool) -> Opened:
-    import duckdb  # noqa: PLC0415
-
     todo = (
         "give another file with --db" if named else "mlwatch store reset deletes it, and logs are read again"
     )
@@ -104,6 +109,21 @@ def _open_file(path: Path, *, named: bool) -> Opened:
         path
     ):  # the engine would show a table that it can read, and keep nothing in it
         raise StoreError("not a store of mlwatch", str(path), todo)
+    mine = hold(path)
+    if mine is None:
+        return _memory(
+            "another session of this process holds this store, so this one reads the logs again into memory"
+        )
+    try:
+        return _connect(path, mine, named=named, todo=todo)
+    except BaseException:
+        mine.release()
+        raise
+
+
+def _connect(path: Path, mine: Hold, *, named: bool, todo: str) -> Opened:
+    import duckdb  # noqa: PLC0415
+
     try:
         with private():
             connection = duckdb.connect(str(path))
@@ -117,7 +137,7 @@ def _open_file(path: Path, *, named: bool) -> Opened:
     _configure(connection)
     with private():
         _check_version(connection, path)
-    return Opened(connection, path)
+    return Opened(connection, path, hold=mine)
 
 
 def log_of(path: Path) -> Path:

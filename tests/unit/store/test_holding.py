@@ -1,0 +1,60 @@
+"""Two sessions of one process on one store, as of a notebook cell that is run twice: each record counts once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from logfiles import without_ids
+
+import mlwatch
+from mlwatch.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlwatch.session import Session
+
+
+def predictions(session: Session) -> int:
+    return session.snapshot().models["m"].versions["v1"].predictions
+
+
+def test_the_second_session_reads_into_memory_and_says_so(logs: Path, tmp_path: Path) -> None:
+    file, store, alias = logs / "a.jsonl", tmp_path / "store.duckdb", tmp_path / "alias.duckdb"
+    file.write_text(without_ids(0, 20))
+    first = mlwatch.open(logs, db=store)
+    alias.symlink_to(store)
+    with mlwatch.open(logs, db=alias) as second:
+        note = second.snapshot().feed.note
+        assert note is not None
+        assert "another session of this process holds this store" in note
+        assert (first.store_path, first.note, second.store_path) == (store, None, None)
+        file.write_text(without_ids(0, 30))
+        for session in (first, second):
+            session.ingest_all()
+        assert (predictions(first), predictions(second)) == (30, 30)
+    first.stop()
+    with mlwatch.open(logs, db=store) as again:
+        assert (again.store_path, predictions(again)) == (store, 30)
+
+
+def test_a_session_that_nobody_has_any_more_holds_nothing(logs: Path, tmp_path: Path) -> None:
+    (logs / "a.jsonl").write_text(without_ids(0, 20))
+    for _ in range(2):
+        opened = mlwatch.open(logs, db=tmp_path / "store.duckdb")
+        assert (opened.store_path, predictions(opened)) == (tmp_path / "store.duckdb", 20)
+        del opened
+
+
+def test_a_session_that_could_not_begin_holds_nothing(logs: Path, tmp_path: Path) -> None:
+    (logs / "a.jsonl").write_text(without_ids(0, 20))
+    (logs / "reference.jsonl").write_text("no record\n")
+    with pytest.raises(
+        InputError
+    ) as kept:  # as a notebook keeps the last error, with all that its frames hold
+        mlwatch.open(logs, db=tmp_path / "store.duckdb")
+    (logs / "reference.jsonl").unlink()
+    with mlwatch.open(logs, db=tmp_path / "store.duckdb") as opened:
+        assert opened.store_path == tmp_path / "store.duckdb"
+    assert kept.tb is not None
