@@ -125,6 +125,7 @@ class Answers:
             choice.baseline or self._by_alias("baseline", options.baseline, rollout.baseline),
             choice.candidate or self._by_alias("candidate", options.candidate, rollout.candidate),
             bool(choice.filter),
+            choice.since,
         )
 
     def _by_alias(self, role: str, named: str | None, configured: str | None) -> str | None:

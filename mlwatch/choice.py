@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,8 @@ class Choice:
     """Whether only the baseline is shown."""
     filter: str = ""
     """Only records that pass, in the language of `records.filters`; empty for all."""
+    since: datetime | None = None
+    """Start of the range, aware, whatever its length; None where the length says it."""
 
     @property
     def versions(self) -> tuple[str, ...]:

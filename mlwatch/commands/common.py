@@ -58,10 +58,12 @@ class Range:
     at: datetime | None
     filter: str = ""
     """In the language of `records.filters`; empty for all."""
+    since: datetime | None = None
+    """Start of the range, where the command line says that and not its length."""
 
     def asked(self, session: Session) -> Snapshot:
         """Return what a session says of it."""
-        return session.snapshot(self.span, self.at, Choice(filter=self.filter))
+        return session.snapshot(self.span, self.at, Choice(filter=self.filter, since=self.since))
 
 
 def chosen_range(arguments: Namespace) -> Range:
@@ -85,10 +87,10 @@ def chosen_range(arguments: Namespace) -> Range:
         return Range(window, until, only)
     if window is not None:
         raise InputError("--since and --window exclude each other", "command line", "leave one out")
-    end = until or parse_time("now")
-    if end <= since:
-        raise InputError("--since is not before --until", "command line", "give an earlier --since")
-    return Range(end - since, end, only)
+    if (until or parse_time("now")) <= since:
+        todo = "give an earlier --since"
+        raise InputError(f"--since is not before {'--until' if until else 'now'}", "command line", todo)
+    return Range(None, until, only, since)
 
 
 @contextmanager

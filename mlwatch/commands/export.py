@@ -84,7 +84,7 @@ def _snapshot(arguments: Namespace) -> Snapshot:
         raise MISSING
     wanted = chosen_range(arguments)
     with taken_in(arguments) as session:
-        snapshot = session.snapshot(wanted.span, wanted.at)
+        snapshot = wanted.asked(session)
         need_records(session, snapshot)
         need_model(session)
     return snapshot

@@ -47,7 +47,7 @@ def _of_logs(arguments: Namespace) -> dict[str, Any]:
 
     wanted = chosen_range(arguments)
     with taken_in(arguments) as session:
-        snapshot = session.snapshot(wanted.span, wanted.at)
+        snapshot = wanted.asked(session)
         need_records(session, snapshot)
         need_model(session)
         model = next(iter(snapshot.models.values()), None)

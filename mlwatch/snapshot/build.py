@@ -25,7 +25,7 @@ from mlwatch.snapshot.remembering import turn
 from mlwatch.snapshot.roles import assign_roles
 from mlwatch.snapshot.rollout import Dear, judge, with_mode
 from mlwatch.snapshot.segments import with_segments
-from mlwatch.snapshot.span import aware, grid, naive, whole_minute
+from mlwatch.snapshot.span import aware, grid, length, naive, whole_minute
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
 from mlwatch.snapshot.system import system_of
 from mlwatch.snapshot.tables import Tables
@@ -59,6 +59,8 @@ class Question:
     candidate: str | None = None
     partial: bool = False
     """Whether the connection holds only some of the records: what would be odd of all is not said of them."""
+    since: datetime | None = None
+    """Start of the range, instead of its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,9 @@ def _with_models(
 ) -> Snapshot:
     """Add the models that had traffic, and the verdicts on them."""
     first, last = min(life.first for life in known), max(life.last for life in known)
+    if (since := naive(question.since)) is not None:
+        last = max(last, since)  # nothing may have happened from then on
+        question = replace(question, span=length(since, last, whole_minute(question.at)))
     lattice, everything = (
         grid(first, last, span, whole_minute(question.at)) for span in (question.span, None)
     )

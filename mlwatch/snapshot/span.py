@@ -104,7 +104,7 @@ def grid(first: datetime, last: datetime, span: timedelta | None, at: datetime |
     Returns:
         The range, its start moved back to a whole bucket.
     """
-    end = at if at is not None else last + timedelta(microseconds=1)
+    end = _end(last, at)
     start = first if span is None else max(first, end - span)
     start = min(start, end - timedelta(microseconds=1))
     seconds = (end - start).total_seconds()
@@ -113,6 +113,15 @@ def grid(first: datetime, last: datetime, span: timedelta | None, at: datetime |
     if span is None and width > step:
         step = min(width, HOUR * 24)
     return Grid(floor(start, step), end, width)
+
+
+def length(since: datetime, last: datetime, at: datetime | None) -> timedelta:
+    """Return how long a range is that begins at a moment; `last` and `at` as for `grid`."""
+    return _end(last, at) - since
+
+
+def _end(last: datetime, at: datetime | None) -> datetime:
+    return at if at is not None else last + timedelta(microseconds=1)
 
 
 def whole_minute(at: datetime | None) -> datetime | None:

@@ -129,6 +129,30 @@ def test_a_range_narrows_the_report(capsys: pytest.CaptureFixture[str], logs: Pa
     assert sum(version["predictions"] for version in versions.values()) == 10
 
 
+@pytest.mark.parametrize(
+    ("bounds", "start", "end", "predictions"),
+    [
+        (("--since", "2026-11-03T10:10Z"), "10:10:00Z", "10:59:00.000001Z", 50),
+        (("--since", "2026-11-03T10:10:30Z"), "10:10:00Z", "10:59:00.000001Z", 50),
+        (("--since", "2026-11-03T10:10Z", "--until", "2026-11-03T10:20:30Z"), "10:10:00Z", "10:20:00Z", 10),
+        (("--since", "2026-11-03T11:30Z"), "11:30:00Z", "11:30:00.000001Z", 0),
+    ],
+)
+def test_a_range_begins_where_it_is_told_and_ends_with_the_newest_data(
+    capsys: pytest.CaptureFixture[str],
+    logs: Path,
+    bounds: tuple[str, ...],
+    start: str,
+    end: str,
+    predictions: int,
+) -> None:
+    code, out, _ = run(capsys, "report", str(logs), "--db", ":memory:", *bounds)
+    assert code == 0
+    document = json.loads(out)
+    assert document["range"] == {"start": f"2026-11-03T{start}", "end": f"2026-11-03T{end}"}
+    assert sum(each["predictions"] for each in document["models"]["m"]["versions"].values()) == predictions
+
+
 def test_markdown_says_the_totals(capsys: pytest.CaptureFixture[str], logs: Path) -> None:
     code, out, _ = run(capsys, "report", str(logs), "--db", ":memory:", "--format", "md")
     assert code == 0
