@@ -38,6 +38,8 @@ class Options:
     """Write no exports, and nothing to other systems."""
     endpoints: tuple[str, ...] = ()
     """Addresses to poll besides those of the configuration."""
+    lake: Path | None = None
+    """Where the rollups will be written: a new store counts as the days do that are there already."""
 
 
 def title_of(options: Options) -> list[str]:

@@ -23,7 +23,7 @@ from mlwatch.store import notices, retention
 from mlwatch.store.database import cursor, open_store
 from mlwatch.store.ingest import Ingest, Progress
 from mlwatch.store.lake import lakes_of
-from mlwatch.store.lakes import Lakes
+from mlwatch.store.lakes import Lakes, carry_on
 from mlwatch.store.places import usual_store, verdicts_path
 from mlwatch.store.reference import find, install, load_rows, set_aside
 from mlwatch.store.telling import TOPICS
@@ -79,6 +79,8 @@ class Session:
         options, topics = self.options, self.options.topics
         self._local = threading.local()
         self._branching = threading.Lock()
+        if options.lake is not None:
+            carry_on(self._cursor_here(), options.lake)
         self._meter = Meter()
         self._neighbours = Neighbours(
             self.config, self.connect, self._models, self.snapshot, writable=not options.read_only

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -94,13 +94,17 @@ def chosen_range(arguments: Namespace) -> Range:
 
 
 @contextmanager
-def taken_in(arguments: Namespace) -> Iterator[Session]:
+def taken_in(arguments: Namespace, lake: Path | None = None) -> Iterator[Session]:
     """Open a session that has read everything there is now.
+
+    Args:
+        arguments: The command line.
+        lake: Where its rollups will be written.
 
     Raises:
         InputError: when there is no log in the directory.
     """
-    with Session(options(arguments)) as session:
+    with Session(replace(options(arguments), lake=lake)) as session:
         if session.note:
             sys.stderr.write(f"mlwatch: note: {session.note}\n")
         progress = _Bar()

@@ -26,7 +26,7 @@ def run(arguments: Namespace) -> int:
         raise InputError("--master is for Spark", "command line", "add --engine spark")
     if lake.lakes_in(arguments.path):
         raise InputError("these are rollups already", str(arguments.path), "give the directory of the logs")
-    with taken_in(arguments) as session:
+    with taken_in(arguments, arguments.output) as session:
         need_records(session, session.snapshot())
         with public():
             days = lake.write(session.connection, arguments.output)

@@ -13,8 +13,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import row
-from mlwatch.errors import InputError
+from mlwatch.asking import is_there, row
+from mlwatch.errors import InputError, reason_of
 from mlwatch.foreign import loads
 from mlwatch.regular import open_regular
 from mlwatch.sources.sql import literal
@@ -42,6 +42,13 @@ SMALL = {
     "meta": "key LIKE 'reference%' OR key LIKE 'segments%' OR key LIKE 'engagement%'",
 }
 """Tables that a lake carries besides its rollups, and which of their rows."""
+NUMBERED = {
+    "features": "feature, name, kind",
+    "bins": "feature, kind, edges",
+    "categories": "feature, category, bin",
+    "models": "model",
+}
+"""What must be as it was, so that days of earlier times can be read beside those that are written now."""
 CONFIGURATION = "mlwatch.toml"
 CURRENCY = "lake_currency"
 """Key of what the values are in: the events that say it stay with the logs."""
@@ -103,12 +110,17 @@ def write(connection: DuckDBPyConnection, lake: Path, more: Mapping[str, Any] | 
         more: What its manifest is to keep besides.
 
     Raises:
-        InputError: when the directory is none of ours, or cannot be written.
+        InputError: when the directory is none of ours, has days that were counted otherwise, or cannot be written.
     """
     before = manifest(lake) if is_lake(lake) else None
     if before is None and lake.exists() and any(lake.iterdir()):
         raise InputError("not an empty directory, and no rollups", str(lake), "give another one with -o")
     known: dict[str, str] = before["days"] if before is not None else {}
+    here = [
+        (rollup, day, state) for rollup in rollups.ALL for day, state in _days(connection, rollup).items()
+    ]
+    if known.keys() - {f"{rollup.name}/{day}" for rollup, day, _ in here}:
+        _check_alike(connection, lake)
     try:
         (lake / "tables").mkdir(parents=True, exist_ok=True)
         for table, where in SMALL.items():
@@ -117,18 +129,47 @@ def write(connection: DuckDBPyConnection, lake: Path, more: Mapping[str, Any] | 
         written = 0
         for rollup in rollups.ALL:
             (lake / rollup.name).mkdir(exist_ok=True)
-            for day, state in _days(connection, rollup).items():
-                name = f"{rollup.name}/{day}"
-                if known.get(name) != state:
-                    _copy(connection, _of_day(rollup, day), lake / f"{name}.parquet")
-                    days[name] = state
-                    written += 1
+        for rollup, day, state in here:
+            name = f"{rollup.name}/{day}"
+            if known.get(name) != state:
+                _copy(connection, _of_day(rollup, day), lake / f"{name}.parquet")
+                days[name] = state
+                written += 1
         _replace(lake / MANIFEST, json.dumps(_made(connection, days) | dict(more or {}), indent=1) + "\n")
     except OSError as error:
         raise InputError(
             f"cannot write ({error.strerror})", str(lake), "give another place with -o"
         ) from error
     return written
+
+
+def _check_alike(connection: DuckDBPyConnection, lake: Path) -> None:
+    """Make sure that the days which stay as they are can be read with the small tables of this store.
+
+    Raises:
+        InputError: when they cannot.
+    """
+    import duckdb  # noqa: PLC0415
+
+    try:
+        kept = {
+            table: f"read_parquet({literal(str(lake / 'tables' / f'{table}.parquet'))})" for table in NUMBERED
+        }
+        differ = any(
+            is_there(
+                connection, f"(SELECT {columns} FROM {kept[table]} EXCEPT SELECT {columns} FROM {table})"
+            )
+            for table, columns in NUMBERED.items()
+        )
+    except duckdb.Error as error:
+        raise InputError(
+            f"the rollups are damaged ({reason_of(error)})", str(lake), "give another directory with -o"
+        ) from error
+    if differ:
+        todo = "give another directory with -o: several of them open as one"
+        raise InputError(
+            "these rollups hold days of another store, which counts features otherwise", str(lake), todo
+        )
 
 
 def _made(connection: DuckDBPyConnection, days: dict[str, str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, first_row, number
+from mlwatch.asking import all_or_nothing, first_row, is_there, number
 from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import loss_trees, rollup_rows, rollups
@@ -123,6 +123,23 @@ def load_tables(connection: DuckDBPyConnection, lake: Path) -> None:
     for column, kind in connection.execute("SELECT column_name, kind FROM features").fetchall():
         sql_type = "DOUBLE" if kind == "numeric" else "VARCHAR"
         connection.execute(f"ALTER TABLE predictions ADD COLUMN {identifier(column)} {sql_type}")
+
+
+def carry_on(connection: DuckDBPyConnection, lake: Path) -> None:
+    """Let a new store number and cut features as a lake does, whose days of earlier times it does not know.
+
+    Args:
+        connection: Of a store that nobody else writes to; one that has counted before stays as it is.
+        lake: Where its rollups go; there need not be one yet.
+
+    Raises:
+        InputError: when it is damaged, or of another version.
+    """
+    if not is_lake(lake) or any(is_there(connection, table) for table in ("files", "features", "models")):
+        return
+    with all_or_nothing(connection):
+        load_tables(connection, lake)
+        connection.execute("DELETE FROM batches")  # these are of what is read from now on
 
 
 def _clear(connection: DuckDBPyConnection) -> None:

@@ -135,6 +135,59 @@ def test_writing_again_touches_only_the_days_that_changed(tmp_path: Path) -> Non
     assert (model.versions["v1"].predictions, model.versions["v1"].labelled) == (150, 1)
 
 
+def day_of(number: int, *names: str) -> str:
+    """Return the records of a day, with the features in an order."""
+    records = []
+    for n in range(300):
+        values = {"age": float(n % 40 + 10 * number), "city": "abcd"[n % (2 + number)], "extra": n % 5}
+        features = {name: values[name] for name in names}
+        moment = f"2026-11-{number:02d}T10:{n // 60:02d}:{n % 60:02d}Z"
+        records.append(prediction(n, request_id=f"{number}-{n}", timestamp=moment, features=features))
+    return lines(records)
+
+
+def test_a_store_that_does_not_live_on_counts_as_the_days_that_are_there(tmp_path: Path) -> None:
+    """As in a pipeline each night: the logs of a day, a store in memory, and one lake."""
+    days = day_of(1, "age", "city"), day_of(2, "extra", "city", "age")
+    found = []
+    for name, store, keeps in (("nightly", ":memory:", False), ("one", str(tmp_path / "one.duckdb"), True)):
+        logs, path = tmp_path / name, tmp_path / f"{name}-lake"
+        logs.mkdir()
+        for number, text in enumerate(days):
+            if number and not keeps:
+                (logs / f"{number - 1}.jsonl").unlink()
+            (logs / f"{number}.jsonl").write_text(text)
+            assert main(["rollup", str(logs), "-o", str(path), "--db", store]) == 0
+        found.append(document(path))
+    version = ".models.m.versions.v1"
+    known = tuple(f"{version}.quality.features.{name}." for name in ("age", "city"))
+    nightly, one = ({key: each[key] for key in each if key.startswith(known)} for each in found)
+    assert nightly[f"{known[0]}n"] == 600
+    assert nightly[f"{known[1]}unseen"] > 0
+    assert_alike(nightly, one)
+    assert found[0][f"{version}.predictions"] == 600
+    assert found[0][f"{version}.quality.features.extra.n"] == 300  # not known on the first day
+
+
+def test_days_of_a_store_that_counts_otherwise_stay_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, store = tmp_path / "lake", str(tmp_path / "two.duckdb")
+    for number, names in ((1, ("age", "city")), (2, ("extra", "city", "age"))):
+        logs = tmp_path / str(number)
+        logs.mkdir()
+        (logs / "a.jsonl").write_text(day_of(number, *names))
+    assert main(["rollup", str(tmp_path / "1"), "-o", str(path), "--db", ":memory:"]) == 0
+    before = {each: each.read_bytes() for each in path.rglob("*.*")}
+    assert main(["report", str(tmp_path / "2"), "--db", store]) == 0
+    capsys.readouterr()
+    assert main(["rollup", str(tmp_path / "2"), "-o", str(path), "--db", store]) == 2
+    said = capsys.readouterr().err
+    assert "hold days of another store, which counts features otherwise" in said
+    assert "give another directory with -o" in said
+    assert {each: each.read_bytes() for each in path.rglob("*.*")} == before
+
+
 def test_a_lake_that_grows_is_followed(tmp_path: Path) -> None:
     logs, path = tmp_path / "logs", tmp_path / "lake"
     logs.mkdir()
