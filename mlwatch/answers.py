@@ -89,8 +89,8 @@ class Answers:
             span: Length of the range; None for everything.
             at: End of the range, aware; None for the newest data.
             choice: Versions to compare, and records to look at.
-            follows: Whether the logs are followed: then there are further looks, and the first need not wait for
-                what is dear.
+            follows: Whether the logs are followed: then there are further looks, what is dear may be a little old,
+                and the first need not wait for it.
             lookout: What looks at endpoints and host; None where nothing does.
 
         Raises:
@@ -100,12 +100,16 @@ class Answers:
         taken_in, now = self._meter.taken_in, at is None
         question = self._question(span, at, choice)
         if not choice.filter:
-            memory = self._remembered.kept(taken_in, now=now, wait=self._wait(follows=follows))
+            memory = self._remembered.kept(
+                taken_in, now=now, patient=follows, wait=self._wait(follows=follows)
+            )
             return self._shown(self._store.here(), memory, question, lookout)
         if not self._store.records:
             raise InputError("nothing to filter", "a rollup lake has no records", "open the logs themselves")
-        with self._excerpts.reading(choice.filter, taken_in) as (connection, remembered, held_in):
-            found = self._shown(connection, remembered.kept(held_in, now=now), question, lookout)
+        held = self._excerpts.reading(choice.filter, taken_in, patient=follows)
+        with held as (connection, remembered, held_in):
+            memory = remembered.kept(held_in, now=now, patient=follows)
+            found = self._shown(connection, memory, question, lookout)
         return replace(found, provenance={**found.provenance, "filter": choice.filter})
 
     def _wait(self, *, follows: bool) -> Wait:

@@ -46,6 +46,11 @@ class Remembered:
         self._journal = journal
         self._shelf: Shelf | None = None
         self._verdicts = Memory()
+        self._taken_in = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin anew with what may be a little old."""
         self._turns = Turns()
         self._courses = Courses(self._turns)
         self._segments: Paced[Segments] = Paced(turns=self._turns)
@@ -54,12 +59,13 @@ class Remembered:
         self._units: Paced[Units] = Paced(turns=self._turns)
         self._modes: Paced[bool] = Paced(MODE_S)
 
-    def kept(self, taken_in: int, *, now: bool, wait: Wait = "no") -> Kept:
+    def kept(self, taken_in: int, *, now: bool, patient: bool, wait: Wait = "no") -> Kept:
         """Return what a snapshot may use.
 
         Args:
             taken_in: Batches that the store had taken in, read before.
             now: Whether the snapshot is of the present; of the past nothing may be a little old.
+            patient: Whether there are further looks, so that something may be a little old in this one.
             wait: What of the dear parts may be put off.
         """
         from mlwatch.snapshot.build import Memory as Kept  # noqa: PLC0415  pulls numpy
@@ -69,6 +75,9 @@ class Remembered:
 
         if not now:
             return Kept(partial(self._verdicts.recall, taken_in))
+        if not patient and self._is_old(taken_in):
+            self._forget()
+            self._taken_in = taken_in
         self._turns.begin()
         if self._shelf is None and self._journal is not None:
             self._shelf = Shelf(self._journal)
@@ -83,6 +92,12 @@ class Remembered:
         dear = Dear(course, findings, units, reading, self._modes.recall)
         segments = partial(self._segments.recall, rarer=1.0 if wait == "reading" else RARER)
         return Kept(verdicts, dear, reading, segments, partial(self._of_records, wait))
+
+    def _is_old(self, taken_in: int) -> bool:
+        """Tell whether the records may be others than when all was forgotten last."""
+        if self._journal is None:
+            return taken_in != self._taken_in
+        return self._journal.anything_since(self._taken_in)
 
     def _of_records(self, wait: Wait, key: Hashable, compute: Callable[[], RecordSegments]) -> RecordSegments:
         from mlwatch.snapshot.record_segments import RecordSegments  # noqa: PLC0415  pulls numpy
@@ -104,12 +119,15 @@ class Excerpts:
         self._held: dict[str, tuple[Excerpt, Remembered]] = {}
 
     @contextmanager
-    def reading(self, text: str, taken_in: int) -> Iterator[tuple[DuckDBPyConnection, Remembered, int]]:
+    def reading(
+        self, text: str, taken_in: int, *, patient: bool
+    ) -> Iterator[tuple[DuckDBPyConnection, Remembered, int]]:
         """Lend a connection to the records that pass a filter.
 
         Args:
             text: The filter.
             taken_in: Batches that the store has taken in.
+            patient: Whether the records may be those of a little earlier.
 
         Returns:
             The connection, what is remembered of these records, and how many batches they are from.
@@ -126,5 +144,5 @@ class Excerpts:
         for excerpt, _ in over:
             excerpt.close()
         excerpt, remembered = held
-        with excerpt.reading(taken_in) as (connection, held_in):
+        with excerpt.reading(taken_in, patient=patient) as (connection, held_in):
             yield connection, remembered, held_in

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mlwatch.config import Config
 
 PACE = 20.0
-"""An excerpt is made anew after so many times what that took: at most a twentieth of a core goes into it."""
+"""While the logs are followed it is made anew after so many times what that took: at most a twentieth of a core."""
 _OWN = ("predictions", "outcomes", "events", "ranked")
 _SERIALS = itertools.count(1)
 
@@ -52,13 +52,14 @@ class Excerpt:
 
     @contextmanager
     def reading(
-        self, generation: int, clock: Callable[[], float] = time.monotonic
+        self, generation: int, clock: Callable[[], float] = time.monotonic, *, patient: bool
     ) -> Iterator[tuple[DuckDBPyConnection, int]]:
-        """Lend a connection to the excerpt, made anew where it is out of date and that is not dear.
+        """Lend a connection to the excerpt, made anew where it is out of date.
 
         Args:
             generation: Of the store.
             clock: Seconds.
+            patient: Whether it may stay out of date for as long as `PACE` says.
 
         Returns:
             The connection, and of which generation of the store the excerpt is.
@@ -68,7 +69,8 @@ class Excerpt:
         """
         with self._lock:
             began = clock()
-            if self._generation is None or (generation != self._generation and began >= self._due):
+            due = not patient or began >= self._due
+            if self._generation is None or (generation != self._generation and due):
                 self._make()
                 self._generation, over = generation, clock()
                 self._due = over + PACE * (over - began)

@@ -96,3 +96,8 @@ class Journal:
                 if rollup.name in touched:
                     found = _hull(found, touched[rollup.name])
             return found
+
+    def anything_since(self, number: int) -> bool:
+        """Tell whether any rollup may have changed after a batch."""
+        with self._lock:
+            return number < self._forgotten or any(batch > number for batch in self._batches)

@@ -11,6 +11,7 @@ import pytest
 from sklearn.metrics import accuracy_score, recall_score
 
 from mlwatch.choice import Choice
+from mlwatch.following import Follower
 from mlwatch.records.lexing import FilterError
 from mlwatch.records.writing import filter_of, written_name
 from mlwatch.session import Options, Session
@@ -131,16 +132,17 @@ def test_new_records_come_into_a_segment(tmp_path: Path) -> None:
         more = [{**line, "request_id": "new" + line["request_id"]} for line in records(300)]
         (directory / "b.jsonl").write_text("".join(json.dumps(line) + "\n" for line in more))
         session.ingest_all()
-        excerpt, _ = session._answers._excerpts._held[choice.filter]
-        excerpt._due = 0.0  # as if the pause between two counts were over
         after = sum(v.predictions for v in session.snapshot(choice=choice).models["m"].versions.values())
     assert after == 2 * before
 
 
-def test_late_labels_come_into_the_verdict_on_a_segment_too(tmp_path: Path) -> None:
+def test_late_labels_come_into_the_verdict_on_a_segment_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is judged of a segment that is a little old is not what is known of the store by now."""
     early, late = ([line for line in records() if ("label" in line) == labels] for labels in (False, True))
     directory, choice = write(tmp_path / "logs", early), Choice(filter="amount >= 0")
+    monkeypatch.setattr(Follower, "follows", True)  # as in the app, which has further looks
     with Session(Options(directory, db=":memory:")) as session:
         session.ingest_all()
         session.snapshot(choice=choice)
@@ -153,6 +155,23 @@ def test_late_labels_come_into_the_verdict_on_a_segment_too(tmp_path: Path) -> N
         found = session.snapshot(choice=choice)
     accuracy = found.rollouts[0].metrics["accuracy"]
     assert accuracy.n_candidate == found.models["m"].versions["v3"].labelled == 400
+
+
+@pytest.mark.parametrize("filter_", ["", "amount >= 0"])
+def test_who_takes_all_in_sees_all_of_it(tmp_path: Path, filter_: str) -> None:
+    """A program that does not follow the logs has no later look that would make up for an old verdict."""
+    early, late = ([line for line in records() if ("label" in line) == labels] for labels in (False, True))
+    directory, choice = write(tmp_path / "logs", early), Choice(filter=filter_)
+    with Session(Options(directory, db=":memory:")) as session:
+        session.ingest_all()
+        assert "accuracy" not in session.snapshot(choice=choice).rollouts[0].metrics
+        (directory / "b.jsonl").write_text("".join(json.dumps(line) + "\n" for line in late))
+        session.ingest_all()
+        found = session.snapshot(choice=choice)
+    assert found.rollouts[0].metrics["accuracy"].n_candidate == 400
+    version = found.models["m"].versions["v3"]
+    assert version.labelled == 400
+    assert sum(segment.labelled for segment in version.segments if segment.column == "city") == 400
 
 
 def test_a_wrong_filter_says_where_and_leaves_nothing_behind(session: Session) -> None:
