@@ -74,6 +74,7 @@ def open(  # noqa: A001  reads best where it is used: mlwatch.open("logs/")
     )
     try:
         session.ingest_all()
+        session.need_model()
     except BaseException:
         session.stop()
         raise

@@ -10,7 +10,7 @@ from mlwatch import __version__
 from mlwatch.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 COMMANDS = {
     "watch": "watch a directory of prediction logs live",
@@ -32,6 +32,30 @@ COMMANDS = {
 }
 
 
+CHOOSING: Mapping[str, dict[str, Any]] = {
+    "model": {"metavar": "NAME", "help": "only this model"},
+    "baseline": {"metavar": "VERSION", "help": "the version in service; the oldest otherwise"},
+    "candidate": {"metavar": "VERSION", "help": "the version under test; the newest otherwise"},
+    "reference": {"type": Path, "metavar": "FILE", "help": "data that drift is measured against"},
+    "since": {"metavar": "TIME", "help": "start of the range, such as 2026-11-03T12:00Z or '6h ago'"},
+    "until": {"metavar": "TIME", "help": "end of the range; the newest data otherwise"},
+    "window": {"metavar": "LENGTH", "help": "length of the range, such as 6h; everything otherwise"},
+}
+"""Options that say which records are looked at and how they are compared."""
+_WHOLE = CHOOSING.keys() - {"reference"}
+WITHOUT: Mapping[str, Collection[str]] = {
+    "watch": {"since", "until"},
+    "serve": {"since", "until", "window"},
+    "backtest": {"since", "window"},
+    "calibrate": {"since", "window"},
+    "profile": {"candidate"},
+    "rollup": _WHOLE,
+    "init": {"reference", "since", "until", "window"},
+    "query": _WHOLE,
+    "store": CHOOSING.keys(),
+}
+"""Those of them that mean nothing to a command."""
+
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -47,7 +71,11 @@ class Parser(argparse.ArgumentParser):
         chosen, left = self.parse_known_args(*given, **named)
         if left:
             command = commands_of(self).get(getattr(chosen, "command", None) or "", self)
-            close = close_to(left[0].partition("=")[0], list(command._option_string_actions))  # noqa: SLF001  no public list
+            name = left[0].partition("=")[0]
+            if name.removeprefix("--") in CHOOSING:
+                todo = f"see {command.prog} --help"
+                raise InputError(f"{name} means nothing to {command.prog}", "command line", todo)
+            close = close_to(name, list(command._option_string_actions))  # noqa: SLF001  no public list
             todo = f"did you mean {close}?" if close else f"see {command.prog} --help"
             raise InputError(f"unknown argument {left[0]}", "command line", todo)
         return chosen
@@ -99,7 +127,7 @@ def parser() -> Parser:
             command.add_argument("--format", choices=("text", "json"), default="text")
             command.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
             continue
-        common(command)
+        common(command, WITHOUT.get(name, ()))
         _own(name, command)
         _outward(name, command)
     return top
@@ -149,25 +177,16 @@ def _probe(command: argparse.ArgumentParser) -> None:
     )
 
 
-def common(command: argparse.ArgumentParser) -> None:
-    """Add what every command takes."""
+def common(command: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
+    """Add what every command takes, without those options that mean nothing to it."""
     command.add_argument(
         "--config", type=Path, metavar="FILE", help="configuration; mlwatch.toml in PATH otherwise"
     )
     command.add_argument("--db", metavar="FILE", help="store file, or :memory:; one a directory otherwise")
-    command.add_argument("--model", metavar="NAME", help="only this model")
-    command.add_argument("--baseline", metavar="VERSION", help="the version in service; the oldest otherwise")
-    command.add_argument(
-        "--candidate", metavar="VERSION", help="the version under test; the newest otherwise"
-    )
-    command.add_argument("--reference", type=Path, metavar="FILE", help="data that drift is measured against")
-    command.add_argument(
-        "--since", metavar="TIME", help="start of the range, such as 2026-11-03T12:00Z or '6h ago'"
-    )
-    command.add_argument("--until", metavar="TIME", help="end of the range; the newest data otherwise")
-    command.add_argument(
-        "--window", metavar="LENGTH", help="length of the range, such as 6h; everything otherwise"
-    )
+    for name, form in CHOOSING.items():
+        if name not in without:
+            command.add_argument(f"--{name}", **form)
+    command.set_defaults(**dict.fromkeys(without))
     command.add_argument("--no-color", action="store_true", help="no colours; NO_COLOR does the same")
     command.add_argument("--debug", action="store_true", help="show the trace of an unexpected error")
 

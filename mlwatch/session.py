@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import threading
 import time
 from contextlib import closing
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from mlwatch import silences
 from mlwatch.answers import Answers, Store
 from mlwatch.choice import USUAL, Choice
+from mlwatch.errors import InputError
 from mlwatch.following import CONFIGURATION, Follower
 from mlwatch.keeper import Keeper
 from mlwatch.lookout import Lookout, look_around
@@ -298,6 +300,19 @@ class Session:
         rows = self.connect().execute("SELECT model FROM models ORDER BY model").fetchall()
         return [model for (model,) in rows]
 
+    def need_model(self) -> None:
+        """Make sure that the logs, where there are any, have the model that the options name.
+
+        Raises:
+            InputError: naming the models that there are.
+        """
+        wanted, known = self.options.model, self._models()
+        if wanted is None or wanted in known or not known:
+            return
+        close = next(iter(difflib.get_close_matches(wanted, known, n=1)), None)
+        todo = f"did you mean {close}?" if close else f"the logs have {', '.join(known)}"
+        raise InputError("no such model", wanted, todo)
+
     def silence(self, alert: Alert, word: silences.Word, length: timedelta | None = None) -> None:
         """Mute or acknowledge an alert, or take that back; blocks on SQL.
 
@@ -349,4 +364,4 @@ class Session:
         """Return a pandas table, such as `windows`, `versions`, `features` or `predictions`; see `faces.frames`."""
         from mlwatch.faces.frames import frame  # noqa: PLC0415  pulls pandas
 
-        return frame(self._cursor_here(), self.snapshot, name)
+        return frame(self._cursor_here(), self.snapshot, name, self.options.model)

@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.commands.common import called, chosen_range, taken_in
+from mlwatch.commands.common import called, chosen_range, no_traffic, taken_in
 from mlwatch.errors import InputError, one_line
 from mlwatch.faces.check import WORDS
 from mlwatch.faces.tables import table
@@ -31,18 +31,15 @@ def run(arguments: Namespace) -> int:
 
     at = chosen_range(arguments).at
     with taken_in(arguments) as session:
+        session.need_model()
         question = Question(None, at, arguments.model, arguments.baseline, arguments.candidate)
         until = whole_minute(at) or end_now(session.connection)
         found = histories(session.connection, session.config, question, until)
         known = list(subjects(session.connection, session.config, question, until))
     for subject in known:
         if subject.roles.absent:
-            names = ", ".join(life.pair.version for life in subject.roles.ordered) or "none"
-            raise InputError(
-                f"version {subject.roles.absent[0]} has no traffic",
-                called(session.options),
-                f"the logs know {names}",
-            )
+            names = (life.pair.version for life in subject.roles.ordered)
+            raise no_traffic(subject.roles.absent[0], names, called(session.options))
     if not found:
         raise InputError("no rollout", called(session.options), "two versions of one model must have traffic")
     if arguments.format == "json":

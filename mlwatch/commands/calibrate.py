@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.commands.common import called, chosen_range, taken_in
+from mlwatch.commands.common import called, chosen_range, no_traffic, taken_in
 from mlwatch.errors import InputError, one_line
 from mlwatch.faces.tables import table
 from mlwatch.words import percent
@@ -26,16 +26,25 @@ def run(arguments: Namespace) -> int:
     from mlwatch.snapshot.rollout_history import subjects  # noqa: PLC0415  pulls numpy
     from mlwatch.snapshot.rollout_split import calibrate_baseline  # noqa: PLC0415  pulls numpy
     from mlwatch.snapshot.span import whole_minute  # noqa: PLC0415
+    from mlwatch.store.lake import lakes_in  # noqa: PLC0415  pulls the engine
 
     if not 1 <= arguments.splits <= MOST_SPLITS:
         raise InputError("--splits is out of range", "command line", f"give 1 to {MOST_SPLITS}")
     at = whole_minute(chosen_range(arguments).at)
+    if lakes_in(arguments.path):
+        raise InputError("rollups have no records", str(arguments.path), "give the directory of the logs")
     with taken_in(arguments) as session:
+        session.need_model()
         question = Question(None, None, arguments.model, arguments.baseline, arguments.candidate)
         until = at or end_now(session.connection)
+        known = list(subjects(session.connection, session.config, question, until))
+        for subject in known:
+            if subject.roles.absent:
+                names = (life.pair.version for life in subject.roles.ordered)
+                raise no_traffic(subject.roles.absent[0], names, called(session.options))
         found = [
             calibrate_baseline(session.connection, subject, session.config, arguments.splits)
-            for subject in subjects(session.connection, session.config, question, until)
+            for subject in known
         ]
         kept = session.store_path is not None
     if not found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from mlwatch.times import parse_duration, parse_time
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime, timedelta
 
     from mlwatch.snapshot.types import Snapshot
@@ -115,20 +114,16 @@ def taken_in(arguments: Namespace, lake: Path | None = None) -> Iterator[Session
         yield session
 
 
-def need_model(session: Session) -> None:
-    """Make sure that the logs have the model that the command line names.
+def no_traffic(version: str, known: Iterable[str], place: str) -> InputError:
+    """Return what is said of a version that was named and is not there.
 
-    Raises:
-        InputError: naming the models that there are.
+    Args:
+        version: Which.
+        known: Those that are there.
+        place: Of the logs.
     """
-    wanted = session.options.model
-    rows = session.connection.execute("SELECT model FROM models ORDER BY model").fetchall()
-    known = [name for (name,) in rows]
-    if wanted is None or wanted in known:
-        return
-    close = next(iter(difflib.get_close_matches(wanted, known, n=1)), None)
-    todo = f"did you mean {close}?" if close else f"the logs have {', '.join(known) or 'none'}"
-    raise InputError("no such model", wanted, todo)
+    names = ", ".join(known) or "none"
+    return InputError(f"version {version} has no traffic", place, f"the logs know {names}")
 
 
 def need_records(session: Session, snapshot: Snapshot) -> None:

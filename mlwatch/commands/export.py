@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlwatch.commands.common import chosen_range, need_model, need_records, options, taken_in, write
+from mlwatch.commands.common import chosen_range, need_records, options, taken_in, write
 from mlwatch.errors import InputError
 from mlwatch.options import config_of
 
@@ -86,5 +86,5 @@ def _snapshot(arguments: Namespace) -> Snapshot:
     with taken_in(arguments) as session:
         snapshot = wanted.asked(session)
         need_records(session, snapshot)
-        need_model(session)
+        session.need_model()
     return snapshot

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from mlwatch.commands.common import need_model, need_records, taken_in
+from mlwatch.commands.common import need_records, taken_in
 from mlwatch.config import FILE_NAME
 from mlwatch.errors import InputError, one_line
 from mlwatch.rights import public
@@ -33,7 +33,7 @@ def run(arguments: Namespace) -> int:
         )
     with taken_in(arguments) as session:
         need_records(session, session.snapshot())
-        need_model(session)
+        session.need_model()
         text = configuration(session)
     if arguments.stdout:
         sys.stdout.write(text)

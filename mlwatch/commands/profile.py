@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mlwatch.commands.common import chosen_range, need_model, need_records, taken_in, write
+from mlwatch.arguments import CHOOSING
+from mlwatch.commands.common import chosen_range, need_records, no_traffic, taken_in, write
 from mlwatch.config import discover, load
 from mlwatch.errors import InputError
 
@@ -33,6 +34,11 @@ def _of_table(arguments: Namespace) -> dict[str, Any]:
     from mlwatch.store.registry import Registry  # noqa: PLC0415
 
     path = arguments.path
+    for name in CHOOSING:
+        if getattr(arguments, name) is not None:
+            raise InputError(
+                f"--{name} means nothing to a table", str(path), "leave it out, or name a directory of logs"
+            )
     opened = open_store(path.parent, ":memory:")
     try:
         connection = opened.connection
@@ -49,7 +55,7 @@ def _of_logs(arguments: Namespace) -> dict[str, Any]:
     with taken_in(arguments) as session:
         snapshot = wanted.asked(session)
         need_records(session, snapshot)
-        need_model(session)
+        session.need_model()
         model = next(iter(snapshot.models.values()), None)
         version = next(iter(model.versions.values()), None) if model is not None else None
         if model is None or version is None or snapshot.range is None:
@@ -57,6 +63,8 @@ def _of_logs(arguments: Namespace) -> dict[str, Any]:
         if len(snapshot.models) > 1:
             names = ", ".join(snapshot.models)
             raise InputError("several models", str(arguments.path), f"choose one with --model: {names}")
+        if arguments.baseline not in {None, version.name}:
+            raise no_traffic(arguments.baseline, model.versions, str(arguments.path))
         contents = profile_contents.of_logs(
             session.connection, (model.name, version.name), snapshot.range.start, snapshot.range.end
         )

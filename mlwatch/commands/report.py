@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.commands.common import chosen_range, need_model, need_records, taken_in, write
+from mlwatch.commands.common import chosen_range, need_records, taken_in, write
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
 
@@ -27,7 +27,7 @@ def run(arguments: Namespace) -> int:
     with taken_in(arguments) as session:
         snapshot = wanted.asked(session)
         need_records(session, snapshot)
-        need_model(session)
+        session.need_model()
         peer = session.as_peer(snapshot, arguments.compat) if arguments.compat is not None else None
         together = session.multivariate(snapshot) if arguments.multivariate else None
     if snapshot.range is None:

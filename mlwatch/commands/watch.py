@@ -36,6 +36,10 @@ def run(arguments: Namespace) -> int:
     """Open the app; return its exit code."""
     check_path(arguments.path)
     config = load(arguments.config or (discover(arguments.path) if arguments.path.is_dir() else None))
+    if arguments.window is not None and arguments.exporter is None:
+        raise InputError(
+            "--window is for --exporter", "command line", "leave it out: the app has keys for its range"
+        )
     if arguments.exporter is not None and not sys.stdout.isatty():
         return _serve(arguments)
     require_terminal()

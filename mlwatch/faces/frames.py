@@ -16,17 +16,21 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import Snapshot, Version, Window
 
 LABELLED = f"""SELECT p.* EXCLUDE (h) REPLACE (COALESCE({CURRENT_LABEL}, p.label) AS label)
-    FROM predictions AS p {label_joins("p", "p.model")} ORDER BY p.ts"""  # noqa: S608  made of constants
+    FROM predictions AS p {label_joins("p", "p.model")}
+    WHERE COALESCE(p.model = $model, TRUE) ORDER BY p.ts"""  # noqa: S608  made of constants
 TABLES = {
     "predictions": LABELLED,
-    "outcomes": "SELECT * EXCLUDE (h) FROM outcomes ORDER BY ts",
-    "events": "SELECT * EXCLUDE (h) FROM events ORDER BY ts",
+    # a label or an event need not name its model
+    "outcomes": "SELECT * EXCLUDE (h) FROM outcomes WHERE COALESCE(model IN ($model, ''), TRUE) ORDER BY ts",
+    "events": "SELECT * EXCLUDE (h) FROM events WHERE COALESCE(model IN ($model, ''), TRUE) ORDER BY ts",
     "files": "SELECT path, format, state, records, rejected, offset_bytes, reason FROM files WHERE state <> 'replaced'",
     "quarantine": "SELECT * FROM quarantine ORDER BY seen_at, file, line",
 }
 
 
-def frame(connection: DuckDBPyConnection, snapshot: Callable[[], Snapshot], name: str) -> pd.DataFrame:
+def frame(
+    connection: DuckDBPyConnection, snapshot: Callable[[], Snapshot], name: str, model: str | None = None
+) -> pd.DataFrame:
     """Return a table.
 
     Args:
@@ -34,6 +38,7 @@ def frame(connection: DuckDBPyConnection, snapshot: Callable[[], Snapshot], name
         snapshot: Gives the snapshot for computed ones.
         name: `windows`, `versions`, `features`, or a stored table: `predictions`, `outcomes`, `events`, `files`,
             `quarantine`. Times are UTC without zone in stored tables, with zone in computed ones.
+        model: Only what is of this model; None for all.
 
     Raises:
         InputError: for another name.
@@ -44,7 +49,8 @@ def frame(connection: DuckDBPyConnection, snapshot: Callable[[], Snapshot], name
     if name in computed:
         return pd.DataFrame(list(computed[name](snapshot())))
     if name in TABLES:
-        found: pd.DataFrame = connection.execute(TABLES[name]).df()
+        sql = TABLES[name]
+        found: pd.DataFrame = connection.execute(sql, {"model": model} if "$model" in sql else None).df()
         return found
     known = ", ".join([*computed, *TABLES])
     raise InputError("no such table", name, f"one of {known}")

@@ -90,3 +90,22 @@ def test_a_query_reaches_nothing_but_the_store(
         watch.query(sql.format(file=tmp_path / "secret.csv"))
     assert "TOPSECRET" not in str(caught.value)
     assert len(watch.frame("predictions")) == 12000
+
+
+def test_a_session_of_one_model_has_nothing_of_others(tmp_path: Path) -> None:
+    records = [
+        prediction(n, model=name, request_id=f"{name}{n}") for name in ("alpha", "beta") for n in range(4)
+    ]
+    label = {"timestamp": "2026-11-03T12:00:00Z", "label": 1}
+    named = [{**label, "request_id": f"{name}1", "model": name} for name in ("alpha", "beta")]
+    (tmp_path / "a.jsonl").write_text(lines(records))
+    (tmp_path / "named.jsonl").write_text(lines(named))
+    (tmp_path / "bare.jsonl").write_text(lines([{**label, "request_id": "alpha2"}]))
+    with mlwatch.open(tmp_path, db=":memory:", model="alpha") as opened:
+        assert opened.frame("predictions").model.tolist() == ["alpha"] * 4
+        assert set(opened.frame("outcomes").id) == {"alpha1", "alpha2"}
+        assert list(opened.snapshot().models) == ["alpha"]
+    with mlwatch.open(tmp_path, db=":memory:") as opened:
+        assert len(opened.frame("predictions")) == 8
+    with pytest.raises(mlwatch.MlwatchError, match="no such model: alhpa: did you mean alpha"):
+        mlwatch.open(tmp_path, db=":memory:", model="alhpa")

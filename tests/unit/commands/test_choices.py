@@ -48,6 +48,63 @@ def test_an_unknown_model_is_named_with_the_nearest(capsys: pytest.CaptureFixtur
     assert err == "mlwatch: no such model: x: the logs have flight-delay\n"
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        *((command, option) for command in ("rollup", "query") for option in ("model", "baseline", "until")),
+        *((command, option) for command in ("backtest", "calibrate") for option in ("since", "window")),
+        ("serve", "window"),
+        ("watch", "since"),
+        ("profile", "candidate"),
+        ("init", "reference"),
+        ("drift", "model"),
+    ],
+)
+def test_an_option_that_means_nothing_to_a_command_is_refused(
+    capsys: pytest.CaptureFixture[str], command: str, option: str
+) -> None:
+    code, out, err = run(capsys, command, SAMPLES, f"--{option}", "2026-11-03", "SELECT 1")
+    assert (code, out) == (2, "")
+    said = f"--{option} means nothing to mlwatch {command}: command line: see mlwatch {command} --help"
+    assert err == f"mlwatch: {said}\n"
+
+
+@pytest.mark.parametrize("command", ["profile", "calibrate", "backtest"])
+def test_a_model_or_version_that_is_not_there_is_named(
+    capsys: pytest.CaptureFixture[str], command: str, sample_store: SampleStore
+) -> None:
+    asked = command, str(Path(SAMPLES).parents[1]), "--db", str(sample_store())
+    code, out, err = run(capsys, *asked, "--baseline", "v9")
+    assert (code, out) == (2, "")
+    assert err.startswith("mlwatch: version v9 has no traffic: ")
+    code, out, err = run(capsys, *asked, "--model", "x")
+    assert (code, out, err) == (2, "", "mlwatch: no such model: x: the logs have flight-delay\n")
+
+
+def test_options_about_logs_mean_nothing_to_a_table(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n1,2\n")
+    code, out, err = run(capsys, "profile", str(table), "--model", "x")
+    assert (code, out) == (2, "")
+    assert "--model means nothing to a table: " in err
+    code, _, err = run(capsys, "watch", str(tmp_path), "--window", "6h")
+    assert (code, err) == (
+        2, "mlwatch: --window is for --exporter: command line: leave it out: the app has keys for its range\n"
+    )  # fmt: skip
+
+
+def test_nothing_is_calibrated_by_rollups(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, sample_store: SampleStore
+) -> None:
+    path = str(tmp_path / "lake")
+    assert run(capsys, "rollup", SAMPLES, "-o", path, "--db", str(sample_store()))[0] == 0
+    code, out, err = run(capsys, "calibrate", path)
+    assert (code, out) == (2, "")
+    assert err == f"mlwatch: rollups have no records: {path}: give the directory of the logs\n"
+
+
 def test_a_range_before_all_data_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, "report", SAMPLES, "--db", ":memory:", "--until", "2020-01-01")
     assert code == 0
