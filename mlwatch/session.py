@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from mlwatch import silences
 from mlwatch.answers import Answers, Store
 from mlwatch.choice import USUAL, Choice
-from mlwatch.errors import InputError
+from mlwatch.errors import InputError, StoreError
 from mlwatch.following import CONFIGURATION, Follower
 from mlwatch.keeper import Keeper
 from mlwatch.lookout import Lookout, look_around
@@ -49,7 +49,8 @@ LAST_QUERY_S = 10.0
 class Session:
     """An open store with the directory that fills it.
 
-    Use it as a context manager, or call `stop`. Snapshots may be asked for from any thread.
+    Use it as a context manager, or call `stop`; whoever asks it afterwards gets a StoreError. Snapshots may be asked
+    for from any thread.
 
     Raises:
         InputError: when the path is missing, unreadable or no place for logs.
@@ -79,6 +80,7 @@ class Session:
     def _set_up(self, verdicts: Path | None) -> None:
         """Make everything that works on the open store; `verdicts` is the file of a lake's."""
         options, topics = self.options, self.options.topics
+        self._closed = False
         self._local = threading.local()
         self._branching = threading.Lock()
         if options.lake is not None:
@@ -148,9 +150,20 @@ class Session:
     def connect(self) -> DuckDBPyConnection:
         """Return a cursor for one thread; the engine lets nobody close a connection that another thread branches."""
         with self._branching:
+            self._need_open()
             return cursor(self._opened.connection)
 
+    def _need_open(self) -> None:
+        """Make sure that the session was not stopped.
+
+        Raises:
+            StoreError: when it was.
+        """
+        if self._closed:
+            raise StoreError("the session is closed", self.title, "open another one")
+
     def _cursor_here(self) -> DuckDBPyConnection:
+        self._need_open()
         mine: DuckDBPyConnection | None = getattr(self._local, "cursor", None)
         if mine is None:
             mine = self._local.cursor = self.connect()
@@ -216,7 +229,9 @@ class Session:
 
         Raises:
             InputError: when the directory holds no log at all, or the topics cannot be read.
+            StoreError: when the session was stopped.
         """
+        self._need_open()
         self._watcher = progress
         self._follower.take_in_present()
         self._neighbours.look()
@@ -228,6 +243,7 @@ class Session:
 
     def start(self) -> None:
         """Begin to follow the directory in a thread of its own."""
+        self._need_open()
         if not self._follower.follows:
             self._meter.stands("looking" if self.options.topics is None else "reading")
             self._lookout = self._look_out()
@@ -262,6 +278,7 @@ class Session:
         Raises:
             InputError: The address of an endpoint or its kind of server is wrong.
         """
+        self._need_open()
         caches = caches_of(self.options, self.config)
         path, looked = self.options.path, self._meter.looked
         found = look_around(self.connect, self.config, self.endpoints, path, looked, caches)
@@ -284,6 +301,7 @@ class Session:
         """Close the store once nobody asks it any more: the engine refuses while another thread's query runs."""
         import duckdb  # noqa: PLC0415
 
+        self._closed = True
         deadline = time.monotonic() + LAST_QUERY_S
         while True:
             try:
@@ -344,6 +362,7 @@ class Session:
             FilterError: The filter cannot be understood.
             InputError: There is a filter, but no raw records.
         """
+        self._need_open()
         follows = self._follower.follows
         return self._answers.snapshot(span, at, choice, follows=follows, lookout=self._lookout)
 

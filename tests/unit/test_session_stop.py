@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from mlwatch.choice import Choice
+from mlwatch.errors import StoreError
 from mlwatch.session import Options, Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -58,3 +64,30 @@ def test_what_goes_on_before_the_first_prediction_is_told(tmp_path: Path) -> Non
         assert done.wait(30)
         assert told[:3] == [("looking", 0, 0), ("reading", 3, size), ("through", 0, 0)]
         assert session.snapshot().feed.stage == "through"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda session: session.snapshot(),
+        lambda session: session.snapshot(at=datetime(2026, 11, 3, tzinfo=UTC)),
+        lambda session: session.snapshot(choice=Choice(filter="age > 1")),
+        lambda session: session.frame("predictions"),
+        lambda session: session.frame("windows"),
+        lambda session: session.query("SELECT 1"),
+        lambda session: session.desk.rejects(),
+        lambda session: session.together(),
+        lambda session: session.ingest_all(),
+        lambda session: session.look_around(),
+        lambda session: session.start(),
+    ],
+)
+def test_a_session_that_was_stopped_says_so(tmp_path: Path, asked: Callable[[Session], object]) -> None:
+    (tmp_path / "a.jsonl").write_text('{"timestamp": 1762164000, "prediction": 1, "model": "m", "age": 3}\n')
+    session = Session(Options(tmp_path, db=":memory:"))
+    session.ingest_all()
+    session.snapshot(choice=Choice(filter="age > 1"))
+    for _ in range(2):
+        session.stop()
+    with pytest.raises(StoreError, match="the session is closed"):
+        asked(session)
