@@ -178,9 +178,9 @@ def _with_models(
     models: dict[str, Model] = {}
     rollouts: list[Rollout] = []
     for name in dict.fromkeys(life.pair.model for life in known):
-        since = partial(requests_since, connection, name, until=last)
+        counted = partial(requests_since, connection, name, until=last)
         mine = [life for life in known if life.pair.model == name]
-        roles = assign_roles(mine, config.rollout, question, since)
+        roles = assign_roles(mine, config.rollout, question, counted)
         roles = with_mode(connection, roles, config.rollout, memory.rollouts)
         model = with_constraints(
             reader, model_of(ground, name, roles), config.schema, ground.numbers, lattice
