@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mlwatch.commands.common import Range, chosen_range, taken_in
@@ -22,7 +23,7 @@ from mlwatch.validation import validations
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import timedelta
     from pathlib import Path
 
@@ -51,14 +52,17 @@ NEWS_S, STILL_S = 10.0, 60.0
 def run(arguments: Namespace) -> int:
     """Print the answer; exit code 0 for pass or promote, 1 for a breach or roll back, 3 for hold or no data."""
     goal = arguments.until if arguments.until in GOALS else None
-    wanted = chosen_range(
-        argparse.Namespace(**{**vars(arguments), "until": arguments.at or _time(arguments)})
-    )
-    patience = _patience(arguments, wanted, goal)
+    past = arguments.at or _time(arguments)
+    wanted = partial(chosen_range, argparse.Namespace(**{**vars(arguments), "until": past}))
+    wanted()  # what is wrong with it is said before the logs are read
+    patience = _patience(arguments, past, goal)
+    if past is not None and arguments.endpoint:
+        todo = "leave --at, --until TIME or --endpoint out"
+        raise InputError("a server cannot be asked about a moment of the past", "--endpoint", todo)
     with taken_in(arguments) as session:
-        if wanted.at is None:
+        if past is None:
             session.look_around(stay=patience is not None)
-        check = _checked(session, wanted)
+        check = _checked(session, wanted(), past=past is not None)
         if patience is not None:
             check = _waited(session, wanted, check, patience)
     sys.stdout.write(FORMATS[arguments.format](check))
@@ -73,8 +77,13 @@ def _time(arguments: Namespace) -> str | None:
     return None if until in GOALS else until
 
 
-def _patience(arguments: Namespace, wanted: Range, goal: str | None) -> timedelta | None:
+def _patience(arguments: Namespace, past: str | None, goal: str | None) -> timedelta | None:
     """Read `--wait`.
+
+    Args:
+        arguments: With it.
+        past: The moment of the past that is judged; None for the present.
+        goal: What is waited for.
 
     Raises:
         InputError: when it cannot be read, or does not go with the rest.
@@ -83,7 +92,7 @@ def _patience(arguments: Namespace, wanted: Range, goal: str | None) -> timedelt
         if goal is not None:
             raise InputError(f"--until {goal} needs --wait", "command line", "add --wait 30m")
         return None
-    if wanted.at is not None:
+    if past is not None:
         raise InputError(
             "a moment of the past never changes", "--wait", "leave --at, --until TIME or --wait out"
         )
@@ -95,12 +104,12 @@ def _patience(arguments: Namespace, wanted: Range, goal: str | None) -> timedelt
 
 def checked(session: Session, patience: timedelta | None = None) -> Check:
     """Judge everything that a session has, and wait so long for a verdict where that is asked for."""
-    wanted = Range(None, None)
-    check = _checked(session, wanted)
-    return check if patience is None else _waited(session, wanted, check, patience)
+    everything = Range(None, None)
+    check = _checked(session, everything)
+    return check if patience is None else _waited(session, lambda: everything, check, patience)
 
 
-def _checked(session: Session, wanted: Range) -> Check:
+def _checked(session: Session, wanted: Range, *, past: bool = False) -> Check:
     snapshot = wanted.asked(session)
     if not snapshot.models:
         return Check((_no_data(snapshot, wanted),), ())
@@ -109,6 +118,8 @@ def _checked(session: Session, wanted: Range) -> Check:
     found += [_finding(ruling) for ruling in rulings(snapshot, rules)]
     found += [_finding(ruling) for ruling in validations(snapshot)]
     found += _endpoints(session, snapshot)
+    if past and (session.endpoints or caches_of(session.options, session.config)):
+        found.append(Finding("endpoints", "pass", "they are not asked about a moment of the past"))
     found += [
         Finding(alert.rule, AROUND[alert.rule], alert.message)
         for alert in snapshot.alerts
@@ -206,8 +217,15 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _waited(session: Session, wanted: Range, check: Check, patience: timedelta) -> Check:
-    """Look again with all that is new, until the verdict is promote or roll back, or the time is over."""
+def _waited(session: Session, wanted: Callable[[], Range], check: Check, patience: timedelta) -> Check:
+    """Look again with all that is new, until the verdict is promote or roll back, or the time is over.
+
+    Args:
+        session: With what was read so far.
+        wanted: Returns the range as it is by now, which `2h ago` goes on with.
+        check: What the first look said.
+        patience: How long.
+    """
     end = time.monotonic() + patience.total_seconds()
     progress = _Progress(end)
     while check.outcome == "hold" and time.monotonic() < end:
@@ -216,7 +234,7 @@ def _waited(session: Session, wanted: Range, check: Check, patience: timedelta) 
         before = session.generation
         session.ingest_all()
         if session.generation != before:
-            check = _checked(session, wanted)
+            check = _checked(session, wanted())
     return check
 
 

@@ -29,6 +29,8 @@ LOGS = str(ROOT / "sample_logs")
 STRATUM = 5
 """Minutes of a stratum: of the sparse sample logs, single minutes hold too few requests."""
 BEFORE = "2026-11-03T16:59:00Z"
+NOBODY = "http://127.0.0.1:9"
+"""Nothing listens there."""
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +294,8 @@ def test_the_summary_is_added_to_a_file(capsys: pytest.CaptureFixture[str], tmp_
     ("arguments", "part"),
     [
         (("--wait", "5m", "--at", BEFORE), "a moment of the past never changes"),
+        (("--at", BEFORE, "--endpoint", NOBODY), "a server cannot be asked about a moment of the past"),
+        (("--until", BEFORE, "--endpoint", NOBODY), "leave --at, --until TIME or --endpoint out"),
         (("--until", "promote"), "needs --wait"),
         (("--wait", "soon"), "--wait"),
         (("--at", "yesterdayish"), "give a time"),
@@ -360,6 +364,34 @@ def test_a_wait_ends_with_the_verdict(
     code, out, err = run(capsys, str(logs), "--wait", "10m", "--until", "decided")
     assert code == 1, err
     assert "accuracy of v2 is" in out
+
+
+def test_a_dead_server_fails_whatever_the_range_begins_with(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    logs = write(tmp_path / "logs", ("v1",))
+    code, out, err = run(capsys, str(logs), "--since", "2026-11-03T10:00Z", "--endpoint", NOBODY)
+    assert (code, err) == (1, "")
+    assert f"FAIL  endpoint: {NOBODY}: {NOBODY} is down" in out
+
+
+def test_a_range_that_only_begins_may_be_waited_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    logs = write(tmp_path / "logs", ("v1", "v2"))
+    code, _, err = run(capsys, str(logs), "--since", "2026-11-03T10:00Z", "--wait", "10ms")
+    assert code == 3
+    assert err.startswith("mlwatch: waiting, up to 0.0 more minutes: rollout of m: hold: ")
+
+
+def test_of_the_past_it_says_that_no_endpoint_is_asked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    logs = write(tmp_path / "logs", ("v1",))
+    (logs / "mlwatch.toml").write_text(f"[[endpoint]]\nurl = '{NOBODY}'\n")
+    code, out, _ = run(capsys, str(logs), "--at", "2026-11-03T14:00Z")
+    assert code == 3
+    assert "PASS  endpoints: they are not asked about a moment of the past\n" in out
 
 
 def test_each_of_several_candidates_is_a_finding(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
