@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from mlwatch.firstseen import FirstSeen
 from mlwatch.remembered import Excerpts, Remembered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import timedelta
     from pathlib import Path
 
@@ -111,6 +112,12 @@ class Answers:
             memory = remembered.kept(held_in, now=now, patient=follows)
             found = self._shown(connection, memory, question, lookout)
         return replace(found, provenance={**found.provenance, "filter": choice.filter})
+
+    @contextmanager
+    def records(self, text: str) -> Iterator[DuckDBPyConnection]:
+        """Lend a connection to the records that pass a filter; see `snapshot`."""
+        with self._excerpts.reading(text, self._meter.taken_in) as (connection, _, _):
+            yield connection
 
     def _wait(self, *, follows: bool) -> Wait:
         """Return what may be put off: only those who follow the logs look again."""

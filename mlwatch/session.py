@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -31,7 +31,7 @@ from mlwatch.store.reference import find, install, load_rows, set_aside
 from mlwatch.store.telling import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import pandas as pd
@@ -192,8 +192,7 @@ class Session:
         """
         from mlwatch.snapshot.peers import as_peer  # noqa: PLC0415  pulls numpy
 
-        with closing(self.connect()) as connection:  # what is read of the reference goes with it
-            given = self._load_reference(connection)
+        with self._rows_of(snapshot) as (connection, given):
             return as_peer(connection, snapshot, peer, given=given, window=self.config.reference.window)
 
     def multivariate(self, snapshot: Snapshot) -> dict[str, Any]:
@@ -207,19 +206,26 @@ class Session:
         """
         from mlwatch.snapshot.peers import multivariate  # noqa: PLC0415  pulls numpy
 
-        with closing(self.connect()) as connection:  # what is read of the reference goes with it
-            given = self._load_reference(connection)
+        with self._rows_of(snapshot) as (connection, given):
             return multivariate(connection, snapshot, given=given, window=self.config.reference.window)
 
     def together(self, span: timedelta | None = None, at: datetime | None = None) -> dict[str, Any]:
         """Return how far all features together moved over a range; see `multivariate` and `snapshot`."""
         return self.multivariate(self.snapshot(span, at))
 
-    def _load_reference(self, connection: DuckDBPyConnection) -> bool:
-        """Read the rows of the reference file, where there is one."""
-        if self._reference is not None:
-            load_rows(connection, self._ingest.registry, self._reference, self.config)
-        return self._reference is not None
+    @contextmanager
+    def _rows_of(self, snapshot: Snapshot) -> Iterator[tuple[DuckDBPyConnection, bool]]:
+        """Lend a connection to the records that a snapshot is of, and say whether it has the reference as `given`."""
+        chosen = snapshot.provenance["filter"]
+        with self._answers.records(chosen) if chosen else closing(self.connect()) as connection:
+            if self._reference is None:
+                yield connection, False
+                return
+            try:
+                load_rows(connection, self._ingest.registry, self._reference, self.config)
+                yield connection, True
+            finally:
+                connection.execute("DROP TABLE IF EXISTS temp.given")
 
     def ingest_all(self, progress: Callable[[Progress], None] | None = None) -> None:
         """Take in everything that is there now, in the calling thread.

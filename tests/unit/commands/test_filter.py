@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -68,6 +69,46 @@ def test_the_gate_judges_the_segment(store: str, capsys: pytest.CaptureFixture[s
     assert "(flight-delay v2): error_rate of v2 is now 5.556 %" in text
     nothing = said(capsys, *asked, "carrier = XX", code=3)
     assert nothing == "HOLD  data: no predictions with carrier = XX\n"
+
+
+def carriers(directory: Path) -> Path:
+    """Write logs in which features moved far from the reference, and apart, for one of two carriers alone."""
+    directory.mkdir()
+    rng = np.random.default_rng(4)
+    carrier = np.tile(["AA", "UA"], 2000)
+    x, noise = rng.normal(size=4000), rng.normal(0, 0.1, 4000)
+    table = pd.DataFrame({"x": x, "y": x + noise, "carrier": carrier})
+    table.to_parquet(directory / "reference.parquet")
+    moved = carrier == "UA"
+    times = pd.Timestamp("2026-11-03T10:00:00Z") + pd.to_timedelta(np.arange(4000), unit="s")
+    live = table.assign(
+        x=np.where(moved, x + 3, x), y=np.where(moved, -x, x + noise), timestamp=times, prediction=1
+    )
+    live.to_parquet(directory / "log.parquet")
+    return directory
+
+
+@pytest.mark.parametrize(("carrier", "drifted"), [("UA", True), ("AA", False)])
+def test_what_takes_raw_rows_takes_those_of_the_segment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], carrier: str, drifted: bool
+) -> None:
+    logs = carriers(tmp_path / "logs")
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for name in ("reference", "log"):
+        table = pd.read_parquet(logs / f"{name}.parquet")
+        chosen = table.carrier == carrier if name == "log" else table.carrier.notna()
+        table[chosen].to_parquet(alone / f"{name}.parquet")
+    asked = ["--db", ":memory:", "--multivariate", "--compat", "evidently"]
+    only = ["--filter", f"carrier = {carrier}"]
+    found, expected = (
+        json.loads(said(capsys, "report", str(path), *asked, *more)) for path, more in ((logs, only), (alone, []))
+    )
+    (version,) = found["compat"]["models"]["logs"].values()
+    assert version["columns"]["x"]["drifted"] is drifted
+    assert version == next(iter(expected["compat"]["models"]["alone"].values()))
+    (together,) = found["multivariate"]["logs"].values()
+    assert together == next(iter(expected["multivariate"]["alone"].values()))
 
 
 def test_a_filter_that_cannot_be_understood_is_one_line(
