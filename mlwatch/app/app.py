@@ -221,8 +221,10 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
         seen = self.options.greeted
         if seen is None or seen.exists():
             return
-        keys = f"1 to {len(SCREENS)} choose a screen, up and down a row, [ and ] the time range."
-        text = f"{keys}\n? explains the screen, ctrl+p finds every action, q leaves."
+        key = self.key_of
+        ranges = f"{key('shorter_range')} and {key('longer_range')} the time range"
+        keys = f"1 to {len(SCREENS)} choose a screen, up and down a row, {ranges}."
+        text = f"{keys}\n{key('help')} explains the screen, ctrl+p finds every action, {key('quit')} leaves."
         self.notify(text, title="First time here?", timeout=HINT_S, markup=False)
         with suppress(OSError):
             seen.parent.mkdir(parents=True, exist_ok=True)
@@ -305,7 +307,7 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
         """Explain the screen and its keys."""
         from mlwatch.app.screens.help import HelpScreen  # noqa: PLC0415 - not needed for the first paint
 
-        self.push_screen(HelpScreen(self.screen))
+        self.push_screen(HelpScreen(self.screen, self.key_of))
 
     def action_alerts(self) -> None:
         """List all alerts."""

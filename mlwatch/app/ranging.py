@@ -72,7 +72,8 @@ class Ranging(TimeTravel):
         """Move the range by half of its length."""
         shown = self._stretch()
         if shown is None or self.status.range.span is None:
-            self.notify(NO_TIME if shown is None else "All time is shown: { zooms in.", markup=False)
+            text = f"All time is shown: {self.key_of('zoom_in')} zooms in."
+            self.notify(NO_TIME if shown is None else text, markup=False)
             return
         start, end = shown
         step = by * PAN * (end - start)

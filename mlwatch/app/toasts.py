@@ -25,7 +25,7 @@ SEVERITIES: dict[Toasts, frozenset[Severity]] = {
 SAID: dict[Toasts, str] = {
     "all": "Toasts: warnings and critical alerts pop up.",
     "critical": "Toasts: only critical alerts pop up.",
-    "none": "Toasts are muted; a lists all alerts.",
+    "none": "Toasts are muted; {alerts} lists all alerts.",
 }
 MOST = 3
 """Toasts at once; of more, their number is said."""
@@ -81,9 +81,10 @@ class Toasting(TimeTravel):
                 severity="error" if severe else "warning", markup=False,
             )  # fmt: skip
         if len(fresh) > MOST:
-            self.notify(f"{len(fresh) - MOST} more alerts: a lists them.", severity="warning", markup=False)
+            text = f"{len(fresh) - MOST} more alerts: {self.key_of('alerts')} lists them."
+            self.notify(text, severity="warning", markup=False)
 
     def action_toasts(self) -> None:
         """Mute warnings, then everything, then nothing."""
         self.toasts = LEVELS[(LEVELS.index(self.toasts) + 1) % len(LEVELS)]
-        self.notify(SAID[self.toasts], markup=False)
+        self.notify(SAID[self.toasts].format(alerts=self.key_of("alerts")), markup=False)

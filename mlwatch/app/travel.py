@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
+from mlwatch.app.keys import key_of
+
 if TYPE_CHECKING:
     from textual.timer import Timer
 
@@ -42,6 +44,10 @@ class TimeTravel(App[None]):
     _playing: Timer | None = None
     _replayed = False
 
+    def key_of(self, action: str) -> str:
+        """Return what texts call the key of an action."""
+        return key_of(self.options.keys, action)
+
     def _ask(self, request: Request) -> None:
         raise NotImplementedError
 
@@ -73,7 +79,7 @@ class TimeTravel(App[None]):
         if self._playing is not None:
             self._pause()
         elif self.status.moment is None:
-            self.notify("This is the present; comma goes back in time.", markup=False)
+            self.notify(f"This is the present; {self.key_of('earlier')} goes back in time.", markup=False)
         else:
             self._play()
 

@@ -163,6 +163,17 @@ def test_file_is_found_hashed_and_resolved_against(tmp_path: Path) -> None:
             ["app.keys.freezex", "there is no such action", "did you mean freeze?", "next_model"],
         ),
         ("[app.keys]\nquit = 'q'\nfreeze = 'f,'", 3, ["app.keys.freeze", "a key is missing"]),
+        (
+            "[app.keys]\nquit = 'q'\nfreeze = 'f'",
+            3,
+            ["app.keys.freeze", "f is the key of segment", "take another key, or give segment another one"],
+        ),
+        (
+            "[app.keys]\nsegment = 'F'\nfreeze = 'f8, F'",
+            2,
+            ["app.keys.segment", "F is the key of freeze"],
+        ),
+        ("[app.keys]\nfreeze = 'ctrl+c'", 2, ["app.keys.freeze", "ctrl+c is the key of quit: take another"]),
         ("[app.keys]\nquit = 'q'\nfreeze = 3", 3, ["app.keys.freeze", "must be text in quotes"]),
         ("[app]\nkeys = {quit = 'q', freeze = 3}", 2, ["freeze must be text in quotes"]),
         ("roles = 3", 1, ["must be a table"]),

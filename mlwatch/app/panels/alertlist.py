@@ -55,8 +55,8 @@ class AlertsPanel(Panel[AlertsState]):
 
     can_focus = True
     HELP_TEXT = (
-        "Firing alerts are happening now; resolved ones are over. Press a for all of them, and there m to mute one, k "
-        "to acknowledge it."
+        "Firing alerts are happening now; resolved ones are over. In the list of all alerts, m mutes one and k "
+        "acknowledges it."
     )
 
     status: reactive[Status] = reactive(Status(), init=False)
@@ -81,7 +81,7 @@ class AlertsPanel(Panel[AlertsState]):
             return [line([("Alerts  ", "bold $heading"), ("none", "$quiet")], width, state.glyphs)]
         if len(state.alerts) <= height:
             return [draw_alert(alert, state, width) for alert in state.alerts]
-        more = f"  +{len(state.alerts) - height} more: a"
+        more = f"  +{len(state.alerts) - height} more: {self.key_of('alerts')}"
         drawn = [draw_alert(alert, state, width) for alert in state.alerts[: height - 1]]
         last = draw_alert(state.alerts[height - 1], state, width - len(more))
         return [

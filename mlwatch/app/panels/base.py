@@ -13,6 +13,7 @@ from mlwatch.app.drawing import wrapped
 from widgets.text import sanitize as safe
 
 if TYPE_CHECKING:
+    from mlwatch.app.travel import TimeTravel
     from mlwatch.app.view import View
     from widgets.drawn import Drawn, Picture
 
@@ -108,6 +109,10 @@ class Panel(Viewed, Generic[StateT]):
 
     def show(self, state: StateT | None) -> None:
         """Adjust what is not drawn by `lines`, such as the border title."""
+
+    def key_of(self, action: str) -> str:
+        """Return what texts call the key of one of the app's actions."""
+        return cast("TimeTravel", self.app).key_of(action)
 
     def digest(self, view: View) -> StateT:
         """Return what this panel shows of a view: a value that compares."""

@@ -33,8 +33,8 @@ class ChoiceBanner(Panel[ChoiceState]):
     """Say what was chosen; not there while everything is shown as usual."""
 
     HELP_TEXT = (
-        "A segment or versions were chosen: every number, interval and verdict is that of these alone. v and f change "
-        "it. Only records that are still stored can be told apart."
+        "A segment or versions were chosen: every number, interval and verdict is that of these alone. Only records "
+        "that are still stored can be told apart."
     )
 
     status: reactive[Status] = reactive(Status(), init=False)

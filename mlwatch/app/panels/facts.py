@@ -71,7 +71,8 @@ class FactsPanel(Panel[FactsState]):
         ]
         hidden = len(drawn) - size.height
         if hidden > 0 and size.height > 2:
-            drawn[size.height - 1 :] = [Content.styled(f"{hidden + 1} more: z shows all", "$quiet")]
+            more = f"{hidden + 1} more: {self.key_of('zoom')} shows all"
+            drawn[size.height - 1 :] = [Content.styled(more, "$quiet")]
         return drawn
 
 

@@ -125,8 +125,8 @@ class FrozenBanner(Panel[BannerState]):
     """Say since when the picture stands still, or which moment it shows; not there while it is live."""
 
     HELP_TEXT = (
-        "While frozen, reading goes on but the numbers on the screen stay. Comma and full stop go back and on in "
-        "time, p plays: the whole app then shows what was known at that moment."
+        "While frozen, reading goes on but the numbers on the screen stay. After going back in time, the whole app "
+        "shows what was known at that moment."
     )
 
     status: reactive[Status] = reactive(Status(), init=False)
@@ -154,12 +154,13 @@ class FrozenBanner(Panel[BannerState]):
         return [spread([(self._sentence(state), "bold")], [], size.width, self._glyphs)]
 
     def _sentence(self, state: BannerState) -> str:
-        mark, status = self._glyphs.frozen, state.status
+        mark, status, key = self._glyphs.frozen, state.status, self.key_of
         if status.moment is None:
             when = show_clock(status.frozen_at, self._zone) if status.frozen_at else ""
-            return f"{mark} Frozen at {when}. Reading goes on; press space to go on watching."
+            return f"{mark} Frozen at {when}. Reading goes on; press {key('freeze')} to go on watching."
         if state.shown is None or (state.shown != status.moment and not status.speed):
             going = f"Going to {show_moment(status.moment, self._zone)}:"
-            return f"{mark} {going} space goes back to live."
-        played = f"played {status.speed:g} times as fast" if status.speed else ", . step, p plays"
-        return f"{mark} As of {show_moment(state.shown, self._zone)}: {played}; space goes back to live."
+            return f"{mark} {going} {key('freeze')} goes back to live."
+        steps = f"{key('earlier')} {key('later')} step, {key('play')} plays"
+        played = f"played {status.speed:g} times as fast" if status.speed else steps
+        return f"{mark} As of {show_moment(state.shown, self._zone)}: {played}; {key('freeze')} goes back to live."

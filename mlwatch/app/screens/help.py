@@ -16,34 +16,61 @@ from mlwatch.app.panels.wrapping import NamedTexts
 from mlwatch.app.scrolling import plain_bars
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual.app import ComposeResult
     from textual.screen import Screen
 
-_KEYS = (
-    ("q", "leave"),
-    ("space", "freeze the picture, or let it go on"),
-    (f"1 to {len(SCREENS)}", ", ".join(title.lower() for _, title, _ in SCREENS)),
-    ("[ and ]", "shorter and longer time range; r steps through all"),
-    ("{ and }", "zoom the time range in and out, around the cursor of a chart"),
-    ("( and )", "move the time range back and on by half of it"),
-    ("R", "refresh interval: look for news less often, after 60 s twice a second"),
-    ("m", "next model"),
-    ("f", "segment: show only the records that pass a filter, in the whole app"),
-    ("v", "versions: compare any two, or show one alone"),
-    (", and .", "back and on in time; p plays the past, or pauses"),
-    ("enter", "in a chart: the whole app shows what it is zoomed to, or the moment of its cursor"),
-    ("drag", "in a chart: the whole app shows the stretch that the mouse marks"),
-    ("tab", "next panel; on a small terminal it takes the place of the last"),
-    ("up, down", "choose a row in the panel"),
-    ("z", "give the focused panel the whole screen, or take it back"),
-    ("a", "all alerts"),
-    ("t", "toasts: warnings and critical alerts pop up, only critical ones, or none"),
-    ("x", "the quarantine: rejected lines with their reasons"),
-    ("s", "save this screen as SVG in the current directory"),
-    ("ctrl+p", "command palette: every action by name"),
-    ("ctrl+z", "back to the shell; fg there goes on, and reads what came meanwhile"),
-    ("?", "this help; escape closes it"),
-)
+
+def _keys(key: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
+    """Return the keys that work everywhere, and what they do.
+
+    Args:
+        key: Returns the key of an action.
+    """
+    screens = [key(mode) for mode, _, _ in SCREENS]
+    usual = screens == [str(place) for place, _ in enumerate(SCREENS, start=1)]
+    return (
+        (key("quit"), "leave"),
+        (key("freeze"), "freeze the picture, or let it go on"),
+        (
+            f"1 to {len(SCREENS)}" if usual else " ".join(screens),
+            ", ".join(title.lower() for _, title, _ in SCREENS),
+        ),
+        (
+            f"{key('shorter_range')} and {key('longer_range')}",
+            f"shorter and longer time range; {key('cycle_range')} steps through all",
+        ),
+        (
+            f"{key('zoom_in')} and {key('zoom_out')}",
+            "zoom the time range in and out, around the cursor of a chart",
+        ),
+        (f"{key('pan_back')} and {key('pan_on')}", "move the time range back and on by half of it"),
+        (key("refresh"), "refresh interval: look for news less often, after 60 s twice a second"),
+        (key("next_model"), "next model"),
+        (key("segment"), "segment: show only the records that pass a filter, in the whole app"),
+        (key("versions"), "versions: compare any two, or show one alone"),
+        (
+            f"{key('earlier')} and {key('later')}",
+            f"back and on in time; {key('play')} plays the past, or pauses",
+        ),
+        ("enter", "in a chart: the whole app shows what it is zoomed to, or the moment of its cursor"),
+        ("drag", "in a chart: the whole app shows the stretch that the mouse marks"),
+        ("tab", "next panel; on a small terminal it takes the place of the last"),
+        ("up, down", "choose a row in the panel"),
+        (key("zoom"), "give the focused panel the whole screen, or take it back"),
+        (key("alerts"), "all alerts"),
+        (key("toasts"), "toasts: warnings and critical alerts pop up, only critical ones, or none"),
+        (key("quarantine"), "the quarantine: rejected lines with their reasons"),
+        (key("save_screenshot"), "save this screen as SVG in the current directory"),
+        ("ctrl+p", "command palette: every action by name"),
+        (
+            key("suspend_process"),
+            "back to the shell; fg there goes on, and reads what came meanwhile",
+        ),
+        (key("help"), "this help; escape closes it"),
+    )
+
 
 _LOGS = (
     ("files", "JSON lines, JSON arrays, CSV, TSV, Parquet; plain, gz or zst, in any folder below"),
@@ -70,8 +97,9 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,q,enter", "dismiss", "Close", priority=True),
     ]
 
-    def __init__(self, explained: Screen[Any]) -> None:
+    def __init__(self, explained: Screen[Any], key_of: Callable[[str], str]) -> None:
         super().__init__()
+        self._keys = _keys(key_of)
         self._purpose = str(getattr(explained, "HELP", ""))
         panels = [panel.HELP_TEXT for panel in explained.query(Viewed) if panel.display and panel.HELP_TEXT]
         self._panels = tuple(dict.fromkeys(panels))
@@ -81,7 +109,7 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(classes="overlay") as box:
             box.border_title = "Help"
             yield Static(Content.styled(self._purpose, "bold"), markup=False)
-            for title, rows in (("Keys", _KEYS), ("Words", _SIGNS), ("Logs", _LOGS)):
+            for title, rows in (("Keys", self._keys), ("Words", _SIGNS), ("Logs", _LOGS)):
                 yield NamedTexts(title, rows, classes="paragraph")
             yield Static(Content.styled("Panels", "bold $heading"), markup=False, classes="paragraph")
             for text in self._panels:

@@ -7,12 +7,12 @@ from textual.binding import Binding
 
 from mlwatch.app.keys import BINDINGS, keymap
 from mlwatch.app.panels.keyline import KeyLine
-from mlwatch.config.actions import ACTIONS
+from mlwatch.config.actions import KEYS
 from mlwatch.errors import InputError
 
 
 async def test_keys_can_be_changed() -> None:
-    async with running(FakeSource(), keys={"freeze": "f,f8", "rollout": "w"}) as (app, pilot):
+    async with running(FakeSource(), keys={"freeze": "f7,f8", "rollout": "w"}) as (app, pilot):
         await pilot.press("w")
         await settle(pilot)
         assert app.current_mode == "rollout"
@@ -25,7 +25,12 @@ async def test_keys_can_be_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"), [({"frieze": "f"}, "no such action"), ({"freeze": "f,"}, "a key is missing")]
+    ("keys", "said"),
+    [
+        ({"frieze": "f"}, "no such action"),
+        ({"freeze": "f,"}, "a key is missing"),
+        ({"freeze": "f"}, "f is the key of segment"),
+    ],
 )
 def test_says_what_is_wrong_with_keys(keys: dict[str, str], said: str) -> None:
     with pytest.raises(InputError, match=said):
@@ -34,7 +39,35 @@ def test_says_what_is_wrong_with_keys(keys: dict[str, str], said: str) -> None:
 
 def test_the_configuration_knows_every_action_that_has_a_key() -> None:
     bound = [binding.id for binding in BINDINGS if isinstance(binding, Binding) and binding.id]
-    assert bound == list(ACTIONS)
+    assert bound == list(KEYS)
+
+
+async def test_texts_name_the_keys_in_use() -> None:
+    chosen = {"freeze": "f9", "earlier": "b", "play": "P", "segment": "space", "rollout": "w", "alerts": "A"}
+    async with running(FakeSource(), (120, 60), keys=chosen) as (app, pilot):
+        await pilot.press("f9")
+        await settle(pilot)
+        assert "press f9 to go on watching." in text_of(app)
+        await pilot.press("f9", "b")
+        await settle(pilot)
+        assert ": b . step, P plays; f9 goes back to live." in text_of(app)
+        app.action_help()
+        await settle(pilot)
+        said = " ".join(text_of(app).split())
+        assert "f9 freeze the picture" in said
+        assert "space segment: show only" in said
+        assert "5 w 7" in said
+        assert "b and . back and on in time; P plays the past" in said
+        assert "A all alerts" in said
+    async with running(FakeSource(), (80, 24), keys=chosen) as (app, _):
+        assert "+2 more: A" in text_of(app)
+
+
+async def test_two_actions_can_change_their_keys() -> None:
+    async with running(FakeSource(), keys={"freeze": "f", "segment": "space"}) as (app, pilot):
+        await pilot.press("f")
+        await settle(pilot)
+        assert app.status.frozen_at is not None
 
 
 async def test_keys_that_find_no_room_are_left_out_whole() -> None:

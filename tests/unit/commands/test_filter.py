@@ -102,7 +102,8 @@ def test_what_takes_raw_rows_takes_those_of_the_segment(
     asked = ["--db", ":memory:", "--multivariate", "--compat", "evidently"]
     only = ["--filter", f"carrier = {carrier}"]
     found, expected = (
-        json.loads(said(capsys, "report", str(path), *asked, *more)) for path, more in ((logs, only), (alone, []))
+        json.loads(said(capsys, "report", str(path), *asked, *more))
+        for path, more in ((logs, only), (alone, []))
     )
     (version,) = found["compat"]["models"]["logs"].values()
     assert version["columns"]["x"]["drifted"] is drifted
