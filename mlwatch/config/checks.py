@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from mlwatch.config.conditions import parse as parse_condition
+from mlwatch.errors import reason_of
 from mlwatch.times import parse_duration, parse_timestamp
 
 if TYPE_CHECKING:
@@ -206,11 +207,14 @@ def condition(value: str) -> str:
 
 
 def regex(value: str) -> str:
-    """Check that a pattern can be compiled."""
+    """Check a pattern with the engine that will match values with it: RE2 is another language than Python's."""
+    import duckdb  # noqa: PLC0415  dear, and only for this
+
     try:
-        re.compile(value)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"is no regular expression: {error}") from None
+        with duckdb.connect(config={"threads": 1}) as connection:
+            connection.execute("SELECT regexp_full_match('', $1)", [value])
+    except duckdb.Error as error:
+        raise ValueError(f"is no regular expression of RE2: {reason_of(error)}") from None
     return value
 
 

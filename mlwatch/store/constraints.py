@@ -11,8 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import all_or_nothing, meta_value, row
-from mlwatch.errors import ConfigError, reason_of
+from mlwatch.asking import all_or_nothing, meta_value
 from mlwatch.sources.sql import identifier
 from mlwatch.store import adding, feature_rollup, rollups
 
@@ -68,26 +67,6 @@ class _Rule:
     """Rows that it is about."""
     bad: str
     """Rows among them that break it."""
-
-
-def check(connection: DuckDBPyConnection, config: Config) -> None:
-    """Refuse patterns that the engine does not know: it has no look-around and no back references.
-
-    Raises:
-        ConfigError: when there is one.
-    """
-    import duckdb  # noqa: PLC0415
-
-    for name, wanted in config.schema.items():
-        if wanted.regex is None:
-            continue
-        try:
-            row(connection, "SELECT regexp_full_match('', $1)", [wanted.regex])
-        except duckdb.Error as error:
-            where = f"{config.path or 'configuration'}: [schema.{name}] regex"
-            raise ConfigError(
-                f"a pattern that cannot be used ({reason_of(error)})", where, "write it for RE2"
-            ) from error
 
 
 def count_batch(

@@ -110,7 +110,6 @@ class Ingest:
         named = root.resolve() if self._is_directory else root.resolve().parent
         book = ShapeBook(named, config.roles, self._shapes.by_key, recall)
         self._feeder = Feeder(book, cursor(connection), self._spool.path, lambda: self._stop)
-        constraints.check(connection, config)
         self._transaction = Transaction(connection, self.registry, self.ledger, config)
         self._batches = 0
         self._progress: Progress | None = None

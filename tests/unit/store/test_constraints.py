@@ -145,6 +145,15 @@ def test_settings_are_bound_and_never_become_sql(logs: Path) -> None:
     assert found == {(evil, "allowed"): (40, 20), (evil, "regex"): (40, 20), (evil, "unique"): (40, 38)}
 
 
+def test_a_pattern_may_be_all_that_the_engine_knows(logs: Path) -> None:
+    (logs / "mlwatch.toml").write_text("[schema.city]\nregex = '\\p{Lu}+\\z'\n")  # neither is Python's
+    cities = ["ÅÉ", "oslo", "Ø"]
+    (logs / "a.jsonl").write_text(
+        lines(prediction(n, features={"city": city}) for n, city in enumerate(cities))
+    )
+    assert counts(seen(logs)) == {("city", "regex"): (3, 1)}
+
+
 def test_a_pattern_that_the_engine_cannot_use_is_one_line(
     logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
