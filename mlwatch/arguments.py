@@ -211,6 +211,9 @@ def _own(name: str, command: argparse.ArgumentParser) -> None:
             "--format", choices=("text", "json", "junit", "github", "markdown"), default="text"
         )
         command.add_argument("--summary", type=Path, metavar="FILE", help="also add Markdown to this file")
+        command.add_argument(
+            "--html", type=Path, metavar="FILE", help="also write a report of what is judged to this file"
+        )
         command.add_argument("--at", metavar="TIME", help="judge a moment of the past; like --until TIME")
         command.add_argument(
             "--wait", metavar="LENGTH", help="wait so long for a verdict; with --until promote or decided"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mlwatch.commands.common import Range, chosen_range, taken_in
+from mlwatch.commands.common import Range, chosen_range, taken_in, write
 from mlwatch.config import EndpointSettings
 from mlwatch.errors import InputError, one_line
 from mlwatch.faces.check import FORMATS, Check, Finding, Outcome, check_of, markdown
@@ -62,12 +62,16 @@ def run(arguments: Namespace) -> int:
     with taken_in(arguments) as session:
         if past is None:
             session.look_around(stay=patience is not None)
-        check = _checked(session, wanted(), past=past is not None)
+        check, snapshot = _checked(session, wanted(), past=past is not None)
         if patience is not None:
-            check = _waited(session, wanted, check, patience)
+            check, snapshot = _waited(session, wanted, (check, snapshot), patience)
     sys.stdout.write(FORMATS[arguments.format](check))
     if arguments.summary is not None:
         _append(arguments.summary, markdown(check))
+    if arguments.html is not None:
+        from mlwatch.commands.report import page  # noqa: PLC0415  few ask for it
+
+        write(page(snapshot), arguments.html)
     return check.exit_code
 
 
@@ -105,14 +109,17 @@ def _patience(arguments: Namespace, past: str | None, goal: str | None) -> timed
 def checked(session: Session, patience: timedelta | None = None) -> Check:
     """Judge everything that a session has, and wait so long for a verdict where that is asked for."""
     everything = Range(None, None)
-    check = _checked(session, everything)
-    return check if patience is None else _waited(session, lambda: everything, check, patience)
+    look = _checked(session, everything)
+    if patience is not None:
+        look = _waited(session, lambda: everything, look, patience)
+    return look[0]
 
 
-def _checked(session: Session, wanted: Range, *, past: bool = False) -> Check:
+def _checked(session: Session, wanted: Range, *, past: bool = False) -> tuple[Check, Snapshot]:
+    """Judge a range, and return the numbers that it is judged by, too."""
     snapshot = wanted.asked(session)
     if not snapshot.models:
-        return Check((_no_data(snapshot, wanted),), ())
+        return Check((_no_data(snapshot, wanted),), ()), snapshot
     rules = session.config.rules or DEFAULT_RULES
     found = [Finding("filter", "pass", f"only records with {wanted.filter}")] if wanted.filter else []
     found += [_finding(ruling) for ruling in rulings(snapshot, rules)]
@@ -126,7 +133,8 @@ def _checked(session: Session, wanted: Range, *, past: bool = False) -> Check:
         if alert.rule in AROUND
     ]
     found += _damaged(session)
-    return check_of(snapshot, found, alone=bool(session.config.rules or session.config.schema))
+    check = check_of(snapshot, found, alone=bool(session.config.rules or session.config.schema))
+    return check, snapshot
 
 
 def _damaged(session: Session) -> list[Finding]:
@@ -217,25 +225,27 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _waited(session: Session, wanted: Callable[[], Range], check: Check, patience: timedelta) -> Check:
+def _waited(
+    session: Session, wanted: Callable[[], Range], look: tuple[Check, Snapshot], patience: timedelta
+) -> tuple[Check, Snapshot]:
     """Look again with all that is new, until the verdict is promote or roll back, or the time is over.
 
     Args:
         session: With what was read so far.
         wanted: Returns the range as it is by now, which `2h ago` goes on with.
-        check: What the first look said.
+        look: The first, as `_checked` returns it.
         patience: How long.
     """
     end = time.monotonic() + patience.total_seconds()
     progress = _Progress(end)
-    while check.outcome == "hold" and time.monotonic() < end:
-        progress.tell(check)
+    while look[0].outcome == "hold" and time.monotonic() < end:
+        progress.tell(look[0])
         pause(min(PAUSE_S, max(end - time.monotonic(), 0)))
         before = session.generation
         session.ingest_all()
         if session.generation != before:
-            check = _checked(session, wanted())
-    return check
+            look = _checked(session, wanted())
+    return look
 
 
 @dataclass

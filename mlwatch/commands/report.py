@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
+    from mlwatch.faces.markup import Markup
     from mlwatch.snapshot.types import Snapshot
 
 
@@ -61,13 +62,9 @@ def _text(
 
         return markdown(snapshot) + (as_markdown(peer) if peer is not None else "")
     if form == "html":
-        from mlwatch.faces.html import html  # noqa: PLC0415
         from mlwatch.faces.peers import as_html  # noqa: PLC0415
-        from mlwatch.faces.pictures import HINT, can_draw  # noqa: PLC0415
 
-        if not can_draw():
-            sys.stderr.write(f"mlwatch: note: {HINT}\n")
-        return html(snapshot, *([as_html(peer)] if peer is not None else []))
+        return page(snapshot, *([as_html(peer)] if peer is not None else []))
     from mlwatch.snapshot.document import finite  # noqa: PLC0415
 
     found = snapshot.to_dict()
@@ -76,6 +73,21 @@ def _text(
     if together is not None:
         found["multivariate"] = finite(together)
     return json.dumps(found, indent=2, allow_nan=False) + "\n"
+
+
+def page(snapshot: Snapshot, *further: Markup) -> str:
+    """Return the report as HTML, and say it where that cannot have charts.
+
+    Args:
+        snapshot: What it shows.
+        further: Sections besides.
+    """
+    from mlwatch.faces.html import html  # noqa: PLC0415
+    from mlwatch.faces.pictures import HINT, can_draw  # noqa: PLC0415
+
+    if not can_draw():
+        sys.stderr.write(f"mlwatch: note: {HINT}\n")
+    return html(snapshot, *further)
 
 
 def _comparison(snapshot: Snapshot, earlier: Path, form: str) -> str:

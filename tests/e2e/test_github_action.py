@@ -107,6 +107,18 @@ def test_a_stage_of_a_deploy_waits_and_then_holds(tmp_path: Path, environment: d
     assert "mlwatch: waiting, up to " in done.stderr
 
 
+def test_the_report_is_of_what_was_judged(tmp_path: Path, environment: dict[str, str]) -> None:
+    logs, report = one_version(tmp_path / "logs"), tmp_path / "report.html"
+    for version in ("v2", "v3"):
+        text = (logs / "log.jsonl").read_text().replace('"v1"', f'"{version}"').replace('"r', f'"{version}-')
+        (logs / f"{version}.jsonl").write_text(text)
+    done, _ = step(environment, path=str(logs), report=str(report), arguments="--candidate v3 --baseline v2")
+    assert "v3 against v2" in done.stdout + Path(environment["GITHUB_STEP_SUMMARY"]).read_text()
+    page = report.read_text()
+    assert "v3 against v2" in page
+    assert "against v1" not in page
+
+
 def test_the_pipeline_of_the_readme_is_one_of_this_action() -> None:
     text = (ROOT / "README.md").read_text()
     (block,) = [

@@ -6,20 +6,15 @@ if [ -n "${MLWATCH_INSTALL:-}" ]; then
     python -m pip install --quiet "$MLWATCH_INSTALL"
 fi
 
-common=() # where it is empty, Bash before 4.4 calls it unset: hence ${…+…}
-[ -z "${MLWATCH_CONFIG:-}" ] || common+=(--config "$MLWATCH_CONFIG")
-[ -z "${MLWATCH_REFERENCE:-}" ] || common+=(--reference "$MLWATCH_REFERENCE")
-
-check=(${common[@]+"${common[@]}"} --format github --summary "${GITHUB_STEP_SUMMARY:-/dev/null}")
+check=(--format github --summary "${GITHUB_STEP_SUMMARY:-/dev/null}")
+[ -z "${MLWATCH_CONFIG:-}" ] || check+=(--config "$MLWATCH_CONFIG")
+[ -z "${MLWATCH_REFERENCE:-}" ] || check+=(--reference "$MLWATCH_REFERENCE")
 [ -z "${MLWATCH_WAIT:-}" ] || check+=(--wait "$MLWATCH_WAIT" --until decided)
-read -r -a further <<<"${MLWATCH_ARGUMENTS:-}"
+[ -z "${MLWATCH_REPORT:-}" ] || check+=(--html "$MLWATCH_REPORT")
+read -r -a further <<<"${MLWATCH_ARGUMENTS:-}" # where there are none, Bash before 4.4 calls it unset: hence ${…+…}
 
 code=0
 mlwatch check "$MLWATCH_PATH" "${check[@]}" ${further[@]+"${further[@]}"} || code=$?
-
-if [ -n "${MLWATCH_REPORT:-}" ] && [ "$code" -ne 2 ]; then
-    mlwatch report "$MLWATCH_PATH" ${common[@]+"${common[@]}"} --format html --output "$MLWATCH_REPORT" || code=$?
-fi
 
 case "$code" in
     0) outcome=pass ;;

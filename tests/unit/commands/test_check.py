@@ -290,6 +290,20 @@ def test_the_summary_is_added_to_a_file(capsys: pytest.CaptureFixture[str], tmp_
     assert "m: v2 against v1" in text
 
 
+def test_the_report_beside_it_is_of_what_was_judged(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    logs, page = write(tmp_path / "logs", ("v1", "v2", "v3")), tmp_path / "report.html"
+    chosen = ("--baseline", "v2", "--candidate", "v3", "--at", "2026-11-03T14:00Z")
+    _, out, _ = run(capsys, str(logs), *chosen, "--html", str(page))
+    assert out.startswith("HOLD  m: v3 against v2")
+    assert "v3 against v2" in page.read_text()
+    assert "2026-11-03 10:00 to 2026-11-03 14:00 UTC" in page.read_text()
+    code, _, _ = run(capsys, str(logs), "--at", "2020-01-01", "--html", str(page))
+    assert code == 3
+    assert page.read_text().startswith("<!doctype html>")
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
@@ -300,6 +314,7 @@ def test_the_summary_is_added_to_a_file(capsys: pytest.CaptureFixture[str], tmp_
         (("--wait", "soon"), "--wait"),
         (("--at", "yesterdayish"), "give a time"),
         (("--summary", "/nowhere/summary.md"), "cannot write the summary"),
+        (("--html", "/nowhere/report.html"), "cannot write"),
     ],
 )
 def test_wrong_arguments_are_one_line_and_exit_code_2(
