@@ -44,7 +44,6 @@ CHOOSING: Mapping[str, dict[str, Any]] = {
 """Options that say which records are looked at and how they are compared."""
 _WHOLE = CHOOSING.keys() - {"reference"}
 WITHOUT: Mapping[str, Collection[str]] = {
-    "watch": {"since", "until"},
     "serve": {"since", "until", "window"},
     "backtest": {"since", "window"},
     "calibrate": {"since", "window"},
@@ -277,7 +276,7 @@ def _app(command: argparse.ArgumentParser) -> None:
 def _outward(name: str, command: argparse.ArgumentParser) -> None:
     """Add what goes to other systems."""
     if name == "watch":
-        command.add_argument("--at", metavar="TIME", help="begin with a moment of the past")
+        command.add_argument("--at", metavar="TIME", help="begin with a moment of the past; like --until")
         command.add_argument(
             "--replay", metavar="SPEED", help="play the past from its beginning, such as 60x"
         )

@@ -23,6 +23,7 @@ from mlwatch.app.keys import BINDINGS, keymap
 from mlwatch.app.messages import SnapshotReady, SourceFailed
 from mlwatch.app.modes import MODES, SCREENS
 from mlwatch.app.options import AppOptions
+from mlwatch.app.ranges import EVERYTHING, lasting
 from mlwatch.app.ranging import Ranging
 from mlwatch.app.suspension import wake_only_from_suspension
 from mlwatch.app.theme import OWN_VARIABLES, THEMES
@@ -90,7 +91,9 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
         self.zone = zone_of(self.options.timezone)
         self.glyphs = ASCII if self.options.ascii else UNICODE
         self._schedule = Schedule(self.options.host_every_s)
-        self._request = Request(at=self.options.at)
+        span = self.options.span
+        begun = EVERYTHING if span is None else lasting(span)
+        self._request = Request(span=begun.span, at=self.options.at)
         self._asking = False
         self._source_started = False
         self._begun = False
@@ -106,7 +109,7 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
             raise InputError("unknown theme", clean(self.options.theme, 60), f"use one of {known}")
         self.theme = self.options.theme
         self.stylesheet.set_variables(self.get_css_variables())  # the first parse knows its colours
-        self.status = Status(moment=self.options.at)
+        self.status = Status(range=begun, moment=self.options.at)
         self.set_keymap(keymap(self.options.keys))
         self.set_class(self.options.ascii, "-ascii")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import timedelta
     from pathlib import Path
 
 Toasts = Literal["all", "critical", "none"]
@@ -36,6 +37,8 @@ class AppOptions:
     """The zone in which times are shown: UTC, local, or an IANA name such as Europe/Berlin."""
     host_every_s: float = 5.0
     """Seconds after which a snapshot is fetched for the host's numbers though no row came."""
+    span: timedelta | None = None
+    """The length of the range to begin with; None is all time."""
     at: datetime | None = None
     """The moment of the past to begin with; None is the present."""
     replay: float | None = None

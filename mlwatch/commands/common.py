@@ -92,6 +92,17 @@ def chosen_range(arguments: Namespace) -> Range:
     return Range(None, until, only, since)
 
 
+def refuse_range(arguments: Namespace, why: str) -> None:
+    """Make sure that no range is asked for where there is none to choose.
+
+    Raises:
+        InputError: when there is one.
+    """
+    given = [name for name in ("since", "until", "window") if getattr(arguments, name)]
+    if given:
+        raise InputError(why, f"--{given[0]}", "leave it out")
+
+
 @contextmanager
 def taken_in(arguments: Namespace, lake: Path | None = None) -> Iterator[Session]:
     """Open a session that has read everything there is now.

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlwatch.commands.common import chosen_range, need_records, options, taken_in, write
+from mlwatch.commands.common import chosen_range, need_records, options, refuse_range, taken_in, write
 from mlwatch.errors import InputError
 from mlwatch.options import config_of
 
@@ -25,6 +25,8 @@ MISSING = InputError("PATH is missing", "command line", "name the directory of p
 
 def run(arguments: Namespace) -> int:
     """Print or write what the other system takes."""
+    if arguments.to in {"grafana", "flink"}:
+        refuse_range(arguments, "it is the same of all time")
     if arguments.to == "grafana":  # a dashboard is the same for all logs
         from mlwatch.systems.grafana import dashboard  # noqa: PLC0415
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from argparse import Namespace
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ from mlwatch.paths import check_path
 from mlwatch.terminal import require_terminal, speaks_utf8
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Iterator
     from datetime import datetime, timedelta
     from pathlib import Path
@@ -36,10 +36,6 @@ def run(arguments: Namespace) -> int:
     """Open the app; return its exit code."""
     check_path(arguments.path)
     config = load(arguments.config or (discover(arguments.path) if arguments.path.is_dir() else None))
-    if arguments.window is not None and arguments.exporter is None:
-        raise InputError(
-            "--window is for --exporter", "command line", "leave it out: the app has keys for its range"
-        )
     if arguments.exporter is not None and not sys.stdout.isatty():
         return _serve(arguments)
     require_terminal()
@@ -71,10 +67,9 @@ def _exporting(source: LazySource, arguments: Namespace) -> Iterator[str | None]
     if arguments.exporter is None:
         yield None
         return
-    from mlwatch.commands.common import chosen_range  # noqa: PLC0415  pulls DuckDB
     from mlwatch.systems.exporter import Exporter  # noqa: PLC0415
 
-    exporter = Exporter(source, arguments.exporter, chosen_range(arguments).span)
+    exporter = Exporter(source, arguments.exporter, _shown(arguments)[0])
     try:
         yield exporter.url
     finally:
@@ -112,19 +107,27 @@ def limit_repaints(arguments: Namespace, config: Config) -> None:
     os.environ["TEXTUAL_FPS"] = str(arguments.fps or config.app.fps)
 
 
-def _moment(arguments: Namespace) -> datetime | None:
-    """Read `--at`.
+def _shown(arguments: Namespace) -> tuple[timedelta | None, datetime | None]:
+    """Read the length of the range to begin with, and the moment of the past that it ends at.
 
     Raises:
-        InputError: It is no time.
+        InputError: One cannot be read, or they do not go together.
     """
     from mlwatch.times import parse_time  # noqa: PLC0415
 
-    given: str | None = getattr(arguments, "at", None)
-    try:
-        return parse_time(given) if given else None
-    except ValueError as error:
-        raise InputError(str(error), "--at", "give a time such as 2026-11-03T12:00Z") from error
+    at, since, until, window = (getattr(arguments, name, None) for name in ("at", "since", "until", "window"))
+    if at and until:
+        raise InputError("--at and --until are the same", "command line", "leave one out")
+    until = until or at
+    if not (since or until or window):
+        return None, None
+    from mlwatch.commands.common import chosen_range  # noqa: PLC0415  pulls DuckDB, and few ask
+
+    wanted = chosen_range(Namespace(since=since, until=until, window=window))
+    if not since:
+        return wanted.span, wanted.at
+    end = parse_time(until or "now")
+    return end - parse_time(since), end if until else None  # without an end it goes on with the newest data
 
 
 def _speed(arguments: Namespace) -> float | None:
@@ -149,6 +152,7 @@ def app_options(arguments: Namespace, config: Config) -> AppOptions:
     """Return how the app looks."""
     from mlwatch.app.options import AppOptions  # noqa: PLC0415
 
+    span, at = _shown(arguments)
     plain = config.app.ascii or not speaks_utf8(os.environ)
     return AppOptions(
         refresh_s=config.app.refresh.total_seconds(),
@@ -161,7 +165,8 @@ def app_options(arguments: Namespace, config: Config) -> AppOptions:
         read_only=arguments.read_only,
         toasts=config.app.toasts,
         keys=config.app.keys,
-        at=_moment(arguments),
+        span=span,
+        at=at,
         replay=_speed(arguments),
     )
 

@@ -175,3 +175,11 @@ async def test_the_palette_offers_every_action_with_the_keys_it_has() -> None:
         await pilot.press(*"zoom in")
         await settle(pilot)
         assert "Show half of the range" in text_of(app)
+
+
+async def test_the_app_opens_on_the_range_that_it_is_given() -> None:
+    source, at = FakeSource(), datetime(2026, 3, 13, 20, tzinfo=UTC)
+    async with running(source, span=timedelta(hours=2), at=at) as (app, _):
+        assert "Overview  2 h " in text_of(app)
+        assert app.status.range == lasting(timedelta(hours=2))
+        assert (app._request.span, app._request.at) == (timedelta(hours=2), at)

@@ -114,6 +114,36 @@ def test_a_range_before_all_data_is_said(capsys: pytest.CaptureFixture[str]) -> 
     assert document["models"] == {}
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (
+            ["init", SAMPLES, "--since", "6h ago"],
+            "unknown argument --since: command line: ",
+        ),
+        (
+            ["serve", SAMPLES, "--window", "6h"],
+            "unknown argument --window: command line: ",
+        ),
+        (
+            ["export", "--to", "grafana", "--window", "banana"],
+            "it is the same of all time: --window: leave it out",
+        ),
+        (
+            ["export", "--to", "flink", "--since", "1h ago"],
+            "it is the same of all time: --since: leave it out",
+        ),
+        (["profile", SAMPLES, "--until", "2026-11-03"], "a table is taken whole: --until: leave it out"),
+    ],
+)
+def test_a_range_is_refused_where_there_is_none_to_choose(
+    capsys: pytest.CaptureFixture[str], command: list[str], said: str
+) -> None:
+    code, out, err = run(capsys, *command)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"mlwatch: {said}")
+
+
 def test_a_window_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "report", SAMPLES, "--db", ":memory:", "--window", "0h")
     assert code == 2
