@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from mlwatch.commands.common import chosen_range, need_records, options, refuse_range, taken_in, write
 from mlwatch.errors import InputError
 from mlwatch.options import config_of
+from mlwatch.systems.exporter import SPAN
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from datetime import timedelta
 
     from mlwatch.snapshot.types import Snapshot
 
@@ -41,7 +43,7 @@ def run(arguments: Namespace) -> int:
         return _runs(arguments)
     if arguments.to == "otlp":
         return _send(arguments)
-    snapshot = _snapshot(arguments)
+    snapshot = _snapshot(arguments, SPAN)  # as the exporter serves it
     from mlwatch.systems.openmetrics import openmetrics  # noqa: PLC0415
 
     write(openmetrics(snapshot), arguments.output)
@@ -74,17 +76,25 @@ def _send(arguments: Namespace) -> int:
     try:
         collector = Collector(settings, config.resolve)
         where = collector.name
-        asyncio.run(collector.send(messages, request_of(messages, _snapshot(arguments))))
+        asyncio.run(collector.send(messages, request_of(messages, _snapshot(arguments, SPAN))))
     except OtlpError as error:
         raise InputError("no metrics are sent", where, str(error)) from None
     sys.stdout.write(f"The metrics are sent to {where}.\n")
     return 0
 
 
-def _snapshot(arguments: Namespace) -> Snapshot:
+def _snapshot(arguments: Namespace, usual: timedelta | None = None) -> Snapshot:
+    """Return the numbers of the range.
+
+    Args:
+        arguments: Of the command line.
+        usual: The length of the range where none is named; None for everything.
+    """
     if arguments.path is None:
         raise MISSING
     wanted = chosen_range(arguments)
+    if not (arguments.since or arguments.window):
+        wanted = replace(wanted, span=usual)
     with taken_in(arguments) as session:
         snapshot = wanted.asked(session)
         need_records(session, snapshot)

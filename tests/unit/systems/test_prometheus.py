@@ -302,6 +302,36 @@ def test_the_dashboard_draws_all_that_its_variables_can_choose(rollout: Snapshot
     assert len(values("mlwatch_rollout_difference", "metric")) > 3
 
 
+def still(found: Series) -> Series:
+    """Return the series of the data alone."""
+    return {
+        key: value
+        for key, value in found.items()
+        if not key[0].startswith(("mlwatch_host", "mlwatch_ingest"))
+    }
+
+
+def test_export_prints_what_the_exporter_serves(
+    capsys: pytest.CaptureFixture[str], sample_store: SampleStore
+) -> None:
+    store = str(sample_store())
+    asked = ["export", str(SAMPLES), "--to", "prometheus", "--db", store]
+    assert main(asked) == 0
+    printed = series(capsys.readouterr().out)
+    assert main([*asked, "--since", "2026-11-01"]) == 0
+    whole = series(capsys.readouterr().out)
+    with mlwatch.open(SAMPLES, db=store) as watch:
+        exporter = Exporter(watch, ":0")
+        try:
+            served = series(httpx.get(exporter.url, headers={"Accept": "application/openmetrics-text"}).text)
+        finally:
+            exporter.close()
+        everything = watch.snapshot().models["flight-delay"].versions["v2"].predictions
+    assert still(printed) == still(served)
+    who = {"model": "flight-delay", "version": "v2"}
+    assert of(whole, "mlwatch_predictions", **who) == everything > of(printed, "mlwatch_predictions", **who)
+
+
 def test_export_prints(capsys: pytest.CaptureFixture[str], tmp_path: Path, sample_store: SampleStore) -> None:
     assert main(["export", "--to", "grafana"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "mlwatch"
