@@ -116,7 +116,7 @@ class Answers:
     @contextmanager
     def records(self, text: str) -> Iterator[DuckDBPyConnection]:
         """Lend a connection to the records that pass a filter; see `snapshot`."""
-        with self._excerpts.reading(text, self._meter.taken_in) as (connection, _, _):
+        with self._excerpts.reading(text, self._meter.taken_in, patient=False) as (connection, _, _):
             yield connection
 
     def _wait(self, *, follows: bool) -> Wait:

@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlwatch.arguments import COMMANDS, Parser, close_to, common, parser, ranged
+from mlwatch.arguments import COMMANDS, Parser, close_to, common, parser
 from mlwatch.errors import InputError, MlwatchError, StoreError, one_line, reason_of, tells_of_full_disk
 from mlwatch.rights import private
 
@@ -43,7 +43,6 @@ def _first_word(arguments: Sequence[str]) -> str | None:
         return None
     options = Parser(prog="mlwatch", add_help=False)
     common(options)
-    ranged(options)
     _, rest = options.parse_known_args(arguments)
     return next((argument for argument in rest if not argument.startswith("-")), None)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 100
 _MOST_NAMES = 200
+_LONGEST_NAME = 400
 
 
 def describe(mapping: Mapping) -> str:
@@ -36,9 +37,15 @@ def describe(mapping: Mapping) -> str:
 
 
 def quoted(text: str) -> str:
-    """Write text as a TOML string."""
+    """Write text as a TOML string, on one line and with what no terminal shows as escapes."""
     clean = text.encode("utf-8", "replace").decode("utf-8")
-    return json.dumps(clean, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return "".join(_visible(character) for character in json.dumps(clean, ensure_ascii=False))
+
+
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    return f"\\u{ord(character):04x}" if character <= "\uffff" else f"\\U{ord(character):08x}"
 
 
 def _comment(text: str) -> str:
@@ -46,14 +53,15 @@ def _comment(text: str) -> str:
 
 
 def _names(kind: str, names: Iterable[str]) -> list[str]:
-    """Write a list of names as a comment, several to a line."""
-    lines, line = [], f"# {kind} ="
-    shown = [_comment(quoted(name)) for name in names]
-    for name in shown[:_MOST_NAMES]:
-        if len(line) + len(name) > _WIDTH:
-            lines.append(line)
-            line = "#  "
-        line += f" {name}"
-    if len(shown) > _MOST_NAMES:
-        line += f" and {len(shown) - _MOST_NAMES:,} more"
-    return [*lines, line] if shown else []
+    """Write a list of names as a comment, several to a line; without the comment's marks it is a setting."""
+    every = [quoted(name) for name in names]
+    shown = [name for name in every if len(name) <= _LONGEST_NAME][:_MOST_NAMES]
+    lines, line = [], f"# {kind} = ["
+    for place, name in enumerate(shown):
+        text = name if place == len(shown) - 1 else f"{name}, "
+        if len(line) + len(text) > _WIDTH:
+            lines.append(line.rstrip())
+            line = "#   "
+        line += text
+    more = f"  # and {len(every) - len(shown):,} more" if len(shown) < len(every) else ""
+    return [*lines, f"{line}]{more}"] if every else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import PurePath
 from typing import Any
@@ -601,8 +602,27 @@ def test_description_tells_why() -> None:
     text = describe(inferred({"ts": TS, "pred": 1, "pid": 3, "age": 2, "city": "x"}))
     assert 'timestamp = "ts"  # named ts' in text
     assert '# model is "fraud": the directory\'s name' in text
-    assert '# numeric = "age"' in text
+    assert '# numeric = ["age"]' in text
     assert '# not used: "pid": what a logger adds' in text
+
+
+def uncommented(text: str) -> RoleSettings:
+    """Read a description with its lists of features, which stand there as comments, as settings."""
+    begun = re.sub(r"(?m)^# (?=(numeric|categorical) = \[|  )", "", text)
+    return RoleSettings(**tomllib.loads(begun)["roles"])
+
+
+def test_features_are_told_as_settings() -> None:
+    odd = ["a b", "x\x80", "e\u200b", "\U000e0041", "\u202e", 'q"u\\', "t\tn\n", "l" * 90, "m" * 90]
+    found = uncommented(
+        describe(inferred({"ts": TS, "pred": 1, "features": dict.fromkeys(odd, 0.5), "c": "x"}))
+    )
+    assert set(found.numeric) == set(odd)
+    assert tuple(found.categorical) == ("c",)
+    many = dict.fromkeys([f"f{number}" for number in range(300)] + ["z" * 500], 0.5)
+    text = describe(inferred({"ts": TS, "pred": 1, "features": many}))
+    assert len(uncommented(text).numeric) == 200
+    assert text.rstrip().splitlines()[-1].endswith("]  # and 101 more")
 
 
 def test_every_role_can_be_configured() -> None:

@@ -54,7 +54,6 @@ def test_an_unknown_model_is_named_with_the_nearest(capsys: pytest.CaptureFixtur
         *((command, option) for command in ("rollup", "query") for option in ("model", "baseline", "until")),
         *((command, option) for command in ("backtest", "calibrate") for option in ("since", "window")),
         ("serve", "window"),
-        ("watch", "since"),
         ("profile", "candidate"),
         ("init", "reference"),
         ("drift", "model"),
@@ -89,10 +88,6 @@ def test_options_about_logs_mean_nothing_to_a_table(
     code, out, err = run(capsys, "profile", str(table), "--model", "x")
     assert (code, out) == (2, "")
     assert "--model means nothing to a table: " in err
-    code, _, err = run(capsys, "watch", str(tmp_path), "--window", "6h")
-    assert (code, err) == (
-        2, "mlwatch: --window is for --exporter: command line: leave it out: the app has keys for its range\n"
-    )  # fmt: skip
 
 
 def test_nothing_is_calibrated_by_rollups(
