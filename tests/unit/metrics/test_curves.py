@@ -51,6 +51,23 @@ def test_average_precision_is_within_5e_4_of_scikit_learns(shape: str) -> None:
     assert found.value == pytest.approx(sk.average_precision_score(label, score), abs=5e-4)
 
 
+@pytest.mark.parametrize(("n", "roc", "pr"), [(100, 3e-3, 2e-2), (1000, 5e-4, 3e-3), (4000, 5e-4, 5e-4)])
+def test_areas_are_the_less_exact_the_fewer_the_labels(n: int, roc: float, pr: float) -> None:
+    rng, errors = np.random.default_rng(6), []
+    for _ in range(60):
+        label = rng.permutation(np.arange(n) % 2 == 0)
+        score = np.clip(0.5 + 0.05 * rng.normal(size=n) + 0.03 * label, 0, 1)  # many share a bin
+        histogram = ScoreHistogram.from_scores(label, score)
+        found = curves.roc_auc(histogram).value, curves.average_precision(histogram).value
+        expected = sk.roc_auc_score(label, score), sk.average_precision_score(label, score)
+        errors.append(np.abs(np.array(found, dtype=float) - np.array(expected)))
+    worst = np.max(errors, axis=0)
+    assert worst[0] < roc
+    assert worst[1] < pr
+    if n == 100:
+        assert min(worst) > 5e-4, "then more may be promised of few labels"
+
+
 @pytest.mark.parametrize("shape", ["tree", "rounded", "hard"])
 def test_tied_scores_are_exact(shape: str) -> None:
     label, score = sample(shape)
