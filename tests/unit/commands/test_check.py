@@ -138,8 +138,9 @@ def test_the_accuracy_lost_is_that_of_the_raw_rows(rows: pd.DataFrame, rollout: 
     rate = wrong.sum() / n.sum()
     metric = rollout.metrics["accuracy"]
     assert (metric.baseline, metric.candidate) == pytest.approx((1 - rate["v1"], 1 - rate["v2"]), rel=1e-12)
-    # the candidate's share began small, so wrong answers are compared by their rate ratio
-    lost = float(rate["v1"]) * (mantel_haenszel(wrong, n) - 1)
+    # the candidate's share began small: what is lost is that of the same minutes, weighed as their rate ratio is
+    more = wrong["v2"] / n["v2"] - wrong["v1"] / n["v1"]
+    lost = float(np.average(more, weights=n["v1"] * n["v2"] / (n["v1"] + n["v2"])))
     assert metric.difference == pytest.approx(-lost, rel=1e-9)
     right = n.sum() - wrong.sum()
     assert chi2_contingency(np.array([wrong.sum(), right])).pvalue < 1e-6  # one look at the end agrees
