@@ -71,14 +71,11 @@ def chosen_range(arguments: Namespace) -> Range:
     Raises:
         InputError: when one cannot be read, or they do not go together.
     """
+    until, since = (_moment(arguments, name) for name in ("until", "since"))
     try:
-        until = parse_time(arguments.until) if arguments.until else None
-        since = parse_time(arguments.since) if arguments.since else None
         window = parse_duration(arguments.window) if arguments.window else None
     except ValueError as error:
-        raise InputError(
-            str(error), "command line", "give a time such as 2026-11-03T12:00Z, a length such as 6h"
-        ) from error
+        raise InputError(str(error), "--window", "give a length such as 6h") from error
     if window is not None and not window:
         raise InputError("--window is zero", "command line", "give a length such as 6h")
     only = getattr(arguments, "filter", None) or ""
@@ -90,6 +87,18 @@ def chosen_range(arguments: Namespace) -> Range:
         todo = "give an earlier --since"
         raise InputError(f"--since is not before {'--until' if until else 'now'}", "command line", todo)
     return Range(None, until, only, since)
+
+
+def _moment(arguments: Namespace, name: str) -> datetime | None:
+    """Read an option that is a time; `--at` stands for `--until` where there is such an option."""
+    given = getattr(arguments, name)
+    try:
+        return parse_time(given) if given else None
+    except ValueError as error:
+        at = name == "until" and getattr(arguments, "at", None)
+        raise InputError(
+            str(error), "--at" if at else f"--{name}", "give one such as 2026-11-03T12:00Z"
+        ) from error
 
 
 def refuse_range(arguments: Namespace, why: str) -> None:

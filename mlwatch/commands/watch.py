@@ -123,7 +123,7 @@ def _shown(arguments: Namespace) -> tuple[timedelta | None, datetime | None]:
         return None, None
     from mlwatch.commands.common import chosen_range  # noqa: PLC0415  pulls DuckDB, and few ask
 
-    wanted = chosen_range(Namespace(since=since, until=until, window=window))
+    wanted = chosen_range(Namespace(since=since, until=until, window=window, at=at))
     if not since:
         return wanted.span, wanted.at
     end = parse_time(until or "now")

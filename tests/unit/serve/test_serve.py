@@ -186,7 +186,7 @@ def test_tabs_look_as_the_configuration_says() -> None:
     refresh = "2s"
     mouse = false
     theme = "mlwatch-light"
-    keys = {quit = "x"}
+    keys = {quit = "f9"}
     """
     arguments = Namespace(
         **dict.fromkeys(("ascii", "theme", "at", "replay")), no_mouse=False, read_only=False

@@ -26,7 +26,7 @@ INPUTS = {
     "deep": "[" * 3000 + "]" * 3000,
     "huge": json.dumps({"instances": [[1e308, 10**40]]}),
     "infinite": '{"instances": [[1e999, -1e999]]}',
-    "nan": '{"instances": [[NaN, Infinity]]}',
+    "not a number": '{"instances": [[NaN, Infinity]]}',
     "quotes": json.dumps({"instances": [{"a'b\"c": "x'; DROP TABLE predictions; --", "$.x": 1, "/y": 2}]}),
     "control": json.dumps({"instances": [{"\u001b[31m": "\u0000\u202e"}]}),
     "empty": "",
