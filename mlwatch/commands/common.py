@@ -97,7 +97,7 @@ def _moment(arguments: Namespace, name: str) -> datetime | None:
     except ValueError as error:
         at = name == "until" and getattr(arguments, "at", None)
         raise InputError(
-            str(error), "--at" if at else f"--{name}", "give one such as 2026-11-03T12:00Z"
+            str(error), "--at" if at else f"--{name}", "give a time such as 2026-11-03T12:00Z"
         ) from error
 
 
