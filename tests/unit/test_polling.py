@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from waiting import until
 
+from mlwatch import lookout
 from mlwatch.cli import main
 from mlwatch.errors import InputError
 from mlwatch.session import Options, Session
@@ -133,7 +134,10 @@ def test_check_polls_before_it_judges(logs: Path, capsys: pytest.CaptureFixture[
     assert f"http://127.0.0.1:{port} is down" in out
 
 
-def test_check_fails_where_a_condition_is_broken(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_fails_where_a_condition_is_broken(
+    logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookout, "TELLING", 6)  # nothing more is to come
     with serving() as port:
         (logs / "mlwatch.toml").write_text(
             f'[[endpoint]]\nname = "fraud"\nurl = "http://127.0.0.1:{port}"\n'
@@ -150,7 +154,10 @@ def test_check_fails_where_a_condition_is_broken(logs: Path, capsys: pytest.Capt
         assert said in lines
 
 
-def test_check_knows_rates_and_quantiles(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_knows_rates_and_quantiles(
+    logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookout, "TELLING", 12)  # this server counts at once
     kept = ("metrics.error_share < 50%", "metrics.requests_per_s > 1", "metrics.latency_p95_ms < 2000")
     conditions = [*kept, "metrics.error_share < 0.1%"]
     with serving() as port:

@@ -42,7 +42,7 @@ def histograms(strata: Strata) -> HistogramPair:
     return pair
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_day_on_which_latency_rises_and_falls_decides_for_equals(seed: int) -> None:
     for past in (None, 192.0):
         result = rollout_verdict(*day(seed, 1.0), settings(past)).metrics[0]
@@ -50,7 +50,7 @@ def test_a_day_on_which_latency_rises_and_falls_decides_for_equals(seed: int) ->
         assert result.ratio == pytest.approx(1.0, abs=0.05)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_a_slower_candidate_is_found_on_such_a_day(seed: int) -> None:
     base, cand = day(seed, 1.3)
     result = rollout_verdict(base, cand, settings()).metrics[0]
