@@ -92,6 +92,8 @@ def most_memory() -> float:
 
 def refresh(directory: str, database: str) -> dict[str, Any]:
     """Return milliseconds of wall and CPU time of new snapshots, sorted: with new rows before each, and without."""
+    from mlwatch.following import Follower
+
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(dir=Path(database).parent) as scratch:
         logs, copy = Path(scratch) / "logs", Path(scratch) / "copy.duckdb"
@@ -101,6 +103,7 @@ def refresh(directory: str, database: str) -> dict[str, Any]:
         shutil.copy(database, copy)
         opened = session(str(logs), str(copy))
         opened.ingest_all()
+        Follower.follows = True  # type: ignore[assignment,method-assign]  # as in the app, where what is dear has its pace
         newest = max(v.last for m in opened.snapshot().models.values() for v in m.versions.values() if v.last)
         for turn, (name, span) in enumerate((("hour", timedelta(hours=1)), ("full", None))):
             for rows in (0, NEW_ROWS):
