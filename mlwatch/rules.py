@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.config import RuleSettings
-from mlwatch.config.comparison import NUMBER, SCALES, SIGN, holds
+from mlwatch.config.comparison import MATURE, NUMBER, SCALES, SIGN, holds
 from mlwatch.errors import ConfigError
 from mlwatch.rule_values import value_of, values_over
 
@@ -29,8 +29,6 @@ TRAFFIC = frozenset({"predictions", "throughput"})
 """Metrics that say how much comes: of a version without requests above all."""
 LATE = ("conversion", "engagement", "engagement_value", "revenue_per_prediction")
 """Metrics of what comes later than the request, `engagement.KIND` and `engagement_value.KIND` among them."""
-MATURE = 0.99
-"""Share of the events to come that a window must have had the time for: with fewer it would seem to bring little."""
 THE_RULE = ", the rule is "
 
 _ABSOLUTE = re.compile(rf"\s*{SIGN}\s*{NUMBER}\s*")

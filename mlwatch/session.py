@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlwatch import silences
 from mlwatch.answers import Answers, Store
+from mlwatch.arguments import close_to
 from mlwatch.choice import USUAL, Choice
 from mlwatch.errors import InputError, StoreError
 from mlwatch.following import CONFIGURATION, Follower
@@ -333,7 +333,7 @@ class Session:
         wanted, known = self.options.model, self._models()
         if wanted is None or wanted in known or not known:
             return
-        close = next(iter(difflib.get_close_matches(wanted, known, n=1)), None)
+        close = close_to(wanted, known)
         todo = f"did you mean {close}?" if close else f"the logs have {', '.join(known)}"
         raise InputError("no such model", wanted, todo)
 

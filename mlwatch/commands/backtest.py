@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.commands.common import called, chosen_range, no_traffic, taken_in
+from mlwatch.commands.common import called, chosen_range, need_versions, taken_in
 from mlwatch.errors import InputError, one_line
 from mlwatch.faces.check import WORDS
 from mlwatch.faces.tables import table
@@ -36,10 +36,7 @@ def run(arguments: Namespace) -> int:
         until = whole_minute(at) or end_now(session.connection)
         found = histories(session.connection, session.config, question, until)
         known = list(subjects(session.connection, session.config, question, until))
-    for subject in known:
-        if subject.roles.absent:
-            names = (life.pair.version for life in subject.roles.ordered)
-            raise no_traffic(subject.roles.absent[0], names, called(session.options))
+    need_versions(session, known)
     if not found:
         raise InputError("no rollout", called(session.options), "two versions of one model must have traffic")
     if arguments.format == "json":

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.commands.common import called, chosen_range, no_traffic, taken_in
+from mlwatch.commands.common import called, chosen_range, need_versions, taken_in
 from mlwatch.errors import InputError, one_line
 from mlwatch.faces.tables import table
 from mlwatch.words import percent
@@ -38,10 +38,7 @@ def run(arguments: Namespace) -> int:
         question = Question(None, None, arguments.model, arguments.baseline, arguments.candidate)
         until = at or end_now(session.connection)
         known = list(subjects(session.connection, session.config, question, until))
-        for subject in known:
-            if subject.roles.absent:
-                names = (life.pair.version for life in subject.roles.ordered)
-                raise no_traffic(subject.roles.absent[0], names, called(session.options))
+        need_versions(session, known)
         found = [
             calibrate_baseline(session.connection, subject, session.config, arguments.splits)
             for subject in known

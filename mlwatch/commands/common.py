@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime, timedelta
 
+    from mlwatch.snapshot.rollout_history import Subject
     from mlwatch.snapshot.types import Snapshot
     from mlwatch.store.ingest import Progress
 
@@ -132,6 +133,18 @@ def taken_in(arguments: Namespace, lake: Path | None = None) -> Iterator[Session
         finally:
             progress.clear()
         yield session
+
+
+def need_versions(session: Session, subjects: Iterable[Subject]) -> None:
+    """Make sure that the versions that were named have traffic.
+
+    Raises:
+        InputError: naming those that have.
+    """
+    for subject in subjects:
+        if subject.roles.absent:
+            known = (life.pair.version for life in subject.roles.ordered)
+            raise no_traffic(subject.roles.absent[0], known, called(session.options))
 
 
 def no_traffic(version: str, known: Iterable[str], place: str) -> InputError:

@@ -13,6 +13,8 @@ NUMBER = r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(%|ms|s)?"
 """A number and its unit."""
 SCALES: Mapping[str, float] = {"%": 0.01, "s": 1000.0}
 """What a number is multiplied by: shares are 0 to 1, durations milliseconds."""
+MATURE = 0.99
+"""Share of the events to come that requests must have had the time for: with fewer they would seem to bring little."""
 _HOLDS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,

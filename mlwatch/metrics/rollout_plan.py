@@ -18,6 +18,8 @@ from mlwatch.metrics.sequential import Moments, normal_rho
 from mlwatch.metrics.sequential_quantile import histogram_quantile, quantile_apart
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from mlwatch.metrics.rollout_types import FloatArray, IntArray, MetricSpec, RolloutSettings
 
 Test: TypeAlias = Literal["normal", "ratio", "exceedance", "two_sample"]
@@ -176,13 +178,13 @@ def _thresholds(spec: MetricSpec, pair: HistogramPair, minute: IntArray) -> Thre
     follow what it judges, so the test holds, and it goes along where latency rises and falls with the hour of the day.
     """
     quantile = spec.quantile or 0.5
-    first = np.array([_edge(pair.edges, spec.threshold or 0.0)])
+    first = edge_of(pair.edges, [spec.threshold or 0.0])
     starts = _stretches(pair.baseline.sum(axis=1), STRETCH_BEYOND / min(quantile, 1 - quantile))
     if len(starts) < 2:
         return Thresholds(minute[:1], first)
     counts = np.add.reduceat(pair.baseline, starts, axis=0)[:-1]
-    later = np.searchsorted(pair.edges, histogram_quantile(counts, pair.edges, quantile))
-    return Thresholds(minute[starts], np.concatenate([first, np.clip(later, 0, pair.edges.size - 1)]))
+    later = edge_of(pair.edges, histogram_quantile(counts, pair.edges, quantile))
+    return Thresholds(minute[starts], np.concatenate([first, later]))
 
 
 def _stretches(n: FloatArray, wanted: float) -> list[int]:
@@ -197,9 +199,9 @@ def _stretches(n: FloatArray, wanted: float) -> list[int]:
         starts.append(following)
 
 
-def _edge(edges: FloatArray, threshold: float) -> int:
-    """Return the number of the bin edge at a threshold."""
-    return int(np.clip(np.searchsorted(edges, threshold), 0, edges.size - 1))
+def edge_of(edges: FloatArray, thresholds: ArrayLike) -> IntArray:
+    """Return the number of the bin edge at each threshold."""
+    return np.clip(np.searchsorted(edges, thresholds), 0, edges.size - 1).astype(np.int64)
 
 
 def _is_ramp(strata: Strata, settings: RolloutSettings) -> bool:
@@ -220,7 +222,7 @@ def _without_stale(spec: MetricSpec, strata: Strata, settings: RolloutSettings) 
     both = (strata.n_b[rows] > 0) & (strata.n_c[rows] > 0)
     first = np.stack([arm[rows][both].sum(axis=0) for arm in (pair.baseline, pair.candidate)])
     first = first / settings.inflation_of(spec.name)
-    edge = _edge(pair.edges, spec.threshold)
+    edge = int(edge_of(pair.edges, spec.threshold))
     above, below = first[:, edge:].sum(axis=1), first[:, :edge].sum(axis=1)
     apart = quantile_apart(above, below, spec.quantile, NEAR, settings.alpha, wanted)
     return replace(spec, threshold=None) if apart else spec

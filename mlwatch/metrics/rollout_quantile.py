@@ -46,11 +46,8 @@ def judge_quantile(plan: MetricPlan, columns: Columns, settings: RolloutSettings
     harm, relief = (rising, falling) if spec.sign > 0 else (falling, rising)
     shifts = plan.shifts.tolist()
     confident = -math.log(settings.alpha)
-    factors, ratio, limit = (
-        _factors(plan),
-        _ratio(plan, columns, quotient(q_c, q_b)),
-        difference_limit(spec, q_b),
-    )
+    factors, limit = _factors(plan), difference_limit(spec, q_b)
+    ratio = _ratio(plan, columns, quotient(q_c, q_b))
     difference = q_b * (ratio - 1)
     ratio_low, ratio_high = (
         _last_true(rising >= confident, factors, 0.0),

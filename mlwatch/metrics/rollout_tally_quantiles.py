@@ -53,8 +53,9 @@ def quantile_sums(
         sums = _counts(arms, fold)
         parts.append({plan.spec.name: sums for plan in plans})
         if tested:
-            even = sums | _even_counts(arms, fold)
-            tails = _tails(tested, arms, minute[rows], fold)
+            share = _share(arms)
+            even = sums | _even_counts(arms, share, fold)
+            tails = _tails(tested, arms, share, minute[rows], fold)
             parts[-1] |= {name: even | columns for name, columns in tails.items()}
     return {
         name: {column: reduce(np.add, [part[name][column] for part in parts]) for column in columns}
@@ -67,15 +68,14 @@ def _counts(arms: FloatArray, fold: Fold) -> Columns:
     return {f"counts_{arm}": fold.outer(counts, one)[..., 0] for arm, counts in zip("bc", arms, strict=True)}
 
 
-def _even_counts(arms: FloatArray, fold: Fold) -> Columns:
+def _even_counts(arms: FloatArray, share: FloatArray, fold: Fold) -> Columns:
     """Return both histograms as they would be if the arms shared each stratum evenly.
 
     Each arm is weighted by the other's share (Mantel, Haenszel 1959), so that both have their requests at the same
     times: in a ramp the candidate has more of the late ones.
     """
-    share = _share(arms)[:, None]
     return {
-        f"even_{arm}": fold.outer(counts, weight)[..., 0]
+        f"even_{arm}": fold.outer(counts, weight[:, None])[..., 0]
         for arm, counts, weight in zip("bc", arms, (share, 1 - share), strict=True)
     }
 
@@ -87,9 +87,10 @@ def _share(arms: FloatArray) -> FloatArray:
     return share
 
 
-def _tails(plans: Sequence[MetricPlan], arms: FloatArray, minute: IntArray, fold: Fold) -> dict[str, Columns]:
+def _tails(
+    plans: Sequence[MetricPlan], arms: FloatArray, share: FloatArray, minute: IntArray, fold: Fold
+) -> dict[str, Columns]:
     """Return how many values lie above the edges of each quantile (first of the last axis), and their tilts."""
-    share = _share(arms)
     basis = np.ones((share.size, 1 + BOTH_DIRECTIONS.size))
     basis[:, 1:] = tilt(share, BOTH_DIRECTIONS)
     # nothing is asked of what lies below

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.snapshot.read import fetch
+from mlwatch.snapshot.rollout_series import stratum_sql
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ def _read(reader: Reader, pairing: Pairing, versions: tuple[str, ...]) -> Table:
         start = pairing.start if begin is None else max(begin, pairing.start)
         return fetch(
             reader.connection,
-            f"""SELECT CAST(epoch_us(bucket) // {60_000_000 * width} AS INTEGER) * {width} AS minute,
-                CAST(SUM(n) AS BIGINT) AS n
+            f"""SELECT {stratum_sql("bucket", width)} AS minute, CAST(SUM(n) AS BIGINT) AS n
             FROM {rollups.TRAFFIC.table(rollups.MINUTE)}
             WHERE model = ? AND version IN ({", ".join("?" * len(versions))}) AND bucket >= ? AND bucket < ?
             GROUP BY ALL""",

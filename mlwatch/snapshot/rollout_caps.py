@@ -54,12 +54,7 @@ def frozen_caps(reader: Reader, model: str, baseline: str, end: datetime) -> Cap
     begin = end - REFERENCE_SPAN
 
     def past(rollup: rollups.Rollup, columns: str) -> Table:
-        return fetch(
-            reader.connection,
-            f"""SELECT {columns} FROM {rollup.table(rollups.HOUR)}
-            WHERE model = ? AND version = ? AND bucket >= ? AND bucket < ? GROUP BY ALL""",
-            [model, baseline, begin, end],
-        )
+        return of_past(reader, rollup, columns, (model, baseline), (begin, end))
 
     def compute() -> Caps:
         times = past(rollups.LATENCY, "bin, SUM(n) AS n")
@@ -69,6 +64,32 @@ def frozen_caps(reader: Reader, model: str, baseline: str, end: datetime) -> Cap
 
     sources = (rollups.LATENCY, rollups.WORTH, rollups.TRAFFIC)
     return reader.value(("caps", model, baseline, end), sources, (begin, end), compute)
+
+
+def of_past(
+    reader: Reader,
+    rollup: rollups.Rollup,
+    columns: str,
+    pair: tuple[str, str],
+    span: tuple[datetime, datetime],
+    having: str = "TRUE",
+) -> Table:
+    """Return sums of a version over a stretch of the past, by the hour.
+
+    Args:
+        reader: Of the snapshot.
+        rollup: Where from.
+        columns: Keys and sums.
+        pair: Model and version.
+        span: Full hours, naive UTC, the end excluded.
+        having: What sums must be.
+    """
+    return fetch(
+        reader.connection,
+        f"""SELECT {columns} FROM {rollup.table(rollups.HOUR)}
+        WHERE model = ? AND version = ? AND bucket >= ? AND bucket < ? GROUP BY ALL HAVING {having}""",
+        [*pair, *span],
+    )
 
 
 def cut_latencies(rows: Table, cap: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

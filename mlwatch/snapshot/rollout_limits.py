@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlwatch.config.comparison import MATURE
 from mlwatch.metrics.rollout_types import HardLimit, HistogramSeries, default_metric
 from mlwatch.metrics.rollout_words import duration_text
 from mlwatch.snapshot.event_lags import event_lags
@@ -22,8 +23,6 @@ DISAGREEMENT = "disagreement"
 """Name of the limit on the share of shadow pairs with different answers."""
 OF_EVENTS = {"conversion": "conversions", "engagement": "engagement", "revenue": "revenue"}
 """Metrics of what comes later than the request, and what the logs hold none of."""
-MATURE = 0.99
-"""Share of the events to come that a request must have had the time for: with fewer it would seem to bring little."""
 
 
 @dataclass(frozen=True, slots=True)

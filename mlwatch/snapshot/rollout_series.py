@@ -18,7 +18,7 @@ from mlwatch.metrics.rollout_types import (
     ProportionSeries,
 )
 from mlwatch.snapshot.read import Table, fetch
-from mlwatch.snapshot.rollout_caps import REFERENCE_SPAN, Caps, cut_latencies, frozen_caps
+from mlwatch.snapshot.rollout_caps import REFERENCE_SPAN, Caps, cut_latencies, frozen_caps, of_past
 from mlwatch.snapshot.winsorised import cut_worth
 from mlwatch.store import rollups
 
@@ -157,13 +157,8 @@ def usual_metrics(reader: Reader, pairing: Pairing) -> frozenset[str]:
     begin = end - REFERENCE_SPAN
 
     def past(rollup: rollups.Rollup, columns: str, counted: str) -> Table:
-        return fetch(
-            reader.connection,
-            f"""SELECT {columns} FROM {rollup.table(rollups.HOUR)}
-            WHERE model = ? AND version = ? AND bucket >= ? AND bucket < ?
-            GROUP BY ALL HAVING SUM({counted}) >= {USUAL}""",
-            [pairing.model, pairing.baseline, begin, end],
-        )
+        enough = f"SUM({counted}) >= {USUAL}"
+        return of_past(reader, rollup, columns, (pairing.model, pairing.baseline), (begin, end), enough)
 
     def compute() -> frozenset[str]:
         return _logged(
@@ -244,8 +239,13 @@ def _without(metrics: Mapping[str, MetricSeries], names: frozenset[str]) -> dict
     return {name: series for name, series in metrics.items() if name not in names}
 
 
+def stratum_sql(time: str, minutes: int) -> str:
+    """Return the first minute of a time's stratum as an expression."""
+    return f"CAST(epoch_us({time}) // {60_000_000 * minutes} AS INTEGER) * {minutes}"
+
+
 def _read(reader: Reader, pairing: Pairing, rollup: rollups.Rollup, columns: str, keys: str = "") -> Table:
-    stratum = f"CAST(epoch_us(bucket) // {60_000_000 * pairing.minutes} AS INTEGER) * {pairing.minutes}"
+    stratum = stratum_sql("bucket", pairing.minutes)
     own = "model = $model AND version IN ($baseline, $candidate) AND bucket >= $start AND bucket < $end"
     fine, coarse = rollup.table(rollups.MINUTE), rollup.table(rollups.HOUR)
     table = f"(FROM {fine} WHERE {own})"
@@ -390,12 +390,8 @@ def frozen_quantile(reader: Reader, pairing: Pairing, quantile: float, fewest: i
     begin = end - REFERENCE_SPAN
 
     def compute() -> float | None:
-        table = fetch(
-            reader.connection,
-            f"""SELECT bin, SUM(n) AS n FROM {rollups.LATENCY.table(rollups.HOUR)}
-            WHERE model = ? AND version = ? AND bucket >= ? AND bucket < ? GROUP BY bin""",
-            [pairing.model, pairing.baseline, begin, end],
-        )
+        pair = pairing.model, pairing.baseline
+        table = of_past(reader, rollups.LATENCY, "bin, SUM(n) AS n", pair, (begin, end))
         if not len(table) or table.whole("n") < fewest:
             return None
         histogram = latency.LatencyHistogram.from_rows(table["bin"], table["n"])

@@ -16,13 +16,12 @@ from mlwatch.snapshot.rollout import settle
 from mlwatch.snapshot.rollout_calibration import store_inflation
 from mlwatch.snapshot.rollout_caps import Caps, frozen_caps
 from mlwatch.snapshot.rollout_rows import requests_sql
-from mlwatch.snapshot.rollout_series import Arms, Pairing, Sums, arms_of
+from mlwatch.snapshot.rollout_series import Arms, Pairing, Sums, arms_of, stratum_sql
 from mlwatch.snapshot.rollout_units import (
     REQUESTS,
     Units,
     count_units,
     design_effects,
-    stratum_sql,
     with_units,
 )
 from mlwatch.store.rollup import RESIDUAL

@@ -11,7 +11,7 @@ from mlwatch.asking import row
 from mlwatch.metrics.rollout_units import design_effect
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.rollout_rows import STORED, requests_sql, stored_since
-from mlwatch.snapshot.rollout_series import LATENCIES
+from mlwatch.snapshot.rollout_series import LATENCIES, stratum_sql
 from mlwatch.store.rollup import RESIDUAL
 
 if TYPE_CHECKING:
@@ -101,11 +101,6 @@ def _units_of_others(connection: DuckDBPyConnection, pairing: Pairing, others: t
          pairing.baseline, pairing.candidate],
     )  # fmt: skip
     return _columns(rows, "n")
-
-
-def stratum_sql(time: str, minutes: int) -> str:
-    """Return the first minute of a time's stratum as an expression."""
-    return f"CAST(epoch_us({time}) // {60_000_000 * minutes} AS INTEGER) * {minutes}"
 
 
 def count_units(connection: DuckDBPyConnection, source: str, values: Sequence[object], minutes: int) -> Units:
