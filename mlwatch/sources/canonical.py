@@ -37,10 +37,8 @@ NO_CLASS = f"({', '.join(map(literal, _NO_CLASS_WORDS))})"
 """What is written for a missing class or value; an infinite one says as little. `none` is a class of some models."""
 ROUNDING = 1e-06
 """How far a probability in single precision may lie beyond 0 or 1."""
-NO_NAME = r"('', 'nan', 'null', 'none', 'na', 'n/a', '-nan', '\n')"
-"""What is written for a missing id, model or version, in lower case; databases export `\\N`."""
-_LONGEST_NO_NAME = 4
-_NO_NUMBER = "('', '-', 'nan', 'null', 'none', 'na', 'n/a', '-nan')"
+_LONGEST_NULL = max(map(len, guards.NULL_WORDS))
+_NO_NUMBER = f"({', '.join(map(literal, sorted({*guards.NULL_WORDS, '-'})))})"
 """What is written where there is no number; servers write a dash."""
 _EXAMPLE = 40
 """Characters that are kept of a number that cannot be read."""
@@ -174,7 +172,7 @@ class Canonical:
         column = f"CAST({self._access(path)} AS VARCHAR)"
         text = f"TRIM({column})" if physical == "padded" else column
         whole = f" {_WITHOUT_POINT.format(text)}" if physical in {"number", "whole"} else ""
-        none = f"LENGTH({text}) <= {_LONGEST_NO_NAME} AND LOWER({text}) IN {NO_NAME}"  # ids are mostly longer
+        none = f"LENGTH({text}) <= {_LONGEST_NULL} AND LOWER({text}) IN {NULL_WORDS}"  # ids are mostly longer
         return f"CASE WHEN {none} THEN NULL{whole} ELSE {text} END"
 
     def _named(self, role: str) -> str:

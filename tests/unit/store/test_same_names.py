@@ -37,7 +37,7 @@ def versions(found: Snapshot) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
-@pytest.mark.parametrize("word", ["NULL", "None", r"\N", "n/a", "nan"])
+@pytest.mark.parametrize("word", ["NULL", "None", r"\N", "n/a", "nan", "<NA>", "#N/A"])
 def test_a_word_for_nothing_is_no_id_and_no_version(logs: Path, take: Take, suffix: str, word: str) -> None:
     records = [plain(n) for n in range(N)]
     for n in (3, 5, 8):
