@@ -115,7 +115,8 @@ def _scores(rows: Table, windows: int, reference: Mapping[int, Counts]) -> NDArr
         np.add.at(row, each.codes - lowest, each.n)
     shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
     at = np.minimum(np.searchsorted(numbers, rows["feature"]), len(numbers) - 1)
-    own = (numbers[at] == rows["feature"]) & (rows["n"] > 0)
+    own = np.flatnonzero((numbers[at] == rows["feature"]) & (rows["n"] > 0))
+    own = own[np.argsort(rows["bin"][own], kind="stable")]  # the store's own order differs from run to run
     code = at[own] * (width - lowest) + rows["bin"][own] - lowest
     cell = at[own] * windows + np.clip(rows["w"][own], 0, windows - 1)
 
