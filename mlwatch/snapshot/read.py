@@ -146,7 +146,7 @@ def lives(connection: DuckDBPyConnection, until: datetime | None = None) -> list
         values |= times
     rows = connection.execute(
         f"""SELECT model, version, SUM(n), MIN(first_ts), MAX(last_ts) FROM {relation}
-        GROUP BY model, version ORDER BY MIN(first_ts), version""",
+        GROUP BY model, version ORDER BY MIN(first_ts), version, model""",
         values,
     ).fetchall()
     known = [

@@ -73,13 +73,13 @@ def alerts_of(
                 IF(resolved IS NOT NULL AND ended IS NULL, 'firing', state) AS state
             FROM alerts WHERE $until IS NULL OR since < $until
             ORDER BY state = 'resolved' OR severity <> 'critical', state = 'resolved', since DESC LIMIT $limit)
-        ORDER BY state = 'resolved', since DESC""",
+        ORDER BY state = 'resolved', since DESC, model, version, rule""",
         {"until": until, "limit": limit},
     ).fetchall()
     said = connection.execute(
         """SELECT said_at, severity, topic, message, resolved FROM (
             FROM notices ORDER BY resolved OR severity <> 'critical', resolved, said_at DESC LIMIT ?)
-        ORDER BY said_at DESC""",
+        ORDER BY said_at DESC, topic""",
         [limit],
     ).fetchall()
     of_rules = (
