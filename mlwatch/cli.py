@@ -57,6 +57,8 @@ def _suggest(word: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return the exit code; never raises but for `--help` and `--version`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # NumPy is not here yet. Our matrices are small: a second thread helps with none, and spins after each.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         _check_output()
         with private():

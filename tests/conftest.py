@@ -12,6 +12,8 @@ import duckdb
 import pytest
 from hypothesis import settings
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does
+
 import mlwatch
 from mlwatch.store import schema
 from mlwatch.store.places import default_path

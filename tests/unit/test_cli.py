@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -233,3 +234,20 @@ def test_the_app_needs_a_terminal(capsys: pytest.CaptureFixture[str], logs: Path
     code, _, err = run(capsys, str(logs))
     assert code == 2
     assert "needs a terminal" in err
+
+
+def test_matrices_stay_in_one_thread_where_nobody_says_otherwise() -> None:
+    program = (
+        "import mlwatch.cli\n"
+        "try: mlwatch.cli.main(['--version'])\n"
+        "except SystemExit: pass\n"
+        "import numpy, threadpoolctl\n"
+        "print({found['num_threads'] for found in threadpoolctl.threadpool_info()})\n"
+    )
+    without = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    for chosen in (None, str(min(2, os.cpu_count() or 1))):
+        environment = without if chosen is None else {**without, "OPENBLAS_NUM_THREADS": chosen}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == f"{{{chosen or 1}}}"
