@@ -11,7 +11,8 @@ SERVERS ?= $(patsubst tests/servers/requirements/%.txt,%,$(wildcard tests/server
 
 PEERS := "evidently==0.7.23" "nannyml==0.13.1" "pandas<3" "numpy<2.3" statsmodels scikit-learn pyarrow
 
-USUAL := not soak and not servers and not spark and not peers
+EVERY := not soak and not servers and not spark and not peers
+USUAL := not deep and $(EVERY)
 
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 unexport VIRTUAL_ENV
@@ -19,7 +20,7 @@ unexport VIRTUAL_ENV
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest test-soak test-servers test-spark test-peers lint format bench sim pictures samples build audit sbom lock clean
+.PHONY: help demo test test-all test-oldest test-soak test-servers test-spark test-peers lint format bench sim pictures samples build audit sbom lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -29,6 +30,9 @@ demo: $(VENV)/.installed ## Install into .venv and watch the sample logs
 
 test: $(VENV)/.installed-dev ## Run the tests; those that need other servers are left out
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "$(USUAL)"
+
+test-all: $(VENV)/.installed-dev ## Run these and their further cases
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "$(EVERY)"
 
 test-soak: $(VENV)/.installed-dev ## Kill the ingest 200 times more, read many files changed at random, two hours of a busy service
 	$(BIN)/python -m pytest -m soak
@@ -85,7 +89,7 @@ sbom: ## Write what the package stands on to dist/mlwatch.cdx.json (CycloneDX)
 	@touch $@
 
 test-oldest: .oldest/.installed ## Run the tests with the oldest versions that pyproject.toml allows
-	.oldest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "$(USUAL)"
+	.oldest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "$(EVERY)"
 
 lock: ## Resolve the dependencies again
 	$(UV) lock
@@ -154,8 +158,9 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/.pip
 	$(BIN)/python -m pip install -q -e .
 	@touch $@
 
+# What is never imported is not compiled either: half of what installing takes.
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/.pip
-	$(BIN)/python -m pip install -q -e . --group dev
+	$(BIN)/python -m pip install -q --no-compile -e . --group dev
 	@touch $@
 
 endif

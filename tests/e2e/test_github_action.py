@@ -79,6 +79,7 @@ def test_a_bad_rollout_fails_the_step_with_outputs_a_summary_and_a_report(
     assert report.read_text().startswith("<!doctype html>")
 
 
+@pytest.mark.deep
 def test_data_validation_passes_and_fails_by_its_rules(tmp_path: Path, environment: dict[str, str]) -> None:
     logs, rules = one_version(tmp_path / "logs"), tmp_path / "rules.toml"
     rules.write_text(GOOD)

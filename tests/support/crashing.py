@@ -35,10 +35,7 @@ for wish in sys.stdin:
 """
 """A process that has imported everything, and forks one that takes in for each line: kills strike no imports."""
 
-CONFIG = """
-[store]
-keep = "3h"
-"""
+KEEP = "3h"
 """In the time of the log, an hour of which is written in a second or two; labels come within minutes of it."""
 
 
@@ -68,10 +65,10 @@ def read_truth(path: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, in
 
 
 @contextmanager
-def writing(logs: Path, truth: Path, seed: int, seconds: float) -> Iterator[None]:
+def writing(logs: Path, truth: Path, seed: int, seconds: float, keep: str = KEEP) -> Iterator[None]:
     """Run the writer beside the block, and let it end."""
     logs.mkdir()
-    (logs / "mlwatch.toml").write_text(CONFIG)
+    (logs / "mlwatch.toml").write_text(f'[store]\nkeep = "{keep}"\n')
     script = Path(__file__).with_name("crash_writer.py")
     writer = subprocess.Popen([sys.executable, script, logs, truth, str(seed), str(seconds)])
     try:

@@ -269,6 +269,7 @@ def test_a_full_queue_does_not_hold_up_the_end() -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.deep
 def test_of_rollups_too_a_command_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     out, lake = tmp_path / "out.txt", tmp_path / "lake"

@@ -397,7 +397,7 @@ async def test_freeze_before_the_first_numbers_says_so() -> None:
         assert app.status.frozen_at is None
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 async def test_any_size_at_any_moment() -> None:
     async with running(FakeSource()) as (app, pilot):
         for screen in "12345":

@@ -120,7 +120,7 @@ async def test_a_replay_runs_through_the_past_to_the_present(tmp_path: Path) -> 
     seen = []
     with Session(Options(logs, db=":memory:")) as session:
         session.ingest_all()
-        async with running(session, replay=400.0, refresh_s=0.05) as (app, pilot):
+        async with running(session, replay=1000.0, refresh_s=0.05) as (app, pilot):
             for _ in range(3000):  # a minute; a busy machine answers slowly, and that slows the replay
                 await pilot.pause(0.02)
                 if app.view is not None and app.status.moment is not None:

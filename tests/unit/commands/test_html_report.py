@@ -147,6 +147,7 @@ def test_without_the_extra_there_are_no_charts_and_the_page_says_so(
     assert out.count("<table") == page.count("<table")
 
 
+@pytest.mark.deep
 def test_a_page_of_many_models_stays_below_a_megabyte(tmp_path: Path) -> None:
     records = [
         {

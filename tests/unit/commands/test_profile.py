@@ -78,6 +78,7 @@ def test_a_profile_of_numbers_knows_their_errors(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.deep
 def test_hundreds_of_features_are_no_trouble(tmp_path: Path) -> None:
     values = np.random.default_rng(4).normal(size=(300, 300))
     pd.DataFrame(values, columns=[f"f{i}" for i in range(300)]).to_parquet(tmp_path / "wide.parquet")

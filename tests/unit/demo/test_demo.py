@@ -75,7 +75,7 @@ def test_a_server_answers_is_restarted_with_its_fault_and_ends(server: Server) -
 
 @pytest.mark.slow
 def test_the_whole_demo_ends_with_a_roll_back_and_leaves_no_process() -> None:
-    command = [sys.executable, "-m", "mlwatch", "demo", "--headless", "--for", "15s", "--rate", "60"]
+    command = [sys.executable, "-m", "mlwatch", "demo", "--headless", "--for", "10s", "--rate", "60"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     servers = children(process.pid)
     out, complaint = process.communicate(timeout=100)
@@ -85,7 +85,7 @@ def test_the_whole_demo_ends_with_a_roll_back_and_leaves_no_process() -> None:
     assert not any(server.is_running() for server in servers)
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_the_fault_is_caught_by_the_golden_probe_though_the_version_is_the_same(tmp_path: Path) -> None:
     with Rollout(tmp_path, length=12, rate=20), Session(Options(tmp_path, db=":memory:")) as session:
         session.start()

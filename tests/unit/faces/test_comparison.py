@@ -178,6 +178,7 @@ def test_a_damaged_report_is_said(reports: tuple[Document, Document], damage: An
         compare(before, reports[1], "a.json")
 
 
+@pytest.mark.deep
 def test_the_command_reads_and_writes(
     reports: tuple[Document, Document],
     tmp_path: Path,

@@ -55,6 +55,7 @@ def test_too_few_blocks_are_not_calm() -> None:
     assert result.inflation == {}
 
 
+@pytest.mark.deep
 def test_calibration_restores_the_false_alarm_rate() -> None:
     rng = np.random.default_rng(4)
     splits = [(half(rng, 1_500, 0.2), half(rng, 1_500, 0.2)) for _ in range(8)]

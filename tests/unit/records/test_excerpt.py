@@ -136,6 +136,7 @@ def test_new_records_come_into_a_segment(tmp_path: Path) -> None:
     assert after == 2 * before
 
 
+@pytest.mark.deep
 def test_late_labels_come_into_the_verdict_on_a_segment_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +185,7 @@ def test_a_wrong_filter_says_where_and_leaves_nothing_behind(session: Session) -
     assert session.snapshot().models
 
 
+@pytest.mark.deep
 def test_only_a_few_segments_are_held(session: Session) -> None:
     for least in range(7):
         session.snapshot(choice=Choice(filter=f"amount > {least / 10}"))

@@ -118,6 +118,7 @@ def test_every_snapshot_is_that_of_a_store_read_anew(tmp_path: Path, monkeypatch
     session.stop()
 
 
+@pytest.mark.deep
 def test_of_months_nothing_is_counted_twice(tmp_path: Path) -> None:
     """What is kept of days, and what is read again, meet within a day."""
     (tmp_path / "logs").mkdir()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+from depth import deeper
 
 from mlwatch.cli import main
 from mlwatch.metrics import drift
@@ -125,7 +126,7 @@ def moved(logs: Path, settings: str, reference: Path | None = None) -> Mapping[s
     ("kind", "names"),
     [("numbers", ("label",)), ("classes", ("label",)), ("texts", ("length", "vocabulary"))],
 )
-@pytest.mark.parametrize("given", ["table", "profile", "logs"])
+@pytest.mark.parametrize("given", deeper(["table", "logs"], ["profile"]))
 def test_labels_and_answers_have_seasons_too(
     tmp_path: Path, kind: str, names: tuple[str, ...], given: str
 ) -> None:

@@ -95,6 +95,7 @@ def test_all_is_estimated_from_the_labels_of_the_reference(logs: Path, tmp_path:
     assert mean == pytest.approx(version.estimated["accuracy"].value, abs=1e-3)
 
 
+@pytest.mark.deep
 def test_a_profile_and_a_lake_estimate_the_same(logs: Path, tmp_path: Path) -> None:
     of_rows = version_of(logs, db=":memory:", reference=tmp_path / "training.jsonl").estimated
     profile, lake = tmp_path / "training.json", tmp_path / "lake"
@@ -111,6 +112,7 @@ def same(one: Mapping[str, Estimate], other: Mapping[str, Estimate]) -> None:
         assert found.value == pytest.approx(other[name].value, rel=1e-9), name
 
 
+@pytest.mark.deep
 def test_a_profile_of_labelled_logs_teaches_what_they_teach(logs: Path, tmp_path: Path) -> None:
     labelled, profile = tmp_path / "labelled", tmp_path / "training.json"
     write(labelled / "a.jsonl", pets(6000, 1))

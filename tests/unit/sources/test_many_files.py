@@ -62,6 +62,7 @@ def rewrites(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counted
 
 
+@pytest.mark.deep
 def test_together_is_as_one_by_one(
     logs: Path,
     take: Callable[..., Any],

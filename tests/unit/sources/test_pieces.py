@@ -68,6 +68,7 @@ def test_records_of_known_keys_are_not_parsed_again(tmp_path: Path) -> None:
     assert ("features", "b", "c") in {feature.path for feature in book.shapes["k"].mapping.features}
 
 
+@pytest.mark.deep
 def test_what_is_remembered_of_combinations_of_keys_is_small(tmp_path: Path) -> None:
     book = ShapeBook(tmp_path, RoleSettings(), {}, recall)
     every: dict[str, object] = {f"feature {number}": 1.5 for number in range(200)}

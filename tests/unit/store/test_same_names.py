@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from depth import deeper
 from logfiles import Take, lines, prediction
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def versions(found: Snapshot) -> dict[str, int]:
     return {name: version.predictions for name, version in found.models["m"].versions.items()}
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("suffix", deeper(["csv"], ["jsonl", "parquet"]))
 @pytest.mark.parametrize("word", ["NULL", "None", r"\N", "n/a", "nan", "<NA>", "#N/A"])
 def test_a_word_for_nothing_is_no_id_and_no_version(logs: Path, take: Take, suffix: str, word: str) -> None:
     records = [plain(n) for n in range(N)]
@@ -49,8 +50,8 @@ def test_a_word_for_nothing_is_no_id_and_no_version(logs: Path, take: Take, suff
     assert versions(found) == {"-": 1, "v1": N - 1}
 
 
-@pytest.mark.parametrize("labels", ["csv", "jsonl", "parquet"])
-@pytest.mark.parametrize("predictions", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("labels", deeper(["csv", "jsonl"], ["parquet"]))
+@pytest.mark.parametrize("predictions", deeper(["csv", "parquet"], ["jsonl"]))
 @pytest.mark.parametrize("missing", ["label", "prediction"])
 def test_ids_that_a_table_made_fractions_join(
     logs: Path, take: Take, labels: str, predictions: str, missing: str

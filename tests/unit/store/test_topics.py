@@ -259,6 +259,7 @@ def test_the_command_line_takes_topics(cluster: Cluster, tmp_path: Path) -> None
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.deep
 def test_partitions_that_come_later_are_read_from_their_beginning(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,6 +283,7 @@ def test_partitions_that_come_later_are_read_from_their_beginning(
         assert [one.lag for one in session.snapshot().ingest.streams] == [0] * 4
 
 
+@pytest.mark.deep
 def test_messages_that_were_deleted_unread_are_told_of(cluster: Cluster, tmp_path: Path) -> None:
     """The mock cluster keeps no more than five megabytes of a partition."""
     cluster.send("m", map(prediction, range(10)), partition=0)

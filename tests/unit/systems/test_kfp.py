@@ -75,7 +75,7 @@ def mark() -> Any:
     return dsl.component(mark, base_image="python:3.12", packages_to_install=[], install_kfp_package=False)
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_later_step_gets_the_outcome(local: Any, mark: Any, tmp_path: Path) -> None:
     from kfp import dsl
 
@@ -110,7 +110,7 @@ def test_a_condition_may_ask_for_the_outcome(mark: Any, tmp_path: Path) -> None:
     assert condition["triggerPolicy"]["condition"].endswith("== 'pass'")
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 def test_a_failed_check_stops_the_pipeline(local: Any, mark: Any, tmp_path: Path) -> None:
     from kfp import dsl
 
