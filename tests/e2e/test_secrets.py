@@ -7,7 +7,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
-from depth import deeper
 
 from mlwatch.cli import main
 
@@ -102,22 +101,19 @@ def found_in(text: str) -> list[str]:
     return [word for word in words if word in text]
 
 
+@pytest.mark.usual(3)
 @pytest.mark.parametrize(
     "command",
-    deeper(
-        [
-            ["check", "--format", "junit", "--debug"],
-            ["report", "--format", "json"],
-            ["init", "--stdout", "--force"],
-        ],
-        [
-            ["check", "--format", "text"],
-            ["check", "--format", "json"],
-            ["report", "--format", "md"],
-            ["report", "--format", "html"],
-            ["export", "--to", "prometheus"],
-        ],
-    ),
+    [
+        ["check", "--format", "text"],
+        ["check", "--format", "json"],
+        ["check", "--format", "junit", "--debug"],
+        ["report", "--format", "json"],
+        ["report", "--format", "md"],
+        ["report", "--format", "html"],
+        ["export", "--to", "prometheus"],
+        ["init", "--stdout", "--force"],
+    ],
     ids=" ".join,
 )
 def test_no_output_tells_a_secret(

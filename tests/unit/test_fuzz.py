@@ -9,7 +9,6 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from depth import deeper
 from fuzzing import READERS, engine
 from fuzzing_places import PLACES, place
 from hypothesis import HealthCheck, Phase, given, settings
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 QUICK, LONG = 40, 20_000
 ALL = (*READERS, *PLACES)
-SLOW = ("exports of runs", "rows of engines", "stores")
+SLOW = {"exports of runs", "rows of engines", "stores"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,7 +52,9 @@ def try_changes(reader: Reader, examples: int, *, fixed: bool) -> None:
     read_changed()
 
 
-@pytest.mark.parametrize("name", deeper([name for name in ALL if name not in SLOW], SLOW))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.deep) if name in SLOW else name for name in ALL]
+)
 def test_what_was_changed_is_taken_or_refused(name: str) -> None:
     reader = reader_of(name)
     for good in reader.seeds:

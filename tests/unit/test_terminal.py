@@ -104,6 +104,7 @@ def test_a_dumb_terminal_gets_a_sentence(tmp_path: Path, command: list[str]) -> 
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("bare", "named"),
     [

@@ -58,6 +58,7 @@ async def each_screen(app: MlwatchApp, pilot: Pilot[None]) -> AsyncIterator[str]
         yield text_of(app)
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("size", [(80, 24), (160, 50), (47, 13)])
 async def test_hostile_text_is_harmless_everywhere(size: tuple[int, int]) -> None:
     async with running(hostile(), size) as (app, pilot):

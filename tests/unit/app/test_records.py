@@ -287,6 +287,7 @@ async def test_a_read_only_app_exports_nothing(logs: Path) -> None:
         await shows(pilot, "read-only: nothing is written")
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (50, 15)])
 async def test_hostile_values_are_shown_harmlessly(tmp_path: Path, size: tuple[int, int]) -> None:
     async with records(write_hostile_logs(tmp_path / "hostile"), size) as (app, pilot):

@@ -62,6 +62,7 @@ async def test_runs_a_statement_that_is_typed(logs: Path) -> None:
         assert json.loads(app.clipboard) == {"version": "v1", "n": "125"}
 
 
+@pytest.mark.usual(3)
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
@@ -177,6 +178,7 @@ async def test_a_read_only_app_exports_nothing(logs: Path) -> None:
         await shows(pilot, "read-only: nothing is written")
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
 async def test_hostile_values_are_shown_harmlessly(tmp_path: Path, size: tuple[int, int]) -> None:
     async with sql(write_hostile_logs(tmp_path / "hostile"), size) as (app, pilot):

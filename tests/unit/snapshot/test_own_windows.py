@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-from depth import deeper
 
 from mlwatch.cli import main
 from mlwatch.metrics import drift
@@ -122,11 +121,12 @@ def moved(logs: Path, settings: str, reference: Path | None = None) -> Mapping[s
     return {"label": version.quality.label_drift.drift, **version.quality.text_drift}
 
 
+@pytest.mark.usual(4)
 @pytest.mark.parametrize(
     ("kind", "names"),
     [("numbers", ("label",)), ("classes", ("label",)), ("texts", ("length", "vocabulary"))],
 )
-@pytest.mark.parametrize("given", deeper(["table", "logs"], ["profile"]))
+@pytest.mark.parametrize("given", ["table", "profile", "logs"])
 def test_labels_and_answers_have_seasons_too(
     tmp_path: Path, kind: str, names: tuple[str, ...], given: str
 ) -> None:

@@ -299,6 +299,7 @@ def labelled(version: str, answers: tuple[Any, ...], truths: tuple[Any, ...], n:
     ]
 
 
+@pytest.mark.usual(4)
 @pytest.mark.parametrize(
     ("answers", "truths", "said"),
     [

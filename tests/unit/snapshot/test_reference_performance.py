@@ -98,6 +98,7 @@ def model_of(tmp_path: Path, task: str, given: str) -> tuple[Model, pd.DataFrame
         return watch.snapshot().models["m"], rows
 
 
+@pytest.mark.usual(5)
 @pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
 @pytest.mark.parametrize("given", GIVEN)
 def test_its_metrics_are_those_of_scikit_learn(tmp_path: Path, task: str, given: str) -> None:

@@ -222,6 +222,7 @@ def test_errors_of_a_regression_are_compared(judged: Judged) -> None:
     assert "accuracy" not in found.metrics
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("pieces", [2, 7])
 def test_reading_in_pieces_changes_nothing(tmp_path: Path, pieces: int) -> None:
     records = traffic(wrong=0.2)
@@ -263,6 +264,7 @@ def shadow_records(rows: int = 600) -> tuple[list[Record], list[Record], list[Re
     return old, new, labels
 
 
+@pytest.mark.usual(4)
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_pairs_are_joined_once_in_any_order_of_arrival(judged: Judged, order: tuple[int, ...]) -> None:
     parts = shadow_records()

@@ -99,6 +99,7 @@ STATES: dict[str, Records] = {
 }
 
 
+@pytest.mark.usual(4)
 @pytest.mark.parametrize("state", STATES)
 def test_what_is_undefined_is_null_with_a_reason(tmp_path: Path, state: str) -> None:
     found = version(document(tmp_path, STATES[state]))
@@ -181,6 +182,7 @@ def deeds() -> Records:
     return [*rows, *late, *events]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("seed", range(3))
 def test_order_and_parts_change_no_metric(tmp_path: Path, seed: int) -> None:
     """Labels and events before their prediction, or long after; a reference, so that bins do not depend on order."""

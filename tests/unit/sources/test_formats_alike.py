@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from depth import deeper
 
 from mlwatch.cli import main
 from mlwatch.sources.formats import LISTED
@@ -21,7 +20,6 @@ PARTS = 2
 DESCRIPTIONS = ("schema.0.log", "data_definition.json")
 """Written at once, before the data that they are about."""
 EVERY = sorted(path.name for path in FORMATS.iterdir())
-SOME = EVERY[::3]
 ROWS = "SELECT id, model, version, prediction, score, latency_ms, status, label FROM predictions ORDER BY ALL"
 LABELS = "SELECT id, label, matched FROM outcomes ORDER BY ALL"
 
@@ -32,7 +30,8 @@ def facts(taken: Any) -> tuple[object, ...]:
     return counts, taken.rows(ROWS), taken.rows(LABELS)
 
 
-@pytest.mark.parametrize("name", deeper(SOME, sorted({*EVERY} - {*SOME})))
+@pytest.mark.usual(4)
+@pytest.mark.parametrize("name", EVERY)
 def test_growing_files_come_to_the_same_and_are_read_once(
     name: str, logs: Path, given: Callable[[str], None], take: Callable[[], Any]
 ) -> None:

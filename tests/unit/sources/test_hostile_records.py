@@ -39,6 +39,7 @@ INPUTS = {
 }
 
 
+@pytest.mark.usual(5)
 @pytest.mark.parametrize("name", INPUTS)
 def test_no_input_stops_the_others(name: str, logs: Path, take: Callable[[], Any]) -> None:
     records = [captured("before", "[1]"), captured(name, INPUTS[name]), captured("after", "[1]")]

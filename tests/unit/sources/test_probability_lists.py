@@ -57,6 +57,7 @@ def value(model: Model, name: str) -> float | None:
     return model.versions["v1"].performance[name].value
 
 
+@pytest.mark.usual(4)
 @pytest.mark.parametrize("name", ["probabilities", "predict_proba", "y_prob"])
 @pytest.mark.parametrize("damaged", [False, True])
 def test_two_probabilities_give_the_score(tmp_path: Path, name: str, damaged: bool) -> None:

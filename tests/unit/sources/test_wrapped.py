@@ -61,6 +61,7 @@ WRAPPERS = (
 )
 
 
+@pytest.mark.usual(3)
 @pytest.mark.parametrize("wrapped", WRAPPERS)
 def test_records_are_read_with_the_time_of_their_line(tmp_path: Path, wrapped: Callable[[str], str]) -> None:
     chatter = [wrapped(f"started worker {number}, listening") for number in range(5)]

@@ -28,6 +28,7 @@ def count(take: Take) -> tuple[int, int]:
     return total.predictions, total.rejected
 
 
+@pytest.mark.usual(3)
 @pytest.mark.parametrize("part", [0.3, 0.9])
 @pytest.mark.parametrize("read_before", [40, 100])
 def test_a_copy_is_caught_half_written(logs: Path, take: Take, part: float, read_before: int) -> None:
@@ -46,6 +47,7 @@ def test_a_copy_is_caught_half_written(logs: Path, take: Take, part: float, read
     assert count(take) == (113, 0)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("size", [300, 2047, 4000])
 def test_a_copy_is_caught_when_it_has_only_begun(logs: Path, take: Take, size: int) -> None:
     log, copy, text = logs / "a.jsonl", logs / "a.jsonl.1", some(0, 100)
@@ -69,6 +71,7 @@ def test_a_short_log_of_another_kind_is_no_copy(logs: Path, take: Take) -> None:
     assert count(take) == (103, 0)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("part", [0.4, 0.99])
 def test_a_compressed_copy_is_caught_half_written(logs: Path, take: Take, part: float) -> None:
     log, copy, text = logs / "a.jsonl.1", logs / "a.jsonl.1.gz", some(0, 4000)

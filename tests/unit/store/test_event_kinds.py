@@ -68,6 +68,7 @@ def business_of(tmp_path: Path, *files: list[dict[str, Any]], config: str = "") 
     return version_of(taken(tmp_path, *files, config=config)).business
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("order", ["events last", "events first", "mixed", "one by one"])
 def test_shares_and_means_are_those_of_pandas(tmp_path: Path, order: str) -> None:
     requests, told = [prediction(number) for number in range(N)], events()

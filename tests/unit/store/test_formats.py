@@ -69,6 +69,7 @@ FILES: dict[str, tuple[str, bytes]] = {
 }
 
 
+@pytest.mark.usual(9)
 @pytest.mark.parametrize("name", FILES)
 def test_every_format_gives_the_same_numbers(logs: Path, take: Take, name: str) -> None:
     file, content = FILES[name]
@@ -100,6 +101,7 @@ TIMES: dict[str, Callable[[int], Any]] = {
 }
 
 
+@pytest.mark.usual(5)
 @pytest.mark.parametrize("name", TIMES)
 def test_every_notation_of_time_is_the_same_time(logs: Path, take: Take, name: str) -> None:
     records = [prediction(number, timestamp=TIMES[name](number)) for number in range(5)]
@@ -189,6 +191,7 @@ def test_a_regression_may_be_written_with_a_decimal_comma(logs: Path, take: Take
     )
 
 
+@pytest.mark.usual(3)
 @pytest.mark.parametrize("broken", [False, True], ids=["whole", "with a bad row"])
 @pytest.mark.parametrize(
     ("separator", "decimal", "thousands"),

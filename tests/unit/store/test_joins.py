@@ -64,6 +64,7 @@ def is_even(order: tuple[str, ...]) -> bool:
     return sum(one > other for one, other in itertools.combinations(places, 2)) % 2 == 0
 
 
+@pytest.mark.usual(5)
 @pytest.mark.parametrize(
     "order",
     [order for order in itertools.permutations(PARTS) if is_even(order)],

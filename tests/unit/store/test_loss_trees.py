@@ -206,6 +206,7 @@ def deep(levels: int) -> Any:
     return node
 
 
+@pytest.mark.usual(5)
 @pytest.mark.parametrize(
     "tree", [7, True, "0", None, [], {}, {"yes": 0}, {"yes": 0, "no": 0, "upto": "x", "open": 1}, deep(500)]
 )
