@@ -108,6 +108,7 @@ def test_a_stage_of_a_deploy_waits_and_then_holds(tmp_path: Path, environment: d
     assert "mlwatch: waiting, up to " in done.stderr
 
 
+@pytest.mark.deep
 def test_the_report_is_of_what_was_judged(tmp_path: Path, environment: dict[str, str]) -> None:
     logs, report = one_version(tmp_path / "logs"), tmp_path / "report.html"
     for version in ("v2", "v3"):

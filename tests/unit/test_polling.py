@@ -200,6 +200,7 @@ def test_an_endpoint_that_goes_down_during_a_wait_ends_it(
     assert code == 1
 
 
+@pytest.mark.deep
 def test_an_endpoint_that_stays_up_during_a_wait_goes_on_being_polled(
     logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +217,7 @@ def test_an_endpoint_that_stays_up_during_a_wait_goes_on_being_polled(
     assert "fraud is up, serves fraud v2" in out
 
 
+@pytest.mark.deep
 def test_check_passes_over_what_is_not_configured_any_more(
     logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,6 +267,7 @@ def test_another_model_behind_the_same_version_is_told_also_after_a_restart(logs
         )
 
 
+@pytest.mark.deep
 def test_a_golden_probe_that_is_not_configured_any_more_is_not_told_of(logs: Path) -> None:
     def told(probe: str) -> list[tuple[bool, bool]]:
         (logs / "mlwatch.toml").write_text(f'[[endpoint]]\nurl = "http://127.0.0.1:{port}"\n{probe}')

@@ -104,7 +104,7 @@ async def test_every_theme_draws_every_screen(theme: str) -> None:
             assert "mlwatch" in drawn
 
 
-@pytest.mark.slow
+@pytest.mark.deep
 async def test_any_size_and_any_change_of_it() -> None:
     async with running(FakeSource(), (200, 60)) as (app, pilot):
         async for _ in each_screen(app, pilot):

@@ -326,6 +326,7 @@ async def test_name_servers_that_hang_hold_up_no_other_name(monkeypatch: pytest.
     assert {each.error for each in probes if each.endpoint != "sound"} == {"DNS: no answer after 300 ms"}
 
 
+@pytest.mark.deep
 async def test_many_that_hang_wait_among_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
     """More of them than looks that may be under way: once they are known to hang, the others are in time."""
     monkeypatch.setattr(poller, "MOST_AT_ONCE", 8)

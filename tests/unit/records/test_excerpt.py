@@ -158,6 +158,7 @@ def test_late_labels_come_into_the_verdict_on_a_segment_too(
     assert accuracy.n_candidate == found.models["m"].versions["v3"].labelled == 400
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("filter_", ["", "amount >= 0"])
 def test_who_takes_all_in_sees_all_of_it(tmp_path: Path, filter_: str) -> None:
     """A program that does not follow the logs has no later look that would make up for an old verdict."""
@@ -196,6 +197,7 @@ def test_only_a_few_segments_are_held(session: Session) -> None:
     assert "predictions" in session.desk.tables()
 
 
+@pytest.mark.deep
 def test_every_segment_has_a_filter_that_finds_its_records(session: Session) -> None:
     version = session.snapshot().models["m"].versions["v1"]
     assert {segment.column for segment in version.segments} == {"city", "amount"}

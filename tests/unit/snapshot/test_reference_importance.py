@@ -51,6 +51,7 @@ def importances(
     return {name: feature.importance for name, feature in version.quality.features.items()}
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("task", ["classes", "regression"])
 @pytest.mark.parametrize("told", ["label", "prediction"])
 def test_it_is_that_of_the_rows_of_the_reference(tmp_path: Path, task: str, told: str) -> None:

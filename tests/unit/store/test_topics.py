@@ -326,6 +326,7 @@ def test_a_topic_made_anew_is_read_from_its_beginning_and_so_is_another_cluster(
     assert ["the topic was made anew" in alert.message for alert in found.alerts] == [True] * same
 
 
+@pytest.mark.deep
 def test_a_batch_that_cannot_be_taken_in_is_left_out_and_named(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
