@@ -225,7 +225,10 @@ class _Past:
 
     def _once(self, what: Hashable, compute: Callable[[], T]) -> T:
         chosen = self.chosen
-        key = (what, self.file, chosen and (chosen.description, *chosen.values.values()))
+        whose = chosen and (chosen.values["model"], chosen.values.get("version"))
+        key = (what, self.file, whose)
+        # that of a young log moves on by the minute
+        given = chosen and (chosen.description, *chosen.values.values())
         stretch = ONLY_ALL if chosen is None else chosen.stretch
         sources = (
             rollups.FEATURES,
@@ -236,7 +239,7 @@ class _Past:
             RANKS,
             MEASURES,
         )
-        return self.ground.reader.value(key, sources, stretch, compute)
+        return self.ground.reader.value(key, sources, stretch, compute, given)
 
 
 def segments_of(ground: Ground, model: Model, roles: Roles) -> Segments:
@@ -265,10 +268,9 @@ def segments_of(ground: Ground, model: Model, roles: Roles) -> Segments:
     search = partial(
         falls_of, ground.connection, mine, lattice, ground.infos, numeric=model.task == "regression"
     )
-    key = ("falls", model.name, model.task, lattice.start, lattice.width_s)
-    falls = ground.reader.value(
-        key, (rollups.SEGMENTS,), (lattice.first(rollups.SEGMENTS), lattice.end), search
-    )
+    stretch = (lattice.first(rollups.SEGMENTS), lattice.end)
+    key = ("falls", model.name, model.task, lattice.width_s)
+    falls = ground.reader.value(key, (rollups.SEGMENTS,), stretch, search, lattice.start)
     return replace(found, falls=falls)
 
 

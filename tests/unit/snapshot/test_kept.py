@@ -139,6 +139,25 @@ def test_of_months_nothing_is_counted_twice(tmp_path: Path) -> None:
             logs.write(logs.requests(START, START + timedelta(minutes=10), 10.0))
 
 
+def test_what_is_kept_does_not_grow_with_a_young_log(tmp_path: Path) -> None:
+    """What it is compared with is its first half, which is another one each minute."""
+    (tmp_path / "logs").mkdir()
+    logs = Logs(tmp_path / "logs")
+    logs.write(logs.requests(START, START + timedelta(hours=2), 20.0))
+    compared, sizes = set(), []
+    with Session(Options(tmp_path / "logs", db=":memory:")) as session:
+        for minute in range(120, 140, 4):
+            begin = START + timedelta(minutes=minute)
+            logs.write(logs.requests(begin, begin + timedelta(minutes=4), 20.0))
+            session.ingest_all()
+            compared.add(session.snapshot(SPANS[0]).models["logs"].reference)
+            shelf = session._answers._remembered._shelf
+            assert shelf is not None
+            sizes.append(len(shelf._kept))
+    assert len(compared) == len(sizes)
+    assert sizes[-1] == sizes[1]
+
+
 def apart(one: Any, other: Any) -> list[tuple[str, Any, Any]]:
     """Return the leaves in which two documents differ by more than rounding."""
     left, right = flat(one), flat(other)
