@@ -33,13 +33,11 @@ SAMPLES = Path(__file__).resolve().parents[1] / "sample_logs"
 @pytest.hookimpl(tryfirst=True)  # before what is not asked for is left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Take some of the cases of a test for usual, and the others for deep."""
-    cases: dict[str, list[pytest.Item]] = {}
+    cases: dict[tuple[str, int], list[pytest.Item]] = {}
     for item in items:
-        if item.get_closest_marker("usual") is not None:
-            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    for same in cases.values():
-        mark = same[0].get_closest_marker("usual")
-        usual = mark.args[0] if mark is not None else len(same)
+        if (mark := item.get_closest_marker("usual")) is not None:
+            cases.setdefault((item.nodeid.partition("[")[0], mark.args[0]), []).append(item)
+    for (_, usual), same in cases.items():
         chosen = {place * len(same) // usual for place in range(usual)}
         for place, item in enumerate(same):
             if place not in chosen:

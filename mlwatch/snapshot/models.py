@@ -226,9 +226,7 @@ class _Past:
     def _once(self, what: Hashable, compute: Callable[[], T]) -> T:
         chosen = self.chosen
         whose = chosen and (chosen.values["model"], chosen.values.get("version"))
-        key = (what, self.file, whose)
-        # that of a young log moves on by the minute
-        given = chosen and (chosen.description, *chosen.values.values())
+        key = (what, self.file, whose)  # and not the period: that of a young log is another one each minute
         stretch = ONLY_ALL if chosen is None else chosen.stretch
         sources = (
             rollups.FEATURES,
@@ -239,7 +237,7 @@ class _Past:
             RANKS,
             MEASURES,
         )
-        return self.ground.reader.value(key, sources, stretch, compute, given)
+        return self.ground.reader.value(key, sources, stretch, compute, given=chosen)
 
 
 def segments_of(ground: Ground, model: Model, roles: Roles) -> Segments:

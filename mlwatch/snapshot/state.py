@@ -72,13 +72,14 @@ def alerts_of(
                 IF(resolved <= $until IS FALSE, NULL, resolved) AS ended,
                 IF(resolved IS NOT NULL AND ended IS NULL, 'firing', state) AS state
             FROM alerts WHERE $until IS NULL OR since < $until
-            ORDER BY state = 'resolved' OR severity <> 'critical', state = 'resolved', since DESC LIMIT $limit)
+            ORDER BY state = 'resolved' OR severity <> 'critical', state = 'resolved', since DESC,
+                model, version, rule LIMIT $limit)
         ORDER BY state = 'resolved', since DESC, model, version, rule""",
         {"until": until, "limit": limit},
     ).fetchall()
     said = connection.execute(
         """SELECT said_at, severity, topic, message, resolved FROM (
-            FROM notices ORDER BY resolved OR severity <> 'critical', resolved, said_at DESC LIMIT ?)
+            FROM notices ORDER BY resolved OR severity <> 'critical', resolved, said_at DESC, topic LIMIT ?)
         ORDER BY said_at DESC, topic""",
         [limit],
     ).fetchall()

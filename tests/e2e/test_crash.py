@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("seed", "kills"), [(11, 12), *(pytest.param(seed, 40, marks=pytest.mark.soak) for seed in range(12, 17))]
+    ("seed", "kills"),
+    [
+        (11, 12),
+        pytest.param(11, 30, marks=pytest.mark.deep),
+        *(pytest.param(seed, 40, marks=pytest.mark.soak) for seed in range(12, 17)),
+    ],
 )
 def test_totals_are_exact_after_many_kills(tmp_path: Path, seed: int, kills: int) -> None:
     logs, truth, database = tmp_path / "logs", tmp_path / "truth.jsonl", tmp_path / "store.duckdb"

@@ -202,7 +202,8 @@ async def test_a_small_terminal_shows_one_panel_at_a_time() -> None:
     assert "rows/s" in drawn
 
 
-@pytest.mark.parametrize("size", [(60, 20)])
+@pytest.mark.usual(1)
+@pytest.mark.parametrize("size", [(60, 20), (70, 20), (120, 20), (60, 30)])
 async def test_tab_leads_to_no_empty_screen_on_a_small_terminal(size: tuple[int, int]) -> None:
     async with running(FakeSource(), size) as (app, pilot):
         for key in "123456":
