@@ -101,6 +101,8 @@ class MetricSpec:
     guardrail: bool = True
     """Takes part in the verdict; otherwise it is only reported."""
     needs_labels: bool = False
+    of: str = ""
+    """Which labelled predictions alone it is of, in words; empty is all of them."""
     unit: str = ""
     """Unit of the values; empty for proportions, which are shown in percent."""
     method: Method = "auto"
@@ -139,6 +141,10 @@ def _proportion(name: str, label: str, margin: float, **rest: object) -> MetricS
     return replace(MetricSpec(name, "proportion", label, margin, "absolute"), **rest)  # type: ignore[arg-type]
 
 
+def _of_labels(name: str, margin: float, of: str = "") -> MetricSpec:
+    return _proportion(name, name, margin, higher_is_better=True, needs_labels=True, of=of)
+
+
 def _latency(percent: int) -> MetricSpec:
     name, label = f"latency_p{percent}", f"p{percent} latency"
     return MetricSpec(name, "quantile", label, 0.1, "relative", unit="ms", quantile=percent / 100)
@@ -147,7 +153,9 @@ def _latency(percent: int) -> MetricSpec:
 _DEFAULTS = {
     spec.name: spec
     for spec in (
-        _proportion("accuracy", "accuracy", 0.01, higher_is_better=True, needs_labels=True),
+        _of_labels("accuracy", 0.01),
+        _of_labels("recall", 0.05, of="positives"),
+        _of_labels("precision", 0.05, of="predictions of the positive class"),
         _proportion("error_rate", "error rate", 0.2, scale="relative", method="ratio", negligible=0.001),
         _proportion("conversion", "conversion", 0.02, scale="relative", higher_is_better=True),
         _proportion("engagement", "engagement", 0.02, scale="relative", higher_is_better=True),
@@ -165,8 +173,8 @@ DEFAULT_METRICS = tuple(_DEFAULTS)
 def default_metric(name: str, **overrides: object) -> MetricSpec:
     """Return the default way to judge a known metric, with fields overridden.
 
-    Defaults (judgement): accuracy 1 point, error-rate ratio 1.2, latency ratio 1.1; conversion, engagement,
-    revenue and the losses of a regression 2 % relative.
+    Defaults (judgement): accuracy 1 point, recall and precision 5 points, error-rate ratio 1.2, latency ratio 1.1;
+    conversion, engagement, revenue and the losses of a regression 2 % relative.
 
     Raises:
         KeyError: The name is not in `DEFAULT_METRICS`.

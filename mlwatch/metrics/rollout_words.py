@@ -98,7 +98,7 @@ def _astray(spec: MetricSpec) -> str:
 def _no_data(spec: MetricSpec, silent: tuple[str, ...], *, too_large: bool) -> str:
     if too_large:
         return f"{spec.label}: n/a, because its values are too large to sum up"
-    what = "labels" if spec.needs_labels else "data"
+    what = ("labels" + f" of {spec.of}" * bool(spec.of)) if spec.needs_labels else "data"
     if not silent:
         return f"{spec.label}: n/a, because no minute holds {what} of both versions"
     return f"{spec.label}: n/a, because the rollout has no {what} of {' and '.join(silent)} yet"
@@ -155,7 +155,7 @@ def _conclusion(spec: MetricSpec, result: MetricResult, settings: RolloutSetting
         return ": better"
     if result.status == "non_inferior":
         return ": within the limit"
-    units = "labelled predictions" if spec.needs_labels else "requests"
+    units = f"labelled {spec.of or 'predictions'}" if spec.needs_labels else "requests"
     if settings.unit != "request":
         units += f" of further values of {settings.unit}"
     if result.samples_left is None:

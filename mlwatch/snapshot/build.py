@@ -24,6 +24,7 @@ from mlwatch.snapshot.record_segments import RecordSegments, record_segments, wi
 from mlwatch.snapshot.remembering import turn
 from mlwatch.snapshot.roles import assign_roles
 from mlwatch.snapshot.rollout import Dear, judge, with_mode
+from mlwatch.snapshot.rollout_pairing import Judged
 from mlwatch.snapshot.segments import with_segments
 from mlwatch.snapshot.span import aware, grid, length, naive, whole_minute
 from mlwatch.snapshot.state import alerts_of, ingest_totals, provenance_of
@@ -191,7 +192,8 @@ def _with_models(
         before = roles.baseline.pair.version if roles.baseline is not None else None
         by_record = partial(record_segments, connection, model, before, lattice)
         models[name] = with_record_segments(model, memory.record_segments(asked_before, by_record))
-        asked = (name, model.task, roles, config.rollout, lattice.end, memory.rollouts)
+        judged = Judged(name, model.task, model.positive_class)
+        asked = (judged, roles, config.rollout, lattice.end, memory.rollouts)
         rollouts += memory.verdicts(
             (name, roles.baseline, roles.candidates, lattice.end), partial(judge, connection, *asked)
         )

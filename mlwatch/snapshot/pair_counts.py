@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.metrics.rollout_types import FloatArray
-    from mlwatch.snapshot.rollout_series import Pairing
+    from mlwatch.snapshot.rollout_pairing import Pairing
 
 MOST_PAIRS = 300_000
 """Requests of the candidate, the newest ones, that are paired."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.rollout_types import RolloutSettings
     from mlwatch.snapshot.features import FeatureInfo
     from mlwatch.snapshot.pair_types import Measure, Value
-    from mlwatch.snapshot.rollout_series import Pairing
+    from mlwatch.snapshot.rollout_pairing import Pairing
 
 MOST_FEATURES = 60
 """Features that the gaps are parted by: those followed as segments, then in order of appearance."""

@@ -29,17 +29,11 @@ from mlwatch.snapshot.rollout_beside import beside, with_others
 from mlwatch.snapshot.rollout_calibration import stored_inflation
 from mlwatch.snapshot.rollout_course import course_of, up_to_now
 from mlwatch.snapshot.rollout_limits import DISAGREEMENT, limits_of
+from mlwatch.snapshot.rollout_pairing import Pairing
+from mlwatch.snapshot.rollout_past import CLASS_TASKS, LATENCIES, frozen_quantile
+from mlwatch.snapshot.rollout_positives import RARE
 from mlwatch.snapshot.rollout_result import held, moment, rollout_of
-from mlwatch.snapshot.rollout_series import (
-    CLASS_TASKS,
-    LATENCIES,
-    Arms,
-    Inputs,
-    Pairing,
-    Pairs,
-    frozen_quantile,
-    read_arms,
-)
+from mlwatch.snapshot.rollout_series import Arms, Inputs, Pairs, read_arms
 from mlwatch.snapshot.rollout_units import REQUESTS, read_units, remarks_of, with_units
 from mlwatch.snapshot.types import TrafficStep
 
@@ -52,20 +46,24 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.read import Life
     from mlwatch.snapshot.roles import Roles
     from mlwatch.snapshot.rollout_course import Course
+    from mlwatch.snapshot.rollout_pairing import Judged
     from mlwatch.snapshot.rollout_pairs import Findings
     from mlwatch.snapshot.rollout_units import ByUnit
     from mlwatch.snapshot.types import Rollout
 
-CLASS_GUARDRAILS = ("error_rate", "latency_p99", "accuracy", "conversion", "revenue")
-"""What is judged by default, where the logs have it."""
+CLASS_GUARDRAILS = ("error_rate", "latency_p99", "accuracy", "recall", "conversion", "revenue")
+"""What is judged by default, where the logs have it; recall where positives are rare."""
 REGRESSION_GUARDRAILS = ("error_rate", "latency_p99", "mae", "conversion", "revenue")
 NOT_LOGGED = {
     "latency_p99": "the logs hold no latency",
     "accuracy": "there are no labels yet",
+    "recall": "no label is positive yet",
     "mae": "there are no labels yet",
     "conversion": "the logs hold no conversions",
     "revenue": "the logs hold no revenue",
 }
+BY_ARM = frozenset({"error_rate", "recall", "precision", "mae", "mse"})
+"""What is judged by arm in a shadow too, besides latencies."""
 REFERENCE_VALUES = 1000
 """Latencies of the baseline before the candidate that its frozen quantile needs."""
 
@@ -91,8 +89,7 @@ FRESH = Dear()
 
 def judge(
     connection: DuckDBPyConnection,
-    model: str,
-    task: str,
+    judged: Judged,
     roles: Roles,
     config: Configured,
     end: datetime,
@@ -102,8 +99,7 @@ def judge(
 
     Args:
         connection: A cursor of this thread.
-        model: The model.
-        task: Its task, which decides whether accuracy or the absolute error is judged.
+        judged: The model; its task decides whether accuracy or the absolute error is judged.
         roles: Which version is which; several candidates share the error budget.
         config: The `[rollout]` of the configuration.
         end: Judge what is known of event times before this, naive UTC.
@@ -117,15 +113,15 @@ def judge(
     """
     check_names(config)
     if roles.absent:
-        return (held(model, roles, config, "no_data", _absent(roles)),)
+        return (held(judged.model, roles, config, "no_data", _absent(roles)),)
     if roles.same and roles.candidate is not None:
         text = f"baseline and candidate are both {roles.candidate.pair.version}: name two versions"
-        return (held(model, roles, config, "no_data", (text,)),)
+        return (held(judged.model, roles, config, "no_data", (text,)),)
     if roles.baseline is None or not roles.candidates:
         return ()
     share = config.alpha / len(roles.candidates)
     return tuple(
-        _judge_one(connection, model, task, replace(roles, candidate=candidate), config, end, share, dear)
+        _judge_one(connection, judged, replace(roles, candidate=candidate), config, end, share, dear)
         for candidate in roles.candidates
     )
 
@@ -150,20 +146,18 @@ def with_mode(connection: DuckDBPyConnection, roles: Roles, config: Configured, 
 
 def _judge_one(
     connection: DuckDBPyConnection,
-    model: str,
-    task: str,
+    judged: Judged,
     roles: Roles,
     config: Configured,
     end: datetime,
     alpha: float,
     dear: Dear,
 ) -> Rollout:
-    pairing = pairing_of(model, task, roles, config, end)
+    pairing = pairing_of(judged, roles, config, end)
     if pairing is None:
         when = f"{moment(config.start):%Y-%m-%d %H:%M} UTC" if config.start else "later"
-        return held(
-            model, roles, config, "no_data", (f"the rollout starts at {when}, after the newest data",)
-        )
+        why = f"the rollout starts at {when}, after the newest data"
+        return held(judged.model, roles, config, "no_data", (why,))
     others = beside(roles, pairing)
     inputs = read_inputs(connection, pairing, config, alpha, shadow=roles.shadow, others=others, dear=dear)
     now = int(end.replace(tzinfo=UTC).timestamp() // 60)
@@ -172,7 +166,7 @@ def _judge_one(
     else:
         verdict = rollout_verdict(inputs.arms.baseline, inputs.arms.candidate, inputs.settings, now)
         remarks = (*_one_after_the_other(roles), *inputs.remarks)
-        found = replace(rollout_of(model, verdict, pairing.start, remarks), steps=_steps(inputs.arms))
+        found = replace(rollout_of(judged.model, verdict, pairing.start, remarks), steps=_steps(inputs.arms))
     course = dear.course(inputs)
     return (
         found if course is None else replace(found, course=up_to_now(course, found, end.replace(tzinfo=UTC)))
@@ -194,7 +188,7 @@ def _absent(roles: Roles) -> tuple[str, ...]:
     return tuple(f"version {name} has no traffic; the logs know {known}" for name in roles.absent)
 
 
-def pairing_of(model: str, task: str, roles: Roles, config: Configured, end: datetime) -> Pairing | None:
+def pairing_of(judged: Judged, roles: Roles, config: Configured, end: datetime) -> Pairing | None:
     """Return which versions are compared since when; None where the rollout begins after `end`."""
     if roles.baseline is None or roles.candidate is None:
         return None
@@ -203,7 +197,7 @@ def pairing_of(model: str, task: str, roles: Roles, config: Configured, end: dat
         start = max(start, moment(config.start))
     if start >= end:
         return None
-    return Pairing(model, task, roles.baseline.pair.version, roles.candidate.pair.version, start, end)
+    return Pairing(judged, roles.baseline.pair.version, roles.candidate.pair.version, start, end)
 
 
 def _minute(moment: datetime) -> datetime:
@@ -325,14 +319,11 @@ def _judged(
     config: Configured, arms: Arms, task: str, *, shadow: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what is judged, and a sentence for each default guardrail that cannot be."""
-    default = CLASS_GUARDRAILS if task in CLASS_TASKS or task == "unknown" else REGRESSION_GUARDRAILS
-    wanted: Sequence[str] = config.metrics or default
+    wanted: Sequence[str] = config.metrics or _default(task, arms)
     if (
         shadow
     ):  # one request has one user and one truth: pairs say who is right, and only one answer is acted on
-        wanted = [
-            name for name in wanted if name in {"error_rate", "mae", "mse"} or name.startswith("latency")
-        ]
+        wanted = [name for name in wanted if name in BY_ARM or name.startswith("latency")]
     if config.metrics:
         return tuple(wanted), ()
     missing = [name for name in wanted if name not in arms.has]
@@ -340,6 +331,14 @@ def _judged(
         f"{default_metric(name).label} is not judged, because {NOT_LOGGED[name]}" for name in missing
     )
     return tuple(name for name in wanted if name in arms.has), remarks
+
+
+def _default(task: str, arms: Arms) -> tuple[str, ...]:
+    """Return what is judged where nothing is configured: recall only where accuracy hardly tells of positives."""
+    if task not in CLASS_TASKS | {"unknown"}:
+        return REGRESSION_GUARDRAILS
+    rare = task == "binary" and arms.positives is not None and arms.positives < RARE
+    return tuple(name for name in CLASS_GUARDRAILS if rare or name != "recall")
 
 
 def _spec(

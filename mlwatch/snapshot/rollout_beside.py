@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.read import Table
     from mlwatch.snapshot.reader import Reader
     from mlwatch.snapshot.roles import Roles
-    from mlwatch.snapshot.rollout_series import Arms, Pairing
+    from mlwatch.snapshot.rollout_pairing import Pairing
+    from mlwatch.snapshot.rollout_series import Arms
 
 
 def beside(roles: Roles, pairing: Pairing) -> tuple[str, ...]:

@@ -73,6 +73,7 @@ def of_past(
     pair: tuple[str, str],
     span: tuple[datetime, datetime],
     having: str = "TRUE",
+    **more: object,
 ) -> Table:
     """Return sums of a version over a stretch of the past, by the hour.
 
@@ -83,12 +84,14 @@ def of_past(
         pair: Model and version.
         span: Full hours, naive UTC, the end excluded.
         having: What sums must be.
+        more: Parameters of the columns.
     """
     return fetch(
         reader.connection,
         f"""SELECT {columns} FROM {rollup.table(rollups.HOUR)}
-        WHERE model = ? AND version = ? AND bucket >= ? AND bucket < ? GROUP BY ALL HAVING {having}""",
-        [*pair, *span],
+        WHERE model = $model AND version = $version AND bucket >= $begin AND bucket < $end
+        GROUP BY ALL HAVING {having}""",
+        {"model": pair[0], "version": pair[1], "begin": span[0], "end": span[1], **more},
     )
 
 

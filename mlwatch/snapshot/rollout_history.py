@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mlwatch.snapshot.classes import positive_of
 from mlwatch.snapshot.read import lives, requests_since, stored_task
+from mlwatch.snapshot.reader import Reader
 from mlwatch.snapshot.roles import Roles, assign_roles
 from mlwatch.snapshot.rollout import check_names, pairing_of, read_inputs, with_mode
 from mlwatch.snapshot.rollout_beside import beside
+from mlwatch.snapshot.rollout_pairing import Judged
 from mlwatch.snapshot.rollout_pairs import timeline as timeline_of
 
 if TYPE_CHECKING:
@@ -22,15 +25,14 @@ if TYPE_CHECKING:
     from mlwatch.metrics.rollout import RolloutTimeline
     from mlwatch.metrics.rollout_types import RolloutSettings
     from mlwatch.snapshot.build import Question
-    from mlwatch.snapshot.rollout_series import Pairing
+    from mlwatch.snapshot.rollout_pairing import Pairing
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """One model with its versions as they were known at a moment."""
 
-    model: str
-    task: str
+    judged: Judged
     roles: Roles
     end: datetime
     """Naive UTC, excluded."""
@@ -65,7 +67,10 @@ def subjects(
         since = partial(requests_since, connection, model, until=until)
         roles = with_mode(connection, assign_roles(mine, config.rollout, question, since), config.rollout)
         task = config.roles.task or stored_task(connection, model)
-        yield Subject(model, task, roles, until or max(life.last for life in mine))
+        positive = config.roles.positive_class
+        if task == "binary" and positive is None:
+            positive = positive_of(Reader(connection), model)
+        yield Subject(Judged(model, task, positive), roles, until or max(life.last for life in mine))
 
 
 def histories(
@@ -82,7 +87,7 @@ def histories(
         chosen = _with_ended(connection, subject.roles, config)
         for candidate in chosen.candidates:
             roles = replace(chosen, candidate=candidate)
-            pairing = pairing_of(subject.model, subject.task, roles, config.rollout, subject.end)
+            pairing = pairing_of(subject.judged, roles, config.rollout, subject.end)
             if pairing is None:
                 continue
             alpha = config.rollout.alpha / len(chosen.candidates)

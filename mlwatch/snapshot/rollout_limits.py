@@ -11,13 +11,14 @@ from mlwatch.config.comparison import MATURE
 from mlwatch.metrics.rollout_types import HardLimit, HistogramSeries, default_metric
 from mlwatch.metrics.rollout_words import duration_text
 from mlwatch.snapshot.event_lags import event_lags
-from mlwatch.snapshot.rollout_series import CLASS_TASKS
+from mlwatch.snapshot.rollout_past import CLASS_TASKS
 
 if TYPE_CHECKING:
     from mlwatch.config import RolloutSettings as Configured
     from mlwatch.metrics.rollout_types import ArmSeries
     from mlwatch.snapshot.reader import Reader
-    from mlwatch.snapshot.rollout_series import Arms, Pairing
+    from mlwatch.snapshot.rollout_pairing import Pairing
+    from mlwatch.snapshot.rollout_series import Arms
 
 DISAGREEMENT = "disagreement"
 """Name of the limit on the share of shadow pairs with different answers."""
@@ -73,8 +74,10 @@ def _means_nothing(name: str, arms: Arms, task: str) -> str | None:
     """Say why answers of this kind never have a metric: a configuration is one for all models."""
     if name in arms.has:
         return None
-    if name == "accuracy" and task not in CLASS_TASKS:
+    if name in {"accuracy", "recall", "precision"} and task not in CLASS_TASKS:
         return "the answers are no classes"
+    if name in {"recall", "precision"} and task != "binary":
+        return "there are more than two classes"
     if name in {"mae", "mse"} and task in CLASS_TASKS:
         return "the answers are no numbers"
     return None

@@ -14,8 +14,8 @@ from mlwatch.metrics.rollout_shadow_timeline import with_pairs
 from mlwatch.metrics.rollout_types import RolloutState
 from mlwatch.metrics.rollout_words import duration_text, number
 from mlwatch.snapshot.pair_findings import find
+from mlwatch.snapshot.rollout_past import CLASS_TASKS
 from mlwatch.snapshot.rollout_result import metric_of, rollout_of
-from mlwatch.snapshot.rollout_series import CLASS_TASKS
 from mlwatch.snapshot.types import Rollout, Shadow
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.pair_counts import Counted
     from mlwatch.snapshot.pair_types import PairFindings
     from mlwatch.snapshot.read import Life
-    from mlwatch.snapshot.rollout_series import Inputs, Pairing
+    from mlwatch.snapshot.rollout_pairing import Pairing
+    from mlwatch.snapshot.rollout_series import Inputs
     from mlwatch.snapshot.types import ConfusionTable
 
     Findings = Callable[[Hashable, Callable[[], PairFindings]], PairFindings]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.snapshot.rollout_series import Pairing
+    from mlwatch.snapshot.rollout_pairing import Pairing
 
 MOST_ROWS = 300_000
 """Requests, the newest ones, that are looked at."""

@@ -18,7 +18,10 @@ from mlwatch.metrics.rollout_types import (
     ProportionSeries,
 )
 from mlwatch.snapshot.read import Table, fetch
-from mlwatch.snapshot.rollout_caps import REFERENCE_SPAN, Caps, cut_latencies, frozen_caps, of_past
+from mlwatch.snapshot.rollout_caps import Caps, cut_latencies, frozen_caps
+from mlwatch.snapshot.rollout_pairing import HOUR_MINUTES, full_hour
+from mlwatch.snapshot.rollout_past import LATENCIES, logged_metrics, usual
+from mlwatch.snapshot.rollout_positives import positive_sums, series_of_positives, share_of_positives
 from mlwatch.snapshot.winsorised import cut_worth
 from mlwatch.store import rollups
 
@@ -29,14 +32,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.rollout_types import FloatArray, IntArray, MetricSpec, RolloutSettings
     from mlwatch.snapshot.pair_counts import Counted
     from mlwatch.snapshot.reader import Reader
-
-STRATA = ((timedelta(hours=36), 1), (timedelta(days=4), 5))
-"""Longest rollout that is judged in strata of so many minutes; longer ones by the hour, from the hourly rollups."""
-HOUR_MINUTES = 60
-LATENCIES = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
-CLASS_TASKS = frozenset({"binary", "multiclass"})
-USUAL = 30
-"""Labels, or events of a class, in the baseline's week before from which more of them are waited for."""
+    from mlwatch.snapshot.rollout_pairing import Pairing
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +48,8 @@ class Arms:
     """Metrics without series, because their values are too large to sum up."""
     caps: Mapping[str, float] = field(default_factory=dict)
     """By mean, the limit that larger values count as."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pairing:
-    """Which two versions of which model, over which time."""
-
-    model: str
-    task: str
-    baseline: str
-    candidate: str
-    start: datetime
-    """Naive UTC."""
-    end: datetime
-    """Naive UTC, excluded."""
-    came: datetime | None = None
-    """When the candidate came, where that is not the start: limits are frozen from the baseline before."""
-
-    @property
-    def frozen(self) -> datetime:
-        """The full hour before which limits are frozen."""
-        return _hour(self.came or self.start)
-
-    @property
-    def minutes(self) -> int:
-        """Width of a stratum: wider ones for longer rollouts, so that a verdict stays quick."""
-        length = self.end - self.start
-        return next((width for longest, width in STRATA if length <= longest), HOUR_MINUTES)
+    positives: float | None = None
+    """Share of positives among the labels, in the baseline's week before where it had any; None is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +93,9 @@ def read_arms(reader: Reader, pairing: Pairing) -> Arms:
         reader,
         pairing,
         rollups.OUTCOMES,
-        """SUM(n) AS n, SUM(CASE WHEN label <> prediction THEN n ELSE 0 END) AS bad, SUM(n_number) AS n_number,
-        SUM(sum_abs) AS sum_abs, SUM(sum_sq) AS sum_sq, SUM(sum_err4) AS sum_err4""",
+        f"""SUM(n) AS n, SUM(CASE WHEN label <> prediction THEN n ELSE 0 END) AS bad, SUM(n_number) AS n_number,
+        SUM(sum_abs) AS sum_abs, SUM(sum_sq) AS sum_sq, SUM(sum_err4) AS sum_err4, {positive_sums("n")}""",
+        positive=pairing.positive,
     )
     gains = _read(
         reader,
@@ -145,32 +117,9 @@ def read_arms(reader: Reader, pairing: Pairing) -> Arms:
     caps = frozen_caps(reader, pairing.model, pairing.baseline, pairing.frozen)
     sums = Sums(traffic, outcomes, gains, latencies, worth)
     arms = arms_of(pairing.task, pairing.minutes, sums, caps)
-    return replace(arms, has=arms.has | usual_metrics(reader, pairing))
-
-
-def usual_metrics(reader: Reader, pairing: Pairing) -> frozenset[str]:
-    """Return the metrics that the baseline's week before the candidate had data for.
-
-    Labels and events that come late are none at first, and a promotion has to wait for them.
-    """
-    end = pairing.frozen
-    begin = end - REFERENCE_SPAN
-
-    def past(rollup: rollups.Rollup, columns: str, counted: str) -> Table:
-        enough = f"SUM({counted}) >= {USUAL}"
-        return of_past(reader, rollup, columns, (pairing.model, pairing.baseline), (begin, end), enough)
-
-    def compute() -> frozenset[str]:
-        return _logged(
-            pairing.task,
-            past(rollups.TRAFFIC, "SUM(n_latency) AS n_latency", "n_latency"),
-            past(rollups.OUTCOMES, "SUM(n) AS n, SUM(n_number) AS n_number", "n"),
-            past(rollups.BUSINESS, "class", "n_first"),
-        )
-
-    sources = (rollups.TRAFFIC, rollups.OUTCOMES, rollups.BUSINESS)
-    key = ("usual", pairing.task, pairing.model, pairing.baseline, end)
-    return reader.value(key, sources, (begin, end), compute)
+    past = usual(reader, pairing)
+    positives = arms.positives if past.positives is None else past.positives
+    return replace(arms, has=arms.has | past.metrics, positives=positives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +169,9 @@ def arms_of(task: str, minutes: int, sums: Sums, caps: Caps | None = None) -> Ar
     arms = [_arm(bins, sums.of(side), caps, minutes) for side in (0, 1)]
     overflown = _overflown(arms)
     kept = [replace(arm, metrics=_without(arm.metrics, overflown)) for arm in arms]
-    has = _logged(task, sums.traffic, sums.outcomes, sums.gains)
-    return Arms(kept[0], kept[1], has, minutes, overflown, caps.limits())
+    has = logged_metrics(task, sums.traffic, sums.outcomes, sums.gains)
+    positives = share_of_positives(sums.outcomes)
+    return Arms(kept[0], kept[1], has, minutes, overflown, caps.limits(), positives)
 
 
 def _overflown(arms: Iterable[ArmSeries]) -> frozenset[str]:
@@ -244,7 +194,9 @@ def stratum_sql(time: str, minutes: int) -> str:
     return f"CAST(epoch_us({time}) // {60_000_000 * minutes} AS INTEGER) * {minutes}"
 
 
-def _read(reader: Reader, pairing: Pairing, rollup: rollups.Rollup, columns: str, keys: str = "") -> Table:
+def _read(
+    reader: Reader, pairing: Pairing, rollup: rollups.Rollup, columns: str, keys: str = "", **more: object
+) -> Table:
     stratum = stratum_sql("bucket", pairing.minutes)
     own = "model = $model AND version IN ($baseline, $candidate) AND bucket >= $start AND bucket < $end"
     fine, coarse = rollup.table(rollups.MINUTE), rollup.table(rollups.HOUR)
@@ -260,33 +212,16 @@ def _read(reader: Reader, pairing: Pairing, rollup: rollups.Rollup, columns: str
         start = pairing.start if begin is None else max(begin, pairing.start)
         times: dict[str, object] = {"start": start, "end": pairing.end}
         if pairing.minutes == HOUR_MINUTES:
-            times |= {"first": _hour(start + timedelta(minutes=59)), "last": _hour(pairing.end)}
+            times |= {"first": full_hour(start + timedelta(minutes=59)), "last": full_hour(pairing.end)}
         return fetch(
             reader.connection,
             f"""SELECT {stratum} AS minute, CAST(version = $candidate AS TINYINT) AS is_candidate, {keys}{columns}
             FROM {table} GROUP BY ALL""",
-            names | times,
+            names | times | more,
         )
 
-    key = ("arms", *names.values(), pairing.start, pairing.minutes)
+    key = ("arms", *names.values(), pairing.start, pairing.minutes, *more.values())
     return reader.onward(key, rollup, "minute", pairing.minutes, since)
-
-
-def _hour(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
-
-
-def _logged(task: str, traffic: Table, outcomes: Table, gains: Table) -> frozenset[str]:
-    has = {"error_rate"}
-    if traffic.whole("n_latency"):
-        has |= {"latency_mean", *LATENCIES}
-    if task in CLASS_TASKS and outcomes.whole("n"):
-        has.add("accuracy")
-    if outcomes.whole("n_number"):
-        has |= {"mae", "mse"}
-    classes = set(gains["class"].tolist())
-    has |= classes & {"conversion", "engagement"}
-    return frozenset(has | ({"revenue"} if "net" in classes else set()))
 
 
 def _bins(latencies: Table) -> tuple[int, int]:
@@ -331,6 +266,7 @@ def _arm(bins: tuple[int, int], sums: Sums, caps: Caps, width: int) -> ArmSeries
     metrics: dict[str, MetricSeries] = {
         "error_rate": ProportionSeries(n, spread(traffic, "failed")),
         "accuracy": ProportionSeries(spread(outcomes, "n"), spread(outcomes, "bad")),
+        **series_of_positives(outcomes, spread),
         "mae": MeanSeries(n_number, spread(outcomes, "sum_abs"), spread(outcomes, "sum_sq")),
         "mse": MeanSeries(n_number, spread(outcomes, "sum_sq"), spread(outcomes, "sum_err4")),
         "revenue": _money(strata, sums, n, caps),
@@ -372,30 +308,3 @@ def _histogram(strata: _Strata, latencies: Table, bins: tuple[int, int]) -> Hist
     flat = np.bincount(place, weights=latencies["n"], minlength=rows * width)
     edges = latency.GAMMA ** np.arange(lowest - 1, highest + 1, dtype=float)
     return HistogramSeries(edges, flat.astype(np.int32).reshape(rows, width))
-
-
-def frozen_quantile(reader: Reader, pairing: Pairing, quantile: float, fewest: int) -> float | None:
-    """Return the baseline's latency quantile of the last week before the hour in which the candidate appeared.
-
-    Args:
-        reader: Of the snapshot.
-        pairing: The baseline and the start of the rollout.
-        quantile: Which, between 0 and 1.
-        fewest: Latencies that it takes.
-
-    Returns:
-        Milliseconds; None where there were too few.
-    """
-    end = pairing.frozen
-    begin = end - REFERENCE_SPAN
-
-    def compute() -> float | None:
-        pair = pairing.model, pairing.baseline
-        table = of_past(reader, rollups.LATENCY, "bin, SUM(n) AS n", pair, (begin, end))
-        if not len(table) or table.whole("n") < fewest:
-            return None
-        histogram = latency.LatencyHistogram.from_rows(table["bin"], table["n"])
-        return float(latency.quantiles(histogram.bins, histogram.counts, [quantile])[0])
-
-    key = ("frozen", pairing.model, pairing.baseline, end, quantile, fewest)
-    return reader.value(key, [rollups.LATENCY], (begin, end), compute)

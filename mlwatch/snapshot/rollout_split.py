@@ -15,8 +15,10 @@ from mlwatch.snapshot.reader import Reader
 from mlwatch.snapshot.rollout import settle
 from mlwatch.snapshot.rollout_calibration import store_inflation
 from mlwatch.snapshot.rollout_caps import Caps, frozen_caps
+from mlwatch.snapshot.rollout_pairing import Pairing
+from mlwatch.snapshot.rollout_positives import positive_sums
 from mlwatch.snapshot.rollout_rows import requests_sql
-from mlwatch.snapshot.rollout_series import Arms, Pairing, Sums, arms_of, stratum_sql
+from mlwatch.snapshot.rollout_series import Arms, Sums, arms_of, stratum_sql
 from mlwatch.snapshot.rollout_units import (
     REQUESTS,
     Units,
@@ -69,17 +71,19 @@ def calibrate_baseline(
     """
     life = subject.roles.baseline
     if life is None:
-        raise InputError("there is no baseline", subject.model, "name it with --baseline")
+        raise InputError("there is no baseline", subject.judged.model, "name it with --baseline")
     came = min((each.first for each in subject.roles.candidates), default=subject.end)
     name = life.pair.version
-    past = Pairing(subject.model, subject.task, name, name, life.first, came)
+    past = Pairing(subject.judged, name, name, life.first, came)
     requests = _take(connection, past, config)
     before = requests >= FEWEST_ROWS
     if not before:
         requests = _take(connection, replace(past, end=subject.end + timedelta(seconds=1)), config)
     if requests < FEWEST_ROWS:
         raise InputError(
-            f"{name} has only {requests:,} requests", subject.model, f"calibrate with {FEWEST_ROWS:,} or more"
+            f"{name} has only {requests:,} requests",
+            subject.judged.model,
+            f"calibrate with {FEWEST_ROWS:,} or more",
         )
     start, end = _range(connection)
     newer = subject.roles.candidate
@@ -89,8 +93,8 @@ def calibrate_baseline(
     trial = _Trial(connection, pairing, config.rollout, caps)
     settings = trial.settings(config.rollout.alpha / max(len(subject.roles.candidates), 1))
     result = calibrate(lambda: map(trial.split, range(splits)), settings)
-    store_inflation(connection, subject.model, name, result.inflation)
-    return Calibrated(subject.model, name, requests, before, result, settings)
+    store_inflation(connection, subject.judged.model, name, result.inflation)
+    return Calibrated(subject.judged.model, name, requests, before, result, settings)
 
 
 def _take(connection: DuckDBPyConnection, pairing: Pairing, config: Config) -> int:
@@ -137,7 +141,9 @@ class _Trial:
             SELECT *, {self._side(0)} AS side, {stratum_sql("ts", minutes)} AS stratum FROM aa WHERE unit IS NOT NULL"""
         )
         return replace(
-            plain, unit=str(self.config.unit), design=design_effects(self.connection, plain.metrics)
+            plain,
+            unit=str(self.config.unit),
+            design=design_effects(self.connection, plain.metrics, self.pairing.positive),
         )
 
     def split(self, seed: int) -> tuple[ArmSeries, ArmSeries]:
@@ -172,8 +178,10 @@ class _Trial:
         outcomes = fetch(
             self.connection,
             f"""{head}, COUNT(*) AS n, SUM(CAST(label <> prediction AS INTEGER)) AS bad, COUNT(error) AS n_number,
-                SUM(ABS(error)) AS sum_abs, SUM(error * error) AS sum_sq, SUM(POWER(error, 4)) AS sum_err4
+                SUM(ABS(error)) AS sum_abs, SUM(error * error) AS sum_sq, SUM(POWER(error, 4)) AS sum_err4,
+                {positive_sums("1")}
             FROM (SELECT *, {RESIDUAL} AS error FROM aa WHERE label IS NOT NULL AND NOT failed) GROUP BY ALL""",
+            {"positive": self.pairing.positive},
         )
         latencies = fetch(
             self.connection,

@@ -10,8 +10,10 @@ import numpy as np
 from mlwatch.asking import row
 from mlwatch.metrics.rollout_units import design_effect
 from mlwatch.snapshot.read import fetch
+from mlwatch.snapshot.rollout_past import LATENCIES
 from mlwatch.snapshot.rollout_rows import STORED, requests_sql, stored_since
-from mlwatch.snapshot.rollout_series import LATENCIES, stratum_sql
+from mlwatch.snapshot.rollout_series import stratum_sql
+from mlwatch.sources.sql import literal
 from mlwatch.store.rollup import RESIDUAL
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.rollout_types import ArmSeries, IntArray, MetricSpec
     from mlwatch.snapshot.read import Table
-    from mlwatch.snapshot.rollout_series import Arms, Pairing
+    from mlwatch.snapshot.rollout_pairing import Pairing
+    from mlwatch.snapshot.rollout_series import Arms
 
     ByUnit = Callable[[Hashable, Callable[[], "Units"]], "Units"]
     Counted = tuple[IntArray, IntArray]
@@ -85,7 +88,11 @@ def read_units(
             {requests_sql("p.unit, p.version = ? AS side,", versions=2)}) WHERE unit IS NOT NULL""",
         [*who, pairing.candidate],
     )
-    return replace(found, since=stored_since(connection, pairing), design=design_effects(connection, specs))
+    return replace(
+        found,
+        since=stored_since(connection, pairing),
+        design=design_effects(connection, specs, pairing.positive),
+    )
 
 
 def _units_of_others(connection: DuckDBPyConnection, pairing: Pairing, others: tuple[str, ...]) -> Counted:
@@ -144,9 +151,17 @@ def _columns(rows: Table, name: str) -> Counted:
     return rows["minute"].astype(np.int64), rows[name].astype(np.int64)
 
 
-def design_effects(connection: DuckDBPyConnection, specs: tuple[MetricSpec, ...]) -> dict[str, float]:
-    """Return the design effect of each metric from the requests in the temporary table `by_unit`."""
-    values = {spec.name: text for spec in specs if (text := _value(spec)) is not None}
+def design_effects(
+    connection: DuckDBPyConnection, specs: tuple[MetricSpec, ...], positive: str | None
+) -> dict[str, float]:
+    """Return the design effect of each metric.
+
+    Args:
+        connection: Of which the temporary table `by_unit` holds the requests.
+        specs: The metrics.
+        positive: Positive class of a binary task.
+    """
+    values = {spec.name: text for spec in specs if (text := _value(spec, positive)) is not None}
     if not values:
         return {}
     listed = " UNION ALL ".join(
@@ -178,12 +193,17 @@ def design_effects(connection: DuckDBPyConnection, specs: tuple[MetricSpec, ...]
     return found
 
 
-def _value(spec: MetricSpec) -> str | None:
+def _value(spec: MetricSpec, positive: str | None) -> str | None:
     """Return a metric of one request as SQL, NULL where the request does not count for it."""
-    cap = "" if spec.cap is None else f", {spec.cap!r}"
+    cap, yes = (
+        "" if spec.cap is None else f", {spec.cap!r}",
+        "NULL" if positive is None else literal(positive),
+    )
     known = {
         "error_rate": "failed",
         "accuracy": "CASE WHEN NOT failed THEN label <> prediction END",
+        "recall": f"CASE WHEN NOT failed AND label = {yes} THEN label <> prediction END",
+        "precision": f"CASE WHEN NOT failed AND prediction = {yes} THEN label <> prediction END",
         "mae": f"CASE WHEN NOT failed THEN ABS({RESIDUAL}) END",
         "mse": f"CASE WHEN NOT failed THEN ({RESIDUAL}) * ({RESIDUAL}) END",
         "conversion": "conversion",
