@@ -25,3 +25,17 @@ def edges_of(values: Iterable[float]) -> tuple[float, ...]:
         return (distinct[0], *middles, distinct[-1])
     spikes = (value for value in distinct[:-1] if repeats[value] > 1)
     return tuple(sorted({*distinct, *(math.nextafter(value, math.inf) for value in spikes)}))
+
+
+def merged(several: Iterable[tuple[float, ...]]) -> tuple[float, ...]:
+    """Return the edges of the bins that tell apart what any of several sets of bins does.
+
+    Args:
+        several: Edges as of `edges_of`, empty where there was no value.
+    """
+    given = [edges for edges in several if edges]
+    if len(set(given)) <= 1:
+        return given[0] if given else ()
+    single = {edges[0] for edges in given if edges[0] == edges[-1]}  # a bin for its only value
+    together = {edge for edges in given for edge in edges} | {math.nextafter(one, math.inf) for one in single}
+    return tuple(sorted(together))

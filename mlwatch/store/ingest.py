@@ -16,13 +16,13 @@ from mlwatch.sources.files import Found, discover, patterns_of
 from mlwatch.sources.room import enlarge, forget
 from mlwatch.sources.shapebook import ShapeBook
 from mlwatch.store import constraints, fold, label_bins, notices, slices, tasks
+from mlwatch.store.binning import due, ensure_bins
 from mlwatch.store.copies import without_twins
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import BACKFILL_WAL, STEADY_WAL, cursor
 from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble, Work
 from mlwatch.store.ledger import PARTITION, UNREAD, Entry, Ledger
 from mlwatch.store.memory import recall
-from mlwatch.store.reference import ensure_bins
 from mlwatch.store.registry import MAX_FEATURES, Registry
 from mlwatch.store.resolve import Plan, resolve
 from mlwatch.store.shapes import KnownShapes
@@ -312,7 +312,7 @@ class Ingest:
         self._say_doubtful(batch)
         self._shapes.save(batch.shape)
         self._say_refused()
-        if self._batches == 0 or not self.registry.fully_binned:
+        if self._batches == 0 or not self.registry.fully_binned or due(self._connection, self.registry):
             self.settle()
         else:
             with self._in_step():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import all_or_nothing, number
 from mlwatch.sources.sql import literal
 from mlwatch.store import fold, rollups
-from mlwatch.store.reference import SAMPLE_ROWS, cut
+from mlwatch.store.binning import cut
 from mlwatch.store.slices import Columns
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, *, enough: int = 
         return
     with all_or_nothing(connection):
         fold.score_stored(connection, Columns())
-        rows = f"(SELECT * FROM scored WHERE model IN ({listed}) LIMIT {SAMPLE_ROWS})"
         source = "the first labels that were read"
-        if cut(connection, registry, rows, [registry.label_bins()], source, count=False):
+        if cut(connection, registry, "scored", [registry.label_bins()], source, models=sorted(numeric)):
             fold.fold_label_values(connection, registry)

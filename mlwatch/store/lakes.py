@@ -9,6 +9,7 @@ from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import loss_trees, rollup_rows, rollups
 from mlwatch.store.lake import CURRENCY, MANIFEST, SMALL, is_lake, manifest, names_of
+from mlwatch.store.registry import HEARD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,6 +121,9 @@ def load_tables(connection: DuckDBPyConnection, lake: Path) -> None:
     except duckdb.Error as error:
         todo = "write them again"
         raise InputError(f"the rollups are damaged ({reason_of(error)})", str(lake), todo) from error
+    connection.execute(
+        "INSERT OR REPLACE INTO meta VALUES (?, 'null')", [HEARD]
+    )  # the bins are those of the lake
     for column, kind in connection.execute("SELECT column_name, kind FROM features").fetchall():
         sql_type = "DOUBLE" if kind == "numeric" else "VARCHAR"
         connection.execute(f"ALTER TABLE predictions ADD COLUMN {identifier(column)} {sql_type}")

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, is_there, meta_value, number, row
+from mlwatch.asking import all_or_nothing, is_there, meta_value, row
 from mlwatch.elements import dotted
 from mlwatch.errors import InputError, one_line, reason_of
 from mlwatch.regular import open_regular
@@ -23,19 +23,17 @@ from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import (
     adding,
-    cuts,
-    feature_rollup,
     fold,
     profiles,
     reference_labels,
     reference_texts,
     rollups,
     slices,
-    touched,
 )
+from mlwatch.store.binning import cut
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.reference_windows import WINDOWS
-from mlwatch.store.registry import OUTPUTS, Bins, Registry
+from mlwatch.store.registry import OUTPUTS, Registry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,12 +44,8 @@ if TYPE_CHECKING:
     from mlwatch.config import Config, RoleSettings
     from mlwatch.sources.canonical import Slot
 
-SAMPLE_ROWS = 50_000
-"""Without a reference, bins are cut after at most this many rows."""
 SHAPE_ROWS = 1000
 """Rows that columns are told by, where the file is no Parquet."""
-TOP_CATEGORIES = 50
-KNOWN_CATEGORIES = 10_000
 
 
 def find(root: Path, config: Config, given: Path | None) -> Path | None:
@@ -273,68 +267,6 @@ def _outputs(connection: DuckDBPyConnection) -> list[FeatureBins]:
     return outputs
 
 
-def cut(
-    connection: DuckDBPyConnection,
-    registry: Registry,
-    relation: str,
-    features: Sequence[FeatureBins],
-    source: str,
-    *,
-    count: bool,
-) -> list[FeatureBins]:
-    """Cut bins after a relation's rows and store them.
-
-    Args:
-        connection: Inside a transaction.
-        registry: Learns the bins.
-        relation: Has the features' columns, and `failed`, `model`, `version`, `ts`, `invalid`.
-        features: Which features; their edges are ignored.
-        source: What the bins come from, in words.
-        count: Store the relation's counts as the reference's; it has the window of each row as `quarter` then.
-
-    Returns:
-        The features with their bins; a numeric feature without a single value is left out.
-    """
-    numeric = [feature.expression for feature in features if feature.kind == "numeric"]
-    edges = cuts.edges(connection, relation, numeric)
-    done = [
-        replace(feature, edges=edges.get(feature.expression, ()), has_categories=True)
-        for feature in features
-        if feature.kind == "categorical" or edges.get(feature.expression)
-    ]
-    connection.execute(
-        """INSERT OR REPLACE INTO bins
-        SELECT unnest($1::INTEGER[]), unnest($2::VARCHAR[]), unnest($3::DOUBLE[][]), $4""",
-        [[one.number for one in done], [one.kind for one in done], [list(one.edges) for one in done], source],
-    )
-    if done:
-        touched.note(touched.FACTS, touched.ALL_TIME)
-    for feature in done:
-        if feature.kind == "categorical":
-            _store_categories(connection, relation, feature)
-        registry.bins[feature.number] = Bins(feature.kind, feature.edges, source)
-    for group in fold.in_groups([replace(feature, models=()) for feature in done] if count else ()):
-        counted = feature_rollup.features_sql(feature_rollup.Requests(relation, quarter="quarter"), group)
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE counted AS {counted}")
-        connection.execute("""
-            INSERT INTO reference
-            SELECT feature, bin, SUM(n), SUM(total ORDER BY bucket) FROM counted GROUP BY 1, 2""")
-        connection.execute("""
-            INSERT INTO reference_windows SELECT feature, bucket, bin, SUM(n) FROM counted GROUP BY 1, 2, 3""")
-    return done
-
-
-def _store_categories(connection: DuckDBPyConnection, relation: str, feature: FeatureBins) -> None:
-    connection.execute("DELETE FROM categories WHERE feature = ?", [feature.number])
-    connection.execute(
-        f"""INSERT INTO categories
-        SELECT ?, category, LEAST(row_number() OVER (ORDER BY n DESC, category) - 1, {TOP_CATEGORIES})
-        FROM (SELECT {feature.expression} AS category, COUNT(*) AS n FROM {relation}
-              WHERE {feature.expression} IS NOT NULL GROUP BY 1 ORDER BY n DESC, category LIMIT {KNOWN_CATEGORIES})""",
-        [feature.number],
-    )
-
-
 def _refold(connection: DuckDBPyConnection, registry: Registry, features: Sequence[FeatureBins]) -> None:
     """Count the stored rows in bins that have changed: those of some features, and of labels that are numbers."""
     if is_there(connection, "predictions"):
@@ -342,34 +274,6 @@ def _refold(connection: DuckDBPyConnection, registry: Registry, features: Sequen
         if features:
             fold.refold_features(connection, features)
         fold.refold_label_values(connection, registry, slices.Columns())
-
-
-def ensure_bins(
-    connection: DuckDBPyConnection, registry: Registry, *, enough: int = cuts.ENOUGH_ROWS
-) -> None:
-    """Cut bins for features that have none, once there are rows enough, and count the stored rows in them."""
-    bare = [feature for feature in registry.feature_bins() if not registry.is_binned(feature)]
-    if not bare or number(connection, "SELECT COUNT(*) FROM predictions") < enough:
-        return
-    with all_or_nothing(connection):
-        source = "the first rows that were read"
-        first = f"(FROM predictions LIMIT {SAMPLE_ROWS})"
-        done = {feature.number for feature in cut(connection, registry, first, bare, source, count=False)}
-        for feature in bare:
-            if feature.number not in done:  # it came late: the first rows do not have it
-                own = f"(FROM predictions WHERE {feature.expression} IS NOT NULL LIMIT {SAMPLE_ROWS})"
-                done |= {one.number for one in cut(connection, registry, own, [feature], source, count=False)}
-        # one that has no value at all, such as scores that are not logged, is counted once as missing
-        numbers = done | ({feature.number for feature in bare} - _counted(connection))
-        again = [one for one in registry.feature_bins() if one.number in numbers]
-        if again:
-            fold.refold_features(connection, again)
-
-
-def _counted(connection: DuckDBPyConnection) -> set[int]:
-    """Return the features that any row is counted of."""
-    table = rollups.FEATURES.table(rollups.DAY)
-    return {number for (number,) in connection.execute(f"SELECT DISTINCT feature FROM {table}").fetchall()}
 
 
 def _take_back(connection: DuckDBPyConnection) -> None:

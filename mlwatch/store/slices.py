@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mlwatch.store.registry import Registry
 
 MOST = 12
-"""Columns that are followed where none are named."""
+"""Columns of a model that are followed where none are named."""
 PARTS = 8
 """Groups of a number's values."""
 CATEGORIES = 12
@@ -177,12 +177,14 @@ def choose(registry: Registry, settings: SegmentSettings) -> tuple[int, ...]:
     protected = _numbers(registry, settings.protected)
     if settings.columns:
         return tuple(dict.fromkeys((*_numbers(registry, settings.columns), *protected)))
-    kept = tuple(dict.fromkeys((*protected, *registry.segments)))
+    chosen = list(dict.fromkeys((*protected, *registry.segments)))
     binned = [row for row in registry.features.values() if row.number in registry.bins]
-    fresh = sorted(
-        (row for row in binned if row.number not in kept), key=lambda row: row.kind != "categorical"
-    )
-    return (*kept, *(row.number for row in fresh))[: max(MOST, len(kept))]
+    by_kind = sorted(binned, key=lambda row: row.kind != "categorical")
+    for model in sorted(registry.models):
+        mine = [row.number for row in by_kind if (model, row.number) in registry.model_features]
+        fresh = [number for number in mine if number not in chosen]
+        chosen += fresh[: max(0, MOST - len(mine) + len(fresh))]
+    return tuple(chosen)
 
 
 def _numbers(registry: Registry, names: Sequence[str]) -> tuple[int, ...]:

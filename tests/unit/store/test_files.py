@@ -14,7 +14,7 @@ from logfiles import Take, lines, prediction
 
 from mlwatch.session import Options, Session
 from mlwatch.sources.room import HEADROOM, make_room
-from mlwatch.store import reference
+from mlwatch.store import binning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -252,7 +252,7 @@ def test_old_raw_rows_go_and_rollups_stay(logs: Path, take: Take, opened: Callab
 
 
 def test_a_feature_that_comes_late_gets_bins(logs: Path, take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reference, "SAMPLE_ROWS", 1000)
+    monkeypatch.setattr(binning, "SAMPLE_ROWS", 1000)
     (logs / "a.jsonl").write_text(some(0, 1500))
     take()
     late = [prediction(n, features={"age": 1.0, "late": float(n % 100)}) for n in range(2000, 4000)]

@@ -1,0 +1,268 @@
+"""Cut bins after rows, and without a reference after the first rows of each model.
+
+A feature is counted in one set of bins whichever model has it. So that one model's values are told apart beside
+another's, whose values may lie elsewhere, its quantiles and its most frequent categories are among the bins; those of a
+model that comes later are added, and the stored rows are counted again.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mlwatch.asking import all_or_nothing, number, row
+from mlwatch.metrics.edges import merged
+from mlwatch.sources.sql import literal
+from mlwatch.store import cuts, feature_rollup, fold, rollups, touched
+from mlwatch.store.registry import HEARD, Bins
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.store.feature_rollup import FeatureBins
+    from mlwatch.store.registry import Registry
+
+SAMPLE_ROWS = 50_000
+"""Without a reference, bins are cut after at most this many rows of a model."""
+TOP_CATEGORIES = 50
+KNOWN_CATEGORIES = 10_000
+FIRST_ROWS = "the first rows that were read"
+COARSE = 0.1
+"""Share of a model's values in one bin, beyond what bins of its own would leave there, from which it gets those."""
+
+
+def cut(
+    connection: DuckDBPyConnection,
+    registry: Registry,
+    relation: str,
+    features: Sequence[FeatureBins],
+    source: str,
+    *,
+    count: bool = False,
+    models: Collection[str] = (),
+) -> list[FeatureBins]:
+    """Cut bins after a relation's rows and store them.
+
+    Args:
+        connection: Inside a transaction.
+        registry: Learns the bins.
+        relation: Has the features' columns, and `failed`, `model`, `version`, `ts`, `invalid`.
+        features: Which features; their edges are ignored.
+        source: What the bins come from, in words.
+        count: Store the relation's counts as the reference's; it has the window of each row as `quarter` then.
+        models: Whose rows get bins each; none for all rows together.
+
+    Returns:
+        The features with their bins; a numeric feature without a single value is left out.
+    """
+    parts = {model: _of_model(relation, model) for model in models} or {"": relation}
+    edges = _edges(connection, parts, features)
+    done = [
+        replace(feature, edges=edges.get(feature.number, ()), has_categories=True)
+        for feature in features
+        if feature.kind == "categorical" or edges.get(feature.number)
+    ]
+    _store(connection, registry, done, source)
+    for feature in done:
+        if feature.kind == "categorical":
+            _store_categories(connection, _having(parts, feature), feature)
+    for group in fold.in_groups([replace(feature, models=()) for feature in done] if count else ()):
+        counted = feature_rollup.features_sql(feature_rollup.Requests(relation, quarter="quarter"), group)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE counted AS {counted}")
+        connection.execute("""
+            INSERT INTO reference
+            SELECT feature, bin, SUM(n), SUM(total ORDER BY bucket) FROM counted GROUP BY 1, 2""")
+        connection.execute("""
+            INSERT INTO reference_windows SELECT feature, bucket, bin, SUM(n) FROM counted GROUP BY 1, 2, 3""")
+    return done
+
+
+def _of_model(relation: str, model: str) -> str:
+    return f"(SELECT * FROM {relation} WHERE model = {literal(model)} LIMIT {SAMPLE_ROWS})"
+
+
+def _having(parts: Mapping[str, str], feature: FeatureBins) -> list[str]:
+    """Return the relations of the models that have a feature."""
+    return [
+        part for model, part in parts.items() if not (model and feature.models) or model in feature.models
+    ]
+
+
+def _edges(
+    connection: DuckDBPyConnection, parts: Mapping[str, str], features: Sequence[FeatureBins]
+) -> dict[int, tuple[float, ...]]:
+    """Return the edges of numeric features by their numbers: those of each relation together."""
+    numeric = [feature for feature in features if feature.kind == "numeric"]
+    found: dict[int, list[tuple[float, ...]]] = {feature.number: [] for feature in numeric}
+    for part in parts.values():
+        mine = [feature for feature in numeric if part in _having(parts, feature)]
+        edges = cuts.edges(connection, part, [feature.expression for feature in mine])
+        for feature in mine:
+            found[feature.number].append(edges.get(feature.expression, ()))
+    return {feature: merged(each) for feature, each in found.items()}
+
+
+def _store(
+    connection: DuckDBPyConnection, registry: Registry, features: Sequence[FeatureBins], source: str
+) -> None:
+    if not features:
+        return
+    connection.execute(
+        """INSERT OR REPLACE INTO bins
+        SELECT unnest($1::INTEGER[]), unnest($2::VARCHAR[]), unnest($3::DOUBLE[][]), $4""",
+        [
+            [one.number for one in features],
+            [one.kind for one in features],
+            [list(one.edges) for one in features],
+            source,
+        ],
+    )
+    touched.note(touched.FACTS, touched.ALL_TIME)
+    for one in features:
+        registry.bins[one.number] = Bins(one.kind, one.edges, source)
+
+
+def _store_categories(connection: DuckDBPyConnection, parts: Sequence[str], feature: FeatureBins) -> None:
+    """Store the known categories: those of the largest share in any of some relations first."""
+    each = " UNION ALL ".join(
+        f"""SELECT category, n / SUM(n) OVER () AS share FROM (
+            SELECT {feature.expression} AS category, COUNT(*) AS n FROM {part}
+            WHERE {feature.expression} IS NOT NULL GROUP BY 1)"""
+        for part in parts
+    )
+    connection.execute("DELETE FROM categories WHERE feature = ?", [feature.number])
+    connection.execute(
+        f"""INSERT INTO categories
+        SELECT ?, category, LEAST(row_number() OVER (ORDER BY share DESC, category) - 1, {TOP_CATEGORIES})
+        FROM (SELECT category, MAX(share) AS share FROM ({each}) GROUP BY 1
+              ORDER BY share DESC, category LIMIT {KNOWN_CATEGORIES})""",
+        [feature.number],
+    )
+
+
+def due(connection: DuckDBPyConnection, registry: Registry, enough: int = cuts.ENOUGH_ROWS) -> list[str]:
+    """Return the models that have rows enough by now and that no bins were cut after, in the order of their names."""
+    waiting = sorted(registry.models.keys() - registry.heard) if registry.heard is not None else []
+    if not waiting:
+        return []
+    rows = connection.execute(
+        f"""SELECT model FROM {rollups.TRAFFIC.table(rollups.HOUR)}
+        WHERE model IN (SELECT unnest(?::VARCHAR[])) GROUP BY model HAVING SUM(n) >= ? ORDER BY model""",
+        [waiting, enough],
+    ).fetchall()
+    return [model for (model,) in rows]
+
+
+def ensure_bins(
+    connection: DuckDBPyConnection, registry: Registry, *, enough: int = cuts.ENOUGH_ROWS
+) -> None:
+    """Cut bins for features that have none, once there are rows enough, and count the stored rows in them."""
+    new = due(connection, registry, enough)
+    bare = [feature for feature in registry.feature_bins() if not registry.is_binned(feature)]
+    if bare and number(connection, "SELECT COUNT(*) FROM predictions") < enough:
+        bare = []
+    if not bare and not new:
+        return
+    with all_or_nothing(connection):
+        done = _cut_bare(connection, registry, bare)
+        if new:
+            done |= _widen(connection, registry, new, done)
+            _hear(connection, registry, new)
+        # one that has no value at all, such as scores that are not logged, is counted once as missing
+        numbers = done | ({feature.number for feature in bare} - _counted(connection))
+        again = [one for one in registry.feature_bins() if one.number in numbers]
+        if again:
+            fold.refold_features(connection, again)
+
+
+def _cut_bare(connection: DuckDBPyConnection, registry: Registry, bare: Sequence[FeatureBins]) -> set[int]:
+    """Cut bins for features that have none, and return which have them now."""
+    if not bare:
+        return set()
+    several = sorted(registry.models) if len(registry.models) > 1 else []
+    first = "predictions" if several else f"(FROM predictions LIMIT {SAMPLE_ROWS})"
+    done = {one.number for one in cut(connection, registry, first, bare, FIRST_ROWS, models=several)}
+    for feature in bare:
+        if feature.number not in done:  # it came late: the first rows do not have it
+            own = f"(FROM predictions WHERE {feature.expression} IS NOT NULL LIMIT {SAMPLE_ROWS})"
+            done |= {one.number for one in cut(connection, registry, own, [feature], FIRST_ROWS)}
+    return done
+
+
+def _widen(
+    connection: DuckDBPyConnection, registry: Registry, models: Sequence[str], done: Collection[int]
+) -> set[int]:
+    """Add the bins of models that came later, where those of the others do not tell their values apart.
+
+    Where stored rows are gone already, which could not be counted again, everything stays as it is.
+    """
+    before = [
+        feature
+        for feature in registry.feature_bins()
+        if feature.number not in done
+        and feature.number in registry.bins
+        and registry.bins[feature.number].source == FIRST_ROWS
+    ]
+    counted = number(connection, f"SELECT COALESCE(SUM(n), 0) FROM {rollups.TRAFFIC.table(rollups.HOUR)}")
+    if not before or number(connection, "SELECT COUNT(*) FROM predictions") < counted:
+        return set()
+    wider: set[int] = set()
+    for model in models:
+        mine = [one for one in before if not one.models or model in one.models]
+        rows = _of_model("predictions", model)
+        own = _edges(connection, {model: rows}, mine)
+        for feature in mine:
+            if feature.kind == "categorical":
+                if _are_lumped(connection, feature, rows):
+                    wider.add(feature.number)
+                    parts = {one: _of_model("predictions", one) for one in sorted(registry.models)}
+                    _store_categories(connection, _having(parts, feature), feature)
+            elif are_coarse(registry.bins[feature.number].edges, own.get(feature.number, ())):
+                wider.add(feature.number)
+                edges = merged([registry.bins[feature.number].edges, own[feature.number]])
+                _store(connection, registry, [replace(feature, edges=edges)], FIRST_ROWS)
+    if wider:
+        touched.note(touched.FACTS, touched.ALL_TIME)
+    return wider
+
+
+def are_coarse(edges: Sequence[float], own: Sequence[float]) -> bool:
+    """Tell whether bins hardly tell values apart.
+
+    Args:
+        edges: Of the bins.
+        own: Edges of the bins that are cut after the values; about as many values lie between any two.
+    """
+    fullest = max(Counter(bisect_right(edges, edge) for edge in own).values(), default=0)
+    return fullest > 1 and fullest > COARSE * len(own)
+
+
+def _are_lumped(connection: DuckDBPyConnection, feature: FeatureBins, rows: str) -> bool:
+    """Tell whether a model's frequent categories are among the others, or unknown."""
+    own, told = row(
+        connection,
+        f"""WITH mine AS (
+            SELECT {feature.expression} AS category, COUNT(*) AS n FROM {rows}
+            WHERE {feature.expression} IS NOT NULL GROUP BY 1 ORDER BY n DESC, category LIMIT {TOP_CATEGORIES})
+        SELECT COALESCE(SUM(n), 0), COALESCE(SUM(n) FILTER (category IN (
+            SELECT category FROM categories WHERE feature = ? AND bin < {TOP_CATEGORIES})), 0) FROM mine""",
+        [feature.number],
+    )
+    return bool(own - told > COARSE * own)
+
+
+def _hear(connection: DuckDBPyConnection, registry: Registry, models: Sequence[str]) -> None:
+    known = (registry.heard or set()) | set(models)
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [HEARD, json.dumps(sorted(known))])
+    registry.heard = known
+
+
+def _counted(connection: DuckDBPyConnection) -> set[int]:
+    """Return the features that any row is counted of."""
+    table = rollups.FEATURES.table(rollups.DAY)
+    return {number for (number,) in connection.execute(f"SELECT DISTINCT feature FROM {table}").fetchall()}
