@@ -30,7 +30,7 @@ STYLES = {
     "no_data": "muted",
 }
 """Styles of `widgets.palette`."""
-PROPORTIONS = frozenset({"accuracy", "error_rate", "conversion", "engagement"})
+PROPORTIONS = frozenset({"accuracy", "recall", "precision", "error_rate", "conversion", "engagement"})
 
 
 def unit_of(key: str, metric: RolloutMetric) -> Unit:
