@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from mlwatch.elements import dotted
 from mlwatch.roles.columns import kind_of
 from mlwatch.roles.guards import NULL_WORDS
-from mlwatch.roles.names import FEATURE_CONTAINERS, LOOSE_CONTAINERS, container_depth, rank
+from mlwatch.roles.names import (
+    FEATURE_CONTAINERS,
+    LOOSE_CONTAINERS,
+    POSITIONS,
+    QUERIES,
+    container_depth,
+    normal,
+    rank,
+)
 from mlwatch.roles.types import Column, ColumnPath, Feature, FeatureKind
 
 if TYPE_CHECKING:
@@ -91,6 +99,13 @@ def name_features(
         Feature(names[column.path], column.path, feature_kind(column, settings, names[column.path]))
         for column in columns
     )
+
+
+def orders_ranking(features: Iterable[Feature]) -> bool:
+    """Tell by their names whether the features are of items in a ranking: a query, and a place in its results."""
+    places = {normal(feature.path[-1]) for feature in features if feature.kind == "numeric"}
+    queries = {normal(feature.path[-1]) for feature in features}
+    return not (places.isdisjoint(POSITIONS.split()) or queries.isdisjoint(QUERIES.split()))
 
 
 def _free_name(path: ColumnPath, containers: frozenset[str], used: Collection[str]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, SupportsFloat, cast
 
 from mlwatch.roles.columns import LONGEST_TEXT, by_record, kind_of
 from mlwatch.roles.names import LATENCY_UNITS, normal
+from mlwatch.roles.types import ROUNDING
 from mlwatch.roles.written import COMPOUND, GROUPED
 from mlwatch.times import parse_timestamp
 
@@ -267,6 +268,13 @@ def _only_words(column: Column, allowed: Collection[str]) -> bool:
 def within_unit(column: Column) -> bool:
     """Tell whether all numbers are such as probabilities are."""
     return all(0 <= number <= 1 for number in numbers(column))
+
+
+def tells_classes(column: Column) -> bool:
+    """Tell whether scores are probabilities but for a few, such as the -1 of some loggers: margins are not."""
+    found = numbers(column)
+    inside = sum(-ROUNDING <= number <= 1 + ROUNDING for number in found)
+    return inside >= MOSTLY * len(found)
 
 
 def is_percent(column: Column) -> bool:

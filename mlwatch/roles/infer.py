@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
 from mlwatch.roles import confidence, guards, leftovers, standins
-from mlwatch.roles.features import containers_of, listed, name_features
+from mlwatch.roles.features import containers_of, listed, name_features, orders_ranking
 from mlwatch.roles.names import (
     aliases,
     container_depth,
@@ -23,7 +23,7 @@ from mlwatch.roles.names import (
     words,
 )
 from mlwatch.roles.paths import NO_VERSION, TEMPLATE, from_directories, match_template
-from mlwatch.roles.types import ROLES, SCORE_THRESHOLD, Column, ColumnPath, Mapping, TimeUnit
+from mlwatch.roles.types import ROLES, SCORE_THRESHOLD, Column, ColumnPath, Feature, Mapping, TimeUnit
 from mlwatch.roles.units import latency_unit, time_unit
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class _Inference:
             ),
             reasons=self._reasons,
             others={role: tuple(paths) for role, paths in self._others.items()},
-            score_threshold=self._score_threshold(),
+            score_threshold=self._score_threshold((*self._decided.features, *features)),
         )
 
     def _drop(self, columns: Iterable[Column], reason: str) -> None:
@@ -404,15 +404,23 @@ class _Inference:
         column = self._chosen.get("timestamp")
         return self._decided.time_unit if column is None else time_unit(column)
 
-    def _score_threshold(self) -> float:
-        """Return half of what is certain: 50 of scores in percent, where the answer is made of them."""
+    def _score_threshold(self, features: Iterable[Feature]) -> float | None:
+        """Return half of what is certain, where the answer is made of scores; None where these tell no class."""
         column = self._chosen.get("score")
         if column is None:
             return self._decided.score_threshold
-        if "prediction" in self._roles or not guards.is_percent(column):
+        if "prediction" in self._roles:
             return SCORE_THRESHOLD
-        self._reasons["score"] += ", in percent: class 1 from 50 on"
-        return 50.0
+        if orders_ranking(features):
+            self._reasons["score"] += ", which orders a ranking: it tells no class"
+            return None
+        if guards.is_percent(column):
+            self._reasons["score"] += ", in percent: class 1 from 50 on"
+            return 50.0
+        if guards.tells_classes(column):
+            return SCORE_THRESHOLD
+        self._reasons["score"] += ", no probability: it tells no class"
+        return None
 
     def _latency_factor(self) -> float:
         column = self._chosen.get("latency")

@@ -19,6 +19,10 @@ def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+QUERIES = "queryid qid searchid listid rankingid"
+POSITIONS = "position rank pos slot itemposition"
+"""What the columns of a ranking are called."""
+
 _OUTPUTS = ("prediction", "predictions", "output", "outputs", "response", "result", "results", "inference")
 
 _TABLE = {

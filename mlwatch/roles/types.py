@@ -20,6 +20,8 @@ ROLES = (
 """Every role that a column can have."""
 SCORE_THRESHOLD = 0.5
 """A probability without a prediction is taken as class 1 from here on."""
+ROUNDING = 1e-06
+"""How far a probability in single precision may lie beyond 0 or 1."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class Mapping:
     """Why a role is what it is, by role; why a column is ignored, by `ignored:` and its dotted path."""
     others: MappingType[str, tuple[ColumnPath, ...]] = field(default_factory=dict)
     """Further columns of a role, for records without the first; see `standins`."""
-    score_threshold: float = SCORE_THRESHOLD
-    """A score without a prediction is taken as class 1 from here on."""
+    score_threshold: float | None = SCORE_THRESHOLD
+    """A score without a prediction is taken as class 1 from here on; None where scores tell no class."""
 
     def columns(self, role: str) -> tuple[ColumnPath, ...]:
         """Return the columns of a role, the one that counts first."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mlwatch.asking import is_there
 from mlwatch.metrics.confusion import positive_class
 from mlwatch.metrics.curves import class_of_scores
 from mlwatch.snapshot.reader import ALL_TIME
+from mlwatch.sources.sql import literal
 from mlwatch.store import rollups
 from mlwatch.store.profiles import IN_FORCE
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.snapshot.reader import Reader
+
+MOST_CLASSES = 2
+"""More labels than these are grades, where nothing is predicted."""
 
 
 def positive_of(reader: Reader, model: str) -> str | None:
@@ -30,7 +35,16 @@ def positive_of(reader: Reader, model: str) -> str | None:
 
 
 def _positive(connection: DuckDBPyConnection, model: str) -> str | None:
-    return positive_class(_classes(connection, model), partial(_by_scores, connection, model))
+    classes = _classes(connection, model)
+    if len(classes) > MOST_CLASSES and not _predicted(connection, model):
+        return None  # grades of a ranking
+    return positive_class(classes, partial(_by_scores, connection, model))
+
+
+def _predicted(connection: DuckDBPyConnection, model: str) -> bool:
+    """Tell whether anything with a label was ever predicted to be of a class."""
+    outcomes = rollups.OUTCOMES.table(rollups.OUTCOMES.levels[-1])
+    return is_there(connection, f"{outcomes} WHERE model = {literal(model)} AND prediction IS NOT NULL")
 
 
 def _by_scores(connection: DuckDBPyConnection, model: str) -> str | None:

@@ -113,7 +113,7 @@ def _read(connection: DuckDBPyConnection, lattice: Grid, *, numeric: bool) -> Ta
         connection,
         f"""SELECT v.who, epoch_us({rollups.bucket(level, "r.bucket")}) AS at, r.feature, r.part, {measures}
         FROM {relation} AS r JOIN who AS v ON v.model = r.model AND v.version = r.version
-        WHERE r.feature >= 0 GROUP BY ALL""",
+        WHERE r.feature >= 0 AND r.prediction IS NOT NULL GROUP BY ALL""",
         times,
     )
 

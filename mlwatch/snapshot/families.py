@@ -10,8 +10,10 @@ import numpy as np
 from mlwatch.metrics import business as money
 from mlwatch.metrics import intervals, latency, performance, regression
 from mlwatch.metrics.confusion import Confusion
+from mlwatch.metrics.estimate import undefined
 from mlwatch.metrics.regression import RegressionSums
 from mlwatch.metrics.scores import ScoreHistogram
+from mlwatch.snapshot import undecided
 from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.types import Business, ConfusionTable, Engagement, Errors, LabelLag, Latency, Revenue
 from mlwatch.store.event_kinds import KIND, VALUE
@@ -110,8 +112,7 @@ def errors_of(n: int, failed: int, client: int, server: int) -> Errors:
 
 def confusion_of(rows: Table) -> Confusion:
     """Return confusion counts by class, without rows that cancelled out."""
-    cells = zip(rows["label"], rows["prediction"], rows["n"], strict=True)
-    return Confusion.from_rows((str(label), str(predicted), int(n)) for label, predicted, n in cells if n)
+    return Confusion.from_rows(cells_of(rows))
 
 
 def confusion_table(confusion: Confusion) -> ConfusionTable:
@@ -132,20 +133,40 @@ def classified(
     """
     confusion = confusion_of(rows)
     if task == "multiclass":
-        return performance.multiclass(confusion), confusion
+        return {**performance.multiclass(confusion), **untold(task, rows)}, confusion
     histogram = None
     if scores is not None and len(scores):
         histogram = ScoreHistogram.from_rows(
             scores["label"] == positive, scores["bin"], scores["n"], scores["sum_score"]
         )
     sums = score_sums(rows, positive)
-    return performance.binary(confusion, positive, sums, histogram), confusion
+    found = performance.binary(confusion, positive, sums, histogram)
+    return {**found, **untold(task, rows), **_graded(rows, positive)}, confusion
+
+
+def untold(task: str, rows: Table) -> dict[str, Estimate]:
+    """Return the metrics of decided classes, with why there are none; empty where labelled predictions have a class.
+
+    Args:
+        task: `binary` or `multiclass`.
+        rows: Outcome rows.
+    """
+    why = undecided.reason(rows)
+    return dict.fromkeys(OVER[task], undefined(why, rows.whole("n"))) if why else {}
+
+
+def _graded(rows: Table, positive: str | None) -> dict[str, Estimate]:
+    """Return the metrics of scores, with why there are none, where labels are grades, of which none is positive."""
+    labels = set(rows["label"][rows["n"] > 0].tolist())
+    if positive is not None or len(labels) <= 2:
+        return {}
+    return dict.fromkeys(OF_SCORES, undefined(undecided.GRADES, rows.whole("n")))
 
 
 def score_sums(rows: Table, positive: str | None) -> performance.ScoreSums | None:
     """Return log-loss and Brier sums from sums of scores by label; None without probabilities."""
     n = rows.whole("n_score")
-    if n == 0 or rows.whole("n_wild"):
+    if positive is None or n == 0 or rows.whole("n_wild"):
         return None
     is_positive = rows["label"] == positive
     log_loss = -float(np.where(is_positive, rows["sum_ln_p"], rows["sum_ln_q"]).sum())
@@ -168,6 +189,7 @@ OVER: Mapping[str, tuple[str, ...]] = {
 }
 """Metrics of a window, from counts alone."""
 LOSSES = ("log_loss", "brier")
+OF_SCORES = ("roc_auc", "pr_auc", *LOSSES, "ece")
 
 
 @remembered
@@ -192,8 +214,9 @@ def window_performance(
 
 
 def cells_of(rows: Table) -> tuple[tuple[str, str, int], ...]:
-    """Return confusion rows as a hashable value."""
-    pairs = zip(rows["label"], rows["prediction"], rows["n"], strict=True)
+    """Return confusion rows as a hashable value; none where scores told no class."""
+    told = undecided.decided(rows)
+    pairs = zip(told["label"], told["prediction"], told["n"], strict=True)
     return tuple(sorted((str(label), str(predicted), int(n)) for label, predicted, n in pairs if n))
 
 
@@ -222,6 +245,8 @@ def decisions(rows: Table | None, payoff: Mapping[str, float], positive: str) ->
         payoff: What a decision of each kind earns: `tp`, `fp`, `fn`, `tn`; those not named earn nothing.
         positive: Positive class.
     """
+    if rows is not None and (why := undecided.reason(rows)):
+        return undefined(why, rows.whole("n"))
     confusion = confusion_of(rows) if rows is not None else Confusion.from_rows(())
     names = {(True, True): "tp", (False, True): "fp", (True, False): "fn", (False, False): "tn"}
     worth = {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.metrics import intervals
 from mlwatch.metrics.estimate import undefined
+from mlwatch.snapshot import undecided
 
 if TYPE_CHECKING:
     from mlwatch.metrics.estimate import Estimate
@@ -35,8 +36,12 @@ def answers_of(task: str, rows: Table | None, positive: str | None) -> Estimate 
 
 
 def _share(column: str, rows: Table | None, positive: str | None) -> Estimate:
-    if rows is None or positive is None or not rows.whole("n"):
+    if rows is None or not rows.whole("n"):
         return undefined(NO_LABELS)
+    if positive is None:
+        return undefined(undecided.GRADES, rows.whole("n"))
+    if column == "prediction" and (why := undecided.reason(rows)):
+        return undefined(why, rows.whole("n"))
     chosen = rows.where(rows[column] == positive)
     return intervals.proportion(chosen.whole("n"), rows.whole("n"), NO_LABELS)
 

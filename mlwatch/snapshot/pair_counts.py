@@ -46,6 +46,8 @@ class Counted:
     """Both answers, where these are classes."""
     why: str = ""
     """Why they are not compared from the beginning, where they are not."""
+    undecided: int = 0
+    """Pairs in which an answer that should be a class is none."""
 
 
 def count_pairs(connection: DuckDBPyConnection, pairing: Pairing, *, classes: bool) -> Counted:
@@ -136,7 +138,8 @@ def _counted(table: Table, unpaired: PairCounts, start: datetime, *, classes: bo
         both_wrong=sums["labelled"] - sums["both"] - sums["lost"] - sums["won"],
         agreement=np.array(confusion.counts if confusion else np.zeros((0, 0)), dtype=np.int64),
     )
-    return Counted(start, counts, _moments(table, flags), confusion)
+    without = int(n[(old == "") | (new == "")].sum()) if classes else 0
+    return Counted(start, counts, _moments(table, flags), confusion, undecided=without)
 
 
 def _moments(table: Table, flags: dict[str, np.ndarray]) -> PairMoments:

@@ -22,15 +22,15 @@ from mlwatch.metrics.rollout_types import (
     RolloutSettings,
     default_metric,
 )
-from mlwatch.snapshot import rollout_pairs
+from mlwatch.snapshot import rollout_pairs, undecided
 from mlwatch.snapshot.pair_counts import count_pairs
 from mlwatch.snapshot.reader import Reader
 from mlwatch.snapshot.rollout_beside import beside, with_others
 from mlwatch.snapshot.rollout_calibration import stored_inflation
 from mlwatch.snapshot.rollout_course import course_of, up_to_now
 from mlwatch.snapshot.rollout_limits import DISAGREEMENT, limits_of
-from mlwatch.snapshot.rollout_pairing import Pairing
-from mlwatch.snapshot.rollout_past import CLASS_TASKS, LATENCIES, frozen_quantile
+from mlwatch.snapshot.rollout_pairing import Judged, Pairing
+from mlwatch.snapshot.rollout_past import CLASS_TASKS, LATENCIES, OF_CLASSES, frozen_quantile
 from mlwatch.snapshot.rollout_positives import RARE
 from mlwatch.snapshot.rollout_result import held, moment, rollout_of
 from mlwatch.snapshot.rollout_series import Arms, Inputs, Pairs, read_arms
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.read import Life
     from mlwatch.snapshot.roles import Roles
     from mlwatch.snapshot.rollout_course import Course
-    from mlwatch.snapshot.rollout_pairing import Judged
     from mlwatch.snapshot.rollout_pairs import Findings
     from mlwatch.snapshot.rollout_units import ByUnit
     from mlwatch.snapshot.types import Rollout
@@ -64,6 +63,7 @@ NOT_LOGGED = {
 }
 BY_ARM = frozenset({"error_rate", "recall", "precision", "mae", "mse"})
 """What is judged by arm in a shadow too, besides latencies."""
+PAIRWISE = "who is right is not judged pair by pair"
 REFERENCE_VALUES = 1000
 """Latencies of the baseline before the candidate that its frozen quantile needs."""
 
@@ -237,6 +237,11 @@ def read_inputs(
         return _of_units(connection, inputs, str(config.unit), others, dear.by_unit)
     inputs = settle(reader, pairing, config, arms, alpha, shadow=True)
     counted = count_pairs(connection, pairing, classes=pairing.task in CLASS_TASKS)
+    if undecided.is_most(counted.undecided, counted.counts.pairs):
+        counted = count_pairs(connection, pairing, classes=False)
+        remark = f"{PAIRWISE}, because {arms.undecided or undecided.NO_PREDICTION}"
+        unknown = replace(pairing, judged=Judged(pairing.model, "unknown"))
+        inputs = replace(inputs, pairing=unknown, remarks=(*inputs.remarks, remark))
     accuracy = _spec(reader, config, pairing, "accuracy", {})
     return replace(inputs, pairs=Pairs(counted, accuracy, config.limits.get(DISAGREEMENT)))
 
@@ -320,16 +325,13 @@ def _judged(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what is judged, and a sentence for each default guardrail that cannot be."""
     wanted: Sequence[str] = config.metrics or _default(task, arms)
-    if (
-        shadow
-    ):  # one request has one user and one truth: pairs say who is right, and only one answer is acted on
+    if shadow:  # one request has one user and one truth: pairs say who is right, and one answer is acted on
         wanted = [name for name in wanted if name in BY_ARM or name.startswith("latency")]
     if config.metrics:
         return tuple(wanted), ()
     missing = [name for name in wanted if name not in arms.has]
-    remarks = tuple(
-        f"{default_metric(name).label} is not judged, because {NOT_LOGGED[name]}" for name in missing
-    )
+    why = NOT_LOGGED | (dict.fromkeys(OF_CLASSES, arms.undecided) if arms.undecided else {})
+    remarks = tuple(f"{default_metric(name).label} is not judged, because {why[name]}" for name in missing)
     return tuple(name for name in wanted if name in arms.has), remarks
 
 

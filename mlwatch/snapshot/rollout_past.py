@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlwatch.metrics import latency
+from mlwatch.snapshot import undecided
 from mlwatch.snapshot.rollout_caps import REFERENCE_SPAN, of_past
 from mlwatch.snapshot.rollout_positives import positive_sums, share_of_positives
 from mlwatch.store import rollups
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 LATENCIES = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
 CLASS_TASKS = frozenset({"binary", "multiclass"})
+OF_CLASSES = frozenset({"accuracy", "recall", "precision"})
+UNDECIDED = "SUM(CASE WHEN prediction IS NULL THEN n ELSE 0 END) AS undecided, SUM(n_wild) AS n_wild"
+"""Labelled predictions without a class, and those whose score is no probability."""
 USUAL = 30
 """Labels, positive ones, or events of a class, in that week from which more of them are waited for."""
 
@@ -49,7 +53,7 @@ def usual(reader: Reader, pairing: Pairing) -> Usual:
         )
 
     def compute() -> Usual:
-        sums = f"SUM(n) AS n, SUM(n_number) AS n_number, {positive_sums('n')}"
+        sums = f"SUM(n) AS n, {UNDECIDED}, SUM(n_number) AS n_number, {positive_sums('n')}"
         outcomes = past(rollups.OUTCOMES, sums, "n", positive=pairing.positive)
         logged = logged_metrics(
             pairing.task,
@@ -79,9 +83,10 @@ def logged_metrics(
     has = {"error_rate"}
     if traffic.whole("n_latency"):
         has |= {"latency_mean", *LATENCIES}
-    if task in CLASS_TASKS and outcomes.whole("n"):
+    decided = task in CLASS_TASKS and not why_undecided(outcomes)
+    if decided and outcomes.whole("n"):
         has.add("accuracy")
-    if task == "binary":
+    if decided and task == "binary":
         counted = {"recall": "n_positive", "precision": "n_said"}
         has |= {name for name, column in counted.items() if outcomes.whole(column) >= fewest}
     if outcomes.whole("n_number"):
@@ -89,6 +94,12 @@ def logged_metrics(
     classes = set(gains["class"].tolist())
     has |= classes & {"conversion", "engagement"}
     return frozenset(has | ({"revenue"} if "net" in classes else set()))
+
+
+def why_undecided(outcomes: Table) -> str:
+    """Say why too many labelled predictions have no class; empty where they have one."""
+    without = outcomes.whole("undecided")
+    return undecided.said(outcomes.whole("n_wild")) if undecided.is_most(without, outcomes.whole("n")) else ""
 
 
 def frozen_quantile(reader: Reader, pairing: Pairing, quantile: float, fewest: int) -> float | None:

@@ -26,7 +26,7 @@ def positive_sums(n: str) -> str:
         n: Predictions in a row.
     """
     wanted = {
-        "n_positive": "label = $positive",
+        "n_positive": "label = $positive AND prediction IS NOT NULL",
         "missed": "label = $positive AND prediction <> label",
         "n_said": "prediction = $positive",
         "said_wrongly": "prediction = $positive AND prediction <> label",

@@ -20,7 +20,15 @@ from mlwatch.metrics.rollout_types import (
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.rollout_caps import Caps, cut_latencies, frozen_caps
 from mlwatch.snapshot.rollout_pairing import HOUR_MINUTES, full_hour
-from mlwatch.snapshot.rollout_past import LATENCIES, logged_metrics, usual
+from mlwatch.snapshot.rollout_past import (
+    CLASS_TASKS,
+    LATENCIES,
+    OF_CLASSES,
+    UNDECIDED,
+    logged_metrics,
+    usual,
+    why_undecided,
+)
 from mlwatch.snapshot.rollout_positives import positive_sums, series_of_positives, share_of_positives
 from mlwatch.snapshot.winsorised import cut_worth
 from mlwatch.store import rollups
@@ -50,6 +58,8 @@ class Arms:
     """By mean, the limit that larger values count as."""
     positives: float | None = None
     """Share of positives among the labels, in the baseline's week before where it had any; None is unknown."""
+    undecided: str = ""
+    """Why labelled predictions have no class, where too many of them have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +103,9 @@ def read_arms(reader: Reader, pairing: Pairing) -> Arms:
         reader,
         pairing,
         rollups.OUTCOMES,
-        f"""SUM(n) AS n, SUM(CASE WHEN label <> prediction THEN n ELSE 0 END) AS bad, SUM(n_number) AS n_number,
-        SUM(sum_abs) AS sum_abs, SUM(sum_sq) AS sum_sq, SUM(sum_err4) AS sum_err4, {positive_sums("n")}""",
+        f"""SUM(n) AS n, {UNDECIDED}, SUM(CASE WHEN label <> prediction THEN n ELSE 0 END) AS bad,
+        SUM(n_number) AS n_number, SUM(sum_abs) AS sum_abs, SUM(sum_sq) AS sum_sq, SUM(sum_err4) AS sum_err4,
+        {positive_sums("n")}""",
         positive=pairing.positive,
     )
     gains = _read(
@@ -119,7 +130,8 @@ def read_arms(reader: Reader, pairing: Pairing) -> Arms:
     arms = arms_of(pairing.task, pairing.minutes, sums, caps)
     past = usual(reader, pairing)
     positives = arms.positives if past.positives is None else past.positives
-    return replace(arms, has=arms.has | past.metrics, positives=positives)
+    waited_for = past.metrics - (OF_CLASSES if arms.undecided else set())
+    return replace(arms, has=arms.has | waited_for, positives=positives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +183,8 @@ def arms_of(task: str, minutes: int, sums: Sums, caps: Caps | None = None) -> Ar
     kept = [replace(arm, metrics=_without(arm.metrics, overflown)) for arm in arms]
     has = logged_metrics(task, sums.traffic, sums.outcomes, sums.gains)
     positives = share_of_positives(sums.outcomes)
-    return Arms(kept[0], kept[1], has, minutes, overflown, caps.limits(), positives)
+    why = why_undecided(sums.outcomes) if task in CLASS_TASKS else ""
+    return Arms(kept[0], kept[1], has, minutes, overflown, caps.limits(), positives, why)
 
 
 def _overflown(arms: Iterable[ArmSeries]) -> frozenset[str]:
@@ -262,10 +275,11 @@ def _arm(bins: tuple[int, int], sums: Sums, caps: Caps, width: int) -> ArmSeries
     strata = _Strata(sums.traffic, width)
     minute, spread, traffic, outcomes = strata.minute, strata.spread, sums.traffic, sums.outcomes
     n, n_number = spread(traffic, "n"), spread(outcomes, "n_number")
+    decided = outcomes["n"] - outcomes["undecided"]
     histogram = _histogram(strata, sums.latencies, bins)
     metrics: dict[str, MetricSeries] = {
         "error_rate": ProportionSeries(n, spread(traffic, "failed")),
-        "accuracy": ProportionSeries(spread(outcomes, "n"), spread(outcomes, "bad")),
+        "accuracy": ProportionSeries(spread(outcomes, decided), spread(outcomes, "bad")),
         **series_of_positives(outcomes, spread),
         "mae": MeanSeries(n_number, spread(outcomes, "sum_abs"), spread(outcomes, "sum_sq")),
         "mse": MeanSeries(n_number, spread(outcomes, "sum_sq"), spread(outcomes, "sum_err4")),

@@ -177,7 +177,8 @@ class _Trial:
         )
         outcomes = fetch(
             self.connection,
-            f"""{head}, COUNT(*) AS n, SUM(CAST(label <> prediction AS INTEGER)) AS bad, COUNT(error) AS n_number,
+            f"""{head}, COUNT(*) AS n, COUNT(*) - COUNT(prediction) AS undecided, 0 AS n_wild,
+                SUM(CAST(label <> prediction AS INTEGER)) AS bad, COUNT(error) AS n_number,
                 SUM(ABS(error)) AS sum_abs, SUM(error * error) AS sum_sq, SUM(POWER(error, 4)) AS sum_err4,
                 {positive_sums("1")}
             FROM (SELECT *, {RESIDUAL} AS error FROM aa WHERE label IS NOT NULL AND NOT failed) GROUP BY ALL""",

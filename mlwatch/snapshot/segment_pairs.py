@@ -84,7 +84,7 @@ def pairs_of(
         baseline: Name of the baseline version.
         lattice: Range.
     """
-    steps = {name: one_in(each.labelled) for name, each in model.versions.items() if each.labelled}
+    steps = {name: one_in(each.labelled) for name, each in model.versions.items() if each.segments}
     columns = followed(connection, model.name) if steps and model.task != "unknown" else []
     if len(columns) < 2:
         return {}
@@ -114,7 +114,7 @@ def _sums(
 ) -> NDArray[np.float64]:
     """Sum losses by cell over one labelled record of a version in so many; see `cell_sums`."""
     value, label = (f"TRY_CAST({each} AS DOUBLE)" for each in ("prediction", "label"))
-    loss = f"ABS({value} - {label})" if numeric else "CAST(prediction IS DISTINCT FROM label AS DOUBLE)"
+    loss = f"ABS({value} - {label})" if numeric else "CAST(prediction <> label AS DOUBLE)"
     rows = fetch(
         connection,
         f"""SELECT {loss} AS loss, * EXCLUDE (prediction, label) FROM (

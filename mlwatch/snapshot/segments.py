@@ -14,7 +14,7 @@ from mlwatch.metrics.fairness import Gap, Group, demographic_parity, equal_oppor
 from mlwatch.metrics.importance import correlation_ratio, importance
 from mlwatch.metrics.regression import RegressionSums, regression
 from mlwatch.metrics.segments import Contrast, Losses, contrast, together
-from mlwatch.snapshot import families
+from mlwatch.snapshot import families, undecided
 from mlwatch.snapshot.read import Table
 from mlwatch.snapshot.reader import ALL_TIME
 from mlwatch.snapshot.reference_labels import LEAST_LABELS, importance_there
@@ -120,10 +120,11 @@ def of_model(
     rows = reader.once(rollups.SEGMENTS, lattice)
     numeric = model.task == "regression"
     perform = of_numbers if numeric else partial(of_classes, model.task, model.positive_class)
-    before = rows.of(baseline) if baseline is not None else None
+    told = {who: rows.of(who) if numeric else undecided.decided(rows.of(who)) for who in versions.values()}
+    before = told.get(baseline) if baseline is not None else None
     by_version = {
         name: of_version(
-            *(rows.of(who), features.of(who), infos, perform),
+            *(told[who], features.of(who), infos, perform),
             before if who != baseline else None,
             numeric=numeric,
         )
@@ -133,7 +134,7 @@ def of_model(
     matters = settings.importance or _importance(reader, model, mine, infos)
     if numeric:
         return Segments(by_version, importance=matters)
-    fairness = {name: _fairness(rows.of(who), infos, model, settings) for name, who in versions.items()}
+    fairness = {name: _fairness(told[who], infos, model, settings) for name, who in versions.items()}
     return Segments(by_version, fairness, matters)
 
 

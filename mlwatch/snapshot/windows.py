@@ -272,4 +272,5 @@ def _performance(question: Question, rows: Table | None) -> Mapping[str, Estimat
     if question.task == "regression":
         return families.regressed(rows)
     sums = families.score_sums(rows, question.positive) if question.task == "binary" else None
-    return families.window_performance(question.task, families.cells_of(rows), question.positive, sums)
+    found = families.window_performance(question.task, families.cells_of(rows), question.positive, sums)
+    return {**found, **families.untold(question.task, rows)}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mlwatch.roles import guards
 from mlwatch.roles.names import LATENCY_UNITS, latency_factor
+from mlwatch.roles.types import ROUNDING
 from mlwatch.roles.written import COMPOUND, GROUPED
 from mlwatch.sources.sql import identifier, literal, path_expression
 from mlwatch.times import SPACED_ZONE
@@ -35,8 +36,6 @@ _NO_CLASS_WORDS = (
 )
 NO_CLASS = f"({', '.join(map(literal, _NO_CLASS_WORDS))})"
 """What is written for a missing class or value; an infinite one says as little. `none` is a class of some models."""
-ROUNDING = 1e-06
-"""How far a probability in single precision may lie beyond 0 or 1."""
 _LONGEST_NULL = max(map(len, guards.NULL_WORDS))
 _NO_NUMBER = f"({', '.join(map(literal, sorted({*guards.NULL_WORDS, '-'})))})"
 """What is written where there is no number; servers write a dash."""
@@ -268,10 +267,15 @@ class Canonical:
         return text
 
     def _prediction(self) -> str:
-        if self._path("prediction") is not None or self._path("score") is None:
+        """Return the prediction, else the class that the score tells; NULL for a score that is no probability."""
+        threshold = self._mapping.score_threshold
+        if self._path("prediction") is not None or self._path("score") is None or threshold is None:
             return self._class("prediction")
-        score = self._score()
-        return f"CASE WHEN {score} >= {self._mapping.score_threshold} THEN '1' WHEN {score} IS NOT NULL THEN '0' END"
+        score, certain = self._score(), 2 * threshold
+        return (
+            f"CASE WHEN {score} BETWEEN {threshold!r} AND {certain!r} THEN '1' "
+            f"WHEN {score} BETWEEN 0 AND {threshold!r} THEN '0' END"
+        )
 
     def _status(self) -> str:
         path = self._path("status")

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mlwatch.roles.names import latency_factor, normal
+from mlwatch.roles.names import POSITIONS, QUERIES, latency_factor, normal
 from mlwatch.sources.sql import identifier
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ _NAMES = {
     " usagecompletiontokens usageoutputtokens generatedtokens",
     "first_token": "firsttoken ttft timetofirsttoken firsttokenlatency firsttokentime latencytofirsttoken",
     "cost": "costusd requestcost inferencecost predictioncost totalcost costeur apicost",
-    "query": "queryid qid searchid listid rankingid",
-    "position": "position rank pos slot itemposition",
+    "query": QUERIES,
+    "position": POSITIONS,
 }
 _TABLE = {name: role for role, names in _NAMES.items() for name in names.split()}
 _COST_BESIDE_TOKENS = "cost"

@@ -684,17 +684,27 @@ def test_the_version_of_logstash_is_that_of_no_model(own: dict[str, str]) -> Non
     [
         ([79.3, 26.2, 47.0], {}, 50.0),
         ([0.793, 0.262, 0.47], {}, 0.5),
-        ([7.9, 2.6, 4.7], {}, 0.5),
-        ([79.3, -26.2, 47.0], {}, 0.5),
-        ([790.0, 262.0, 470.0], {}, 0.5),
+        ([7.9, 2.6, 4.7], {}, None),
+        ([79.3, -26.2, 47.0], {}, None),
+        ([790.0, 262.0, 470.0], {}, None),
+        ([-2.3, 0.4, 0.9, 1.7], {}, None),
+        ([0.793, 0.262, 1.0000001, 0.47], {}, 0.5),
+        ([0.793, 0.262, -1.0, 0.47], {}, 0.5),
+        ([-2.3, 1.7], {"prediction": 1}, 0.5),
+        ([0.793, 0.262], {"query_id": "q", "position": 1}, None),
+        ([79.3, 26.2], {"QueryId": "q", "rank": 1}, None),
+        ([0.793, 0.262], {"query_id": "q", "position": "top"}, 0.5),
+        ([0.793, 0.262], {"features": {"position": 1}}, 0.5),
+        ([0.793, 0.262], {"query_id": "q", "position": 1, "prediction": 1}, 0.5),
         ([79.3, 26.2, 47.0], {"prediction": 1}, 0.5),
     ],
 )
-def test_scores_in_percent_are_cut_at_fifty(
-    scores: list[float], more: dict[str, int], expected: float
+def test_scores_are_cut_at_half_of_what_is_certain_and_not_where_they_tell_no_class(
+    scores: list[float], more: dict[str, Any], expected: float | None
 ) -> None:
     records = [{"id": at, "score": score, **more} for at, score in enumerate(scores)]
     mapping = inferred(*records)
     assert mapping.score_threshold == expected
     assert (mapping.reasons["score"] == "named score, in percent: class 1 from 50 on") == (expected == 50)
+    assert mapping.reasons["score"].endswith(": it tells no class") == (expected is None)
     assert merge(mapping, columns_of([{"late": 1}]), NO_SETTINGS).score_threshold == expected

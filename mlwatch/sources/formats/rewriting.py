@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import row
 from mlwatch.errors import reason_of
-from mlwatch.roles.types import SCORE_THRESHOLD
+from mlwatch.roles.types import ROUNDING, SCORE_THRESHOLD
 from mlwatch.sources.canonical import EARLIEST, LATEST
 from mlwatch.sources.formats import payload
 from mlwatch.sources.formats.halves import Halves
@@ -255,7 +255,8 @@ class Rewriter:
             SELECT * EXCLUDE (answer, label), answer_class(label) AS label,
                 CASE WHEN score IS NOT NULL AND COALESCE(number, score) = score
                     THEN COALESCE(CASE WHEN number IS NULL THEN class END,
-                        CASE WHEN score >= {SCORE_THRESHOLD} THEN '1' ELSE '0' END)
+                        CASE WHEN score BETWEEN {SCORE_THRESHOLD} AND {1 + ROUNDING} THEN '1'
+                            WHEN score BETWEEN -{ROUNDING} AND {SCORE_THRESHOLD} THEN '0' END)
                     ELSE class END AS prediction
             FROM (SELECT *, CASE WHEN COALESCE(model, '') IN ({names}) AND number BETWEEN 0 AND 1 THEN number
                     ELSE answer_score(answer) END AS score

@@ -1,0 +1,46 @@
+"""Labelled predictions without a class: the logs hold a score alone, and that tells none.
+
+A few of them are left out. Of more, whatever is known of the others would be of a part that nobody chose.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlwatch.snapshot.read import Table
+
+NO_PROBABILITIES = "not all scores are probabilities, and the logs hold no prediction"
+NO_PREDICTION = "the logs hold scores, but no prediction"
+GRADES = "the labels are more than two classes"
+MOST = 0.05
+"""Share of labelled predictions without a class that is left out."""
+
+
+def decided(rows: Table) -> Table:
+    """Return the rows of labelled predictions with a class; none where too many have none."""
+    told = rows["prediction"] != ""
+    return rows.first(0) if is_most(_without(rows), rows.whole("n")) else rows.where(told)
+
+
+def is_most(without: int, n: int) -> bool:
+    """Tell whether so many of some labelled predictions have no class that the others do not stand for them."""
+    return without > MOST * n
+
+
+def reason(rows: Table) -> str:
+    """Say why no class is known of outcome rows; empty where one is, or where there are none."""
+    return said(rows.whole("n_wild")) if is_most(_without(rows), rows.whole("n")) else ""
+
+
+def said(wild: int) -> str:
+    """Say why there is no class.
+
+    Args:
+        wild: Labelled predictions whose score is no probability.
+    """
+    return NO_PROBABILITIES if wild else NO_PREDICTION
+
+
+def _without(rows: Table) -> int:
+    return int(rows["n"][rows["prediction"] == ""].sum())
