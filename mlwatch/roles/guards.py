@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, SupportsFloat, cast
 
 from mlwatch.roles.columns import LONGEST_TEXT, by_record, kind_of
+from mlwatch.roles.event_names import meaning_of
 from mlwatch.roles.names import LATENCY_UNITS, normal
 from mlwatch.roles.types import ROUNDING
 from mlwatch.roles.written import COMPOUND, GROUPED
@@ -50,6 +51,8 @@ MOSTLY = 0.75
 _WRITTEN_DATE = re.compile(r"\s*(\d{4}[-/]\d\d[-/]\d\d|\d{1,2}\.\d{1,2}\.\d{4})[T ]\d\d?:\d\d")
 _DURATION = re.compile(rf"\s*(\d+(\.\d+)?\s*({'|'.join(LATENCY_UNITS)})|{COMPOUND})\s*", re.IGNORECASE)
 _GROUPED = re.compile(GROUPED)
+_MADE = re.compile(r"predict|infer(ence|red|ring)|request|scor(ed|ing)|serv(ed|ing)", re.IGNORECASE)
+"""What loggers say of predictions."""
 _JSON = re.compile(r"\s*(\{.*|\[.*)", re.DOTALL)
 
 
@@ -183,8 +186,9 @@ def _text(column: Column, _context: Context, _loose: bool) -> bool:
 
 def _event(column: Column, context: Context, loose: bool) -> bool:
     kinds = {str(sample) for sample in column.samples}
-    if context.predicts and (loose or len(kinds) == 1) and not _tells_events(column, context):
-        return False  # structured loggers name their constant message so
+    messages = loose or len(kinds) == 1 or _are_messages(column, context)
+    if context.predicts and messages and not _tells_events(column, context):
+        return False  # structured loggers name their message so
     technical = loose and all("." in kind for kind in kinds)  # the types of CloudEvents and of spans
     return len(kinds) <= MOST_EVENTS and not technical and not holds_json(column)
 
@@ -196,6 +200,13 @@ def _tells_events(column: Column, context: Context) -> bool:
     for bit, sample in by_record(column).items():
         (beside if bit & context.predicted else apart).add(str(sample).strip().lower())
     return bool(apart - RECORD_WORDS) and beside <= RECORD_WORDS
+
+
+def _are_messages(column: Column, context: Context) -> bool:
+    """Tell whether a column says of all predictions, and of nothing else, that they were made: none is business."""
+    kinds = {str(sample) for sample in column.samples}
+    made = all(_MADE.search(kind) is not None and meaning_of(kind) == "other" for kind in kinds)
+    return made and column.where == context.predicted
 
 
 def _with_event(_column: Column, context: Context, _loose: bool) -> bool:

@@ -299,6 +299,26 @@ def test_a_constant_message_of_a_logger_is_no_event(logs: Path, take: Take) -> N
 
 
 @pytest.mark.parametrize(
+    ("messages", "events"),
+    [
+        (("prediction_served", "prediction_cached"), 0),
+        (("Served a prediction", "Scored from cache", "request done"), 0),
+        (("prediction_served", "purchase"), 30),
+        (("won", "lost"), 30),
+    ],
+)
+def test_what_a_logger_says_of_every_prediction_is_no_event(
+    logs: Path, take: Take, messages: tuple[str | None, ...], events: int
+) -> None:
+    """Other names may mean something to a business that no one else knows."""
+    (logs / "a.jsonl").write_text(
+        lines(prediction(number) | {"event": messages[number % len(messages)]} for number in range(30))
+    )
+    found = take().ingest
+    assert (found.predictions, found.events) == (30, events)
+
+
+@pytest.mark.parametrize(
     "failure", [{"status": 500}, {"error": "Timeout"}, {"status": 503, "error": "Timeout"}]
 )
 def test_what_a_logger_says_of_a_request_that_failed_is_no_business(
