@@ -12,13 +12,14 @@ from mlwatch.roles.columns import LONGEST_TEXT, by_record, kind_of
 from mlwatch.roles.event_names import meaning_of
 from mlwatch.roles.names import LATENCY_UNITS, normal
 from mlwatch.roles.types import ROUNDING
-from mlwatch.roles.written import COMPOUND, GROUPED
+from mlwatch.roles.written import COMPOUND, commas_of, with_point
 from mlwatch.times import parse_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from mlwatch.roles.types import Column
+    from mlwatch.roles.written import Commas
 
 NULL_WORDS = frozenset({"", "nan", "-nan", "null", "none", "na", "n/a", "#n/a", "<na>", r"\n"})
 """What stands for a missing number, in lower case, as Python, R, pandas, spreadsheets and databases write it."""
@@ -50,7 +51,6 @@ MOSTLY = 0.75
 """Share of numbers among the samples of a column of numbers: the others are read as missing."""
 _WRITTEN_DATE = re.compile(r"\s*(\d{4}[-/]\d\d[-/]\d\d|\d{1,2}\.\d{1,2}\.\d{4})[T ]\d\d?:\d\d")
 _DURATION = re.compile(rf"\s*(\d+(\.\d+)?\s*({'|'.join(LATENCY_UNITS)})|{COMPOUND})\s*", re.IGNORECASE)
-_GROUPED = re.compile(GROUPED)
 _MADE = re.compile(r"predict|infer(ence|red|ring)|request|scor(ed|ing)|serv(ed|ing)", re.IGNORECASE)
 """What loggers say of predictions."""
 _JSON = re.compile(r"\s*(\{.*|\[.*)", re.DOTALL)
@@ -224,19 +224,19 @@ def _unit(column: Column, context: Context, _loose: bool) -> bool:
 
 def numbers(column: Column) -> list[float]:
     """Return the samples that are finite numbers, or the texts of some."""
-    found = [number_of(one) for one in column.samples]
+    commas = commas_of(one for one in column.samples if isinstance(one, str))
+    found = [number_of(one, commas) for one in column.samples]
     return [number for number in found if number is not None and math.isfinite(number)]
 
 
-def number_of(sample: object) -> float | None:
+def number_of(sample: object, commas: Commas = "unclear") -> float | None:
     """Return a sample as a number, also where it is the text of one; None where it is neither."""
     if kind_of(sample) in _NUMBERS:
         return as_float(sample)
     if not isinstance(sample, str):
         return None
-    text = sample.replace(",", "") if _GROUPED.fullmatch(sample.strip()) else sample
     try:
-        return float(text)
+        return float(with_point(sample, commas))
     except ValueError:
         return None
 

@@ -2,7 +2,41 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Commas: TypeAlias = Literal["unclear", "thousands", "decimal"]
+"""What commas are in the numbers of a column."""
+
 GROUPED = "[+-]?[1-9][0-9]{0,2}((,[0-9]{3})+[.][0-9]+|(,[0-9]{3}){2,})"
 """A number with commas that can only separate thousands: `1,234.5` and `1,234,567`; `1,234` may be one and a bit."""
+WITH_COMMAS: Mapping[Commas, str] = {
+    "unclear": GROUPED,
+    "thousands": "[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+([.][0-9]+)?",
+    "decimal": "[+-]?[0-9]+,[0-9]+",
+}
+"""Numbers with commas that are read, by what these are."""
 COMPOUND = "([0-9]+h)?[0-9]+m[0-9]+([.][0-9]+)?s"
 """How Go writes durations of a minute and more: `1m3.5s`, `1h0m0s`."""
+_COMMAS = {commas: re.compile(pattern) for commas, pattern in WITH_COMMAS.items()}
+_DOUBTFUL = re.compile("[+-]?[1-9][0-9]{0,2},[0-9]{3}")
+
+
+def commas_of(texts: Iterable[str]) -> Commas:
+    """Tell what commas are in the numbers of a column: `1,234` does not say it, `1,234.5` and `12,5` do."""
+    found = [text.strip() for text in texts if "," in text]
+    thousands = any(_COMMAS["unclear"].fullmatch(text) for text in found)
+    decimal = any(_COMMAS["decimal"].fullmatch(text) and not _DOUBTFUL.fullmatch(text) for text in found)
+    if thousands == decimal:
+        return "unclear"
+    return "thousands" if thousands else "decimal"
+
+
+def with_point(text: str, commas: Commas) -> str:
+    """Return a number as it is written without commas of thousands and with a decimal point; anything else as it is."""
+    if "," not in text or _COMMAS[commas].fullmatch(text.strip()) is None:
+        return text
+    return text.replace(",", "." if commas == "decimal" else "")

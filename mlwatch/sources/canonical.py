@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from mlwatch.roles import guards
 from mlwatch.roles.names import LATENCY_UNITS, latency_factor
 from mlwatch.roles.types import ROUNDING
-from mlwatch.roles.written import COMPOUND, GROUPED
+from mlwatch.roles.written import COMPOUND, WITH_COMMAS, Commas
 from mlwatch.sources.sql import identifier, literal, path_expression
 from mlwatch.times import SPACED_ZONE
 
@@ -45,6 +45,8 @@ FAILURE_WORDS = "('error', 'err', 'fail', 'failed', 'failure', 'exception', 'tim
 BOOLEAN_WORDS = ("True", "TRUE", "False", "FALSE")
 """What Python and tables write for JSON's `true` and `false`."""
 BOOLEANS = f"({', '.join(map(literal, BOOLEAN_WORDS))})"
+_COMMAS: Mapping[str, Commas] = {"grouped": "thousands", "comma": "decimal"}
+"""What commas are in a number's column, by the type that it is read as."""
 _WITHOUT_POINT = "WHEN {0} LIKE '%.0' THEN LEFT({0}, LENGTH({0}) - 2)"
 
 _OF_UNIT = "^[0-9]+([.][0-9]+)? *({})$"
@@ -78,7 +80,8 @@ class Canonical:
         mapping: Which column has which role.
         slots: The features to take.
         physical: The type that each path is read as: `number`, `integer`, `text`, `time`, `boolean`; of classes
-            also `decimal` and `padded`, which is text with spaces around it.
+            also `decimal` and `padded`, which is text with spaces around it; of numbers also `grouped` and `comma`,
+            which is text with commas between thousands or before decimals.
         timezone: Zone of times that carry none.
         tolerant: Read everything as text and turn what does not fit into nulls and `invalid` marks, instead of
             failing: for blocks that the fast way refused.
@@ -189,15 +192,16 @@ class Canonical:
         if not self._is_text(path):
             return self._as_number(path, tolerant=False)
         text = f"TRIM(CAST({self._access(path)} AS VARCHAR))"
-        grouped = f"TRY_CAST(REPLACE({text}, ',', '') AS DOUBLE)"
+        commas = _COMMAS.get(self._physical.get(path, "text"), "unclear")
+        number = f"TRY_CAST(REPLACE({text}, ',', '{'.' if commas == 'decimal' else ''}') AS DOUBLE)"
         return (
             f"COALESCE({self._as_number(path, tolerant=True)}, "
-            f"CASE WHEN regexp_matches({text}, '^{GROUPED}$') THEN {grouped} END)"
+            f"CASE WHEN regexp_matches({text}, '^{WITH_COMMAS[commas]}$') THEN {number} END)"
         )
 
     def _is_text(self, path: tuple[str, ...]) -> bool:
         """Tell whether a number's column is read as text, so that it may hold what is none."""
-        return self._tolerant or self._physical.get(path) == "text"
+        return self._tolerant or self._physical.get(path) in {"text", *_COMMAS}
 
     def _as_number(self, path: tuple[str, ...], *, tolerant: bool) -> str:
         return f"{'TRY_CAST' if tolerant else 'CAST'}({self._access(path)} AS DOUBLE)"

@@ -15,6 +15,7 @@ from mlwatch.roles import Mapping as RoleMapping
 from mlwatch.roles.columns import MAX_COLUMNS
 from mlwatch.roles.guards import as_float
 from mlwatch.roles.leftovers import NO_VALUE_YET
+from mlwatch.roles.written import commas_of
 from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.marks import NO_MARKS, Marks
 from mlwatch.sources.sql import columns_literal, literal
@@ -55,6 +56,8 @@ SQL_TYPES = {
     "whole": "VARCHAR",
     "padded": "VARCHAR",
     "spaced": "VARCHAR",
+    "grouped": "VARCHAR",
+    "comma": "VARCHAR",
     "time": "TIMESTAMP",
     "boolean": "BOOLEAN",
 }
@@ -80,7 +83,8 @@ class Shape:
     """How each used path is read: `number`, `integer`, `text`, `time`, `boolean`; of classes also `decimal`.
 
     Classes and names are `padded` where spaces are around them, names `whole` where they are whole numbers, be it with
-    `.0` behind. Times are `spaced` where spaces are before their zone.
+    `.0` behind. Times are `spaced` where spaces are before their zone. Numbers in text are `grouped` where commas part
+    thousands, `comma` where these are before decimals.
     """
     dialect: Dialect | None = None
 
@@ -237,8 +241,15 @@ def _with_physical(
             if types and path in types:
                 continue
             as_text = "text" in kinds.get(path, ()) and (dialect is None or dialect.marks == NO_MARKS)
-            physical[path] = "text" if as_text else "number"  # one that is no number must not stop the others
+            # one that is no number must not stop the others
+            physical[path] = _physical_number(found.get(path)) if as_text else "number"
     return Shape(key, form, mapping, physical, dialect)
+
+
+def _physical_number(column: Column | None) -> str:
+    """Return how a column of numbers is read of which some are text."""
+    texts = (one for one in column.samples if isinstance(one, str)) if column is not None else ()
+    return {"unclear": "text", "thousands": "grouped", "decimal": "comma"}[commas_of(texts)]
 
 
 def _has_spaced_zones(column: Column) -> bool:

@@ -271,6 +271,28 @@ def test_amounts_with_separated_thousands_are_added_up(logs: Path, take: Take) -
     assert version.business.revenue.gross == pytest.approx(sum(amounts))
 
 
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+@pytest.mark.parametrize(
+    ("told", "latencies", "unread"),
+    [
+        (("1,234.5", "1,234", "20.5"), (1234.5, 1234.0, 20.5), 0),
+        (("1,234,567", "1,234", "950"), (1234567.0, 1234.0, 950.0), 0),
+        (("12,5", "1,234", "20"), (12.5, 1.234, 20.0), 0),
+        (("0,75", "1,234", "20,25"), (0.75, 1.234, 20.25), 0),
+        (("950", "20.5", "20.5", "12,5", "1,234.5", "20"), (950.0, 20.5, 20.5, 1234.5, 20.0), N // 6),
+    ],
+)
+def test_the_other_numbers_of_a_column_tell_what_a_comma_is(
+    logs: Path, take: Take, form: str, told: tuple[str, ...], latencies: tuple[float, ...], unread: int
+) -> None:
+    write(logs, records(latency_ms=[told[i % len(told)] for i in range(N)]), form)
+    found = take()
+    (version,) = next(iter(found.models.values())).versions.values()
+    assert version.latency.n == N - unread
+    assert version.latency.mean == pytest.approx(np.mean(latencies), rel=1e-3)
+    assert len(warnings(found)) == (unread > 0)
+
+
 @pytest.mark.parametrize(("first", "text", "seconds"), [(0, "1h2m3.5s", 3723.5), (1500, "1m0.25s", 60.25)])
 def test_durations_of_more_than_a_minute_are_read(
     logs: Path, take: Take, first: int, text: str, seconds: float
