@@ -133,10 +133,14 @@ def throughput(logs: Path) -> float:
         ({"classes": ["a", "b"], "scores": [1.0]}, "(object)", None),
         ({"classes": "a", "scores": [1.0, "x"]}, "(object)", None),
         ({"classes": [], "scores": []}, "(object)", None),
+        ({"score": 0.75}, "1", 0.75),
+        ({"score": 0.25}, "0", 0.25),
+        ({"score": -2.3, "x": 1}, None, -2.3),
+        ({"probability": 0.25, "x": 1}, "0", 0.25),
     ],
 )
 def test_classes_beside_their_scores(
-    answer: dict[str, Any], prediction: str, score: float | None, logs: Path, take: Callable[[], Any]
+    answer: dict[str, Any], prediction: str | None, score: float | None, logs: Path, take: Callable[[], Any]
 ) -> None:
     """As Vertex AutoML answers: the class is that of the largest score, the score that of the positive class."""
     row = {
