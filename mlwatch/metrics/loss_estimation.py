@@ -2,8 +2,8 @@
 
 A light form of direct loss estimation, which follows from rollups: the expected loss of a prediction is that of its
 group in the reference. Groups are the leaves of a tree over features and prediction (see `loss_tree`) where the
-reference is a file or a profile of one, else bins of the prediction. It sees that inputs moved to where the model errs
-more; it is blind to a changed relation of inputs and label. Idea: NannyML's direct loss estimation, whose learner is
+reference is a file or a profile, else bins of the prediction. It sees that inputs moved to where the model errs more;
+it is blind to a changed relation of inputs and label. Idea: NannyML's direct loss estimation, whose learner is
 LightGBM.
 """
 

@@ -125,18 +125,21 @@ def keep(connection: DuckDBPyConnection, tree: LossTree | None) -> None:
         connection.execute("INSERT INTO meta VALUES (?, ?)", [KEY, json.dumps(tree.document())])
 
 
-def learn(connection: DuckDBPyConnection, features: Sequence[tuple[str, FeatureBins]]) -> LossTree | None:
-    """Return the tree of the losses of the temporary table `given`; None where no question tells anything.
+def learn(
+    connection: DuckDBPyConnection, features: Sequence[tuple[str, FeatureBins]], relation: str = "given"
+) -> LossTree | None:
+    """Return the tree of the losses of a reference's rows; None where no question tells anything.
 
     Args:
-        connection: Any that has the rows of a reference of a regression, and the categories of its features.
+        connection: Any that has the rows, which are of a regression, and the categories of their features.
         features: Name and bins of each feature, and of the predicted value under the name of "".
+        relation: The rows, as a FROM item.
     """
     import numpy as np  # noqa: PLC0415
 
     from mlwatch.metrics.loss_tree import grow  # noqa: PLC0415
 
-    e, rows = f"({RESIDUAL})", f"given WHERE ABS({RESIDUAL}) < {sql_number(LARGEST)}"
+    e, rows = f"({RESIDUAL})", f"{relation} WHERE ABS({RESIDUAL}) < {sql_number(LARGEST)}"
     columns = [_Column(name, bins, _common(connection, bins)) for name, bins in features]
     total = number(connection, f"SELECT COUNT(*) FROM {rows}")
     every = 1 + total * len(columns) // CELLS

@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.asking import number
+from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import loss_trees, output_rollups, reference_texts, rollups
+from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
 from mlwatch.store.reference_tables import COLUMNS
 from mlwatch.store.reference_windows import parted_sql
+from mlwatch.store.registry import OUTPUTS, Registry
+from mlwatch.store.rollup import RESIDUAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,7 +108,43 @@ def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime
         labels["labels"] = connection.execute(
             f"SELECT {', '.join(COLUMNS['labels'])} FROM {select}", values
         ).fetchall()
-    return Contents(source, counts, labels, windows)
+    return Contents(source, counts, labels, windows, _losses(connection, of, inside, values))
+
+
+def _losses(
+    connection: DuckDBPyConnection, of: tuple[str, str], inside: str, values: Mapping[str, object]
+) -> LossTree | None:
+    """Return where a regression errs more; None where records of the period are gone: it would be of the others alone.
+
+    Args:
+        connection: A cursor of this thread.
+        of: Model and version.
+        inside: Condition on the buckets of the period.
+        values: What it names.
+    """
+    counted = number(
+        connection,
+        f"""SELECT SUM(n_number) FROM {rollups.SEGMENTS.table(rollups.QUARTER)}
+        WHERE feature = {rollups.VALUE} AND {inside}""",
+        values,
+    )
+    model, version = map(literal, of)
+    start, end = (f"TIMESTAMP '{values[name]}'" for name in ("start", "end"))
+    records = f"""(
+        SELECT p.* REPLACE (COALESCE({CURRENT_LABEL}, p.label) AS label)
+        FROM predictions AS p {label_joins("p", "p.model")}
+        WHERE NOT p.failed AND p.model = {model} AND p.version = {version}
+            AND p.ts >= {start} AND {rollups.bucket(rollups.QUARTER, "p.ts")} < {end})"""
+    if not counted or number(connection, f"SELECT COUNT({RESIDUAL}) FROM {records}") < counted:
+        return None
+    registry = Registry(connection)
+    features = [
+        (row.name, registry.binned(row.number, identifier(row.column), row.kind))
+        for row in registry.features.values()
+        if row.number in registry.bins and (of[0], row.number) in registry.model_features
+    ]
+    features.append(("", registry.binned(rollups.VALUE, *OUTPUTS[rollups.VALUE])))
+    return loss_trees.learn(connection, features, records)
 
 
 def _label_selects(inside: str) -> dict[str, str]:

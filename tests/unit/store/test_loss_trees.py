@@ -20,6 +20,7 @@ from mlwatch.store import profiles, rollups
 from mlwatch.store.loss_trees import KEY, LossTree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from mlwatch.metrics.estimate import Estimate
@@ -102,6 +103,58 @@ def test_a_profile_and_a_lake_say_the_same(tmp_path: Path, logs: Path, reference
     assert_told_alike(watched(logs, profile), of_rows)
     for name, value in watched(lake, None).items():
         assert value.value == pytest.approx(of_rows[name].value, rel=1e-12)
+
+
+def labelled_apart(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what tells of every second label in a record of its own, after a label that was wrong."""
+    late = records[::2]
+    told = [{**record, "label": 0.0} if at % 2 == 0 else record for at, record in enumerate(records)]
+    names = ("request_id", "model", "label")
+    return [*told, *({"timestamp": "2026-11-04T10:00:00Z", **{n: one[n] for n in names}} for one in late)]
+
+
+def profile_of_logs(tmp_path: Path, records: list[dict[str, Any]], *options: str, settings: str = "") -> Path:
+    directory, profile = tmp_path / "earlier", tmp_path / "logs.profile.json"
+    directory.mkdir()
+    (directory / "a.jsonl").write_text(lines(records))
+    (directory / "mlwatch.toml").write_text(settings)
+    asked = ["profile", str(directory), "--db", ":memory:", "--model", "m", *options]
+    assert main([*asked, "-o", str(profile)]) == 0
+    return profile
+
+
+@pytest.mark.parametrize("told", [list, labelled_apart])
+def test_a_profile_of_logs_says_what_the_same_rows_say_as_a_table(
+    tmp_path: Path, logs: Path, reference: Path, told: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+) -> None:
+    found = watched(logs, profile_of_logs(tmp_path, told(BEFORE)))
+    assert found["mae"].method == BY_LEAF
+    assert found["mae"].value == pytest.approx(REALISED, rel=0.04)
+    # the same rows in the same bins are cut into the same leaves, whatever order they come in
+    assert_told_alike(found, watched(logs, reference))
+
+
+@pytest.mark.parametrize(
+    "change", [{"timestamp": "2026-11-03T11:00:00Z"}, {"model": "other"}, {"version": "v2"}, {"status": 500}]
+)
+def test_a_profile_of_logs_learns_of_its_own_rows_alone(
+    tmp_path: Path, logs: Path, change: dict[str, Any]
+) -> None:
+    others = [{**one, "label": 0.0, **change} for one in flights(2_000, 3, 0.1)]
+    others = [{**one, "request_id": f"o{at}"} for at, one in enumerate(others)]
+    profile = profile_of_logs(tmp_path, [*BEFORE, *others], "--until", "2026-11-03T11:00Z")
+    losses = json.loads(profile.read_text())["losses"]
+    assert sum(n for n, *_ in losses["leaves"]) == len(BEFORE)
+    assert watched(logs, profile)["mae"].value == pytest.approx(REALISED, rel=0.04)
+
+
+def test_where_records_of_the_period_are_gone_predictions_alone_tell(tmp_path: Path, logs: Path) -> None:
+    early = [
+        {**one, "timestamp": "2026-10-01T10:00:00Z", "request_id": f"e{at}"} for at, one in enumerate(BEFORE)
+    ]
+    profile = profile_of_logs(tmp_path, [*early, *BEFORE], settings='[store]\nkeep = "7d"\n')
+    assert json.loads(profile.read_text())["losses"] is None
+    assert watched(logs, profile)["mae"].method == BY_VALUE
 
 
 def test_rows_of_a_store_are_counted_when_a_tree_comes_and_goes(
