@@ -12,6 +12,10 @@ from mlwatch.metrics.scipy_special import special
 
 LEAST_ROWS = 50
 """With fewer in a window nothing is said."""
+FIRST = 40
+"""Features of a version that are followed window by window; of more, the first ones,"""
+FARTHEST = 20
+"""and so many others that drifted over the whole range, the farthest."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.features import FeatureInfo
     from mlwatch.snapshot.read import Table
     from mlwatch.snapshot.reference import Counts, Reference
+    from mlwatch.snapshot.types import FeatureQuality
 
 
 def missing_by_window(rows: Table) -> dict[int, float]:
@@ -30,6 +35,24 @@ def missing_by_window(rows: Table) -> dict[int, float]:
     cells = np.bincount(window, weights=n)
     missing = np.bincount(window, weights=n * (rows["bin"][real] == MISSING))
     return {int(at): float(missing[at] / cells[at]) for at in np.flatnonzero(cells > 0)}
+
+
+def followed(
+    infos: Mapping[int, FeatureInfo], features: Mapping[str, FeatureQuality]
+) -> tuple[list[int], list[int]]:
+    """Return the features to follow window by window: the first ones, and of the others the farthest that drifted.
+
+    Args:
+        infos: Those of the store.
+        features: What is known of those of a version over the whole range.
+    """
+    known = {number: features.get(infos[number].name) for number in sorted(infos) if number >= 0}
+    drifts = {
+        number: each.drift for number, each in known.items() if each is not None and each.drift is not None
+    }
+    first, others = list(drifts)[:FIRST], list(drifts)[FIRST:]
+    drifted = [number for number in others if drifts[number].drifted]
+    return first, sorted(drifted, key=lambda number: -(drifts[number].score or 0.0))[:FARTHEST]
 
 
 def drift_by_window(
@@ -42,15 +65,15 @@ def drift_by_window(
     """Return the Jensen-Shannon scores of some features in each of `windows` windows; None where unknown."""
     if reference is None or not len(rows):
         return {}
-    followed = [number for number in features if number in reference.counts and infos[number].binned]
-    if not followed:
+    binned = [number for number in features if number in reference.counts and infos[number].binned]
+    if not binned:
         return {}
-    scores = _scores(rows, windows, {number: reference.counts[number] for number in sorted(followed)})
+    scores = _scores(rows, windows, {number: reference.counts[number] for number in sorted(binned)})
     by_feature = {
         number: tuple(value if math.isfinite(value) else None for value in score)
-        for number, score in zip(sorted(followed), scores.tolist(), strict=True)
+        for number, score in zip(sorted(binned), scores.tolist(), strict=True)
     }
-    return {number: by_feature[number] for number in followed}
+    return {number: by_feature[number] for number in binned}
 
 
 def mean_by_window(scores: Mapping[int, Sequence[float | None]], windows: int) -> list[float | None]:

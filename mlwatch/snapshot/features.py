@@ -88,7 +88,6 @@ def quality(
     infos: Mapping[int, FeatureInfo],
     reference: Reference | None,
     expected: set[int],
-    over: Mapping[int, Sequence[float | None]],
     policy: Policy,
     sigmas: float | None = None,
 ) -> Quality:
@@ -99,7 +98,6 @@ def quality(
         infos: See `feature_infos`.
         reference: What to compare with; None for nothing.
         expected: Features that belong to the version; others that it never carries are left out.
-        over: Drift scores of some features, window by window.
         policy: When a difference counts as drift.
         sigmas: How far the reference's own windows raise the threshold; None for not at all.
     """
@@ -131,7 +129,6 @@ def quality(
     features = {
         infos[number].name: _feature(
             *(infos[number], found, together.get(number), reference, current_counts[number]),
-            drift_over=tuple(over.get(number, ())),
             still=number in still,
         )
         for number, found in counts.items()
@@ -164,7 +161,6 @@ def _feature(
     reference: Reference | None,
     current: Counts,
     *,
-    drift_over: tuple[float | None, ...],
     still: bool,
 ) -> FeatureQuality:
     before = reference.counts.get(info.number) if reference is not None else None
@@ -181,7 +177,6 @@ def _feature(
         shape=None if binned is None else shape(info, binned, current, info.categories),
         move=None if binned is None else _move(info, binned, current, drift),
         missing_change=_missing_change(counts, before),
-        drift_over=drift_over,
         stuck=counts.stuck or still,
     )
 

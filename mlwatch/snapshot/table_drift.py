@@ -87,7 +87,7 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
         infos, policy = feature_infos(connection), policy_of(settings.drift)
         expected = with_values(known) if known is not None else set()
         found = replace(
-            quality(counts, infos, known, expected, {}, policy, settings.drift.sigmas),
+            quality(counts, infos, known, expected, policy, settings.drift.sigmas),
             label_drift=_label_drift(connection, infos[rollups.LABEL], counts, policy, settings.drift.sigmas),
         )
         return TableDrift(current.name, known.description if known is not None else before.name, rows, found)

@@ -202,7 +202,7 @@ class Window:
     business: Business
     missing_rate: float | None
     drift: float | None
-    """Mean drift score over the comparable features; None without a reference."""
+    """Mean drift score over the comparable features, of many the first ones; None without a reference."""
     labels: Estimate | None = None
     """Share of positive labels, or the mean label of a regression."""
     answers: Estimate | None = None

@@ -20,18 +20,15 @@ from mlwatch.snapshot.winsorised import cuts_of, value_cuts
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     import numpy as np
 
     from mlwatch.snapshot.read import Life, Table
     from mlwatch.snapshot.tables import Decided, Tables
-    from mlwatch.snapshot.types import Role
+    from mlwatch.snapshot.types import Quality, Role
     from mlwatch.snapshot.window_results import WindowResults
-
-WINDOW_FEATURES = 40
-"""Features whose drift is followed window by window; of more, the first ones."""
 
 
 def version_of(
@@ -62,12 +59,7 @@ def version_of(
         performance = dict.fromkeys(performance, undefined(why))
     lattice = context.lattice
     seconds = _active_seconds(traffic)
-    followed = [number for number in context.infos if number >= 0][:WINDOW_FEATURES]
-    over = feature_windows.drift_by_window(
-        tables.features, context.infos, context.reference, followed, context.lattice.count
-    )
-    level = lattice.level(rollups.FEATURES)
-    over = {number: tuple(lattice.held(scores, level)) for number, scores in over.items()}
+    quality, mean_drift = _quality(tables.features, context)
     cut, cuts = cuts_of(tables.worth, predictions, lattice.count)
     values, values_over = value_cuts(tables.event_values, tables.business, lattice.count)
     return Version(
@@ -87,15 +79,7 @@ def version_of(
         throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,
         errors=errors,
         quality=replace(
-            features.quality(
-                tables.features,
-                context.infos,
-                context.reference,
-                context.expected,
-                over,
-                context.policy,
-                context.sigmas,
-            ),
+            quality,
             label_drift=drift_of(
                 *(context.task, context.labels, tables.outcomes, tables.features),
                 context.infos[rollups.LABEL],
@@ -120,7 +104,7 @@ def version_of(
             tables,
             decided,
             context,
-            feature_windows.mean_by_window(over, context.lattice.count) if over else (),
+            mean_drift,
             cuts,
             values_over,
             results,
@@ -139,6 +123,23 @@ def version_of(
             tables.outputs.class_decided,
         ),
     )
+
+
+def _quality(rows: Table, context: Context) -> tuple[Quality, Sequence[float | None]]:
+    """Return the data quality over the range, and the mean drift of the first features in each window."""
+    known, lattice = context.reference, context.lattice
+    found = features.quality(rows, context.infos, known, context.expected, context.policy, context.sigmas)
+    first, drifted = feature_windows.followed(context.infos, found.features)
+    scores = feature_windows.drift_by_window(rows, context.infos, known, [*first, *drifted], lattice.count)
+    level = lattice.level(rollups.FEATURES)
+    over = {number: tuple(lattice.held(each, level)) for number, each in scores.items()}
+    by_name = {context.infos[number].name: each for number, each in over.items()}
+    followed = {
+        name: replace(feature, drift_over=by_name.get(name, ())) for name, feature in found.features.items()
+    }
+    of_first = {number: over[number] for number in first if number in over}
+    means = feature_windows.mean_by_window(of_first, lattice.count) if of_first else ()
+    return replace(found, features=followed), means
 
 
 def _throughput(minutes: Table) -> Throughput:

@@ -76,7 +76,7 @@ def by_rollups(reference: Path, current: Path) -> dict[str, float]:
             began = time.perf_counter()
             rows = read(connection, rollups.FEATURES, lattice, whole=True)
             infos, known = features.feature_infos(connection), reference_counts(connection, life)
-            found = features.quality(rows, infos, known, set(), {}, Policy())
+            found = features.quality(rows, infos, known, set(), Policy())
             taken.append(1000 * (time.perf_counter() - began))
         drifted = sum(bool(one.drift and one.drift.drifted) for one in found.features.values())
     return {"ms": median(taken), "drifted": float(drifted)}

@@ -15,6 +15,7 @@ from widgets.heatmap import Grid, HeatMap
 
 if TYPE_CHECKING:
     from mlwatch.app.view import View
+    from mlwatch.snapshot.types import Version
 
 HIGH = 0.5
 """Drift score of the last colour, unless there are higher ones."""
@@ -29,7 +30,8 @@ class DriftHeat(Plotted, HeatMap):
 
     HELP_TEXT = (
         "Drift of each feature of the candidate over time: the brighter, the farther from the reference. Arrows read "
-        "values; a gap is a step with too few of them."
+        "values; a gap is a step with too few of them. Of many features the first ones are followed, and of the "
+        "others the farthest that drifted over the whole range."
     )
 
     def take(self, view: View) -> None:
@@ -37,10 +39,18 @@ class DriftHeat(Plotted, HeatMap):
         grid = drift_grid(view)
         version = view.candidate or view.baseline
         if version is not None:
-            self.border_title = Content(f"Drift of {clean(version.name, 24)} over time")
+            self.border_title = Content(
+                f"Drift of {clean(version.name, 24)} over time{_left_out(version, len(grid.rows))}"
+            )
         there = any(math.isfinite(value) for value in grid.values.ravel().tolist())
         self.say("" if there else reading(view) or NO_REFERENCE)
         self.update(grid)
+
+
+def _left_out(version: Version, shown: int) -> str:
+    """Say how many of the features are shown, where some are not followed step by step."""
+    compared = sum(feature.drift is not None for feature in version.quality.features.values())
+    return f", {shown} of {compared} features" if 0 < shown < compared else ""
 
 
 def drift_grid(view: View) -> Grid:

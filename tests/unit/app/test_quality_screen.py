@@ -13,7 +13,7 @@ from driving import running, settle, text_of
 from factory import HOURS, FakeSource, empty, feature, model, quality, snapshot, unlabelled, version
 
 from mlwatch.app.panels.distribution import DistributionPanel, drawn_shape
-from mlwatch.app.panels.driftheat import drift_grid
+from mlwatch.app.panels.driftheat import DriftHeat, drift_grid
 from mlwatch.app.panels.featuretable import FeatureTable, explain, feature_rows
 from mlwatch.app.panels.together import because as together_reason
 from mlwatch.app.view import View
@@ -45,6 +45,26 @@ def test_grid_has_a_row_a_feature_and_a_column_a_step() -> None:
     assert grid.values.shape == (8, HOURS)
     assert grid.values[0, 8] > grid.values[0, 2]
     assert (grid.low, grid.high) == (0.0, 0.5)
+
+
+async def test_the_heat_map_says_how_many_features_it_follows() -> None:
+    found = snapshot()
+    (name, whole), *_ = found.models.items()
+    features = whole.versions["v2"].quality.features
+    some = {
+        each: item if at < 3 else replace(item, drift_over=())
+        for at, (each, item) in enumerate(features.items())
+    }
+    part = replace(whole.versions["v2"], quality=replace(whole.versions["v2"].quality, features=some))
+    changed = replace(found, models={name: replace(whole, versions={**whole.versions, "v2": part})})
+    for shown, title in (
+        (found, "Drift of v2 over time"),
+        (changed, "Drift of v2 over time, 3 of 8 features"),
+    ):
+        async with running(FakeSource(shown), (120, 40)) as (app, pilot):
+            await pilot.press("3")
+            await settle(pilot)
+            assert str(app.screen.query_one(DriftHeat).border_title) == title
 
 
 def test_shapes_become_bins_or_categories() -> None:
