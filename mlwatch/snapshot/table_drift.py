@@ -41,6 +41,8 @@ class TableDrift:
     reference: str
     rows: int
     quality: Quality
+    repeated: int = 0
+    """Rows of the table that repeat an earlier one in every column; they are counted like all others."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is printed as JSON: the data quality is that of a version in `mlwatch.report/1`."""
@@ -50,6 +52,7 @@ class TableDrift:
                 "current": self.current,
                 "reference": self.reference,
                 "rows": self.rows,
+                "repeated_rows": self.repeated,
                 **quality_document(self.quality),
             }
         )
@@ -81,7 +84,7 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
         connection = opened.connection
         registry = Registry(connection)
         references.install(connection, registry, before, settings, once=True)
-        rows = count(connection, registry, current, settings)
+        rows, repeated = count(connection, registry, current, settings)
         counts = fetch(connection, "SELECT *, 0 AS w FROM table_counts")
         known = reference_counts(connection, None, parted=settings.drift.sigmas is not None)
         infos, policy = feature_infos(connection), policy_of(settings.drift)
@@ -90,7 +93,8 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
             quality(counts, infos, known, expected, policy, settings.drift.sigmas),
             label_drift=_label_drift(connection, infos[rollups.LABEL], counts, policy, settings.drift.sigmas),
         )
-        return TableDrift(current.name, known.description if known is not None else before.name, rows, found)
+        described = known.description if known is not None else before.name
+        return TableDrift(current.name, described, rows, found, repeated)
     finally:
         opened.close()
 

@@ -29,7 +29,7 @@ ONE = Requests("looked", who="0", quarter="0")
 """All rows are of one window and one version."""
 
 
-def count(connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config) -> int:
+def count(connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config) -> tuple[int, int]:
     """Count a table by the bins of the reference that the store holds, into the temporary table `table_counts`.
 
     Its labels by class go into `table_labels`, where those of the reference are classes.
@@ -41,7 +41,7 @@ def count(connection: DuckDBPyConnection, registry: Registry, path: Path, config
         config: What it says of roles.
 
     Returns:
-        Rows of the table.
+        Rows of the table, and how many of them repeat an earlier one in every column.
 
     Raises:
         InputError: when the table cannot be read, or has no feature.
@@ -58,10 +58,11 @@ def count(connection: DuckDBPyConnection, registry: Registry, path: Path, config
     try:
         source = _source(connection, path)
         try:
-            return _counted(connection, registry, _Table(source, shape, slots, config.roles.timezone))
+            rows = _counted(connection, registry, _Table(source, shape, slots, config.roles.timezone))
         except duckdb.Error:  # a value does not fit its column's type: read everything as text, and mark it
             table = _Table(source, shape, slots, config.roles.timezone, tolerant=True)
-            return _counted(connection, registry, table)
+            rows = _counted(connection, registry, table)
+        return rows, rows - _different(connection, source)
     except duckdb.Error as error:
         raise InputError("cannot read the table", str(path), reason_of(error)) from error
 
@@ -84,6 +85,11 @@ def _source(connection: DuckDBPyConnection, path: Path) -> str:
         return reference.reader_of(path)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE table_rows AS FROM {reference.reader_of(path)}")
     return "table_rows"
+
+
+def _different(connection: DuckDBPyConnection, source: str) -> int:
+    """Return how many different rows there are; they are told apart by a hash, which needs little memory."""
+    return number(connection, f"SELECT COUNT(*) FROM (SELECT DISTINCT hash(*COLUMNS(*)) FROM {source})")
 
 
 def _counted(connection: DuckDBPyConnection, registry: Registry, table: _Table) -> int:

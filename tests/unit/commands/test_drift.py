@@ -96,6 +96,29 @@ def test_a_profile_stands_in_for_the_reference(tables: Writer) -> None:
     assert_alike(dict(leaves(by_profile)), dict(leaves(by_rows)))
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
+def test_rows_that_repeat_in_every_column_are_counted(
+    tables: Writer, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reference, current = tables(suffix)
+    assert mlwatch.drift(current, reference=reference).to_dict()["repeated_rows"] == 0
+    options = {"parquet": "FORMAT parquet", "csv": "FORMAT csv", "jsonl": "FORMAT json"}[suffix]
+    again = current.with_name(f"again.{suffix}")
+    duckdb.execute(
+        f"""COPY (
+            FROM '{current}' UNION ALL FROM '{current}' WHERE request_id < 40
+            UNION ALL FROM '{current}' WHERE request_id < 5
+            UNION ALL SELECT * REPLACE ('other' AS appeared) FROM '{current}' WHERE request_id < 7
+        ) TO '{again}' ({options})"""
+    )
+    found = mlwatch.drift(again, reference=reference)
+    assert found.rows == ROWS + 52
+    assert found.to_dict()["repeated_rows"] == found.repeated == 45
+    assert main(["drift", str(again), "--reference", str(reference)]) == 0
+    said = "; repeated rows: 45 are equal to an earlier one in every column"
+    assert capsys.readouterr().out.splitlines()[0].endswith(said)
+
+
 @pytest.mark.parametrize("factor", [-60.0, 0.5, 1.5, 60.0, 1000.0])
 def test_how_far_values_went_does_not_end_where_the_reference_does(tmp_path: Path, factor: float) -> None:
     before = np.random.default_rng(3).normal(10, 1, 5000)
