@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.asking import all_or_nothing
-from mlwatch.rules import DEFAULT_RULES, Ruling, named, past, rulings
+from mlwatch.rules import DEFAULT_RULES, Ruling, named, past, rulings, whose
 from mlwatch.validation import validations
 
 if TYPE_CHECKING:
@@ -96,14 +96,12 @@ def _open(connection: DuckDBPyConnection) -> dict[Key, _Open]:
 
 def _verdicts(snapshot: Snapshot) -> Iterable[Ruling]:
     """Return each verdict as a ruling: a roll back is critical, a comparison that is blocked a warning."""
-    several = len(snapshot.models) > 1
     for rollout in snapshot.rollouts:
         broken = rollout.verdict == "rollback" or rollout.state in BLOCKED
         severity: Severity = "critical" if rollout.verdict == "rollback" else "warning"
         word = {"rollback": "roll back", "hold": "hold", "promote": "promote"}[rollout.verdict]
         reason = rollout.reasons[0] if rollout.reasons else rollout.state
-        whose = f" of {rollout.model}" if several else ""
-        message = f"{word} {rollout.candidate}{whose}: {reason}"
+        message = f"{word} {rollout.candidate}{whose(snapshot, rollout.model)}: {reason}"
         state: Literal["breach", "ok"] = "breach" if broken else "ok"
         yield Ruling(
             ROLLOUT, rollout.model, rollout.candidate, state, None, message, severity, _turned(rollout)

@@ -84,8 +84,13 @@ def rulings(snapshot: Snapshot, rules: Iterable[RuleSettings]) -> list[Ruling]:
         ruling
         for rule in named(rules)
         for model in snapshot.models.values()
-        for ruling in _of_model(rule, model)
+        for ruling in _of_model(rule, model, whose(snapshot, model.name))
     ]
+
+
+def whose(snapshot: Snapshot, model: str) -> str:
+    """Return what sentences say after a version's name: its model where there are several, nothing elsewhere."""
+    return f" of {model}" if len(snapshot.models) > 1 else ""
 
 
 def named(rules: Iterable[RuleSettings]) -> list[RuleSettings]:
@@ -99,17 +104,17 @@ def named(rules: Iterable[RuleSettings]) -> list[RuleSettings]:
     return found
 
 
-def _of_model(rule: RuleSettings, model: Model) -> Iterator[Ruling]:
+def _of_model(rule: RuleSettings, model: Model, of_model: str) -> Iterator[Ruling]:
     condition = _parse(rule)
     base = _base(rule, model)
     meant = [version for version in model.versions.values() if _is_meant(rule, version)]
     if condition.is_relative and rule.version is None:
         meant = [version for version in meant if version is not base.version]
     for version in meant:
-        yield _ruling(rule, condition, model, version, base)
+        yield _ruling(rule, condition, model, version, base, of_model)
     if not meant:
         who = rule.version or "candidate"
-        message = f"{_name(rule)}: there is no {who} with traffic, so the rule says nothing"
+        message = f"{_name(rule)}: there is no {who}{of_model} with traffic, so the rule says nothing"
         yield Ruling(_name(rule), model.name, who, "no_data", None, message, rule.severity)
 
 
@@ -143,7 +148,7 @@ def _base(rule: RuleSettings, model: Model) -> _Base:
 
 
 def _silent(
-    rule: RuleSettings, condition: _Condition, model: Model, version: Version, base: _Base
+    rule: RuleSettings, condition: _Condition, model: Model, version: Version, base: _Base, of_model: str
 ) -> Ruling | None:
     """Return the ruling where nothing can be said as of now, for there are no requests any more; None elsewhere.
 
@@ -155,7 +160,7 @@ def _silent(
     who = next((each for each in (version, compared) if each is not None and _ended(rule, model, each)), None)
     if who is None:
         return None
-    message = f"{rule.metric}: {who.name} gets no requests any more, so the rule says nothing"
+    message = f"{rule.metric}: {who.name}{of_model} gets no requests any more, so the rule says nothing"
     passed_over = who is version and rule.version is None
     state: Literal["ok", "no_data"] = "ok" if passed_over else "no_data"
     return Ruling(_name(rule), model.name, version.name, state, None, message, rule.severity, silent=True)
@@ -198,9 +203,11 @@ def _condition(rule: RuleSettings, match: re.Match[str]) -> _Condition:
     return _Condition(kind, amount * SCALES.get(unit, 1.0), unit)
 
 
-def _ruling(rule: RuleSettings, condition: _Condition, model: Model, version: Version, base: _Base) -> Ruling:
+def _ruling(
+    rule: RuleSettings, condition: _Condition, model: Model, version: Version, base: _Base, of_model: str
+) -> Ruling:
     value = value_of(version, rule.metric)
-    if (silent := _silent(rule, condition, model, version, base)) is not None:
+    if (silent := _silent(rule, condition, model, version, base, of_model)) is not None:
         return silent
     before = base.value(rule.metric)
     run = _broken_since(rule, condition, version, base)
@@ -210,7 +217,7 @@ def _ruling(rule: RuleSettings, condition: _Condition, model: Model, version: Ve
         value = None
     if value is None or (condition.is_relative and before is None):
         whom = version.name if value is None else f"the {base.name}"
-        message = f"{rule.metric} of {whom} has no value, so the rule says nothing"
+        message = f"{rule.metric} of {whom}{of_model} has no value, so the rule says nothing"
         return Ruling(_name(rule), model.name, version.name, "no_data", None, message, rule.severity)
     state: Literal["ok", "pending", "breach"] = "breach" if _breaks(condition, value, before) else "ok"
     since = run.since if run is not None else None
@@ -223,7 +230,7 @@ def _ruling(rule: RuleSettings, condition: _Condition, model: Model, version: Ve
         version.name,
         state,
         value,
-        _sentence(rule, condition, version, value, before, lasting=run is not None),
+        _sentence(rule, condition, version.name + of_model, value, before, lasting=run is not None),
         rule.severity,
         None if state == "ok" else since,
     )
@@ -232,7 +239,7 @@ def _ruling(rule: RuleSettings, condition: _Condition, model: Model, version: Ve
 def _sentence(
     rule: RuleSettings,
     condition: _Condition,
-    version: Version,
+    who: str,
     value: float,
     before: float | None,
     *,
@@ -245,10 +252,10 @@ def _sentence(
     found = _shown(rule, condition, value)
     said = f"{found}{beside}{THE_RULE}{rule.when}"
     if not rule.for_:
-        return f"{rule.metric} of {version.name} is {said}"
+        return f"{rule.metric} of {who} is {said}"
     if lasting:
-        return f"{rule.metric} of {version.name} is now {said} for {_minutes(rule.for_)}"
-    return f"{rule.metric} of {version.name} over the whole range is {said}"
+        return f"{rule.metric} of {who} is now {said} for {_minutes(rule.for_)}"
+    return f"{rule.metric} of {who} over the whole range is {said}"
 
 
 def past(sentence: str) -> str:

@@ -119,7 +119,9 @@ def snapshot(
         models={},
         endpoints=endpoints_of(connection, moment, golden_in(config) if question.at is None else None),
         system=system_of(connection, moment) or system or System(),
-        alerts=alerts_of(connection, naive(question.at)),
+        alerts=alerts_of(
+            connection, naive(question.at), several=len({life.pair.model for life in every}) > 1
+        ),
         provenance=provenance_of(connection, config),
     )
     if known:

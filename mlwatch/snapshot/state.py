@@ -55,7 +55,11 @@ def _streams(rows: Sequence[tuple[str, int, int]]) -> tuple[Stream, ...]:
 
 
 def alerts_of(
-    connection: DuckDBPyConnection, until: datetime | None = None, limit: int | None = 50
+    connection: DuckDBPyConnection,
+    until: datetime | None = None,
+    limit: int | None = 50,
+    *,
+    several: bool = False,
 ) -> tuple[Alert, ...]:
     """Return what rules and verdicts say, what is not over first, and then notices about the ingest, newest first.
 
@@ -65,6 +69,7 @@ def alerts_of(
             What was said of an alert after that moment is left out too.
         limit: Most alerts of either kind; where there are more, what is over is left out first, what is critical last.
             None for all of them.
+        several: The logs hold several models: what is not known of an alert's sentence names its model too.
     """
     ruled = connection.execute(
         """SELECT since, severity, rule, message, state, value, model, version, ended, later FROM (
@@ -85,7 +90,7 @@ def alerts_of(
     ).fetchall()
     of_rules = (
         Alert(
-            *(rule, state, severity, f"{version} breaks the rule {rule}" if later else message),
+            *(rule, state, severity, _said(rule, model if several else "", version) if later else message),
             *(since.replace(tzinfo=UTC), None if later else value, f"{model} {version}"),
             resolved=ended and ended.replace(tzinfo=UTC),
         )
@@ -102,6 +107,12 @@ def alerts_of(
         for at, severity, topic, message, resolved in said
     )
     return (*of_rules, *of_ingest)
+
+
+def _said(rule: str, model: str, version: str) -> str:
+    """Say that a rule is broken, where what was said of it came later than the moment that is looked at."""
+    who = f"{version} of {model}" if model else version
+    return f"{who} breaks the rule {rule}"
 
 
 def provenance_of(connection: DuckDBPyConnection, config: Config) -> Mapping[str, str | None]:

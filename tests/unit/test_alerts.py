@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlwatch.config import RuleSettings
+from mlwatch.config import NotifySettings, RuleSettings
+from mlwatch.notify import news
 from mlwatch.rules import Ruling, past, rulings
 from mlwatch.session import Options, Session
+from mlwatch.validation import validations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -270,6 +272,87 @@ def test_a_verdict_names_its_model_where_there_are_several(tmp_path: Path) -> No
     assert sorted(message.partition(": ")[0] for message in said) == [
         "roll back v2 of m", "roll back v2 of n"
     ]  # fmt: skip
+
+
+def several(path: Path, config: str) -> Directory:
+    """Return logs of two models, with a v1 each that fails from the twentieth minute on."""
+    logs = Directory(path, config)
+    for model in ("m", "n"):
+        logs.minute = 0
+        logs.add(20, model=model)
+        logs.add(10, 0.5, model=model)
+    return logs
+
+
+def test_a_rule_names_its_model_where_there_are_several(tmp_path: Path) -> None:
+    logs = several(tmp_path / "logs", RULE)
+    assert sorted(alert.message for alert in logs.alerts()) == [
+        f"error_rate of v1 of {model} is now 50 %, the rule is > 20% for 5 minutes" for model in ("m", "n")
+    ]
+    for model in ("m", "n"):
+        logs.minute = 30
+        logs.add(10, model=model)
+    assert sorted(alert.message for alert in logs.alerts()) == [
+        f"error_rate of v1 of {model} was 50 %, the rule is > 20% for 5 minutes" for model in ("m", "n")
+    ]
+    with Session(Options(logs.path, db=logs.store)) as session:
+        then = session.snapshot(at=START + timedelta(minutes=30)).alerts
+    assert sorted(alert.message for alert in then) == [
+        f"v1 of {model} breaks the rule failures" for model in ("m", "n")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            {"metric": "error_rate", "when": "> 10%"},
+            "error_rate of v1 of m is 16.67 %, the rule is > 10%",
+        ),
+        ({"metric": "mae", "when": "> 1"}, "mae of v1 of m has no value, so the rule says nothing"),
+        (
+            {"metric": "mae", "when": "> 1", "version": "v9"},
+            "mae > 1: there is no v9 of m with traffic, so the rule says nothing",
+        ),
+    ],
+)
+def test_sentences_of_rules_name_the_model_where_there_are_several(
+    tmp_path: Path, rule: dict[str, str], said: str
+) -> None:
+    logs = several(tmp_path / "logs", "")
+    with Session(Options(logs.path, db=":memory:")) as session:
+        session.ingest_all()
+        found = rulings(session.snapshot(), [RuleSettings(**rule)])  # type: ignore[arg-type]
+    with Session(Options(logs.path, db=":memory:", model="m")) as session:
+        session.ingest_all()
+        (alone,) = rulings(session.snapshot(), [RuleSettings(**rule)])  # type: ignore[arg-type]
+    assert [each.message for each in found] == [said, said.replace(" of m ", " of n ")]
+    assert alone.message == said.replace(" of m ", " ")
+
+
+def test_what_a_schema_asks_names_the_model_where_there_are_several(tmp_path: Path) -> None:
+    logs = several(tmp_path / "logs", "[schema.x]\nmax = 1\n")
+    with Session(Options(logs.path, db=":memory:")) as session:
+        session.ingest_all()
+        found = [ruling.message for ruling in validations(session.snapshot())]
+    assert found == [
+        f"x of v1 of {model} has no value, so there is nothing to validate" for model in ("m", "n")
+    ]
+
+
+def test_one_rule_of_two_models_is_two_alerts(tmp_path: Path) -> None:
+    logs = several(tmp_path / "logs", f"{RULE}\n[notify]\nurls = ['json://localhost']\ndry_run = true\n")
+    with Session(Options(logs.path, db=logs.store)) as session:
+        session.ingest_all()
+        found = {alert.about: alert for alert in session.snapshot().alerts if alert.rule == "failures"}
+        assert set(found) == {"m v1", "n v1"}
+        session.silence(found["m v1"], "acknowledge")
+        states = {
+            alert.about: alert.silence for alert in session.snapshot().alerts if alert.rule == "failures"
+        }
+        told = news(session.connection, session.snapshot().alerts, NotifySettings(urls=("json://localhost",)))
+    assert states == {"m v1": "acknowledge", "n v1": None}
+    assert [message.body for message in told] == [found["n v1"].message]
 
 
 @pytest.mark.parametrize(
