@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.config.comparison import MATURE
 from mlwatch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ ENGAGED = {"engagement": "share", "engagement_value": "value"}
 """`engagement.KIND` and `engagement_value.KIND`: share of predictions with such an event, mean of its values."""
 FAIRNESS = {"parity": "demographic_parity", "opportunity": "equal_opportunity"}
 """`parity.COLUMN` and `opportunity.COLUMN`: gaps between the values of a protected attribute."""
+REVENUE = "revenue_per_prediction"
+LATE = ("conversion", "engagement", "engagement_value", REVENUE)
+"""Metrics of what comes later than the request, `engagement.KIND` and `engagement_value.KIND` among them."""
 FOLLOWED = "js"
 """The measure of drift that features are followed by window by window."""
 ESTIMATED = "estimated."
@@ -127,6 +131,35 @@ def value_of(version: Version, metric: str) -> float | None:
     raise ConfigError(f"no metric {metric}", "[[rule]]", f"one of {known}")
 
 
+def is_young(metric: str, window: Window) -> bool:
+    """Tell whether what comes of the requests of a window is still to come."""
+    late = metric.partition(".")[0] in LATE
+    return late and window.maturity is not None and window.maturity < MATURE
+
+
+def ripe_value_of(version: Version, metric: str) -> float | None:
+    """Return a version's value of a metric, without the windows whose requests are too young for what comes of them.
+
+    Raises:
+        ConfigError: when there is no such metric.
+    """
+    value = value_of(version, metric)
+    ripe = [window for window in version.windows if not is_young(metric, window)]
+    if value is None or len(ripe) == len(version.windows):
+        return value
+    totals, counts = zip(*(_late(window, metric) for window in ripe), strict=True) if ripe else ((), ())
+    return sum(totals) / sum(counts) if sum(counts) else None
+
+
+def _late(window: Window, metric: str) -> tuple[float, int]:
+    """Return the sum whose mean a metric of what comes later is in a window, and of how many."""
+    if metric == REVENUE:
+        return window.business.revenue.total, window.predictions
+    name, _, kind = metric.partition(".")
+    found = _of_kind(window, name, kind) if kind else getattr(window.business, metric)
+    return (found.value * found.n, found.n) if found is not None and found.value is not None else (0.0, 0)
+
+
 def _value(found: Estimate | None) -> float | None:
     return found.value if found is not None else None
 
@@ -159,8 +192,12 @@ def _gap(version: Version, name: str, column: str) -> float | None:
 
 
 def _engaged(each: Version | Window, name: str, kind: str) -> float | None:
+    return _value(_of_kind(each, name, kind))
+
+
+def _of_kind(each: Version | Window, name: str, kind: str) -> Estimate | None:
     found = each.business.kinds.get(kind.lower())
-    return _value(getattr(found, ENGAGED[name])) if found is not None else None
+    return getattr(found, ENGAGED[name]) if found is not None else None
 
 
 def values_over(version: Version, metric: str) -> tuple[float | None, ...]:

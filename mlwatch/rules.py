@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.config import RuleSettings
-from mlwatch.config.comparison import MATURE, NUMBER, SCALES, SIGN, holds
+from mlwatch.config.comparison import NUMBER, SCALES, SIGN, holds
 from mlwatch.errors import ConfigError
-from mlwatch.rule_values import value_of, values_over
+from mlwatch.rule_values import is_young, ripe_value_of, value_of, values_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,8 +27,6 @@ QUIET = timedelta(minutes=30)
 """A version without a request for so long, while others of its model had some, gets none any more."""
 TRAFFIC = frozenset({"predictions", "throughput"})
 """Metrics that say how much comes: of a version without requests above all."""
-LATE = ("conversion", "engagement", "engagement_value", "revenue_per_prediction")
-"""Metrics of what comes later than the request, `engagement.KIND` and `engagement_value.KIND` among them."""
 THE_RULE = ", the rule is "
 
 _ABSOLUTE = re.compile(rf"\s*{SIGN}\s*{NUMBER}\s*")
@@ -128,7 +126,7 @@ class _Base:
 
     def value(self, metric: str) -> float | None:
         """Return its value over the range."""
-        return value_of(self.version, metric) if self.version is not None else self.fixed
+        return ripe_value_of(self.version, metric) if self.version is not None else self.fixed
 
     def over(self, metric: str) -> Mapping[datetime, float | None]:
         """Return its value in each window; a fixed value has none."""
@@ -206,18 +204,18 @@ def _condition(rule: RuleSettings, match: re.Match[str]) -> _Condition:
 def _ruling(
     rule: RuleSettings, condition: _Condition, model: Model, version: Version, base: _Base, of_model: str
 ) -> Ruling:
-    value = value_of(version, rule.metric)
+    value = ripe_value_of(version, rule.metric)
     if (silent := _silent(rule, condition, model, version, base, of_model)) is not None:
         return silent
     before = base.value(rule.metric)
     run = _broken_since(rule, condition, version, base)
     if rule.for_ and run is not None:
         value, before = run.value, run.before
-    if rule.for_ and run is None and any(_is_young(rule.metric, window) for window in version.windows):
-        value = None
     if value is None or (condition.is_relative and before is None):
-        whom = version.name if value is None else f"the {base.name}"
-        message = f"{rule.metric} of {whom}{of_model} has no value, so the rule says nothing"
+        if value is None:
+            message = _nothing(rule.metric, version.name + of_model, version)
+        else:
+            message = _nothing(rule.metric, f"the {base.name}{of_model}", base.version)
         return Ruling(_name(rule), model.name, version.name, "no_data", None, message, rule.severity)
     state: Literal["ok", "pending", "breach"] = "breach" if _breaks(condition, value, before) else "ok"
     since = run.since if run is not None else None
@@ -230,10 +228,25 @@ def _ruling(
         version.name,
         state,
         value,
-        _sentence(rule, condition, version.name + of_model, value, before, lasting=run is not None),
+        _sentence(
+            *(rule, condition, version.name + of_model, value, before),
+            lasting=run is not None,
+            young=_has_young(rule.metric, version) or _has_young(rule.metric, base.version),
+        ),
         rule.severity,
         None if state == "ok" else since,
     )
+
+
+def _has_young(metric: str, version: Version | None) -> bool:
+    return version is not None and any(is_young(metric, window) for window in version.windows)
+
+
+def _nothing(metric: str, who: str, version: Version | None) -> str:
+    """Say why a version, or what it is compared with, has no value."""
+    if version is not None and value_of(version, metric) is not None:
+        return f"no request of {who} is old enough for its {metric}, so the rule says nothing"
+    return f"{metric} of {who} has no value, so the rule says nothing"
 
 
 def _sentence(
@@ -244,6 +257,7 @@ def _sentence(
     before: float | None,
     *,
     lasting: bool,
+    young: bool,
 ) -> str:
     """Say what was found; what is not followed window by window cannot last for a time."""
     beside = ""
@@ -251,10 +265,12 @@ def _sentence(
         beside = f" ({rule.against} {_shown(rule, condition, before)})"
     found = _shown(rule, condition, value)
     said = f"{found}{beside}{THE_RULE}{rule.when}"
+    if rule.for_ and lasting:
+        return f"{rule.metric} of {who} is now {said} for {_minutes(rule.for_)}"
+    if young:
+        return f"{rule.metric} of {who}, as far as requests are old enough, is {said}"
     if not rule.for_:
         return f"{rule.metric} of {who} is {said}"
-    if lasting:
-        return f"{rule.metric} of {who} is now {said} for {_minutes(rule.for_)}"
     return f"{rule.metric} of {who} over the whole range is {said}"
 
 
@@ -310,17 +326,11 @@ def _known(
     known = []
     for window, value in zip(version.windows, values_over(version, metric), strict=True):
         before = others.get(window.start, base.fixed)
-        if _is_young(metric, window) and not (condition.is_relative and window.start in others):
+        if is_young(metric, window) and not (condition.is_relative and window.start in others):
             continue  # the baseline's window has had as much time
         if value is not None and not (condition.is_relative and before is None):
             known.append((window, value, before))
     return known
-
-
-def _is_young(metric: str, window: Window) -> bool:
-    """Tell whether what comes of the requests of a window is still to come."""
-    late = metric.partition(".")[0] in LATE
-    return late and window.maturity is not None and window.maturity < MATURE
 
 
 def _breaks(condition: _Condition, value: float, before: float | None) -> bool:

@@ -201,11 +201,12 @@ def lags_of(seconds: ArrayLike, ages_s: ArrayLike, counts: ArrayLike) -> Lags | 
     return Lags(values[: last + 1], np.clip(reached, 0.0, 1.0))
 
 
-def maturity(ages_s: ArrayLike, counts: ArrayLike, lags: Lags) -> float | None:
+def maturity(youngest_s: ArrayLike, oldest_s: ArrayLike, counts: ArrayLike, lags: Lags) -> float | None:
     """Return the share of the events to come that a cohort has had the time for: the mean over predictions of F(age).
 
     Args:
-        ages_s: Age of each group of predictions in seconds, shape (m,).
+        youngest_s: Age of the youngest prediction of each group in seconds, shape (m,).
+        oldest_s: Age of the oldest, shape (m,).
         counts: Predictions in each, shape (m,).
         lags: How fast events come.
 
@@ -213,13 +214,29 @@ def maturity(ages_s: ArrayLike, counts: ArrayLike, lags: Lags) -> float | None:
         Between 0 and 1; None without predictions.
     """
     count = np.asarray(counts, dtype=float)
-    return float(count @ reached_by(ages_s, lags) / count.sum()) if count.sum() else None
+    return float(count @ reached_between(youngest_s, oldest_s, lags) / count.sum()) if count.sum() else None
 
 
 def reached_by(ages_s: ArrayLike, lags: Lags) -> NDArray[np.float64]:
     """Return F(age), the share of the events to come that come by an age in seconds; shape as the ages."""
     place = np.searchsorted(lags.seconds, np.asarray(ages_s, dtype=float), side="right")
     return np.asarray(np.concatenate([[0.0], lags.reached])[place], dtype=np.float64)
+
+
+def reached_between(youngest_s: ArrayLike, oldest_s: ArrayLike, lags: Lags) -> NDArray[np.float64]:
+    """Return the mean of F(age) over predictions that came evenly between two ages in seconds; shape as the ages."""
+    young, old = np.asarray(youngest_s, dtype=float), np.asarray(oldest_s, dtype=float)
+    areas = np.concatenate([[0.0], np.cumsum(lags.reached[:-1] * np.diff(lags.seconds))])
+
+    def area(age: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the integral of F from 0 to an age."""
+        last = lags.seconds[-1]
+        beyond = lags.reached[-1] * np.maximum(0.0, age - last)
+        return np.asarray(np.interp(age, lags.seconds, areas) + beyond, dtype=np.float64)
+
+    width = old - young
+    mean = (area(old) - area(young)) / np.where(width > 0, width, 1.0)
+    return np.where(width > 0, mean, reached_by(young, lags))
 
 
 MATURE = 0.95

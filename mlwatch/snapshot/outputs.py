@@ -219,18 +219,25 @@ def maturity(lags: outputs.Lags | None, traffic: Table, lattice: Grid) -> float 
     """Return which share of its conversions a version has had the time for; see `metrics.outputs.maturity`."""
     if lags is None:
         return None
-    return outputs.maturity(_ages(traffic["w"], lattice), traffic["n"], lags)
+    return outputs.maturity(*_ages(traffic, lattice), traffic["n"], lags)
 
 
-def maturity_over(lags: outputs.Lags | None, lattice: Grid) -> list[float | None]:
-    """Return which share of its conversions each window has had the time for."""
+def maturity_over(lags: outputs.Lags | None, traffic: Table, lattice: Grid) -> list[float | None]:
+    """Return which share of its conversions each window of a version has had the time for; None without traffic."""
     if lags is None:
         return [None] * lattice.count
-    found: list[float | None] = outputs.reached_by(_ages(np.arange(lattice.count), lattice), lags).tolist()
-    return found
+    reached = outputs.reached_between(*_ages(traffic, lattice), lags)
+    counts, had_time = (
+        np.bincount(traffic["w"], weights=weights, minlength=lattice.count).tolist()
+        for weights in (traffic["n"], traffic["n"] * reached)
+    )
+    return [had / n if n else None for n, had in zip(counts, had_time, strict=True)]
 
 
-def _ages(windows: NDArray[np.int64], lattice: Grid) -> NDArray[np.float64]:
-    """Return how old the predictions of windows are in the middle, in seconds."""
-    ages = np.maximum(0.0, (lattice.count - windows) * lattice.width_s - lattice.width_s / 2)
-    return np.asarray(ages, dtype=np.float64)
+def _ages(traffic: Table, lattice: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how old the youngest and the oldest prediction of each row are at the end of the range, in seconds."""
+    youngest, oldest = (
+        np.maximum(0.0, (traffic[name] - np.datetime64(lattice.end)) / np.timedelta64(-1, "s"))
+        for name in ("last_ts", "first_ts")
+    )
+    return youngest, oldest

@@ -139,7 +139,7 @@ def windows_of(
     )
     names = tuple(name for name in tables.outcomes.columns if name not in {"w", "who"})
     outcomes, gains = _cells(tables.outcomes, names), _cells(tables.business, BUSINESS)
-    mature = maturity_over(context.lags, lattice)
+    mature = maturity_over(context.lags, tables.traffic, lattice)
     windows = []
     for index in range(lattice.count):
         labelled = _labelled(question, names, outcomes.get(index, ()))
@@ -165,7 +165,7 @@ def windows_of(
                 estimated=expected[index],
                 measures=results.measures[index] if results else {},
                 text_drift=results.text_drift[index] if results else {},
-                maturity=mature[index] if n else None,
+                maturity=mature[index],
             )
         )
     return tuple(windows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlwatch.metrics.outputs import lags_of, maturity
+from mlwatch.metrics.outputs import lags_of, maturity, reached_between, reached_by
 
 
 def test_what_is_still_to_come_is_allowed_for() -> None:
@@ -28,9 +28,20 @@ def test_without_young_predictions_it_is_the_share_of_those_seen() -> None:
     assert lags is not None
     assert lags.seconds.tolist() == [1, 2, 5, 9]
     assert lags.reached == pytest.approx([0.2, 0.6, 0.8, 1.0])
-    assert maturity([0.5, 2, 50], [10, 10, 20], lags) == pytest.approx((0 + 0.6 + 2 * 1) / 4)
-    assert maturity([], [], lags) is None
+    assert maturity([0.5, 2, 50], [0.5, 2, 50], [10, 10, 20], lags) == pytest.approx((0 + 0.6 + 2 * 1) / 4)
+    assert maturity([], [], [], lags) is None
     assert lags_of([], [], []) is None
+
+
+def test_ages_between_the_youngest_and_the_oldest_count_evenly() -> None:
+    lags = lags_of([1.0, 2.0, 2.0, 5.0, 9.0], np.full(5, 100.0), np.ones(5))
+    assert lags is not None
+    young, old = np.array([0.0, 0.5, 3.0, 8.0]), np.array([0.5, 4.0, 19.0, 8.0])
+    ages = young + (old - young) * ((np.arange(100_000) + 0.5) / 100_000)[:, None]
+    assert reached_between(young, old, lags) == pytest.approx(reached_by(ages, lags).mean(axis=0), abs=1e-4)
+    assert maturity([0.0, 3.0], [0.5, 19.0], [30, 10], lags) == pytest.approx(
+        (2 * 0.6 + 4 * 0.8 + 10) / 16 / 4
+    )
 
 
 def test_a_few_slow_events_do_not_speak_for_all() -> None:

@@ -157,3 +157,96 @@ def test_a_rule_finds_windows_that_had_their_time_and_brought_little(tmp_path: P
     rule = RuleSettings(metric="conversion", when="< 10%", for_=timedelta(minutes=10))
     found = {each.version: each.state for each in rulings(seen(tmp_path, "", a=records, e=events), [rule])}
     assert found == {"v1": "ok", "v2": "breach"}
+
+
+def since(start: timedelta, records: list[Record]) -> list[Record]:
+    """Return the records without what v2 gets before a moment of the twelve hours."""
+    begin = (START + start).isoformat()
+    return [record for record in records if record["version"] == "v1" or record["timestamp"] >= begin]
+
+
+WHOLE = [
+    ("conversion", "< 25%"),
+    ("conversion", "drop > 10%"),
+    ("engagement", "drop > 10%"),
+    ("engagement.click", "< 25%"),
+    ("revenue_per_prediction", "< 2.5"),
+    ("revenue_per_prediction", "drop > 10%"),
+]
+
+
+def with_clicks(events: list[Record]) -> list[Record]:
+    return [{**event, "event": kind} for event in events for kind in ("click", "purchase")]
+
+
+@pytest.mark.parametrize(("metric", "when"), WHOLE)
+def test_a_rule_on_the_whole_range_leaves_out_requests_too_young_for_their_conversions(
+    tmp_path: Path, metric: str, when: str
+) -> None:
+    records = since(timedelta(hours=6), requests(rows=12_000))
+    rule = RuleSettings(metric=metric, when=when)
+    states = {}
+    for name, rate in (("same", 0.3), ("worse", 0.15)):
+        (directory := tmp_path / name).mkdir()
+        events = with_clicks(conversions(records, {"v1": 0.3, "v2": rate}))
+        found = {each.version: each for each in rulings(seen(directory, "", a=records, e=events), [rule])}
+        states[name] = found["v2"].state
+        amount = 10 if metric == "revenue_per_prediction" else 1
+        assert found["v2"].value == pytest.approx(amount * rate, rel=0.1)
+        assert found["v2"].message.startswith(f"{metric} of v2, as far as requests are old enough, is ")
+    assert states == {"same": "ok", "worse": "breach"}
+
+
+@pytest.mark.parametrize(("metric", "when"), WHOLE)
+def test_a_rule_on_the_whole_range_says_that_no_request_is_old_enough(
+    tmp_path: Path, metric: str, when: str
+) -> None:
+    records = since(timedelta(hours=11), requests(rows=12_000))
+    events = with_clicks(conversions(records, {"v1": 0.3, "v2": 0.3}))
+    rule = RuleSettings(metric=metric, when=when, version="v2")
+    (found,) = rulings(seen(tmp_path, "", a=records, e=events), [rule])
+    assert (found.state, found.value) == ("no_data", None)
+    assert found.message == f"no request of v2 is old enough for its {metric}, so the rule says nothing"
+
+
+def test_a_window_of_a_long_range_is_as_old_as_the_requests_in_it(tmp_path: Path) -> None:
+    """v2 came in the last hour of a window whose middle, six hours wide, would be old enough."""
+    records = requests(rows=3000)
+    for days in range(1, 15):
+        records += [
+            {**record, "timestamp": (datetime.fromisoformat(record["timestamp"]) - timedelta(days=days)).isoformat(),
+             "id": f"{record['id']}-{days}", "version": "v1"}
+            for record in requests(rows=400)
+        ]  # fmt: skip
+    records = since(timedelta(hours=11), records)
+    events = conversions(records, {"v1": 0.3, "v2": 0.3})
+    snapshot = seen(tmp_path, "", a=records, e=events)
+    (young,) = [window for window in snapshot.models["m"].versions["v2"].windows if window.predictions]
+    assert young.maturity is not None
+    assert young.maturity < 0.3
+    for length in (timedelta(0), timedelta(minutes=10)):
+        rule = RuleSettings(metric="conversion", when="< 25%", version="v2", for_=length)
+        (found,) = rulings(snapshot, [rule])
+        assert found.state == "no_data"
+
+
+def test_the_mean_of_what_engagements_measure_is_that_of_requests_old_enough(tmp_path: Path) -> None:
+    records = requests()
+    events = with_clicks(conversions(records, {"v1": 0.3, "v2": 0.3}))
+    early = (END - timedelta(hours=5)).isoformat()
+    for event in events:
+        event["value"] = 2.0 if event["timestamp"] < early else 4.0
+    rule = RuleSettings(metric="engagement_value.click", when="> 9", version="v2")
+    snapshot = seen(tmp_path, "", a=records, e=events)
+    version = snapshot.models["m"].versions["v2"]
+    ripe = [window for window in version.windows if window.maturity is not None and window.maturity >= 0.99]
+    values = [window.business.kinds["click"].value for window in ripe]
+    counted = [(each.value, each.n) for each in values if each is not None and each.value is not None]
+    (found,) = rulings(snapshot, [rule])
+    assert 0 < len(ripe) < len(version.windows)
+    assert found.value == pytest.approx(sum(v * n for v, n in counted) / sum(n for _, n in counted))
+    whole = version.business.kinds["click"].value
+    assert whole is not None
+    assert whole.value is not None
+    assert found.value is not None
+    assert 2 < found.value < whole.value < 4
