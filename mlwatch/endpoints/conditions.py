@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.config import conditions as syntax
 from mlwatch.config.comparison import holds
+from mlwatch.endpoints.measures import OF_REQUESTS
 from mlwatch.endpoints.types import Judged, Seen
 
 if TYPE_CHECKING:
@@ -54,13 +55,16 @@ class Conditions:
             watch.resume(judged)
         self._looks.extend(before.looks)
 
-    def judge(self, probe: Probe, answer: Answer | None, metrics: Mapping[str, float]) -> tuple[Judged, ...]:
+    def judge(
+        self, probe: Probe, answer: Answer | None, metrics: Mapping[str, float], metrics_s: float = 0.0
+    ) -> tuple[Judged, ...]:
         """Judge one look.
 
         Args:
             probe: What it found.
             answer: Of the request for health; None without one.
             metrics: What the server says about itself.
+            metrics_s: Over how many seconds its rates are taken.
         """
         if not self._watches:
             return ()
@@ -68,7 +72,7 @@ class Conditions:
         self._looks.append(Seen(now, probe.latency_ms, probe.up))
         while now - self._looks[0].at >= WINDOW_S:
             self._looks.popleft()
-        facts = _Facts(probe, answer, {**metrics, **probe.metrics}, self._looks)
+        facts = _Facts(probe, answer, {**metrics, **probe.metrics}, self._looks, metrics_s)
         return tuple(watch.take(facts) for watch in self._watches)
 
 
@@ -125,6 +129,7 @@ class _Facts:
     answer: Answer | None
     metrics: Mapping[str, float]
     looks: Iterable[Seen]
+    metrics_s: float
 
     def value(self, subject: str) -> Any:
         """Return a subject's value.
@@ -183,7 +188,10 @@ class _Facts:
 
     def _metric(self, name: str) -> float:
         if name not in self.metrics:
-            raise Unknown(self._silence(f"the server has not said {name} yet"))
+            why = f"the server has not said {name} yet"
+            if name in OF_REQUESTS and self.metrics.get("requests_per_s") == 0:
+                why = f"no requests came in the last {self.metrics_s:.0f} s"
+            raise Unknown(self._silence(why))
         return self.metrics[name]
 
     def _member(self, path: list[str]) -> Any:

@@ -180,6 +180,15 @@ GENERIC = (
 MEASURES = (
     *TORCHSERVE, *TRITON, *MLSERVER, *KSERVE, *VLLM, *RAY, *BENTOML, *TENSORFLOW, *FEAST, *TECTON, *REDIS, *GENERIC,
 )  # fmt: skip
+QUANTILES = (0.5, 0.95, 0.99)
+OF_REQUESTS = frozenset(
+    {
+        "error_share",
+        *(each.name for each in MEASURES if each.how == "mean"),
+        *(f"{each.name}_p{q * 100:g}_ms" for each in MEASURES if each.how == "quantiles" for q in QUANTILES),
+    }
+)
+"""Names of what takes requests to have a value."""
 WANTED = frozenset(
     name
     for each in MEASURES

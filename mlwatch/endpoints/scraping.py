@@ -54,6 +54,11 @@ class Scraper:
         return self._window[-1] if self._window else None
 
     @property
+    def seconds(self) -> float:
+        """Over how many seconds rates and quantiles are taken; 0 where there are none yet."""
+        return self._window[-1].at - self._window[0].at if self._window else 0.0
+
+    @property
     def _expected(self) -> bool:
         """Whether a server without metrics is one in trouble."""
         return self._configured or bool(self._window)

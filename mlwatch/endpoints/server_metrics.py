@@ -7,15 +7,13 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mlwatch.endpoints.measures import MEASURES, Measure
+from mlwatch.endpoints.measures import MEASURES, QUANTILES, Measure
 from mlwatch.endpoints.promql import histogram_quantile, increase, total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mlwatch.endpoints.exposition import Labels, Scrape
-
-QUANTILES = (0.5, 0.95, 0.99)
 
 
 def measured(window: Sequence[Scrape]) -> dict[str, float]:

@@ -90,7 +90,7 @@ class Target:
             What was found; a failure is a finding too.
         """
         probe, answer = await self._look(due)
-        judged = self._conditions.judge(probe, answer, self._told)
+        judged = self._conditions.judge(probe, answer, self._told, self._scraper.seconds)
         return replace(probe, conditions=judged) if judged else probe
 
     async def _look(self, due: float) -> tuple[Probe, Answer | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -49,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/stats":
-            self.server.scrapes += 1  # type: ignore[attr-defined]
+            self.server.scrapes += self.server.busy  # type: ignore[attr-defined]
             self._send(STATS.format(all=100 * self.server.scrapes, bad=self.server.scrapes).encode())  # type: ignore[attr-defined]
         else:
             self._answer(self.ANSWERS.get(self.path))
@@ -69,9 +70,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(port: int = 0, probability: float = 0.5) -> Iterator[int]:
+def serving(port: int = 0, probability: float = 0.5, *, busy: bool = True) -> Iterator[int]:
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.probability, server.scrapes = probability, 0  # type: ignore[attr-defined]
+    server.probability, server.scrapes, server.busy = probability, 0, busy  # type: ignore[attr-defined]
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -182,6 +183,27 @@ def test_check_knows_rates_and_quantiles(
     assert "PASS endpoint: fraud: metrics.latency_p95_ms < 2000: 95 ms" in said
     assert "FAIL endpoint: fraud: metrics.error_share < 0.1%: 0.9901 %" in said
     assert code == 1
+
+
+def test_check_says_that_no_requests_came(
+    logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookout, "TELLING", 12)
+    monkeypatch.setattr(poller, "HURRY", 0.4)
+    with serving(busy=False) as port:
+        (logs / "mlwatch.toml").write_text(
+            "[[rule]]\nmetric = 'error_rate'\nwhen = '> 50%'\n"
+            f'[[endpoint]]\nname = "fraud"\nurl = "http://127.0.0.1:{port}"\nmetrics = "/stats"\n'
+            "conditions = ['metrics.error_share < 1%', 'metrics.latency_p95_ms < 100']\n"
+        )
+        code, out, _ = check(capsys, logs)
+    said = [" ".join(line.split()) for line in out.splitlines() if "metrics." in line]
+    assert code == 3
+    assert len(said) == 2
+    for line in said:
+        assert re.fullmatch(
+            r"HOLD endpoint: fraud: .*: n/a, because no requests came in the last [1-9]\d* s", line
+        )
 
 
 def test_an_endpoint_that_goes_down_during_a_wait_ends_it(

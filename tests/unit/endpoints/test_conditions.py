@@ -105,6 +105,26 @@ def test_what_cannot_be_told_says_why(condition: str, changes: Any, body: Any, s
     assert (judged.state, judged.said) == ("unknown", f"n/a, because {said}")
 
 
+@pytest.mark.parametrize("name", ["error_share", "latency_p95_ms", "latency_mean_ms", "queue_mean_ms"])
+def test_what_takes_requests_says_that_none_came(name: str) -> None:
+    conditions = Conditions([f"metrics.{name} < 1"])
+    told: dict[str, float] = {"requests_per_s": 0.0, "errors_per_s": 0.0, "queue_length": 0.0}
+    found = [
+        conditions.judge(probe(), answer(BODY), metrics, 12.3)[0].said
+        for metrics in (told, {**told, "requests_per_s": 0.1}, {}, {**told, name: 0.5})
+    ]
+    not_said = f"n/a, because the server has not said {name} yet"
+    assert found[:3] == ["n/a, because no requests came in the last 12 s", not_said, not_said]
+    assert found[3].startswith(("50 %", "0.5"))
+
+
+def test_what_takes_no_requests_is_just_not_said() -> None:
+    (judged,) = Conditions(["metrics.gpu_share < 1"]).judge(
+        probe(), answer(BODY), {"requests_per_s": 0.0}, 12.3
+    )
+    assert judged.said == "n/a, because the server has not said gpu_share yet"
+
+
 def test_three_looks_in_a_row_fire_and_three_resolve() -> None:
     conditions = Conditions(["status == 200"])
     statuses = [200, 503, 503, 200, 503, 503, 503, 200, 200, 503, None, 200, 200, 200, 200, 503]
