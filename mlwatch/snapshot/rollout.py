@@ -64,6 +64,8 @@ NOT_LOGGED = {
 BY_ARM = frozenset({"error_rate", "recall", "precision", "mae", "mse"})
 """What is judged by arm in a shadow too, besides latencies."""
 PAIRWISE = "who is right is not judged pair by pair"
+NOUGHT = {"revenue": "no request brought any"}
+"""Why what the logs have is not judged where it is 0 all the time."""
 REFERENCE_VALUES = 1000
 """Latencies of the baseline before the candidate that its frozen quantile needs."""
 
@@ -329,10 +331,13 @@ def _judged(
         wanted = [name for name in wanted if name in BY_ARM or name.startswith("latency")]
     if config.metrics:
         return tuple(wanted), ()
-    missing = [name for name in wanted if name not in arms.has]
-    why = NOT_LOGGED | (dict.fromkeys(OF_CLASSES, arms.undecided) if arms.undecided else {})
-    remarks = tuple(f"{default_metric(name).label} is not judged, because {why[name]}" for name in missing)
-    return tuple(name for name in wanted if name in arms.has), remarks
+    whys = {name: NOUGHT[name] for name in wanted if name in arms.nought}
+    unknown = NOT_LOGGED | (dict.fromkeys(OF_CLASSES, arms.undecided) if arms.undecided else {})
+    whys |= {name: unknown[name] for name in wanted if name not in arms.has}
+    remarks = tuple(
+        f"{default_metric(name).label} is not judged, because {why}" for name, why in whys.items()
+    )
+    return tuple(name for name in wanted if name not in whys), remarks
 
 
 def _default(task: str, arms: Arms) -> tuple[str, ...]:

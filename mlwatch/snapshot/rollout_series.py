@@ -18,7 +18,7 @@ from mlwatch.metrics.rollout_types import (
     ProportionSeries,
 )
 from mlwatch.snapshot.read import Table, fetch
-from mlwatch.snapshot.rollout_caps import Caps, cut_latencies, frozen_caps
+from mlwatch.snapshot.rollout_caps import Caps, brought_money, cut_latencies, frozen_caps, has_money
 from mlwatch.snapshot.rollout_pairing import HOUR_MINUTES, full_hour
 from mlwatch.snapshot.rollout_past import (
     CLASS_TASKS,
@@ -52,6 +52,8 @@ class Arms:
     has: frozenset[str]
     minutes: int
     """Width of a stratum."""
+    nought: frozenset[str] = frozenset()
+    """Of `has`, what has been 0 all the time, before too: nothing can be shown by it."""
     overflown: frozenset[str] = frozenset()
     """Metrics without series, because their values are too large to sum up."""
     caps: Mapping[str, float] = field(default_factory=dict)
@@ -130,8 +132,11 @@ def read_arms(reader: Reader, pairing: Pairing) -> Arms:
     arms = arms_of(pairing.task, pairing.minutes, sums, caps)
     past = usual(reader, pairing)
     positives = arms.positives if past.positives is None else past.positives
-    waited_for = past.metrics - (OF_CLASSES if arms.undecided else set())
-    return replace(arms, has=arms.has | waited_for, positives=positives)
+    has = arms.has | (past.metrics - (OF_CLASSES if arms.undecided else set()))
+    before = pairing.model, pairing.baseline, pairing.frozen
+    earned = "revenue" not in has or has_money(gains) or brought_money(reader, *before)
+    nought = frozenset() if earned else frozenset({"revenue"})
+    return replace(arms, has=has, positives=positives, nought=nought)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +185,17 @@ def arms_of(task: str, minutes: int, sums: Sums, caps: Caps | None = None) -> Ar
     bins = _bins(sums.latencies)
     arms = [_arm(bins, sums.of(side), caps, minutes) for side in (0, 1)]
     overflown = _overflown(arms)
-    kept = [replace(arm, metrics=_without(arm.metrics, overflown)) for arm in arms]
-    has = logged_metrics(task, sums.traffic, sums.outcomes, sums.gains)
-    positives = share_of_positives(sums.outcomes)
-    why = why_undecided(sums.outcomes) if task in CLASS_TASKS else ""
-    return Arms(kept[0], kept[1], has, minutes, overflown, caps.limits(), positives, why)
+    baseline, candidate = (replace(arm, metrics=_without(arm.metrics, overflown)) for arm in arms)
+    return Arms(
+        baseline,
+        candidate,
+        has=logged_metrics(task, sums.traffic, sums.outcomes, sums.gains),
+        minutes=minutes,
+        overflown=overflown,
+        caps=caps.limits(),
+        positives=share_of_positives(sums.outcomes),
+        undecided=why_undecided(sums.outcomes) if task in CLASS_TASKS else "",
+    )
 
 
 def _overflown(arms: Iterable[ArmSeries]) -> frozenset[str]:

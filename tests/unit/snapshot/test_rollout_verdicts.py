@@ -427,6 +427,60 @@ def test_what_cannot_be_judged_by_default_is_said(judged: Judged) -> None:
     assert "conversion is not judged, because the logs hold no conversions" in found.reasons
 
 
+def bought(records: Iterable[Record], value: float, event: str = "purchase") -> list[Record]:
+    """Return an event a fifth request."""
+    fifth = itertools.islice(records, None, None, 5)
+    return [{"timestamp": one["timestamp"], "id": one["id"], "event": event, "value": value} for one in fifth]
+
+
+WORTHLESS = "revenue is not judged, because no request brought any"
+
+
+@pytest.mark.parametrize("event", ["purchase", "refund"])
+@pytest.mark.parametrize("before", [None, 0.0, 9.0])
+def test_revenue_that_has_been_nought_all_the_time_is_not_judged(
+    judged: Judged, event: str, before: float | None
+) -> None:
+    """Both versions' is 0 and stays so: it would hold the rollout for ever."""
+    past = traffic(("v1",), rows=600, begin=START - timedelta(hours=5))
+    records = traffic(rows=6000, seconds=1.0)
+    events = bought(records, 0.0, event)
+    if before is not None:
+        events += bought(past, before)
+    (found,) = judged(a=past, b=records, c=events)
+    assert ("revenue" in found.metrics) == (before == 9.0), "what the baseline used to bring is waited for"
+    assert (WORTHLESS in found.reasons) == (before != 9.0)
+
+
+def test_a_single_request_that_brings_money_lets_revenue_be_judged(judged: Judged) -> None:
+    records = traffic(rows=6000, seconds=1.0)
+    events = bought(records, 0.0)
+    events[-1]["value"] = 0.01
+    (found,) = judged(a=records, c=events)
+    assert "revenue" in found.metrics
+    assert WORTHLESS not in found.reasons
+
+
+def test_revenue_of_nought_neither_holds_nor_promotes_by_itself(judged: Judged) -> None:
+    records = traffic(rows=24_000, seconds=0.3, wrong=0.0)
+    for one in records:
+        one["latency_ms"] = 10.0
+    events = bought(records, 0.0)
+    loose = "margins = {conversion = 0.5}"
+    (found,) = judged(f"[rollout]\n{loose}\n", a=records, c=events)
+    assert (found.verdict, WORTHLESS in found.reasons) == ("promote", True)
+
+
+def test_revenue_of_nought_is_judged_where_it_is_asked_for(judged: Judged) -> None:
+    records = traffic(rows=6000, seconds=1.0)
+    events = bought(records, 0.0)
+    (asked,) = judged("[rollout]\nmetrics = ['error_rate', 'revenue']\n", a=records, c=events)
+    assert (asked.verdict, set(asked.metrics)) == ("hold", {"error_rate", "revenue"})
+    (limited,) = judged("[rollout]\nlimits = {revenue = 1.0}\n", a=records, c=events)
+    assert (limited.verdict, limited.state) == ("rollback", "hard_limit")
+    assert limited.reasons[0].startswith("revenue of v2 is 0, below the hard limit of 1 ")
+
+
 def test_a_hard_limit_rolls_back(judged: Judged) -> None:
     (found,) = judged("[rollout.limits]\nlatency_p99 = 1.0\n", a=traffic())
     assert (found.verdict, found.state) == ("rollback", "hard_limit")
