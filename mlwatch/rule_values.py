@@ -137,6 +137,12 @@ def is_young(metric: str, window: Window) -> bool:
     return late and window.maturity is not None and window.maturity < MATURE
 
 
+def as_old(window: Window, other: Window) -> bool:
+    """Tell whether as much has come of the requests of a window as of another version's in the same time."""
+    ages = window.maturity or 0.0, other.maturity or 0.0
+    return min(ages) >= MATURE * max(ages)
+
+
 def ripe_value_of(version: Version, metric: str) -> float | None:
     """Return a version's value of a metric, without the windows whose requests are too young for what comes of them.
 

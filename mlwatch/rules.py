@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from mlwatch.config import RuleSettings
 from mlwatch.config.comparison import NUMBER, SCALES, SIGN, holds
 from mlwatch.errors import ConfigError
-from mlwatch.rule_values import is_young, ripe_value_of, value_of, values_over
+from mlwatch.rule_values import as_old, is_young, ripe_value_of, value_of, values_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -323,11 +323,13 @@ def _known(
     metric: str, condition: _Condition, version: Version, base: _Base
 ) -> Sequence[tuple[Window, float, float | None]]:
     others = base.over(metric)
+    twins = {window.start: window for window in base.version.windows} if base.version is not None else {}
     known = []
     for window, value in zip(version.windows, values_over(version, metric), strict=True):
-        before = others.get(window.start, base.fixed)
-        if is_young(metric, window) and not (condition.is_relative and window.start in others):
-            continue  # the baseline's window has had as much time
+        before, twin = others.get(window.start, base.fixed), twins.get(window.start)
+        fair = condition.is_relative and twin is not None and as_old(window, twin)
+        if is_young(metric, window) and not fair:
+            continue
         if value is not None and not (condition.is_relative and before is None):
             known.append((window, value, before))
     return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -224,10 +225,10 @@ def test_a_window_of_a_long_range_is_as_old_as_the_requests_in_it(tmp_path: Path
     (young,) = [window for window in snapshot.models["m"].versions["v2"].windows if window.predictions]
     assert young.maturity is not None
     assert young.maturity < 0.3
-    for length in (timedelta(0), timedelta(minutes=10)):
-        rule = RuleSettings(metric="conversion", when="< 25%", version="v2", for_=length)
+    for when, length in itertools.product(("< 25%", "drop > 10%"), (timedelta(0), timedelta(minutes=10))):
+        rule = RuleSettings(metric="conversion", when=when, version="v2", for_=length)
         (found,) = rulings(snapshot, [rule])
-        assert found.state == "no_data"
+        assert found.state == "no_data", "the baseline's requests of that window are older"
 
 
 def test_the_mean_of_what_engagements_measure_is_that_of_requests_old_enough(tmp_path: Path) -> None:
