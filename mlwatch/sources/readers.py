@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.roles.names import is_named
 from mlwatch.sources import samples
+from mlwatch.sources.beside import columns_said
 from mlwatch.sources.blocks import Block, read_block, skip_line
 from mlwatch.sources.formats import recognise, recognise_table
 from mlwatch.sources.importing import Native, native
@@ -106,7 +107,8 @@ def _text(
         size = block_size if importer is None else min(block_size, IMPORT_BYTES)
         for piece in _pieces(found, form, at, stream, head, before, settled=settled, block_size=size):
             if form == "wrapped":
-                piece = dataclasses.replace(piece, text=unwrapped(piece.text))  # noqa: PLW2901
+                text = unwrapped(piece.text, columns_said(book.settings))
+                piece = dataclasses.replace(piece, text=text)  # noqa: PLW2901
             if importer is not None:
                 yield native(_as_json(piece, header), importer, book, columns)
             else:

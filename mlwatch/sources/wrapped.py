@@ -3,19 +3,24 @@
 What is read: an object behind whatever a logger puts before it, an object that is text in a field of another (Docker's
 `json-file`, journald, Fluent Bit, Loki, JSON formatters of loggers), and `key=value` pairs (logfmt,
 https://brandur.org/logfmt). Such a log is one once a line of it holds what a model did; its other lines, the chatter
-of the process, are no records, unless they say that a request failed.
+of the process, are no records, unless they say that a request failed. What a line says of the request beside the
+record fills what the record lacks, see `beside`.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.roles.names import is_named, rank
+from mlwatch.sources.beside import fields, filled, is_http_status, reached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Mapping
+
+    from mlwatch.roles.types import ColumnPath
 
 LOGGED_AT = "log_line_time"
 """Field of the time that the line carries outside of the record."""
@@ -57,17 +62,21 @@ def begins_logged(head: bytes) -> bool:
     return _LOGGED.match(head) is not None
 
 
-def unwrapped(text: bytes) -> bytes:
+def unwrapped(text: bytes, said: Collection[str] = ()) -> bytes:
     """Return as many JSON lines as there are lines: a blank one where a line is no record.
 
     What should be a record and cannot be read stays as it is, to be refused for what it is.
+
+    Args:
+        text: Whole lines.
+        said: Columns that the configuration names, dotted, which may be beside the record.
     """
-    return b"\n".join(map(_plain, text.split(b"\n")))
+    return b"\n".join(_plain(line, said) for line in text.split(b"\n"))
 
 
-def _plain(line: bytes) -> bytes:
+def _plain(line: bytes, said: Collection[str]) -> bytes:
     try:
-        record = _record(line.strip())
+        record = _record(line.strip(), said)
         if record is not None:
             text = "" if _is_message(record) else json.dumps(record, ensure_ascii=False)
             return text.encode("utf-8", "replace")
@@ -82,13 +91,13 @@ def _plain(line: bytes) -> bytes:
     return b"" if start < 0 else line[start:].replace(b"\n", b" ")
 
 
-def _record(line: bytes) -> Mapping[str, Any] | None:
+def _record(line: bytes, said: Collection[str] = ()) -> Mapping[str, Any] | None:
     """Return the record that a line wraps."""
     if line.startswith(b"{"):
         outer = _object(line)
-        return None if outer is None else _embedded(outer)
+        return None if outer is None else _embedded(outer, said)
     if line.endswith(b"}") and (start := line.find(b"{", 0, _PREFIX)) > 0:
-        return _behind_prefix(line, start)
+        return _behind_prefix(line, start, said)
     pairs = _pairs(line) if _PAIRS.search(line) else None
     return pairs if pairs is not None and _is_telling(pairs) else None
 
@@ -104,23 +113,28 @@ def _is_message(found: Mapping[str, Any]) -> bool:
     return said and not _is_telling(found) and not _is_failed(found)
 
 
-def _behind_prefix(line: bytes, start: int) -> Mapping[str, Any] | None:
+def _behind_prefix(line: bytes, start: int, said: Collection[str]) -> Mapping[str, Any] | None:
     found = _object(line[start:])
     if found is None:
         return None
     time = _TIME.search(line, 0, start)
-    return _timed(_embedded(found) or found, time[0].decode() if time else None)
+    return _timed(_embedded(found, said) or found, time[0].decode() if time else None)
 
 
-def _embedded(outer: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the object that is text in a field of another."""
+def _embedded(outer: Mapping[str, Any], said: Collection[str]) -> Mapping[str, Any] | None:
+    """Return the object that is text in a field of another, with what the other says of the same request."""
     for name in TEXT_FIELDS:
         text = outer.get(name)
         if isinstance(text, str) and "{" in text[:_PREFIX] and text.rstrip().endswith("}"):
             found = _object(text[text.index("{") :].encode("utf-8", "replace"))
             if found is not None:
                 time = next((outer[key] for key in TIME_FIELDS if outer.get(key) is not None), None)
-                return _timed(_embedded(found) or found, time)
+                record = _embedded(found, said) or found
+                if _is_telling(record) or _is_failed(outer) or any(reached(record, one) for one in said):
+                    record = filled(record, outer, said)
+                elif _has_answer(outer):
+                    return None  # the text is about the record around it
+                return _timed(record, time)
     return None
 
 
@@ -158,7 +172,17 @@ def _json(text: bytes) -> Any:
 
 def _is_telling(record: Mapping[str, Any]) -> bool:
     """Tell whether one of the fields is named as what a model answers, or what came of it."""
-    return any(rank(role, path) is not None for path, _ in _fields(record) for role in TELLING)
+    return any(_tells(path) for path, _ in fields(record))
+
+
+@lru_cache(maxsize=20_000)
+def _tells(path: ColumnPath) -> bool:
+    return any(rank(role, path) is not None for role in TELLING)
+
+
+def _has_answer(record: Mapping[str, Any]) -> bool:
+    """Tell whether an object says what a model answered, by names that say nothing else."""
+    return any(is_named(role, path) for path, _ in fields(record) for role in ("prediction", "score"))
 
 
 def _is_failed(record: Mapping[str, Any]) -> bool:
@@ -167,19 +191,10 @@ def _is_failed(record: Mapping[str, Any]) -> bool:
     Words such as `error` do not count: they are levels of messages in some logs.
     """
     named = {
-        role: [value for path, value in _fields(record) if is_named(role, path)] for role in ("id", "status")
+        role: [value for path, value in fields(record) if is_named(role, path)] for role in ("id", "status")
     }
     return any(value is not None for value in named["id"]) and any(map(_is_failure, named["status"]))
 
 
 def _is_failure(status: object) -> bool:
-    text = str(status)
-    return len(text) == 3 and text[0] in "45" and text.isdecimal()
-
-
-def _fields(record: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield the fields at the top and one below."""
-    for name, value in record.items():
-        yield (name,), value
-        if isinstance(value, dict):
-            yield from (((name, inner), found) for inner, found in value.items())
+    return is_http_status(status) and str(status)[0] in "45"

@@ -200,6 +200,93 @@ def test_records_that_come_later_in_a_log_are_read(tmp_path: Path, chatter: int)
     assert (before.records, after.predictions, after.rejected) == (0, 200, 0)
 
 
+def line_of_lambda(number: int) -> str:
+    """Return a line whose logger knows the request, and whose message is only what the model answered."""
+    answered = {"prediction": number % 2, "score": 0.8, "age": 40 + number}
+    outer = {
+        "level": "INFO",
+        "requestId": f"r{number}",
+        "version": f"v{number % 2}",
+        "message": json.dumps(answered),
+    }
+    beside = {"logger": "app", "host": "a", "response_time_ms": 12.5, "status": 500 if number == 3 else 200}
+    return json.dumps({"timestamp": AT, **beside, **outer})
+
+
+def test_what_stands_beside_a_record_fills_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "app.log").write_text("".join(f"{line_of_lambda(n)}\n" for n in range(4)), encoding="utf-8")
+    (tmp_path / "labels.csv").write_text("requestId,label\nr0,0\nr1,1\n", encoding="utf-8")
+
+    with mlwatch.open(tmp_path, db=":memory:") as watched:
+        document = watched.snapshot().to_dict()
+        _, rows = watched.query("SELECT id, version, latency_ms, status, failed FROM predictions ORDER BY id")
+        _, features = watched.query("SELECT DISTINCT name FROM features")
+
+    assert rows == [(f"r{n}", f"v{n % 2}", 12.5, 500 if n == 3 else 200, n == 3) for n in range(4)]
+    assert features == [("age",)]
+    assert document["ingest"]["outcomes_unmatched"] == 0
+
+
+KUBERNETES = {"pod_name": "fraud-1", "labels": {"app": "fraud", "app.kubernetes.io/version": "v7"}}
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_configured_column_may_be_beside_the_record(tmp_path: Path, configured: bool) -> None:
+    if configured:
+        settings = '[roles]\nversion = "kubernetes.labels.app.kubernetes.io/version"\n'
+        (tmp_path / "mlwatch.toml").write_text(settings, encoding="utf-8")
+    lines = [
+        json.dumps({**json.loads(in_docker(record_without_version(n))), "kubernetes": KUBERNETES})
+        for n in range(4)
+    ]
+    (tmp_path / "app.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    with mlwatch.open(tmp_path, db=":memory:") as watched:
+        _, rows = watched.query("SELECT DISTINCT version, prediction IS NULL FROM predictions")
+        _, features = watched.query("SELECT name FROM features ORDER BY name")
+
+    assert rows == [("v7" if configured else "-", False)]
+    assert features == [("age",), ("city",)]
+
+
+def record_without_version(number: int) -> str:
+    fields = json.loads(record(number))
+    del fields["version"]
+    return json.dumps(fields)
+
+
+@pytest.mark.parametrize(
+    ("beside", "inside", "expected"),
+    [
+        ({"request_id": "a"}, {"prediction": 1}, {"prediction": 1, "request_id": "a"}),
+        ({"request_id": "a"}, {"prediction": 1, "id": "b"}, {"prediction": 1, "id": "b"}),
+        ({"request_id": "a"}, {"prediction": 1, "trace_id": "b"}, {"prediction": 1, "trace_id": "b"}),
+        ({"request_id": "a"}, {"step": 1}, {"step": 1}),
+        ({"request_id": "a", "status": 503}, {"step": 1}, {"step": 1, "request_id": "a", "status": 503}),
+        ({"status": "info", "version": True}, {"prediction": 1}, {"prediction": 1}),
+        ({"id": "a", "request_id": "b"}, {"prediction": 1}, {"prediction": 1, "request_id": "b"}),
+        ({"@metadata": {"version": "8.1"}, "@version": "1"}, {"prediction": 1}, {"prediction": 1}),
+        (
+            {"labels": {"model": "m", "app": "x"}},
+            {"prediction": 1, "labels": {"team": "t"}},
+            {"prediction": 1, "labels": {"team": "t", "model": "m"}},
+        ),
+    ],
+)
+def test_only_what_tells_of_the_request_is_taken_from_beside(
+    beside: dict[str, object], inside: dict[str, object], expected: dict[str, object]
+) -> None:
+    line = json.dumps({"level": "INFO", "host": "h", **beside, "message": json.dumps(inside)})
+
+    assert json.loads(unwrapped(line.encode())) == expected
+
+
+def test_a_record_with_text_about_it_stays_the_record() -> None:
+    line = json.dumps({"id": "a", "prediction": 1, "message": '{"step": "served"}'}).encode()
+
+    assert unwrapped(line) == line
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_leave_as_many_lines(text: bytes) -> None:
     is_wrapped(text)
