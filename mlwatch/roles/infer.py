@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
 from mlwatch.roles import confidence, guards, leftovers, standins
+from mlwatch.roles.clocks import clock_beside
 from mlwatch.roles.features import containers_of, listed, name_features, orders_ranking
 from mlwatch.roles.names import (
     aliases,
@@ -123,6 +124,7 @@ class _Inference:
         self._chosen: dict[str, Column] = {}
         self._ignored: set[ColumnPath] = set()
         self._reasons: dict[str, str] = dict(self._decided.reasons)
+        self._clock = self._decided.clock
         self._others = {role: list(paths) for role, paths in self._decided.others.items()}
         paths = {*self._pool, *self._decided.of_roles, *(feature.path for feature in self._decided.features)}
         self._containers = containers_of(paths)
@@ -140,6 +142,7 @@ class _Inference:
         self._take_by_name(path)
         self._take_by_file_name(path)
         self._take_only_time()
+        self._take_clock()
         self._take_stand_ins()
         self._drop_leftovers()
         features = name_features(
@@ -161,6 +164,7 @@ class _Inference:
             reasons=self._reasons,
             others={role: tuple(paths) for role, paths in self._others.items()},
             score_threshold=self._score_threshold((*self._decided.features, *features)),
+            clock=self._clock,
         )
 
     def _drop(self, columns: Iterable[Column], reason: str) -> None:
@@ -341,6 +345,16 @@ class _Inference:
         ]
         if len(times) == 1:
             self._take("timestamp", times[0], "the only column of times")
+
+    def _take_clock(self) -> None:
+        """Take the time of day from a column of its own, where the time is only a date."""
+        date = self._chosen.get("timestamp")
+        pool = (column for column in self._pool.values() if not self._protected(column))
+        clock = clock_beside(date, pool) if date is not None else None
+        if clock is not None:
+            del self._pool[clock.path]
+            self._clock = clock.path
+            self._reasons["timestamp"] += f", with the time of day of {dotted(clock.path)}"
 
     def _regression_score(self) -> None:
         """Take a predicted score for the prediction where the label is a score, too: no class is a fraction."""

@@ -50,7 +50,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Mapping:
-    """Which column of a file is what; every column is in exactly one of roles, others, features and ignored."""
+    """Which column of a file is what; every column is in exactly one of roles, others, clock, features and ignored."""
 
     roles: MappingType[str, ColumnPath]
     """Path by role."""
@@ -68,6 +68,8 @@ class Mapping:
     """Further columns of a role, for records without the first; see `standins`."""
     score_threshold: float | None = SCORE_THRESHOLD
     """A score without a prediction is taken as class 1 from here on; None where scores tell no class."""
+    clock: ColumnPath | None = None
+    """The column of the time of day, where the timestamp is only a date; see `clocks`."""
 
     def columns(self, role: str) -> tuple[ColumnPath, ...]:
         """Return the columns of a role, the one that counts first."""
@@ -75,5 +77,6 @@ class Mapping:
 
     @property
     def of_roles(self) -> tuple[ColumnPath, ...]:
-        """Every column that has a role."""
-        return tuple(path for role in self.roles for path in self.columns(role))
+        """Every column that has a role, or a part in one."""
+        found = tuple(path for role in self.roles for path in self.columns(role))
+        return found if self.clock is None else (*found, self.clock)

@@ -331,6 +331,8 @@ class Canonical:
         return self._first("timestamp", self._as_time, "CAST(NULL AS TIMESTAMP)")
 
     def _as_time(self, path: tuple[str, ...]) -> str:
+        if self._mapping.clock is not None and path == self._path("timestamp"):
+            return self._joined_time(path, self._mapping.clock)
         column = self._access(path)
         physical = self._physical.get(path, "text")
         if physical == "time":
@@ -340,6 +342,12 @@ class Canonical:
         if not self._tolerant and self._timezone == "UTC":
             return zoned_sql(_tight_sql(column) if physical == "spaced" else column)
         return tolerant_time_sql(f"CAST({column} AS VARCHAR)", self._timezone)
+
+    def _joined_time(self, date: tuple[str, ...], clock: tuple[str, ...]) -> str:
+        """Return the time of a date and a time of day; it is midnight where the latter is missing."""
+        text = f"CONCAT_WS(' ', {self._as_text(date)}, COALESCE({self._as_text(clock)}, '00:00'))"
+        plain = not self._tolerant and self._timezone == "UTC"
+        return zoned_sql(text) if plain else tolerant_time_sql(text, self._timezone)
 
 
 def _coalesced(found: Sequence[str], none: str) -> str:

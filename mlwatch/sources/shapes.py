@@ -129,6 +129,7 @@ def load_shape(key: str, document: str) -> Shape:
             "others": {
                 role: tuple(tuple(path) for path in paths) for role, paths in raw.get("others", {}).items()
             },
+            "clock": tuple(raw["clock"]) if raw.get("clock") else None,
         }
     )
     dialect = data["dialect"]

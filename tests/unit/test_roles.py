@@ -523,6 +523,28 @@ def test_a_quantity_predicted_and_observed() -> None:
     assert "prediction" not in several.roles
 
 
+@pytest.mark.parametrize(
+    ("day", "clock", "joined"),
+    [
+        ({"date": "2026-11-23"}, {"time": "09:52:11"}, True),
+        ({"date": "23.11.2026"}, {"time": "9:52"}, True),
+        ({"date": "2026-11-23"}, {"time": "09:52:11.123+01:00"}, True),
+        ({"date": "2026-11-23"}, {"time": "1:02:03 AM"}, False),
+        ({"date": "2026-11-23"}, {"departure": "09:52"}, False),
+        ({"date": "2026-11-23"}, {"features": {"time": "09:52"}}, False),
+        ({"created_at": TS}, {"time": "09:52:11"}, False),
+    ],
+)
+def test_a_time_of_day_belongs_to_a_date(day: dict[str, Any], clock: dict[str, Any], joined: bool) -> None:
+    mapping = inferred({**day, **clock, "id": "a", "prediction": 1})
+
+    assert roles_of(mapping)["timestamp"] == next(iter(day))
+    assert mapping.clock == (("time",) if joined else None)
+    assert len(mapping.features) == (0 if joined else 1)
+    later = merge(mapping, columns_of([{"plan": "x"}]), NO_SETTINGS)
+    assert (later.clock, ("time",) in later.of_roles) == (mapping.clock, joined)
+
+
 def test_configuration_wins() -> None:
     record = {
         "when": TS,

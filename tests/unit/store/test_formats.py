@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from datetime import date, time
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from logfiles import Take, lines, prediction
+
+import mlwatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,6 +123,72 @@ def test_naive_times_are_in_the_configured_zone(logs: Path, take: Take) -> None:
     first = take().models["m"].versions["v1"].first
     assert first is not None
     assert first.isoformat() == "2026-07-01T10:00:00+00:00"
+
+
+DAYS = [("2026-07-01", "08:00:30"), ("2026-07-01", "23:59"), ("2026-07-02", "")]
+
+
+def as_dated_csv(days: list[tuple[str, str]]) -> bytes:
+    rows = [f"{day},{clock},r{number},1,3.5" for number, (day, clock) in enumerate(days)]
+    return "\n".join(["date,time,request_id,prediction,age", *rows, ""]).encode()
+
+
+def as_dated_parquet() -> bytes:
+    table = pa.table(
+        {
+            "date": pa.array([date.fromisoformat(day) for day, _ in DAYS]),
+            "time": pa.array([time.fromisoformat(clock) if clock else None for _, clock in DAYS]),
+            "request_id": ["r0", "r1", "r2"],
+            "prediction": [1, 1, 1],
+            "age": [3.5, 3.5, 3.5],
+        }
+    )
+    return as_parquet(table)
+
+
+DATED: dict[str, tuple[str, bytes]] = {
+    "csv": ("a.csv", as_dated_csv(DAYS)),
+    "csv, slashes": ("a.csv", as_dated_csv([(day.replace("-", "/"), clock) for day, clock in DAYS])),
+    "csv, day first": (
+        "a.csv",
+        as_dated_csv([(".".join(reversed(day.split("-"))), clock) for day, clock in DAYS]),
+    ),
+    "json lines": (
+        "a.jsonl",
+        lines(
+            {"date": day, "time": clock or None, "request_id": f"r{number}", "prediction": 1, "age": 3.5}
+            for number, (day, clock) in enumerate(DAYS)
+        ).encode(),
+    ),
+    "parquet": ("a.parquet", as_dated_parquet()),
+}
+
+
+@pytest.mark.parametrize("settings", ["", 'timestamp = "date"\n', 'timezone = "Europe/Oslo"\n'])
+@pytest.mark.parametrize("name", DATED)
+def test_a_date_and_a_time_of_day_are_one_time(logs: Path, name: str, settings: str) -> None:
+    file, content = DATED[name]
+    (logs / file).write_bytes(content)
+    (logs / "mlwatch.toml").write_text("[roles]\n" + settings)
+    with mlwatch.open(logs, db=":memory:") as watched:
+        _, found = watched.query("SELECT CAST(ts AS VARCHAR) FROM predictions ORDER BY id")
+        _, features = watched.query("SELECT name FROM features")
+
+    utc = ["2026-07-01 08:00:30", "2026-07-01 23:59:00", "2026-07-02 00:00:00"]
+    oslo = ["2026-07-01 06:00:30", "2026-07-01 21:59:00", "2026-07-01 22:00:00"]
+    assert [at for (at,) in found] == (oslo if "Oslo" in settings else utc)
+    assert features == [("age",)]
+
+
+def test_a_time_of_day_is_remembered(logs: Path, tmp_path: Path) -> None:
+    for hour in ("08", "09"):
+        with (logs / "a.jsonl").open("a") as file:
+            row = {"date": "2026-07-01", "time": f"{hour}:00:30", "request_id": hour, "prediction": 1}
+            file.write(lines([row]))
+        with mlwatch.open(logs, db=tmp_path / "store.duckdb") as watched:
+            _, found = watched.query("SELECT id, strftime(ts, '%H:%M:%S') FROM predictions ORDER BY id")
+
+    assert found == [("08", "08:00:30"), ("09", "09:00:30")]
 
 
 def test_damaged_utf8_is_taken_with_replacement(logs: Path, take: Take) -> None:
