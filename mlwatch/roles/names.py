@@ -200,6 +200,11 @@ def is_named(role: str, path: ColumnPath) -> bool:
     return rank(role, path) is not None and not is_loose(role, path)
 
 
+def certain(*roles: str) -> frozenset[str]:
+    """Return the normalised names that are ones for some roles, and not as often an ordinary feature's."""
+    return frozenset(name for role in roles for name in _RANKS[role].keys() - _LOOSE[role])
+
+
 def may_be_role(path: ColumnPath) -> bool:
     """Tell whether a name is one of any role's."""
     return not _NAMES.isdisjoint(aliases(path))

@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from mlwatch.roles.names import certain
 from mlwatch.roles.paths import NO_VERSION
 from mlwatch.sources.canonical import tolerant_time_sql
 from mlwatch.sources.formats.types import Importer, Place
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _RAY = r"^(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) \S+ (\d{3}) ([\d.]+)ms$"
 _ACCESS = r'^(\S+) (?:\[\w+ *\] (\S+) ACCESS_LOG )?- (/?\S+) "\w+ (\S+) [^"]*" (\d{3}) (\d+)$'
 _PATH = r"^/(?:predictions|explanations|v1/models|v2/models)/([^/:?]+)(?:/versions)?(?:/([\w.-]+))?"
+_ANSWERS = ", ".join(map(literal, sorted(certain("prediction", "score"))))
+_ANSWERED = "a prediction in a message of an access log: log predictions to a file of their own"
 _METRIC = r"^(\S+) .*?PredictionTime\.(?:Milliseconds|ms):([\d.]+)\|#ModelName:([^,|]+).*#hostname:[^,]*,[^,]*,([\w-]+)"
 _TORCHSERVE = re.compile(
     rb"(?m)^\d{4}-\d\d-\d\dT[\d:]+,\d+ "
@@ -29,17 +32,25 @@ _TORCHSERVE = re.compile(
 
 
 def ray(_place: Place) -> str:
-    """Return the SELECT over the access lines of proxies and replicas: both tell of the same request."""
+    """Return the SELECT over the access lines of proxies and replicas: both tell of the same request.
+
+    Access records say what a request came to, but not what was answered, so an application's own record of that cannot
+    be one of them; it is refused, not passed over as the process's chatter is.
+    """
+    keys = "[regexp_replace(LOWER(name), '[^a-z0-9]', '', 'g') FOR name IN json_keys(said)]"
     return f"""
         SELECT n, CASE WHEN (j ->> 'component_name') = 'proxy' THEN 'request' ELSE 'response' END AS side,
             j ->> 'request_id' AS id, id AS key, COALESCE(NULLIF(TRIM(j ->> 'route', '/'), ''), 'default') AS model,
             '{NO_VERSION}' AS version, COALESCE(make_timestamp(TRY_CAST(j ->> 'timestamp_ns' AS BIGINT) // 1000),
                 {tolerant_time_sql("REPLACE(j ->> 'asctime', ',', '.')", "UTC")}) AS ts,
-            CAST(message[1] AS INTEGER) AS status, TRY_CAST(message[2] AS DOUBLE) AS latency_ms
+            CAST(message[1] AS INTEGER) AS status, TRY_CAST(message[2] AS DOUBLE) AS latency_ms, NULL AS reason
         FROM (SELECT n, j, regexp_extract_all(j ->> 'message', '{_RAY}', 1)
                 || regexp_extract_all(j ->> 'message', '{_RAY}', 2) AS message FROM native)
         WHERE LEN(message) = 2 AND (j ->> 'component_name') IN ('proxy', 'replica')
-            AND (j ->> 'request_id') IS NOT NULL"""
+            AND (j ->> 'request_id') IS NOT NULL
+        UNION ALL BY NAME SELECT n, {literal(_ANSWERED)} AS reason
+        FROM (SELECT n, j ->> 'message' AS said FROM native)
+        WHERE CASE WHEN said LIKE '{{%' AND json_valid(said) THEN list_has_any({keys}, [{_ANSWERS}]) END"""
 
 
 def torchserve(place: Place) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,6 +37,25 @@ def test_replicas_without_proxies(given: Callable[[str], None], logs: Path, take
             ("q2", 42.0),
             ("q4", 8.0),
         ]
+
+
+def test_predictions_in_messages_of_replicas_are_refused(logs: Path, take: Callable[[], Any]) -> None:
+    messages = [
+        "Started initializing replica.",
+        json.dumps({"model_version": "v2", "Score": 0.7, "age": 3}),
+        "POST /predict 200 15.6ms",
+        json.dumps({"step": "warm up", "age": 3}),
+        '{"score": 0.7, ',
+    ]
+    fields = {"asctime": "2026-11-03 10:00:00,000", "component_name": "replica", "route": "/predict"}
+    rows = [json.dumps({**fields, "request_id": "q0", "message": message}) for message in messages]
+    (logs / "replica_app.log").write_text("\n".join(rows) + "\n")
+
+    with take() as taken:
+        assert taken.predictions("id", "latency_ms") == [("q0", 15.6)]
+        reason = "a prediction in a message of an access log: log predictions to a file of their own"
+        assert taken.quarantined() == [("replica_app.log", 2, reason)]
+        assert (taken.totals.records, taken.totals.rejected) == (2, 1)
 
 
 def test_torchserve_access_log(given: Callable[[str], None], take: Callable[[], Any]) -> None:
