@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
@@ -17,6 +18,10 @@ NO_VALUE_YET = "no value yet"
 """Why a column is ignored that `merge` takes up again once it has values."""
 BESIDE = "beside an outcome or event, not an input of the model"
 CONFIDENCE = "confidence in the predicted class, not the probability of the positive one"
+_ROW_NUMBERS = frozenset({"column1", "unnamed0", "index", "indexlevel0"})
+"""What a column of row numbers is called: a nameless first one here, and by pandas, which names it in several ways."""
+_LEAST_ROWS = 3
+"""So many rows tell that a column counts them."""
 _SECOND_ONES = (
     *("id", "event_id", "model", "version", "prediction", "score", "label", "latency", "event", "unit"),
 )
@@ -52,6 +57,8 @@ def no_feature(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
         return "what a logger adds, not an input of the model"
     if guards.holds_json(column):
         return "JSON inside of text"
+    if _counts_rows(column):
+        return "the number of the row, not an input of the model"
     if not {"prediction", "score"} & roles.keys() and {"label", "event"} & roles.keys():
         return BESIDE
     return _second(column, roles)
@@ -71,6 +78,15 @@ def _second(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
     if "confidence" in aliases(column.path):
         return CONFIDENCE
     return None
+
+
+def _counts_rows(column: Column) -> bool:
+    """Tell whether a column numbers the rows, of which the samples may be spread over a large file."""
+    if len(column.path) > 1 or normal(column.path[0]) not in _ROW_NUMBERS or column.kinds != {"integer"}:
+        return False
+    counted = guards.numbers(column)
+    rising = all(one < other for one, other in pairwise(counted))
+    return len(counted) >= _LEAST_ROWS and counted[0] in {0, 1} and rising
 
 
 def _is_logging(column: Column) -> bool:

@@ -524,6 +524,27 @@ def test_a_quantity_predicted_and_observed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "values", "numbers"),
+    [
+        ("column_1", [1, 2, 3], True),
+        ("Unnamed: 0", [0, 1, 2], True),
+        ("index", [0, 640, 1281], True),
+        ("__index_level_0__", [0, 1, 2], True),
+        ("index", [2, 3, 4], False),
+        ("index", [1, 3, 2], False),
+        ("index", [0.0, 0.5, 1.5], False),
+        ("index", [0, 1], False),
+        ("age", [1, 2, 3], False),
+    ],
+)
+def test_numbers_of_rows_are_no_feature(name: str, values: list[float], numbers: bool) -> None:
+    records = [{name: value, "ts": TS, "prediction": 1} for value in values]
+
+    assert kinds_of(inferred(*records)) == ({} if numbers else {name: "numeric"})
+    assert kinds_of(inferred(*records, settings=RoleSettings(numeric=(name,)))) == {name: "numeric"}
+
+
+@pytest.mark.parametrize(
     ("day", "clock", "joined"),
     [
         ({"date": "2026-11-23"}, {"time": "09:52:11"}, True),

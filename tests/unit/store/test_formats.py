@@ -180,6 +180,15 @@ def test_a_date_and_a_time_of_day_are_one_time(logs: Path, name: str, settings: 
     assert features == [("age",)]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_row_numbers_of_tables_are_no_feature(logs: Path, take: Take, first: int) -> None:
+    table = pd.DataFrame(FLAT)
+    table.index += first
+    (logs / "a.csv").write_text(table.to_csv(), encoding="utf-8")
+
+    assert set(take().models["m"].versions["v1"].quality.features) == {"age", "city"}
+
+
 def test_a_time_of_day_is_remembered(logs: Path, tmp_path: Path) -> None:
     for hour in ("08", "09"):
         with (logs / "a.jsonl").open("a") as file:
