@@ -394,7 +394,7 @@ def tolerant_time_sql(text: str, timezone: str) -> str:
     """Turn text in any usual notation of time into a UTC timestamp, or NULL."""
     text = f"regexp_replace({text}, '^ *([0-9]{{1,2}})[.]([0-9]{{1,2}})[.]([0-9]{{4}})', '\\3-\\2-\\1')"
     formats = "[" + ", ".join(literal(form) for form in _TIME_FORMATS) + "]"
-    zoned = f"regexp_matches({text}, '([Zz]|UTC|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
+    zoned = f"regexp_matches({text}, '([Zz]|UTC|[0-9][T ].*[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
     naive = f"CAST(timezone({literal(timezone)}, TRY_CAST({text} AS TIMESTAMP)) AS TIMESTAMP)"
     iso = f"CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
     by_zone = iso if timezone == "UTC" else f"CASE WHEN {zoned} THEN {iso} ELSE {naive} END"

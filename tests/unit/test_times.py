@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from email.utils import format_datetime
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlwatch.sources.canonical import tolerant_time_sql
 from mlwatch.times import format_duration, parse_duration, parse_time, parse_timestamp
 
 NOON = datetime(2026, 11, 3, 12, 30, 15, tzinfo=UTC)
@@ -183,3 +185,22 @@ def test_now_is_the_given_clock() -> None:
 def test_what_is_no_moment(text: str) -> None:
     with pytest.raises(ValueError, match="2h ago or now"):
         parse_time(text, now=NOON)
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2026-07-02", 22),  # midnight of the day before, two hours ahead of UTC
+        ("2026-07-02 10:00", 8),
+        ("2026-07-02T10:00+02", 8),
+        ("2026-07-02 10:00:00.5-03:30", 13),
+        ("2026-07-02T10:00Z", 10),
+    ],
+)
+def test_a_date_alone_is_of_the_zone_too(text: str, hour: int) -> None:
+    """Its last two digits are no offset."""
+    sql = f"SELECT {tolerant_time_sql('$1', 'Europe/Oslo')}"
+    ((found,),) = duckdb.execute(sql, [text]).fetchall()
+    python = parse_timestamp(text, "Europe/Oslo")
+    assert python is not None
+    assert (found.hour, python.hour) == (hour, hour)
