@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.confusion import Confusion
 
 NO_PREDICTIONS = "no predictions yet"
-NO_EVENTS = "no events in the logs"
+NO_EVENTS = "no event in the logs counts for this model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def conversion(converted: int, predictions: int, events_seen: bool = True) -> Es
     Args:
         converted: Predictions with at least one such event.
         predictions: All predictions that could have one.
-        events_seen: False where the logs hold no events at all: a rate of 0 would then be a guess.
+        events_seen: False where the logs hold no event that counts for the model: a rate of 0 would then be a guess.
     """
     if not events_seen:
         return undefined(NO_EVENTS, predictions)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import is_there
 from mlwatch.snapshot.changed_types import changed_types
 from mlwatch.snapshot.clocks import ahead_of
 from mlwatch.snapshot.constraints import with_constraints
@@ -173,9 +172,7 @@ def _with_models(
     number_pairs(connection, [life.pair for life in known])
     about = (tuple(life.pair for life in known), span, beyond)
     reader = replace(memory.reading(connection, about), beyond=beyond)
-    tables = Tables.read(
-        reader, lattice, has_events=whole.ingest.events > 0 or is_there(connection, "events")
-    )
+    tables = Tables.read(reader, lattice)
     infos = reader.value("infos", (FACTS,), ALL_TIME, partial(feature_infos, connection))
     ground = Ground(reader, config, known, lattice, tables, infos)
     models: dict[str, Model] = {}

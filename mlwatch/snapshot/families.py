@@ -272,7 +272,7 @@ def business(
     Args:
         rows: Business rows; None for none.
         predictions: All predictions, those without an event included.
-        seen: Whether the store holds any event, so that "none" is a number and not a gap.
+        seen: Whether the model ever got an event, so that "none" is a number and not a gap.
         currency: What the values are in.
         kinds: Of engagement: those that are told of, though none came in this time.
         cut: Winsorised sums of what predictions brought, so that intervals respect heavy tails; None for none.

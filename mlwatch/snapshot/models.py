@@ -94,7 +94,7 @@ def model_of(ground: Ground, name: str, roles: Roles) -> Model:
         name: Of the model.
         roles: Its versions.
     """
-    given = (roles, ground.lattice, ground.tables.has_events)
+    given = (roles, ground.lattice)
     key, sources = ("model", name, ground.reader.about), (*rollups.ALL, FACTS)
     return ground.reader.value(key, sources, ALL_TIME, partial(_model, ground, name, roles), given)
 
@@ -143,6 +143,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
     context = Context(
         task,
         positive if task == "binary" else None,
+        name in _with_events(ground),
         config.business.currency or _currency(ground, name),
         _kinds(ground, name),
         event_lags(ground.reader, name, max(life.last for life in _own(roles, name))),
@@ -270,6 +271,17 @@ def segments_of(ground: Ground, model: Model, roles: Roles) -> Segments:
     key = ("falls", model.name, model.task, lattice.width_s)
     falls = ground.reader.value(key, (rollups.SEGMENTS,), stretch, search, lattice.start)
     return replace(found, falls=falls)
+
+
+def _with_events(ground: Ground) -> frozenset[str]:
+    """Return the models whose requests ever got an event that counts."""
+
+    def read() -> frozenset[str]:
+        table = rollups.BUSINESS.table(rollups.BUSINESS.levels[-1])
+        rows = ground.connection.execute(f"SELECT DISTINCT model FROM {table}").fetchall()
+        return frozenset(name or "-" for (name,) in rows)
+
+    return ground.reader.value("models with events", (rollups.BUSINESS,), ALL_TIME, read)
 
 
 def _kinds(ground: Ground, model: str) -> tuple[str, ...]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -50,16 +50,14 @@ class Tables:
     """Requests by minute of the end of the range, and the busiest minute."""
     outputs: OutputTables
     """What only some logs hold."""
-    has_events: bool
 
     @classmethod
-    def read(cls, reader: Reader, lattice: Grid, *, has_events: bool) -> Tables:
+    def read(cls, reader: Reader, lattice: Grid) -> Tables:
         """Read the sums of a range.
 
         Args:
             reader: Of the snapshot.
             lattice: Range and windows.
-            has_events: Whether the store holds any event, matched or not.
         """
         return cls(
             reader.by_window(rollups.TRAFFIC, lattice),
@@ -74,14 +72,11 @@ class Tables:
             reader.whole(rollups.LAGS, lattice),
             busy_minutes(reader, lattice),
             OutputTables.read(reader, lattice),
-            has_events,
         )
 
     def of(self, who: int) -> Tables:
         """Return one version's rows."""
-        parts = ((each.name, getattr(self, each.name)) for each in fields(self))
-        own: dict[str, Any] = {name: part.of(who) for name, part in parts if not isinstance(part, bool)}
-        return replace(self, **own)
+        return Tables(**{each.name: getattr(self, each.name).of(who) for each in fields(self)})
 
 
 @dataclass(frozen=True, slots=True)

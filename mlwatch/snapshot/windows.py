@@ -46,6 +46,8 @@ class Context:
 
     task: Task
     positive: str | None
+    has_events: bool
+    """Whether any of their requests ever got an event that counts: without one, none is a gap and no 0 %."""
     currency: str | None
     kinds: tuple[str, ...]
     """Of engagement, of any of the versions."""
@@ -145,7 +147,7 @@ def windows_of(
         labelled = _labelled(question, names, outcomes.get(index, ()))
         n = traffic.counts["n"][index]
         gained = _business(
-            *(gains.get(index, ()), n, tables.has_events, context.currency, context.kinds),
+            *(gains.get(index, ()), n, context.has_events, context.currency, context.kinds),
             *(cuts[index], values[index]),
         )
         windows.append(

@@ -41,7 +41,9 @@ def test_conversion_is_a_proportion_with_wilsons_interval() -> None:
 
 
 def test_no_events_is_not_a_rate_of_zero() -> None:
-    assert business.conversion(0, 400, events_seen=False).reason == "no events in the logs"
+    assert (
+        business.conversion(0, 400, events_seen=False).reason == "no event in the logs counts for this model"
+    )
     assert business.conversion(0, 0).reason == "no predictions yet"
     assert business.conversion(0, 400).value == 0.0
 
@@ -81,7 +83,7 @@ def test_revenue_per_conversion_agrees_with_the_bootstrap() -> None:
 
 def test_mean_value_of_events() -> None:
     assert business.mean_value(2, 10.0, 58.0).value == 5.0
-    assert business.mean_value(0, 0.0, 0.0).reason == "no events in the logs"
+    assert business.mean_value(0, 0.0, 0.0).reason == "no event in the logs counts for this model"
 
 
 def test_decisions_are_worth_their_payoff() -> None:

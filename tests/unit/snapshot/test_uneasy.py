@@ -128,7 +128,10 @@ def test_blocks_say_why_their_numbers_are_null(tmp_path: Path) -> None:
     found = version(document(tmp_path, records(label=lambda _: None, latency_ms=lambda _: None)))
     assert found["latency_ms"]["reasons"]["p95"] == "no latencies in the logs"
     assert found["label_lag_s"]["reasons"]["p50"] == "no labels came in records of their own"
-    assert found["business"]["revenue"]["reasons"]["per_prediction"] == "no events in the logs"
+    assert (
+        found["business"]["revenue"]["reasons"]["per_prediction"]
+        == "no event in the logs counts for this model"
+    )
     assert found["business"]["reasons"]["maturity"] == "no conversions yet"
     assert found["quality"]["score_drift"]["reason"] is None, "the first day is what it is compared with"
     assert found["errors"]["reasons"] == {}
