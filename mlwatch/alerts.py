@@ -41,8 +41,9 @@ class _Open:
     """An alert that is not resolved."""
 
     state: str
+    since: datetime
     breached: datetime
-    """When the rule was last seen broken, naive UTC."""
+    """When the rule was last seen broken, naive UTC as `since`."""
     message: str
 
 
@@ -89,7 +90,7 @@ def _key(ruling: Ruling) -> Key:
 
 def _open(connection: DuckDBPyConnection) -> dict[Key, _Open]:
     rows = connection.execute(
-        "SELECT rule, model, version, state, breached, message FROM alerts WHERE state <> 'resolved'"
+        "SELECT rule, model, version, state, since, breached, message FROM alerts WHERE state <> 'resolved'"
     ).fetchall()
     return {(rule, model, version): _Open(*found) for rule, model, version, *found in rows}
 
@@ -97,7 +98,7 @@ def _open(connection: DuckDBPyConnection) -> dict[Key, _Open]:
 def _verdicts(snapshot: Snapshot) -> Iterable[Ruling]:
     """Return each verdict as a ruling: a roll back is critical, a comparison that is blocked a warning."""
     for rollout in snapshot.rollouts:
-        broken = rollout.verdict == "rollback" or rollout.state in BLOCKED
+        broken = _is_broken(rollout)
         severity: Severity = "critical" if rollout.verdict == "rollback" else "warning"
         word = {"rollback": "roll back", "hold": "hold", "promote": "promote"}[rollout.verdict]
         reason = rollout.reasons[0] if rollout.reasons else rollout.state
@@ -106,6 +107,15 @@ def _verdicts(snapshot: Snapshot) -> Iterable[Ruling]:
         yield Ruling(
             ROLLOUT, rollout.model, rollout.candidate, state, None, message, severity, _turned(rollout)
         )
+
+
+def _is_broken(rollout: Rollout) -> bool:
+    return rollout.verdict == "rollback" or rollout.state in BLOCKED
+
+
+def is_dated(snapshot: Snapshot) -> bool:
+    """Tell whether the verdicts that somebody must look at came with their course; one that was put off comes later."""
+    return not any(_is_broken(rollout) and rollout.course is None for rollout in snapshot.rollouts)
 
 
 def as_of_then(snapshot: Snapshot) -> Snapshot:
@@ -122,13 +132,17 @@ def as_of_then(snapshot: Snapshot) -> Snapshot:
 
 
 def _turned(rollout: Rollout) -> datetime | None:
-    """Return since when the verdict is what it is; None where that is not known."""
-    since = None
-    for change in reversed(rollout.course.changes if rollout.course is not None else ()):
-        if change.verdict != rollout.verdict:
+    """Return since when the verdict is what it is, a hold for the same cause; None where that is not known.
+
+    A course ends with the present verdict: where that is another one, it turned at some time since the last moment.
+    """
+    since, course = None, rollout.course
+    for change in reversed(course.changes if course is not None else ()):
+        same = rollout.verdict == "rollback" or change.state == rollout.state
+        if change.verdict != rollout.verdict or not same:
             break
         since = change.time
-    return since
+    return None if course is not None and since in course.times[-1:] else since
 
 
 def _step(
@@ -152,20 +166,21 @@ def _step(
 def _hold(
     connection: DuckDBPyConnection, ruling: Ruling, former: _Open | None, now: datetime, state: str
 ) -> bool:
-    since = ruling.since.astimezone(UTC).replace(tzinfo=None) if ruling.since is not None else now
-    values = [state, ruling.severity, ruling.message, ruling.value, now]
+    since = ruling.since.astimezone(UTC).replace(tzinfo=None) if ruling.since is not None else None
+    if former is not None and (since is None or ruling.name != ROLLOUT):
+        since = former.since  # a rule looks back no farther than its range, a verdict over its whole course
+    values = [state, ruling.severity, ruling.message, ruling.value, since or now, now]
     if former is None:
         connection.execute(
-            "INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-            [*_key(ruling), *values[:4], since, now],
+            "INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", [*_key(ruling), *values]
         )
         return True
     connection.execute(
-        """UPDATE alerts SET state = ?, severity = ?, message = ?, value = ?, breached = ?
+        """UPDATE alerts SET state = ?, severity = ?, message = ?, value = ?, since = ?, breached = ?
         WHERE rule = ? AND model = ? AND version = ? AND state <> 'resolved'""",
         [*values, *_key(ruling)],
     )
-    return former.state != state
+    return (former.state, former.since) != (state, since)
 
 
 def _end(connection: DuckDBPyConnection, key: Key, former: _Open, now: datetime, then: str = "") -> bool:

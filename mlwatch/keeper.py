@@ -140,6 +140,8 @@ class Keeper:
             self._hooks.run(calls)
         if alerts.update(self._connect(), found, self._config.rules):
             self.ruled = self._meter.changed({})
+        if not alerts.is_dated(found):
+            self.ruled = NEVER  # the next look knows since when
 
     def _tell(self) -> None:
         """Tell of alerts that began or ended, and forget what was said about those that are over."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from mlwatch.alerts import SPAN
 from mlwatch.config import NotifySettings, RuleSettings
 from mlwatch.notify import news
 from mlwatch.rules import Ruling, past, rulings
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mlwatch.snapshot.types import Alert
+    from mlwatch.snapshot.types import Alert, Snapshot
 
 START = datetime(2026, 11, 3, 10, tzinfo=UTC)
 RULE = """
@@ -260,6 +262,53 @@ def test_since_when_a_verdict_stands_is_said(tmp_path: Path) -> None:
     found = {alert.rule: alert for alert in logs.alerts()}
     assert found["rollout"].message.startswith("roll back v2: ")
     assert START + timedelta(minutes=60) < found["rollout"].since < START + timedelta(minutes=80)
+
+
+def test_a_comparison_that_is_blocked_is_so_since_it_was_blocked(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs", "")
+    logs.add(60, version="v2")
+    logs.minute = 0
+    logs.add(100, version="v1")
+    found = {alert.rule: alert for alert in logs.alerts()}
+    assert found["rollout"].message.startswith("hold v2: v2 has had no requests for")
+    silent = START + timedelta(minutes=70)  # its last request, and [rollout] silent_after
+    assert silent <= found["rollout"].since < silent + timedelta(minutes=5), "as exact as the course"
+
+
+def test_since_when_a_model_is_silent_does_not_move_on_with_others(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs", "")
+    for version in ("v1", "v2"):
+        logs.minute = 0
+        logs.add(60, version=version)
+    logs.add(30, model="n")
+    (first,) = (alert for alert in logs.alerts() if alert.rule == "rollout")
+    assert "has had no requests for" in first.message
+    logs.add(30, model="n")
+    (later,) = (alert for alert in logs.alerts() if alert.rule == "rollout")
+    assert later.since == first.since < START + timedelta(minutes=90)
+
+
+def test_since_when_a_verdict_stands_is_mended_once_its_course_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = Directory(tmp_path / "logs", "")
+    for version, failed in (("v1", 0.0), ("v2", 0.6)):
+        logs.minute = 0
+        logs.add(60, version=version)
+        logs.add(60, failed, version)
+    with Session(Options(logs.path, db=logs.store)) as session:
+        session._ingest.run_once()
+        found = session.snapshot(SPAN)
+        without = replace(found, rollouts=tuple(replace(each, course=None) for each in found.rollouts))
+
+        def since(looked: Snapshot) -> datetime:
+            monkeypatch.setattr(session._keeper, "_look", lambda _: looked)
+            session._keeper.evaluate()
+            return next(alert.since for alert in session.snapshot().alerts if alert.rule == "rollout")
+
+        assert found.range is not None
+        assert since(without) == found.range.end
+        assert START + timedelta(minutes=60) < since(found) < START + timedelta(minutes=80)
 
 
 def test_a_verdict_names_its_model_where_there_are_several(tmp_path: Path) -> None:
