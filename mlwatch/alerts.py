@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mlwatch.asking import all_or_nothing
 from mlwatch.rules import DEFAULT_RULES, Ruling, named, past, rulings, whose
+from mlwatch.severities import rank
 from mlwatch.validation import validations
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import RuleSettings
-    from mlwatch.snapshot.types import Rollout, Severity, Snapshot
+    from mlwatch.snapshot.types import Alert, Rollout, Severity, Snapshot
 
 SPAN = timedelta(hours=1)
 """Range over which rules without `for` are evaluated, whatever range is on the screen."""
@@ -31,6 +32,8 @@ ROLLOUT = "rollout"
 """Name of the rule that every verdict is."""
 BLOCKED = frozenset({"sample_ratio_mismatch", "one_arm_silent", "started_apart"})
 """States of a rollout that somebody must look at, though nothing is shown to be worse."""
+STATES = ("firing", "pending", "resolved")
+"""Of an alert, what matters most first."""
 
 Key = tuple[str, str, str]
 """Rule, model, version."""
@@ -129,6 +132,19 @@ def as_of_then(snapshot: Snapshot) -> Snapshot:
         elif ruling.state == "breach":
             alerts.append(replace(alert, message=ruling.message, severity=ruling.severity))
     return replace(snapshot, alerts=tuple(alerts))
+
+
+def gravest_first(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+    """Return alerts as people read them: those that fire, the gravest first, then what is pending and what is over.
+
+    Alike ones stand newest first.
+    """
+    newest = sorted(alerts, key=lambda alert: alert.since, reverse=True)
+
+    def place(alert: Alert) -> tuple[int, int]:
+        return STATES.index(alert.state), rank(alert.severity) if alert.state != "resolved" else 0
+
+    return tuple(sorted(newest, key=place))
 
 
 def _turned(rollout: Rollout) -> datetime | None:

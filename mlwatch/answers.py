@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mlwatch import silences
-from mlwatch.alerts import as_of_then
+from mlwatch.alerts import as_of_then, gravest_first
 from mlwatch.errors import InputError
 from mlwatch.firstseen import FirstSeen
 from mlwatch.remembered import Excerpts, Remembered
@@ -173,7 +173,7 @@ class Answers:
             said = self._first_seen.dated(said)
         return replace(
             found,
-            alerts=silences.marked(self._store.here(), said, datetime.now(UTC)),
+            alerts=silences.marked(self._store.here(), gravest_first(said), datetime.now(UTC)),
             provenance={**found.provenance, **self._provenance(), "filter": None},
         )
 

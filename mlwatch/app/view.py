@@ -59,8 +59,17 @@ class View:
         return next((r for r in self.snapshot.rollouts if r.model == self.model_name), None)
 
     @property
+    def graver(self) -> Rollout | None:
+        """Another candidate of the model that is to be rolled back, where the one on show is not."""
+        shown = self.rollout
+        if shown is None or shown.verdict == "rollback":
+            return None
+        others = (r for r in self.snapshot.rollouts if r.model == self.model_name)
+        return next((r for r in others if r.verdict == "rollback"), None)
+
+    @property
     def alerts(self) -> tuple[Alert, ...]:
-        """All alerts, newest first."""
+        """All alerts, the gravest first."""
         return self.snapshot.alerts
 
     def _versions(self) -> tuple[Version, ...]:

@@ -302,7 +302,7 @@ QUALITY = "quality: "
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something a person should know, newest first."""
+    """Something a person should know."""
 
     rule: str
     state: Literal["pending", "firing", "resolved"]

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlwatch.alerts import SPAN
+from mlwatch.alerts import SPAN, gravest_first
 from mlwatch.config import NotifySettings, RuleSettings
 from mlwatch.notify import news
 from mlwatch.rules import Ruling, past, rulings
 from mlwatch.session import Options, Session
+from mlwatch.snapshot.types import Alert
 from mlwatch.validation import validations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mlwatch.snapshot.types import Alert, Snapshot
+    from mlwatch.snapshot.types import Snapshot
 
 START = datetime(2026, 11, 3, 10, tzinfo=UTC)
 RULE = """
@@ -309,6 +310,33 @@ def test_since_when_a_verdict_stands_is_mended_once_its_course_is_there(
         assert found.range is not None
         assert since(without) == found.range.end
         assert START + timedelta(minutes=60) < since(found) < START + timedelta(minutes=80)
+
+
+def test_alerts_are_told_by_gravity_then_by_age() -> None:
+    def alert(minute: int, state: str, severity: str) -> Alert:
+        return Alert(f"{minute}", state, severity, "", START + timedelta(minutes=minute))  # type: ignore[arg-type]
+
+    alerts = (
+        alert(9, "resolved", "critical"),
+        alert(8, "firing", "info"),
+        alert(7, "firing", "warning"),
+        alert(6, "pending", "critical"),
+        alert(5, "firing", "critical"),
+        alert(10, "resolved", "info"),
+        alert(4, "firing", "warning"),
+    )
+    assert [each.rule for each in gravest_first(alerts)] == ["5", "7", "4", "8", "6", "10", "9"]
+
+
+def test_what_is_critical_is_told_before_younger_warnings(tmp_path: Path) -> None:
+    late = "[[rule]]\nmetric = 'latency_p95'\nwhen = '> 4ms'\nfor = '2m'\n"
+    logs = Directory(tmp_path / "logs", RULE + late)
+    logs.add(20, failed=0.5)
+    assert [(alert.rule, alert.severity) for alert in logs.alerts()][:1] == [("failures", "critical")]
+    logs.add(20, failed=0.5, version="v2")
+    severities = [alert.severity for alert in logs.alerts()]
+    assert severities == sorted(severities)
+    assert set(severities) == {"critical", "warning"}
 
 
 def test_a_verdict_names_its_model_where_there_are_several(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a person should know, newest first."""
+"""What a person should know, the gravest first."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class AlertLine:
 
 @dataclass(frozen=True, slots=True)
 class AlertsState:
-    """The alerts, newest first."""
+    """The alerts, the gravest first."""
 
     alerts: tuple[AlertLine, ...]
     zone: Zone
@@ -51,7 +51,7 @@ class AlertsState:
 
 
 class AlertsPanel(Panel[AlertsState]):
-    """List the last alerts, and the source's own trouble first."""
+    """List the gravest alerts, and the source's own trouble first."""
 
     can_focus = True
     HELP_TEXT = (

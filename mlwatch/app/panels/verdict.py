@@ -39,6 +39,8 @@ class VerdictState:
     """Which version against which, or why there is no verdict."""
     reasons: tuple[str, ...]
     glyphs: Glyphs
+    graver: str = ""
+    """What is said of another candidate that is to be rolled back; empty without one."""
 
 
 class VerdictBanner(Panel[VerdictState]):
@@ -55,13 +57,12 @@ class VerdictBanner(Panel[VerdictState]):
         rollout = view.rollout
         if rollout is None:
             return VerdictState("", _why_none(view), (), view.glyphs)
-        names = (rollout.candidate, rollout.baseline)
-        reasons = tuple(_begun(clean(_named(reason, names), 400), names) for reason in rollout.reasons)
-        return VerdictState(rollout.verdict, _subject(rollout, view), reasons, view.glyphs)
+        subject, reasons = _subject(rollout, view), _reasons(rollout)
+        return VerdictState(rollout.verdict, subject, reasons, view.glyphs, _graver(view.graver, view.glyphs))
 
     def show(self, state: VerdictState | None) -> None:
         """Colour the banner by the verdict."""
-        tone = TONES[state.verdict] if state else "none"
+        tone = TONES["rollback" if state.graver else state.verdict] if state else "none"
         for name in TONES.values():
             self.set_class(name == tone, f"-{name}")
 
@@ -76,11 +77,27 @@ class VerdictBanner(Panel[VerdictState]):
         subject = _fitting(state.subject, width - cell_len(word) - 2, glyphs)
         first = line([(word, f"bold $background on ${tone}"), ("  " + subject, "$quiet")], width, glyphs)
         room = 2 if height == TALL else max(2, height - 1)
-        texts = _reason_lines(state.reasons, width, room)
+        graver = _reason_lines((state.graver,), width, 1) if state.graver else []
+        texts = _reason_lines(state.reasons, width, room - len(graver))
         return [
             first,
+            *(line([(text, f"bold ${TONES['rollback']}")], width, glyphs) for text, _ in graver),
             *(line([(text, f"bold ${tone}" if leads else "")], width, glyphs) for text, leads in texts),
         ]
+
+
+def _reasons(rollout: Rollout) -> tuple[str, ...]:
+    names = (rollout.candidate, rollout.baseline)
+    return tuple(_begun(clean(_named(reason, names), 400), names) for reason in rollout.reasons)
+
+
+def _graver(rollout: Rollout | None, glyphs: Glyphs) -> str:
+    """Name another candidate that is to be rolled back, and why."""
+    if rollout is None:
+        return ""
+    why = "".join(f": {reason}" for reason in _reasons(rollout)[:1])
+    word = f"{mark(rollout.verdict, glyphs)} {WORDS[rollout.verdict]}"
+    return f"{word} {short(rollout.candidate, LONGEST_NAME)}{why}"
 
 
 def _named(reason: str, names: tuple[str, ...]) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("version", "Version", least=10),
-    Column("shown", "Shown as", width=10),
+    Column("role", "Role", width=10),
     Column("n", "Predictions", "right", width=11),
     Column("labelled", "Labelled", "right", width=9),
     Column("errors", "Errors", "right", width=8),
@@ -60,16 +60,18 @@ class VersionsScreen(ModalScreen[Choice | None]):
             yield Hints(KEYS)
 
     def _row(self, place: int, version: Version) -> Row:
-        zone = self._view.zone
+        zone, glyphs = self._view.zone, self._view.glyphs
         shown = {id(self._view.candidate): "candidate", id(self._view.baseline): "baseline"}.get(
             id(version), ""
         )
+        mark = glyphs.live if shown else " "
+        role = version.role if version.role != "other" else shown
         moments = [show_moment(at, zone) if at is not None else "" for at in (version.first, version.last)]
         return Row(
             str(place),
             (
-                Cell(clean(version.name, 60), f"${shown}" if shown else ""),
-                Cell(shown, "muted"),
+                Cell(f"{mark} {clean(version.name, 60)}", f"${shown}" if shown else ""),
+                Cell(role, "muted"),
                 Cell(show_count(version.predictions), "", version.predictions),
                 Cell(show_count(version.labelled), "", version.labelled),
                 Cell(show(version.errors.rate, "share"), "", version.errors.rate),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from driving import running, settle, text_of
-from factory import FakeSource, snapshot, unlabelled
+from factory import FakeSource, model, rollout, snapshot, unlabelled, version
 from stored import StoreSource, assert_harmless, shows, write_hostile_logs, write_logs
 
 from mlwatch.app.panels.choicebanner import ChoiceBanner
+from mlwatch.app.panels.verdict import VerdictBanner
 from mlwatch.app.screens.segment import SegmentScreen
 from mlwatch.app.screens.versions import VersionsScreen
 from mlwatch.choice import USUAL, Choice
@@ -117,6 +119,30 @@ async def test_versions_are_compared_the_other_way_round_or_alone() -> None:
         await settle(pilot)
         assert source.choice == USUAL
         assert not app.screen.query_one(ChoiceBanner).display
+
+
+async def test_several_candidates_have_their_roles_and_the_gravest_verdict_its_line() -> None:
+    versions = (
+        version("v1", "baseline"),
+        version("v3", "shadow"),
+        version("v2", "candidate", bad=True),
+        version("v0", "other"),
+    )
+    made = snapshot(
+        models={"late_arrival": model(versions=versions)},
+        rollouts=(replace(rollout("hold"), candidate="v3", reasons=("too few pairs",)), rollout("rollback")),
+    )
+    async with running(FakeSource(made), (80, 24)) as (app, pilot):
+        drawn = text_of(app)
+        assert "= HOLD" in drawn
+        assert "Too few pairs" in drawn
+        assert "▼ ROLL BACK v2: Accuracy is lower by 3.3 points" in drawn
+        assert app.screen.query_one(VerdictBanner).has_class("-bad")
+        await pilot.press("v")
+        await settle(pilot)
+        listed = " ".join(text_of(app).split())
+        assert all(row in listed for row in ("● v1 baseline", "● v3 shadow", " v2 candidate"))
+        assert "● v2" not in listed
 
 
 @pytest.mark.parametrize(
