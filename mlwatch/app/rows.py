@@ -96,6 +96,11 @@ def _reading(reading: Reading, row: MetricRow, *, said: bool = False) -> str:
     return show(reading.value, row.unit, row.currency) + (f" ({', '.join(known)})" if known else "")
 
 
+def _currency(metric: Metric, version: Version) -> str | None:
+    """Return what a metric of money is in: what requests cost is billed by others than those who buy."""
+    return version.outputs.currency if metric.key == "cost" else version.business.revenue.currency
+
+
 def _row(metric: Metric, baseline: Version, candidate: Version | None, rollout: Rollout | None) -> MetricRow:
     before = metric.read(baseline)
     after = metric.read(candidate) if candidate else None
@@ -105,7 +110,7 @@ def _row(metric: Metric, baseline: Version, candidate: Version | None, rollout: 
         family=metric.family,
         label=metric.label,
         unit=metric.unit,
-        currency=baseline.business.revenue.currency,
+        currency=_currency(metric, baseline),
         rank=metric.rank,
         baseline=before,
         candidate=after,

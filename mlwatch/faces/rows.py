@@ -184,7 +184,7 @@ def _measured(name: str) -> Show:
         found = version.outputs.measures.get(name)
         if found is None:
             return "n/a"
-        currency = version.business.revenue.currency or ""
+        currency = version.outputs.currency or ""
         ends = {"%": "", " x": f" {currency}"}.get(unit, unit)
         return estimated(found.mean, share if unit == "%" else lambda value: number(value * factor, ends))
 

@@ -37,6 +37,7 @@ from mlwatch.snapshot.windows import Context
 from mlwatch.store import rollups
 from mlwatch.store.event_kinds import KIND, SINCE
 from mlwatch.store.lake import CURRENCY
+from mlwatch.store.meanings import paid_in
 from mlwatch.store.output_rollups import CLASS_SCORES, MEASURES, RANKS
 from mlwatch.store.touched import FACTS
 
@@ -140,11 +141,15 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
     reference = past.reference(roles.baseline)
     drift, mine = config.drift, [ground.numbers[life.pair] for life in _own(roles, name)]
     scores, residuals = ground.tables.scores, ground.tables.outputs.residuals
+    currency = config.business.currency or _currency(ground, name)
+    features = (ground.infos[number] for number in sorted(own) if number in ground.infos)
+    numeric = (info.name for info in features if info.kind == "numeric")
     context = Context(
         task,
         positive if task == "binary" else None,
+        paid_in(numeric, config.outputs) or currency,
         name in _with_events(ground),
-        config.business.currency or _currency(ground, name),
+        currency,
         _kinds(ground, name),
         event_lags(ground.reader, name, max(life.last for life in _own(roles, name))),
         ground.infos,
@@ -300,15 +305,30 @@ def _kinds(ground: Ground, model: str) -> tuple[str, ...]:
     return ground.reader.value(("kinds", model), (rollups.BUSINESS,), ALL_TIME, read)
 
 
+_OF_MY_REQUESTS = "EXISTS (FROM predictions AS p WHERE p.h = e.h AND p.id = e.id AND p.model = $model)"
+
+
 def _currency(ground: Ground, model: str) -> str | None:
-    """Return what a model's amounts are in; of several currencies all are named, as they are added up."""
+    """Return what a model's amounts are in; of several currencies all are named, as they are added up.
 
-    def read() -> str | None:
+    Events that name no model are taken for those of any model that has some, unless they are in several currencies:
+    then it is looked up whose requests they found, once for the same models and currencies, as that is dear.
+    """
+    several = _with_events(ground)
+    if model not in several:
+        return None
+
+    def read(whose: str) -> tuple[str, ...]:
         rows = ground.connection.execute(
-            """SELECT MAX(currency) FROM events WHERE currency IS NOT NULL AND model IN (?, '')
+            f"""SELECT MAX(currency) FROM events AS e WHERE currency IS NOT NULL AND (model = $model OR {whose})
             GROUP BY UPPER(currency) ORDER BY 1""",
-            [model],
+            {"model": model},
         ).fetchall()
-        return MIXED.join(name for (name,) in rows) or meta_value(ground.connection, CURRENCY)
+        return tuple(name for (name,) in rows)
 
-    return ground.reader.value(("currency", model), (rollups.BUSINESS,), ALL_TIME, read)
+    reader, anybodys = ground.reader, partial(read, "model = ''")
+    found = reader.value(("currencies", model), (rollups.BUSINESS,), ALL_TIME, anybodys)
+    if len(found) > 1 and len(several) > 1:
+        own = partial(read, f"model = '' AND {_OF_MY_REQUESTS}")
+        found = reader.value(("own currencies", model), (), ALL_TIME, own, given=(several, found)) or found
+    return MIXED.join(found) or meta_value(ground.connection, CURRENCY)

@@ -67,6 +67,6 @@ def cost_document(version: Version) -> Document:
         "total": found.total if found is not None else None,
         "per_prediction": mean.to_dict(),
         "per_1000": thousand,
-        "currency": version.business.revenue.currency,
+        "currency": version.outputs.currency,
     }
     return explained(block, dict.fromkeys(("total", "per_1000"), NO_COST))

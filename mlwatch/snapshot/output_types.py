@@ -21,3 +21,5 @@ class Outputs:
     """Failed requests by kind, the most frequent first."""
     residuals: Mapping[str, float] = field(default_factory=dict)
     """Quantiles of prediction - label by their names, `p05` and so on; of a regression with labels."""
+    currency: str | None = None
+    """What costs are in."""

@@ -82,8 +82,8 @@ MOST_KINDS = 50
 MOST_NAMED = 6
 
 
-def of_range(tables: OutputTables) -> Outputs:
-    """Return what a version gave and took over the range."""
+def of_range(tables: OutputTables, currency: str | None = None) -> Outputs:
+    """Return what a version gave and took over the range; `currency` is what it costs are in."""
     kinds = sorted(zip(tables.kinds["kind"], tables.kinds["n"], strict=True), key=lambda each: -int(each[1]))
     rows = tables.residuals
     sides, bins, counts = (rows[name].astype(int).tolist() for name in ("side", "bin", "n"))
@@ -92,9 +92,8 @@ def of_range(tables: OutputTables) -> Outputs:
         for q in RESIDUAL_QUANTILES
         if (value := outputs.quantile_of_signed(sides, bins, counts, q)) is not None
     }
-    return Outputs(
-        measures_of(tables.measures), {str(kind): int(n) for kind, n in kinds[:MOST_KINDS]}, residuals
-    )
+    named = {str(kind): int(n) for kind, n in kinds[:MOST_KINDS]}
+    return Outputs(measures_of(tables.measures), named, residuals, currency)
 
 
 def measures_of(rows: Table) -> dict[str, Measure]:

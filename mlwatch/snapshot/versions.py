@@ -71,7 +71,7 @@ def version_of(
         last=aware(_moment(traffic["last_ts"].max())) if predictions else None,
         performance=performance,
         per_class=per_class,
-        outputs=outputs.of_range(tables.outputs),
+        outputs=outputs.of_range(tables.outputs, context.cost_currency),
         label_coverage=outputs.label_coverage(tables.traffic, tables.outcomes, lattice),
         maturity=outputs.maturity(context.lags, tables.traffic, lattice),
         confusion=confusion,

@@ -46,6 +46,7 @@ class Context:
 
     task: Task
     positive: str | None
+    cost_currency: str | None
     has_events: bool
     """Whether any of their requests ever got an event that counts: without one, none is a gap and no 0 %."""
     currency: str | None

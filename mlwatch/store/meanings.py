@@ -13,7 +13,7 @@ from mlwatch.roles.names import POSITIONS, QUERIES, latency_factor, normal
 from mlwatch.sources.sql import identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from mlwatch.config import OutputSettings
     from mlwatch.store.registry import FeatureRow, Registry
@@ -37,6 +37,7 @@ _NAMES = {
     "position": POSITIONS,
 }
 _TABLE = {name: role for role, names in _NAMES.items() for name in names.split()}
+_CURRENCIES = ("USD", "EUR")
 _COST_BESIDE_TOKENS = "cost"
 """A name that means the cost of a request only where tokens are logged."""
 
@@ -112,6 +113,20 @@ def _by_role(rows: Sequence[FeatureRow], settings: OutputSettings) -> dict[str, 
         if beside is not None and beside.kind == "numeric":
             found["cost"] = beside
     return found
+
+
+def paid_in(names: Iterable[str], settings: OutputSettings) -> str | None:
+    """Return the currency that the name of the column of costs says; None where it says none.
+
+    Args:
+        names: Of the numeric features of a model, in the order of their numbers.
+        settings: What the configuration says, which wins.
+    """
+    for name in names:
+        said = [normal(each) for each in (name, name.rsplit(".")[-1])]
+        if settings.cost == name or (settings.cost is None and "cost" in map(_TABLE.get, said)):
+            return next((code for code in _CURRENCIES if said[-1].endswith(code.lower())), None)
+    return None
 
 
 def _role_of(row: FeatureRow) -> str | None:

@@ -63,3 +63,25 @@ def test_events_that_find_no_request_are_no_model_s(tmp_path: Path) -> None:
     stray = {"ts": START.isoformat(), "request_id": "unheard of", "event": "conversion"}
     found = businesses(tmp_path / "logs", shop=requests("shop"), events=[stray])
     assert found["shop"]["conversion"] == {"value": None, "n": 120, "reason": NO_EVENTS}
+
+
+def test_amounts_are_in_the_currency_of_a_model_s_own_events(tmp_path: Path) -> None:
+    shop, house, quiet = requests("shop"), requests("house"), requests("quiet", cost=0.5, completion_tokens=9)
+    events = [event(shop[1], currency="EUR"), event(house[1], currency="NOK")]
+    found = businesses(tmp_path / "logs", shop=shop, house=house, quiet=quiet, events=events)
+    currencies = {name: business["revenue"]["currency"] for name, business in found.items()}
+    assert currencies == {"shop": "EUR", "house": "NOK", "quiet": None}
+
+
+def test_costs_are_in_the_currency_that_their_column_names(tmp_path: Path) -> None:
+    files = {
+        "llm": requests("llm", cost_usd=0.5),
+        "shop": (shop := requests("shop", cost=0.5, completion_tokens=9)),
+        "both": (both := requests("both", usage={"cost_usd": 0.5})),
+    }
+    events = [event(each[1], currency="EUR") for each in (shop, both)]
+    found = businesses(tmp_path / "logs", **files, events=events)
+    assert {name: business["cost"]["currency"] for name, business in found.items()} == {
+        "llm": "USD", "shop": "EUR", "both": "USD"
+    }  # fmt: skip
+    assert found["llm"]["cost"]["per_1000"] == 500.0
