@@ -30,6 +30,9 @@ def test_without_young_predictions_it_is_the_share_of_those_seen() -> None:
     assert lags.reached == pytest.approx([0.2, 0.6, 0.8, 1.0])
     assert maturity([0.5, 2, 50], [0.5, 2, 50], [10, 10, 20], lags) == pytest.approx((0 + 0.6 + 2 * 1) / 4)
     assert maturity([], [], [], lags) is None
+    evenly = (1 * 0 + 1 * 0.2 + 2 * 0.6) / 4  # up to 1 s old, 2 s and 4 s
+    assert maturity([0], [4], [7], lags) == pytest.approx(evenly)
+    assert maturity([9], [30], [7], lags) == 1.0
     assert lags_of([], [], []) is None
 
 

@@ -542,6 +542,26 @@ def test_a_cohort_that_had_no_time_to_convert_says_so(tmp_path: Path) -> None:
     assert version.maturity == pytest.approx(0.5, abs=0.03)  # half of ten hours is older than the lag of five
 
 
+def test_how_many_conversions_are_to_come_does_not_depend_on_the_range(tmp_path: Path) -> None:
+    """Each comes 10 minutes after its request; v2 began 40 minutes before the end of two days."""
+    requests, events = [], []
+    for i in range(60 * 48):
+        version = "v2" if i >= 60 * 48 - 40 else "v1"
+        requests.append(stamped(i, model="m", version=version, prediction=1, score=0.5))
+        at = (START + timedelta(minutes=i + 10)).isoformat()
+        events.append({"ts": at, "request_id": f"r{i}", "event": "purchase"})
+    write(tmp_path, "a.jsonl", requests)
+    write(tmp_path, "b.jsonl", events[:-10])
+    with mlwatch.open(tmp_path, db=":memory:") as watch:
+        models = [watch.snapshot(span).models["m"] for span in (timedelta(hours=1), timedelta(hours=6), None)]
+    for model in models:
+        assert model.versions["v2"].maturity == pytest.approx(0.75, abs=0.03)
+        assert footnotes(model)[-1].endswith("the rate will still rise.")
+        windows = [window for window in model.versions["v2"].windows if window.predictions]
+        reached = sum(window.predictions * (window.maturity or 0) for window in windows)
+        assert reached == pytest.approx(0.75 * 40, abs=1)
+
+
 def test_a_young_version_learns_from_the_others_how_long_conversions_take(tmp_path: Path) -> None:
     """v2 began an hour before the end: its few conversions, or none, cannot tell that most take hours."""
     random, hours = np.random.default_rng(8), 48
