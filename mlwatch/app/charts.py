@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlwatch.app.catalogue import Metric
     from mlwatch.app.units import Unit
     from mlwatch.app.view import View
-    from mlwatch.snapshot.types import Version
+    from mlwatch.snapshot.types import Alert, Version
 
 UNITS: dict[Unit, tuple[float, str]] = {
     "share": (1.0, "%"),
@@ -122,12 +122,18 @@ def _clipped(lines: list[Series], bands: list[Band]) -> tuple[tuple[Band, ...], 
     return tuple(cut), bottom, top
 
 
+def _model_of(alert: Alert, view: View) -> str | None:
+    """Return the model that an alert is about; None for none. Names may begin alike, and hold spaces."""
+    mine = (name for name in view.snapshot.models if f"{alert.about} ".startswith(f"{name} "))
+    return max(mine, key=len, default=None)
+
+
 def markers(view: View) -> tuple[Marker, ...]:
-    """Return when the rollout began and when alerts that are not over began."""
+    """Return when the rollout began and when alerts that are not over began, but for those about other models."""
     found = [
         Marker(alert.since.timestamp(), clean(alert.rule, 24), "warn")
         for alert in view.alerts
-        if alert.state == "firing"
+        if alert.state == "firing" and _model_of(alert, view) in {None, view.model_name}
     ]
     if view.rollout is not None and view.rollout.since is not None:
         found.append(Marker(view.rollout.since.timestamp(), clean(view.rollout.candidate, 20), "$candidate"))

@@ -20,7 +20,7 @@ from mlwatch.app.view import View
 from mlwatch.metrics.estimate import estimate
 from mlwatch.snapshot.distributions import Bars
 from mlwatch.snapshot.output_types import Outputs
-from mlwatch.snapshot.types import ConfusionTable
+from mlwatch.snapshot.types import Alert, ConfusionTable
 from mlwatch.systems.mlflow_registry import Entry
 
 HOSTILE = "[bold red]x[/]\x1b[31m\u202eevil\u200b\nline\x07"
@@ -42,6 +42,16 @@ def test_a_chart_has_both_versions_with_their_intervals() -> None:
     assert (band.low[3], band.high[3]) == pytest.approx((window.low, window.high))
     assert chart.unit == "%"
     assert [marker.label for marker in chart.markers] == ["accuracy", "drift", "v2"]
+
+
+def test_a_chart_marks_no_alerts_of_other_models() -> None:
+    found = [
+        Alert(about or "store", "firing", "warning", "", START, about=about)
+        for about in ("late_arrival v2", "late v1", "late_arrival fees v1", "")
+    ]
+    names = ("late_arrival", "late", "late_arrival fees")
+    chart = trend_chart(view(models={name: model(name) for name in names}, alerts=tuple(found)), "accuracy")
+    assert [marker.label for marker in chart.markers] == ["late_arrival v2", "store", "v2"]
 
 
 def test_the_metric_of_training_is_a_level_line_that_the_picture_holds() -> None:
