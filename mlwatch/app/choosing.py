@@ -11,7 +11,6 @@ from mlwatch.app.view import next_model
 if TYPE_CHECKING:
     from mlwatch.app.feed import Source
     from mlwatch.choice import Choice
-    from mlwatch.snapshot.types import Snapshot
 
 
 class Choosing(TimeTravel):
@@ -19,9 +18,6 @@ class Choosing(TimeTravel):
 
     source: Source
     _wanted_model: str | None = None
-
-    def _show(self, snapshot: Snapshot) -> None:
-        raise NotImplementedError
 
     def action_next_model(self) -> None:
         """Show the next model."""
@@ -31,7 +27,9 @@ class Choosing(TimeTravel):
             self.notify("There is only one model in this time range.", markup=False)
             return
         self._wanted_model = next_model(self.view.snapshot, self.view.model_name)
-        self._show(self.view.snapshot)
+        self.view = replace(
+            self.view, model_name=self._wanted_model
+        )  # of the same moment, until the answer comes
         choice = self._request.choice
         self.choose(replace(choice, baseline=None, candidate=None, alone=False))  # another model's names
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from driving import running, settle, text_of
-from factory import START, FakeSource, snapshot
+from factory import START, FakeSource, model, snapshot
 from logfiles import lines, prediction
 
 from mlwatch.cli import main
@@ -46,6 +46,19 @@ async def test_steps_lead_back_and_on_to_the_present() -> None:
         await settle(pilot)
         assert last(source) == (DAY, None)
         assert "As of" not in text_of(app)
+
+
+async def test_another_model_is_shown_of_the_moment_of_its_numbers() -> None:
+    source = FakeSource(snapshot(models={"late_arrival": model(), "other": model("other")}))
+    async with running(source) as (app, pilot):
+        source.gate = threading.Event()
+        await pilot.press("comma", "m")
+        assert app.view is not None
+        assert (app.view.model_name, app.view.at) == ("other", None)
+        assert app.status.moment is not None
+        source.gate.set()
+        await settle(pilot)
+        assert (app.view.model_name, app.view.at) == ("other", app.status.moment)
 
 
 async def test_a_step_always_leads_back_however_short_the_data_are() -> None:
