@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +12,11 @@ from rich.cells import cell_len
 from widgets.datawidget import DataWidget
 from widgets.grid import ASCII_SHADES, SHADES
 from widgets.palette import HEAT
-from widgets.text import format_number, format_percent, pad, sanitize
+from widgets.text import format_number, format_percent, pad, sanitize, shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from widgets.drawn import Line, Picture
@@ -71,10 +74,10 @@ def _numbers(data: Confusion, names: int, cells: int, room: tuple[int, int], asc
         down, right = ("v", ">") if ascii_only else ("↓", "→")
         arrows = f"{data.of_rows} {down}  {data.of_columns} {right}"
         lines.append([(pad(arrows, width, ascii_only=ascii_only), "muted")])
-    heading = [_centred(sanitize(label, ascii_only=ascii_only), cells, ascii_only) for label in data.labels]
+    heading = [_centred(label, cells, ascii_only) for label in _named(data.labels, cells, ascii_only)]
     lines.append([(" " * (names + 1), ""), ("".join(heading), "header")])
-    for row, label in enumerate(data.labels):
-        name = pad(sanitize(label, ascii_only=ascii_only), names, ascii_only=ascii_only)
+    for row, label in enumerate(_named(data.labels, names, ascii_only)):
+        name = pad(label, names, ascii_only=ascii_only)
         first: Line = [(name + " ", "label")]
         second: Line = [(" " * (names + 1), "")]
         for column in range(size):
@@ -87,6 +90,16 @@ def _numbers(data: Confusion, names: int, cells: int, room: tuple[int, int], asc
             second.append((_centred(percent, cells, ascii_only), style))
         lines += [first, second][:lines_a_row]
     return lines
+
+
+def _named(labels: Sequence[str], cells: int, ascii_only: bool) -> list[str]:
+    """Return the names of classes in at most so many cells: what all begin with gives way first, then the middle."""
+    names = [sanitize(label, ascii_only=ascii_only) for label in labels]
+    columns = takewhile(lambda column: len(set(column)) == 1, zip(*names, strict=False))
+    alike = len(list(columns)) if len(names) > 1 else 0
+    mark = "~" if ascii_only else "…"
+    short = (mark + name[alike:] if cell_len(name) > cells and alike > 1 else name for name in names)
+    return [shorten(name, cells, ascii_only=ascii_only) for name in short]
 
 
 def _centred(text: str, cells: int, ascii_only: bool) -> str:
@@ -110,9 +123,9 @@ def _shades(data: Confusion, names: int, width: int, height: int, ascii_only: bo
     shares = row_shares(data.counts)
     shades = ASCII_SHADES if ascii_only else SHADES
     lines: Picture = []
+    labels = _named(data.labels, names, ascii_only)
     for row in range(max(shown, 0)):
-        name = pad(sanitize(data.labels[row], ascii_only=ascii_only), names, ascii_only=ascii_only)
-        line: Line = [(name + " ", "label")]
+        line: Line = [(pad(labels[row], names, ascii_only=ascii_only) + " ", "label")]
         for share in shares[row, :shown].tolist():
             line.append((" ", "") if np.isnan(share) else (shades[_step(share)], HEAT[_step(share)]))
         lines.append(line)

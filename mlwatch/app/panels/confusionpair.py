@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.app.charts import VERSION_STYLES
-from mlwatch.app.drawing import clean
+from mlwatch.app.drawing import clean, short
 from mlwatch.app.panels.base import Plotted
 from widgets.confusion import Confusion, draw_confusion
 from widgets.datawidget import DataWidget
@@ -63,7 +63,7 @@ def matrices_of(view: View) -> Matrices:
             clean(version.name, 24),
             style,
             Confusion(
-                tuple(clean(label, 30) for label in table.labels), np.array(table.counts, dtype=np.int64)
+                tuple(short(label, 30) for label in table.labels), np.array(table.counts, dtype=np.int64)
             ),
         )
         for version, style in zip((view.baseline, view.candidate), VERSION_STYLES, strict=True)

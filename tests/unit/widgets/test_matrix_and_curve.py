@@ -51,6 +51,23 @@ def test_many_classes_are_shades() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ([f"class_{at:03}" for at in range(99, 102)], ["…099", "…100", "…101"]),
+        (["mailbox_full", "mailbox_gone", "spam"], ["mai…ll", "mai…ne", "spam"]),
+        (["class", "class_1", "class_2"], ["class", "…_1", "…_2"]),
+    ],
+)
+@pytest.mark.parametrize("height", [3, 4])
+def test_classes_that_begin_alike_are_told_apart(labels: list[str], names: list[str], height: int) -> None:
+    width = 26 if height == 4 else 24  # as counts with a heading, or as shades
+    drawn = plain(draw_confusion(Confusion(tuple(labels), np.eye(3)), width, height)).splitlines()
+    assert [line[:6].strip() for line in drawn[-3:]] == names
+    if height == 4:
+        assert all(name in drawn[0] for name in names)
+
+
 def test_matrix_without_labels() -> None:
     assert plain(draw_confusion(Confusion((), np.zeros((0, 0))), 40, 5)) == "no labelled answers yet"
     assert plain(draw_confusion(Confusion(("a",), np.zeros((1, 1))), 40, 5)) == "no labelled answers yet"
