@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NO_PREDICTIONS = "no predictions yet"
 NO_EVENTS = "no event in the logs counts for this model"
+NO_CONVERSIONS = "no conversion in the logs of this model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +62,25 @@ class RevenueSums:
         )
 
 
-def conversion(converted: int, predictions: int, events_seen: bool = True) -> Estimate:
+def conversion(converted: int, predictions: int, seen: bool = True) -> Estimate:
     """Return the share of predictions with at least one conversion event.
 
     Args:
         converted: Predictions with at least one such event.
         predictions: All predictions that could have one.
-        events_seen: False where the logs hold no event that counts for the model: a rate of 0 would then be a guess.
+        seen: False where the model never had one: a rate of 0 would then be a guess.
     """
-    if not events_seen:
-        return undefined(NO_EVENTS, predictions)
+    return _share(converted, predictions) if seen else undefined(NO_CONVERSIONS, predictions)
+
+
+def engagement(engaged: int, predictions: int, seen: bool = True) -> Estimate:
+    """Return the share of predictions with at least one event of any kind but a refund; `seen` as in `conversion`."""
+    return _share(engaged, predictions) if seen else undefined(NO_EVENTS, predictions)
+
+
+def _share(counted: int, predictions: int) -> Estimate:
     # stores of before count one twice whose events name the model now and then
-    return intervals.proportion(min(converted, predictions), predictions, NO_PREDICTIONS)
-
-
-def engagement(engaged: int, predictions: int, events_seen: bool = True) -> Estimate:
-    """Return the share of predictions with at least one event of any kind but a refund."""
-    return conversion(engaged, predictions, events_seen)
+    return intervals.proportion(min(counted, predictions), predictions, NO_PREDICTIONS)
 
 
 def mean_value(n: int, total: float, sumsq: float, cut: Cut | None = None) -> Estimate:

@@ -27,7 +27,9 @@ def business_document(business: Business) -> Document:
             }
             for kind, found in business.kinds.items()
         },
-        "revenue": _revenue(money, reasons.NO_AMOUNTS if business.conversion.value else reasons.NO_EVENTS),
+        "revenue": _revenue(
+            money, reasons.NO_AMOUNTS if business.conversion.value else business.conversion.reason or ""
+        ),
         "approval": business.approval.to_dict() if business.approval is not None else None,
         "decisions_per_1000": business.decisions.to_dict() if business.decisions is not None else None,
     }

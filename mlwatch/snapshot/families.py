@@ -19,7 +19,7 @@ from mlwatch.snapshot.types import Business, ConfusionTable, Engagement, Errors,
 from mlwatch.store.event_kinds import KIND, VALUE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 QUANTILE_NAMES = ("p50", "p90", "p95", "p99", "p999")
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 LAG_QUANTILES = (0.5, 0.9, 0.99)
+EARNING = frozenset({"conversion", "gross", "refund"})
+"""Classes of events of which a model has to have had one, so that revenue of 0 is a number and not a gap."""
 
 
 def latencies(bins: Table | None, traffic: Table, target_ms: float | None = None) -> Latency:
@@ -261,7 +263,7 @@ def business(
     rows: Table | None,
     predictions: int,
     *,
-    seen: bool,
+    seen: Collection[str],
     currency: str | None,
     kinds: Sequence[str] = (),
     cut: Cut | None = None,
@@ -272,7 +274,7 @@ def business(
     Args:
         rows: Business rows; None for none.
         predictions: All predictions, those without an event included.
-        seen: Whether the model ever got an event, so that "none" is a number and not a gap.
+        seen: Classes of events that the model ever got, so that "none" is a number and not a gap.
         currency: What the values are in.
         kinds: Of engagement: those that are told of, though none came in this time.
         cut: Winsorised sums of what predictions brought, so that intervals respect heavy tails; None for none.
@@ -290,7 +292,7 @@ def business(
         value, square = (total(VALUE + kind, measure) for measure in ("value", "value_sq"))
         return Engagement(
             events,
-            money.engagement(int(total(KIND + kind, "n_first")), predictions, seen),
+            money.engagement(int(total(KIND + kind, "n_first")), predictions, "engagement" in seen),
             money.mean_value(valued, value, square, cut_values.get(kind)) if valued else None,
         )
 
@@ -304,13 +306,13 @@ def business(
     if cut is not None:
         sums = replace(sums, sum_sq=cut.square, winsorised_at=cut.limit, capped_total=cut.total)
     valued = total("gross", "n_events") + total("refund", "n_events")
-    known = seen and (valued > 0 or sums.conversions == 0)
+    known = valued > 0 or (sums.conversions == 0 and not EARNING.isdisjoint(seen))
     per = money.revenue_per_prediction(sums) if known else None
     ups, downs = int(total("approval", "n_first")), int(total("disapproval", "n_first"))
     approval = intervals.proportion(ups, ups + downs, "") if ups + downs else None
     return Business(
-        money.conversion(sums.conversions, predictions, seen),
-        money.engagement(int(total("engagement", "n_first")), predictions, seen),
+        money.conversion(sums.conversions, predictions, "conversion" in seen),
+        money.engagement(int(total("engagement", "n_first")), predictions, "engagement" in seen),
         Revenue(
             sums.gross,
             sums.refunds,

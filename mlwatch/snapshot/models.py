@@ -148,7 +148,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
         task,
         positive if task == "binary" else None,
         paid_in(numeric, config.outputs) or currency,
-        name in _with_events(ground),
+        _events(ground).get(name, frozenset()),
         currency,
         _kinds(ground, name),
         event_lags(ground.reader, name, max(life.last for life in _own(roles, name))),
@@ -278,15 +278,15 @@ def segments_of(ground: Ground, model: Model, roles: Roles) -> Segments:
     return replace(found, falls=falls)
 
 
-def _with_events(ground: Ground) -> frozenset[str]:
-    """Return the models whose requests ever got an event that counts."""
+def _events(ground: Ground) -> Mapping[str, frozenset[str]]:
+    """Return the classes of the events that requests of each model ever got."""
 
-    def read() -> frozenset[str]:
+    def read() -> Mapping[str, frozenset[str]]:
         table = rollups.BUSINESS.table(rollups.BUSINESS.levels[-1])
-        rows = ground.connection.execute(f"SELECT DISTINCT model FROM {table}").fetchall()
-        return frozenset(name or "-" for (name,) in rows)
+        rows = ground.connection.execute(f"SELECT model, LIST(DISTINCT class) FROM {table} GROUP BY model")
+        return {name or "-": frozenset(classes) for name, classes in rows.fetchall()}
 
-    return ground.reader.value("models with events", (rollups.BUSINESS,), ALL_TIME, read)
+    return ground.reader.value("events", (rollups.BUSINESS,), ALL_TIME, read)
 
 
 def _kinds(ground: Ground, model: str) -> tuple[str, ...]:
@@ -314,7 +314,7 @@ def _currency(ground: Ground, model: str) -> str | None:
     Events that name no model are taken for those of any model that has some, unless they are in several currencies:
     then it is looked up whose requests they found, once for the same models and currencies, as that is dear.
     """
-    several = _with_events(ground)
+    several = _events(ground)
     if model not in several:
         return None
 

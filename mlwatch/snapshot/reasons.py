@@ -13,7 +13,6 @@ NO_REQUESTS = "no requests in this time"
 NO_RECORDS = "no records of this time are kept here: look where the logs are"
 NO_LATENCIES = "no latencies in the logs"
 NO_LAGS = "no labels came in records of their own"
-NO_EVENTS = "no event in the logs counts for this model"
 NO_AMOUNTS = "no conversion carries an amount that can be read"
 NO_TEACHER = "no labelled scores to learn from"
 BUSINESS = {

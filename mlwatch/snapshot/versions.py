@@ -92,7 +92,7 @@ def version_of(
             families.business(
                 tables.business,
                 predictions,
-                seen=context.has_events,
+                seen=context.events,
                 currency=context.currency,
                 kinds=context.kinds,
                 cut=cut,

@@ -47,8 +47,8 @@ class Context:
     task: Task
     positive: str | None
     cost_currency: str | None
-    has_events: bool
-    """Whether any of their requests ever got an event that counts: without one, none is a gap and no 0 %."""
+    events: frozenset[str]
+    """Classes of the events that any of their requests ever got: of another one, none is a gap and no 0 %."""
     currency: str | None
     kinds: tuple[str, ...]
     """Of engagement, of any of the versions."""
@@ -148,7 +148,7 @@ def windows_of(
         labelled = _labelled(question, names, outcomes.get(index, ()))
         n = traffic.counts["n"][index]
         gained = _business(
-            *(gains.get(index, ()), n, context.has_events, context.currency, context.kinds),
+            *(gains.get(index, ()), n, context.events, context.currency, context.kinds),
             *(cuts[index], values[index]),
         )
         windows.append(
@@ -228,7 +228,7 @@ def _latency(codes: bytes, counts: bytes, n: int, total: float, highest: float, 
 def _business(
     cells: Cells,
     predictions: int,
-    seen: bool,
+    seen: frozenset[str],
     currency: str | None,
     kinds: tuple[str, ...],
     cut: Cut | None,

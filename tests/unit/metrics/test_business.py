@@ -41,9 +41,7 @@ def test_conversion_is_a_proportion_with_wilsons_interval() -> None:
 
 
 def test_no_events_is_not_a_rate_of_zero() -> None:
-    assert (
-        business.conversion(0, 400, events_seen=False).reason == "no event in the logs counts for this model"
-    )
+    assert business.conversion(0, 400, seen=False).reason == "no conversion in the logs of this model"
     assert business.conversion(0, 0).reason == "no predictions yet"
     assert business.conversion(0, 400).value == 0.0
 

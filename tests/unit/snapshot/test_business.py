@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 11, 3, tzinfo=UTC)
 NO_EVENTS = "no event in the logs counts for this model"
+NO_CONVERSIONS = "no conversion in the logs of this model"
 
 
 def requests(model: str, n: int = 120, **more: Any) -> list[dict[str, Any]]:
@@ -53,16 +54,25 @@ def test_a_model_without_events_has_no_conversion_beside_one_that_has_some(tmp_p
     )
     assert found["shop"]["conversion"]["value"] == 0.1
     assert found["shop"]["revenue"]["total"] == 24.0
-    for name in ("conversion", "engagement"):
-        assert found["house"][name] == {"value": None, "n": 120, "reason": NO_EVENTS}
+    for name, why in (("conversion", NO_CONVERSIONS), ("engagement", NO_EVENTS)):
+        assert found["house"][name] == {"value": None, "n": 120, "reason": why}
     revenue = found["house"]["revenue"]
-    assert (revenue["total"], revenue["low"], revenue["reasons"]["total"]) == (None, None, NO_EVENTS)
+    assert (revenue["total"], revenue["low"], revenue["reasons"]["total"]) == (None, None, NO_CONVERSIONS)
+
+
+def test_clicks_alone_are_no_conversion_of_zero(tmp_path: Path) -> None:
+    shop = requests("shop")
+    clicks = [event(shop[i]) | {"event": "click", "value": None} for i in range(12)]
+    found = businesses(tmp_path / "logs", shop=shop, events=clicks)["shop"]
+    assert found["engagement"]["value"] == 0.1
+    assert found["conversion"] == {"value": None, "n": 120, "reason": NO_CONVERSIONS}
+    assert (found["revenue"]["total"], found["revenue"]["reasons"]["total"]) == (None, NO_CONVERSIONS)
 
 
 def test_events_that_find_no_request_are_no_model_s(tmp_path: Path) -> None:
     stray = {"ts": START.isoformat(), "request_id": "unheard of", "event": "conversion"}
     found = businesses(tmp_path / "logs", shop=requests("shop"), events=[stray])
-    assert found["shop"]["conversion"] == {"value": None, "n": 120, "reason": NO_EVENTS}
+    assert found["shop"]["conversion"] == {"value": None, "n": 120, "reason": NO_CONVERSIONS}
 
 
 def test_amounts_are_in_the_currency_of_a_model_s_own_events(tmp_path: Path) -> None:

@@ -129,8 +129,7 @@ def test_blocks_say_why_their_numbers_are_null(tmp_path: Path) -> None:
     assert found["latency_ms"]["reasons"]["p95"] == "no latencies in the logs"
     assert found["label_lag_s"]["reasons"]["p50"] == "no labels came in records of their own"
     assert (
-        found["business"]["revenue"]["reasons"]["per_prediction"]
-        == "no event in the logs counts for this model"
+        found["business"]["revenue"]["reasons"]["per_prediction"] == "no conversion in the logs of this model"
     )
     assert found["business"]["reasons"]["maturity"] == "no conversions yet"
     assert found["quality"]["score_drift"]["reason"] is None, "the first day is what it is compared with"
