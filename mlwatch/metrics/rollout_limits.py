@@ -42,8 +42,10 @@ class LimitHistory:
 
     def _age(self) -> str:
         """Say of which requests, where younger ones do not count yet."""
-        delay = self.limit.delay_seconds
-        return f", of requests at least {duration_text(delay)} old" if delay else ""
+        limit = self.limit
+        return (
+            f", of requests at least {duration_text(limit.delay_seconds)} old" if limit.wait_seconds else ""
+        )
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,15 @@ def broken_limits(strata: Strata, settings: RolloutSettings) -> LimitHistories:
         value, units = _values(spec, strata)
         over = value < limit.limit if spec.higher_is_better else value > limit.limit
         broken = _sustained(strata, units, over, limit, spec)
-        if limit.delay_seconds:
-            value, broken = _as_known(strata, limit.delay_seconds, value, broken)
+        if limit.wait_seconds:
+            value, broken = _as_known(strata, limit.wait_seconds, value, broken)
         histories.append(LimitHistory(limit, spec, settings.candidate, value, broken))
     return LimitHistories(tuple(histories))
 
 
-def _as_known(strata: Strata, delay: float, value: FloatArray, broken: Flags) -> tuple[FloatArray, Flags]:
+def _as_known(strata: Strata, wait: float, value: FloatArray, broken: Flags) -> tuple[FloatArray, Flags]:
     """Return what was known at each stratum, of those that were old enough by then."""
-    old = np.searchsorted(strata.last_minute, strata.last_minute - delay / 60, side="right") - 1
+    old = np.searchsorted(strata.last_minute, strata.last_minute - wait / 60, side="right") - 1
     return np.where(old >= 0, value[old], np.nan), (old >= 0) & broken[old]
 
 

@@ -194,6 +194,13 @@ class HardLimit:
     """Time for which every minute with data must break the limit, those at both of its ends too."""
     delay_seconds: float = 0.0
     """So long what comes of a request may take: what is younger says nothing yet."""
+    passed_seconds: float = 0.0
+    """For so long after the newest request what comes of requests was read."""
+
+    @property
+    def wait_seconds(self) -> float:
+        """How old a request must be at the time of the newest one."""
+        return max(0.0, self.delay_seconds - self.passed_seconds)
 
 
 @dataclass(frozen=True)

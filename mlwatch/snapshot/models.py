@@ -12,7 +12,7 @@ import numpy as np
 from mlwatch.asking import meta_value
 from mlwatch.snapshot import distributions, estimated, label_drift
 from mlwatch.snapshot.classes import positive_of
-from mlwatch.snapshot.event_lags import event_lags
+from mlwatch.snapshot.event_lags import event_lags, read_until
 from mlwatch.snapshot.falls import falls_of
 from mlwatch.snapshot.features import policy_of
 from mlwatch.snapshot.read import Life, Pair, stored_task
@@ -144,6 +144,8 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
     currency = config.business.currency or _currency(ground, name)
     features = (ground.infos[number] for number in sorted(own) if number in ground.infos)
     numeric = (info.name for info in features if info.kind == "numeric")
+    newest = max(life.last for life in _own(roles, name))
+    until = read_until(ground.reader, name, newest)
     context = Context(
         task,
         positive if task == "binary" else None,
@@ -151,7 +153,8 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
         _events(ground).get(name, frozenset()),
         currency,
         _kinds(ground, name),
-        event_lags(ground.reader, name, max(life.last for life in _own(roles, name))),
+        event_lags(ground.reader, name, newest, until),
+        max(0.0, (until - ground.lattice.end).total_seconds()),
         ground.infos,
         reference,
         expected_features(

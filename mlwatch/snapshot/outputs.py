@@ -214,18 +214,20 @@ def label_coverage(traffic: Table, outcomes: Table, lattice: Grid) -> dict[str, 
     return found
 
 
-def maturity(lags: outputs.Lags | None, traffic: Table, lattice: Grid) -> float | None:
+def maturity(lags: outputs.Lags | None, traffic: Table, lattice: Grid, later_s: float) -> float | None:
     """Return which share of its conversions a version has had the time for; see `metrics.outputs.maturity`."""
     if lags is None:
         return None
-    return outputs.maturity(*_ages(traffic, lattice), traffic["n"], lags)
+    return outputs.maturity(*_ages(traffic, lattice, later_s), traffic["n"], lags)
 
 
-def maturity_over(lags: outputs.Lags | None, traffic: Table, lattice: Grid) -> list[float | None]:
+def maturity_over(
+    lags: outputs.Lags | None, traffic: Table, lattice: Grid, later_s: float
+) -> list[float | None]:
     """Return which share of its conversions each window of a version has had the time for; None without traffic."""
     if lags is None:
         return [None] * lattice.count
-    reached = outputs.reached_between(*_ages(traffic, lattice), lags)
+    reached = outputs.reached_between(*_ages(traffic, lattice, later_s), lags)
     counts, had_time = (
         np.bincount(traffic["w"], weights=weights, minlength=lattice.count).tolist()
         for weights in (traffic["n"], traffic["n"] * reached)
@@ -233,10 +235,10 @@ def maturity_over(lags: outputs.Lags | None, traffic: Table, lattice: Grid) -> l
     return [had / n if n else None for n, had in zip(counts, had_time, strict=True)]
 
 
-def _ages(traffic: Table, lattice: Grid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return how old the youngest and the oldest prediction of each row are at the end of the range, in seconds."""
+def _ages(traffic: Table, lattice: Grid, later_s: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ages of the youngest and the oldest prediction of each row, so long after the end of the range."""
     youngest, oldest = (
-        np.maximum(0.0, (traffic[name] - np.datetime64(lattice.end)) / np.timedelta64(-1, "s"))
+        later_s + np.maximum(0.0, (traffic[name] - np.datetime64(lattice.end)) / np.timedelta64(-1, "s"))
         for name in ("last_ts", "first_ts")
     )
     return youngest, oldest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +11,13 @@ import numpy as np
 from mlwatch.config.comparison import MATURE
 from mlwatch.metrics.rollout_types import HardLimit, HistogramSeries, default_metric
 from mlwatch.metrics.rollout_words import duration_text
-from mlwatch.snapshot.event_lags import event_lags
+from mlwatch.snapshot.event_lags import event_lags, read_until
 from mlwatch.snapshot.rollout_past import CLASS_TASKS
+from mlwatch.snapshot.span import EPOCH
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mlwatch.config import RolloutSettings as Configured
     from mlwatch.metrics.rollout_types import ArmSeries
     from mlwatch.snapshot.reader import Reader
@@ -48,6 +52,8 @@ def limits_of(reader: Reader, pairing: Pairing, config: Configured, arms: Arms, 
         shadow: Both versions answer the same requests.
     """
     judged, unjudged, remarks = [], [], []
+    until = read_until(reader, pairing.model, pairing.end)
+    passed = (until - _newest(arms, pairing)).total_seconds()
     for name, limit in config.limits.items():
         means_nothing = _means_nothing(name, arms, pairing.task)
         if name == DISAGREEMENT:
@@ -58,9 +64,9 @@ def limits_of(reader: Reader, pairing: Pairing, config: Configured, arms: Arms, 
         elif (missing := _missing(name, arms, pairing.candidate)) is not None:
             unjudged.append(_said(default_metric(name).label, missing))
         else:
-            delay = _delay(reader, pairing, config) if name in OF_EVENTS else 0.0
-            judged.append(HardLimit(name, limit, delay_seconds=delay))
-            if delay >= (pairing.end - pairing.start).total_seconds():
+            delay = _delay(reader, pairing, config, until) if name in OF_EVENTS else 0.0
+            judged.append(HardLimit(name, limit, delay_seconds=delay, passed_seconds=passed))
+            if delay >= (until - pairing.start).total_seconds():
                 why = f"{OF_EVENTS[name]} may come {duration_text(delay)} after the request"
                 remarks.append(_said(default_metric(name).label, why, "not judged yet"))
     return Limits(tuple(judged), tuple(unjudged), tuple(remarks))
@@ -100,9 +106,17 @@ def _units(name: str, arm: ArmSeries) -> float:
     return float(np.sum(series.counts if isinstance(series, HistogramSeries) else series.n))
 
 
-def _delay(reader: Reader, pairing: Pairing, config: Configured) -> float:
+def _newest(arms: Arms, pairing: Pairing) -> datetime:
+    """Return when the last minute ends in which either version had requests."""
+    last = max(
+        (int(arm.minute.max()) for arm in (arms.baseline, arms.candidate) if arm.minute.size), default=0
+    )
+    return min(EPOCH + timedelta(minutes=last + 1), pairing.end)
+
+
+def _delay(reader: Reader, pairing: Pairing, config: Configured, until: datetime) -> float:
     """Return after how many seconds hardly any event is to come any more."""
-    lags = event_lags(reader, pairing.model, pairing.end)
+    lags = event_lags(reader, pairing.model, pairing.end, until)
     if lags is None:
         return config.label_delay.total_seconds()
     return float(lags.seconds[np.searchsorted(lags.reached, MATURE)])

@@ -73,7 +73,7 @@ def version_of(
         per_class=per_class,
         outputs=outputs.of_range(tables.outputs, context.cost_currency),
         label_coverage=outputs.label_coverage(tables.traffic, tables.outcomes, lattice),
-        maturity=outputs.maturity(context.lags, tables.traffic, lattice),
+        maturity=outputs.maturity(context.lags, tables.traffic, lattice, context.later_s),
         confusion=confusion,
         latency=families.latencies(tables.latency if predictions else None, traffic, context.target_ms),
         throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,

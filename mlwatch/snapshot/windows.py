@@ -54,6 +54,8 @@ class Context:
     """Of engagement, of any of the versions."""
     lags: Lags | None
     """How fast conversions come, of all versions."""
+    later_s: float
+    """For so many seconds after the end of the range what comes of its requests was read."""
     infos: Mapping[int, features.FeatureInfo]
     reference: Reference | None
     expected: set[int]
@@ -142,7 +144,7 @@ def windows_of(
     )
     names = tuple(name for name in tables.outcomes.columns if name not in {"w", "who"})
     outcomes, gains = _cells(tables.outcomes, names), _cells(tables.business, BUSINESS)
-    mature = maturity_over(context.lags, tables.traffic, lattice)
+    mature = maturity_over(context.lags, tables.traffic, lattice, context.later_s)
     windows = []
     for index in range(lattice.count):
         labelled = _labelled(question, names, outcomes.get(index, ()))

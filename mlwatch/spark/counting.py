@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from mlwatch.store import (
     rollups,
     slices,
 )
+from mlwatch.store.newest_events import newest_sql
 from mlwatch.store.registry import ModelRow
 
 if TYPE_CHECKING:
@@ -117,6 +119,11 @@ class Counter:
             if currency is not None:
                 insert = "INSERT INTO events (currency) VALUES (?)"
                 self._learnt.connection.execute(insert, [currency])
+        past = f"""(SELECT COALESCE(model, '') AS model, ts FROM taken
+            WHERE is_event AND epoch_us(ts) <= {time.time_ns() // 1000}) AS past"""
+        for model, at in self._rows(newest_sql(past)):
+            insert = "INSERT INTO events (model, ts) VALUES (?, make_timestamp(?))"
+            self._learnt.connection.execute(insert, [model, at])
 
     def _rows(self, select: str) -> list[Any]:
         return list(self._spark.sql(to_spark(select)).collect())

@@ -19,7 +19,9 @@ from mlwatch.foreign import loads
 from mlwatch.regular import open_regular
 from mlwatch.sources.sql import literal
 from mlwatch.store import rollup_rows, rollups, schema
+from mlwatch.store.newest_events import newest_of_all
 from mlwatch.store.reference_tables import NAMES
+from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -178,6 +180,7 @@ def _made(connection: DuckDBPyConnection, days: dict[str, str]) -> dict[str, Any
         "schema": SCHEMA,
         "store": schema.VERSION,
         "currency": currency,
+        "newest_events": newest_of_all(connection, now_in_store()),
         "days": dict(sorted(days.items())),
     }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, first_row, is_there, number
+from mlwatch.asking import all_or_nothing, first_row, is_there, meta_value, number
 from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import loss_trees, rollup_rows, rollups
 from mlwatch.store.lake import CURRENCY, MANIFEST, SMALL, is_lake, manifest, names_of
+from mlwatch.store.newest_events import NEWEST_EVENTS
 from mlwatch.store.registry import HEARD
 
 if TYPE_CHECKING:
@@ -149,6 +151,7 @@ def carry_on(connection: DuckDBPyConnection, lake: Path) -> None:
 def _clear(connection: DuckDBPyConnection) -> None:
     for table, where in SMALL.items():
         connection.execute(f"DELETE FROM {table} WHERE {where}")
+    connection.execute("DELETE FROM meta WHERE key = ?", [NEWEST_EVENTS])
     for rollup in rollups.ALL:
         for level in rollup.levels:
             connection.execute(f"DELETE FROM {rollup.table(level)}")
@@ -156,6 +159,7 @@ def _clear(connection: DuckDBPyConnection) -> None:
 
 def _add(connection: DuckDBPyConnection, lake: Path, name: str | None, *, first: bool) -> None:
     found = manifest(lake)
+    _add_newest_events(connection, found.get("newest_events", {}), name)
     if first:
         for table in SMALL:
             _insert(connection, table, _small(lake, table, name if table in OF_MODELS else None))
@@ -170,6 +174,19 @@ def _add(connection: DuckDBPyConnection, lake: Path, name: str | None, *, first:
         days = [day for day in found["days"] if day.startswith(f"{rollup.name}/")]
         if days:
             _take(connection, rollup, ", ".join(literal(str(lake / f"{day}.parquet")) for day in days), name)
+
+
+def _add_newest_events(connection: DuckDBPyConnection, times: dict[str, int], name: str | None) -> None:
+    """Keep up to when there are events of each model: the latest of what the lakes say.
+
+    Where models are kept apart, those of events that name no model are left out: they would speak of other lakes too.
+    """
+    known: dict[str, int] = json.loads(meta_value(connection, NEWEST_EVENTS) or "{}")
+    for model, at in times.items():
+        if model or name is None:
+            own = model if name is None else f"{model} @ {name}"
+            known[own] = max(at, known.get(own, at))
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [NEWEST_EVENTS, json.dumps(known)])
 
 
 def _add_rows(connection: DuckDBPyConnection, lake: Path, name: str | None) -> None:

@@ -19,6 +19,7 @@ from mlwatch.store import batch, events, feature_rollup, fold, outcomes, output_
 from mlwatch.store.database import open_store
 from mlwatch.store.feature_rollup import FeatureBins, Requests
 from mlwatch.store.loss_trees import LossTree
+from mlwatch.store.newest_events import newest_sql
 from mlwatch.store.registry import OUTPUTS, Bins, ModelRow, Registry
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ STATEMENTS = {
     "worth": rollups.worth_sql(f"({GAINED['worth']}) AS worth"),
     "event values": rollups.event_values_sql(f"({GAINED['measured']}) AS measured"),
     "event lags": output_rollups.event_lags_sql(f"({GAINED['converted']}) AS converted"),
+    "newest events": newest_sql(
+        "(SELECT COALESCE(model, '') AS model, ts FROM taken WHERE is_event) AS past"
+    ),
     "scored": fold.scored_of_all(slices.Columns((slices.Column(FEATURES[0], (0.5,)),))),
     "latest": outcomes.latest("told"),
     "tasks": f"SELECT {fold.TASK_COUNTS} FROM requests",
