@@ -95,5 +95,7 @@ class Quality:
 
     def why_not(self, outputs: str) -> str:
         """Say why outputs of this name ("predictions") are not compared, as a clause after "because"."""
+        if outputs == "predictions" and self.text_drift:
+            return "the answers are texts: see the drift of their length and vocabulary"
         there = any(feature.drift is not None for feature in self.features.values())
         return f"the reference has no {outputs}" if there else "there is no reference to compare with"

@@ -17,7 +17,9 @@ from sklearn import metrics
 import mlwatch
 from mlwatch.cli import main
 from mlwatch.faces.footnotes import footnotes
+from mlwatch.faces.rows import rows_of
 from mlwatch.rule_values import value_of, values_over
+from mlwatch.snapshot.quality_document import quality_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -364,6 +366,10 @@ def test_drift_of_answers_in_words_is_that_of_their_lengths_and_words(tmp_path: 
         float(jensenshannon(counts["v1"], counts["v2"], base=2)), rel=1e-9
     )
     assert (other["vocabulary"].n_current, other["length"].n_current) == (400, 400)
+    said = quality_document(found.versions["v2"].quality)["prediction_drift"]
+    assert said["reason"] == "the answers are texts: see the drift of their length and vocabulary"
+    (shown,) = (row for row in rows_of([found.versions["v2"]]) if row.name == "Prediction drift")
+    assert shown.cells == [f"n/a, because {said['reason']}"]
     assert value_of(found.versions["v2"], "text_drift.length") == other["length"].score
 
 
