@@ -71,7 +71,7 @@ def run(arguments: Namespace) -> int:
     if arguments.html is not None:
         from mlwatch.commands.report import page  # noqa: PLC0415  few ask for it
 
-        write(page(snapshot), arguments.html)
+        write(page(snapshot), arguments.html, "--html")
     return check.exit_code
 
 

@@ -174,8 +174,13 @@ def need_records(session: Session, snapshot: Snapshot) -> None:
         raise InputError("no prediction logs", called(session.options), why)
 
 
-def write(text: str, path: Path | None) -> None:
+def write(text: str, path: Path | None, option: str = "-o") -> None:
     """Print a document, or write it to a file.
+
+    Args:
+        text: The document.
+        path: The file; None to print it.
+        option: That gave the file.
 
     Raises:
         InputError: when the file cannot be written.
@@ -188,7 +193,7 @@ def write(text: str, path: Path | None) -> None:
             path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(
-            f"cannot write ({error.strerror})", str(path), "give another file with -o"
+            f"cannot write ({error.strerror})", str(path), f"give another file with {option}"
         ) from error
 
 

@@ -315,7 +315,7 @@ def test_the_report_beside_it_is_of_what_was_judged(
         (("--wait", "soon"), "--wait"),
         (("--at", "yesterdayish"), "give a time"),
         (("--summary", "/nowhere/summary.md"), "cannot write the summary"),
-        (("--html", "/nowhere/report.html"), "cannot write"),
+        (("--html", "/nowhere/report.html"), "give another file with --html"),
     ],
 )
 def test_wrong_arguments_are_one_line_and_exit_code_2(
