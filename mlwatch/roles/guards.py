@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, SupportsFloat, cast
 
 from mlwatch.roles.columns import LONGEST_TEXT, by_record, kind_of
 from mlwatch.roles.event_names import meaning_of
-from mlwatch.roles.names import LATENCY_UNITS, normal
+from mlwatch.roles.names import LATENCY_UNITS, latency_factor, normal
 from mlwatch.roles.types import ROUNDING
 from mlwatch.roles.written import COMPOUND, commas_of, with_point
 from mlwatch.times import parse_timestamp
@@ -18,7 +18,7 @@ from mlwatch.times import parse_timestamp
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from mlwatch.roles.types import Column
+    from mlwatch.roles.types import Column, ColumnPath
     from mlwatch.roles.written import Commas
 
 NULL_WORDS = frozenset({"", "nan", "-nan", "null", "none", "na", "n/a", "#n/a", "<na>", r"\n"})
@@ -35,6 +35,13 @@ _LEVEL_WORDS = frozenset(
         *("fatal", "alert", "emerg", "emergency", "panic", "severe"),
     }
 )
+HTTP_STATUSES = frozenset(
+    {
+        *(*range(100, 104), *range(200, 209), 226, *range(300, 309), *range(400, 419), *range(421, 430)),
+        *(431, 444, 451, 460, 499, *range(500, 512), *range(520, 531)),
+    }
+)
+"""The codes that HTTP's registry and the proxies in use know."""
 RECORD_WORDS = frozenset(
     {
         *("prediction", "predict", "predictions", "inference", "request", "response", "score", "scoring"),
@@ -67,6 +74,8 @@ class Context:
     prediction: Column | None = None
     predicted: int = 0
     """In which of the records there is a prediction or score; see `Column.where`."""
+    inputs: frozenset[ColumnPath] = frozenset()
+    """Objects in which plain inputs stand among the other fields; see `doubts`."""
 
     @property
     def predicts(self) -> bool:
@@ -164,20 +173,48 @@ def _label(column: Column, context: Context, loose: bool) -> bool:
     return not holds_json(column) and not (loose and _only_words(column, STATUS_WORDS))
 
 
-def _latency(column: Column, _context: Context, _loose: bool) -> bool:
-    return all(0 <= number < 1e12 for number in numbers(column)) and not is_time(column)
+def _model(column: Column, context: Context, loose: bool) -> bool:
+    # a service or endpoint among the inputs of a model is one of several, and those of one log's records mostly one
+    apart = not loose or not is_among_inputs(column, context) or len(set(map(str, column.samples))) == 1
+    return apart and _name(column, context, loose)
+
+
+def _latency(column: Column, context: Context, loose: bool) -> bool:
+    possible = all(0 <= number < 1e12 for number in numbers(column)) and not is_time(column)
+    return possible and (not loose or not is_among_inputs(column, context) or _is_measured(column))
+
+
+def is_among_inputs(column: Column, context: Context) -> bool:
+    """Tell whether plain inputs of a model stand beside a column of a prediction."""
+    return column.path[:-1] in context.inputs
+
+
+def _is_measured(column: Column) -> bool:
+    """Tell whether values have a unit of time, or so many decimals as only a clock gives."""
+    found = numbers(column)
+    fine = sum(round(number, 2) != number for number in found)
+    return fine * 2 > len(found) or latency_factor(column.path[-1]) is not None or holds_durations(column)
 
 
 def _status(column: Column, _context: Context, loose: bool) -> bool:
-    good = sum(_is_status(sample, words=not loose) for sample in column.samples)
+    if loose:
+        return _is_mostly_success(column)
+    good = sum(_is_status(sample) for sample in column.samples)
     return good * 10 >= len(column.samples) * 9
 
 
-def _is_status(sample: object, *, words: bool) -> bool:
+def _is_status(sample: object) -> bool:
     if isinstance(sample, str):
         text = sample.strip().lower()
-        return (words and text in STATUS_WORDS) or (text.isdecimal() and 100 <= int(text[:4]) <= 599)
+        return text in STATUS_WORDS or (text.isdecimal() and 100 <= int(text[:4]) <= 599)
     return isinstance(sample, int | float) and 100 <= sample <= 599
+
+
+def _is_mostly_success(column: Column) -> bool:
+    """Tell whether all numbers are statuses of HTTP, and most of them of success: other codes are not so."""
+    codes = [number_of(sample) for sample in column.samples]
+    good = sum(code is not None and 200 <= code <= 299 for code in codes)
+    return good * 2 > len(codes) and all(code in HTTP_STATUSES for code in codes)
 
 
 def _text(column: Column, _context: Context, _loose: bool) -> bool:
@@ -317,7 +354,7 @@ _KINDS: Mapping[str, frozenset[str]] = {
 _GUARDS: Mapping[str, Callable[[Column, Context, bool], bool]] = {
     "timestamp": _timestamp,
     "id": _id,
-    "model": _name,
+    "model": _model,
     "version": _name,
     "prediction": _prediction,
     "score": _score,

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
-from mlwatch.roles import confidence, guards, leftovers, standins
+from mlwatch.roles import confidence, doubts, guards, leftovers, standins
 from mlwatch.roles.clocks import clock_beside
 from mlwatch.roles.features import containers_of, listed, name_features, orders_ranking
 from mlwatch.roles.names import (
@@ -122,6 +122,7 @@ class _Inference:
         self._pool = {column.path: column for column in self._columns}
         self._roles: dict[str, ColumnPath] = dict(self._decided.roles)
         self._chosen: dict[str, Column] = {}
+        self._inputs: frozenset[ColumnPath] = frozenset()
         self._ignored: set[ColumnPath] = set()
         self._reasons: dict[str, str] = dict(self._decided.reasons)
         self._clock = self._decided.clock
@@ -139,6 +140,7 @@ class _Inference:
             (column for column in self._pool.values() if listed(self._settings.ignore, column.path)),
             "listed in [roles] ignore",
         )
+        self._inputs = self._places_of_inputs()
         self._take_by_name(path)
         self._take_by_file_name(path)
         self._take_only_time()
@@ -165,7 +167,27 @@ class _Inference:
             others={role: tuple(paths) for role, paths in self._others.items()},
             score_threshold=self._score_threshold((*self._decided.features, *features)),
             clock=self._clock,
+            doubtful=self._doubtful(),
         )
+
+    def _places_of_inputs(self) -> frozenset[ColumnPath]:
+        if self._settings.features:
+            return frozenset()  # the others are none
+        return doubts.places_of_inputs(tuple(self._pool.values()), self._roles, self._decided)
+
+    def _doubtful(self) -> dict[str, ColumnPath]:
+        """Return the columns of which it is to be said what they are taken for."""
+        found = {role: path for role, path in self._decided.doubtful.items() if role not in self._chosen}
+        pool = [column for column in self._pool.values() if not self._protected(column)]
+        for role in doubts.ROLES:
+            if getattr(self._settings, role) is not None or (
+                role in self._roles and role not in self._chosen
+            ):
+                continue
+            path = doubts.doubtful(role, self._chosen.get(role), pool, self._context())
+            if path is not None:
+                found.setdefault(role, path)
+        return found
 
     def _drop(self, columns: Iterable[Column], reason: str) -> None:
         for column in tuple(columns):
@@ -281,7 +303,8 @@ class _Inference:
 
     def _context(self) -> guards.Context:
         predicted = self._whereabouts("prediction") | self._whereabouts("score")
-        return guards.Context(self._roles, self._names, self._chosen.get("prediction"), predicted)
+        prediction = self._chosen.get("prediction")
+        return guards.Context(self._roles, self._names, prediction, predicted, self._inputs)
 
     def _whereabouts(self, role: str) -> int:
         """Tell in which of the records a role is given; see `Column.where`."""

@@ -47,13 +47,11 @@ def no_feature(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
         column: A column without a role.
         roles: Path by role.
     """
-    name = normal(column.path[-1])
     if column.kinds <= {"null"} and any(
         rank(role, column.path) is not None for role in ("prediction", "score")
     ):
         return NO_VALUE_YET
-    logged = name in LOG_NAMES or column.path[-1] == LOGSTASH_SCHEMA
-    if logged or (name in LOOSE_LOG_NAMES and _is_logging(column)):
+    if is_logged(column):
         return "what a logger adds, not an input of the model"
     if guards.holds_json(column):
         return "JSON inside of text"
@@ -62,6 +60,17 @@ def no_feature(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
     if not {"prediction", "score"} & roles.keys() and {"label", "event"} & roles.keys():
         return BESIDE
     return _second(column, roles)
+
+
+def is_log_name(path: ColumnPath) -> bool:
+    """Tell whether a name is one that only loggers and servers give."""
+    return normal(path[-1]) in LOG_NAMES or path[-1] == LOGSTASH_SCHEMA
+
+
+def is_logged(column: Column) -> bool:
+    """Tell whether a column is what loggers and servers add to every record."""
+    loose = normal(column.path[-1]) in LOOSE_LOG_NAMES
+    return is_log_name(column.path) or (loose and _is_logging(column))
 
 
 def _second(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:

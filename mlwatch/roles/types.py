@@ -70,6 +70,8 @@ class Mapping:
     """A score without a prediction is taken as class 1 from here on; None where scores tell no class."""
     clock: ColumnPath | None = None
     """The column of the time of day, where the timestamp is only a date; see `clocks`."""
+    doubtful: MappingType[str, ColumnPath] = field(default_factory=dict)
+    """By role a column that has it but may be a feature, or is a feature but may have it; see `doubts`."""
 
     def columns(self, role: str) -> tuple[ColumnPath, ...]:
         """Return the columns of a role, the one that counts first."""

@@ -13,6 +13,7 @@ from mlwatch.asking import all_or_nothing
 from mlwatch.errors import reason_of
 from mlwatch.host import heap
 from mlwatch.sources.files import Found, discover, patterns_of
+from mlwatch.sources.marks import NO_MARKS
 from mlwatch.sources.room import enlarge, forget
 from mlwatch.sources.shapebook import ShapeBook
 from mlwatch.store import constraints, fold, label_bins, notices, slices, tasks
@@ -362,11 +363,14 @@ class Ingest:
             )
 
     def _say_doubtful(self, batch: Batch) -> None:
-        """Tell of the first file of a kind that its numbers may be a thousand times as large as they are read."""
-        shape = batch.shape
-        number = shape.dialect.marks.doubtful if shape.dialect is not None else ""
-        if number and shape.key not in self._shapes.by_key and shape.dialect is not None:
-            mark, path = shape.dialect.marks.decimal, batch.works[0].entry.path
+        """Tell of the first file of a kind which columns, and which marks in its numbers, may be read wrongly."""
+        shape, path = batch.shape, batch.works[0].entry.path
+        known = self._shapes.by_key.get(shape.key)
+        if known is None or known.mapping.doubtful != shape.mapping.doubtful:
+            self._telling.doubtful(shape.mapping, path)
+        marks = shape.dialect.marks if shape.dialect is not None else NO_MARKS
+        if marks.doubtful and known is None:
+            mark, number = marks.decimal, marks.doubtful
             told = f"nothing tells whether numbers such as {number} have decimals or thousands behind the {mark!r}"
             self._telling.warn(path, f"{path}: {told}; they are read as decimals")
 

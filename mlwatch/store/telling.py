@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.roles.doubts import sentences
 from mlwatch.store import notices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from duckdb import DuckDBPyConnection
+
+    from mlwatch.roles import Mapping
 
 TOPICS, ROOT = "kafka", "log directory"
 """What notices about a cluster, and about the place of the logs, are about."""
@@ -45,6 +48,14 @@ class Telling:
         if self._said.get(topic) != message:
             self._said[topic] = message
             notices.post(self._connection, "warning", topic, message)
+
+    def doubtful(self, mapping: Mapping, relative: str) -> None:
+        """Tell of the first file what its columns are taken for that may be something else."""
+        for name, severity, message in sentences(mapping, relative):
+            topic = f"meaning of {name}"
+            if topic not in self._said:
+                self._said[topic] = message
+                notices.post(self._connection, severity, topic, message)
 
     def unread(self, relative: str, reason: str) -> None:
         """Tell why a file, or what is in a directory, is not read now."""

@@ -1,0 +1,130 @@
+"""Columns that may be a role or an input of the model: `duration` is a request's to a server, and a call's to a bank.
+
+A name that is as often a feature's is believed where no plain input stands beside it, and where the records say what
+only a server or its logger knows. Else the values have to tell, and what was decided is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mlwatch.elements import dotted
+from mlwatch.errors import one_line
+from mlwatch.roles import guards, leftovers
+from mlwatch.roles.describe import quoted
+from mlwatch.roles.names import (
+    FEATURE_CONTAINERS,
+    container_depth,
+    has_affix,
+    is_loose,
+    is_named,
+    may_be_role,
+    rank,
+    words,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from mlwatch.roles.types import Column, ColumnPath, Mapping
+
+ROLES = ("model", "latency")
+"""Roles of which an input of a model may have the name and such values."""
+LONGEST_CATEGORY = 60
+"""Characters from which on a text is no category, but what somebody wrote, to a language model perhaps."""
+_ANSWERS = frozenset({"prediction", "score"})
+_OF_SERVERS = frozenset({"status", "error"})
+_NAMED = {"model": "model's name", "latency": "latency"}
+
+
+def places_of_inputs(
+    columns: Collection[Column], roles: Collection[str], decided: Mapping
+) -> frozenset[ColumnPath]:
+    """Return the objects in which plain inputs of a model stand among a prediction's other fields.
+
+    There are none where a server or its logger wrote the records: what it adds is named as such things are.
+
+    Args:
+        columns: Those that the configuration leaves to be judged.
+        roles: Those that are given already.
+        decided: What is known from earlier records.
+    """
+    predicted = not _ANSWERS.isdisjoint(roles) or any(_is_answer(one.path) for one in columns)
+    served = not _OF_SERVERS.isdisjoint(roles) or any(map(leftovers.is_log_name, decided.ignored))
+    if not predicted or served or any(map(_is_of_server, columns)):
+        return frozenset()
+    paths = (*(one.path for one in columns if _is_plain(one)), *(one.path for one in decided.features))
+    return frozenset(path[:-1] for path in paths if _stands_free(path))
+
+
+def _is_answer(path: ColumnPath) -> bool:
+    return has_affix("prediction", path) or any(rank(role, path) is not None for role in _ANSWERS)
+
+
+def _is_of_server(column: Column) -> bool:
+    """Tell whether a column is such as servers and loggers write, or what only language models are asked for."""
+    context = guards.Context(roles=(), names=())
+    told = any(
+        is_named(role, column.path) and guards.fits(role, column, context, loose=False)
+        for role in _OF_SERVERS
+    )
+    return told or leftovers.is_logged(column) or words(column.path[-1])[-1:] == ["tokens"]
+
+
+def _is_plain(column: Column) -> bool:
+    """Tell whether a column has the values that an input of a model has."""
+    free_text = any(isinstance(one, str) and len(one) > LONGEST_CATEGORY for one in column.samples)
+    single = not column.kinds & {"list", "object"} and not guards.holds_json(column)
+    return bool(column.samples) and single and not free_text and not guards.is_written_time(column)
+
+
+def _stands_free(path: ColumnPath) -> bool:
+    """Tell whether a name is no role's, nor marked as an input's, as `features.age` and `input_age` are."""
+    marked = words(path[-1])[:1]
+    return (
+        not may_be_role(path)
+        and not container_depth(path, FEATURE_CONTAINERS)
+        and (not marked or marked[0] not in FEATURE_CONTAINERS)
+    )
+
+
+def doubtful(
+    role: str, taken: Column | None, others: Iterable[Column], context: guards.Context
+) -> ColumnPath | None:
+    """Return the column of which it is not certain whether it has a role or is an input; None where all is clear.
+
+    Args:
+        role: One of `ROLES`.
+        taken: What was given the role by its name, if anything was.
+        others: Columns that became features.
+        context: What is decided.
+    """
+    if taken is not None:
+        measured = role == "latency" and guards.is_among_inputs(taken, context)
+        return taken.path if measured and is_loose(role, taken.path) else None
+    alone = replace(context, inputs=frozenset())
+    able = (
+        (rank(role, one.path) or 0, one.path)
+        for one in others
+        if rank(role, one.path) is not None and guards.is_among_inputs(one, context)
+        if guards.fits(role, one, alone, loose=True)
+    )
+    return min(able, default=(0, None))[1]
+
+
+def sentences(mapping: Mapping, where: str) -> Iterator[tuple[str, str, str]]:
+    """Yield what may be read wrongly: the column, how bad that would be, and what is said of it.
+
+    Args:
+        mapping: Which column has which role.
+        where: The file.
+    """
+    for role, path in mapping.doubtful.items():
+        name, noun, key = one_line(dotted(path)), _NAMED[role], quoted(dotted(path))
+        if mapping.roles.get(role) == path:
+            said = f"the {noun}; if it is an input of the model, set [roles] numeric = [{key}]"
+            yield name, "warning", f"{name} in {where} is read as {said}"
+        else:
+            said = f"an input of the model; if it is the {noun}, set [roles] {role} = {key}"
+            yield name, "info", f"{name} in {where} is read as {said}"

@@ -1,0 +1,169 @@
+"""Names that mean one thing in a server's log and another in a table of a model's inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+from typing import Any
+
+import pytest
+
+import mlwatch
+from mlwatch.config import RoleSettings
+from mlwatch.elements import dotted
+from mlwatch.roles import Mapping, columns_of, infer, merge
+from mlwatch.roles.doubts import sentences
+
+BARE = {"ts": "2026-11-23T09:52:11Z", "request_id": "a", "model_version": "v1", "prediction": 1}
+RECORD = {**BARE, "age": 30, "job": "admin"}
+NO_SETTINGS = RoleSettings()
+
+
+def inferred(*records: dict[str, Any], settings: RoleSettings = NO_SETTINGS) -> Mapping:
+    return infer(columns_of(records), settings, PurePath("m/a.jsonl"), "logs")
+
+
+def role_of(mapping: Mapping, role: str) -> str | None:
+    return dotted(mapping.roles[role]) if role in mapping.roles else None
+
+
+def said(mapping: Mapping) -> list[tuple[str, str]]:
+    return [(severity, message) for _, severity, message in sentences(mapping, "a.csv")]
+
+
+@pytest.mark.parametrize("name", ["duration", "runtime", "elapsed_time", "total_time", "rt"])
+def test_a_whole_number_among_plain_inputs_is_one_of_them(name: str) -> None:
+    mapping = inferred(*({**RECORD, name: number} for number in (12, 340)))
+
+    assert "latency" not in mapping.roles
+    assert [one.name for one in mapping.features] == ["age", "job", name]
+    key = f'latency = "{name}"'
+    told = f"{name} in a.csv is read as an input of the model; if it is the latency, set [roles] {key}"
+    assert said(mapping) == [("info", told)]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *({"levelname": "INFO"}, {"status": 200}, {"status": "ok"}, {"error": None}, {"path": "/predict"}),
+        *({"method": "POST"}, {"hostname": "h"}, {"trace_id": "t"}, {"prompt_tokens": 120}),
+    ],
+)
+def test_what_only_servers_write_makes_a_duration_the_latency(more: dict[str, Any]) -> None:
+    mapping = inferred({**RECORD, **more, "duration": 12})
+
+    assert (role_of(mapping, "latency"), said(mapping)) == ("duration", [])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {**BARE, "duration": 12},
+        {**BARE, "duration": 12, "features": {"age": 3, "plan": "x"}},
+        {**BARE, "duration": 12, "feature_age": 3, "inputs.plan": "x"},
+        {**BARE, "duration": 12, "prompt": "tell me " * 10},
+        {"ts": BARE["ts"], "request_id": "a", "region": "eu", "duration": 12},
+    ],
+)
+def test_a_duration_without_plain_inputs_beside_it_is_the_latency(record: dict[str, Any]) -> None:
+    mapping = inferred(record)
+
+    assert (role_of(mapping, "latency"), said(mapping)) == ("duration", [])
+
+
+def test_a_duration_of_an_object_of_its_own_is_the_latency() -> None:
+    mapping = inferred({**RECORD, "timing": {"duration": 12}})
+
+    assert (role_of(mapping, "latency"), said(mapping)) == ("timing.duration", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("duration", (12.3456, 0.0217)), ("duration_ms", (12, 340)), ("duration", ("12ms", "340ms"))],
+)
+def test_measured_values_among_inputs_are_latencies_and_it_is_said(
+    name: str, values: tuple[object, ...]
+) -> None:
+    mapping = inferred(*({**RECORD, name: value} for value in values))
+
+    assert role_of(mapping, "latency") == name
+    key = f'numeric = ["{name}"]'
+    told = f"{name} in a.csv is read as the latency; if it is an input of the model, set [roles] {key}"
+    assert said(mapping) == [("warning", told)]
+
+
+def test_the_configuration_ends_the_doubt() -> None:
+    record = {**RECORD, "duration": 12.3456}
+    for settings, latency in (
+        (RoleSettings(numeric=("duration",)), None),
+        (RoleSettings(latency="duration"), "duration"),
+        (RoleSettings(features=("age", "job")), "duration"),
+    ):
+        mapping = inferred(record, settings=settings)
+        assert (role_of(mapping, "latency"), said(mapping)) == (latency, [])
+
+
+def test_a_service_of_several_among_plain_inputs_is_one_of_them() -> None:
+    names = ("http", "smtp", "ftp", "domain_u")
+    mapping = inferred(*({**RECORD, "service": name} for name in names))
+
+    assert mapping.constants["model"] == "m"
+    (severity, told) = said(mapping)[0]
+    assert severity == "info"
+    assert told.endswith(
+        """an input of the model; if it is the model's name, set [roles] model = "service\""""
+    )
+    for records in (
+        [{**RECORD, "service": "fraud-api"}] * 3,
+        [{**BARE, "service": name} for name in names],
+        [{**RECORD, "service": name, "status_code": 200} for name in names],
+    ):
+        mapping = inferred(*records)
+        assert (role_of(mapping, "model"), said(mapping)) == ("service", [])
+
+
+@pytest.mark.parametrize(
+    ("codes", "status"),
+    [
+        ((200, 200, 404), "code"),
+        (("200", "204", "503"), "code"),
+        ((110, 345, 590), None),
+        ((200, 201, 299), None),
+        ((404, 500, 200), None),
+        ((300, 400, 500), None),
+    ],
+)
+def test_a_code_is_a_status_where_all_are_such_and_most_of_success(
+    codes: tuple[object, ...], status: str | None
+) -> None:
+    assert role_of(inferred(*({**RECORD, "code": code} for code in codes)), "status") == status
+
+
+def test_what_was_decided_stays_in_doubt_until_the_role_is_given() -> None:
+    before = inferred({**RECORD, "duration": 12})
+    same = merge(before, columns_of([{**RECORD, "duration": 7, "city": "x"}]), NO_SETTINGS)
+    later = merge(same, columns_of([{**RECORD, "duration": 7, "latency_ms": 3}]), NO_SETTINGS)
+
+    assert before.doubtful == same.doubtful == {"latency": ("duration",)}
+    assert (role_of(later, "latency"), later.doubtful) == ("latency_ms", {})
+    other = merge(inferred(RECORD), columns_of([{**RECORD, "runtime": 12}]), NO_SETTINGS)
+    assert ("latency" in other.roles, other.doubtful) == (False, {"latency": ("runtime",)})
+
+
+def test_an_alert_says_once_what_a_column_is_taken_for(tmp_path: Path) -> None:
+    rows = "".join(
+        f"2026-11-02T08:{i // 60:02d}:{i % 60:02d}Z,r{i},v1,{i},{i * 7},{i % 2}\n" for i in range(90)
+    )
+    for name in ("calls", "others"):
+        (tmp_path / f"{name}.csv").write_text(
+            f"timestamp,request_id,model_version,age,duration,prediction\n{rows}"
+        )
+
+    with mlwatch.open(tmp_path, db=":memory:") as watched:
+        alerts = watched.snapshot().to_dict()["alerts"]
+        _, latencies = watched.query("SELECT COUNT(latency_ms) FROM predictions")
+
+    told = [(one["severity"], one["message"]) for one in alerts if "duration" in one["message"]]
+    assert latencies == [(0,)]
+    (severity, message) = told[0]
+    assert (len(told), severity) == (1, "info")
+    assert message.endswith('if it is the latency, set [roles] latency = "duration"')
