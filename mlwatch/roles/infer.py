@@ -14,6 +14,8 @@ from mlwatch.roles import confidence, doubts, guards, leftovers, standins
 from mlwatch.roles.clocks import clock_beside
 from mlwatch.roles.features import containers_of, listed, name_features, orders_ranking
 from mlwatch.roles.names import (
+    CHANGE_TIMES,
+    CREATION_TIMES,
     aliases,
     container_depth,
     has_affix,
@@ -144,6 +146,7 @@ class _Inference:
         self._take_by_name(path)
         self._take_by_file_name(path)
         self._take_only_time()
+        self._prefer_time_of_change()
         self._take_clock()
         self._take_stand_ins()
         self._drop_leftovers()
@@ -378,6 +381,27 @@ class _Inference:
             del self._pool[clock.path]
             self._clock = clock.path
             self._reasons["timestamp"] += f", with the time of day of {dotted(clock.path)}"
+
+    def _prefer_time_of_change(self) -> None:
+        """Take the time of a row's latest version in tables of outcomes: a corrected label was created before it."""
+        created = self._chosen.get("timestamp")
+        if created is None or "label" not in self._roles or {"prediction", "score"} & self._roles.keys():
+            return
+        if self._settings.timestamp is not None or normal(created.path[-1]) not in CREATION_TIMES:
+            return
+        changed = [
+            one.path
+            for one in self._pool.values()
+            if one.path[:-1] == created.path[:-1] and normal(one.path[-1]) in CHANGE_TIMES
+            if not self._protected(one) and (guards.is_time(one) or one.kinds <= {"null"})
+        ]
+        if changed:
+            del self._roles["timestamp"]
+            self._take(
+                "timestamp", self._pool[min(changed)], f"named {dotted(min(changed))}, of the latest version"
+            )
+            self._others["timestamp"] = [created.path]
+            self._reasons["timestamp"] += f", and {dotted(created.path)} in records without it"
 
     def _regression_score(self) -> None:
         """Take a predicted score for the prediction where the label is a score, too: no class is a fraction."""

@@ -33,6 +33,8 @@ _TABLE = {
         created_at created_time creation_time create_time created served_at scored_at predicted_at
         label_timestamp label_time labelled_at labeled_at feedback_time outcome_time epoch epoch_time
         unix_time unix_timestamp asctime start_time started_at kafka_timestamp log_line_time t? dt? date? day?
+        updated_at updated_time update_time updated last_updated last_updated_at modified_at modified_time
+        modified last_modified last_modified_at
     """,
     "id": """
         request_id prediction_id inference_id id uuid guid req_id x_request_id requestid record_id
@@ -100,6 +102,15 @@ _OUTPUT_LEAVES = {
     "prediction": ("label", "class", "value", "prediction", "predicted", "output"),
     "score": ("score", "probability", "proba", "prob"),
 }
+
+CREATION_TIMES = _set("createdat createdtime creationtime createtime created")
+CHANGE_TIMES = _set(
+    """
+    updatedat updatedtime updatetime updated lastupdated lastupdatedat modifiedat modifiedtime modified
+    lastmodified lastmodifiedat
+    """
+)
+"""What tables call the time of a row's latest version, beside that of its first."""
 
 LATENCY_UNITS = {
     **dict.fromkeys(("ms", "msec", "msecs", "millis", "milliseconds", "millisecond"), 1.0),

@@ -751,3 +751,21 @@ def test_scores_are_cut_at_half_of_what_is_certain_and_not_where_they_tell_no_cl
     assert (mapping.reasons["score"] == "named score, in percent: class 1 from 50 on") == (expected == 50)
     assert mapping.reasons["score"].endswith(": it tells no class") == (expected is None)
     assert merge(mapping, columns_of([{"late": 1}]), NO_SETTINGS).score_threshold == expected
+
+
+@pytest.mark.parametrize("changed", ["updated_at", "updatedAt", "modified_at", "last_modified"])
+def test_corrected_labels_are_of_the_time_of_their_correction(changed: str) -> None:
+    labels = {"request_id": "r", "label": 1, "created_at": TS, changed: TS}
+    mapping = inferred(labels, {**labels, changed: None})
+
+    assert mapping.columns("timestamp") == ((changed,), ("created_at",))
+    for other in ({**labels, "prediction": 1}, {**labels, changed: 3.5}, {**labels, "timestamp": TS}):
+        assert changed not in [dotted(path) for path in inferred(other).columns("timestamp")[:1]]
+    configured = inferred(labels, settings=RoleSettings(timestamp="created_at"))
+    assert configured.columns("timestamp") == (("created_at",),)
+
+
+def test_a_time_of_change_that_has_no_value_yet_is_waited_for() -> None:
+    first = {"request_id": "r", "label": 1, "created_at": TS, "updated_at": None}
+
+    assert inferred(first).columns("timestamp") == (("updated_at",), ("created_at",))

@@ -65,3 +65,23 @@ def test_both_in_one_file_count_once(logs: Path, opened: Callable[[], Any]) -> N
         version = session.snapshot().models["m"].versions["v1"]
     assert version.labelled == 25
     assert version.performance["accuracy"].value == pytest.approx(right_answers() / 25, abs=1e-12)
+
+
+@pytest.mark.parametrize("changed", ["2026-11-05T00:00:00Z", None])
+def test_a_corrected_row_of_a_table_holds_though_both_were_created_at_once(
+    logs: Path, opened: Callable[[], Any], changed: str | None
+) -> None:
+    created = "2026-11-04T00:00:00Z"
+    first = [
+        {"request_id": f"r{n}", "label": 1, "created_at": created, "updated_at": changed and created}
+        for n in range(30)
+    ]
+    corrected = [{**row, "label": 0, "updated_at": "2026-11-05T00:00:00Z"} for row in first[:20]]
+    (logs / "predictions.jsonl").write_text(lines(FILES["predictions.jsonl"]))
+    (logs / "labels.jsonl").write_text(lines([*corrected, *first]))
+
+    with opened() as session:
+        session.ingest_all()
+        rows = session.frame("predictions")
+
+    assert sorted(rows.label) == ["0"] * 20 + ["1"] * 10
