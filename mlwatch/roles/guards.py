@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
 NULL_WORDS = frozenset({"", "nan", "-nan", "null", "none", "na", "n/a", "#n/a", "<na>", r"\n"})
 """What stands for a missing number, in lower case, as Python, R, pandas, spreadsheets and databases write it."""
-STATUS_WORDS = frozenset(
-    {
-        *("ok", "success", "successful", "succeeded", "pass", "passed", "complete", "completed", "done"),
-        *("error", "err", "fail", "failed", "failure", "exception", "timeout", "timed out"),
-    }
+SUCCESS_WORDS = frozenset(
+    {"ok", "success", "successful", "succeeded", "pass", "passed", "complete", "completed", "done"}
 )
+FAILURE_WORDS = frozenset(
+    {"error", "err", "fail", "failed", "failure", "exception", "timeout", "timed out"},
+)
+STATUS_WORDS = SUCCESS_WORDS | FAILURE_WORDS
 _LEVEL_WORDS = frozenset(
     {
         *("trace", "debug", "info", "information", "notice", "warn", "warning", "error", "err", "critical"),

@@ -41,7 +41,8 @@ _NO_NUMBER = f"({', '.join(map(literal, sorted({*guards.NULL_WORDS, '-'})))})"
 """What is written where there is no number; servers write a dash."""
 _EXAMPLE = 40
 """Characters that are kept of a number that cannot be read."""
-FAILURE_WORDS = "('error', 'err', 'fail', 'failed', 'failure', 'exception', 'timeout', 'timed out')"
+SUCCESS_WORDS = f"({', '.join(map(literal, sorted(guards.SUCCESS_WORDS)))})"
+FAILURE_WORDS = f"({', '.join(map(literal, sorted(guards.FAILURE_WORDS)))})"
 BOOLEAN_WORDS = ("True", "TRUE", "False", "FALSE")
 """What Python and tables write for JSON's `true` and `false`."""
 BOOLEANS = f"({', '.join(map(literal, BOOLEAN_WORDS))})"
@@ -289,8 +290,15 @@ class Canonical:
         if self._physical.get(path) in {"integer", "number"} and not self._tolerant:
             return f"CAST({column} AS INTEGER)"
         text = f"CAST({column} AS VARCHAR)"
+        word = f"LOWER(TRIM({text}))"
+        # beside labels and events a word may say how far these are, and not that there was a request
+        done = (
+            ""
+            if {"label", "event"} & self._mapping.roles.keys()
+            else f"WHEN {word} IN {SUCCESS_WORDS} THEN 200 "
+        )
         return (
-            f"COALESCE(TRY_CAST({text} AS INTEGER), CASE WHEN LOWER({text}) IN {FAILURE_WORDS} THEN 500 END)"
+            f"COALESCE(TRY_CAST({text} AS INTEGER), CASE {done}WHEN {word} IN {FAILURE_WORDS} THEN 500 END)"
         )
 
     def _feature(self, slot: Slot) -> str:

@@ -358,3 +358,47 @@ def test_times_with_spaces_before_their_zone_are_read(
     assert (found.ingest.predictions, found.ingest.rejected) == (60, 0)
     assert version.first == datetime(2026, 11, 3, hour, 0, 0, 250_000, tzinfo=UTC)
     assert version.last == datetime(2026, 11, 3, hour, 0, 59, 250_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"), [("success", "failed"), ("OK", "ERROR"), (" completed", "timeout "), (200, 500)]
+)
+def test_a_word_of_success_is_a_request_as_a_status_of_200_is(logs: Path, good: object, bad: object) -> None:
+    rows = [
+        {
+            "timestamp": (START + timedelta(seconds=i)).isoformat(),
+            "request_id": f"r{i}",
+            "model_version": "v1",
+            "status": good if i % 20 else bad,
+        }
+        for i in range(100)
+    ]
+    write(logs, rows)
+
+    with mlwatch.open(logs, db=":memory:") as watched:
+        _, found = watched.query("SELECT status, failed, COUNT(*) FROM predictions GROUP BY ALL ORDER BY ALL")
+        errors = watched.snapshot().to_dict()["models"]["logs"]["versions"]["v1"]["errors"]
+
+    assert found == [(200, False, 95), (500, True, 5)]
+    assert (errors["count"], errors["rate"]) == (5, 0.05)
+
+
+def test_beside_labels_a_word_of_success_is_no_request(logs: Path) -> None:
+    write(logs, records())
+    rows = [
+        {
+            "timestamp": START.isoformat(),
+            "request_id": f"r{i}",
+            "ground_truth": 1 if i % 2 else None,
+            "status": "done",
+        }
+        for i in range(100)
+    ]
+    (logs / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    with mlwatch.open(logs, db=":memory:") as watched:
+        _, found = watched.query("SELECT status, failed, COUNT(*) FROM predictions GROUP BY ALL")
+        rejected = watched.snapshot().ingest.rejected
+
+    assert found == [(None, False, N)]
+    assert rejected == 50
