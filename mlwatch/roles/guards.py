@@ -12,7 +12,7 @@ from mlwatch.roles.columns import LONGEST_TEXT, by_record, kind_of
 from mlwatch.roles.event_names import meaning_of
 from mlwatch.roles.names import LATENCY_UNITS, latency_factor, normal
 from mlwatch.roles.types import ROUNDING
-from mlwatch.roles.written import COMPOUND, commas_of, with_point
+from mlwatch.roles.written import ANY_AMOUNT, COMMA_AMOUNT, COMPOUND, DECIMAL_COMMA, commas_of, with_point
 from mlwatch.times import parse_timestamp
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ _WRITTEN_DATE = re.compile(r"\s*(\d{4}[-/]\d\d[-/]\d\d|\d{1,2}\.\d{1,2}\.\d{4})[
 _DURATION = re.compile(rf"\s*(\d+(\.\d+)?\s*({'|'.join(LATENCY_UNITS)})|{COMPOUND})\s*", re.IGNORECASE)
 _MADE = re.compile(r"predict|infer(ence|red|ring)|request|scor(ed|ing)|serv(ed|ing)", re.IGNORECASE)
 """What loggers say of predictions."""
+_ANY_AMOUNT, _COMMA_AMOUNT, _DECIMAL_COMMA = map(re.compile, (ANY_AMOUNT, COMMA_AMOUNT, DECIMAL_COMMA))
 _JSON = re.compile(r"\s*(\{.*|\[.*)", re.DOTALL)
 
 
@@ -96,17 +97,37 @@ def fits(role: str, column: Column, context: Context, *, loose: bool) -> bool:
     present = column.kinds - {"null"}
     if not present:  # values may come later
         return not loose and (role not in {"value", "currency"} or "event" in context.roles)
-    allowed = present <= _KINDS[role] or (_KINDS[role] == _NUMBERS and _holds_numbers(column))
+    allowed = present <= _KINDS[role] or (_KINDS[role] == _NUMBERS and holds_numbers(column))
     allowed = allowed or (role == "latency" and holds_durations(column))
+    allowed = allowed or (role == "value" and _holds_amounts(column))
     return allowed and _GUARDS[role](column, context, loose)
 
 
-def _holds_numbers(column: Column) -> bool:
+def holds_numbers(column: Column) -> bool:
     """Tell whether a column is one of numbers, though some are written as text or stand for none, such as `N/A`."""
     if not column.kinds <= {*_NUMBERS, "text", "null"}:
         return False
     said = [one for one in column.samples if str(one).strip().lower() not in NULL_WORDS]
     return len(numbers(column)) >= MOSTLY * len(said) > 0
+
+
+def _holds_amounts(column: Column) -> bool:
+    """Tell whether a column is one of amounts, be it that none can be read: that is to be said."""
+    said = _said(column)
+    good = sum(_ANY_AMOUNT.fullmatch(one) is not None for one in said)
+    return column.kinds <= {*_NUMBERS, "text", "null"} and good >= MOSTLY * len(said) > 0
+
+
+def has_decimal_commas(column: Column) -> bool:
+    """Tell whether all samples can be amounts with a decimal comma, and some can be nothing else."""
+    said = _said(column)
+    return all(map(_COMMA_AMOUNT.fullmatch, said)) and any(map(_DECIMAL_COMMA.fullmatch, said))
+
+
+def _said(column: Column) -> list[str]:
+    """Return the texts of the samples, without those that stand for nothing."""
+    texts = (str(one).strip() for one in column.samples)
+    return [text for text in texts if text.lower() not in NULL_WORDS]
 
 
 def holds_durations(column: Column) -> bool:

@@ -299,7 +299,8 @@ class _Inference:
             if position is not None and guards.fits(
                 role, column, context, loose=is_loose(named, column.path)
             ):
-                ranked.append((not column.samples, position, len(column.path), column.path))
+                in_words = role == "value" and not guards.holds_numbers(column)
+                ranked.append((not column.samples, in_words, position, len(column.path), column.path))
         if ranked:
             best = self._pool[min(ranked)[-1]]
             self._take(role, best, f"named {dotted(best.path)}")

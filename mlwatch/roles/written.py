@@ -21,6 +21,30 @@ WITH_COMMAS: Mapping[Commas, str] = {
 """Numbers with commas that are read, by what these are."""
 COMPOUND = "([0-9]+h)?[0-9]+m[0-9]+([.][0-9]+)?s"
 """How Go writes durations of a minute and more: `1m3.5s`, `1h0m0s`."""
+SPACES = " \u00a0\u202f"
+"""What parts thousands in many countries, and amounts from their currency."""
+_SPACE = f"[{SPACES}]"
+CURRENCY = "([A-Z]{3}|[A-Z]{0,2}[€$£¥₹₩₽₺₴₪₫₱₦฿]|kr|zł|Kč)"
+"""A code or sign of a currency beside an amount."""
+_DECIMALS = "([0-9]{1,2}|[0-9]{4,})"
+"""Three digits behind a mark may be thousands."""
+_POINT = f"([0-9]+|[0-9]{{1,3}}(,[0-9]{{3}}){{2,}}|([0-9]+|[0-9]{{1,3}}(,[0-9]{{3}})+)[.]{_DECIMALS})"
+_COMMA = f"([0-9]+|[0-9]{{1,3}}([.]|{_SPACE})[0-9]{{3}}(([.]|{_SPACE})[0-9]{{3}})*)(,{_DECIMALS})?"
+
+
+def _priced(number: str) -> str:
+    """Return the pattern of a number that may have a sign, and a currency on either side."""
+    return f"[+-]?({CURRENCY}{_SPACE}?)?[+-]?{number}({_SPACE}?{CURRENCY})?"
+
+
+AMOUNT = _priced(_POINT)
+"""An amount such as `$1,234.50`, `-12 EUR` and `kr 99`."""
+COMMA_AMOUNT = _priced(_COMMA)
+"""The same with a decimal comma: `€1,20`, `1.299,00 €`, `1 299`."""
+DECIMAL_COMMA = f"[^.]*([.][0-9]{{3}})*,{_DECIMALS}([^0-9].*)?"
+"""Such an amount whose comma can only part decimals off."""
+ANY_AMOUNT = _priced(f"[0-9]([0-9.,']|{_SPACE})*")
+"""Whatever may be an amount, though nothing tells how it is to be read."""
 _COMMAS = {commas: re.compile(pattern) for commas, pattern in WITH_COMMAS.items()}
 _DOUBTFUL = re.compile("[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from mlwatch.roles import guards
 from mlwatch.roles.names import LATENCY_UNITS, latency_factor
 from mlwatch.roles.types import ROUNDING
-from mlwatch.roles.written import COMPOUND, WITH_COMMAS, Commas
+from mlwatch.roles.written import AMOUNT, COMMA_AMOUNT, COMPOUND, SPACES, WITH_COMMAS, Commas
 from mlwatch.sources.sql import identifier, literal, path_expression
 from mlwatch.times import SPACED_ZONE
 
@@ -132,8 +132,8 @@ class Canonical:
             "status": self._status(),
             "error": self._text("error"),
             "event": self._text("event"),
-            "value": self._finite("value"),
-            "currency": self._text("currency"),
+            "value": _finite(self._first("value", self._as_amount, "CAST(NULL AS DOUBLE)")),
+            "currency": self._currency(),
             "event_id": self._name("event_id"),
             "unit": self._name("unit"),
             "invalid": self._invalid(),
@@ -199,6 +199,36 @@ class Canonical:
             f"COALESCE({self._as_number(path, tolerant=True)}, "
             f"CASE WHEN regexp_matches({text}, '^{WITH_COMMAS[commas]}$') THEN {number} END)"
         )
+
+    def _as_amount(self, path: tuple[str, ...]) -> str:
+        """Return an amount, which may have a currency beside it and, where its column says so, a decimal comma."""
+        if not self._is_text(path):
+            return self._as_number(path, tolerant=False)
+        text = f"TRIM(CAST({self._access(path)} AS VARCHAR))"
+        digits = f"regexp_replace(regexp_replace({text}, '^[^0-9]+', ''), '[^0-9]+$', '')"
+        sign = f"CASE WHEN {text} LIKE '%-%' THEN -1e0 ELSE 1e0 END"
+        if self._physical.get(path) == "comma":
+            for mark in (".", *SPACES):
+                digits = f"REPLACE({digits}, {literal(mark)}, '')"
+            read = f"TRY_CAST(REPLACE({digits}, ',', '.') AS DOUBLE) * {sign}"
+            priced = f"CASE WHEN regexp_matches({text}, '^{COMMA_AMOUNT}$') THEN {read} END"
+            return f"COALESCE({priced}, {self._as_number(path, tolerant=True)})"
+        read = f"TRY_CAST(REPLACE({digits}, ',', '') AS DOUBLE) * {sign}"
+        priced = f"CASE WHEN regexp_matches({text}, '^{AMOUNT}$') THEN {read} END"
+        return f"COALESCE({self._as_role_number(path)}, {priced})"
+
+    def _currency(self) -> str:
+        """Return the currency of a column of its own, else what stands beside the amount."""
+        beside = [self._as_currency(path) for path in self._mapping.columns("value") if self._is_text(path)]
+        own = [self._text("currency")] if self._path("currency") is not None else []
+        return _coalesced([*own, *beside], "CAST(NULL AS VARCHAR)")
+
+    def _as_currency(self, path: tuple[str, ...]) -> str:
+        text = f"TRIM(CAST({self._access(path)} AS VARCHAR))"
+        form = COMMA_AMOUNT if self._physical.get(path) == "comma" else AMOUNT
+        around = f"CONCAT(regexp_replace({text}, '[0-9].*$', ''), regexp_replace({text}, '^.*[0-9]', ''))"
+        bare = f"TRIM(REPLACE(REPLACE({around}, '-', ''), '+', ''))"
+        return f"CASE WHEN regexp_matches({text}, '^{form}$') THEN NULLIF({bare}, '') END"
 
     def _is_text(self, path: tuple[str, ...]) -> bool:
         """Tell whether a number's column is read as text, so that it may hold what is none."""
@@ -324,7 +354,7 @@ class Canonical:
 
     def _unread(self) -> str:
         """Name a number that is no number, as `latency:1,234`; NULL where there is none, or what stands for nothing."""
-        readers = {"latency": self._as_latency, "value": self._as_role_number, "score": self._as_role_number}
+        readers = {"latency": self._as_latency, "value": self._as_amount, "score": self._as_role_number}
         marks = []
         for role, read in readers.items():
             for path in filter(self._is_text, self._mapping.columns(role)):

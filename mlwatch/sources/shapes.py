@@ -13,7 +13,7 @@ from mlwatch.elements import dotted
 from mlwatch.roles import Column, Feature, columns_of, infer, merge
 from mlwatch.roles import Mapping as RoleMapping
 from mlwatch.roles.columns import MAX_COLUMNS
-from mlwatch.roles.guards import as_float
+from mlwatch.roles.guards import as_float, has_decimal_commas
 from mlwatch.roles.leftovers import NO_VALUE_YET
 from mlwatch.roles.written import commas_of
 from mlwatch.sources.blocks import MAX_LINE_BYTES
@@ -240,22 +240,34 @@ def _with_physical(
             physical[path] = _physical_name(role, found.get(path), stated)
     for role in ("score", "latency", "value"):
         for path in mapping.columns(role):
-            if types and path in types:
-                continue
-            as_text = "text" in kinds.get(path, ()) and (dialect is None or dialect.marks == NO_MARKS)
-            # one that is no number must not stop the others
-            physical[path] = _physical_number(found.get(path)) if as_text else "number"
+            stated = physical[path] if types and path in types else None
+            physical[path] = _physical_number(role, found.get(path), dialect, stated)
     return Shape(key, form, mapping, physical, dialect)
-
-
-def _physical_number(column: Column | None) -> str:
-    """Return how a column of numbers is read of which some are text."""
-    texts = (one for one in column.samples if isinstance(one, str)) if column is not None else ()
-    return {"unclear": "text", "thousands": "grouped", "decimal": "comma"}[commas_of(texts)]
 
 
 def _has_spaced_zones(column: Column) -> bool:
     return any(isinstance(one, str) and re.match(SPACED_ZONE, one) for one in column.samples)
+
+
+_BY_COMMAS = {"unclear": "text", "thousands": "grouped", "decimal": "comma"}
+
+
+def _physical_number(role: str, column: Column | None, dialect: Dialect | None, stated: str | None) -> str:
+    """Return how a column of numbers is read: as text where one that is none must not stop the others.
+
+    Args:
+        role: What they are.
+        column: None where it was not met.
+        dialect: For delimited files.
+        stated: How the file itself states it.
+    """
+    if column is None or "text" not in column.kinds:
+        return stated or "number"
+    if role == "value" and has_decimal_commas(column):
+        return "comma"
+    if stated or not (dialect is None or dialect.marks == NO_MARKS):
+        return stated or "number"
+    return _BY_COMMAS[commas_of(one for one in column.samples if isinstance(one, str))]
 
 
 def _physical_name(role: str, column: Column | None, stated: str | None) -> str:
