@@ -1,0 +1,180 @@
+"""The columns of some records while their roles are decided: each leaves the pool once."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from mlwatch.elements import dotted
+from mlwatch.roles import guards, leftovers
+from mlwatch.roles.features import containers_of, listed
+from mlwatch.roles.names import container_depth, has_affix, is_loose, is_named, normal, rank
+from mlwatch.roles.paths import TEMPLATE
+from mlwatch.roles.types import Column, ColumnPath, Mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from collections.abc import Mapping as MappingType
+
+    from mlwatch.config import RoleSettings
+
+FROM_PATH = ("model", "version")
+"""Roles that a template for the file's path may stand for."""
+DEFINING = frozenset({"prediction", "score", "label", "event"})
+"""Roles that make a record what it is: one that is configured is never looked for under another name."""
+_ANSWERED_BY = {"prediction": ("score", "label", "event"), "score": ("label", "event")}
+"""Roles whose values tell that an empty column is not what these records are about."""
+
+
+class Choice:
+    """What is decided so far, and the columns that are left.
+
+    Args:
+        columns: Of the records.
+        settings: The `[roles]` of the configuration.
+        decided: What was decided of earlier records; None for nothing.
+        given: By role in which of the records it is given already; see `Column.where`.
+    """
+
+    def __init__(
+        self,
+        columns: Iterable[Column],
+        settings: RoleSettings,
+        decided: Mapping | None,
+        given: MappingType[str, int] = MappingProxyType({}),
+    ) -> None:
+        self.columns = tuple(columns)
+        self.given = given
+        self.settings = settings
+        self.decided = decided or Mapping({}, {}, (), "auto", 1.0, ())
+        self.pool = {column.path: column for column in self.columns}
+        self.roles: dict[str, ColumnPath] = dict(self.decided.roles)
+        self.chosen: dict[str, Column] = {}
+        self.inputs: frozenset[ColumnPath] = frozenset()
+        self.ignored: set[ColumnPath] = set()
+        self.reasons: dict[str, str] = dict(self.decided.reasons)
+        self.clock = self.decided.clock
+        self.others = {role: list(paths) for role, paths in self.decided.others.items()}
+        paths = {*self.pool, *self.decided.of_roles, *(feature.path for feature in self.decided.features)}
+        self.containers = containers_of(paths)
+        self.names = frozenset(normal(one[0]) for one in paths if len(one) == 1)
+        self.spelled = frozenset(normal("".join(one)) for one in paths)
+
+    def drop(self, columns: Iterable[Column], reason: str) -> None:
+        """Leave columns out."""
+        for column in tuple(columns):
+            del self.pool[column.path]
+            self.ignored.add(column.path)
+            self.reasons[f"ignored:{dotted(column.path)}"] = reason
+
+    def take(self, role: str, column: Column, reason: str) -> None:
+        """Give a role to a column."""
+        del self.pool[column.path]
+        self.roles[role] = column.path
+        self.chosen[role] = column
+        self.reasons[role] = reason
+
+    def release(self, role: str) -> None:
+        """Take a role back from its column."""
+        column = self.chosen.pop(role)
+        del self.roles[role], self.reasons[role]
+        self.pool[column.path] = column
+
+    def is_protected(self, column: Column) -> bool:
+        """Tell whether a column is a feature whatever its name."""
+        settings = self.settings
+        said = {*settings.features, *settings.categorical, *settings.numeric}
+        return (
+            dotted(column.path) in said
+            or bool(container_depth(column.path, self.containers))
+            or self._of_one_class(column)
+        )
+
+    def _of_one_class(self, column: Column) -> bool:
+        """Tell whether a column is one class's probability of more than two, such as `proba_1` beside `proba_2`."""
+        name = normal("".join(column.path))
+        return (
+            name.endswith("1") and f"{name[:-1]}2" in self.spelled and rank("score", column.path) is not None
+        )
+
+    def no_feature(self, column: Column) -> str | None:
+        """Say why a column that has no role is no feature either; None where it is one."""
+        shape = leftovers.structured(column)
+        if shape is not None:
+            return shape
+        explicit = self.settings.features
+        if explicit:
+            name = dotted(column.path[container_depth(column.path, self.containers) :])
+            return None if listed(explicit, column.path, name) else "not listed in [roles] features"
+        if not self.is_protected(column) and (reason := leftovers.no_feature(column, self.roles)):
+            return reason
+        return self._no_kind(column)
+
+    def _no_kind(self, column: Column) -> str | None:
+        """Leave a column without values out until it has some: they tell whether it is numeric."""
+        said = (*self.settings.categorical, *self.settings.numeric)
+        return leftovers.NO_VALUE_YET if column.kinds <= {"null"} and not listed(said, column.path) else None
+
+    def choose(self, role: str, named: str) -> None:
+        """Give a role to the best column named like it, if any."""
+        setting = getattr(self.settings, role)
+        if role in self.roles or (setting is not None and (role in DEFINING or is_template(role, setting))):
+            return
+        if role == "event_id" and "id" not in self.roles:
+            return
+        context = self.context()
+        ranked = []
+        answered = role in _ANSWERED_BY and self.has_values(_ANSWERED_BY[role])
+        for column in self.pool.values():
+            if answered and not column.samples:
+                continue  # else outcomes with the columns of predictions would be failed requests
+            position = None if self.is_protected(column) else rank(named, column.path)
+            if position is not None and guards.fits(
+                role, column, context, loose=is_loose(named, column.path)
+            ):
+                in_words = role == "value" and not guards.holds_numbers(column)
+                ranked.append((not column.samples, in_words, position, len(column.path), column.path))
+        if ranked:
+            best = self.pool[min(ranked)[-1]]
+            self.take(role, best, f"named {dotted(best.path)}")
+
+    def choose_by_affix(self, role: str) -> None:
+        """Give a role to the only column named like `predicted_price`, if there is just one."""
+        if role in self.roles or getattr(self.settings, role) is not None:
+            return
+        context = guards.Context(self.roles, self.names)
+        named = [
+            column
+            for column in self.pool.values()
+            if has_affix(role, column.path) and not self.is_protected(column) and column.samples
+            if guards.fits(role, column, context, loose=True) and not _is_score(column, context)
+        ]
+        if len(named) == 1:
+            self.take(role, named[0], f"the only column named like a {role}")
+
+    def context(self) -> guards.Context:
+        """Return what is known so far, as guards ask for it."""
+        predicted = self.whereabouts("prediction") | self.whereabouts("score")
+        prediction = self.chosen.get("prediction")
+        return guards.Context(self.roles, self.names, prediction, predicted, self.inputs)
+
+    def whereabouts(self, role: str) -> int:
+        """Tell in which of the records a role is given; see `Column.where`."""
+        chosen = self.chosen.get(role)
+        return self.given.get(role, 0) | (chosen.where if chosen is not None else 0)
+
+    def has_values(self, roles: Collection[str]) -> bool:
+        """Tell whether a column that is left is named like one of some roles and has values."""
+        return any(
+            column.samples and is_named(role, column.path) for column in self.pool.values() for role in roles
+        )
+
+
+def _is_score(column: Column, context: guards.Context) -> bool:
+    """Tell whether a column such as `predicted_probability` is a score by its name and its values."""
+    return rank("score", column.path) is not None and guards.fits("score", column, context, loose=True)
+
+
+def is_template(role: str, setting: str) -> bool:
+    """Tell whether a setting stands for a part of the file's path, and not for a column."""
+    return role in FROM_PATH and setting.startswith(TEMPLATE)
