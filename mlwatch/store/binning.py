@@ -11,9 +11,10 @@ import json
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mlwatch.asking import all_or_nothing, number, row
+from mlwatch.metrics.bin_sql import MISSING
 from mlwatch.metrics.edges import merged
 from mlwatch.sources.sql import literal
 from mlwatch.store import cuts, feature_rollup, fold, rollups, touched
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     from mlwatch.store.feature_rollup import FeatureBins
     from mlwatch.store.registry import Registry
+
+Pair: TypeAlias = tuple[str, int]
+"""A model and the number of a feature."""
 
 SAMPLE_ROWS = 50_000
 """Without a reference, bins are cut after at most this many rows of a model."""
@@ -145,17 +149,32 @@ def _store_categories(connection: DuckDBPyConnection, parts: Sequence[str], feat
     )
 
 
-def due(connection: DuckDBPyConnection, registry: Registry, enough: int = cuts.ENOUGH_ROWS) -> list[str]:
-    """Return the models that have rows enough by now and that no bins were cut after, in the order of their names."""
-    waiting = sorted(registry.models.keys() - registry.heard) if registry.heard is not None else []
-    if not waiting:
-        return []
+def due(
+    connection: DuckDBPyConnection, registry: Registry, enough: int = cuts.ENOUGH_ROWS
+) -> dict[Pair, int]:
+    """Return the features of models that no bins were cut after and that have values enough by now, and how many.
+
+    Args:
+        connection: Of the thread that takes logs in.
+        registry: Features, models, and what bins were cut after.
+        enough: So many values, neither missing nor invalid.
+    """
+    if registry.heard is None or not (waiting := _pairs(registry) - registry.heard):
+        return {}
     rows = connection.execute(
-        f"""SELECT model FROM {rollups.TRAFFIC.table(rollups.HOUR)}
-        WHERE model IN (SELECT unnest(?::VARCHAR[])) GROUP BY model HAVING SUM(n) >= ? ORDER BY model""",
-        [waiting, enough],
+        f"""SELECT model, feature, SUM(n) FROM {rollups.FEATURES.table(rollups.DAY)}
+        WHERE feature IN (SELECT unnest(?::INTEGER[])) AND bin NOT IN ({MISSING}, -2)
+        GROUP BY ALL HAVING SUM(n) >= ?""",
+        [sorted({feature for _, feature in waiting}), enough],
     ).fetchall()
-    return [model for (model,) in rows]
+    return {(model, feature): n for model, feature, n in rows if (model, feature) in waiting}
+
+
+def _pairs(registry: Registry) -> set[Pair]:
+    """Return the features of each model, and what it answers: predicted numbers or classes."""
+    numeric, free = registry.plain_models()
+    answers = {(model, rollups.PREDICTION) for model in registry.models if model not in {*numeric, *free}}
+    return registry.model_features | answers | {(model, rollups.VALUE) for model in numeric}
 
 
 def ensure_bins(
@@ -170,11 +189,11 @@ def ensure_bins(
         return
     with all_or_nothing(connection):
         done = _cut_bare(connection, registry, bare)
-        if new:
-            done |= _widen(connection, registry, new, done)
-            _hear(connection, registry, new)
+        heard = _of_large_models(connection, registry, done) if done else set()
+        wider = _widen(connection, registry, new.keys() - heard, done)
+        _hear(connection, registry, heard | {pair for pair, n in new.items() if n >= cuts.ENOUGH_ROWS})
         # one that has no value at all, such as scores that are not logged, is counted once as missing
-        numbers = done | ({feature.number for feature in bare} - _counted(connection))
+        numbers = done | wider | ({feature.number for feature in bare} - _counted(connection))
         again = [one for one in registry.feature_bins() if one.number in numbers]
         if again:
             fold.refold_features(connection, again)
@@ -189,46 +208,75 @@ def _cut_bare(connection: DuckDBPyConnection, registry: Registry, bare: Sequence
     done = {one.number for one in cut(connection, registry, first, bare, FIRST_ROWS, models=several)}
     for feature in bare:
         if feature.number not in done:  # it came late: the first rows do not have it
-            own = f"(FROM predictions WHERE {feature.expression} IS NOT NULL LIMIT {SAMPLE_ROWS})"
-            done |= {one.number for one in cut(connection, registry, own, [feature], FIRST_ROWS)}
+            own = f"(FROM predictions WHERE {feature.expression} IS NOT NULL)"
+            rows = own if several else f"(FROM {own} LIMIT {SAMPLE_ROWS})"
+            done |= {
+                one.number for one in cut(connection, registry, rows, [feature], FIRST_ROWS, models=several)
+            }
     return done
 
 
+def _of_large_models(
+    connection: DuckDBPyConnection, registry: Registry, numbers: Collection[int]
+) -> set[Pair]:
+    """Return the pairs of some features with the models that have rows enough: their bins were cut just now."""
+    rows = connection.execute(
+        "SELECT model FROM predictions GROUP BY model HAVING COUNT(*) >= ?", [cuts.ENOUGH_ROWS]
+    ).fetchall()
+    large = {model for (model,) in rows}
+    return {pair for pair in _pairs(registry) if pair[0] in large and pair[1] in numbers}
+
+
 def _widen(
-    connection: DuckDBPyConnection, registry: Registry, models: Sequence[str], done: Collection[int]
+    connection: DuckDBPyConnection, registry: Registry, pairs: Collection[Pair], done: Collection[int]
 ) -> set[int]:
-    """Add the bins of models that came later, where those of the others do not tell their values apart.
+    """Add the bins of what came later, where those that are there do not tell its values apart.
 
     Where stored rows are gone already, which could not be counted again, everything stays as it is.
+
+    Args:
+        connection: Inside a transaction.
+        registry: Learns the bins.
+        pairs: Features of models.
+        done: Features that have been cut just now.
+
+    Returns:
+        The features that have more bins now.
     """
-    before = [
-        feature
+    before = {
+        feature.number: feature
         for feature in registry.feature_bins()
-        if feature.number not in done
-        and feature.number in registry.bins
-        and registry.bins[feature.number].source == FIRST_ROWS
-    ]
-    counted = number(connection, f"SELECT COALESCE(SUM(n), 0) FROM {rollups.TRAFFIC.table(rollups.HOUR)}")
-    if not before or number(connection, "SELECT COUNT(*) FROM predictions") < counted:
+        if feature.number not in done and _is_of_first_rows(registry, feature.number)
+    }
+    mine = [(model, before[feature]) for model, feature in sorted(pairs) if feature in before]
+    if not mine:
         return set()
-    wider: set[int] = set()
-    for model in models:
-        mine = [one for one in before if not one.models or model in one.models]
-        rows = _of_model("predictions", model)
-        own = _edges(connection, {model: rows}, mine)
-        for feature in mine:
-            if feature.kind == "categorical":
-                if _are_lumped(connection, feature, rows):
-                    wider.add(feature.number)
-                    parts = {one: _of_model("predictions", one) for one in sorted(registry.models)}
-                    _store_categories(connection, _having(parts, feature), feature)
-            elif are_coarse(registry.bins[feature.number].edges, own.get(feature.number, ())):
-                wider.add(feature.number)
-                edges = merged([registry.bins[feature.number].edges, own[feature.number]])
-                _store(connection, registry, [replace(feature, edges=edges)], FIRST_ROWS)
-    if wider:
+    counted = number(connection, f"SELECT COALESCE(SUM(n), 0) FROM {rollups.TRAFFIC.table(rollups.HOUR)}")
+    if number(connection, "SELECT COUNT(*) FROM predictions") < counted:
+        return set()
+    return {feature.number for model, feature in mine if _is_widened(connection, registry, model, feature)}
+
+
+def _is_of_first_rows(registry: Registry, feature: int) -> bool:
+    return feature in registry.bins and registry.bins[feature].source == FIRST_ROWS
+
+
+def _is_widened(connection: DuckDBPyConnection, registry: Registry, model: str, feature: FeatureBins) -> bool:
+    """Add the bins of one model's values to a feature, and tell whether that was needed."""
+    rows = _of_model(f"(FROM predictions WHERE {feature.expression} IS NOT NULL)", model)
+    if feature.kind == "categorical":
+        if not _are_lumped(connection, feature, rows):
+            return False
+        parts = {one: _of_model("predictions", one) for one in sorted(registry.models)}
+        _store_categories(connection, _having(parts, feature), feature)
         touched.note(touched.FACTS, touched.ALL_TIME)
-    return wider
+        return True
+    known, own = registry.bins[feature.number].edges, _edges(connection, {model: rows}, [feature])
+    edges = merged([known, own.get(feature.number, ())])
+    if edges == known or not are_coarse(known, own[feature.number]):
+        return False
+    _store(connection, registry, [replace(feature, edges=edges)], FIRST_ROWS)
+    return True
 
 
 def are_coarse(edges: Sequence[float], own: Sequence[float]) -> bool:
@@ -256,8 +304,8 @@ def _are_lumped(connection: DuckDBPyConnection, feature: FeatureBins, rows: str)
     return bool(own - told > COARSE * own)
 
 
-def _hear(connection: DuckDBPyConnection, registry: Registry, models: Sequence[str]) -> None:
-    known = (registry.heard or set()) | set(models)
+def _hear(connection: DuckDBPyConnection, registry: Registry, pairs: Collection[Pair]) -> None:
+    known = (registry.heard or set()) | set(pairs)
     connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [HEARD, json.dumps(sorted(known))])
     registry.heard = known
 

@@ -29,8 +29,8 @@ MAX_FEATURES = 2000
 MAX_REFUSED = 10_000
 """Names of such features that are kept, to say how many there are."""
 
-HEARD = "binned_models"
-"""Where the table `meta` names the models that bins were cut after: a list, or null where bins stay."""
+HEARD = "binned"
+"""Where the table `meta` names the models and features that bins were cut after: pairs, or null where bins stay."""
 
 Kind = Literal["numeric", "categorical"]
 
@@ -89,8 +89,8 @@ class Registry:
         """Features beyond the limit, at most `MAX_REFUSED` of them."""
         self.segments: tuple[int, ...] = ()
         """Features that labelled predictions are told apart by."""
-        self.heard: set[str] | None = set()
-        """Models that bins were cut after, see `binning`; None where bins stay, whichever model comes."""
+        self.heard: set[tuple[str, int]] | None = set()
+        """Models and features that bins were cut after, see `binning`; None where bins stay, whatever comes."""
         self.losses: LossTree | None = None
         """Where the reference's regression errs more."""
         self._unsaved: list[FeatureRow] = []
@@ -121,7 +121,7 @@ class Registry:
         }
 
         heard = json.loads(meta_value(self._connection, HEARD) or "[]")
-        self.heard = None if heard is None else set(heard)
+        self.heard = None if heard is None else {(model, number) for model, number in heard}
         self.losses = loss_trees.recall(self._connection)
         segments = meta_value(self._connection, "segments")
         self.segments = tuple(json.loads(segments)) if segments is not None else ()

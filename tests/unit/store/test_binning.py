@@ -12,7 +12,7 @@ import pytest
 import mlwatch
 from mlwatch.cli import main
 from mlwatch.metrics.edges import edges_of, merged
-from mlwatch.store import binning
+from mlwatch.store import binning, fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +64,10 @@ def large(random: np.random.Generator, _: bool) -> float:
     return float(random.uniform(1e5, 1e6))
 
 
+def same(*_: Any) -> float:
+    return 7.0
+
+
 def topic(random: np.random.Generator, _: bool) -> str:
     return f"topic {random.integers(70)}"
 
@@ -76,10 +80,11 @@ OTHERS = {
 }
 
 
-def write(directory: Path, **files: list[Record]) -> None:
+def write(directory: Path, **files: list[Record]) -> Path:
     directory.mkdir(exist_ok=True)
     for name, records in files.items():
         (directory / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    return directory
 
 
 def of_fraud(directory: Path) -> Version:
@@ -117,6 +122,45 @@ def test_a_regression_drifts_beside_one_of_another_scale(tmp_path: Path) -> None
     expected = scores(of_fraud(tmp_path / "alone"))
     write(tmp_path / "fleet", fraud=records, price=OTHERS["numbers"])
     assert scores(of_fraud(tmp_path / "fleet")) == pytest.approx(expected, abs=0.01)
+
+
+def test_a_feature_that_a_known_model_gains_later_has_bins_of_its_own(tmp_path: Path) -> None:
+    """Whether all comes at once or one after the other."""
+    logs = {
+        "another": OTHERS["another scale"],
+        "before": requests("fraud", coin, other=doubled),
+        "later": [one | {"id": f"later {one['id']}"} for one in FRAUD],
+    }
+    found = []
+    for name, passes in (("apart", [[one] for one in logs]), ("once", [list(logs)])):
+        with mlwatch.open(write(tmp_path / name), db=":memory:") as watch:
+            for some in passes:
+                write(tmp_path / name, **{one: logs[one] for one in some})
+                watch.ingest_all()
+            found.append(watch.snapshot().models["fraud"].versions["v2"].quality.features["amount"].drift)
+    apart, once = found
+    assert apart is not None
+    assert once is not None
+    assert apart.score == pytest.approx(once.score, abs=0.02)
+    assert apart.drifted
+
+
+def test_what_is_alike_is_not_counted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    again: list[Any] = []
+    refold = fold.refold_features
+
+    def counted(*given: Any) -> None:
+        again.append(given)
+        refold(*given)
+
+    monkeypatch.setattr(fold, "refold_features", counted)
+    logs = write(tmp_path / "fleet", one=requests("one", coin, amount=doubled, fixed=same))
+    with mlwatch.open(logs, db=":memory:") as watch:
+        watch.ingest_all()
+        before = len(again)
+        write(logs, two=requests("two", coin, amount=doubled, fixed=same))
+        watch.ingest_all()
+    assert len(again) == before > 0
 
 
 def test_what_was_counted_before_is_counted_again_and_nothing_twice(tmp_path: Path) -> None:
