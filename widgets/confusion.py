@@ -93,8 +93,13 @@ def _numbers(data: Confusion, names: int, cells: int, room: tuple[int, int], asc
 
 
 def _named(labels: Sequence[str], cells: int, ascii_only: bool) -> list[str]:
-    """Return the names of classes in at most so many cells: what all begin with gives way first, then the middle."""
+    """Return the names of classes as they are told apart in so many cells.
+
+    Where they are not by their beginnings, what all begin with gives way first, then the middle.
+    """
     names = [sanitize(label, ascii_only=ascii_only) for label in labels]
+    if len({pad(name, cells, ascii_only=ascii_only) for name in names}) == len(set(names)):
+        return names
     columns = takewhile(lambda column: len(set(column)) == 1, zip(*names, strict=False))
     alike = len(list(columns)) if len(names) > 1 else 0
     mark = "~" if ascii_only else "…"

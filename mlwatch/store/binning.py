@@ -149,10 +149,8 @@ def _store_categories(connection: DuckDBPyConnection, parts: Sequence[str], feat
     )
 
 
-def due(
-    connection: DuckDBPyConnection, registry: Registry, enough: int = cuts.ENOUGH_ROWS
-) -> dict[Pair, int]:
-    """Return the features of models that no bins were cut after and that have values enough by now, and how many.
+def due(connection: DuckDBPyConnection, registry: Registry, enough: int = cuts.ENOUGH_ROWS) -> set[Pair]:
+    """Return the features of models that no bins were cut after and that have values enough by now.
 
     Args:
         connection: Of the thread that takes logs in.
@@ -160,14 +158,14 @@ def due(
         enough: So many values, neither missing nor invalid.
     """
     if registry.heard is None or not (waiting := _pairs(registry) - registry.heard):
-        return {}
+        return set()
     rows = connection.execute(
-        f"""SELECT model, feature, SUM(n) FROM {rollups.FEATURES.table(rollups.DAY)}
+        f"""SELECT model, feature FROM {rollups.FEATURES.table(rollups.DAY)}
         WHERE feature IN (SELECT unnest(?::INTEGER[])) AND bin NOT IN ({MISSING}, -2)
         GROUP BY ALL HAVING SUM(n) >= ?""",
         [sorted({feature for _, feature in waiting}), enough],
     ).fetchall()
-    return {(model, feature): n for model, feature, n in rows if (model, feature) in waiting}
+    return waiting.intersection(rows)
 
 
 def _pairs(registry: Registry) -> set[Pair]:
@@ -189,9 +187,9 @@ def ensure_bins(
         return
     with all_or_nothing(connection):
         done = _cut_bare(connection, registry, bare)
-        heard = _of_large_models(connection, registry, done) if done else set()
-        wider = _widen(connection, registry, new.keys() - heard, done)
-        _hear(connection, registry, heard | {pair for pair, n in new.items() if n >= cuts.ENOUGH_ROWS})
+        heard = _of_large_models(connection, registry, done, enough) if done else set()
+        wider = _widen(connection, registry, new - heard, done)
+        _hear(connection, registry, new | heard)
         # one that has no value at all, such as scores that are not logged, is counted once as missing
         numbers = done | wider | ({feature.number for feature in bare} - _counted(connection))
         again = [one for one in registry.feature_bins() if one.number in numbers]
@@ -217,11 +215,11 @@ def _cut_bare(connection: DuckDBPyConnection, registry: Registry, bare: Sequence
 
 
 def _of_large_models(
-    connection: DuckDBPyConnection, registry: Registry, numbers: Collection[int]
+    connection: DuckDBPyConnection, registry: Registry, numbers: Collection[int], enough: int
 ) -> set[Pair]:
     """Return the pairs of some features with the models that have rows enough: their bins were cut just now."""
     rows = connection.execute(
-        "SELECT model FROM predictions GROUP BY model HAVING COUNT(*) >= ?", [cuts.ENOUGH_ROWS]
+        "SELECT model FROM predictions GROUP BY model HAVING COUNT(*) >= ?", [enough]
     ).fetchall()
     large = {model for (model,) in rows}
     return {pair for pair in _pairs(registry) if pair[0] in large and pair[1] in numbers}
