@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from mlwatch.asking import meta_value
+from mlwatch.asking import meta_value, number
 from mlwatch.snapshot import distributions, estimated, label_drift
 from mlwatch.snapshot.classes import positive_of
 from mlwatch.snapshot.event_lags import event_lags, read_until
@@ -278,7 +278,10 @@ def segments_of(ground: Ground, model: Model, roles: Roles) -> Segments:
     stretch = (lattice.first(rollups.SEGMENTS), lattice.end)
     key = ("falls", model.name, model.task, lattice.width_s)
     falls = ground.reader.value(key, (rollups.SEGMENTS,), stretch, search, lattice.start)
-    return replace(found, falls=falls)
+    told = {
+        name: fall for name, fall in falls.items() if found.by_version.get(name)
+    }  # else most have no class
+    return replace(found, falls=told)
 
 
 def _events(ground: Ground) -> Mapping[str, frozenset[str]]:
@@ -315,7 +318,8 @@ def _currency(ground: Ground, model: str) -> str | None:
     """Return what a model's amounts are in; of several currencies all are named, as they are added up.
 
     Events that name no model are taken for those of any model that has some, unless they are in several currencies:
-    then it is looked up whose requests they found, once for the same models and currencies, as that is dear.
+    then it is looked up whose requests they found. That is dear: again only for other models or currencies, and where
+    there are twice as many events.
     """
     several = _events(ground)
     if model not in several:
@@ -333,5 +337,7 @@ def _currency(ground: Ground, model: str) -> str | None:
     found = reader.value(("currencies", model), (rollups.BUSINESS,), ALL_TIME, anybodys)
     if len(found) > 1 and len(several) > 1:
         own = partial(read, f"model = '' AND {_OF_MY_REQUESTS}")
-        found = reader.value(("own currencies", model), (), ALL_TIME, own, given=(several, found)) or found
+        doublings = number(ground.connection, "SELECT COUNT(*) FROM events").bit_length()
+        given = (several, found, doublings)
+        found = reader.value(("own currencies", model), (), ALL_TIME, own, given=given) or found
     return MIXED.join(found) or meta_value(ground.connection, CURRENCY)

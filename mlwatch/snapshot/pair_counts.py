@@ -92,6 +92,19 @@ def count_pairs(connection: DuckDBPyConnection, pairing: Pairing, *, classes: bo
     return replace(counted, why=why)
 
 
+def without_answers(counted: Counted) -> Counted:
+    """Return pairs as they are counted where answers are no classes."""
+    counts, moments = counted.counts, counted.moments
+    nothing = np.zeros(moments.minute.shape)
+    alone = PairCounts(
+        pairs=counts.pairs,
+        unpaired_baseline=counts.unpaired_baseline,
+        unpaired_candidate=counts.unpaired_candidate,
+    )
+    blank = PairMoments(moments.minute, moments.pairs, nothing, nothing, nothing, nothing)
+    return replace(counted, counts=alone, moments=blank, confusion=None)
+
+
 def _bounded_start(connection: DuckDBPyConnection, pairing: Pairing) -> tuple[datetime, str]:
     """Return from when on requests are stored and the candidate has at most `MOST_PAIRS` of them, and why so late."""
     stored = stored_since(connection, pairing)
@@ -117,17 +130,18 @@ def _newest(connection: DuckDBPyConnection, pairing: Pairing) -> datetime:
 
 def _counted(table: Table, unpaired: PairCounts, start: datetime, *, classes: bool) -> Counted:
     old, new, label, n = (table[name] for name in ("old", "new", "label", "n"))
-    known = (label != "") & classes
+    told = (old != "") & (new != "") | (not classes)
+    known = (label != "") & told & classes
     right = {"old": known & (old == label), "new": known & (new == label)}
     flags = {
-        "disagreements": old != new,
+        "disagreements": (old != new) & told,
         "labelled": known,
         "lost": right["old"] & ~right["new"],
         "won": right["new"] & ~right["old"],
         "both": right["old"] & right["new"],
     }
     sums = {name: int(n[flag].sum()) for name, flag in flags.items()}
-    confusion = _agreement(old, new, n) if classes and len(n) else None
+    confusion = _agreement(old[told], new[told], n[told]) if classes and told.any() else None
     counts = replace(
         unpaired,
         pairs=table.whole("n"),
@@ -138,7 +152,7 @@ def _counted(table: Table, unpaired: PairCounts, start: datetime, *, classes: bo
         both_wrong=sums["labelled"] - sums["both"] - sums["lost"] - sums["won"],
         agreement=np.array(confusion.counts if confusion else np.zeros((0, 0)), dtype=np.int64),
     )
-    without = int(n[(old == "") | (new == "")].sum()) if classes else 0
+    without = int(n[~told].sum())
     return Counted(start, counts, _moments(table, flags), confusion, undecided=without)
 
 

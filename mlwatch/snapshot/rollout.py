@@ -23,7 +23,7 @@ from mlwatch.metrics.rollout_types import (
     default_metric,
 )
 from mlwatch.snapshot import rollout_pairs, undecided
-from mlwatch.snapshot.pair_counts import count_pairs
+from mlwatch.snapshot.pair_counts import count_pairs, without_answers
 from mlwatch.snapshot.reader import Reader
 from mlwatch.snapshot.rollout_beside import beside, with_others
 from mlwatch.snapshot.rollout_calibration import stored_inflation
@@ -240,7 +240,7 @@ def read_inputs(
     inputs = settle(reader, pairing, config, arms, alpha, shadow=True)
     counted = count_pairs(connection, pairing, classes=pairing.task in CLASS_TASKS)
     if undecided.is_most(counted.undecided, counted.counts.pairs):
-        counted = count_pairs(connection, pairing, classes=False)
+        counted = without_answers(counted)
         remark = f"{PAIRWISE}, because {arms.undecided or undecided.NO_PREDICTION}"
         unknown = replace(pairing, judged=Judged(pairing.model, "unknown"))
         inputs = replace(inputs, pairing=unknown, remarks=(*inputs.remarks, remark))

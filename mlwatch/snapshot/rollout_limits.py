@@ -52,7 +52,8 @@ def limits_of(reader: Reader, pairing: Pairing, config: Configured, arms: Arms, 
         shadow: Both versions answer the same requests.
     """
     judged, unjudged, remarks = [], [], []
-    until = read_until(reader, pairing.model, pairing.end)
+    late = not OF_EVENTS.keys().isdisjoint(config.limits)
+    until = read_until(reader, pairing.model, pairing.end) if late else pairing.end
     passed = (until - _newest(arms, pairing)).total_seconds()
     for name, limit in config.limits.items():
         means_nothing = _means_nothing(name, arms, pairing.task)

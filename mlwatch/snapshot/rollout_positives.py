@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from mlwatch.metrics.rollout_plan import FIRST_UNITS
 from mlwatch.metrics.rollout_types import ProportionSeries
 
 if TYPE_CHECKING:
@@ -55,3 +58,22 @@ def share_of_positives(outcomes: Table) -> float | None:
     """Return which share of the labels is positive; None without labels."""
     n = outcomes.whole("n")
     return outcomes.whole("n_positive") / n if n else None
+
+
+def first_share_of_positives(outcomes: Table) -> float | None:
+    """Return which share of a rollout's first labels is positive; None until there are enough.
+
+    What is judged must not follow the data that it judges.
+
+    Args:
+        outcomes: Sums by minute of both versions.
+    """
+    minutes, place = np.unique(outcomes["minute"], return_inverse=True)
+    n, positive = (
+        np.bincount(place, weights=outcomes[name], minlength=len(minutes)) for name in ("n", "n_positive")
+    )
+    up_to = np.cumsum(n)
+    if not len(up_to) or up_to[-1] < FIRST_UNITS:
+        return None
+    last = int(np.searchsorted(up_to, FIRST_UNITS))
+    return float(positive[: last + 1].sum() / up_to[last])

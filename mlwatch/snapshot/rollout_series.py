@@ -29,7 +29,7 @@ from mlwatch.snapshot.rollout_past import (
     usual,
     why_undecided,
 )
-from mlwatch.snapshot.rollout_positives import positive_sums, series_of_positives, share_of_positives
+from mlwatch.snapshot.rollout_positives import first_share_of_positives, positive_sums, series_of_positives
 from mlwatch.snapshot.winsorised import cut_worth
 from mlwatch.store import rollups
 
@@ -59,7 +59,7 @@ class Arms:
     caps: Mapping[str, float] = field(default_factory=dict)
     """By mean, the limit that larger values count as."""
     positives: float | None = None
-    """Share of positives among the labels, in the baseline's week before where it had any; None is unknown."""
+    """Share of positives among the labels of the baseline's week before, else the first ones; None is unknown."""
     undecided: str = ""
     """Why labelled predictions have no class, where too many of them have none."""
 
@@ -193,7 +193,7 @@ def arms_of(task: str, minutes: int, sums: Sums, caps: Caps | None = None) -> Ar
         minutes=minutes,
         overflown=overflown,
         caps=caps.limits(),
-        positives=share_of_positives(sums.outcomes),
+        positives=first_share_of_positives(sums.outcomes),
         undecided=why_undecided(sums.outcomes) if task in CLASS_TASKS else "",
     )
 

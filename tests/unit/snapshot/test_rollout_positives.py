@@ -93,7 +93,8 @@ def test_a_candidate_alike_waits_for_enough_positives(tmp_path: Path) -> None:
     few = judge(tmp_path / "few", requests(ALIKE, rows=12_000, positives=0.01))
     assert (few.verdict, few.metrics["recall"].status) == ("hold", "inconclusive")
     assert "more labelled positives needed" in few.reasons[0]
-    many = judge(tmp_path / "many", requests(ALIKE, rows=40_000, positives=0.08))
+    config = "[rollout]\nmargins = {recall = 0.1}"
+    many = judge(tmp_path / "many", requests(ALIKE, rows=24_000, positives=0.06), config)
     assert (many.verdict, many.metrics["recall"].status) == ("promote", "non_inferior")
 
 
@@ -115,6 +116,18 @@ def test_positives_that_are_known_late_are_waited_for_where_the_baseline_had_the
     never = "recall is not judged, because no label is positive yet"
     assert (late in found.reasons, never in found.reasons) == (before, not before)
     assert found.verdict == ("hold" if before else "promote")
+
+
+def test_what_is_judged_does_not_change_as_the_rollout_goes_on(tmp_path: Path) -> None:
+    """Near a tenth the share of positives crosses it again and again: the first labels say what is judged."""
+    judge(directory := tmp_path / "logs", requests(ALIKE, rows=6000, positives=0.1))
+    with mlwatch.open(directory, db=":memory:") as watch:
+        judged = [
+            "recall" in watch.snapshot(at=START + timedelta(minutes=minutes)).rollouts[0].metrics
+            for minutes in range(2, 51, 4)
+        ]
+    assert judged[0] is False, "too few labels to tell"
+    assert len(set(judged[2:])) == 1
 
 
 def test_an_hour_without_a_positive_is_no_stale_label(tmp_path: Path) -> None:
