@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mlwatch.metrics.confusion import Confusion
 
 NO_PREDICTIONS = "no predictions yet"
-NO_EVENTS = "no event in the logs counts for this model"
 NO_CONVERSIONS = "no conversion in the logs of this model"
+NO_ENGAGEMENT = "no engagement in the logs of this model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ def conversion(converted: int, predictions: int, seen: bool = True) -> Estimate:
 
 
 def engagement(engaged: int, predictions: int, seen: bool = True) -> Estimate:
-    """Return the share of predictions with at least one event of any kind but a refund; `seen` as in `conversion`."""
-    return _share(engaged, predictions) if seen else undefined(NO_EVENTS, predictions)
+    """Return the share of predictions with at least one event of engagement, such as a click; see `conversion`."""
+    return _share(engaged, predictions) if seen else undefined(NO_ENGAGEMENT, predictions)
 
 
 def _share(counted: int, predictions: int) -> Estimate:
@@ -92,7 +92,7 @@ def mean_value(n: int, total: float, sumsq: float, cut: Cut | None = None) -> Es
         sumsq: Σ of the squares.
         cut: Sums of the values cut at a limit, see `winsor.mean`; None for none.
     """
-    return winsor.mean(n, total, sumsq, cut, NO_EVENTS)
+    return winsor.mean(n, total, sumsq, cut, NO_ENGAGEMENT)
 
 
 def revenue_per_prediction(sums: RevenueSums) -> Estimate:

@@ -81,7 +81,7 @@ def test_revenue_per_conversion_agrees_with_the_bootstrap() -> None:
 
 def test_mean_value_of_events() -> None:
     assert business.mean_value(2, 10.0, 58.0).value == 5.0
-    assert business.mean_value(0, 0.0, 0.0).reason == "no event in the logs counts for this model"
+    assert business.mean_value(0, 0.0, 0.0).reason == "no engagement in the logs of this model"
 
 
 def test_decisions_are_worth_their_payoff() -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 START = datetime(2026, 11, 3, tzinfo=UTC)
-NO_EVENTS = "no event in the logs counts for this model"
+NO_ENGAGEMENT = "no engagement in the logs of this model"
 NO_CONVERSIONS = "no conversion in the logs of this model"
 
 
@@ -54,7 +54,7 @@ def test_a_model_without_events_has_no_conversion_beside_one_that_has_some(tmp_p
     )
     assert found["shop"]["conversion"]["value"] == 0.1
     assert found["shop"]["revenue"]["total"] == 24.0
-    for name, why in (("conversion", NO_CONVERSIONS), ("engagement", NO_EVENTS)):
+    for name, why in (("conversion", NO_CONVERSIONS), ("engagement", NO_ENGAGEMENT)):
         assert found["house"][name] == {"value": None, "n": 120, "reason": why}
     revenue = found["house"]["revenue"]
     assert (revenue["total"], revenue["low"], revenue["reasons"]["total"]) == (None, None, NO_CONVERSIONS)
