@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.roles.names import is_named, rank
+from mlwatch.roles.names import aliases, is_named, rank
 from mlwatch.roles.types import ROLES
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _TOLD = ("id", "model", "version", "latency", "status")
 """Roles that are looked for beside a record that has none of their names itself."""
+_OF_LINES = frozenset({"id", "uuid", "guid", "recordid", "eventuuid"})
+"""Ids that are as often those of the line around a record, such as CloudWatch's, as those of a request."""
 _SHIPPERS = ("@", "_")
 """What the fields begin with that shippers write about themselves, such as Filebeat's version in `@metadata`."""
 
@@ -79,7 +81,18 @@ def _told(record: Mapping[str, Any], outer: Mapping[str, Any]) -> Iterator[tuple
                 best[role] = place, path, value
     if best:
         own = {role for path, value in fields(record) for role in _likely(path) if _fits(role, value)}
+        if "id" in best and _is_event_of_unit(record):
+            own.add("id")
         yield from ((path, value) for role, (_, path, value) in best.items() if role not in own)
+
+
+def _is_event_of_unit(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record is an event that says whose it is.
+
+    The line around it names the call that reported the event, not the request that the prediction was for.
+    """
+    roles = {role for path, value in fields(record) if value is not None for role in _of_event(path)}
+    return roles == {"event", "unit"}
 
 
 def _configured(outer: Mapping[str, Any], said: Collection[str]) -> Iterator[tuple[ColumnPath, Any]]:
@@ -95,13 +108,24 @@ def _configured(outer: Mapping[str, Any], said: Collection[str]) -> Iterator[tup
 @lru_cache(maxsize=20_000)
 def _places(path: ColumnPath) -> tuple[tuple[str, int], ...]:
     """Return the roles that a name is one for beyond doubt, and how good it is for each."""
-    found = ((role, rank(role, path)) for role in _TOLD if is_named(role, path))
+    found = ((role, rank(role, path)) for role in _TOLD if _is_certain(role, path))
     return tuple((role, place) for role, place in found if place is not None)
+
+
+def _is_certain(role: str, path: ColumnPath) -> bool:
+    return is_named(role, path) and (role != "id" or _OF_LINES.isdisjoint(aliases(path)))
 
 
 @lru_cache(maxsize=20_000)
 def _likely(path: ColumnPath) -> tuple[str, ...]:
-    return tuple(role for role in _TOLD if rank(role, path) is not None)
+    """Return the roles that a name of a record's own may be one for; an event's id serves where there is no other."""
+    found = tuple(role for role in _TOLD if rank(role, path) is not None)
+    return found if rank("event_id", path) is None else (*found, "id")
+
+
+@lru_cache(maxsize=20_000)
+def _of_event(path: ColumnPath) -> tuple[str, ...]:
+    return tuple(role for role in ("event", "unit", "prediction", "score") if rank(role, path) is not None)
 
 
 def _fits(role: str, value: object) -> bool:

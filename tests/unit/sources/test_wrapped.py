@@ -265,6 +265,22 @@ def record_without_version(number: int) -> str:
         ({"request_id": "a", "status": 503}, {"step": 1}, {"step": 1, "request_id": "a", "status": 503}),
         ({"status": "info", "version": True}, {"prediction": 1}, {"prediction": 1}),
         ({"id": "a", "request_id": "b"}, {"prediction": 1}, {"prediction": 1, "request_id": "b"}),
+        ({"id": "a"}, {"prediction": 1}, {"prediction": 1}),
+        ({"log": {"id": "a"}}, {"prediction": 1}, {"prediction": 1}),
+        ({"request": {"id": "a"}}, {"prediction": 1}, {"prediction": 1, "request": {"id": "a"}}),
+        ({"request_id": "a"}, {"prediction": 1, "event_id": "b"}, {"prediction": 1, "event_id": "b"}),
+        ({"request_id": "a"}, {"event": "buy", "user_id": "u"}, {"event": "buy", "user_id": "u"}),
+        ({"request_id": "a"}, {"event": "buy"}, {"event": "buy", "request_id": "a"}),
+        (
+            {"request_id": "a"},
+            {"event": "served", "user_id": "u", "score": 0.5},
+            {"event": "served", "user_id": "u", "score": 0.5, "request_id": "a"},
+        ),
+        (
+            {"request_id": "a"},
+            {"label": 1, "user_id": "u"},
+            {"label": 1, "user_id": "u", "request_id": "a"},
+        ),
         ({"@metadata": {"version": "8.1"}, "@version": "1"}, {"prediction": 1}, {"prediction": 1}),
         (
             {"labels": {"model": "m", "app": "x"}},
@@ -279,6 +295,20 @@ def test_only_what_tells_of_the_request_is_taken_from_beside(
     line = json.dumps({"level": "INFO", "host": "h", **beside, "message": json.dumps(inside)})
 
     assert json.loads(unwrapped(line.encode())) == expected
+
+
+def test_the_id_of_the_call_that_reports_an_event_does_not_displace_its_user(tmp_path: Path) -> None:
+    (tmp_path / "mlwatch.toml").write_text('[business]\nby_unit = "30m"\n', encoding="utf-8")
+    served = [{"request_id": f"r{n}", "user_id": f"u{n}", "model": "m", "prediction": 1} for n in range(30)]
+    bought = [{"event": "purchase", "user_id": f"u{n}", "value": 5.0} for n in range(30)]
+    lines = [told(n, json.dumps(fields)) for n, fields in enumerate(served)]
+    lines += [told(30 + n, json.dumps(fields)) for n, fields in enumerate(bought)]
+    (tmp_path / "app.log").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    with mlwatch.open(tmp_path, db=":memory:") as watched:
+        ingest = watched.snapshot().to_dict()["ingest"]
+
+    assert (ingest["events"], ingest["events_unmatched"], ingest["rejected"]) == (30, 0, 0)
 
 
 def test_a_record_with_text_about_it_stays_the_record() -> None:
