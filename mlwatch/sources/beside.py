@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.roles.names import aliases, is_named, rank
+from mlwatch.roles.names import aliases, is_named, latency_factor, rank
 from mlwatch.roles.types import ROLES
 
 if TYPE_CHECKING:
@@ -113,6 +113,8 @@ def _places(path: ColumnPath) -> tuple[tuple[str, int], ...]:
 
 
 def _is_certain(role: str, path: ColumnPath) -> bool:
+    if role == "latency" and latency_factor(path[-1]) is not None:
+        return True  # what is beside a record is no input, so that a name with a unit of time is enough
     return is_named(role, path) and (role != "id" or _OF_LINES.isdisjoint(aliases(path)))
 
 

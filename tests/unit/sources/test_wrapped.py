@@ -227,6 +227,16 @@ def test_what_stands_beside_a_record_fills_what_it_lacks(tmp_path: Path) -> None
     assert document["ingest"]["outcomes_unmatched"] == 0
 
 
+def test_a_duration_with_a_unit_beside_the_record_is_its_latency(tmp_path: Path) -> None:
+    lines = [told(n, record_without(n, "latency_ms"), duration_s=0.25) for n in range(4)]
+    (tmp_path / "app.log").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    with mlwatch.open(tmp_path, db=":memory:") as watched:
+        _, rows = watched.query("SELECT latency_ms, count(*) FROM predictions GROUP BY 1")
+
+    assert rows == [(250.0, 4)]
+
+
 KUBERNETES = {"pod_name": "fraud-1", "labels": {"app": "fraud", "app.kubernetes.io/version": "v7"}}
 
 
@@ -236,7 +246,7 @@ def test_a_configured_column_may_be_beside_the_record(tmp_path: Path, configured
         settings = '[roles]\nversion = "kubernetes.labels.app.kubernetes.io/version"\n'
         (tmp_path / "mlwatch.toml").write_text(settings, encoding="utf-8")
     lines = [
-        json.dumps({**json.loads(in_docker(record_without_version(n))), "kubernetes": KUBERNETES})
+        json.dumps({**json.loads(in_docker(record_without(n, "version"))), "kubernetes": KUBERNETES})
         for n in range(4)
     ]
     (tmp_path / "app.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -249,9 +259,9 @@ def test_a_configured_column_may_be_beside_the_record(tmp_path: Path, configured
     assert features == [("age",), ("city",)]
 
 
-def record_without_version(number: int) -> str:
+def record_without(number: int, name: str) -> str:
     fields = json.loads(record(number))
-    del fields["version"]
+    del fields[name]
     return json.dumps(fields)
 
 
@@ -265,6 +275,11 @@ def record_without_version(number: int) -> str:
         ({"request_id": "a", "status": 503}, {"step": 1}, {"step": 1, "request_id": "a", "status": 503}),
         ({"status": "info", "version": True}, {"prediction": 1}, {"prediction": 1}),
         ({"id": "a", "request_id": "b"}, {"prediction": 1}, {"prediction": 1, "request_id": "b"}),
+        ({"duration_ms": 9.5}, {"prediction": 1}, {"prediction": 1, "duration_ms": 9.5}),
+        ({"elapsedMs": 9}, {"prediction": 1}, {"prediction": 1, "elapsedMs": 9}),
+        ({"duration": 9.5, "uptime_ms": 9}, {"prediction": 1}, {"prediction": 1}),
+        ({"took_ms": 9, "latency_ms": 8}, {"prediction": 1}, {"prediction": 1, "latency_ms": 8}),
+        ({"duration_ms": 9.5}, {"prediction": 1, "latency": 8}, {"prediction": 1, "latency": 8}),
         ({"id": "a"}, {"prediction": 1}, {"prediction": 1}),
         ({"log": {"id": "a"}}, {"prediction": 1}, {"prediction": 1}),
         ({"request": {"id": "a"}}, {"prediction": 1}, {"prediction": 1, "request": {"id": "a"}}),
