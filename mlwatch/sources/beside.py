@@ -50,6 +50,8 @@ def reached(found: Mapping[str, Any], name: str) -> ColumnPath | None:
     """Return the path of a dotted name; keys may have dots of their own."""
     if name in found:
         return (name,)
+    if "." not in name:
+        return None
     for key, inner in found.items():
         if isinstance(inner, dict) and name.startswith(f"{key}."):
             below = reached(inner, name[len(key) + 1 :])
@@ -76,7 +78,7 @@ def _told(record: Mapping[str, Any], outer: Mapping[str, Any]) -> Iterator[tuple
     """Yield, for each role that a record lacks, the field of the object around it that is named best."""
     best: dict[str, tuple[int, ColumnPath, Any]] = {}
     for path, value in fields(outer):
-        for role, place in () if path[0].startswith(_SHIPPERS) else _places(path):
+        for role, place in _places(path):
             if _fits(role, value) and (role not in best or place < best[role][0]):
                 best[role] = place, path, value
     if best:
@@ -108,6 +110,8 @@ def _configured(outer: Mapping[str, Any], said: Collection[str]) -> Iterator[tup
 @lru_cache(maxsize=20_000)
 def _places(path: ColumnPath) -> tuple[tuple[str, int], ...]:
     """Return the roles that a name is one for beyond doubt, and how good it is for each."""
+    if path[0].startswith(_SHIPPERS):
+        return ()
     found = ((role, rank(role, path)) for role in _TOLD if _is_certain(role, path))
     return tuple((role, place) for role, place in found if place is not None)
 

@@ -31,6 +31,7 @@ TELLING = ("prediction", "score", "label", "event")
 TELLING_SIZE = 3
 """An object of so many fields is taken for a record, whatever they are called."""
 
+_ANSWERS = ("prediction", "score")
 _TIME = re.compile(rb"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?")
 _LOGGED = re.compile(
     rb"\W{0,2}(?:(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\b\W{0,2}[ :\t]"
@@ -182,7 +183,7 @@ def _tells(path: ColumnPath) -> bool:
 
 def _has_answer(record: Mapping[str, Any]) -> bool:
     """Tell whether an object says what a model answered, by names that say nothing else."""
-    return any(is_named(role, path) for path, _ in fields(record) for role in ("prediction", "score"))
+    return any(not _certainly(path).isdisjoint(_ANSWERS) for path, _ in fields(record))
 
 
 def _is_failed(record: Mapping[str, Any]) -> bool:
@@ -190,10 +191,14 @@ def _is_failed(record: Mapping[str, Any]) -> bool:
 
     Words such as `error` do not count: they are levels of messages in some logs.
     """
-    named = {
-        role: [value for path, value in fields(record) if is_named(role, path)] for role in ("id", "status")
-    }
-    return any(value is not None for value in named["id"]) and any(map(_is_failure, named["status"]))
+    failed = any(_is_failure(value) for path, value in fields(record) if "status" in _certainly(path))
+    return failed and any(value is not None for path, value in fields(record) if "id" in _certainly(path))
+
+
+@lru_cache(maxsize=20_000)
+def _certainly(path: ColumnPath) -> frozenset[str]:
+    """Return the roles that a name is one for, and no ordinary feature's; every field of every line is asked for."""
+    return frozenset(role for role in ("id", "status", *_ANSWERS) if is_named(role, path))
 
 
 def _is_failure(status: object) -> bool:

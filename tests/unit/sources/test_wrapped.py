@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 from logfiles import prediction
 
 import mlwatch
+from mlwatch.roles.names import is_named
+from mlwatch.sources import wrapped as module
 from mlwatch.sources.files import format_of
 from mlwatch.sources.wrapped import LOGGED_AT, is_wrapped, unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from mlwatch.roles.types import ColumnPath
 
 AT = "2026-11-20T10:00:00.123Z"
 
@@ -330,6 +334,20 @@ def test_a_record_with_text_about_it_stays_the_record() -> None:
     line = json.dumps({"id": "a", "prediction": 1, "message": '{"step": "served"}'}).encode()
 
     assert unwrapped(line) == line
+
+
+def test_a_name_is_judged_once_however_many_lines_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[tuple[str, object]] = []
+
+    def counted(role: str, path: ColumnPath) -> bool:
+        judged.append((role, path))
+        return is_named(role, path)
+
+    monkeypatch.setattr(module, "is_named", counted)
+    line = in_docker(json.dumps({"stage_of_work": "warm-up", "worker_of_many": 1}))
+    unwrapped("\n".join([line] * 100).replace("stream", "stream_of_lines").encode())
+
+    assert len(judged) == len(set(judged)) > 0
 
 
 @given(st.binary(max_size=300))
