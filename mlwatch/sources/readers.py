@@ -101,6 +101,7 @@ def _text(
             return
         if at.mark is not None and not at.mark.fits(head, stream.recent):
             raise FileMovedError(found.relative)  # files changed places between the look and the reading
+        # a format is told by the records themselves, not by configured columns beside them
         plain = unwrapped(head.rpartition(b"\n")[0]) if form == "wrapped" else head
         importer = recognise_table(header.header, found.path) if header else recognise(plain, found.path)
         columns = header.header if header else ()

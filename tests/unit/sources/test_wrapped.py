@@ -263,6 +263,19 @@ def test_a_configured_column_may_be_beside_the_record(tmp_path: Path, configured
     assert features == [("age",), ("city",)]
 
 
+def test_a_configured_column_beside_the_record_does_not_tell_its_format(tmp_path: Path) -> None:
+    (tmp_path / "mlwatch.toml").write_text('[roles]\nmodel = "gen_ai.request.model"\n', encoding="utf-8")
+    lines = [
+        in_python(told(n, json.dumps({"prediction": 1}), **{"gen_ai.request.model": "m7"})) for n in range(4)
+    ]
+    (tmp_path / "app.log").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    with mlwatch.open(tmp_path, db=":memory:") as watched:
+        _, rows = watched.query("SELECT id, model, prediction FROM predictions ORDER BY id")
+
+    assert rows == [(f"r{n}", "m7", "1") for n in range(4)]
+
+
 def record_without(number: int, name: str) -> str:
     fields = json.loads(record(number))
     del fields[name]
