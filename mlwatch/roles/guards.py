@@ -57,6 +57,10 @@ LEAST_PERCENT = 20
 """The highest of some percentages lies above this; scales of schools and stars end before."""
 MOSTLY = 0.75
 """Share of numbers among the samples of a column of numbers: the others are read as missing."""
+ENOUGH = 5
+"""Samples from which on shares of them say something: what the first lines of a live log decide is for good."""
+_NO_SCORE = -1
+"""What some loggers write where there is no score."""
 _WRITTEN_DATE = re.compile(r"\s*(\d{4}[-/]\d\d[-/]\d\d|\d{1,2}\.\d{1,2}\.\d{4})[T ]\d\d?:\d\d")
 _DURATION = re.compile(rf"\s*(\d+(\.\d+)?\s*({'|'.join(LATENCY_UNITS)})|{COMPOUND})\s*", re.IGNORECASE)
 _MADE = re.compile(r"predict|infer(ence|red|ring)|request|scor(ed|ing)|serv(ed|ing)", re.IGNORECASE)
@@ -233,10 +237,10 @@ def _is_status(sample: object) -> bool:
 
 
 def _is_mostly_success(column: Column) -> bool:
-    """Tell whether all numbers are statuses of HTTP, and most of them of success: other codes are not so."""
+    """Tell whether all numbers are statuses of HTTP, and most of many are of success: other codes are not so."""
     codes = [number_of(sample) for sample in column.samples]
     good = sum(code is not None and 200 <= code <= 299 for code in codes)
-    return good * 2 > len(codes) and all(code in HTTP_STATUSES for code in codes)
+    return (good * 2 > len(codes) or len(codes) < ENOUGH) and all(code in HTTP_STATUSES for code in codes)
 
 
 def _text(column: Column, _context: Context, _loose: bool) -> bool:
@@ -341,8 +345,10 @@ def within_unit(column: Column) -> bool:
 
 
 def tells_classes(column: Column) -> bool:
-    """Tell whether scores are probabilities but for a few, such as the -1 of some loggers: margins are not."""
+    """Tell whether scores are probabilities but for a few, such as those that stand for none: margins are not."""
     found = numbers(column)
+    if len(found) < ENOUGH:
+        found = [number for number in found if number != _NO_SCORE]
     inside = sum(-ROUNDING <= number <= 1 + ROUNDING for number in found)
     return inside >= MOSTLY * len(found)
 
