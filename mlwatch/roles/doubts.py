@@ -18,7 +18,6 @@ from mlwatch.roles.names import (
     container_depth,
     has_affix,
     is_loose,
-    is_named,
     may_be_role,
     rank,
     words,
@@ -66,7 +65,8 @@ def _is_of_server(column: Column) -> bool:
     """Tell whether a column is such as servers and loggers write, or what only language models are asked for."""
     context = guards.Context(roles=(), names=())
     told = any(
-        is_named(role, column.path) and guards.fits(role, column, context, loose=False)
+        rank(role, column.path) is not None
+        and guards.fits(role, column, context, loose=is_loose(role, column.path))
         for role in _OF_SERVERS
     )
     return told or leftovers.is_logged(column) or words(column.path[-1])[-1:] == ["tokens"]

@@ -44,14 +44,22 @@ def test_a_whole_number_among_plain_inputs_is_one_of_them(name: str) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        *({"levelname": "INFO"}, {"status": 200}, {"status": "ok"}, {"error": None}, {"path": "/predict"}),
+        *({"levelname": "INFO"}, {"status": 200}, {"status": "ok"}, {"error": None}, {"code": 200}),
+        *({"code": "503"}, {"path": "/predict"}),
         *({"method": "POST"}, {"hostname": "h"}, {"trace_id": "t"}, {"prompt_tokens": 120}),
     ],
 )
 def test_what_only_servers_write_makes_a_duration_the_latency(more: dict[str, Any]) -> None:
-    mapping = inferred({**RECORD, **more, "duration": 12})
+    mapping = inferred({**RECORD, "duration": 12, **more})
 
     assert (role_of(mapping, "latency"), said(mapping)) == ("duration", [])
+
+
+@pytest.mark.parametrize("code", [7, "A1", None])
+def test_a_code_that_is_no_status_says_nothing_of_a_duration(code: object) -> None:
+    mapping = inferred({**RECORD, "code": code, "duration": 12})
+
+    assert "latency" not in mapping.roles
 
 
 @pytest.mark.parametrize(
