@@ -32,6 +32,10 @@ ROLES = ("model", "latency")
 """Roles of which an input of a model may have the name and such values."""
 LONGEST_CATEGORY = 60
 """Characters from which on a text is no category, but what somebody wrote, to a language model perhaps."""
+_TEXTS = frozenset(
+    {"text", "prompt", "question", "query", "sentence", "message", "content", "document", "utterance"}
+)
+"""What texts are called that somebody wrote to a model, however short."""
 _ANSWERS = frozenset({"prediction", "score"})
 _OF_SERVERS = frozenset({"status", "error"})
 _NAMED = {"model": "model's name", "latency": "latency"}
@@ -80,12 +84,13 @@ def _is_plain(column: Column) -> bool:
 
 
 def _stands_free(path: ColumnPath) -> bool:
-    """Tell whether a name is no role's, nor marked as an input's, as `features.age` and `input_age` are."""
-    marked = words(path[-1])[:1]
+    """Tell whether a name is no role's or text's, nor marked as an input's, as `features.age` and `input_age` are."""
+    parts = words(path[-1])
     return (
         not may_be_role(path)
         and not container_depth(path, FEATURE_CONTAINERS)
-        and (not marked or marked[0] not in FEATURE_CONTAINERS)
+        and FEATURE_CONTAINERS.isdisjoint(parts[:1])
+        and _TEXTS.isdisjoint(parts[-1:])
     )
 
 

@@ -74,7 +74,7 @@ _TABLE = {
         latency response_time execution_time execution_duration request_duration inference_duration
         inference_latency model_latency total_latency request_latency prediction_latency processing_time
         inference_time prediction_time service_time time_taken response_duration request_time
-        latency_total rt? took elapsed? elapsed_time? duration? runtime? total_time?
+        latency_total rt? took elapsed elapsed_time duration? runtime? total_time?
     """,
     "status": """
         status_code http_status http_status_code response_code response_status response_status_code

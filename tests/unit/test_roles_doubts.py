@@ -13,7 +13,8 @@ from mlwatch.elements import dotted
 from mlwatch.roles import Mapping, columns_of, infer, merge
 from mlwatch.roles.doubts import sentences
 
-BARE = {"ts": "2026-11-23T09:52:11Z", "request_id": "a", "model_version": "v1", "prediction": 1}
+TS = "2026-11-23T09:52:11Z"
+BARE = {"ts": TS, "request_id": "a", "model_version": "v1", "prediction": 1}
 RECORD = {**BARE, "age": 30, "job": "admin"}
 NO_SETTINGS = RoleSettings()
 
@@ -30,7 +31,7 @@ def said(mapping: Mapping) -> list[tuple[str, str]]:
     return [(severity, message) for _, severity, message in sentences(mapping, "a.csv")]
 
 
-@pytest.mark.parametrize("name", ["duration", "runtime", "elapsed_time", "total_time", "rt"])
+@pytest.mark.parametrize("name", ["duration", "runtime", "total_time", "rt"])
 def test_a_whole_number_among_plain_inputs_is_one_of_them(name: str) -> None:
     mapping = inferred(*({**RECORD, name: number} for number in (12, 340)))
 
@@ -69,13 +70,31 @@ def test_a_code_that_is_no_status_says_nothing_of_a_duration(code: object) -> No
         {**BARE, "duration": 12, "features": {"age": 3, "plan": "x"}},
         {**BARE, "duration": 12, "feature_age": 3, "inputs.plan": "x"},
         {**BARE, "duration": 12, "prompt": "tell me " * 10},
-        {"ts": BARE["ts"], "request_id": "a", "region": "eu", "duration": 12},
+        {**BARE, "duration": 0.52, "text": "nice", "confidence": 0.98},
+        {"ts": TS, "model": "gpt", "prompt": "hi", "response": "hello", "duration": 1.87},
+        {"ts": TS, "user_query": "hi", "system_prompt": "be kind", "answer": "hello", "duration": 2},
+        {"ts": TS, "request_id": "a", "region": "eu", "duration": 12},
     ],
 )
 def test_a_duration_without_plain_inputs_beside_it_is_the_latency(record: dict[str, Any]) -> None:
     mapping = inferred(record)
 
     assert (role_of(mapping, "latency"), said(mapping)) == ("duration", [])
+
+
+def test_short_texts_of_earlier_records_are_no_plain_inputs_beside_a_duration() -> None:
+    before = inferred({**BARE, "text": "nice"})
+    later = merge(before, columns_of([{**BARE, "text": "nice", "duration": 0.52}]), NO_SETTINGS)
+
+    assert [one.name for one in before.features] == ["text"]
+    assert (role_of(later, "latency"), said(later)) == ("duration", [])
+
+
+@pytest.mark.parametrize(("name", "number"), [("elapsed", 31), ("elapsed_time", 31), ("elapsed_ms", 4)])
+def test_what_elapsed_is_the_latency_among_plain_inputs_too(name: str, number: float) -> None:
+    mapping = inferred({**RECORD, name: number})
+
+    assert (role_of(mapping, "latency"), said(mapping)) == (name, [])
 
 
 def test_a_duration_of_an_object_of_its_own_is_the_latency() -> None:
