@@ -12,7 +12,7 @@ from mlwatch.roles.columns import LONGEST_TEXT, by_record, kind_of
 from mlwatch.roles.event_names import meaning_of
 from mlwatch.roles.names import LATENCY_UNITS, latency_factor, normal
 from mlwatch.roles.types import ROUNDING
-from mlwatch.roles.written import ANY_AMOUNT, COMMA_AMOUNT, COMPOUND, DECIMAL_COMMA, commas_of, with_point
+from mlwatch.roles.written import AMOUNTS, ANY_AMOUNT, COMPOUND, DECIMAL_COMMA, commas_of, with_point
 from mlwatch.times import parse_timestamp
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ _WRITTEN_DATE = re.compile(r"\s*(\d{4}[-/]\d\d[-/]\d\d|\d{1,2}\.\d{1,2}\.\d{4})[
 _DURATION = re.compile(rf"\s*(\d+(\.\d+)?\s*({'|'.join(LATENCY_UNITS)})|{COMPOUND})\s*", re.IGNORECASE)
 _MADE = re.compile(r"predict|infer(ence|red|ring)|request|scor(ed|ing)|serv(ed|ing)", re.IGNORECASE)
 """What loggers say of predictions."""
-_ANY_AMOUNT, _COMMA_AMOUNT, _DECIMAL_COMMA = map(re.compile, (ANY_AMOUNT, COMMA_AMOUNT, DECIMAL_COMMA))
+_ANY_AMOUNT, _COMMA_AMOUNT, _DECIMAL_COMMA = map(re.compile, (ANY_AMOUNT, AMOUNTS["decimal"], DECIMAL_COMMA))
 _JSON = re.compile(r"\s*(\{.*|\[.*)", re.DOTALL)
 
 

@@ -29,7 +29,8 @@ CURRENCY = "([A-Z]{3}|[A-Z]{0,2}[€$£¥₹₩₽₺₴₪₫₱₦฿]|kr|zł|
 _DECIMALS = "([0-9]{1,2}|[0-9]{4,})"
 """Three digits behind a mark may be thousands."""
 _POINT = f"([0-9]+|[0-9]{{1,3}}(,[0-9]{{3}}){{2,}}|([0-9]+|[0-9]{{1,3}}(,[0-9]{{3}})+)[.]{_DECIMALS})"
-_COMMA = f"([0-9]+|[0-9]{{1,3}}([.]|{_SPACE})[0-9]{{3}}(([.]|{_SPACE})[0-9]{{3}})*)(,{_DECIMALS})?"
+_COMMA = f"([0-9]+|[0-9]{{1,3}}([.]|{_SPACE})[0-9]{{3}}(([.]|{_SPACE})[0-9]{{3}})*)(,[0-9]+)?"
+_THOUSANDS = "([0-9]+|[0-9]{1,3}(,[0-9]{3})+)([.][0-9]+)?"
 
 
 def _priced(number: str) -> str:
@@ -37,15 +38,19 @@ def _priced(number: str) -> str:
     return f"[+-]?({CURRENCY}{_SPACE}?)?[+-]?{number}({_SPACE}?{CURRENCY})?"
 
 
-AMOUNT = _priced(_POINT)
-"""An amount such as `$1,234.50`, `-12 EUR` and `kr 99`."""
-COMMA_AMOUNT = _priced(_COMMA)
-"""The same with a decimal comma: `€1,20`, `1.299,00 €`, `1 299`."""
+AMOUNTS: Mapping[Commas, str] = {
+    "unclear": _priced(_POINT),
+    "thousands": _priced(_THOUSANDS),
+    "decimal": _priced(_COMMA),
+}
+"""Amounts that are read, by what commas are in their column: `$1,234.50`, `-12 EUR` and `kr 99`; of commas that part
+thousands also `$1,234`; of decimal ones `€1,20`, `1.299,00 €` and `1 299`."""
 DECIMAL_COMMA = f"[^.]*([.][0-9]{{3}})*,{_DECIMALS}([^0-9].*)?"
-"""Such an amount whose comma can only part decimals off."""
+"""An amount whose comma can only part decimals off."""
 ANY_AMOUNT = _priced(f"[0-9]([0-9.,']|{_SPACE})*")
 """Whatever may be an amount, though nothing tells how it is to be read."""
 _COMMAS = {commas: re.compile(pattern) for commas, pattern in WITH_COMMAS.items()}
+_AROUND = re.compile("^[^0-9]+|[^0-9]+$")
 _DOUBTFUL = re.compile("[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 
 
@@ -57,6 +62,11 @@ def commas_of(texts: Iterable[str]) -> Commas:
     if thousands == decimal:
         return "unclear"
     return "thousands" if thousands else "decimal"
+
+
+def part_thousands(amounts: Iterable[str]) -> bool:
+    """Tell whether commas can only part thousands in amounts that may have a currency beside them."""
+    return commas_of(_AROUND.sub("", amount) for amount in amounts) == "thousands"
 
 
 def with_point(text: str, commas: Commas) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from mlwatch.roles import guards
 from mlwatch.roles.names import LATENCY_UNITS, latency_factor
 from mlwatch.roles.types import ROUNDING
-from mlwatch.roles.written import AMOUNT, COMMA_AMOUNT, COMPOUND, SPACES, WITH_COMMAS, Commas
+from mlwatch.roles.written import AMOUNTS, COMPOUND, SPACES, WITH_COMMAS, Commas
 from mlwatch.sources.sql import identifier, literal, path_expression
 from mlwatch.times import SPACED_ZONE
 
@@ -193,7 +193,7 @@ class Canonical:
         if not self._is_text(path):
             return self._as_number(path, tolerant=False)
         text = f"TRIM(CAST({self._access(path)} AS VARCHAR))"
-        commas = _COMMAS.get(self._physical.get(path, "text"), "unclear")
+        commas = self._commas(path)
         number = f"TRY_CAST(REPLACE({text}, ',', '{'.' if commas == 'decimal' else ''}') AS DOUBLE)"
         return (
             f"COALESCE({self._as_number(path, tolerant=True)}, "
@@ -207,15 +207,12 @@ class Canonical:
         text = f"TRIM(CAST({self._access(path)} AS VARCHAR))"
         digits = f"regexp_replace(regexp_replace({text}, '^[^0-9]+', ''), '[^0-9]+$', '')"
         sign = f"CASE WHEN {text} LIKE '%-%' THEN -1e0 ELSE 1e0 END"
-        if self._physical.get(path) == "comma":
-            for mark in (".", *SPACES):
-                digits = f"REPLACE({digits}, {literal(mark)}, '')"
-            read = f"TRY_CAST(REPLACE({digits}, ',', '.') AS DOUBLE) * {sign}"
-            priced = f"CASE WHEN regexp_matches({text}, '^{COMMA_AMOUNT}$') THEN {read} END"
-            return f"COALESCE({priced}, {self._as_number(path, tolerant=True)})"
-        read = f"TRY_CAST(REPLACE({digits}, ',', '') AS DOUBLE) * {sign}"
-        priced = f"CASE WHEN regexp_matches({text}, '^{AMOUNT}$') THEN {read} END"
-        return f"COALESCE({self._as_role_number(path)}, {priced})"
+        commas = self._commas(path)
+        for mark in (".", *SPACES) if commas == "decimal" else (",",):
+            digits = f"REPLACE({digits}, {literal(mark)}, '')"
+        read = f"TRY_CAST(REPLACE({digits}, ',', '.') AS DOUBLE) * {sign}"
+        priced = f"CASE WHEN regexp_matches({text}, '^{AMOUNTS[commas]}$') THEN {read} END"
+        return f"COALESCE({priced}, {self._as_role_number(path)})"
 
     def _currency(self) -> str:
         """Return the currency of a column of its own, else what stands beside the amount."""
@@ -225,10 +222,15 @@ class Canonical:
 
     def _as_currency(self, path: tuple[str, ...]) -> str:
         text = f"TRIM(CAST({self._access(path)} AS VARCHAR))"
-        form = COMMA_AMOUNT if self._physical.get(path) == "comma" else AMOUNT
         around = f"CONCAT(regexp_replace({text}, '[0-9].*$', ''), regexp_replace({text}, '^.*[0-9]', ''))"
         bare = f"TRIM(REPLACE(REPLACE({around}, '-', ''), '+', ''))"
-        return f"CASE WHEN regexp_matches({text}, '^{form}$') THEN NULLIF({bare}, '') END"
+        return (
+            f"CASE WHEN regexp_matches({text}, '^{AMOUNTS[self._commas(path)]}$') THEN NULLIF({bare}, '') END"
+        )
+
+    def _commas(self, path: tuple[str, ...]) -> Commas:
+        """Return what commas are in the numbers of a column that is read as text."""
+        return _COMMAS.get(self._physical.get(path, "text"), "unclear")
 
     def _is_text(self, path: tuple[str, ...]) -> bool:
         """Tell whether a number's column is read as text, so that it may hold what is none."""

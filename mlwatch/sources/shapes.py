@@ -15,7 +15,7 @@ from mlwatch.roles import Mapping as RoleMapping
 from mlwatch.roles.columns import MAX_COLUMNS
 from mlwatch.roles.guards import as_float, has_decimal_commas
 from mlwatch.roles.leftovers import NO_VALUE_YET
-from mlwatch.roles.written import commas_of
+from mlwatch.roles.written import commas_of, part_thousands
 from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.marks import NO_MARKS, Marks
 from mlwatch.sources.sql import columns_literal, literal
@@ -263,11 +263,14 @@ def _physical_number(role: str, column: Column | None, dialect: Dialect | None, 
     """
     if column is None or "text" not in column.kinds:
         return stated or "number"
+    texts = [one for one in column.samples if isinstance(one, str)]
     if role == "value" and has_decimal_commas(column):
         return "comma"
+    if role == "value" and part_thousands(texts):
+        return "grouped"
     if stated or not (dialect is None or dialect.marks == NO_MARKS):
         return stated or "number"
-    return _BY_COMMAS[commas_of(one for one in column.samples if isinstance(one, str))]
+    return _BY_COMMAS[commas_of(texts)]
 
 
 def _physical_name(role: str, column: Column | None, stated: str | None) -> str:

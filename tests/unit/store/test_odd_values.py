@@ -431,6 +431,11 @@ def bought(logs: Path, amounts: Sequence[str], form: str) -> tuple[dict[str, Any
         (["1,20", "12,50", "1.299,00", "1\u202f000,5"], 2313.2, None),
         (["$1.20", "$12", "$1,299.00", "-$3.00"], 1309.2, "$"),
         (["1.20 EUR", "12.5 EUR"], 13.7, "EUR"),
+        (["1,234", "12,5", "3,75"], 17.484, None),
+        (["€1,234", "€12,5", "€3,75"], 17.484, "€"),
+        (["$1,234", "$1,234.50", "$99", "-$1,000"], 1567.5, "$"),
+        (["1,234 EUR", "1,234,567 EUR", "12"], 1235813.0, "EUR"),
+        (["1,234", "1,234.50", "1e3"], 3468.5, None),
     ],
 )
 def test_amounts_with_a_currency_and_decimal_commas_are_read(
@@ -457,6 +462,20 @@ def test_amounts_that_may_be_a_thousand_times_as_large_are_told_of(
 
     told = f'amounts that cannot be read are left out: 2 so far, such as "{example}" in events.jsonl'
     assert (revenue["total"], said) == (total, [told])
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_commas_in_scores_are_read_as_those_in_latencies(logs: Path, take: Take, form: str) -> None:
+    rows = records()
+    scores = [row["score"] for row in rows]
+    write(logs, [{**row, "score": str(row["score"]).replace(".", ",")} for row in rows], form)
+    found = take()
+    (version,) = next(iter(found.models.values())).versions.values()
+
+    assert version.performance["brier"].value == pytest.approx(
+        metrics.brier_score_loss([row["label"] for row in rows], scores)
+    )
+    assert warnings(found) == []
 
 
 def test_amounts_in_several_currencies_are_told_of(logs: Path) -> None:
