@@ -47,8 +47,12 @@ AMOUNTS: Mapping[Commas, str] = {
 thousands also `$1,234`; of decimal ones `€1,20`, `1.299,00 €` and `1 299`."""
 DECIMAL_COMMA = f"[^.]*([.][0-9]{{3}})*,{_DECIMALS}([^0-9].*)?"
 """An amount whose comma can only part decimals off."""
-ANY_AMOUNT = _priced(f"[0-9]([0-9.,']|{_SPACE})*")
-"""Whatever may be an amount, though nothing tells how it is to be read."""
+_GROUPS = "|".join(
+    f"[0-9]{{1,3}}({mark}[0-9]{{3}})+({point}[0-9]+)?"
+    for mark, point in (("[.]", ","), (",", "[.]"), ("'", "[.,]"), (_SPACE, "[.,]"))
+)
+ANY_AMOUNT = _priced(f"([0-9]+([.,][0-9]+)?|{_GROUPS})")
+"""Whatever may be an amount, though nothing tells how it is to be read; `10.0.0.1` is none."""
 _COMMAS = {commas: re.compile(pattern) for commas, pattern in WITH_COMMAS.items()}
 _AROUND = re.compile("^[^0-9]+|[^0-9]+$")
 _DOUBTFUL = re.compile("[+-]?[1-9][0-9]{0,2},[0-9]{3}")

@@ -453,6 +453,8 @@ def test_amounts_with_a_currency_and_decimal_commas_are_read(
         (["1,234", "5,678"], None, "1,234"),
         (["€1,20", "€1.50", "€12,50"], 1.5, "€1,20"),
         (["€1.299", "€1.299", "€12"], 12.0, "€1.299"),
+        (["1'299.00", "2'000'000"], None, "1'299.00"),
+        (["1 299.00 CHF", "€1.299.000"], None, "1 299.00 CHF"),
     ],
 )
 def test_amounts_that_may_be_a_thousand_times_as_large_are_told_of(
@@ -496,7 +498,13 @@ def test_an_amount_in_numbers_is_taken_before_one_in_words(logs: Path, take: Tak
     assert version.business.revenue.total == 12.5
 
 
-@pytest.mark.parametrize("words", [["3 apples", "4 pears"], ["2026-11-03", "2026-11-04"], ["10:30", "11:45"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["3 apples", "4 pears"], ["2026-11-03", "2026-11-04"], ["10:30", "11:45"]),
+        *(["10.0.0.1", "192.168.0.12"], ["1.2.3", "1.10.0"], ["3,4,5", "1,2"], ["0 12 7", "0 1 2"]),
+    ],
+)
 def test_texts_that_are_no_amounts_are_no_amounts(logs: Path, words: list[str]) -> None:
     revenue, said = bought(logs, words, "jsonl")
 
