@@ -34,6 +34,7 @@ class Choice:
         settings: The `[roles]` of the configuration.
         decided: What was decided of earlier records; None for nothing.
         given: By role in which of the records it is given already; see `Column.where`.
+        known_time: The column of the time, where that was decided of earlier records.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class Choice:
         settings: RoleSettings,
         decided: Mapping | None,
         given: MappingType[str, int] = MappingProxyType({}),
+        known_time: Column | None = None,
     ) -> None:
         self.columns = tuple(columns)
         self.given = given
+        self._known_time = known_time
         self.settings = settings
         self.decided = decided or Mapping({}, {}, (), "auto", 1.0, ())
         self.pool = {column.path: column for column in self.columns}
@@ -162,6 +165,10 @@ class Choice:
         """Tell in which of the records a role is given; see `Column.where`."""
         chosen = self.chosen.get(role)
         return self.given.get(role, 0) | (chosen.where if chosen is not None else 0)
+
+    def time(self) -> Column | None:
+        """Return the column of the time, be it that earlier records decided it."""
+        return self.chosen.get("timestamp", self._known_time)
 
     def has_values(self, roles: Collection[str]) -> bool:
         """Tell whether a column that is left is named like one of some roles and has values."""

@@ -61,7 +61,8 @@ def merge(
     mapping = _without(mapping, {column.path for column in columns if column.kinds - {"null"}})
     known = {*mapping.of_roles, *(feature.path for feature in mapping.features), *mapping.ignored}
     new = tuple(column for column in columns if column.path not in known)
-    inference = _Inference(new, settings, mapping, _where(columns, mapping))
+    time = next((column for column in columns if column.path == mapping.roles.get("timestamp")), None)
+    inference = _Inference(new, settings, mapping, _where(columns, mapping), time)
     return inference.run(path or PurePath("-"), root_name) if new else mapping
 
 

@@ -29,7 +29,7 @@ def take_only_time(choice: Choice) -> None:
 
 def prefer_time_of_change(choice: Choice) -> None:
     """Take the time of a row's latest version in tables of outcomes: a corrected label was created before it."""
-    created = choice.chosen.get("timestamp")
+    created = choice.time()
     if created is None or "label" not in choice.roles or {"prediction", "score"} & choice.roles.keys():
         return
     if choice.settings.timestamp is not None or normal(created.path[-1]) not in CREATION_TIMES:
@@ -41,17 +41,16 @@ def prefer_time_of_change(choice: Choice) -> None:
         if not choice.is_protected(one) and (guards.is_time(one) or one.kinds <= {"null"})
     ]
     if changed:
-        del choice.roles["timestamp"]
         choice.take(
             "timestamp", choice.pool[min(changed)], f"named {dotted(min(changed))}, of the latest version"
         )
-        choice.others["timestamp"] = [created.path]
+        choice.others["timestamp"] = [created.path, *choice.others.get("timestamp", ())]
         choice.reasons["timestamp"] += f", and {dotted(created.path)} in records without it"
 
 
 def take_clock(choice: Choice) -> None:
     """Take the time of day from a column of its own, where the time is only a date."""
-    date = choice.chosen.get("timestamp")
+    date = choice.time() if choice.clock is None else None
     pool = (column for column in choice.pool.values() if not choice.is_protected(column))
     clock = clock_beside(date, pool) if date is not None else None
     if clock is not None:

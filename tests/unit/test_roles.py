@@ -772,3 +772,43 @@ def test_a_time_of_change_that_has_no_value_yet_is_waited_for() -> None:
     first = {"request_id": "r", "label": 1, "created_at": TS, "updated_at": None}
 
     assert inferred(first).columns("timestamp") == (("updated_at",), ("created_at",))
+
+
+@pytest.mark.parametrize("first", [{}, {"updated_at": None}, {"updated_at": TS}])
+def test_a_time_of_change_that_comes_later_is_the_time_from_then_on(first: dict[str, Any]) -> None:
+    label = {"request_id": "r", "label": 1, "created_at": TS}
+    later = merge(inferred({**label, **first}), columns_of([{**label, "updated_at": TS}]), NO_SETTINGS)
+
+    assert later.columns("timestamp") == (("updated_at",), ("created_at",))
+    assert later.reasons["timestamp"] == (
+        "named updated_at, of the latest version, and created_at in records without it"
+    )
+
+
+def test_a_time_of_change_that_comes_later_does_not_overrule_the_configuration_or_a_prediction() -> None:
+    label = {"request_id": "r", "label": 1, "created_at": TS}
+    changed = columns_of([{**label, "updated_at": TS}])
+    settings = RoleSettings(timestamp="created_at")
+
+    assert merge(inferred(label, settings=settings), changed, settings).columns("timestamp") == (
+        ("created_at",),
+    )
+    predicted = inferred({**label, "prediction": 1})
+    assert merge(predicted, changed, NO_SETTINGS).columns("timestamp") == (("created_at",),)
+
+
+@pytest.mark.parametrize("first", [{}, {"time": None}])
+def test_a_time_of_day_that_comes_later_belongs_to_the_date(first: dict[str, Any]) -> None:
+    record = {"date": "2026-11-03", "id": "a", "prediction": 1}
+    before = inferred({**record, **first})
+    later = merge(before, columns_of([{**record, "time": "09:00:00"}]), NO_SETTINGS)
+    other = merge(
+        inferred({**record, "date": TS}),
+        columns_of([{**record, "date": TS, "time": "09:00:00"}]),
+        NO_SETTINGS,
+    )
+
+    assert (before.clock, later.clock, other.clock) == (None, ("time",), None)
+    assert (later.columns("timestamp"), later.features) == ((("date",),), ())
+    again = merge(later, columns_of([{**record, "time": "09:00:00", "log_time": "10:00:00"}]), NO_SETTINGS)
+    assert again.clock == ("time",)
