@@ -18,6 +18,7 @@ from mlwatch.roles.names import (
     container_depth,
     has_affix,
     is_loose,
+    latency_factor,
     may_be_role,
     rank,
     words,
@@ -26,6 +27,7 @@ from mlwatch.roles.names import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from mlwatch.config import RoleSettings
     from mlwatch.roles.types import Column, ColumnPath, Mapping
 
 ROLES = ("model", "latency")
@@ -128,8 +130,17 @@ def sentences(mapping: Mapping, where: str) -> Iterator[tuple[str, str, str]]:
     for role, path in mapping.doubtful.items():
         name, noun, key = one_line(dotted(path)), _NAMED[role], quoted(dotted(path))
         if mapping.roles.get(role) == path:
-            said = f"the {noun}; if it is an input of the model, set [roles] numeric = [{key}]"
-            yield name, "warning", f"{name} in {where} is read as {said}"
+            severity = "info" if latency_factor(path[-1]) is not None else "warning"
+            right, wrong = f"{role} = {key}", f"numeric = [{key}] if it is an input of the model"
+            said = f"the {noun}; if that is right, set [roles] {right}, and {wrong}"
+            yield name, severity, f"{name} in {where} is read as {said}"
         else:
             said = f"an input of the model; if it is the {noun}, set [roles] {role} = {key}"
             yield name, "info", f"{name} in {where} is read as {said}"
+
+
+def settled(settings: RoleSettings) -> set[str]:
+    """Return the names of columns of which the configuration says what they are, as `sentences` writes them."""
+    roles = (getattr(settings, role) for role in ROLES)
+    named = (*settings.numeric, *settings.categorical, *(name for name in roles if name is not None))
+    return set(map(one_line, named))

@@ -107,6 +107,7 @@ class Ingest:
         self.ledger = Ledger(connection)
         self._shapes = KnownShapes(connection, config.roles)
         self._telling = Telling(connection)
+        self._telling.end_doubts(config.roles)
         self._is_directory = root.is_dir()  # a single file goes for a moment when it is rotated
         named = root.resolve() if self._is_directory else root.resolve().parent
         book = ShapeBook(named, config.roles, self._shapes.by_key, recall)

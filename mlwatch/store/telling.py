@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.roles.doubts import sentences
+from mlwatch.roles.doubts import sentences, settled
 from mlwatch.store import notices
 
 if TYPE_CHECKING:
@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.config import RoleSettings
     from mlwatch.roles import Mapping
 
 TOPICS, ROOT = "kafka", "log directory"
 """What notices about a cluster, and about the place of the logs, are about."""
+_MEANING = "meaning of {}"
 _UNREAD = "{} is not read: {}"
 
 
@@ -52,10 +54,15 @@ class Telling:
     def doubtful(self, mapping: Mapping, relative: str) -> None:
         """Tell of the first file what its columns are taken for that may be something else."""
         for name, severity, message in sentences(mapping, relative):
-            topic = f"meaning of {name}"
+            topic = _MEANING.format(name)
             if topic not in self._said:
                 self._said[topic] = message
                 notices.post(self._connection, severity, topic, message)
+
+    def end_doubts(self, settings: RoleSettings) -> None:
+        """End what was said of columns of which the configuration says by now what they are."""
+        for name in settled(settings):
+            notices.resolve(self._connection, _MEANING.format(name))
 
     def unread(self, relative: str, reason: str) -> None:
         """Tell why a file, or what is in a directory, is not read now."""

@@ -104,18 +104,24 @@ def test_a_duration_of_an_object_of_its_own_is_the_latency() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "values"),
-    [("duration", (12.3456, 0.0217)), ("duration_ms", (12, 340)), ("duration", ("12ms", "340ms"))],
+    ("name", "values", "severity"),
+    [
+        ("duration", (12.3456, 0.0217), "warning"),
+        ("duration_ms", (12, 340), "info"),
+        ("duration", ("12ms", "340ms"), "warning"),
+    ],
 )
 def test_measured_values_among_inputs_are_latencies_and_it_is_said(
-    name: str, values: tuple[object, ...]
+    name: str, values: tuple[object, ...], severity: str
 ) -> None:
     mapping = inferred(*({**RECORD, name: value} for value in values))
 
     assert role_of(mapping, "latency") == name
-    key = f'numeric = ["{name}"]'
-    told = f"{name} in a.csv is read as the latency; if it is an input of the model, set [roles] {key}"
-    assert said(mapping) == [("warning", told)]
+    told = (
+        f'{name} in a.csv is read as the latency; if that is right, set [roles] latency = "{name}", '
+        f'and numeric = ["{name}"] if it is an input of the model'
+    )
+    assert said(mapping) == [(severity, told)]
 
 
 def test_the_configuration_ends_the_doubt() -> None:
@@ -197,3 +203,29 @@ def test_an_alert_says_once_what_a_column_is_taken_for(tmp_path: Path) -> None:
     (severity, message) = told[0]
     assert (len(told), severity) == (1, "info")
     assert message.endswith('if it is the latency, set [roles] latency = "duration"')
+
+
+@pytest.mark.parametrize(
+    ("setting", "ends"),
+    [
+        ('latency = "duration_ms"', True),
+        ('numeric = ["duration_ms"]', True),
+        ('latency = "latency"', False),
+        ('categorical = ["age"]', False),
+    ],
+)
+def test_an_alert_ends_where_the_configuration_says_what_a_column_is(
+    tmp_path: Path, setting: str, ends: bool
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    rows = "".join(f"2026-11-02T08:00:{i:02d}Z,r{i},v1,{i},{i * 7},{i % 2}\n" for i in range(60))
+    (logs / "a.csv").write_text(f"timestamp,request_id,model_version,age,duration_ms,prediction\n{rows}")
+    told = []
+    for settings in ("", f"[roles]\n{setting}\n", f"[roles]\n{setting}\n"):
+        (logs / "mlwatch.toml").write_text(settings)
+        with mlwatch.open(logs, db=tmp_path / "store.duckdb") as watched:
+            alerts = watched.snapshot().to_dict()["alerts"]
+        told += [one["state"] for one in alerts if "duration_ms" in one["message"]]
+
+    assert told == ["firing", *(["resolved" if ends else "firing"] * 2)]
