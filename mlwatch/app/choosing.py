@@ -27,9 +27,8 @@ class Choosing(TimeTravel):
             self.notify("There is only one model in this time range.", markup=False)
             return
         self._wanted_model = next_model(self.view.snapshot, self.view.model_name)
-        self.view = replace(
-            self.view, model_name=self._wanted_model
-        )  # of the same moment, until the answer comes
+        # of the same moment, until the answer comes
+        self.view = replace(self.view, model_name=self._wanted_model)
         choice = self._request.choice
         self.choose(replace(choice, baseline=None, candidate=None, alone=False))  # another model's names
 

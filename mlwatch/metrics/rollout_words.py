@@ -98,7 +98,8 @@ def _astray(spec: MetricSpec) -> str:
 def _no_data(spec: MetricSpec, silent: tuple[str, ...], *, too_large: bool) -> str:
     if too_large:
         return f"{spec.label}: n/a, because its values are too large to sum up"
-    what = ("labels" + f" of {spec.of}" * bool(spec.of)) if spec.needs_labels else "data"
+    labels = f"labels of {spec.of}" if spec.of else "labels"
+    what = labels if spec.needs_labels else "data"
     if not silent:
         return f"{spec.label}: n/a, because no minute holds {what} of both versions"
     return f"{spec.label}: n/a, because the rollout has no {what} of {' and '.join(silent)} yet"

@@ -22,13 +22,20 @@ MOST_CLASSES = 2
 """More labels than these are grades, where nothing is predicted."""
 
 
-def positive_of(reader: Reader, model: str) -> str | None:
-    """Return what the classes of all time suggest, and their scores; None before any is known.
+def positive_of(reader: Reader, model: str, task: str, said: str | None) -> str | None:
+    """Return the positive class: the configured one, else of a binary task what all its classes and scores suggest.
 
     Args:
         reader: Of the snapshot.
         model: The model.
+        task: Its task.
+        said: What the configuration says.
+
+    Returns:
+        None before any class is known, and for other tasks.
     """
+    if said or task != "binary":
+        return said
     read = partial(_positive, reader.connection, model)
     sources = (rollups.OUTCOMES, rollups.DECIDED)
     return reader.value(("positive", model), sources, ALL_TIME, read)

@@ -133,7 +133,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
     config, connection = ground.config, ground.connection
     known: Task = ground.fact(("task", name), partial(stored_task, connection, name))
     task = config.roles.task or known
-    positive = _positive(ground, name, task)
+    positive = positive_of(ground.reader, name, task, config.roles.positive_class)
     file = ground.fact("file", partial(file_name, connection))
     own = ground.fact(("own features", name), partial(own_features, connection, name))
     counts = ground.fact("counts of all", partial(counts_of_all, connection))
@@ -174,13 +174,6 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
         past.labels(task),
     )
     return context, past.performance(task, context.positive)
-
-
-def _positive(ground: Ground, name: str, task: Task) -> str | None:
-    """Return the positive class: the configured one, else what the classes of all time suggest."""
-    if ground.config.roles.positive_class or task != "binary":
-        return ground.config.roles.positive_class
-    return positive_of(ground.reader, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,9 +271,8 @@ def segments_of(ground: Ground, model: Model, roles: Roles) -> Segments:
     stretch = (lattice.first(rollups.SEGMENTS), lattice.end)
     key = ("falls", model.name, model.task, lattice.width_s)
     falls = ground.reader.value(key, (rollups.SEGMENTS,), stretch, search, lattice.start)
-    told = {
-        name: fall for name, fall in falls.items() if found.by_version.get(name)
-    }  # else most have no class
+    # a version without segments has none because most of its answers have no class
+    told = {name: fall for name, fall in falls.items() if found.by_version.get(name)}
     return replace(found, falls=told)
 
 

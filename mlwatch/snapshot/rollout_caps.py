@@ -66,29 +66,6 @@ def frozen_caps(reader: Reader, model: str, baseline: str, end: datetime) -> Cap
     return reader.value(("caps", model, baseline, end), sources, (begin, end), compute)
 
 
-def brought_money(reader: Reader, model: str, baseline: str, end: datetime) -> bool:
-    """Tell whether any request of the baseline's past brought money; events may carry amounts of 0 alone.
-
-    Args:
-        reader: Of the snapshot.
-        model: The model.
-        baseline: Its version in service.
-        end: The full hour in which the candidate came, naive UTC.
-    """
-    begin = end - REFERENCE_SPAN
-
-    def compute() -> bool:
-        columns = "class, SUM(value_sq) AS value_sq"
-        return has_money(of_past(reader, rollups.BUSINESS, columns, (model, baseline), (begin, end)))
-
-    return reader.value(("money", model, baseline, end), (rollups.BUSINESS,), (begin, end), compute)
-
-
-def has_money(gains: Table) -> bool:
-    """Tell whether any request brought money, by sums of what requests brought by class."""
-    return bool(np.any(gains["value_sq"][gains["class"] == "net"] > 0))
-
-
 def of_past(
     reader: Reader,
     rollup: rollups.Rollup,

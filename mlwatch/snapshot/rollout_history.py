@@ -67,9 +67,7 @@ def subjects(
         since = partial(requests_since, connection, model, until=until)
         roles = with_mode(connection, assign_roles(mine, config.rollout, question, since), config.rollout)
         task = config.roles.task or stored_task(connection, model)
-        positive = config.roles.positive_class
-        if task == "binary" and positive is None:
-            positive = positive_of(Reader(connection), model)
+        positive = positive_of(Reader(connection), model, task, config.roles.positive_class)
         yield Subject(Judged(model, task, positive), roles, until or max(life.last for life in mine))
 
 

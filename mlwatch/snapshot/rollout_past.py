@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mlwatch.metrics import latency
 from mlwatch.snapshot import undecided
 from mlwatch.snapshot.rollout_caps import REFERENCE_SPAN, of_past
@@ -32,6 +34,8 @@ class Usual:
     metrics: frozenset[str]
     positives: float | None
     """Share of positives among its labels; None where there were too few."""
+    earned: bool
+    """Whether any request brought money; events may carry amounts of 0 alone."""
 
 
 def usual(reader: Reader, pairing: Pairing) -> Usual:
@@ -46,23 +50,23 @@ def usual(reader: Reader, pairing: Pairing) -> Usual:
     end = pairing.frozen
     begin = end - REFERENCE_SPAN
 
-    def past(rollup: rollups.Rollup, columns: str, counted: str, **more: object) -> Table:
-        enough = f"SUM({counted}) >= {USUAL}"
+    def past(rollup: rollups.Rollup, columns: str, having: str = "TRUE", **more: object) -> Table:
         return of_past(
-            reader, rollup, columns, (pairing.model, pairing.baseline), (begin, end), enough, **more
+            reader, rollup, columns, (pairing.model, pairing.baseline), (begin, end), having, **more
         )
 
     def compute() -> Usual:
         sums = f"SUM(n) AS n, {UNDECIDED}, SUM(n_number) AS n_number, {positive_sums('n')}"
-        outcomes = past(rollups.OUTCOMES, sums, "n", positive=pairing.positive)
+        outcomes = past(rollups.OUTCOMES, sums, f"SUM(n) >= {USUAL}", positive=pairing.positive)
+        gains = past(rollups.BUSINESS, "class, SUM(n_first) AS n_first, SUM(value_sq) AS value_sq")
         logged = logged_metrics(
             pairing.task,
-            past(rollups.TRAFFIC, "SUM(n_latency) AS n_latency", "n_latency"),
+            past(rollups.TRAFFIC, "SUM(n_latency) AS n_latency", f"SUM(n_latency) >= {USUAL}"),
             outcomes,
-            past(rollups.BUSINESS, "class", "n_first"),
+            gains.where(gains["n_first"] >= USUAL),
             USUAL,
         )
-        return Usual(logged, share_of_positives(outcomes))
+        return Usual(logged, share_of_positives(outcomes), has_money(gains))
 
     sources = (rollups.TRAFFIC, rollups.OUTCOMES, rollups.BUSINESS)
     return reader.value(("usual", pairing.judged, pairing.baseline, end), sources, (begin, end), compute)
@@ -94,6 +98,11 @@ def logged_metrics(
     classes = set(gains["class"].tolist())
     has |= classes & {"conversion", "engagement"}
     return frozenset(has | ({"revenue"} if "net" in classes else set()))
+
+
+def has_money(gains: Table) -> bool:
+    """Tell whether any request brought money, by sums of what requests brought by class."""
+    return bool(np.any(gains["value_sq"][gains["class"] == "net"] > 0))
 
 
 def why_undecided(outcomes: Table) -> str:

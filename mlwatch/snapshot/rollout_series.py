@@ -18,13 +18,14 @@ from mlwatch.metrics.rollout_types import (
     ProportionSeries,
 )
 from mlwatch.snapshot.read import Table, fetch
-from mlwatch.snapshot.rollout_caps import Caps, brought_money, cut_latencies, frozen_caps, has_money
+from mlwatch.snapshot.rollout_caps import Caps, cut_latencies, frozen_caps
 from mlwatch.snapshot.rollout_pairing import HOUR_MINUTES, full_hour
 from mlwatch.snapshot.rollout_past import (
     CLASS_TASKS,
     LATENCIES,
     OF_CLASSES,
     UNDECIDED,
+    has_money,
     logged_metrics,
     usual,
     why_undecided,
@@ -133,8 +134,7 @@ def read_arms(reader: Reader, pairing: Pairing) -> Arms:
     past = usual(reader, pairing)
     positives = arms.positives if past.positives is None else past.positives
     has = arms.has | (past.metrics - (OF_CLASSES if arms.undecided else set()))
-    before = pairing.model, pairing.baseline, pairing.frozen
-    earned = "revenue" not in has or has_money(gains) or brought_money(reader, *before)
+    earned = "revenue" not in has or has_money(gains) or past.earned
     nought = frozenset() if earned else frozenset({"revenue"})
     return replace(arms, has=has, positives=positives, nought=nought)
 

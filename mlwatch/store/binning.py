@@ -289,12 +289,12 @@ def are_coarse(edges: Sequence[float], own: Sequence[float]) -> bool:
 
 
 def _are_lumped(connection: DuckDBPyConnection, feature: FeatureBins, rows: str) -> bool:
-    """Tell whether a model's frequent categories are among the others, or unknown."""
+    """Tell whether the frequent categories of rows, which all have one, are among the others, or unknown."""
     own, told = row(
         connection,
         f"""WITH mine AS (
             SELECT {feature.expression} AS category, COUNT(*) AS n FROM {rows}
-            WHERE {feature.expression} IS NOT NULL GROUP BY 1 ORDER BY n DESC, category LIMIT {TOP_CATEGORIES})
+            GROUP BY 1 ORDER BY n DESC, category LIMIT {TOP_CATEGORIES})
         SELECT COALESCE(SUM(n), 0), COALESCE(SUM(n) FILTER (category IN (
             SELECT category FROM categories WHERE feature = ? AND bin < {TOP_CATEGORIES})), 0) FROM mine""",
         [feature.number],

@@ -123,9 +123,8 @@ def load_tables(connection: DuckDBPyConnection, lake: Path) -> None:
     except duckdb.Error as error:
         todo = "write them again"
         raise InputError(f"the rollups are damaged ({reason_of(error)})", str(lake), todo) from error
-    connection.execute(
-        "INSERT OR REPLACE INTO meta VALUES (?, 'null')", [HEARD]
-    )  # the bins are those of the lake
+    # the bins are those of the lake, whichever models come
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, 'null')", [HEARD])
     for column, kind in connection.execute("SELECT column_name, kind FROM features").fetchall():
         sql_type = "DOUBLE" if kind == "numeric" else "VARCHAR"
         connection.execute(f"ALTER TABLE predictions ADD COLUMN {identifier(column)} {sql_type}")
