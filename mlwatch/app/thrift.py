@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich.control import Control
+from rich.segment import Segment
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
+from textual.strip import Strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console, RenderableType
-    from rich.segment import Segment
     from textual.screen import Screen
-    from textual.strip import Strip
 
-Piece: TypeAlias = "tuple[int, int, Strip]"
+Piece: TypeAlias = tuple[int, int, Strip]
 """Column, row and what is drawn from there on."""
 
 
@@ -41,7 +41,7 @@ class Shown:
             return
         row[columns] = strip
         if before != strip:
-            yield from ((x + left, y, strip.crop(left, right)) for left, right in _changed(before, strip))
+            yield from ((x + column, y, run) for column, run in _changed(before, strip))
 
 
 class Difference(CompositorUpdate):
@@ -103,19 +103,22 @@ def _laid_out(update: LayoutUpdate) -> Iterator[Piece]:
             x += strip.cell_length
 
 
-def _changed(before: Strip, after: Strip) -> Iterator[tuple[int, int]]:
-    """Yield the columns, first and behind the last, of each run in which a strip is not as before."""
+def _changed(before: Strip, after: Strip) -> Iterator[tuple[int, Strip]]:
+    """Yield each run in which a strip is not as before, with its first column.
+
+    Runs are of whole segments: to cut them off the strip, rich would remember both halves of each text that changed.
+    """
     were = dict(_placed(before))
-    begun: int | None = None
+    begun, run = 0, list[Segment]()
     for x, segment in _placed(after):
-        if were.get(x) == segment:
-            if begun is not None:
-                yield begun, x
-            begun = None
-        elif begun is None:
-            begun = x
-    if begun is not None:
-        yield begun, after.cell_length
+        if were.get(x) != segment:
+            begun = begun if run else x
+            run.append(segment)
+        elif run:
+            yield begun, Strip(run)
+            run = []
+    if run:
+        yield begun, Strip(run)
 
 
 def _placed(strip: Strip) -> Iterator[tuple[int, Segment]]:

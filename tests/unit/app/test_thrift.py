@@ -100,6 +100,22 @@ def test_what_is_shown_already_is_not_sent() -> None:
     assert Difference(again, shown).render_segments(CONSOLE) == ""
 
 
+def test_what_changed_is_not_cut() -> None:
+    """Of each text that is cut rich remembers both halves, of the last 16,384: the app would grow for hours."""
+    red, blue = STYLES[:2]
+    first, second = (
+        Strip([Segment("rows ", red), Segment(rows, blue), Segment(" · lag ", red), Segment(lag, blue)])
+        for rows, lag in (("1,000", "2 s"), ("1,200", "3 s"))
+    )
+    shown = Shown()
+    assert list(shown.news((0, 0, first))) == [(0, 0, first)]
+    told = [(x, list(strip), strip.cell_length) for x, _, strip in shown.news((0, 0, second))]
+    rows, lag = list(second)[1::2]
+    assert told == [(5, [rows], 5), (17, [lag], 3)]
+    assert told[0][1][0] is rows
+    assert told[1][1][0] is lag
+
+
 @pytest.mark.slow
 def test_a_terminal_behind_a_slow_line_gets_less_than_it_can_carry(tmp_path: Path) -> None:
     """A screen that refreshes each second sends less than the 40 kB that a slow line carries in it."""
