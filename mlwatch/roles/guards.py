@@ -200,9 +200,17 @@ def _label(column: Column, context: Context, loose: bool) -> bool:
 
 
 def _model(column: Column, context: Context, loose: bool) -> bool:
-    # a service or endpoint among the inputs of a model is one of several, and those of one log's records mostly one
-    apart = not loose or not is_among_inputs(column, context) or len(set(map(str, column.samples))) == 1
+    apart = not loose or not is_among_inputs(column, context) or _is_one(column)
     return apart and _name(column, context, loose)
+
+
+def _is_one(column: Column) -> bool:
+    """Tell whether enough samples are all the same.
+
+    A service or endpoint among the inputs of a model is one of several, and those of one log's records mostly one: of
+    the first line of a live log it is always one.
+    """
+    return len(column.samples) >= ENOUGH and len(set(map(str, column.samples))) == 1
 
 
 def _latency(column: Column, context: Context, loose: bool) -> bool:

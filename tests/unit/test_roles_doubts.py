@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -146,12 +147,24 @@ def test_a_service_of_several_among_plain_inputs_is_one_of_them() -> None:
         """an input of the model; if it is the model's name, set [roles] model = "service\""""
     )
     for records in (
-        [{**RECORD, "service": "fraud-api"}] * 3,
+        [{**RECORD, "service": "fraud-api"}] * 5,
         [{**BARE, "service": name} for name in names],
         [{**RECORD, "service": name, "status_code": 200} for name in names],
     ):
         mapping = inferred(*records)
         assert (role_of(mapping, "model"), said(mapping)) == ("service", [])
+
+
+def test_the_first_line_of_a_live_log_makes_no_service_among_inputs_the_model(tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "m" / "a.jsonl"
+    path.parent.mkdir(parents=True)
+    for services in (("checkout",), ("search", "mail", "checkout")):
+        with path.open("a") as log:
+            for name in services:
+                log.write(json.dumps({**RECORD, "request_id": f"r{log.tell()}", "service": name}) + "\n")
+        with mlwatch.open(tmp_path / "logs", db=tmp_path / "store.duckdb") as watch:
+            _, rows = watch.query("SELECT model, service FROM predictions")
+    assert sorted(rows) == [("m", name) for name in ("checkout", "checkout", "mail", "search")]
 
 
 @pytest.mark.parametrize(
