@@ -14,7 +14,7 @@ import numpy as np
 
 from mlwatch.metrics.rollout_judgement import STATUSES, quotient, status_codes
 from mlwatch.metrics.rollout_left import GROWTH
-from mlwatch.metrics.rollout_pairs import disagreement_log_e, pair_half_width, pair_log_e
+from mlwatch.metrics.rollout_pairs import disagreement_log_e, pair_limits, pair_log_e
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ class PairCodes:
     value: FloatArray
     """Paired accuracy difference, or the disagreement rate; nan without pairs."""
     low: FloatArray
-    """Anytime-valid limits; infinite where unbounded, nan where not computed."""
+    """Anytime-valid limits; nan where not computed."""
     high: FloatArray
     log_e: FloatArray
     """Evidence of harm."""
@@ -53,21 +53,20 @@ def accuracy_codes(
     settings: RolloutSettings,
     level: float,
 ) -> PairCodes:
-    """Judge who is right.
+    """Judge who is right, of all labelled pairs or of those of the positive class.
 
     Args:
         lost: Pairs that only the baseline got right, shape (times,).
         won: Pairs that only the candidate got right.
         labelled: Pairs with a label.
-        margin: Largest tolerable loss of accuracy.
+        margin: Largest tolerable loss of accuracy, or of recall.
         settings: Error budget and scale.
         level: Error budget of the roll back.
     """
     lost, won, n = (np.atleast_1d(np.asarray(column, dtype=float)) for column in (lost, won, labelled))
     difference = quotient(won - lost, n)
-    half = pair_half_width(lost, won, n, settings.alpha, settings.n_opt)
+    low, high = pair_limits(lost, won, n, settings.alpha, settings.n_opt)
     log_e = pair_log_e(lost, won)
-    low, high = difference - half, difference + half
     worse = (log_e >= -math.log(level)) & (difference < -margin)  # see `rollout_judgement.is_beyond`
     status = status_codes(n > 0, worse, low > -margin, low > 0)
     return PairCodes(status, difference, low, high, log_e)
@@ -94,12 +93,22 @@ def disagreement_codes(
 
 
 def of_moments(
-    moments: PairMoments, margin: float, cap: float | None, settings: RolloutSettings
+    moments: PairMoments,
+    margin: float,
+    cap: float | None,
+    settings: RolloutSettings,
+    recall: float | None = None,
 ) -> dict[str, PairCodes]:
-    """Judge the pairs at each moment, by metric."""
+    """Judge the pairs at each moment, by metric; recall where its margin is given."""
     level = levels(settings, cap)
-    lost, won = moments.only_baseline_right, moments.only_candidate_right
-    found = {"accuracy": accuracy_codes(lost, won, moments.labelled, margin, settings, level)}
+
+    def right(of: PairMoments, margin: float, level: float) -> PairCodes:
+        lost, won = of.only_baseline_right, of.only_candidate_right
+        return accuracy_codes(lost, won, of.labelled, margin, settings, level)
+
+    found = {"accuracy": right(moments, margin, level)}
+    if recall is not None and moments.positive is not None:
+        found["recall"] = right(moments.positive, recall, settings.alpha)
     if cap is not None:
         found["disagreement"] = disagreement_codes(moments.disagreements, moments.pairs, cap, settings, level)
     return found

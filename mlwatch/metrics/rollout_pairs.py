@@ -6,7 +6,6 @@ probability ½ if both are equally good, which is tested exactly (P2). Pairs can
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import numpy as np
 from mlwatch.metrics.scipy_special import bdtr, chdtrc
 from mlwatch.metrics.sequential import (
     bernoulli_interval,
+    bernoulli_most,
     beta_binomial_log_e,
     beta_concentration,
     normal_half_width,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PAIR_KAPPA = 20.0
 """Concentration of the prior on the discordant pairs."""
 FEWEST_DISCORDANT = 5
-"""Discordant pairs from which the paired difference has limits."""
+"""Discordant pairs from which the paired difference has a variance."""
 ENOUGH_PAIRS = 50
 """Discordant pairs below which McNemar's exact test replaces its approximation."""
 
@@ -52,6 +52,8 @@ class PairCounts:
     unpaired_candidate: int = 0
     agreement: Counts = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     """Pairs by prediction: rows the baseline's class, columns the candidate's."""
+    positive: PairCounts | None = None
+    """Those whose label is the positive class, where there is one: they tell of recall."""
 
     @property
     def labelled(self) -> int:
@@ -70,6 +72,8 @@ class PairMoments:
     labelled: FloatArray
     only_baseline_right: FloatArray
     only_candidate_right: FloatArray
+    positive: PairMoments | None = None
+    """Of those whose label is the positive class."""
 
     def at(self, minute: IntArray) -> PairMoments:
         """Return the counts as they stood at the given minutes."""
@@ -81,7 +85,8 @@ class PairMoments:
             self.only_baseline_right,
             self.only_candidate_right,
         )
-        return PairMoments(minute, *(np.concatenate([[0.0], column])[place] for column in columns))
+        counts = (np.concatenate([[0.0], column])[place] for column in columns)
+        return PairMoments(minute, *counts, None if self.positive is None else self.positive.at(minute))
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ def judge_pairs(counts: PairCounts, alpha: float = 0.05, n_opt: float = 5_000.0)
     """
     lost, won, n = counts.only_baseline_right, counts.only_candidate_right, counts.labelled
     difference = (won - lost) / n if n else None
-    half = float(pair_half_width(lost, won, n, alpha, n_opt))
+    low, high = (float(limit[0]) for limit in pair_limits(lost, won, n, alpha, n_opt))
     rate = counts.disagreements / counts.pairs if counts.pairs else None
     limits = bernoulli_interval(counts.disagreements, counts.pairs, alpha) if counts.pairs else (None, None)
     return ShadowResult(
@@ -171,20 +176,33 @@ def judge_pairs(counts: PairCounts, alpha: float = 0.05, n_opt: float = 5_000.0)
         disagreement_high=None if limits[1] is None else float(limits[1]),
         kappa=cohens_kappa(counts.agreement),
         accuracy_difference=difference,
-        low=None if difference is None or math.isinf(half) else difference - half,
-        high=None if difference is None or math.isinf(half) else difference + half,
+        low=low if n else None,
+        high=high if n else None,
         log_e=float(pair_log_e(lost, won)),
         mcnemar_p=mcnemar_p(lost, won),
     )
 
 
-def pair_half_width(
+def pair_limits(
     lost: ArrayLike, won: ArrayLike, labelled: ArrayLike, alpha: float, n_opt: float
-) -> FloatArray:
-    """Return the half-width of the paired difference; infinite until five discordant pairs give it a variance."""
-    lost, won, labelled = (np.asarray(column, dtype=float) for column in (lost, won, labelled))
-    n, discordant = np.maximum(labelled, 1.0), lost + won
+) -> tuple[FloatArray, FloatArray]:
+    """Return the limits of the paired difference, shape (times,); nan without labelled pairs.
+
+    Too few discordant pairs have no variance: then it is no lower than the share of pairs that may at most be lost,
+    no higher than that which may be won. So versions that agree on everything are known to be alike after a while.
+    """
+    lost, won, labelled = np.atleast_1d(*(np.asarray(each, dtype=float) for each in (lost, won, labelled)))
+    n, few = np.maximum(labelled, 1.0), lost + won < FEWEST_DISCORDANT
+    difference, half = (won - lost) / n, _half_width(lost, won, n, alpha, n_opt)
+    low, high = difference - half, difference + half
+    low[few] = -bernoulli_most(lost[few], n[few], alpha)
+    high[few] = bernoulli_most(won[few], n[few], alpha)
+    return np.where(labelled > 0, low, np.nan), np.where(labelled > 0, high, np.nan)
+
+
+def _half_width(lost: FloatArray, won: FloatArray, n: FloatArray, alpha: float, n_opt: float) -> FloatArray:
+    discordant = lost + won
     variance = np.maximum(discordant - (won - lost) ** 2 / n, 1e-12)
     # the scale is the discordant rate itself: it is a nuisance, known to within its own noise
     rho = normal_rho(n_opt * np.maximum(discordant, 1.0) / n)
-    return np.where(discordant < FEWEST_DISCORDANT, np.inf, normal_half_width(variance, rho, alpha) / n)
+    return normal_half_width(variance, rho, alpha) / n

@@ -28,22 +28,27 @@ def shadow_verdict(
     spec: MetricSpec,
     cap: float | None = None,
     elapsed: float = math.inf,
+    recall: MetricSpec | None = None,
 ) -> tuple[RolloutVerdict, ShadowResult]:
     """Judge a shadow deployment.
 
     Args:
         counts: Pair counts so far.
-        settings: Names, alpha and the minimum time.
+        settings: Names, the minimum time, and the alpha of accuracy (and disagreement) and again of recall.
         spec: How accuracy is judged, an absolute margin.
         cap: Largest allowed disagreement rate; None only reports it.
         elapsed: Seconds with pairs so far.
+        recall: How recall is judged, on the pairs of the positive class; None does not judge it.
 
     Returns:
-        The verdict, with accuracy (and disagreement, under a cap) as its metrics, and what the pairs say.
+        The verdict, with accuracy (and recall, and disagreement under a cap) as its metrics, and what the pairs say.
     """
     shadow = judge_pairs(counts, settings.alpha, settings.n_opt)
     level = levels(settings, cap)
     results = [_accuracy(counts, shadow, settings, spec, level)]
+    if recall is not None and counts.positive is not None:
+        of_positives = judge_pairs(counts.positive, settings.alpha, settings.n_opt)
+        results.append(_accuracy(counts.positive, of_positives, settings, recall, settings.alpha))
     if cap is not None:
         results.append(_disagreement(counts, shadow, settings, cap, level))
     state, reasons = _decide(counts, settings, results, elapsed)
@@ -112,7 +117,8 @@ def _accuracy(
 ) -> MetricResult:
     blank = _blank(spec.name, f"paired {spec.label}", settings, spec.margin, level)
     if not counts.labelled or shadow.accuracy_difference is None:
-        return replace(blank, reason=f"{spec.label}: n/a, because no pair has a label yet")
+        what = "label of the positive class" if spec.of else "label"
+        return replace(blank, reason=f"{spec.label}: n/a, because no pair has a {what} yet")
     lost, won = counts.only_baseline_right, counts.only_candidate_right
     codes = accuracy_codes(lost, won, counts.labelled, spec.margin, settings, level)
     status = STATUSES[codes.status[0]]
@@ -150,12 +156,13 @@ def _accuracy_sentence(
     counts: PairCounts, result: MetricResult, settings: RolloutSettings, spec: MetricSpec
 ) -> str:
     low, high = (None if end is None else 100 * end for end in (result.low, result.high))
+    pairs = f"labelled pairs{spec.of and ' of ' + spec.of}"
     return (
-        f"on {counts.labelled:,} labelled pairs {spec.label} of {settings.candidate} differs from "
+        f"on {counts.labelled:,} {pairs} {spec.label} of {settings.candidate} differs from "
         f"{settings.baseline}'s by {number(100 * (result.difference or 0.0))} points "
         f"({span_text(low, high, 2)}; "
         f"{counts.only_baseline_right:,} lost, {counts.only_candidate_right:,} won), "
-        f"the limit is {number(-100 * spec.margin)} points{_ending(result, 'labelled pairs')}"
+        f"the limit is {number(-100 * spec.margin)} points{_ending(result, pairs)}"
     )
 
 

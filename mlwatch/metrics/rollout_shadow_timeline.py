@@ -33,6 +33,7 @@ def with_pairs(
     cap: float | None,
     *,
     guarded: bool,
+    recall: MetricSpec | None = None,
 ) -> RolloutTimeline:
     """Return a timeline in which the pairs have their say; at each moment what `shadow_verdict` says there.
 
@@ -43,19 +44,24 @@ def with_pairs(
         spec: How accuracy is judged.
         cap: Largest allowed disagreement rate.
         guarded: Whether any guardrail is judged by arm; else the pairs alone decide.
+        recall: How recall is judged; None does not judge it.
     """
     moments = pairs.at(by_arm.minute)
-    codes = of_moments(moments, spec.margin, cap, settings)
+    codes = of_moments(moments, spec.margin, cap, settings, recall and recall.margin)
     state, verdict = _decided(moments, list(codes.values()), settings)
     if guarded:
         state, verdict = _together(state, verdict, by_arm)
-    limits = {"accuracy": -spec.margin, "disagreement": cap or 0.0}
+    limits = {
+        "accuracy": -spec.margin,
+        "recall": -recall.margin if recall else 0.0,
+        "disagreement": cap or 0.0,
+    }
     metrics = {name: _metric(name, each, limits[name], by_arm.minute) for name, each in codes.items()}
     return replace(
         by_arm,
         verdict=verdict,
         state=state,
-        metrics=metrics | by_arm.metrics,
+        metrics=metrics | {name: each for name, each in by_arm.metrics.items() if name not in metrics},
         decided=first_minute(verdict != _HOLD, by_arm.minute),
     )
 

@@ -88,7 +88,8 @@ def count_pairs(connection: DuckDBPyConnection, pairing: Pairing, *, classes: bo
         [bounded.model, bounded.baseline, bounded.candidate, *times],
     )
     totals = dict(zip(alone["version"], alone["n"], strict=True))
-    counted = _counted(table, _unpaired(totals, bounded, table.whole("n")), start, classes=classes)
+    unpaired = _unpaired(totals, bounded, table.whole("n"))
+    counted = _counted(table, unpaired, start, bounded.positive, classes=classes)
     return replace(counted, why=why)
 
 
@@ -128,43 +129,55 @@ def _newest(connection: DuckDBPyConnection, pairing: Pairing) -> datetime:
     return max(pairing.start, begin or pairing.end - timedelta(hours=1))
 
 
-def _counted(table: Table, unpaired: PairCounts, start: datetime, *, classes: bool) -> Counted:
+def _counted(
+    table: Table, unpaired: PairCounts, start: datetime, positive: str | None, *, classes: bool
+) -> Counted:
     old, new, label, n = (table[name] for name in ("old", "new", "label", "n"))
     told = (old != "") & (new != "") | (not classes)
     known = (label != "") & told & classes
     right = {"old": known & (old == label), "new": known & (new == label)}
     flags = {
+        "pairs": np.ones(len(n), dtype=bool),
         "disagreements": (old != new) & told,
         "labelled": known,
         "lost": right["old"] & ~right["new"],
         "won": right["new"] & ~right["old"],
         "both": right["old"] & right["new"],
     }
-    sums = {name: int(n[flag].sum()) for name, flag in flags.items()}
+    counts, moments = _sums(table, flags, unpaired), _moments(table, flags)
+    if classes and positive is not None:
+        wanted = known & (label == positive)
+        of_these = {name: flag & wanted for name, flag in flags.items()}
+        counts = replace(counts, positive=_sums(table, of_these, PairCounts()))
+        moments = replace(moments, positive=_moments(table, of_these))
     confusion = _agreement(old[told], new[told], n[told]) if classes and told.any() else None
-    counts = replace(
+    if confusion is not None:
+        counts = replace(counts, agreement=np.array(confusion.counts, dtype=np.int64))
+    return Counted(start, counts, moments, confusion, undecided=int(n[~told].sum()))
+
+
+def _sums(table: Table, flags: dict[str, np.ndarray], unpaired: PairCounts) -> PairCounts:
+    sums = {name: int(table["n"][flag].sum()) for name, flag in flags.items()}
+    return replace(
         unpaired,
-        pairs=table.whole("n"),
+        pairs=sums["pairs"],
         disagreements=sums["disagreements"],
         both_right=sums["both"],
         only_baseline_right=sums["lost"],
         only_candidate_right=sums["won"],
         both_wrong=sums["labelled"] - sums["both"] - sums["lost"] - sums["won"],
-        agreement=np.array(confusion.counts if confusion else np.zeros((0, 0)), dtype=np.int64),
     )
-    without = int(n[~told].sum())
-    return Counted(start, counts, _moments(table, flags), confusion, undecided=without)
 
 
 def _moments(table: Table, flags: dict[str, np.ndarray]) -> PairMoments:
     minute, place = np.unique(table["minute"], return_inverse=True)
 
-    def running(chosen: np.ndarray | bool) -> FloatArray:
-        by_minute = np.bincount(place, weights=table["n"] * chosen, minlength=len(minute))
+    def running(name: str) -> FloatArray:
+        by_minute = np.bincount(place, weights=table["n"] * flags[name], minlength=len(minute))
         return np.cumsum(by_minute)
 
-    rest = (running(flags[name]) for name in ("disagreements", "labelled", "lost", "won"))
-    return PairMoments(minute.astype(np.int64), running(True), *rest)
+    columns = map(running, ("pairs", "disagreements", "labelled", "lost", "won"))
+    return PairMoments(minute.astype(np.int64), *columns)
 
 
 def _unpaired(totals: dict[str, int], pairing: Pairing, pairs: int) -> PairCounts:

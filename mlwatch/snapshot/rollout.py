@@ -62,7 +62,7 @@ NOT_LOGGED = {
     "revenue": "the logs hold no revenue",
 }
 BY_ARM = frozenset({"error_rate", "recall", "precision", "mae", "mse"})
-"""What is judged by arm in a shadow too, besides latencies."""
+"""What is judged by arm in a shadow too, besides latencies; recall only as long as no pairs tell of it."""
 PAIRWISE = "who is right is not judged pair by pair"
 NOUGHT = {"revenue": "no request brought any"}
 """Why what the logs have is not judged where it is 0 all the time."""
@@ -245,7 +245,7 @@ def read_inputs(
         unknown = replace(pairing, judged=Judged(pairing.model, "unknown"))
         inputs = replace(inputs, pairing=unknown, remarks=(*inputs.remarks, remark))
     accuracy = _spec(reader, config, pairing, "accuracy", {})
-    return replace(inputs, pairs=Pairs(counted, accuracy, config.limits.get(DISAGREEMENT)))
+    return rollout_pairs.by_pairs(inputs, Pairs(counted, accuracy, config.limits.get(DISAGREEMENT)))
 
 
 def _of_units(

@@ -96,6 +96,7 @@ def histories(
             labels = {spec.name: spec.label for spec in inputs.settings.metrics}
             if inputs.pairs is not None:
                 labels |= {"accuracy": "paired accuracy", "disagreement": "disagreement"}
+                labels |= {"recall": "paired recall"} if inputs.pairs.recall else {}
             found.append(History(pairing, inputs.settings, timeline_of(inputs), inputs.remarks, labels))
     return found
 

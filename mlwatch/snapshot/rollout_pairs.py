@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.pair_types import PairFindings
     from mlwatch.snapshot.read import Life
     from mlwatch.snapshot.rollout_pairing import Pairing
-    from mlwatch.snapshot.rollout_series import Inputs
+    from mlwatch.snapshot.rollout_series import Inputs, Pairs
     from mlwatch.snapshot.types import ConfusionTable
 
     Findings = Callable[[Hashable, Callable[[], PairFindings]], PairFindings]
@@ -89,9 +89,9 @@ def judge(connection: DuckDBPyConnection, inputs: Inputs, now: int, findings: Fi
         raise ValueError("a shadow is judged by its pairs")
     counted, counts = pairs.counted, pairs.counted.counts
     bounded = replace(pairing, start=counted.start)
-    by_arm, own = budgets(settings, pairing.task)
+    by_arm, own = budgets(inputs)
     beside = rollout_verdict(inputs.arms.baseline, inputs.arms.candidate, by_arm, now)
-    verdict, shadow = shadow_verdict(counts, own, pairs.accuracy, pairs.cap, beside.elapsed)
+    verdict, shadow = shadow_verdict(counts, own, pairs.accuracy, pairs.cap, beside.elapsed, pairs.recall)
     if counted.start >= pairing.end:
         verdict = replace(verdict, state=RolloutState.NO_DATA, reasons=(NO_RECORDS,))
     who = (pairing.model, pairing.baseline, pairing.candidate)
@@ -108,6 +108,26 @@ def judge(connection: DuckDBPyConnection, inputs: Inputs, now: int, findings: Fi
     return _together(found, verdict, guarded=_guarded(settings)) if pairing.task in CLASS_TASKS else found
 
 
+def by_pairs(inputs: Inputs, pairs: Pairs) -> Inputs:
+    """Let pairs tell of a shadow: of recall too, where it is judged, instead of the arms.
+
+    Both versions answered the same positives, so that what one misses differs by far less than chance between two
+    samples would have it. A hard limit is on the candidate alone: the arms keep what it needs.
+
+    Args:
+        inputs: As arms are judged.
+        pairs: What both versions answered, and how accuracy is judged.
+    """
+    settings, counts = inputs.settings, pairs.counted.counts
+    recall = next((spec for spec in settings.metrics if spec.name == "recall" and spec.guardrail), None)
+    if recall is None or counts.positive is None or not counts.pairs:
+        return replace(inputs, pairs=pairs)
+    limited = recall.name in {limit.metric for limit in settings.hard_limits}
+    rest = tuple(spec for spec in settings.metrics if spec is not recall)
+    metrics = (*rest, replace(recall, guardrail=False)) if limited else rest
+    return replace(inputs, settings=replace(settings, metrics=metrics), pairs=replace(pairs, recall=recall))
+
+
 def guards(settings: RolloutSettings) -> int:
     """Return how many guardrails are judged by arm."""
     return sum(spec.guardrail for spec in settings.metrics)
@@ -118,19 +138,20 @@ def _guarded(settings: RolloutSettings) -> bool:
     return bool(guards(settings) or settings.unjudged)
 
 
-def budgets(settings: RolloutSettings, task: str) -> tuple[RolloutSettings, RolloutSettings]:
-    """Split the error budget: each of the arms' guardrails and the pairs get an equal part.
+def budgets(inputs: Inputs) -> tuple[RolloutSettings, RolloutSettings]:
+    """Split the error budget: each guardrail gets an equal part, whether arms or pairs tell of it.
 
     Args:
-        settings: With the budget of the candidate.
-        task: Only of classes do pairs say who is right.
+        inputs: With the budget of the candidate; only of classes do pairs say who is right.
 
     Returns:
-        The settings of what is judged by arm, and those of the pairs.
+        The settings of what is judged by arm, and those of the pairs, with the part of one guardrail.
     """
-    count, paired = guards(settings), task in CLASS_TASKS
+    settings, count = inputs.settings, guards(inputs.settings)
+    recall = inputs.pairs is not None and inputs.pairs.recall is not None
+    paired = 1 + recall if inputs.pairing.task in CLASS_TASKS else 0
     by_arm = settings.alpha * count / (count + paired) if count else settings.alpha
-    own = replace(settings, alpha=settings.alpha / (count + 1), metrics=(), hard_limits=())
+    own = replace(settings, alpha=settings.alpha / (count + max(paired, 1)), metrics=(), hard_limits=())
     return replace(settings, alpha=by_arm), own
 
 
@@ -139,10 +160,12 @@ def timeline(inputs: Inputs, every: int = 1) -> RolloutTimeline:
     arms, settings, pairs = inputs.arms, inputs.settings, inputs.pairs
     if pairs is None or inputs.pairing.task not in CLASS_TASKS:
         return rollout_timeline(arms.baseline, arms.candidate, settings, every)
-    by_arm, own = budgets(settings, inputs.pairing.task)
+    by_arm, own = budgets(inputs)
     beside = rollout_timeline(arms.baseline, arms.candidate, by_arm, every)
     guarded = _guarded(settings)
-    return with_pairs(beside, pairs.counted.moments, own, pairs.accuracy, pairs.cap, guarded=guarded)
+    return with_pairs(
+        beside, pairs.counted.moments, own, pairs.accuracy, pairs.cap, guarded=guarded, recall=pairs.recall
+    )
 
 
 def _since(counted: Counted, pairing: Pairing) -> tuple[str, ...]:
@@ -185,7 +208,8 @@ def _together(by_arm: Rollout, pairs: RolloutVerdict, *, guarded: bool) -> Rollo
     answers = {pairs.verdict, by_arm.verdict} if guarded else {pairs.verdict}
     answer: Verdict = "rollback" if "rollback" in answers else "hold" if "hold" in answers else "promote"
     blocking = pairs.state.value if pairs.verdict == "hold" else by_arm.state
-    metrics = {result.name: metric_of(result) for result in pairs.metrics} | dict(by_arm.metrics)
+    paired = {result.name: metric_of(result) for result in pairs.metrics}
+    metrics = paired | {name: metric for name, metric in by_arm.metrics.items() if name not in paired}
     said = by_arm.reasons if guarded else ()
     return replace(
         by_arm,

@@ -73,6 +73,8 @@ class Pairs:
     accuracy: MetricSpec
     cap: float | None
     """Largest allowed share of pairs with different answers."""
+    recall: MetricSpec | None = None
+    """How recall is judged on the pairs of the positive class; None leaves it to the arms."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from mlwatch.metrics.rollout_shadow_timeline import with_pairs
 from mlwatch.metrics.rollout_timeline import RolloutTimeline
 from mlwatch.metrics.rollout_types import RolloutSettings, RolloutState, default_metric
 from mlwatch.metrics.rollout_words import number
+from mlwatch.metrics.sequential import bernoulli_most
 
 ACCURACY = default_metric("accuracy")
 SETTINGS = RolloutSettings(metrics=(ACCURACY,), baseline="v1", candidate="v2", mode="shadow")
@@ -65,9 +66,54 @@ def test_paired_difference_and_its_interval() -> None:
     assert result.disagreement_low < 0.05 < result.disagreement_high
 
 
-def test_few_discordant_pairs_have_no_interval() -> None:
+def test_few_discordant_pairs_are_bounded_by_what_each_version_may_lose() -> None:
     result = judge_pairs(pairs(2, 1, right=50, wrong=5))
-    assert (result.low, result.high) == (None, None)
+    assert result.low == -bernoulli_most(2, 58)
+    assert result.high == bernoulli_most(1, 58)
+    unlabelled = judge_pairs(PairCounts(pairs=9))
+    assert (unlabelled.low, unlabelled.high) == (None, None)
+
+
+def test_versions_that_agree_on_everything_are_alike_after_a_while() -> None:
+    early, _ = shadow_verdict(pairs(0, 0, right=400, wrong=20), SETTINGS, ACCURACY)
+    assert early.verdict == "hold"
+    needed = early.metrics[0].samples_left
+    assert needed is not None
+    later, _ = shadow_verdict(pairs(0, 0, right=400 + needed, wrong=20), SETTINGS, ACCURACY)
+    assert (later.verdict, later.metrics[0].status) == ("promote", "non_inferior")
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "right", "verdict", "status"),
+    [
+        (20, 20, 600, "promote", "non_inferior"),
+        (70, 5, 300, "rollback", "worse"),
+        (2, 1, 100, "hold", "inconclusive"),
+    ],
+)
+def test_recall_is_judged_by_the_pairs_of_the_positive_class(
+    lost: int, won: int, right: int, verdict: str, status: str
+) -> None:
+    """Accuracy, of which positives are a small part, is within its limit all the time."""
+    positive = pairs(lost, won, right=right, wrong=20)
+    counts = replace(pairs(lost, won, right=50_000), positive=positive)
+    judged, _ = shadow_verdict(counts, SETTINGS, ACCURACY, recall=default_metric("recall", margin=0.07))
+    accuracy, recall = judged.metrics
+    assert (judged.verdict, accuracy.status) == (verdict, "non_inferior")
+    assert (recall.name, recall.status, recall.label) == ("recall", status, "paired recall")
+    assert recall.n_baseline == positive.labelled
+    assert recall.baseline == pytest.approx((positive.both_right + lost) / positive.labelled)
+    assert recall.difference == pytest.approx((won - lost) / positive.labelled)
+    assert recall.reason.startswith(
+        f"on {positive.labelled:,} labelled pairs of positives recall of v2 differs"
+    )
+
+
+def test_recall_waits_for_a_pair_of_the_positive_class() -> None:
+    counts = replace(pairs(20, 20), positive=PairCounts())
+    judged, _ = shadow_verdict(counts, SETTINGS, ACCURACY, recall=default_metric("recall"))
+    assert (judged.verdict, judged.metrics[1].status) == ("hold", "no_data")
+    assert judged.reasons[1] == "recall: n/a, because no pair has a label of the positive class yet"
 
 
 @pytest.mark.parametrize(
@@ -135,22 +181,26 @@ def test_a_timeline_of_pairs_says_what_the_verdict_said_at_each_moment(
     outcome = rng.multinomial(100, [lost_rate, 0.02, 0.85, 0.11 - lost_rate], minutes.size).cumsum(axis=0)
     lost, won, right, wrong = outcome.T
     n = 100 * np.arange(1, minutes.size + 1, dtype=np.float64)
-    moments = PairMoments(minutes, n, (lost + won).astype(float), n, lost.astype(float), won.astype(float))
+    one = PairMoments(minutes, n, (lost + won).astype(float), n, lost.astype(float), won.astype(float))
+    moments = replace(one, positive=one)
     empty = np.zeros(minutes.size, dtype=np.int8)
     by_arm = RolloutTimeline(minutes, empty, empty, {}, None)
     own = replace(SETTINGS, min_time=600)
-    timeline = with_pairs(by_arm, moments, own, ACCURACY, cap, guarded=False)
+    wanted = default_metric("recall")
+    timeline = with_pairs(by_arm, moments, own, ACCURACY, cap, guarded=False, recall=wanted)
     for at in range(minutes.size):
         counts = pairs(int(lost[at]), int(won[at]), right=int(right[at]), wrong=int(wrong[at]))
-        verdict, shadow = shadow_verdict(counts, own, ACCURACY, cap, elapsed=60.0 * (at + 1))
+        counts = replace(counts, positive=counts)
+        verdict, shadow = shadow_verdict(counts, own, ACCURACY, cap, elapsed=60.0 * (at + 1), recall=wanted)
         assert timeline.verdict_at(at) == verdict.verdict
         assert timeline.state_at(at) == verdict.state
         accuracy = timeline.metrics["accuracy"]
         assert accuracy.status_at(at) == verdict.metrics[0].status
         assert accuracy.difference[at] == pytest.approx(shadow.accuracy_difference)
-        assert accuracy.low[at] == pytest.approx(-np.inf if shadow.low is None else shadow.low)
+        assert accuracy.low[at] == pytest.approx(shadow.low)
+        assert timeline.metrics["recall"].status_at(at) == verdict.metrics[1].status
         if cap is not None:
-            assert timeline.metrics["disagreement"].status_at(at) == verdict.metrics[1].status
+            assert timeline.metrics["disagreement"].status_at(at) == verdict.metrics[2].status
     first = {timeline.verdict_at(at): at for at in reversed(range(minutes.size))}
     decided = min((at for verdict, at in first.items() if verdict != "hold"), default=None)
     assert timeline.decided == (None if decided is None else minutes[decided])
@@ -159,9 +209,11 @@ def test_a_timeline_of_pairs_says_what_the_verdict_said_at_each_moment(
 def test_pairs_count_up_to_each_minute() -> None:
     column = np.array([5.0, 9.0, 12.0])
     moments = PairMoments(np.array([10, 12, 20]), *(column * factor for factor in range(1, 6)))
-    found = moments.at(np.array([9, 10, 11, 15, 25]))
+    found = replace(moments, positive=moments).at(np.array([9, 10, 11, 15, 25]))
     assert found.pairs.tolist() == [0, 5, 5, 9, 12]
     assert found.only_candidate_right.tolist() == [0, 25, 25, 45, 60]
+    assert found.positive is not None
+    assert found.positive.labelled.tolist() == [0, 15, 15, 27, 36]
 
 
 def test_more_pairs_like_these_would_decide() -> None:

@@ -85,7 +85,8 @@ def test_a_candidate_that_never_says_yes_is_rolled_back(tmp_path: Path, shadow: 
     assert abs(accuracy.difference or 1) < (accuracy.margin or 0), "it is right 99 times of 100"
     assert found.metrics["recall"].status == "worse"
     assert found.verdict == "rollback"
-    assert found.reasons[0].startswith("recall of v2 is 8"), found.reasons
+    said = "labelled pairs of positives recall of v2" if shadow else "recall of v2 is 8"
+    assert any(said in reason for reason in found.reasons[: 1 + shadow]), found.reasons
     assert_of_sklearn(recall_score, records, found.metrics["recall"])
 
 
@@ -96,6 +97,34 @@ def test_a_candidate_alike_waits_for_enough_positives(tmp_path: Path) -> None:
     config = "[rollout]\nmargins = {recall = 0.1}"
     many = judge(tmp_path / "many", requests(ALIKE, rows=24_000, positives=0.06), config)
     assert (many.verdict, many.metrics["recall"].status) == ("promote", "non_inferior")
+
+
+def alike_pairs() -> list[dict[str, Any]]:
+    """Return a shadow whose versions find the same positives but for a few."""
+    records = requests(ALIKE, rows=12_000, positives=0.05, shadow=True)
+    for old, new in zip(records[::2], records[1::2], strict=True):
+        new["prediction"] = old["prediction"] if int(old["id"].split("-")[1]) % 20 else new["prediction"]
+    return records
+
+
+def test_a_shadow_alike_needs_few_positives_as_both_versions_answered_the_same(tmp_path: Path) -> None:
+    records = alike_pairs()
+    found = judge(tmp_path / "logs", records)
+    rows = pd.DataFrame(records)
+    rows["right"] = rows["prediction"] == rows["label"]
+    pairs = rows[rows["label"] == 1].pivot_table(index="id", columns="version", values="right")
+    recall = found.metrics["recall"]
+    assert (recall.baseline, recall.candidate) == pytest.approx((pairs["v1"].mean(), pairs["v2"].mean()))
+    assert recall.n_baseline == len(pairs)
+    assert (recall.status, found.verdict) == ("non_inferior", "promote")
+    assert found.course is not None
+    assert found.course.metrics["recall"].difference[-1] == pytest.approx(recall.difference)
+
+
+def test_a_limit_on_recall_of_a_shadow_is_on_the_candidate_alone(tmp_path: Path) -> None:
+    found = judge(tmp_path / "logs", alike_pairs(), "[rollout]\nlimits = {recall = 0.95}")
+    assert (found.verdict, found.state) == ("rollback", "hard_limit")
+    assert found.metrics["recall"].status == "non_inferior"
 
 
 def test_recall_of_common_positives_is_left_to_accuracy(tmp_path: Path) -> None:
