@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mlwatch.commands.common import Range, chosen_range, taken_in, write
+from mlwatch.commands.common import Range, chosen_range, taken_in
+from mlwatch.commands.writing import write
 from mlwatch.config import EndpointSettings
 from mlwatch.errors import InputError, one_line
 from mlwatch.faces.check import FORMATS, Check, Finding, Outcome, check_of, markdown

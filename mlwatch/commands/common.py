@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 
 from mlwatch.choice import Choice
 from mlwatch.errors import InputError
-from mlwatch.rights import public
 from mlwatch.session import Options, Session
 from mlwatch.times import parse_duration, parse_time
 
@@ -172,29 +171,6 @@ def need_records(session: Session, snapshot: Snapshot) -> None:
         empty = "no file with records below it" if topics is None else "no message with records in it"
         why = next((alert.message for alert in snapshot.alerts if alert.state != "resolved"), empty)
         raise InputError("no prediction logs", called(session.options), why)
-
-
-def write(text: str, path: Path | None, option: str = "-o") -> None:
-    """Print a document, or write it to a file.
-
-    Args:
-        text: The document.
-        path: The file; None to print it.
-        option: That gave the file.
-
-    Raises:
-        InputError: when the file cannot be written.
-    """
-    if path is None:
-        sys.stdout.write(text)
-        return
-    try:
-        with public():
-            path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"cannot write ({error.strerror})", str(path), f"give another file with {option}"
-        ) from error
 
 
 class _Bar:

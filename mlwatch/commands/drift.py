@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mlwatch.commands.common import write
+from mlwatch.commands.writing import write
 from mlwatch.snapshot.table_drift import table_drift
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlwatch.commands.common import chosen_range, need_records, options, refuse_range, taken_in, write
+from mlwatch.commands.common import chosen_range, need_records, options, refuse_range, taken_in
+from mlwatch.commands.writing import write
 from mlwatch.errors import InputError
 from mlwatch.options import config_of
 from mlwatch.systems.exporter import SPAN

@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from mlwatch.arguments import CHOOSING
-from mlwatch.commands.common import chosen_range, need_records, no_traffic, taken_in, write
+from mlwatch.commands.common import chosen_range, need_records, no_traffic, taken_in
+from mlwatch.commands.writing import write
 from mlwatch.config import discover, load
 from mlwatch.errors import InputError
 

@@ -6,7 +6,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.commands.common import chosen_range, need_records, taken_in, write
+from mlwatch.commands.common import chosen_range, need_records, taken_in
+from mlwatch.commands.writing import write
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
 
@@ -65,7 +66,7 @@ def _text(
         from mlwatch.faces.peers import as_html  # noqa: PLC0415
 
         return page(snapshot, *([as_html(peer)] if peer is not None else []))
-    from mlwatch.snapshot.document import finite  # noqa: PLC0415
+    from mlwatch.snapshot.finite import finite  # noqa: PLC0415
 
     found = snapshot.to_dict()
     if peer is not None:

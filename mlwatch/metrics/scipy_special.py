@@ -11,7 +11,9 @@ from types import ModuleType
 
 import numpy as np
 
-_STAND_INS = {name: ModuleType(f"numpy.{name}") for name in ("f2py", "testing") if name not in vars(np)}
+_STAND_INS = {
+    name: ModuleType(f"numpy.{name}") for name in ("f2py", "ma", "random", "testing") if name not in vars(np)
+}
 vars(np).update(_STAND_INS)
 
 from scipy import special  # noqa: E402

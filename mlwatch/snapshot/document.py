@@ -5,7 +5,6 @@ Every key is always there. What cannot be computed is `{"value": null, "reason":
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from mlwatch.metrics import intervals
 from mlwatch.metrics.outputs import maturity_note
 from mlwatch.snapshot import reasons
 from mlwatch.snapshot.business_document import business_document
+from mlwatch.snapshot.finite import finite
 from mlwatch.snapshot.health_document import endpoint_document, system_document
 from mlwatch.snapshot.output_document import (
     bars_document,
@@ -76,20 +76,6 @@ def document(snapshot: Snapshot) -> Document:
         }
     )
     return found
-
-
-def finite(value: Any) -> Any:
-    """Replace what is not a finite number by null: sums of absurd values overflow, and JSON has no infinity."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        found = {key: finite(inner) for key, inner in value.items()}
-        if found.get("value", 0) is None and not found.get("reason") and value["value"] is not None:
-            found["reason"] = "the numbers are too large to sum up"
-        return found
-    if isinstance(value, list):
-        return [finite(inner) for inner in value]
-    return value
 
 
 def _time(moment: datetime | None) -> str | None:

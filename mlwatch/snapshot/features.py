@@ -12,10 +12,10 @@ from mlwatch.metrics.bins import MISSING
 from mlwatch.metrics.quality import FeatureCounts, RateChange, feature_counts, rate_change
 from mlwatch.snapshot.feature_windows import standing_still
 from mlwatch.snapshot.moves import move
+from mlwatch.snapshot.quality_types import FeatureQuality, Quality
 from mlwatch.snapshot.reference import Counts, Reference, by_feature
 from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.shapes import shape
-from mlwatch.snapshot.types import FeatureQuality, Quality
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import numpy as np
 from mlwatch.metrics.drift import align, compare, own_limit
 from mlwatch.snapshot import features
 from mlwatch.snapshot.mix import NO_LABELS
+from mlwatch.snapshot.quality_types import LabelDrift
 from mlwatch.snapshot.reference import by_feature
 from mlwatch.snapshot.reference_labels import label_counts, label_values, label_windows
-from mlwatch.snapshot.types import LabelDrift
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.config import discover, load
 from mlwatch.errors import InputError
-from mlwatch.snapshot.document import finite
 from mlwatch.snapshot.features import feature_infos, policy_of, quality
+from mlwatch.snapshot.finite import finite
 from mlwatch.snapshot.label_drift import drift_of, labels_there
 from mlwatch.snapshot.quality_document import quality_document
 from mlwatch.snapshot.read import fetch

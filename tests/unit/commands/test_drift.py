@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,6 +164,13 @@ def test_what_is_printed_names_the_columns_that_moved(
     assert "| country | categorical | drifted |" in capsys.readouterr().out
     assert main(["drift", str(current), "--reference", str(reference), "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["features"]["amount"]["drift"]["drifted"] is True
+
+
+def test_the_command_imports_neither_a_session_nor_what_only_other_documents_have() -> None:
+    code = "import sys, mlwatch.commands.drift; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    others = {"mlwatch.session", "mlwatch.snapshot.types", "mlwatch.snapshot.document", "mlwatch.faces.markdown"}
+    assert not others & set(done.stdout.split())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = {"scipy.stats", "pandas", "duckdb", "textual", "sklearn", "pyarrow", "numpy.f2py", "numpy.testing"}
+HEAVY = {
+    *("scipy.stats", "pandas", "duckdb", "textual", "sklearn", "pyarrow"),
+    *("numpy.f2py", "numpy.ma", "numpy.random", "numpy.testing"),
+}
 MODULES = (
     "bin_sql bins business compat confusion curves distances drift estimate estimation intervals latency "
     "loss_estimation performance quality raw_distances regression scores"
@@ -15,6 +18,11 @@ def test_metrics_never_import_what_is_heavy() -> None:
     code = f"import sys; {imports}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not HEAVY & set(done.stdout.split())
+
+
+def test_what_stood_in_while_scipy_was_imported_is_gone() -> None:
+    code = "import mlwatch.metrics.scipy_special, numpy as np; print(np.random.default_rng, np.ma.masked_array)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_sql_of_the_bins_comes_without_numpy() -> None:
