@@ -58,6 +58,7 @@ class Remembered:
         self._findings: Paced[PairFindings] = Paced(turns=self._turns)
         self._units: Paced[Units] = Paced(turns=self._turns)
         self._modes: Paced[bool] = Paced(MODE_S)
+        self._mixes: Paced[tuple[str, ...]] = Paced(turns=self._turns)
 
     def kept(self, taken_in: int, *, now: bool, patient: bool, wait: Wait = "no") -> Kept:
         """Return what a snapshot may use.
@@ -89,7 +90,7 @@ class Remembered:
             self._findings.recall,
             self._units.recall,
         )
-        dear = Dear(course, findings, units, reading, self._modes.recall)
+        dear = Dear(course, findings, units, reading, self._modes.recall, self._mixes.recall)
         segments = partial(self._segments.recall, rarer=1.0 if wait == "reading" else RARER)
         return Kept(verdicts, dear, reading, segments, partial(self._of_records, wait))
 

@@ -72,7 +72,7 @@ class PairMoments:
     labelled: FloatArray
     only_baseline_right: FloatArray
     only_candidate_right: FloatArray
-    positive: PairMoments | None = None
+    positive: PairMoments | None = field(default=None, kw_only=True)
     """Of those whose label is the positive class."""
 
     def at(self, minute: IntArray) -> PairMoments:
@@ -86,7 +86,8 @@ class PairMoments:
             self.only_candidate_right,
         )
         counts = (np.concatenate([[0.0], column])[place] for column in columns)
-        return PairMoments(minute, *counts, None if self.positive is None else self.positive.at(minute))
+        of_positives = None if self.positive is None else self.positive.at(minute)
+        return PairMoments(minute, *counts, positive=of_positives)
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ def pair_limits(
     Too few discordant pairs have no variance: then it is no lower than the share of pairs that may at most be lost,
     no higher than that which may be won. So versions that agree on everything are known to be alike after a while.
     """
-    lost, won, labelled = np.atleast_1d(*(np.asarray(each, dtype=float) for each in (lost, won, labelled)))
+    lost, won, labelled = (np.atleast_1d(np.asarray(each, dtype=float)) for each in (lost, won, labelled))
     n, few = np.maximum(labelled, 1.0), lost + won < FEWEST_DISCORDANT
     difference, half = (won - lost) / n, _half_width(lost, won, n, alpha, n_opt)
     low, high = difference - half, difference + half

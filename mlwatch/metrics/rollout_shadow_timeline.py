@@ -47,7 +47,7 @@ def with_pairs(
         recall: How recall is judged; None does not judge it.
     """
     moments = pairs.at(by_arm.minute)
-    codes = of_moments(moments, spec.margin, cap, settings, recall and recall.margin)
+    codes = of_moments(moments, spec.margin, cap, settings, None if recall is None else recall.margin)
     state, verdict = _decided(moments, list(codes.values()), settings)
     if guarded:
         state, verdict = _together(state, verdict, by_arm)

@@ -17,6 +17,7 @@ from mlwatch.snapshot.health_alerts import health_alerts
 from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.models import Ground, model_of, segments_of
 from mlwatch.snapshot.quality_alerts import quality_alerts
+from mlwatch.snapshot.randomised import settled
 from mlwatch.snapshot.read import Life, Pair, lives, number_pairs, requests_since
 from mlwatch.snapshot.reader import ALL_TIME, Reader
 from mlwatch.snapshot.record_segments import RecordSegments, record_segments, with_record_segments
@@ -192,7 +193,7 @@ def _with_models(
         by_record = partial(record_segments, connection, model, before, lattice)
         models[name] = with_record_segments(model, memory.record_segments(asked_before, by_record))
         judged = Judged(name, model.task, model.positive_class)
-        asked = (judged, roles, config.rollout, lattice.end, memory.rollouts)
+        asked = (judged, roles, settled(connection, name, config), lattice.end, memory.rollouts)
         rollouts += memory.verdicts(
             (name, roles.baseline, roles.candidates, lattice.end), partial(judge, connection, *asked)
         )

@@ -24,17 +24,19 @@ from mlwatch.metrics.rollout_types import (
 )
 from mlwatch.snapshot import rollout_pairs, undecided
 from mlwatch.snapshot.pair_counts import count_pairs, without_answers
+from mlwatch.snapshot.randomised import REQUESTS
 from mlwatch.snapshot.reader import Reader
 from mlwatch.snapshot.rollout_beside import beside, with_others
 from mlwatch.snapshot.rollout_calibration import stored_inflation
 from mlwatch.snapshot.rollout_course import course_of, up_to_now
 from mlwatch.snapshot.rollout_limits import DISAGREEMENT, limits_of
+from mlwatch.snapshot.rollout_mix import mix_remarks
 from mlwatch.snapshot.rollout_pairing import Judged, Pairing
 from mlwatch.snapshot.rollout_past import CLASS_TASKS, LATENCIES, OF_CLASSES, frozen_quantile
 from mlwatch.snapshot.rollout_positives import RARE
 from mlwatch.snapshot.rollout_result import held, moment, rollout_of
 from mlwatch.snapshot.rollout_series import Arms, Inputs, Pairs, read_arms
-from mlwatch.snapshot.rollout_units import REQUESTS, read_units, remarks_of, with_units
+from mlwatch.snapshot.rollout_units import read_units, remarks_of, with_units
 from mlwatch.snapshot.types import TrafficStep
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.read import Life
     from mlwatch.snapshot.roles import Roles
     from mlwatch.snapshot.rollout_course import Course
+    from mlwatch.snapshot.rollout_mix import Mixes
     from mlwatch.snapshot.rollout_pairs import Findings
     from mlwatch.snapshot.rollout_units import ByUnit
     from mlwatch.snapshot.types import Rollout
@@ -84,6 +87,8 @@ class Dear:
     """What reads the sums."""
     mode: Callable[[Hashable, Callable[[], bool]], bool] = lambda _, computed: computed()
     """By versions and minute, whether both answer the same requests."""
+    mix: Mixes = lambda _, computed: computed()
+    """By rollout, what another mix of traffic hides."""
 
 
 FRESH = Dear()
@@ -167,7 +172,9 @@ def _judge_one(
         found = rollout_pairs.judge(connection, inputs, now, dear.findings)
     else:
         verdict = rollout_verdict(inputs.arms.baseline, inputs.arms.candidate, inputs.settings, now)
-        remarks = (*_one_after_the_other(roles), *inputs.remarks)
+        who = (pairing.model, pairing.baseline, pairing.candidate)
+        mixed = dear.mix(who, partial(mix_remarks, connection, inputs))
+        remarks = (*_one_after_the_other(roles), *mixed, *inputs.remarks)
         found = replace(rollout_of(judged.model, verdict, pairing.start, remarks), steps=_steps(inputs.arms))
     course = dear.course(inputs)
     return (
@@ -254,7 +261,7 @@ def _of_units(
     """Let users (or what else is randomised) say how wide the intervals are, and count them for the split."""
     pairing, settings = inputs.pairing, inputs.settings
     who = (pairing.model, pairing.baseline, pairing.candidate)
-    units = by_unit(who, partial(read_units, connection, pairing, settings.metrics, others))
+    units = by_unit(who, partial(read_units, connection, pairing, settings.metrics, unit, others))
     ramp = isinstance(settings.share, tuple) or len(_steps(inputs.arms)) > 1
     remarks = remarks_of(unit, units, f"both {pairing.baseline} and {pairing.candidate}", ramp=ramp)
     return replace(

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mlwatch.snapshot.classes import positive_of
+from mlwatch.snapshot.randomised import settled
 from mlwatch.snapshot.read import lives, requests_since, stored_task
 from mlwatch.snapshot.reader import Reader
 from mlwatch.snapshot.roles import Roles, assign_roles
@@ -90,9 +91,8 @@ def histories(
                 continue
             alpha = config.rollout.alpha / len(chosen.candidates)
             others = beside(roles, pairing)
-            inputs = read_inputs(
-                connection, pairing, config.rollout, alpha, shadow=roles.shadow, others=others
-            )
+            rollout = settled(connection, pairing.model, config)
+            inputs = read_inputs(connection, pairing, rollout, alpha, shadow=roles.shadow, others=others)
             labels = {spec.name: spec.label for spec in inputs.settings.metrics}
             if inputs.pairs is not None:
                 labels |= {"accuracy": "paired accuracy", "disagreement": "disagreement"}

@@ -55,8 +55,8 @@ def series_of_positives(
 
 
 def share_of_positives(outcomes: Table) -> float | None:
-    """Return which share of the labels is positive; None without labels."""
-    n = outcomes.whole("n")
+    """Return which share of the labels is positive where there is a prediction; None where there are none."""
+    n = outcomes.whole("n") - outcomes.whole("undecided")
     return outcomes.whole("n_positive") / n if n else None
 
 
@@ -69,8 +69,9 @@ def first_share_of_positives(outcomes: Table) -> float | None:
         outcomes: Sums by minute of both versions.
     """
     minutes, place = np.unique(outcomes["minute"], return_inverse=True)
+    told = outcomes["n"] - outcomes["undecided"]
     n, positive = (
-        np.bincount(place, weights=outcomes[name], minlength=len(minutes)) for name in ("n", "n_positive")
+        np.bincount(place, weights=each, minlength=len(minutes)) for each in (told, outcomes["n_positive"])
     )
     up_to = np.cumsum(n)
     if not len(up_to) or up_to[-1] < FIRST_UNITS:

@@ -10,6 +10,7 @@ from mlwatch.asking import number, row
 from mlwatch.errors import InputError
 from mlwatch.metrics.bin_sql import latency_bin_sql
 from mlwatch.metrics.rollout_calibration import Calibration, calibrate
+from mlwatch.snapshot.randomised import REQUESTS, settled, unit_sql
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.reader import Reader
 from mlwatch.snapshot.rollout import settle
@@ -19,13 +20,7 @@ from mlwatch.snapshot.rollout_pairing import Pairing
 from mlwatch.snapshot.rollout_positives import positive_sums
 from mlwatch.snapshot.rollout_rows import requests_sql
 from mlwatch.snapshot.rollout_series import Arms, Sums, arms_of, stratum_sql
-from mlwatch.snapshot.rollout_units import (
-    REQUESTS,
-    Units,
-    count_units,
-    design_effects,
-    with_units,
-)
+from mlwatch.snapshot.rollout_units import Units, count_units, design_effects, with_units
 from mlwatch.store.rollup import RESIDUAL
 
 if TYPE_CHECKING:
@@ -73,6 +68,7 @@ def calibrate_baseline(
     if life is None:
         raise InputError("there is no baseline", subject.judged.model, "name it with --baseline")
     came = min((each.first for each in subject.roles.candidates), default=subject.end)
+    config = replace(config, rollout=settled(connection, subject.judged.model, config))
     name = life.pair.version
     past = Pairing(subject.judged, name, name, life.first, came)
     requests = _take(connection, past, config)
@@ -102,8 +98,10 @@ def _take(connection: DuckDBPyConnection, pairing: Pairing, config: Config) -> i
 
     They are split by the unit where the logs have one, unless the rollout splits requests: users stay on one side.
     """
-    unit = "" if config.rollout.unit in REQUESTS - {None} else "p.unit, "
-    columns = f"""p.unit, hash(COALESCE({unit}p.id, CAST(p.ts AS VARCHAR))) AS who,
+    named = config.rollout.unit
+    unit = "p.unit" if named in REQUESTS else unit_sql(connection, pairing.model, str(named))
+    who = "" if named in REQUESTS - {None} else f"{unit}, "
+    columns = f"""{unit} AS unit, hash(COALESCE({who}p.id, CAST(p.ts AS VARCHAR))) AS who,
         {latency_bin_sql("p.latency_ms")} AS bin,"""
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE aa AS

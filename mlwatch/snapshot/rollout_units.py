@@ -9,6 +9,7 @@ import numpy as np
 
 from mlwatch.asking import row
 from mlwatch.metrics.rollout_units import design_effect
+from mlwatch.snapshot.randomised import unit_sql
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.rollout_past import LATENCIES
 from mlwatch.snapshot.rollout_rows import STORED, requests_sql, stored_since
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     ByUnit = Callable[[Hashable, Callable[[], "Units"]], "Units"]
     Counted = tuple[IntArray, IntArray]
 
-REQUESTS = frozenset({None, "request", "id"})
-"""What `[rollout] unit` says where requests are randomised."""
 NO_RECORDS = "no records are kept here, so that nothing is known of who sent them: look where the logs are"
 CROSSING = 0.01
 """Share of units in both versions from which traffic is not split by them."""
@@ -65,6 +64,7 @@ def read_units(
     connection: DuckDBPyConnection,
     pairing: Pairing,
     specs: tuple[MetricSpec, ...],
+    unit: str,
     others: tuple[str, ...] = (),
 ) -> Units:
     """Count units, and measure how much more their totals vary than independent requests would.
@@ -73,19 +73,21 @@ def read_units(
         connection: A cursor of this thread; it makes a temporary table.
         pairing: The versions and the time.
         specs: What is judged.
+        unit: Column of the logs that is randomised.
         others: Further versions that share the traffic.
     """
-    source = """(SELECT unit, version = ? AS side, ts FROM predictions
+    value = unit_sql(connection, pairing.model, unit)
+    source = f"""(SELECT {value} AS unit, version = ? AS side, ts FROM predictions AS p
         WHERE model = ? AND version IN (?, ?) AND ts >= ? AND ts < ?)"""
     who = [pairing.model, pairing.baseline, pairing.candidate, pairing.start, pairing.end]
     found = count_units(connection, source, [pairing.candidate, *who], pairing.minutes)
     if not found.count:
         return found
-    found = replace(found, others=_units_of_others(connection, pairing, others) if others else None)
+    found = replace(found, others=_units_of_others(connection, pairing, value, others) if others else None)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE by_unit AS
         SELECT *, {stratum_sql("ts", pairing.minutes)} AS stratum FROM (
-            {requests_sql("p.unit, p.version = ? AS side,", versions=2)}) WHERE unit IS NOT NULL""",
+            {requests_sql(f"{value} AS unit, p.version = ? AS side,", versions=2)}) WHERE unit IS NOT NULL""",
         [*who, pairing.candidate],
     )
     return replace(
@@ -95,14 +97,16 @@ def read_units(
     )
 
 
-def _units_of_others(connection: DuckDBPyConnection, pairing: Pairing, others: tuple[str, ...]) -> Counted:
+def _units_of_others(
+    connection: DuckDBPyConnection, pairing: Pairing, value: str, others: tuple[str, ...]
+) -> Counted:
     """Count the units that only other versions have seen, by stratum."""
     rows = fetch(
         connection,
         f"""WITH seen AS (
-            SELECT unit, MIN(ts) AS first FROM predictions
-            WHERE model = ? AND version IN (?, ?{", ?" * len(others)}) AND ts >= ? AND ts < ? AND unit IS NOT NULL
-            GROUP BY unit HAVING NOT BOOL_OR(version IN (?, ?)))
+            SELECT {value} AS who, MIN(ts) AS first FROM predictions AS p
+            WHERE model = ? AND version IN (?, ?{", ?" * len(others)}) AND ts >= ? AND ts < ? AND who IS NOT NULL
+            GROUP BY who HAVING NOT BOOL_OR(version IN (?, ?)))
         SELECT {stratum_sql("first", pairing.minutes)} AS minute, COUNT(*) AS n FROM seen GROUP BY ALL""",
         [pairing.model, pairing.baseline, pairing.candidate, *others, pairing.start, pairing.end,
          pairing.baseline, pairing.candidate],

@@ -115,6 +115,17 @@ def _by_role(rows: Sequence[FeatureRow], settings: OutputSettings) -> dict[str, 
     return found
 
 
+def query_of(rows: Sequence[FeatureRow], settings: OutputSettings) -> str | None:
+    """Return which feature tells the query that an item of a ranking belongs to; None where nothing is ranked.
+
+    Args:
+        rows: The features of a model.
+        settings: What the configuration says, which wins.
+    """
+    found = _by_role(rows, settings)
+    return found["query"].name if {"query", "position"} <= found.keys() else None
+
+
 def paid_in(names: Iterable[str], settings: OutputSettings) -> str | None:
     """Return the currency that the name of the column of costs says; None where it says none.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 import mlwatch
+from mlwatch.cli import main
 from mlwatch.errors import ConfigError
 from mlwatch.faces.facts import facts_of
 
@@ -131,6 +133,66 @@ def test_logs_without_users_say_so(tmp_path: Path) -> None:
     assert (found.verdict, found.state) == ("hold", "few_units")
     assert "no request says its member: name the column in [rollout] unit" in found.reasons
     assert found.units == {"v1": 0, "v2": 0}
+
+
+def test_stored_requests_have_the_unit_that_is_named_later(tmp_path: Path) -> None:
+    """Those of before hold it as a feature: a text, or a number that is written as the others are."""
+    records = [each | {"shop": int(each["member"][1:])} for each in traffic(users=1_500)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(each) + "\n" for each in records[:3_000]))
+    store = tmp_path / "store.duckdb"
+    (tmp_path / "mlwatch.toml").write_text(NAMED)
+    with mlwatch.open(tmp_path, db=store) as watch:
+        (unnamed,) = watch.snapshot().rollouts
+    assert (unnamed.unit, unnamed.units) == ("request", {})
+    with (tmp_path / "a.jsonl").open("a") as file:
+        file.write("".join(json.dumps(each) + "\n" for each in records[3_000:]))
+    counts = pd.DataFrame(records).groupby("version").member.nunique()
+    for unit in ("member", "shop"):
+        copy = tmp_path / f"{unit}.duckdb"
+        shutil.copy(store, copy)
+        (tmp_path / "mlwatch.toml").write_text(BY_USER.replace("'member'", repr(unit)))
+        with mlwatch.open(tmp_path, db=copy) as watch:
+            (found,) = watch.snapshot().rollouts
+        assert (found.unit, found.units) == (unit, dict(counts))
+
+
+def ranked(queries: int, seed: int) -> list[Record]:
+    """Return items of rankings: those of a query have one latency, and fail together."""
+    rng = np.random.default_rng(seed)
+    records = []
+    for query in range(queries):
+        new, slow, failed = rng.random() < 0.5, float(rng.lognormal(3, 0.5)), rng.random() < 0.02
+        at = (START + timedelta(seconds=10 * query)).isoformat()
+        records += [
+            {"timestamp": at, "id": f"q{query}-{place}", "model": "m", "version": "v2" if new else "v1",
+             "query_id": f"q{query}", "position": place, "price": float(rng.lognormal()), "latency_ms": slow,
+             "status": 500 if failed else 200, "score": None if failed else 1 / place}
+            for place in range(1, 11)
+        ]  # fmt: skip
+    return records
+
+
+def test_items_of_a_ranking_come_by_query(tmp_path: Path) -> None:
+    records = ranked(600, seed=1)
+    found = judged(tmp_path / "a", records, NAMED)
+    rows = pd.DataFrame(records)
+    assert found.unit == "query_id"
+    assert found.units == dict(rows.groupby("version").query_id.nunique())
+    effect = found.metrics["error_rate"].design_effect
+    assert effect == pytest.approx(10, rel=0.01)
+    by_item = judged(tmp_path / "b", records, NAMED + "unit = 'request'\n")
+    assert (by_item.unit, by_item.metrics["error_rate"].design_effect) == ("request", 1)
+    own = judged(tmp_path / "c", records, NAMED + "[outputs]\nquery = 'query_id'\nposition = 'price'\n")
+    assert own.unit == "query_id"
+
+
+def test_rollups_of_a_ranking_say_that_there_are_no_records(tmp_path: Path) -> None:
+    judged(tmp_path / "logs", ranked(200, seed=2), NAMED)
+    assert main(["rollup", str(tmp_path / "logs"), "-o", str(tmp_path / "lake"), "--db", ":memory:"]) == 0
+    with mlwatch.open(tmp_path / "lake", config=tmp_path / "logs" / "mlwatch.toml") as watch:
+        (found,) = watch.snapshot().rollouts
+    assert (found.verdict, found.state, found.unit) == ("hold", "few_units", "query_id")
+    assert any(reason.startswith("no records are kept here") for reason in found.reasons)
 
 
 def test_a_ramp_moves_users_once_and_checks_them_as_they_enter(tmp_path: Path) -> None:
