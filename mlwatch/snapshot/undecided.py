@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.read import Table
 
 NO_PROBABILITIES = "not all scores are probabilities, and the logs hold no prediction"
-NO_PREDICTION = "the logs hold scores, but no prediction"
+NO_PREDICTION = "the logs hold no prediction, and scores alone tell none"
 GRADES = "the labels are more than two classes"
 MOST = 0.05
 """Share of labelled predictions without a class that is left out."""

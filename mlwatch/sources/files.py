@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import glob
+import json
 import os
 import re
 import stat
@@ -193,7 +194,7 @@ def format_of(head: bytes, name: str, path: Path) -> Format | str:
     if _ARRAY.match(text):
         return "json"
     if b"\0" in text:
-        return "!a binary file"
+        return "!a binary file, or text that is not UTF-8"
     if is_text_log(text):
         return "jsonl"  # lines, which the importer of their format reads
     return _of_lines(text, name)
@@ -201,7 +202,8 @@ def format_of(head: bytes, name: str, path: Path) -> Format | str:
 
 def _of_objects(text: bytes, name: str, path: Path) -> Format:
     first, newline, _ = text.partition(b"\n")
-    if not newline and name.lower().endswith((".json", ".json.gz", ".json.zst")):
+    named = name.lower().endswith((".json", ".json.gz", ".json.zst"))
+    if not newline and (named or _runs_on(text)):
         return "json"  # one object around all records, perhaps; the document reader takes single ones too
     pretty = newline and not first.rstrip().endswith(b"}")
     if pretty and len(text) > len(first) + 1 and not _has_object_line(text):
@@ -229,6 +231,16 @@ def _binary_format(head: bytes) -> Format | None:
     if head.startswith(b"PAR1"):
         return "parquet"
     return "tfrecord" if begins_log(head) else None
+
+
+def _runs_on(text: bytes) -> bool:
+    """Tell whether a record follows the first one without a line's end, as delivery streams put them into files."""
+    written = text.decode("utf-8", "replace")
+    try:
+        _, end = json.JSONDecoder().raw_decode(written)
+    except (ValueError, RecursionError):
+        return False
+    return written[end:].lstrip().startswith("{")
 
 
 def _has_object_line(text: bytes) -> bool:
