@@ -106,8 +106,8 @@ def read_fields(connection: DuckDBPyConnection) -> Fields:
     """Return the fields of a store's records."""
     rows = connection.execute("SELECT name, column_name, kind FROM features ORDER BY feature").fetchall()
     (numbers_only,) = row(connection, "SELECT bool_and(task = 'regression') FROM models")
-    features = (
-        _measured(name, column) if kind == "numeric" else _plain(name, "text", column)
-        for name, column, kind in rows
-    )
-    return Fields(features, judged=not numbers_only)
+    features: dict[str, Field] = {}
+    for name, column, kind in rows:
+        free = column if name in features else name  # a number in one model may be text in another one
+        features[free] = _measured(free, column) if kind == "numeric" else _plain(free, "text", column)
+    return Fields(features.values(), judged=not numbers_only)

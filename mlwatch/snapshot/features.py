@@ -196,16 +196,20 @@ def _missing(reference: Counts) -> tuple[int, int]:
 def _vanished(
     infos: Mapping[int, FeatureInfo], expected: set[int], counts: Mapping[int, FeatureCounts]
 ) -> tuple[str, ...]:
-    gone = (n for n in sorted(expected) if n >= 0 and (n not in counts or counts[n].missing == counts[n].n))
-    return tuple(infos[number].name for number in gone if number in infos)
+    present = {infos[number].name for number, found in counts.items() if found.missing < found.n}
+    names = (infos[number].name for number in sorted(expected) if number >= 0 and number in infos)
+    return tuple(name for name in dict.fromkeys(names) if name not in present)
 
 
 def _appeared(
     infos: Mapping[int, FeatureInfo], expected: set[int], counts: Mapping[int, FeatureCounts]
 ) -> tuple[str, ...]:
+    """Return the names that nothing leads to expect; what is text here may be known as a number."""
+    known = {infos[number].name for number in expected if number >= 0 and number in infos}
     if not any(number >= 0 for number in expected):
         return ()
-    return tuple(infos[number].name for number in sorted(counts) if number >= 0 and number not in expected)
+    names = (infos[number].name for number in sorted(counts) if number >= 0)
+    return tuple(name for name in names if name not in known)
 
 
 def _move(info: FeatureInfo, reference: Counts, current: Counts, drift: Drift | None) -> Move | None:

@@ -270,9 +270,13 @@ def _distance(
 
 def _named(registry: Registry, model: str, ranked: Sequence[PairFeature]) -> Mapping[str, str]:
     """Return the columns of a model's features by name, those that the gaps depend on first."""
-    mine = (row.name for row in registry.features.values() if (model, row.number) in registry.model_features)
+    mine = {
+        row.name: identifier(row.column)
+        for row in registry.features.values()
+        if (model, row.number) in registry.model_features
+    }
     names = list(dict.fromkeys((*(one.name for one in ranked), *mine)))[:MOST_FEATURES]
-    return {name: identifier(registry.features[name].column) for name in names}
+    return {name: mine[name] for name in names}
 
 
 def _requests(

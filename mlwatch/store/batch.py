@@ -100,6 +100,12 @@ def count_bad(connection: DuckDBPyConnection, table: str) -> int:
     return number(connection, f"SELECT COUNT(bad) FROM {table}")
 
 
+def models(connection: DuckDBPyConnection) -> list[str]:
+    """Return the models that the batch has successful requests of."""
+    rows = connection.execute("SELECT DISTINCT model FROM batch WHERE is_request AND NOT failed").fetchall()
+    return [model for (model,) in rows]
+
+
 def mark_duplicates(connection: DuckDBPyConnection) -> int:
     """Mark requests that were seen before, in this batch or in the store, and return how many.
 

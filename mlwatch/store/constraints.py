@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mlwatch.config import Config
     from mlwatch.config.settings import ConstraintSettings
-    from mlwatch.store.registry import Registry
+    from mlwatch.store.registry import FeatureRow, Registry
 
 OUTPUTS = {"prediction": ("prediction", "categorical"), "score": ("score", "numeric")}
 """What else may be constrained, unless a feature has that name: its column and kind."""
@@ -122,14 +122,13 @@ def _followed(connection: DuckDBPyConnection) -> dict[Item, str]:
 
 def _models(registry: Registry, name: str) -> list[str]:
     """Return the models that have a feature."""
-    row = registry.features.get(name)
-    if row is not None:
-        return sorted(model for model, number in registry.model_features if number == row.number)
+    if known := registry.named(name):
+        numbers = {row.number for row in known}
+        return sorted({model for model, number in registry.model_features if number in numbers})
     return sorted(registry.models) if name in OUTPUTS else []
 
 
-def _column(registry: Registry, name: str, numbers: set[int] | None) -> _Column:
-    row = registry.features.get(name)
+def _column(name: str, row: FeatureRow | None, numbers: set[int] | None) -> _Column:
     if row is None:
         expression, kind = OUTPUTS[name]
         return _Column(expression, kind, None)
@@ -168,12 +167,12 @@ def _statements(
     relation: str,
     numbers: set[int] | None,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    models: dict[str, list[str]] = {}
+    models: dict[tuple[str, FeatureRow | None], list[str]] = {}
     for model, name in items:
         if name in schema:
-            models.setdefault(name, []).append(model)
-    for name, listed in models.items():
-        values, column = _Values(), _column(registry, name, numbers)
+            models.setdefault((name, registry.of_model(model, name)), []).append(model)
+    for (name, row), listed in models.items():
+        values, column = _Values(), _column(name, row, numbers)
         selects = _selects(name, column, schema[name], relation, values.add(listed), values)
         if selects:
             yield " UNION ALL ".join(selects), values.bound

@@ -216,8 +216,8 @@ def _join(connection: DuckDBPyConnection, lake: Path, name: str | None) -> None:
         CREATE OR REPLACE TEMP TABLE numbers AS
         SELECT t.feature, COALESCE(f.feature, (SELECT COALESCE(MAX(feature), -1) FROM features)
             + row_number() OVER (PARTITION BY f.feature IS NULL ORDER BY t.feature)) AS mine, f.feature IS NULL AS fresh
-        FROM {_small(lake, "features")} AS t LEFT JOIN features AS f USING (name)""")
-    _check_bins(connection, lake)
+        FROM {_small(lake, "features")} AS t LEFT JOIN features AS f USING (name, kind)""")
+    _check_bins(connection, lake, name)
     known = "FROM {} AS t JOIN numbers AS n ON n.feature = t.feature AND n.fresh"
     for table in ("features", "bins", "categories"):
         fresh = known.format(_small(lake, table))
@@ -234,7 +234,7 @@ def _join(connection: DuckDBPyConnection, lake: Path, name: str | None) -> None:
     connection.execute("ALTER TABLE numbers DROP COLUMN fresh")
 
 
-def _check_bins(connection: DuckDBPyConnection, lake: Path) -> None:
+def _check_bins(connection: DuckDBPyConnection, lake: Path, name: str | None) -> None:
     """Make sure that what both count is counted in the same bins."""
     shared = f"""SELECT n.feature, n.mine FROM numbers AS n WHERE NOT n.fresh
         UNION ALL {OUTPUTS}"""
@@ -249,7 +249,11 @@ def _check_bins(connection: DuckDBPyConnection, lake: Path) -> None:
         ours AS (SELECT c.feature, c.category, c.bin FROM categories AS c JOIN shared AS b ON b.mine = c.feature)
         SELECT (SELECT COUNT(*) FROM theirs AS t JOIN bins AS o USING (feature)
                 WHERE (t.kind, t.edges) <> (o.kind, o.edges))
-            + (SELECT COUNT(*) FROM ((FROM names EXCEPT FROM ours) UNION ALL (FROM ours EXCEPT FROM names)))""",
+            + (SELECT COUNT(*) FROM ((FROM names EXCEPT FROM ours) UNION ALL (FROM ours EXCEPT FROM names)))
+            + (SELECT COUNT(*) FROM {_small(lake, "features")} AS t
+                JOIN {_small(lake, "model_features", name)} AS m USING (feature)
+                JOIN (FROM features JOIN model_features USING (feature)) AS o
+                ON o.model = m.model AND o.name = t.name AND o.kind <> t.kind)""",
     )
     if other or not _same_tree(connection, lake):
         todo = "give all of them the same --reference, such as one profile"

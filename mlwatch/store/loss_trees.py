@@ -19,13 +19,14 @@ from mlwatch.sources.sql import literal
 from mlwatch.store.rollup import RESIDUAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
 
     from mlwatch.metrics.loss_tree import Tree
     from mlwatch.store.feature_rollup import FeatureBins
+    from mlwatch.store.registry import Kind
 
 KEY = "reference_losses"
 """Where the table `meta` holds the document."""
@@ -63,13 +64,13 @@ class LossTree:
         """Return what `of_document` reads."""
         return {"tree": self.root, "leaves": [list(row) for row in self.sums]}
 
-    def leaf_sql(self, column_of: Callable[[str], str | None]) -> str:
+    def leaf_sql(self, columns: Mapping[tuple[str, Kind], str]) -> str:
         """Return the leaf of a prediction as an INTEGER expression; −1 where none was made.
 
         Args:
-            column_of: Returns the quoted column of a feature, None where there is none.
+            columns: The quoted column of each feature, by name and kind.
         """
-        return f"CASE WHEN {VALUE} IS NULL THEN {MISSING} ELSE {_sql(self.root, column_of)} END"
+        return f"CASE WHEN {VALUE} IS NULL THEN {MISSING} ELSE {_sql(self.root, columns)} END"
 
 
 def _checked(node: Node, leaves: int, depth: int = 0) -> Node:
@@ -90,13 +91,14 @@ def _checked(node: Node, leaves: int, depth: int = 0) -> Node:
     return found
 
 
-def _sql(node: Node, column_of: Callable[[str], str | None]) -> str:
+def _sql(node: Node, columns: Mapping[tuple[str, Kind], str]) -> str:
     if isinstance(node, int):
         return str(node)
     numeric = "among" not in node
     missing = f"CAST(NULL AS {'DOUBLE' if numeric else 'VARCHAR'})"
-    column = column_of(node["feature"]) or missing if "feature" in node else VALUE
-    sides = [_sql(node[side], column_of) for side in ("yes", "no")]
+    kind: Kind = "numeric" if numeric else "categorical"
+    column = columns.get((node["feature"], kind), missing) if "feature" in node else VALUE
+    sides = [_sql(node[side], columns) for side in ("yes", "no")]
     if numeric:
         asked = f"{column} IS NULL OR isnan({column})"
         if "upto" in node:
@@ -156,8 +158,7 @@ def learn(
     if tree is None:
         return None
     root = _document(tree, columns, count())
-    column_of = {name: bins.expression for name, bins in features}.get
-    leaf = LossTree(root, ()).leaf_sql(column_of)
+    leaf = LossTree(root, ()).leaf_sql({(name, bins.kind): bins.expression for name, bins in features})
     sums = connection.execute(
         f"""SELECT {leaf}, COUNT(*), SUM(ABS({e})), SUM({e} * {e}), SUM(POWER({e}, 4)) FROM {rows}
         GROUP BY 1 ORDER BY 1"""

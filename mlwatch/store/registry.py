@@ -16,7 +16,7 @@ from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.schema import BASE_COLUMNS, predictions_ddl
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -81,7 +81,10 @@ class Registry:
 
     def __init__(self, connection: DuckDBPyConnection) -> None:
         self._connection = connection
-        self.features: dict[str, FeatureRow] = {}
+        self.features: dict[int, FeatureRow] = {}
+        """By their numbers."""
+        self._named: dict[str, list[FeatureRow]] = {}
+        """By their names, which stand for a feature of each kind where models disagree; the first one first."""
         self.models: dict[str, ModelRow] = {}
         self.model_features: set[tuple[str, int]] = set()
         self.bins: dict[int, Bins] = {}
@@ -99,13 +102,11 @@ class Registry:
     def reload(self) -> None:
         """Read everything again, for example after a rolled back transaction."""
         query = self._connection.execute
-        self._unsaved = []
-        self.features = {
-            name: FeatureRow(number, name, column, kind)
-            for number, name, column, kind in query(
-                "SELECT feature, name, column_name, kind FROM features ORDER BY feature"
-            ).fetchall()
-        }
+        self._unsaved, self.features, self._named = [], {}, {}
+        for found in query(
+            "SELECT feature, name, column_name, kind FROM features ORDER BY feature"
+        ).fetchall():
+            self._add(FeatureRow(*found))
         self.models = {
             model: ModelRow(task, positive)
             for model, task, positive in query("SELECT model, task, positive_class FROM models").fetchall()
@@ -126,19 +127,63 @@ class Registry:
         segments = meta_value(self._connection, "segments")
         self.segments = tuple(json.loads(segments)) if segments is not None else ()
 
-    def slots(self, features: Sequence[Feature]) -> list[Slot]:
-        """Return the store's columns for a file's features; new ones are named now and made by `save_new`."""
+    def slots(
+        self, features: Sequence[Feature], models: Callable[[], Collection[str]] | None = None
+    ) -> list[Slot]:
+        """Return the store's columns for a file's features; new ones are named now and made by `save_new`.
+
+        Args:
+            features: Of the file.
+            models: Returns whose records it holds; asked only where a name is known as another kind.
+        """
         slots = []
         for feature in features:
-            row = self.features.get(feature.name) or self._register(feature.name, feature.kind)
+            row = self._fitting(feature.name, feature.kind, models)
             if row is not None:
                 slots.append(Slot(feature.path, row.column, row.kind, row.number))
         return slots
 
+    def _fitting(
+        self, name: str, kind: Kind, models: Callable[[], Collection[str]] | None
+    ) -> FeatureRow | None:
+        """Return the feature that a file's column is.
+
+        A model's feature stays of its kind, whatever comes: what does not fit is invalid. What is a number in one model
+        may be text in another one.
+        """
+        known = sorted(self.named(name), key=lambda row: row.kind != kind)
+        if not known:
+            return self._register(name, kind)
+        if len(known) == 1 and known[0].kind == kind:
+            return known[0]
+        mine = models() if models is not None else ()
+        for row in known:
+            if any((model, row.number) in self.model_features for model in mine):
+                return row
+        of_another = bool(mine) and known[0].kind != kind and self._is_had(known[0])
+        return self._register(name, kind) if of_another else known[0]
+
+    def _is_had(self, row: FeatureRow) -> bool:
+        """Tell whether any model has values of a feature: it may be one of a reference alone."""
+        return any(number == row.number for _, number in self.model_features)
+
+    def named(self, name: str) -> Sequence[FeatureRow]:
+        """Return the features of a name: none, one, or one of each kind."""
+        return self._named.get(name, ())
+
+    def of_model(self, model: str, name: str) -> FeatureRow | None:
+        """Return the feature that a name stands for in a model."""
+        return next((row for row in self.named(name) if (model, row.number) in self.model_features), None)
+
     def numbered(self, name: str, kind: Kind) -> int | None:
         """Return the number of a feature, a new one where there is none; None where it is known as another kind."""
-        row = self.features.get(name) or self._register(name, kind)
-        return row.number if row is not None and row.kind == kind else None
+        if not self.named(name):
+            self._register(name, kind)
+        return next((row.number for row in self.named(name) if row.kind == kind), None)
+
+    def _add(self, row: FeatureRow) -> None:
+        self.features[row.number] = row
+        self._named.setdefault(row.name, []).append(row)
 
     def _register(self, name: str, kind: Kind) -> FeatureRow | None:
         if len(self.features) >= MAX_FEATURES:
@@ -146,7 +191,7 @@ class Registry:
                 self.refused.add(name)
             return None
         row = FeatureRow(len(self.features), name, self._free_column(name), kind)
-        self.features[name] = row
+        self._add(row)
         self._unsaved.append(row)
         return row
 
@@ -233,7 +278,7 @@ class Registry:
             if models and (wanted is None or row.number in wanted):
                 bins.append(self.binned(row.number, identifier(row.column), row.kind, models))
         there = (row for row in self.features.values() if wanted is None or row.number in wanted)
-        return bins + self._pseudo({row.name: row.column for row in there})
+        return bins + self._pseudo({(row.name, row.kind): identifier(row.column) for row in there})
 
     def lacking(self, numbers: Collection[int], models: Collection[str]) -> list[FeatureBins]:
         """Return features that a relation has no column of, though models of it have them: each request lacks them.
@@ -246,7 +291,7 @@ class Registry:
         found = self.feature_bins(sorted(lacked)) if lacked else []
         return [replace(one, expression="NULL", code="-1") for one in found if one.number in lacked]
 
-    def _pseudo(self, columns: Mapping[str, str]) -> list[FeatureBins]:
+    def _pseudo(self, columns: Mapping[tuple[str, Kind], str]) -> list[FeatureBins]:
         numeric, free = self.plain_models()
         classed = tuple(model for model in self.models if model not in {*numeric, *free})
         bins = []
@@ -258,7 +303,7 @@ class Registry:
         if numeric:
             bins.append(self.binned(rollups.VALUE, *OUTPUTS[rollups.VALUE], tuple(numeric)))
         if numeric and self.losses is not None:
-            leaf = self.losses.leaf_sql(lambda name: identifier(columns[name]) if name in columns else None)
+            leaf = self.losses.leaf_sql(columns)
             bins.append(
                 FeatureBins(rollups.LOSS, loss_trees.VALUE, "numeric", models=tuple(numeric), code=leaf)
             )

@@ -188,7 +188,7 @@ def choose(registry: Registry, settings: SegmentSettings) -> tuple[int, ...]:
 
 
 def _numbers(registry: Registry, names: Sequence[str]) -> tuple[int, ...]:
-    return tuple(registry.features[name].number for name in names if name in registry.features)
+    return tuple(row.number for name in names for row in registry.named(name))
 
 
 def _signature(chosen: Columns) -> str:

@@ -66,6 +66,8 @@ class Transaction:
         self._batch = number(connection, "SELECT COALESCE(MAX(batch), 0) FROM batches") + 1
         self._patience: dict[str, int] = {}
         """Batches of a kind of file that are taken carefully before the short way is tried again."""
+        self._models_of: dict[str, frozenset[str]] = {}
+        """Models in files of a kind, where that tells which feature a column is."""
 
     def take(self, works: Sequence[Work], shape: Shape, spool: Path) -> Counts:
         """Take segments of one kind into the store.
@@ -76,17 +78,27 @@ class Transaction:
             spool: Where their text was laid down.
         """
         shape = _without_idle_features(shape)
-        slots = self._registry.slots(shape.mapping.features)
-        loader = Loader(
-            *(self._connection, shape, slots, self._config.roles.timezone, spool),
-            by_unit=self._config.business.by_unit is not None,
-            own_ids=self._config.roles.id is None and _names_events(shape),
-        )
+        slots = self._registry.slots(shape.mapping.features, lambda: self._models(works, shape, spool))
+        loader = self._loader(shape, slots, spool)
         counts = self._take_straight(works, shape, loader, slots) or self._take_carefully(
             works, loader, slots
         )
         self._batch += 1
         return counts
+
+    def _loader(self, shape: Shape, slots: Sequence[Slot], spool: Path) -> Loader:
+        return Loader(
+            *(self._connection, shape, slots, self._config.roles.timezone, spool),
+            by_unit=self._config.business.by_unit is not None,
+            own_ids=self._config.roles.id is None and _names_events(shape),
+        )
+
+    def _models(self, works: Sequence[Work], shape: Shape, spool: Path) -> frozenset[str]:
+        """Return whose requests files of a kind hold, by the first segments of which that was asked."""
+        if not self._models_of.get(shape.key):
+            self._loader(shape, (), spool).load([work.segment for work in works])
+            self._models_of[shape.key] = frozenset(batch.models(self._connection))
+        return self._models_of[shape.key]
 
     def join_by_unit(self) -> bool:
         """Join the events that name users to their predictions, once everything is read; tell whether any did."""

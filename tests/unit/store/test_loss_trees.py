@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.snapshot.types import Snapshot
+    from mlwatch.store.registry import Kind
 
 HARD = 'o\'hare "2"'
 
@@ -201,8 +202,11 @@ def leaf_of(tree: LossTree, columns: str, row: dict[str, Any]) -> int:
     with duckdb.connect() as connection:
         connection.execute(f"CREATE TABLE rows ({columns}, prediction VARCHAR)")
         connection.execute(f"INSERT INTO rows VALUES ({', '.join('?' * len(row))})", list(row.values()))
-        column_of = {"age": '"age"', "it's": '"place"'}.get
-        (leaf,) = connection.execute(f"SELECT {tree.leaf_sql(column_of)} FROM rows").fetchall()[0]
+        quoted: dict[tuple[str, Kind], str] = {
+            ("age", "numeric"): '"age"',
+            ("it's", "categorical"): '"place"',
+        }
+        (leaf,) = connection.execute(f"SELECT {tree.leaf_sql(quoted)} FROM rows").fetchall()[0]
         return int(leaf)
 
 
@@ -248,7 +252,7 @@ def test_it_is_asked_in_sql(age: float | None, place: str | None, guess: str | N
 def test_a_feature_that_a_batch_lacks_is_missing() -> None:
     assert LossTree.of_document(ASKED.document()) == ASKED
     with duckdb.connect() as connection:
-        sql = f"SELECT {ASKED.leaf_sql(lambda _: None)} FROM (SELECT '3' AS prediction)"
+        sql = f"SELECT {ASKED.leaf_sql({})} FROM (SELECT '3' AS prediction)"
         assert connection.execute(sql).fetchall() == [(0,)]
 
 
