@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.asking import all_or_nothing
-from mlwatch.rules import DEFAULT_RULES, Ruling, named, past, rulings, whose
+from mlwatch.rules import DEFAULT_RULES, Ruling, named, past, rulings
 from mlwatch.severities import rank
 from mlwatch.validation import validations
+from mlwatch.words import whose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -105,7 +106,7 @@ def _verdicts(snapshot: Snapshot) -> Iterable[Ruling]:
         severity: Severity = "critical" if rollout.verdict == "rollback" else "warning"
         word = {"rollback": "roll back", "hold": "hold", "promote": "promote"}[rollout.verdict]
         reason = rollout.reasons[0] if rollout.reasons else rollout.state
-        message = f"{word} {rollout.candidate}{whose(snapshot, rollout.model)}: {reason}"
+        message = f"{word} {rollout.candidate}{whose(snapshot.models, rollout.model)}: {reason}"
         state: Literal["breach", "ok"] = "breach" if broken else "ok"
         yield Ruling(
             ROLLOUT, rollout.model, rollout.candidate, state, None, message, severity, _turned(rollout)

@@ -12,6 +12,7 @@ from mlwatch.config import RuleSettings
 from mlwatch.config.comparison import NUMBER, SCALES, SIGN, holds
 from mlwatch.errors import ConfigError
 from mlwatch.rule_values import as_old, is_young, ripe_value_of, value_of, values_over
+from mlwatch.words import whose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -82,13 +83,8 @@ def rulings(snapshot: Snapshot, rules: Iterable[RuleSettings]) -> list[Ruling]:
         ruling
         for rule in named(rules)
         for model in snapshot.models.values()
-        for ruling in _of_model(rule, model, whose(snapshot, model.name))
+        for ruling in _of_model(rule, model, whose(snapshot.models, model.name))
     ]
-
-
-def whose(snapshot: Snapshot, model: str) -> str:
-    """Return what sentences say after a version's name: its model where there are several, nothing elsewhere."""
-    return f" of {model}" if len(snapshot.models) > 1 else ""
 
 
 def named(rules: Iterable[RuleSettings]) -> list[RuleSettings]:

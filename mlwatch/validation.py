@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
-from mlwatch.rules import Ruling, whose
+from mlwatch.rules import Ruling
+from mlwatch.words import whose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ def validations(snapshot: Snapshot) -> list[Ruling]:
         ruling
         for model in snapshot.models.values()
         for version in model.versions.values()
-        for ruling in _of_version(model, version, whose(snapshot, model.name))
+        for ruling in _of_version(model, version, whose(snapshot.models, model.name))
     ]
 
 

@@ -10,6 +10,7 @@ from mlwatch.errors import one_line
 from mlwatch.snapshot.quality_alerts import ENOUGH, RULE, WRONG, listed
 from mlwatch.snapshot.types import Alert
 from mlwatch.sources.sql import identifier
+from mlwatch.words import whose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,7 +46,8 @@ def changed_types(
         looked_at = [name for name in names if name in columns][:MOST]
         became = _numbers_now(connection, model, version, {name: columns[name] for name in looked_at})
         if became:
-            text = f"most values in {one_line(version.name)} are numbers now: {listed(became)}"
+            who = one_line(version.name) + whose(models, model)
+            text = f"most values in {who} are numbers now: {listed(became)}"
             about = f"{model} {version.name} numbers"  # apart from those that are no numbers any more
             yield Alert(f"{RULE}changed types", "firing", "warning", text, end, float(len(became)), about)
 

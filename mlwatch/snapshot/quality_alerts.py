@@ -14,7 +14,7 @@ from mlwatch.errors import one_line
 from mlwatch.snapshot.clocks import TOLERANCE, alert_of
 from mlwatch.snapshot.types import MIXED, QUALITY, Alert
 from mlwatch.snapshot.unmatched import quoted
-from mlwatch.words import percent
+from mlwatch.words import percent, whose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,19 +68,21 @@ def quality_alerts(
         return ()
     found = [*_troubled(ingest, end)]
     for model in models.values():
-        of_model = (*_volume(model), *_currencies(model, end), *_classes(model, end))
+        its_model = whose(models, model.name)
+        of_model = (*_volume(model), *_currencies(model, end, its_model), *_classes(model, end, its_model))
         found += (replace(alert, about=f"{model.name} {alert.about}".rstrip()) for alert in of_model)
         for version in model.versions.values():
-            of_version = [*_features(version, end), *_standing(version)]
+            who = one_line(version.name) + its_model
+            of_version = [*_features(version, end, who), *_standing(version, who)]
             if now is not None:
-                of_version += _future(version, now)
+                of_version += _future(version, now, who)
             found += (replace(alert, about=f"{model.name} {version.name}") for alert in of_version)
     return tuple(found)
 
 
-def _features(version: Version, end: datetime) -> Iterator[Alert]:
+def _features(version: Version, end: datetime, who: str) -> Iterator[Alert]:
     """Say in one alert a kind what is odd about a version's features."""
-    quality, name = version.quality, one_line(version.name)
+    quality = version.quality
     if version.predictions - version.errors.count < ENOUGH:
         return
     gone = quality.vanished
@@ -95,19 +97,19 @@ def _features(version: Version, end: datetime) -> Iterator[Alert]:
     ]
     skewed = [n for n, f in quality.features.items() if n not in told and _skewed(f)]
     kinds: tuple[tuple[str, Severity, Sequence[str], str], ...] = (
-        ("vanished features", "warning", gone, f"{name} logs no value of"),
-        ("changed types", "warning", wrong, f"most values in {name} are no numbers any more:"),
+        ("vanished features", "warning", gone, f"{who} logs no value of"),
+        ("changed types", "warning", wrong, f"most values in {who} are no numbers any more:"),
         (
             "stuck features",
             "warning",
             stuck,
-            f"{name} logs values of one bin only, reference or earlier ones had more:",
+            f"{who} logs values of one bin only, reference or earlier ones had more:",
         ),
-        ("invalid values", "warning", strange, f"values in {name} that are no numbers:"),
-        ("out of range", "warning", outside, f"values in {name} beyond all of the reference's:"),
-        ("unseen categories", "info", unseen, f"values in {name} that the reference does not have:"),
-        ("training-serving skew", "warning", skewed, f"the missing rate in {name} is not the reference's:"),
-        ("new features", "info", quality.appeared, f"{name} logs what neither reference nor baseline has:"),
+        ("invalid values", "warning", strange, f"values in {who} that are no numbers:"),
+        ("out of range", "warning", outside, f"values in {who} beyond all of the reference's:"),
+        ("unseen categories", "info", unseen, f"values in {who} that the reference does not have:"),
+        ("training-serving skew", "warning", skewed, f"the missing rate in {who} is not the reference's:"),
+        ("new features", "info", quality.appeared, f"{who} logs what neither reference nor baseline has:"),
     )
     for kind, severity, names, text in kinds:
         if names:
@@ -173,16 +175,16 @@ def _troubled(ingest: Ingest, end: datetime) -> Iterator[Alert]:
                 break
 
 
-def _currencies(model: Model, end: datetime) -> Iterator[Alert]:
+def _currencies(model: Model, end: datetime, of_model: str) -> Iterator[Alert]:
     """Say that amounts in several currencies are added up."""
     said = {version.business.revenue.currency or "" for version in model.versions.values()}
     for currency in sorted(said):
         if MIXED in currency:
-            text = f"amounts in {one_line(currency)[:60]} are added up as they stand"
+            text = f"amounts{of_model} in {one_line(currency)[:60]} are added up as they stand"
             yield Alert(f"{RULE}currencies", "firing", "warning", text, end, float(currency.count(MIXED) + 1))
 
 
-def _classes(model: Model, end: datetime) -> Iterator[Alert]:
+def _classes(model: Model, end: datetime, of_model: str) -> Iterator[Alert]:
     """Say that predictions and labels name classes differently: none can be right then."""
     tables = {name: version.confusion for name, version in model.versions.items() if version.confusion}
     true = {label for table in tables.values() for label in _with_any(table.labels, table.counts)}
@@ -193,8 +195,8 @@ def _classes(model: Model, end: datetime) -> Iterator[Alert]:
         predicted = _with_any(table.labels, list(zip(*table.counts, strict=True)))
         if true.isdisjoint(predicted) and len(labels) + len(predicted) >= FOREIGN:
             text = (
-                f"no prediction of {one_line(name)} can be right: it predicts {_some(predicted)}, its labels are "
-                f"{_some(labels)}; log both with the same names of classes"
+                f"no prediction of {one_line(name)}{of_model} can be right: it predicts {_some(predicted)}, "
+                f"its labels are {_some(labels)}; log both with the same names of classes"
             )
             yield Alert(f"{RULE}classes", "firing", "warning", text, end, float(len(predicted)), name)
 
@@ -210,12 +212,12 @@ def _some(classes: Sequence[str]) -> str:
     return f"{', '.join(quoted(name) for name in classes[:2])} and {len(classes) - 2:,} more"
 
 
-def _future(version: Version, now: datetime) -> Iterator[Alert]:
+def _future(version: Version, now: datetime, who: str) -> Iterator[Alert]:
     if version.last is not None and version.last - now > TOLERANCE:
-        yield alert_of(f"the newest record of {one_line(version.name)} is", version.last, now)
+        yield alert_of(f"the newest record of {who} is", version.last, now)
 
 
-def _standing(version: Version) -> Iterator[Alert]:
+def _standing(version: Version, who: str) -> Iterator[Alert]:
     """Say that most requests carry the time of one minute."""
     first, last, peak = version.first, version.last, version.throughput.peak
     if first is None or last is None or peak is None or last - first < STANDING:
@@ -223,7 +225,7 @@ def _standing(version: Version) -> Iterator[Alert]:
     most = round(60 * peak)
     if most >= ENOUGH and most >= MOST_OF_THEM * version.predictions:
         text = (
-            f"{most:,} of {version.predictions:,} requests of {one_line(version.name)} carry times of one minute: "
+            f"{most:,} of {version.predictions:,} requests of {who} carry times of one minute: "
             "a clock stood still, or they were scored at once"
         )
         yield Alert(f"{RULE}stale timestamps", "firing", "info", text, last, most / version.predictions)

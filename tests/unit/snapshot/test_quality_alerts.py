@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -231,7 +232,7 @@ def test_amounts_in_several_currencies_are_said_and_models_have_their_own(tmp_pa
     assert "currencies" not in odd(found)
     mixed = watched(tmp_path / "mixed", asked, [*sales, sold(100, "a", "JPY")])
     assert mixed.models["a"].versions["v1"].business.revenue.currency == "EUR + JPY"
-    assert odd(mixed)["currencies"] == "amounts in EUR + JPY are added up as they stand"
+    assert odd(mixed)["currencies"] == "amounts of a in EUR + JPY are added up as they stand"
 
 
 def every(share: int, wrong: Any, usual: Any) -> Any:
@@ -342,6 +343,40 @@ def test_a_clock_that_stands_still_is_said(tmp_path: Path) -> None:
     made[-1]["timestamp"] = (datetime.fromisoformat(made[0]["timestamp"]) + timedelta(hours=3)).isoformat()
     found = odd(watched(tmp_path, made, reference=rows(300)))
     assert found["stale timestamps"].startswith("239 of 300 requests of v1 carry times of one minute")
+
+
+def of(model: str, made: Rows) -> Rows:
+    return [row | {"model": model, "request_id": f"{model}{row['request_id']}"} for row in made]
+
+
+def test_of_several_models_each_alert_names_its_own(tmp_path: Path) -> None:
+    """Both have a version v2, whose features, classes and clock are odd."""
+    changed: dict[str, Any] = {
+        "plan": None,
+        "income": float,
+        "age": lambda i: f"{i} years",
+        "city": lambda i: i % 3,
+    }
+    after = [*rows(300, 300, "v2", **changed), *labelled("v3", ("fraud", "legit"), (1, 0))]
+    stood = rows(200, version="v4")
+    for row in stood:
+        row["timestamp"] = stood[0]["timestamp"]
+    stood[-1]["timestamp"] = "2026-11-03T11:00:00Z"
+    alone = [*rows(300), *after, *stood]
+    single = watched(tmp_path / "single", of("a", alone), reference=rows(300))
+    both = watched(tmp_path / "both", of("a", alone), of("b", alone), reference=rows(300))
+    expected = {
+        (
+            f"{model} {alert.about.removeprefix('a ')}",
+            re.sub(r"\b(v[234])\b", rf"\1 of {model}", alert.message),
+        )
+        for alert in single.alerts
+        if alert.rule.startswith("quality: ")
+        for model in "ab"
+    }
+    assert len(expected) >= 2 * 7
+    told = {(alert.about, alert.message) for alert in both.alerts if alert.rule.startswith("quality: ")}
+    assert told == expected
 
 
 def test_a_rare_value_that_does_not_show_for_a_while_is_not_stuck(tmp_path: Path) -> None:
