@@ -7,6 +7,7 @@ only a server or its logger knows. Else the values have to tell, and what was de
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
@@ -41,6 +42,8 @@ _TEXTS = frozenset(
 _ANSWERS = frozenset({"prediction", "score"})
 _OF_SERVERS = frozenset({"status", "error"})
 _NAMED = {"model": "model's name", "latency": "latency"}
+_PARENT = "parent_run_id"
+"""What LangSmith calls the run that another one is a step of."""
 
 
 def places_of_inputs(
@@ -137,10 +140,23 @@ def sentences(mapping: Mapping, where: str) -> Iterator[tuple[str, str, str]]:
         else:
             said = f"an input of the model; if it is the {noun}, set [roles] {role} = {key}"
             yield name, "info", f"{name} in {where} is read as {said}"
+    if (parent := parent_of(mapping)) is not None:
+        name, key = one_line(dotted(parent)), quoted(dotted(parent))
+        said = "each of these counts as a request, and one that failed as a failed request"
+        todo = (
+            f"log the root runs alone (LangSmith: is_root), or set [roles] ignore = [{key}] if that is right"
+        )
+        yield name, "warning", f"{name} in {where} says that records are steps of others; {said}: {todo}"
+
+
+def parent_of(mapping: Mapping) -> ColumnPath | None:
+    """Return the column that names the run that a record is a step of; None where there is none."""
+    return next((one.path for one in mapping.features if one.path[-1] == _PARENT), None)
 
 
 def settled(settings: RoleSettings) -> set[str]:
     """Return the names of columns of which the configuration says what they are, as `sentences` writes them."""
     roles = (getattr(settings, role) for role in ROLES)
-    named = (*settings.numeric, *settings.categorical, *(name for name in roles if name is not None))
+    lists = (settings.numeric, settings.categorical, settings.ignore)
+    named = (*chain.from_iterable(lists), *(name for name in roles if name is not None))
     return set(map(one_line, named))

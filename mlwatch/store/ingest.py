@@ -367,8 +367,7 @@ class Ingest:
         """Tell of the first file of a kind which columns, and which marks in its numbers, may be read wrongly."""
         shape, path = batch.shape, batch.works[0].entry.path
         known = self._shapes.by_key.get(shape.key)
-        if known is None or known.mapping.doubtful != shape.mapping.doubtful:
-            self._telling.doubtful(shape.mapping, path)
+        self._telling.doubtful(shape.mapping, path, known.mapping if known is not None else None)
         marks = shape.dialect.marks if shape.dialect is not None else NO_MARKS
         if marks.doubtful and known is None:
             mark, number = marks.decimal, marks.doubtful

@@ -51,11 +51,18 @@ class Telling:
             self._said[topic] = message
             notices.post(self._connection, "warning", topic, message)
 
-    def doubtful(self, mapping: Mapping, relative: str) -> None:
-        """Tell of the first file what its columns are taken for that may be something else."""
+    def doubtful(self, mapping: Mapping, relative: str, before: Mapping | None = None) -> None:
+        """Tell of the first file what its columns are taken for that may be something else.
+
+        Args:
+            mapping: Of the file.
+            relative: Its path.
+            before: What was known of such files, and told.
+        """
+        known = {name for name, *_ in sentences(before, relative)} if before is not None else set()
         for name, severity, message in sentences(mapping, relative):
             topic = _MEANING.format(name)
-            if topic not in self._said:
+            if name not in known and topic not in self._said:
                 self._said[topic] = message
                 notices.post(self._connection, severity, topic, message)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -242,3 +243,49 @@ def test_an_alert_ends_where_the_configuration_says_what_a_column_is(
         told += [one["state"] for one in alerts if "duration_ms" in one["message"]]
 
     assert told == ["firing", *(["resolved" if ends else "firing"] * 2)]
+
+
+def runs(first: int, n: int, *, children: bool) -> str:
+    """Return runs as LangSmith exports them: each with two steps, one of which fails, or without."""
+    made = []
+    for number in range(first, first + n):
+        root = f"{uuid.UUID(int=number)}"
+        started = {
+            "start_time": f"2026-11-02T08:{number // 60:02d}:{number % 60:02d}.000Z",
+            "run_type": "chain",
+        }
+        answer = {"status": "success", "error": None, "outputs": {"answer": f"the answer to number {number}"}}
+        made.append({"id": root, "trace_id": root, "parent_run_id": None, **started, **answer})
+        for step in range(2 if children else 0):
+            child = {**made[-1], "id": f"{uuid.UUID(int=1000 * number + step)}", "parent_run_id": root}
+            made.append({**child, "error": "ToolError: none"} if step else child)
+    return "".join(json.dumps(one) + "\n" for one in made)
+
+
+def test_steps_of_runs_are_told_of_once_they_come_and_until_that_is_settled(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    log, config = logs / "runs.jsonl", logs / "mlwatch.toml"
+
+    def alerts() -> list[tuple[str, str, str]]:
+        with mlwatch.open(logs, db=tmp_path / "store.duckdb") as watched:
+            found = watched.snapshot().to_dict()["alerts"]
+        return [
+            (one["state"], one["severity"], one["message"])
+            for one in found
+            if "parent_run_id" in one["message"]
+        ]
+
+    log.write_text(runs(0, 100, children=False))
+    assert alerts() == []
+    log.write_text(log.read_text() + runs(100, 100, children=True))
+    ((state, severity, message),) = alerts()
+    assert (state, severity) == ("firing", "warning")
+    assert message == (
+        "parent_run_id in runs.jsonl says that records are steps of others; each of these counts as a request, and one "
+        "that failed as a failed request: log the root runs alone (LangSmith: is_root), or set [roles] ignore = "
+        '["parent_run_id"] if that is right'
+    )
+    assert alerts() == [(state, severity, message)]
+    config.write_text('[roles]\nignore = ["parent_run_id"]\n')
+    assert [state for state, *_ in alerts()] == ["resolved"]
