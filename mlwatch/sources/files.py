@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from mlwatch.sources.delta import LOG
 from mlwatch.sources.formats import is_text_log, recognise
 from mlwatch.sources.formats.presets import DEFINITION
 from mlwatch.sources.formats.tf_serving import begins_log
@@ -82,6 +83,7 @@ def discover(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     refused: Callable[[str, OSError], None] = lambda _path, _error: None,
+    table: Callable[[str], object] = lambda _path: None,
 ) -> list[Found]:
     """List the log files below a directory, newest first.
 
@@ -93,23 +95,29 @@ def discover(
         include: Glob patterns on the relative path; when given, only matches are taken.
         exclude: Glob patterns on the relative path to leave out.
         refused: Called with the relative path of a directory that cannot be listed, and why.
+        table: Called with the relative path of each Delta table, with a `/` at its end: what its log says is no log of
+            predictions.
     """
     if root.is_file():
         found = _stat(root, root.name)
         return [found] if found else []
-    files = [found for found in _walk(root, refused) if _wanted(found.relative, include, exclude)]
+    files = [found for found in _walk(root, refused, table) if _wanted(found.relative, include, exclude)]
     files.sort(key=lambda found: (-found.mtime_ns, found.relative))
     return files
 
 
-def _walk(root: Path, refused: Callable[[str, OSError], None]) -> Iterator[Found]:
+def _walk(
+    root: Path, refused: Callable[[str, OSError], None], table: Callable[[str], object]
+) -> Iterator[Found]:
     """Yield what may be a log below a directory, which may be nested deeper than Python calls functions."""
     ahead = [(str(root), "")]
     while ahead:
         directory, prefix = ahead.pop()
         for entry in _entries(directory, prefix, refused):
             relative = f"{prefix}{entry.name.encode(errors='backslashreplace').decode()}"
-            if entry.is_dir(follow_symlinks=False):
+            if entry.name == LOG and entry.is_dir():
+                table(prefix)
+            elif entry.is_dir(follow_symlinks=False):
                 ahead.append((entry.path, f"{relative}/"))
             elif not _never_a_log(relative) and (found := _stat(Path(entry.path), relative)):
                 yield found

@@ -21,6 +21,7 @@ from mlwatch.store.binning import due, ensure_bins
 from mlwatch.store.copies import without_twins
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import BACKFILL_WAL, STEADY_WAL, cursor
+from mlwatch.store.deltas import DeltaTables
 from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble, Work
 from mlwatch.store.ledger import PARTITION, UNREAD, Entry, Ledger
 from mlwatch.store.memory import recall
@@ -113,6 +114,7 @@ class Ingest:
         book = ShapeBook(named, config.roles, self._shapes.by_key, recall)
         self._feeder = Feeder(book, cursor(connection), self._spool.path, lambda: self._stop)
         self._transaction = Transaction(connection, self.registry, self.ledger, config)
+        self._deltas = DeltaTables(connection, root, self.ledger, self._telling)
         self._batches = 0
         self._progress: Progress | None = None
         self._since_compaction = 0
@@ -206,9 +208,13 @@ class Ingest:
     def _plan(self) -> list[Plan]:
         plans: list[Plan] = []
         moved: list[Entry] = []
-        places = self._look()
+        places, tables = self._look()
+        apart = self._deltas.apart(tables, places.values())
+        self._write_entries(apart.entries)
         paths = {identity: found.path for identity, found in places.items()}
         for found in places.values():
+            if found.relative in apart.waiting:
+                continue
             try:
                 plan = resolve(found, self.ledger, paths)
             except FileNotFoundError:
@@ -225,20 +231,25 @@ class Ingest:
             self._on_plan(len(plans), sum(plan.found.size for plan in plans))
         return plans
 
-    def _look(self) -> dict[tuple[int, int], Found]:
-        """List the files, newest first; one with several names (a link) is taken under the name it is known by."""
+    def _look(self) -> tuple[dict[tuple[int, int], Found], list[str]]:
+        """List the files, newest first, and the Delta tables.
+
+        A file with several names (a link) is taken under the name it is known by.
+        """
         files: dict[tuple[int, int], Found] = {}
+        tables: list[str] = []
+        watch, say = self._config.watch, self._say_unlisted
         gone = self._is_directory and not self._root.exists()
         said = f"{self._root} is gone: what it held is shown, nothing new is read"
         self._telling.trouble(ROOT, said if gone else None)
-        for found in discover(self._root, self._config.watch.include, self._exclude, self._say_unlisted):
+        for found in discover(self._root, watch.include, self._exclude, say, tables.append):
             known = self.ledger.by_inode(*found.identity)
             identity = found.identity if found.inode else (found.device, -len(files) - 1)
             if identity not in files or (known is not None and known.path == found.relative):
                 files[identity] = found
         if not gone:
             self._listed = frozenset(found.relative for found in files.values())
-        return files
+        return files, tables
 
     def _write_entries(self, entries: Sequence[Entry]) -> None:
         if not entries:

@@ -1,0 +1,124 @@
+"""Account for files of Delta tables whose rows are in others, too, so that no row is counted twice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mlwatch.asking import number
+from mlwatch.sources.delta import LOG, Log, superseded
+from mlwatch.sources.sql import literal
+from mlwatch.sources.streams import fingerprint
+from mlwatch.store.ledger import UNREAD, Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.sources.files import Found
+    from mlwatch.store.ledger import Ledger
+    from mlwatch.store.telling import Telling
+
+REMOVED = "its Delta table took it out before it was read"
+"""Reason of an entry of which no row is accounted for: a file that has the same rows is to be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """The files that are not read as others are."""
+
+    entries: tuple[Entry, ...]
+    """Of files whose rows are read in others, or are no more part of the table."""
+    waiting: frozenset[str]
+    """Files that no commit speaks of: they are being written, or were left behind."""
+
+
+class DeltaTables:
+    """The Delta tables below a log directory.
+
+    Args:
+        connection: Of the ingest thread.
+        root: The log directory.
+        ledger: What was read.
+        telling: Tells of rows that may be counted twice.
+    """
+
+    def __init__(self, connection: DuckDBPyConnection, root: Path, ledger: Ledger, telling: Telling) -> None:
+        self._connection, self._root, self._ledger, self._telling = connection, root, ledger, telling
+        self._logs: dict[str, Log] = {}
+
+    def apart(self, tables: Collection[str], places: Iterable[Found]) -> Apart:
+        """Tell which new files are not to be read.
+
+        Args:
+            tables: Relative paths of tables, each with a `/` at its end; empty for the log directory itself.
+            places: The files that are there.
+        """
+        entries: list[Entry] = []
+        waiting: set[str] = set()
+        for table, files in self._unread(tables, places).items():
+            log = self._logs.setdefault(table, Log(self._root / table, self._connection))
+            try:
+                entries += self._superseded(table, log, files)
+            except OSError as error:
+                self._telling.unread(f"{table}{LOG}", f"it cannot be opened ({error.strerror})")
+                continue
+            known = log.known()
+            waiting |= {
+                found.relative for path, found in files.items() if known is not None and path not in known
+            }
+        return Apart(tuple(entries), frozenset(waiting))
+
+    def _unread(self, tables: Collection[str], places: Iterable[Found]) -> dict[str, dict[str, Found]]:
+        """Return the files of each table of which nothing was read, by their path below it."""
+        files: dict[str, dict[str, Found]] = defaultdict(dict)
+        for found in places if tables else ():
+            if found.relative.endswith(".parquet") and self._is_unread(found):
+                above = [table for table in tables if found.relative.startswith(table)]
+                if above:
+                    table = max(above, key=len)
+                    files[table][found.relative.removeprefix(table)] = found
+        return files
+
+    def _is_unread(self, found: Found) -> bool:
+        known = self._ledger.by_path.get(found.relative)
+        if known is None or known.state in UNREAD:
+            return True
+        return known.reason == REMOVED and not known.unchanged(found)  # or it was looked at on another device
+
+    def _superseded(self, table: str, log: Log, files: Mapping[str, Found]) -> list[Entry]:
+        def is_read(path: str) -> bool:
+            entry = self._ledger.by_path.get(f"{table}{path}")
+            return entry is not None and entry.state not in UNREAD and entry.reason != REMOVED
+
+        found = superseded(log.commits(), is_read)
+        if found.rewritten:
+            told = f"rows of the Delta table {table or self._root.name} were changed after they were read"
+            twice = f"those without an id count twice where their file was written anew ({found.rewritten:,} so far)"
+            self._telling.warn(table or LOG, f"{told}: {twice}")
+        removed = [
+            replace(self._entry(one), reason=REMOVED) for path, one in files.items() if path in found.removed
+        ]
+        counted = (self._accounted(one) for path, one in files.items() if path in found.counted)
+        return [*removed, *(entry for entry in counted if entry is not None)]
+
+    def _entry(self, found: Found) -> Entry:
+        return Entry(
+            *(self._ledger.reserve(), found.relative, found.device, found.inode, found.size, found.mtime_ns),
+            format="parquet",
+            fingerprint=fingerprint(found.path, found.size),
+        )
+
+    def _accounted(self, found: Found) -> Entry | None:
+        """Account for all rows of a file; None where it is none of Parquet."""
+        import duckdb  # noqa: PLC0415
+
+        name = literal(str(found.path))
+        try:
+            rows = number(self._connection, f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})")
+        except duckdb.Error:
+            return None
+        return replace(self._entry(found), offset=rows)
