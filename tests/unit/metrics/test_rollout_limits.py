@@ -11,6 +11,8 @@ from mlwatch.metrics.rollout_types import (
     ArmSeries,
     HardLimit,
     HistogramSeries,
+    MeanSeries,
+    MetricSpec,
     ProportionSeries,
     RolloutSettings,
     default_metric,
@@ -48,8 +50,8 @@ def test_one_bad_request_is_never_five_minutes_however_long_none_follows() -> No
 
 @pytest.mark.parametrize(("last", "expected"), [(23, False), (24, True)])
 def test_bad_requests_at_both_ends_of_five_minutes_are(last: int, expected: bool) -> None:
-    minute = np.array([10, 20, last])
-    found = broken(arm(minute, np.ones(3, dtype=int), np.array([0, 1, 1])))
+    minute = np.array([10, 20, 22, last])
+    found = broken(arm(minute, np.ones(4, dtype=int), np.array([0, 1, 1, 1])))
     assert found[-1] == expected
     assert not found[:last].any()
 
@@ -87,3 +89,60 @@ def test_one_slow_request_does_not_break_a_limit_on_a_quantile() -> None:
     candidate = series(np.array([3, 30, 50]), np.array([50.0, 50.0, 400.0]))
     (found,) = broken_limits(align(base, candidate, settings), settings).histories
     assert not found.broken.any()
+
+
+ACCURACY, LOSS = default_metric("accuracy"), default_metric("mae")
+
+
+def found_by(spec: MetricSpec, limit: float, series: MeanSeries | ProportionSeries) -> bool:
+    """Tell whether a limit is broken in a day in which the candidate gets hardly more than a request a minute."""
+    minute = np.arange(series.n.size)
+    candidate = ArmSeries(minute, series.n, {spec.name: series})
+    base_n = np.full(minute.size, 50)
+    nought = np.zeros(minute.size)
+    base = (
+        MeanSeries(base_n, nought, nought)
+        if spec.kind == "mean"
+        else ProportionSeries(base_n, nought.astype(int))
+    )
+    settings = RolloutSettings((spec,), hard_limits=(HardLimit(spec.name, limit),), stratum_minutes=1)
+    strata = align(ArmSeries(minute, base_n, {spec.name: base}), candidate, settings)
+    (found,) = broken_limits(strata, settings).histories
+    if found.broken.any():
+        shown = found.value[found.broken & np.isfinite(found.value)]
+        assert np.all(shown < limit if spec.higher_is_better else shown > limit)
+    return bool(found.broken.any())
+
+
+def losses(seed: int, mean: float, minutes: int) -> MeanSeries:
+    rng = np.random.default_rng(seed)
+    n = rng.poisson(1.2, minutes)
+    minute = np.repeat(np.arange(minutes), n)
+    value = np.abs(rng.normal(0, mean * np.sqrt(np.pi / 2), minute.size))
+    total, squares = (np.bincount(minute, each, minutes) for each in (value, value**2))
+    return MeanSeries(n, total, squares)
+
+
+def mistakes(seed: int, wrong: float, minutes: int) -> ProportionSeries:
+    rng = np.random.default_rng(seed)
+    n = rng.poisson(1.2, minutes)
+    return ProportionSeries(n, rng.binomial(n, wrong))
+
+
+def test_a_handful_of_requests_of_a_candidate_within_a_limit_never_breaks_it() -> None:
+    seeds = range(20)
+    assert not any(found_by(LOSS, 6.0, losses(seed, 4.0, 1440)) for seed in seeds)
+    assert sum(found_by(ACCURACY, 0.8, mistakes(seed, 0.1, 1440)) for seed in seeds) <= 1
+
+
+def test_what_is_beyond_a_limit_is_found_though_single_requests_keep_it() -> None:
+    seeds = range(10)
+    assert all(found_by(LOSS, 6.0, losses(seed, 9.0, 240)) for seed in seeds)
+    assert all(found_by(ACCURACY, 0.8, mistakes(seed, 0.5, 60)) for seed in seeds)
+    assert all(found_by(ACCURACY, 0.95, mistakes(seed, 0.2, 180)) for seed in seeds)
+
+
+def test_a_short_burst_of_failures_does_not_break_a_limit_of_little_traffic() -> None:
+    minute = np.arange(300)
+    failed = np.where((minute == 150) | (minute == 151), 1, 0)
+    assert not broken(arm(minute, np.ones(300, dtype=int), failed)).any()
