@@ -203,16 +203,20 @@ def _columns(series: MetricSeries) -> list[tuple[str, Counts]]:
 
 
 def _width(baseline: ArmSeries, candidate: ArmSeries, settings: RolloutSettings) -> int:
-    """Return the narrowest stratum width in which the sparsest metric still has enough units."""
+    """Return the narrowest stratum width in which the sparsest metric still has enough units.
+
+    It follows from how many units there are, not from how they fared, so that looking at them often is harmless.
+    """
+    widths = [settings.row_minutes, *(width for width in WIDTHS if width > settings.row_minutes)]
     units = [sum(_units(arm, spec.name) for arm in (baseline, candidate)) for spec in settings.metrics]
     sparsest = min((n for n in units if n), default=np.inf)
     minutes = np.concatenate([baseline.minute, candidate.minute])
     if sparsest >= UNITS_PER_STRATUM * minutes.size:
-        return 1
-    for width in WIDTHS[:-1]:
+        return widths[0]
+    for width in widths[:-1]:
         if sparsest / max(np.unique(minutes // width).size, 1) >= UNITS_PER_STRATUM:
             return width
-    return WIDTHS[-1]
+    return widths[-1]
 
 
 def _units(arm: ArmSeries, name: str) -> float:

@@ -220,7 +220,9 @@ class RolloutSettings:
     share: float | tuple[tuple[int, float], ...] | None = None
     """Candidate's configured share of the traffic: constant, or a ramp of (from minute, share)."""
     stratum_minutes: int | None = None
-    """Width of a stratum; None widens it from a minute to up to an hour where there is little traffic."""
+    """Width of a stratum; None widens it from that of the rows to up to an hour where there is little traffic."""
+    row_minutes: int = 1
+    """Minutes that a row of an arm takes."""
     n_opt: float = 5_000.0
     """Units at which the intervals are tightest."""
     inflation: Mapping[str, float] | None = None

@@ -301,7 +301,7 @@ def settle(
             label_delay=config.label_delay.total_seconds(),
             silent_after=config.silent_after.total_seconds(),
             share=None if shadow else _shares(config),
-            stratum_minutes=pairing.minutes if pairing.minutes > 1 else None,
+            row_minutes=arms.minutes,
             hard_limits=limits.judged,
             unjudged=limits.unjudged,
             inflation=stored_inflation(reader.connection, pairing.model, pairing.baseline),

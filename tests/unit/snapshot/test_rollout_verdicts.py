@@ -197,6 +197,18 @@ def test_a_long_rollout_is_judged_by_the_hour(judged: Judged) -> None:
     assert found.elapsed_s == pytest.approx(100.0 * 6000, rel=0.02)
 
 
+@pytest.mark.parametrize("hours", [34, 38, 90, 98])
+def test_little_traffic_is_judged_alike_however_long_the_rollout_is(judged: Judged, hours: int) -> None:
+    """A request in seven minutes, and of the candidate half of them are wrong: strata grow with the rollout."""
+    rows = hours * 60 // 7
+    records = traffic(rows=rows, seconds=420.0, wrong=0.05)
+    for record in records[1::4]:
+        record["prediction"] = 1 - record["label"]
+    (found,) = judged("", a=records)
+    assert (found.verdict, found.state) == ("rollback", "decided")
+    assert not any("the arms ran apart" in reason for reason in found.reasons)
+
+
 def test_what_comes_after_the_moment_is_left_out_of_hours_too(judged: Judged) -> None:
     records = traffic(rows=6000, seconds=100.0)
     at = START + timedelta(days=6, minutes=30)
