@@ -228,7 +228,7 @@ class _Past:
     def _once(self, what: Hashable, compute: Callable[[], T]) -> T:
         chosen = self.chosen
         whose = chosen and (chosen.values["model"], chosen.values.get("version"))
-        key = (what, self.file, whose)  # and not the period: that of a young log is another one each minute
+        key = (what, self.file, whose)  # and not the period: that of a young log changes often
         stretch = ONLY_ALL if chosen is None else chosen.stretch
         sources = (
             rollups.FEATURES,

@@ -76,29 +76,39 @@ def period(baseline: Life | None, window: Window | None) -> Period | None:
     if baseline is None:
         return None
     if window is not None:
-        start, end = (_quarter(naive(moment) or moment) for moment in window)
+        start, end = _quarters(*(naive(moment) or moment for moment in window))
         return Period(
-            f"the logs from {_date(window[0])} to {_date(window[1])}",
+            _of_window(start, end, window),
             "model = $model AND bucket >= $start AND bucket < $end",
             {"model": baseline.pair.model, "start": start, "end": end},
             (start, end),
         )
     end = min(baseline.first + FIRST_PERIOD, baseline.first + (baseline.last - baseline.first) / 2)
     end = max(end, baseline.first + timedelta(seconds=rollups.QUARTER))
-    minutes = round((end - baseline.first).total_seconds() / 60)
-    length = f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
-    end = _quarter(end)
+    start, end = _quarters(baseline.first, end)
     return Period(
-        f"the first {length} of {baseline.pair.version}",
+        f"the first {_length(min(end, baseline.last) - baseline.first)} of {baseline.pair.version}",
         "model = $model AND version = $version AND bucket < $end",
         {"model": baseline.pair.model, "version": baseline.pair.version, "end": end},
-        (floor(baseline.first, rollups.QUARTER), end),
+        (start, end),
     )
 
 
-def _quarter(moment: datetime) -> datetime:
-    """Return the next start of a bucket: those before a moment are those before this one."""
-    return floor(moment + timedelta(seconds=rollups.QUARTER, microseconds=-1), rollups.QUARTER)
+def _quarters(start: datetime, end: datetime) -> Window:
+    """Return the whole buckets that a period covers at least in part: no part of one is counted."""
+    last = end + timedelta(seconds=rollups.QUARTER, microseconds=-1)
+    return floor(start, rollups.QUARTER), floor(last, rollups.QUARTER)
+
+
+def _of_window(start: datetime, end: datetime, window: Window) -> str:
+    """Say what is counted, and that it is whole quarters where that is more than was asked for."""
+    more = (start, end) != tuple(map(naive, window))
+    return f"the logs from {_date(start)} to {_date(end)}" + (" (whole quarters of an hour)" if more else "")
+
+
+def _length(period: timedelta) -> str:
+    minutes = max(1, round(period.total_seconds() / 60))
+    return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
 
 
 def _date(moment: datetime) -> str:

@@ -140,15 +140,15 @@ def test_of_months_nothing_is_counted_twice(tmp_path: Path) -> None:
 
 
 def test_what_is_kept_does_not_grow_with_a_young_log(tmp_path: Path) -> None:
-    """What it is compared with is its first half, which is another one each minute."""
+    """What it is compared with is its first half in whole quarters, which is another one each half hour."""
     (tmp_path / "logs").mkdir()
     logs = Logs(tmp_path / "logs")
-    logs.write(logs.requests(START, START + timedelta(hours=2), 20.0))
+    logs.write(logs.requests(START, START + timedelta(hours=1), 20.0))
     compared, sizes = set(), []
     with Session(Options(tmp_path / "logs", db=":memory:")) as session:
-        for minute in range(120, 140, 4):
+        for minute in range(60, 180, 30):
             begin = START + timedelta(minutes=minute)
-            logs.write(logs.requests(begin, begin + timedelta(minutes=4), 20.0))
+            logs.write(logs.requests(begin, begin + timedelta(minutes=30), 20.0))
             session.ingest_all()
             compared.add(session.snapshot(SPANS[0]).models["logs"].reference)
             shelf = session._answers._remembered._shelf

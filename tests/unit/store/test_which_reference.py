@@ -76,6 +76,39 @@ def test_a_window_without_traffic_is_said(logs: Path, table: Path) -> None:
     assert model.versions["v1"].quality.features["age"].drift is None
 
 
+@pytest.mark.parametrize(
+    ("window", "said", "counted"),
+    [
+        ("T10:01Z/{}T10:14Z", "10:00 to {} 10:15 (whole quarters of an hour)", 450),
+        ("T10:10Z/{}T10:50Z", "10:00 to {} 11:00 (whole quarters of an hour)", 1800),
+        ("T10:15Z/{}T10:45Z", "10:15 to {} 10:45", 900),
+    ],
+)
+def test_what_is_said_of_a_window_is_what_is_counted(
+    logs: Path, table: Path, window: str, said: str, counted: int
+) -> None:
+    day = "2026-11-03"
+    (logs / "mlwatch.toml").write_text(f'[reference]\nwindow = "{day}{window.format(day)}"\n')
+    assert table.exists()
+    model = asked(logs).models["m"]
+    assert model.reference == f"the logs from {day} {said.format(day)}"
+    drift = model.versions["v1"].quality.features["age"].drift
+    assert drift is not None
+    assert drift.n_reference == counted
+
+
+@pytest.mark.parametrize(("minutes", "said", "counted"), [(42, "30", 1800), (3, "3", 180), (26, "15", 900)])
+def test_what_is_said_of_the_first_period_is_what_is_counted(
+    logs: Path, minutes: int, said: str, counted: int
+) -> None:
+    (logs / "a.jsonl").write_text(lines(prediction(n) for n in range(60 * minutes)))
+    model = asked(logs).models["m"]
+    assert model.reference == f"the first {said} min of v1"
+    drift = model.versions["v1"].quality.features["age"].drift
+    assert drift is not None
+    assert drift.n_reference == counted
+
+
 def test_reading_a_reference_leaves_the_engine_frugal(logs: Path, table: Path) -> None:
     with Session(Options(logs, db=":memory:", reference=table)) as session:
         found = session.connection.execute("SELECT current_setting('preserve_insertion_order')").fetchone()
