@@ -130,20 +130,20 @@ def snapshot(
     newest = max((life.last.replace(tzinfo=UTC) for life in known), default=None)
     said = health_alerts(whole.endpoints, whole.system, whole.models, newest, moment.replace(tzinfo=UTC))
     old = age_alerts(whole.endpoints, config.schema)
-    odd = () if question.partial else _odd(whole, connection, now, ahead, past=question.at is not None)
+    odd = () if question.partial else _odd(whole, connection, now, ahead, naive(question.at))
     return replace(whole, alerts=(*said, *old, *odd, *whole.alerts))
 
 
 def _odd(
-    whole: Snapshot, connection: DuckDBPyConnection, now: datetime, ahead: Ahead | None, *, past: bool
+    whole: Snapshot, connection: DuckDBPyConnection, now: datetime, ahead: Ahead | None, at: datetime | None
 ) -> tuple[Alert, ...]:
-    """Return what is odd about the data, of the past and of now."""
+    """Return what is odd about the data, of the past and of now; what was read after a moment was not odd then."""
     end = whole.range.end if whole.range is not None else None
-    found = quality_alerts(whole.models, whole.ingest, end, None if past else now)
+    if at is not None:
+        return quality_alerts(whole.models, ingest_totals(connection, at, at), end, None)
+    found = quality_alerts(whole.models, whole.ingest, end, now)
     if ahead is not None:
         found = (*found, ahead.alert(now))
-    if past:
-        return found
     if end is not None:
         found = (*found, *changed_types(connection, whole.models, end))
     if not whole.feed.backfilling:  # what they belong to may be read last

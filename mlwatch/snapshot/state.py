@@ -22,18 +22,25 @@ if TYPE_CHECKING:
     from mlwatch.config import Config
 
 
-def ingest_totals(connection: DuckDBPyConnection, now: datetime | None = None) -> Ingest:
+def ingest_totals(
+    connection: DuckDBPyConnection, now: datetime | None = None, until: datetime | None = None
+) -> Ingest:
     """Sum up everything that was read.
 
     Args:
         connection: A cursor of this thread.
         now: The moment before which an hour is summed up apart, naive UTC; None for none.
+        until: The moment after which records that were read are left out, naive UTC; None for none.
     """
-    sums = row(connection, f"SELECT {', '.join(f'SUM({name})' for name in SUMS)} FROM batches")
+    read = "batches WHERE ($until IS NULL OR taken_at <= $until)"
+    sums = row(
+        connection, f"SELECT {', '.join(f'SUM({name})' for name in SUMS)} FROM {read}", {"until": until}
+    )
     lately = None
     if now is not None:
         counts = ", ".join(f"COALESCE(SUM({each.name}), 0)::BIGINT" for each in fields(Lately))
-        lately = Lately(*row(connection, f"SELECT {counts} FROM batches WHERE taken_at > ?", [now - LATELY]))
+        of_hour = f"SELECT {counts} FROM {read} AND taken_at > $since"
+        lately = Lately(*row(connection, of_hour, {"until": until, "since": now - LATELY}))
     files, partitions = row(
         connection,
         """SELECT COUNT(DISTINCT path) FILTER (records > 0 AND format <> $kind),
@@ -66,7 +73,7 @@ def alerts_of(
     Args:
         connection: A cursor of this thread.
         until: The moment to look at, naive UTC: rules that were broken later are left out, and what ended later fires.
-            What was said of an alert after that moment is left out too.
+            What was said of an alert after that moment is left out too, and so are later notices.
         limit: Most alerts of either kind; where there are more, what is over is left out first, what is critical last.
             None for all of them.
         several: The logs hold several models: what is not known of an alert's sentence names its model too.
@@ -84,9 +91,10 @@ def alerts_of(
     ).fetchall()
     said = connection.execute(
         """SELECT said_at, severity, topic, message, resolved FROM (
-            FROM notices ORDER BY resolved OR severity <> 'critical', resolved, said_at DESC, topic LIMIT ?)
+            FROM notices WHERE $until IS NULL OR said_at < $until
+            ORDER BY resolved OR severity <> 'critical', resolved, said_at DESC, topic LIMIT $limit)
         ORDER BY said_at DESC, topic""",
-        [limit],
+        {"until": until, "limit": limit},
     ).fetchall()
     of_rules = (
         Alert(

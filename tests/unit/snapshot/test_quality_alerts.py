@@ -189,6 +189,24 @@ def test_many_rejected_records_are_said(tmp_path: Path) -> None:
     ) == {"rejected records": "100 records (25.0 %) are rejected: the quarantine says which and why"}
 
 
+def test_what_is_rejected_later_is_not_said_of_the_past(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    begin = datetime.now(UTC) - timedelta(hours=1)
+    made = [prediction(n, timestamp=(begin + timedelta(seconds=n)).isoformat()) for n in range(3600)]
+    wild: Rows = [{"user": i, "timestamp": "yesterday"} for i in range(1000)]
+    with Session(Options(logs, db=":memory:")) as session:
+        (logs / "a.jsonl").write_text(lines(made[:2400] + wild[:60]))
+        session.ingest_all()
+        session.connection.execute("UPDATE batches SET taken_at = taken_at - INTERVAL 20 MINUTES")
+        (logs / "b.jsonl").write_text(lines(made[2400:] + wild[60:]))
+        session.ingest_all()
+        then = (begin + timedelta(minutes=minutes) for minutes in (30, 50))
+        said = [odd(session.snapshot(at=at)).get("rejected records") for at in (*then, None)]
+    what = "are rejected: the quarantine says which and why"
+    assert said == [None, f"60 records (2.4 %) {what}", f"1,000 records (21.7 %) {what}"]
+
+
 def test_records_that_are_rejected_lately_are_said_of_an_old_store(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()

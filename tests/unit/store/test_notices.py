@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlwatch.snapshot.state import alerts_of
@@ -84,6 +85,17 @@ def test_of_many_notices_the_bad_ones_are_shown_in_the_order_of_time(store: Duck
     assert whole == [*reversed(foreign(4, 8)), "log directory", *reversed(foreign(0, 4)), "kafka"]
     fewer = [alert.rule.removeprefix("ingest: ") for alert in alerts_of(store, limit=9)]
     assert fewer == ["7.bin", *reversed(foreign(4, 7)), *reversed(foreign(0, 4)), "kafka"]
+
+
+def test_what_is_said_later_is_not_said_of_the_past(store: DuckDBPyConnection) -> None:
+    say(store, "early", "late")
+    moment = datetime(2026, 1, 2)  # noqa: DTZ001  as the store's times
+    for topic, day in (("early", 1), ("late", 3)):
+        store.execute(
+            "UPDATE notices SET said_at = make_timestamp(2026, 1, ?, 0, 0, 0) WHERE topic = ?", [day, topic]
+        )
+    assert [alert.rule for alert in alerts_of(store)] == ["ingest: late", "ingest: early"]
+    assert [alert.rule for alert in alerts_of(store, moment)] == ["ingest: early"]
 
 
 def test_of_many_alerts_the_bad_ones_are_shown_and_what_is_not_over_first(store: DuckDBPyConnection) -> None:
