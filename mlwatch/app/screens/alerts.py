@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
@@ -44,6 +45,7 @@ class AlertsScreen(ModalScreen[None]):
 
     def __init__(self, view: View | None, status: Status, zone: Zone, glyphs: Glyphs, source: Source) -> None:
         super().__init__()
+        self._view, self._status = view, status
         self._state = AlertsState(alert_lines(view, status), zone, glyphs)
         self._source = source
 
@@ -51,11 +53,49 @@ class AlertsScreen(ModalScreen[None]):
         """Yield a paragraph an alert."""
         with Vertical(classes="overlay alerts") as box:
             box.border_title = "Alerts"
-            if not self._state.alerts:
-                yield Static(NONE, markup=False)
-                return
-            yield OptionList(*(_paragraph(alert, self._state) for alert in self._state.alerts), markup=False)
+            yield Static(NONE, id="none", markup=False)
+            yield OptionList(*self._paragraphs(), markup=False)
             yield Hints(KEYS)
+
+    def on_mount(self) -> None:
+        """Follow what the app learns while the list is open."""
+        self._say_whether_there_are_any()
+        self.watch(self.app, "view", self._take_view, init=False)
+        self.watch(self.app, "status", self._take_status, init=False)
+
+    def _take_view(self, view: View | None) -> None:
+        self._view = view
+        self._renew()
+
+    def _take_status(self, status: Status) -> None:
+        self._status = status
+        self._renew()
+
+    def _renew(self) -> None:
+        """Show the alerts of now, with the cursor on the same one as before and, where it stays there, as scrolled."""
+        state = replace(self._state, alerts=alert_lines(self._view, self._status))
+        if state == self._state:
+            return
+        listed = self.query_one(OptionList)
+        before, top = listed.highlighted, listed.scroll_y
+        now = before if before is None else _place(self._state.alerts[before], state.alerts, before)
+        self._state = state
+        listed.set_options(self._paragraphs())
+        listed.highlighted = now
+        if now == before:
+            listed.scroll_to(y=top, animate=False, immediate=True)
+        self._say_whether_there_are_any()
+
+    def _say_whether_there_are_any(self) -> None:
+        some = bool(self._state.alerts)
+        self.query_one("#none").display = not some
+        for widget in (self.query_one(OptionList), self.query_one(Hints)):
+            widget.display = some
+        if some:
+            self.query_one(OptionList).focus()
+
+    def _paragraphs(self) -> list[Content]:
+        return [_paragraph(alert, self._state) for alert in self._state.alerts]
 
     def action_say(self, word: Word, brief: bool) -> None:
         """Say something about the chosen alert."""
@@ -82,6 +122,20 @@ class AlertsScreen(ModalScreen[None]):
         sentence = {"mute": f"Muted {until}.", "acknowledge": "Acknowledged.", "lift": "Taken back."}[word]
         self.notify(sentence, markup=False)
         self.dismiss()
+
+
+def _place(line: AlertLine, alerts: tuple[AlertLine, ...], before: int) -> int:
+    """Return where an alert is now; where it is no more, the place where it was."""
+    same = (at for at, other in enumerate(alerts) if _is_same(line, other))
+    return next(same, before)
+
+
+def _is_same(line: AlertLine, other: AlertLine) -> bool:
+    """Tell whether two lines are of one alert, be it over by now; of those of one rule that are over, of one time."""
+    if line.alert is None or other.alert is None:
+        return line.alert is other.alert
+    over = line.state == other.state == "resolved"
+    return line.alert.key == other.alert.key and (not over or line.since == other.since)
 
 
 def _paragraph(alert: AlertLine, state: AlertsState) -> Content:

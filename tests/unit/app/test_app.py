@@ -18,6 +18,7 @@ from factory import (
     snapshot,
     unlabelled,
 )
+from textual.widgets import OptionList
 
 from mlwatch.app.app import MlwatchApp
 from mlwatch.app.options import AppOptions
@@ -276,6 +277,35 @@ async def test_help_and_alerts_open_and_close() -> None:
         await pilot.press("escape")
         assert app.screen.id != "help"
         assert "ROLL BACK" in text_of(app)
+
+
+async def test_the_list_of_alerts_follows_the_news_and_keeps_its_cursor() -> None:
+    low, slow = (Alert(f"rule {word}", "firing", "warning", f"it is {word}", NOW) for word in ("low", "slow"))
+    bad = Alert("rule bad", "firing", "critical", "it is bad", NOW)
+    source = FakeSource(snapshot(alerts=(low, slow)))
+    async with running(source, (120, 40)) as (app, pilot):
+        await pilot.press("a", "down")
+
+        async def follow(*alerts: Alert) -> str:
+            source.renew(snapshot(alerts=alerts))
+            app.look()
+            await settle(pilot)
+            assert isinstance(app.screen, AlertsScreen)
+            return text_of(app)
+
+        assert "it is bad" in await follow(bad, low, replace(slow, message="it is slower"))
+        assert app.screen.query_one(OptionList).highlighted == 2
+        assert "it is slow again" in await follow(
+            low, replace(slow, state="resolved", message="it is slow again")
+        )
+        assert app.screen.query_one(OptionList).highlighted == 1
+        drawn = await follow()
+        assert "No alerts: nothing has crossed" in drawn
+        assert "acknowledge" not in drawn
+        assert "it is low" in await follow(low)
+        await pilot.press("down", "m")
+        await settle(pilot)
+    assert source.silenced == [("rule low", "mute", timedelta(hours=1))]
 
 
 async def test_when_an_alert_was_over_is_said_beside_when_it_began() -> None:
