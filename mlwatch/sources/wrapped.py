@@ -100,12 +100,15 @@ def _record(line: bytes, said: Collection[str] = ()) -> Mapping[str, Any] | None
     if line.endswith(b"}") and (start := line.find(b"{", 0, _PREFIX)) > 0:
         return _behind_prefix(line, start, said)
     pairs = _pairs(line) if _PAIRS.search(line) else None
-    return pairs if pairs is not None and _is_telling(pairs) else None
+    return pairs if pairs is not None and (_is_telling(pairs) or _is_failed(pairs)) else None
 
 
 def _shows_record(line: bytes) -> bool:
+    """Tell whether a line holds a record; pairs that say no more than that a request failed may be any server's."""
     record = _record(line.strip())
-    return record is not None and (_is_telling(record) or len(record) >= TELLING_SIZE)
+    if record is None:
+        return False
+    return _is_telling(record) or (len(record) >= TELLING_SIZE and line.rstrip().endswith(b"}"))
 
 
 def _is_message(found: Mapping[str, Any]) -> bool:

@@ -115,6 +115,7 @@ def test_the_time_inside_a_record_wins() -> None:
         ('[\n {"prediction": 1, "x": {"score": 1}}\n]', "json"),
         ("just text\nand more\n", "!neither JSON, CSV nor Parquet"),
         ("level=info msg=started port=80\n", "!neither JSON, CSV nor Parquet"),
+        ("method=GET request_id=r1 status=503\n", "!neither JSON, CSV nor Parquet"),
         ("2026-11-20T10:00:00Z,r0,1\n2026-11-20T10:00:01Z,r1,0\n", "csv"),
         ("INFO;level\n1;2\n", "csv"),
     ],
@@ -167,6 +168,36 @@ def test_a_message_is_a_failed_request_by_id_and_status(fields: dict[str, object
     line = "{ " + json.dumps({"message": "finished", **fields})[1:]
 
     assert unwrapped(line.encode()) == (line.encode() if kept else b"")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "kept"),
+    [
+        ("request_id=r1 amount=3 error=Timeout status=500", True),
+        ('level=error msg="it failed" request_id=r1 http_status="503"', True),
+        ("request_id=r1 amount=3 status=200", False),
+        ("request_id=r1 error=Timeout status=error", False),
+        ("amount=3 error=Timeout status=500", False),
+    ],
+)
+def test_pairs_without_an_answer_are_a_failed_request_by_id_and_status(pairs: str, kept: bool) -> None:
+    assert (unwrapped(f"{AT} {pairs}".encode()) != b"") is kept
+
+
+def test_failed_requests_of_a_log_of_pairs_are_counted(tmp_path: Path) -> None:
+    sent = [f"ts={AT} request_id=r{number} model=m amount={number}" for number in range(40)]
+    ends = [
+        " error=Timeout status=500" if number % 4 == 3 else " prediction=1 status=200" for number in range(40)
+    ]
+    lines = [start + end for start, end in zip(sent, ends, strict=True)]
+    (tmp_path / "app.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    with mlwatch.open(tmp_path, db=":memory:") as watched:
+        _, rows = watched.query(
+            "SELECT failed, count(*), min(error), sum(amount) FROM predictions GROUP BY ALL ORDER BY 1"
+        )
+
+    assert rows == [(False, 30, None, 570.0), (True, 10, "Timeout", 210.0)]
 
 
 @pytest.mark.parametrize(
