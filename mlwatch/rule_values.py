@@ -74,6 +74,8 @@ MEASURES = frozenset(
     )
 )
 """Means of what requests took or gave: tokens and words a request, milliseconds, shares, cost of one."""
+TIMES = frozenset({"first_token", "per_token"})
+"""Those that are milliseconds, as all that begin with `latency` are."""
 TEXT_DRIFT = {"text_drift.length": "length", "text_drift.vocabulary": "vocabulary"}
 """Drift scores of answers in words."""
 FEATURE = {"missing": "missing_rate", "drift": "score", "psi": "psi"}
@@ -129,6 +131,11 @@ def value_of(version: Version, metric: str) -> float | None:
         ]
     )
     raise ConfigError(f"no metric {metric}", "[[rule]]", f"one of {known}")
+
+
+def is_duration(metric: str) -> bool:
+    """Tell whether a metric is a time in milliseconds, which limits may give as such."""
+    return metric in TIMES or metric.startswith("latency")
 
 
 def is_young(metric: str, window: Window) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from mlwatch.config import RuleSettings
 from mlwatch.config.comparison import NUMBER, SCALES, SIGN, holds
 from mlwatch.errors import ConfigError
-from mlwatch.rule_values import as_old, is_young, ripe_value_of, value_of, values_over
+from mlwatch.rule_values import as_old, is_duration, is_young, ripe_value_of, value_of, values_over
 from mlwatch.words import whose
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class _Condition:
     kind: str
     """A sign of comparison; or drop, rise or change against the baseline."""
     amount: float
+    """As values are: durations in milliseconds, shares 0 to 1; of a change with %, the share of the value there."""
     unit: str
 
     @property
@@ -178,23 +180,22 @@ def _is_meant(rule: RuleSettings, version: Version) -> bool:
 
 
 def _parse(rule: RuleSettings) -> _Condition:
-    relative, absolute = _RELATIVE.fullmatch(rule.when), _ABSOLUTE.fullmatch(rule.when)
-    try:
-        if relative is not None:
-            return _Condition(relative[1], float(relative[2]), relative[3] or "")
-        if absolute is not None:
-            return _condition(rule, absolute)
-    except ValueError:
-        pass
+    match = _RELATIVE.fullmatch(rule.when) or _ABSOLUTE.fullmatch(rule.when)
+    where = f"[[rule]] {rule.metric}"
+    if match is not None:
+        kind, unit = match[1], match[3] or ""
+        _check_unit(rule, unit, where)
+        with suppress(ValueError):  # such as 1.2.3
+            return _Condition(kind, float(match[2]) * SCALES.get(unit, 1.0), unit)
     todo = 'write "< 0.9", "> 200ms" or "drop > 2%"'
-    raise ConfigError(f"cannot read the condition {rule.when!r}", f"[[rule]] {rule.metric}", todo)
+    raise ConfigError(f"cannot read the condition {rule.when!r}", where, todo)
 
 
-def _condition(rule: RuleSettings, match: re.Match[str]) -> _Condition:
-    kind, amount, unit = match[1], float(match[2]), match[3] or ""
-    if unit in {"ms", "s"} and not rule.metric.startswith("latency"):
-        raise ValueError(unit)
-    return _Condition(kind, amount * SCALES.get(unit, 1.0), unit)
+def _check_unit(rule: RuleSettings, unit: str, where: str) -> None:
+    if unit in {"ms", "s"} and not is_duration(rule.metric):
+        raise ConfigError(
+            f"{rule.metric} is no duration, but the condition is {rule.when}", where, f"leave {unit} out"
+        )
 
 
 def _ruling(
@@ -280,7 +281,7 @@ def _shown(rule: RuleSettings, condition: _Condition, value: float) -> str:
     """Return a value in the unit of the rule's limit."""
     if condition.unit == "%" and not condition.is_relative:
         return f"{100 * value:.4g} %"
-    return f"{value:.6g} ms" if rule.metric.startswith("latency") else f"{value:.6g}"
+    return f"{value:.6g} ms" if is_duration(rule.metric) else f"{value:.6g}"
 
 
 def _minutes(length: timedelta) -> str:
@@ -335,6 +336,6 @@ def _breaks(condition: _Condition, value: float, before: float | None) -> bool:
     if not condition.is_relative:
         return holds(condition.kind, value, condition.amount)
     base = before or 0.0
-    size = condition.amount / 100 * abs(base) if condition.unit == "%" else condition.amount
+    size = condition.amount * abs(base) if condition.unit == "%" else condition.amount
     change = {"drop": base - value, "rise": value - base, "change": abs(value - base)}[condition.kind]
     return change > size
