@@ -169,7 +169,12 @@ def test_what_is_printed_names_the_columns_that_moved(
 def test_the_command_imports_neither_a_session_nor_what_only_other_documents_have() -> None:
     code = "import sys, mlwatch.commands.drift; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    others = {"mlwatch.session", "mlwatch.snapshot.types", "mlwatch.snapshot.document", "mlwatch.faces.markdown"}
+    others = {
+        "mlwatch.session",
+        "mlwatch.snapshot.types",
+        "mlwatch.snapshot.document",
+        "mlwatch.faces.markdown",
+    }
     assert not others & set(done.stdout.split())
 
 

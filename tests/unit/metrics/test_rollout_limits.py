@@ -119,7 +119,7 @@ def losses(seed: int, mean: float, minutes: int) -> MeanSeries:
     n = rng.poisson(1.2, minutes)
     minute = np.repeat(np.arange(minutes), n)
     value = np.abs(rng.normal(0, mean * np.sqrt(np.pi / 2), minute.size))
-    total, squares = (np.bincount(minute, each, minutes) for each in (value, value**2))
+    total, squares = (np.bincount(minute, each, minutes).astype(np.float64) for each in (value, value**2))
     return MeanSeries(n, total, squares)
 
 
