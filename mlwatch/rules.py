@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from contextlib import suppress
@@ -26,7 +27,9 @@ DEFAULT_RULES = (
 )
 """What is watched where no rule is configured: nobody wants every twentieth request to fail."""
 QUIET = timedelta(minutes=30)
-"""A version without a request for so long, while others of its model had some, gets none any more."""
+"""A version without a request for so long, while others of its model had some, gets none any more, but for chance."""
+CHANCE = 0.001
+"""Probability below which it is none."""
 TRAFFIC = frozenset({"predictions", "throughput"})
 """Metrics that say how much comes: of a version without requests above all."""
 THE_RULE = ", the rule is "
@@ -167,7 +170,15 @@ def _ended(rule: RuleSettings, model: Model, version: Version) -> bool:
     if version.last is None or not rule.for_:
         return version.last is None
     newest = max(each.last for each in model.versions.values() if each.last is not None)
-    return newest - version.last > rule.for_ + QUIET
+    return newest - version.last > rule.for_ + QUIET and _is_passed_over(version, model, version.last)
+
+
+def _is_passed_over(version: Version, model: Model, last: datetime) -> bool:
+    """Tell whether chance would have given a version one of the newest requests, as many as it had before."""
+    windows = [window for each in model.versions.values() for window in each.windows]
+    every = sum(window.predictions for window in windows)
+    since = sum(window.predictions for window in windows if window.start > last)
+    return every <= since or version.predictions * math.log1p(-since / every) < math.log(CHANCE)
 
 
 def _name(rule: RuleSettings) -> str:

@@ -211,8 +211,8 @@ class RolloutSettings:
     """Time with both versions alive before a promotion."""
     label_delay: timedelta = field(default=timedelta(hours=1), metadata={"check": checks.positive})
     """How far labels may lag behind the traffic before they count as stale."""
-    silent_after: timedelta = field(default=timedelta(minutes=10), metadata={"check": checks.positive})
-    """Time without traffic after which a version counts as silent."""
+    silent_after: timedelta | None = field(default=None, metadata={"check": checks.positive})
+    """Time without traffic after which a version counts as silent; if not said, ten minutes that are unusual for it."""
     metrics: tuple[str, ...] = ()
     """Metrics that take part in the verdict; all that have data when empty."""
     margins: Mapping[str, float] = field(default_factory=dict, metadata={"check": checks.margins})

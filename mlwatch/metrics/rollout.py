@@ -23,6 +23,7 @@ from mlwatch.metrics.rollout_judgement import STATUSES
 from mlwatch.metrics.rollout_left import samples_left
 from mlwatch.metrics.rollout_limits import broken_limits
 from mlwatch.metrics.rollout_plan import RolloutPlan, plan_rollout
+from mlwatch.metrics.rollout_silence import unusual_silences
 from mlwatch.metrics.rollout_strata import Strata, align
 from mlwatch.metrics.rollout_tally import tally
 from mlwatch.metrics.rollout_timeline import RolloutTimeline, rollout_timeline
@@ -41,7 +42,7 @@ from mlwatch.metrics.rollout_words import (
 )
 
 if TYPE_CHECKING:
-    from mlwatch.metrics.rollout_judgement import Judgement
+    from mlwatch.metrics.rollout_judgement import Flags, Judgement
     from mlwatch.metrics.rollout_types import ArmSeries, RolloutSettings
 
 __all__ = [
@@ -77,11 +78,18 @@ def rollout_verdict(
     strata = align(baseline, candidate, settings)
     plan = plan_rollout(strata, settings)
     broken = broken_limits(strata, settings)
-    return judge_rollout(tally(strata, plan), plan, now, broken.sentences())
+    minutes = np.concatenate([arm.minute[np.asarray(arm.n) > 0] for arm in (baseline, candidate)])
+    times = np.array([minutes.max(initial=0) if now is None else now], dtype=float)
+    unusual = unusual_silences(baseline, candidate, settings, times)
+    return judge_rollout(tally(strata, plan), plan, now, broken.sentences(), unusual)
 
 
 def judge_rollout(
-    totals: RolloutTotals, plan: RolloutPlan, now: int | None = None, broken: tuple[str, ...] = ()
+    totals: RolloutTotals,
+    plan: RolloutPlan,
+    now: int | None = None,
+    broken: tuple[str, ...] = (),
+    unusual: Flags | None = None,
 ) -> RolloutVerdict:
     """Judge the totals of a rollout.
 
@@ -90,12 +98,14 @@ def judge_rollout(
         plan: The frozen tests they were tallied with.
         now: Present minute; the last minute with traffic if None.
         broken: A sentence for each hard limit that is broken, from `broken_limits`.
+        unusual: Whether silences of both arms are unusual, from `unusual_silences`; None counts all.
     """
     settings, moment = plan.settings, _with_time(totals)
     judgements = judge_metrics(moment, plan)
     last = np.fmax(moment.peaks[TRAFFIC]["last_b"], moment.peaks[TRAFFIC]["last_c"])
     minute = last if now is None else np.array([float(now)])
-    decision = decide(judgements, moment, settings, minute, np.array([bool(broken)]))
+    unusual = np.ones((2, 1), dtype=bool) if unusual is None else unusual
+    decision = decide(judgements, moment, settings, minute, np.array([bool(broken)]), unusual)
     left = samples_left(judgements, moment, settings)
     results = tuple(_result(each, left[each.plan.spec.name], moment, settings) for each in judgements)
     traffic = _traffic_result(moment, decision, settings)
@@ -199,11 +209,11 @@ def _traffic_result(totals: RolloutTotals, decision: Decision, settings: Rollout
         units=(round(units[0]), round(units[1])) if units else None,
         silent={
             name: float(seconds[0])
-            for name, seconds in (
-                (settings.baseline, decision.silent_b),
-                (settings.candidate, decision.silent_c),
+            for name, seconds, silent in (
+                (settings.baseline, decision.silent_b, decision.silent[0]),
+                (settings.candidate, decision.silent_c, decision.silent[1]),
             )
-            if settings.silent_after < seconds[0] < math.inf
+            if silent[0] and seconds[0] < math.inf
         },
     )
 

@@ -51,6 +51,8 @@ class Decision:
     common: FloatArray
     """Share of the candidate's exposures in minutes with both arms."""
     split_log_e: FloatArray
+    silent: Flags
+    """Whether baseline and candidate have fallen silent, shape (2, t)."""
     stale: dict[str, FloatArray]
     """Seconds by which the labels of baseline and candidate lag, by metric, where that is too long; else 0."""
 
@@ -61,6 +63,7 @@ def decide(
     settings: RolloutSettings,
     now: FloatArray,
     broken: Flags,
+    unusual: Flags,
 ) -> Decision:
     """Decide at each moment.
 
@@ -70,10 +73,12 @@ def decide(
         settings: Guardrails, times and the configured split.
         now: Present minute at each moment.
         broken: Whether a hard limit is broken for its time.
+        unusual: Whether silences of baseline and candidate are unusual, from `unusual_silences`.
     """
     traffic, clock = totals.sums[TRAFFIC], totals.peaks[TRAFFIC]
     with np.errstate(invalid="ignore"):  # an arm that never came was last seen at −∞
         silent_b, silent_c = (60 * (now - clock[key]) for key in ("last_b", "last_c"))
+    silent = (np.stack([silent_b, silent_c]) > settings.silent_after) & unusual
     common = quotient(traffic["both_c"], traffic["n_c"])
     split = split_log_e(traffic, settings)
     span = np.minimum(clock["both_last"], now) + clock["both_first"] + 1
@@ -87,7 +92,7 @@ def decide(
         RolloutState.NO_DATA: traffic["n_b"] + traffic["n_c"] <= 0,
         # harm that is shown is no less so when an arm falls silent later
         RolloutState.ONE_ARM_SILENT: (np.minimum(traffic["n_b"], traffic["n_c"]) <= 0)
-        | ((np.maximum(silent_b, silent_c) > settings.silent_after) & ~worse),
+        | (silent.any(axis=0) & ~worse),
         RolloutState.HARD_LIMIT: broken,
         RolloutState.STARTED_APART: common < COMMON_SHARE,
         RolloutState.SAMPLE_RATIO_MISMATCH: split >= -math.log(settings.sample_ratio_alpha),
@@ -105,7 +110,15 @@ def decide(
     for key, flag in reversed(flags.items()):
         state = np.where(flag, STATES.index(key), state)
     return Decision(
-        _verdict(state, worse), state.astype(np.int8), elapsed, silent_b, silent_c, common, split, stale
+        _verdict(state, worse),
+        state.astype(np.int8),
+        elapsed,
+        silent_b,
+        silent_c,
+        common,
+        split,
+        silent,
+        stale,
     )
 
 

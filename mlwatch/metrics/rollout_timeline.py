@@ -13,6 +13,7 @@ from mlwatch.metrics.rollout_judge import judge_metrics
 from mlwatch.metrics.rollout_judgement import STATUSES, Judgement
 from mlwatch.metrics.rollout_limits import broken_limits
 from mlwatch.metrics.rollout_plan import RolloutPlan, plan_rollout
+from mlwatch.metrics.rollout_silence import unusual_silences
 from mlwatch.metrics.rollout_strata import Strata, align
 from mlwatch.metrics.rollout_tally import tally
 
@@ -104,7 +105,8 @@ def rollout_timeline(
     strata = align(baseline, candidate, settings)
     plan = plan_rollout(strata, settings)
     broken = broken_limits(strata, settings).any(strata.minute.size)
-    chunks = list(_judge_chunks(strata, plan, broken, every))
+    unusual = unusual_silences(baseline, candidate, settings, strata.last_minute.astype(float))
+    chunks = list(_judge_chunks(strata, plan, broken, unusual, every))
     minute = np.concatenate([np.zeros(0, dtype=np.int64), *(chunk.minute for chunk in chunks)])
     verdict, state = (
         np.concatenate([np.zeros(0, dtype=np.int8), *(getattr(chunk, name) for chunk in chunks)])
@@ -126,7 +128,9 @@ class _Chunk:
     judgements: tuple[Judgement, ...]
 
 
-def _judge_chunks(strata: Strata, plan: RolloutPlan, broken: Flags, every: int) -> Iterator[_Chunk]:
+def _judge_chunks(
+    strata: Strata, plan: RolloutPlan, broken: Flags, unusual: Flags, every: int
+) -> Iterator[_Chunk]:
     """Judge chunk by chunk, carrying the totals over: memory stays bounded however long the rollout."""
     rows = strata.minute.size
     carried: RolloutTotals | None = None
@@ -139,12 +143,15 @@ def _judge_chunks(strata: Strata, plan: RolloutPlan, broken: Flags, every: int) 
         wanted = ((number + 1) % every == 0) | (number == rows - 1)
         if wanted.any():
             moments = running.at(wanted)
-            yield _judge(moments, plan, strata.last_minute[start:stop][wanted], broken[start:stop][wanted])
+            chosen = number[wanted]
+            yield _judge(moments, plan, strata.last_minute[chosen], broken[chosen], unusual[:, chosen])
 
 
-def _judge(moments: RolloutTotals, plan: RolloutPlan, minute: IntArray, broken: Flags) -> _Chunk:
+def _judge(
+    moments: RolloutTotals, plan: RolloutPlan, minute: IntArray, broken: Flags, unusual: Flags
+) -> _Chunk:
     judgements = judge_metrics(moments, plan)
-    decision = decide(judgements, moments, plan.settings, minute.astype(float), broken)
+    decision = decide(judgements, moments, plan.settings, minute.astype(float), broken, unusual)
     return _Chunk(minute, decision.verdict, decision.state, judgements)
 
 

@@ -233,7 +233,9 @@ class RolloutSettings:
     """Design effect by metric, from the totals of the units that send many requests; see `unit_effects`."""
     sample_ratio_alpha: float = 0.001
     silent_after: float = 600.0
-    """Seconds without traffic after which an arm counts as silent."""
+    """Seconds without traffic after which an arm counts as silent, where that is unusual for it."""
+    any_silence: bool = False
+    """A silence that long counts, however usual it is."""
     label_delay: float = 3_600.0
     """Seconds that labels may lag behind traffic before they count as stale."""
     hard_limits: tuple[HardLimit, ...] = ()
@@ -372,7 +374,7 @@ class TrafficResult:
     others: float = 0.0
     """Share of further versions; the rest is the baseline's."""
     silent: Mapping[str, float] = field(default_factory=dict)
-    """Seconds since the last request, of the arms that had some but none for `silent_after`."""
+    """Seconds since the last request, of the arms that had some and are silent now."""
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,10 @@ REFERENCE_VALUES = 1000
 """Latencies of the baseline before the candidate that its frozen quantile needs."""
 
 
+SILENT_AFTER = timedelta(minutes=10)
+"""Time without traffic after which a version that had some all the time counts as silent, unless it is configured."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dear:
     """What gives the dear parts of a verdict: by default a fresh computation, else one that may be a little old."""
@@ -299,7 +303,8 @@ def settle(
             alpha=alpha,
             min_time=config.min_time.total_seconds(),
             label_delay=config.label_delay.total_seconds(),
-            silent_after=config.silent_after.total_seconds(),
+            silent_after=(config.silent_after or SILENT_AFTER).total_seconds(),
+            any_silence=config.silent_after is not None,
             share=None if shadow else _shares(config),
             row_minutes=arms.minutes,
             hard_limits=limits.judged,

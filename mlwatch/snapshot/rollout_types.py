@@ -125,7 +125,7 @@ class Rollout:
     elapsed_s: float = 0.0
     """Time with both versions alive."""
     silent_s: Mapping[str, float] = field(default_factory=dict)
-    """Seconds since the last request, of the versions that have had none for `[rollout] silent_after`."""
+    """Seconds since the last request, of the versions that are silent; see `[rollout] silent_after`."""
     alpha: float = 0.05
     """Error budget of this candidate; several candidates share that of the configuration."""
     steps: tuple[TrafficStep, ...] = ()

@@ -253,6 +253,21 @@ def test_a_change_from_a_version_without_requests_is_none_of_now(tmp_path: Path)
     assert ruling.message == "error_rate: v1 gets no requests any more, so the rule says nothing"
 
 
+def test_a_small_share_of_little_traffic_is_not_said_to_get_none_any_more(tmp_path: Path) -> None:
+    """Of traffic every ten minutes it has each tenth: for 50 minutes, five times, it has none."""
+    logs = Directory(tmp_path / "logs", "")
+    for at in range(60):
+        logs.minute = 10 * at
+        version = "v2" if at % 10 == 4 else "v1"
+        logs.add(1, version=version)
+    settings = RuleSettings(for_=timedelta(minutes=5), metric="error_rate", when="> 20%")
+    with Session(Options(logs.path, db=":memory:")) as session:
+        session.ingest_all()
+        found = rulings(session.snapshot(), [settings])
+    assert not any(ruling.silent for ruling in found)
+    assert all("is now 0" in ruling.message for ruling in found)
+
+
 def test_since_when_a_verdict_stands_is_said(tmp_path: Path) -> None:
     logs = Directory(tmp_path / "logs", "")
     for minute in range(180):
