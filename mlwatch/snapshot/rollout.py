@@ -28,6 +28,7 @@ from mlwatch.snapshot.randomised import REQUESTS
 from mlwatch.snapshot.reader import Reader
 from mlwatch.snapshot.rollout_beside import beside, with_others
 from mlwatch.snapshot.rollout_calibration import stored_inflation
+from mlwatch.snapshot.rollout_comeback import comeback
 from mlwatch.snapshot.rollout_course import course_of, up_to_now
 from mlwatch.snapshot.rollout_limits import DISAGREEMENT, limits_of
 from mlwatch.snapshot.rollout_mix import mix_remarks
@@ -178,7 +179,8 @@ def _judge_one(
         verdict = rollout_verdict(inputs.arms.baseline, inputs.arms.candidate, inputs.settings, now)
         who = (pairing.model, pairing.baseline, pairing.candidate)
         mixed = dear.mix(who, partial(mix_remarks, connection, inputs))
-        remarks = (*_one_after_the_other(roles), *mixed, *inputs.remarks)
+        came_back = comeback(inputs.arms, pairing.candidate)
+        remarks = (*_one_after_the_other(roles), *came_back, *mixed, *inputs.remarks)
         found = replace(rollout_of(judged.model, verdict, pairing.start, remarks), steps=_steps(inputs.arms))
     course = dear.course(inputs)
     return (

@@ -369,6 +369,26 @@ def test_harm_stays_shown_when_the_candidate_was_taken_back_and_nothing_says_tha
     assert facts_of(found).startswith("began 2026-11-03 10:00 UTC; v2 got 27.3 % of the traffic; ")
 
 
+def test_a_version_that_comes_back_is_told_to_be_judged_by_what_it_did_before(judged: Judged) -> None:
+    back = START + timedelta(hours=40)
+    bad = [
+        record | {"status": 500 if record["version"] == "v2" and at % 4 == 1 else 200}
+        for at, record in enumerate(traffic(rows=1200))
+    ]
+    alone = traffic(("v1",), rows=78, seconds=1800.0, begin=START + timedelta(hours=1))
+    files = {"a": bad, "b": alone, "c": traffic(rows=1200, begin=back)}
+    (found,) = judged(**files)
+    assert found.verdict == "rollback"
+    said = (
+        "v2 had no requests from 2026-11-03 10:59 to 2026-11-05 02:00 UTC, and what it did before counts; "
+        '[rollout] start = "2026-11-05T02:00Z" judges what came since'
+    )
+    assert said in found.reasons
+    (anew,) = judged('[rollout]\nstart = "2026-11-05T02:00Z"\n', **files)
+    assert (anew.verdict, anew.since) == ("hold", back)
+    assert not any("had no requests from" in reason for reason in anew.reasons)
+
+
 def test_a_rollout_that_was_ended_is_over_and_a_weekend_ends_none(tmp_path: Path) -> None:
     """Silence is measured by what the others did meanwhile."""
     begin = START - timedelta(days=30)
