@@ -169,8 +169,8 @@ class Answers:
         if question.at is not None and not question.partial:
             found = as_of_then(found)
         said = (*self._troubles(lookout), *found.alerts)
-        if question.at is None and not question.partial:
-            said = self._first_seen.dated(said)
+        if question.at is None:
+            said = self._first_seen.dated(said, question)
         return replace(
             found,
             alerts=silences.marked(self._store.here(), gravest_first(said), datetime.now(UTC)),

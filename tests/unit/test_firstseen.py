@@ -37,8 +37,9 @@ def test_what_is_of_the_moment_holds_since_it_was_first_seen() -> None:
         ("host: memory", ""),
         ("endpoint: api", "certificate"),
         ("quality: future timestamps", "m v1"),
+        ("quality: new features", "m v2"),
     )
-    assert looked(*rules) == [[0, 0, 0], [0, 0, 0], [], [3, 3, 3]]
+    assert looked(*rules) == [[0] * 4, [0] * 4, [], [3] * 4]
 
 
 def test_what_knows_since_when_it_holds_says_so() -> None:
@@ -48,6 +49,24 @@ def test_what_knows_since_when_it_holds_says_so() -> None:
 
 def test_of_the_time_between_looks_that_are_far_apart_nothing_is_known() -> None:
     assert looked(("host: memory", ""), gap=FORGOTTEN_S) == [[0], [1], [], [3]]
+
+
+def test_looks_at_other_ranges_take_nothing_from_one_another() -> None:
+    seen = FirstSeen(lambda: 0.0)
+    found = {}
+    for second, asked in enumerate(["hour", "day", "some records", "hour", "day", "some records"]):
+        alerts = [alert("host: memory", second)]
+        alerts += [alert("quality: new features", second)] if asked != "some records" else []
+        found[asked] = [(one.since - NOON).total_seconds() for one in seen.dated(alerts, asked)]
+    assert found == {"hour": [0, 0], "day": [0, 1], "some records": [0]}
+
+
+def test_ranges_that_nobody_looks_at_any_more_are_forgotten() -> None:
+    times = iter([0.0, FORGOTTEN_S - 1, FORGOTTEN_S + 1])
+    seen = FirstSeen(lambda: next(times))
+    for asked in ("hour", "day", "day"):
+        seen.dated([alert("quality: new features", 0)], asked)
+    assert sorted(map(str, seen._looks)) == ["(False, None)", "(True, 'day')"]
 
 
 def test_a_session_dates_what_it_saw_before(tmp_path: Path) -> None:
@@ -64,3 +83,19 @@ def test_a_session_dates_what_it_saw_before(tmp_path: Path) -> None:
         )
     assert len(first) == 1
     assert second == first
+
+
+def test_a_session_dates_what_is_odd_about_its_data(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.jsonl").write_text(lines(map(prediction, range(300))))
+    found = []
+    with Session(Options(logs, db=":memory:")) as session:
+        for look in range(2):
+            begin = 300 + 120 * look
+            wild = [{"user": n, "timestamp": "yesterday"} for n in range(60)]
+            (logs / f"{look}.jsonl").write_text(lines([*map(prediction, range(begin, begin + 120)), *wild]))
+            session.ingest_all()
+            found += [one for one in session.snapshot().alerts if one.rule == "quality: rejected records"]
+    assert found[0].message != found[1].message
+    assert found[0].since == found[1].since
