@@ -43,7 +43,7 @@ NO_REFERENCE = "there is no reference to compare with"
 def missing(version: Version) -> Reading:
     """Return the share of missing cells."""
     quality = version.quality
-    cells = sum(feature.n for feature in quality.features.values())
+    cells = sum(feature.n for name, feature in quality.features.items() if name not in quality.appeared)
     return Reading(quality.missing_rate, cells, reason="the records carry no features")
 
 

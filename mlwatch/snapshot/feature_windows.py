@@ -28,9 +28,15 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import FeatureQuality
 
 
-def missing_by_window(rows: Table) -> dict[int, float]:
-    """Return missing cells over all cells of each window."""
-    real = rows["feature"] >= 0
+def missing_by_window(rows: Table, expected: set[int]) -> dict[int, float]:
+    """Return missing cells over all cells of each window, of the features that a version is expected to carry, if any.
+
+    Args:
+        rows: Feature rows of the version.
+        expected: See `expected_features`; without any, all of them count.
+    """
+    named = [number for number in expected if number >= 0]
+    real = np.isin(rows["feature"], named) if named else rows["feature"] >= 0
     window, n = rows["w"][real], rows["n"][real]
     cells = np.bincount(window, weights=n)
     missing = np.bincount(window, weights=n * (rows["bin"][real] == MISSING))

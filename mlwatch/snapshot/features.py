@@ -139,7 +139,7 @@ def quality(
         for number, drift in drifts.items()
         if number < 0 and reference is not None
     }
-    cells = sum(feature.n for feature in features.values())
+    appeared = _appeared(infos, expected, counts)
     judged = [drift for drift in together.values() if drift.state != "too_few"]
     return Quality(
         features,
@@ -148,10 +148,16 @@ def quality(
         score_drift=_present(drifts.get(rollups.SCORE), counts.get(rollups.SCORE)),
         score_move=moves.get(rollups.SCORE),
         drifted_share=sum(drift.drifted for drift in judged) / len(judged) if judged else None,
-        missing_rate=sum(feature.missing for feature in features.values()) / cells if cells else None,
+        missing_rate=_missing_rate([each for name, each in features.items() if name not in appeared]),
         vanished=_vanished(infos, expected, counts),
-        appeared=_appeared(infos, expected, counts),
+        appeared=appeared,
     )
+
+
+def _missing_rate(features: Sequence[FeatureQuality]) -> float | None:
+    """Return missing cells over all cells, of features that other versions have too: none lost what began later."""
+    cells = sum(feature.n for feature in features)
+    return sum(feature.missing for feature in features) / cells if cells else None
 
 
 def _feature(

@@ -80,7 +80,7 @@ class Quality:
     drifted_share: float | None = None
     """Share of the comparable features that drifted."""
     missing_rate: float | None = None
-    """Missing cells over all cells."""
+    """Missing cells over all cells, but for those of features that appeared."""
     vanished: tuple[str, ...] = ()
     """Features of the reference or the baseline that the version has no value of."""
     appeared: tuple[str, ...] = ()

@@ -132,7 +132,7 @@ def windows_of(
     """
     lattice, question = context.lattice, context.question
     traffic, bins = _Traffic(tables.traffic, lattice.count), tables.latency.windows()
-    found = feature_windows.missing_by_window(tables.features)
+    found = feature_windows.missing_by_window(tables.features, context.expected)
     missing = lattice.held(
         [found.get(index) for index in range(lattice.count)], lattice.level(rollups.FEATURES)
     )

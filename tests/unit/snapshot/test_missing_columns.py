@@ -110,3 +110,17 @@ def test_what_only_the_candidate_has_is_not_missing_in_the_baseline(tmp_path: Pa
             choice = Choice(filter=text)
             versions = watch.snapshot(choice=choice).models["m"].versions
             assert ["amount" in version.quality.features for version in versions.values()] == [False, True]
+
+
+def test_what_a_version_begins_to_log_was_not_missing_before(tmp_path: Path) -> None:
+    late = [*records("v2", ROWS), *records("v2", 2 * ROWS, device="a")]
+    write(tmp_path / "logs", {"a": [*records("v1", 0), *late]}, ("a",))
+    with mlwatch.open(tmp_path / "logs", db=":memory:") as watch:
+        versions = watch.snapshot().models["m"].versions
+    for name in ("v1", "v2"):
+        assert versions[name].quality.missing_rate == pytest.approx(0.05 / 3)
+        assert {
+            round(window.missing_rate or 0.0, 3) for window in versions[name].windows if window.predictions
+        } == {0.017}, name
+    assert versions["v2"].quality.appeared == ("device",)
+    assert versions["v2"].quality.features["device"].missing == ROWS
