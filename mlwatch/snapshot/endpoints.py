@@ -26,6 +26,7 @@ from mlwatch.snapshot.health_types import (
     Endpoint,
     EndpointLatency,
     GoldenState,
+    Outage,
     Replica,
     Served,
     ServerPoint,
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
 
     from mlwatch.config import Config
 
+    Outages = Mapping[tuple[str, str], Outage]
+    """By endpoint and replica."""
+
+FAILURES = 3
+"""Failed probes in a row from which on a replica counts as down and not as unlucky."""
 KNOWN = timedelta(days=1)
 """Endpoints that nobody has looked at for so long are not shown any more."""
 RECENT = timedelta(minutes=15)
@@ -74,6 +80,8 @@ def endpoints_of(
     recent, errors = _recent(connection, now), _errors(connection, now)
     grids = [steps_of(connection, grid, now) for grid in (HOUR, DAY, MONTH)]
     burns, runs = _burns(connection, now), _runs(connection, now)
+    changed = any(row["changes"] for row in recent.values())
+    outages = _outages(connection, now) if changed else {}
     golden, told = _golden_answers(connection, now), told_by_servers(connection, now)
     histories = server_histories(connection, now)
     return tuple(
@@ -86,6 +94,7 @@ def endpoints_of(
             [grid[name] for grid in grids],
             burns.get(name, {}),
             runs,
+            outages,
             golden.get(name, []) if asked is None or name in asked else [],
             told.get(name, []),
             histories.get(name, ()),
@@ -201,6 +210,28 @@ def _runs(
     return {(endpoint, replica): (int(failed), since) for endpoint, replica, failed, since in rows if failed}
 
 
+def _outages(connection: DuckDBPyConnection, now: datetime) -> Outages:
+    """Return the last outage of each replica that was over of late; a failure or two are none."""
+    rows = connection.execute(
+        """WITH back AS (
+            SELECT endpoint, replica, ts AS until
+            FROM (SELECT *, lag(up) OVER (PARTITION BY endpoint, replica ORDER BY ts) AS before FROM probes
+                WHERE ts <= $now AND ts > $recent)
+            WHERE up AND NOT before)
+        SELECT b.endpoint, b.replica, MIN(p.ts), b.until, arg_max(p.error, p.ts)
+        FROM back AS b JOIN probes AS p ON p.endpoint = b.endpoint AND p.replica = b.replica AND p.ts < b.until
+            AND p.ts > COALESCE((SELECT MAX(q.ts) FROM probes AS q WHERE q.endpoint = b.endpoint
+                AND q.replica = b.replica AND q.up AND q.ts < b.until AND q.ts > $since), $since)
+        GROUP BY b.endpoint, b.replica, b.until HAVING COUNT(*) >= $failures
+        QUALIFY row_number() OVER (PARTITION BY b.endpoint, b.replica ORDER BY b.until DESC) = 1""",
+        {"now": now, "recent": now - RECENT, "since": now - KNOWN, "failures": FAILURES},
+    ).fetchall()
+    return {
+        (endpoint, replica): Outage(aware(since), aware(until), error or "")
+        for endpoint, replica, since, until, error in rows
+    }
+
+
 def _burns(connection: DuckDBPyConnection, now: datetime) -> dict[str, dict[str, float]]:
     """Return the share of failed probes over each span, by endpoint."""
     shares = ", ".join(
@@ -232,6 +263,7 @@ def _endpoint(
     grids: Sequence[Steps],
     burn: Mapping[str, float],
     runs: Mapping[tuple[str, str], tuple[int, datetime | None]],
+    outages: Outages,
     golden: Sequence[Row],
     told: Sequence[Told],
     minutes: tuple[ServerPoint, ...],
@@ -248,7 +280,7 @@ def _endpoint(
         recognised=last["recognised"] or "",
         live=any(row["live"] for row in rows) if any(row["live"] is not None for row in rows) else None,
         ready=all(readiness) if readiness else None,
-        replicas=tuple(_replica(row, runs) for row in rows),
+        replicas=tuple(_replica(row, runs, outages) for row in rows),
         served=_served(rows),
         latency=EndpointLatency(
             int(recent.get("latency_n", 0)), *(recent.get(key) for key in ("p50", "p95", "max", "late_p99"))
@@ -275,7 +307,9 @@ def _endpoint(
     )
 
 
-def _replica(row: Row, runs: Mapping[tuple[str, str], tuple[int, datetime | None]]) -> Replica:
+def _replica(
+    row: Row, runs: Mapping[tuple[str, str], tuple[int, datetime | None]], outages: Outages
+) -> Replica:
     failures, since = runs.get((row["endpoint"], row["replica"]), (0, None))
     return Replica(
         address=row["replica"],
@@ -289,6 +323,7 @@ def _replica(row: Row, runs: Mapping[tuple[str, str], tuple[int, datetime | None
         versions=tuple((model, version) for model, version, _ in json.loads(row["served"] or "[]")),
         failures=0 if row["up"] else failures,
         down_since=None if row["up"] or since is None else aware(since),
+        outage=outages.get((row["endpoint"], row["replica"])),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mlwatch.snapshot.endpoints import FAILURES
 from mlwatch.snapshot.types import Alert
 from mlwatch.words import percent
 
@@ -23,8 +24,6 @@ HOST = "host: "
 """And of those about this host."""
 GOLDEN = "golden answer"
 """What such an alert is about, where it is the answer to the fixed input."""
-FAILURES = 3
-"""Failed probes in a row from which on a replica counts as down and not as unlucky."""
 CHANGES = 6
 """Times up or down within a quarter of an hour from which on an endpoint flaps."""
 BUDGET = 0.001
@@ -76,6 +75,7 @@ def _of_endpoint(endpoint: Endpoint) -> Iterator[Alert]:
         yield _down(name, endpoint, down)
     else:
         yield from _burning(name, endpoint)
+        yield from _was_down(name, endpoint)
     if endpoint.changes >= CHANGES:
         text = f"{endpoint.name} flaps: it went up or down {endpoint.changes} times in 15 minutes"
         yield Alert(name, "firing", "warning", text, endpoint.at, float(endpoint.changes), "flapping")
@@ -142,6 +142,23 @@ def _down(name: str, endpoint: Endpoint, down: list[Replica]) -> Alert:
         return Alert(name, "firing", "critical", text, since, float(max(one.failures for one in down)))
     text = f"{len(down)} of {total} replicas of {endpoint.name} are down: {why}"
     return Alert(name, "firing", "warning", text, since, float(len(down)))
+
+
+def _was_down(name: str, endpoint: Endpoint) -> Iterator[Alert]:
+    """Say that all or some replicas were down until a little while ago."""
+    over = [replica.outage for replica in endpoint.replicas if replica.outage is not None]
+    if not over:
+        return
+    since, until = min(one.since for one in over), max(one.until for one in over)
+    if endpoint.at - until >= RESOLVED:
+        return
+    why = next((one.error for one in over if one.error), "") or "not ready"
+    total = len(endpoint.replicas)
+    at_once = len(over) == total and max(one.since for one in over) < min(one.until for one in over)
+    severity: Severity = "critical" if at_once else "warning"
+    who = endpoint.name if at_once else f"{len(over)} of {total} replicas of {endpoint.name}"
+    text = f"{who} {'was' if at_once or len(over) == 1 else 'were'} down: {why}"
+    yield Alert(name, "resolved", severity, text, since, resolved=until)
 
 
 def _burning(name: str, endpoint: Endpoint) -> Iterator[Alert]:

@@ -43,6 +43,17 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """A time that a replica was down, and is not any more."""
+
+    since: datetime
+    until: datetime
+    """When it was seen to be up again."""
+    error: str
+    """The last one, in words; empty where the server answered."""
+
+
+@dataclass(frozen=True, slots=True)
 class Replica:
     """The last look at one replica."""
 
@@ -60,6 +71,8 @@ class Replica:
     failures: int = 0
     """Looks since it was last up."""
     down_since: datetime | None = None
+    outage: Outage | None = None
+    """The last one that was over within the last quarter of an hour."""
 
 
 @dataclass(frozen=True, slots=True)

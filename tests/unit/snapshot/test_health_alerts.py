@@ -16,6 +16,7 @@ from mlwatch.snapshot.health_types import (
     Deviation,
     Endpoint,
     GoldenState,
+    Outage,
     Replica,
     Served,
     System,
@@ -77,6 +78,40 @@ def test_some_replicas_down_is_a_warning() -> None:
     replicas = (replica(5, "a"), replica(4, "b"), replica(0, "c"))
     alert = only(said(endpoint(replicas=replicas)))
     assert (alert.severity, alert.message) == ("warning", "2 of 3 replicas of http://one are down: refused")
+
+
+def back(since: float, until: float, address: str = "") -> Replica:
+    """A replica that is up again; minutes before noon."""
+    over = Outage(NOON - timedelta(minutes=since), NOON - timedelta(minutes=until), "refused")
+    return replace(replica(0, address), outage=over)
+
+
+def test_an_outage_that_is_over_is_told_of_for_a_while() -> None:
+    alert = only(said(endpoint(replicas=(back(9, 8),))))
+    assert (alert.rule, alert.state, alert.severity) == ("endpoint: http://one", "resolved", "critical")
+    assert alert.message == "http://one was down: refused"
+    assert (alert.since, alert.resolved) == (NOON - timedelta(minutes=9), NOON - timedelta(minutes=8))
+    assert said(endpoint(replicas=(back(17, 15),))) == ()
+
+
+@pytest.mark.parametrize(
+    ("replicas", "message"),
+    [
+        ((back(9, 5, "a"), back(8, 4, "b")), "http://one was down: refused"),
+        ((back(9, 8, "a"), back(7, 6, "b")), "2 of 2 replicas of http://one were down: refused"),
+        ((back(9, 8, "a"), replica(0, "b")), "1 of 2 replicas of http://one was down: refused"),
+    ],
+)
+def test_replicas_that_were_down_one_after_another_are_no_outage_of_all(
+    replicas: tuple[Replica, ...], message: str
+) -> None:
+    alert = only(said(endpoint(replicas=replicas)))
+    assert alert.message == message
+    assert alert.severity == ("critical" if message.startswith("http") else "warning")
+
+
+def test_while_one_replica_is_down_what_is_over_waits() -> None:
+    assert only(said(endpoint(replicas=(back(9, 8, "a"), replica(4, "b"))))).state == "firing"
 
 
 def test_flapping() -> None:

@@ -98,6 +98,18 @@ def test_an_outage_is_counted_from_its_first_failed_look(store: DuckDBPyConnecti
     assert found.burn["5m"] == pytest.approx(40 / 60)
 
 
+def test_an_outage_that_is_over_is_remembered_for_a_quarter_of_an_hour(store: DuckDBPyConnection) -> None:
+    down = {*range(20, 30), 33, 40}  # one or two failures are no outage
+    probes.record(store, [probe(10 * n, up=n not in down) for n in range(150)])
+    assert seen(store, 250).replicas[0].outage is None
+    found = seen(store, 450).replicas[0].outage
+    assert found is not None
+    assert (found.since, found.until) == (NOON + timedelta(seconds=200), NOON + timedelta(seconds=300))
+    assert found.error == "refused"
+    assert seen(store, 1180).replicas[0].outage == found
+    assert seen(store, 1210).replicas[0].outage is None
+
+
 def test_an_endpoint_that_never_was_up_is_down_since_the_first_look(store: DuckDBPyConnection) -> None:
     probes.record(store, [probe(5 * n, up=False) for n in range(4)])
     found = seen(store, 20)
