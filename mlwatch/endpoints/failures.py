@@ -39,7 +39,12 @@ _STATUS = {
     503: "503: not available",
     504: "504: gateway timed out",
 }
-_LOADING = re.compile(rb"load|start(?:ing|up)|initiali[sz]|warm|not populated|deploying", re.IGNORECASE)
+_LOADING = re.compile(
+    rb"(?<!over)loading|not (?:\w+ )?loaded|loaded\"?\s*[:=]\s*false|(?<!failed )to load\b"
+    rb"|start(?:ing|up)|initiali[sz]|warm|not populated|deploying",
+    re.IGNORECASE,
+)
+"""What servers say before they are ready; load itself, and overload, is what those say that are."""
 
 _VERSION = re.compile(rb'"(?:model_)?version"\s*:\s*"([^"\\]{1,40})"')
 """Of the model, where an answer in JSON names it."""
