@@ -168,6 +168,8 @@ def _why_none(view: View) -> str:
     if view.model is None:
         return "No verdict: no predictions in this time range. Press ] for a longer one."
     name = clean(view.model_name or "", 40)
+    if view.choice.alone and view.baseline is not None:
+        return f"No verdict: only {short(view.baseline.name, 40)} is shown. Press v to compare it with another version."
     if view.candidate is None:
         return f"No verdict: {name} has only one version in this time range, and nothing to compare it with."
     return f"No verdict: {name} has no rollout to judge. Name the versions with --baseline and --candidate."

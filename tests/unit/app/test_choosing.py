@@ -115,6 +115,7 @@ async def test_versions_are_compared_the_other_way_round_or_alone() -> None:
         assert source.choice.alone
         alone = app.view
         assert (alone.candidate, alone.rollout) == (None, None)
+        assert "No verdict: only v1 is shown. Press v to compare it with another version." in text_of(app)
         await pilot.press("v", "u")
         await settle(pilot)
         assert source.choice == USUAL
