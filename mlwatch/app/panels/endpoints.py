@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.health_types import Endpoint, Uptime
 
 NONE = "No endpoints are polled: start with --endpoint URL, or add [[endpoint]] to mlwatch.toml, to see what is served."
+NONE_THEN = "No endpoints were polled in the day before this moment."
 DETAIL = 5
 """Lines of the box below the rows from which on the chosen endpoint is told in full."""
 
@@ -74,6 +75,8 @@ class EndpointsState:
     details: tuple[tuple[tuple[str, str], ...], ...]
     """Of each endpoint, pairs of a heading and a text."""
     glyphs: Glyphs
+    none: str = NONE
+    """What is said where there are none."""
 
 
 class EndpointsPanel(Panel[EndpointsState]):
@@ -113,7 +116,7 @@ class EndpointsPanel(Panel[EndpointsState]):
         endpoints = tuple(sorted(view.snapshot.endpoints, key=_harm))
         now = view.snapshot.generated_at
         details = tuple(tuple(words.sentences(endpoint, now, view.zone)) for endpoint in endpoints)
-        return EndpointsState(endpoints, details, view.glyphs)
+        return EndpointsState(endpoints, details, view.glyphs, NONE if view.at is None else NONE_THEN)
 
     def show(self, state: EndpointsState | None) -> None:
         """Take less room where there are none."""
@@ -123,7 +126,7 @@ class EndpointsPanel(Panel[EndpointsState]):
         """Draw the head, the rows around the cursor, and as much about the chosen endpoint as there is room for."""
         width, height = size
         if not state.endpoints:
-            return [line([(part, "$quiet")], width, state.glyphs) for part in wrapped(NONE, width, 2)]
+            return [line([(part, "$quiet")], width, state.glyphs) for part in wrapped(state.none, width, 2)]
         chosen = self._chosen_at(state)
         layout = _Layout.fitting(width, max(len(_name(one)) for one in state.endpoints))
         room = self._rows_shown(state, height)

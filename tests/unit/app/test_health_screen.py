@@ -294,6 +294,15 @@ async def test_the_host_shows_processes_and_the_limits_of_its_container() -> Non
         assert part in drawn
 
 
+async def test_of_the_past_without_endpoints_it_is_not_said_that_none_are_configured() -> None:
+    async with running(source(), (120, 40)) as (app, pilot):
+        await pilot.press("4", "comma")
+        await settle(pilot)
+        drawn = text_of(app)
+    assert "No endpoints were polled in the day before this moment." in drawn
+    assert "[[endpoint]]" not in drawn
+
+
 async def test_the_strip_is_there_only_with_endpoints() -> None:
     async with running(source(), (120, 40)) as (app, _):
         assert not app.screen.query_one(EndpointStrip).display
