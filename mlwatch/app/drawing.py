@@ -47,9 +47,12 @@ def cell(text: str, width: int, style: str = "", align: Literal["left", "right"]
 
 
 def line(pieces: Iterable[Piece], width: int, glyphs: Glyphs) -> Content:
-    """Return pieces as one line, cut to `width` cells."""
+    """Return pieces as one line, cut to `width` cells, with a mark where it was cut."""
     parts = [(sanitize(text, ascii_only=True) if glyphs.ascii else text, style) for text, style in pieces]
-    return Content.assemble(*parts, end="").truncate(max(width, 1), ellipsis=not glyphs.ascii)
+    whole, room = Content.assemble(*parts, end=""), max(width, 1)
+    if not glyphs.ascii or whole.cell_length <= room:
+        return whole.truncate(room, ellipsis=True)
+    return Content.assemble(whole.truncate(room - 1), glyphs.more, end="")
 
 
 def spread(left: Sequence[Piece], right: Sequence[Piece], width: int, glyphs: Glyphs) -> Content:

@@ -31,6 +31,11 @@ def test_wrapped_ends_with_an_ellipsis_where_more_follows() -> None:
 def test_a_line_is_cut_and_in_ascii_translated() -> None:
     assert line([("a − b · c", "")], 40, ASCII).plain == "a - b | c"
     assert line([("abcdef", "")], 4, UNICODE).plain == "abc…"
+    assert [line([("ab", ""), ("cdef", "")], width, ASCII).plain for width in (6, 4, 1)] == [
+        "abcdef",
+        "abc~",
+        "~",
+    ]
     assert spread([("left", "")], [("right", "")], 12, UNICODE).plain == "left   right"
     assert spread([("left", "")], [("right", "")], 8, UNICODE).plain == "left"
 
