@@ -194,7 +194,8 @@ def _endpoint_finding(endpoint: Endpoint, snapshot: Snapshot, *, golden: bool) -
         golden: Whether it still has a fixed input; what an earlier one gave does not count.
     """
     name = f"{ENDPOINT}{endpoint.name}"
-    said = [alert for alert in snapshot.alerts if alert.rule == name and (golden or alert.about != GOLDEN)]
+    standing = (alert for alert in snapshot.alerts if alert.rule == name and alert.state != "resolved")
+    said = [alert for alert in standing if golden or alert.about != GOLDEN]
     worst = next((alert for alert in said if alert.severity == "critical"), None)
     if worst is not None:
         return Finding(name, "fail", worst.message)

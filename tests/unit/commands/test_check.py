@@ -7,7 +7,7 @@ import json
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,9 @@ from scipy.stats.contingency import relative_risk
 
 import mlwatch
 from mlwatch.cli import main
-from mlwatch.commands.check import PAUSE_S
+from mlwatch.commands.check import PAUSE_S, _endpoint_finding
+from mlwatch.snapshot.health_types import Endpoint
+from mlwatch.snapshot.types import Alert, Feed, Ingest, Snapshot
 
 if TYPE_CHECKING:
     from logfiles import SampleStore
@@ -460,3 +462,12 @@ def test_the_verdict_of_a_moment_does_not_depend_on_the_range(store: str) -> Non
         (whole,) = watch.snapshot(at=at).rollouts
         (part,) = watch.snapshot(span=pd.Timedelta(hours=1).to_pytimedelta(), at=at).rollouts
     assert whole == part
+
+
+@pytest.mark.parametrize(("state", "outcome"), [("firing", "fail"), ("resolved", "pass")])
+def test_an_outage_that_is_over_fails_no_pipeline(state: Literal["firing", "resolved"], outcome: str) -> None:
+    at = datetime(2026, 11, 3, 12, tzinfo=UTC)
+    endpoint = Endpoint("http://one", at, "fastapi", live=True, ready=True)
+    down = Alert("endpoint: http://one", state, "critical", "http://one was down", at)
+    found = Snapshot(at, None, Ingest(), Feed(), {}, alerts=(down,), endpoints=(endpoint,))
+    assert _endpoint_finding(endpoint, found, golden=False).outcome == outcome
