@@ -22,7 +22,7 @@ _TOLD = ("id", "model", "version", "latency", "status")
 """Roles that are looked for beside a record that has none of their names itself."""
 _OF_LINES = frozenset({"id", "uuid", "guid", "recordid", "eventuuid"})
 """Ids that are as often those of the line around a record, such as CloudWatch's, as those of a request."""
-_SHIPPERS = ("@", "_")
+SHIPPERS = ("@", "_")
 """What the fields begin with that shippers write about themselves, such as Filebeat's version in `@metadata`."""
 
 
@@ -110,7 +110,7 @@ def _configured(outer: Mapping[str, Any], said: Collection[str]) -> Iterator[tup
 @lru_cache(maxsize=20_000)
 def _places(path: ColumnPath) -> tuple[tuple[str, int], ...]:
     """Return the roles that a name is one for beyond doubt, and how good it is for each."""
-    if path[0].startswith(_SHIPPERS):
+    if path[0].startswith(SHIPPERS):
         return ()
     found = ((role, rank(role, path)) for role in _TOLD if _is_certain(role, path))
     return tuple((role, place) for role, place in found if place is not None)

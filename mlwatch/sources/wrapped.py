@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.roles.names import is_named, rank
-from mlwatch.sources.beside import fields, filled, is_http_status, reached
+from mlwatch.sources.beside import SHIPPERS, fields, filled, is_http_status, reached
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -32,6 +32,8 @@ TELLING_SIZE = 3
 """An object of so many fields is taken for a record, whatever they are called."""
 
 _ANSWERS = ("prediction", "score")
+_WHOSE = ("id", "unit", "event_id")
+"""Roles that say which request or user an event is of."""
 _TIME = re.compile(rb"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?")
 _LOGGED = re.compile(
     rb"\W{0,2}(?:(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\b\W{0,2}[ :\t]"
@@ -79,13 +81,13 @@ def _plain(line: bytes, said: Collection[str]) -> bytes:
     try:
         record = _record(line.strip(), said)
         if record is not None:
-            text = "" if _is_message(record) else json.dumps(record, ensure_ascii=False)
+            text = "" if _is_message(record, said) else json.dumps(record, ensure_ascii=False)
             return text.encode("utf-8", "replace")
     except RecursionError:
         return line
     own = _object(line)
     if own is not None:
-        if not _is_message(own):
+        if not _is_message(own, said):
             return line
         line = next((own[name] for name in TEXT_FIELDS if isinstance(own.get(name), str)), "").encode()
     start = line.find(b'{"', 0, _PREFIX)
@@ -111,10 +113,29 @@ def _shows_record(line: bytes) -> bool:
     return _is_telling(record) or (len(record) >= TELLING_SIZE and line.rstrip().endswith(b"}"))
 
 
-def _is_message(found: Mapping[str, Any]) -> bool:
+def _is_message(found: Mapping[str, Any], said: Collection[str] = ()) -> bool:
     """Tell whether an object is a message of a logger rather than a record."""
-    said = any(isinstance(found.get(name), str) for name in TEXT_FIELDS)
-    return said and not _is_telling(found) and not _is_failed(found)
+    if not any(isinstance(found.get(name), str) for name in TEXT_FIELDS) or _is_failed(found):
+        return False
+    return not _is_telling(found) or _is_told_by_shipper(found, said)
+
+
+def _is_told_by_shipper(found: Mapping[str, Any], said: Collection[str]) -> bool:
+    """Tell whether what looks like a label or an event is a field that a shipper puts beside each message.
+
+    Such as `type` and `action`. An event is one of some request or user, and a record in the message tells more than
+    names that are as often something else.
+    """
+    names = [(path, _possibly(path, isinstance(value, dict))) for path, value in fields(found)]
+    certain = {role for path, roles in names for role in roles & _certainly(path)}
+    if not certain.isdisjoint(_ANSWERS):
+        return False
+    inner = _embedded(found, ())
+    if inner is not None and any(not _certainly(path).isdisjoint(TELLING) for path, _ in fields(inner)):
+        return certain.isdisjoint(("label", "event")) or certain.isdisjoint(("id", "unit"))
+    likely = {role for _, roles in names for role in roles}
+    loose_event = "event" not in certain and likely.isdisjoint((*_ANSWERS, "label", *_WHOSE))
+    return loose_event and not any(reached(found, one) for one in said)
 
 
 def _behind_prefix(line: bytes, start: int, said: Collection[str]) -> Mapping[str, Any] | None:
@@ -176,12 +197,21 @@ def _json(text: bytes) -> Any:
 
 def _is_telling(record: Mapping[str, Any]) -> bool:
     """Tell whether one of the fields is named as what a model answers, or what came of it."""
-    return any(_tells(path) for path, _ in fields(record))
+    return any(_tells(path, isinstance(value, dict)) for path, value in fields(record))
 
 
 @lru_cache(maxsize=20_000)
-def _tells(path: ColumnPath) -> bool:
-    return any(rank(role, path) is not None for role in TELLING)
+def _tells(path: ColumnPath, is_object: bool) -> bool:
+    return not _possibly(path, is_object).isdisjoint(TELLING)
+
+
+@lru_cache(maxsize=20_000)
+def _possibly(path: ColumnPath, is_object: bool) -> frozenset[str]:
+    """Return the roles that a field may have by its name; an object names no event, nor does `_p` a score."""
+    found = frozenset(role for role in (*TELLING, *_WHOSE) if rank(role, path) is not None)
+    if path[0].startswith(SHIPPERS):
+        found &= _certainly(path)
+    return found - {"event"} if is_object else found
 
 
 def _has_answer(record: Mapping[str, Any]) -> bool:
@@ -201,7 +231,7 @@ def _is_failed(record: Mapping[str, Any]) -> bool:
 @lru_cache(maxsize=20_000)
 def _certainly(path: ColumnPath) -> frozenset[str]:
     """Return the roles that a name is one for, and no ordinary feature's; every field of every line is asked for."""
-    return frozenset(role for role in ("id", "status", *_ANSWERS) if is_named(role, path))
+    return frozenset(role for role in ("id", "unit", "status", *TELLING) if is_named(role, path))
 
 
 def _is_failure(status: object) -> bool:

@@ -380,6 +380,64 @@ def test_a_record_with_text_about_it_stays_the_record() -> None:
     assert unwrapped(line) == line
 
 
+@pytest.mark.parametrize(
+    ("beside", "text"),
+    [
+        ({"type": "log"}, {"prediction": 1}),
+        ({"action": "log", "request_id": "a"}, {"prediction": 1}),
+        ({"event": {"dataset": "app.log"}}, {"prediction": 1}),
+        ({"event": {"dataset": "app.log"}, "request_id": "a"}, {"prediction": 1}),
+        ({"_p": "F", "_type": "doc"}, {"prediction": 1}),
+        ({"target": "app::serving"}, {"prediction": 1}),
+        ({"output": "stdout"}, {"request_id": "a", "label": 1}),
+        ({"type": "log"}, {"request_id": "a", "event": "buy"}),
+    ],
+)
+def test_what_a_shipper_puts_beside_each_message_does_not_hide_the_records(
+    beside: dict[str, object], text: dict[str, object]
+) -> None:
+    line = json.dumps({"@timestamp": AT, **beside, "message": json.dumps(text)}).encode()
+
+    assert format_of(line + b"\n", "app.log", Path("app.log")) == "wrapped"
+    assert json.loads(unwrapped(line)).items() >= text.items()
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{"type": "log"}, {"event": {"dataset": "app.log"}}, {"_p": "F"}, {"@metadata": {"type": "_doc"}}],
+)
+def test_messages_with_the_fields_of_a_shipper_are_no_records(beside: dict[str, object]) -> None:
+    line = json.dumps({"@timestamp": AT, **beside, "message": "GET /healthz 200"}).encode()
+
+    assert format_of(line + b"\n", "app.log", Path("app.log")) == "wrapped"
+    assert unwrapped(line) == b""
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"type": "buy", "request_id": "a", "message": "thanks"},
+        {"action": "buy", "user_id": "u", "message": "thanks"},
+        {"type": "buy", "event_id": "e", "message": "thanks"},
+        {"event": "buy", "message": "thanks"},
+        {"label": 1, "message": "thanks"},
+        {"result": 1, "message": "served"},
+        {"type": "a", "prediction": 1, "message": '{"label": 1}'},
+        {"event": "buy", "user_id": "u", "message": '{"score": 5}'},
+    ],
+)
+def test_a_record_with_a_text_stays_a_record(record: dict[str, object]) -> None:
+    line = json.dumps(record).encode()
+
+    assert format_of(line + b"\n", "app.log", Path("app.log")) == "jsonl"
+
+
+def test_a_configured_column_makes_an_event_of_a_message_with_a_type() -> None:
+    line = json.dumps({"type": "buy", "order": "a", "message": "thanks"}).encode()
+
+    assert (unwrapped(line, {"order"}), unwrapped(line)) == (line, b"")
+
+
 def test_a_name_is_judged_once_however_many_lines_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     judged: list[tuple[str, object]] = []
 
