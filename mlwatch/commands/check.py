@@ -16,9 +16,11 @@ from mlwatch.config import EndpointSettings
 from mlwatch.errors import InputError, one_line
 from mlwatch.faces.check import FORMATS, Check, Finding, Outcome, check_of, markdown
 from mlwatch.options import caches_of
+from mlwatch.records.rejects import rejects
 from mlwatch.rights import public
 from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
 from mlwatch.snapshot.health_alerts import ENDPOINT, GOLDEN
+from mlwatch.snapshot.unmatched import quoted
 from mlwatch.times import parse_duration
 from mlwatch.validation import validations
 
@@ -120,7 +122,7 @@ def _checked(session: Session, wanted: Range, *, past: bool = False) -> tuple[Ch
     """Judge a range, and return the numbers that it is judged by, too."""
     snapshot = wanted.asked(session)
     if not snapshot.models:
-        return Check((_no_data(snapshot, wanted),), ()), snapshot
+        return Check((_no_data(session, snapshot, wanted),), ()), snapshot
     rules = session.config.rules or DEFAULT_RULES
     found = [Finding("filter", "pass", f"only records with {wanted.filter}")] if wanted.filter else []
     found += [_finding(ruling) for ruling in rulings(snapshot, rules)]
@@ -144,20 +146,26 @@ def _damaged(session: Session) -> list[Finding]:
     return [Finding("logs", "hold", f"{path} is not read: {reason}") for path, reason in rows.fetchall()]
 
 
-def _no_data(snapshot: Snapshot, wanted: Range) -> Finding:
+def _no_data(session: Session, snapshot: Snapshot, wanted: Range) -> Finding:
     """Say why there is nothing to judge: that is a hold, never a pass."""
     if snapshot.ingest.predictions and wanted.filter:
         return Finding("data", "hold", f"no predictions with {wanted.filter}")
     if snapshot.ingest.predictions and wanted.at is not None:
         return Finding("data", "hold", f"no predictions before {wanted.at:%Y-%m-%d %H:%M} UTC")
     if snapshot.ingest.records:
-        return Finding(
-            "data", "hold", f"{snapshot.ingest.records:,} records read, but no predictions of the model"
-        )
+        said = f"{snapshot.ingest.records:,} records read, but no predictions of the model"
+        return Finding("data", "hold", said + _rejected(session, snapshot))
     standing = (alert for alert in snapshot.alerts if alert.state != "resolved")
     of_ingest = (alert.message for alert in standing if alert.rule.startswith("ingest"))
     why = next(of_ingest, "no file with records below it")
     return Finding("data", "hold", f"no prediction logs: {why}")
+
+
+def _rejected(session: Session, snapshot: Snapshot) -> str:
+    """Say how many records are rejected, and the most frequent reason."""
+    n = snapshot.ingest.rejected
+    reasons = rejects(session.connection).reasons if n else ()
+    return f": {n:,} are rejected, most often with {quoted(reasons[0][0])}" if reasons else ""
 
 
 def _finding(ruling: Ruling) -> Finding:

@@ -65,7 +65,7 @@ def quality_alerts(
         now: The clock; None where the past is looked at.
     """
     if end is None:
-        return ()
+        return () if now is None else tuple(_troubled(ingest, now))  # nothing else was readable
     found = [*_troubled(ingest, end)]
     for model in models.values():
         its_model = whose(models, model.name)

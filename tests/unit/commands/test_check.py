@@ -336,6 +336,16 @@ def test_no_data_is_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path, s
     assert (code, out) == (3, "HOLD  data: no predictions before 2026-11-01 00:00 UTC\n")
 
 
+def test_records_that_are_all_rejected_are_a_hold_that_says_why(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    at = '"timestamp": "2026-11-03T10:00:00Z"'
+    (tmp_path / "log.jsonl").write_text(f'{{"event": "buy", {at}}}\n{{"event": "sell", {at}}}\nnothing\n')
+    code, out, _ = run(capsys, str(tmp_path))
+    why = '3 are rejected, most often with "an outcome or event without a request id"'
+    assert (code, out) == (3, f"HOLD  data: 3 records read, but no predictions of the model: {why}\n")
+
+
 def test_a_file_that_cannot_be_read_is_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     logs = write(tmp_path / "logs", ("v1",))
     (logs / "mlwatch.toml").write_text("[[rule]]\nmetric = 'error_rate'\nwhen = '> 5%'\n")

@@ -207,6 +207,12 @@ def test_what_is_rejected_later_is_not_said_of_the_past(tmp_path: Path) -> None:
     assert said == [None, f"60 records (2.4 %) {what}", f"1,000 records (21.7 %) {what}"]
 
 
+def test_rejected_records_are_said_where_nothing_else_is_read(tmp_path: Path) -> None:
+    assert odd(watched(tmp_path, [{"user": i, "timestamp": "yesterday"} for i in range(100)])) == {
+        "rejected records": "100 records (100.0 %) are rejected: the quarantine says which and why"
+    }
+
+
 def test_records_that_are_rejected_lately_are_said_of_an_old_store(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
