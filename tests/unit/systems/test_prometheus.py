@@ -7,8 +7,10 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -394,6 +396,36 @@ def test_the_exporter_answers_both_formats_and_outlives_errors(rollout: Snapshot
         exporter.close()
     with pytest.raises(httpx.ConnectError):
         httpx.get(exporter.url)
+
+
+def test_a_scrape_that_hangs_up_before_its_answer_prints_nothing(
+    rollout: Snapshot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked, gone = threading.Event(), threading.Event()
+
+    class Source:
+        generation = 1
+
+        def snapshot(self, span: object = None, at: object = None) -> Snapshot:
+            asked.set()
+            assert gone.wait(60)
+            return rollout
+
+    exporter = Exporter(Source(), ":0")
+    try:
+        host, port = exporter.url.removeprefix("http://").removesuffix("/metrics").split(":")
+        with socket.create_connection((host, int(port))) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # hang up at once
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert asked.wait(60)
+        gone.set()
+        for thread in threading.enumerate():
+            if "process_request" in thread.name:
+                thread.join(60)
+        assert httpx.get(exporter.url).status_code == 200
+    finally:
+        exporter.close()
+    assert capsys.readouterr().err == ""
 
 
 def test_watch_serves_metrics_without_a_screen_and_follows(tmp_path: Path) -> None:
