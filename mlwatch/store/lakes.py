@@ -11,6 +11,7 @@ from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import loss_trees, rollup_rows, rollups
 from mlwatch.store.lake import CURRENCY, MANIFEST, SMALL, is_lake, manifest, names_of
 from mlwatch.store.newest_events import NEWEST_EVENTS
+from mlwatch.store.reference import must_be
 from mlwatch.store.registry import HEARD
 
 if TYPE_CHECKING:
@@ -48,14 +49,17 @@ class Lakes:
     def open(self, connection: DuckDBPyConnection, *, reference: Path | None) -> None:
         """Read them for the first time.
 
+        Args:
+            connection: Of a store that nobody else writes to.
+            reference: What they must have been counted against; None where it does not matter.
+
         Raises:
             InputError: when one is damaged, of another version or cut otherwise, or another reference is asked for.
         """
-        if reference is not None:
-            todo = "leave the reference out, or give it to mlwatch rollup"
-            raise InputError("rollups are counted against their own reference", str(reference), todo)
         self._seen = self._written()
         load(connection, self._paths, apart=self._apart)
+        if reference is not None:
+            must_be(connection, reference)
 
     def renew(self, connection: DuckDBPyConnection) -> bool:
         """Read them again if one has been written since; return whether it has."""

@@ -83,13 +83,7 @@ def install(
     Raises:
         InputError: when the file cannot be read or holds no feature.
     """
-    try:
-        with open_regular(path) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(
-            "cannot read the reference", str(path), error.strerror or "check the path"
-        ) from error
+    digest = _digest(path)
     of_rows = not profiles.is_profile(path)
     if meta_value(connection, profiles.LABELLED if of_rows else "reference_labels") == digest:
         _take_back(connection)
@@ -125,6 +119,30 @@ def install(
         profiles.note(connection, path.name, digest)
         again = registry.feature_bins()
         _refold(connection, registry, [one for one in again if one.code or not known])
+
+
+def must_be(connection: DuckDBPyConnection, path: Path) -> None:
+    """Make sure that what was counted before, with no logs to count again, was counted against this reference file.
+
+    Raises:
+        InputError: when it was another or none, or the file cannot be read.
+    """
+    if profiles.value_in_force(connection, "reference_sha256") == _digest(path):
+        return
+    name = profiles.value_in_force(connection, "reference_name")
+    counted = f"another reference, {name}" if name else "no reference file"
+    todo = "leave the reference out, or give it to mlwatch rollup"
+    raise InputError(f"these rollups are counted against {counted}", str(path), todo)
+
+
+def _digest(path: Path) -> str:
+    try:
+        with open_regular(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(
+            "cannot read the reference", str(path), error.strerror or "check the path"
+        ) from error
 
 
 def load_rows(connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config) -> None:

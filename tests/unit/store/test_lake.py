@@ -217,15 +217,38 @@ def test_what_is_no_place_for_rollups(
         (["rollup", str(SAMPLES), "-o", str(tmp_path), "--db", store], "not an empty directory"),
         (["rollup", str(SAMPLES), "--db", store], "name a directory with -o"),
         (["rollup", str(made), "-o", str(tmp_path / "again")], "these are rollups already"),
-        (
-            ["report", str(made), "--reference", str(SAMPLES / "reference.parquet")],
-            "against their own reference",
-        ),
     ):
         assert main(asked) == 2
         said = capsys.readouterr().err.strip().splitlines()[-1]
         assert why in said
     assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
+def test_a_lake_takes_the_reference_that_it_was_counted_against_and_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs, found = tmp_path / "logs", {}
+    logs.mkdir()
+    (logs / "1.jsonl").write_text(lines(prediction(number) for number in range(50)))
+    for name, count in (("own", 60), ("other", 70)):
+        found[name] = tmp_path / f"{name}.jsonl"
+        found[name].write_text(lines(prediction(number) for number in range(count)))
+    settings = logs / "mlwatch.toml"
+    settings.write_text('[reference]\npath = "../own.jsonl"\n')
+    own, none = str(tmp_path / "lake"), str(tmp_path / "without")
+    assert main(["rollup", str(logs), "-o", own, "--db", ":memory:"]) == 0
+    settings.write_text("")
+    assert main(["rollup", str(logs), "-o", none, "--db", ":memory:"]) == 0
+    settings.write_text('[reference]\npath = "../own.jsonl"\n')
+    assert main(["report", own, "--config", str(settings)]) == 0
+    assert main(["report", own, "--reference", str(found["own"])]) == 0
+    for lake_of, name, counted in (
+        (own, "other", "another reference, own.jsonl"),
+        (none, "own", "no reference file"),
+    ):
+        capsys.readouterr()
+        assert main(["report", lake_of, "--reference", str(found[name])]) == 2
+        assert f"these rollups are counted against {counted}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", ["manifest", "version", "table", "day"])
