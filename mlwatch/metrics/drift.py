@@ -38,6 +38,7 @@ __all__ = [
     "align",
     "benjamini_hochberg",
     "bin_values",
+    "chance_of",
     "compare",
     "decide",
     "decide_together",
@@ -327,14 +328,24 @@ def _ordered(
     return ks, ks_p, None if distance is None else distance / scale
 
 
-def _beyond_chance(distance: float, before: FloatArray, after: FloatArray) -> float:
-    """Return a Jensen-Shannon distance with the part removed that chance alone explains.
+def chance_of(freedom: ArrayLike, before: ArrayLike, after: ArrayLike) -> FloatArray:
+    """Return the squared Jensen-Shannon distance, base 2, that chance alone gives on average where nothing moved.
 
-    Without drift the squared distance is about χ²/(8 ln 2 · N), one degree less than bins, N = nm/(n + m);
-    so a hundred bins and a thousand rows show 0.13 where nothing moved.
+    It is about χ²/(8 ln 2 · N), N = nm/(n + m): a hundred bins and a thousand rows show a distance of 0.13.
+
+    Args:
+        freedom: Degrees of freedom, one less than bins.
+        before: Rows on one side,
+        after: and on the other.
     """
+    unit = (1 / np.asarray(before, dtype=float) + 1 / np.asarray(after, dtype=float)) / (8 * math.log(2))
+    return np.asarray(freedom * unit, dtype=float)
+
+
+def _beyond_chance(distance: float, before: FloatArray, after: FloatArray) -> float:
+    """Return a Jensen-Shannon distance with the part removed that chance alone explains."""
     freedom = int(np.count_nonzero((before > 0) | (after > 0))) - 1
-    chance = freedom * (1 / round(before.sum()) + 1 / round(after.sum())) / (8 * math.log(2))
+    chance = float(chance_of(freedom, round(before.sum()), round(after.sum())))
     return math.sqrt(max(0.0, distance * distance - chance))
 
 

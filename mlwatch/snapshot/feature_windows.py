@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.metrics.bins import MISSING, UNSEEN
+from mlwatch.metrics.drift import chance_of
 from mlwatch.metrics.scipy_special import special
 
-LEAST_ROWS = 50
-"""With fewer in a window nothing is said."""
+EXPECTED = 10
+"""Rows of a window that each group of bins expects at least: of bins with fewer, the empty ones look like drift."""
 FIRST = 40
 """Features of a version that are followed window by window; of more, the first ones,"""
 FARTHEST = 20
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mlwatch.metrics.drift import Policy
     from mlwatch.snapshot.features import FeatureInfo
     from mlwatch.snapshot.read import Table
-    from mlwatch.snapshot.reference import Counts, Reference
+    from mlwatch.snapshot.reference import Reference
     from mlwatch.snapshot.types import FeatureQuality
 
 
@@ -67,17 +69,22 @@ def drift_by_window(
     reference: Reference | None,
     features: Sequence[int],
     windows: int,
+    policy: Policy,
 ) -> dict[int, tuple[float | None, ...]]:
-    """Return the Jensen-Shannon scores of some features in each of `windows` windows; None where unknown."""
+    """Return the Jensen-Shannon scores of some features in each of `windows` windows.
+
+    A score is 0 where chance explains it at the policy's significance, and None below the policy's floor.
+    """
     if reference is None or not len(rows):
         return {}
     binned = [number for number in features if number in reference.counts and infos[number].binned]
     if not binned:
         return {}
-    scores = _scores(rows, windows, {number: reference.counts[number] for number in sorted(binned)})
+    ascending = sorted(binned)
+    scores = _scores(rows, windows, _References(infos, reference, ascending, rows), policy)
     by_feature = {
         number: tuple(value if math.isfinite(value) else None for value in score)
-        for number, score in zip(sorted(binned), scores.tolist(), strict=True)
+        for number, score in zip(ascending, scores.tolist(), strict=True)
     }
     return {number: by_feature[number] for number in binned}
 
@@ -124,40 +131,98 @@ def standing_still(rows: Table) -> set[int]:
     return {int(number) for number in numbers[(only & unlikely).any(axis=1)]}
 
 
-def _scores(rows: Table, windows: int, reference: Mapping[int, Counts]) -> NDArray[np.float64]:
-    """Return Jensen-Shannon distances by feature and window, base 2, less what chance gives; NaN below 50 rows.
+class _References:
+    """Shares of the reference's bins, shape (features, bins), missing, invalid and unseen ones first.
 
-    Only bins with rows are looked at: one with none adds half of the reference's share, times ln 2.
+    Args:
+        infos: Those of the store.
+        reference: Where it counted each feature.
+        numbers: The features, ascending.
+        rows: Feature rows of one version; their bins have a place too.
+    """
+
+    def __init__(
+        self, infos: Mapping[int, FeatureInfo], reference: Reference, numbers: Sequence[int], rows: Table
+    ) -> None:
+        counts = [reference.counts[number] for number in numbers]
+        self.numbers = np.array(numbers)
+        self.lowest = min(UNSEEN, int(rows["bin"].min(initial=0)))
+        highest = max(int(rows["bin"].max()), *(int(each.codes.max(initial=0)) for each in counts))
+        self.shares = np.zeros((len(counts), highest + 1 - self.lowest))
+        for row, each in zip(self.shares, counts, strict=True):
+            np.add.at(row, each.codes - self.lowest, each.n)
+        self.rows = self.shares.sum(axis=1)
+        self.shares /= np.maximum(self.rows, 1)[:, None]
+        self._numeric = np.array([infos[number].kind == "numeric" for number in numbers])
+
+    def groups(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Merge bins for windows of different lengths.
+
+        Neighbours merge for a numeric feature, the rarest for a categorical one; missing, invalid and unseen stay
+        alone, as for `drift.guard`.
+
+        Args:
+            rows: Rows of a window, shape (lengths,).
+
+        Returns:
+            The group of each bin, shape (lengths, features, bins), and shares of the groups, of the same shape.
+        """
+        alone = -self.lowest
+        shares = self.shares[:, alone:]
+        order = np.argsort(np.where(self._numeric[:, None], 0.0, -shares), axis=1, kind="stable")
+        share = np.take_along_axis(shares, order, axis=1)
+        total = share.sum(axis=1, keepdims=True)
+        middle = (np.cumsum(share, axis=1) - share / 2) / np.where(total > 0, total, 1.0)
+        most = np.maximum(np.floor(total * rows[:, None, None] / EXPECTED), 1.0)
+        group = np.minimum(np.floor(middle * most), most - 1)
+        number = np.cumsum(np.diff(group, axis=2, prepend=group[..., :1]) != 0, axis=2)
+        found = np.empty((len(rows), *self.shares.shape), dtype=np.int64)
+        found[..., :alone] = np.arange(alone)
+        np.put_along_axis(found[..., alone:], np.broadcast_to(order, number.shape), alone + number, axis=2)
+        offset = np.arange(found[..., 0].size).reshape(*found.shape[:2], 1) * found.shape[2]
+        spread = np.broadcast_to(self.shares, found.shape)
+        merged = np.bincount((found + offset).ravel(), spread.ravel(), found.size)
+        return found, merged.reshape(found.shape)
+
+
+def _scores(rows: Table, windows: int, reference: _References, policy: Policy) -> NDArray[np.float64]:
+    """Return Jensen-Shannon distances by feature and window, base 2, less what chance gives; NaN below the floor.
+
+    Only groups of bins with rows are looked at: one with none adds half of the reference's share, times ln 2.
 
     Args:
         rows: Feature rows of one version.
         windows: Their number.
-        reference: By feature, ascending.
+        reference: What they are compared with.
+        policy: Fewest rows, and the significance below which a score is 0.
     """
-    numbers = np.array(list(reference))
-    lowest = min(UNSEEN, int(rows["bin"].min(initial=0)))
-    width = (
-        max(int(max(each.codes.max(initial=0) for each in reference.values())), int(rows["bin"].max())) + 1
-    )
-    shares = np.zeros((len(numbers), width - lowest))
-    for row, each in zip(shares, reference.values(), strict=True):
-        np.add.at(row, each.codes - lowest, each.n)
-    shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
+    numbers, width = reference.numbers, reference.shares.shape[1]
     at = np.minimum(np.searchsorted(numbers, rows["feature"]), len(numbers) - 1)
     own = np.flatnonzero((numbers[at] == rows["feature"]) & (rows["n"] > 0))
-    own = own[np.argsort(rows["bin"][own], kind="stable")]  # the store's own order differs from run to run
-    code = at[own] * (width - lowest) + rows["bin"][own] - lowest
-    cell = at[own] * windows + np.clip(rows["w"][own], 0, windows - 1)
+    feature, counts = at[own], rows["n"][own].astype(float)
+    cell = feature * windows + np.clip(rows["w"][own], 0, windows - 1)
+    cells = len(numbers) * windows
+    present = np.bincount(cell, counts, cells)
+    n = np.maximum(present, 1)
+    # merged as for the power of two below the rows of each, so that a few groupings do for all windows
+    lengths, length = np.unique(np.floor(np.log2(n)), return_inverse=True)
+    groups, shares = reference.groups(2.0**lengths)
+    group = groups[length[cell], feature, rows["bin"][own] - reference.lowest]
+    merged = np.bincount(cell * width + group, counts, cells * width)
+    filled = np.flatnonzero(merged)
+    cell, group = filled // width, filled % width
+    p, q = shares[length[cell], cell // windows, group], merged[filled] / n[cell]
 
     def total(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(cell, weights=weights, minlength=len(numbers) * windows).astype(float)
+        return np.bincount(cell, weights, cells)
 
-    counts = rows["n"][own].astype(float)
-    n = total(counts)
-    p, q = shares.ravel()[code], counts / n[cell]
     middle = (p + q) / 2
     parts = special.rel_entr(p, middle) + special.rel_entr(q, middle)
     divergence = (total(parts) + np.log(2) * (1 - total(p))) / (2 * np.log(2))
-    chance = (np.maximum(total(np.ones_like(p)), 1) - 1) / (8 * np.log(2) * np.maximum(n, 1))
-    score = np.where(n >= LEAST_ROWS, np.sqrt(np.maximum(divergence - chance, 0.0)), np.nan)
-    return score.reshape(len(numbers), windows)
+    before = np.repeat(np.maximum(reference.rows, 1), windows)
+    known = (shares > 0).sum(axis=2)[length, np.repeat(np.arange(len(numbers)), windows)]
+    freedom = np.maximum(known + total((p == 0).astype(float)) - 1, 1)
+    by_chance = special.chdtrc(freedom, divergence / chance_of(1, before, n)) > policy.alpha
+    score = np.where(by_chance, 0.0, np.sqrt(np.maximum(divergence - chance_of(freedom, before, n), 0.0)))
+    enough = (present > 0) & (np.minimum(before, n) >= policy.floor)
+    return np.where(enough, score, np.nan).reshape(len(numbers), windows)

@@ -130,7 +130,9 @@ def _quality(rows: Table, context: Context) -> tuple[Quality, Sequence[float | N
     known, lattice = context.reference, context.lattice
     found = features.quality(rows, context.infos, known, context.expected, context.policy, context.sigmas)
     first, drifted = feature_windows.followed(context.infos, found.features)
-    scores = feature_windows.drift_by_window(rows, context.infos, known, [*first, *drifted], lattice.count)
+    scores = feature_windows.drift_by_window(
+        rows, context.infos, known, [*first, *drifted], lattice.count, context.policy
+    )
     level = lattice.level(rollups.FEATURES)
     over = {number: tuple(lattice.held(each, level)) for number, each in scores.items()}
     by_name = {context.infos[number].name: each for number, each in over.items()}

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 HIGH = 0.5
 """Drift score of the last colour, unless there are higher ones."""
 NO_REFERENCE = (
-    "No drift over time: nothing to compare with, or fewer than 50 values a step. Put reference.parquet, .csv or "
-    ".jsonl into the directory, or give --reference."
+    "No drift over time: nothing to compare with, or fewer values a step than [drift] floor, 100 unless configured. "
+    "Put reference.parquet, .csv or .jsonl into the directory, or give --reference."
 )
 
 
@@ -30,8 +30,8 @@ class DriftHeat(Plotted, HeatMap):
 
     HELP_TEXT = (
         "Drift of each feature of the candidate over time: the brighter, the farther from the reference. Arrows read "
-        "values; a gap is a step with too few of them. Of many features the first ones are followed, and of the "
-        "others the farthest that drifted over the whole range."
+        "values; 0 is what chance may give too, a gap a step with too few values. Of many features the first ones are "
+        "followed, and of the others the farthest that drifted over the whole range."
     )
 
     def take(self, view: View) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from logfiles import lines, prediction
 from scipy.spatial.distance import jensenshannon
+from scipy.stats import norm
 
-from mlwatch.metrics.drift import Drift
+from mlwatch.metrics.drift import THRESHOLDS, Drift, Policy
 from mlwatch.session import Options, Session
 from mlwatch.snapshot.feature_windows import FARTHEST, FIRST, drift_by_window, followed
 from mlwatch.snapshot.features import FeatureInfo
@@ -19,6 +20,8 @@ from mlwatch.snapshot.types import FeatureQuality
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mlwatch.metrics.bins import Kind
 
 WINDOWS, FEATURES, BINS = 4, 3, 12
 INFOS = {
@@ -102,11 +105,13 @@ def table(counts: np.ndarray, order: np.ndarray) -> Table:
 
 
 def test_scores_are_those_of_scipy_less_what_chance_gives(counts: np.ndarray, reference: Reference) -> None:
-    found = drift_by_window(table(counts, np.arange(counts.size)), INFOS, reference, range(FEATURES), WINDOWS)
+    rows = table(counts, np.arange(counts.size))
+    found = drift_by_window(rows, INFOS, reference, range(FEATURES), WINDOWS, Policy())
     for number in range(FEATURES):
         for window in range(WINDOWS):
             distance = jensenshannon(reference.counts[number].n, counts[number, window], base=2)
-            chance = (BINS - 1) / (8 * np.log(2) * counts[number, window].sum())
+            rows_of = reference.counts[number].n.sum(), counts[number, window].sum()
+            chance = (BINS - 1) * sum(1 / n for n in rows_of) / (8 * np.log(2))
             assert found[number][window] == pytest.approx(np.sqrt(distance**2 - chance), rel=1e-12)
 
 
@@ -117,9 +122,62 @@ def test_they_are_the_same_to_the_last_bit_in_whatever_order_the_store_gives_the
     found = {
         tuple(
             drift_by_window(
-                table(counts, random.permutation(counts.size)), INFOS, reference, range(FEATURES), WINDOWS
+                *(table(counts, random.permutation(counts.size)), INFOS, reference),
+                *(range(FEATURES), WINDOWS, Policy()),
             ).items()
         )
         for _ in range(20)
     }
     assert len(found) == 1
+
+
+EQUAL = np.full(50, 1 / 50)
+"""Quantile bins of a numeric feature,"""
+LATER = np.diff(norm.cdf(norm.ppf(np.linspace(0, 1, 51)) - 0.5))
+"""and the shares of these where a normal one rose by half a standard deviation."""
+RARER = 1 / np.arange(1, 61) / (1 / np.arange(1, 61)).sum()
+"""Categories of which many are rare."""
+
+
+def drawn(
+    kind: Kind, before: np.ndarray, after: np.ndarray, lengths: tuple[int, int], floor: int = 50
+) -> np.ndarray:
+    """Return the scores of 500 windows, drawn from shares `after`, against a reference drawn from shares `before`."""
+    random, windows = np.random.default_rng(1), 500
+    of_reference, of_window = lengths
+    counts = random.multinomial(of_window, after, windows)[None]
+    known = Counts(np.arange(len(before)), random.multinomial(of_reference, before), np.zeros(len(before)))
+    infos = {0: FeatureInfo(0, "x", kind, (), binned=True)}
+    found = drift_by_window(
+        *(table(counts, np.arange(counts.size)), infos, Reference("drawn", {0: known})),
+        *([0], windows, Policy(floor=floor)),
+    )
+    return np.array(found[0], dtype=float)
+
+
+@pytest.mark.parametrize("of_reference", [2_000, 100_000])
+@pytest.mark.parametrize("of_window", [50, 75, 112, 200, 500, 1_000, 10_000])
+@pytest.mark.parametrize(("kind", "shares"), [("numeric", EQUAL), ("categorical", RARER)])
+def test_where_nothing_moved_hardly_a_window_shows_drift_however_few_its_rows(
+    kind: Kind, shares: np.ndarray, of_window: int, of_reference: int
+) -> None:
+    scores = drawn(kind, shares, shares, (of_reference, of_window))
+    assert np.mean(scores > THRESHOLDS["js"]) <= 0.01
+    assert scores.mean() < 0.002
+
+
+@pytest.mark.parametrize("of_reference", [2_000, 100_000])
+@pytest.mark.parametrize(("of_window", "least"), [(112, 0.75), (200, 0.9), (500, 0.99), (10_000, 0.99)])
+def test_a_shift_of_half_a_standard_deviation_shows_in_windows(
+    of_window: int, least: float, of_reference: int
+) -> None:
+    scores = drawn("numeric", EQUAL, LATER, (of_reference, of_window))
+    assert np.mean(scores > THRESHOLDS["js"]) >= least
+    truth = jensenshannon(EQUAL, LATER, base=2)
+    assert scores[scores > 0].mean() == pytest.approx(truth, abs=0.03)
+
+
+def test_below_the_floor_of_the_configuration_nothing_is_said() -> None:
+    assert np.isnan(drawn("numeric", EQUAL, LATER, (2_000, 99), Policy().floor)).all()
+    assert np.isnan(drawn("numeric", EQUAL, LATER, (99, 2_000), Policy().floor)).all()
+    assert np.isfinite(drawn("numeric", EQUAL, LATER, (100, 100), Policy().floor)).all()
