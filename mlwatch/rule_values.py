@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.arguments import close_to
 from mlwatch.config.comparison import MATURE
 from mlwatch.errors import ConfigError
 
@@ -76,6 +77,14 @@ MEASURES = frozenset(
 """Means of what requests took or gave: tokens and words a request, milliseconds, shares, cost of one."""
 TIMES = frozenset({"first_token", "per_token"})
 """Those that are milliseconds, as all that begin with `latency` are."""
+AMOUNTS = frozenset(
+    (
+        *("predictions", "labelled", "throughput", "decisions_per_1000", "revenue_per_prediction"),
+        *("mae", "rmse", "bias", "pinball"),
+        *(MEASURES - TIMES - {"empty", "refusal"}),
+    )
+)
+"""Metrics that are no shares either: numbers of something, or in the unit of what is predicted."""
 TEXT_DRIFT = {"text_drift.length": "length", "text_drift.vocabulary": "vocabulary"}
 """Drift scores of answers in words."""
 FEATURE = {"missing": "missing_rate", "drift": "score", "psi": "psi"}
@@ -118,24 +127,27 @@ def value_of(version: Version, metric: str) -> float | None:
     for names, read in ((FEATURE, _feature), (ENGAGED, _engaged), (FAIRNESS, _gap)):
         if dot and name in names:
             return read(version, name, subject)
-    known = ", ".join(
-        [
-            *version.performance,
-            *BOTH,
-            *WHOLE,
-            *sorted(MEASURES),
-            *TEXT_DRIFT,
-            *(f"{name}.FEATURE" for name in FEATURE),
-            *(f"{name}.KIND" for name in ENGAGED),
-            *(f"{name}.COLUMN" for name in FAIRNESS),
-        ]
-    )
-    raise ConfigError(f"no metric {metric}", "[[rule]]", f"one of {known}")
+    raise _unknown(metric, version)
+
+
+def _unknown(metric: str, version: Version) -> ConfigError:
+    names = [*version.performance, *BOTH, *WHOLE, *sorted(MEASURES), *TEXT_DRIFT]
+    names += [f"{name}.FEATURE" for name in FEATURE]
+    names += [f"{name}.KIND" for name in ENGAGED]
+    names += [f"{name}.COLUMN" for name in FAIRNESS]
+    close = close_to(metric, [*PERFORMANCE, *names])
+    todo = f"did you mean {close}?" if close else f"one of {', '.join(names)}"
+    return ConfigError(f"no metric {metric}", "[[rule]]", todo)
 
 
 def is_duration(metric: str) -> bool:
     """Tell whether a metric is a time in milliseconds, which limits may give as such."""
     return metric in TIMES or metric.startswith("latency")
+
+
+def is_amount(metric: str) -> bool:
+    """Tell whether a metric is no share, of which a limit in per cent says nothing."""
+    return is_duration(metric) or _plain(metric) in AMOUNTS or metric.startswith("engagement_value.")
 
 
 def is_young(metric: str, window: Window) -> bool:

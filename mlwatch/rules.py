@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from mlwatch.config import RuleSettings
 from mlwatch.config.comparison import NUMBER, SCALES, SIGN, holds
 from mlwatch.errors import ConfigError
-from mlwatch.rule_values import as_old, is_duration, is_young, ripe_value_of, value_of, values_over
+from mlwatch.rule_values import as_old, is_amount, is_duration, is_young, ripe_value_of, value_of, values_over
 from mlwatch.words import whose
 
 if TYPE_CHECKING:
@@ -193,20 +193,30 @@ def _is_meant(rule: RuleSettings, version: Version) -> bool:
 def _parse(rule: RuleSettings) -> _Condition:
     match = _RELATIVE.fullmatch(rule.when) or _ABSOLUTE.fullmatch(rule.when)
     where = f"[[rule]] {rule.metric}"
+    condition = None
     if match is not None:
-        kind, unit = match[1], match[3] or ""
-        _check_unit(rule, unit, where)
+        unit = match[3] or ""
         with suppress(ValueError):  # such as 1.2.3
-            return _Condition(kind, float(match[2]) * SCALES.get(unit, 1.0), unit)
-    todo = 'write "< 0.9", "> 200ms" or "drop > 2%"'
-    raise ConfigError(f"cannot read the condition {rule.when!r}", where, todo)
+            condition = _Condition(match[1], float(match[2]) * SCALES.get(unit, 1.0), unit)
+    if condition is None:
+        todo = 'write "< 0.9", "> 200ms" or "drop > 2%"'
+        raise ConfigError(f"cannot read the condition {rule.when!r}", where, todo)
+    _check_unit(rule, condition, where)
+    return condition
 
 
-def _check_unit(rule: RuleSettings, unit: str, where: str) -> None:
+def _check_unit(rule: RuleSettings, condition: _Condition, where: str) -> None:
+    """Make sure that the unit is one of the metric; a change may be in per cent of anything."""
+    unit = condition.unit
     if unit in {"ms", "s"} and not is_duration(rule.metric):
-        raise ConfigError(
-            f"{rule.metric} is no duration, but the condition is {rule.when}", where, f"leave {unit} out"
-        )
+        kind = "duration"
+    elif unit == "%" and not condition.is_relative and is_amount(rule.metric):
+        kind = "share"
+    else:
+        return
+    raise ConfigError(
+        f"{rule.metric} is no {kind}, but the condition is {rule.when}", where, f"leave {unit} out"
+    )
 
 
 def _ruling(

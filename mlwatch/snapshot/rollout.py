@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlwatch.arguments import close_to
 from mlwatch.errors import ConfigError
 from mlwatch.metrics.rollout import rollout_verdict, traffic_steps
 from mlwatch.metrics.rollout_types import (
@@ -325,15 +326,13 @@ def check_names(config: Configured) -> None:
     Raises:
         ConfigError: when one does not.
     """
-    known = (*DEFAULT_METRICS, DISAGREEMENT)
     for key, names in (("metrics", config.metrics), ("margins", config.margins), ("limits", config.limits)):
+        known = (*DEFAULT_METRICS, DISAGREEMENT) if key == "limits" else DEFAULT_METRICS
         for name in names:
-            if name not in known or (name == DISAGREEMENT and key != "limits"):
-                raise ConfigError(
-                    f"no metric {name} to judge a rollout by",
-                    f"[rollout] {key}",
-                    f"one of {', '.join(known)}",
-                )
+            if name not in known:
+                close = close_to(name, known)
+                todo = f"did you mean {close}?" if close else f"one of {', '.join(known)}"
+                raise ConfigError(f"no metric {name} to judge a rollout by", f"[rollout] {key}", todo)
 
 
 def _judged(

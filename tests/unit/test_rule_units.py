@@ -60,3 +60,40 @@ def test_a_second_is_a_thousand_milliseconds(snapshot: Snapshot, when: str, stat
 def test_only_durations_are_compared_with_durations(snapshot: Snapshot, when: str) -> None:
     with pytest.raises(ConfigError, match=f"accuracy is no duration, but the condition is {when}"):
         rulings(snapshot, [RuleSettings(metric="accuracy", when=when)])
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["latency_p95", "first_token", "predictions", "throughput", "estimated.mae", "engagement_value.dwell"],
+)
+def test_what_is_no_share_is_not_compared_with_per_cent(snapshot: Snapshot, metric: str) -> None:
+    with pytest.raises(ConfigError, match=f"{metric} is no share, but the condition is > 5%"):
+        rulings(snapshot, [RuleSettings(metric=metric, when="> 5%")])
+    rulings(snapshot, [RuleSettings(metric=metric, when="rise > 5%")])
+
+
+@pytest.mark.parametrize(
+    "metric", ["error_rate", "accuracy", "refusal", "mape", "psi.age", "engagement.click"]
+)
+def test_shares_are_compared_with_per_cent(snapshot: Snapshot, metric: str) -> None:
+    assert rulings(snapshot, [RuleSettings(metric=metric, when="> 5%")])
+
+
+def test_times_of_tokens_are_compared_with_durations(snapshot: Snapshot) -> None:
+    found = rulings(snapshot, [RuleSettings(metric="first_token", when="> 0.5s")])
+    assert {each.state for each in found} == {"no_data"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("acuracy", "did you mean accuracy?"),
+        ("latency_p97", "did you mean latency_p9"),
+        ("rmsse", "did you mean rmse?"),
+        ("speed", "one of "),
+    ],
+)
+def test_a_mistyped_metric_is_told_the_nearest_name(snapshot: Snapshot, metric: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"no metric {metric}") as raised:
+        rulings(snapshot, [RuleSettings(metric=metric, when="> 1")])
+    assert said in str(raised.value)

@@ -229,7 +229,7 @@ def test_an_unknown_version_is_a_hold_that_names_the_known(
     ("config", "part"),
     [
         ("[rollout]\nmargins = {accuracy = -1}\n", "accuracy"),
-        ("[rollout]\nmetrics = ['acuracy']\n", "no metric acuracy"),
+        ("[rollout]\nmetrics = ['acuracy']\n", "[rollout] metrics: did you mean accuracy?"),
         ("[[rule]]\nmetric = 'speed'\nwhen = '> 1'\n", "no metric speed"),
     ],
 )
