@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.errors import one_line
-
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -17,4 +15,4 @@ def percent(share: float, digits: int = 1, *, signed: bool = False) -> str:
 
 def whose(models: Collection[str], model: str) -> str:
     """Return what sentences say after a version's name: its model where there are several, nothing elsewhere."""
-    return f" of {one_line(model)}" if len(models) > 1 else ""
+    return f" of {model}" if len(models) > 1 else ""

@@ -46,7 +46,7 @@ def changed_types(
         looked_at = [name for name in names if name in columns][:MOST]
         became = _numbers_now(connection, model, version, {name: columns[name] for name in looked_at})
         if became:
-            who = one_line(version.name) + whose(models, model)
+            who = one_line(version.name) + whose(models, one_line(model))
             text = f"most values in {who} are numbers now: {listed(became)}"
             about = f"{model} {version.name} numbers"  # apart from those that are no numbers any more
             yield Alert(f"{RULE}changed types", "firing", "warning", text, end, float(len(became)), about)

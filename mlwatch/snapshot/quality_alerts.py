@@ -68,7 +68,7 @@ def quality_alerts(
         return () if now is None else tuple(_troubled(ingest, now))  # nothing else was readable
     found = [*_troubled(ingest, end)]
     for model in models.values():
-        its_model = whose(models, model.name)
+        its_model = whose(models, one_line(model.name))
         of_model = (*_volume(model), *_currencies(model, end, its_model), *_classes(model, end, its_model))
         found += (replace(alert, about=f"{model.name} {alert.about}".rstrip()) for alert in of_model)
         for version in model.versions.values():
