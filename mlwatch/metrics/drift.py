@@ -339,7 +339,7 @@ def chance_of(freedom: ArrayLike, before: ArrayLike, after: ArrayLike) -> FloatA
         after: and on the other.
     """
     unit = (1 / np.asarray(before, dtype=float) + 1 / np.asarray(after, dtype=float)) / (8 * math.log(2))
-    return np.asarray(freedom * unit, dtype=float)
+    return np.asarray(freedom, dtype=float) * unit
 
 
 def _beyond_chance(distance: float, before: FloatArray, after: FloatArray) -> float:

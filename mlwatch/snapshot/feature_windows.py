@@ -181,7 +181,7 @@ class _References:
         np.put_along_axis(found[..., alone:], np.broadcast_to(order, number.shape), alone + number, axis=2)
         offset = np.arange(found[..., 0].size).reshape(*found.shape[:2], 1) * found.shape[2]
         spread = np.broadcast_to(self.shares, found.shape)
-        merged = np.bincount((found + offset).ravel(), spread.ravel(), found.size)
+        merged = np.bincount((found + offset).ravel(), spread.ravel(), found.size).astype(float)
         return found, merged.reshape(found.shape)
 
 
@@ -214,7 +214,7 @@ def _scores(rows: Table, windows: int, reference: _References, policy: Policy) -
     p, q = shares[length[cell], cell // windows, group], merged[filled] / n[cell]
 
     def total(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(cell, weights, cells)
+        return np.bincount(cell, weights, cells).astype(float)
 
     middle = (p + q) / 2
     parts = special.rel_entr(p, middle) + special.rel_entr(q, middle)
