@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 def run(arguments: Namespace) -> int:
     """Print the comparison, or write it to a file."""
-    from mlwatch.faces import table_drift as face  # noqa: PLC0415  beside what it shows
-
     found = table_drift(arguments.path, arguments.reference, arguments.config)
     if arguments.format == "json":
         text = json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n"
     else:
+        from mlwatch.faces import table_drift as face  # noqa: PLC0415  beside what it shows
+
         text = face.markdown(found) if arguments.format == "md" else face.text(found)
     write(text, arguments.output)
     return 0

@@ -167,7 +167,7 @@ def test_what_is_printed_names_the_columns_that_moved(
 
 
 def test_the_command_imports_neither_a_session_nor_what_only_other_documents_have() -> None:
-    code = "import sys, mlwatch.commands.drift; print(*sys.modules)"
+    code = "import sys, mlwatch.commands.drift, mlwatch.faces.table_drift; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     others = {
         "mlwatch.session",
