@@ -17,7 +17,7 @@ from mlwatch.asking import all_or_nothing, number, row
 from mlwatch.metrics.bin_sql import MISSING
 from mlwatch.metrics.edges import merged
 from mlwatch.sources.sql import literal
-from mlwatch.store import cuts, feature_rollup, fold, rollups, touched
+from mlwatch.store import bin_cells, cuts, feature_rollup, fold, rollups, touched
 from mlwatch.store.registry import HEARD, Bins
 
 if TYPE_CHECKING:
@@ -75,15 +75,24 @@ def cut(
     for feature in done:
         if feature.kind == "categorical":
             _store_categories(connection, _having(parts, feature), feature)
-    for group in fold.in_groups([replace(feature, models=()) for feature in done] if count else ()):
-        counted = feature_rollup.features_sql(feature_rollup.Requests(relation, quarter="quarter"), group)
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE counted AS {counted}")
+    if count:
+        _count(connection, relation, done)
+    return done
+
+
+def _count(connection: DuckDBPyConnection, relation: str, features: Sequence[FeatureBins]) -> None:
+    """Store a relation's counts as the reference's."""
+    may_be_invalid = number(connection, f"SELECT COUNT(invalid) FROM {relation}") > 0
+    of_all = [replace(feature, models=(), may_be_invalid=may_be_invalid) for feature in features]
+    requests = feature_rollup.Requests(relation, who="0", quarter="quarter")
+    for group in fold.in_groups(of_all):
+        each = (feature_rollup.feature_sql(requests, one) for one in bin_cells.lay_out(connection, group))
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE counted AS {' UNION ALL '.join(each)}")
         connection.execute("""
             INSERT INTO reference
             SELECT feature, bin, SUM(n), SUM(total ORDER BY bucket) FROM counted GROUP BY 1, 2""")
         connection.execute("""
             INSERT INTO reference_windows SELECT feature, bucket, bin, SUM(n) FROM counted GROUP BY 1, 2, 3""")
-    return done
 
 
 def _of_model(relation: str, model: str) -> str:

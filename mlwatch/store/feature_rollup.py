@@ -12,6 +12,8 @@ from mlwatch.store.rollup import QUARTER, bucket
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mlwatch.metrics.bin_cells import Cells
+
 
 WHO = "hash(model, version)"
 """A number for model and version: grouping by it is cheaper than by two texts."""
@@ -37,6 +39,8 @@ class FeatureBins:
     """An expression of the bin, where that does not follow from the value alone."""
     may_be_invalid: bool = True
     """False where no row of the relation marks a value of the feature as invalid."""
+    cells: Cells | None = None
+    """Those of its edges that the temporary table `bin_cells` has; see there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,10 @@ def feature_sql(requests: Requests, feature: FeatureBins) -> str:
     elif feature.kind == "numeric":
         bare = f"CASE WHEN {column} IS NULL THEN -1 ELSE 0 END"
         inner = numeric_bin_sql(column, feature.edges) if feature.edges else bare
+        if feature.cells is not None:
+            inner = feature.cells.bin_sql(column, "known_code", ("known_edge", "known_next_edge"))
+            join = f"""JOIN (SELECT * EXCLUDE (feature) FROM bin_cells WHERE feature = {feature.number}) AS known
+                ON known_cell = {feature.cells.cell_sql(column)}"""
         code = f"CASE {mark}ELSE {inner} END" if mark else inner
         total = f"SUM(CASE WHEN ABS({column}) < 1e300 THEN {column} END)"
     else:

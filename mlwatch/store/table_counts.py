@@ -9,7 +9,7 @@ from mlwatch.asking import number
 from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.sql import identifier
-from mlwatch.store import feature_rollup, fold, profiles, reference, rollups
+from mlwatch.store import bin_cells, feature_rollup, fold, profiles, reference, rollups
 from mlwatch.store.feature_rollup import Requests
 from mlwatch.store.registry import OUTPUTS
 
@@ -110,7 +110,10 @@ def _counted(connection: DuckDBPyConnection, registry: Registry, table: _Table) 
         rows = form.select(f"{table.source} AS given")
         connection.execute(f"CREATE OR REPLACE TEMP VIEW looked AS SELECT *, FALSE AS failed FROM ({rows})")
         bins = _bins(registry, slots, roles if start == 0 else ())
-        each = (feature_rollup.feature_sql(ONE, replace(one, may_be_invalid=table.tolerant)) for one in bins)
+        laid_out = bin_cells.lay_out(
+            connection, [replace(one, may_be_invalid=table.tolerant) for one in bins]
+        )
+        each = (feature_rollup.feature_sql(ONE, one) for one in laid_out)
         connection.execute(
             f"INSERT INTO table_counts SELECT feature, bin, n, total FROM ({' UNION ALL '.join(each)})"
         )
