@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import number
 from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.canonical import Canonical
-from mlwatch.sources.sql import identifier
+from mlwatch.sources.sql import identifier, path_expression
 from mlwatch.store import bin_cells, feature_rollup, fold, profiles, reference, rollups
 from mlwatch.store.feature_rollup import Requests
 from mlwatch.store.registry import OUTPUTS
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 ONE = Requests("looked", who="0", quarter="0")
 """All rows are of one window and one version."""
+TELLING = 3
+"""Columns whose values may tell all rows apart: those with the most bins."""
 
 
 def count(connection: DuckDBPyConnection, registry: Registry, path: Path, config: Config) -> tuple[int, int]:
@@ -62,7 +64,7 @@ def count(connection: DuckDBPyConnection, registry: Registry, path: Path, config
         except duckdb.Error:  # a value does not fit its column's type: read everything as text, and mark it
             table = _Table(source, shape, slots, config.roles.timezone, tolerant=True)
             rows = _counted(connection, registry, table)
-        return rows, rows - _different(connection, source)
+        return rows, _repeated(connection, registry, source, slots, rows)
     except duckdb.Error as error:
         raise InputError("cannot read the table", str(path), reason_of(error)) from error
 
@@ -87,9 +89,21 @@ def _source(connection: DuckDBPyConnection, path: Path) -> str:
     return "table_rows"
 
 
-def _different(connection: DuckDBPyConnection, source: str) -> int:
-    """Return how many different rows there are; they are told apart by a hash, which needs little memory."""
-    return number(connection, f"SELECT COUNT(*) FROM (SELECT DISTINCT hash(*COLUMNS(*)) FROM {source})")
+def _repeated(
+    connection: DuckDBPyConnection, registry: Registry, source: str, slots: Sequence[Slot], rows: int
+) -> int:
+    """Return how many rows repeat an earlier one; they are told apart by a hash, which needs little memory.
+
+    Few columns of many values mostly tell all of them apart already: only where they do not, all columns are read.
+    """
+    features = [registry.binned(slot.number, path_expression(slot.path), slot.kind) for slot in slots]
+    features.sort(key=lambda feature: len(feature.edges), reverse=True)
+    telling = ", ".join(feature.expression for feature in features[:TELLING])
+    for columns in (telling, "*COLUMNS(*)"):
+        different = number(connection, f"SELECT COUNT(DISTINCT hash({columns})) FROM {source} AS given")
+        if different == rows:
+            return 0
+    return rows - different
 
 
 def _counted(connection: DuckDBPyConnection, registry: Registry, table: _Table) -> int:
