@@ -82,6 +82,8 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
     opened = open_store(current.parent, ":memory:")
     try:
         connection = opened.connection
+        # a table is asked for one column after the other
+        connection.execute("SET parquet_metadata_cache = true")
         registry = Registry(connection)
         references.install(connection, registry, before, settings, once=True)
         rows, repeated = count(connection, registry, current, settings)

@@ -123,10 +123,12 @@ def records_of(relation: str, connection: DuckDBPyConnection) -> list[Record]:
     """Return rows as records, whose values are of the kinds that their columns are read as."""
     columns = kinds_of(relation, connection)
     texts = connection.execute(f"SELECT CAST(to_json(given) AS VARCHAR) FROM {relation} AS given").fetchall()
-    return [
-        {name: _as_read(value, columns[name]) for name, value in json.loads(text).items()}
-        for (text,) in texts
-    ]
+    records: list[Record] = [json.loads(text) for (text,) in texts]
+    for record in records:
+        for name, value in record.items():
+            if isinstance(value, (dict, list)):  # most are neither
+                record[name] = _as_read(value, columns[name])
+    return records
 
 
 def kinds_of(relation: str, connection: DuckDBPyConnection) -> dict[str, DuckDBPyType]:

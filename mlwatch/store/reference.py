@@ -166,15 +166,24 @@ def _load(
     *,
     windows: bool = True,
 ) -> None:
-    """Read the reference into the temporary table `given`, its rows in their order, with the window of each."""
+    """Read the reference into the temporary table `given`, its rows in their order, with the window of each.
+
+    Without windows, there is neither an order nor a column that only logs ask for.
+    """
+    if not windows:
+        _load_either(connection, path, shape, slots, timezone, _IN_ONE)
+        return
     connection.execute("SET preserve_insertion_order = true")
     try:
-        _load_either(connection, path, shape, slots, timezone, _IN_WINDOWS if windows else _IN_ONE)
+        _load_either(connection, path, shape, slots, timezone, _IN_WINDOWS)
     finally:
         connection.execute("SET preserve_insertion_order = false")  # as everywhere: it costs memory
 
 
-_IN_ONE = "SELECT *, FALSE AS failed, 1 AS quarter FROM ({})"
+_IN_ONE = """
+    SELECT * EXCLUDE (line, ts, id, model, own_model, version, latency_ms, status, error, event, value, currency,
+        event_id, unit, unread_number), FALSE AS failed, 1 AS quarter
+    FROM ({})"""
 _IN_WINDOWS = f"""
     SELECT * EXCLUDE (file_row_number), ntile({WINDOWS}) OVER (ORDER BY ts NULLS LAST, file_row_number) AS quarter
     FROM (SELECT *, FALSE AS failed, row_number() OVER () AS file_row_number FROM ({{}}))"""
