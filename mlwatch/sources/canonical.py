@@ -81,8 +81,8 @@ class Canonical:
         mapping: Which column has which role.
         slots: The features to take.
         physical: The type that each path is read as: `number`, `integer`, `text`, `time`, `boolean`; of classes
-            also `decimal` and `padded`, which is text with spaces around it; of numbers also `grouped` and `comma`,
-            which is text with commas between thousands or before decimals.
+            also `decimal` and `padded`, which is text that may have spaces around it; of numbers also `grouped` and
+            `comma`, which is text with commas between thousands or before decimals.
         timezone: Zone of times that carry none.
         tolerant: Read everything as text and turn what does not fit into nulls and `invalid` marks, instead of
             failing: for blocks that the fast way refused.
@@ -173,7 +173,7 @@ class Canonical:
         """
         physical = self._physical.get(path)
         column = f"CAST({self._access(path)} AS VARCHAR)"
-        text = f"TRIM({column})" if physical == "padded" else column
+        text = f"TRIM({column})" if physical in {"padded", "whole"} else column
         whole = f" {_WITHOUT_POINT.format(text)}" if physical in {"number", "whole"} else ""
         none = f"LENGTH({text}) <= {_LONGEST_NULL} AND LOWER({text}) IN {NULL_WORDS}"  # ids are mostly longer
         return f"CASE WHEN {none} THEN NULL{whole} ELSE {text} END"
@@ -293,6 +293,8 @@ class Canonical:
         """Return the text of a class; it is the same with spaces around it, a number's also with zeros behind it."""
         column, physical = self._access(path), self._physical.get(path, "text")
         text = f"CAST({column} AS VARCHAR)"
+        if self._tolerant and physical in {"number", "integer"}:
+            text = f"TRIM({text})"  # else the engine reads it as a number
         if physical == "number" and not self._tolerant:
             # what is cast alone is handed on by the engine as the file has it: 1,0 or 1.00
             return f"CAST({column} + 0 AS VARCHAR)"

@@ -82,9 +82,9 @@ class Shape:
     physical: Mapping[Path_, str]
     """How each used path is read: `number`, `integer`, `text`, `time`, `boolean`; of classes also `decimal`.
 
-    Classes and names are `padded` where spaces are around them, names `whole` where they are whole numbers, be it with
-    `.0` behind. Times are `spaced` where spaces are before their zone. Numbers in text are `grouped` where commas part
-    thousands, `comma` where these are before decimals.
+    Classes and names are `padded` where spaces may be around them, names `whole` where they are whole numbers, be it
+    with `.0` behind. Times are `spaced` where spaces are before their zone. Numbers in text are `grouped` where commas
+    part thousands, `comma` where these are before decimals.
     """
     dialect: Dialect | None = None
 
@@ -237,7 +237,7 @@ def _with_physical(
     for role in ("id", "model", "version", "event_id", "unit"):
         for path in mapping.columns(role):
             stated = _stated(types[path], is_class=False) if types and path in types else None
-            physical[path] = _physical_name(role, found.get(path), stated)
+            physical[path] = _physical_name(role, found.get(path), dialect, stated)
     for role in ("score", "latency", "value"):
         for path in mapping.columns(role):
             stated = physical[path] if types and path in types else None
@@ -273,18 +273,21 @@ def _physical_number(role: str, column: Column | None, dialect: Dialect | None, 
     return _BY_COMMAS[commas_of(texts)]
 
 
-def _physical_name(role: str, column: Column | None, stated: str | None) -> str:
+def _physical_name(role: str, column: Column | None, dialect: Dialect | None, stated: str | None) -> str:
     """Return how a column is read that names something.
 
     Args:
         role: What it names.
         column: None where it was not met.
+        dialect: For delimited files, whose numbers may have spaces around them, which the samples do not show.
         stated: The type that the file itself states.
     """
     if column is not None and any(map(_is_padded, column.samples)):
         return "padded"
     if column is not None and role != "model" and _is_whole(column, certain=role != "version"):
         return "whole"
+    if column is not None and dialect is not None and not column.kinds.isdisjoint(("integer", "number")):
+        return "padded"
     return "text" if stated == "number" and role in {"model", "version"} else stated or "text"
 
 

@@ -227,6 +227,26 @@ def test_spaces_around_a_class_are_none_of_it(logs: Path, take: Take, form: str)
     assert version.performance["accuracy"].value == pytest.approx(metrics.accuracy_score(truth, answers))
 
 
+@pytest.mark.parametrize(
+    ("mark", "amount", "version"), [(", ", "7", "3"), (", ", "", "1.10"), (" | ", "n.d.", "3")]
+)
+def test_spaces_around_numbers_are_no_part_of_ids_versions_and_classes(
+    logs: Path, take: Take, mark: str, amount: str, version: str
+) -> None:
+    at = "2026-11-03T10:00:00Z"
+    rows = [[at, str(1000 + n), version, str(n), str(n % 2), str(n % 2)] for n in range(200)]
+    rows[100][3] = amount
+    head = ["timestamp", "request_id", "model_version", "amount", "prediction", "label"]
+    (logs / "a.csv").write_text("".join(f"{mark.join(row)}\n" for row in [head, *rows]))
+    (logs / "labels.jsonl").write_text(f'{{"request_id": 1000, "label": 1, "timestamp": "{at}"}}\n')
+    found = take()
+    (versions,) = (model.versions for model in found.models.values())
+    assert versions.keys() == {version}
+    confusion = versions[version].confusion
+    assert confusion is not None
+    assert (confusion.labels, found.ingest.outcomes_unmatched) == (("0", "1"), 0)
+
+
 def test_scores_in_percent_say_class_one_from_fifty_on(logs: Path, take: Take) -> None:
     rows = records()
     truth, answers = ([row[name] for row in rows] for name in ("label", "prediction"))
