@@ -200,8 +200,7 @@ def _lasting(
         if spec.kind == "mean" and isinstance(rows.values, Moments)
         else _is_rate_beyond(n, total(_bad(rows.values, edges, limit, spec)), _bad_rate(limit, spec))
     )
-    enough = (n >= _fewest(limit, spec)) | beyond
-    return started & (length >= limit.for_seconds) & enough, start < end
+    return started & (length >= limit.for_seconds) & beyond, start < end
 
 
 def _bad(values: Moments | Counts, edges: FloatArray, limit: HardLimit, spec: MetricSpec) -> Counts:

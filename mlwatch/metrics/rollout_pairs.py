@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PAIR_KAPPA = 20.0
 """Concentration of the prior on the discordant pairs."""
-FEWEST_DISCORDANT = 5
+FEWEST_DISCORDANT = 20
 """Discordant pairs from which the paired difference has a variance."""
 ENOUGH_PAIRS = 50
 """Discordant pairs below which McNemar's exact test replaces its approximation."""

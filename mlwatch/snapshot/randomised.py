@@ -47,7 +47,7 @@ def unit_sql(connection: DuckDBPyConnection, model: str, unit: str) -> str:
         return "p.unit"
     column = f"p.{identifier(kept.column)}"
     if kept.kind == "numeric":  # 17 is written as a unit is, not as 17.0
-        whole = f"ABS({column}) < 1e15 AND {column} = TRUNC({column})"
+        whole = f"ABS({column}) < 9e15 AND {column} = TRUNC({column})"
         column = f"CASE WHEN {whole} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) ELSE CAST({column} AS VARCHAR) END"
     return f"COALESCE({column}, p.unit)"
 

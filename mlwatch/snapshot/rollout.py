@@ -258,6 +258,9 @@ def read_inputs(
         remark = f"{PAIRWISE}, because {arms.undecided or undecided.NO_PREDICTION}"
         unknown = replace(pairing, judged=Judged(pairing.model, "unknown"))
         inputs = replace(inputs, pairing=unknown, remarks=(*inputs.remarks, remark))
+    if config.unit not in REQUESTS:
+        remark = f"pairs of one {config.unit} resemble each other, and are judged as if they did not"
+        inputs = replace(inputs, remarks=(*inputs.remarks, remark))
     accuracy = _spec(reader, config, pairing, "accuracy", {})
     return rollout_pairs.by_pairs(inputs, Pairs(counted, accuracy, config.limits.get(DISAGREEMENT)))
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 ANOTHER = 0.1
 """Total variation distance from which a mix is another one."""
-ENOUGH = 500
-"""Labelled predictions of each version below which a mix says little."""
+ENOUGH = 1_000
+"""Labelled predictions of each version below which chance alone makes mixes differ so much."""
 LONG = timedelta(days=2)
 """Rollouts longer than this are read by the hour."""
 

@@ -129,6 +129,18 @@ def mistakes(seed: int, wrong: float, minutes: int) -> ProportionSeries:
     return ProportionSeries(n, rng.binomial(n, wrong))
 
 
+@pytest.mark.parametrize("rate", [2, 20])
+def test_a_limit_that_is_kept_is_not_broken_however_long_one_looks(rate: float) -> None:
+    """Chance makes five bad minutes in a row of four failures in a hundred, if one waits for them."""
+    days = 3 * 1440
+    assert not any(broken(requests(seed, rate, 0.04, days), days).any() for seed in range(8))
+
+
+def test_twice_what_a_limit_allows_is_found_in_time() -> None:
+    soon = range(120)
+    assert all(broken(requests(seed, 20, 0.1), MINUTES)[soon].any() for seed in range(10))
+
+
 def test_a_handful_of_requests_of_a_candidate_within_a_limit_never_breaks_it() -> None:
     seeds = range(20)
     assert not any(found_by(LOSS, 6.0, losses(seed, 4.0, 1440)) for seed in seeds)

@@ -16,6 +16,7 @@ from mlwatch.metrics.rollout_pairs import (
     disagreement_log_e,
     judge_pairs,
     mcnemar_p,
+    pair_limits,
 )
 from mlwatch.metrics.rollout_shadow import shadow_verdict
 from mlwatch.metrics.rollout_shadow_timeline import with_pairs
@@ -72,6 +73,17 @@ def test_few_discordant_pairs_are_bounded_by_what_each_version_may_lose() -> Non
     assert result.high == bernoulli_most(1, 58)
     unlabelled = judge_pairs(PairCounts(pairs=9))
     assert (unlabelled.low, unlabelled.high) == (None, None)
+
+
+def test_a_loss_at_the_margin_seldom_passes_though_it_is_looked_at_all_the_time() -> None:
+    """Of candidates that lose just what is tolerated, few may ever be shown to lose less; few discordant pairs too."""
+    rng = np.random.default_rng(7)
+    n, runs, passed = np.arange(1, 6_001), 400, 0
+    for _ in range(runs):
+        lost = np.cumsum(rng.random(n.size) < 0.01)
+        low, _ = pair_limits(lost, np.zeros(n.size), n, 0.05, 5_000.0)
+        passed += bool((low > -0.01).any())
+    assert passed / runs <= 0.05
 
 
 def test_versions_that_agree_on_everything_are_alike_after_a_while() -> None:

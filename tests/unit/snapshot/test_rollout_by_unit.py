@@ -186,6 +186,14 @@ def test_items_of_a_ranking_come_by_query(tmp_path: Path) -> None:
     assert own.unit == "query_id"
 
 
+def test_pairs_of_one_query_are_said_to_be_alike(tmp_path: Path) -> None:
+    records = ranked(100, seed=3)
+    both = [each | {"version": version} for each in records for version in ("v1", "v2")]
+    found = judged(tmp_path, both, NAMED)
+    assert found.mode == "shadow"
+    assert "pairs of one query_id resemble each other, and are judged as if they did not" in found.reasons
+
+
 def test_rollups_of_a_ranking_say_that_there_are_no_records(tmp_path: Path) -> None:
     judged(tmp_path / "logs", ranked(200, seed=2), NAMED)
     assert main(["rollup", str(tmp_path / "logs"), "-o", str(tmp_path / "lake"), "--db", ":memory:"]) == 0
