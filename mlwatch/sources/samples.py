@@ -20,6 +20,8 @@ SAMPLE_LINES = 1000
 LATER_LINES = 15
 """Records looked at in later blocks of more than `WHOLE_BYTES`."""
 WHOLE_BYTES = 1 << 20
+STRAY = 0.005
+"""Share of a column's values that may be no numbers where the others are."""
 _PART = 1 << 16
 """Bytes that tell about how long lines are."""
 
@@ -66,7 +68,10 @@ def csv_rows(text: str, delimiter: str, quote: str) -> Iterator[list[str]]:
 def csv_records(
     rows: Sequence[Sequence[str]], header: Sequence[str], decimal: str = ".", thousands: str = ""
 ) -> Iterator[dict[str, Any]]:
-    """Yield rows as records with typed values: a column is numeric only if every value in the sample is."""
+    """Yield rows as records with typed values: a column is numeric if all values in the sample are but a stray one.
+
+    What is no number among so many is a mistake, such as a header that was repeated, and is read as in JSON.
+    """
     columns = list(zip(*(row for row in rows if len(row) == len(header)), strict=True))
     typed = [_typed(column, decimal, thousands) for column in columns]
     for values in zip(*typed, strict=True):
@@ -75,11 +80,16 @@ def csv_records(
 
 def _typed(values: Sequence[str], decimal: str, thousands: str) -> list[Any]:
     present = [value for value in values if not is_null_word(value)]
-    numeric = bool(present) and all(_number(value, decimal, thousands) is not None for value in present)
+    numbers = {value: _number(value, decimal, thousands) for value in present}
+    strays = sum(numbers[value] is None for value in present)
     coded = any(len(value) > 1 and value[0] == "0" and value.isdigit() for value in present)
-    if numeric and not coded:
-        return [None if is_null_word(value) else _number(value, decimal, thousands) for value in values]
+    if present and strays <= STRAY * len(present) and not coded:
+        return [_read(value, numbers.get(value)) for value in values]
     return [value or None for value in values]
+
+
+def _read(text: str, number: float | None) -> float | str | None:
+    return text if number is None and not is_null_word(text) else number
 
 
 def is_null_word(text: str) -> bool:
