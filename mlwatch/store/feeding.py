@@ -24,7 +24,7 @@ from mlwatch.sources.segments import (
     UnreadableFileError,
 )
 from mlwatch.sources.streams import FileMovedError
-from mlwatch.store.ledger import PARTITION
+from mlwatch.store.ledger import PART_READ, PARTITION
 from mlwatch.store.natives import Natives
 
 if TYPE_CHECKING:
@@ -168,12 +168,13 @@ class Feeder:
         searched = self._searched.pop(found.relative, None)
         at = Position(entry.offset, entry.lines, entry.shape, entry.fingerprint, searched)
         try:
-            for read in read_file(found, entry.format, at, self._book, self.connection, BLOCK_BYTES):  # type: ignore[arg-type]
+            pieces = read_file(found, entry.format, at, self._book, self.connection, BLOCK_BYTES)  # type: ignore[arg-type]
+            for read, is_last in _until_last(pieces):
                 taken += 1
                 if entry.format != "parquet":
                     end = read.piece.end if isinstance(read, Native) else read.end
                     self._done = before + min(found.size, end)
-                yield from self._take(read, entry)
+                yield from self._take(read, entry if is_last else replace(entry, mtime_ns=PART_READ))
                 if self._stopped():
                     return
         except (FileMovedError, FileNotFoundError):
@@ -288,6 +289,22 @@ class Feeder:
         for key, works in pending.items():
             self._batches += 1
             yield Batch(tuple(works), self._book.shapes[key], files[key].close(), self._done)
+
+
+def _until_last(pieces: Iterator[Segment | Native]) -> Iterator[tuple[Segment | Native, bool]]:
+    """Yield what a file gives, and whether that is the last of it; nothing is where the reading breaks off."""
+    before: Segment | Native | None = None
+    try:
+        for piece in pieces:
+            if before is not None:
+                yield before, False
+            before = piece
+    except Exception:
+        if before is not None:
+            yield before, False
+        raise
+    if before is not None:
+        yield before, True
 
 
 class _SpoolFile:

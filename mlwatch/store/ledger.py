@@ -19,7 +19,8 @@ State = Literal["open", "skipped", "damaged", "gone", "replaced"]
 UNREAD = frozenset({"skipped", "damaged"})
 """States of files whose content, or the rest of it, is not read."""
 
-
+PART_READ = -1
+"""In the place of a file's `mtime_ns` while more of it is being read: it looks changed until all of it was."""
 PARTITION = "kafka"
 """Format of what is no file but a partition of a topic: its size is its end, its offset the next message."""
 

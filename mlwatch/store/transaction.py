@@ -300,11 +300,12 @@ def _names_events(shape: Shape) -> bool:
 
 
 def _by_file(works: Sequence[Work]) -> list[tuple[Entry, list[Segment]]]:
-    """Gather the segments of each file, in order."""
-    found: dict[int, tuple[Entry, list[Segment]]] = {}
+    """Gather the segments of each file, in order, and the entry that the last one carries on."""
+    entries = {work.entry.file: work.entry for work in works}
+    found: dict[int, list[Segment]] = {file: [] for file in entries}
     for work in works:
-        found.setdefault(work.entry.file, (work.entry, []))[1].append(work.segment)
-    return list(found.values())
+        found[work.entry.file].append(work.segment)
+    return [(entries[file], segments) for file, segments in found.items()]
 
 
 def _records(segment: Segment) -> int:

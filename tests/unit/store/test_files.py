@@ -207,6 +207,33 @@ def test_a_restart_reads_no_row_again(logs: Path, take: Take, opened: Callable[[
         assert session.connection.execute("SELECT COUNT(*) FROM batches").fetchone() == (1,)
 
 
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_a_file_that_was_read_in_part_is_read_on_though_it_did_not_change(
+    logs: Path, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    text = tmp_path / "all.jsonl"
+    text.write_text("".join(lines([prediction(n, request_id=None)]) for n in range(60)))
+    if suffix == "parquet":
+        duckdb.sql(f"COPY (FROM read_json('{text}')) TO '{logs / 'a.parquet'}' (FORMAT parquet)")
+    else:
+        shutil.copy(text, logs / "a.jsonl")
+    for name in ("feeding.BLOCK_BYTES", "feeding.FIRST_BYTES", "feeding.BATCH_BYTES"):
+        monkeypatch.setattr(f"mlwatch.store.{name}", 2000)
+    monkeypatch.setattr("mlwatch.sources.parquet.FIRST_ROWS", 10)
+    monkeypatch.setattr("mlwatch.sources.parquet.PARQUET_ROWS", 20)
+    monkeypatch.setattr("mlwatch.sources.parquet.GROUP_ROWS", 10)
+
+    def interrupt(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with Session(Options(logs, db=tmp_path / "store.duckdb")) as session:
+        with pytest.raises(KeyboardInterrupt):
+            session.ingest_all(interrupt)
+        assert 0 < session.snapshot().ingest.predictions < 60
+    assert count(take) == (60, 0, 0)
+    assert count(take) == (60, 0, 0)
+
+
 def test_features_may_come_go_and_change(logs: Path, take: Take) -> None:
     (logs / "a.jsonl").write_text(some(0, 5))
     take()
