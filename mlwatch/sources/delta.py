@@ -130,29 +130,43 @@ class Superseded:
 
     counted: frozenset[str]
     """Files of rows that were read where they had been before."""
+    sources: frozenset[str]
+    """The files where these rows had been before."""
     removed: frozenset[str]
     """Files whose rows were deleted, or are to be read in other files."""
     rewritten: int
     """Files that were read and replaced by others with changed rows."""
+    repeated: int
+    """Files that were read and brought together with others of which rows are missing: they are read again there."""
 
 
-def superseded(commits: Iterable[Commit], is_read: Callable[[str], bool]) -> Superseded:
+def superseded(
+    commits: Iterable[Commit], is_read: Callable[[str], bool], is_sure: Callable[[str], bool]
+) -> Superseded:
     """Tell which files of a table hold rows that are, or will be, read in others.
 
     Args:
         commits: Oldest first.
         is_read: Whether any rows of a file were read.
+        is_sure: Whether all rows of a file were read, or will be.
     """
     counted: set[str] = set()
+    sources: set[str] = set()
     removed: set[str] = set()
     rewritten: set[str] = set()
+    repeated: set[str] = set()
     for commit in commits:
         read = {path for path in commit.removed if path in counted or is_read(path)}
         if commit.rearranged and read:
-            counted |= commit.added  # what was not read of the others is still to be read there
-            continue
-        rewritten |= (
-            read - commit.added if commit.added else set()
-        )  # the same file may be added with rows left out
+            if all(path in counted or is_sure(path) for path in commit.removed):
+                counted |= commit.added  # what was not read of the others is still to be read there
+                sources |= commit.removed
+                continue
+            repeated |= read
+        elif commit.added:
+            rewritten |= read - commit.added  # the same file may be added with rows left out
         removed = (removed | commit.removed) - commit.added
-    return Superseded(frozenset(counted), frozenset(removed - counted), len(rewritten))
+    return Superseded(
+        *(frozenset(counted), frozenset(sources - counted), frozenset(removed - counted)),
+        *(len(rewritten), len(repeated)),
+    )

@@ -10,7 +10,7 @@ from mlwatch.asking import number
 from mlwatch.sources.delta import LOG, Log, superseded
 from mlwatch.sources.sql import literal
 from mlwatch.sources.streams import fingerprint
-from mlwatch.store.ledger import UNREAD, Entry
+from mlwatch.store.ledger import PART_READ, UNREAD, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.sources.delta import Superseded
     from mlwatch.sources.files import Found
     from mlwatch.store.ledger import Ledger
     from mlwatch.store.telling import Telling
@@ -33,7 +34,8 @@ class Apart:
     entries: tuple[Entry, ...]
     """Of files whose rows are read in others, or are no more part of the table."""
     waiting: frozenset[str]
-    """Files that no commit speaks of: they are being written, or were left behind."""
+    """Files that no commit speaks of: they are being written, or were left behind; and files of rows that are about to
+    be read where they were before: should that fail, they are read here."""
 
 
 class DeltaTables:
@@ -50,7 +52,7 @@ class DeltaTables:
         self._connection, self._root, self._ledger, self._telling = connection, root, ledger, telling
         self._logs: dict[str, Log] = {}
 
-    def apart(self, tables: Collection[str], places: Iterable[Found]) -> Apart:
+    def apart(self, tables: Collection[str], places: Collection[Found]) -> Apart:
         """Tell which new files are not to be read.
 
         Args:
@@ -62,12 +64,13 @@ class DeltaTables:
         for table, files in self._unread(tables, places).items():
             log = self._logs.setdefault(table, Log(self._root / table, self._connection))
             try:
-                entries += self._superseded(table, log, files)
+                apart = self._superseded(table, log, files, {found.relative for found in places})
             except OSError as error:
                 self._telling.unread(f"{table}{LOG}", f"it cannot be opened ({error.strerror})")
                 continue
             known = log.known()
-            waiting |= {
+            entries += apart.entries
+            waiting |= apart.waiting | {
                 found.relative for path, found in files.items() if known is not None and path not in known
             }
         return Apart(tuple(entries), frozenset(waiting))
@@ -89,21 +92,44 @@ class DeltaTables:
             return True
         return known.reason == REMOVED and not known.unchanged(found)  # or it was looked at on another device
 
-    def _superseded(self, table: str, log: Log, files: Mapping[str, Found]) -> list[Entry]:
+    def _superseded(self, table: str, log: Log, files: Mapping[str, Found], there: Collection[str]) -> Apart:
         def is_read(path: str) -> bool:
             entry = self._ledger.by_path.get(f"{table}{path}")
-            return entry is not None and entry.state not in UNREAD and entry.reason != REMOVED
+            return entry is not None and entry.offset > 0
 
-        found = superseded(log.commits(), is_read)
-        if found.rewritten:
-            told = f"rows of the Delta table {table or self._root.name} were changed after they were read"
-            twice = f"those without an id count twice where their file was written anew ({found.rewritten:,} so far)"
-            self._telling.warn(table or LOG, f"{told}: {twice}")
+        def is_sure(path: str) -> bool:
+            entry = self._ledger.by_path.get(f"{table}{path}")
+            return is_ahead(path) or (entry is not None and _is_whole(entry))
+
+        def is_ahead(path: str) -> bool:
+            entry = self._ledger.by_path.get(f"{table}{path}")
+            return f"{table}{path}" in there and (entry is None or _is_to_be_read(entry))
+
+        found = superseded(log.commits(), is_read, is_sure)
+        self._tell(table, found)
         removed = [
             replace(self._entry(one), reason=REMOVED) for path, one in files.items() if path in found.removed
         ]
-        counted = (self._accounted(one) for path, one in files.items() if path in found.counted)
-        return [*removed, *(entry for entry in counted if entry is not None)]
+        counted = [one for path, one in files.items() if path in found.counted]
+        if any(map(is_ahead, found.sources)):
+            return Apart(tuple(removed), frozenset(one.relative for one in counted))
+        accounted = (self._accounted(one) for one in counted)
+        return Apart((*removed, *(entry for entry in accounted if entry is not None)), frozenset())
+
+    def _tell(self, table: str, found: Superseded) -> None:
+        """Tell of rows that may count twice."""
+        name = table or self._root.name
+        if found.rewritten:
+            told = f"rows of the Delta table {name} were changed after they were read"
+            twice = f"those without an id count twice where their file was written anew ({found.rewritten:,} so far)"
+            self._telling.warn(table or LOG, f"{told}: {twice}")
+        if found.repeated:
+            told = f"files of the Delta table {name} went before all their rows were read"
+            again = "what they were brought together into is read, too"
+            twice = (
+                f"rows without an id that were read before count twice (of {found.repeated:,} files so far)"
+            )
+            self._telling.warn(f"{table}{LOG} went", f"{told}: {again}, so that {twice}")
 
     def _entry(self, found: Found) -> Entry:
         return Entry(
@@ -122,3 +148,13 @@ class DeltaTables:
         except duckdb.Error:
             return None
         return replace(self._entry(found), offset=rows)
+
+
+def _is_to_be_read(entry: Entry) -> bool:
+    """Tell whether rows of a file are still to be read, if it is there."""
+    return entry.reason == REMOVED or (entry.state == "open" and entry.mtime_ns == PART_READ)
+
+
+def _is_whole(entry: Entry) -> bool:
+    """Tell whether all rows of a file were read."""
+    return entry.state == "open" and not _is_to_be_read(entry)

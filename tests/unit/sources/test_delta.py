@@ -44,12 +44,29 @@ def rearranged(added: str, removed: str) -> Commit:
 def test_rows_are_read_in_one_file_alone(
     commits: list[Commit], read: str, counted: str, removed: str, rewritten: int
 ) -> None:
-    found = superseded(commits, lambda path: path in read)
+    found = superseded(commits, lambda path: path in read, lambda _: True)
     assert (set(found.counted), set(found.removed), found.rewritten) == (
         set(counted),
         set(removed),
         rewritten,
     )
+
+
+@pytest.mark.parametrize(
+    ("commits", "read", "gone", "counted", "removed", "repeated"),
+    [
+        ([rearranged("c", "ab")], "a", "b", "", "ab", 1),
+        ([rearranged("c", "ab")], "a", "a", "", "ab", 1),  # it was read in part
+        ([rearranged("c", "ab")], "", "ab", "", "ab", 0),
+        ([rearranged("c", "ab"), rearranged("e", "cd")], "ac", "b", "e", "ab", 1),
+        ([rearranged("c", "ab"), rearranged("e", "cd")], "ab", "d", "c", "d", 1),  # also what counted
+    ],
+)
+def test_files_are_read_again_where_rows_of_them_would_be_lost(
+    commits: list[Commit], read: str, gone: str, counted: str, removed: str, repeated: int
+) -> None:
+    found = superseded(commits, lambda path: path in read, lambda path: path not in gone)
+    assert (set(found.counted), set(found.removed), found.repeated) == (set(counted), set(removed), repeated)
 
 
 def write(table: Path, version: int, *actions: dict[str, Any]) -> Path:

@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
+from mlwatch.session import Options, Session
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from logfiles import Take
+
+    from mlwatch.store.ingest import Progress
 
 
 class Table:
@@ -117,6 +121,44 @@ def test_rows_that_are_written_anew_after_they_were_read_are_told_of(
     assert len(said) == 1
     assert "were changed after they were read: those without an id count twice" in said[0]
     assert "(1 so far)" in said[0]
+
+
+def test_rows_of_a_file_that_went_before_it_was_read_are_read_where_they_are_now(
+    table: Table, take: Take, opened: Callable[[], Any]
+) -> None:
+    table.append("a.parquet", 1, 2, 3)
+    assert count(take) == (3, 0)
+    table.append("b.parquet", 4, 5)
+    table.compact("c.parquet", ("a.parquet", "b.parquet"), 1, 2, 3, 4, 5)
+    for name in ("a.parquet", "b.parquet"):  # VACUUM
+        (table.directory / name).unlink()
+    assert count(take) == (8, 0), "without ids nobody knows which were read"
+    table.compact("d.parquet", ("c.parquet",), 1, 2, 3, 4, 5)
+    with opened() as session:
+        assert session.snapshot().ingest.predictions == 8
+        said = [one for (one,) in session.query("SELECT message FROM notices")[1] if "Delta table" in one]
+    assert len(said) == 1
+    assert "rows without an id that were read before count twice (of 1 files so far)" in said[0]
+
+
+@pytest.mark.parametrize(("gone", "rows"), [(False, 40), (True, 50)])
+def test_a_file_that_was_read_in_part_is_read_on_or_read_where_its_rows_are_now(
+    table: Table, take: Take, logs: Path, monkeypatch: pytest.MonkeyPatch, gone: bool, rows: int
+) -> None:
+    for name, number in (("FIRST_ROWS", 10), ("PARQUET_ROWS", 20), ("GROUP_ROWS", 10)):
+        monkeypatch.setattr(f"mlwatch.sources.parquet.{name}", number)
+    table.append("a.parquet", *range(40))
+
+    def interrupt(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with Session(Options(logs, db=logs.parent / "store.duckdb")) as session, pytest.raises(KeyboardInterrupt):
+        session.ingest_all(interrupt)
+    numbers = reversed(range(40)) if gone else range(40)
+    table.compact("b.parquet", ("a.parquet",), *numbers)
+    if gone:
+        (table.directory / "a.parquet").unlink()
+    assert count(take) == (rows, 0)
 
 
 def test_what_was_removed_before_the_first_look_is_left_out_without_a_word(
