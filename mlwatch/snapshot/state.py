@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from mlwatch.config import Config
 
 
+_IS_YOUNGER = "($until < (SELECT MIN(taken_at) FROM batches)) IS TRUE"
+"""The store was begun after the moment that is looked at: when it was read does not tell what was there then."""
+_OF_THEN = f"(LEAST(taken_at, newest) <= $until OR (newest IS NULL AND {_IS_YOUNGER}))"
+
+
 def ingest_totals(
     connection: DuckDBPyConnection, now: datetime | None = None, until: datetime | None = None
 ) -> Ingest:
@@ -30,9 +35,10 @@ def ingest_totals(
     Args:
         connection: A cursor of this thread.
         now: The moment before which an hour is summed up apart, naive UTC; None for none.
-        until: The moment after which records that were read are left out, naive UTC; None for none.
+        until: The moment to look at, naive UTC; None for none. What was read later is left out, except for batches
+            that hold records of until then alone, and for what bears no time in a store that is younger than that.
     """
-    read = "batches WHERE ($until IS NULL OR taken_at <= $until)"
+    read = f"batches WHERE ($until IS NULL OR {_OF_THEN})"
     sums = row(
         connection, f"SELECT {', '.join(f'SUM({name})' for name in SUMS)} FROM {read}", {"until": until}
     )
@@ -73,7 +79,8 @@ def alerts_of(
     Args:
         connection: A cursor of this thread.
         until: The moment to look at, naive UTC: rules that were broken later are left out, and what ended later fires.
-            What was said of an alert after that moment is left out too, and so are later notices.
+            What was said of an alert after that moment is left out too, and so are later notices, unless the store is
+            younger than that moment: then all of it was read later.
         limit: Most alerts of either kind; where there are more, what is over is left out first, what is critical last.
             None for all of them.
         several: The logs hold several models: what is not known of an alert's sentence names its model too.
@@ -90,8 +97,8 @@ def alerts_of(
         {"until": until, "limit": limit},
     ).fetchall()
     said = connection.execute(
-        """SELECT said_at, severity, topic, message, resolved FROM (
-            FROM notices WHERE $until IS NULL OR said_at < $until
+        f"""SELECT said_at, severity, topic, message, resolved FROM (
+            FROM notices WHERE $until IS NULL OR said_at < $until OR {_IS_YOUNGER}
             ORDER BY resolved OR severity <> 'critical', resolved, said_at DESC, topic LIMIT $limit)
         ORDER BY said_at DESC, topic""",
         {"until": until, "limit": limit},

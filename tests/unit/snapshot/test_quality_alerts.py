@@ -207,6 +207,26 @@ def test_what_is_rejected_later_is_not_said_of_the_past(tmp_path: Path) -> None:
     assert said == [None, f"60 records (2.4 %) {what}", f"1,000 records (21.7 %) {what}"]
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_first_read_says_of_the_past_what_its_logs_hold(tmp_path: Path, *, apart: bool) -> None:
+    """All of it is read after the moment that is looked at, as by a report in a pipeline."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    wild: Rows = [{"user": i, "timestamp": "yesterday"} for i in range(100)]
+    (logs / "a.jsonl").write_text(lines([*rows(300), *([] if apart else wild)]))
+    if apart:
+        (logs / "c.jsonl").write_text(lines(wild))
+    (logs / "b.parquet").write_bytes(b"PAR1 and no more")
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        now, then = session.snapshot(), session.snapshot(at=datetime(2026, 11, 5, tzinfo=UTC))
+    text = "100 records (25.0 %) are rejected: the quarantine says which and why"
+    assert odd(now)["rejected records"] == odd(then)["rejected records"] == text
+    unread = [[each.message for each in found.alerts if "b.parquet" in each.rule] for found in (now, then)]
+    assert len(unread[0]) == 1
+    assert unread[0] == unread[1]
+
+
 def test_rejected_records_are_said_where_nothing_else_is_read(tmp_path: Path) -> None:
     assert odd(watched(tmp_path, [{"user": i, "timestamp": "yesterday"} for i in range(100)])) == {
         "rejected records": "100 records (100.0 %) are rejected: the quarantine says which and why"
