@@ -166,7 +166,8 @@ def learn(
     Returns:
         The models that the batch has successful requests of.
     """
-    counts = "".join(f", COUNT({identifier(column)})" for _, column in columns)
+    may_be_invalid = is_there(connection, "batch WHERE invalid IS NOT NULL")
+    counts = "".join(f", {_values(*each, may_be_invalid=may_be_invalid)}" for each in columns)
     rows = connection.execute(
         f"SELECT model{counts} FROM batch WHERE is_request AND NOT failed GROUP BY model"
     ).fetchall()
@@ -176,6 +177,12 @@ def learn(
         numbers = [number for (number, _), values in zip(columns, present, strict=True) if values]
         registry.add_model_features(model, numbers)
     return [row[0] for row in rows]
+
+
+def _values(number: int, column: str, *, may_be_invalid: bool) -> str:
+    """Return the count of a feature's values, with those that do not fit: a model has what it only gets wrong."""
+    fitting = f"COUNT({identifier(column)})"
+    return f"{fitting} + COUNT(*) FILTER (invalid LIKE '%|{number}|%')" if may_be_invalid else fitting
 
 
 def task_of(connection: DuckDBPyConnection, relation: str, model: str) -> str:

@@ -149,7 +149,7 @@ class Registry:
         """Return the feature that a file's column is.
 
         A model's feature stays of its kind, whatever comes: what does not fit is invalid. What is a number in one model
-        may be text in another one.
+        may be text in another one, unless the reference tells what it is: of all models, whichever is read first.
         """
         known = sorted(self.named(name), key=lambda row: row.kind != kind)
         if not known:
@@ -160,12 +160,14 @@ class Registry:
         for row in known:
             if any((model, row.number) in self.model_features for model in mine):
                 return row
-        of_another = bool(mine) and known[0].kind != kind and self._is_had(known[0])
-        return self._register(name, kind) if of_another else known[0]
+        compared = [row for row in known if self._is_compared(row)]
+        of_another = bool(mine) and not compared and known[0].kind != kind
+        return self._register(name, kind) if of_another else (*compared, *known)[0]
 
-    def _is_had(self, row: FeatureRow) -> bool:
-        """Tell whether any model has values of a feature: it may be one of a reference alone."""
-        return any(number == row.number for _, number in self.model_features)
+    def _is_compared(self, row: FeatureRow) -> bool:
+        """Tell whether the reference in force has a feature."""
+        in_force = "NOT EXISTS (FROM meta WHERE key = 'reference_aside')"
+        return asking.is_there(self._connection, f"reference WHERE feature = {row.number} AND {in_force}")
 
     def named(self, name: str) -> Sequence[FeatureRow]:
         """Return the features of a name: none, one, or one of each kind."""

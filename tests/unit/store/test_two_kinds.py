@@ -121,21 +121,23 @@ def test_a_change_within_a_model_is_still_one(logs: Path, take: Take, *, apart: 
     assert any("most values in v2" in alert.message for alert in found.alerts)
 
 
-def test_a_reference_with_numbers_says_nothing_of_words(logs: Path, tmp_path: Path) -> None:
-    """It is about the model with numbers: the other one's feature is neither gone nor new."""
+@pytest.mark.parametrize("first", ["numbers", "words"])
+def test_a_reference_tells_the_kind_of_all_models(logs: Path, tmp_path: Path, first: str) -> None:
+    """Whichever is read first: a newer version's words may be, and the reference tells that they are a change."""
     reference = tmp_path / "training.jsonl"
     reference.write_text(lines(records("numbers", level)))
-    (logs / "b.jsonl").write_text(lines(records("words", word)))
-    (logs / "a.jsonl").write_text(lines(records("numbers", level)))
-    os.utime(logs / "b.jsonl", (1e9, 1e9))  # read last
+    for model, value in (("numbers", level), ("words", word)):
+        (logs / f"{model}.jsonl").write_text(lines(records(model, value)))
+        os.utime(logs / f"{model}.jsonl", (1e9 + (model == first),) * 2)  # the newest is read first
     with Session(Options(logs, db=":memory:", reference=reference)) as session:
         session.ingest_all()
         found = session.snapshot()
+    assert kinds(found) == {"numbers": ("numeric", N, 0, 0), "words": ("numeric", N, 0, N)}
     drift = of(found, "numbers")["x"].drift
     assert drift is not None
     assert drift.score == pytest.approx(0, abs=1e-9)
-    assert kinds(found)["words"] == ("categorical", N, 0, 0)
-    assert of(found, "words")["x"].drift is None
+    said = [alert.message for alert in found.alerts if alert.rule == "quality: changed types"]
+    assert said == ["most values in v1 of words are no numbers any more: x"]
     quality = found.models["words"].versions["v1"].quality
     assert (quality.vanished, quality.appeared) == ((), ())
 
