@@ -101,8 +101,8 @@ def count_bad(connection: DuckDBPyConnection, table: str) -> int:
 
 
 def models(connection: DuckDBPyConnection) -> list[str]:
-    """Return the models that the batch has successful requests of."""
-    rows = connection.execute("SELECT DISTINCT model FROM batch WHERE is_request AND NOT failed").fetchall()
+    """Return the models that the batch has requests of, failed ones too: they tell as well whose file it is."""
+    rows = connection.execute("SELECT DISTINCT model FROM batch WHERE is_request").fetchall()
     return [model for (model,) in rows]
 
 

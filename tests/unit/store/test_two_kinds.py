@@ -12,12 +12,14 @@ from logfiles import Take, lines, prediction
 from mlwatch.cli import main
 from mlwatch.records.fields import read_fields
 from mlwatch.session import Options, Session
+from mlwatch.store.loading import Loader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from mlwatch.snapshot.types import FeatureQuality, Snapshot
+    from mlwatch.sources.segments import Segment
 
 N = 1200
 
@@ -105,6 +107,26 @@ def test_drift_is_told_of_both(logs: Path, take: Take) -> None:
         assert drift.drifted, model
         assert drift.n_reference > 0, model
         assert of(found, model, "v2")["x"].invalid == 0
+
+
+def test_failed_requests_tell_too_whose_file_it_is(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once that is known, files of that kind are not loaded to ask again."""
+    loaded: list[int] = []
+    load = Loader.load
+
+    def counted(self: Loader, segments: Sequence[Segment]) -> None:
+        loaded.append(len(segments))
+        load(self, segments)
+
+    (logs / "numbers.jsonl").write_text(lines(records("numbers", level)))
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        monkeypatch.setattr(Loader, "load", counted)
+        for at in range(3):
+            with (logs / "words.jsonl").open("a") as out:
+                out.write(lines(records("words", word, at * N, 60, status=500, prediction=None)))
+            session.ingest_all()
+    assert len(loaded) == 4  # each batch, and the first one to ask
 
 
 @pytest.mark.parametrize("apart", [True, False])
