@@ -1,4 +1,7 @@
-"""Features whose values were words and are numbers now: their sums count them as unseen categories alone."""
+"""Features whose values were words and are numbers now, or of another kind than the reference's.
+
+Their sums count the former as unseen categories alone, and compare the latter with nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from mlwatch.errors import one_line
 from mlwatch.snapshot.quality_alerts import ENOUGH, RULE, WRONG, listed
 from mlwatch.snapshot.types import Alert
 from mlwatch.sources.sql import identifier
+from mlwatch.store.profiles import IN_FORCE
 from mlwatch.words import whose
 
 if TYPE_CHECKING:
@@ -25,11 +29,18 @@ LOOKED_AT, RECENT = 1_000, timedelta(minutes=10)
 MOST = 20
 """Features of a version that are looked at."""
 
+_UNLIKE = {
+    "categorical": "text where the reference has numbers",
+    "numeric": "numbers where the reference has text",
+}
+
 
 def changed_types(
     connection: DuckDBPyConnection, models: Mapping[str, Model], end: datetime
 ) -> Iterator[Alert]:
     """Say which features of a version hold numbers where there were words, as far as records are kept.
+
+    Said too is what was read, before there was the reference, as something else than that has.
 
     Args:
         connection: A cursor of this thread.
@@ -50,6 +61,40 @@ def changed_types(
             text = f"most values in {who} are numbers now: {listed(became)}"
             about = f"{model} {version.name} numbers"  # apart from those that are no numbers any more
             yield Alert(f"{RULE}changed types", "firing", "warning", text, end, float(len(became)), about)
+    yield from _unlike_reference(connection, models, end)
+
+
+def _unlike_reference(
+    connection: DuckDBPyConnection, models: Mapping[str, Model], end: datetime
+) -> Iterator[Alert]:
+    """Say which features were read as numbers or text before there was a reference that has the other."""
+    others = _of_other_kinds(connection)
+    for model in models.values():
+        for version in model.versions.values():
+            who = one_line(version.name) + whose(models, one_line(model.name))
+            features = version.quality.features
+            mine = [name for name in others.get(model.name, ()) if name in features]
+            for kind, text in _UNLIKE.items():
+                names = [name for name in mine if features[name].kind == kind and features[name].n >= ENOUGH]
+                if names:
+                    said = f"values in {who} are {text}: {listed([one_line(name) for name in names])}"
+                    about = f"{model.name} {version.name} reference {kind}"
+                    yield Alert(
+                        *(f"{RULE}changed types", "firing", "warning", said, end, float(len(names)), about)
+                    )
+
+
+def _of_other_kinds(connection: DuckDBPyConnection) -> dict[str, list[str]]:
+    """Return each model's features that the reference has as another kind alone."""
+    rows = connection.execute(
+        f"""SELECT m.model, list(DISTINCT f.name ORDER BY f.name)
+        FROM model_features AS m JOIN features AS f USING (feature)
+            JOIN features AS other ON other.name = f.name AND other.kind <> f.kind
+        WHERE {IN_FORCE} AND other.feature IN (SELECT feature FROM reference)
+            AND f.feature NOT IN (SELECT feature FROM reference)
+        GROUP BY m.model"""
+    )
+    return dict(rows.fetchall())
 
 
 def _is_strange(feature: FeatureQuality) -> bool:

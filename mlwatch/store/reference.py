@@ -92,7 +92,7 @@ def install(
         _install_profile(connection, registry, path, digest)
         return
     shape = shape_of(connection, path, config)
-    slots = registry.slots(shape.mapping.features)
+    slots = registry.slots_of_reference(shape.mapping.features)
     if not slots:
         raise InputError("the reference has no features", str(path), "give a table with a column a feature")
     windows = not once or config.drift.sigmas is not None

@@ -143,6 +143,16 @@ class Registry:
                 slots.append(Slot(feature.path, row.column, row.kind, row.number))
         return slots
 
+    def slots_of_reference(self, features: Sequence[Feature]) -> list[Slot]:
+        """Return the store's columns for a reference's features, each of its own kind, whatever models have."""
+        found = []
+        for feature in features:
+            same = (row for row in self.named(feature.name) if row.kind == feature.kind)
+            row = next(same, None) or self._register(feature.name, feature.kind)
+            if row is not None:
+                found.append(Slot(feature.path, row.column, row.kind, row.number))
+        return found
+
     def _fitting(
         self, name: str, kind: Kind, models: Callable[[], Collection[str]] | None
     ) -> FeatureRow | None:

@@ -164,6 +164,26 @@ def test_a_reference_tells_the_kind_of_all_models(logs: Path, tmp_path: Path, fi
     assert (quality.vanished, quality.appeared) == ((), ())
 
 
+def test_a_reference_that_comes_later_keeps_its_kind(logs: Path, tmp_path: Path) -> None:
+    """What is stored as words stays so and is told; what has the reference's numbers is compared with them."""
+    reference = tmp_path / "training.jsonl"
+    reference.write_text(lines(records("numbers", level)))
+    store = tmp_path / "store.duckdb"
+    (logs / "words.jsonl").write_text(lines(records("words", word)))
+    with Session(Options(logs, db=store)) as session:
+        session.ingest_all()
+    (logs / "numbers.jsonl").write_text(lines(records("numbers", level)))
+    with Session(Options(logs, db=store, reference=reference)) as session:
+        session.ingest_all()
+        found = session.snapshot()
+    assert kinds(found) == {"numbers": ("numeric", N, 0, 0), "words": ("categorical", N, 0, 0)}
+    drift = of(found, "numbers")["x"].drift
+    assert drift is not None
+    assert drift.n_reference == N
+    said = [alert.message for alert in found.alerts if alert.rule == "quality: changed types"]
+    assert said == ["values in v1 of words are text where the reference has numbers: x"]
+
+
 def test_what_is_asked_of_values_is_asked_of_both(logs: Path, take: Take) -> None:
     (logs / "mlwatch.toml").write_text('[schema.x]\ntype = "number"\n')
     (logs / "a.jsonl").write_text(lines(records("numbers", level)))
