@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from mlwatch.store.telling import Telling
 
 REMOVED = "its Delta table took it out before it was read"
-"""Reason of an entry of which no row is accounted for: a file that has the same rows is to be read."""
+"""Reason of an entry of which no row is accounted for: they were deleted, or are to be read in another file. It is read
+once it is part of the table again (RESTORE)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,7 @@ class DeltaTables:
 
     def _is_unread(self, found: Found) -> bool:
         known = self._ledger.by_path.get(found.relative)
-        if known is None or known.state in UNREAD:
-            return True
-        return known.reason == REMOVED and not known.unchanged(found)  # or it was looked at on another device
+        return known is None or known.state in UNREAD or known.reason == REMOVED
 
     def _superseded(self, table: str, log: Log, files: Mapping[str, Found], there: Collection[str]) -> Apart:
         def is_read(path: str) -> bool:
@@ -107,14 +106,15 @@ class DeltaTables:
 
         found = superseded(log.commits(), is_read, is_sure)
         self._tell(table, found)
-        removed = [
-            replace(self._entry(one), reason=REMOVED) for path, one in files.items() if path in found.removed
-        ]
+        removed = [self._left_out(one) for path, one in files.items() if path in found.removed]
+        part = (log.known() or frozenset()) - found.removed - found.counted
+        back = [self._back(one) for path, one in files.items() if path in part]
+        entries = [entry for entry in (*removed, *back) if entry is not None]
         counted = [one for path, one in files.items() if path in found.counted]
         if any(map(is_ahead, found.sources)):
-            return Apart(tuple(removed), frozenset(one.relative for one in counted))
+            return Apart(tuple(entries), frozenset(one.relative for one in counted))
         accounted = (self._accounted(one) for one in counted)
-        return Apart((*removed, *(entry for entry in accounted if entry is not None)), frozenset())
+        return Apart((*entries, *(entry for entry in accounted if entry is not None)), frozenset())
 
     def _tell(self, table: str, found: Superseded) -> None:
         """Tell of rows that may count twice."""
@@ -130,6 +130,19 @@ class DeltaTables:
                 f"rows without an id that were read before count twice (of {found.repeated:,} files so far)"
             )
             self._telling.warn(f"{table}{LOG} went", f"{told}: {again}, so that {twice}")
+
+    def _left_out(self, found: Found) -> Entry | None:
+        """Return an entry of a file that was taken out; None where there is one already."""
+        known = self._ledger.by_path.get(found.relative)
+        if known is not None and known.reason == REMOVED and known.state == "open" and known.unchanged(found):
+            return None
+        return replace(self._entry(found), reason=REMOVED)
+
+    def _back(self, found: Found) -> Entry | None:
+        """Return the entry of a file that is part of the table again, as of one that was gone: it is looked at anew."""
+        known = self._ledger.by_path.get(found.relative)
+        left_out = known is not None and known.reason == REMOVED and known.state == "open"
+        return replace(known, state="gone") if known is not None and left_out else None
 
     def _entry(self, found: Found) -> Entry:
         return Entry(

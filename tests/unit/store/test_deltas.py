@@ -197,6 +197,30 @@ def test_a_file_that_was_taken_out_stays_so_when_it_looks_otherwise(table: Table
     assert count(take) == (3, 0)
 
 
+def test_a_file_that_was_taken_out_is_read_once_it_is_restored(table: Table, take: Take) -> None:
+    table.append("a.parquet", 1, 2, 3)
+    table.append("b.parquet", 4, 5)
+    table.commit((), ("b.parquet",))  # DELETE
+    assert count(take) == (3, 0)
+    assert count(take) == (3, 0)
+    table.commit(("b.parquet",))  # RESTORE
+    assert count(take) == (5, 0)
+    assert count(take) == (5, 0)
+
+
+def test_a_file_that_was_taken_out_stays_so_when_the_log_forgets_it(table: Table, take: Take) -> None:
+    table.append("a.parquet", 1, 2, 3)
+    table.compact("c.parquet", ("a.parquet",), 3, 2, 1)
+    assert count(take) == (3, 0)
+    log = table.directory / "_delta_log"
+    checkpoint = log / f"{1:020}.checkpoint.parquet"
+    duckdb.sql(f"COPY (SELECT {{'path': 'c.parquet'}} AS add) TO '{checkpoint}' (FORMAT parquet)")
+    for version in range(2):
+        (log / f"{version:020}.json").unlink()
+    table.append("d.parquet", 4)
+    assert count(take) == (4, 0)
+
+
 def test_a_log_that_cannot_be_opened_is_told_of(
     table: Table, opened: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
