@@ -28,6 +28,7 @@ FIRST = f"{0:020}.json"
 """The first commit of a table."""
 _COMMIT = re.compile(r"\d{20}\.json")
 _CHECKPOINT = re.compile(r"\d{20}\.checkpoint(\.\d{10}\.\d{10})?\.parquet")
+_FILE_URI = re.compile(r"^file:(//[^/]*)?(?=/)")
 MAX_BYTES = 64 << 20
 """A log with a larger commit is not read."""
 
@@ -52,6 +53,7 @@ class Log:
 
     def __init__(self, table: Path, connection: DuckDBPyConnection) -> None:
         self._directory, self._connection = table / LOG, connection
+        self._places = (f"{table.absolute()}/", f"{table.resolve()}/")
         self._commits: dict[str, Commit] = {}
         self._before: frozenset[str] | None = None
         """Files of the table at its last checkpoint, where commits before it are gone; None where it is not known."""
@@ -70,7 +72,7 @@ class Log:
         new = [name for name in names if _COMMIT.fullmatch(name) and name not in self._commits]
         self._broken = False
         for name in new:
-            commit = _read(self._directory / name)
+            commit = _read(self._directory / name, self._places)
             if commit is None:  # it is being written
                 self._broken = name != new[-1]
                 break
@@ -98,30 +100,36 @@ class Log:
             ).fetchall()
         except duckdb.Error:
             return None
-        return frozenset(unquote(path) for (path,) in rows)
+        return frozenset(_below(path, self._places) for (path,) in rows)
 
 
-def _read(path: Path) -> Commit | None:
-    """Read a commit; None where it is not complete yet."""
+def _read(path: Path, places: Sequence[str]) -> Commit | None:
+    """Read a commit of a table, which has these places; None where it is not complete yet."""
     if path.stat().st_size > MAX_BYTES:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     try:
         actions = [json.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
     except (ValueError, RecursionError):
         return None
-    removed, added = (list(_files(actions, name)) for name in ("remove", "add"))
+    removed, added = (list(_files(actions, name, places)) for name in ("remove", "add"))
     rearranged = bool(removed) and not any(changes for _, changes in (*removed, *added))
     return Commit(
         frozenset(path for path, _ in removed), frozenset(path for path, _ in added), rearranged=rearranged
     )
 
 
-def _files(actions: Iterable[Any], name: str) -> Iterator[tuple[str, bool]]:
+def _files(actions: Iterable[Any], name: str, places: Sequence[str]) -> Iterator[tuple[str, bool]]:
     """Yield the files of some actions, and whether rows were changed by these."""
     for action in actions:
         file = action.get(name) if isinstance(action, dict) else None
         if isinstance(file, dict) and isinstance(file.get("path"), str):
-            yield unquote(file["path"]), file.get("dataChange") is not False
+            yield _below(file["path"], places), file.get("dataChange") is not False
+
+
+def _below(path: str, places: Sequence[str]) -> str:
+    """Return the path of a file relative to its table, where it is below that; it may be a URI."""
+    named = unquote(_FILE_URI.sub("", path))
+    return next((named.removeprefix(place) for place in places if named.startswith(place)), named)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 REMOVED = "its Delta table took it out before it was read"
 """Reason of an entry of which no row is accounted for: they were deleted, or are to be read in another file. It is read
 once it is part of the table again (RESTORE)."""
+
+
+UNNAMED_S = 600
+"""A file that no commit speaks of is told of when it is so old: the commit comes right after the file, as a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,9 @@ class DeltaTables:
                 continue
             known = log.known()
             entries += apart.entries
+            self._tell_unnamed(
+                [one for path, one in files.items() if known is not None and path not in known]
+            )
             waiting |= apart.waiting | {
                 found.relative for path, found in files.items() if known is not None and path not in known
             }
@@ -115,6 +123,15 @@ class DeltaTables:
             return Apart(tuple(entries), frozenset(one.relative for one in counted))
         accounted = (self._accounted(one) for one in counted)
         return Apart((*entries, *(entry for entry in accounted if entry is not None)), frozenset())
+
+    def _tell_unnamed(self, files: Iterable[Found]) -> None:
+        """Tell of the files of a table that no commit speaks of; there may be many."""
+        newest = time.time_ns() - UNNAMED_S * 10**9
+        known = self._ledger.by_path
+        old = [one.relative for one in files if one.mtime_ns < newest and one.relative not in known]
+        if old:
+            others = f", nor {len(old) - 1:,} other files there" if len(old) > 1 else ""
+            self._telling.unread(min(old), f"no commit of its Delta table names it{others}")
 
     def _tell(self, table: str, found: Superseded) -> None:
         """Tell of rows that may count twice."""

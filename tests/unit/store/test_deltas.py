@@ -221,6 +221,38 @@ def test_a_file_that_was_taken_out_stays_so_when_the_log_forgets_it(table: Table
     assert count(take) == (4, 0)
 
 
+def test_files_that_no_commit_names_are_told_of_once_they_are_old(
+    table: Table, take: Take, opened: Callable[[], Any]
+) -> None:
+    def told() -> list[str]:
+        with opened() as session:
+            query = "SELECT message FROM notices WHERE NOT resolved AND message LIKE '%no commit%'"
+            return [message for (message,) in session.query(query)[1]]
+
+    table.append("a.parquet", 1, 2, 3)
+    for name in ("x.parquet", "y.parquet"):
+        table.write(name, 8 if name == "x.parquet" else 9)
+    assert told() == []
+    for name in ("x.parquet", "y.parquet"):
+        os.utime(table.directory / name, (1, 1))
+    (said,) = told()
+    assert said.endswith(
+        "x.parquet is not read: no commit of its Delta table names it, nor 1 other files there"
+    )
+    assert count(take) == (3, 0)
+    table.commit(("x.parquet", "y.parquet"))
+    assert count(take) == (5, 0)
+    assert told() == []
+
+
+def test_paths_of_a_log_may_be_absolute(table: Table, take: Take) -> None:
+    for name, number in (("a b.parquet", 1), ("c.parquet", 2), ("d.parquet", 3)):
+        table.write(name, number)
+    uri = (table.directory / "a b.parquet").as_uri()
+    table.commit((uri, f"{table.directory}/c.parquet", f"file:{table.directory}/d.parquet"))
+    assert count(take) == (3, 0)
+
+
 def test_a_log_that_cannot_be_opened_is_told_of(
     table: Table, opened: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
