@@ -57,6 +57,7 @@ class Log:
         self._commits: dict[str, Commit] = {}
         self._before: frozenset[str] | None = None
         """Files of the table at its last checkpoint, where commits before it are gone; None where it is not known."""
+        self._known: frozenset[str] | None = None
         self._broken = False
         """A commit before the last one cannot be read."""
 
@@ -77,10 +78,15 @@ class Log:
                 self._broken = name != new[-1]
                 break
             self._commits[name] = commit
+        if new or not self._commits:
+            self._known = self._named()
         return tuple(self._commits.values())
 
     def known(self) -> frozenset[str] | None:
         """Return every file that was ever part of the table as far as the log goes back; None where it is not known."""
+        return self._known
+
+    def _named(self) -> frozenset[str] | None:
         if self._before is None or self._broken:
             return None
         return self._before.union(*(commit.added | commit.removed for commit in self._commits.values()))
@@ -173,7 +179,8 @@ def superseded(
             repeated |= read
         elif commit.added:
             rewritten |= read - commit.added  # the same file may be added with rows left out
-        removed = (removed | commit.removed) - commit.added
+        removed |= commit.removed
+        removed -= commit.added
     return Superseded(
         *(frozenset(counted), frozenset(sources - counted), frozenset(removed - counted)),
         *(len(rewritten), len(repeated)),

@@ -57,6 +57,8 @@ class DeltaTables:
     def __init__(self, connection: DuckDBPyConnection, root: Path, ledger: Ledger, telling: Telling) -> None:
         self._connection, self._root, self._ledger, self._telling = connection, root, ledger, telling
         self._logs: dict[str, Log] = {}
+        self._settled: dict[str, tuple[int, frozenset[Found], Superseded]] = {}
+        """What was told of a table when it had so many commits and these files were unread."""
 
     def apart(self, tables: Collection[str], places: Collection[Found]) -> Apart:
         """Tell which new files are not to be read.
@@ -112,8 +114,18 @@ class DeltaTables:
             entry = self._ledger.by_path.get(f"{table}{path}")
             return f"{table}{path}" in there and (entry is None or _is_to_be_read(entry))
 
-        found = superseded(log.commits(), is_read, is_sure)
-        self._tell(table, found)
+        commits, unread = log.commits(), frozenset(files.values())
+        before = self._settled.get(table)
+        if (
+            before is not None
+            and before[:2] == (len(commits), unread)
+            and before[2].counted.isdisjoint(files)
+        ):
+            found = before[2]
+        else:
+            found = superseded(commits, is_read, is_sure)
+            self._settled[table] = len(commits), unread, found
+            self._tell(table, found)
         removed = [self._left_out(one) for path, one in files.items() if path in found.removed]
         part = (log.known() or frozenset()) - found.removed - found.counted
         back = [self._back(one) for path, one in files.items() if path in part]

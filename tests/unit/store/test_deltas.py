@@ -253,6 +253,21 @@ def test_paths_of_a_log_may_be_absolute(table: Table, take: Take) -> None:
     assert count(take) == (3, 0)
 
 
+def test_commits_are_not_gone_through_again_where_nothing_changed(
+    table: Table, opened: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.append("a.parquet", 1, 2, 3)
+    table.commit((table.write("b.parquet", 1, 3),), ("a.parquet",))
+    table.write("failed.parquet", 4)
+    with opened() as session:
+        with monkeypatch.context() as patch:
+            patch.setattr("mlwatch.store.deltas.superseded", lambda *_: 1 / 0)
+            session.ingest_all()
+        table.append("c.parquet", 5)
+        session.ingest_all()
+        assert session.snapshot().ingest.predictions == 3
+
+
 def test_a_log_that_cannot_be_opened_is_told_of(
     table: Table, opened: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
