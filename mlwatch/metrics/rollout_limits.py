@@ -237,7 +237,7 @@ def _bad_rate(limit: HardLimit, spec: MetricSpec) -> float:
 
 
 def _fewest(limit: HardLimit, spec: MetricSpec) -> float:
-    """Return in how many units chance alone does not break a limit: those with 5 bad ones at the limit itself."""
+    """Return how many units tell something of a limit: those with 5 bad ones at the limit itself."""
     if spec.kind == "mean":
         return MEAN_UNITS
     bad = _bad_rate(limit, spec)

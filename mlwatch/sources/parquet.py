@@ -12,7 +12,7 @@ from mlwatch.sources.parquet_samples import kinds_of, sample
 from mlwatch.sources.room import make_room
 from mlwatch.sources.segments import Piece, Segment, UnreadableFileError
 from mlwatch.sources.shapes import Path_, parquet_relation, shape_key
-from mlwatch.sources.sql import literal
+from mlwatch.sources.sql import ROW, literal
 from mlwatch.sources.streams import Fingerprint, fingerprint
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def _table_pieces(
         end = min(total, start + TABLE_ROWS)
         (lines,) = row(
             connection,
-            f"""SELECT string_agg(CAST(to_json(given) AS VARCHAR), chr(10) ORDER BY file_row_number)
-            FROM {parquet_relation(found.path, start, end)} AS given""",
+            f"""SELECT string_agg(CAST(to_json({ROW}) AS VARCHAR), chr(10) ORDER BY file_row_number)
+            FROM {parquet_relation(found.path, start, end)} AS {ROW}""",
         )
         text = f"{lines}\n".encode() if lines else b""
         yield Piece(found, start, end, start + 1, end - start, mark, text)

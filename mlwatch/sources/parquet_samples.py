@@ -10,7 +10,7 @@ from mlwatch.asking import row
 from mlwatch.elements import is_element
 from mlwatch.sources.shapebook import has_value
 from mlwatch.sources.shapes import parquet_relation
-from mlwatch.sources.sql import literal, path_expression
+from mlwatch.sources.sql import ROW, literal, path_expression
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -122,7 +122,7 @@ def _rows(relation: str, connection: DuckDBPyConnection) -> list[Record]:
 def records_of(relation: str, connection: DuckDBPyConnection) -> list[Record]:
     """Return rows as records, whose values are of the kinds that their columns are read as."""
     columns = kinds_of(relation, connection)
-    texts = connection.execute(f"SELECT CAST(to_json(given) AS VARCHAR) FROM {relation} AS given").fetchall()
+    texts = connection.execute(f"SELECT CAST(to_json({ROW}) AS VARCHAR) FROM {relation} AS {ROW}").fetchall()
     records: list[Record] = [json.loads(text) for (text,) in texts]
     for record in records:
         for name, value in record.items():

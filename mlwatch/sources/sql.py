@@ -9,6 +9,9 @@ from mlwatch.elements import element_of, is_element
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ROW = '"row of mlwatch"'
+"""Alias of a relation whose rows are asked for whole: a column of that name would be taken instead."""
+
 
 def identifier(name: str) -> str:
     """Quote a column, table or field name."""

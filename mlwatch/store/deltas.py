@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -72,7 +73,7 @@ class DeltaTables:
         for table, files in self._unread(tables, places).items():
             log = self._logs.setdefault(table, Log(self._root / table, self._connection))
             try:
-                apart = self._superseded(table, log, files, {found.relative for found in places})
+                apart = self._superseded(table, log, files, {found.relative: found for found in places})
             except OSError as error:
                 self._telling.unread(f"{table}{LOG}", f"it cannot be opened ({error.strerror})")
                 continue
@@ -101,7 +102,9 @@ class DeltaTables:
         known = self._ledger.by_path.get(found.relative)
         return known is None or known.state in UNREAD or known.reason == REMOVED
 
-    def _superseded(self, table: str, log: Log, files: Mapping[str, Found], there: Collection[str]) -> Apart:
+    def _superseded(
+        self, table: str, log: Log, files: Mapping[str, Found], there: Mapping[str, Found]
+    ) -> Apart:
         def is_read(path: str) -> bool:
             entry = self._ledger.by_path.get(f"{table}{path}")
             return entry is not None and entry.offset > 0
@@ -111,8 +114,10 @@ class DeltaTables:
             return is_ahead(path) or (entry is not None and _is_whole(entry))
 
         def is_ahead(path: str) -> bool:
-            entry = self._ledger.by_path.get(f"{table}{path}")
-            return f"{table}{path}" in there and (entry is None or _is_to_be_read(entry))
+            entry, found = self._ledger.by_path.get(f"{table}{path}"), there.get(f"{table}{path}")
+            if found is None or not found.size or not os.access(found.path, os.R_OK):
+                return False
+            return entry is None or _is_to_be_read(entry)
 
         commits, unread = log.commits(), frozenset(files.values())
         before = self._settled.get(table)

@@ -126,6 +126,7 @@ class Feeder:
 
         To be closed before it is called again.
         """
+        self._forget_files()
         self._reclaim()
         self._total = sum(plan.found.size for plan in plans)
         if self._total < QUIET_BYTES:
@@ -270,6 +271,18 @@ class Feeder:
 
     def _spool_file(self, number: int) -> Path:
         return self._directory / f"{number}.spool"
+
+    def _forget_files(self) -> None:
+        """Drop what a failure left behind of files, which are read again.
+
+        What an importer made is kept: halves of requests may have met in it.
+        """
+        self._natives.forget()
+        for key, works in list(self._pending.items()):
+            if all(work.segment.importer is None and work.entry.format != PARTITION for work in works):
+                del self._pending[key]
+                self._files.pop(key).close()
+                self._pending_bytes -= sum(work.segment.length for work in works)
 
     def _reclaim(self) -> None:
         """Take back the spool files of batches that could not be taken in: they are read again."""

@@ -47,10 +47,14 @@ class Natives:
         self._pieces += 1
         return self._bytes >= GROUP_BYTES or self._pieces >= GROUP_PIECES
 
+    def forget(self) -> None:
+        """Drop the pieces that wait: their files are read again."""
+        self._groups, self._bytes, self._pieces = {}, 0, 0
+
     def rewrite(self) -> Iterator[Imported | tuple[Found, str]]:
         """Yield what the pieces give, or files that cannot be read and why."""
         groups = list(self._groups.values())
-        self._groups, self._bytes, self._pieces = {}, 0, 0
+        self.forget()
         for group in groups:
             yield from self._rewrite(group)
 

@@ -130,10 +130,10 @@ def mistakes(seed: int, wrong: float, minutes: int) -> ProportionSeries:
 
 
 @pytest.mark.parametrize("rate", [2, 20])
-def test_a_limit_that_is_kept_is_not_broken_however_long_one_looks(rate: float) -> None:
+def test_a_limit_that_is_kept_for_days_is_seldom_broken(rate: float) -> None:
     """Chance makes five bad minutes in a row of four failures in a hundred, if one waits for them."""
     days = 3 * 1440
-    assert not any(broken(requests(seed, rate, 0.04, days), days).any() for seed in range(8))
+    assert sum(broken(requests(seed, rate, 0.04, days), days).any() for seed in range(8)) <= 1
 
 
 def test_twice_what_a_limit_allows_is_found_in_time() -> None:

@@ -41,6 +41,18 @@ def test_a_column_that_is_not_read_does_not_stop_the_others(tmp_path: Path, colu
     assert (rows, features, alerts) == ([(10, 5)], [("age",)], ())
 
 
+@pytest.mark.parametrize("name", ["given", "t", "p"])
+def test_columns_may_be_called_as_a_statement_calls_its_rows(tmp_path: Path, name: str) -> None:
+    select = f"SELECT {ROWS}, i % 2 AS prediction, 1.5 * i AS {name} FROM range(10) AS numbers(i)"
+    write(tmp_path / "log.parquet", select)
+
+    with mlwatch.open(tmp_path, db=":memory:") as opened:
+        _, rows = opened.query(f"SELECT count(*), sum({name}) FROM predictions")
+        alerts = opened.snapshot().alerts
+
+    assert (rows, alerts) == ([(10, 67.5)], ())
+
+
 def test_a_map_in_the_reference_does_not_stop_it(tmp_path: Path) -> None:
     write(tmp_path / "log.parquet", f"SELECT {ROWS}, i % 2 AS prediction, i AS age FROM range(10) t(i)")
     write(tmp_path / "reference.parquet", "SELECT MAP {'a': 1} AS tags, i AS age FROM range(50) t(i)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import threading
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -15,11 +16,14 @@ from logfiles import Take, lines, prediction
 from mlwatch.session import Options, Session
 from mlwatch.sources.room import HEADROOM, make_room
 from mlwatch.store import binning
+from mlwatch.store.feeding import Feeder
+from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from mlwatch.store.feeding import Work
     from mlwatch.store.ingest import Progress
 
 
@@ -305,3 +309,47 @@ def test_a_row_group_larger_than_the_memory_limit_is_read(tmp_path: Path) -> Non
         number, unit = limit.split()
         assert unit == "MiB"
         assert float(number) == pytest.approx((HEADROOM + 3 * 4_000_000) / 2**20, rel=0.02)
+
+
+def test_what_waited_while_a_batch_failed_is_not_taken_in_twice(
+    logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that were read ahead are read again with the one that could not be taken in."""
+    for i in range(3):
+        text = lines([prediction(n, request_id=None) for n in range(3 * i, 3 * i + 3)])
+        (logs / f"seen{i}.jsonl").write_text(text)
+    for limit, size in (
+        ("BLOCK_BYTES", 2000),
+        ("FIRST_BYTES", 6000),
+        ("BATCH_BYTES", 6000),
+        ("QUIET_BYTES", 1),
+    ):
+        monkeypatch.setattr(f"mlwatch.store.feeding.{limit}", size)
+    take, lay_down, waits = Transaction.take, Feeder._lay_down, threading.Event()
+    failed: list[bool] = []
+
+    def laying(self: Feeder, work: Work) -> None:
+        lay_down(self, work)
+        if work.entry.path == "small.jsonl":
+            waits.set()
+
+    def failing(self: Transaction, *arguments: Any) -> Any:
+        if not failed:
+            failed.append(waits.wait(60))
+            raise duckdb.IOException("the disk is full")
+        return take(self, *arguments)
+
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        monkeypatch.setattr(Transaction, "take", failing)
+        monkeypatch.setattr(Feeder, "_lay_down", laying)
+        (logs / "big.jsonl").write_text(lines([prediction(n, request_id=None) for n in range(100, 200)]))
+        (logs / "small.jsonl").write_text(lines([prediction(n, request_id=None) for n in range(20, 30)]))
+        for age, name in enumerate(("big", "small", "seen0", "seen1", "seen2")):  # the newest is read first
+            os.utime(logs / f"{name}.jsonl", (2_000_000_000 - age, 2_000_000_000 - age))
+        with pytest.raises(duckdb.IOException):
+            session.ingest_all()
+        session.ingest_all()
+        ingest = session.snapshot().ingest
+    assert failed == [True]
+    assert (ingest.predictions, ingest.rejected, ingest.duplicates) == (119, 0, 0)
