@@ -118,7 +118,7 @@ def test_commits_of_long_ago_are_in_a_checkpoint(tmp_path: Path, parts: list[str
     for number, name in enumerate(parts):
         path = tmp_path / "_delta_log" / f"{10:020}{name}"
         rows = f"SELECT {{'path': 'a%20{number}'}} AS add, NULL AS remove UNION ALL SELECT NULL, 1"
-        duckdb.sql(f"COPY ({rows}) TO '{path}' (FORMAT parquet)")
+        duckdb.connect().execute(f"COPY ({rows}) TO '{path}' (FORMAT parquet)")
     log = Log(tmp_path, duckdb.connect())
     log.commits()
     assert set(log.known() or ()) == {"c", *(f"a {number}" for number in range(len(parts)))}

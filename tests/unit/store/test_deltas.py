@@ -39,7 +39,7 @@ class Table:
         rows = ", ".join(f"({number})" for number in numbers)
         select = f"""SELECT TIMESTAMP '2026-11-03 10:00:00' + INTERVAL (n) SECOND AS timestamp, 'v1' AS version,
             n % 2 AS prediction, n AS age FROM (VALUES {rows}) AS t (n)"""
-        duckdb.sql(f"COPY ({select}) TO '{self.directory / name}' (FORMAT parquet)")
+        duckdb.connect().execute(f"COPY ({select}) TO '{self.directory / name}' (FORMAT parquet)")
         return name
 
     def commit(self, added: tuple[str, ...], removed: tuple[str, ...] = (), *, changes: bool = True) -> None:
@@ -214,7 +214,7 @@ def test_a_file_that_was_taken_out_stays_so_when_the_log_forgets_it(table: Table
     assert count(take) == (3, 0)
     log = table.directory / "_delta_log"
     checkpoint = log / f"{1:020}.checkpoint.parquet"
-    duckdb.sql(f"COPY (SELECT {{'path': 'c.parquet'}} AS add) TO '{checkpoint}' (FORMAT parquet)")
+    duckdb.connect().execute(f"COPY (SELECT {{'path': 'c.parquet'}} AS add) TO '{checkpoint}' (FORMAT parquet)")
     for version in range(2):
         (log / f"{version:020}.json").unlink()
     table.append("d.parquet", 4)

@@ -63,7 +63,7 @@ def captured() -> bytes:
 def as_parquet(path: Path) -> None:
     text = path.parent.parent / "all.jsonl"
     text.write_bytes(written())
-    duckdb.sql(f"COPY (FROM read_json('{text}')) TO '{path}' (FORMAT parquet)")
+    duckdb.connect().execute(f"COPY (FROM read_json('{text}')) TO '{path}' (FORMAT parquet)")
 
 
 FILES: dict[str, Callable[[Path], object]] = {
