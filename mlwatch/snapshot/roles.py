@@ -22,8 +22,6 @@ SAME_START = timedelta(minutes=1)
 
 LONGEST_SILENT = timedelta(hours=26)
 """A version without requests for so long gets none any more: one that runs once a day has had some by then."""
-WEEKEND = timedelta(days=3)
-"""From its last request before a weekend a version has one within this, however little time of that others had any."""
 
 
 STRAY = 0.01
@@ -171,19 +169,18 @@ def _candidates(
 
 
 def _alive(versions: Sequence[Life]) -> list[Life]:
-    """Return the versions that still get traffic: silent for no more than a tenth of the time, or an hour.
+    """Return the versions that still get traffic: the last request in the last tenth of the time, or the last hour.
 
-    Of long logs a tenth is days, and a rollout that was ended does not run for days: `LONGEST_SILENT` is the most, in
-    hours in which others had traffic. A weekend on which nobody asked anything ends no rollout in a young log either.
+    Of long logs a tenth is days, and a rollout that was ended does not run for days: `LONGEST_SILENT` is the most,
+    in hours in which others had traffic.
     """
     if not versions:
         return []
     end = max(life.last for life in versions)
     begin = min(life.first for life in versions)
-    tenth = max((end - begin) / 10, timedelta(hours=1))
+    limit = end - max((end - begin) / 10, timedelta(hours=1))
     return [
         life
         for life in versions
-        if end - life.last <= max(tenth, WEEKEND)
-        and min(end - life.last, life.silent) <= min(tenth, LONGEST_SILENT)
+        if life.last >= limit and min(end - life.last, life.silent) <= LONGEST_SILENT
     ]

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
 import pytest
 
-import mlwatch
 from mlwatch.config import RolloutSettings
 from mlwatch.snapshot.build import Question
 from mlwatch.snapshot.read import Life, Pair
 from mlwatch.snapshot.roles import assign_roles
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 START = datetime(2026, 11, 3)  # noqa: DTZ001  as the store has it
 
@@ -66,59 +60,6 @@ def test_a_version_that_others_went_on_without_is_no_candidate(
     roles = assign_roles(lives, RolloutSettings(), Question())
 
     assert (roles.candidate is not None) == runs
-
-
-@pytest.mark.parametrize(
-    ("last", "silent", "runs"),
-    [
-        (timedelta(hours=62), timedelta(hours=1), True),
-        (timedelta(hours=62), timedelta(hours=30), False),
-        (timedelta(hours=62), timedelta.max, False),
-        (timedelta(hours=75), timedelta(hours=3), False),  # of a batch a day it has had none for three days
-    ],
-)
-def test_a_weekend_without_requests_ends_no_rollout_of_a_log_of_days(
-    last: timedelta, silent: timedelta, *, runs: bool
-) -> None:
-    """The baseline has the first request on Monday, of a canary that began on Thursday."""
-    end = START + timedelta(days=4)
-    lives = [
-        Life(Pair("m", "v1"), 1000, START, end),
-        Life(Pair("m", "v2"), 100, START + timedelta(hours=1), end - last, silent),
-    ]
-
-    roles = assign_roles(lives, RolloutSettings(), Question())
-
-    assert (roles.candidate is not None) == runs
-
-
-def test_a_canary_from_thursday_to_tuesday_goes_on_after_the_weekend(tmp_path: Path) -> None:
-    """Office hours alone have requests, of which every tenth is the canary's, the first of Monday is the baseline's."""
-    thursday = datetime(2026, 11, 5, tzinfo=UTC)
-    moments = [
-        thursday + timedelta(days=day, hours=8, minutes=3 * number)
-        for day in (0, 1, 4, 5)
-        for number in range(200)
-    ]
-    (tmp_path / "log.jsonl").write_text(
-        "".join(
-            json.dumps(
-                {
-                    "timestamp": moment.isoformat(),
-                    "id": str(at),
-                    "version": "v1" if at % 10 < 9 else "v2",
-                    "prediction": at % 2,
-                }
-            )
-            + "\n"
-            for at, moment in enumerate(moments)
-        )
-    )
-    with mlwatch.open(tmp_path, db=":memory:") as watch:
-        for day, hour in ((1, 18), (4, 8), (4, 17), (5, 8), (5, 17)):
-            moment = thursday + timedelta(days=day, hours=hour, minutes=10)
-            (rollout,) = watch.snapshot(at=moment).rollouts
-            assert (rollout.candidate, rollout.since) == ("v2", thursday + timedelta(hours=8, minutes=27))
 
 
 @pytest.mark.parametrize(
