@@ -19,7 +19,7 @@ from mlwatch.snapshot.shapes import shape
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
@@ -148,14 +148,15 @@ def quality(
         score_drift=_present(drifts.get(rollups.SCORE), counts.get(rollups.SCORE)),
         score_move=moves.get(rollups.SCORE),
         drifted_share=sum(drift.drifted for drift in judged) / len(judged) if judged else None,
-        missing_rate=_missing_rate([each for name, each in features.items() if name not in appeared]),
+        # what other versions do not have may have begun later: nothing was lost before
+        missing_rate=missing_rate([each for name, each in features.items() if name not in appeared]),
         vanished=_vanished(infos, expected, counts),
         appeared=appeared,
     )
 
 
-def _missing_rate(features: Sequence[FeatureQuality]) -> float | None:
-    """Return missing cells over all cells, of features that other versions have too: none lost what began later."""
+def missing_rate(features: Collection[FeatureQuality]) -> float | None:
+    """Return missing cells over all cells of some features."""
     cells = sum(feature.n for feature in features)
     return sum(feature.missing for feature in features) / cells if cells else None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.config import discover, load
 from mlwatch.errors import InputError
-from mlwatch.snapshot.features import feature_infos, policy_of, quality
+from mlwatch.snapshot.features import feature_infos, missing_rate, policy_of, quality
 from mlwatch.snapshot.finite import finite
 from mlwatch.snapshot.label_drift import drift_of, labels_there
 from mlwatch.snapshot.quality_document import quality_document
@@ -91,8 +91,12 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
         known = reference_counts(connection, None, parted=settings.drift.sigmas is not None)
         infos, policy = feature_infos(connection), policy_of(settings.drift)
         expected = with_values(known) if known is not None else set()
+        found = quality(counts, infos, known, expected, policy, settings.drift.sigmas)
         found = replace(
-            quality(counts, infos, known, expected, policy, settings.drift.sigmas),
+            found,
+            missing_rate=missing_rate(
+                found.features.values()
+            ),  # a table has no time in which a feature begins
             label_drift=_label_drift(connection, infos[rollups.LABEL], counts, policy, settings.drift.sigmas),
         )
         described = known.description if known is not None else before.name

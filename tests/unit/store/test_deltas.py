@@ -214,7 +214,9 @@ def test_a_file_that_was_taken_out_stays_so_when_the_log_forgets_it(table: Table
     assert count(take) == (3, 0)
     log = table.directory / "_delta_log"
     checkpoint = log / f"{1:020}.checkpoint.parquet"
-    duckdb.connect().execute(f"COPY (SELECT {{'path': 'c.parquet'}} AS add) TO '{checkpoint}' (FORMAT parquet)")
+    duckdb.connect().execute(
+        f"COPY (SELECT {{'path': 'c.parquet'}} AS add) TO '{checkpoint}' (FORMAT parquet)"
+    )
     for version in range(2):
         (log / f"{version:020}.json").unlink()
     table.append("d.parquet", 4)

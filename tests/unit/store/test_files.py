@@ -218,7 +218,9 @@ def test_a_file_that_was_read_in_part_is_read_on_though_it_did_not_change(
     text = tmp_path / "all.jsonl"
     text.write_text("".join(lines([prediction(n, request_id=None)]) for n in range(60)))
     if suffix == "parquet":
-        duckdb.connect().execute(f"COPY (FROM read_json('{text}')) TO '{logs / 'a.parquet'}' (FORMAT parquet)")
+        duckdb.connect().execute(
+            f"COPY (FROM read_json('{text}')) TO '{logs / 'a.parquet'}' (FORMAT parquet)"
+        )
     else:
         shutil.copy(text, logs / "a.jsonl")
     for name in ("feeding.BLOCK_BYTES", "feeding.FIRST_BYTES", "feeding.BATCH_BYTES"):
