@@ -59,7 +59,7 @@ class Table:
         self.commit((self.write(name, *numbers),), sources, changes=False)
 
 
-@pytest.fixture(params=["", "predictions"])
+@pytest.fixture(params=["", pytest.param("predictions", marks=pytest.mark.deep)])
 def table(request: pytest.FixtureRequest, logs: Path) -> Table:
     return Table(logs / request.param)
 

@@ -329,7 +329,8 @@ def test_export_prints_what_the_exporter_serves(
         finally:
             exporter.close()
         everything = watch.snapshot().models["flight-delay"].versions["v2"].predictions
-    assert still(printed) == still(served)
+    # the engine adds up in parallel: the last digit of a sum may differ
+    assert still(printed) == pytest.approx(still(served), rel=1e-12)
     who = {"model": "flight-delay", "version": "v2"}
     assert of(whole, "mlwatch_predictions", **who) == everything > of(printed, "mlwatch_predictions", **who)
 
