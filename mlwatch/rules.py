@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from contextlib import suppress
@@ -28,8 +27,6 @@ DEFAULT_RULES = (
 """What is watched where no rule is configured: nobody wants every twentieth request to fail."""
 QUIET = timedelta(minutes=30)
 """A version without a request for so long, while others of its model had some, gets none any more, but for chance."""
-CHANCE = 0.001
-"""Probability below which it is none."""
 TRAFFIC = frozenset({"predictions", "throughput"})
 """Metrics that say how much comes: of a version without requests above all."""
 THE_RULE = ", the rule is "
@@ -175,10 +172,12 @@ def _ended(rule: RuleSettings, model: Model, version: Version) -> bool:
 
 def _is_passed_over(version: Version, model: Model, last: datetime) -> bool:
     """Tell whether chance would have given a version one of the newest requests, as many as it had before."""
+    from mlwatch.metrics.rollout_silence import is_passed_over  # noqa: PLC0415  pulls numpy
+
     windows = [window for each in model.versions.values() for window in each.windows]
     every = sum(window.predictions for window in windows)
     since = sum(window.predictions for window in windows if window.start > last)
-    return every <= since or version.predictions * math.log1p(-since / every) < math.log(CHANCE)
+    return every <= since or bool(is_passed_over(version.predictions, since, every))
 
 
 def _name(rule: RuleSettings) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from mlwatch.metrics.rollout_judgement import Flags
     from mlwatch.metrics.rollout_types import ArmSeries, FloatArray, IntArray, RolloutSettings
 
@@ -88,7 +90,20 @@ def _is_passed_over(own: _Traffic, others: _Traffic, times: FloatArray) -> Flags
     """Return where chance would have given one of the newest requests to an arm that has had some before."""
     mine, every = own.at(times), own.at(times) + others.at(times)
     since = others.at(times) - others.at(own.last(times))
-    share = np.where(mine > 0, since / np.maximum(every, 1.0), 0.0)
-    # the newest requests are as likely as any other ones to hold those of the arm
-    passed_over: Flags = mine * np.log1p(-share) < math.log(CHANCE)
+    return is_passed_over(mine, since, every)
+
+
+def is_passed_over(own: ArrayLike, since: ArrayLike, every: ArrayLike) -> Flags:
+    """Return where chance would have given one of the newest requests to who had some of all.
+
+    The newest ones are as likely as any other ones to hold those.
+
+    Args:
+        own: Requests that it had.
+        since: Requests since its last one.
+        every: Requests in all, more than these.
+    """
+    own = np.asarray(own, dtype=float)
+    share = np.where(own > 0, np.asarray(since) / np.maximum(every, 1.0), 0.0)
+    passed_over: Flags = own * np.log1p(-share) < math.log(CHANCE)
     return passed_over

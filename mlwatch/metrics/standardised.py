@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
+from mlwatch.metrics.distances import total_variation
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
@@ -45,7 +46,7 @@ def standardised(n: FloatArray, losses: FloatArray) -> Standardised | None:
     means = losses[:, both] / n[:, both]
     weights = n[0, both] * n[1, both] / n[:, both].sum(axis=0)
     return Standardised(
-        apart=float(np.abs(shares[1] - shares[0]).sum() / 2),
+        apart=total_variation(shares[0], shares[1]),
         crude=float(crude[1] - crude[0]),
         adjusted=float(weights @ (means[1] - means[0]) / weights.sum()),
     )

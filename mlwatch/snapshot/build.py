@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from mlwatch.config import Config
     from mlwatch.snapshot.clocks import Ahead
+    from mlwatch.snapshot.roles import Roles
     from mlwatch.snapshot.segments import Segments
 
     Verdicts = Callable[[Hashable, Callable[[], tuple[Rollout, ...]]], tuple[Rollout, ...]]
@@ -193,9 +194,9 @@ def _with_models(
         by_record = partial(record_segments, connection, model, before, lattice)
         models[name] = with_record_segments(model, memory.record_segments(asked_before, by_record))
         judged = Judged(name, model.task, model.positive_class)
-        asked = (judged, roles, settled(connection, name, config), lattice.end, memory.rollouts)
+        asked = (connection, judged, roles, config, lattice.end, memory.rollouts)
         rollouts += memory.verdicts(
-            (name, roles.baseline, roles.candidates, lattice.end), partial(judge, connection, *asked)
+            (name, roles.baseline, roles.candidates, lattice.end), partial(_judge, *asked)
         )
     return replace(
         whole,
@@ -204,6 +205,12 @@ def _with_models(
         rollouts=tuple(rollouts),
         oldest=aware(min(life.first for life in known)),
     )
+
+
+def _judge(
+    connection: DuckDBPyConnection, judged: Judged, roles: Roles, config: Config, end: datetime, dear: Dear
+) -> tuple[Rollout, ...]:
+    return judge(connection, judged, roles, settled(connection, judged.model, config), end, dear)
 
 
 __all__ = ["Pair", "Question", "snapshot"]

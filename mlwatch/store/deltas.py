@@ -78,13 +78,10 @@ class DeltaTables:
                 self._telling.unread(f"{table}{LOG}", f"it cannot be opened ({error.strerror})")
                 continue
             known = log.known()
+            unnamed = [] if known is None else [one for path, one in files.items() if path not in known]
             entries += apart.entries
-            self._tell_unnamed(
-                [one for path, one in files.items() if known is not None and path not in known]
-            )
-            waiting |= apart.waiting | {
-                found.relative for path, found in files.items() if known is not None and path not in known
-            }
+            self._tell_unnamed(unnamed)
+            waiting |= apart.waiting | {one.relative for one in unnamed}
         return Apart(tuple(entries), frozenset(waiting))
 
     def _unread(self, tables: Collection[str], places: Iterable[Found]) -> dict[str, dict[str, Found]]:
