@@ -91,6 +91,7 @@ def test_data_validation_passes_and_fails_by_its_rules(tmp_path: Path, environme
     assert "few missing" in done.stdout
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("least", "outcome"), [(0.85, "pass"), (0.95, "fail")])
 def test_a_model_quality_check_asks_for_its_accuracy(
     least: float, outcome: str, tmp_path: Path, environment: dict[str, str]

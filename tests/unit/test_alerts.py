@@ -225,6 +225,7 @@ def test_of_a_version_without_requests_nothing_is_said_as_of_now(tmp_path: Path)
     assert found.message == "error_rate: v2 gets no requests any more, so the rule says nothing"
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("rule", "state"),
     [
@@ -394,6 +395,7 @@ def test_a_rule_names_its_model_where_there_are_several(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
@@ -447,6 +449,7 @@ def test_one_rule_of_two_models_is_two_alerts(tmp_path: Path) -> None:
     assert [message.body for message in told] == [found["n v1"].message]
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("when", "metric", "state"),
     [

@@ -164,6 +164,7 @@ def test_the_configuration_names_the_events_that_are_there() -> None:
     assert {rollout["baseline"], rollout["candidate"]} == set(FACTS["versions"])
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 @pytest.mark.skipif(
     sklearn.__version__.split(".")[:2] != FACTS["made_with"]["scikit-learn"].split(".")[:2],

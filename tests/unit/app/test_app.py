@@ -317,6 +317,7 @@ async def test_when_an_alert_was_over_is_said_beside_when_it_began() -> None:
         assert re.search(r"resolved at .*12:25 \(since .*12:05\)", text_of(app))
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("key", "word", "length", "told"),
     [

@@ -136,6 +136,7 @@ def source(*endpoints: Endpoint) -> FakeSource:
     return FakeSource(snapshot(endpoints=endpoints, system=system()))
 
 
+@pytest.mark.usual(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
 async def test_pictures(size: tuple[int, int]) -> None:

@@ -67,6 +67,7 @@ async def test_hostile_text_is_harmless_everywhere(size: tuple[int, int]) -> Non
             assert max(cell_len(line) for line in drawn.splitlines()) <= size[0]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("made", [snapshot(), empty()])
 async def test_ascii_is_ascii_everywhere(made: Snapshot) -> None:
     async with running(FakeSource(made), (120, 40), ascii=True) as (app, pilot):
@@ -97,6 +98,7 @@ async def test_without_colour_no_state_is_lost(monkeypatch: pytest.MonkeyPatch) 
             assert all(word in drawn for word in said)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("theme", ["mlwatch-light", "ansi-dark"])
 async def test_every_theme_draws_every_screen(theme: str) -> None:
     async with running(FakeSource(), (120, 40), theme=theme) as (app, pilot):

@@ -62,7 +62,7 @@ async def test_runs_a_statement_that_is_typed(logs: Path) -> None:
         assert json.loads(app.clipboard) == {"version": "v1", "n": "125"}
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
@@ -201,6 +201,7 @@ async def test_without_a_store_it_says_so() -> None:
         await shows(pilot, "There is no store to read from yet.")
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 18)])
 async def test_the_quarantine_shows_hostile_lines_harmlessly(tmp_path: Path, size: tuple[int, int]) -> None:
     async with running(StoreSource(write_hostile_logs(tmp_path / "hostile")), size, now=NOW) as (app, pilot):

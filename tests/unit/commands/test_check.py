@@ -307,6 +307,7 @@ def test_the_report_beside_it_is_of_what_was_judged(
     assert page.read_text().startswith("<!doctype html>")
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [

@@ -68,6 +68,7 @@ def test_an_option_that_means_nothing_to_a_command_is_refused(
     assert err == f"mlwatch: {said}\n"
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("command", ["profile", "calibrate", "backtest"])
 def test_a_model_or_version_that_is_not_there_is_named(
     capsys: pytest.CaptureFixture[str], command: str, sample_store: SampleStore

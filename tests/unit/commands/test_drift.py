@@ -63,6 +63,7 @@ def report_of(logs: Path, reference: Path) -> dict[str, Any]:
     return quality
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("suffix", "labels"),
     [("parquet", "classes"), ("csv", "classes"), ("jsonl", "classes"), ("parquet", "numbers")],
@@ -98,6 +99,7 @@ def test_a_profile_stands_in_for_the_reference(tables: Writer) -> None:
     assert_alike(dict(leaves(by_profile)), dict(leaves(by_rows)))
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
 def test_rows_that_repeat_in_every_column_are_counted(
     tables: Writer, suffix: str, capsys: pytest.CaptureFixture[str]

@@ -122,6 +122,7 @@ def test_a_store_on_a_full_disk_is_one_line(tmp_path: Path, size: int) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("kind", "text", "what", "todo"),
     [

@@ -106,6 +106,7 @@ def damaged(change: str, good: dict[str, Any]) -> str:
     return json.dumps(good)
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("change", ["text", "version", "bins", "kind", "counts", "labels"])
 def test_a_damaged_profile_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str

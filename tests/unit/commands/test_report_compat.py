@@ -41,6 +41,7 @@ def reported(logs: Path, peer: str, capsys: pytest.CaptureFixture[str], *more: s
     return result
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("names", GROUPS)
 def test_the_numbers_are_evidentlys(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], names: tuple[str, ...]
@@ -57,6 +58,7 @@ def test_the_numbers_are_evidentlys(
     assert found["drifted"] == (sum(drifted) / len(drifted) >= 0.5)
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("names", GROUPS)
 def test_the_numbers_are_nannymls(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], names: tuple[str, ...]

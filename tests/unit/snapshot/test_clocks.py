@@ -36,6 +36,7 @@ def write(logs: Path, rows: list[dict[str, Any]]) -> None:
     (logs / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("ahead", [timedelta(minutes=20), timedelta(hours=7), timedelta(days=26_000)])
 def test_a_record_of_the_future_is_left_out_and_said(tmp_path: Path, ahead: timedelta) -> None:
     now = datetime.now(UTC)

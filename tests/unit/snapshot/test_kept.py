@@ -252,6 +252,7 @@ def test_a_range_that_holds_everything_is_read_once(tmp_path: Path, monkeypatch:
         assert asked
 
 
+@pytest.mark.deep
 def test_the_busiest_minute_of_long_ago_is_looked_for_where_something_came_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +295,7 @@ def counted(session: Session) -> list[int]:
     return [found.ingest.predictions, sum(window.predictions for window in windows)]
 
 
+@pytest.mark.deep
 def test_what_was_ahead_of_the_clock_is_counted_once_the_clock_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
         yield session
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("days", [None, 35, 7, 3, 1])
 def test_nothing_behind_the_end_of_a_range_is_counted(past: Session, days: int | None) -> None:
     """Wide buckets would count up to their own end."""

@@ -135,7 +135,7 @@ def test_hostile_categories_stay_text_in_reports(tmp_path: Path) -> None:
     assert evil not in markdown(found)
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("settings", "drifted"),
     [("", True), ("[drift]\nthreshold = 0.9\n", False), ('[drift]\nmethod = "ks"\nthreshold = 0.2\n', True),

@@ -86,6 +86,7 @@ def test_class_probabilities_give_what_scikit_learn_gives(tmp_path: Path) -> Non
     assert "top_5_accuracy" not in found
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("name", ["proba_{}", "prob_class_{}", "p_{}", "probability{}"])
 def test_a_class_called_1_is_not_the_score_of_all(tmp_path: Path, name: str) -> None:
     records, chances, truth = pets(300)

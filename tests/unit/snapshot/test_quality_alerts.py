@@ -151,6 +151,7 @@ def spread(per_minute: list[int]) -> Rows:
     ]
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("last", "said"),
     [(2, "fell to 2"), (400, "rose to 400"), (45, None), (62, None), (30, None)],
@@ -288,6 +289,7 @@ def number(i: int) -> float:
     return float(i % 40)
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("features", "rule", "message", "counted"),
     [
@@ -344,7 +346,7 @@ def labelled(version: str, answers: tuple[Any, ...], truths: tuple[Any, ...], n:
     ]
 
 
-@pytest.mark.usual(4)
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("answers", "truths", "said"),
     [

@@ -90,6 +90,7 @@ def test_before_any_request_had_its_time_that_is_said(tmp_path: Path) -> None:
 LOOSE = "[rollout]\nmetrics = ['error_rate']\nmargins = {error_rate = 9.0}\n"
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("limits", "why"),
     [
@@ -143,6 +144,7 @@ def test_a_cap_on_disagreement_is_said_where_answers_are_no_classes(tmp_path: Pa
     assert "the hard limit on disagreement is not judged, because the answers are no classes" in found.reasons
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("hours", [0.5, 2, 12])
 def test_a_rule_passes_over_windows_too_young_for_their_conversions(tmp_path: Path, hours: float) -> None:
     records = requests()
@@ -180,6 +182,7 @@ def with_clicks(events: list[Record]) -> list[Record]:
     return [{**event, "event": kind} for event in events for kind in ("click", "purchase")]
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(("metric", "when"), WHOLE)
 def test_a_rule_on_the_whole_range_leaves_out_requests_too_young_for_their_conversions(
     tmp_path: Path, metric: str, when: str
@@ -198,6 +201,7 @@ def test_a_rule_on_the_whole_range_leaves_out_requests_too_young_for_their_conve
     assert states == {"same": "ok", "worse": "breach"}
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(("metric", "when"), WHOLE)
 def test_a_rule_on_the_whole_range_says_that_no_request_is_old_enough(
     tmp_path: Path, metric: str, when: str

@@ -197,6 +197,7 @@ def test_a_long_rollout_is_judged_by_the_hour(judged: Judged) -> None:
     assert found.elapsed_s == pytest.approx(100.0 * 6000, rel=0.02)
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("hours", [34, 38, 90, 98])
 def test_little_traffic_is_judged_alike_however_long_the_rollout_is(judged: Judged, hours: int) -> None:
     """A request in seven minutes, and of the candidate half of them are wrong: strata grow with the rollout."""
@@ -276,7 +277,7 @@ def shadow_records(rows: int = 600) -> tuple[list[Record], list[Record], list[Re
     return old, new, labels
 
 
-@pytest.mark.usual(4)
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_pairs_are_joined_once_in_any_order_of_arrival(judged: Judged, order: tuple[int, ...]) -> None:
     parts = shadow_records()
@@ -468,6 +469,7 @@ def bought(records: Iterable[Record], value: float, event: str = "purchase") -> 
 WORTHLESS = "revenue is not judged, because no request brought any"
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("event", ["purchase", "refund"])
 @pytest.mark.parametrize("before", [None, 0.0, 9.0])
 def test_revenue_that_has_been_nought_all_the_time_is_not_judged(

@@ -120,7 +120,7 @@ def throughput(logs: Path) -> float:
     return found
 
 
-@pytest.mark.usual(4)
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("answer", "prediction", "score"),
     [

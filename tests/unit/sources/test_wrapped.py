@@ -65,7 +65,7 @@ WRAPPERS = (
 )
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("wrapped", WRAPPERS)
 def test_records_are_read_with_the_time_of_their_line(tmp_path: Path, wrapped: Callable[[str], str]) -> None:
     chatter = [wrapped(f"started worker {number}, listening") for number in range(5)]
@@ -138,6 +138,7 @@ def story(number: int) -> list[str]:
     return [told(number, "request received"), answer, told(number, "request finished", status_code=200)]
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("wrapped", [str, *WRAPPERS])
 def test_messages_about_a_request_do_not_stand_for_it(tmp_path: Path, wrapped: Callable[[str], str]) -> None:
     lines = [wrapped(line) for number in range(8) for line in story(number)]

@@ -88,7 +88,7 @@ def test_the_text_of_the_newest_bad_lines_is_kept_and_all_are_counted(
     assert (found.ingest.rejected, found.ingest.predictions) == (10, 4)
 
 
-@pytest.mark.usual(5)
+@pytest.mark.usual(3)
 @pytest.mark.parametrize("name", ["jsonl", "csv"])
 @pytest.mark.parametrize("bad", [(0,), (8,), (3, 4), (0, 8), (6, 7), tuple(range(9))], ids=str)
 def test_bad_lines_in_some_files_of_a_batch_are_named(
@@ -211,6 +211,7 @@ def test_an_endless_line_that_still_grows_is_counted_once_it_ends(logs: Path, ta
     assert (found.ingest.predictions, found.ingest.rejected, found.ingest.records) == (11, 1, 12)
 
 
+@pytest.mark.usual(2)
 @pytest.mark.usefixtures("short_lines")
 @pytest.mark.parametrize("end", ["\n", ""], ids=["ended", "open"])
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])

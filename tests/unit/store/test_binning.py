@@ -101,6 +101,7 @@ def scores(version: Version) -> tuple[float, float]:
     return amount.score, predictions.score
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("together", [True, False])
 def test_drift_is_that_of_the_model_alone(tmp_path: Path, other: str, together: bool) -> None:

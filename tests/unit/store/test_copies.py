@@ -28,7 +28,7 @@ def count(take: Take) -> tuple[int, int]:
     return total.predictions, total.rejected
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("part", [0.3, 0.9])
 @pytest.mark.parametrize("read_before", [40, 100])
 def test_a_copy_is_caught_half_written(logs: Path, take: Take, part: float, read_before: int) -> None:

@@ -217,6 +217,7 @@ def test_kinds_are_compared_without_case(tmp_path: Path) -> None:
     assert value_of(version, "engagement.Click") == 0.2
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("order", ["events last", "events first", "one by one"])
 def test_events_that_name_their_model_and_those_that_do_not_count_once(tmp_path: Path, order: str) -> None:
     requests = [prediction(n) for n in range(2)]

@@ -74,6 +74,7 @@ def joined(predictions: Records, events: Records) -> pd.DataFrame:
     return pd.merge_asof(left, right, on="ts", by="user_id", tolerance=WINDOW)
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("order", ["in turn", "events first", "mixed", "without ids"])
 def test_the_last_prediction_for_the_user_gets_the_event(tmp_path: Path, order: str) -> None:
     predictions, events = logs()

@@ -162,6 +162,7 @@ def test_a_file_written_over_in_place_is_read_anew(logs: Path, take: Take) -> No
     assert count(take) == (12, 0, 0)
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     "name", ['it\'s "x".jsonl', "a*?[b].jsonl", "néw\nline.jsonl", "$(x) %s {0}.jsonl", "a'b.parquet"]
 )

@@ -72,7 +72,7 @@ FILES: dict[str, tuple[str, bytes]] = {
 }
 
 
-@pytest.mark.usual(9)
+@pytest.mark.usual(6)
 @pytest.mark.parametrize("name", FILES)
 def test_every_format_gives_the_same_numbers(logs: Path, take: Take, name: str) -> None:
     file, content = FILES[name]
@@ -104,7 +104,7 @@ TIMES: dict[str, Callable[[int], Any]] = {
 }
 
 
-@pytest.mark.usual(5)
+@pytest.mark.usual(3)
 @pytest.mark.parametrize("name", TIMES)
 def test_every_notation_of_time_is_the_same_time(logs: Path, take: Take, name: str) -> None:
     records = [prediction(number, timestamp=TIMES[name](number)) for number in range(5)]
@@ -164,6 +164,7 @@ DATED: dict[str, tuple[str, bytes]] = {
 }
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("settings", ["", 'timestamp = "date"\n', 'timezone = "Europe/Oslo"\n'])
 @pytest.mark.parametrize("name", DATED)
 def test_a_date_and_a_time_of_day_are_one_time(logs: Path, name: str, settings: str) -> None:
@@ -232,6 +233,7 @@ def numbers_as(mark: str, places: int, separator: str = ";") -> str:
     return "\n".join([separator.join(("timestamp", "request_id", "prediction", "label")), *rows, ""])
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("broken", ["", "no time;r0;1;1\n"], ids=["whole", "with a bad row"])
 @pytest.mark.parametrize(("mark", "places"), [(",", 1), (",", 3), (".", 2), (".", 6)])
 def test_the_same_number_is_the_same_class(
@@ -269,7 +271,7 @@ def test_a_regression_may_be_written_with_a_decimal_comma(logs: Path, take: Take
     )
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("broken", [False, True], ids=["whole", "with a bad row"])
 @pytest.mark.parametrize(
     ("separator", "decimal", "thousands"),

@@ -64,7 +64,7 @@ def is_even(order: tuple[str, ...]) -> bool:
     return sum(one > other for one, other in itertools.combinations(places, 2)) % 2 == 0
 
 
-@pytest.mark.usual(5)
+@pytest.mark.usual(3)
 @pytest.mark.parametrize(
     "order",
     [order for order in itertools.permutations(PARTS) if is_even(order)],
@@ -298,6 +298,7 @@ def test_a_constant_message_of_a_logger_is_no_event(logs: Path, take: Take) -> N
     assert (found.predictions, found.events) == (30, 0)
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("messages", "events"),
     [
@@ -318,6 +319,7 @@ def test_what_a_logger_says_of_every_prediction_is_no_event(
     assert (found.predictions, found.events) == (30, events)
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     "failure", [{"status": 500}, {"error": "Timeout"}, {"status": 503, "error": "Timeout"}]
 )

@@ -124,6 +124,7 @@ def profile_of_logs(tmp_path: Path, records: list[dict[str, Any]], *options: str
     return profile
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("told", [list, labelled_apart])
 def test_a_profile_of_logs_says_what_the_same_rows_say_as_a_table(
     tmp_path: Path, logs: Path, reference: Path, told: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
@@ -135,6 +136,7 @@ def test_a_profile_of_logs_says_what_the_same_rows_say_as_a_table(
     assert_told_alike(found, watched(logs, reference))
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     "change", [{"timestamp": "2026-11-03T11:00:00Z"}, {"model": "other"}, {"version": "v2"}, {"status": 500}]
 )
@@ -263,7 +265,7 @@ def deep(levels: int) -> Any:
     return node
 
 
-@pytest.mark.usual(5)
+@pytest.mark.usual(3)
 @pytest.mark.parametrize(
     "tree", [7, True, "0", None, [], {}, {"yes": 0}, {"yes": 0, "no": 0, "upto": "x", "open": 1}, deep(500)]
 )

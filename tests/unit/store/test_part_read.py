@@ -82,7 +82,7 @@ WHOLE = {"a.json", "run-on"}
 """Documents, which are taken in at once."""
 
 
-@pytest.mark.usual(6)
+@pytest.mark.usual(4)
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_is_lost_or_counted_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     logs = tmp_path / "logs"

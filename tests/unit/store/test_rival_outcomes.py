@@ -36,7 +36,7 @@ def right_answers() -> int:
     return sum(labels[f"r{number}"][1] == number % 2 for number in range(25))
 
 
-@pytest.mark.usual(5)
+@pytest.mark.usual(3)
 @pytest.mark.parametrize("order", list(permutations(FILES)), ids=" then ".join)
 @pytest.mark.parametrize("at_once", [False, True])
 def test_the_later_outcome_holds_in_any_order_of_arrival(

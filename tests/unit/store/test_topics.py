@@ -137,6 +137,7 @@ def test_delimited_messages(cluster: Cluster) -> None:
         assert session.snapshot().models["plain"].versions["v1"].predictions == 60
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(("begin", "expected"), [("earliest", 40), ("latest", 0), ("2030-01-01T00:00Z", 0)])
 def test_where_it_begins_is_kept(cluster: Cluster, tmp_path: Path, begin: str, expected: int) -> None:
     """What comes while nobody reads is read by the next run, wherever the first one began."""

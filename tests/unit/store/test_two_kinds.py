@@ -59,7 +59,7 @@ def kinds(found: Snapshot) -> dict[str, tuple[str, int, int, int]]:
     return {model: (one.kind, one.n, one.missing, one.invalid) for model, one in seen.items()}
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
 @pytest.mark.parametrize("first", ["numbers", "words"])
 def test_each_model_has_its_own_kind(logs: Path, take: Take, suffix: str, first: str) -> None:

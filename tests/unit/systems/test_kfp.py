@@ -42,6 +42,7 @@ def local(tmp_path: Path, sample_state: Path, monkeypatch: pytest.MonkeyPatch) -
     return local
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_a_step_has_outcome_metrics_and_report(
     local: Any, capsys: pytest.CaptureFixture[str], sample_store: "SampleStore"

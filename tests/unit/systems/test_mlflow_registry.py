@@ -161,7 +161,7 @@ def test_nothing_is_written_unless_it_is_asked_for(tmp_path: Path, server: Any) 
     assert server.posted == []
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     ("says", "why"),
     [

@@ -167,6 +167,7 @@ def test_an_output_of_a_stage(tmp_path: Path) -> None:
     assert data_version(tmp_path / "reference.csv") is None  # only a dependency
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize(
     "text",
     [
