@@ -274,7 +274,7 @@ def _same_tree(connection: DuckDBPyConnection, lake: Path) -> bool:
 def _take(connection: DuckDBPyConnection, rollup: Rollup, files: str, name: str | None) -> None:
     read = f"(SELECT * REPLACE ({_model(name)}) FROM read_parquet([{files}])) AS t"
     mapped = "SELECT t.*"
-    if "feature" in rollup.keys:
+    if rollup.keys.get("feature") == rollups.FEATURES.keys["feature"]:  # constraints name theirs
         mapped, read = (
             "SELECT t.* REPLACE (n.mine AS feature)",
             f"{read} JOIN numbers AS n ON n.feature = t.feature",
