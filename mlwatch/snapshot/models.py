@@ -34,9 +34,8 @@ from mlwatch.snapshot.types import MIXED, Model, Task
 from mlwatch.snapshot.versions import version_of
 from mlwatch.snapshot.window_results import window_results
 from mlwatch.snapshot.windows import Context
-from mlwatch.store import rollups
+from mlwatch.store import currencies, rollups
 from mlwatch.store.event_kinds import KIND, SINCE
-from mlwatch.store.lake import CURRENCY
 from mlwatch.store.meanings import paid_in
 from mlwatch.store.output_rollups import CLASS_SCORES, MEASURES, RANKS
 from mlwatch.store.touched import FACTS
@@ -303,33 +302,21 @@ def _kinds(ground: Ground, model: str) -> tuple[str, ...]:
     return ground.reader.value(("kinds", model), (rollups.BUSINESS,), ALL_TIME, read)
 
 
-_OF_MY_REQUESTS = "EXISTS (FROM predictions AS p WHERE p.h = e.h AND p.id = e.id AND p.model = $model)"
-
-
 def _currency(ground: Ground, model: str) -> str | None:
     """Return what a model's amounts are in; of several currencies all are named, as they are added up.
 
-    Events that name no model are taken for those of any model that has some, unless they are in several currencies:
-    then it is looked up whose requests they found. That is dear: again only for other models or currencies, and where
-    there are twice as many events.
+    Whose requests the events found is looked up again only for other models or currencies, and where there are twice as
+    many events.
     """
-    several = _events(ground)
+    several, connection, reader = _events(ground), ground.connection, ground.reader
     if model not in several:
         return None
+    said = reader.value("currencies", (rollups.BUSINESS,), ALL_TIME, partial(currencies.said, connection))
 
-    def read(whose: str) -> tuple[str, ...]:
-        rows = ground.connection.execute(
-            f"""SELECT MAX(currency) FROM events AS e WHERE currency IS NOT NULL AND (model = $model OR {whose})
-            GROUP BY UPPER(currency) ORDER BY 1""",
-            {"model": model},
-        ).fetchall()
-        return tuple(name for (name,) in rows)
+    def found() -> currencies.Said:
+        doublings = number(connection, "SELECT COUNT(*) FROM events").bit_length()
+        look = partial(currencies.found, connection)
+        return reader.value("own currencies", (), ALL_TIME, look, given=(several, said, doublings))
 
-    reader, anybodys = ground.reader, partial(read, "model = ''")
-    found = reader.value(("currencies", model), (rollups.BUSINESS,), ALL_TIME, anybodys)
-    if len(found) > 1 and len(several) > 1:
-        own = partial(read, f"model = '' AND {_OF_MY_REQUESTS}")
-        doublings = number(ground.connection, "SELECT COUNT(*) FROM events").bit_length()
-        given = (several, found, doublings)
-        found = reader.value(("own currencies", model), (), ALL_TIME, own, given=given) or found
-    return MIXED.join(found) or meta_value(ground.connection, CURRENCY)
+    names = currencies.of_model(model, said, found, alone=len(several) == 1)
+    return MIXED.join(names or currencies.of_lakes(connection).get(model, ())) or None

@@ -48,6 +48,13 @@ EVENTS = """
             t.ts, row_number() OVER (PARTITION BY t.event_id ORDER BY t.ts, t.line) AS place
         FROM taken AS t JOIN kinds AS k ON k.kind = t.event WHERE t.is_event) AS told
     WHERE event_id IS NULL OR place = 1"""
+SAID = """
+    SELECT DISTINCT COALESCE(model, '') AS model, currency FROM taken WHERE is_event AND currency IS NOT NULL"""
+"""What events are in, by the model that they name."""
+FOUND = """
+    SELECT DISTINCT COALESCE(p.model, '') AS model, t.currency FROM taken AS t JOIN predictions AS p ON p.id = t.id
+    WHERE t.is_event AND t.model IS NULL AND t.currency IS NOT NULL"""
+"""What events that name no model are in, by the model whose requests they found."""
 RANKED_WITHIN = " || ' ' || CAST(CAST(ts AS DATE) AS VARCHAR)"
 """Added to the name of a query: a ranking is one within its day, so that a day can be counted again alone."""
 STATEMENT_FEATURES = 12
@@ -114,11 +121,12 @@ class Counter:
         self._table("kinds", list(classes.items()), "kind string, class string")
         engaged = [(kind, n) for kind, n in counts if classes[kind] == "engagement"]
         self._engagements = event_kinds.follow(self._learnt.connection, engaged, settings)
-        currencies = "SELECT MAX(currency) FROM taken WHERE is_event AND currency IS NOT NULL"
-        for (currency,) in self._rows(currencies):
-            if currency is not None:
-                insert = "INSERT INTO events (currency) VALUES (?)"
-                self._learnt.connection.execute(insert, [currency])
+        said = self._rows(SAID)
+        if len({currency for _, currency in said}) > 1:
+            said += self._rows(FOUND)
+        for model, currency in said:
+            insert = "INSERT INTO events (model, currency) VALUES (?, ?)"
+            self._learnt.connection.execute(insert, [model, currency])
         past = f"""(SELECT COALESCE(model, '') AS model, ts FROM taken
             WHERE is_event AND epoch_us(ts) <= {time.time_ns() // 1000}) AS past"""
         for model, at in self._rows(newest_sql(past)):

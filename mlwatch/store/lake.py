@@ -18,7 +18,7 @@ from mlwatch.errors import InputError, reason_of
 from mlwatch.foreign import loads
 from mlwatch.regular import open_regular
 from mlwatch.sources.sql import literal
-from mlwatch.store import rollup_rows, rollups, schema
+from mlwatch.store import currencies, rollup_rows, rollups, schema
 from mlwatch.store.newest_events import newest_of_all
 from mlwatch.store.reference_tables import NAMES
 from mlwatch.times import now_in_store
@@ -52,8 +52,6 @@ NUMBERED = {
 }
 """What must be as it was, so that days of earlier times can be read beside those that are written now."""
 CONFIGURATION = "mlwatch.toml"
-CURRENCY = "lake_currency"
-"""Key of what the values are in: the events that say it stay with the logs."""
 
 
 def is_lake(path: Path) -> bool:
@@ -121,8 +119,10 @@ def write(connection: DuckDBPyConnection, lake: Path, more: Mapping[str, Any] | 
     here = [
         (rollup, day, state) for rollup in rollups.ALL for day, state in _days(connection, rollup).items()
     ]
-    if known.keys() - {f"{rollup.name}/{day}" for rollup, day, _ in here}:
+    kept: currencies.Said = {}
+    if before is not None and known.keys() - {f"{rollup.name}/{day}" for rollup, day, _ in here}:
         _check_alike(connection, lake)
+        kept = currencies.of_manifest(connection, before, "models")
     try:
         (lake / "tables").mkdir(parents=True, exist_ok=True)
         for table, where in SMALL.items():
@@ -137,7 +137,9 @@ def write(connection: DuckDBPyConnection, lake: Path, more: Mapping[str, Any] | 
                 _copy(connection, _of_day(rollup, day), lake / f"{name}.parquet")
                 days[name] = state
                 written += 1
-        _replace(lake / MANIFEST, json.dumps(_made(connection, days) | dict(more or {}), indent=1) + "\n")
+        _replace(
+            lake / MANIFEST, json.dumps(_made(connection, days, kept) | dict(more or {}), indent=1) + "\n"
+        )
     except OSError as error:
         raise InputError(
             f"cannot write ({error.strerror})", str(lake), "give another place with -o"
@@ -174,12 +176,11 @@ def _check_alike(connection: DuckDBPyConnection, lake: Path) -> None:
         )
 
 
-def _made(connection: DuckDBPyConnection, days: dict[str, str]) -> dict[str, Any]:
-    (currency,) = row(connection, "SELECT MAX(currency) FROM events")
+def _made(connection: DuckDBPyConnection, days: dict[str, str], kept: currencies.Said) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "store": schema.VERSION,
-        "currency": currency,
+        "currencies": currencies.together(kept, currencies.of_all(connection)),
         "newest_events": newest_of_all(connection, now_in_store()),
         "days": dict(sorted(days.items())),
     }

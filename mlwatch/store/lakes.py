@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import all_or_nothing, first_row, is_there, meta_value, number
 from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.sql import identifier, literal
-from mlwatch.store import loss_trees, rollup_rows, rollups
-from mlwatch.store.lake import CURRENCY, MANIFEST, SMALL, is_lake, manifest, names_of
+from mlwatch.store import currencies, loss_trees, rollup_rows, rollups
+from mlwatch.store.lake import MANIFEST, SMALL, is_lake, manifest, names_of
 from mlwatch.store.newest_events import NEWEST_EVENTS
 from mlwatch.store.reference import must_be
 from mlwatch.store.registry import HEARD
@@ -154,7 +154,7 @@ def carry_on(connection: DuckDBPyConnection, lake: Path) -> None:
 def _clear(connection: DuckDBPyConnection) -> None:
     for table, where in SMALL.items():
         connection.execute(f"DELETE FROM {table} WHERE {where}")
-    connection.execute("DELETE FROM meta WHERE key = ?", [NEWEST_EVENTS])
+    connection.execute("DELETE FROM meta WHERE key IN (?, ?)", [NEWEST_EVENTS, currencies.OF_LAKES])
     for rollup in rollups.ALL:
         for level in rollup.levels:
             connection.execute(f"DELETE FROM {rollup.table(level)}")
@@ -163,10 +163,11 @@ def _clear(connection: DuckDBPyConnection) -> None:
 def _add(connection: DuckDBPyConnection, lake: Path, name: str | None, *, first: bool) -> None:
     found = manifest(lake)
     _add_newest_events(connection, found.get("newest_events", {}), name)
+    said = currencies.of_manifest(connection, found, _small(lake, "models"))
+    _add_currencies(connection, said, name)
     if first:
         for table in SMALL:
             _insert(connection, table, _small(lake, table, name if table in OF_MODELS else None))
-        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [CURRENCY, found.get("currency")])
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE numbers AS SELECT feature, feature AS mine FROM features"
         )
@@ -177,6 +178,13 @@ def _add(connection: DuckDBPyConnection, lake: Path, name: str | None, *, first:
         days = [day for day in found["days"] if day.startswith(f"{rollup.name}/")]
         if days:
             _take(connection, rollup, ", ".join(literal(str(lake / f"{day}.parquet")) for day in days), name)
+
+
+def _add_currencies(connection: DuckDBPyConnection, said: currencies.Said, name: str | None) -> None:
+    """Keep what the amounts of each model are in, in whichever lake."""
+    own = said if name is None else {f"{model} @ {name}": names for model, names in said.items()}
+    known = currencies.together(currencies.of_lakes(connection), own)
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [currencies.OF_LAKES, json.dumps(known)])
 
 
 def _add_newest_events(connection: DuckDBPyConnection, times: dict[str, int], name: str | None) -> None:

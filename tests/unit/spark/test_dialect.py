@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from mlwatch.config import BusinessSettings, Config, ConstraintSettings, OutputSettings
 from mlwatch.sources.canonical import EARLIEST, tolerant_time_sql
-from mlwatch.spark.counting import Counter
+from mlwatch.spark.counting import FOUND, SAID, Counter
 from mlwatch.spark.dialect import UnknownFunctionError, to_spark
 from mlwatch.spark.rolling import COUNTS
 from mlwatch.spark.sampling import Learnt
@@ -54,6 +54,8 @@ STATEMENTS = {
     "newest events": newest_sql(
         "(SELECT COALESCE(model, '') AS model, ts FROM taken WHERE is_event) AS past"
     ),
+    "currencies": SAID,
+    "currencies of requests": FOUND,
     "scored": fold.scored_of_all(slices.Columns((slices.Column(FEATURES[0], (0.5,)),))),
     "latest": outcomes.latest("told"),
     "tasks": f"SELECT {fold.TASK_COUNTS} FROM requests",

@@ -17,7 +17,7 @@ from mlwatch.session import Options, Session
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 DATABRICKS = Path(__file__).parents[2] / "fixtures" / "formats" / "databricks" / "payload.jsonl"
 OF_RECORDS = {"segment_pairs", "request_segments", "now"}
@@ -161,3 +161,88 @@ def test_what_a_schema_asks_for_comes_back_from_one_lake_and_from_two(
         own = {key.replace(start, constraints): each for key, each in apart.items() if key.startswith(start)}
         alone = of_logs[f"lakes/{name}"]
         assert own == {key: each for key, each in alone.items() if key.startswith(constraints)}
+
+
+def sold(model: str, currencies: Sequence[str], day: int = 1, *, named: bool = False) -> str:
+    """Return requests of a model with purchases in some currencies, whose events may name it."""
+    records: list[dict[str, Any]] = []
+    for n in range(60):
+        common = {"timestamp": f"2026-11-{day:02d}T10:{n:02d}:00Z", "request_id": f"{model}-{day}-{n}"}
+        records.append(prediction(n, **common, model=model))
+        money = {"event": "purchase", "value": 10, "currency": currencies[n % len(currencies)]}
+        records.append(common | money | ({"model": model} if named else {}))
+    return lines(records)
+
+
+def money_of(path: Path, *others: Path, apart: bool = False) -> tuple[dict[str, str | None], list[str]]:
+    """Return what the amounts of each model are in, and what is said of those that are added up."""
+    with Session(Options(path, others=others, apart=apart, db=":memory:")) as session:
+        session.ingest_all()
+        found = session.snapshot()
+    own = {name: model.versions["v1"].business.revenue.currency for name, model in found.models.items()}
+    return own, [alert.message for alert in found.alerts if alert.rule.endswith("currencies")]
+
+
+def rolled(logs: Path, target: Path, **texts: str) -> Path:
+    """Return a lake of logs with these texts."""
+    logs.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (logs / f"{name}.jsonl").write_text(text)
+    assert main(["rollup", str(logs), "-o", str(target), "--db", ":memory:"]) == 0
+    return target
+
+
+@pytest.mark.parametrize(
+    ("shop", "news", "named", "expected"),
+    [
+        (["EUR"], ["USD"], False, {"shop": "EUR", "news": "USD"}),
+        (["EUR"], ["USD"], True, {"shop": "EUR", "news": "USD"}),
+        (["EUR", "USD"], ["usd", "USD"], False, {"shop": "EUR + USD", "news": "usd"}),
+    ],
+)
+def test_a_lake_says_what_the_amounts_of_each_model_are_in(
+    tmp_path: Path, shop: list[str], news: list[str], named: bool, expected: dict[str, str]
+) -> None:
+    texts = {
+        model: sold(model, currencies, named=named) for model, currencies in (("shop", shop), ("news", news))
+    }
+    made = rolled(tmp_path / "logs", tmp_path / "lake", **texts)
+    of_logs, of_lake = money_of(tmp_path / "logs"), money_of(made)
+    assert of_logs[0] == expected
+    assert of_lake == of_logs
+    assert len(of_lake[1]) == ("EUR + USD" in expected.values())
+
+
+def test_lakes_say_together_and_apart_what_their_amounts_are_in(tmp_path: Path) -> None:
+    eu, us = (
+        rolled(tmp_path / f"logs-{name}", tmp_path / name, shop=sold("shop", [money]))
+        for name, money in (("eu", "EUR"), ("us", "USD"))
+    )
+    for first, second in ((eu, us), (us, eu)):
+        assert money_of(first, second) == (
+            {"shop": "EUR + USD"},
+            ["amounts in EUR + USD are added up as they stand"],
+        )
+        assert money_of(first, second, apart=True) == ({"shop @ eu": "EUR", "shop @ us": "USD"}, [])
+
+
+def test_a_lake_remembers_what_its_days_of_other_stores_are_in(tmp_path: Path) -> None:
+    """As in a pipeline each night, which sees the logs of a day."""
+    made = rolled(tmp_path / "logs", tmp_path / "lake", a=sold("shop", ["EUR"], day=1))
+    rolled(tmp_path / "logs", made, a=sold("shop", ["USD"], day=2))
+    assert money_of(made)[0] == {"shop": "EUR + USD"}
+    rolled(tmp_path / "logs", again := tmp_path / "again", a=sold("shop", ["EUR"], day=1))
+    rolled(tmp_path / "logs", again, a=sold("shop", ["USD"], day=1))
+    assert money_of(again)[0] == {"shop": "USD"}, "the day was written anew"
+
+
+def test_a_lake_that_was_written_before_says_its_one_currency(tmp_path: Path) -> None:
+    made = rolled(tmp_path / "logs", tmp_path / "lake", shop=sold("shop", ["EUR"]))
+    written = json.loads((made / "manifest.json").read_text())
+    del written["currencies"]
+    (made / "manifest.json").write_text(json.dumps(written | {"currency": "CHF"}))
+    assert money_of(made) == ({"shop": "CHF"}, [])
+    assert money_of(made, rolled(tmp_path / "logs", tmp_path / "new"), apart=True)[0] == {
+        "shop @ lake": "CHF",
+        "shop @ new": "EUR",
+    }
