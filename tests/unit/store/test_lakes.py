@@ -85,6 +85,10 @@ def of_everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[
     root = tmp_path_factory.mktemp("everything")
     logs, store = root / "logs", root / "store.duckdb"
     sparklogs.write_small(logs)
+    settings = logs / "mlwatch.toml"
+    settings.write_text(f"{settings.read_text()}\n[business.payoff]\ntp = 5\nfp = -1\n")
+    sales = (sale | {"id": sale["id"].replace("c", "p"), "event_id": None} for sale in sparklogs.events(9))
+    sparklogs.write(logs / "sales.jsonl", (sale | {"currency": "USD"} for sale in sales))
     sparklogs.write(root / "reference.jsonl", sparklogs.requests(8))
     sampled = json.loads(DATABRICKS.read_text().splitlines()[0]) | {"sampling_fraction": 0.25}
     sparklogs.write(logs / "sampled" / "payload.jsonl", [sampled])
@@ -97,6 +101,36 @@ def of_everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[
 def test_every_table_of_sums_comes_back(of_everything: tuple[Path, dict[str, Rows]]) -> None:
     path, counted = of_everything
     assert_same_rows(opened_rows(path), counted)
+
+
+def test_costs_and_money_and_what_is_odd_are_what_the_logs_say(
+    of_everything: tuple[Path, dict[str, Rows]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of several models and currencies, with prices of tokens, a payoff, and demands on values."""
+    lake, _ = of_everything
+    root = lake.parent
+    asked = ["--reference", str(root / "reference.jsonl"), "--config", str(root / "logs" / "mlwatch.toml")]
+    of_logs = reported(capsys, str(root / "logs"), "--db", str(root / "store.duckdb"), *asked)
+    assert of_logs[".clicks.versions.v1.business.revenue.currency"] == "EUR"
+    assert of_logs[".prices.versions.v1.business.revenue.currency"] == "USD"
+    assert of_logs[".answers.versions.fast.outputs.cost.value"] > 0
+    assert_alike(reported(capsys, str(lake), *asked), of_logs)
+
+
+def test_a_lake_takes_the_settings_that_are_applied_when_it_is_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A window of the logs as the reference, here: from the command line, or from a file in the lake."""
+    settings = tmp_path / "logs" / "mlwatch.toml"
+    settings.parent.mkdir()
+    settings.write_text('[reference]\nwindow = "2026-11-04/2026-11-05"\n')
+    made = rolled(tmp_path / "logs", tmp_path / "lake", a=demanded(0, 300))
+    asked = ["--config", str(settings)]
+    of_logs = reported(capsys, str(tmp_path / "logs"), "--db", ":memory:")
+    assert_alike(reported(capsys, str(made), *asked), of_logs)
+    assert reported(capsys, str(made))[".m.reference"] != of_logs[".m.reference"]
+    (made / "mlwatch.toml").write_bytes(settings.read_bytes())
+    assert_alike(reported(capsys, str(made)), of_logs)
 
 
 def test_every_table_of_sums_comes_back_from_a_second_lake(
