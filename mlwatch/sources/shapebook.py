@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 MAX_SIGNATURES = 10_000
 """Combinations of keys that are remembered as known, by their hashes: a combination may be long."""
-_KEYS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"\s*:|[{}]')
-"""The keys of a line of JSON and how they are nested, told without parsing it."""
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+'
+_KEYS = re.compile(rb'[^"{}]*+(?:%b"(?!\s*+:)[^"{}]*+)*+(%b"?+|[{}]|$)' % (_TEXT, _TEXT))
+"""The keys of a line of JSON and how they are nested, told without parsing it.
+
+Texts that are no keys are passed over whole, and nothing is ever tried again: a prompt may hold thousands of quotes.
+"""
 
 
 class ShapeBook:

@@ -6,21 +6,21 @@ import gzip
 import json
 import tracemalloc
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlwatch.config import RoleSettings
 from mlwatch.sources.canonical import zoned_sql
 from mlwatch.sources.parquet import FIRST_ROWS, GROUP_ROWS, PARQUET_ROWS, cut_rows
-from mlwatch.sources.shapebook import ShapeBook
+from mlwatch.sources.shapebook import ShapeBook, signature
 from mlwatch.sources.streams import Stream
 from mlwatch.store.memory import recall
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.parametrize("start", [0, 7, FIRST_ROWS, 3 * GROUP_ROWS])
@@ -66,6 +66,37 @@ def test_records_of_known_keys_are_not_parsed_again(tmp_path: Path) -> None:
     assert looked(plain, tricky) == [tricky]
     assert looked(plain, deeper, deeper) == [deeper]
     assert ("features", "b", "c") in {feature.path for feature in book.shapes["k"].mapping.features}
+
+
+WORDS = st.text(st.sampled_from('ab"\\{}:[], \té'), max_size=6)
+VALUES = st.recursive(
+    st.none() | st.integers() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.lists(st.dictionaries(WORDS, VALUES, min_size=1, max_size=4), min_size=1, max_size=8), st.data())
+def test_no_new_key_is_missed_whatever_is_in_texts(
+    records: list[dict[str, object]], data: st.DataObject
+) -> None:
+    book = ShapeBook(Path(), RoleSettings(), {}, recall)
+    book.fit("k", "jsonl", [{"timestamp": "2026-01-01T00:00:00Z", "prediction": 1}], "a.jsonl")
+    marks = data.draw(st.sampled_from([(", ", ": "), (",", ":"), (" , ", " \t : ")]))
+    text = "".join(json.dumps(record, separators=marks) + "\n" for record in records)
+    found = [signature(record) for record in book.records("k", text.encode())]
+    assert set(found) == {signature(record) for record in records}
+
+
+@pytest.mark.parametrize("prompt", ['{"a": {"b": 1}}', "}{", 'say "yes": or "no"', "\\", '\\"'])
+def test_what_a_text_says_of_keys_teaches_nothing(tmp_path: Path, prompt: str) -> None:
+    book = ShapeBook(tmp_path, RoleSettings(), {}, recall)
+    plain = {"timestamp": "2026-01-01T00:00:00Z", "prediction": 1, "prompt": "short"}
+    for looked in (1, 1, 0):
+        found = book.records("k", json.dumps(plain).encode())
+        book.fit("k", "jsonl", found, "a.jsonl")
+        assert len(found) == looked
+    assert book.records("k", json.dumps(plain | {"prompt": prompt}).encode()) == []
 
 
 @pytest.mark.deep

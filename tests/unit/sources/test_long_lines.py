@@ -1,0 +1,39 @@
+"""Lines of a megabyte that are made to be tried over and over: what looks at lines goes through each once.
+
+Where one did so from each place in the line, each of these would take hours.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PATIENCE_S = 120
+
+OUTLINES = r"""
+from pathlib import Path
+from mlwatch.config import RoleSettings
+from mlwatch.sources.shapebook import ShapeBook
+from mlwatch.store.memory import recall
+
+book = ShapeBook(Path(), RoleSettings(), {}, recall)
+plain = b'{"timestamp": "2026-01-01T00:00:00Z", "prediction": 1, "prompt": "%s"}'
+for prompt in (b"short", b"short", b'\\"' * 500_000, b'\\"a\\": {' * 100_000, b"{" * 1_000_000):
+    found = book.records("k", plain % prompt)
+    book.fit("k", "jsonl", found, "a.jsonl")
+    print(len(found))
+for damaged in (b'"' + b'\\"' * 500_000, b'"' * 1_000_000, b'"a" ' * 250_000, b'"a"' + b" " * 1_000_000):
+    print(len(book.records("k", damaged)))
+"""
+
+
+def printed(program: str) -> list[str]:
+    """Run a program that would hang, and hold the interpreter, if it were wrong."""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=PATIENCE_S
+    )
+    return done.stdout.split()
+
+
+def test_quotes_and_braces_in_a_text_cost_no_more_than_its_length() -> None:
+    assert printed(OUTLINES) == ["1", "1", "0", "0", "0", "0", "0", "0", "0"]
