@@ -39,8 +39,12 @@ _LOGGED = re.compile(
     rb"\W{0,2}(?:(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\b\W{0,2}[ :\t]"
     rb"|%b\W{0,2}(?: {1,8}\W{0,2} {0,8}[A-Za-z]|\s{0,8}[A-Z]{4,8}\b))" % _TIME.pattern
 )
-_PAIR = re.compile(rb'([A-Za-z_@][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s"]*)')
-_PAIRS = re.compile(rb'(?:[A-Za-z_@][\w.@/-]*=(?:"(?:[^"\\]|\\.)*"|[^\s"=]*)(?:\s+|$)){3}')
+_START = rb"(?<![\w.@/-])[\d./-]*+"
+"""Before a name: looked for at the start of a word only, as a line may be one word of a megabyte."""
+_NAME = rb"[A-Za-z_@][\w.@/-]*+"
+_QUOTED = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_PAIR = re.compile(rb'%b(%b)=(%b|[^\s"]*+)' % (_START, _NAME, _QUOTED))
+_PAIRS = re.compile(rb'%b(?:%b=(?:%b|[^\s"=]*+)(?:\s++|$)){3}' % (_START, _NAME, _QUOTED))
 _PREFIX = 200
 """No logger puts more bytes before its message."""
 
@@ -170,7 +174,7 @@ def _timed(record: Mapping[str, Any], time: object) -> Mapping[str, Any]:
 def _pairs(line: bytes) -> Mapping[str, Any]:
     found = {name.decode(): _value(value) for name, value in _PAIR.findall(line)}
     first = _PAIR.search(line)
-    time = _TIME.search(line, 0, first.start()) if first else None
+    time = _TIME.search(line, 0, first.start(1)) if first else None
     return _timed(found, time[0].decode() if time else None)
 
 

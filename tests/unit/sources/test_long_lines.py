@@ -37,3 +37,19 @@ def printed(program: str) -> list[str]:
 
 def test_quotes_and_braces_in_a_text_cost_no_more_than_its_length() -> None:
     assert printed(OUTLINES) == ["1", "1", "0", "0", "0", "0", "0", "0", "0"]
+
+
+PAIRS = r"""
+from pathlib import Path
+from mlwatch.sources.files import format_of
+from mlwatch.sources.wrapped import unwrapped
+
+quoted = b'at=1 text="' + b'\\"' * 500_000
+for line in (b"a" * 1_000_000, b"a1." * 300_000, b"7" * 1_000_000, b'a="' * 300_000, b"a= " * 300_000, quoted):
+    print(format_of(line, "app.log", Path("app.log")).split()[0], len(unwrapped(line)))
+    print(unwrapped(b"score=0.5 id=r1 model=m word=" + line).count(b'"score": 0.5'))
+"""
+
+
+def test_a_line_of_one_word_costs_no_more_than_its_length() -> None:
+    assert printed(PAIRS) == ["!neither", "0", "1"] * 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -458,3 +459,18 @@ def test_any_bytes_leave_as_many_lines(text: bytes) -> None:
     is_wrapped(text)
 
     assert unwrapped(text).count(b"\n") == text.count(b"\n")
+
+
+@given(
+    st.lists(st.sampled_from([*'a9_.-="\\ \té', "a=1 ", 'b="x" ', 'a="\\"" ', "-a=", "@"]), max_size=20).map(
+        "".join
+    )
+)
+def test_pairs_are_found_as_if_a_name_were_looked_for_everywhere(text: str) -> None:
+    line = text.encode().strip()
+    name, quoted = rb"[A-Za-z_@][\w.@/-]*", rb'"(?:[^"\\]|\\.)*"'
+    found = list(re.finditer(rb'(%b)=(%b|[^\s"]*)' % (name, quoted), line))
+    assert [match.groups() for match in module._PAIR.finditer(line)] == [match.groups() for match in found]
+    assert [match.start(1) for match in module._PAIR.finditer(line)] == [match.start() for match in found]
+    three = re.search(rb'(?:%b=(?:%b|[^\s"=]*)(?:\s+|$)){3}' % (name, quoted), line)
+    assert (module._PAIRS.search(line) is None) == (three is None)
