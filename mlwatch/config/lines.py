@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 Key = tuple[str | int, ...]
 
 _HEADER = re.compile(r"^\s*(\[\[?)([^\[\]]+)\]\]?\s*(?:#.*)?$")
-_ASSIGNMENT = re.compile(r"""^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_\-]+|\s*\.\s*)+?)\s*=""")
+_ASSIGNMENT = re.compile(r"""^\s*+((?:"[^"]*"|'[^']*'|[A-Za-z0-9_\-]++|\s*+\.\s*+)+?)\s*+=""")
 _PART = re.compile(r""""([^"]*)"|'([^']*)'|([A-Za-z0-9_\-]+)""")
 
 

@@ -53,3 +53,15 @@ for line in (b"a" * 1_000_000, b"a1." * 300_000, b"7" * 1_000_000, b'a="' * 300_
 
 def test_a_line_of_one_word_costs_no_more_than_its_length() -> None:
     assert printed(PAIRS) == ["!neither", "0", "1"] * 6
+
+
+CONFIGURED = r"""
+from mlwatch.config.lines import line_of
+
+for word in ("a", " ", ".", '"', "a.", ". "):
+    print(line_of("x = [\n" + word * 300_000 + "\n]\ny = 1\n", ("y",)))
+"""
+
+
+def test_a_long_word_in_the_configuration_costs_no_more_than_its_length() -> None:
+    assert printed(CONFIGURED) == ["4"] * 6

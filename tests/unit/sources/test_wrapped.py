@@ -461,11 +461,10 @@ def test_any_bytes_leave_as_many_lines(text: bytes) -> None:
     assert unwrapped(text).count(b"\n") == text.count(b"\n")
 
 
-@given(
-    st.lists(st.sampled_from([*'a9_.-="\\ \té', "a=1 ", 'b="x" ', 'a="\\"" ', "-a=", "@"]), max_size=20).map(
-        "".join
-    )
-)
+PIECES = (*'a9_.-="\\ \té', "a=1 ", 'b="x" ', 'a="\\"" ', "-a=", "@")
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=20).map("".join))
 def test_pairs_are_found_as_if_a_name_were_looked_for_everywhere(text: str) -> None:
     line = text.encode().strip()
     name, quoted = rb"[A-Za-z_@][\w.@/-]*", rb'"(?:[^"\\]|\\.)*"'
