@@ -154,7 +154,7 @@ def shape_key(relative: str, form: Format, header: Sequence[str] = ()) -> str:
     path = PurePosixPath(relative)
     stem = re.sub(r"\.(gz|zst|zstd|gzip)$", "", path.name, flags=re.IGNORECASE)
     stem = re.sub(r"[0-9a-f]{8,}|[0-9]+", "#", stem)
-    stem = re.sub(r"(\.#|[-_.]*#[-_T.:#]*)+$", "", stem)
+    stem = re.sub(r"[-_.]*#[-_T.:#]*$", "", stem)
     return json.dumps([str(path.parent), stem, form, *header])
 
 

@@ -65,3 +65,15 @@ for word in ("a", " ", ".", '"', "a.", ". "):
 
 def test_a_long_word_in_the_configuration_costs_no_more_than_its_length() -> None:
     assert printed(CONFIGURED) == ["4"] * 6
+
+
+NAMED = r"""
+from mlwatch.sources.shapes import shape_key
+
+for name in ("1-" * 100 + "a", "1." * 100 + "a", ".1" * 100 + "a", "a" + "-1" * 100):
+    print(shape_key(name, "jsonl") == shape_key(name.replace("1", "27"), "jsonl"))
+"""
+
+
+def test_the_kind_of_a_file_with_many_numbers_in_its_name_is_told_at_once() -> None:
+    assert printed(NAMED) == ["True"] * 4
