@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from html import escape
 from typing import TYPE_CHECKING
 
+from mlwatch.errors import one_line
 from mlwatch.faces.markup import Markup
 
 if TYPE_CHECKING:
@@ -49,14 +50,14 @@ def inlined(svg: str, spoken: str) -> Markup:
     if "NaN" in inner or "Infinity" in inner:
         raise UnfitError("a number is not finite")
     box = _harmless(root.get("viewBox", ""))
-    return Markup(f'<svg viewBox="{box}" role="img" aria-label="{escape(spoken)}">{inner}</svg>')
+    return Markup(f'<svg viewBox="{box}" role="img" aria-label="{escape(one_line(spoken))}">{inner}</svg>')
 
 
 def _parts(element: ET.Element) -> Iterator[str]:
     name = element.tag.removeprefix(SPACE)
     if name not in TAGS or _is_invisible(element):
         return
-    inner = escape(element.text or "", quote=False) if name == "text" else ""
+    inner = escape(one_line(element.text or ""), quote=False) if name == "text" else ""
     inner += "".join(part for child in element for part in _parts(child))
     given = "".join(
         f' {key}="{_harmless(value)}"' for key, value in element.attrib.items() if key in ATTRIBUTES

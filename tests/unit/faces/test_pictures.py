@@ -135,6 +135,18 @@ def test_foreign_elements_and_attributes_are_left_out() -> None:
     assert inlined(svg, "<") == expected
 
 
+def test_what_is_said_and_written_in_a_picture_has_no_control_characters() -> None:
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 2"><text>a&#x9b;2J\u202eb</text>'
+        "<text>no, \u2066yes</text></svg>"
+    )
+    expected = (
+        '<svg viewBox="0 0 1 2" role="img" aria-label="v1\\x1b[31m\\x07 \\x9b &quot;\\u202e">'
+        "<text>a\\x9b2J\\u202eb</text><text>no, \\u2066yes</text></svg>"
+    )
+    assert inlined(svg, 'v1\x1b[31m\x07\n\x9b "\u202e') == expected
+
+
 def test_charts_are_drawn_without_a_network() -> None:
     asked: list[str] = []
 
