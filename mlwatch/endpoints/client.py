@@ -27,6 +27,7 @@ LARGEST = 1024 * 1024
 LARGEST_METRICS = 8 * 1024 * 1024
 REDIRECTS = 3
 AGENT = "mlwatch"
+_PORTS = {"http": 80, "https": 443}
 
 
 @functools.lru_cache(maxsize=32)
@@ -140,14 +141,21 @@ class Client:
         await self._transport.aclose()
 
     def _request(
-        self, method: str, url: str, body: bytes, headers: dict[str, str], *, management: bool = False
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: dict[str, str],
+        *,
+        management: bool = False,
+        trusted: bool = True,
     ) -> httpx.Request:
         parts = urlsplit(url)
         home = urlsplit(self.address.url)
         same_host = parts.hostname == home.hostname
         # A token goes to the endpoint's host and never from TLS to plain text.
         named = self._management if management and self._management else self.headers
-        own = named if same_host and (parts.scheme == "https" or home.scheme == "http") else {}
+        own = named if trusted and same_host and (parts.scheme == "https" or home.scheme == "http") else {}
         fixed = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
         limits = {"timeout": {"connect": self._connect_timeout}}  # `_answer` bounds the whole
         request = httpx.Request(method, url, content=body, headers=fixed | headers | own, extensions=limits)
@@ -161,6 +169,7 @@ class Client:
         got = 0
         try:
             async with asyncio.timeout(self.timeout):
+                asked = _named(request)
                 for _ in range(REDIRECTS + 1):
                     response = await self._transport.handle_async_request(request)
                     body = bytearray()
@@ -173,7 +182,7 @@ class Client:
                     finally:
                         await response.aclose()
                     self._note_certificate(response)
-                    following = self._next(request, response) if self._follow else None
+                    following = self._next(request, response, asked) if self._follow else None
                     if following is None:
                         ended = asyncio.get_running_loop().time()
                         return Answer(response.status_code, response.headers, bytes(body), ended)
@@ -187,16 +196,22 @@ class Client:
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise Failure(in_words(error)) from None
 
-    def _next(self, request: httpx.Request, response: httpx.Response) -> httpx.Request | None:
-        """Return the request that a redirect asks for: with GET, and within http and https."""
+    def _next(self, request: httpx.Request, response: httpx.Response, asked: str) -> httpx.Request | None:
+        """Return the request that a redirect asks for: with GET, and within http and https.
+
+        Args:
+            request: What was redirected.
+            response: Where to.
+            asked: URL that was asked for at first: tokens go to its origin only, not to whatever else is on its host.
+        """
         target = response.headers.get("Location", "")
         if response.status_code not in {301, 302, 303, 307, 308} or not target or request.method != "GET":
             return None
-        before = str(request.url.copy_with(netloc=request.headers["Host"].encode()))
-        url = urljoin(before, target)
-        if urlsplit(url).scheme not in {"http", "https"}:
+        url = urljoin(_named(request), target)
+        if urlsplit(url).scheme not in _PORTS:
             raise Failure("redirected to something that is not HTTP")
-        return self._request("GET", url, b"", {"Accept": request.headers.get("Accept", "*/*")})
+        accept = {"Accept": request.headers.get("Accept", "*/*")}
+        return self._request("GET", url, b"", accept, trusted=_is_same_origin(asked, url))
 
     def _note_certificate(self, response: httpx.Response) -> None:
         if not self.address.url.startswith("https"):
@@ -209,3 +224,20 @@ class Client:
         certificate = tls.getpeercert() if tls is not None else None  # empty when it is not verified
         if certificate and "notAfter" in certificate:
             self.certificate_end = ssl.cert_time_to_seconds(certificate["notAfter"])
+
+
+def _named(request: httpx.Request) -> str:
+    """Return a request's URL with the name of the host, whichever replica it goes to."""
+    return str(request.url.copy_with(netloc=request.headers["Host"].encode()))
+
+
+def _is_same_origin(one: str, other: str) -> bool:
+    """Tell whether two URLs have the scheme, host and port in common, or the other is the same host's usual TLS."""
+    host, before, after = urlsplit(one).hostname, _port(one), _port(other)
+    upgraded = (before, after) == (("http", 80), ("https", 443))
+    return urlsplit(other).hostname == host and (before == after or upgraded)
+
+
+def _port(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.port or _PORTS[parts.scheme]

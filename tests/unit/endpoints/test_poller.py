@@ -24,7 +24,7 @@ from mlwatch.config import EndpointSettings
 from mlwatch.endpoints import poller, recognition, resolving
 from mlwatch.endpoints.adapters.fastapi import FastApi
 from mlwatch.endpoints.address import parse
-from mlwatch.endpoints.client import Client
+from mlwatch.endpoints.client import Client, _is_same_origin
 from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.poller import Poller
 from mlwatch.endpoints.types import Probe, ServedVersion
@@ -193,6 +193,38 @@ async def test_a_token_does_not_follow_a_redirect_to_another_host() -> None:
     assert probe.status == 200
     assert server.seen[0]["authorization"] == "Basic " + base64.b64encode(b"user:hunter2").decode()
     assert "authorization" not in other.seen[0]
+
+
+async def test_a_token_follows_a_redirect_to_the_same_port_only() -> None:
+    other = await servers.replaying({"/a": Reply("", 302, {"Location": "/b"}), "/b": Reply("ok")})
+    there = f"{other.url}/a"
+    server = await servers.replaying(
+        {"/a": Reply("", 302, {"Location": "/b"}), "/b": Reply("", 302, {"Location": there})}
+    )
+    probe = await first(
+        settings(server.url.replace("//", "//user:hunter2@"), health="/a", follow_redirects=True)
+    )
+    await server.aclose()
+    await other.aclose()
+    assert probe.status == 200
+    assert ["authorization" in seen for seen in server.seen[:2]] == [True, True]
+    assert ["authorization" in seen for seen in other.seen] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("http://h/a", "http://h:80/b", True),
+        ("http://h/a", "https://h/b", True),
+        ("http://h:8080/a", "https://h:8443/b", False),
+        ("https://h/a", "http://h/b", False),
+        ("http://h/a", "http://h:81/b", False),
+        ("http://h/a", "http://i/b", False),
+        ("http://[::1]:8080/a", "http://[::1]:8080/b", True),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(one: str, other: str, same: bool) -> None:
+    assert _is_same_origin(one, other) == same
 
 
 @pytest.fixture(scope="module")
