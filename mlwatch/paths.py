@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from mlwatch.config.topics import is_topics, parse_topics
 from mlwatch.errors import InputError
@@ -36,6 +37,7 @@ def check_path(path: Path) -> None:
     """
     try:
         if not path.exists():
+            refuse_url(path)
             close = _neighbour(path)
             todo = f"did you mean {close}?" if close else "give the directory that holds the prediction logs"
             raise InputError("no such file or directory", str(path), todo)
@@ -48,7 +50,27 @@ def check_path(path: Path) -> None:
             todo = "give the directory that holds the prediction logs"
             raise InputError("neither a directory nor a regular file", str(path), todo)
     except OSError as error:
+        refuse_url(path)  # a long one is no name of a file
         raise InputError(f"cannot be read ({error.strerror})", str(path), "check its permissions") from error
+
+
+def refuse_url(path: Path) -> None:
+    """Say that a path is meant as a URL, if it is: without its user, password and query, which may be secret.
+
+    Raises:
+        InputError: It is one.
+    """
+    scheme, mark, rest = str(path).partition(":/")
+    if not mark or not scheme.isalnum():
+        return
+    try:
+        host = urlsplit(f"//{rest}").hostname or ""
+    except ValueError:
+        host = ""
+    todo = "give a file, or the directory that holds the prediction logs"
+    if scheme in {"http", "https"}:
+        todo += "; mlwatch probe asks a model server"
+    raise InputError("a URL where a path is wanted", f"{scheme}://{host}", todo)
 
 
 def _neighbour(path: Path) -> Path | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.config import discover, load
 from mlwatch.errors import InputError
+from mlwatch.paths import refuse_url
 from mlwatch.snapshot.features import feature_infos, missing_rate, policy_of, quality
 from mlwatch.snapshot.finite import finite
 from mlwatch.snapshot.label_drift import drift_of, labels_there
@@ -71,6 +72,7 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
         InputError: when one cannot be read, or there is no reference.
     """
     if not current.is_file():
+        refuse_url(current)
         what = "is a directory" if current.is_dir() else "no such file"
         raise InputError(what, str(current), "name a table: Parquet, CSV or JSON")
     settings = load(config or discover(current.parent))

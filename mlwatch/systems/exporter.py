@@ -40,8 +40,9 @@ def parse_address(text: str) -> tuple[str, int]:
         InputError: when it is no address.
     """
     host, _, port = text.rpartition(":")
-    if not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise InputError("not an address", f"--exporter {text}", "give :9464 or HOST:PORT")
+    if "/" in host or "@" in host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        shown = "" if "/" in text or "@" in text else f" {text}"  # a URL may hold a password
+        raise InputError("not an address", f"--exporter{shown}", "give :9464 or HOST:PORT")
     return host.strip("[]") or "127.0.0.1", int(port)
 
 

@@ -42,6 +42,29 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return code, captured.out, captured.err
 
 
+@pytest.mark.parametrize("command", [[], ["report"], ["check"], ["drift"], ["store", "info"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://u:hunter2@host:8080/t?token=hunter2", "http://host: "),
+        ("https://u:hunter2@host/" + "t" * 300, "https://host: "),
+        ("s3://u:hunter2@bucket/t", "s3://bucket: "),
+        ("http://u:hun/ter2@host", "http://u: "),
+        ("http://[u:hunter2@host", "http://: "),
+    ],
+)
+def test_a_url_in_place_of_a_path_is_not_repeated_with_its_password(
+    capsys: pytest.CaptureFixture[str], command: list[str], url: str, shown: str
+) -> None:
+    code, out, complaint = run(capsys, *command, url)
+    assert (code, out) == (2, "")
+    assert complaint.startswith(
+        f"mlwatch: a URL where a path is wanted: {shown}give a file, or the directory"
+    )
+    assert ("mlwatch probe" in complaint) == url.startswith("http")
+    assert "ter2" not in complaint
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
