@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,19 @@ def resolve(found: Found, ledger: Ledger, places: Places) -> Plan | None:
     known = ledger.by_path.get(found.relative) or ledger.by_inode(found.device, found.inode)
     if known is not None and known.unchanged(found) and known.state != "gone":
         return None if known.path == found.relative else Plan(found, _seen(known, found), moved=True)
+    if _is_of_kernel(found):
+        return _skipped(found, ledger, "a file of the kernel", "skipped")
     same = ledger.by_inode(found.device, found.inode)
     for candidate in (same, ledger.by_path.get(found.relative)):
         if candidate is not None and candidate.format and continues_entry(candidate, found):
             entry = _seen(replace(candidate, state="open", reason=None), found)
             return past_copies(Plan(found, entry, head=_head(found)), ledger, places)
     return _new(found, ledger, places)
+
+
+def _is_of_kernel(found: Found) -> bool:
+    """Tell whether this is what the kernel makes up: called a regular file without content, it may never end."""
+    return found.size == 0 and os.path.realpath(found.path).startswith(("/proc/", "/sys/"))
 
 
 def _head(found: Found) -> bytes:

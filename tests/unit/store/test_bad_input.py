@@ -383,6 +383,18 @@ def test_the_frame_of_quarantine_is_pandas(logs: Path, opened: Callable[[], Any]
     assert frame.line.tolist() == [11]
 
 
+@pytest.mark.skipif(not Path("/proc/version").is_file(), reason="needs Linux' /proc")
+def test_links_to_files_of_the_kernel_are_not_read(logs: Path, tmp_path: Path, take: Take) -> None:
+    elsewhere = tmp_path / "elsewhere.jsonl"
+    elsewhere.write_text(lines([prediction(1)]))
+    with elsewhere.open() as file:
+        (logs / "good.jsonl").symlink_to(f"/proc/self/fd/{file.fileno()}")
+        (logs / "kernel.jsonl").symlink_to("/proc/version")
+        found = take()
+    assert found.ingest.predictions == 1
+    assert {alert.message for alert in found.alerts} >= {"kernel.jsonl is not read: a file of the kernel"}
+
+
 def test_what_cannot_be_opened_is_named_and_the_others_are_taken(
     logs: Path, take: Take, refuse: Callable[[str, str], None]
 ) -> None:
