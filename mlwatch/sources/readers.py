@@ -9,10 +9,10 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.roles.names import is_named
 from mlwatch.sources import samples
 from mlwatch.sources.beside import columns_said
 from mlwatch.sources.blocks import Block, read_block, skip_line
+from mlwatch.sources.documents import document_pieces
 from mlwatch.sources.formats import recognise, recognise_table
 from mlwatch.sources.importing import Native, native
 from mlwatch.sources.parquet import read_parquet
@@ -25,7 +25,6 @@ from mlwatch.sources.streams import (
     FileMovedError,
     Fingerprint,
     Stream,
-    digest,
     first_bytes,
     head_of,
 )
@@ -33,7 +32,7 @@ from mlwatch.sources.tfrecords import read_tfrecords
 from mlwatch.sources.wrapped import unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -46,11 +45,8 @@ SETTLED_S = 60.0
 line of a JSON lines file tells by itself whether it is whole."""
 IMPORT_BYTES = 8 << 20
 """Native records that are rewritten at once: the lists that this takes are many times as large."""
-MAX_DOCUMENT_BYTES = 256 << 20
 MAX_HEADER_BYTES = 4 << 20
 """A longer first line of a delimited file is no header."""
-_COMMON = ("timestamp", "model", "version")
-"""Roles that a document may fill for all of its records."""
 _SEPARATOR = re.compile(r'"?sep=.?"?\n', re.IGNORECASE)
 """What Excel writes before the header of a delimited file: which mark separates the fields."""
 
@@ -78,7 +74,7 @@ def read_file(
     if form == "tfrecord":
         return read_tfrecords(found, at, book, connection)
     if form == "json":
-        return _document(found, at, book)
+        return _document(found, at, book, block)
     return _text(found, form, at, book, block)
 
 
@@ -276,56 +272,10 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(result)
 
 
-def _document(found: Found, at: Position, book: ShapeBook) -> Iterator[Segment | Native]:
-    """Read a JSON array, an object around one, or objects that span lines."""
-    with Stream(found.path, found.identity) as stream:
-        raw = stream.read(MAX_DOCUMENT_BYTES + 1)
-    if len(raw) > MAX_DOCUMENT_BYTES:
-        raise UnreadableFileError("a JSON document of more than 256 MB: write one record a line instead")
-    try:
-        elements = _elements(raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace"))
-    except (ValueError, RecursionError) as error:
-        raise UnreadableFileError(f"not a complete JSON document ({error})") from error
-    if len(elements) <= at.offset:
-        return
-    fresh = elements[at.offset :]
-    data = b"".join(json.dumps(element).encode() + b"\n" for element in fresh)
-    head = head_of(raw[:256], len(raw) // 2)
-    mark = Fingerprint(len(head), digest(head), 0, b"")
-    piece = Piece(found, at.offset, len(elements), at.offset + 1, len(fresh), mark, data)
-    importer = recognise(raw[:HEAD_BYTES], found.path)
-    if importer is not None:
-        yield native(piece, importer, book)
-        return
-    records = [element for element in fresh[: samples.SAMPLE_LINES] if isinstance(element, dict)]
-    yield piece.segment(book.fit(shape_key(found.relative, "json"), "json", records, found.relative))
-
-
-def _elements(text: str) -> list[Any]:
-    decoder = json.JSONDecoder()
-    position, documents = 0, []
-    while position < len(text):
-        document, position = decoder.raw_decode(text, position)
-        documents.append(document)
-        while position < len(text) and text[position] in " \t\r\n,\0":
-            position += 1
-    if len(documents) == 1 and isinstance(documents[0], list):
-        return documents[0]
-    if len(documents) == 1 and isinstance(documents[0], dict):
-        lists = [value for value in documents[0].values() if isinstance(value, list) and value]
-        if len(lists) == 1 and all(isinstance(item, dict) for item in lists[0]):
-            common = _common(documents[0], {name for item in lists[0] for name in item})
-            return [{**common, **item} for item in lists[0]]
-    return documents
-
-
-def _common(document: dict[str, Any], own: Collection[str]) -> dict[str, Any]:
-    """Return the time, model and version that a document says once, where its records name none of their own.
-
-    Args:
-        document: It has the list of records.
-        own: The names of the records' fields.
-    """
-    said = {name: value for name, value in document.items() if isinstance(value, str | int | float)}
-    roles = [role for role in _COMMON if not any(is_named(role, (name,)) for name in own)]
-    return {name: value for name, value in said.items() if any(is_named(role, (name,)) for role in roles)}
+def _document(found: Found, at: Position, book: ShapeBook, block: int) -> Iterator[Segment | Native]:
+    importer = recognise(first_bytes(found.path, found.identity), found.path)
+    for piece in document_pieces(found, at, block):
+        if importer is not None:
+            yield native(piece, importer, book)
+        else:
+            yield with_shape(piece, "json", None, book)

@@ -78,9 +78,6 @@ FILES: dict[str, Callable[[Path], object]] = {
     "a.parquet": as_parquet,
 }
 
-WHOLE = {"a.json", "run-on"}
-"""Documents, which are taken in at once."""
-
 
 @pytest.mark.usual(4)
 @pytest.mark.parametrize("name", FILES)
@@ -103,7 +100,7 @@ def test_nothing_is_lost_or_counted_twice(tmp_path: Path, monkeypatch: pytest.Mo
         with pytest.raises(KeyboardInterrupt):
             session.ingest_all(interrupt)
         begun = session.snapshot().ingest.predictions
-    assert begun == RECORDS if name in WHOLE else 0 < begun < RECORDS
+    assert 0 < begun < RECORDS
     for _ in range(2):
         with Session(options) as session:
             session.ingest_all()
