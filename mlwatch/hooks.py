@@ -201,7 +201,9 @@ def _post_once(address: str, call: Call) -> tuple[tuple[str, str], float | None]
 
     try:
         headers = {"content-type": "application/json"}
-        answer = httpx.post(address, content=call.document, headers=headers, timeout=POST_S)
+        # what the answer holds is not asked for, and may have no end
+        with httpx.stream("POST", address, content=call.document, headers=headers, timeout=POST_S) as answer:
+            pass
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         passing = isinstance(error, httpx.TimeoutException | httpx.NetworkError | httpx.RemoteProtocolError)
         said = f"the verdict {call.verdict} was not taken ({type(error).__name__})"

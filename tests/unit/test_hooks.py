@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -174,6 +175,35 @@ def test_a_webhook_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
         "[rollout] webhook: the verdict hold was not taken (ConnectError)",
         "[rollout] webhook: the environment has no variable MLWATCH_HOOK",
     ]
+
+
+class Endless(BaseHTTPRequestHandler):
+    """Answers with text that does not end."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        server: Any = self.server
+        with contextlib.suppress(OSError):
+            for _ in range(200):
+                self.wfile.write(b"x" * 65536)
+                time.sleep(0.02)
+            server.read_on = True
+
+    def log_message(self, format: str, *_: object) -> None:  # noqa: A002  the name of the base class
+        """Be quiet."""
+
+
+def test_the_end_of_a_webhooks_answer_is_not_waited_for() -> None:
+    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Endless)
+    server.read_on = False
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    began = time.monotonic()
+    assert post(server, "rollback") == [("info", "webhook", "[rollout] webhook: took the verdict rollback")]
+    assert time.monotonic() - began < 3
+    server.shutdown()
+    server.server_close()
+    assert not server.read_on
 
 
 class Recovering(BaseHTTPRequestHandler):
