@@ -11,7 +11,7 @@ from mlwatch.commands.common import options
 from mlwatch.errors import InputError, StoreError, one_line
 from mlwatch.faces.tables import table
 from mlwatch.paths import check_path
-from mlwatch.store import database, fold, places, schema
+from mlwatch.store import begun, database, fold, places, schema
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -76,7 +76,7 @@ def _reset(arguments: Namespace, path: Path) -> int:
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             return 0
     _check_ours(arguments, path)
-    for file in (path, database.log_of(path)):
+    for file in (path, places.log_of(path)):
         file.unlink(missing_ok=True)
     sys.stdout.write(f"deleted {one_line(str(path))}\n")
     return 0
@@ -85,6 +85,8 @@ def _reset(arguments: Namespace, path: Path) -> int:
 def _check_ours(arguments: Namespace, path: Path) -> None:
     """Make sure that nobody else holds the file, and that it is a store: broken ones only where nobody named the file.
 
+    One that was only begun, on a full disk, holds nothing that could be somebody's.
+
     Raises:
         InputError: when another mlwatch holds it.
         StoreError: when the file that was named is something else.
@@ -92,7 +94,7 @@ def _check_ours(arguments: Namespace, path: Path) -> None:
     try:
         _open(arguments, path).close()
     except StoreError:
-        if arguments.db is not None and not _is_store(path):
+        if arguments.db is not None and not (begun.holds_nothing(path) or _is_store(path)):
             raise
 
 

@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from mlwatch.errors import StoreError
+from mlwatch.errors import StoreError, reason_of, tells_of_full_disk
 from mlwatch.rights import private
-from mlwatch.store import schema
+from mlwatch.store import begun, schema
 from mlwatch.store.holding import hold
-from mlwatch.store.places import default_path
+from mlwatch.store.places import default_path, log_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = "256MB"
 """DuckDB spills to disk beyond this; Python, buffers and the screen come on top."""
+HELD = "another mlwatch holds this store, so this run reads the logs again into memory"
 BACKFILL_WAL = "256MB"
 STEADY_WAL = "16MB"
 """The engine checkpoints by itself at this much: until then it holds new rows uncompressed in memory."""
@@ -105,16 +106,17 @@ def _open_file(path: Path, *, named: bool) -> Opened:
         existed = path.exists()
     except OSError as error:
         raise StoreError(f"cannot open the store ({error.strerror})", str(path), todo) from error
-    if existed and not _is_database(
-        path
-    ):  # the engine would show a table that it can read, and keep nothing in it
-        raise StoreError("not a store of mlwatch", str(path), todo)
     mine = hold(path)
-    if mine is None:
+    if (
+        mine is None
+    ):  # nothing may open the file: the system drops the first session's lock as it is closed again
         return _memory(
             "another session of this process holds this store, so this one reads the logs again into memory"
         )
     try:
+        # the engine would show a table that it can read, and keep nothing in it
+        if existed and not _is_database(path):
+            raise StoreError("not a store of mlwatch", str(path), todo)
         return _connect(path, mine, named=named, todo=todo)
     except BaseException:
         mine.release()
@@ -126,23 +128,32 @@ def _connect(path: Path, mine: Hold, *, named: bool, todo: str) -> Opened:
 
     try:
         with private():
+            if begun.holds_nothing(path) and not begun.begin_anew(path):
+                return _memory(HELD)
             connection = duckdb.connect(str(path))
-    except duckdb.Error as error:
-        text = str(error)
-        if "lock" in text.lower():
-            return _memory("another mlwatch holds this store, so this run reads the logs again into memory")
-        if not named and ("read-only" in text.lower() or "permission" in text.lower()):
-            return _memory("the store cannot be written, so this run keeps its store in memory")
-        raise StoreError(f"cannot open the store ({_first_line(text)})", str(path), todo) from error
+    except (duckdb.Error, OSError) as error:
+        return _instead(error, path, named=named, todo=todo)
     _configure(connection)
     with private():
         _check_version(connection, path)
     return Opened(connection, path, hold=mine)
 
 
-def log_of(path: Path) -> Path:
-    """Return the write-ahead log of a database file."""
-    return path.with_name(path.name + ".wal")
+def _instead(error: Exception, path: Path, *, named: bool, todo: str) -> Opened:
+    """Open a store in memory where the file is another's, or the usual one cannot be written.
+
+    Raises:
+        StoreError: for every other error.
+    """
+    text = str(error)
+    if "lock" in text.lower():
+        return _memory(HELD)
+    if not named and ("read-only" in text.lower() or "permission" in text.lower()):
+        return _memory("the store cannot be written, so this run keeps its store in memory")
+    what = "cannot open the store"
+    if tells_of_full_disk(text):
+        what, todo = "the disk of the store is full", "free some, or give another file with --db"
+    raise StoreError(f"{what} ({reason_of(error)})", str(path), todo) from error
 
 
 def _is_database(path: Path) -> bool:
@@ -154,7 +165,7 @@ def _is_database(path: Path) -> bool:
             head = file.read(12)
     except OSError:
         return True
-    return not head or head[8:] == b"DUCK"
+    return not head or begun.is_marked(head)
 
 
 def _check_version(connection: DuckDBPyConnection, path: Path) -> None:
@@ -197,10 +208,6 @@ def _configure(connection: DuckDBPyConnection) -> None:
     )  # what is inserted is compressed by every thread
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET autoload_known_extensions = false")
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "unknown reason"
 
 
 def cursor(connection: DuckDBPyConnection) -> DuckDBPyConnection:

@@ -35,6 +35,11 @@ def usual_store(topics: Topics) -> Path | None:
     return _in_state_directory("-".join(topics.names), f"{topics.address}?group={topics.group}")
 
 
+def log_of(path: Path) -> Path:
+    """Return the write-ahead log of a database file."""
+    return path.with_name(path.name + ".wal")
+
+
 def verdicts_path(lakes: Sequence[Path]) -> Path | None:
     """Return where the verdicts on rollups are remembered, which have no store; None without a home."""
     paths = [str(lake.resolve()) for lake in lakes]

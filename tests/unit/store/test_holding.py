@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,3 +60,14 @@ def test_a_session_that_could_not_begin_holds_nothing(logs: Path, tmp_path: Path
     with mlwatch.open(logs, db=tmp_path / "store.duckdb") as opened:
         assert opened.store_path == tmp_path / "store.duckdb"
     assert kept.tb is not None
+
+
+def test_a_second_session_leaves_other_processes_locked_out(logs: Path, tmp_path: Path) -> None:
+    """The system drops a process's lock on a file as soon as the process closes that file, wherever it opened it."""
+    (logs / "a.jsonl").write_text(without_ids(0, 20))
+    store = tmp_path / "store.duckdb"
+    code = "import duckdb, sys; duckdb.connect(sys.argv[1])"
+    with mlwatch.open(logs, db=store), mlwatch.open(logs, db=store):
+        command = [sys.executable, "-c", code, str(store)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Could not set lock on file" in ran.stderr
