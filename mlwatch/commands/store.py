@@ -91,9 +91,11 @@ def _check_ours(arguments: Namespace, path: Path) -> None:
         InputError: when another mlwatch holds it.
         StoreError: when the file that was named is something else.
     """
+    import duckdb  # noqa: PLC0415
+
     try:
         _open(arguments, path).close()
-    except StoreError:
+    except (StoreError, duckdb.Error):  # the engine finds some damage as it reads
         if arguments.db is not None and not (begun.holds_nothing(path) or _is_store(path)):
             raise
 

@@ -5,7 +5,6 @@ The engine writes three headers into a new file, and opens none that has fewer.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import IO
@@ -58,7 +57,7 @@ def _is_begun(file: IO[bytes]) -> bool:
 
 
 def _empty(beside: Path) -> bytes:
-    """Return what the engine makes of a database without tables; on the store's disk, so that it tells if that is full."""
+    """Return what the engine makes of a database without tables; made on the store's disk, which may be full."""
     import duckdb  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="mlwatch-empty-", dir=beside) as directory:

@@ -107,16 +107,13 @@ def _open_file(path: Path, *, named: bool) -> Opened:
     except OSError as error:
         raise StoreError(f"cannot open the store ({error.strerror})", str(path), todo) from error
     mine = hold(path)
-    if (
-        mine is None
-    ):  # nothing may open the file: the system drops the first session's lock as it is closed again
+    if mine is None:  # leave the file alone: as we close it, the system drops the first session's lock
         return _memory(
             "another session of this process holds this store, so this one reads the logs again into memory"
         )
     try:
-        # the engine would show a table that it can read, and keep nothing in it
-        if existed and not _is_database(path):
-            raise StoreError("not a store of mlwatch", str(path), todo)
+        if existed:
+            _check_database(path, todo)
         return _connect(path, mine, named=named, todo=todo)
     except BaseException:
         mine.release()
@@ -145,27 +142,34 @@ def _instead(error: Exception, path: Path, *, named: bool, todo: str) -> Opened:
     Raises:
         StoreError: for every other error.
     """
-    text = str(error)
-    if "lock" in text.lower():
+    text = str(error).replace(str(path), "")  # whose words are not the engine's
+    if "Could not set lock" in text:
         return _memory(HELD)
     if not named and ("read-only" in text.lower() or "permission" in text.lower()):
         return _memory("the store cannot be written, so this run keeps its store in memory")
     what = "cannot open the store"
     if tells_of_full_disk(text):
         what, todo = "the disk of the store is full", "free some, or give another file with --db"
+    elif "orrupt" in text:
+        what = "the store is damaged"
     raise StoreError(f"{what} ({reason_of(error)})", str(path), todo) from error
 
 
-def _is_database(path: Path) -> bool:
-    """Tell whether an existing file is empty, or begins as the engine's do; one that cannot be read is left to it."""
-    if not path.is_file():
-        return False  # a pipe would be waited for
-    try:
-        with path.open("rb") as file:
+def _check_database(path: Path, todo: str) -> None:
+    """Make sure that a file is empty, or begins as the engine's do; one that cannot be read is left to it.
+
+    The engine would show a table that it can read, and keep nothing in it.
+
+    Raises:
+        StoreError: when it is anything else.
+    """
+    ours = path.is_file()  # a pipe would be waited for
+    if ours:
+        with suppress(OSError), path.open("rb") as file:
             head = file.read(12)
-    except OSError:
-        return True
-    return not head or begun.is_marked(head)
+            ours = not head or begun.is_marked(head)
+    if not ours:
+        raise StoreError("not a store of mlwatch", str(path), todo)
 
 
 def _check_version(connection: DuckDBPyConnection, path: Path) -> None:
