@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from mlwatch.commands.common import need_records, taken_in
+from mlwatch.commands.writing import put
 from mlwatch.config import FILE_NAME
 from mlwatch.errors import InputError, one_line
 from mlwatch.rights import public
@@ -40,7 +41,7 @@ def run(arguments: Namespace) -> int:
         return 0
     try:
         with public():
-            target.write_text(text, encoding="utf-8")
+            put(text, target)
     except OSError as error:
         raise InputError(f"cannot write ({error.strerror})", str(target), "use --stdout") from error
     sys.stderr.write(f"mlwatch: wrote {one_line(str(target))}\n")
