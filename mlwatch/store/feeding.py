@@ -26,6 +26,7 @@ from mlwatch.sources.segments import (
 from mlwatch.sources.streams import FileMovedError
 from mlwatch.store.ledger import PART_READ, PARTITION
 from mlwatch.store.natives import Natives
+from mlwatch.store.spool import laying_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -331,8 +332,9 @@ class _SpoolFile:
         """Write data behind what is there and return where it begins."""
         offset = self._file.tell()
         view = memoryview(data)
-        while view:
-            view = view[self._file.write(view) :]
+        with laying_down(self.path):
+            while view:
+                view = view[self._file.write(view) :]
         return offset
 
     def close(self) -> Path:

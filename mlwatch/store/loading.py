@@ -15,6 +15,7 @@ from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.canonical import Canonical, Slot
 from mlwatch.sources.shapes import Shape, csv_relation, jsonl_relation, parquet_relation
 from mlwatch.store import batch, straight
+from mlwatch.store.spool import laying_down
 from mlwatch.store.tolerant import NO_LINES, tolerant_relation
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ class Loader:
         """Lay the text of some segments down in a file of its own."""
         path = self._spool.with_suffix(".part")
         if self._shape.format != "parquet":
-            with path.open("wb") as file:
+            with laying_down(path), path.open("wb") as file:
                 file.writelines(segment.data() for segment in segments)
         return path
 

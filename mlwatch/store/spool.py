@@ -7,7 +7,12 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+from mlwatch.errors import InputError, tells_of_full_disk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PREFIX = "mlwatch-spool-"
 BEGUN = "mlwatch-begun-"
@@ -32,6 +37,22 @@ class Spool:
         """Remove the directory."""
         self._lock.close()
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def laying_down(file: Path) -> Iterator[None]:
+    """Say which disk is full where text cannot be laid down in a file of a spool: the system's error names none.
+
+    Raises:
+        InputError: in place of that error.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not tells_of_full_disk(str(error)):
+            raise
+        what, todo = "the directory for temporary files is full", "free some, or name another with TMPDIR"
+        raise InputError(what, str(file.parent.parent), todo) from error
 
 
 def sweep(root: Path) -> None:

@@ -14,6 +14,7 @@ from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.marks import NO_MARKS, unmarked
 from mlwatch.sources.shapes import CSV_NULLS
 from mlwatch.sources.sql import literal, pointer
+from mlwatch.store.spool import laying_down
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +60,8 @@ def tolerant_relation(
 
 
 def _json_lines(connection: DuckDBPyConnection, text: str, segment: Segment, spool: Path) -> None:
-    spool.write_text(text, encoding="utf-8", newline="\n")
+    with laying_down(spool):
+        spool.write_text(text, encoding="utf-8", newline="\n")
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE lines AS
         SELECT n, raw, good, CASE WHEN good THEN raw END AS record,
@@ -84,7 +86,7 @@ def _csv_lines(
 ) -> None:
     """Write each row as a JSON object beside its text and number, and read that back."""
     width = len(dialect.header)
-    with spool.open("w", encoding="utf-8", newline="\n") as out:
+    with laying_down(spool), spool.open("w", encoding="utf-8", newline="\n") as out:
         number = first_line - 1
         for raw in _rows(text):
             number += raw.count("\n") + 1

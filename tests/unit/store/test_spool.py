@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from mlwatch.store.spool import LOCK, Spool, sweep
+from logfiles import without_ids
+
+from mlwatch.store.spool import LOCK, Spool, _root, sweep
 
 OWNER = """
 import sys
+import tempfile
 from mlwatch.store.spool import Spool
 spool = Spool()
 (spool.path / "1.spool").write_bytes(b"text")
@@ -42,3 +46,22 @@ def test_what_is_not_locked_is_left_alone(tmp_path: Path) -> None:
     (ours / LOCK).touch()
     sweep(tmp_path)
     assert (ours.exists(), other.exists()) == (False, True)
+
+
+LITTLE = """
+import resource, sys
+from mlwatch.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+sys.exit(main(sys.argv[1:]))
+"""
+"""With a disk on which no file may grow beyond 10,000 bytes."""
+
+
+def test_a_full_directory_for_temporary_files_is_named(logs: Path) -> None:
+    (logs / "a.jsonl").write_text(without_ids(0, 500))
+    command = [sys.executable, "-c", LITTLE, "report", str(logs), "--db", ":memory:"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    spooled = str(_root() or tempfile.gettempdir())
+    assert f"the directory for temporary files is full: {spooled}: free some" in ran.stderr
+    assert "name another with TMPDIR" in ran.stderr
+    assert "standard output" not in ran.stderr
