@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +11,7 @@ from mlwatch.rights import private
 from mlwatch.store import begun, schema
 from mlwatch.store.holding import hold
 from mlwatch.store.places import default_path, log_of
+from mlwatch.store.spool import Spill
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +37,7 @@ class Opened:
     """None for a store in memory."""
     note: str | None = None
     """One sentence when the store is not the one that was asked for."""
-    spill: tempfile.TemporaryDirectory[str] | None = None
+    spill: Spill | None = None
     """Where a store in memory puts what memory is too small for."""
     hold: Hold | None = None
     """Keeps other sessions of this process from the file."""
@@ -194,8 +193,7 @@ def _memory(note: str | None) -> Opened:
     import duckdb  # noqa: PLC0415
 
     connection = duckdb.connect(":memory:")
-    # made at once, with mode 0700: the engine would make it as it spills, for everybody to read
-    spill = tempfile.TemporaryDirectory(prefix=f"mlwatch-{os.getpid()}-", ignore_cleanup_errors=True)
+    spill = Spill()
     connection.execute("SET temp_directory = ?", [spill.name])
     _configure(connection)
     schema.create(connection)

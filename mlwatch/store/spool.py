@@ -1,4 +1,7 @@
-"""The directory that text is laid down in on its way into the store, and what a killed process left of its own."""
+"""The directories for temporary files of our own, and what killed processes left of theirs.
+
+Text is laid down in one on its way into the store; a store in memory spills into another.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PREFIX = "mlwatch-spool-"
+SPILL = "mlwatch-spill-"
 BEGUN = "mlwatch-begun-"
 LOCK = ".lock"
 ROOM = 4 << 30
@@ -26,7 +30,8 @@ class Spool:
 
     def __init__(self) -> None:
         root = _root()
-        sweep(Path(root or tempfile.gettempdir()))
+        for place in {root or tempfile.gettempdir(), tempfile.gettempdir()}:
+            sweep(Path(place))
         begun = Path(tempfile.mkdtemp(prefix=BEGUN, dir=root))
         self._lock = (begun / LOCK).open("wb")
         _lock(self._lock)
@@ -37,6 +42,26 @@ class Spool:
         """Remove the directory."""
         self._lock.close()
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Spill(tempfile.TemporaryDirectory[str]):
+    """A directory for what a store in memory has no room for; locked for as long as this process lives.
+
+    It is made at once, with mode 0700: the engine would make it as it spills, for everybody to read.
+    """
+
+    def __init__(self) -> None:
+        sweep(Path(tempfile.gettempdir()))
+        super().__init__(prefix=SPILL, ignore_cleanup_errors=True)
+        begun = Path(self.name) / f"{LOCK}-begun"
+        self._lock = begun.open("wb")
+        _lock(self._lock)
+        begun.rename(begun.with_name(LOCK))  # only once it is locked, as a spool
+
+    def cleanup(self) -> None:
+        """Remove the directory."""
+        self._lock.close()
+        super().cleanup()
 
 
 @contextlib.contextmanager
@@ -56,8 +81,8 @@ def laying_down(file: Path) -> Iterator[None]:
 
 
 def sweep(root: Path) -> None:
-    """Remove the spools of processes of this user that were killed."""
-    for path in root.glob(f"{PREFIX}*"):
+    """Remove the directories of processes of this user that were killed."""
+    for path in (*root.glob(f"{PREFIX}*"), *root.glob(f"{SPILL}*")):
         with contextlib.suppress(OSError):
             if (
                 path.is_dir()

@@ -6,10 +6,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from logfiles import without_ids
 
+from mlwatch.store.database import open_store
 from mlwatch.store.spool import LOCK, Spool, _root, sweep
+
+if TYPE_CHECKING:
+    import pytest
 
 OWNER = """
 import sys
@@ -55,6 +60,35 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
 sys.exit(main(sys.argv[1:]))
 """
 """With a disk on which no file may grow beyond 10,000 bytes."""
+
+
+IN_MEMORY = """
+import sys
+from pathlib import Path
+from mlwatch.store.database import open_store
+opened = open_store(Path(), ":memory:")
+(Path(opened.spill.name) / "duckdb_temp_block-0.block").write_bytes(b"block")
+print(opened.spill.name, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_killed_store_in_memory_spilled_goes_with_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    command = [sys.executable, "-c", IN_MEMORY]
+    owner = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    path = Path(owner.stdout.readline().strip())
+    open_store(tmp_path, ":memory:").close()
+    assert (path / "duckdb_temp_block-0.block").read_bytes() == b"block"
+    owner.kill()
+    owner.communicate()
+    assert path.exists()
+    Spool().close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_directory_for_temporary_files_is_named(logs: Path) -> None:
