@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _say("no space left: " + one_line(error.filename or "standard output") + ": free some")
         if "--debug" in given:
             raise
-        return _say(_of_engine(error) or _unexpected(error))
+        return _say(_of_place(error) or _of_engine(error) or _unexpected(error))
     return code
 
 
@@ -133,6 +133,16 @@ def _of_engine(error: Exception) -> str | None:
     if isinstance(error, duckdb.IOException):
         todo = "check its permissions and its disk, or give another store with --db"
         return str(InputError("a file cannot be read or written", text, todo))
+    return None
+
+
+def _of_place(error: Exception) -> str | None:
+    """Return one line for a relative path that means nothing any more; None for every other error."""
+    if isinstance(error, FileNotFoundError):
+        try:
+            Path.cwd()
+        except FileNotFoundError:
+            return "the current directory was deleted: .: go to another one, or give absolute paths"
     return None
 
 

@@ -24,7 +24,8 @@ def code_version(config: Path | None = None) -> str | None:
     Returns:
         The full hash, with `-dirty` where tracked files have uncommitted changes; None without git or a commit.
     """
-    places = [Path.cwd(), *([config.resolve().parent] if config is not None else [])]
+    # "." may be entered even where the current directory was deleted and has no path any more
+    places = [Path(), *([config.resolve().parent] if config is not None else [])]
     return next((version for version in map(_version, places) if version), None)
 
 

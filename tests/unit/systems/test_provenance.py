@@ -103,6 +103,25 @@ def test_the_repository_of_the_configuration_is_asked_where_the_current_director
     assert code_version(config) == git(repository, "rev-parse", "HEAD")
 
 
+def test_a_current_directory_that_was_deleted_has_no_version_and_hides_no_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs, gone = tmp_path / "logs", tmp_path / "gone"
+    logs.mkdir()
+    gone.mkdir()
+    (logs / "log.jsonl").write_text(lines(prediction(number) for number in range(40)))
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert code_version() is None
+    assert main(["report", str(logs), "--db", ":memory:"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["ingest"]["predictions"], found["provenance"]["git"]) == (40, None)
+    assert main(["report", ".", "--db", ":memory:"]) == 2
+    assert capsys.readouterr().err == (
+        "mlwatch: the current directory was deleted: .: go to another one, or give absolute paths\n"
+    )
+
+
 def test_a_repository_cannot_make_git_run_a_program(repository: Path) -> None:
     program = repository / "program.sh"
     program.write_text(f"#!/bin/sh\ntouch {repository}/ran\n")
