@@ -97,6 +97,8 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
         self._asking = False
         self._source_started = False
         self._begun = False
+        self._leaves_with: int | None = None
+        """The return code that a signal before the first screen asks for."""
         self._eager: Timer | None = None
         self.toasts = self.options.toasts
         self.start_error: Exception | None = None
@@ -124,6 +126,7 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
 
     async def run_async(self, *, mouse: bool = True, **rest: Any) -> None:
         """Run the app; the mouse stays the terminal's where the options say so."""
+        self._leave_on_signals()  # before the driver takes the terminal
         await super().run_async(mouse=mouse and self.options.mouse, **rest)
 
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
@@ -136,18 +139,27 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
         """Start the source once the first screen is painted."""
         self._begun = True
         sys.setswitchinterval(SWITCH_S)
-        self._leave_on_signals()
         wake_only_from_suspension()
-        self.call_after_refresh(self._start_source)
+        if self._leaves_with is not None:
+            self.exit(None, self._leaves_with)
+        else:
+            self.call_after_refresh(self._start_source)
 
     def _leave_on_signals(self) -> None:
         """Restore the terminal on SIGTERM and SIGHUP too; by default they leave it in the app's screen."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             try:
-                loop.add_signal_handler(number, self.exit, None, 128 + number)
+                loop.add_signal_handler(number, self._leave, 128 + number)
             except (NotImplementedError, RuntimeError, ValueError):
                 return  # not the main thread (tests), or a platform without such handlers
+
+    def _leave(self, code: int) -> None:
+        """Exit, but not before there is a first screen: Textual fails where it has none to leave."""
+        if self._begun:
+            self.exit(None, code)
+        else:
+            self._leaves_with = code
 
     @work(thread=True, group="source", exit_on_error=False)
     def _start_source(self) -> None:

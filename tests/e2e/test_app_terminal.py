@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from terminals import Terminal
+from waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,6 +89,15 @@ def test_ctrl_c_leaves_a_clean_terminal(terminal: Terminal) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_leaves_a_clean_terminal(terminal: Terminal, number: signal.Signals) -> None:
     terminal.wait_for("600 rows")
+    os.kill(terminal.app_process(), number)
+    terminal.assert_clean(128 + number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_the_first_screen_leaves_a_clean_terminal_too(
+    terminal: Terminal, number: signal.Signals
+) -> None:
+    until(lambda: terminal.ask("#{alternate_on}") == "1")
     os.kill(terminal.app_process(), number)
     terminal.assert_clean(128 + number)
 
