@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import importlib
-import io
 import os
 import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlwatch import output
 from mlwatch.arguments import COMMANDS, Parser, close_to, common, parser
 from mlwatch.errors import InputError, MlwatchError, StoreError, one_line, reason_of, tells_of_full_disk
 from mlwatch.rights import private
@@ -96,14 +96,12 @@ def _run(given: Sequence[str]) -> int:
 
 
 def _check_output() -> None:
-    """Make sure that there is an output, and that neither a log's characters nor its numbers can break it."""
+    """Make sure that there is an output, and that neither characters nor a log's numbers can break it."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # NumPy's, on absurd values: they would stand between our own lines
     if sys.stdout is None or sys.stderr is None:
         raise InputError("there is nowhere to write to", "standard output or error is closed", "open both")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    output.prepare()
 
 
 def _discard_output() -> None:

@@ -137,7 +137,7 @@ def format_number(
     minus, plus = ("-" if ascii_only else "−"), ("+" if signed else "")
     sign = minus if value < 0 and body.strip("0.") else plus if value > 0 else ""
     written = f"{sign}{body} {suffix}{unit}".rstrip()
-    return _as_ascii(written) if ascii_only else written
+    return as_ascii(written) if ascii_only else written
 
 
 def format_percent(
@@ -149,7 +149,7 @@ def format_percent(
     body = f"{abs(share) * 100:.{digits}f}" if math.isfinite(share) else "∞"
     zero = not body.strip("0.")
     sign = "" if zero else "−" if share < 0 else "+" if signed else ""
-    return _as_ascii(f"{sign}{body} %") if ascii_only else f"{sign}{body} %"
+    return as_ascii(f"{sign}{body} %") if ascii_only else f"{sign}{body} %"
 
 
 _UNITS_OF_TIME = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
@@ -169,7 +169,7 @@ def format_duration(seconds: float | None, *, ascii_only: bool = False) -> str:
         written = f"{length:.1f} s"
     else:
         written = _two_units(round(length))
-    return _as_ascii(sign + written) if ascii_only else sign + written
+    return as_ascii(sign + written) if ascii_only else sign + written
 
 
 def _two_units(seconds: int) -> str:
@@ -197,5 +197,6 @@ def _magnitude(value: float, small: bool, digits: int) -> tuple[str, str]:
     return f"{value / 10.0**step:.{decimals}f}", _SUFFIXES[step]
 
 
-def _as_ascii(text: str) -> str:
+def as_ascii(text: str) -> str:
+    """Return a text with ASCII for typographic characters; every other stays as it is."""
     return text.translate(_TO_ASCII)

@@ -16,6 +16,7 @@ from mlwatch.config import EndpointSettings
 from mlwatch.errors import InputError, one_line
 from mlwatch.faces.check import FORMATS, Check, Finding, Outcome, check_of, markdown
 from mlwatch.options import caches_of
+from mlwatch.output import print_document
 from mlwatch.records.rejects import rejects
 from mlwatch.rights import public
 from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
@@ -68,7 +69,11 @@ def run(arguments: Namespace) -> int:
         check, snapshot = _checked(session, wanted(), past=past is not None)
         if patience is not None:
             check, snapshot = _waited(session, wanted, (check, snapshot), patience)
-    sys.stdout.write(FORMATS[arguments.format](check))
+    text = FORMATS[arguments.format](check)
+    if arguments.format == "text":
+        sys.stdout.write(text)
+    else:
+        print_document(text)
     if arguments.summary is not None:
         _append(arguments.summary, markdown(check))
     if arguments.html is not None:

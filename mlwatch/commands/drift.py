@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 from mlwatch.commands.writing import write
@@ -21,5 +22,8 @@ def run(arguments: Namespace) -> int:
         from mlwatch.faces import table_drift as face  # noqa: PLC0415  beside what it shows
 
         text = face.markdown(found) if arguments.format == "md" else face.text(found)
-    write(text, arguments.output)
+    if arguments.format == "text" and arguments.output is None:
+        sys.stdout.write(text)
+    else:
+        write(text, arguments.output)
     return 0

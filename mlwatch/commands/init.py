@@ -10,6 +10,7 @@ from mlwatch.commands.common import need_records, taken_in
 from mlwatch.commands.writing import put
 from mlwatch.config import FILE_NAME
 from mlwatch.errors import InputError, one_line
+from mlwatch.output import print_document
 from mlwatch.rights import public
 from mlwatch.roles import describe
 from mlwatch.roles.describe import quoted
@@ -37,7 +38,7 @@ def run(arguments: Namespace) -> int:
         session.need_model()
         text = configuration(session)
     if arguments.stdout:
-        sys.stdout.write(text)
+        print_document(text)
         return 0
     try:
         with public():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.commands.common import need_records, taken_in
 from mlwatch.errors import one_line
 from mlwatch.faces.tables import table
+from mlwatch.output import print_document
 from mlwatch.store import console
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ def run(arguments: Namespace) -> int:
     with taken_in(arguments) as session:
         need_records(session, session.snapshot())
         names, rows = console.run(session.connection, arguments.sql)  # nothing is read afterwards
-    sys.stdout.write(FORMATS[arguments.format](names, rows))
+    text = FORMATS[arguments.format](names, rows)
+    if arguments.format == "table":
+        sys.stdout.write(text)
+    else:
+        print_document(text)
     return 0
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from mlwatch.errors import InputError, tells_of_full_disk
+from mlwatch.output import print_document
 from mlwatch.rights import public
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def write(text: str, path: Path | None, option: str = "-o") -> None:
         InputError: when the file cannot be written.
     """
     if path is None:
-        sys.stdout.write(text)
+        print_document(text)
         return
     try:
         with public():

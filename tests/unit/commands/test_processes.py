@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from logfiles import lines, prediction
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLES = str(ROOT / "sample_logs" / "predictions" / "2026-11-03T12.jsonl")
@@ -172,7 +174,7 @@ def test_closed_output_is_one_line(tmp_path: Path) -> None:
 
 def test_an_output_of_few_characters_gets_escapes(tmp_path: Path) -> None:
     result = run(tmp_path, "query", SAMPLES, "SELECT 'é→' AS x", "--db", ":memory:", PYTHONIOENCODING="ascii")
-    assert (result.returncode, result.stdout) == (0, "x\n--\n\\xe9\\u2192\n")
+    assert (result.returncode, result.stdout) == (0, "x\n--\n\\xe9->\n")
 
 
 def test_an_unexpected_error_is_one_line_unless_debugging(tmp_path: Path) -> None:
@@ -240,3 +242,47 @@ def test_bytes_that_are_no_text_are_one_line(tmp_path: Path) -> None:
         check=False,
     )
     assert (result.returncode, result.stderr) == (2, "mlwatch: cannot read the SQL: query: it is not UTF-8\n")
+
+
+NO_UTF8 = {"LC_ALL": "C", "LANG": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+
+@pytest.fixture
+def accented(tmp_path: Path) -> Path:
+    """A log of a model whose name is beyond ASCII."""
+    path = tmp_path / "log.jsonl"
+    path.write_text(
+        lines(prediction(number, model="größe", version=f"vä{number % 2 + 1}") for number in range(400))
+    )
+    return path
+
+
+@pytest.mark.usual(2)
+@pytest.mark.parametrize(
+    ("command", "more", "within"),
+    [
+        ("check", ["--format", "junit"], 'name="rollout of größe"'),
+        ("check", ["--format", "github"], "größe"),
+        ("export", ["--to", "prometheus"], 'model="größe"'),
+        ("report", ["--format", "md"], "größe"),
+        ("report", ["--format", "html"], "größe"),
+        ("query", ["SELECT DISTINCT model FROM predictions", "--format", "csv"], "model\ngröße\n"),
+        ("init", ["--stdout"], 'baseline = "vä1"'),
+    ],
+)
+def test_a_document_is_utf8_whatever_the_locale(
+    tmp_path: Path, accented: Path, command: str, more: list[str], within: str
+) -> None:
+    done = subprocess.run(
+        [*COMMAND, command, str(accented), *more, "--db", ":memory:"],
+        capture_output=True, timeout=60, env=environment(tmp_path, **NO_UTF8), check=False,
+    )  # fmt: skip
+    assert within in done.stdout.decode("utf-8"), done.stderr
+    assert b"\\u" not in done.stdout
+
+
+def test_text_for_people_is_what_the_locale_can_write(tmp_path: Path, accented: Path) -> None:
+    result = run(tmp_path, "check", str(accented), "--db", ":memory:", **NO_UTF8)
+    assert "gr\\xf6\\xdfe: v\\xe42 against v\\xe41" in result.stdout
+    assert re.search(r" -\d", result.stdout)
+    assert "\\u" not in result.stdout
