@@ -194,3 +194,10 @@ def test_lock_has_every_direct_dependency() -> None:
         *(line for group in groups for line in group if isinstance(line, str)),
     ]
     assert {re.split(r"[^\w.-]", line)[0].lower() for line in lines} <= locked
+
+
+def test_tests_with_the_oldest_versions_have_those_that_the_extras_name() -> None:
+    extras = {line for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines}
+    elsewhere = ("nvidia-ml-py", "pyspark")  # tests have no cards, and Spark an environment of its own
+    tested = set(PROJECT["dependency-groups"]["test"])
+    assert {line for line in extras if not line.startswith(elsewhere)} <= tested
