@@ -16,6 +16,7 @@ from mlwatch.sources.delta import LOG
 from mlwatch.sources.formats import is_text_log, recognise
 from mlwatch.sources.formats.presets import DEFINITION
 from mlwatch.sources.formats.tf_serving import begins_log
+from mlwatch.sources.pathnames import readable
 from mlwatch.sources.wrapped import begins_logged, begins_wrapped, has_chatter, is_wrapped
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _walk(
     while ahead:
         directory, prefix = ahead.pop()
         for entry in _entries(directory, prefix, refused):
-            relative = f"{prefix}{entry.name.encode(errors='backslashreplace').decode()}"
+            relative = f"{prefix}{readable(entry.name)}"
             if entry.name == LOG and entry.is_dir():
                 table(prefix)
             elif entry.is_dir(follow_symlinks=False):

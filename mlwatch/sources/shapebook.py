@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.sources import samples
 from mlwatch.sources.formats.presets import preset_roles
 from mlwatch.sources.formats.rewriting import Rewriter
+from mlwatch.sources.pathnames import readable
 from mlwatch.sources.shapes import build_shape, extend_shape
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class ShapeBook:
         known: Mapping[str, Shape],
         recall: Callable[[DuckDBPyConnection], Memory],
     ) -> None:
-        self.root_name = root.name
+        self.root_name = readable(root.name)
         self._root = root
         self._preset: dict[str, RoleSettings] = {}
         self.settings = settings

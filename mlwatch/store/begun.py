@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
+from mlwatch.sources.pathnames import engine_name
 from mlwatch.store.places import log_of
 
 HEADERS = 3 * 4096
@@ -62,7 +63,7 @@ def _empty(beside: Path) -> bytes:
 
     with tempfile.TemporaryDirectory(prefix="mlwatch-empty-", dir=beside) as directory:
         path = Path(directory) / "empty.duckdb"
-        duckdb.connect(str(path)).close()
+        duckdb.connect(engine_name(path)).close()
         return path.read_bytes()
 
 

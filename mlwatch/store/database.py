@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mlwatch.errors import StoreError, reason_of, tells_of_full_disk
 from mlwatch.rights import private
+from mlwatch.sources.pathnames import engine_name, is_utf8
 from mlwatch.store import begun, schema
 from mlwatch.store.holding import hold
 from mlwatch.store.places import default_path, log_of
@@ -122,11 +123,14 @@ def _open_file(path: Path, *, named: bool) -> Opened:
 def _connect(path: Path, mine: Hold, *, named: bool, todo: str) -> Opened:
     import duckdb  # noqa: PLC0415
 
+    if not is_utf8(path):
+        what = "the path of the store is not UTF-8, and the engine opens no such file"
+        raise StoreError(what, str(path), "give another file with --db")
     try:
         with private():
             if begun.holds_nothing(path) and not begun.begin_anew(path):
                 return _memory(HELD)
-            connection = duckdb.connect(str(path))
+            connection = duckdb.connect(engine_name(path))
     except (duckdb.Error, OSError) as error:
         return _instead(error, path, named=named, todo=todo)
     _configure(connection)
@@ -141,7 +145,7 @@ def _instead(error: Exception, path: Path, *, named: bool, todo: str) -> Opened:
     Raises:
         StoreError: for every other error.
     """
-    text = str(error).replace(str(path), "")  # whose words are not the engine's
+    text = str(error).replace(engine_name(path), "")  # whose words are not the engine's
     if "Could not set lock" in text:
         return _memory(HELD)
     if not named and ("read-only" in text.lower() or "permission" in text.lower()):

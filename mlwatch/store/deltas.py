@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import number
 from mlwatch.sources.delta import LOG, Log, superseded
+from mlwatch.sources.pathnames import engine_name
 from mlwatch.sources.sql import literal
 from mlwatch.sources.streams import fingerprint
 from mlwatch.store.ledger import PART_READ, UNREAD, Entry
@@ -186,7 +187,7 @@ class DeltaTables:
         """Account for all rows of a file; None where it is none of Parquet."""
         import duckdb  # noqa: PLC0415
 
-        name = literal(str(found.path))
+        name = literal(engine_name(found.path))
         try:
             rows = number(self._connection, f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})")
         except duckdb.Error:

@@ -17,6 +17,7 @@ from mlwatch.asking import is_there, row
 from mlwatch.errors import InputError, reason_of
 from mlwatch.foreign import loads
 from mlwatch.regular import open_regular
+from mlwatch.sources.pathnames import engine_name
 from mlwatch.sources.sql import literal
 from mlwatch.store import currencies, rollup_rows, rollups, schema
 from mlwatch.store.newest_events import newest_of_all
@@ -236,6 +237,6 @@ def size(lake: Path, connection: DuckDBPyConnection) -> tuple[int, int]:
     files = [path for rollup in rollups.ALL for path in (lake / rollup.name).glob("*.parquet")]
     if not files:
         return 0, 0
-    listed = ", ".join(literal(str(path)) for path in files)
+    listed = ", ".join(literal(engine_name(path)) for path in files)
     (rows,) = row(connection, f"SELECT SUM(num_rows) FROM parquet_file_metadata([{listed}])")
     return int(rows), sum(path.stat().st_size for path in files)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,4 +53,4 @@ def _in_state_directory(name: str, identity: str) -> Path | None:
     if directory is None:
         return None
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:40] or "logs"
-    return directory / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.duckdb"
+    return directory / f"{name}-{hashlib.sha256(os.fsencode(identity)).hexdigest()[:12]}.duckdb"

@@ -1,0 +1,24 @@
+"""Names of files as text: what the engine takes, and what is shown, is UTF-8 whatever the locale."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def engine_name(path: Path | str) -> str:
+    """Return a path as the engine takes it; a byte that is not UTF-8 stays a surrogate, which it refuses."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
+
+
+def is_utf8(path: Path | str) -> bool:
+    """Tell whether the engine can open a path."""
+    return readable(str(path)) == engine_name(path)
+
+
+def readable(name: str) -> str:
+    """Return a name with visible escapes for bytes that are not UTF-8, as it can be stored."""
+    return engine_name(name).encode(errors="backslashreplace").decode()
