@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _say("no space left: " + one_line(error.filename or "standard output") + ": free some")
         if "--debug" in given:
             raise
-        return _say(_of_place(error) or _of_engine(error) or _unexpected(error))
+        return _say(_of_place(error) or _of_memory(error) or _of_engine(error) or _unexpected(error))
     return code
 
 
@@ -113,6 +113,15 @@ def _say(line: str) -> int:
     if sys.stderr is not None:
         sys.stderr.write(f"mlwatch: {line}\n")
     return USAGE
+
+
+def _of_memory(error: Exception) -> str | None:
+    """Return one line where the system gives no more memory; None for every other error."""
+    refused = "bad allocation" in str(error) or "Allocation failure" in str(error)  # in the engine's words
+    if isinstance(error, MemoryError) or (refused and type(error).__module__ == "_duckdb"):
+        todo = "free some, or let it have at least 1.5 GB of address space (ulimit -v)"
+        return f"the system gives mlwatch too little memory: {todo}"
+    return None
 
 
 def _of_engine(error: Exception) -> str | None:

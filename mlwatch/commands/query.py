@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -25,9 +26,10 @@ Row = tuple[Any, ...]
 
 def run(arguments: Namespace) -> int:
     """Print the rows."""
+    sql = os.fsencode(arguments.sql).decode("utf-8", "surrogateescape")  # whatever the locale took it for
     with taken_in(arguments) as session:
         need_records(session, session.snapshot())
-        names, rows = console.run(session.connection, arguments.sql)  # nothing is read afterwards
+        names, rows = console.run(session.connection, sql)  # nothing is read afterwards
     text = FORMATS[arguments.format](names, rows)
     if arguments.format == "table":
         sys.stdout.write(text)

@@ -9,8 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from logfiles import lines, prediction
+
+from mlwatch.cli import main
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLES = str(ROOT / "sample_logs" / "predictions" / "2026-11-03T12.jsonl")
@@ -286,3 +289,33 @@ def test_text_for_people_is_what_the_locale_can_write(tmp_path: Path, accented: 
     assert "gr\\xf6\\xdfe: v\\xe42 against v\\xe41" in result.stdout
     assert re.search(r" -\d", result.stdout)
     assert "\\u" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        duckdb.OutOfMemoryException("Failed to allocate block of 262144 bytes (bad allocation)"),
+        duckdb.OutOfMemoryException("Out of Memory Error: Allocation failure"),
+        MemoryError(),
+    ],
+)
+def test_too_little_memory_is_one_line(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("mlwatch.commands.report.run", fail)
+    assert main(["report", SAMPLES]) == 2
+    assert capsys.readouterr().err == (
+        "mlwatch: the system gives mlwatch too little memory: free some, "
+        "or let it have at least 1.5 GB of address space (ulimit -v)\n"
+    )
+
+
+def test_sql_is_utf8_whatever_the_locale(tmp_path: Path) -> None:
+    sql = ["query", SAMPLES, "SELECT 'é' AS x", "--format", "csv", "--db", ":memory:"]
+    done = subprocess.run(
+        [*COMMAND, *sql], capture_output=True, check=False, env=environment(tmp_path, **NO_UTF8)
+    )
+    assert (done.stdout.decode(), done.stderr) == ("x\né\n", b"")
