@@ -12,6 +12,12 @@ from mlwatch.rights import public
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Sequence
+
+    from mlwatch.store.lake import Written
+
+_NAMED = 5
+"""How many days a line names."""
 
 
 def run(arguments: Namespace) -> int:
@@ -29,9 +35,34 @@ def run(arguments: Namespace) -> int:
     with taken_in(arguments, arguments.output) as session:
         need_records(session, session.snapshot())
         with public():
-            days = lake.write(session.connection, arguments.output)
-        _say(days, arguments.output, *lake.size(arguments.output, session.connection))
+            written = lake.write(session.connection, arguments.output)
+        _warn(written, arguments.output)
+        _say(written.files, arguments.output, *lake.size(arguments.output, session.connection))
     return 0
+
+
+_STAY = (
+    "these days stay as they were, with more requests, labels or events than the logs that are left hold of them"
+    " (to count what is left instead, delete {}/r_*/DAY.parquet and write again)"
+)
+_LEFT = (
+    "these days are counted from the logs that are left, without some that were counted before and are gone"
+)
+_DROPPED = "these files were missing, and logs of their days are gone: the rollups go on without them"
+
+
+def _warn(written: Written, output: Path) -> None:
+    """Say which days are not what the logs of all times make of them."""
+    stay = _STAY.format(one_line(str(output)))
+    for days, said in ((written.kept, stay), (written.fewer, _LEFT), (written.dropped, _DROPPED)):
+        if days:
+            sys.stderr.write(f"mlwatch: {said}: {_some(days)}\n")
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name a few."""
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _say(days: int, output: Path, rows: int, size: int) -> None:

@@ -130,7 +130,7 @@ class _Roll:
         self._book(sources)
         more = {"sources": sources, "cut": _cut(self._store), "engine": "spark"}
         with public():
-            written = lakes.write(self._store.connection, lake, more)
+            written = lakes.write(self._store.connection, lake, more).files
         return Rolled(written, len(files), tuple(sorted(lost)))
 
     def _touched(self) -> set[str]:

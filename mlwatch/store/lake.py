@@ -11,6 +11,7 @@ change the days of their predictions alone.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.asking import is_there, row
@@ -19,13 +20,14 @@ from mlwatch.foreign import loads
 from mlwatch.regular import open_regular
 from mlwatch.sources.pathnames import engine_name
 from mlwatch.sources.sql import literal
-from mlwatch.store import currencies, rollup_rows, rollups, schema
+from mlwatch.store import currencies, lake_days, lake_files, rollup_rows, rollups, schema
+from mlwatch.store.lake_files import day_of
 from mlwatch.store.newest_events import newest_of_all
 from mlwatch.store.reference_tables import NAMES
 from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "mlwatch.rollups/1"
 MANIFEST = "manifest.json"
+_PART = "manifest.part"
+"""What a disk without room leaves of it."""
 SMALL = {
     "features": "TRUE",
     "model_features": "TRUE",
@@ -102,50 +106,139 @@ def names_of(lakes: Sequence[Path]) -> list[str]:
     return names
 
 
-def write(connection: DuckDBPyConnection, lake: Path, more: Mapping[str, Any] | None = None) -> int:
-    """Write the rollups of a store; return how many files of days were written.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was done to a lake."""
+
+    files: int
+    """Files of days that were written."""
+    kept: tuple[str, ...] = ()
+    """Days that stay as they were: the store has fewer of their requests, labels or events."""
+    fewer: tuple[str, ...] = ()
+    """Days that were written with more in all than before, and without some of what was counted before."""
+    dropped: tuple[str, ...] = ()
+    """Files of days that were missing and cannot be counted again: the lake goes on without them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What a lake holds before it is written."""
+
+    days: dict[str, str]
+    """Fingerprints by the names of days; empty ones where the manifest does not say."""
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    unread: InputError | None = None
+    """Why its days cannot be read beside those of this version."""
+    new: bool = False
+
+
+def write(
+    connection: DuckDBPyConnection,
+    lake: Path,
+    more: Mapping[str, Any] | None = None,
+    again: Collection[str] | None = None,
+) -> Written:
+    """Write the rollups of a store into a lake, mending what of it is missing, damaged or of another version.
 
     Args:
         connection: Of the store; nobody may write to it meanwhile.
         lake: Directory, made where it is missing.
         more: What its manifest is to keep besides.
+        again: Days that were counted again from all of their logs, so what the store has not of them is not; None where
+            the store has counted all that it found, which may be a part of what the lake was counted from.
 
     Raises:
-        InputError: when the directory is none of ours, has days that were counted otherwise, or cannot be written.
+        InputError: when the directory is none of ours, has days that were counted otherwise or are damaged and cannot
+            be counted again, somebody else writes it, or it cannot be written.
     """
-    before = manifest(lake) if is_lake(lake) else None
-    if before is None and lake.exists() and any(lake.iterdir()):
-        raise InputError("not an empty directory, and no rollups", str(lake), "give another one with -o")
-    known: dict[str, str] = before["days"] if before is not None else {}
-    here = [
-        (rollup, day, state) for rollup in rollups.ALL for day, state in _days(connection, rollup).items()
-    ]
-    kept: currencies.Said = {}
-    if before is not None and known.keys() - {f"{rollup.name}/{day}" for rollup, day, _ in here}:
-        _check_alike(connection, lake)
-        kept = currencies.of_manifest(connection, before, "models")
-    try:
-        (lake / "tables").mkdir(parents=True, exist_ok=True)
+    with lake_files.alone(lake):
+        before = _before(lake)
+        sound = {name for name in before.days if lake_files.is_sound(lake / f"{name}.parquet")}
+        here = {
+            f"{rollup.name}/{day}": (rollup, day, state)
+            for rollup in rollups.ALL
+            for day, state in _days(connection, rollup).items()
+        }
+        writer = lake_days.writer(connection)
+        parts = lake_days.Parts()
+        if again is None and not lake_days.goes_on(before.manifest.get("writer"), writer):
+            there = {name: mark for name, mark in before.days.items() if name in sound}
+            parts = lake_days.parts(connection, lake, there, {name: each[2] for name, each in here.items()})
+        counted = ({day for _, day, _ in here.values()} | set(again or ())) - parts.kept
+        stay = {name: mark for name, mark in before.days.items() if day_of(name) not in counted}
+        dropped = _check_staying(connection, lake, before, stay, sound)
+        if before.new:
+            _replace(lake / MANIFEST, _made(connection, {}, {}) | {"unfinished": True})
+        (lake / "tables").mkdir(exist_ok=True)
         for table, where in SMALL.items():
             _copy(connection, f"SELECT * FROM {table} WHERE {where}", lake / "tables" / f"{table}.parquet")
-        days = dict(known)
+        days = {name: mark for name, mark in stay.items() if name not in dropped}
         written = 0
-        for rollup in rollups.ALL:
-            (lake / rollup.name).mkdir(exist_ok=True)
-        for rollup, day, state in here:
-            name = f"{rollup.name}/{day}"
-            if known.get(name) != state:
-                _copy(connection, _of_day(rollup, day), lake / f"{name}.parquet")
+        for name, (rollup, day, state) in here.items():
+            if day in counted:
                 days[name] = state
-                written += 1
-        _replace(
-            lake / MANIFEST, json.dumps(_made(connection, days, kept) | dict(more or {}), indent=1) + "\n"
-        )
-    except OSError as error:
-        raise InputError(
-            f"cannot write ({error.strerror})", str(lake), "give another place with -o"
-        ) from error
-    return written
+                if before.days.get(name) != state or name not in sound:
+                    (lake / rollup.name).mkdir(exist_ok=True)
+                    _copy(connection, _of_day(rollup, day), lake / f"{name}.parquet")
+                    written += 1
+        mine = {"writer": writer} if not stay else {}  # it may come to know a part of a day that stays
+        said = currencies.of_manifest(connection, before.manifest, "models") if stay else {}
+        _replace(lake / MANIFEST, _made(connection, days, said) | mine | dict(more or {}))
+        lake_files.sweep(lake, set(days))
+    return Written(written, tuple(sorted(parts.kept)), tuple(sorted(parts.fewer)), dropped)
+
+
+def _before(lake: Path) -> _Before:
+    """Return what a lake holds; where its manifest cannot be read, the files of days that are there tell.
+
+    Raises:
+        InputError: when the directory holds something else.
+    """
+    if not is_lake(lake):
+        if any(each.name != _PART for each in lake.iterdir()):
+            raise InputError("not an empty directory, and no rollups", str(lake), "give another one with -o")
+        return _Before({}, new=True)
+    try:
+        found = manifest(lake)
+    except UnfinishedError:
+        return _Before({}, new=True)
+    except InputError as error:
+        return _Before(dict.fromkeys(lake_files.names_on_disk(lake), ""), unread=error)
+    days = {name: mark for name, mark in found["days"].items() if lake_files.is_name(name)}
+    return _Before(days, found)
+
+
+def _check_staying(
+    connection: DuckDBPyConnection,
+    lake: Path,
+    before: _Before,
+    stay: Mapping[str, str],
+    sound: Collection[str],
+) -> tuple[str, ...]:
+    """Make sure that the days which stay as they are can be read beside those that are written.
+
+    Returns:
+        Those whose files are missing.
+
+    Raises:
+        InputError: when there are some that cannot be read.
+    """
+    if not stay:
+        return ()
+    if before.unread is not None:
+        days = ", ".join(sorted({day_of(name) for name in stay})[:5])
+        todo = "give another directory with -o; or delete this one, and these days are lost"
+        raise InputError(f"{before.unread.what}, and logs of its days are gone ({days})", str(lake), todo)
+    dropped = []
+    for name in sorted(stay):
+        if name not in sound:
+            file = lake / f"{name}.parquet"
+            if file.exists():
+                what = "damaged, and logs of its day are gone, so it cannot be counted again"
+                raise InputError(what, str(file), "delete it, and write again: what it counted is lost")
+            dropped.append(name)
+    _check_alike(connection, lake)
+    return tuple(dropped)
 
 
 def _check_alike(connection: DuckDBPyConnection, lake: Path) -> None:
@@ -167,9 +260,8 @@ def _check_alike(connection: DuckDBPyConnection, lake: Path) -> None:
             for table, columns in NUMBERED.items()
         )
     except duckdb.Error as error:
-        raise InputError(
-            f"the rollups are damaged ({reason_of(error)})", str(lake), "give another directory with -o"
-        ) from error
+        todo = "give another directory with -o; or delete this one, and days whose logs are gone are lost"
+        raise InputError(f"the rollups are damaged ({reason_of(error)})", str(lake), todo) from error
     if differ:
         todo = "give another directory with -o: several of them open as one"
         raise InputError(
@@ -208,17 +300,30 @@ def _copy(connection: DuckDBPyConnection, select: str, target: Path) -> None:
     part.replace(target)
 
 
-def _replace(target: Path, text: str) -> None:
+def _replace(target: Path, found: Mapping[str, Any]) -> None:
     part = target.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
+    part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     part.replace(target)
+
+
+class UnfinishedError(InputError):
+    """A lake whose first writing was cut short."""
+
+
+def can_go_on(lake: Path) -> bool:
+    """Tell whether there is a lake whose numbers and bins those that write it next can go on with."""
+    try:
+        manifest(lake)
+    except InputError:
+        return False
+    return all(lake_files.is_sound(lake / "tables" / f"{table}.parquet") for table in SMALL)
 
 
 def manifest(lake: Path) -> dict[str, Any]:
     """Return what is in a lake.
 
     Raises:
-        InputError: when it is damaged, or of another version.
+        InputError: when it is damaged, not finished, or of another version.
     """
     try:
         found = loads((lake / MANIFEST).read_text(encoding="utf-8"))
@@ -229,6 +334,10 @@ def manifest(lake: Path) -> dict[str, Any]:
     if found.get("schema") != SCHEMA or found.get("store") != schema.VERSION:
         todo = "write them again with this version of mlwatch"
         raise InputError("the rollups are of another version", str(lake), todo)
+    if found.get("unfinished"):
+        raise UnfinishedError(
+            "the rollups are not finished", str(lake), "write them again with mlwatch rollup"
+        )
     return found
 
 

@@ -9,7 +9,7 @@ from mlwatch.asking import all_or_nothing, first_row, is_there, meta_value, numb
 from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import currencies, loss_trees, rollup_rows, rollups
-from mlwatch.store.lake import MANIFEST, SMALL, is_lake, manifest, names_of
+from mlwatch.store.lake import MANIFEST, SMALL, can_go_on, is_lake, manifest, names_of
 from mlwatch.store.newest_events import NEWEST_EVENTS
 from mlwatch.store.reference import must_be
 from mlwatch.store.registry import HEARD
@@ -139,12 +139,9 @@ def carry_on(connection: DuckDBPyConnection, lake: Path) -> None:
 
     Args:
         connection: Of a store that nobody else writes to; one that has counted before stays as it is.
-        lake: Where its rollups go; there need not be one yet.
-
-    Raises:
-        InputError: when it is damaged, or of another version.
+        lake: Where its rollups go; there need not be one yet, and one that is damaged is no example.
     """
-    if not is_lake(lake) or any(is_there(connection, table) for table in ("files", "features", "models")):
+    if not can_go_on(lake) or any(is_there(connection, table) for table in ("files", "features", "models")):
         return
     with all_or_nothing(connection):
         load_tables(connection, lake)

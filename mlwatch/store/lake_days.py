@@ -1,0 +1,127 @@
+"""Which days of a rollup lake a store has only a part of, because logs that were counted are gone.
+
+No file is remembered: what was counted of a day tells. Logs that are renamed, compressed or longer than before hold at
+least as many requests, labels and events in each minute; where there are fewer in any, something is gone.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlwatch.asking import meta_value, number
+from mlwatch.errors import InputError, reason_of
+from mlwatch.sources.sql import literal
+from mlwatch.store import rollups
+from mlwatch.store.lake_files import day_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from mlwatch.store.rollups import Rollup
+
+COUNTS = ((rollups.TRAFFIC, "n"), (rollups.OUTCOMES, "n"), (rollups.BUSINESS, "n_events"))
+"""What tells how much of a day was counted, most important first: requests, labels, events."""
+WRITER = "lake_writer"
+"""Key of what a store goes by in the lakes that it writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Days of which a store lacks something that a lake has counted."""
+
+    kept: frozenset[str] = frozenset()
+    """Those of which the lake has as much or more in all, and its requests are sound."""
+    fewer: frozenset[str] = frozenset()
+    """The others."""
+
+
+def writer(connection: DuckDBPyConnection) -> dict[str, Any]:
+    """Return what a store goes by, and how many records it has read."""
+    name = meta_value(connection, WRITER)
+    if name is None:
+        name = uuid.uuid4().hex
+        connection.execute("INSERT INTO meta VALUES (?, ?)", [WRITER, name])
+    return {"store": name, "records": number(connection, "SELECT SUM(records) FROM batches")}
+
+
+def goes_on(before: object, now: Mapping[str, Any]) -> bool:
+    """Tell whether the store that wrote a lake last writes it again: it forgets nothing that it has counted.
+
+    A store that has read less by now is a copy of an earlier time.
+    """
+    return (
+        isinstance(before, dict)
+        and before.get("store") == now["store"]
+        and isinstance(before.get("records"), int)
+        and before["records"] <= now["records"]
+    )
+
+
+def parts(
+    connection: DuckDBPyConnection, lake: Path, there: Mapping[str, str], here: Mapping[str, str]
+) -> Parts:
+    """Compare the days of which both have something.
+
+    Args:
+        connection: Of the store.
+        lake: A directory.
+        there: Fingerprints of the days whose files in the lake are sound, by name.
+        here: Those of the store.
+    """
+    days = {day_of(name) for name in here}
+    more: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    less: set[str] = set()
+    for rollup, count in COUNTS:
+        names = [
+            name
+            for name, mark in there.items()
+            if name.startswith(f"{rollup.name}/") and day_of(name) in days and here.get(name) != mark
+        ]
+        for day, gone, theirs, ours in _compared(connection, rollup, count, lake, names):
+            more[day].append((theirs, ours))
+            if gone:
+                less.add(day)
+    requests = f"{rollups.TRAFFIC.name}/"
+    kept = {day for day in less if requests + day in there and not _is_larger(more[day])}
+    return Parts(frozenset(kept), frozenset(less - kept))
+
+
+def _is_larger(counts: Collection[tuple[int, int]]) -> bool:
+    """Tell whether the store has more of what differs first."""
+    return next((ours > theirs for theirs, ours in counts if ours != theirs), False)
+
+
+def _compared(
+    connection: DuckDBPyConnection, rollup: Rollup, count: str, lake: Path, names: Collection[str]
+) -> list[tuple[str, int, int, int]]:
+    """Return of each day how many the lake has that the store lacks, and how many each has.
+
+    Raises:
+        InputError: when a file of the lake cannot be read.
+    """
+    if not names:
+        return []
+    files = ", ".join(literal(str(lake / f"{name}.parquet")) for name in names)
+    days = ", ".join(literal(day_of(name)) for name in names)
+    import duckdb  # noqa: PLC0415
+
+    keyed = f"SELECT bucket, model, version, SUM({count}) AS n FROM"
+    compared = f"""
+        WITH theirs AS ({keyed} read_parquet([{files}]) GROUP BY ALL),
+        ours AS ({keyed} {rollup.table(rollup.levels[0])}
+            WHERE strftime(bucket, '%Y-%m-%d') IN ({days}) GROUP BY ALL)
+        SELECT strftime(bucket, '%Y-%m-%d') AS day,
+            SUM(greatest(COALESCE(t.n, 0) - COALESCE(o.n, 0), 0))::BIGINT,
+            SUM(COALESCE(t.n, 0))::BIGINT, SUM(COALESCE(o.n, 0))::BIGINT
+        FROM theirs AS t FULL JOIN ours AS o USING (bucket, model, version) GROUP BY day"""
+    try:
+        return connection.execute(compared).fetchall()
+    except duckdb.Error as error:
+        todo = "delete that file, and write again: its day is counted from the logs that are there"
+        raise InputError(f"the rollups are damaged ({reason_of(error)})", str(lake), todo) from error
