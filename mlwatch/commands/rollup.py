@@ -45,9 +45,8 @@ _STAY = (
     "these days stay as they were, with more requests, labels or events than the logs that are left hold of them"
     " (to count what is left instead, delete {}/r_*/DAY.parquet and write again)"
 )
-_LEFT = (
-    "these days are counted from the logs that are left, without some that were counted before and are gone"
-)
+_LEFT = "these days are counted from the logs that are left, without some of what was counted before"
+_LOST = "these days stay as they were, without late records, as some of their logs are gone"
 _DROPPED = "these files were missing, and logs of their days are gone: the rollups go on without them"
 
 
@@ -90,9 +89,9 @@ def _on_spark(arguments: Namespace) -> int:
         from mlwatch.spark.rolling import roll  # noqa: PLC0415  pulls sqlglot
 
         rolled = roll(spark, source, config, arguments.output, given)
-    if rolled.lost:
-        days = ", ".join(rolled.lost[:5])
-        sys.stderr.write(f"mlwatch: late records are left out, the logs of their days are gone: {days}\n")
+    for days, said in ((rolled.lost, _LOST), (rolled.dropped, _DROPPED)):
+        if days:
+            sys.stderr.write(f"mlwatch: {said}: {_some(days)}\n")
     with duckdb.connect() as connection:
         _say(rolled.days, arguments.output, *lake.size(arguments.output, connection))
     return 0

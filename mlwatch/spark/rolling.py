@@ -1,13 +1,15 @@
 """Keep a rollup lake in step with logs that Spark reads: what is new is counted, and the days that it touches again.
 
-The lake's manifest says of every file what it was when it was read, which days its requests are of, and what was in it.
-A day is counted from all files that have requests of it, with the labels and events of all files.
+The lake's manifest says of every file what it was when it was read, which days its requests are of, which days its
+labels and events are of, and what was in it. A day is counted from all files that have requests of it, with the labels
+and events of all files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,8 @@ from mlwatch.spark.counting import Counter
 from mlwatch.spark.dialect import to_spark
 from mlwatch.spark.sampling import learnt
 from mlwatch.store import lake as lakes
+from mlwatch.store.lake_files import day_of
+from mlwatch.store.reference import digest_of
 from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
@@ -39,7 +43,13 @@ COUNTS = """
     CAST(MIN(CASE WHEN bad IS NULL AND is_request THEN CAST(ts AS DATE) END) AS VARCHAR) AS first,
     CAST(MAX(CASE WHEN bad IS NULL AND is_request THEN CAST(ts AS DATE) END) AS VARCHAR) AS last,
     MAX(CASE WHEN bad IS NULL THEN epoch_us(ts) END) AS newest"""
-"""What is remembered of a file."""
+"""What is remembered of a file, beside the days that its labels and events are of."""
+TOLD = """
+    SELECT DISTINCT t.line AS source, CAST(CAST(r.ts AS DATE) AS VARCHAR) AS day
+    FROM taken AS t JOIN taken AS r ON r.id = t.id
+    WHERE (t.is_outcome OR t.is_event) AND r.is_request"""
+DECIDING = ("roles", "business", "outputs", "segments", "schema")
+"""Settings that decide what is counted, beside the reference; which files are read tells itself."""
 
 Known = dict[str, dict[str, Any]]
 """Files by their paths below the source."""
@@ -54,7 +64,9 @@ class Rolled:
     read: int
     """Files of logs that were read."""
     lost: tuple[str, ...] = ()
-    """Days that late records are of, whose logs are gone: they stay as they were."""
+    """Days that were to be counted again, some of whose logs are gone: they stay as they were."""
+    dropped: tuple[str, ...] = ()
+    """Files of days that were missing, and whose logs are gone."""
 
 
 def roll(spark: SparkSession, source: str, config: Config, lake: Path, reference: Path | None) -> Rolled:
@@ -71,26 +83,35 @@ def roll(spark: SparkSession, source: str, config: Config, lake: Path, reference
         InputError: when there are no logs, or some that Spark does not read.
     """
     listed = listing.files(spark, source, config)
-    known, cut = _remembered(lake)
+    known, made = _remembered(lake)
+    settings = _settings(config, reference)
     now = {one.relative: one for one in listed}
-    if known and all(known.get(name, {}).get("mark") == one.mark for name, one in now.items()):
+    unchanged = all(known.get(name, {}).get("mark") == one.mark for name, one in now.items())
+    if known and unchanged and made.get("settings") == settings and not lakes.broken(lake):
         return Rolled(0, 0)
     name = listing.normal(source).rstrip("/").rsplit("/", 1)[-1]
     with learnt(spark, listed, config, lake, reference, name or "logs") as store:
         if not store.kinds:
             raise InputError("no prediction logs", source, "no file with records below it")
-        if cut != _cut(store):
-            known = {}  # counted otherwise from now on
-        return _Roll(spark, store, config, known, now).write(lake)
+        otherwise = (made.get("cut"), made.get("settings")) != (_cut(store), settings)
+        run = _Roll(spark, store, config, known, now, everything=otherwise)
+        return run.write(lake, {"cut": _cut(store), "settings": settings, "engine": "spark"})
 
 
-def _remembered(lake: Path) -> tuple[Known, str]:
-    if not lakes.is_lake(lake):
-        return {}, ""
+def _remembered(lake: Path) -> tuple[Known, dict[str, Any]]:
+    """Return the files that a lake was counted from, and what else its manifest says."""
+    if not lakes.can_go_on(lake):
+        return {}, {}
     found = lakes.manifest(lake)
     if found.get("engine") != "spark":
         raise InputError("rollups that --engine duckdb wrote", str(lake), "give another directory with -o")
-    return found.get("sources", {}), found.get("cut", "")
+    return found.get("sources", {}), found
+
+
+def _settings(config: Config, given: Path | None) -> str:
+    """Return a text that changes when what the configuration and the reference make of the same records does."""
+    said = [repr(getattr(config, name)) for name in DECIDING]
+    return hashlib.sha256(json.dumps([said, given and digest_of(given)]).encode()).hexdigest()
 
 
 def _cut(store: Learnt) -> str:
@@ -107,7 +128,14 @@ class _Roll:
     """One run over what is there now."""
 
     def __init__(
-        self, spark: SparkSession, store: Learnt, config: Config, known: Known, now: Mapping[str, Listed]
+        self,
+        spark: SparkSession,
+        store: Learnt,
+        config: Config,
+        known: Known,
+        now: Mapping[str, Listed],
+        *,
+        everything: bool,
     ) -> None:
         self._spark = spark
         self._store = store
@@ -116,45 +144,60 @@ class _Roll:
         self._now = {
             one.relative: now[one.relative] for _, listed in store.kinds for one in listed
         }  # the others are no logs
+        self._everything = everything
         self._fresh = {
-            name: one for name, one in self._now.items() if known.get(name, {}).get("mark") != one.mark
+            name: one
+            for name, one in self._now.items()
+            if everything or known.get(name, {}).get("mark") != one.mark
         }
 
-    def write(self, lake: Path) -> Rolled:
-        days = self._touched() if self._known else None
-        lost = self._lost(days) if days is not None else set()
-        days = days - lost if days is not None else None
+    def write(self, lake: Path, more: Mapping[str, str]) -> Rolled:
+        gone = self._gone()
+        days: set[str] | None = None
+        if self._everything:
+            again = set().union(*map(self._reach, self._known.values())) - gone
+            lost = gone
+        else:
+            touched = self._touched() | {day_of(name) for name in lakes.broken(lake)}
+            again = days = touched - gone
+            lost = touched & gone
         files = self._needed(days)
-        stats = self._count(files, days)
+        stats = self._count(files, days, gone)
         sources = {**self._known, **stats}
         self._book(sources)
-        more = {"sources": sources, "cut": _cut(self._store), "engine": "spark"}
         with public():
-            written = lakes.write(self._store.connection, lake, more).files
-        return Rolled(written, len(files), tuple(sorted(lost)))
+            written = lakes.write(
+                self._store.connection, lake, {"sources": sources, **more}, again if self._known else None
+            )
+        return Rolled(written.files, len(files), tuple(sorted(lost)), written.dropped)
 
     def _touched(self) -> set[str]:
         """Return the days of fresh requests, and of the requests that fresh labels and events are of."""
+        changed = (self._known[name] for name in self._fresh if name in self._known)
+        before = set().union(*map(self._reach, changed))
         fresh = frames.read(self._spark, self._store, self._config, self._fresh)
         if fresh is None:
-            return set()
+            return before
         fresh.persist().createOrReplaceTempView("fresh")
         day = "CAST(CAST(ts AS DATE) AS VARCHAR)"
         days = self._days(f"SELECT DISTINCT {day} AS day FROM fresh WHERE bad IS NULL AND is_request")
         late = "SELECT DISTINCT id FROM fresh WHERE bad IS NULL AND (is_outcome OR is_event)"
         if self._days(f"{late} LIMIT 1"):
-            before = {
-                name: one for name, one in self._now.items() if self._known.get(name, {}).get("predictions")
-            }
-            earlier = frames.read(self._spark, self._store, self._config, before)
+            earlier = frames.read(self._spark, self._store, self._config, self._with_requests())
             if earlier is not None:
                 earlier.createOrReplaceTempView("earlier")
                 days |= self._days(f"""
                     SELECT DISTINCT {day} AS day FROM earlier AS e JOIN ({late}) AS l ON l.id = e.id
                     WHERE e.bad IS NULL AND e.is_request""")
         fresh.unpersist()
-        changed = (self._known[name] for name in self._fresh if name in self._known)
-        return days.union(*(self._span(one) for one in changed))
+        return days | before
+
+    def _with_requests(self) -> dict[str, Listed]:
+        return {name: one for name, one in self._now.items() if self._known.get(name, {}).get("predictions")}
+
+    def _reach(self, file: Mapping[str, Any]) -> set[str]:
+        """Return the days that a file has to do with: of its requests, and of those that it labels or tells of."""
+        return self._span(file) | set(file.get("told", ()))
 
     def _days(self, select: str) -> set[str]:
         return {row[0] for row in self._spark.sql(to_spark(select)).collect()}
@@ -166,10 +209,11 @@ class _Roll:
         first, last = (datetime.fromisoformat(file[end]).toordinal() for end in ("first", "last"))
         return {datetime.fromordinal(day).date().isoformat() for day in range(first, last + 1)}
 
-    def _lost(self, days: Collection[str]) -> set[str]:
-        """Return the days that cannot be counted again: a file with requests of them is no longer there."""
-        gone = (file for name, file in self._known.items() if name not in self._now)
-        return {day for file in gone for day in self._span(file) if day in days}
+    def _gone(self) -> set[str]:
+        """Return the days that cannot be counted again: a file that they were counted from is no longer there."""
+        return set().union(
+            *(self._reach(file) for name, file in self._known.items() if name not in self._now)
+        )
 
     def _needed(self, days: Collection[str] | None) -> dict[str, Listed]:
         """Return the files with requests of these days, and all that hold labels or events."""
@@ -184,7 +228,9 @@ class _Roll:
 
         return {name: one for name, one in self._now.items() if needed(name)}
 
-    def _count(self, files: Mapping[str, Listed], days: Collection[str] | None) -> Known:
+    def _count(
+        self, files: Mapping[str, Listed], days: Collection[str] | None, gone: Collection[str]
+    ) -> Known:
         records = frames.read(self._spark, self._store, self._config, files)
         if records is None:
             return {}
@@ -193,19 +239,24 @@ class _Roll:
         stats = {
             listing.normal(row.source): row.asDict() for row in self._spark.sql(to_spark(select)).collect()
         }
-        within = ""
-        if days is not None:
-            listed = ", ".join(f"DATE '{day}'" for day in sorted(days)) or "DATE '1970-01-01'"
-            within = f"AND (NOT is_request OR CAST(ts AS DATE) IN ({listed}))"
-        taken = self._spark.sql(to_spark(f"SELECT * FROM records WHERE bad IS NULL {within}"))
+        chosen, negated = (gone, "NOT ") if days is None else (days, "")
+        listed = ", ".join(f"DATE '{day}'" for day in sorted(chosen)) or "DATE '1970-01-01'"
+        within = f"NOT is_request OR CAST(ts AS DATE) {negated}IN ({listed})"
+        taken = self._spark.sql(to_spark(f"SELECT * FROM records WHERE bad IS NULL AND ({within})"))
         Counter(self._spark, self._store, self._config, taken).count()
+        told: dict[str, set[str]] = defaultdict(set)
+        for row in self._spark.sql(to_spark(TOLD)).collect():
+            told[listing.normal(row.source)].add(row.day)
         records.unpersist()
         empty = dict.fromkeys(("records", "rejected", "predictions", "outcomes", "events"), 0)
         empty |= dict.fromkeys(("first", "last", "newest"))  # type: ignore[arg-type]
         found = {}
         for name, one in files.items():
-            counts = stats.get(listing.normal(one.uri), empty)
+            place = listing.normal(one.uri)
+            counts = stats.get(place, empty)
+            before = () if name in self._fresh else self._known.get(name, {}).get("told", ())
             found[name] = {"mark": one.mark, "size": one.size} | {key: counts[key] for key in empty}
+            found[name]["told"] = sorted(told[place].union(before))
         return found
 
     def _book(self, sources: Known) -> None:

@@ -319,6 +319,16 @@ def can_go_on(lake: Path) -> bool:
     return all(lake_files.is_sound(lake / "tables" / f"{table}.parquet") for table in SMALL)
 
 
+def broken(lake: Path) -> list[str]:
+    """Return the days of a lake whose files are missing or not whole, as the manifest names them.
+
+    Raises:
+        InputError: when the manifest is damaged, not finished, or of another version.
+    """
+    names = filter(lake_files.is_name, manifest(lake)["days"])
+    return [name for name in names if not lake_files.is_sound(lake / f"{name}.parquet")]
+
+
 def manifest(lake: Path) -> dict[str, Any]:
     """Return what is in a lake.
 

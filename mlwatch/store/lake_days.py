@@ -11,8 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import meta_value, number
-from mlwatch.errors import InputError, reason_of
+from mlwatch.asking import meta_value, number, row
 from mlwatch.sources.sql import literal
 from mlwatch.store import rollups
 from mlwatch.store.lake_files import day_of
@@ -36,7 +35,7 @@ class Parts:
     """Days of which a store lacks something that a lake has counted."""
 
     kept: frozenset[str] = frozenset()
-    """Those of which the lake has as much or more in all, and its requests are sound."""
+    """Those of which the lake has more in all, and what it has can be read."""
     fewer: frozenset[str] = frozenset()
     """The others."""
 
@@ -77,51 +76,46 @@ def parts(
     days = {day_of(name) for name in here}
     more: dict[str, list[tuple[int, int]]] = defaultdict(list)
     less: set[str] = set()
+    unread: set[str] = set()
     for rollup, count in COUNTS:
-        names = [
-            name
-            for name, mark in there.items()
-            if name.startswith(f"{rollup.name}/") and day_of(name) in days and here.get(name) != mark
-        ]
-        for day, gone, theirs, ours in _compared(connection, rollup, count, lake, names):
+        for name, mark in there.items():
+            day = day_of(name)
+            if not name.startswith(f"{rollup.name}/") or day not in days or here.get(name) == mark:
+                continue
+            compared = _compared(connection, rollup, count, lake / f"{name}.parquet", day)
+            if compared is None:
+                unread.add(day)
+                continue
+            gone, theirs, ours = compared
             more[day].append((theirs, ours))
             if gone:
                 less.add(day)
     requests = f"{rollups.TRAFFIC.name}/"
-    kept = {day for day in less if requests + day in there and not _is_larger(more[day])}
-    return Parts(frozenset(kept), frozenset(less - kept))
+    kept = {day for day in less - unread if requests + day in there and not _is_larger(more[day])}
+    return Parts(frozenset(kept), frozenset((less | unread) - kept))
 
 
 def _is_larger(counts: Collection[tuple[int, int]]) -> bool:
-    """Tell whether the store has more of what differs first."""
-    return next((ours > theirs for theirs, ours in counts if ours != theirs), False)
+    """Tell whether the store has more of what differs first; as many of all is a repeated request that has moved."""
+    return next((ours > theirs for theirs, ours in counts if ours != theirs), True)
 
 
 def _compared(
-    connection: DuckDBPyConnection, rollup: Rollup, count: str, lake: Path, names: Collection[str]
-) -> list[tuple[str, int, int, int]]:
-    """Return of each day how many the lake has that the store lacks, and how many each has.
-
-    Raises:
-        InputError: when a file of the lake cannot be read.
-    """
-    if not names:
-        return []
-    files = ", ".join(literal(str(lake / f"{name}.parquet")) for name in names)
-    days = ", ".join(literal(day_of(name)) for name in names)
+    connection: DuckDBPyConnection, rollup: Rollup, count: str, file: Path, day: str
+) -> tuple[int, int, int] | None:
+    """Return how many of a day the lake has that the store lacks, and how many each has; None of a damaged file."""
     import duckdb  # noqa: PLC0415
 
     keyed = f"SELECT bucket, model, version, SUM({count}) AS n FROM"
+    within = f"bucket >= TIMESTAMP '{day}' AND bucket < TIMESTAMP '{day}' + INTERVAL 1 DAY"
     compared = f"""
-        WITH theirs AS ({keyed} read_parquet([{files}]) GROUP BY ALL),
-        ours AS ({keyed} {rollup.table(rollup.levels[0])}
-            WHERE strftime(bucket, '%Y-%m-%d') IN ({days}) GROUP BY ALL)
-        SELECT strftime(bucket, '%Y-%m-%d') AS day,
-            SUM(greatest(COALESCE(t.n, 0) - COALESCE(o.n, 0), 0))::BIGINT,
+        WITH theirs AS ({keyed} read_parquet({literal(str(file))}) GROUP BY ALL),
+        ours AS ({keyed} {rollup.table(rollup.levels[0])} WHERE {within} GROUP BY ALL)
+        SELECT SUM(greatest(COALESCE(t.n, 0) - COALESCE(o.n, 0), 0))::BIGINT,
             SUM(COALESCE(t.n, 0))::BIGINT, SUM(COALESCE(o.n, 0))::BIGINT
-        FROM theirs AS t FULL JOIN ours AS o USING (bucket, model, version) GROUP BY day"""
+        FROM theirs AS t FULL JOIN ours AS o USING (bucket, model, version)"""
     try:
-        return connection.execute(compared).fetchall()
-    except duckdb.Error as error:
-        todo = "delete that file, and write again: its day is counted from the logs that are there"
-        raise InputError(f"the rollups are damaged ({reason_of(error)})", str(lake), todo) from error
+        gone, theirs, ours = row(connection, compared)
+    except duckdb.Error:
+        return None
+    return gone or 0, theirs or 0, ours or 0

@@ -84,7 +84,7 @@ def install(
     Raises:
         InputError: when the file cannot be read or holds no feature.
     """
-    digest = _digest(path)
+    digest = digest_of(path)
     of_rows = not profiles.is_profile(path)
     if meta_value(connection, profiles.LABELLED if of_rows else "reference_labels") == digest:
         _take_back(connection)
@@ -128,7 +128,7 @@ def must_be(connection: DuckDBPyConnection, path: Path) -> None:
     Raises:
         InputError: when it was another or none, or the file cannot be read.
     """
-    if profiles.value_in_force(connection, "reference_sha256") == _digest(path):
+    if profiles.value_in_force(connection, "reference_sha256") == digest_of(path):
         return
     name = profiles.value_in_force(connection, "reference_name")
     counted = f"another reference, {name}" if name else "no reference file"
@@ -136,7 +136,12 @@ def must_be(connection: DuckDBPyConnection, path: Path) -> None:
     raise InputError(f"these rollups are counted against {counted}", str(path), todo)
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """Return what tells a reference file from others.
+
+    Raises:
+        InputError: when it cannot be read.
+    """
     try:
         with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

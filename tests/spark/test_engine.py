@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import os
 import shutil
@@ -10,15 +11,19 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
 import sparklogs
+from logfiles import lines, prediction
 
 from mlwatch.cli import main
+from mlwatch.config import ConstraintSettings
 from mlwatch.store import lake, rollups
 
 if TYPE_CHECKING:
@@ -169,3 +174,53 @@ def test_both_engines_count_the_same(
         default=(0.0,),
     )
     assert worst[0] <= TOLERANCE, worst
+
+
+def requests(day: int, count: int) -> str:
+    return lines(
+        prediction(n, request_id=f"{day}-{n}", timestamp=f"2026-11-{day:02d}T10:{n // 60:02d}:{n % 60:02d}Z")
+        for n in range(count)
+    )
+
+
+def labels(day: int, count: int) -> str:
+    records = (
+        {"timestamp": "2026-11-09T00:00:00Z", "request_id": f"{day}-{n}", "label": n % 2}
+        for n in range(count)
+    )
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def sums(path: Path, rollup: rollups.Rollup) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for key, values in rows(path, rollup).items():
+        found[f"{key[0]:%d}"] += values["n"]
+    return dict(found)
+
+
+def test_a_lake_follows_logs_and_settings_that_change(tmp_path: Path) -> None:
+    from mlwatch.config import load
+    from mlwatch.spark.cluster import session
+    from mlwatch.spark.rolling import roll
+
+    logs, path, config = tmp_path / "logs", tmp_path / "lake", load(None)
+    logs.mkdir()
+    for day in (1, 2, 3):
+        (logs / f"{day}.jsonl").write_text(requests(day, 60))
+    (logs / "labels.jsonl").write_text(labels(2, 20))
+    with session("local[2]") as spark:
+        assert roll(spark, str(logs), config, path, None).days > 0
+        assert roll(spark, str(logs), config, path, None).read == 0
+        (logs / "3.jsonl").write_text(requests(4, 61))
+        (logs / "labels.jsonl").write_text(labels(1, 30))
+        assert roll(spark, str(logs), config, path, None).lost == ()
+        assert sums(path, rollups.TRAFFIC) == {"01": 60, "02": 60, "04": 61}
+        assert sums(path, rollups.OUTCOMES) == {"01": 30}
+        (path / "r_traffic" / "2026-11-02.parquet").unlink()
+        assert roll(spark, str(logs), config, path, None).days == 1
+        assert sums(path, rollups.TRAFFIC) == {"01": 60, "02": 60, "04": 61}
+        (logs / "2.jsonl").unlink()
+        other = replace(config, schema={"age": ConstraintSettings(min=0.0)})
+        assert roll(spark, str(logs), other, path, None).lost == ("2026-11-02",)
+        assert sums(path, rollups.TRAFFIC) == {"01": 60, "02": 60, "04": 61}
+        assert set(sums(path, rollups.CONSTRAINTS)) == {"01", "04"}

@@ -12,6 +12,7 @@ import pytest
 from logfiles import lines, prediction
 
 from mlwatch.cli import main
+from mlwatch.session import Options, Session
 from mlwatch.store import lake
 
 if TYPE_CHECKING:
@@ -165,3 +166,49 @@ def test_a_day_is_counted_from_what_is_left_once_its_files_are_deleted(
         file.unlink()
     assert STAY not in roll(logs, capsys)
     assert counts(path) == {"01": 100, "02": 200}
+
+
+def test_days_that_were_counted_again_lose_what_is_not_of_them_any_more(
+    logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As Spark does of logs that have changed."""
+    path = logs.parent / "lake"
+    (logs / "labels.jsonl").write_text(labels(1, 0, 20) + labels(2, 0, 20))
+    roll(logs, capsys)
+    (logs / "2.jsonl").unlink()
+    (logs / "labels.jsonl").unlink()
+    with Session(Options(logs, db=":memory:", lake=path)) as session:
+        session.ingest_all()
+        written = lake.write(session.connection, path, again={"2026-11-01", "2026-11-02"})
+    assert (written.kept, written.fewer) == ((), ())
+    assert (counts(path), counts(path, "r_outcomes")) == ({"01": 200}, {})
+    assert not (path / "r_outcomes" / "2026-11-01.parquet").exists()
+    assert not list(path.glob("r_*/2026-11-02.parquet"))
+
+
+def test_a_request_that_is_answered_at_last_takes_its_failures_place(
+    logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is counted in a later minute than before, and nothing is gone."""
+    failed = json.loads(requests(2, 200, 201)) | {"prediction": None, "status": 500}
+    (logs / "first.jsonl").write_text(json.dumps(failed) + "\n")
+    roll(logs, capsys)
+    again = json.loads(requests(2, 200, 201)) | {"timestamp": "2026-11-02T12:00:00Z", "status": 200}
+    (logs / "second.jsonl").write_text(json.dumps(again) + "\n")
+    assert STAY not in roll(logs, capsys)
+    file = logs.parent / "lake" / "r_traffic" / "2026-11-02.parquet"
+    assert duckdb.execute("SELECT SUM(n), SUM(failed) FROM read_parquet(?)", [str(file)]).fetchall() == [
+        (201, 0)
+    ]
+
+
+def test_a_day_that_cannot_be_read_is_counted_anew(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its file has a beginning and an end, and nothing sensible between."""
+    roll(logs, capsys)
+    file = logs.parent / "lake" / "r_traffic" / "2026-11-01.parquet"
+    damaged = bytearray(file.read_bytes())
+    damaged[4:-8] = bytes(len(damaged) - 12)
+    file.write_bytes(damaged)
+    (logs / "1c.jsonl").write_text(requests(1, 200, 210))
+    assert LEFT in roll(logs, capsys)
+    assert counts(logs.parent / "lake") == {"01": 210, "02": 200}
