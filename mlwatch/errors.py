@@ -7,20 +7,21 @@ import unicodedata
 _MAX_PART = 400
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, longest: int = _MAX_PART) -> str:
     """Make text from outside fit for one terminal line.
 
     White space becomes single spaces; control, format and surrogate characters become visible escapes.
 
     Args:
         text: Anything, such as a name found in a log.
+        longest: Characters that are returned at most.
 
     Returns:
-        At most 400 characters without control characters.
+        The text without control characters.
     """
-    visible = "".join(_visible(character) for character in text[: 4 * _MAX_PART])
+    visible = "".join(_visible(character) for character in text[: 4 * longest])
     line = " ".join(visible.split())
-    return line if len(line) <= _MAX_PART else line[: _MAX_PART - 1] + "…"
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def _visible(character: str) -> str:

@@ -12,6 +12,11 @@ from mlwatch.errors import InputError
 if TYPE_CHECKING:
     from mlwatch.config.topics import Topics
 
+SCHEMES = frozenset(
+    ("http", "https", "ftp", "file", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "wasbs", "hdfs", "dbfs")
+)
+"""Of URLs that somebody may take for a path; other words with a colon are names, as of `HOST:/DIRECTORY`."""
+
 
 def place(text: str) -> tuple[Path, Topics | None]:
     """Read what is to be watched: a directory or file; or topics, with the directory of their configuration.
@@ -61,7 +66,7 @@ def refuse_url(path: Path) -> None:
         InputError: It is one.
     """
     scheme, mark, rest = str(path).partition(":/")
-    if not mark or not scheme.isalnum():
+    if not mark or scheme.lower().rpartition("+")[2] not in SCHEMES:
         return
     try:
         host = urlsplit(f"//{rest}").hostname or ""

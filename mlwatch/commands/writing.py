@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from mlwatch.errors import InputError, tells_of_full_disk
 from mlwatch.output import print_document
-from mlwatch.rights import public
+from mlwatch.rights import private, public
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -60,8 +60,17 @@ def _is_replaceable(path: Path) -> bool:
         stat.S_ISREG(there.st_mode)
         and there.st_nlink == 1
         and os.access(path, os.W_OK)
+        and not _has_more_rights(path)
         and not any(os.path.samestat(there, output) for output in outputs)
     )
+
+
+def _has_more_rights(path: Path) -> bool:
+    """Tell whether a file has more than an owner and permissions, such as a list of who may read it."""
+    try:
+        return any(not name.startswith("security.") for name in os.listxattr(path))
+    except (AttributeError, OSError):  # not everywhere
+        return False
 
 
 def _replaced(text: str, path: Path) -> bool:
@@ -72,7 +81,8 @@ def _replaced(text: str, path: Path) -> bool:
     """
     part = path.with_name(f".{path.name[:50]}.{uuid4().hex[:8]}.part")
     try:
-        file = part.open("x", encoding="utf-8")
+        with private():
+            file = part.open("x", encoding="utf-8")
     except OSError as error:
         if tells_of_full_disk(str(error)):
             raise

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SPACE = "{http://www.w3.org/2000/svg}"
+SPOKEN = 10_000
+"""Characters of what is read aloud: a line for each version."""
 TAGS = frozenset({"svg", "g", "path", "line", "rect", "text"})
 ATTRIBUTES = frozenset(
     {
@@ -50,14 +52,16 @@ def inlined(svg: str, spoken: str) -> Markup:
     if "NaN" in inner or "Infinity" in inner:
         raise UnfitError("a number is not finite")
     box = _harmless(root.get("viewBox", ""))
-    return Markup(f'<svg viewBox="{box}" role="img" aria-label="{escape(one_line(spoken))}">{inner}</svg>')
+    return Markup(
+        f'<svg viewBox="{box}" role="img" aria-label="{escape(one_line(spoken, SPOKEN))}">{inner}</svg>'
+    )
 
 
 def _parts(element: ET.Element) -> Iterator[str]:
     name = element.tag.removeprefix(SPACE)
     if name not in TAGS or _is_invisible(element):
         return
-    inner = escape(one_line(element.text or ""), quote=False) if name == "text" else ""
+    inner = escape(one_line(element.text or "", SPOKEN), quote=False) if name == "text" else ""
     inner += "".join(part for child in element for part in _parts(child))
     given = "".join(
         f' {key}="{_harmless(value)}"' for key, value in element.attrib.items() if key in ATTRIBUTES

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MAX_DOCUMENT_BYTES = 256 << 20
 PART_CHARACTERS = 1 << 20
 """Text that is given to the decoder at once: it may build objects of all of it before it finds that the end lacks."""
+LONGEST_MARK = 16
+"""What is longer than every word and escape of JSON, such as `-Infinity`: before it a decoder tells what is wrong."""
 COMMON_CHARACTERS = 200
 """Of a longer text that a document says once, none is each record's: there may be millions of them."""
 NAMES = 10_000
@@ -111,23 +113,26 @@ class _Values:
             try:
                 value, end = self._decode(self._part, self.position - self._start)
             except json.JSONDecodeError as error:
-                if not self._goes_on():
+                if not (self._is_cut(error) and self._goes_on()):
                     raise ValueError(f"{error.msg}: character {self._start + error.pos:,}") from error
             else:
                 if end < len(self._part) - 2 or not self._goes_on():  # "1" or "1e+" may be cut from a number
                     self.position = self._start + end
                     return value
 
+    def _is_cut(self, error: json.JSONDecodeError) -> bool:
+        """Tell whether the part may have ended within what could not be decoded."""
+        return error.msg.startswith("Unterminated") or error.pos > len(self._part) - LONGEST_MARK
+
     def _goes_on(self) -> bool:
         """Take the next part, or a longer one where it began here already; tell whether there is more text in it."""
         seen = self._start + len(self._part)
-        if seen >= len(self._text) and self._part:
+        if self.position >= len(self._text) or (seen >= len(self._text) and self._part):
             return False
         again = self._part and self._start == self.position
-        if again and len(self._part) > PART_CHARACTERS:
-            raise ValueError("a record of more than 16 MB")
+        size = max(MAX_LINE_BYTES, 4 * len(self._part)) if again else PART_CHARACTERS
         self._start = self.position
-        self._part = self._text[self._start : self._start + (MAX_LINE_BYTES if again else PART_CHARACTERS)]
+        self._part = self._text[self._start : self._start + size]
         return True
 
 
@@ -215,7 +220,7 @@ def _array(values: _Values) -> Iterator[Any]:
 def _enveloped(values: _Values, skipped: int, size: int) -> _Lines | None:
     """Return the records of the only list in an object; None where it is no object around records."""
     lines: _Lines | None = None
-    own, said = _Own(), dict[str, Any]()
+    own, said, named = _Own(), dict[str, Any](), None
     separator = values.mark(_OBJECT)
     while separator != "}" and values.here() == '"':
         name = values.value()
@@ -223,13 +228,15 @@ def _enveloped(values: _Values, skipped: int, size: int) -> _Lines | None:
         if values.here() != "[":
             said[name] = values.value()
         else:
+            if name == named:  # said again: the later one holds
+                lines, own = None, _Own()
             found = _Lines(skipped, size)
             for record in _array(values):
                 if lines is not None or not isinstance(record, dict):
                     return None
                 own.add(record)
                 found.add(record)
-            lines = found if found.count else lines
+            lines, named = (found, name) if found.count else (lines, named)
         if len(said) > NAMES:
             return None
         separator = values.mark(_FIELD)

@@ -29,7 +29,8 @@ def said(connection: DuckDBPyConnection) -> Said:
     """Return what events are in, by the model that they name."""
     return dict(
         connection.execute(
-            "SELECT model, LIST(DISTINCT currency) FROM events WHERE currency IS NOT NULL GROUP BY model"
+            """SELECT model, LIST(DISTINCT currency ORDER BY currency) FROM events WHERE currency IS NOT NULL
+            GROUP BY model"""
         ).fetchall()
     )
 
@@ -38,7 +39,7 @@ def found(connection: DuckDBPyConnection) -> Said:
     """Return what events that name no model are in, by the model whose requests they found. That is dear."""
     return dict(
         connection.execute(
-            """SELECT p.model, LIST(DISTINCT e.currency)
+            """SELECT p.model, LIST(DISTINCT e.currency ORDER BY e.currency)
             FROM (FROM events WHERE model = '' AND currency IS NOT NULL) AS e
             JOIN predictions AS p ON p.h = e.h AND p.id = e.id GROUP BY p.model"""
         ).fetchall()
@@ -65,7 +66,7 @@ def of_model(model: str, by_name: Said, by_request: Callable[[], Said], *, alone
 
 def of_all(connection: DuckDBPyConnection) -> dict[str, list[str]]:
     """Return what the amounts of each model of a store are in, for those that have any."""
-    table = rollups.BUSINESS.table(rollups.BUSINESS.levels[-1])
+    table = rollups.BUSINESS.table(rollups.BUSINESS.levels[0])  # the one that days are written of
     models = [name or "-" for (name,) in connection.execute(f"SELECT DISTINCT model FROM {table}").fetchall()]
     by_name, by_request = said(connection), cache(partial(found, connection))
     alone = len(models) == 1
@@ -92,6 +93,14 @@ def of_manifest(connection: DuckDBPyConnection, manifest: Mapping[str, Any], mod
     if one is None:
         return by_model
     return {model: [one] for (model,) in connection.execute(f"SELECT model FROM {models}").fetchall()}
+
+
+def are_said(manifest: Mapping[str, Any]) -> bool:
+    """Tell whether what a manifest says of currencies can be read."""
+    found = manifest.get("currencies", {})
+    return isinstance(found, dict) and all(
+        isinstance(names, list) and all(isinstance(name, str) for name in names) for names in found.values()
+    )
 
 
 def of_lakes(connection: DuckDBPyConnection) -> dict[str, list[str]]:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
 from weakref import WeakValueDictionary
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Hold:
@@ -31,6 +29,21 @@ class Hold:
         with _LOCK:
             if _HELD.get(self._key) is self:
                 del _HELD[self._key]
+
+
+def held_files() -> set[tuple[int, int]]:
+    """Return device and inode of the stores that are held.
+
+    Nobody else may open them: as a process closes any handle of a file, the system drops all of its locks on that file.
+    """
+    with _LOCK:
+        keys = list(_HELD)
+    found = set()
+    for key in keys:
+        with suppress(OSError):
+            status = Path(key).stat()
+            found.add((status.st_dev, status.st_ino))
+    return found
 
 
 _HELD: WeakValueDictionary[str, Hold] = WeakValueDictionary()

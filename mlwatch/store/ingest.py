@@ -23,6 +23,7 @@ from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import BACKFILL_WAL, STEADY_WAL, cursor
 from mlwatch.store.deltas import DeltaTables
 from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble, Work
+from mlwatch.store.holding import held_files
 from mlwatch.store.ledger import PARTITION, UNREAD, Entry, Ledger
 from mlwatch.store.memory import recall
 from mlwatch.store.registry import MAX_FEATURES, Registry
@@ -242,7 +243,10 @@ class Ingest:
         gone = self._is_directory and not self._root.exists()
         said = f"{self._root} is gone: what it held is shown, nothing new is read"
         self._telling.trouble(ROOT, said if gone else None)
+        held = held_files()
         for found in discover(self._root, watch.include, self._exclude, say, tables.append):
+            if found.identity in held:
+                continue  # a store among the logs, by whatever name
             known = self.ledger.by_inode(*found.identity)
             identity = found.identity if found.inode else (found.device, -len(files) - 1)
             if identity not in files or (known is not None and known.path == found.relative):

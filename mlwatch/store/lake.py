@@ -339,7 +339,9 @@ def manifest(lake: Path) -> dict[str, Any]:
         found = loads((lake / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"the rollups are damaged ({error})", str(lake), "write them again") from error
-    if not isinstance(found, dict) or not isinstance(found.get("days"), dict):
+    if not isinstance(found, dict) or not (
+        isinstance(found.get("days"), dict) and currencies.are_said(found)
+    ):
         raise InputError("the rollups are damaged", str(lake), "write them again with mlwatch rollup")
     if found.get("schema") != SCHEMA or found.get("store") != schema.VERSION:
         todo = "write them again with this version of mlwatch"

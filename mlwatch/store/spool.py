@@ -76,8 +76,10 @@ def laying_down(file: Path) -> Iterator[None]:
     except OSError as error:
         if not tells_of_full_disk(str(error)):
             raise
-        what, todo = "the directory for temporary files is full", "free some, or name another with TMPDIR"
-        raise InputError(what, str(file.parent.parent), todo) from error
+        what, place, todo = "the directory for temporary files is full", file.parent.parent, "free some"
+        if place == Path(tempfile.gettempdir()):  # else it is in memory, which is named nowhere
+            todo += ", or name another with TMPDIR"
+        raise InputError(what, str(place), todo) from error
 
 
 def sweep(root: Path) -> None:

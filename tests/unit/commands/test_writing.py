@@ -126,3 +126,19 @@ def test_a_file_that_cannot_be_replaced_is_written_in_place(
     monkeypatch.setattr(Path, "replace", refuse)
     write("new", path)
     assert (path.read_text(), names(tmp_path)) == ("new", ["report.md"])
+
+
+def test_a_file_with_more_rights_than_a_mode_is_written_in_place(tmp_path: Path) -> None:
+    """Such as a list of who may read it, which another file would not have."""
+    path = tmp_path / "report.md"
+    path.write_text("the earlier one")
+    try:
+        os.setxattr(path, "user.kept", b"yes")
+    except (AttributeError, OSError):
+        pytest.skip("this file system has no attributes")
+    write("new", path)
+    assert (path.read_text(), os.getxattr(path, "user.kept"), names(tmp_path)) == (
+        "new",
+        b"yes",
+        ["report.md"],
+    )

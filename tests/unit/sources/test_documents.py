@@ -49,8 +49,15 @@ def test_records_are_whole_whatever_parts_they_are_decoded_from(
     assert read(logs, " []") == []
 
 
-@pytest.mark.parametrize("text", ['[{"a": 1}, {"a": ', "[{},]", "[{} {}]", '{"rows": [{}', '[{"a": 1}] x'])
-def test_of_one_that_is_not_whole_nothing_is_taken(logs: Path, text: str) -> None:
+@pytest.mark.parametrize("part", [3, 1 << 20])
+@pytest.mark.parametrize(
+    "text",
+    ["[", "{", '[{"a": 1},   \n  ', '[{"a": 1}, {"a": ', "[{},]", "[{} {}]", '{"rows": [{}', '[{"a": 1}] x'],
+)
+def test_of_one_that_is_not_whole_nothing_is_taken(
+    logs: Path, monkeypatch: pytest.MonkeyPatch, text: str, part: int
+) -> None:
+    monkeypatch.setattr(documents, "PART_CHARACTERS", part)
     with pytest.raises(UnreadableFileError, match=r"not a complete JSON document \(.*character \d+\)"):
         read(logs, text, block=1)
 
@@ -68,9 +75,19 @@ def test_small_records_take_no_many_times_their_text(logs: Path, monkeypatch: py
         assert peak < 8 * len(text)
 
 
-def test_a_record_of_more_than_a_lines_limit_is_refused(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_record_is_handed_on_with_the_others(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "PART_CHARACTERS", 100)
     monkeypatch.setattr(documents, "MAX_LINE_BYTES", 1000)
-    assert len(read(logs, json.dumps([{}, {"a": [0] * 300}]))) == 2
-    with pytest.raises(UnreadableFileError, match="a record of more than 16 MB"):
-        read(logs, json.dumps([{}, {"a": [0] * 400}]))
+    for length in (300, 400, 9000):
+        records = [{}, {"a": [0] * length}, {"b": "x" * length}, {"c": 1}]
+        assert read(logs, json.dumps(records)) == records
+
+
+def test_the_later_list_of_a_name_holds(logs: Path) -> None:
+    assert read(logs, '{"rows": [{"a": 1}], "rows": [{"a": 2}, {"a": 3}]}') == [{"a": 2}, {"a": 3}]
+
+
+def test_what_is_wrong_is_told_where_it_is(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "PART_CHARACTERS", 100)
+    with pytest.raises(UnreadableFileError, match=r"property name.*: character 12,002\b"):
+        read(logs, "[" + '{"a": 1000},' * 1000 + "{'x': 1}," + '{"a": 1000},' * 1000 + "{}]")

@@ -71,3 +71,15 @@ def test_a_second_session_leaves_other_processes_locked_out(logs: Path, tmp_path
         command = [sys.executable, "-c", code, str(store)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "Could not set lock on file" in ran.stderr
+
+
+@pytest.mark.parametrize("name", ["store.db", "store.jsonl"])
+def test_a_store_among_the_logs_is_no_log_and_stays_locked(logs: Path, name: str) -> None:
+    (logs / "a.jsonl").write_text(without_ids(0, 20))
+    code = "import duckdb, sys; duckdb.connect(sys.argv[1])"
+    with mlwatch.open(logs, db=logs / name) as opened:
+        opened.ingest_all()
+        command = [sys.executable, "-c", code, str(logs / name)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (predictions(opened), opened.snapshot().alerts) == (20, ())
+    assert "Could not set lock on file" in ran.stderr

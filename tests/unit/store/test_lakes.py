@@ -13,8 +13,9 @@ from leaves import assert_alike, leaves
 from logfiles import lines, prediction
 
 from mlwatch.cli import main
+from mlwatch.errors import InputError
 from mlwatch.session import Options, Session
-from mlwatch.store import rollups
+from mlwatch.store import currencies, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -268,6 +269,28 @@ def test_a_lake_remembers_what_its_days_of_other_stores_are_in(tmp_path: Path) -
     rolled(tmp_path / "logs", again := tmp_path / "again", a=sold("shop", ["EUR"], day=1))
     rolled(tmp_path / "logs", again, a=sold("shop", ["USD"], day=1))
     assert money_of(again)[0] == {"shop": "USD"}, "the day was written anew"
+
+
+def test_currencies_are_those_of_the_finest_level_and_always_in_one_order(tmp_path: Path) -> None:
+    """Spark fills no other level; and what is dear is looked up again only where this differs."""
+    several = ["EUR", "USD", "CHF", "SEK"]
+    (tmp_path / "a.jsonl").write_text(sold("shop", several) + sold("news", several))
+    with Session(Options(tmp_path, db=":memory:")) as session:
+        session.ingest_all()
+        connection = session.connection
+        for level in rollups.BUSINESS.levels[1:]:
+            connection.execute(f"DELETE FROM {rollups.BUSINESS.table(level)}")
+        assert currencies.of_all(connection) == {"news": sorted(several), "shop": sorted(several)}
+        assert currencies.said(connection) == {"": sorted(several)}
+
+
+@pytest.mark.parametrize("said", ["null", '"EUR"', '{"shop": "EUR"}', '{"shop": [1]}'])
+def test_a_manifest_of_another_shape_is_damaged(tmp_path: Path, said: str) -> None:
+    made = rolled(tmp_path / "logs", tmp_path / "lake", shop=sold("shop", ["EUR"]))
+    written = json.loads((made / "manifest.json").read_text())
+    (made / "manifest.json").write_text(json.dumps(written | {"currencies": json.loads(said)}))
+    with pytest.raises(InputError, match="the rollups are damaged"):
+        money_of(made)
 
 
 def test_a_lake_that_was_written_before_says_its_one_currency(tmp_path: Path) -> None:
