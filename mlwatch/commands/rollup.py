@@ -35,18 +35,19 @@ def run(arguments: Namespace) -> int:
     with taken_in(arguments, arguments.output) as session:
         need_records(session, session.snapshot())
         with public():
-            written = lake.write(session.connection, arguments.output)
+            settings = {"settings": lake.settings_of(session.config)}
+            written = lake.write(session.connection, arguments.output, settings)
         _warn(written, arguments.output)
         _say(written.files, arguments.output, *lake.size(arguments.output, session.connection))
     return 0
 
 
 _STAY = (
-    "these days stay as they were, with more requests, labels or events than the logs that are left hold of them"
+    "these days stay as they were, with more answers, labels or events than the logs that are left hold of them"
     " (to count what is left instead, delete {}/r_*/DAY.parquet and write again)"
 )
 _LEFT = "these days are counted from the logs that are left, without some of what was counted before"
-_LOST = "these days stay as they were, without late records, as some of their logs are gone"
+_LOST = "these days stay as they were, without what has come since, as some of their logs are gone"
 _DROPPED = "these files were missing, and logs of their days are gone: the rollups go on without them"
 
 

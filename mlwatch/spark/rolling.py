@@ -22,7 +22,6 @@ from mlwatch.spark.dialect import to_spark
 from mlwatch.spark.sampling import learnt
 from mlwatch.store import lake as lakes
 from mlwatch.store.lake_files import day_of
-from mlwatch.store.reference import digest_of
 from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
@@ -48,9 +47,6 @@ TOLD = """
     SELECT DISTINCT t.line AS source, CAST(CAST(r.ts AS DATE) AS VARCHAR) AS day
     FROM taken AS t JOIN taken AS r ON r.id = t.id
     WHERE (t.is_outcome OR t.is_event) AND r.is_request"""
-DECIDING = ("roles", "business", "outputs", "segments", "schema")
-"""Settings that decide what is counted, beside the reference; which files are read tells itself."""
-
 Known = dict[str, dict[str, Any]]
 """Files by their paths below the source."""
 
@@ -84,7 +80,7 @@ def roll(spark: SparkSession, source: str, config: Config, lake: Path, reference
     """
     listed = listing.files(spark, source, config)
     known, made = _remembered(lake)
-    settings = _settings(config, reference)
+    settings = lakes.settings_of(config, reference)
     now = {one.relative: one for one in listed}
     unchanged = all(known.get(name, {}).get("mark") == one.mark for name, one in now.items())
     if known and unchanged and made.get("settings") == settings and not lakes.broken(lake):
@@ -106,12 +102,6 @@ def _remembered(lake: Path) -> tuple[Known, dict[str, Any]]:
     if found.get("engine") != "spark":
         raise InputError("rollups that --engine duckdb wrote", str(lake), "give another directory with -o")
     return found.get("sources", {}), found
-
-
-def _settings(config: Config, given: Path | None) -> str:
-    """Return a text that changes when what the configuration and the reference make of the same records does."""
-    said = [repr(getattr(config, name)) for name in DECIDING]
-    return hashlib.sha256(json.dumps([said, given and digest_of(given)]).encode()).hexdigest()
 
 
 def _cut(store: Learnt) -> str:

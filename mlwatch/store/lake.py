@@ -10,6 +10,7 @@ change the days of their predictions alone.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from mlwatch.sources.sql import literal
 from mlwatch.store import currencies, lake_days, lake_files, rollup_rows, rollups, schema
 from mlwatch.store.lake_files import day_of
 from mlwatch.store.newest_events import newest_of_all
+from mlwatch.store.reference import digest_of
 from mlwatch.store.reference_tables import NAMES
 from mlwatch.times import now_in_store
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.config import Config
     from mlwatch.store.rollups import Rollup
 
 SCHEMA = "mlwatch.rollups/1"
@@ -57,6 +60,8 @@ NUMBERED = {
 }
 """What must be as it was, so that days of earlier times can be read beside those that are written now."""
 CONFIGURATION = "mlwatch.toml"
+DECIDING = ("roles", "business", "outputs", "segments", "schema")
+"""Settings that decide what is counted, beside the reference; which files are read tells itself."""
 
 
 def is_lake(path: Path) -> bool:
@@ -159,11 +164,13 @@ def write(
             for rollup in rollups.ALL
             for day, state in _days(connection, rollup).items()
         }
-        writer = lake_days.writer(connection)
         parts = lake_days.Parts()
-        if again is None and not lake_days.goes_on(before.manifest.get("writer"), writer):
-            there = {name: mark for name, mark in before.days.items() if name in sound}
-            parts = lake_days.parts(connection, lake, there, {name: each[2] for name, each in here.items()})
+        if again is None and not lake_days.goes_on(connection, lake, before.manifest.get("writer")):
+            marks = {name: state for name, (_, _, state) in here.items()}
+            parts = lake_days.parts(connection, lake, before.days, marks, sound)
+            settings = (more or {}).get("settings")
+            if before.manifest.get("settings", settings) != settings:
+                parts = parts.all_counted()  # there may be fewer of the same records
         counted = ({day for _, day, _ in here.values()} | set(again or ())) - parts.kept
         stay = {name: mark for name, mark in before.days.items() if day_of(name) not in counted}
         dropped = _check_staying(connection, lake, before, stay, sound)
@@ -181,11 +188,19 @@ def write(
                     (lake / rollup.name).mkdir(exist_ok=True)
                     _copy(connection, _of_day(rollup, day), lake / f"{name}.parquet")
                     written += 1
-        mine = {"writer": writer} if not stay else {}  # it may come to know a part of a day that stays
+        mine = (
+            {"writer": lake_days.writer(connection)} if not stay else {}
+        )  # it may come to know a part of a day that stays
         said = currencies.of_manifest(connection, before.manifest, "models") if stay else {}
         _replace(lake / MANIFEST, _made(connection, days, said) | mine | dict(more or {}))
         lake_files.sweep(lake, set(days))
     return Written(written, tuple(sorted(parts.kept)), tuple(sorted(parts.fewer)), dropped)
+
+
+def settings_of(config: Config, reference: Path | None = None) -> str:
+    """Return a text that changes when what the configuration and a reference make of the same records does."""
+    said = [repr(getattr(config, name)) for name in DECIDING]
+    return hashlib.sha256(json.dumps([said, reference and digest_of(reference)]).encode()).hexdigest()
 
 
 def _before(lake: Path) -> _Before:

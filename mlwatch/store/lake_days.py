@@ -9,9 +9,10 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mlwatch.asking import meta_value, number, row
+from mlwatch.asking import is_there, meta_value, row
+from mlwatch.sources.pathnames import engine_name
 from mlwatch.sources.sql import literal
 from mlwatch.store import rollups
 from mlwatch.store.lake_files import day_of
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from mlwatch.store.rollups import Rollup
 
-COUNTS = ((rollups.TRAFFIC, "n"), (rollups.OUTCOMES, "n"), (rollups.BUSINESS, "n_events"))
-"""What tells how much of a day was counted, most important first: requests, labels, events."""
+COUNTS = ((rollups.TRAFFIC, "n - failed"), (rollups.OUTCOMES, "n"), (rollups.BUSINESS, "n_events"))
+"""What tells how much of a day was counted: answers, labels, events. What failed may be answered in another minute."""
 WRITER = "lake_writer"
 """Key of what a store goes by in the lakes that it writes."""
 
@@ -39,39 +40,56 @@ class Parts:
     fewer: frozenset[str] = frozenset()
     """The others."""
 
+    def all_counted(self) -> Parts:
+        """Return these days as those that are counted from what the store has."""
+        return Parts(fewer=self.kept | self.fewer)
 
-def writer(connection: DuckDBPyConnection) -> dict[str, Any]:
-    """Return what a store goes by, and how many records it has read."""
+
+def writer(connection: DuckDBPyConnection) -> str:
+    """Return what a store goes by."""
     name = meta_value(connection, WRITER)
     if name is None:
         name = uuid.uuid4().hex
         connection.execute("INSERT INTO meta VALUES (?, ?)", [WRITER, name])
-    return {"store": name, "records": number(connection, "SELECT SUM(records) FROM batches")}
+    return name
 
 
-def goes_on(before: object, now: Mapping[str, Any]) -> bool:
+def goes_on(connection: DuckDBPyConnection, lake: Path, before: object) -> bool:
     """Tell whether the store that wrote a lake last writes it again: it forgets nothing that it has counted.
 
-    A store that has read less by now is a copy of an earlier time.
+    A copy of the store of an earlier time has not read all that the lake was counted from.
+
+    Args:
+        connection: Of the store.
+        lake: A directory.
+        before: What the store goes by that wrote the lake last.
     """
-    return (
-        isinstance(before, dict)
-        and before.get("store") == now["store"]
-        and isinstance(before.get("records"), int)
-        and before["records"] <= now["records"]
-    )
+    import duckdb  # noqa: PLC0415
+
+    if before != writer(connection):
+        return False
+    file = literal(engine_name(lake / "tables" / "batches.parquet"))
+    try:
+        return not is_there(connection, f"(FROM read_parquet({file}) EXCEPT FROM batches)")
+    except duckdb.Error:
+        return False
 
 
 def parts(
-    connection: DuckDBPyConnection, lake: Path, there: Mapping[str, str], here: Mapping[str, str]
+    connection: DuckDBPyConnection,
+    lake: Path,
+    there: Mapping[str, str],
+    here: Mapping[str, str],
+    sound: Collection[str],
 ) -> Parts:
     """Compare the days of which both have something.
 
     Args:
         connection: Of the store.
         lake: A directory.
-        there: Fingerprints of the days whose files in the lake are sound, by name.
+        there: Fingerprints of the lake's days, by name.
         here: Those of the store.
+        sound: The names of the days whose files in the lake can be read.
     """
     days = {day_of(name) for name in here}
     more: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -82,7 +100,8 @@ def parts(
             day = day_of(name)
             if not name.startswith(f"{rollup.name}/") or day not in days or here.get(name) == mark:
                 continue
-            compared = _compared(connection, rollup, count, lake / f"{name}.parquet", day)
+            file = lake / f"{name}.parquet"
+            compared = _compared(connection, rollup, count, file, day) if name in sound else None
             if compared is None:
                 unread.add(day)
                 continue
@@ -96,8 +115,8 @@ def parts(
 
 
 def _is_larger(counts: Collection[tuple[int, int]]) -> bool:
-    """Tell whether the store has more of what differs first; as many of all is a repeated request that has moved."""
-    return next((ours > theirs for theirs, ours in counts if ours != theirs), True)
+    """Tell whether the store has as much in all: as much is a repeated request that has moved."""
+    return sum(ours for _, ours in counts) >= sum(theirs for theirs, _ in counts)
 
 
 def _compared(
@@ -109,7 +128,7 @@ def _compared(
     keyed = f"SELECT bucket, model, version, SUM({count}) AS n FROM"
     within = f"bucket >= TIMESTAMP '{day}' AND bucket < TIMESTAMP '{day}' + INTERVAL 1 DAY"
     compared = f"""
-        WITH theirs AS ({keyed} read_parquet({literal(str(file))}) GROUP BY ALL),
+        WITH theirs AS ({keyed} read_parquet({literal(engine_name(file))}) GROUP BY ALL),
         ours AS ({keyed} {rollup.table(rollup.levels[0])} WHERE {within} GROUP BY ALL)
         SELECT SUM(greatest(COALESCE(t.n, 0) - COALESCE(o.n, 0), 0))::BIGINT,
             SUM(COALESCE(t.n, 0))::BIGINT, SUM(COALESCE(o.n, 0))::BIGINT

@@ -212,3 +212,70 @@ def test_a_day_that_cannot_be_read_is_counted_anew(logs: Path, capsys: pytest.Ca
     (logs / "1c.jsonl").write_text(requests(1, 200, 210))
     assert LEFT in roll(logs, capsys)
     assert counts(logs.parent / "lake") == {"01": 210, "02": 200}
+
+
+def test_a_request_that_is_answered_the_next_day_leaves_the_first_one_as_it_is_now(
+    logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A retry across midnight: its failure was counted on the day before."""
+    failed = json.loads(requests(1, 200, 201)) | {"prediction": None, "status": 500}
+    (logs / "first.jsonl").write_text(json.dumps(failed) + "\n")
+    roll(logs, capsys)
+    again = json.loads(requests(1, 200, 201)) | {"timestamp": "2026-11-02T00:00:01Z", "status": 200}
+    (logs / "second.jsonl").write_text(json.dumps(again) + "\n" + labels(1, 0, 100))
+    said = roll(logs, capsys)
+    assert said.count("\n") == 1, said
+    path = logs.parent / "lake"
+    assert (counts(path), counts(path, "r_outcomes")) == ({"01": 200, "02": 201}, {"01": 100})
+
+
+def test_one_request_more_takes_no_labels_away(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = logs.parent / "lake"
+    (logs / "labels.jsonl").write_text(labels(2, 0, 200))
+    roll(logs, capsys)
+    (logs / "labels.jsonl").unlink()
+    (logs / "2b.jsonl").write_text(requests(2, 200, 201))
+    assert roll(logs, capsys).splitlines()[0].endswith(": 2026-11-02")
+    assert (counts(path), counts(path, "r_outcomes")) == ({"01": 200, "02": 200}, {"02": 200})
+
+
+def test_a_restored_copy_of_a_store_has_not_read_what_the_lake_has(
+    logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, path = logs.parent / "kept.duckdb", logs.parent / "lake"
+    (logs / "1b.jsonl").rename(logs.parent / "1b.jsonl")
+    roll(logs, capsys, str(store))
+    backup = store.read_bytes()
+    (logs.parent / "1b.jsonl").rename(logs / "1b.jsonl")
+    roll(logs, capsys, str(store))
+    (logs / "1b.jsonl").unlink()
+    store.write_bytes(backup)
+    (logs / "3.jsonl").write_text(requests(3, 0, 500))
+    assert STAY in roll(logs, capsys, str(store))
+    assert counts(path) == {"01": 200, "02": 200, "03": 500}
+
+
+def test_another_configuration_counts_all_days_again(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It may find fewer labels in the same logs."""
+    path = logs.parent / "lake"
+    (logs / "labels.jsonl").write_text(labels(1, 0, 100).replace("}", ', "final": null}') + labels(2, 0, 5))
+    roll(logs, capsys)
+    assert counts(path, "r_outcomes") == {"01": 100, "02": 5}
+    (logs / "mlwatch.toml").write_text('[roles]\nlabel = "final"\n')
+    said = roll(logs, capsys)
+    assert STAY not in said
+    assert LEFT in said
+    assert counts(path, "r_outcomes") == {}
+
+
+def test_a_day_whose_file_is_cut_short_is_named_where_less_of_it_is_left(
+    logs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    roll(logs, capsys)
+    file = logs.parent / "lake" / "r_traffic" / "2026-11-01.parquet"
+    file.write_bytes(file.read_bytes()[:-20])
+    (logs / "1a.jsonl").unlink()
+    said = roll(logs, capsys)
+    assert LEFT in said
+    assert said.splitlines()[0].endswith(": 2026-11-01")
+    assert counts(logs.parent / "lake") == {"01": 100, "02": 200}
