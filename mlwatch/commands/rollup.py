@@ -23,6 +23,7 @@ _NAMED = 5
 def run(arguments: Namespace) -> int:
     """Read what is there, and write its rollups."""
     from mlwatch.store import lake  # noqa: PLC0415  pulls the engine
+    from mlwatch.store.deciding import settings_of  # noqa: PLC0415
 
     if arguments.output is None:
         raise InputError("nowhere to write to", "command line", "name a directory with -o")
@@ -35,7 +36,7 @@ def run(arguments: Namespace) -> int:
     with taken_in(arguments, arguments.output) as session:
         need_records(session, session.snapshot())
         with public():
-            settings = {"settings": lake.settings_of(session.config)}
+            settings = {"settings": settings_of(session.config)}
             written = lake.write(session.connection, arguments.output, settings)
         _warn(written, arguments.output)
         _say(written.files, arguments.output, *lake.size(arguments.output, session.connection))

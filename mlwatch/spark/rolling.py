@@ -21,6 +21,7 @@ from mlwatch.spark.counting import Counter
 from mlwatch.spark.dialect import to_spark
 from mlwatch.spark.sampling import learnt
 from mlwatch.store import lake as lakes
+from mlwatch.store.deciding import settings_of
 from mlwatch.store.lake_files import day_of
 from mlwatch.times import now_in_store
 
@@ -80,7 +81,7 @@ def roll(spark: SparkSession, source: str, config: Config, lake: Path, reference
     """
     listed = listing.files(spark, source, config)
     known, made = _remembered(lake)
-    settings = lakes.settings_of(config, reference)
+    settings = settings_of(config, reference)
     now = {one.relative: one for one in listed}
     unchanged = all(known.get(name, {}).get("mark") == one.mark for name, one in now.items())
     if known and unchanged and made.get("settings") == settings and not lakes.broken(lake):

@@ -10,7 +10,6 @@ change the days of their predictions alone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ from mlwatch.sources.sql import literal
 from mlwatch.store import currencies, lake_days, lake_files, rollup_rows, rollups, schema
 from mlwatch.store.lake_files import day_of
 from mlwatch.store.newest_events import newest_of_all
-from mlwatch.store.reference import digest_of
 from mlwatch.store.reference_tables import NAMES
 from mlwatch.times import now_in_store
 
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.config import Config
     from mlwatch.store.rollups import Rollup
 
 SCHEMA = "mlwatch.rollups/1"
@@ -60,8 +57,6 @@ NUMBERED = {
 }
 """What must be as it was, so that days of earlier times can be read beside those that are written now."""
 CONFIGURATION = "mlwatch.toml"
-DECIDING = ("roles", "business", "outputs", "segments", "schema")
-"""Settings that decide what is counted, beside the reference; which files are read tells itself."""
 
 
 def is_lake(path: Path) -> bool:
@@ -137,6 +132,16 @@ class _Before:
     new: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """What a store has counted of a day."""
+
+    rollup: Rollup
+    day: str
+    mark: str
+    """Fingerprint of its rows."""
+
+
 def write(
     connection: DuckDBPyConnection,
     lake: Path,
@@ -156,22 +161,14 @@ def write(
         InputError: when the directory is none of ours, has days that were counted otherwise or are damaged and cannot
             be counted again, somebody else writes it, or it cannot be written.
     """
+    more = more or {}
     with lake_files.alone(lake):
-        before = _before(lake)
+        before, here = _before(lake), _here(connection)
         sound = {name for name in before.days if lake_files.is_sound(lake / f"{name}.parquet")}
-        here = {
-            f"{rollup.name}/{day}": (rollup, day, state)
-            for rollup in rollups.ALL
-            for day, state in _days(connection, rollup).items()
-        }
         parts = lake_days.Parts()
-        if again is None and not lake_days.goes_on(connection, lake, before.manifest.get("writer")):
-            marks = {name: state for name, (_, _, state) in here.items()}
-            parts = lake_days.parts(connection, lake, before.days, marks, sound)
-            settings = (more or {}).get("settings")
-            if before.manifest.get("settings", settings) != settings:
-                parts = parts.all_counted()  # there may be fewer of the same records
-        counted = ({day for _, day, _ in here.values()} | set(again or ())) - parts.kept
+        if again is None:
+            parts = _parts(connection, lake, before, here, sound, more.get("settings"))
+        counted = ({each.day for each in here.values()} | set(again or ())) - parts.kept
         stay = {name: mark for name, mark in before.days.items() if day_of(name) not in counted}
         dropped = _check_staying(connection, lake, before, stay, sound)
         if before.new:
@@ -180,27 +177,46 @@ def write(
         for table, where in SMALL.items():
             _copy(connection, f"SELECT * FROM {table} WHERE {where}", lake / "tables" / f"{table}.parquet")
         days = {name: mark for name, mark in stay.items() if name not in dropped}
-        written = 0
-        for name, (rollup, day, state) in here.items():
-            if day in counted:
-                days[name] = state
-                if before.days.get(name) != state or name not in sound:
-                    (lake / rollup.name).mkdir(exist_ok=True)
-                    _copy(connection, _of_day(rollup, day), lake / f"{name}.parquet")
-                    written += 1
-        mine = (
-            {"writer": lake_days.writer(connection)} if not stay else {}
-        )  # it may come to know a part of a day that stays
+        fresh = {name: each for name, each in here.items() if each.day in counted}
+        same = {name for name in sound & fresh.keys() if before.days[name] == fresh[name].mark}
+        for name in (each for each in fresh if each not in same):
+            (lake / name).parent.mkdir(exist_ok=True)
+            _copy(connection, _of_day(fresh[name]), lake / f"{name}.parquet")
+        days |= {name: each.mark for name, each in fresh.items()}
+        # where days stay, this store may come to know a part of one
+        mine = {} if stay else {"writer": lake_days.writer(connection)}
         said = currencies.of_manifest(connection, before.manifest, "models") if stay else {}
-        _replace(lake / MANIFEST, _made(connection, days, said) | mine | dict(more or {}))
+        _replace(lake / MANIFEST, _made(connection, days, said) | mine | dict(more))
         lake_files.sweep(lake, set(days))
+    written = len(fresh) - len(same)
     return Written(written, tuple(sorted(parts.kept)), tuple(sorted(parts.fewer)), dropped)
 
 
-def settings_of(config: Config, reference: Path | None = None) -> str:
-    """Return a text that changes when what the configuration and a reference make of the same records does."""
-    said = [repr(getattr(config, name)) for name in DECIDING]
-    return hashlib.sha256(json.dumps([said, reference and digest_of(reference)]).encode()).hexdigest()
+def _here(connection: DuckDBPyConnection) -> dict[str, _Day]:
+    """Return what a store has counted, by the names of days."""
+    return {
+        f"{rollup.name}/{day}": _Day(rollup, day, mark)
+        for rollup in rollups.ALL
+        for day, mark in _days(connection, rollup).items()
+    }
+
+
+def _parts(
+    connection: DuckDBPyConnection,
+    lake: Path,
+    before: _Before,
+    here: Mapping[str, _Day],
+    sound: Collection[str],
+    settings: str | None,
+) -> lake_days.Parts:
+    """Return the days of which the store lacks something that the lake has."""
+    if lake_days.goes_on(connection, lake, before.manifest.get("writer")):
+        return lake_days.Parts()
+    marks = {name: each.mark for name, each in here.items()}
+    parts = lake_days.parts(connection, lake, before.days, marks, sound)
+    if before.manifest.get("settings", settings) != settings:
+        return parts.all_counted()  # there may be fewer of the same records
+    return parts
 
 
 def _before(lake: Path) -> _Before:
@@ -304,9 +320,9 @@ def _days(connection: DuckDBPyConnection, rollup: Rollup) -> dict[str, str]:
     return {day: f"{count}:{mark:x}" for day, count, mark in rows}
 
 
-def _of_day(rollup: Rollup, day: str) -> str:
-    where = f"WHERE bucket >= TIMESTAMP '{day}' AND bucket < TIMESTAMP '{day}' + INTERVAL 1 DAY"
-    return f"{rollup.merged(rollup.table(rollup.levels[0]), where=where)} ORDER BY ALL"
+def _of_day(one: _Day) -> str:
+    where = f"WHERE bucket >= TIMESTAMP '{one.day}' AND bucket < TIMESTAMP '{one.day}' + INTERVAL 1 DAY"
+    return f"{one.rollup.merged(one.rollup.table(one.rollup.levels[0]), where=where)} ORDER BY ALL"
 
 
 def _copy(connection: DuckDBPyConnection, select: str, target: Path) -> None:
