@@ -54,16 +54,17 @@ _DROPPED = "these files were missing, and logs of their days are gone: the rollu
 
 def _warn(written: Written, output: Path) -> None:
     """Say which days are not what the logs of all times make of them."""
-    stay = _STAY.format(one_line(str(output)))
-    for days, said in ((written.kept, stay), (written.fewer, _LEFT), (written.dropped, _DROPPED)):
-        if days:
-            sys.stderr.write(f"mlwatch: {said}: {_some(days)}\n")
+    _tell(_STAY.format(one_line(str(output))), written.kept)
+    _tell(_LEFT, written.fewer)
+    _tell(_DROPPED, written.dropped)
 
 
-def _some(names: Sequence[str]) -> str:
-    """Name a few."""
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
+def _tell(said: str, names: Sequence[str]) -> None:
+    """Say something of days or files, if there are any, and name a few."""
+    if names:
+        rest = len(names) - _NAMED
+        more = f" and {rest:,} more" if rest > 0 else ""
+        sys.stderr.write(f"mlwatch: {said}: {', '.join(names[:_NAMED])}{more}\n")
 
 
 def _say(days: int, output: Path, rows: int, size: int) -> None:
@@ -91,9 +92,8 @@ def _on_spark(arguments: Namespace) -> int:
         from mlwatch.spark.rolling import roll  # noqa: PLC0415  pulls sqlglot
 
         rolled = roll(spark, source, config, arguments.output, given)
-    for days, said in ((rolled.lost, _LOST), (rolled.dropped, _DROPPED)):
-        if days:
-            sys.stderr.write(f"mlwatch: {said}: {_some(days)}\n")
+    _tell(_LOST, rolled.lost)
+    _tell(_DROPPED, rolled.dropped)
     with duckdb.connect() as connection:
         _say(rolled.days, arguments.output, *lake.size(arguments.output, connection))
     return 0

@@ -13,7 +13,7 @@ from mlwatch.errors import one_line
 from mlwatch.snapshot.quality_alerts import ENOUGH, RULE, WRONG, listed
 from mlwatch.snapshot.types import Alert
 from mlwatch.sources.sql import identifier
-from mlwatch.store.profiles import IN_FORCE
+from mlwatch.store.reference_tables import IN_FORCE
 from mlwatch.words import whose
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from mlwatch.metrics.curves import class_of_scores
 from mlwatch.snapshot.reader import ALL_TIME
 from mlwatch.sources.sql import literal
 from mlwatch.store import rollups
-from mlwatch.store.profiles import IN_FORCE
+from mlwatch.store.reference_tables import IN_FORCE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -8,7 +8,7 @@ from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.reference import file_name
 from mlwatch.store import rollups
 from mlwatch.store.output_rollups import CLASS_SCORES
-from mlwatch.store.profiles import IN_FORCE
+from mlwatch.store.reference_tables import IN_FORCE
 from mlwatch.store.reference_windows import parted_sql
 
 if TYPE_CHECKING:

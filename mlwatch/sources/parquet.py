@@ -9,11 +9,11 @@ from mlwatch.errors import reason_of
 from mlwatch.sources.formats import recognise_table
 from mlwatch.sources.importing import import_piece
 from mlwatch.sources.parquet_samples import kinds_of, sample
-from mlwatch.sources.pathnames import engine_name, is_utf8
+from mlwatch.sources.pathnames import file_literal, is_utf8
 from mlwatch.sources.room import make_room
 from mlwatch.sources.segments import Piece, Segment, UnreadableFileError
 from mlwatch.sources.shapes import Path_, parquet_relation, shape_key
-from mlwatch.sources.sql import ROW, literal
+from mlwatch.sources.sql import ROW
 from mlwatch.sources.streams import Fingerprint, fingerprint
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def read_parquet(
         raise UnreadableFileError(
             "its path is not UTF-8, and the engine opens no such file: rename it, or name a link to its directory"
         )
-    name = literal(engine_name(found.path))
+    name = file_literal(found.path)
     try:
         total = number(connection, f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})")
         make_room(connection, name)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mlwatch.asking import row
 from mlwatch.elements import is_element
-from mlwatch.sources.pathnames import engine_name
+from mlwatch.sources.pathnames import file_literal
 from mlwatch.sources.shapebook import has_value
 from mlwatch.sources.shapes import parquet_relation
-from mlwatch.sources.sql import ROW, literal, path_expression
+from mlwatch.sources.sql import ROW, path_expression
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -43,7 +43,7 @@ def sample(
         waiting: The only columns that later rows are worth a look for; None for all.
     """
     records = _rows(parquet_relation(path, 0, SAMPLE_ROWS), connection)
-    columns = kinds_of(f"read_parquet({literal(engine_name(path))})", connection)
+    columns = kinds_of(f"read_parquet({file_literal(path)})", connection)
     empty = [
         leaf
         for leaf in _empty(_leaves((), columns.items()), records)
@@ -80,7 +80,7 @@ def _groups_with(
     """Yield the rows of each group that is the first with values in some columns, and these, as its statistics say."""
     first = connection.execute(
         f"""
-        WITH chunks AS (FROM parquet_metadata({literal(engine_name(path))})),
+        WITH chunks AS (FROM parquet_metadata({file_literal(path)})),
         groups AS (
             SELECT row_group_id, ANY_VALUE(row_group_num_rows) AS rows,
                 CAST(SUM(rows) OVER (ORDER BY row_group_id) AS BIGINT) AS stop

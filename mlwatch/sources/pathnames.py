@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from mlwatch.sources.sql import literal
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -12,6 +14,11 @@ if TYPE_CHECKING:
 def engine_name(path: Path | str) -> str:
     """Return a path as the engine takes it; a byte that is not UTF-8 stays a surrogate, which it refuses."""
     return os.fsencode(path).decode("utf-8", "surrogateescape")
+
+
+def file_literal(path: Path | str) -> str:
+    """Return a path as it stands in a statement."""
+    return literal(engine_name(path))
 
 
 def is_utf8(path: Path | str) -> bool:

@@ -18,7 +18,7 @@ from mlwatch.roles.leftovers import NO_VALUE_YET
 from mlwatch.roles.written import commas_of, part_thousands
 from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.marks import NO_MARKS, Marks
-from mlwatch.sources.pathnames import engine_name
+from mlwatch.sources.pathnames import file_literal
 from mlwatch.sources.sql import columns_literal, literal
 from mlwatch.times import SPACED_ZONE
 
@@ -383,7 +383,7 @@ def jsonl_relation(path: Path, shape: Shape, longest: int = MAX_LINE_BYTES) -> s
     """
     types = {p: SQL_TYPES[shape.physical[p]] for p in shape.paths()} or {("timestamp",): "VARCHAR"}
     return (
-        f"read_json({literal(engine_name(path))}, format = 'newline_delimited', maximum_object_size = {longest}, "
+        f"read_json({file_literal(path)}, format = 'newline_delimited', maximum_object_size = {longest}, "
         f"columns = {columns_literal(types)})"
     )
 
@@ -398,7 +398,7 @@ def csv_relation(path: Path, shape: Shape) -> str:
         (name,): SQL_TYPES[shape.physical.get((name,), "text")] for name in dialect.header
     }
     return (
-        f"read_csv({literal(engine_name(path))}, header = false, auto_detect = false, strict_mode = true, "
+        f"read_csv({file_literal(path)}, header = false, auto_detect = false, strict_mode = true, "
         f"delim = {literal(dialect.delimiter)}, quote = '\"', escape = '\"', "
         f"nullstr = [{', '.join(map(literal, CSV_NULLS))}], "
         f"decimal_separator = {literal(dialect.marks.decimal)}, {thousands}max_line_size = {MAX_LINE_BYTES}, "
@@ -409,6 +409,6 @@ def csv_relation(path: Path, shape: Shape) -> str:
 def parquet_relation(path: Path, first: int, last: int) -> str:
     """Return the FROM item that reads rows `first <= n < last` of a Parquet file, numbered by `file_row_number`."""
     return (
-        f"(SELECT * FROM read_parquet({literal(engine_name(path))}, file_row_number = true) "
+        f"(SELECT * FROM read_parquet({file_literal(path)}, file_row_number = true) "
         f"WHERE file_row_number >= {first} AND file_row_number < {last})"
     )

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.sources.pathnames import file_literal
 from mlwatch.sources.sql import literal
 from mlwatch.spark.dialect import to_spark
 from mlwatch.store import (
@@ -226,5 +227,5 @@ class Counter:
         )
         self._learnt.connection.execute(f"""
             INSERT INTO {rollup.table(rollup.levels[0])} BY NAME
-            SELECT * REPLACE ({times}) FROM read_json({literal(str(spool))}, format = 'newline_delimited',
+            SELECT * REPLACE ({times}) FROM read_json({file_literal(spool)}, format = 'newline_delimited',
                 columns = {{{columns}}})""")

@@ -90,9 +90,10 @@ def roll(spark: SparkSession, source: str, config: Config, lake: Path, reference
     with learnt(spark, listed, config, lake, reference, name or "logs") as store:
         if not store.kinds:
             raise InputError("no prediction logs", source, "no file with records below it")
-        otherwise = (made.get("cut"), made.get("settings")) != (_cut(store), settings)
+        counted = {"cut": _cut(store), "settings": settings}
+        otherwise = any(made.get(name) != value for name, value in counted.items())
         run = _Roll(spark, store, config, known, now, everything=otherwise)
-        return run.write(lake, {"cut": _cut(store), "settings": settings, "engine": "spark"})
+        return run.write(lake, {**counted, "engine": "spark"})
 
 
 def _remembered(lake: Path) -> tuple[Known, dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.errors import InputError
 from mlwatch.sources.formats import recognise
-from mlwatch.sources.sql import literal
+from mlwatch.sources.pathnames import file_literal
 from mlwatch.spark.listing import Listed, families, local_path
 from mlwatch.store import lakes, reference, rollups
 from mlwatch.store.database import cursor, open_store
@@ -136,8 +136,8 @@ def _write_parquet(spark: SparkSession, one: Listed, target: Path) -> None:
         source = target.with_suffix(".whole")
         source.write_bytes(row.content if row is not None else b"")
     with duckdb.connect() as scratch:
-        select = f"SELECT * FROM read_parquet({literal(str(source))}) LIMIT {RECORDS}"
-        scratch.execute(f"COPY ({select}) TO {literal(str(target))} (FORMAT parquet)")
+        select = f"SELECT * FROM read_parquet({file_literal(source)}) LIMIT {RECORDS}"
+        scratch.execute(f"COPY ({select}) TO {file_literal(target)} (FORMAT parquet)")
     if source.suffix == ".whole":
         source.unlink()
 

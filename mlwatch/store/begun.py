@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from mlwatch.sources.pathnames import engine_name
+from mlwatch.store.locks import lock
 from mlwatch.store.places import log_of
 
 HEADERS = 3 * 4096
@@ -43,7 +44,9 @@ def begin_anew(path: Path) -> bool:
         OSError: when it cannot be written.
     """
     with path.open("r+b") as file:
-        if not _lock(file):
+        try:
+            lock(file, as_engine=True)
+        except OSError:
             return False
         if _is_begun(file):  # nobody was faster
             log_of(path).unlink(missing_ok=True)  # of a database that is gone: the engine removes it as well
@@ -65,16 +68,3 @@ def _empty(beside: Path) -> bytes:
         path = Path(directory) / "empty.duckdb"
         duckdb.connect(engine_name(path)).close()
         return path.read_bytes()
-
-
-def _lock(file: IO[bytes]) -> bool:
-    """Lock a file as the engine does; return whether no other process holds it."""
-    try:
-        import fcntl  # noqa: PLC0415  not everywhere
-    except ImportError:
-        return True
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import number
 from mlwatch.sources.delta import LOG, Log, superseded
-from mlwatch.sources.pathnames import engine_name
-from mlwatch.sources.sql import literal
+from mlwatch.sources.pathnames import file_literal
 from mlwatch.sources.streams import fingerprint
 from mlwatch.store.ledger import PART_READ, UNREAD, Entry
 
@@ -71,10 +70,12 @@ class DeltaTables:
         """
         entries: list[Entry] = []
         waiting: set[str] = set()
-        for table, files in self._unread(tables, places).items():
+        unread = self._unread(tables, places)
+        there = {found.relative: found for found in places} if unread else {}
+        for table, files in unread.items():
             log = self._logs.setdefault(table, Log(self._root / table, self._connection))
             try:
-                apart = self._superseded(table, log, files, {found.relative: found for found in places})
+                apart = self._superseded(table, log, files, there)
             except OSError as error:
                 self._telling.unread(f"{table}{LOG}", f"it cannot be opened ({error.strerror})")
                 continue
@@ -187,7 +188,7 @@ class DeltaTables:
         """Account for all rows of a file; None where it is none of Parquet."""
         import duckdb  # noqa: PLC0415
 
-        name = literal(engine_name(found.path))
+        name = file_literal(found.path)
         try:
             rows = number(self._connection, f"SELECT SUM(num_rows) FROM parquet_file_metadata({name})")
         except duckdb.Error:

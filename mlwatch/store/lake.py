@@ -18,8 +18,7 @@ from mlwatch.asking import is_there, row
 from mlwatch.errors import InputError, reason_of
 from mlwatch.foreign import loads
 from mlwatch.regular import open_regular
-from mlwatch.sources.pathnames import engine_name
-from mlwatch.sources.sql import literal
+from mlwatch.sources.pathnames import file_literal
 from mlwatch.store import currencies, lake_days, lake_files, rollup_rows, rollups, schema
 from mlwatch.store.lake_files import day_of
 from mlwatch.store.newest_events import newest_of_all
@@ -282,7 +281,7 @@ def _check_alike(connection: DuckDBPyConnection, lake: Path) -> None:
 
     try:
         kept = {
-            table: f"read_parquet({literal(str(lake / 'tables' / f'{table}.parquet'))})" for table in NUMBERED
+            table: f"read_parquet({file_literal(lake / 'tables' / f'{table}.parquet')})" for table in NUMBERED
         }
         differ = any(
             is_there(
@@ -327,7 +326,7 @@ def _of_day(one: _Day) -> str:
 
 def _copy(connection: DuckDBPyConnection, select: str, target: Path) -> None:
     part = target.with_suffix(".part")
-    connection.execute(f"COPY ({select}) TO {literal(str(part))} (FORMAT parquet, COMPRESSION zstd)")
+    connection.execute(f"COPY ({select}) TO {file_literal(part)} (FORMAT parquet, COMPRESSION zstd)")
     part.replace(target)
 
 
@@ -389,6 +388,6 @@ def size(lake: Path, connection: DuckDBPyConnection) -> tuple[int, int]:
     files = [path for rollup in rollups.ALL for path in (lake / rollup.name).glob("*.parquet")]
     if not files:
         return 0, 0
-    listed = ", ".join(literal(engine_name(path)) for path in files)
+    listed = ", ".join(file_literal(path) for path in files)
     (rows,) = row(connection, f"SELECT SUM(num_rows) FROM parquet_file_metadata([{listed}])")
     return int(rows), sum(path.stat().st_size for path in files)

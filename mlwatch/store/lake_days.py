@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there, meta_value, row
-from mlwatch.sources.pathnames import engine_name
-from mlwatch.sources.sql import literal
+from mlwatch.sources.pathnames import file_literal
 from mlwatch.store import rollups
 from mlwatch.store.lake_files import day_of
 
@@ -68,7 +67,7 @@ def goes_on(connection: DuckDBPyConnection, lake: Path, before: object) -> bool:
 
     if before != writer(connection):
         return False
-    file = literal(engine_name(lake / "tables" / "batches.parquet"))
+    file = file_literal(lake / "tables" / "batches.parquet")
     try:
         return not is_there(connection, f"(FROM read_parquet({file}) EXCEPT FROM batches)")
     except duckdb.Error:
@@ -128,7 +127,7 @@ def _compared(
     keyed = f"SELECT bucket, model, version, SUM({count}) AS n FROM"
     within = f"bucket >= TIMESTAMP '{day}' AND bucket < TIMESTAMP '{day}' + INTERVAL 1 DAY"
     compared = f"""
-        WITH theirs AS ({keyed} read_parquet({literal(engine_name(file))}) GROUP BY ALL),
+        WITH theirs AS ({keyed} read_parquet({file_literal(file)}) GROUP BY ALL),
         ours AS ({keyed} {rollup.table(rollup.levels[0])} WHERE {within} GROUP BY ALL)
         SELECT SUM(greatest(COALESCE(t.n, 0) - COALESCE(o.n, 0), 0))::BIGINT,
             SUM(COALESCE(t.n, 0))::BIGINT, SUM(COALESCE(o.n, 0))::BIGINT

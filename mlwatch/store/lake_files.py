@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.errors import InputError, reason_of, tells_of_full_disk
 from mlwatch.store import rollups
+from mlwatch.store.locks import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,15 +48,10 @@ def alone(lake: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(lake: Path) -> Iterator[None]:
-    try:
-        import fcntl  # noqa: PLC0415  not everywhere
-    except ImportError:
-        yield
-        return
     directory = os.open(lake, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(directory)
         except BlockingIOError as error:
             what = "another mlwatch is writing these rollups"
             raise InputError(what, str(lake), "try again when it has ended") from error

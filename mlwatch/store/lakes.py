@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import all_or_nothing, first_row, is_there, meta_value, number
 from mlwatch.errors import InputError, reason_of
+from mlwatch.sources.pathnames import file_literal
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import currencies, loss_trees, rollup_rows, rollups
 from mlwatch.store.lake import MANIFEST, SMALL, can_go_on, is_lake, manifest, names_of
@@ -174,7 +175,7 @@ def _add(connection: DuckDBPyConnection, lake: Path, name: str | None, *, first:
     for rollup in rollups.ALL:
         days = [day for day in found["days"] if day.startswith(f"{rollup.name}/")]
         if days:
-            _take(connection, rollup, ", ".join(literal(str(lake / f"{day}.parquet")) for day in days), name)
+            _take(connection, rollup, ", ".join(file_literal(lake / f"{day}.parquet") for day in days), name)
 
 
 def _add_currencies(connection: DuckDBPyConnection, said: currencies.Said, name: str | None) -> None:
@@ -204,7 +205,7 @@ def _add_rows(connection: DuckDBPyConnection, lake: Path, name: str | None) -> N
 
 
 def _small(lake: Path, table: str, name: str | None = None) -> str:
-    read = f"read_parquet({literal(str(lake / 'tables' / f'{table}.parquet'))})"
+    read = f"read_parquet({file_literal(lake / 'tables' / f'{table}.parquet')})"
     return read if name is None else f"(SELECT * REPLACE ({_model(name)}) FROM {read})"
 
 

@@ -16,7 +16,7 @@ from mlwatch.sources.canonical import BOOLEAN_WORDS
 from mlwatch.store import rollups
 from mlwatch.store.loss_trees import LossTree
 from mlwatch.store.profile_contents import Contents
-from mlwatch.store.reference_tables import COLUMNS, NAMES
+from mlwatch.store.reference_tables import COLUMNS, IN_FORCE, NAMES
 from mlwatch.store.registry import Bins
 
 if TYPE_CHECKING:
@@ -43,8 +43,6 @@ TEXTS: list[tuple[int, Kind, list[float]]] = [
     (rollups.VOCABULARY, "categorical", []),
 ]
 """What answers in words are counted by, in bins that are the same everywhere."""
-IN_FORCE = "NOT EXISTS (FROM meta WHERE key = 'reference_aside')"
-"""Whether the reference file that the store holds the counts of was asked for."""
 OPTIONAL = frozenset({"prediction", "bin"})
 """What labels need not have."""
 READERS: Mapping[str, Callable[[Any], Any]] = {"VARCHAR": str, "INTEGER": int, "BIGINT": int, "DOUBLE": float}

@@ -18,10 +18,10 @@ from mlwatch.roles.leftovers import BESIDE
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
 from mlwatch.sources.parquet_samples import records_of, sample
-from mlwatch.sources.pathnames import engine_name
+from mlwatch.sources.pathnames import file_literal
 from mlwatch.sources.room import make_room
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
-from mlwatch.sources.sql import identifier, literal
+from mlwatch.sources.sql import identifier
 from mlwatch.store import (
     adding,
     fold,
@@ -233,7 +233,7 @@ def _install_profile(connection: DuckDBPyConnection, registry: Registry, path: P
 
 def reader_of(path: Path) -> str:
     """Return the FROM item that reads a table."""
-    name = literal(engine_name(path))
+    name = file_literal(path)
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         return f"read_parquet({name})"
@@ -258,7 +258,7 @@ def shape_of(connection: DuckDBPyConnection, path: Path, config: Config, what: s
 
     try:
         if path.suffix.lower() == ".parquet":
-            make_room(connection, literal(engine_name(path)))  # a thousand columns of a row group at once
+            make_room(connection, file_literal(path))  # a thousand columns of a row group at once
             records = sample(path, connection)
         else:
             records = records_of(f"(FROM {reader_of(path)} LIMIT {SHAPE_ROWS})", connection)

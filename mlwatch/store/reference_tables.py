@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from mlwatch.store import output_rollups, rollups
 
+IN_FORCE = "NOT EXISTS (FROM meta WHERE key = 'reference_aside')"
+"""Whether the reference file that the store holds the counts of was asked for."""
 COLUMNS: dict[str, dict[str, str]] = {
     "labels": {
         "label": "VARCHAR",

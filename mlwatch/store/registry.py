@@ -13,6 +13,7 @@ from mlwatch.sources.canonical import Slot
 from mlwatch.sources.sql import identifier
 from mlwatch.store import loss_trees, rollups, touched
 from mlwatch.store.feature_rollup import FeatureBins
+from mlwatch.store.reference_tables import IN_FORCE
 from mlwatch.store.schema import BASE_COLUMNS, predictions_ddl
 
 if TYPE_CHECKING:
@@ -176,8 +177,7 @@ class Registry:
 
     def _is_compared(self, row: FeatureRow) -> bool:
         """Tell whether the reference in force has a feature."""
-        in_force = "NOT EXISTS (FROM meta WHERE key = 'reference_aside')"
-        return asking.is_there(self._connection, f"reference WHERE feature = {row.number} AND {in_force}")
+        return asking.is_there(self._connection, f"reference WHERE feature = {row.number} AND {IN_FORCE}")
 
     def named(self, name: str) -> Sequence[FeatureRow]:
         """Return the features of a name: none, one, or one of each kind."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from mlwatch.errors import InputError, tells_of_full_disk
+from mlwatch.store.locks import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,21 +97,16 @@ def sweep(root: Path) -> None:
 
 
 def _abandoned(path: Path) -> bool:
-    with (path / LOCK).open("r+b") as lock:  # without one, its owner may be about to make it
-        return _lock(lock)
+    with (path / LOCK).open("r+b") as file:  # without one, its owner may be about to make it
+        return _lock(file)
 
 
 def _lock(file: IO[bytes]) -> bool:
-    """Lock a file; return whether nobody else holds it. The lock ends with the process, however it ends."""
+    """Lock a file; return whether nobody else holds it."""
     try:
-        import fcntl  # noqa: PLC0415  not everywhere
-    except ImportError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock(file)
     except OSError:
         return False
-    return True
 
 
 def _root() -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.marks import NO_MARKS, unmarked
+from mlwatch.sources.pathnames import file_literal
 from mlwatch.sources.shapes import CSV_NULLS
 from mlwatch.sources.sql import literal, pointer
 from mlwatch.store.spool import laying_down
@@ -72,7 +73,7 @@ def _json_lines(connection: DuckDBPyConnection, text: str, segment: Segment, spo
                 AND COALESCE(TRY(json_type(raw)), '') = 'OBJECT' AS good
             FROM (
                 SELECT {segment.first_line - 1} + generate_subscripts(parts, 1) AS n, UNNEST(parts) AS raw
-                FROM (SELECT string_split(content, chr(10)) AS parts FROM read_text({literal(str(spool))})))
+                FROM (SELECT string_split(content, chr(10)) AS parts FROM read_text({file_literal(spool)})))
             WHERE TRIM(raw, chr(32) || chr(9)) <> '')""")
 
 
@@ -104,7 +105,7 @@ def _csv_lines(
     columns = "{'n': 'BIGINT', 'raw': 'VARCHAR', 'good': 'BOOLEAN', 'record': 'VARCHAR', 'reason': 'VARCHAR'}"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE lines AS
-        SELECT * FROM read_json({literal(str(spool))}, format = 'newline_delimited', columns = {columns},
+        SELECT * FROM read_json({file_literal(spool)}, format = 'newline_delimited', columns = {columns},
             maximum_object_size = 67108864)""")
 
 
