@@ -57,6 +57,7 @@ WHOLE: Mapping[str, Callable[[Version], float | None]] = {
     "maturity": lambda version: version.maturity,
     "missing_rate": lambda version: version.quality.missing_rate,
     "drifted_share": lambda version: version.quality.drifted_share,
+    "repeated_rate": lambda version: version.quality.repeats.share if version.quality.repeats else None,
     "prediction_drift": lambda version: _score(version.quality.prediction_drift),
     "score_drift": lambda version: _score(version.quality.score_drift),
     "label_drift": lambda version: _score(version.quality.label_drift.drift),

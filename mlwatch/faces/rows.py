@@ -62,6 +62,7 @@ def rows_of(versions: Sequence[Version]) -> list[Row]:
         ("Data quality", "Prediction drift", _prediction_drift),
         ("Data quality", "Label drift", _label_drift),
         *([("Data quality", "Score drift", _score_drift)] if _scored(versions) else []),
+        *([("Data quality", "Repeated rows", _repeated)] if _repeating(versions) else []),
         *(("System health", f"Latency {name}", _latency(name)) for name in ("p50", "p95", "p99")),
         ("System health", "Latency, mean and longest", _longest),
         ("System health", "Throughput", lambda v: number(v.throughput_per_s, " requests/s")),
@@ -133,6 +134,15 @@ def _text_drift(name: str) -> Show:
 
 def _prediction_drift(version: Version) -> str:
     return _moved(version.quality.prediction_drift, version.quality.why_not("predictions"))
+
+
+def _repeating(versions: Sequence[Version]) -> bool:
+    return any(each.quality.repeats is not None and each.quality.repeats.repeated for each in versions)
+
+
+def _repeated(version: Version) -> str:
+    repeats = version.quality.repeats
+    return "n/a" if repeats is None else f"{repeats.repeated:,} of {repeats.looked_at:,} without an id"
 
 
 def _scored(versions: Sequence[Version]) -> bool:

@@ -43,8 +43,9 @@ def _head(found: TableDrift) -> str:
         said.append(f"missing: {', '.join(found.quality.vanished)}")
     if found.quality.appeared:
         said.append(f"new: {', '.join(found.quality.appeared)}")
-    if found.repeated:
-        said.append(f"repeated rows: {found.repeated:,} are equal to an earlier one in every column")
+    if found.quality.repeats is not None and found.quality.repeats.repeated:
+        repeated = found.quality.repeats.repeated
+        said.append(f"repeated rows: {repeated:,} are equal to an earlier one in every column")
     return f"{found.current}, {found.rows:,} rows, against {found.reference}: {'; '.join(said)}"
 
 

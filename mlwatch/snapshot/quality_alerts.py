@@ -73,7 +73,11 @@ def quality_alerts(
         found += (replace(alert, about=f"{model.name} {alert.about}".rstrip()) for alert in of_model)
         for version in model.versions.values():
             who = one_line(version.name) + its_model
-            of_version = [*_features(version, end, who), *_standing(version, who)]
+            of_version = [
+                *_features(version, end, who),
+                *_standing(version, who),
+                *_repeated(version, who, end),
+            ]
             if now is not None:
                 of_version += _future(version, now, who)
             found += (replace(alert, about=f"{model.name} {version.name}") for alert in of_version)
@@ -215,6 +219,17 @@ def _some(classes: Sequence[str]) -> str:
 def _future(version: Version, now: datetime, who: str) -> Iterator[Alert]:
     if version.last is not None and version.last - now > TOLERANCE:
         yield alert_of(f"the newest record of {who} is", version.last, now)
+
+
+def _repeated(version: Version, who: str, end: datetime) -> Iterator[Alert]:
+    """Say that requests without an id equal others: a log that came twice is counted twice."""
+    repeats = version.quality.repeats
+    if repeats is not None and repeats.repeated >= ENOUGH and repeats.share > TROUBLED:
+        text = (
+            f"{repeats.repeated:,} requests of {who} ({percent(repeats.share)} of those without an id) repeat an "
+            "earlier one in every column, its time included; each is counted"
+        )
+        yield Alert(f"{RULE}repeated rows", "firing", "info", text, end, repeats.share)
 
 
 def _standing(version: Version, who: str) -> Iterator[Alert]:

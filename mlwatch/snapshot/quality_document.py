@@ -51,6 +51,7 @@ def quality_document(quality: Quality) -> Document:
         "vanished": list(quality.vanished),
         "appeared": list(quality.appeared),
         "missing_rate": quality.missing_rate,
+        "repeated_rows": quality.repeats.repeated if quality.repeats is not None else None,
     }
     return explained(block, reasons.of_quality(quality))
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.drift import Drift
     from mlwatch.metrics.quality import RateChange
     from mlwatch.snapshot.moves import Move
+    from mlwatch.snapshot.repeats import Repeats
     from mlwatch.snapshot.shapes import Shape
 
 
@@ -92,6 +93,8 @@ class Quality:
     prediction_move: Move | None = None
     """How predictions moved; None where there is no drift to speak of, as is the next."""
     score_move: Move | None = None
+    repeats: Repeats | None = None
+    """Requests that repeat an earlier one in every column; None where all have an id, or their records are gone."""
 
     def why_not(self, outputs: str) -> str:
         """Say why outputs of this name ("predictions") are not compared, as a clause after "because"."""

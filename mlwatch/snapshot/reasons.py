@@ -31,4 +31,8 @@ def of_quality(quality: Quality) -> dict[str, str]:
     """Return why the shares of a version's data quality may be null."""
     drifts = [one.drift for one in quality.features.values() if one.drift is not None]
     no_share = "too few values to compare" if drifts else "there is no reference to compare with"
-    return {"missing_rate": "no features in the logs", "drifted_share": no_share}
+    return {
+        "missing_rate": "no features in the logs",
+        "drifted_share": no_share,
+        "repeated_rows": "no records without an id; one with the id of another is among the duplicates",
+    }

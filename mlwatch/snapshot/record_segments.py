@@ -1,10 +1,11 @@
-"""What the records that are kept say by segment, beyond what is counted of all: dear, and so kept for a while."""
+"""What the records that are kept say beyond what is counted of all, most of it by segment; dear, so kept a while."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from mlwatch.snapshot.repeats import repeats_of
 from mlwatch.snapshot.request_segments import requests_of
 from mlwatch.snapshot.segment_pairs import pairs_of
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.snapshot.repeats import Repeats
     from mlwatch.snapshot.request_segments import RequestSegment
     from mlwatch.snapshot.segment_pairs import SegmentPair
     from mlwatch.snapshot.span import Grid
@@ -25,12 +27,13 @@ class RecordSegments:
 
     pairs: Mapping[str, tuple[SegmentPair, ...]] = field(default_factory=dict)
     requests: Mapping[str, tuple[RequestSegment, ...]] = field(default_factory=dict)
+    repeats: Mapping[str, Repeats] = field(default_factory=dict)
 
 
 def record_segments(
     connection: DuckDBPyConnection, model: Model, baseline: str | None, lattice: Grid
 ) -> RecordSegments:
-    """Return the worst combinations of segments, and where requests fail or are slow.
+    """Return the worst combinations of segments, where requests fail or are slow, and how many repeat others.
 
     Args:
         connection: Where `number_pairs` was called.
@@ -39,7 +42,8 @@ def record_segments(
         lattice: Range.
     """
     pairs = pairs_of(connection, model, baseline, lattice)
-    return RecordSegments(pairs, requests_of(connection, model, baseline, lattice))
+    requests = requests_of(connection, model, baseline, lattice)
+    return RecordSegments(pairs, requests, repeats_of(connection, model.name, lattice))
 
 
 def with_record_segments(model: Model, found: RecordSegments) -> Model:
@@ -49,6 +53,7 @@ def with_record_segments(model: Model, found: RecordSegments) -> Model:
             version,
             segment_pairs=found.pairs.get(name, ()),
             request_segments=found.requests.get(name, ()),
+            quality=replace(version.quality, repeats=found.repeats.get(name)),
         )
         for name, version in model.versions.items()
     }

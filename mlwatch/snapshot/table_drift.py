@@ -14,6 +14,7 @@ from mlwatch.snapshot.label_drift import drift_of, labels_there
 from mlwatch.snapshot.quality_document import quality_document
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.reference import reference_counts, with_values
+from mlwatch.snapshot.repeats import Repeats
 from mlwatch.store import reference as references
 from mlwatch.store import rollups
 from mlwatch.store.database import open_store
@@ -42,8 +43,6 @@ class TableDrift:
     reference: str
     rows: int
     quality: Quality
-    repeated: int = 0
-    """Rows of the table that repeat an earlier one in every column; they are counted like all others."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is printed as JSON: the data quality is that of a version in `mlwatch.report/1`."""
@@ -53,7 +52,6 @@ class TableDrift:
                 "current": self.current,
                 "reference": self.reference,
                 "rows": self.rows,
-                "repeated_rows": self.repeated,
                 **quality_document(self.quality),
             }
         )
@@ -100,9 +98,10 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
                 found.features.values()
             ),  # a table has no time in which a feature begins
             label_drift=_label_drift(connection, infos[rollups.LABEL], counts, policy, settings.drift.sigmas),
+            repeats=Repeats(rows, repeated),
         )
         described = known.description if known is not None else before.name
-        return TableDrift(current.name, described, rows, found, repeated)
+        return TableDrift(current.name, described, rows, found)
     finally:
         opened.close()
 

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from logfiles import lines, prediction
 
@@ -428,3 +429,40 @@ def test_of_several_models_each_alert_names_its_own(tmp_path: Path) -> None:
 def test_a_rare_value_that_does_not_show_for_a_while_is_not_stuck(tmp_path: Path) -> None:
     found = watched(tmp_path, rows(600, city=lambda i: "b" if i in {7, 90} else "a"), reference=rows(300))
     assert "stuck features" not in odd(found)
+
+
+def test_requests_without_an_id_that_came_twice_are_told(tmp_path: Path) -> None:
+    """As pandas finds them; an id tells requests apart, and one that comes twice is a duplicate."""
+    made = rows(300) + rows(300, 300, "v2")
+    for row in made:
+        del row["request_id"]
+    twice = [*made[:100], made[150], made[150]]
+    found = watched(tmp_path, made, twice)
+    said = pd.json_normalize(made + twice)
+    for name, version in next(iter(found.models.values())).versions.items():
+        mine = said[said["version"] == name]
+        assert version.quality.repeats is not None
+        assert version.quality.repeats.looked_at == len(mine)
+        assert version.quality.repeats.repeated == mine.duplicated().sum()
+    assert odd(found) == {
+        "repeated rows": "102 requests of v1 (25.4 % of those without an id) repeat an earlier one in every column, "
+        "its time included; each is counted"
+    }
+
+
+def test_requests_that_differ_in_one_column_do_not_repeat(tmp_path: Path) -> None:
+    made = rows(300, prediction=1)
+    for number, row in enumerate(made):
+        del row["request_id"]
+        row |= {"timestamp": "2026-11-01T00:00:00Z", "score": 0.5, "prediction": 1, "latency_ms": 3.0}
+        row["features"]["age"] = float(number)
+    (version,) = next(iter(watched(tmp_path, made).models.values())).versions.values()
+    assert version.quality.repeats is not None
+    assert version.quality.repeats.repeated == 0
+
+
+def test_of_requests_with_ids_the_duplicates_tell(tmp_path: Path) -> None:
+    found = watched(tmp_path, rows(300), rows(300)[::-1])
+    (version,) = next(iter(found.models.values())).versions.values()
+    assert version.quality.repeats is None
+    assert found.ingest.duplicates == 300
