@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 FEW_VALUES = 30
 """So few different values get a bin each."""
+QUANTILES = 50
+"""Equal parts of the values that bins are cut after, where they are more."""
 
 
 def edges_of(values: Iterable[float]) -> tuple[float, ...]:

@@ -71,7 +71,7 @@ def cut(
         for feature in features
         if feature.kind == "categorical" or edges.get(feature.number)
     ]
-    _store(connection, registry, done, source)
+    store_bins(connection, registry, done, source)
     for feature in done:
         if feature.kind == "categorical":
             _store_categories(connection, _having(parts, feature), feature)
@@ -120,9 +120,10 @@ def _edges(
     return {feature: merged(each) for feature, each in found.items()}
 
 
-def _store(
+def store_bins(
     connection: DuckDBPyConnection, registry: Registry, features: Sequence[FeatureBins], source: str
 ) -> None:
+    """Store how features are binned, and where that comes from, in words."""
     if not features:
         return
     connection.execute(
@@ -282,7 +283,7 @@ def _is_widened(connection: DuckDBPyConnection, registry: Registry, model: str, 
     edges = merged([known, own.get(feature.number, ())])
     if edges == known or not are_coarse(known, own[feature.number]):
         return False
-    _store(connection, registry, [replace(feature, edges=edges)], FIRST_ROWS)
+    store_bins(connection, registry, [replace(feature, edges=edges)], FIRST_ROWS)
     return True
 
 

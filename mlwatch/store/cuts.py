@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.asking import row
-from mlwatch.metrics.edges import FEW_VALUES, edges_of
+from mlwatch.metrics.edges import FEW_VALUES, QUANTILES, edges_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 ENOUGH_ROWS = 1000
 """Without a reference, bins are cut once a model has this many rows."""
-QUANTILES = 50
 STEPS = ", ".join(repr(step / QUANTILES) for step in range(QUANTILES + 1))
 TOGETHER = 50
 """Columns looked at in one statement."""

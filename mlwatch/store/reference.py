@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mlwatch.asking import all_or_nothing, is_there, meta_value, row
 from mlwatch.elements import dotted
@@ -17,16 +17,17 @@ from mlwatch.regular import open_regular
 from mlwatch.roles.leftovers import BESIDE
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.files import REFERENCE_NAMES
-from mlwatch.sources.parquet_samples import records_of, sample
+from mlwatch.sources.parquet_samples import kinds_of, records_of, sample
 from mlwatch.sources.pathnames import file_literal
 from mlwatch.sources.room import make_room
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
-from mlwatch.sources.sql import identifier
+from mlwatch.sources.sql import identifier, path_expression
 from mlwatch.store import (
     adding,
     fold,
     profiles,
     reference_labels,
+    reference_once,
     reference_texts,
     rollups,
     slices,
@@ -37,13 +38,17 @@ from mlwatch.store.reference_windows import WINDOWS
 from mlwatch.store.registry import OUTPUTS, Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config, RoleSettings
     from mlwatch.sources.canonical import Slot
+    from mlwatch.sources.shapes import Path_
+    from mlwatch.store.reference_once import Sorted
+
+T = TypeVar("T")
 
 SHAPE_ROWS = 1000
 """Rows that columns are told by, where the file is no Parquet."""
@@ -97,8 +102,13 @@ def install(
     if not slots:
         raise InputError("the reference has no features", str(path), "give a table with a column a feature")
     windows = not once or config.drift.sigmas is not None
-    _load(connection, path, shape, slots, config.roles.timezone, windows=windows)
-    columns = [FeatureBins(slot.number, identifier(slot.column), slot.kind) for slot in slots]
+    taken: Mapping[int, Sorted | None] = {}
+    if windows:
+        _load(connection, path, shape, slots, config.roles.timezone)
+    else:
+        taken = _load_once(connection, path, shape, slots, config.roles.timezone)
+    rest = [slot for slot in slots if slot.number not in taken]
+    columns = [FeatureBins(slot.number, identifier(slot.column), slot.kind) for slot in rest]
     # by a version that did not learn all its labels
     known = meta_value(connection, "reference_sha256") == digest
     with all_or_nothing(connection):
@@ -112,6 +122,7 @@ def install(
         for table in ("reference", "reference_windows"):
             connection.execute(f"DELETE FROM {table} WHERE {gone}")
         cut(connection, registry, "given", [*columns, *outputs], source, count=True)
+        reference_once.store(connection, registry, taken, source)
         if once:
             reference_labels.learn_classes(connection)
         else:
@@ -164,58 +175,61 @@ def load_rows(connection: DuckDBPyConnection, registry: Registry, path: Path, co
 
 
 def _load(
-    connection: DuckDBPyConnection,
-    path: Path,
-    shape: Shape,
-    slots: Sequence[Slot],
-    timezone: str,
-    *,
-    windows: bool = True,
+    connection: DuckDBPyConnection, path: Path, shape: Shape, slots: Sequence[Slot], timezone: str
 ) -> None:
-    """Read the reference into the temporary table `given`, its rows in their order, with the window of each.
+    """Read the reference into the temporary table `given`, its rows in their order, with the window of each."""
 
-    Without windows, there is neither an order nor a column that only logs ask for.
-    """
-    if not windows:
-        _load_either(connection, path, shape, slots, timezone, _IN_ONE)
-        return
+    def load(*, tolerant: bool) -> None:
+        form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone, tolerant=tolerant)
+        placed = _IN_WINDOWS.format(form.select(f"{reader_of(path)} AS given"))
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS {placed}")
+
     connection.execute("SET preserve_insertion_order = true")
     try:
-        _load_either(connection, path, shape, slots, timezone, _IN_WINDOWS)
+        _typed_or_as_text(path, load)
     finally:
         connection.execute("SET preserve_insertion_order = false")  # as everywhere: it costs memory
 
 
-_IN_ONE = """
-    SELECT * EXCLUDE (line, ts, id, model, own_model, version, latency_ms, status, error, event, value, currency,
-        event_id, unit, unread_number), FALSE AS failed, 1 AS quarter
-    FROM ({})"""
 _IN_WINDOWS = f"""
     SELECT * EXCLUDE (file_row_number), ntile({WINDOWS}) OVER (ORDER BY ts NULLS LAST, file_row_number) AS quarter
     FROM (SELECT *, FALSE AS failed, row_number() OVER () AS file_row_number FROM ({{}}))"""
 
 
-def _load_either(
-    connection: DuckDBPyConnection,
-    path: Path,
-    shape: Shape,
-    slots: Sequence[Slot],
-    timezone: str,
-    placed: str,
-) -> None:
-    """Read the rows as they are typed, or as text where that does not fit."""
+def _load_once(
+    connection: DuckDBPyConnection, path: Path, shape: Shape, slots: Sequence[Slot], timezone: str
+) -> dict[int, Sorted | None]:
+    """Read the reference as `reference_once.load` does, all rows as of one window."""
+
+    def load(*, tolerant: bool) -> dict[int, Sorted | None]:
+        def form(some: Sequence[Slot]) -> Canonical:
+            return Canonical(shape.mapping, some, shape.physical, timezone=timezone, tolerant=tolerant)
+
+        source = f"{reader_of(path)} AS given"
+        if tolerant:
+            reference_once.load_as_text(connection, source, form(slots))
+            return {}
+        by_column = path.suffix.lower() == ".parquet"
+        return reference_once.load(connection, source, slots, form, by_column=by_column)
+
+    return _typed_or_as_text(path, load)
+
+
+def _typed_or_as_text(path: Path, load: Callable[..., T]) -> T:
+    """Read the rows as they are typed, or as text where that does not fit.
+
+    Raises:
+        InputError: when neither does.
+    """
     import duckdb  # noqa: PLC0415
 
-    for tolerant in (False, True):
-        form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone, tolerant=tolerant)
-        relation = form.select(f"{reader_of(path)} AS given")
+    try:
+        return load(tolerant=False)
+    except duckdb.Error:
         try:
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS {placed.format(relation)}")
+            return load(tolerant=True)
         except duckdb.Error as error:
-            if tolerant:
-                raise InputError("cannot read the reference", str(path), reason_of(error)) from error
-        else:
-            return
+            raise InputError("cannot read the reference", str(path), reason_of(error)) from error
 
 
 def _install_profile(connection: DuckDBPyConnection, registry: Registry, path: Path, digest: str) -> None:
@@ -276,9 +290,25 @@ def shape_of(connection: DuckDBPyConnection, path: Path, config: Config, what: s
         shape = shaped(replace(config.roles, features=(*known, *inputs)))
     classes = {*shape.mapping.columns("prediction"), *shape.mapping.columns("label")}
     physical = {path: "decimal" if path in classes else "text" for path in shape.physical}
+    physical |= dict.fromkeys(_whole(connection, path, classes), "integer")
     return replace(
         shape, physical={path: kind for path, kind in physical.items() if path[0] not in SQL_TYPES}
     )
+
+
+def _whole(connection: DuckDBPyConnection, path: Path, classes: Collection[Path_]) -> list[Path_]:
+    """Return the columns of Parquet, among some, that hold whole numbers: no text has to be looked into there."""
+    columns = [column for column in classes if len(column) == 1]
+    if path.suffix.lower() != ".parquet" or not columns:
+        return []
+    names = ", ".join(map(path_expression, columns))
+    kinds = kinds_of(f"(SELECT {names} FROM {reader_of(path)})", connection)
+    return [column for column, kind in zip(columns, kinds.values(), strict=True) if kind.id in _WHOLE]
+
+
+_WHOLE = frozenset(
+    {"tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint"}
+)
 
 
 def _outputs(connection: DuckDBPyConnection) -> list[FeatureBins]:

@@ -9,7 +9,7 @@ from mlwatch.asking import number
 from mlwatch.errors import InputError, reason_of
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.sql import identifier, path_expression
-from mlwatch.store import bin_cells, feature_rollup, fold, profiles, reference, rollups
+from mlwatch.store import bin_cells, feature_rollup, fold, numbers, profiles, reference, rollups
 from mlwatch.store.feature_rollup import Requests
 from mlwatch.store.registry import OUTPUTS
 
@@ -60,11 +60,11 @@ def count(connection: DuckDBPyConnection, registry: Registry, path: Path, config
     try:
         source = _source(connection, path)
         try:
-            rows = _counted(connection, registry, _Table(source, shape, slots, config.roles.timezone))
+            rows, apart = _counted(connection, registry, _Table(source, shape, slots, config.roles.timezone))
         except duckdb.Error:  # a value does not fit its column's type: read everything as text, and mark it
             table = _Table(source, shape, slots, config.roles.timezone, tolerant=True)
-            rows = _counted(connection, registry, table)
-        return rows, _repeated(connection, registry, source, slots, rows)
+            rows, apart = _counted(connection, registry, table)
+        return rows, 0 if apart else _repeated(connection, registry, source, slots, rows)
     except duckdb.Error as error:
         raise InputError("cannot read the table", str(path), reason_of(error)) from error
 
@@ -106,11 +106,14 @@ def _repeated(
     return rows - different
 
 
-def _counted(connection: DuckDBPyConnection, registry: Registry, table: _Table) -> int:
+def _counted(connection: DuckDBPyConnection, registry: Registry, table: _Table) -> tuple[int, bool]:
+    """Count a table, and return how many rows it has, and whether one column alone tells all of them apart."""
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE table_counts (feature INTEGER, bin INTEGER, n BIGINT, total DOUBLE)"
     )
+    rows = number(connection, f"SELECT COUNT(*) FROM {table.source}")
     roles = table.shape.mapping.roles
+    apart = False
     for start in range(0, len(table.slots), fold.STATEMENT_FEATURES):
         # a view of these columns alone: each branch of a statement binds all of its view
         slots = table.slots[start : start + fold.STATEMENT_FEATURES]
@@ -121,22 +124,47 @@ def _counted(connection: DuckDBPyConnection, registry: Registry, table: _Table) 
             timezone=table.timezone,
             tolerant=table.tolerant,
         )
-        rows = form.select(f"{table.source} AS given")
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW looked AS SELECT *, FALSE AS failed FROM ({rows})")
+        read = form.select(f"{table.source} AS given")
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW looked AS SELECT *, FALSE AS failed FROM ({read})")
         bins = _bins(registry, slots, roles if start == 0 else ())
-        laid_out = bin_cells.lay_out(
-            connection, [replace(one, may_be_invalid=table.tolerant) for one in bins]
-        )
-        each = (feature_rollup.feature_sql(ONE, one) for one in laid_out)
-        connection.execute(
-            f"INSERT INTO table_counts SELECT feature, bin, n, total FROM ({' UNION ALL '.join(each)})"
-        )
+        # where values may be invalid, each row tells which are
+        sortable = [one for one in bins if one.edges and not table.tolerant]
+        if sortable:
+            apart = _count_sorted(connection, sortable, rows) or apart
+        _count_each(connection, [one for one in bins if one not in sortable], tolerant=table.tolerant)
     classes = "label IS NOT NULL" if "label" in roles and rollups.LABEL not in registry.bins else "FALSE"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE table_labels AS
         SELECT label, COUNT(*) AS n FROM looked WHERE {classes} GROUP BY label"""
     )
-    return number(connection, "SELECT COUNT(*) FROM looked")
+    return rows, apart
+
+
+def _count_sorted(connection: DuckDBPyConnection, features: Sequence[FeatureBins], rows: int) -> bool:
+    """Count columns of numbers in their bins, and tell whether that with the most bins tells all rows apart."""
+    from mlwatch.metrics import sorted_bins  # noqa: PLC0415  NumPy
+
+    telling = max(features, key=lambda feature: len(feature.edges))
+    apart, counts = False, {}
+    columns = numbers.columns(connection, "looked", [feature.expression for feature in features], rows)
+    for feature, values in zip(features, columns, strict=True):
+        if feature is telling:
+            values.sort()
+            apart = sorted_bins.all_differ(values)
+        counts[feature.number] = sorted_bins.count(values, feature.edges)
+    numbers.insert_counts(connection, "table_counts", counts)
+    return apart
+
+
+def _count_each(connection: DuckDBPyConnection, features: Sequence[FeatureBins], *, tolerant: bool) -> None:
+    """Count columns in their bins where the rows are."""
+    if not features:
+        return
+    laid_out = bin_cells.lay_out(connection, [replace(one, may_be_invalid=tolerant) for one in features])
+    each = (feature_rollup.feature_sql(ONE, one) for one in laid_out)
+    connection.execute(
+        f"INSERT INTO table_counts SELECT feature, bin, n, total FROM ({' UNION ALL '.join(each)})"
+    )
 
 
 def _bins(registry: Registry, slots: Sequence[Slot], roles: Collection[str]) -> list[FeatureBins]:

@@ -16,6 +16,7 @@ from scipy import stats
 
 import mlwatch
 from mlwatch.cli import main
+from mlwatch.store import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,6 +167,37 @@ def test_what_is_printed_names_the_columns_that_moved(
     assert "| country | categorical | drifted |" in capsys.readouterr().out
     assert main(["drift", str(current), "--reference", str(reference), "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["features"]["amount"]["drift"]["drifted"] is True
+
+
+ODD = """
+    i AS request_id, CAST(i % 3 AS INTEGER) AS prediction, CAST(i % 2 = 0 AS BOOLEAN) AS label,
+    CASE WHEN i % 17 = 0 THEN NULL WHEN i % 19 = 0 THEN 'nan' WHEN i % 23 = 0 THEN 'inf'
+        WHEN i % 29 = 0 THEN '-inf' ELSE ((i * 37) % 1009) / 1000 + {at} END::DOUBLE AS odd,
+    3.5 AS same, (i * 7) % 5 AS few, CAST(NULL AS DOUBLE) AS nothing, 1e300 * ((i * 13) % 101 + {at}) AS huge,
+    CAST((i * 31) % 211 AS DECIMAL(9, 2)) / 7 AS price, 9007199254740993 + i AS big, i % 7 = {at} AS truth,
+    {{'inner': {{'depth': ((i * 41) % 499) / 3}}, 'word': 'w' || (i % 4)}} AS features,
+    CASE WHEN i % 11 = 0 THEN 'x' || (i % 3) ELSE 'y' END AS country, {only} AS only_{at}"""
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
+def test_what_is_sorted_has_the_numbers_of_what_is_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    paths = tmp_path / f"reference.{suffix}", tmp_path / f"current.{suffix}"
+    for at, path in enumerate(paths):
+        kind = "parquet" if suffix == "parquet" else "json"
+        columns = ODD.format(at=at, only="sqrt(i)" if at else "-i")
+        duckdb.execute(f"COPY (SELECT {columns} FROM range({ROWS}) AS t(i)) TO '{path}' (FORMAT {kind})")
+    by_sorting = mlwatch.drift(paths[1], reference=paths[0]).to_dict()
+    assert len(by_sorting["features"]) >= 10
+
+    def refuse(*_: object, **__: object) -> None:
+        raise duckdb.ConversionException("as where a value does not fit its column")
+
+    monkeypatch.setattr(numbers, "columns", refuse)
+    assert_alike(
+        dict(leaves(by_sorting)), dict(leaves(mlwatch.drift(paths[1], reference=paths[0]).to_dict()))
+    )
 
 
 def test_the_command_imports_neither_a_session_nor_what_only_other_documents_have() -> None:
