@@ -34,6 +34,7 @@ _PLAIN = {
     list: "list",
 }
 """The types that JSON is read as, which need no search."""
+_SCALARS = {kind: name for kind, name in _PLAIN.items() if name not in {"object", "list"}}
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "boolean"),
     ((str, bytes, date), "text"),
@@ -50,6 +51,13 @@ class _Seen:
     samples: list[object] = field(default_factory=list)
     where: int = 0
 
+    def add(self, value: object, kind: str, bit: int) -> None:
+        self.kinds.add(kind)
+        if kind != "null":
+            self.where |= bit
+            if len(self.samples) < MAX_SAMPLES:
+                self.samples.append(_bounded(value))
+
 
 def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
     """Return the columns of some records, in order of first appearance.
@@ -61,19 +69,23 @@ def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
         records: Parsed records; values of any type.
     """
     seen: dict[ColumnPath, _Seen] = {}
+    flat: dict[str, _Seen] = {}  # those of `seen` that lie in no object, by their key
     for number, record in enumerate(records):
         bit = 1 << number
-        for path, value, kind in _leaves(record, ()):
-            column = seen.get(path)
-            if column is None:
-                if len(seen) >= MAX_COLUMNS and (len(seen) >= 2 * MAX_COLUMNS or not may_be_role(path)):
-                    continue
-                column = seen[path] = _Seen()
-            column.kinds.add(kind)
-            if kind != "null":
-                column.where |= bit
-                if len(column.samples) < MAX_SAMPLES:
-                    column.samples.append(_bounded(value))
+        for key, value in record.items():
+            column, kind = flat.get(key), _SCALARS.get(type(value))
+            if column is not None and kind is not None:
+                column.add(value, kind, bit)  # most values of tables
+                continue
+            for path, leaf, its_kind in _leaves(key, value, ()):
+                column = seen.get(path)
+                if column is None:
+                    if len(seen) >= MAX_COLUMNS and (len(seen) >= 2 * MAX_COLUMNS or not may_be_role(path)):
+                        continue
+                    column = seen[path] = _Seen()
+                    if path == (key,):
+                        flat[key] = column
+                column.add(leaf, its_kind, bit)
     return tuple(
         Column(path, frozenset(one.kinds), tuple(one.samples), one.where) for path, one in seen.items()
     )
@@ -98,19 +110,19 @@ def kind_of(value: object) -> str:
     return next((kind for types, kind in _KINDS if isinstance(value, types)), "text")
 
 
-def _leaves(record: Mapping[str, object], parents: ColumnPath) -> Iterator[tuple[ColumnPath, object, str]]:
-    for key, value in record.items():
-        path, kind = (*parents, str(key)), kind_of(value)
-        if kind == "object" and isinstance(value, Mapping) and value and len(path) < MAX_DEPTH:
-            if any(is_element(str(name)) for name in value):
-                yield path, {}, kind  # its fields would be taken for elements of a list
-            else:
-                yield from _leaves(value, path)
-        elif kind == "list" and holds_probabilities(path) and _is_distribution(value):
-            for at, each in enumerate(cast("Sequence[float]", value)):
-                yield (*path, element(at)), each, "number"
+def _leaves(key: object, value: object, parents: ColumnPath) -> Iterator[tuple[ColumnPath, object, str]]:
+    path, kind = (*parents, str(key)), kind_of(value)
+    if kind == "object" and isinstance(value, Mapping) and value and len(path) < MAX_DEPTH:
+        if any(is_element(str(name)) for name in value):
+            yield path, {}, kind  # its fields would be taken for elements of a list
         else:
-            yield path, value, kind
+            for name, inner in value.items():
+                yield from _leaves(name, inner, path)
+    elif kind == "list" and holds_probabilities(path) and _is_distribution(value):
+        for at, each in enumerate(cast("Sequence[float]", value)):
+            yield (*path, element(at)), each, "number"
+    else:
+        yield path, value, kind
 
 
 def _is_distribution(value: object) -> bool:
