@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _ELEMENT = re.compile(r"\[(\d{1,9})\]")
 
@@ -26,3 +30,11 @@ def element_of(name: str) -> int | None:
 def dotted(path: tuple[str, ...]) -> str:
     """Write a path as the configuration does."""
     return "".join(name if is_element(name) or not at else f".{name}" for at, name in enumerate(path))
+
+
+def has_value(record: Mapping[str, Any], path: tuple[str, ...]) -> bool:
+    """Tell whether a record has a value at a path."""
+    value: Any = record
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value is not None

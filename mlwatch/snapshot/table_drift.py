@@ -17,7 +17,7 @@ from mlwatch.snapshot.reference import reference_counts, with_values
 from mlwatch.snapshot.repeats import Repeats
 from mlwatch.store import reference as references
 from mlwatch.store import rollups
-from mlwatch.store.database import open_store
+from mlwatch.store.database import open_without_logs
 from mlwatch.store.registry import Registry
 from mlwatch.store.table_counts import count
 
@@ -79,7 +79,7 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
         raise InputError(
             "nothing to compare with", str(current), "name a table or a profile with --reference"
         )
-    opened = open_store(current.parent, ":memory:")
+    opened = open_without_logs()
     try:
         connection = opened.connection
         # a table is asked for one column after the other

@@ -16,7 +16,7 @@ from mlwatch.sources.delta import LOG
 from mlwatch.sources.formats import is_text_log, recognise
 from mlwatch.sources.formats.presets import DEFINITION
 from mlwatch.sources.formats.tf_serving import begins_log
-from mlwatch.sources.pathnames import readable
+from mlwatch.sources.pathnames import REFERENCE_NAMES, readable
 from mlwatch.sources.wrapped import begins_logged, begins_wrapped, has_chatter, is_wrapped
 
 if TYPE_CHECKING:
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 Compression = Literal["none", "gzip", "zstd"]
 Format = Literal["jsonl", "wrapped", "json", "csv", "parquet", "tfrecord"]
 """`wrapped` is JSON lines inside the lines of a logger, see `wrapped`."""
-
-REFERENCE_NAMES = frozenset(
-    f"reference.{suffix}" for suffix in ("parquet", "csv", "tsv", "jsonl", "ndjson", "json", "profile.json")
-)
-"""At the root of a log directory these hold the reference data: they are not logs."""
 
 OWN_NAMES = frozenset({"mlwatch.toml"})
 

@@ -7,9 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from mlwatch.asking import row
-from mlwatch.elements import is_element
+from mlwatch.elements import has_value, is_element
 from mlwatch.sources.pathnames import file_literal
-from mlwatch.sources.shapebook import has_value
 from mlwatch.sources.shapes import parquet_relation
 from mlwatch.sources.sql import ROW, path_expression
 
@@ -124,7 +123,7 @@ def records_of(relation: str, connection: DuckDBPyConnection) -> list[Record]:
     """Return rows as records, whose values are of the kinds that their columns are read as."""
     columns = kinds_of(relation, connection)
     texts = connection.execute(f"SELECT CAST(to_json({ROW}) AS VARCHAR) FROM {relation} AS {ROW}").fetchall()
-    records: list[Record] = [json.loads(text) for (text,) in texts]
+    records: list[Record] = json.loads(f"[{','.join(text for (text,) in texts)}]")
     for record in records:
         for name, value in record.items():
             if isinstance(value, (dict, list)):  # most are neither

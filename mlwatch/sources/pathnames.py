@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+REFERENCE_NAMES = frozenset(
+    f"reference.{suffix}" for suffix in ("parquet", "csv", "tsv", "jsonl", "ndjson", "json", "profile.json")
+)
+"""At the root of a log directory these hold the reference data: they are not logs."""
+
+
 def engine_name(path: Path | str) -> str:
     """Return a path as the engine takes it; a byte that is not UTF-8 stays a surrogate, which it refuses."""
     return os.fsencode(path).decode("utf-8", "surrogateescape")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.elements import has_value
 from mlwatch.sources import samples
 from mlwatch.sources.formats.presets import preset_roles
 from mlwatch.sources.formats.rewriting import Rewriter
@@ -129,14 +130,6 @@ class ShapeBook:
             elif any(has_value(record, path) for path in waiting):
                 fresh.append(record)
         return fresh
-
-
-def has_value(record: Mapping[str, Any], path: Path_) -> bool:
-    """Tell whether a record has a value at a path."""
-    value: Any = record
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value is not None
 
 
 Signature = tuple[object, ...]

@@ -193,14 +193,19 @@ def _check_version(connection: DuckDBPyConnection, path: Path) -> None:
         schema.migrate(connection, version)
 
 
-def _memory(note: str | None) -> Opened:
+def open_without_logs() -> Opened:
+    """Open a store in memory that takes no logs in, and has no rollups."""
+    return _memory(None, rolled_up=False)
+
+
+def _memory(note: str | None, *, rolled_up: bool = True) -> Opened:
     import duckdb  # noqa: PLC0415
 
     connection = duckdb.connect(":memory:")
     spill = Spill()
     connection.execute("SET temp_directory = ?", [spill.name])
     _configure(connection)
-    schema.create(connection)
+    schema.create(connection, rolled_up=rolled_up)
     return Opened(connection, None, note, spill)
 
 

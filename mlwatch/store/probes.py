@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.asking import all_or_nothing
-from mlwatch.endpoints.types import Baseline, Course, Judged, Seen
 from mlwatch.store import server_sums
 from mlwatch.store.bound import finite, stamp, text_of, unnested
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.endpoints.types import Probe, ServerMetrics
+    from mlwatch.endpoints.types import Baseline, Course, Judged, Probe, ServerMetrics
     from mlwatch.host.types import HostSample
 
 MINUTE, HOUR = "minute", "hour"
@@ -145,6 +144,8 @@ def record(
 
 def baselines(connection: DuckDBPyConnection) -> list[Baseline]:
     """Return the first answers to all golden probes."""
+    from mlwatch.endpoints.types import Baseline  # noqa: PLC0415  most stores are opened without endpoints
+
     rows = connection.execute("SELECT endpoint, version, fingerprint, answer FROM golden_answers").fetchall()
     return [Baseline(*row) for row in rows]
 
@@ -160,6 +161,8 @@ def courses(
         since: Conditions stand as the last look after this moment left them.
         recent: Looks from this moment on are returned themselves.
     """
+    from mlwatch.endpoints.types import Course, Seen  # noqa: PLC0415  as above
+
     rows = connection.execute(
         """SELECT endpoint, replica, arg_max(conditions, ts),
             list([epoch(ts), latency_ms, up::DOUBLE] ORDER BY ts) FILTER (ts >= $recent)
@@ -175,6 +178,8 @@ def courses(
 
 
 def _judged(conditions: str | None) -> tuple[Judged, ...]:
+    from mlwatch.endpoints.types import Judged  # noqa: PLC0415  as above
+
     return tuple(
         Judged(text, state, said, begun and datetime.fromisoformat(begun).replace(tzinfo=UTC))
         for text, state, said, begun in json.loads(conditions or "[]")

@@ -16,9 +16,8 @@ from mlwatch.errors import InputError, one_line, reason_of
 from mlwatch.regular import open_regular
 from mlwatch.roles.leftovers import BESIDE
 from mlwatch.sources.canonical import Canonical
-from mlwatch.sources.files import REFERENCE_NAMES
 from mlwatch.sources.parquet_samples import kinds_of, records_of, sample
-from mlwatch.sources.pathnames import file_literal
+from mlwatch.sources.pathnames import REFERENCE_NAMES, file_literal
 from mlwatch.sources.room import make_room
 from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
 from mlwatch.sources.sql import identifier, path_expression

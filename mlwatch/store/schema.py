@@ -108,12 +108,12 @@ TABLES = (
 )
 
 
-def create(connection: DuckDBPyConnection) -> None:
-    """Create all tables in an empty database."""
+def create(connection: DuckDBPyConnection, *, rolled_up: bool = True) -> None:
+    """Create all tables in an empty database; those of the rollups are most of them."""
     with all_or_nothing(connection):
         for statement in TABLES:
             connection.execute(statement)
-        for rollup in rollups.ALL:
+        for rollup in rollups.ALL if rolled_up else ():
             for level in rollup.levels:
                 connection.execute(rollup.ddl(level))
         connection.execute("INSERT INTO meta VALUES ('schema', ?)", [str(VERSION)])

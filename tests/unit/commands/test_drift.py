@@ -208,6 +208,9 @@ def test_the_command_imports_neither_a_session_nor_what_only_other_documents_hav
         "mlwatch.snapshot.types",
         "mlwatch.snapshot.document",
         "mlwatch.faces.markdown",
+        "mlwatch.sources.files",
+        "mlwatch.sources.shapebook",
+        "mlwatch.endpoints.types",
     }
     assert not others & set(done.stdout.split())
 
