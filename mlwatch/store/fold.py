@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there, number, row
 from mlwatch.sources.sql import identifier, literal
-from mlwatch.store import feature_rollup, outputs, rollups
+from mlwatch.store import bin_cells, feature_rollup, outputs, rollups
 from mlwatch.store.adding import add, remove
 from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
 from mlwatch.store.output_rollups import EVENT_LAGS, KINDS, OUTPUTS
@@ -84,8 +84,16 @@ def fold_requests(
         for feature in (*registry.feature_bins(numbers), *registry.lacking(numbers, models))
         if unbinned or registry.is_binned(feature)
     ]
+    _add_features(connection, requests, features)
+
+
+def _add_features(
+    connection: DuckDBPyConnection, requests: Requests, features: Sequence[FeatureBins]
+) -> None:
+    """Add the values of features to their rollup, some features at a time."""
     for group in in_groups(features):
-        add(connection, rollups.FEATURES, feature_rollup.features_sql(requests, group))
+        known = bin_cells.lay_out(connection, group)
+        add(connection, rollups.FEATURES, feature_rollup.features_sql(requests, known))
 
 
 def in_groups(
@@ -222,9 +230,7 @@ def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBi
     """Count some features again from the stored rows, after their bins changed."""
     listed = ", ".join(str(feature.number) for feature in features)
     remove(connection, rollups.FEATURES, f"feature IN ({listed})")
-    for group in in_groups(features):
-        counted = feature_rollup.features_sql(feature_rollup.Requests("predictions"), group)
-        add(connection, rollups.FEATURES, counted)
+    _add_features(connection, feature_rollup.Requests("predictions"), features)
 
 
 def refold_label_values(connection: DuckDBPyConnection, registry: Registry, parts: Columns) -> None:
