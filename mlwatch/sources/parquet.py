@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 GROUP_ROWS = 122_880
 """Rows of a group as DuckDB writes them, in Parquet files and in the store: whole ones are read and written best."""
-PARQUET_ROWS = 4 * GROUP_ROWS
+PARQUET_ROWS = 6 * GROUP_ROWS
+"""Rows that a transaction takes in: enough that the finest rollups fill groups of their own, which are written once."""
 FIRST_ROWS = 10_000
 """The first rows are few, so that the screen has something to show at once."""
 TABLE_ROWS = 10_000

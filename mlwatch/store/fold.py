@@ -78,7 +78,7 @@ def fold_requests(
     add(connection, rollups.LATENCY, rollups.latency_sql("requests"))
     fold_decided(connection, registry, "requests")
     outputs.fold_requests(connection, registry, settings, "requests", models, numbers)
-    may_be_invalid = number(connection, "SELECT COUNT(invalid) FROM batch") > 0
+    may_be_invalid = is_there(connection, "batch WHERE invalid IS NOT NULL")
     features = [
         _narrowed(feature, models, may_be_invalid=may_be_invalid)
         for feature in (*registry.feature_bins(numbers), *registry.lacking(numbers, models))
