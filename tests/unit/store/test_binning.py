@@ -11,8 +11,13 @@ import pytest
 
 import mlwatch
 from mlwatch.cli import main
+from mlwatch.config import Config
+from mlwatch.metrics.bin_cells import LEAST_EDGES
+from mlwatch.metrics.bins import numeric_bin
 from mlwatch.metrics.edges import edges_of, merged
 from mlwatch.store import binning, fold
+from mlwatch.store.database import cursor, open_store
+from mlwatch.store.ingest import Ingest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,6 +167,36 @@ def test_what_is_alike_is_not_counted_again(tmp_path: Path, monkeypatch: pytest.
         write(logs, two=requests("two", coin, amount=doubled, fixed=same))
         watch.ingest_all()
     assert len(again) == before > 0
+
+
+def test_each_value_is_counted_in_the_bin_whose_edges_it_lies_between(tmp_path: Path) -> None:
+    records = requests("fraud", often, amount=doubled)
+    records[-1]["amount"], records[-2]["amount"], records[-3]["amount"] = None, 1e300, -1e300
+    logs = write(tmp_path, first=records[:2000])
+    opened = open_store(logs, tmp_path / "store.duckdb")
+    ingest = Ingest(cursor(opened.connection), logs, Config())
+    ingest.run_once()
+    ingest.settle(enough=1)  # those that are stored are counted again, those that come are counted as they do
+    write(tmp_path, later=records[2000:])
+    ingest.run_once()
+    ingest.close()
+    ((number, edges),) = opened.connection.execute(
+        "SELECT feature, edges FROM bins JOIN features USING (feature) WHERE name = 'amount'"
+    ).fetchall()
+    assert len(edges) >= LEAST_EDGES  # fewer would be compared one by one
+    for table in ("r_features_900", "r_features_3600", "r_features_86400"):
+        counted = opened.connection.execute(
+            f"SELECT bin, SUM(n), SUM(total) FROM {table} WHERE feature = ? GROUP BY bin ORDER BY bin",
+            [number],
+        ).fetchall()
+        values = np.array([np.nan if one["amount"] is None else one["amount"] for one in records])
+        codes = numeric_bin(values, edges)
+        assert {code: n for code, n, _ in counted} == dict(
+            zip(*np.unique(codes, return_counts=True), strict=True)
+        )
+        usual = {code: total for code, _, total in counted if 0 < code < len(edges)}
+        assert usual == pytest.approx({code: values[codes == code].sum() for code in usual}, rel=1e-12)
+    opened.close()
 
 
 def test_what_was_counted_before_is_counted_again_and_nothing_twice(tmp_path: Path) -> None:
