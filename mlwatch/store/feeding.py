@@ -5,6 +5,7 @@ Reading and taking in then overlap.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from dataclasses import dataclass, replace
@@ -119,7 +120,8 @@ class Feeder:
         """The latest piece of a file of each log format."""
         self._pending_bytes = 0
         self._batches = 0
-        self._done = 0
+        self._done = self._handed = 0
+        """Bytes on disk that are read, and those of them that are handed out."""
         self._total = 0
 
     def items(self, plans: Sequence[Plan]) -> Generator[Item]:
@@ -157,7 +159,7 @@ class Feeder:
         yield from self._flush()
 
     def _read_all(self, plans: Sequence[Plan]) -> Generator[Item]:
-        self._done = 0
+        self._done = self._handed = 0
         for plan in plans:
             if self._stopped():
                 return
@@ -231,6 +233,7 @@ class Feeder:
         if segment.shape.format == "parquet":  # its rows are read where they are
             yield from self._flush()
             self._batches += 1
+            self._handed = self._done
             yield Batch(tuple(works), segment.shape, segment.found.path, self._done)
             return
         for work in works:
@@ -298,11 +301,16 @@ class Feeder:
         self._free.put(spool)
 
     def _flush(self) -> Iterator[Item]:
-        pending, files = self._pending, self._files
+        """Hand out what was laid down; of the bytes on disk, each kind counts by its share of the text."""
+        pending, files, left = self._pending, self._files, self._pending_bytes
         self._pending, self._files, self._pending_bytes = {}, {}, 0
+        per_byte = (self._done - self._handed) / max(1, left)
+        self._handed = self._done
         for key, works in pending.items():
+            left -= sum(work.segment.length for work in works)
             self._batches += 1
-            yield Batch(tuple(works), self._book.shapes[key], files[key].close(), self._done)
+            done = self._done - math.ceil(left * per_byte)
+            yield Batch(tuple(works), self._book.shapes[key], files[key].close(), done)
 
 
 def _until_last(pieces: Iterator[Segment | Native]) -> Iterator[tuple[Segment | Native, bool]]:

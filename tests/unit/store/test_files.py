@@ -66,6 +66,22 @@ def test_a_log_that_is_written_all_the_time_is_read_to_what_there_was(tmp_path: 
         assert session.snapshot().ingest.predictions == written
 
 
+def test_what_is_read_but_not_taken_in_yet_is_not_said_to_be_done(tmp_path: Path) -> None:
+    """Kinds of files that are read together are taken in one after the other."""
+    (tmp_path / "a.jsonl").write_text(some(0, 50))
+    for kind in ("labels", "more"):
+        (tmp_path / kind).mkdir()
+    (tmp_path / "labels" / "a.jsonl").write_text(lines({"request_id": f"r{n}", "label": 1} for n in range(50)))
+    (tmp_path / "more" / "b.csv").write_text("request_id,model,prediction\nx1,m,0\nx2,m,1\n")
+    seen: list[Progress] = []
+    with Session(Options(tmp_path, db=":memory:")) as session:
+        session.ingest_all(seen.append)
+        records = session.snapshot().ingest.records
+    assert records == 102
+    assert [one.bytes_done < one.bytes_total for one in seen] == [True, True, False]
+    assert seen[0].bytes_done < seen[1].bytes_done < seen[2].bytes_done == seen[2].bytes_total
+
+
 def test_files_that_the_configuration_names_are_no_logs(logs: Path, take: Take) -> None:
     (logs / "mlwatch.toml").write_text(
         '[[endpoint]]\nurl = "http://127.0.0.1:9"\nprobe = {input = "in[1].json", expect = "sub/out.jsonl"}\n'
