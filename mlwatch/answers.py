@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -104,7 +105,11 @@ class Answers:
             memory = self._remembered.kept(
                 taken_in, now=now, patient=follows, wait=self._wait(follows=follows)
             )
-            return self._shown(self._store.here(), memory, question, lookout)
+            began = time.monotonic()
+            found = self._shown(self._store.here(), memory, question, lookout)
+            if follows and found.models:
+                self._meter.answered(time.monotonic() - began)
+            return found
         if not self._store.records:
             raise InputError("nothing to filter", "a rollup lake has no records", "open the logs themselves")
         held = self._excerpts.reading(choice.filter, taken_in, patient=follows)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 RECENT_S = 10.0
 """Time over which the rate of reading is measured."""
+REST = 3.0
+"""While the first pass reads, the next look waits so many times what the last answer took: it slows that down."""
 
 
 class Meter:
@@ -33,6 +35,10 @@ class Meter:
         self._stage: Stage = "through"
         self._beginning = True
         """Whether the first pass is not through."""
+        self._told = 0
+        """The generation that was told last."""
+        self._answered, self._took_s = 0.0, 0.0
+        """When an answer was through, by the monotonic clock, and what it took."""
         self._ahead = (0, 0)
         """Files of the present pass, and their bytes."""
         self.journal = Journal()
@@ -40,9 +46,23 @@ class Meter:
 
     @property
     def generation(self) -> int:
-        """A number that grows with every batch that was taken in, and with every look at endpoints and host."""
+        """A number that grows when there is something new to look at; see `REST`."""
         with self._lock:
-            return self._taken_in + self._seen
+            if not (self._beginning and self._rests(time.monotonic())):
+                self._told = self._taken_in + self._seen
+            return self._told
+
+    def _rests(self, now: float) -> bool:
+        """Tell whether a look is not worth it yet: there was one just now, or all is read before it could answer."""
+        if now - self._answered < REST * self._took_s:
+            return True
+        left = _left_s(self._progress, now - self._began) if self._progress is not None else None
+        return left is not None and left < self._took_s
+
+    def answered(self, took_s: float) -> None:
+        """Note how long an answer took that shows what was read."""
+        with self._lock:
+            self._answered, self._took_s = time.monotonic(), took_s
 
     @property
     def taken_in(self) -> int:
@@ -131,9 +151,7 @@ class Meter:
         recent = [(t, n) for t, n in rows if now - t < RECENT_S]
         window = max(1.0, min(RECENT_S, now - recent[0][0])) if recent else RECENT_S
         done, total = (progress.bytes_done, progress.bytes_total) if progress else (0, 0)
-        eta = None
-        if progress and 0 < done < total:
-            eta = (now - began) * (total - done) / done
+        eta = _left_s(progress, now - began) if progress else None
         return Feed(
             rows_per_s=sum(n for _, n in recent) / window,
             lag_s=progress.lag_s if progress and recent else None,
@@ -145,6 +163,12 @@ class Meter:
             bytes_ahead=size,
             note=note,
         )
+
+
+def _left_s(progress: Progress, so_far_s: float) -> float | None:
+    """Return how long the rest takes to be read at the pace so far; None where nothing is left, or nothing is known."""
+    done, total = progress.bytes_done, progress.bytes_total
+    return so_far_s * (total - done) / done if 0 < done < total else None
 
 
 def _in_words(error: Exception) -> str:

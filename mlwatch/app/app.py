@@ -52,9 +52,9 @@ SWITCH_S = 0.001
 """Seconds that a thread may keep the interpreter while others wait: keys are answered before snapshots are made."""
 HINT_S = 20.0
 """Seconds that the hint of the first run stays."""
-EAGER_S = 0.2
+EAGER_S = 0.05
 """Seconds between the looks at the beginning, until all is read that was there."""
-EAGER_LOOKS = 50
+EAGER_LOOKS = 200
 
 
 class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
@@ -196,9 +196,11 @@ class MlwatchApp(Thrifty, Choosing, Ranging, Toasting):
 
     def look(self) -> None:
         """Ask the source for a snapshot if there may be something new."""
+        if self._asking:
+            return
         now = self.options.clock()
         generation = self.source.generation
-        if self._asking or not self._schedule.due(self._request, generation, now):
+        if not self._schedule.due(self._request, generation, now):
             return
         self._schedule.asked(self._request, generation, now)
         self._asking = True
