@@ -179,6 +179,11 @@ def _state(name: str) -> Path | None:
     return directory / name if directory is not None else None
 
 
+def _import_snapshots() -> None:
+    """Import what makes snapshots: the first look asks for it, and it is most of what that takes."""
+    import mlwatch.snapshot.build  # noqa: F401, PLC0415
+
+
 class LazySource:
     """A session that is opened by `start`, so that the screen is there first."""
 
@@ -198,6 +203,8 @@ class LazySource:
         from mlwatch.commands.common import options  # noqa: PLC0415  pulls DuckDB
         from mlwatch.session import Session  # noqa: PLC0415
 
+        # the engine works without the interpreter while the store is opened
+        threading.Thread(target=_import_snapshots, name="mlwatch-imports", daemon=True).start()
         with self._opening:
             if not self._stopped:
                 self._session = Session(options(self._arguments))
