@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mlwatch.records.excerpt import Excerpt
 from mlwatch.snapshot.rollout_memory import Courses, Memory, Paced, Turns
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
+    from mlwatch.records.excerpt import Excerpt
     from mlwatch.snapshot.build import Memory as Kept
     from mlwatch.snapshot.pair_types import PairFindings
     from mlwatch.snapshot.record_segments import RecordSegments
@@ -136,6 +136,8 @@ class Excerpts:
         Raises:
             FilterError: The filter cannot be understood.
         """
+        from mlwatch.records.excerpt import Excerpt  # noqa: PLC0415  only for those who filter
+
         with self._lock:
             held = self._held.pop(text, None) or (
                 Excerpt(self._connect(), self._config, text), Remembered()

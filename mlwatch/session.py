@@ -20,7 +20,6 @@ from mlwatch.meter import Meter
 from mlwatch.neighbours import Neighbours
 from mlwatch.options import Options, caches_of, config_of, endpoints_of, title_of, unapplied_of
 from mlwatch.paths import check_path
-from mlwatch.records.desk import Desk
 from mlwatch.store import notices, retention
 from mlwatch.store.database import cursor, open_store
 from mlwatch.store.ingest import Ingest, Progress
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config, EndpointSettings
+    from mlwatch.records.desk import Desk
     from mlwatch.snapshot.types import Alert, Snapshot
 
 __all__ = ["Options", "Session"]
@@ -83,6 +83,7 @@ class Session:
         self._closed = False
         self._local = threading.local()
         self._branching = threading.Lock()
+        self._desk: Desk | None = None
         if options.lake is not None:
             carry_on(self._cursor_here(), options.lake)
         self._meter = Meter()
@@ -113,7 +114,6 @@ class Session:
         notices.resolve(self._cursor_here(), CONFIGURATION)
         if topics is None and self.config.source.kafka is None:
             notices.resolve(self._cursor_here(), TOPICS)  # there are none any more
-        self._desk = Desk(self.connect, writable=not options.read_only)
         self._reference = self._install_reference()
         self._opened.keep_private()
         self._answers = Answers(
@@ -375,7 +375,12 @@ class Session:
     @property
     def desk(self) -> Desk:
         """Where raw rows are asked for: pages of records, one in full, the quarantine, SQL beside the ingest."""
-        return self._desk
+        from mlwatch.records.desk import Desk  # noqa: PLC0415  no number of the first screen needs it
+
+        with self._branching:
+            if self._desk is None:
+                self._desk = Desk(self.connect, writable=not self.options.read_only)
+            return self._desk
 
     def query(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Run one SELECT over the store, which it alone can reach, and return its column names and rows.
@@ -383,7 +388,7 @@ class Session:
         Raises:
             InputError: when the statement is not allowed or fails.
         """
-        return self._desk.rows(sql)
+        return self.desk.rows(sql)
 
     def frame(self, name: str) -> pd.DataFrame:
         """Return a pandas table, such as `windows`, `versions`, `features` or `predictions`; see `faces.frames`."""
