@@ -22,7 +22,7 @@ def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     def pass_(seconds: float) -> None:
         now[0] += seconds
 
-    monkeypatch.setattr(meter.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("mlwatch.meter.time.monotonic", lambda: now[0])
     return pass_
 
 

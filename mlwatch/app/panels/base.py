@@ -10,6 +10,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from mlwatch.app.drawing import wrapped
+from mlwatch.app.linewise import Lines, Rendered
 from widgets.text import sanitize as safe
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Panel(Viewed, Generic[StateT]):
     """What to say before the first view."""
 
     def __init__(self, identity: str, *, classes: str | None = None) -> None:
+        self._rendered = Rendered()
         super().__init__(id=identity, classes=classes)
         self.state: StateT | None = None
 
@@ -132,4 +134,9 @@ class Panel(Viewed, Generic[StateT]):
         """Draw the state."""
         if self.state is None or not self.content_size:
             return Content.styled(self.WAITING, "$quiet")
-        return Content("\n").join(self.lines(self.state, self.content_size))
+        return Lines(self.lines(self.state, self.content_size), self._rendered, self.app.theme)
+
+    def notify_style_update(self) -> None:
+        """Forget what was rendered in other styles."""
+        self._rendered.forget()
+        super().notify_style_update()

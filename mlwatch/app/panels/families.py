@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -18,6 +17,7 @@ from mlwatch.app.panels.columns import Columns, Names, head, row_pieces
 from mlwatch.app.rows import MetricRow, detail, metric_rows
 from mlwatch.app.units import counted, show, show_count, show_duration
 from mlwatch.app.waiting import reading
+from mlwatch.values import dataclass
 
 if TYPE_CHECKING:
     from textual import events
@@ -85,6 +85,10 @@ class FamiliesPanel(Panel[FamiliesState]):
         self._only = only
         self._keys_at: dict[int, str] = {}
         self._offset = 0
+        self._drawn: dict[tuple[str, bool], Content] = {}
+        """By its key, and whether it is the first of its family: lines of rows."""
+        self._drawn_of: FamiliesState | None = None
+        self._drawn_in: tuple[Columns, int] | None = None
 
     def watch_cursor(self, key: str) -> None:
         """Tell the screen, so that a chart can follow."""
@@ -140,10 +144,21 @@ class FamiliesPanel(Panel[FamiliesState]):
                 chosen = len(body)
             is_chosen = chosen == len(body) and row.key == self._chosen(state).key
             at_line[len(body)] = row.key
-            pieces = row_pieces(row, columns, state.glyphs, first=first)
-            body.append(self._marked(line(pieces, width, state.glyphs), is_chosen))
+            body.append(self._marked(self._row(state, row, columns, width, first=first), is_chosen))
         self._keys_at = at_line
         return body, chosen
+
+    def _row(
+        self, state: FamiliesState, row: MetricRow, columns: Columns, width: int, *, first: bool
+    ) -> Content:
+        """Return the line of a row; moving the cursor draws none anew."""
+        if self._drawn_of is not state or self._drawn_in != (columns, width):
+            self._drawn, self._drawn_of, self._drawn_in = {}, state, (columns, width)
+        drawn = self._drawn.get((row.key, first))
+        if drawn is None:
+            drawn = line(row_pieces(row, columns, state.glyphs, first=first), width, state.glyphs)
+            self._drawn[row.key, first] = drawn
+        return drawn
 
     def _marked(self, content: Content, chosen: bool) -> Content:
         if not (chosen and self.has_focus):
