@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -17,7 +18,6 @@ from mlwatch.app.panels.columns import Columns, Names, head, row_pieces
 from mlwatch.app.rows import MetricRow, detail, metric_rows
 from mlwatch.app.units import counted, show, show_count, show_duration
 from mlwatch.app.waiting import reading
-from mlwatch.values import dataclass
 
 if TYPE_CHECKING:
     from textual import events
