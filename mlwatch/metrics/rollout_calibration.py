@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.metrics.rollout_decide import VERDICTS
-from mlwatch.metrics.rollout_fold import above_edges
-from mlwatch.metrics.rollout_plan import edge_of
 from mlwatch.metrics.rollout_strata import HistogramPair, MomentPair, Strata, align
+from mlwatch.metrics.rollout_thresholds import edge_of
 from mlwatch.metrics.rollout_timeline import rollout_timeline
 from mlwatch.metrics.sequential import mean_terms, proportion_terms
 from mlwatch.metrics.sequential_quantile import histogram_quantile
@@ -97,9 +96,8 @@ def _exceedance_terms(spec: MetricSpec, pair: HistogramPair) -> tuple[FloatArray
     together = pair.baseline.sum(axis=0) + pair.candidate.sum(axis=0)
     threshold = spec.threshold or float(histogram_quantile(together, pair.edges, spec.quantile or 0.5))
     edge = int(edge_of(pair.edges, threshold))
-    above = [above_edges(counts)[:, edge] for counts in (pair.baseline, pair.candidate)]
-    n = [counts.sum(axis=1, dtype=float) for counts in (pair.baseline, pair.candidate)]
-    return proportion_terms(n[0], above[0], n[1], above[1])
+    above = [counts[:, edge:].sum(axis=1) for counts in (pair.baseline, pair.candidate)]
+    return proportion_terms(pair.n_b, above[0], pair.n_c, above[1])
 
 
 def _largest(name: str, s: FloatArray, v: FloatArray, minute: IntArray) -> Overdispersion:

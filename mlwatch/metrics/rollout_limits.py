@@ -148,7 +148,7 @@ def _rows(spec: MetricSpec, strata: Strata) -> tuple[_Rows, FloatArray] | None:
     if not strata.minute.size or pair is None:
         return None
     if isinstance(pair, HistogramPair):
-        return _Rows(*clock, pair.candidate.sum(axis=1).astype(float), pair.candidate), pair.edges
+        return _Rows(*clock, pair.n_c, pair.candidate), pair.edges
     return _Rows(*clock, pair.candidate.n, pair.candidate), np.zeros(0)
 
 

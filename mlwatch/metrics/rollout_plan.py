@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from mlwatch.metrics.rollout_strata import HistogramPair, MomentPair, Strata
+from mlwatch.metrics.rollout_thresholds import Thresholds, edge_of, freeze_thresholds
 from mlwatch.metrics.rollout_traffic import traffic_steps
 from mlwatch.metrics.sequential import Moments, normal_rho
 from mlwatch.metrics.sequential_quantile import histogram_quantile, quantile_apart
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from collections.abc import Sequence
 
     from mlwatch.metrics.rollout_types import FloatArray, IntArray, MetricSpec, RolloutSettings
 
@@ -34,22 +36,7 @@ COMMON_SHARE = 0.25
 """Below this share of the candidate, the rate-ratio grid is used."""
 COMMON_RATE = 0.02
 """Below this rate of the rarer outcome, the rate-ratio grid is used."""
-STRETCH_BEYOND, STRETCH_ROWS = 20, 15
-"""Units of the baseline beyond a quantile from which the next stretch's threshold is frozen, and strata it takes."""
 FINE_SHIFTS, COARSE_SHIFTS, COARSE_STEP = 12, 36, 4
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Bin edges beyond which values are counted, each from a minute on, shape (thresholds,)."""
-
-    since: IntArray
-    edge: IntArray
-
-    def at(self, minute: IntArray) -> IntArray:
-        """Return the number of the edge that counts in each minute, shape (minutes,)."""
-        found: IntArray = self.edge[np.maximum(np.searchsorted(self.since, minute, side="right") - 1, 0)]
-        return found
 
 
 @dataclass(frozen=True)
@@ -70,6 +57,17 @@ class MetricPlan:
     """Offsets, in bins, at which the candidate's histogram is compared, rising."""
     margin_shift: int = 0
     """The margin in bins, rounded to the safe side."""
+
+    @cached_property
+    def growth(self) -> float:
+        """Logarithm of the factor by which a quantile's bins grow."""
+        return bin_growth(self.edges)
+
+    @cached_property
+    def factors(self) -> FloatArray:
+        """The ratio of values that each shift stands for."""
+        powers: FloatArray = np.exp(self.shifts * self.growth)
+        return powers
 
     @property
     def swapped(self) -> bool:
@@ -98,13 +96,37 @@ def plan_rollout(strata: Strata, settings: RolloutSettings) -> RolloutPlan:
         strata, settings
     ):
         specs = tuple(_freeze_threshold(spec, strata) for spec in specs)
-    return RolloutPlan(settings, tuple(_plan_metric(spec, strata, share, settings) for spec in specs))
+    thresholds = _thresholds(specs, strata)
+    metrics = (_plan_metric(spec, strata, share, settings, thresholds.get(spec.name)) for spec in specs)
+    return RolloutPlan(settings, tuple(metrics))
 
 
-def _plan_metric(spec: MetricSpec, strata: Strata, share: float, settings: RolloutSettings) -> MetricPlan:
+def _thresholds(specs: Sequence[MetricSpec], strata: Strata) -> dict[str, Thresholds]:
+    """Return where the exceedances of each quantile with a threshold are counted, by metric."""
+    sharing: dict[int, list[MetricSpec]] = {}
+    for spec in specs:
+        pair = strata.metrics.get(spec.name)
+        if isinstance(pair, HistogramPair) and spec.threshold is not None:
+            sharing.setdefault(id(pair), []).append(spec)
+    found: dict[str, Thresholds] = {}
+    for group in sharing.values():
+        pair = strata.metrics[group[0].name]
+        assert isinstance(pair, HistogramPair)  # noqa: S101 - sorted out above
+        frozen = freeze_thresholds(group, pair, strata.minute)
+        found |= {spec.name: each for spec, each in zip(group, frozen, strict=True)}
+    return found
+
+
+def _plan_metric(
+    spec: MetricSpec,
+    strata: Strata,
+    share: float,
+    settings: RolloutSettings,
+    thresholds: Thresholds | None,
+) -> MetricPlan:
     pair = strata.metrics.get(spec.name)
     if isinstance(pair, HistogramPair):
-        return _plan_quantile(spec, pair, strata.minute)
+        return _plan_quantile(spec, pair.edges, thresholds)
     if pair is None:
         return MetricPlan(spec, "two_sample" if spec.kind == "quantile" else "normal")
     first = _first_moments(pair)
@@ -153,16 +175,13 @@ def _variance(spec: MetricSpec, first: Moments) -> float:
     return float(first.variance) or 1.0
 
 
-def _plan_quantile(spec: MetricSpec, pair: HistogramPair, minute: IntArray) -> MetricPlan:
-    edges = pair.edges
-    growth = float(np.median(np.diff(np.log(edges[edges > 0]))))
-    limit = math.log1p(spec.sign * spec.margin) / growth
+def _plan_quantile(spec: MetricSpec, edges: FloatArray, thresholds: Thresholds | None) -> MetricPlan:
+    limit = math.log1p(spec.sign * spec.margin) / bin_growth(edges)
     # rounded towards zero: proving less harm than a smaller margin proves it for the margin
     margin_shift = int(limit + math.copysign(1e-9, limit))
     shifts = _shifts(margin_shift)
-    if spec.threshold is None:
+    if thresholds is None:
         return MetricPlan(spec, "two_sample", edges=edges, shifts=shifts, margin_shift=margin_shift)
-    thresholds = _thresholds(spec, pair, minute)
     lowest, highest = thresholds.edge.min(), thresholds.edge.max()
     inside = shifts[(lowest + shifts >= 0) & (highest + shifts < edges.size)]
     margin_shift = int(np.clip(margin_shift, inside[0], inside[-1]))
@@ -171,37 +190,9 @@ def _plan_quantile(spec: MetricSpec, pair: HistogramPair, minute: IntArray) -> M
     )
 
 
-def _thresholds(spec: MetricSpec, pair: HistogramPair, minute: IntArray) -> Thresholds:
-    """Freeze where a quantile's exceedances are counted, anew for each stretch of time.
-
-    The first is the one that is given, each later one is the baseline's quantile in the stretch before: it does not
-    follow what it judges, so the test holds, and it goes along where latency rises and falls with the hour of the day.
-    """
-    quantile = spec.quantile or 0.5
-    first = edge_of(pair.edges, [spec.threshold or 0.0])
-    starts = _stretches(pair.baseline.sum(axis=1), STRETCH_BEYOND / min(quantile, 1 - quantile))
-    if len(starts) < 2:
-        return Thresholds(minute[:1], first)
-    counts = np.add.reduceat(pair.baseline, starts, axis=0)[:-1]
-    later = edge_of(pair.edges, histogram_quantile(counts, pair.edges, quantile))
-    return Thresholds(minute[starts], np.concatenate([first, later]))
-
-
-def _stretches(n: FloatArray, wanted: float) -> list[int]:
-    """Return the first row of each stretch that holds the wanted units and is long enough; the last may be shorter."""
-    up_to, starts = np.cumsum(n), [0]
-    while True:
-        first = starts[-1]
-        before = up_to[first - 1] if first else 0
-        following = max(int(np.searchsorted(up_to, before + wanted)) + 1, first + STRETCH_ROWS)
-        if following >= n.size:
-            return starts
-        starts.append(following)
-
-
-def edge_of(edges: FloatArray, thresholds: ArrayLike) -> IntArray:
-    """Return the number of the bin edge at each threshold."""
-    return np.clip(np.searchsorted(edges, thresholds), 0, edges.size - 1).astype(np.int64)
+def bin_growth(edges: FloatArray) -> float:
+    """Return the logarithm of the factor by which bins grow."""
+    return float(np.median(np.diff(np.log(edges[edges > 0]))))
 
 
 def _is_ramp(strata: Strata, settings: RolloutSettings) -> bool:

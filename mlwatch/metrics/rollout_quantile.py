@@ -41,19 +41,20 @@ def judge_quantile(plan: MetricPlan, columns: Columns, settings: RolloutSettings
     spec = plan.spec
     counts_b, counts_c = columns["counts_b"], columns["counts_c"]
     n_b, n_c = counts_b.sum(axis=-1), counts_c.sum(axis=-1)
-    q_b, q_c = histogram_quantile(np.stack([counts_b, counts_c]), plan.edges, spec.quantile or 0.5)
+    q_b, q_c, *even = _quantiles(plan, columns)
     rising, falling = _shift_evidence(plan, columns, settings)
     harm, relief = (rising, falling) if spec.sign > 0 else (falling, rising)
     shifts = plan.shifts.tolist()
     confident = -math.log(settings.alpha)
-    factors, limit = _factors(plan), difference_limit(spec, q_b)
-    ratio = _ratio(plan, columns, quotient(q_c, q_b))
+    factors, limit = plan.factors, difference_limit(spec, q_b)
+    ratio = quotient(even[1], even[0]) if even else quotient(q_c, q_b)
     difference = q_b * (ratio - 1)
     ratio_low, ratio_high = (
         _last_true(rising >= confident, factors, 0.0),
         _last_true((falling >= confident)[..., ::-1], factors[::-1], np.inf),
     )
-    astray = _astray(plan, columns, settings) | _outside(ratio, ratio_low, ratio_high, _growth(plan))
+    outside = _outside(ratio, ratio_low, ratio_high, plan.growth)
+    astray = _astray(plan, columns, settings, np.stack([n_b, n_c], axis=-1)) | outside
     log_e = np.where(astray, 0.0, harm[..., shifts.index(0)])
     worse = (log_e >= -math.log(settings.level(spec))) & is_beyond(spec, difference, limit)
     safe = (relief[..., shifts.index(plan.margin_shift)] >= confident) & ~astray
@@ -68,18 +69,22 @@ def judge_quantile(plan: MetricPlan, columns: Columns, settings: RolloutSettings
     )  # fmt: skip
 
 
-def _ratio(plan: MetricPlan, columns: Columns, raw: FloatArray) -> FloatArray:
-    """Return the ratio of the quantiles, where stretches of time are compared as if both had shared them evenly."""
-    if plan.test != "exceedance":
-        return raw
-    even = np.stack([columns["even_b"], columns["even_c"]])
-    q_b, q_c = histogram_quantile(even, plan.edges, plan.spec.quantile or 0.5)
-    return quotient(q_c, q_b)
+def _quantiles(plan: MetricPlan, columns: Columns) -> FloatArray:
+    """Return the quantile of each arm, and where stretches of time differ also as if both had shared them evenly."""
+    names = ["counts_b", "counts_c"] + (["even_b", "even_c"] if plan.test == "exceedance" else [])
+    counts = np.stack([columns[name] for name in names])
+    return histogram_quantile(counts, plan.edges, plan.spec.quantile or 0.5)
 
 
-def _astray(plan: MetricPlan, columns: Columns, settings: RolloutSettings) -> Flags:
-    """Return where the frozen quantile is shown to be far from the quantile while both versions run."""
-    n = np.stack([columns[name].sum(axis=-1) for name in ("counts_b", "counts_c")], axis=-1)
+def _astray(plan: MetricPlan, columns: Columns, settings: RolloutSettings, n: FloatArray) -> Flags:
+    """Return where the frozen quantile is shown to be far from the quantile while both versions run.
+
+    Args:
+        plan: The frozen test.
+        columns: Totals.
+        settings: For the inflation.
+        n: Values of both arms (last axis).
+    """
     if plan.test != "exceedance":
         return np.zeros(n.shape[:-1], dtype=bool)
     unshifted = plan.shifts.tolist().index(0)
@@ -128,17 +133,6 @@ def exceedance_terms(plan: MetricPlan, columns: Columns) -> tuple[FloatArray, Fl
     harm, relief = (rising, falling) if plan.spec.sign > 0 else (falling, rising)
     shifts = plan.shifts.tolist()
     return harm[0, shifts.index(0)], relief[0, shifts.index(plan.margin_shift)]
-
-
-def _factors(plan: MetricPlan) -> FloatArray:
-    """Return the ratio of latencies that each shift stands for."""
-    powers: FloatArray = np.exp(plan.shifts * _growth(plan))
-    return powers
-
-
-def _growth(plan: MetricPlan) -> float:
-    """Return the logarithm of the factor by which the bins grow."""
-    return float(np.median(np.diff(np.log(plan.edges[plan.edges > 0]))))
 
 
 def _last_true(flags: Flags, values: FloatArray, none: float) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -45,6 +46,16 @@ class HistogramPair:
     baseline: Counts
     candidate: Counts
 
+    @cached_property
+    def n_b(self) -> FloatArray:
+        """How many values each row of the baseline has."""
+        return np.asarray(self.baseline.sum(axis=1), dtype=float)
+
+    @cached_property
+    def n_c(self) -> FloatArray:
+        """How many values each row of the candidate has."""
+        return np.asarray(self.candidate.sum(axis=1), dtype=float)
+
 
 class UnitCounts(NamedTuple):
     """Randomisation units by stratum, shape (rows,) each."""
@@ -82,7 +93,8 @@ class Strata:
     def rows(self, start: int, stop: int) -> Strata:
         """Return a run of rows."""
         cut = slice(start, stop)
-        metrics = {name: _cut(pair, cut) for name, pair in self.metrics.items()}
+        pairs = {id(pair): _cut(pair, cut) for pair in self.metrics.values()}
+        metrics = {name: pairs[id(pair)] for name, pair in self.metrics.items()}
         return Strata(
             self.minute[cut],
             self.step[cut],
@@ -121,9 +133,16 @@ def align(baseline: ArmSeries, candidate: ArmSeries, settings: RolloutSettings) 
     keys, (index_b, index_c) = _common_keys(arms)
     scatters = _Scatter(index_b, keys.shape[1]), _Scatter(index_c, keys.shape[1])
     metrics = {}
+    histograms: dict[tuple[int, int], MomentPair | HistogramPair | None] = {}
     for spec in settings.metrics:
         series = (baseline.metrics.get(spec.name), candidate.metrics.get(spec.name))
-        metrics[spec.name] = _pair(spec, series, scatters)
+        if spec.kind == "quantile":  # several of them share one histogram
+            key = (id(series[0]), id(series[1]))
+            if key not in histograms:
+                histograms[key] = _pair(spec, series, scatters)
+            metrics[spec.name] = histograms[key]
+        else:
+            metrics[spec.name] = _pair(spec, series, scatters)
     n_b, n_c = scatters[0].column(baseline.n), scatters[1].column(candidate.n)
     found = {name: pair for name, pair in metrics.items() if pair is not None}
     clock = (
@@ -283,7 +302,13 @@ class _Scatter:
         if self.index is None:
             return counts
         common: Counts = np.zeros((self.rows, counts.shape[1]), dtype=counts.dtype)  # type: ignore[assignment]
-        np.add.at(common, self.index, counts)
+        if np.all(np.diff(self.index) > 0):
+            common[self.index] = counts
+            return common
+        for row, values in zip(
+            self.index.tolist(), counts, strict=True
+        ):  # a row at once: far faster than `add.at`
+            common[row] += values
         return common
 
 

@@ -36,11 +36,11 @@ def tally(strata: Strata, plan: RolloutPlan, fold: Fold | None = None) -> Rollou
     clock = _clock(strata, fold)
     totals = RolloutTotals({TRAFFIC: _traffic(strata, plan.settings, fold)}, {TRAFFIC: clock})
     normal: dict[str, MomentPair] = {}
-    histograms: dict[tuple[int, int], list[MetricPlan]] = {}
+    histograms: dict[int, list[MetricPlan]] = {}
     for metric in plan.metrics:
         name, pair = metric.spec.name, strata.metrics.get(metric.spec.name)
         if isinstance(pair, HistogramPair):
-            histograms.setdefault((id(pair.baseline), id(pair.candidate)), []).append(metric)
+            histograms.setdefault(id(pair), []).append(metric)
             totals.peaks[name] = {"last_b": clock["last_b"], "last_c": clock["last_c"]}
         elif pair is not None and metric.test == "normal":
             normal[name] = pair

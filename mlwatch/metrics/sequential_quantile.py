@@ -139,17 +139,27 @@ def quantile_shift_log_e(
     return np.stack(smallest, axis=-1)
 
 
-def histogram_quantile(counts: ArrayLike, edges: ArrayLike, p: float) -> FloatArray:
-    """Return the p-quantile of histograms (bins on the last axis), geometric within the bin; nan if empty."""
+def histogram_quantile(counts: ArrayLike, edges: ArrayLike, p: float, below: ArrayLike = 0.0) -> FloatArray:
+    """Return the p-quantile of histograms, geometric within the bin; nan if empty.
+
+    Args:
+        counts: Values in each bin, bins on the last axis.
+        edges: Of the bins.
+        p: Which quantile, which must not lie below the first bin.
+        below: How many values do, of each histogram.
+    """
     counts, edges = np.asarray(counts, dtype=float), np.asarray(edges, dtype=float)
     up_to = np.cumsum(counts, axis=-1)
-    target = p * up_to[..., -1:]
-    index = np.minimum((up_to < target).sum(axis=-1), counts.shape[-1] - 1)
+    up_to += np.asarray(below)[..., None]
+    total = up_to[..., -1]
+    target = p * total
+    index = np.minimum(np.count_nonzero(up_to < target[..., None], axis=-1), counts.shape[-1] - 1)
     row = np.arange(index.size).reshape(index.shape)
-    inside, before = (each.reshape(-1, counts.shape[-1])[row, index] for each in (counts, up_to - counts))
-    part = np.divide(target[..., 0] - before, inside, out=np.zeros(inside.shape), where=inside > 0)
+    inside, reached = (each.reshape(-1, counts.shape[-1])[row, index] for each in (counts, up_to))
+    before = reached - inside
+    part = np.divide(target - before, inside, out=np.zeros(inside.shape), where=inside > 0)
     low, high = edges[index], edges[index + 1]
     geometric = (low > 0) & np.isfinite(high)
     ratio = np.divide(high, low, out=np.ones(low.shape), where=geometric)
     value = np.where(geometric, low * ratio**part, np.where(np.isfinite(high), high, low))
-    return np.where(up_to[..., -1] > 0, value, np.nan)
+    return np.where(total > 0, value, np.nan)
