@@ -71,7 +71,9 @@ def test_what_is_read_but_not_taken_in_yet_is_not_said_to_be_done(tmp_path: Path
     (tmp_path / "a.jsonl").write_text(some(0, 50))
     for kind in ("labels", "more"):
         (tmp_path / kind).mkdir()
-    (tmp_path / "labels" / "a.jsonl").write_text(lines({"request_id": f"r{n}", "label": 1} for n in range(50)))
+    (tmp_path / "labels" / "a.jsonl").write_text(
+        lines({"request_id": f"r{n}", "label": 1} for n in range(50))
+    )
     (tmp_path / "more" / "b.csv").write_text("request_id,model,prediction\nx1,m,0\nx2,m,1\n")
     seen: list[Progress] = []
     with Session(Options(tmp_path, db=":memory:")) as session:
