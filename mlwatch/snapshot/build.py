@@ -112,6 +112,7 @@ def snapshot(
     if ahead is not None:
         every = lives(connection, ahead.until)
     known = [life for life in every if question.model in {None, life.pair.model}]
+    reader = memory.reading(connection, None)
     whole = Snapshot(
         generated_at=now,
         range=None,
@@ -123,7 +124,7 @@ def snapshot(
         alerts=alerts_of(
             connection, naive(question.at), several=len({life.pair.model for life in every}) > 1
         ),
-        provenance=provenance_of(connection, config),
+        provenance=provenance_of(reader, config),
     )
     if known:
         beyond = ahead is not None
@@ -131,22 +132,22 @@ def snapshot(
     newest = max((life.last.replace(tzinfo=UTC) for life in known), default=None)
     said = health_alerts(whole.endpoints, whole.system, whole.models, newest, moment.replace(tzinfo=UTC))
     old = age_alerts(whole.endpoints, config.schema)
-    odd = () if question.partial else _odd(whole, connection, now, ahead, naive(question.at))
+    odd = () if question.partial else _odd(whole, reader, now, ahead, naive(question.at))
     return replace(whole, alerts=(*said, *old, *odd, *whole.alerts))
 
 
 def _odd(
-    whole: Snapshot, connection: DuckDBPyConnection, now: datetime, ahead: Ahead | None, at: datetime | None
+    whole: Snapshot, reader: Reader, now: datetime, ahead: Ahead | None, at: datetime | None
 ) -> tuple[Alert, ...]:
     """Return what is odd about the data, of the past and of now; what was read after a moment was not odd then."""
-    end = whole.range.end if whole.range is not None else None
+    connection, end = reader.connection, whole.range.end if whole.range is not None else None
     if at is not None:
         return quality_alerts(whole.models, ingest_totals(connection, at, at), end, None)
     found = quality_alerts(whole.models, whole.ingest, end, now)
     if ahead is not None:
         found = (*found, ahead.alert(now))
     if end is not None:
-        found = (*found, *changed_types(connection, whole.models, end))
+        found = (*found, *changed_types(reader, whole.models, end))
     if not whole.feed.backfilling:  # what they belong to may be read last
         found = (*found, *unmatched_alerts(connection, whole.ingest, now))
     return found
@@ -210,7 +211,8 @@ def _with_models(
 def _judge(
     connection: DuckDBPyConnection, judged: Judged, roles: Roles, config: Config, end: datetime, dear: Dear
 ) -> tuple[Rollout, ...]:
-    return judge(connection, judged, roles, settled(connection, judged.model, config), end, dear)
+    own = settled(dear.reading(connection), judged.model, config)
+    return judge(connection, judged, roles, own, end, dear)
 
 
 __all__ = ["Pair", "Question", "snapshot"]

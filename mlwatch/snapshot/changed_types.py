@@ -6,6 +6,7 @@ Their sums count the former as unseen categories alone, and compare the latter w
 from __future__ import annotations
 
 from datetime import UTC, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import row
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.snapshot.reader import Reader
     from mlwatch.snapshot.types import FeatureQuality, Model, Version
 
 LOOKED_AT, RECENT = 1_000, timedelta(minutes=10)
@@ -35,18 +37,17 @@ _UNLIKE = {
 }
 
 
-def changed_types(
-    connection: DuckDBPyConnection, models: Mapping[str, Model], end: datetime
-) -> Iterator[Alert]:
+def changed_types(reader: Reader, models: Mapping[str, Model], end: datetime) -> Iterator[Alert]:
     """Say which features of a version hold numbers where there were words, as far as records are kept.
 
     Said too is what was read, before there was the reference, as something else than that has.
 
     Args:
-        connection: A cursor of this thread.
+        reader: Of the snapshot.
         models: With their versions.
         end: Of the range, aware.
     """
+    connection = reader.connection
     strange = [
         (model.name, version, [name for name, one in version.quality.features.items() if _is_strange(one)])
         for model in models.values()
@@ -61,14 +62,12 @@ def changed_types(
             text = f"most values in {who} are numbers now: {listed(became)}"
             about = f"{model} {version.name} numbers"  # apart from those that are no numbers any more
             yield Alert(f"{RULE}changed types", "firing", "warning", text, end, float(len(became)), about)
-    yield from _unlike_reference(connection, models, end)
+    yield from _unlike_reference(reader, models, end)
 
 
-def _unlike_reference(
-    connection: DuckDBPyConnection, models: Mapping[str, Model], end: datetime
-) -> Iterator[Alert]:
+def _unlike_reference(reader: Reader, models: Mapping[str, Model], end: datetime) -> Iterator[Alert]:
     """Say which features were read as numbers or text before there was a reference that has the other."""
-    others = _of_other_kinds(connection)
+    others = reader.fact("features of other kinds", partial(_of_other_kinds, reader.connection))
     for model in models.values():
         for version in model.versions.values():
             who = one_line(version.name) + whose(models, one_line(model.name))

@@ -36,13 +36,13 @@ def positive_of(reader: Reader, model: str, task: str, said: str | None) -> str 
     """
     if said or task != "binary":
         return said
-    read = partial(_positive, reader.connection, model)
+    read = partial(_positive, reader, model)
     sources = (rollups.OUTCOMES, rollups.DECIDED)
     return reader.value(("positive", model), sources, ALL_TIME, read)
 
 
-def _positive(connection: DuckDBPyConnection, model: str) -> str | None:
-    classes = _classes(connection, model)
+def _positive(reader: Reader, model: str) -> str | None:
+    connection, classes = reader.connection, _classes(reader, model)
     if len(classes) > MOST_CLASSES and not _predicted(connection, model):
         return None  # grades of a ranking
     return positive_class(classes, partial(_by_scores, connection, model))
@@ -76,27 +76,28 @@ def _by_scores(connection: DuckDBPyConnection, model: str) -> str | None:
     return None
 
 
-def _classes(connection: DuckDBPyConnection, model: str) -> frozenset[str]:
+def _classes(reader: Reader, model: str) -> frozenset[str]:
     """Return the classes that were ever true or predicted where the truth is known: a quiet hour has one of two.
 
     Before labels come, they are those of the predictions, and of the reference where it names them alike.
     """
-    true = _named(
-        connection,
+    labelled = partial(
+        _named,
+        reader.connection,
         f"""SELECT DISTINCT UNNEST([label, prediction])
         FROM {rollups.OUTCOMES.table(rollups.OUTCOMES.levels[-1])} WHERE model = ?""",
         model,
     )
+    true = reader.value(("true classes", model), (rollups.OUTCOMES,), ALL_TIME, labelled)
     if true:
         return true
     said = _named(
-        connection,
+        reader.connection,
         f"SELECT DISTINCT prediction FROM {rollups.DECIDED.table(rollups.DECIDED.levels[-1])} WHERE model = ?",
         model,
     )
-    there = _named(
-        connection, f"SELECT DISTINCT UNNEST([label, prediction]) FROM reference_labels WHERE {IN_FORCE}"
-    )
+    of_reference = f"SELECT DISTINCT UNNEST([label, prediction]) FROM reference_labels WHERE {IN_FORCE}"
+    there = reader.fact("classes of the reference", partial(_named, reader.connection, of_reference))
     return said | there if said & there else said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +39,7 @@ def read_until(reader: Reader, model: str, end: datetime) -> datetime:
         model: The model.
         end: Up to when its requests were read, or are looked at, naive UTC: the answer is not before that.
     """
+    kept = partial(_kept, reader.connection, model)
 
     def read() -> datetime:
         values: dict[str, object] = {"model": model, "end": end, "clock": now_in_store() + TOLERANCE}
@@ -48,7 +50,7 @@ def read_until(reader: Reader, model: str, end: datetime) -> datetime:
             values,
         )
         later = "(FROM events WHERE model IN ('', $model) AND ts > $end AND ts <= $clock) AS later"
-        events = newest_of(reader.connection, later, values) or _kept(reader.connection, model)
+        events = newest_of(reader.connection, later, values) or reader.fact(("newest events", model), kept)
         return max(end, request or end, *(EPOCH + timedelta(microseconds=at) for at in events.values()))
 
     sources = (rollups.TRAFFIC, rollups.BUSINESS)

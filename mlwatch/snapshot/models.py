@@ -83,7 +83,7 @@ class Ground:
 
     def fact(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return what the store knows of models and features, read once for as long as that stays."""
-        return self.reader.value(key, (FACTS,), ALL_TIME, compute)
+        return self.reader.fact(key, compute)
 
 
 def model_of(ground: Ground, name: str, roles: Roles) -> Model:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config, RolloutSettings
+    from mlwatch.snapshot.reader import Reader
 
 REQUESTS = frozenset({None, "request", "id"})
 """What `[rollout] unit` says where requests are randomised."""
 
 
-def settled(connection: DuckDBPyConnection, model: str, config: Config) -> RolloutSettings:
+def settled(reader: Reader, model: str, config: Config) -> RolloutSettings:
     """Return the `[rollout]` of a model; unless it says what is randomised, a ranking's items come by query.
 
     Items of one query are answered, fail and are paid for together: as independent requests, equal versions would
@@ -29,7 +30,8 @@ def settled(connection: DuckDBPyConnection, model: str, config: Config) -> Rollo
     rollout = config.rollout
     if rollout.unit is not None:
         return rollout
-    return replace(rollout, unit=query_of(list(_features(connection, model)), config.outputs))
+    features = reader.fact(("rows of features", model), lambda: tuple(_features(reader.connection, model)))
+    return replace(rollout, unit=query_of(features, config.outputs))
 
 
 def unit_sql(connection: DuckDBPyConnection, model: str, unit: str) -> str:

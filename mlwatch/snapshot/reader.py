@@ -17,6 +17,7 @@ from mlwatch.snapshot.read import Table, read
 from mlwatch.snapshot.shelf import Kept
 from mlwatch.snapshot.span import EPOCH, floor
 from mlwatch.store.rollup import HOUR
+from mlwatch.store.touched import FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -230,6 +231,10 @@ class Reader:
             found = kept.value[1]
         self._keep(key, (given, found))
         return found
+
+    def fact(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return what the store knows of models, features and reference, read once for as long as that stays."""
+        return self.value(key, (FACTS,), ALL_TIME, compute)
 
     def _find(self, key: Hashable) -> Kept | None:
         return self.shelf.find(key, self.number) if self.shelf is not None else None

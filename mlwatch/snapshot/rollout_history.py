@@ -91,7 +91,7 @@ def histories(
                 continue
             alpha = config.rollout.alpha / len(chosen.candidates)
             others = beside(roles, pairing)
-            rollout = settled(connection, pairing.model, config)
+            rollout = settled(Reader(connection), pairing.model, config)
             inputs = read_inputs(connection, pairing, rollout, alpha, shadow=roles.shadow, others=others)
             labels = {spec.name: spec.label for spec in inputs.settings.metrics}
             if inputs.pairs is not None:

@@ -68,7 +68,7 @@ def calibrate_baseline(
     if life is None:
         raise InputError("there is no baseline", subject.judged.model, "name it with --baseline")
     came = min((each.first for each in subject.roles.candidates), default=subject.end)
-    config = replace(config, rollout=settled(connection, subject.judged.model, config))
+    config = replace(config, rollout=settled(Reader(connection), subject.judged.model, config))
     name = life.pair.version
     past = Pairing(subject.judged, name, name, life.first, came)
     requests = _take(connection, past, config)

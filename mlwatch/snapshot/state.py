@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import UTC
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from mlwatch import __version__
-from mlwatch.asking import row
+from mlwatch.asking import is_there, row
 from mlwatch.snapshot.types import Alert, Ingest, Lately, Stream
 from mlwatch.store.fold import LATELY, SUMS
 from mlwatch.store.ledger import PARTITION
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
+    from mlwatch.snapshot.reader import Reader
+    from mlwatch.snapshot.types import Severity
 
 
 _IS_YOUNGER = "($until < (SELECT MIN(taken_at) FROM batches)) IS TRUE"
@@ -38,15 +41,14 @@ def ingest_totals(
         until: The moment to look at, naive UTC; None for none. What was read later is left out, except for batches
             that hold records of until then alone, and for what bears no time in a store that is younger than that.
     """
-    read = f"batches WHERE ($until IS NULL OR {_OF_THEN})"
-    sums = row(
-        connection, f"SELECT {', '.join(f'SUM({name})' for name in SUMS)} FROM {read}", {"until": until}
+    sums = ", ".join(f"SUM({name})" for name in SUMS)
+    late = ", ".join(f"SUM({each.name}) FILTER (taken_at > $since)" for each in fields(Lately))
+    of_then, moments = _then(until, _OF_THEN)
+    since = now - LATELY if now is not None else None
+    totals = row(connection, f"SELECT {sums}, {late} FROM batches{of_then}", {**moments, "since": since})
+    whole, of_hour = (
+        [int(value or 0) for value in part] for part in (totals[: len(SUMS)], totals[len(SUMS) :])
     )
-    lately = None
-    if now is not None:
-        counts = ", ".join(f"COALESCE(SUM({each.name}), 0)::BIGINT" for each in fields(Lately))
-        of_hour = f"SELECT {counts} FROM {read} AND taken_at > $since"
-        lately = Lately(*row(connection, of_hour, {"until": until, "since": now - LATELY}))
     files, partitions = row(
         connection,
         """SELECT COUNT(DISTINCT path) FILTER (records > 0 AND format <> $kind),
@@ -55,7 +57,13 @@ def ingest_totals(
         {"kind": PARTITION},
     )
     streams = _streams(partitions or [])
-    return Ingest(int(files), *(int(value or 0) for value in sums), streams=streams, lately=lately)
+    lately = Lately(*of_hour) if now is not None else None
+    return Ingest(int(files), *whole, streams=streams, lately=lately)
+
+
+def _then(until: datetime | None, condition: str) -> tuple[str, dict[str, object]]:
+    """Return what leaves out what was not known at a moment, and its value; of now nothing is, nor asked for."""
+    return ("", {}) if until is None else (f" WHERE {condition}", {"until": until})
 
 
 def _streams(rows: Sequence[tuple[str, int, int]]) -> tuple[Stream, ...]:
@@ -85,24 +93,8 @@ def alerts_of(
             None for all of them.
         several: The logs hold several models: what is not known of an alert's sentence names its model too.
     """
-    ruled = connection.execute(
-        """SELECT since, severity, rule, message, state, value, model, version, ended, later FROM (
-            SELECT * EXCLUDE state, (breached > $until OR resolved > $until) IS TRUE AS later,
-                IF(resolved <= $until IS FALSE, NULL, resolved) AS ended,
-                IF(resolved IS NOT NULL AND ended IS NULL, 'firing', state) AS state
-            FROM alerts WHERE $until IS NULL OR since < $until
-            ORDER BY state = 'resolved' OR severity <> 'critical', state = 'resolved', since DESC,
-                model, version, rule LIMIT $limit)
-        ORDER BY state = 'resolved', since DESC, model, version, rule""",
-        {"until": until, "limit": limit},
-    ).fetchall()
-    said = connection.execute(
-        f"""SELECT said_at, severity, topic, message, resolved FROM (
-            FROM notices WHERE $until IS NULL OR said_at < $until OR {_IS_YOUNGER}
-            ORDER BY resolved OR severity <> 'critical', resolved, said_at DESC, topic LIMIT $limit)
-        ORDER BY said_at DESC, topic""",
-        {"until": until, "limit": limit},
-    ).fetchall()
+    ruled = _ruled(connection, until, limit) if is_there(connection, "alerts") else []
+    said = _said_of_ingest(connection, until, limit)
     of_rules = (
         Alert(
             *(rule, state, severity, _said(rule, model if several else "", version) if later else message),
@@ -124,18 +116,54 @@ def alerts_of(
     return (*of_rules, *of_ingest)
 
 
+def _ruled(
+    connection: DuckDBPyConnection, until: datetime | None, limit: int | None
+) -> list[tuple[Any, ...]]:
+    """Return the alerts of rules and verdicts, the newest first of what is not over, and the same of what is."""
+    shown = """(FROM (SELECT * EXCLUDE state, (breached > $until OR resolved > $until) IS TRUE AS later,
+            IF(resolved <= $until IS FALSE, NULL, resolved) AS ended,
+            IF(resolved IS NOT NULL AND ended IS NULL, 'firing', state) AS state FROM alerts)"""
+    if until is None:
+        shown = "(FROM (SELECT *, FALSE AS later, resolved AS ended FROM alerts)"
+    of_then, moments = _then(until, "since < $until")
+    return connection.execute(
+        f"""SELECT since, severity, rule, message, state, value, model, version, ended, later
+        FROM {shown}{of_then}
+            ORDER BY state = 'resolved' OR severity <> 'critical', state = 'resolved', since DESC,
+                model, version, rule LIMIT $limit)
+        ORDER BY state = 'resolved', since DESC, model, version, rule""",
+        {**moments, "limit": limit},
+    ).fetchall()
+
+
+def _said_of_ingest(
+    connection: DuckDBPyConnection, until: datetime | None, limit: int | None
+) -> list[tuple[datetime, Severity, str, str, bool]]:
+    """Return the notices, the newest first: they are few, and soon sorted without a statement that does it."""
+    of_then, moments = _then(until, f"said_at < $until OR {_IS_YOUNGER}")
+    rows = connection.execute(
+        f"SELECT said_at, severity, topic, message, resolved FROM notices{of_then}", moments
+    ).fetchall()
+    rows.sort(key=lambda each: each[2])
+    rows.sort(key=lambda each: each[0], reverse=True)
+    grave = sorted(rows, key=lambda each: (each[4] or each[1] != "critical", each[4]))
+    kept = {each[2] for each in grave[:limit]}
+    return [each for each in rows if each[2] in kept]
+
+
 def _said(rule: str, model: str, version: str) -> str:
     """Say that a rule is broken, where what was said of it came later than the moment that is looked at."""
     who = f"{version} of {model}" if model else version
     return f"{who} breaks the rule {rule}"
 
 
-def provenance_of(connection: DuckDBPyConnection, config: Config) -> Mapping[str, str | None]:
+def provenance_of(reader: Reader, config: Config) -> Mapping[str, str | None]:
     """Return which program, configuration and reference made the numbers."""
+    digest = partial(value_in_force, reader.connection, "reference_sha256")
     return {
         "mlwatch": __version__,
         "config_sha256": config.sha256 if config.path is not None else None,
-        "reference_sha256": value_in_force(connection, "reference_sha256"),
+        "reference_sha256": reader.fact("reference_sha256", digest),
         "git": None,
         "data": None,
         "registry": None,
