@@ -230,6 +230,11 @@ def number_pairs(connection: DuckDBPyConnection, pairs: Sequence[Pair]) -> None:
     _NUMBERED[connection] = wanted
 
 
+def numbers_of(connection: DuckDBPyConnection) -> dict[tuple[str | None, str | None], int]:
+    """Return the numbers that `number_pairs` gave to models and their versions."""
+    return {(pair.model, pair.version): number for number, pair in enumerate(_NUMBERED[connection])}
+
+
 def between(rollup: Rollup, level: int, begin: datetime, end: datetime) -> tuple[str, dict[str, datetime]]:
     """Return the buckets of a stretch of time as a relation, with its parameters.
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from mlwatch.snapshot.read import Table, read
+from mlwatch.snapshot.latest import added_up, read_latest
+from mlwatch.snapshot.read import Table, numbers_of, read
 from mlwatch.snapshot.shelf import Kept
 from mlwatch.snapshot.span import EPOCH, floor
-from mlwatch.store.rollup import HOUR
+from mlwatch.store.rollup import HOUR, MINUTE
 from mlwatch.store.touched import FACTS
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.snapshot.latest import Latest
     from mlwatch.snapshot.shelf import Shelf
     from mlwatch.snapshot.span import Grid
     from mlwatch.store.rollup import Rollup
@@ -35,6 +37,10 @@ ONLY_ALL = (EPOCH, EPOCH)
 """A stretch that is touched only where everything was."""
 ALL_TIME = (EPOCH, datetime.max)  # noqa: DTZ901  naive UTC, as in the store
 """One that is touched with whatever is added."""
+WHOLE = (1, "TRUE", None)
+"""What asks for all rows of windows, with all their keys."""
+LATEST = timedelta(hours=3)
+"""Longest time of which rows are added up here."""
 OPEN = timedelta(hours=1)
 """What is summed over all of a range is parted so long before its end: what lies before is hardly touched again."""
 
@@ -92,10 +98,12 @@ class Reader:
 
         def fresh(first: int, last: int) -> Table:
             windows = (first, last)
-            rows = read(self.connection, rollup, grid, where, keys, together=together, windows=windows)
+            rows = self._latest_windows(rollup, grid, windows) if plain and first else None
+            if rows is None:
+                rows = read(self.connection, rollup, grid, where, keys, together=together, windows=windows)
             return rows if made is None else made(rows)
 
-        key = (self.about, rollup.name, together, where, keys, made)
+        key, plain = (self.about, rollup.name, together, where, keys, made), (together, where, keys) == WHOLE
         table: Table | None = None
         if (kept := self._find(key)) is not None:
             touched = self._changed(kept, rollup, kept.value.grid.end, grid.end)
@@ -103,6 +111,42 @@ class Reader:
         table = fresh(0, grid.count - 1) if table is None else table
         self._keep(key, _Windows(grid, table))
         return table
+
+    def latest(self, rollup: Rollup, begin: datetime, end: datetime) -> Latest | None:
+        """Return the rows of the newest buckets, read once for as long as nothing is added to the rollup.
+
+        Args:
+            rollup: With buckets of a minute, and keys that are whole numbers.
+            begin: The first bucket.
+            end: Of what is asked about; later rows are there nevertheless.
+
+        Returns:
+            None where they had better be added up by the engine; what is read anew is, too.
+        """
+        fitting = rollup.levels[0] == MINUTE and set(rollup.keys.values()) <= {"INTEGER"}
+        if self.shelf is None or not fitting or end - begin > LATEST:
+            return None
+        key, length = ("latest", rollup.name), end - begin
+        kept = self._find(key)
+        tried, known = kept.value if kept is not None else (LATEST, None)
+        if kept is not None and known is None and tried <= length:
+            return None  # there were too many of a shorter time
+        if kept is None or known is None or known.begin > begin or self._touched(kept, rollup) is not None:
+            known = read_latest(self.connection, rollup, begin)
+            self._keep(key, (length, known))
+        found: Latest | None = known
+        return found
+
+    def _latest_windows(self, rollup: Rollup, grid: Grid, windows: tuple[int, int]) -> Table | None:
+        """Sum the last windows by version; None where that is better read."""
+        begin, end = grid.edge(windows[0]), min(grid.end, grid.edge(windows[1] + 1))
+        latest = self.latest(rollup, begin, end)
+        if latest is None:
+            return None
+        rows = latest.numbered(numbers_of(self.connection), begin, end)
+        since_s = 60 * rows["minute"] - (grid.start - EPOCH) // timedelta(seconds=1)
+        rows = Table({**rows.columns, "w": (since_s // grid.width_s).astype(np.int32)})
+        return added_up(rows, ("w", "who", *rollup.keys), tuple(rollup.measures), rollup)
 
     def whole(self, rollup: Rollup, grid: Grid) -> Table:
         """Sum a rollup over the range, in pieces: a key may have several rows, which add up.

@@ -17,6 +17,7 @@ from mlwatch.metrics.rollout_types import (
     MetricSeries,
     ProportionSeries,
 )
+from mlwatch.snapshot.latest import added_up
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.rollout_caps import Caps, cut_latencies, frozen_caps
 from mlwatch.snapshot.rollout_pairing import HOUR_MINUTES, full_hour
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mlwatch.metrics.rollout_types import FloatArray, IntArray, MetricSpec, RolloutSettings
+    from mlwatch.snapshot.latest import Name
     from mlwatch.snapshot.pair_counts import Counted
     from mlwatch.snapshot.reader import Reader
     from mlwatch.snapshot.rollout_pairing import Pairing
@@ -236,6 +238,8 @@ def _read(
 
     def since(begin: datetime | None) -> Table:
         start = pairing.start if begin is None else max(begin, pairing.start)
+        if begin is not None and (added := _of_latest(reader, pairing, rollup, start)) is not None:
+            return added
         times: dict[str, object] = {"start": start, "end": pairing.end}
         if pairing.minutes == HOUR_MINUTES:
             times |= {"first": full_hour(start + timedelta(minutes=59)), "last": full_hour(pairing.end)}
@@ -248,6 +252,26 @@ def _read(
 
     key = ("arms", *names.values(), pairing.start, pairing.minutes, *more.values())
     return reader.onward(key, rollup, "minute", pairing.minutes, since)
+
+
+def _of_latest(reader: Reader, pairing: Pairing, rollup: rollups.Rollup, start: datetime) -> Table | None:
+    """Add up what is read of traffic or of latencies from the rows of the newest buckets; None for what is not."""
+    counted = rollup is rollups.TRAFFIC or rollup is rollups.LATENCY
+    latest = reader.latest(rollup, start, pairing.end) if counted else None
+    if latest is None:
+        return None
+    sides: dict[Name, int] = {(pairing.model, pairing.baseline): 0, (pairing.model, pairing.candidate): 1}
+    rows = latest.numbered(sides, start, pairing.end)
+    minute = (rows["minute"] // pairing.minutes * pairing.minutes).astype(np.int32)
+    rows = Table({**rows.columns, "minute": minute, "is_candidate": rows["who"].astype(np.int8)})
+    found = added_up(rows, ("minute", "is_candidate", *rollup.keys), tuple(rollup.measures), rollup).columns
+    by = {name: found[name] for name in ("minute", "is_candidate")}
+    if rollup is rollups.LATENCY:
+        return Table({**by, "bin": found["bin"].astype(np.int16), "n": found["n"].astype(np.int32)})
+    last = found["last_ts"].astype("datetime64[m]").astype(np.int32)
+    counts = {name: found[name] for name in ("n", "failed", "n_latency")}
+    sums = {"latency": found["sum_latency"], "latency_sq": found["sum_latency_sq"]}
+    return Table({**by, **counts, **sums, "last_minute": last})
 
 
 def _bins(latencies: Table) -> tuple[int, int]:

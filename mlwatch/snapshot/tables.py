@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.asking import is_there
+from mlwatch.snapshot.latest import added_up
 from mlwatch.snapshot.outputs import OutputTables, empty
-from mlwatch.snapshot.read import Table, fetch
+from mlwatch.snapshot.read import Table, fetch, numbers_of
 from mlwatch.snapshot.reader import ALL_TIME, OPEN
 from mlwatch.snapshot.span import EPOCH, floor
 from mlwatch.store import rollups
@@ -59,6 +60,7 @@ class Tables:
             reader: Of the snapshot.
             lattice: Range and windows.
         """
+        minutes = busy_minutes(reader, lattice)  # first: of what they read, the newest windows are made, too
         return cls(
             reader.by_window(rollups.TRAFFIC, lattice),
             reader.by_window(rollups.LATENCY, lattice),
@@ -70,7 +72,7 @@ class Tables:
             _event_values(reader, lattice),
             reader.by_window(rollups.SAMPLING, lattice),
             reader.whole(rollups.LAGS, lattice),
-            busy_minutes(reader, lattice),
+            minutes,
             OutputTables.read(reader, lattice),
         )
 
@@ -132,7 +134,7 @@ def busy_minutes(reader: Reader, lattice: Grid) -> Table:
         ("busiest", reader.about), (rollups.TRAFFIC,), (begin, cut), busiest, given=(begin, cut)
     )
     end = (lattice.end - EPOCH) // timedelta(minutes=1)
-    rows = fetch(reader.connection, _BY_MINUTE, {"start": cut, "end": lattice.end})
+    rows = _by_minute(reader, cut, lattice.end)
     rows = rows.where(rows["minute"] < end)
     who, place = np.unique(np.concatenate([closed["who"], rows["who"]]), return_inverse=True)
     peak = np.zeros(len(who))
@@ -144,6 +146,15 @@ def busy_minutes(reader: Reader, lattice: Grid) -> Table:
 
     now = _requests_now(reader, lattice.end, who)
     return Table({"who": who, "last_minute": last(1), "last_five": last(5), "peak": peak, "now": now})
+
+
+def _by_minute(reader: Reader, begin: datetime, end: datetime) -> Table:
+    """Read the requests of each minute between two moments by version."""
+    latest = reader.latest(rollups.TRAFFIC, begin, end)
+    if latest is None:
+        return fetch(reader.connection, _BY_MINUTE, {"start": begin, "end": end})
+    rows = latest.numbered(numbers_of(reader.connection), begin, end)
+    return added_up(rows, ("who", "minute"), ("n",), rollups.TRAFFIC)
 
 
 def _requests_now(reader: Reader, end: datetime, who: NDArray[np.int64]) -> NDArray[np.float64]:
