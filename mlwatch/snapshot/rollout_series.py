@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.metrics import latency
 from mlwatch.metrics.rollout_types import (
     ArmSeries,
-    HistogramSeries,
     MeanSeries,
     MetricSeries,
     ProportionSeries,
@@ -32,6 +30,7 @@ from mlwatch.snapshot.rollout_past import (
     why_undecided,
 )
 from mlwatch.snapshot.rollout_positives import first_share_of_positives, positive_sums, series_of_positives
+from mlwatch.snapshot.rollout_strata import Closed, Strata, bins_of, closed_of, histogram_of, parted
 from mlwatch.snapshot.winsorised import cut_worth
 from mlwatch.store import rollups
 
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from mlwatch.metrics.rollout_types import FloatArray, IntArray, MetricSpec, RolloutSettings
+    from mlwatch.metrics.rollout_types import Counts, FloatArray, MetricSpec, RolloutSettings
     from mlwatch.snapshot.latest import Name
     from mlwatch.snapshot.pair_counts import Counted
     from mlwatch.snapshot.reader import Reader
@@ -133,7 +132,8 @@ def read_arms(reader: Reader, pairing: Pairing) -> Arms:
         "CAST(bin AS INTEGER) AS bin, ",
     )
     caps = frozen_caps(reader, pairing.model, pairing.baseline, pairing.frozen)
-    sums = Sums(traffic, outcomes, gains, latencies, worth)
+    closed = closed_of(reader, pairing, traffic, latencies) if caps.latency is None else None
+    sums = Sums(traffic, outcomes, gains, latencies, worth, closed)
     arms = arms_of(pairing.task, pairing.minutes, sums, caps)
     past = usual(reader, pairing)
     positives = arms.positives if past.positives is None else past.positives
@@ -156,10 +156,15 @@ class Sums:
     """By bin too."""
     worth: Table | None = None
     """What events brought, by bin too; None where it is not known."""
+    closed: Closed | None = None
+    """What is known of the latencies' first strata; None where they are counted anew."""
 
     def of(self, side: int) -> Sums:
-        """Return those of the baseline, 0, or the candidate, 1."""
-        tables = (self.traffic, self.outcomes, self.gains, self.latencies, self.worth)
+        """Return those of the baseline, 0, or the candidate, 1; latencies that are counted already are left out."""
+        latencies = self.latencies
+        if self.closed is not None:
+            latencies = parted(latencies, self.closed.minute)[1]
+        tables = (self.traffic, self.outcomes, self.gains, latencies, self.worth)
         return Sums(*(table and table.where(table["is_candidate"] == side) for table in tables))  # type: ignore[arg-type]
 
     @property
@@ -186,8 +191,9 @@ def arms_of(task: str, minutes: int, sums: Sums, caps: Caps | None = None) -> Ar
     """
     caps = caps or Caps()
     caps = caps if sums.knows_worth else replace(caps, worth=None)
-    bins = _bins(sums.latencies)
-    arms = [_arm(bins, sums.of(side), caps, minutes) for side in (0, 1)]
+    bins = sums.closed.bins if sums.closed is not None else bins_of(sums.latencies)
+    counted = sums.closed.counts if sums.closed is not None else (None, None)
+    arms = [_arm(bins, sums.of(side), caps, minutes, counted[side]) for side in (0, 1)]
     overflown = _overflown(arms)
     baseline, candidate = (replace(arm, metrics=_without(arm.metrics, overflown)) for arm in arms)
     return Arms(
@@ -274,46 +280,14 @@ def _of_latest(reader: Reader, pairing: Pairing, rollup: rollups.Rollup, start: 
     return Table({**by, **counts, **sums, "last_minute": last})
 
 
-def _bins(latencies: Table) -> tuple[int, int]:
-    """Return the lowest and the highest bin that any latency fell into; that of zero lies below them all."""
-    bins = latencies["bin"][latencies["bin"] != latency.ZERO_BIN]
-    return (int(bins.min()), int(bins.max())) if len(bins) else (0, 0)
-
-
-class _Strata:
-    """Lays columns out by minute; labels and events stand at their prediction's time, so each has its minute.
-
-    Args:
-        traffic: Of one version.
-        width: Of a stratum, in minutes.
-    """
-
-    def __init__(self, traffic: Table, width: int) -> None:
-        self.minute = np.unique(traffic["minute"]).astype(np.int64)
-        self._first, self._width = int(self.minute[0]) if len(self.minute) else 0, width
-        last = int(self.minute[-1]) if len(self.minute) else 0
-        steps = np.arange(self._first, last + width, width)
-        self._places = np.searchsorted(self.minute, steps)
-
-    def place(self, minute: np.ndarray) -> IntArray:
-        """Return the row of each minute that has traffic; looking it up is quicker than searching for it."""
-        step = (minute.astype(np.int64) - self._first) // self._width
-        return self._places.take(step, mode="clip")
-
-    def spread(self, table: Table, column: str | np.ndarray) -> FloatArray:
-        """Sum a column, or one value a row, by minute."""
-        values = table[column] if isinstance(column, str) else column
-        place = self.place(table["minute"])
-        by_minute = np.bincount(place, weights=values.astype(float), minlength=len(self.minute))
-        return np.asarray(by_minute, dtype=float)
-
-
-def _arm(bins: tuple[int, int], sums: Sums, caps: Caps, width: int) -> ArmSeries:
-    strata = _Strata(sums.traffic, width)
+def _arm(
+    bins: tuple[int, int], sums: Sums, caps: Caps, width: int, counted: Counts | None = None
+) -> ArmSeries:
+    strata = Strata(sums.traffic, width)
     minute, spread, traffic, outcomes = strata.minute, strata.spread, sums.traffic, sums.outcomes
     n, n_number = spread(traffic, "n"), spread(outcomes, "n_number")
     decided = outcomes["n"] - outcomes["undecided"]
-    histogram = _histogram(strata, sums.latencies, bins)
+    histogram = histogram_of(strata, sums.latencies, bins, counted)
     metrics: dict[str, MetricSeries] = {
         "error_rate": ProportionSeries(n, spread(traffic, "failed")),
         "accuracy": ProportionSeries(spread(outcomes, decided), spread(outcomes, "bad")),
@@ -333,14 +307,14 @@ def _arm(bins: tuple[int, int], sums: Sums, caps: Caps, width: int) -> ArmSeries
     return ArmSeries(last, n, metrics)
 
 
-def _money(strata: _Strata, sums: Sums, n: FloatArray, caps: Caps) -> MeanSeries:
+def _money(strata: Strata, sums: Sums, n: FloatArray, caps: Caps) -> MeanSeries:
     if caps.worth is None or sums.worth is None:
         return MeanSeries(n, strata.spread(sums.net, "value"), strata.spread(sums.net, "value_sq"))
     value, squares = cut_worth(sums.worth, caps.worth)
     return MeanSeries(n, strata.spread(sums.worth, value), strata.spread(sums.worth, squares))
 
 
-def _latency_mean(strata: _Strata, sums: Sums, caps: Caps) -> MeanSeries:
+def _latency_mean(strata: Strata, sums: Sums, caps: Caps) -> MeanSeries:
     """Return the latency's mean: by the exact sums, and by bins in the strata where a latency is beyond the limit."""
     n, total, squares = (strata.spread(sums.traffic, name) for name in ("n_latency", "latency", "latency_sq"))
     if caps.latency is None:
@@ -349,13 +323,3 @@ def _latency_mean(strata: _Strata, sums: Sums, caps: Caps) -> MeanSeries:
         strata.spread(sums.latencies, column) for column in cut_latencies(sums.latencies, caps.latency)
     )
     return MeanSeries(n, np.where(beyond > 0, cut, total), np.where(beyond > 0, cut_squares, squares))
-
-
-def _histogram(strata: _Strata, latencies: Table, bins: tuple[int, int]) -> HistogramSeries:
-    lowest, highest = bins
-    width, rows = highest - lowest + 1, len(strata.minute)
-    column = np.clip(latencies["bin"], lowest, highest).astype(np.int64) - lowest
-    place = strata.place(latencies["minute"]) * width + column
-    flat = np.bincount(place, weights=latencies["n"], minlength=rows * width)
-    edges = latency.GAMMA ** np.arange(lowest - 1, highest + 1, dtype=float)
-    return HistogramSeries(edges, flat.astype(np.int32).reshape(rows, width))
