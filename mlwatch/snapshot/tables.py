@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.asking import is_there
+from mlwatch.asking import first_row, is_there
 from mlwatch.snapshot.latest import added_up
 from mlwatch.snapshot.outputs import OutputTables, empty
 from mlwatch.snapshot.read import Table, fetch, numbers_of
@@ -159,18 +159,19 @@ def _by_minute(reader: Reader, begin: datetime, end: datetime) -> Table:
 
 def _requests_now(reader: Reader, end: datetime, who: NDArray[np.int64]) -> NDArray[np.float64]:
     """Read the requests of the last seconds by version: records tell them, nan where none of that time are kept."""
-    latest = fetch(
-        reader.connection,
-        f"""SELECT v.who, COUNT(*) AS n FROM predictions AS p JOIN who AS v USING (model, version)
-        WHERE p.ts >= $end - INTERVAL {NOW_S} SECOND AND p.ts <= $end GROUP BY v.who""",
+    rows = reader.connection.execute(
+        f"""SELECT model, version, COUNT(*) FROM predictions
+        WHERE ts >= $end - INTERVAL {NOW_S} SECOND AND ts <= $end GROUP BY ALL""",
         {"end": end},
-    )
-    kept = len(latest) or len(
-        fetch(reader.connection, "SELECT 1 FROM predictions WHERE ts <= $end LIMIT 1", {"end": end})
+    ).fetchall()
+    numbers = numbers_of(reader.connection)
+    latest = {numbers[model, version]: n for model, version, n in rows if (model, version) in numbers}
+    kept = latest or first_row(
+        reader.connection, "SELECT 1 FROM predictions WHERE ts <= $end LIMIT 1", {"end": end}
     )
     if not kept:
         return np.full(len(who), np.nan)
-    return np.array([latest.where(latest["who"] == each).sum("n") for each in who.tolist()], dtype=float)
+    return np.array([latest.get(each, 0) for each in who.tolist()], dtype=float)
 
 
 def _busiest(reader: Reader, begin: datetime, end: datetime) -> Table:
