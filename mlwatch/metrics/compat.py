@@ -110,7 +110,7 @@ def _fill(share: FloatArray) -> FloatArray:
 
 def _evidently_js(before: Column, after: Column, kind: Kind) -> float:
     """Return the Jensen-Shannon distance with the natural logarithm."""
-    return jensen_shannon(*_evidently_shares(before, after, kind)) * float(np.sqrt(np.log(2)))
+    return float(jensen_shannon(*_evidently_shares(before, after, kind)) * np.sqrt(np.log(2)))
 
 
 def _evidently_wasserstein(before: Column, after: Column, _: Kind) -> float:
@@ -194,7 +194,7 @@ class NannyML:
         p, q = self._shares(after)
         if self.method == "l_infinity":
             return float(np.abs(p - q).max())
-        return jensen_shannon(p, q) if self.method == "jensen_shannon" else hellinger(p, q)
+        return float((jensen_shannon if self.method == "jensen_shannon" else hellinger)(p, q))
 
     def drift(self, current: Column) -> CompatDrift:
         """Return distance and alert of one chunk."""
@@ -226,7 +226,7 @@ class NannyML:
         if len(before) == 2:
             return raw.yates(before, current)
         statistic, p = chi_square(before, current)
-        return statistic or 0.0, 1.0 if p is None else p
+        return float(statistic), float(p)
 
     @staticmethod
     def _limit(distances: Sequence[float]) -> float | None:

@@ -1,4 +1,7 @@
-"""Distances between two distributions over the same bins: shares p and q, or counts, shape (m,)."""
+"""Distances between distributions over the same bins: shares p and q, or counts, shape (…, m), the bins last.
+
+Each function takes many pairs as well as one and returns a number a pair, shape (…,): NaN where one cannot be told.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlwatch.metrics.scipy_special import special
 
-if TYPE_CHECKING:
-    from mlwatch.metrics.bins import Kind
-
 FloatArray = NDArray[np.float64]
+
+if TYPE_CHECKING:
+    BoolArray = NDArray[np.bool_]
+    IntArray = NDArray[np.int64]
 
 ZERO_SHARE = 1e-4
 """What PSI takes an empty bin's share for."""
@@ -21,18 +25,17 @@ GUARD_GROUPS = 20
 """Groups of bins that the guard aims at where there are rows enough."""
 
 
-def psi(p: FloatArray, q: FloatArray) -> float:
+def psi(p: FloatArray, q: FloatArray) -> FloatArray:
     """Return the population stability index, Σ (q − p)·ln(q/p).
 
-    A share of 0 is taken as 1e-4 (shares are not rescaled); bins empty on both sides are skipped.
+    A share of 0 is taken as 1e-4 (shares are not rescaled), so that bins empty on both sides add nothing.
     Source: Siddiqi 2006, Credit Risk Scorecards.
     """
-    used = (p > 0) | (q > 0)
-    before, after = (np.where(share[used] > 0, share[used], ZERO_SHARE) for share in (p, q))
-    return float(((after - before) * np.log(after / before)).sum())
+    before, after = (np.where(share > 0, share, ZERO_SHARE) for share in (p, q))
+    return np.asarray(((after - before) * np.log(after / before)).sum(axis=-1))
 
 
-def jensen_shannon(p: FloatArray, q: FloatArray) -> float:
+def jensen_shannon(p: FloatArray, q: FloatArray) -> FloatArray:
     """Return the square root of the base-2 divergence, in [0, 1].
 
     Source: Endres & Schindelin 2003, doi:10.1109/TIT.2003.813506.
@@ -40,82 +43,112 @@ def jensen_shannon(p: FloatArray, q: FloatArray) -> float:
     return jensen_shannon_of(divergence_parts(p, q))
 
 
-def jensen_shannon_of(parts: FloatArray) -> float:
+def jensen_shannon_of(parts: FloatArray) -> FloatArray:
     """Return the distance from each bin's part of the divergence; see `divergence_parts`."""
-    return math.sqrt(max(0.0, float(parts.sum())))
+    return np.asarray(np.sqrt(np.maximum(parts.sum(axis=-1), 0.0)))
 
 
-def hellinger(p: FloatArray, q: FloatArray) -> float:
+def hellinger(p: FloatArray, q: FloatArray) -> FloatArray:
     """Return √(½ Σ (√p − √q)²), in [0, 1]."""
-    return math.sqrt(0.5 * float(((np.sqrt(p) - np.sqrt(q)) ** 2).sum()))
+    return np.asarray(np.sqrt(0.5 * ((np.sqrt(p) - np.sqrt(q)) ** 2).sum(axis=-1)))
 
 
-def total_variation(p: FloatArray, q: FloatArray) -> float:
+def total_variation(p: FloatArray, q: FloatArray) -> FloatArray:
     """Return ½ Σ |p − q|: the share of rows that would have to change bins."""
-    return 0.5 * float(np.abs(p - q).sum())
+    return 0.5 * np.asarray(np.abs(p - q).sum(axis=-1))
 
 
-def chi_square(reference: FloatArray, current: FloatArray) -> tuple[float | None, float | None]:
-    """Return Pearson's statistic of homogeneity and its p over the filled bins; None for a single bin."""
+def chi_square(reference: FloatArray, current: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return Pearson's statistic of homogeneity and its p over the filled bins; NaN for a single bin.
+
+    Both sides have rows.
+    """
     pooled = reference + current
-    used = pooled > 0
-    freedom = int(used.sum()) - 1
-    if freedom < 1:
-        return None, None
-    share = reference.sum() / pooled.sum()
-    expected = pooled[used] * share
+    freedom = (pooled > 0).sum(axis=-1) - 1
+    share = reference.sum(axis=-1, keepdims=True) / pooled.sum(axis=-1, keepdims=True)
+    expected = pooled * share
     # Both rows deviate by the same amount, so one sum serves for both.
-    statistic = float(((reference[used] - expected) ** 2 / expected).sum() / (1 - share))
-    return statistic, float(special.chdtrc(freedom, statistic))
+    parts = (reference - expected) ** 2 / np.where(expected > 0, expected, 1.0)
+    statistic = np.where(freedom < 1, np.nan, parts.sum(axis=-1) / (1 - share[..., 0]))
+    return statistic, np.asarray(special.chdtrc(freedom, statistic))
 
 
-def kolmogorov_smirnov(reference: FloatArray, current: FloatArray) -> tuple[float, float] | None:
-    """Return D over ordered bins and its asymptotic p; None where a side is empty.
+def kolmogorov_smirnov(reference: FloatArray, current: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return D over ordered bins and its asymptotic p; NaN where a side is empty.
 
     Bins of at most 1 % of the reference bring D within 0.01 of the raw values' one. Source of the p-value:
     Stephens 1970, doi:10.1111/j.2517-6161.1970.tb00821.x.
     """
-    n, m = float(reference.sum()), float(current.sum())
-    if n == 0 or m == 0:
-        return None
-    d = float(np.abs(np.cumsum(reference) / n - np.cumsum(current) / m).max())
-    root = math.sqrt(n * m / (n + m))
-    return d, float(special.kolmogorov((root + 0.12 + 0.11 / root) * d))
+    n, m = _rows(reference), _rows(current)
+    d = _apart(reference, current).max(axis=-1, initial=0.0)
+    root = np.sqrt(n * m / (n + m))
+    return d, np.asarray(special.kolmogorov((root + 0.12 + 0.11 / root) * d))
 
 
-def wasserstein(values: FloatArray, reference: FloatArray, current: FloatArray) -> float | None:
-    """Return the earth mover's distance between two histograms over ascending bin values, in their unit."""
-    n, m = float(reference.sum()), float(current.sum())
-    if n == 0 or m == 0:
-        return None
-    gap = np.abs(np.cumsum(reference) / n - np.cumsum(current) / m)[:-1]
-    return float(gap @ np.diff(values))
+def wasserstein(values: FloatArray, reference: FloatArray, current: FloatArray) -> FloatArray:
+    """Return the earth mover's distance between histograms over ascending bin values, in their unit; NaN as above."""
+    gap = _apart(reference, current)[..., :-1]
+    return np.asarray((gap * np.diff(values)).sum(axis=-1))
+
+
+def _apart(reference: FloatArray, current: FloatArray) -> FloatArray:
+    """Return how far the shares up to each bin are apart."""
+    n, m = _rows(reference)[..., None], _rows(current)[..., None]
+    return np.abs(np.cumsum(reference, axis=-1) / n - np.cumsum(current, axis=-1) / m)
+
+
+def _rows(counts: FloatArray) -> FloatArray:
+    """Return the rows of all bins; NaN for none."""
+    rows = counts.sum(axis=-1)
+    return np.where(rows > 0, rows, np.nan)
 
 
 def divergence_parts(p: FloatArray, q: FloatArray) -> FloatArray:
-    """Return each bin's part of the Jensen-Shannon divergence, base 2."""
+    """Return each bin's part of the Jensen-Shannon divergence, base 2, shape (…, m)."""
     middle = (p + q) / 2
     return np.asarray((special.rel_entr(p, middle) + special.rel_entr(q, middle)) / (2 * math.log(2)))
 
 
-def guard(codes: NDArray[np.int64], reference: FloatArray, current: FloatArray, kind: Kind) -> float | None:
+def guard(codes: IntArray, reference: FloatArray, current: FloatArray, numeric: BoolArray) -> FloatArray:
     """Return the chi-square p over bins merged until about five rows are expected on the smaller side.
 
     Neighbours merge for a numeric feature, the rarest for a categorical one; missing, invalid and unseen
     stay alone.
+
+    Args:
+        codes: Bin codes, shape (m,), ascending.
+        reference: Reference rows of each feature by bin, shape (features, m); a feature has rows on both sides.
+        current: Current rows, of the same shape.
+        numeric: Which features are numeric, shape (features,).
+
+    Returns:
+        Shape (features,); NaN where all rows are in one group.
     """
+    alone = int(np.searchsorted(codes, 0))
     pooled = reference + current
-    expected = pooled * min(reference.sum(), current.sum()) / pooled.sum()
-    special_codes = codes < 0
-    order = np.arange(len(codes)) if kind == "numeric" else np.argsort(-expected, kind="stable")
-    order = order[~special_codes[order]]
-    size = max(5.0, float(expected[order].sum()) / GUARD_GROUPS)
-    group = np.floor((np.cumsum(expected[order]) - expected[order] / 2) / size).astype(np.int64)
-    place = np.zeros(len(codes), dtype=np.int64)
-    place[order] = group
-    place[special_codes] = -codes[special_codes] + (int(group.max()) if len(group) else -1)
-    merged = [np.bincount(place, weights=side).astype(np.float64) for side in (reference, current)]
-    return chi_square(merged[0], merged[1])[1]
+    smaller = np.minimum(reference.sum(axis=1), current.sum(axis=1))[:, None]
+    expected = (pooled * smaller / pooled.sum(axis=1)[:, None])[:, alone:]
+    order = np.argsort(np.where(numeric[:, None], 0.0, -expected), axis=1, kind="stable")
+    expected, before, after = (
+        np.take_along_axis(side, order, axis=1)
+        for side in (expected, reference[:, alone:], current[:, alone:])
+    )
+    # the bins of other features are left out of the sum: its last bit decides where a bin lies between two groups
+    total = np.array([row[row > 0].sum() for row in expected])
+    size = np.maximum(total / GUARD_GROUPS, 5.0)[:, None]
+    group = np.floor((np.cumsum(expected, axis=1) - expected / 2) / size).astype(np.int64)
+    count = int(group.max(initial=-1)) + 1
+    place = (group + count * np.arange(len(group))[:, None]).ravel()
+    merged = (
+        np.concatenate([side[:, :alone], _summed(place, inner, (len(group), count))], axis=1)
+        for side, inner in ((reference, before), (current, after))
+    )
+    return chi_square(*merged)[1]
+
+
+def _summed(place: IntArray, weights: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    found = np.bincount(place, weights.ravel(), shape[0] * shape[1]).astype(np.float64)
+    return found.reshape(shape)
 
 
 def bin_values(edges: ArrayLike, means: ArrayLike | None = None) -> FloatArray:

@@ -7,8 +7,8 @@ that goes missing has drifted. Kolmogorov-Smirnov and Wasserstein need an order 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,130 +25,34 @@ from mlwatch.metrics.distances import (
     total_variation,
     wasserstein,
 )
+from mlwatch.metrics.drift_types import DEFAULT_METHOD, THRESHOLDS, Contribution, Drift, Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mlwatch.metrics.bins import Kind
+    from mlwatch.metrics.drift_types import State
 
 __all__ = [
+    "DEFAULT_METHOD",
+    "THRESHOLDS",
     "Contribution",
     "Drift",
     "Policy",
+    "Sides",
     "align",
     "benjamini_hochberg",
     "bin_values",
     "chance_of",
     "compare",
+    "compare_all",
     "decide",
     "decide_together",
-    "guard",
     "threshold_from_windows",
 ]
 
-State = Literal["ok", "drifted", "too_few"]
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
-
-FLOOR = 100
-"""Fewest rows on either side for a statement."""
-ALPHA = 0.001
-"""Significance that the guard asks for."""
-THRESHOLDS: Mapping[str, float] = {
-    "js": 0.1,
-    "psi": 0.1,
-    "ks": 0.1,
-    "wasserstein": 0.1,
-    "hellinger": 0.1,
-    "total_variation": 0.1,
-    "l_infinity": 0.1,
-}
-DEFAULT_METHOD = "js"
-ORDERED = frozenset({"ks", "wasserstein"})
-"""Methods that need an order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """One bin's part in a drift."""
-
-    code: int
-    reference_share: float
-    current_share: float
-
-    @property
-    def change(self) -> float:
-        """Current share minus reference share."""
-        return self.current_share - self.reference_share
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """One feature against its reference. Distances are None where there is nothing to compare."""
-
-    n_reference: int = 0
-    n_current: int = 0
-    psi: float | None = None
-    """Population stability index, natural log; empty bins are taken as a share of 1e-4."""
-    js: float | None = None
-    """Jensen-Shannon distance, base 2, in [0, 1]."""
-    hellinger: float | None = None
-    total_variation: float | None = None
-    l_infinity: float | None = None
-    """Largest change of any bin's share."""
-    chi2: float | None = None
-    chi2_p: float | None = None
-    ks: float | None = None
-    """Kolmogorov-Smirnov statistic over the bins, numeric features only."""
-    ks_p: float | None = None
-    wasserstein: float | None = None
-    """In standard deviations of the reference, numeric features only."""
-    score: float | None = None
-    """What is compared with the threshold: the method's distance, for "js" less what chance would give."""
-    method: str = DEFAULT_METHOD
-    threshold: float = THRESHOLDS[DEFAULT_METHOD]
-    p: float | None = None
-    """The guard: chance of such a difference without drift, over bins merged to about five rows or more."""
-    drifted: bool = False
-    state: State = "too_few"
-    contributions: tuple[Contribution, ...] = ()
-    """Bins with the largest part in the drift, largest first."""
-
-    @property
-    def told(self) -> float | None:
-        """The score, where there are rows enough on both sides for it to say something."""
-        return None if self.state == "too_few" else self.score
-
-    def to_dict(self) -> dict[str, float | int | str | bool | None]:
-        """Return the numbers for the JSON document: every field but the contributions."""
-        return {
-            field.name: getattr(self, field.name) for field in fields(self) if field.name != "contributions"
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """When a difference counts as drift."""
-
-    method: str = DEFAULT_METHOD
-    threshold: float | None = None
-    """Least score that counts; None takes the method's own from `THRESHOLDS`."""
-    floor: int = FLOOR
-    alpha: float = ALPHA
-
-    @property
-    def limit(self) -> float:
-        """The threshold in force."""
-        return THRESHOLDS[self.method] if self.threshold is None else self.threshold
-
-    @property
-    def without_order(self) -> Policy:
-        """The policy for categories: they have no order, so that KS and Wasserstein cannot decide there."""
-        return replace(self, method=DEFAULT_METHOD) if self.method in ORDERED else self
-
-    def raised(self, limit: float | None) -> Policy:
-        """Return the policy with at least such a threshold; None raises nothing."""
-        return self if limit is None else replace(self, threshold=max(self.limit, limit))
 
 
 def align(
@@ -170,6 +74,26 @@ def align(
     return codes, counts[0], counts[1]
 
 
+Histogram = tuple[ArrayLike, ArrayLike]
+"""Distinct bin codes and the rows of each, shape (m,) both."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sides:
+    """Two histograms of one feature, and how they are compared."""
+
+    kind: Kind
+    """"numeric" features have an order, "categorical" ones none."""
+    reference: Histogram
+    current: Histogram
+    policy: Policy
+    """How to decide."""
+    values: FloatArray | None = None
+    """What stands for the codes 0 … k + 1, for Wasserstein; see `bin_values`."""
+    scale: float | None = None
+    """Standard deviation of the reference, the unit of Wasserstein."""
+
+
 def compare(
     codes: ArrayLike,
     reference: ArrayLike,
@@ -180,62 +104,137 @@ def compare(
     scale: float | None = None,
     policy: Policy | None = None,
 ) -> Drift:
-    """Compare two aligned histograms in every way, and decide by one.
-
-    The size of the effect decides. Significance only guards against chance, and below the policy's floor
-    nothing is said: so a million rows do not alarm about a trifle, nor fifty about noise.
+    """Compare two aligned histograms; see `compare_all`.
 
     Args:
-        codes: Bin codes, shape (m,), ascending and distinct.
+        codes: Bin codes, shape (m,), distinct.
         reference: Reference rows by bin, shape (m,).
         current: Current rows by bin, shape (m,).
-        kind: "numeric" features have an order, "categorical" ones none.
-        values: What stands for the codes 0 … k + 1, for Wasserstein; see `bin_values`.
-        scale: Standard deviation of the reference, the unit of Wasserstein.
+        kind: See `Sides`, as for the next two.
+        values: Shape (k + 2,).
+        scale: In the unit of the values.
         policy: How to decide; the default is Jensen-Shannon of at least 0.1.
 
     Returns:
         All distances over the bins as given.
     """
-    policy = policy or Policy()
-    code = np.asarray(codes, dtype=np.int64)
-    before, after = np.asarray(reference, dtype=float), np.asarray(current, dtype=float)
-    n_before, n_after = round(before.sum()), round(after.sum())
-    if n_before == 0 or n_after == 0:
-        return Drift(n_before, n_after, method=policy.method, threshold=policy.limit)
-    p, q = before / n_before, after / n_after
-    chi2, chi2_p = chi_square(before, after)
-    ks, ks_p, distance = (None, None, None)
-    if kind == "numeric":
-        ks, ks_p, distance = _ordered(code, before, after, values=values, scale=scale)
+    stand = None if values is None else np.asarray(values, dtype=float)
+    (found,) = compare_all(
+        [Sides(kind, (codes, reference), (codes, current), policy or Policy(), stand, scale)]
+    )
+    return found
+
+
+TOGETHER = 64
+"""Features that are compared at once: the arrays stay small, and a feature costs little more than its own numbers."""
+
+
+def compare_all(features: Sequence[Sides]) -> list[Drift]:
+    """Compare the histograms of each of several features in every way, and decide by one.
+
+    The size of the effect decides. Significance only guards against chance, and below the policy's floor
+    nothing is said: so a million rows do not alarm about a trifle, nor fifty about noise.
+    """
+    starts = range(0, len(features), TOGETHER)
+    return [drift for start in starts for drift in _compared(features[start : start + TOGETHER])]
+
+
+def _compared(features: Sequence[Sides]) -> list[Drift]:
+    codes, before, after = _laid(features)
+    n_before, n_after = (np.rint(side.sum(axis=1)) for side in (before, after))
+    filled = np.flatnonzero((n_before > 0) & (n_after > 0)).tolist()
+    found = [
+        Drift(int(n), int(m), method=each.policy.method, threshold=each.policy.limit)
+        for each, n, m in zip(features, n_before, n_after, strict=True)
+    ]
+    if filled:
+        measured = _measured([features[at] for at in filled], codes, before[filled], after[filled])
+        for at, drift in zip(filled, measured, strict=True):
+            found[at] = drift
+    return found
+
+
+def _laid(features: Sequence[Sides]) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Lay the rows of several features over all of their codes.
+
+    Returns:
+        The codes, ascending, shape (m,), and the rows of the references and the current ones, shape (features, m).
+    """
+    pairs = [(each.reference, each.current) for each in features]
+    sides = [
+        [(np.asarray(code, dtype=np.int64), np.asarray(n, dtype=float)) for code, n in side]
+        for side in zip(*pairs, strict=True)
+    ]
+    codes = np.unique(np.concatenate([code for side in sides for code, _ in side]))
+
+    def laid(side: Sequence[tuple[IntArray, FloatArray]]) -> FloatArray:
+        row = np.repeat(np.arange(len(side)), [len(code) for code, _ in side])
+        place = row * len(codes) + np.searchsorted(codes, np.concatenate([code for code, _ in side]))
+        summed = np.bincount(place, np.concatenate([n for _, n in side]), len(side) * len(codes))
+        return summed.astype(float).reshape(len(side), len(codes))
+
+    return codes, laid(sides[0]), laid(sides[1])
+
+
+def _measured(
+    features: Sequence[Sides], codes: IntArray, before: FloatArray, after: FloatArray
+) -> list[Drift]:
+    """Return the drift of features that have rows on both sides; see `_laid`."""
+    n_before, n_after = (np.rint(side.sum(axis=1)) for side in (before, after))
+    p, q = before / n_before[:, None], after / n_after[:, None]
     parts = divergence_parts(p, q)
-    distances: dict[str, float | None] = {
+    numeric = np.array([each.kind == "numeric" for each in features])
+    chi2, chi2_p = chi_square(before, after)
+    ks, ks_p, distance = _ordered(features, codes, before, after)
+    js = jensen_shannon_of(parts)
+    freedom = ((before > 0) | (after > 0)).sum(axis=1) - 1
+    beyond_chance = np.sqrt(np.maximum(js * js - chance_of(freedom, n_before, n_after), 0.0))
+    measures = {
         "psi": psi(p, q),
-        "js": jensen_shannon_of(parts),
+        "js": js,
         "hellinger": hellinger(p, q),
         "total_variation": total_variation(p, q),
-        "l_infinity": float(np.abs(p - q).max()),
+        "l_infinity": np.abs(p - q).max(axis=1),
+        "chi2": chi2,
+        "chi2_p": chi2_p,
         "ks": ks,
+        "ks_p": ks_p,
         "wasserstein": distance,
+        "p": guard(codes, before, after, numeric),
     }
-    chance, score = guard(code, before, after, kind), distances[policy.method]
-    if policy.method == "js" and score is not None:
-        score = _beyond_chance(score, before, after)
-    state = _state(n_before, n_after, score, chance, policy.limit, policy)
+    told = [
+        [None if math.isnan(value) else value for value in row]
+        for row in np.array(list(measures.values())).T.tolist()
+    ]
+    return [
+        _drift(each.policy, int(n), int(m), dict(zip(measures, row, strict=True)), score, largest)
+        for each, n, m, row, score, largest in zip(
+            *(features, n_before, n_after, told, beyond_chance.tolist(), _contributions(codes, p, q, parts)),
+            strict=True,
+        )
+    ]
+
+
+def _drift(
+    policy: Policy,
+    n_reference: int,
+    n_current: int,
+    measures: Mapping[str, float | None],
+    beyond_chance: float,
+    contributions: tuple[Contribution, ...],
+) -> Drift:
+    score = beyond_chance if policy.method == "js" else measures[policy.method]
+    state = _state(n_reference, n_current, score, measures["p"], policy.limit, policy)
     return Drift(
-        n_before,
-        n_after,
-        **distances,
-        chi2=chi2,
-        chi2_p=chi2_p,
-        ks_p=ks_p,
+        n_reference,
+        n_current,
+        **measures,
         score=score,
         method=policy.method,
         threshold=policy.limit,
-        p=chance,
         drifted=state == "drifted",
         state=state,
-        contributions=_contributions(code, p, q, parts),
+        contributions=contributions,
     )
 
 
@@ -310,22 +309,34 @@ def own_limit(found: Iterable[Drift], deviations: float) -> float | None:
 
 
 def _ordered(
-    codes: IntArray,
-    before: FloatArray,
-    after: FloatArray,
-    *,
-    values: ArrayLike | None,
-    scale: float | None,
-) -> tuple[float | None, float | None, float | None]:
-    """Return the distances that need an order, over the codes from 0 up: KS, its p, and Wasserstein."""
-    real = codes >= 0
-    if not real.any():
-        return None, None, None
-    ks, ks_p = kolmogorov_smirnov(before[real], after[real]) or (None, None)
+    features: Sequence[Sides], codes: IntArray, before: FloatArray, after: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the distances that need an order, over the codes from 0 up: KS, its p, and Wasserstein.
+
+    Shape (features,) each; NaN where a feature has no order, or nothing is known that it needs.
+    """
+    ks, ks_p, distance = (np.full(len(features), np.nan) for _ in range(3))
+    first = int(np.searchsorted(codes, 0))
+    real, before, after = codes[first:], before[:, first:], after[:, first:]
+    numeric = [at for at, each in enumerate(features) if each.kind == "numeric"]
+    if not numeric or not len(real):
+        return ks, ks_p, distance
+    ks[numeric], ks_p[numeric] = kolmogorov_smirnov(before[numeric], after[numeric])
+    rulers = {at: ruler for at in numeric if (ruler := _ruler(features[at], real)) is not None}
+    if rulers:
+        measured = list(rulers)
+        distance[measured] = wasserstein(
+            np.array(list(rulers.values())), before[measured], after[measured]
+        ) / np.array([features[at].scale for at in measured])
+    return ks, ks_p, distance
+
+
+def _ruler(feature: Sides, codes: IntArray) -> FloatArray | None:
+    """Return what stands for each code; those beyond a feature's own, which it has no rows of, stand at its last."""
+    values, scale = feature.values, feature.scale
     if values is None or scale is None or scale <= 0:
-        return ks, ks_p, None
-    distance = wasserstein(np.asarray(values, dtype=float)[codes[real]], before[real], after[real])
-    return ks, ks_p, None if distance is None else distance / scale
+        return None
+    return values[np.minimum(codes, len(values) - 1)]
 
 
 def chance_of(freedom: ArrayLike, before: ArrayLike, after: ArrayLike) -> FloatArray:
@@ -342,16 +353,13 @@ def chance_of(freedom: ArrayLike, before: ArrayLike, after: ArrayLike) -> FloatA
     return np.asarray(freedom, dtype=float) * unit
 
 
-def _beyond_chance(distance: float, before: FloatArray, after: FloatArray) -> float:
-    """Return a Jensen-Shannon distance with the part removed that chance alone explains."""
-    freedom = int(np.count_nonzero((before > 0) | (after > 0))) - 1
-    chance = float(chance_of(freedom, round(before.sum()), round(after.sum())))
-    return math.sqrt(max(0.0, distance * distance - chance))
-
-
 def _contributions(
     codes: IntArray, p: FloatArray, q: FloatArray, parts: FloatArray, top: int = 5
-) -> tuple[Contribution, ...]:
-    """Return the bins with the largest parts in the divergence, largest first."""
-    order = [i for i in np.argsort(-parts, kind="stable")[:top].tolist() if parts[i] > 0]
-    return tuple(Contribution(int(codes[i]), float(p[i]), float(q[i])) for i in order)
+) -> list[tuple[Contribution, ...]]:
+    """Return the bins with the largest parts in each feature's divergence, largest first."""
+    order = np.argsort(-parts, axis=1, kind="stable")[:, :top]
+    columns = (codes[order], *(np.take_along_axis(each, order, axis=1) for each in (p, q, parts)))
+    return [
+        tuple(Contribution(code, old, new) for code, old, new, part in zip(*row, strict=True) if part > 0)
+        for row in zip(*(column.tolist() for column in columns), strict=True)
+    ]

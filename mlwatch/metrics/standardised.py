@@ -46,7 +46,7 @@ def standardised(n: FloatArray, losses: FloatArray) -> Standardised | None:
     means = losses[:, both] / n[:, both]
     weights = n[0, both] * n[1, both] / n[:, both].sum(axis=0)
     return Standardised(
-        apart=total_variation(shares[0], shares[1]),
+        apart=float(total_variation(shares[0], shares[1])),
         crude=float(crude[1] - crude[0]),
         adjusted=float(weights @ (means[1] - means[0]) / weights.sum()),
     )

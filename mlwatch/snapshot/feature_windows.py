@@ -159,7 +159,7 @@ class _References:
         """Merge bins for windows of different lengths.
 
         Neighbours merge for a numeric feature, the rarest for a categorical one; missing, invalid and unseen stay
-        alone, as for `drift.guard`.
+        alone, as for `distances.guard`.
 
         Args:
             rows: Rows of a window, shape (lengths,).

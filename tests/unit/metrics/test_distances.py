@@ -45,7 +45,7 @@ def test_chi_square_equals_scipys(rows: list[tuple[int, int]]) -> None:
     one, two = sides([row for row in rows if sum(row)])
     statistic, p = distances.chi_square(one, two)
     if len(one) < 2:
-        assert statistic is p is None
+        assert np.isnan([statistic, p]).all()
         return
     expected = stats.chi2_contingency(np.array([one, two]), correction=False)
     assert statistic == pytest.approx(expected.statistic, rel=1e-9, abs=1e-9)
@@ -72,7 +72,6 @@ def test_kolmogorov_smirnov_of_singletons_equals_scipys() -> None:
         found = distances.kolmogorov_smirnov(
             np.bincount(one, minlength=120).astype(float), np.bincount(two, minlength=120).astype(float)
         )
-        assert found is not None
         assert found[0] == pytest.approx(expected.statistic, abs=1e-12)
         assert found[1] == pytest.approx(expected.pvalue, rel=0.05, abs=1e-4)
 
@@ -88,8 +87,8 @@ def test_wasserstein_equals_scipys_on_weighted_values() -> None:
 
 def test_an_empty_side_has_no_order_statistics() -> None:
     empty, full = np.zeros(3), np.ones(3)
-    assert distances.kolmogorov_smirnov(empty, full) is None
-    assert distances.wasserstein(np.arange(3.0), full, empty) is None
+    assert np.isnan(distances.kolmogorov_smirnov(empty, full)).all()
+    assert np.isnan(distances.wasserstein(np.arange(3.0), full, empty))
 
 
 def test_bin_values_are_means_where_known_and_edges_outside() -> None:

@@ -8,7 +8,7 @@ HEAVY = {
     *("numpy.f2py", "numpy.random", "numpy.testing"),
 }
 MODULES = (
-    "bin_sql bins business compat confusion curves distances drift estimate estimation intervals latency "
+    "bin_sql bins business compat confusion curves distances drift drift_types estimate estimation intervals latency "
     "loss_estimation performance quality raw_distances regression scores"
 )
 
