@@ -10,6 +10,8 @@ import numpy as np
 from mlwatch.metrics.bins import MISSING, UNSEEN
 from mlwatch.metrics.drift import chance_of
 from mlwatch.metrics.scipy_special import special
+from mlwatch.snapshot.feature_cells import place_of
+from mlwatch.snapshot.remembering import remembered, remembered_each
 
 EXPECTED = 10
 """Rows of a window that each group of bins expects at least: of bins with fewer, the empty ones look like drift."""
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlwatch.metrics.drift import Policy
+    from mlwatch.snapshot.feature_cells import Cells
     from mlwatch.snapshot.features import FeatureInfo
     from mlwatch.snapshot.read import Table
-    from mlwatch.snapshot.reference import Reference
+    from mlwatch.snapshot.reference import Counts, Reference
     from mlwatch.snapshot.types import FeatureQuality
 
 
@@ -81,12 +84,27 @@ def drift_by_window(
     if not binned:
         return {}
     ascending = sorted(binned)
-    scores = _scores(rows, windows, _References(infos, reference, ascending, rows), policy)
-    by_feature = {
-        number: tuple(value if math.isfinite(value) else None for value in score)
-        for number, score in zip(ascending, scores.tolist(), strict=True)
-    }
+    counts = [reference.counts[number] for number in ascending]
+    lowest = min(UNSEEN, int(rows["bin"].min(initial=0)))
+    highest = max(int(rows["bin"].max()), *(int(each.codes.max(initial=0)) for each in counts))
+    numeric = tuple(infos[number].kind == "numeric" for number in ascending)
+    known = _references(tuple(counts), numeric, lowest, highest)
+    cells = _by_window(rows, np.array(ascending), windows, lowest, highest)
+    scores = _scores_of((known, policy.floor, policy.alpha), [each.tobytes() for each in cells])
+    by_feature = dict(zip(ascending, zip(*scores, strict=True), strict=True))
     return {number: by_feature[number] for number in binned}
+
+
+def _by_window(
+    rows: Table, numbers: NDArray[np.int64], windows: int, lowest: int, highest: int
+) -> NDArray[np.float64]:
+    """Return the rows of some features by bin in each window, shape (windows, features, bins)."""
+    width = highest + 1 - lowest
+    place = np.clip(rows["w"], 0, windows - 1) * np.int64(len(numbers) + 1) + place_of(numbers, rows)
+    place = place * width + (rows["bin"] - lowest)
+    n = np.maximum(rows["n"], 0.0)
+    cells = np.bincount(place, n, windows * (len(numbers) + 1) * width).astype(float)
+    return cells.reshape(windows, len(numbers) + 1, width)[:, :-1]  # the last is that of all other features
 
 
 def mean_by_window(scores: Mapping[int, Sequence[float | None]], windows: int) -> list[float | None]:
@@ -105,55 +123,51 @@ CHANCE = 1e-6
 """Of seeing nothing but one bin, as often as it was seen before, below which a feature stands still."""
 
 
-def standing_still(rows: Table) -> set[int]:
+def standing_still(rows: Table, cells: Cells) -> set[int]:
     """Return the features whose values fall into one bin in the last windows, though they used to fill several.
 
     Args:
         rows: Feature rows of one version, by window.
+        cells: Those of the rows.
     """
-    real = rows.where((rows["feature"] >= 0) & (rows["bin"] >= 0) & (rows["n"] > 0))
-    if not len(real):
+    real = (rows["feature"] >= 0) & (rows["bin"] >= 0) & (rows["n"] > 0)
+    values = np.multiply(rows["n"], real, dtype=float)
+    whole = cells.summed(values)
+    features = np.count_nonzero(whole.any(axis=1))
+    if not features:
         return set()
-    per_window = np.bincount(real["w"].clip(0), weights=real["n"]) / len(np.unique(real["feature"]))
+    per_window = np.trim_zeros(np.bincount(rows["w"].clip(0), values), "b") / features
     enough = np.flatnonzero(np.cumsum(per_window[::-1]) >= FEWEST)
-    late = real["w"] >= len(per_window) - max(LATEST, 1 + enough.min(initial=len(per_window)))
-    numbers, lowest = np.unique(real["feature"]), int(real["bin"].min())
-    width = int(real["bin"].max()) - lowest + 1
-    cell = np.searchsorted(numbers, real["feature"]) * width + (real["bin"] - lowest)
-    now, before = (
-        np.bincount(cell, real["n"] * side, len(numbers) * width).reshape(len(numbers), width)
-        for side in (late, ~late)
-    )
+    late = rows["w"] >= len(per_window) - max(LATEST, 1 + enough.min(initial=len(per_window)))
+    now = cells.summed(values * late)
+    before = whole - now
     filled, earlier = (now > 0).sum(axis=1, keepdims=True), before.sum(axis=1, keepdims=True)
     only = (now >= FEWEST) & (filled == 1) & (earlier >= FEWEST)
     share = np.clip(before / np.maximum(earlier, 1), 1e-12, 1.0)
     unlikely = now * np.log(share) < np.log(CHANCE)
-    return {int(number) for number in numbers[(only & unlikely).any(axis=1)]}
+    return set(cells.numbers[(only & unlikely).any(axis=1)].tolist())
 
 
 class _References:
     """Shares of the reference's bins, shape (features, bins), missing, invalid and unseen ones first.
 
     Args:
-        infos: Those of the store.
-        reference: Where it counted each feature.
-        numbers: The features, ascending.
-        rows: Feature rows of one version; their bins have a place too.
+        counts: Those of each feature.
+        numeric: Which of them are numeric.
+        lowest: Code of the first bin, at most that of unseen values.
+        highest: Code of the last one.
     """
 
     def __init__(
-        self, infos: Mapping[int, FeatureInfo], reference: Reference, numbers: Sequence[int], rows: Table
+        self, counts: tuple[Counts, ...], numeric: tuple[bool, ...], lowest: int, highest: int
     ) -> None:
-        counts = [reference.counts[number] for number in numbers]
-        self.numbers = np.array(numbers)
-        self.lowest = min(UNSEEN, int(rows["bin"].min(initial=0)))
-        highest = max(int(rows["bin"].max()), *(int(each.codes.max(initial=0)) for each in counts))
-        self.shares = np.zeros((len(counts), highest + 1 - self.lowest))
+        self.lowest = lowest
+        self.shares = np.zeros((len(counts), highest + 1 - lowest))
         for row, each in zip(self.shares, counts, strict=True):
-            np.add.at(row, each.codes - self.lowest, each.n)
+            np.add.at(row, each.codes - lowest, each.n)
         self.rows = self.shares.sum(axis=1)
         self.shares /= np.maximum(self.rows, 1)[:, None]
-        self._numeric = np.array([infos[number].kind == "numeric" for number in numbers])
+        self._numeric = np.array(numeric)
 
     def groups(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Merge bins for windows of different lengths.
@@ -185,44 +199,61 @@ class _References:
         return found, merged.reshape(found.shape)
 
 
-def _scores(rows: Table, windows: int, reference: _References, policy: Policy) -> NDArray[np.float64]:
-    """Return Jensen-Shannon distances by feature and window, base 2, less what chance gives; NaN below the floor.
+_references = remembered(_References)
+"""The same shares are the same object, so that scores can be remembered by them."""
+
+
+@remembered_each
+def _scores_of(
+    given: tuple[_References, int, float], windows: Sequence[bytes]
+) -> list[tuple[float | None, ...]]:
+    """Return the score of each feature in each of several windows, whose rows are given as bytes: see `_scores`."""
+    reference, floor, alpha = given
+    cells = np.frombuffer(b"".join(windows)).reshape(len(windows), *reference.shares.shape)
+    return [
+        tuple(value if math.isfinite(value) else None for value in score)
+        for score in _scores(cells, reference, floor, alpha).tolist()
+    ]
+
+
+def _scores(
+    cells: NDArray[np.float64], reference: _References, floor: int, alpha: float
+) -> NDArray[np.float64]:
+    """Return Jensen-Shannon distances by window and feature, base 2, less what chance gives; NaN below the floor.
 
     Only groups of bins with rows are looked at: one with none adds half of the reference's share, times ln 2.
 
     Args:
-        rows: Feature rows of one version.
-        windows: Their number.
+        cells: Rows of each window by feature and bin, shape (windows, features, bins).
         reference: What they are compared with.
-        policy: Fewest rows, and the significance below which a score is 0.
+        floor: Fewest rows of either.
+        alpha: The significance below which a score is 0.
     """
-    numbers, width = reference.numbers, reference.shares.shape[1]
-    at = np.minimum(np.searchsorted(numbers, rows["feature"]), len(numbers) - 1)
-    own = np.flatnonzero((numbers[at] == rows["feature"]) & (rows["n"] > 0))
-    feature, counts = at[own], rows["n"][own].astype(float)
-    cell = feature * windows + np.clip(rows["w"][own], 0, windows - 1)
-    cells = len(numbers) * windows
-    present = np.bincount(cell, counts, cells)
+    windows, features, width = cells.shape
+    present = cells.sum(axis=2).ravel()
     n = np.maximum(present, 1)
     # merged as for the power of two below the rows of each, so that a few groupings do for all windows
     lengths, length = np.unique(np.floor(np.log2(n)), return_inverse=True)
     groups, shares = reference.groups(2.0**lengths)
-    group = groups[length[cell], feature, rows["bin"][own] - reference.lowest]
-    merged = np.bincount(cell * width + group, counts, cells * width)
+    window, feature, code = np.nonzero(cells)
+    cell = window * features + feature
+    merged = np.bincount(
+        cell * width + groups[length[cell], feature, code], cells[window, feature, code], cells.size
+    )
     filled = np.flatnonzero(merged)
     cell, group = filled // width, filled % width
-    p, q = shares[length[cell], cell // windows, group], merged[filled] / n[cell]
+    p, q = shares[length[cell], cell % features, group], merged[filled] / n[cell]
 
     def total(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(cell, weights, cells).astype(float)
+        return np.bincount(cell, weights, windows * features).astype(float)
 
     middle = (p + q) / 2
     parts = special.rel_entr(p, middle) + special.rel_entr(q, middle)
     divergence = (total(parts) + np.log(2) * (1 - total(p))) / (2 * np.log(2))
-    before = np.repeat(np.maximum(reference.rows, 1), windows)
-    known = (shares > 0).sum(axis=2)[length, np.repeat(np.arange(len(numbers)), windows)]
+    before = np.tile(np.maximum(reference.rows, 1), windows)
+    known = (shares > 0).sum(axis=2)[length, np.tile(np.arange(features), windows)]
     freedom = np.maximum(known + total((p == 0).astype(float)) - 1, 1)
-    by_chance = special.chdtrc(freedom, divergence / chance_of(1, before, n)) > policy.alpha
+    by_chance = special.chdtrc(freedom, divergence / chance_of(1, before, n)) > alpha
     score = np.where(by_chance, 0.0, np.sqrt(np.maximum(divergence - chance_of(freedom, before, n), 0.0)))
-    enough = (present > 0) & (np.minimum(before, n) >= policy.floor)
-    return np.where(enough, score, np.nan).reshape(len(numbers), windows)
+    enough = (present > 0) & (np.minimum(before, n) >= floor)
+    return np.where(enough, score, np.nan).reshape(windows, features)

@@ -5,29 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from mlwatch.metrics import drift as drifting
 from mlwatch.metrics.bins import MISSING
 from mlwatch.metrics.quality import FeatureCounts, RateChange, feature_counts, rate_change
+from mlwatch.snapshot.feature_cells import Cells
+from mlwatch.snapshot.feature_drifts import Moved, drifts_of, raised
 from mlwatch.snapshot.feature_windows import standing_still
 from mlwatch.snapshot.moves import move
 from mlwatch.snapshot.quality_types import FeatureQuality, Quality
-from mlwatch.snapshot.reference import Counts, Reference, by_feature
+from mlwatch.snapshot.reference import by_feature
 from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.shapes import shape
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from duckdb import DuckDBPyConnection
-    from numpy.typing import NDArray
 
     from mlwatch.config.settings import DriftSettings
     from mlwatch.metrics.drift import Drift, Policy
     from mlwatch.snapshot.moves import Move
     from mlwatch.snapshot.read import Table
+    from mlwatch.snapshot.reference import Counts, Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,10 @@ def quality(
         policy: When a difference counts as drift.
         sigmas: How far the reference's own windows raise the threshold; None for not at all.
     """
-    drifts: dict[int, Drift] = {}
+    moved: dict[int, Moved] = {}
     counts: dict[int, FeatureCounts] = {}
-    current_counts = by_feature(rows)
+    cells = Cells(rows)
+    current_counts = by_feature(rows, cells)
     for number, current in current_counts.items():
         if number in (rollups.LABEL, rollups.LOSS):  # `label_drift` and `estimated` are about these
             continue
@@ -121,11 +122,13 @@ def quality(
         elif before is not None and info.binned:
             own = _fitting(policy, info)
             if sigmas is not None and reference is not None:
-                own = _raised(own, info, before, reference.windows.get(number, ()), sigmas)
-            drifts[number] = compare(info, before, current, own)
+                windows = reference.windows.get(number, ())
+                own = raised(own, info.kind, info.edges, before, windows, sigmas)
+            moved[number] = Moved(info.kind, info.edges, before, current, own)
+    drifts = dict(zip(moved, drifts_of(list(moved.values())), strict=True))
     named = {str(number): drift for number, drift in drifts.items() if number >= 0}
     together = {int(number): drift for number, drift in drifting.decide_together(named, policy).items()}
-    still = standing_still(rows)
+    still = standing_still(rows, cells)
     features = {
         infos[number].name: _feature(
             *(infos[number], found, together.get(number), reference, current_counts[number]),
@@ -230,94 +233,5 @@ def _fitting(policy: Policy, info: FeatureInfo) -> Policy:
     return policy if info.kind == "numeric" and info.edges else policy.without_order
 
 
-def _raised(
-    policy: Policy, info: FeatureInfo, reference: Counts, windows: Sequence[Counts], sigmas: float
-) -> Policy:
-    """Raise the threshold to what the reference's own windows reach, so that seasons it knows are no drift."""
-    key = (_key(reference), *map(_key, windows))
-    limit = _own_limit(info.kind, info.edges, key, policy.method, policy.floor, sigmas)
-    return policy.raised(limit)
-
-
-def _key(counts: Counts) -> tuple[bytes, bytes, bytes]:
-    """Return the counts in a form that can be remembered by."""
-    return counts.codes.tobytes(), counts.n.tobytes(), counts.total.tobytes()
-
-
-def _counts(key: tuple[bytes, bytes, bytes]) -> Counts:
-    codes, n, total = key
-    return Counts(np.frombuffer(codes, np.int64), np.frombuffer(n, np.int64), np.frombuffer(total, float))
-
-
-@remembered
-def _own_limit(
-    kind: Literal["numeric", "categorical"],
-    edges: tuple[float, ...],
-    key: tuple[tuple[bytes, bytes, bytes], ...],
-    method: str,
-    floor: int,
-    sigmas: float,
-) -> float | None:
-    reference, *windows = map(_counts, key)
-    info = FeatureInfo(0, "", kind, edges, binned=True)
-    enough = (window for window in windows if window.n.sum() >= floor)
-    return drifting.own_limit(
-        (compare(info, reference, window, drifting.Policy(method)) for window in enough), sigmas
-    )
-
-
 def _present(drift: Drift | None, counts: object) -> Drift | None:
     return drift if counts is not None else None
-
-
-def compare(info: FeatureInfo, reference: Counts, current: Counts, policy: Policy) -> Drift:
-    """Compare one feature's counts with the reference's."""
-    codes, before, after = drifting.align((reference.codes, reference.n), (current.codes, current.n))
-    if info.kind != "numeric" or not info.edges:
-        return drifting.compare(codes, before, after, info.kind, policy=policy)
-    values, scale = _ruler(info.edges, _key(reference))
-    values = _reaching(values, (reference, current))
-    return drifting.compare(codes, before, after, info.kind, values=values, scale=scale, policy=policy)
-
-
-@remembered
-def _ruler(
-    edges: tuple[float, ...], key: tuple[bytes, bytes, bytes]
-) -> tuple[NDArray[np.float64], float | None]:
-    """Return what stands for the codes of a numeric feature, and the reference's standard deviation."""
-    reference = _counts(key)
-    values = drifting.bin_values(edges, _means(reference, len(edges) - 1))
-    return values, _deviation(values, reference)
-
-
-def _reaching(values: NDArray[np.float64], sides: tuple[Counts, Counts]) -> NDArray[np.float64]:
-    """Put what is beyond the outer edges where it lies on average: how far a shift goes does not end at the edge."""
-    found = values
-    for code, farther in ((0, min), (len(values) - 1, max)):
-        places = [side.codes == code for side in sides]
-        n = sum(float(side.n[place].sum()) for side, place in zip(sides, places, strict=True))
-        if n:
-            total = sum(float(side.total[place].sum()) for side, place in zip(sides, places, strict=True))
-            if np.isfinite(total):
-                found = found.copy()
-                found[code] = farther(float(values[code]), total / n)
-    return found
-
-
-def _means(reference: Counts, inner: int) -> NDArray[np.float64]:
-    """Return the reference's mean within each inner bin; NaN where a bin is empty."""
-    inside = (reference.codes >= 1) & (reference.codes <= inner)
-    place = reference.codes[inside] - 1
-    n = np.bincount(place, weights=reference.n[inside], minlength=inner)
-    total = np.bincount(place, weights=reference.total[inside], minlength=inner)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
-
-
-def _deviation(values: NDArray[np.float64], reference: Counts) -> float | None:
-    """Return the reference's standard deviation, from its bins."""
-    inside = (reference.codes >= 0) & (reference.codes < len(values))
-    n, x = reference.n[inside].astype(float), values[reference.codes[inside]]
-    if n.sum() == 0:
-        return None
-    mean = float(n @ x) / n.sum()
-    return float(np.sqrt(n @ (x - mean) ** 2 / n.sum()))

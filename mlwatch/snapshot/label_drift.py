@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.metrics.drift import align, compare, own_limit
-from mlwatch.snapshot import features
+from mlwatch.snapshot.feature_drifts import Moved, drifts_of
 from mlwatch.snapshot.mix import NO_LABELS
 from mlwatch.snapshot.quality_types import LabelDrift
 from mlwatch.snapshot.reference import by_feature
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.metrics.drift import Drift, Policy
+    from mlwatch.snapshot.features import FeatureInfo
     from mlwatch.snapshot.read import Table
     from mlwatch.snapshot.reference import Counts, Period
     from mlwatch.snapshot.types import Task
@@ -47,7 +48,7 @@ def labels_there(
     connection: DuckDBPyConnection,
     task: Task,
     chosen: Period | None,
-    info: features.FeatureInfo,
+    info: FeatureInfo,
     policy: Policy,
     sigmas: float | None = None,
 ) -> Labels | None:
@@ -82,7 +83,7 @@ def _labels(description: str, rows: Table, *, numbers: bool) -> Labels:
 
 
 def drift_of(
-    task: Task, there: Labels | None, outcomes: Table, rows: Table, info: features.FeatureInfo, policy: Policy
+    task: Task, there: Labels | None, outcomes: Table, rows: Table, info: FeatureInfo, policy: Policy
 ) -> LabelDrift:
     """Return how far a version's labels moved, each counted at the time of its prediction.
 
@@ -101,7 +102,7 @@ def drift_of(
     return _of_classes(there, outcomes, info, policy)
 
 
-def _of_values(there: Labels | None, rows: Table, info: features.FeatureInfo, policy: Policy) -> LabelDrift:
+def _of_values(there: Labels | None, rows: Table, info: FeatureInfo, policy: Policy) -> LabelDrift:
     here = by_feature(rows.where(rows["feature"] == rollups.LABEL)).get(rollups.LABEL)
     if here is None or not here.n.sum():
         return LabelDrift(reason=NO_LABELS)
@@ -110,9 +111,7 @@ def _of_values(there: Labels | None, rows: Table, info: features.FeatureInfo, po
     return LabelDrift(_moved(there, Labels("", {}, here), info, policy), there.description)
 
 
-def _of_classes(
-    there: Labels | None, outcomes: Table, info: features.FeatureInfo, policy: Policy
-) -> LabelDrift:
+def _of_classes(there: Labels | None, outcomes: Table, info: FeatureInfo, policy: Policy) -> LabelDrift:
     here = _by_class(outcomes)
     if not here or there is None:
         return LabelDrift(reason=NO_LABELS if not here else NONE_THERE)
@@ -121,10 +120,12 @@ def _of_classes(
     return LabelDrift(_moved(there, Labels("", here), info, policy), there.description)
 
 
-def _moved(there: Labels, here: Labels, info: features.FeatureInfo, policy: Policy) -> Drift:
+def _moved(there: Labels, here: Labels, info: FeatureInfo, policy: Policy) -> Drift:
     """Compare two sets of labels, both numbers or both classes."""
     if there.values is not None and here.values is not None:
-        return features.compare(info, there.values, here.values, policy.raised(there.limit))
+        own = policy.raised(there.limit)
+        (found,) = drifts_of([Moved(info.kind, info.edges, there.values, here.values, own)])
+        return found
     code = {name: at for at, name in enumerate(sorted({*here.counts, *there.counts}))}
     sides = (([code[name] for name in side], list(side.values())) for side in (there.counts, here.counts))
     raised = policy.without_order.raised(there.limit)

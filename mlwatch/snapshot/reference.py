@@ -10,6 +10,7 @@ import numpy as np
 
 from mlwatch.asking import first_row, is_there
 from mlwatch.metrics.bins import MISSING
+from mlwatch.snapshot.feature_cells import Cells
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.reader import ONLY_ALL
 from mlwatch.snapshot.span import floor, naive
@@ -39,8 +40,16 @@ class Counts:
     """
 
     codes: NDArray[np.int64]
+    """Ascending."""
     n: NDArray[np.int64]
     total: NDArray[np.float64]
+
+    def at(self, code: int) -> tuple[int, float]:
+        """Return the rows of one bin, and the sum of their values."""
+        place = int(self.codes.searchsorted(code))
+        if place == len(self.codes) or self.codes[place] != code:
+            return 0, 0.0
+        return int(self.n[place]), float(self.total[place])
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,25 +180,20 @@ def with_values(reference: Reference) -> set[int]:
     }
 
 
-def by_feature(table: Table) -> dict[int, Counts]:
-    """Return the counts of each feature by ascending code, whatever the windows that they lie in."""
-    if not len(table):
-        return {}
-    numbers = np.unique(table["feature"])
-    lowest = int(table["bin"].min())
-    width = int(table["bin"].max()) - lowest + 1
-    place = np.searchsorted(numbers, table["feature"]) * width + (table["bin"] - lowest)
+def by_feature(table: Table, cells: Cells | None = None) -> dict[int, Counts]:
+    """Return the counts of each feature by ascending code, whatever the windows that they lie in.
 
-    def laid(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        summed = np.bincount(place, weights, len(numbers) * width).astype(float)
-        return summed.reshape(len(numbers), width)
-
-    there = laid(np.ones(len(table))) > 0
-    n, total = laid(table["n"]).astype(np.int64), laid(table["total"])
+    Args:
+        table: Feature rows.
+        cells: Those of the rows, where they are known.
+    """
+    cells = cells or Cells(table)
+    there = cells.summed() > 0
+    n, total = cells.summed(table["n"]).astype(np.int64), cells.summed(table["total"])
     found = {}
-    for at, number in enumerate(numbers.tolist()):
+    for at, number in enumerate(cells.numbers.tolist()):
         codes = np.flatnonzero(there[at])
-        found[number] = Counts(codes + lowest, n[at, codes], total[at, codes])
+        found[number] = Counts(codes + cells.lowest, n[at, codes], total[at, codes])
     return found
 
 
