@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike
 
 
@@ -24,7 +27,7 @@ class Center:
     """What it is known to be below, where it lies before the first."""
 
 
-def center(codes: ArrayLike, counts: ArrayLike, totals: ArrayLike, edges: ArrayLike) -> Center:
+def center(codes: ArrayLike, counts: ArrayLike, totals: ArrayLike, edges: Sequence[float]) -> Center:
     """Return mean and median of a numeric feature, missing and invalid values left out.
 
     Args:
@@ -37,27 +40,26 @@ def center(codes: ArrayLike, counts: ArrayLike, totals: ArrayLike, edges: ArrayL
         The mean exactly; the median by linear interpolation within its bin, so that it is off by less than the bin's
         width. Beyond the outer edges it is unknown, and on which side.
     """
-    code, n, total = (np.asarray(each, dtype=float) for each in (codes, counts, totals))
-    edge = np.asarray(edges, dtype=float)
+    code = np.asarray(codes, dtype=np.int64)
     real = code >= 0
-    weight = n[real].sum()
+    by_code = np.bincount(code[real], np.asarray(counts)[real], len(edges) + 1)
+    upto = np.cumsum(by_code)
+    weight = float(upto[-1])
     if weight <= 0:
         return Center(None, None)
-    average = float(total[real].sum() / weight)
-    mean = average if np.isfinite(average) else None
-    if not len(edge):
+    average = float(np.asarray(totals, dtype=float)[real].sum()) / weight
+    mean = average if math.isfinite(average) else None
+    if not len(edges):
         return Center(mean, None)
-    by_code = np.bincount(code[real].astype(int), weights=n[real], minlength=len(edge) + 1)
-    upto = np.cumsum(by_code)
-    at = int(np.searchsorted(upto, weight / 2))
+    at = int(upto.searchsorted(weight / 2))
     if at == 0:
-        return Center(mean, None, below=float(edge[0]))
-    if at >= len(edge):
-        return Center(mean, None, above=float(edge[-1]))
-    before = upto[at] - by_code[at]
-    low, high = edge[at - 1], edge[at]
-    if high == np.nextafter(low, np.inf):  # a frequent value has a bin of its own
+        return Center(mean, None, below=float(edges[0]))
+    if at >= len(edges):
+        return Center(mean, None, above=float(edges[-1]))
+    here = float(by_code[at])
+    low, high = float(edges[at - 1]), float(edges[at])
+    if high == math.nextafter(low, math.inf):  # a frequent value has a bin of its own
         high = low
-    share = (weight / 2 - before) / by_code[at]
+    share = (weight / 2 - (float(upto[at]) - here)) / here
     median = low if high == low else low * (1 - share) + high * share  # a difference may overflow
-    return Center(mean, float(median))
+    return Center(mean, median)

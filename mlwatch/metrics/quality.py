@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def feature_counts(
     code, count = np.asarray(codes, dtype=np.int64), np.asarray(counts, dtype=np.int64)
 
     def total(mask: NDArray[np.bool_]) -> int:
-        return int(count[mask].sum())
+        return int(count.dot(mask))
 
     n, missing = int(count.sum()), total(code == MISSING)
     outside = total((code == 0) | (code == inner_bins + 1)) if kind == "numeric" and inner_bins else 0
@@ -126,6 +127,6 @@ def rate_change(reference: tuple[int, int], current: tuple[int, int]) -> RateCha
     if before is None or after is None:
         return None
     old, new = reference[0] / reference[1], current[0] / current[1]
-    down = float(np.hypot(new - after[0], before[1] - old))
-    up = float(np.hypot(after[1] - new, old - before[0]))
+    down = math.hypot(new - after[0], before[1] - old)
+    up = math.hypot(after[1] - new, old - before[0])
     return RateChange(new - old, new - old - down, new - old + up)

@@ -105,7 +105,12 @@ def _named(info: FeatureInfo, code: int) -> str:
         return OWN.get(code, "?")
     if info.kind != "numeric":
         return info.categories.get(code) or REST
-    edges = info.edges
+    return _range(info.edges, code)
+
+
+@remembered
+def _range(edges: tuple[float, ...], code: int) -> str:
+    """Return what the numbers of a bin are called."""
     if not edges or code == 0:
         return f"below {_number(edges[0])}" if edges else "values"
     if code >= len(edges):

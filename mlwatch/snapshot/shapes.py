@@ -103,7 +103,8 @@ def _parts(low: float, high: float, shown: NDArray[np.float64]) -> NDArray[np.fl
 
 def _categories(reference: Counts, current: Counts, names: Mapping[int, str]) -> Shape:
     before, after = _by_label(reference, names), _by_label(current, names)
-    order = sorted({*before, *after}, key=lambda label: (-before.get(label, 0), -after.get(label, 0), label))
+    ranked = sorted((-before.get(label, 0.0), -after.get(label, 0.0), label) for label in {**before, **after})
+    order = [label for _, _, label in ranked]
     kept, rest = order[:MOST_CATEGORIES], order[MOST_CATEGORIES:]
     labels = [*kept, f"{len(rest)} more"] if rest else kept
 
@@ -118,6 +119,6 @@ def _by_label(counts: Counts, names: Mapping[int, str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for code, n in zip(counts.codes.tolist(), counts.n.tolist(), strict=True):
         if code != INVALID and n:
-            label = OWN_LABELS.get(code) or names.get(code) or REST_LABEL
+            label = (OWN_LABELS if code < 0 else names).get(code) or REST_LABEL
             found[label] = found.get(label, 0.0) + n
     return found

@@ -146,6 +146,8 @@ def windows_of(
     outcomes, gains = _cells(tables.outcomes, names), _cells(tables.business, BUSINESS)
     mature = maturity_over(context.lags, tables.traffic, lattice, context.later_s)
     windows = []
+    edges = [lattice.edge(index).replace(tzinfo=UTC) for index in range(lattice.count + 1)]
+    end = lattice.end.replace(tzinfo=UTC)
     for index in range(lattice.count):
         labelled = _labelled(question, names, outcomes.get(index, ()))
         n = traffic.counts["n"][index]
@@ -155,14 +157,16 @@ def windows_of(
         )
         windows.append(
             Window(
-                start=lattice.edge(index).replace(tzinfo=UTC),
-                end=min(lattice.edge(index + 1), lattice.end).replace(tzinfo=UTC),
+                start=edges[index],
+                end=min(edges[index + 1], end),
                 predictions=n,
                 labelled=labelled.n,
                 performance={**labelled.performance, **(results.performance[index] if results else {})},
                 latency=traffic.latency(index, bins.get(index), context.target_ms),
                 errors=traffic.errors(index),
-                business=replace(gained, decisions=labelled.decisions),
+                business=gained
+                if labelled.decisions is None
+                else replace(gained, decisions=labelled.decisions),
                 missing_rate=missing[index],
                 drift=drift[index] if drift else None,
                 labels=labelled.labels,
