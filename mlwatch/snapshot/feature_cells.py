@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from mlwatch.snapshot.read import Table
@@ -15,44 +18,46 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 
-def place_of(numbers: IntArray, rows: Table) -> IntArray:
-    """Return where the feature of each row is among some, and their number for those of others.
-
-    Numbers of features lie close to each other: looking them up is several times as fast as searching.
-
-    Args:
-        numbers: The features, ascending.
-        rows: Feature rows.
-
-    Returns:
-        Shape (rows,).
-    """
-    feature = rows["feature"]
-    lowest, highest = int(feature.min(initial=0)), int(feature.max(initial=0))
-    known = np.flatnonzero((numbers >= lowest) & (numbers <= highest))
-    place = np.full(highest - lowest + 1, len(numbers), dtype=np.int64)
-    place[numbers[known] - lowest] = known
-    return place.take(feature - lowest)
-
-
 class Cells:
-    """A place for each feature and each bin that feature rows are of.
+    """Feature rows, with a place for each feature and each bin that they are of.
 
     Args:
         rows: Feature rows.
     """
 
     def __init__(self, rows: Table) -> None:
+        self.rows = rows
         feature, code = rows["feature"], rows["bin"]
         first = int(feature.min(initial=0))
         self.numbers: IntArray = np.flatnonzero(np.bincount(feature - first)) + first
         """The features, ascending."""
         self.lowest = int(code.min(initial=0))
         """Code of the first bin."""
-        self.shape = (len(self.numbers), int(code.max(initial=0)) + 1 - self.lowest)
-        self._place = place_of(self.numbers, rows) * self.shape[1] + (code - self.lowest)
+        self.highest = int(code.max(initial=0))
+        self.shape = (len(self.numbers), self.highest + 1 - self.lowest)
+        # numbers of features lie close to each other: looking them up is several times as fast as searching
+        place = np.zeros(int(feature.max(initial=0)) + 1 - first, dtype=np.int64)
+        place[self.numbers - first] = np.arange(len(self.numbers))
+        self.feature: IntArray = place.take(feature - first)
+        """Which of the features each row is of, shape (rows,)."""
+        self._place = self.feature * self.shape[1] + (code - self.lowest)
 
-    def summed(self, weights: NDArray[np.generic] | None = None) -> FloatArray:
-        """Return the sum of what each row has, or the number of rows, shape (features, bins)."""
-        found = np.bincount(self._place, weights, self.shape[0] * self.shape[1])
-        return found.astype(float).reshape(self.shape)
+    def summed(self, weights: NDArray[np.generic] | None = None, at: IntArray | None = None) -> FloatArray:
+        """Return sums over rows by feature and bin, shape (features, bins).
+
+        Args:
+            weights: What each row has; None counts the rows.
+            at: Of these rows alone.
+        """
+        place = self._place if at is None else self._place.take(at)
+        found = np.bincount(place, weights, self.shape[0] * self.shape[1])
+        return found.astype(float, copy=False).reshape(self.shape)
+
+    @cached_property
+    def n(self) -> FloatArray:
+        """Counted rows by feature and bin."""
+        return self.summed(self.rows["n"])
+
+    def marked(self, numbers: Collection[int]) -> NDArray[np.bool_]:
+        """Tell which of the features are among some, shape (features,)."""
+        return np.array([number in numbers for number in self.numbers.tolist()], dtype=bool)

@@ -10,7 +10,6 @@ import numpy as np
 from mlwatch.metrics.bins import MISSING, UNSEEN
 from mlwatch.metrics.drift import chance_of
 from mlwatch.metrics.scipy_special import special
-from mlwatch.snapshot.feature_cells import place_of
 from mlwatch.snapshot.remembering import remembered, remembered_each
 
 EXPECTED = 10
@@ -28,24 +27,25 @@ if TYPE_CHECKING:
     from mlwatch.metrics.drift import Policy
     from mlwatch.snapshot.feature_cells import Cells
     from mlwatch.snapshot.features import FeatureInfo
-    from mlwatch.snapshot.read import Table
     from mlwatch.snapshot.reference import Counts, Reference
     from mlwatch.snapshot.types import FeatureQuality
 
 
-def missing_by_window(rows: Table, expected: set[int]) -> dict[int, float]:
+def missing_by_window(cells: Cells, expected: set[int]) -> dict[int, float]:
     """Return missing cells over all cells of each window, of the features that a version is expected to carry, if any.
 
     Args:
-        rows: Feature rows of the version.
+        cells: Feature rows of the version.
         expected: See `expected_features`; without any, all of them count.
     """
-    named = [number for number in expected if number >= 0]
-    real = np.isin(rows["feature"], named) if named else rows["feature"] >= 0
-    window, n = rows["w"][real], rows["n"][real]
-    cells = np.bincount(window, weights=n)
-    missing = np.bincount(window, weights=n * (rows["bin"][real] == MISSING))
-    return {int(at): float(missing[at] / cells[at]) for at in np.flatnonzero(cells > 0)}
+    named = {number for number in expected if number >= 0}
+    real = cells.marked(named) if named else cells.numbers >= 0
+    window, n = cells.rows["w"], cells.rows["n"]
+    counted = np.bincount(window, n * real.take(cells.feature))
+    absent = np.flatnonzero(cells.rows["bin"] == MISSING)
+    absent = absent[real.take(cells.feature.take(absent))]
+    missing = np.bincount(window.take(absent), n.take(absent), len(counted))
+    return {int(at): float(missing[at] / counted[at]) for at in np.flatnonzero(counted > 0)}
 
 
 def followed(
@@ -67,7 +67,7 @@ def followed(
 
 
 def drift_by_window(
-    rows: Table,
+    cells: Cells,
     infos: Mapping[int, FeatureInfo],
     reference: Reference | None,
     features: Sequence[int],
@@ -78,33 +78,36 @@ def drift_by_window(
 
     A score is 0 where chance explains it at the policy's significance, and None below the policy's floor.
     """
-    if reference is None or not len(rows):
+    if reference is None or not len(cells.rows):
         return {}
     binned = [number for number in features if number in reference.counts and infos[number].binned]
     if not binned:
         return {}
     ascending = sorted(binned)
     counts = [reference.counts[number] for number in ascending]
-    lowest = min(UNSEEN, int(rows["bin"].min(initial=0)))
-    highest = max(int(rows["bin"].max()), *(int(each.codes.max(initial=0)) for each in counts))
+    lowest = min(UNSEEN, cells.lowest)
+    highest = max(cells.highest, *(int(each.codes.max(initial=0)) for each in counts))
     numeric = tuple(infos[number].kind == "numeric" for number in ascending)
     known = _references(tuple(counts), numeric, lowest, highest)
-    cells = _by_window(rows, np.array(ascending), windows, lowest, highest)
-    scores = _scores_of((known, policy.floor, policy.alpha), [each.tobytes() for each in cells])
+    over = _by_window(cells, ascending, windows, lowest, highest)
+    scores = _scores_of((known, policy.floor, policy.alpha), [each.tobytes() for each in over])
     by_feature = dict(zip(ascending, zip(*scores, strict=True), strict=True))
     return {number: by_feature[number] for number in binned}
 
 
 def _by_window(
-    rows: Table, numbers: NDArray[np.int64], windows: int, lowest: int, highest: int
+    cells: Cells, numbers: Sequence[int], windows: int, lowest: int, highest: int
 ) -> NDArray[np.float64]:
     """Return the rows of some features by bin in each window, shape (windows, features, bins)."""
-    width = highest + 1 - lowest
-    place = np.clip(rows["w"], 0, windows - 1) * np.int64(len(numbers) + 1) + place_of(numbers, rows)
-    place = place * width + (rows["bin"] - lowest)
-    n = np.maximum(rows["n"], 0.0)
-    cells = np.bincount(place, n, windows * (len(numbers) + 1) * width).astype(float)
-    return cells.reshape(windows, len(numbers) + 1, width)[:, :-1]  # the last is that of all other features
+    width, rows = highest + 1 - lowest, cells.rows
+    # all other features share a place behind them
+    order = {number: at for at, number in enumerate(numbers)}
+    at = np.array([order.get(number, len(numbers)) for number in cells.numbers.tolist()])
+    place = np.clip(rows["w"], 0, windows - 1) * ((len(numbers) + 1) * width) + (rows["bin"] - lowest)
+    place = place + (at * width).take(cells.feature)
+    n = np.maximum(rows["n"], 0)
+    found = np.bincount(place, n, windows * (len(numbers) + 1) * width).astype(float, copy=False)
+    return found.reshape(windows, len(numbers) + 1, width)[:, :-1]
 
 
 def mean_by_window(scores: Mapping[int, Sequence[float | None]], windows: int) -> list[float | None]:
@@ -123,29 +126,29 @@ CHANCE = 1e-6
 """Of seeing nothing but one bin, as often as it was seen before, below which a feature stands still."""
 
 
-def standing_still(rows: Table, cells: Cells) -> set[int]:
+def standing_still(cells: Cells) -> set[int]:
     """Return the features whose values fall into one bin in the last windows, though they used to fill several.
 
     Args:
-        rows: Feature rows of one version, by window.
-        cells: Those of the rows.
+        cells: Feature rows of one version, by window.
     """
-    real = (rows["feature"] >= 0) & (rows["bin"] >= 0) & (rows["n"] > 0)
-    values = np.multiply(rows["n"], real, dtype=float)
-    whole = cells.summed(values)
-    features = np.count_nonzero(whole.any(axis=1))
+    rows, first = cells.rows, int(np.searchsorted(cells.numbers, 0))
+    whole = cells.n[first:, -cells.lowest :]
+    features = np.count_nonzero((whole > 0).any(axis=1))
     if not features:
         return set()
+    values = rows["n"] * ((rows["feature"] >= 0) & (rows["bin"] >= 0))
     per_window = np.trim_zeros(np.bincount(rows["w"].clip(0), values), "b") / features
     enough = np.flatnonzero(np.cumsum(per_window[::-1]) >= FEWEST)
     late = rows["w"] >= len(per_window) - max(LATEST, 1 + enough.min(initial=len(per_window)))
-    now = cells.summed(values * late)
+    latest = np.flatnonzero(late)
+    now = cells.summed(rows["n"].take(latest), latest)[first:, -cells.lowest :]
     before = whole - now
     filled, earlier = (now > 0).sum(axis=1, keepdims=True), before.sum(axis=1, keepdims=True)
     only = (now >= FEWEST) & (filled == 1) & (earlier >= FEWEST)
     share = np.clip(before / np.maximum(earlier, 1), 1e-12, 1.0)
     unlikely = now * np.log(share) < np.log(CHANCE)
-    return set(cells.numbers[(only & unlikely).any(axis=1)].tolist())
+    return set(cells.numbers[first:][(only & unlikely).any(axis=1)].tolist())
 
 
 class _References:

@@ -90,6 +90,7 @@ def quality(
     expected: set[int],
     policy: Policy,
     sigmas: float | None = None,
+    cells: Cells | None = None,
 ) -> Quality:
     """Return the data quality of one version.
 
@@ -100,10 +101,11 @@ def quality(
         expected: Features that belong to the version; others that it never carries are left out.
         policy: When a difference counts as drift.
         sigmas: How far the reference's own windows raise the threshold; None for not at all.
+        cells: Those of the rows, where they are known.
     """
     moved: dict[int, Moved] = {}
     counts: dict[int, FeatureCounts] = {}
-    cells = Cells(rows)
+    cells = cells or Cells(rows)
     current_counts = by_feature(rows, cells)
     for number, current in current_counts.items():
         if number in (rollups.LABEL, rollups.LOSS):  # `label_drift` and `estimated` are about these
@@ -128,7 +130,7 @@ def quality(
     drifts = dict(zip(moved, drifts_of(list(moved.values())), strict=True))
     named = {str(number): drift for number, drift in drifts.items() if number >= 0}
     together = {int(number): drift for number, drift in drifting.decide_together(named, policy).items()}
-    still = standing_still(rows, cells)
+    still = standing_still(cells)
     features = {
         infos[number].name: _feature(
             *(infos[number], found, together.get(number), reference, current_counts[number]),

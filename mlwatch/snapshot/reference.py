@@ -189,11 +189,11 @@ def by_feature(table: Table, cells: Cells | None = None) -> dict[int, Counts]:
     """
     cells = cells or Cells(table)
     there = cells.summed() > 0
-    n, total = cells.summed(table["n"]).astype(np.int64), cells.summed(table["total"])
+    n, total = cells.n.astype(np.int64), cells.summed(table["total"])
     found = {}
-    for at, number in enumerate(cells.numbers.tolist()):
-        codes = np.flatnonzero(there[at])
-        found[number] = Counts(codes + cells.lowest, n[at, codes], total[at, codes])
+    for number, *row in zip(cells.numbers.tolist(), there, n, total, strict=True):
+        codes = row[0].nonzero()[0]
+        found[number] = Counts(codes + cells.lowest, row[1].take(codes), row[2].take(codes))
     return found
 
 

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 from mlwatch.metrics import performance as classes
 from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.snapshot import distributions, estimated, families, feature_windows, features, outputs
+from mlwatch.snapshot.feature_cells import Cells
 from mlwatch.snapshot.label_drift import drift_of
 from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.span import aware
 from mlwatch.snapshot.tables import NOW_S
 from mlwatch.snapshot.text_drift import drifts_of
 from mlwatch.snapshot.types import ConfusionTable, Throughput, Version
-from mlwatch.snapshot.windows import Context, windows_of
+from mlwatch.snapshot.windows import Context, OfFeatures, windows_of
 from mlwatch.snapshot.winsorised import cuts_of, value_cuts
 from mlwatch.store import rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     import numpy as np
@@ -59,7 +60,7 @@ def version_of(
         performance = dict.fromkeys(performance, undefined(why))
     lattice = context.lattice
     seconds = _active_seconds(traffic)
-    quality, mean_drift = _quality(tables.features, context)
+    quality, over = _quality(Cells(tables.features), context)
     cut, cuts = cuts_of(tables.worth, predictions, lattice.count)
     values, values_over = value_cuts(tables.event_values, tables.business, lattice.count)
     return Version(
@@ -104,7 +105,7 @@ def version_of(
             tables,
             decided,
             context,
-            mean_drift,
+            over,
             cuts,
             values_over,
             results,
@@ -125,23 +126,27 @@ def version_of(
     )
 
 
-def _quality(rows: Table, context: Context) -> tuple[Quality, Sequence[float | None]]:
-    """Return the data quality over the range, and the mean drift of the first features in each window."""
+def _quality(cells: Cells, context: Context) -> tuple[Quality, OfFeatures]:
+    """Return the data quality over the range, and what is missing and moved in each window."""
     known, lattice = context.reference, context.lattice
-    found = features.quality(rows, context.infos, known, context.expected, context.policy, context.sigmas)
+    asked = (context.infos, known, context.expected, context.policy, context.sigmas)
+    found = features.quality(cells.rows, *asked, cells)
     first, drifted = feature_windows.followed(context.infos, found.features)
     scores = feature_windows.drift_by_window(
-        rows, context.infos, known, [*first, *drifted], lattice.count, context.policy
+        cells, context.infos, known, [*first, *drifted], lattice.count, context.policy
     )
     level = lattice.level(rollups.FEATURES)
     over = {number: tuple(lattice.held(each, level)) for number, each in scores.items()}
     by_name = {context.infos[number].name: each for number, each in over.items()}
     followed = {
-        name: replace(feature, drift_over=by_name.get(name, ())) for name, feature in found.features.items()
+        name: replace(feature, drift_over=by_name[name]) if name in by_name else feature
+        for name, feature in found.features.items()
     }
     of_first = {number: over[number] for number in first if number in over}
     means = feature_windows.mean_by_window(of_first, lattice.count) if of_first else ()
-    return replace(found, features=followed), means
+    missing = feature_windows.missing_by_window(cells, context.expected)
+    held = lattice.held([missing.get(index) for index in range(lattice.count)], level)
+    return replace(found, features=followed), OfFeatures(held, means)
 
 
 def _throughput(minutes: Table) -> Throughput:

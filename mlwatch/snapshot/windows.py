@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.snapshot import estimated, families, feature_windows, features, label_drift, text_drift
+from mlwatch.snapshot import estimated, families, label_drift, text_drift
 from mlwatch.snapshot.mix import answers_of, labels_of
 from mlwatch.snapshot.outputs import maturity_over
 from mlwatch.snapshot.read import Table
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.estimate import Estimate
     from mlwatch.metrics.outputs import Lags
     from mlwatch.metrics.winsor import Cut
+    from mlwatch.snapshot.features import FeatureInfo
     from mlwatch.snapshot.reference import Reference
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.tables import Decided, Tables
@@ -56,7 +57,7 @@ class Context:
     """How fast conversions come, of all versions."""
     later_s: float
     """For so many seconds after the end of the range what comes of its requests was read."""
-    infos: Mapping[int, features.FeatureInfo]
+    infos: Mapping[int, FeatureInfo]
     reference: Reference | None
     expected: set[int]
     lattice: Grid
@@ -110,11 +111,21 @@ class Labelled:
     decisions: Estimate | None
 
 
+@dataclass(frozen=True, slots=True)
+class OfFeatures:
+    """What the features of a version say in each window."""
+
+    missing: Sequence[float | None]
+    """Rate of missing cells."""
+    drift: Sequence[float | None]
+    """Mean drift score; empty for none."""
+
+
 def windows_of(
     tables: Tables,
     decided: Decided | None,
     context: Context,
-    drift: Sequence[float | None],
+    features: OfFeatures,
     cuts: Sequence[Cut | None],
     values: Sequence[KindCuts],
     results: WindowResults | None = None,
@@ -125,17 +136,13 @@ def windows_of(
         tables: Its rows.
         decided: Its scores by decision; None where nothing is estimated from them.
         context: What the versions of the model share.
-        drift: Its mean drift score in each window; empty for none.
+        features: What its features say in each window.
         cuts: Winsorised sums of what predictions brought in each window.
         values: And of what engagements measured.
         results: What its scores, ranks, amounts and texts say in each window.
     """
     lattice, question = context.lattice, context.question
     traffic, bins = _Traffic(tables.traffic, lattice.count), tables.latency.windows()
-    found = feature_windows.missing_by_window(tables.features, context.expected)
-    missing = lattice.held(
-        [found.get(index) for index in range(lattice.count)], lattice.level(rollups.FEATURES)
-    )
     expected = lattice.held(
         estimated.by_window(
             context.teacher, decided, tables.features, lattice.count, tables.outputs.class_decided
@@ -167,8 +174,8 @@ def windows_of(
                 business=gained
                 if labelled.decisions is None
                 else replace(gained, decisions=labelled.decisions),
-                missing_rate=missing[index],
-                drift=drift[index] if drift else None,
+                missing_rate=features.missing[index],
+                drift=features.drift[index] if features.drift else None,
                 labels=labelled.labels,
                 answers=labelled.answers,
                 estimated=expected[index],

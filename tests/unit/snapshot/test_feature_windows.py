@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from mlwatch.metrics.drift import THRESHOLDS, Drift, Policy
 from mlwatch.session import Options, Session
+from mlwatch.snapshot.feature_cells import Cells
 from mlwatch.snapshot.feature_windows import FARTHEST, FIRST, drift_by_window, followed
 from mlwatch.snapshot.features import FeatureInfo
 from mlwatch.snapshot.read import Table
@@ -106,7 +107,7 @@ def table(counts: np.ndarray, order: np.ndarray) -> Table:
 
 def test_scores_are_those_of_scipy_less_what_chance_gives(counts: np.ndarray, reference: Reference) -> None:
     rows = table(counts, np.arange(counts.size))
-    found = drift_by_window(rows, INFOS, reference, range(FEATURES), WINDOWS, Policy())
+    found = drift_by_window(Cells(rows), INFOS, reference, range(FEATURES), WINDOWS, Policy())
     for number in range(FEATURES):
         for window in range(WINDOWS):
             distance = jensenshannon(reference.counts[number].n, counts[number, window], base=2)
@@ -122,7 +123,7 @@ def test_they_are_the_same_to_the_last_bit_in_whatever_order_the_store_gives_the
     found = {
         tuple(
             drift_by_window(
-                *(table(counts, random.permutation(counts.size)), INFOS, reference),
+                *(Cells(table(counts, random.permutation(counts.size))), INFOS, reference),
                 *(range(FEATURES), WINDOWS, Policy()),
             ).items()
         )
@@ -149,7 +150,7 @@ def drawn(
     known = Counts(np.arange(len(before)), random.multinomial(of_reference, before), np.zeros(len(before)))
     infos = {0: FeatureInfo(0, "x", kind, (), binned=True)}
     found = drift_by_window(
-        *(table(counts, np.arange(counts.size)), infos, Reference("drawn", {0: known})),
+        *(Cells(table(counts, np.arange(counts.size))), infos, Reference("drawn", {0: known})),
         *([0], windows, Policy(floor=floor)),
     )
     return np.array(found[0], dtype=float)
