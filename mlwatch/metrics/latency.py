@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,9 @@ from mlwatch.metrics.bin_sql import latency_bin_sql
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
 from mlwatch.metrics.scipy_special import special
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 __all__ = [
     "GAMMA",
     "NO_BIN",
@@ -31,7 +35,7 @@ __all__ = [
     "latency_bin",
     "latency_bin_sql",
     "mean",
-    "quantile",
+    "quantile_estimates",
     "quantiles",
     "share_above",
 ]
@@ -137,22 +141,27 @@ def quantiles(bins: ArrayLike, counts: ArrayLike, qs: ArrayLike) -> FloatArray:
     return np.asarray(low + (high - low) * (position - np.floor(position)))
 
 
-def quantile(histogram: LatencyHistogram, q: float, confidence: float = 0.95) -> Estimate:
-    """Return one quantile with the interval between two order statistics.
+def quantile_estimates(
+    histogram: LatencyHistogram, qs: Sequence[float], confidence: float = 0.95
+) -> list[Estimate]:
+    """Return quantiles, each with the interval between two order statistics.
 
     Source: Hahn & Meeker 1991, Statistical Intervals, section 5.2. An end that the sample is too small for is
     None: 20 values say nothing about how high the 99th percentile may be.
     """
-    n = histogram.n
+    n, highest = histogram.n, histogram.maximum
     if n == 0:
-        return undefined(NO_LATENCY)
-    value = float(quantiles(histogram.bins, histogram.counts, q)[0])
-    if histogram.maximum is not None:
-        value = histogram.maximum if q >= 1 else min(value, histogram.maximum)
-    low, high = _quantile_bounds(histogram, q, (1 - confidence) / 2)
-    if histogram.maximum is not None:
-        low, high = (end if end is None else min(end, histogram.maximum) for end in (low, high))
-    return Estimate(value, n, low, high, method="order statistics")
+        return [undefined(NO_LATENCY) for _ in qs]
+    values = quantiles(histogram.bins, histogram.counts, qs).tolist()
+    bounds = _quantile_bounds(histogram, np.array(qs, dtype=float), (1 - confidence) / 2)
+    found = []
+    for q, value, ends in zip(qs, values, bounds, strict=True):
+        low, high = (None if math.isnan(end) else end for end in ends)
+        if highest is not None:
+            value = highest if q >= 1 else min(value, highest)  # noqa: PLW2901  as the next
+            low, high = (end if end is None else min(end, highest) for end in (low, high))
+        found.append(Estimate(value, n, low, high, method="order statistics"))
+    return found
 
 
 def mean(histogram: LatencyHistogram) -> Estimate:
@@ -199,20 +208,19 @@ def _order_statistics(bins: ArrayLike, counts: IntArray, ranks: FloatArray) -> F
     return bin_values(np.asarray(bins)[np.minimum(position, len(counts) - 1)])
 
 
-def _quantile_bounds(histogram: LatencyHistogram, q: float, tail: float) -> tuple[float | None, float | None]:
-    """Return the order statistics whose ranks enclose the quantile with a chance of 1 − 2·tail."""
+def _quantile_bounds(histogram: LatencyHistogram, qs: FloatArray, tail: float) -> list[tuple[float, float]]:
+    """Return the order statistics whose ranks enclose each quantile with a chance of 1 − 2·tail; NaN for none."""
     n = histogram.n
-    if not 0 < q < 1:
-        return None, None
+    inside = (qs > 0) & (qs < 1)
+    q = np.where(inside, qs, 0.5)[:, None]
     around = np.floor(special.bdtrik([tail, 1 - tail], n, q))  # then three ranks each tell exactly
-    ranks = np.unique(np.clip(np.add.outer(around, (-1, 0, 1)), 0, n)).astype(np.int64)
+    ranks = np.clip(np.add.outer(around, (-1, 0, 1)), 0, n).reshape(len(q), -1).astype(np.int64)
     cdf = special.bdtr(ranks, n, q)
-    below = ranks[cdf <= tail]
-    above = ranks[cdf >= 1 - tail]
-    low = (
-        _order_statistics(histogram.bins, histogram.counts, below[-1:].astype(float)) if len(below) else None
-    )
-    # The upper rank is one-based above[0] + 1, so zero-based above[0]; rank n is beyond the sample.
-    fits = len(above) and above[0] < n
-    high = _order_statistics(histogram.bins, histogram.counts, above[:1].astype(float)) if fits else None
-    return None if low is None else float(low[0]), None if high is None else float(high[0])
+    below = np.where(cdf <= tail, ranks, -1).max(axis=1)
+    # The upper rank is one-based, one more: zero-based it is the same; rank n is beyond the sample.
+    above = np.where(cdf >= 1 - tail, ranks, n).min(axis=1)
+    sides = []
+    for rank, there in ((below, below >= 0), (above, above < n)):
+        value = _order_statistics(histogram.bins, histogram.counts, np.clip(rank, 0, n - 1).astype(float))
+        sides.append(np.where(inside & there, value, np.nan).tolist())
+    return list(zip(*sides, strict=True))

@@ -85,9 +85,7 @@ def latency_of(
     bounds = {}
     if bounded:
         capped = replace(histogram, maximum=highest)
-        bounds = {
-            name: latency.quantile(capped, q) for name, q in zip(QUANTILE_NAMES, QUANTILES, strict=True)
-        }
+        bounds = dict(zip(QUANTILE_NAMES, latency.quantile_estimates(capped, QUANTILES), strict=True))
     return Latency(n, total / n, p50, p90, p95, p99, highest, p999, apdex, bounds)
 
 

@@ -102,23 +102,18 @@ def _parts(low: float, high: float, shown: NDArray[np.float64]) -> NDArray[np.fl
 
 
 def _categories(reference: Counts, current: Counts, names: Mapping[int, str]) -> Shape:
-    before, after = _by_label(reference, names), _by_label(current, names)
-    ranked = sorted((-before.get(label, 0.0), -after.get(label, 0.0), label) for label in {**before, **after})
-    order = [label for _, _, label in ranked]
+    found: dict[str, list[float]] = {}
+    for side, counts in enumerate((reference, current)):
+        for code, n in zip(counts.codes.tolist(), counts.n.tolist(), strict=True):
+            if code != INVALID and n:
+                label = (OWN_LABELS if code < 0 else names).get(code) or REST_LABEL
+                found.setdefault(label, [0.0, 0.0])[side] += n
+    order = sorted((-before, -after, label) for label, (before, after) in found.items())
     kept, rest = order[:MOST_CATEGORIES], order[MOST_CATEGORIES:]
-    labels = [*kept, f"{len(rest)} more"] if rest else kept
-
-    def column(counts: dict[str, float]) -> tuple[float, ...]:
-        values = [counts.get(label, 0.0) for label in kept]
-        return tuple([*values, sum(counts.get(label, 0.0) for label in rest)] if rest else values)
-
-    return Shape(labels=tuple(labels), reference=column(before), current=column(after))
-
-
-def _by_label(counts: Counts, names: Mapping[int, str]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for code, n in zip(counts.codes.tolist(), counts.n.tolist(), strict=True):
-        if code != INVALID and n:
-            label = (OWN_LABELS if code < 0 else names).get(code) or REST_LABEL
-            found[label] = found.get(label, 0.0) + n
-    return found
+    labels = [label for _, _, label in kept]
+    sides = [-before for before, _, _ in kept], [-after for _, after, _ in kept]
+    if rest:
+        labels.append(f"{len(rest)} more")
+        sides[0].append(sum(-before for before, _, _ in rest))
+        sides[1].append(sum(-after for _, after, _ in rest))
+    return Shape(labels=tuple(labels), reference=tuple(sides[0]), current=tuple(sides[1]))

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     Cells = tuple[tuple[object, ...], ...]
     """The rows of one window."""
+    Bins = tuple[bytes, bytes]
+    """Codes and counts of the histogram of one window."""
 
 TRAFFIC = ("n", "failed", "client", "server", "n_latency")
 BUSINESS = ("class", "n_events", "n_first", "value", "value_sq")
@@ -142,7 +144,7 @@ def windows_of(
         results: What its scores, ranks, amounts and texts say in each window.
     """
     lattice, question = context.lattice, context.question
-    traffic, bins = _Traffic(tables.traffic, lattice.count), tables.latency.windows()
+    traffic, bins = _Traffic(tables.traffic, lattice.count), _bins(tables.latency)
     expected = lattice.held(
         estimated.by_window(
             context.teacher, decided, tables.features, lattice.count, tables.outputs.class_decided
@@ -212,13 +214,19 @@ class _Traffic:
         """Return the failed requests of a window."""
         return _errors(*(self.counts[name][index] for name in ("n", "failed", "client", "server")))
 
-    def latency(self, index: int, bins: Table | None, target_ms: float) -> Latency:
+    def latency(self, index: int, bins: Bins | None, target_ms: float) -> Latency:
         """Return the latencies of a window."""
         n = self.counts["n_latency"][index]
         if bins is None or not n:
             return Latency()
-        codes, counts = (bins[name].astype(np.int64).tobytes() for name in ("bin", "n"))
-        return _latency(codes, counts, n, self._latency[index], self._highest[index], target_ms)
+        return _latency(bins, n, self._latency[index], self._highest[index], target_ms)
+
+
+def _bins(rows: Table) -> dict[int, Bins]:
+    """Return the histogram of each window that has any."""
+    ordered, places = rows.parted()
+    codes, counts = (ordered[name].astype(np.int64) for name in ("bin", "n"))
+    return {window: (codes[place].tobytes(), counts[place].tobytes()) for window, place in places.items()}
 
 
 def _cells(rows: Table, names: Sequence[str]) -> dict[int, Cells]:
@@ -232,9 +240,9 @@ _errors = remembered(families.errors_of)
 
 
 @remembered
-def _latency(codes: bytes, counts: bytes, n: int, total: float, highest: float, target_ms: float) -> Latency:
-    bins = (np.frombuffer(each, np.int64) for each in (codes, counts))
-    return families.latency_of(*bins, n=n, total=total, highest=highest, target_ms=target_ms)
+def _latency(bins: Bins, n: int, total: float, highest: float, target_ms: float) -> Latency:
+    histogram = (np.frombuffer(each, np.int64) for each in bins)
+    return families.latency_of(*histogram, n=n, total=total, highest=highest, target_ms=target_ms)
 
 
 @remembered

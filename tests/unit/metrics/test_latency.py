@@ -63,14 +63,14 @@ def test_zero_and_negative_values_share_a_bin_of_their_own() -> None:
     histogram = LatencyHistogram.from_values([0.0, -5.0, 10.0])
     assert histogram.bins[0] == latency.ZERO_BIN
     assert histogram.counts.tolist() == [2, 1]
-    assert latency.quantile(histogram, 0.0).value == 0.0
+    assert latency.quantile_estimates(histogram, (0.0,))[0].value == 0.0
 
 
 def test_mean_and_maximum_are_exact() -> None:
     values = np.random.default_rng(2).gamma(2, 10, 5000)
     histogram = LatencyHistogram.from_values(values)
     assert latency.mean(histogram).value == pytest.approx(values.mean(), abs=1e-9)
-    assert latency.quantile(histogram, 1.0).value == values.max()
+    assert latency.quantile_estimates(histogram, (1.0,))[0].value == values.max()
     expected = stats.ttest_1samp(values, 0).confidence_interval()
     found = latency.mean(histogram)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=2e-3)
@@ -80,7 +80,7 @@ def test_quantile_interval_equals_scipys_order_statistics() -> None:
     values = np.random.default_rng(3).lognormal(3, 1, 500)
     for q in (0.5, 0.9, 0.95):
         expected = stats.quantile_test(values, q=0, p=q).confidence_interval(0.95)
-        found = latency.quantile(LatencyHistogram.from_values(values), q)
+        (found,) = latency.quantile_estimates(LatencyHistogram.from_values(values), (q,))
         ends = tuple(np.asarray(expected, dtype=float))
         assert (found.low, found.high) == pytest.approx(ends, rel=0.011)
 
@@ -90,7 +90,7 @@ def test_quantile_interval_of_a_large_sample_covers_the_truth() -> None:
     hits = 0
     for seed in range(200):
         values = np.random.default_rng(seed).lognormal(0, 1.0, 5000)
-        found = latency.quantile(LatencyHistogram.from_values(values), 0.99)
+        (found,) = latency.quantile_estimates(LatencyHistogram.from_values(values), (0.99,))
         assert found.low is not None
         assert found.high is not None
         hits += found.low * 0.99 <= truth <= found.high * 1.01
@@ -98,7 +98,7 @@ def test_quantile_interval_of_a_large_sample_covers_the_truth() -> None:
 
 
 def test_twenty_values_leave_the_upper_end_of_the_99th_percentile_open() -> None:
-    found = latency.quantile(LatencyHistogram.from_values(np.arange(1, 21)), 0.99)
+    (found,) = latency.quantile_estimates(LatencyHistogram.from_values(np.arange(1, 21)), (0.99,))
     assert found.value is not None
     assert found.low is not None
     assert found.high is None
@@ -112,7 +112,7 @@ def test_apdex_follows_its_definition() -> None:
 
 def test_no_latency_says_so() -> None:
     empty = LatencyHistogram.from_rows([], [])
-    for found in (latency.quantile(empty, 0.5), latency.mean(empty), latency.apdex(empty, 1.0)):
+    for found in (*latency.quantile_estimates(empty, (0.5,)), latency.mean(empty), latency.apdex(empty, 1.0)):
         assert found.reason == "no latency in the logs"
     assert np.isnan(latency.quantiles([], [], [0.5])).all()
     assert latency.share_above(empty, 1.0) is None
