@@ -172,17 +172,14 @@ class _References:
         self.shares /= np.maximum(self.rows, 1)[:, None]
         self._numeric = np.array(numeric)
 
-    def groups(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Merge bins for windows of different lengths.
+    def groups(self, rows: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Merge bins for windows of so many rows.
 
         Neighbours merge for a numeric feature, the rarest for a categorical one; missing, invalid and unseen stay
         alone, as for `distances.guard`.
 
-        Args:
-            rows: Rows of a window, shape (lengths,).
-
         Returns:
-            The group of each bin, shape (lengths, features, bins), and shares of the groups, of the same shape.
+            The group of each bin, shape (features, bins), and the shares of the groups, of the same shape.
         """
         alone = -self.lowest
         shares = self.shares[:, alone:]
@@ -190,20 +187,24 @@ class _References:
         share = np.take_along_axis(shares, order, axis=1)
         total = share.sum(axis=1, keepdims=True)
         middle = (np.cumsum(share, axis=1) - share / 2) / np.where(total > 0, total, 1.0)
-        most = np.maximum(np.floor(total * rows[:, None, None] / EXPECTED), 1.0)
+        most = np.maximum(np.floor(total * rows / EXPECTED), 1.0)
         group = np.minimum(np.floor(middle * most), most - 1)
-        number = np.cumsum(np.diff(group, axis=2, prepend=group[..., :1]) != 0, axis=2)
-        found = np.empty((len(rows), *self.shares.shape), dtype=np.int64)
-        found[..., :alone] = np.arange(alone)
-        np.put_along_axis(found[..., alone:], np.broadcast_to(order, number.shape), alone + number, axis=2)
-        offset = np.arange(found[..., 0].size).reshape(*found.shape[:2], 1) * found.shape[2]
-        spread = np.broadcast_to(self.shares, found.shape)
-        merged = np.bincount((found + offset).ravel(), spread.ravel(), found.size).astype(float)
+        number = np.cumsum(np.diff(group, axis=1, prepend=group[:, :1]) != 0, axis=1)
+        found = np.empty(self.shares.shape, dtype=np.int64)
+        found[:, :alone] = np.arange(alone)
+        np.put_along_axis(found[:, alone:], order, alone + number, axis=1)
+        offset = np.arange(len(found))[:, None] * found.shape[1]
+        merged = np.bincount((found + offset).ravel(), self.shares.ravel(), found.size).astype(float)
         return found, merged.reshape(found.shape)
 
 
 _references = remembered(_References)
-"""The same shares are the same object, so that scores can be remembered by them."""
+"""The same shares are the same object, so that groups and scores can be remembered by them."""
+
+
+@remembered
+def _groups(reference: _References, rows: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    return reference.groups(rows)
 
 
 @remembered_each
@@ -237,7 +238,8 @@ def _scores(
     n = np.maximum(present, 1)
     # merged as for the power of two below the rows of each, so that a few groupings do for all windows
     lengths, length = np.unique(np.floor(np.log2(n)), return_inverse=True)
-    groups, shares = reference.groups(2.0**lengths)
+    merging = [_groups(reference, rows) for rows in (2.0**lengths).tolist()]
+    groups, shares = (np.array(side) for side in zip(*merging, strict=True))
     window, feature, code = np.nonzero(cells)
     cell = window * features + feature
     merged = np.bincount(
