@@ -10,7 +10,7 @@ from scipy import stats
 
 from mlwatch.metrics import drift as drifts
 from mlwatch.metrics.bins import MAX_BINS, edges_from_quantiles, numeric_bin
-from mlwatch.metrics.drift import Drift, Policy, align, bin_values, compare
+from mlwatch.metrics.drift import Drift, Policy, Sides, align, bin_values, compare, compare_all
 
 REFERENCE = np.random.default_rng(0).normal(size=50_000)
 EDGES = edges_from_quantiles(np.quantile(REFERENCE, np.linspace(0, 1, MAX_BINS + 1)))
@@ -186,3 +186,39 @@ def test_order_and_partition_of_the_rows_do_not_matter(rows: list[tuple[int, int
     for one, two in zip(forth, back, strict=True):
         np.testing.assert_array_equal(one, two)
     assert compare(*forth, "numeric") == compare(*back, "numeric")
+
+
+def some_sides(random: np.random.Generator) -> Sides:
+    """Return histograms over codes of their own: few or many, numbers or categories, filled or not."""
+    codes = np.arange(-3, random.integers(-1, 60))
+    before, after = (
+        (chosen, random.poisson(random.choice([0.0, 0.5, 3.0, 200.0]), len(chosen)))
+        for chosen in (random.permutation(codes)[: random.integers(0, len(codes) + 1)] for _ in range(2))
+    )
+    if random.random() < 0.2:
+        after = (before[0], random.poisson(before[1]))
+    if random.random() < 0.4:
+        return Sides("categorical", before, after, Policy("psi"))
+    method = random.choice(sorted(drifts.THRESHOLDS))
+    values = np.sort(random.normal(size=60)) if random.random() < 0.7 else None
+    return Sides("numeric", before, after, Policy(str(method)), values, random.choice([0.0, 1.7]))
+
+
+def test_many_features_at_once_say_what_each_says_alone() -> None:
+    random = np.random.default_rng(11)
+    features = [some_sides(random) for _ in range(3 * drifts.TOGETHER + 5)]
+    found = compare_all(features)
+    assert {drift.state for drift in found} == {"ok", "drifted", "too_few"}
+    for each, drift in zip(features, found, strict=True):
+        alone = compare(
+            *align(each.reference, each.current),
+            each.kind,
+            values=each.values,
+            scale=each.scale,
+            policy=each.policy,
+        )
+        assert drift.contributions == alone.contributions
+        for name, value in alone.to_dict().items():
+            told = getattr(drift, name)
+            assert told == (pytest.approx(value, rel=1e-9, abs=1e-12) if isinstance(value, float) else value)
+    assert compare_all([]) == []

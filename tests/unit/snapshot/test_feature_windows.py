@@ -10,13 +10,21 @@ from logfiles import lines, prediction
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import norm
 
+from mlwatch.metrics.bins import MISSING
 from mlwatch.metrics.drift import THRESHOLDS, Drift, Policy
 from mlwatch.session import Options, Session
 from mlwatch.snapshot.feature_cells import Cells
-from mlwatch.snapshot.feature_windows import FARTHEST, FIRST, drift_by_window, followed
+from mlwatch.snapshot.feature_windows import (
+    FARTHEST,
+    FIRST,
+    drift_by_window,
+    followed,
+    missing_by_window,
+    standing_still,
+)
 from mlwatch.snapshot.features import FeatureInfo
 from mlwatch.snapshot.read import Table
-from mlwatch.snapshot.reference import Counts, Reference
+from mlwatch.snapshot.reference import Counts, Reference, by_feature
 from mlwatch.snapshot.types import FeatureQuality
 
 if TYPE_CHECKING:
@@ -130,6 +138,66 @@ def test_they_are_the_same_to_the_last_bit_in_whatever_order_the_store_gives_the
         for _ in range(20)
     }
     assert len(found) == 1
+
+
+def test_a_window_says_what_it_says_alone_whatever_was_known_of_it_before(
+    counts: np.ndarray, reference: Reference
+) -> None:
+    def scores(some: np.ndarray) -> np.ndarray:
+        rows = Cells(table(some, np.arange(some.size)))
+        found = drift_by_window(rows, INFOS, reference, range(FEATURES), some.shape[1], Policy())
+        return np.array([found[number] for number in range(FEATURES)])
+
+    before = scores(counts)
+    counts[1, 2] = counts[1, 2, ::-1] * 3
+    after = scores(counts)
+    assert after[1, 2] != before[1, 2]
+    unchanged = np.ones(after.shape, dtype=bool)
+    unchanged[1, 2] = False
+    assert (after == before)[unchanged].all()
+    for window in range(WINDOWS):
+        assert (scores(counts[:, [window]])[:, 0] == after[:, window]).all()
+
+
+def test_cells_add_up_the_rows_of_each_feature_and_bin() -> None:
+    random = np.random.default_rng(8)
+    feature = random.choice([-3, -1, 0, 4, 11], 400)
+    code, n = random.integers(-3, 9, 400), random.integers(0, 50, 400)
+    cells = Cells(Table({"feature": feature.astype(np.int32), "bin": code.astype(np.int32), "n": n}))
+    assert cells.numbers.tolist() == [-3, -1, 0, 4, 11]
+    assert (cells.numbers[cells.feature] == feature).all()
+    some = np.arange(0, 400, 3)
+    for found, rows in ((cells.n, np.arange(400)), (cells.summed(n[some], some), some)):
+        for number, sums in zip(cells.numbers, found, strict=True):
+            for at, total in enumerate(sums.tolist(), cells.lowest):
+                assert total == n[rows][(feature[rows] == number) & (code[rows] == at)].sum()
+    assert cells.marked({4, -1, 7}).tolist() == [False, True, False, True, False]
+
+
+def test_of_no_rows_there_is_nothing_to_tell(reference: Reference) -> None:
+    none = Cells(table(np.zeros((0, 0, 0)), np.arange(0)))
+    assert drift_by_window(none, INFOS, reference, range(FEATURES), WINDOWS, Policy()) == {}
+    assert missing_by_window(none, {0, 1}) == missing_by_window(none, set()) == {}
+    assert standing_still(none) == set()
+    assert by_feature(Table({**none.rows.columns, "total": np.zeros(0)})) == {}
+
+
+def test_missing_cells_count_for_the_features_that_are_expected() -> None:
+    rows = [(0, 0, MISSING, 3), (0, 0, 1, 9), (0, 1, MISSING, 5), (2, 1, MISSING, 4), (0, -1, MISSING, 8)]
+    rows += [(2, 0, 2, 4)]
+    columns = {"w": 0, "feature": 1, "bin": 2, "n": 3}
+    cells = Cells(Table({name: np.array([row[at] for row in rows]) for name, at in columns.items()}))
+    assert missing_by_window(cells, {0}) == {0: 3 / 12, 2: 0.0}
+    assert missing_by_window(cells, {0, 1, -1}) == missing_by_window(cells, set()) == {0: 8 / 17, 2: 0.5}
+
+
+def test_what_stands_still_in_the_last_windows_is_told_from_what_always_did() -> None:
+    moving, constant = np.full((8, 4), 30), np.zeros((8, 4), dtype=int)
+    constant[:, 1] = 120
+    stuck = moving.copy()
+    stuck[-2:] = [0, 120, 0, 0]
+    cells = Cells(table(np.array([moving, stuck, constant]), np.arange(96)[::-1]))
+    assert standing_still(cells) == {1}
 
 
 EQUAL = np.full(50, 1 / 50)

@@ -7,10 +7,12 @@ import weakref
 from typing import TYPE_CHECKING
 
 from mlwatch.snapshot import rollout_memory
-from mlwatch.snapshot.remembering import TURNS, remembered, turn
+from mlwatch.snapshot.remembering import TURNS, remembered, remembered_each, turn
 from mlwatch.snapshot.rollout_memory import ENOUGH_S, Paced, Turns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pytest
 
 
@@ -47,6 +49,27 @@ def test_a_result_outlives_some_snapshots_that_have_no_use_for_it() -> None:
         turn()
     assert result_of("a", kind="b") is kept
     assert result_of("a", kind="c") is not kept
+
+
+def test_of_several_values_only_those_that_are_new_are_asked_for_and_at_once() -> None:
+    asked: list[tuple[int, list[int]]] = []
+
+    @remembered_each
+    def product_of(factor: int, values: Sequence[int]) -> list[int]:
+        asked.append((factor, list(values)))
+        return [factor * value for value in values]
+
+    assert product_of(2, [1, 2, 1]) == [2, 4, 2]
+    assert product_of(2, [3, 2, 1, 4]) == [6, 4, 2, 8]
+    assert product_of(3, [2, 1]) == [6, 3]
+    assert product_of(2, [4, 3]) == [8, 6]
+    assert product_of(2, []) == []
+    assert asked == [(2, [1, 2]), (2, [3, 4]), (3, [2, 1])]
+    for _ in range(3 * TURNS):
+        turn()
+        product_of(2, [4])
+    assert product_of(2, [4, 3]) == [8, 6]
+    assert asked[3:] == [(2, [3])], "what nobody asks for goes"
 
 
 def test_dear_values_take_turns_and_the_longest_overdue_goes_first() -> None:
