@@ -11,7 +11,9 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
+
+    Edges = Sequence[float] | NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Center:
     """What it is known to be below, where it lies before the first."""
 
 
-def center(codes: ArrayLike, counts: ArrayLike, totals: ArrayLike, edges: Sequence[float]) -> Center:
+def center(codes: ArrayLike, counts: ArrayLike, totals: ArrayLike, edges: Edges) -> Center:
     """Return mean and median of a numeric feature, missing and invalid values left out.
 
     Args:
