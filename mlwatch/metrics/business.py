@@ -148,6 +148,16 @@ def decision_value(
     labels = confusion.labels
     worth = np.array([[payoff.get((true, guess), 0.0) for guess in labels] for true in labels])
     total, square = float((confusion.counts * worth).sum()), float((confusion.counts * worth**2).sum())
+    if square * n - total * total <= intervals.SAME * square * n and any(payoff.values()):
+        return _all_alike(n, total / n, payoff, per)
     bounds = intervals.mean_t(n, total, square)
     interval = None if bounds is None else (bounds[0] * per, bounds[1] * per)
     return estimate(total / n * per, n, interval, "Student's t")
+
+
+def _all_alike(n: int, value: float, payoff: Mapping[tuple[str, str], float], per: int) -> Estimate:
+    """Return the profit where all decisions earned the same so far: Wilson's between the least and the most of one."""
+    least, most = min(0.0, *payoff.values()), max(0.0, *payoff.values())
+    low, high = intervals.wilson((value - least) / (most - least) * n, n) or (0.0, 1.0)
+    ends = (per * (least + share * (most - least)) for share in (low, high))
+    return Estimate(value * per, n, *ends, method="Wilson, between the least and the most that one can earn")

@@ -24,6 +24,8 @@ NO_SCORES = "no labelled scores yet"
 ONE_CLASS = "only one class in the labels"
 NOT_PROBABILITIES = "the scores are not probabilities"
 CALIBRATION_BINS = 10
+NO_SPREAD = 1e-15
+"""Variance of an area that is but rounding."""
 ENOUGH_ANSWERS = 10
 """Scores of each of two answers, from which on they tell what the scores are of."""
 CLEARLY = 0.95
@@ -106,7 +108,7 @@ def roc_auc(histogram: ScoreHistogram) -> Estimate:
     if missing is not None:
         return missing
     value, variance = auc_parts(histogram)
-    if variance <= 0 or not 0 < value < 1:
+    if variance <= NO_SPREAD or not 0 < value < 1:
         smaller = min(histogram.positives, histogram.negatives)
         interval = intervals.wilson(value * smaller, smaller)
         return estimate(value, histogram.n, interval, "Wilson, smaller class")
@@ -188,8 +190,9 @@ def calibration(histogram: ScoreHistogram, bins: int = CALIBRATION_BINS) -> Cali
 def ece(histogram: ScoreHistogram, brier: float | None = None) -> Estimate:
     """Return the expected calibration error over ten equal-width bins.
 
-    Source: Naeini, Cooper & Hauskrecht 2015, doi:10.1609/aaai.v29i1.9602. The interval is the delta method's
-    (the error is a mean of ±(label − score)); near 0 it is too high, since the error cannot be negative.
+    Source: Naeini, Cooper & Hauskrecht 2015, doi:10.1609/aaai.v29i1.9602. The error is a mean of ±(label − score),
+    each within [−1, 1], whose interval `intervals.score_interval` gives; near 0 it is too high, since the error cannot
+    be negative.
 
     Args:
         histogram: Scores that are probabilities.
@@ -203,9 +206,9 @@ def ece(histogram: ScoreHistogram, brier: float | None = None) -> Estimate:
     gap = np.abs(curve.positive_share - curve.mean_score)
     value = float(gap @ curve.count) / float(curve.count.sum())
     square = brier_from_bins(histogram) if brier is None else brier
-    variance = max(0.0, square - value * value) / histogram.n
-    interval = intervals.normal(value, variance, lowest=0.0, highest=1.0)
-    return estimate(value, histogram.n, interval, "delta method")
+    bounds = intervals.score_interval(histogram.n, (1 + value) / 2, (1 + 2 * value + square) / 4)
+    interval = None if bounds is None else (max(0.0, 2 * bounds[0] - 1), 2 * bounds[1] - 1)
+    return estimate(value, histogram.n, interval, intervals.SCORE)
 
 
 def brier_from_bins(histogram: ScoreHistogram) -> float:

@@ -20,7 +20,7 @@ class Estimate:
     reason: str | None = None
     """Why there is no value, as a plain clause that reads on after "because"."""
     method: str | None = None
-    """How the interval was made."""
+    """How the interval was made, or why there is none."""
 
     def __post_init__(self) -> None:
         """Turn numbers that JSON and people cannot read into None, so that no face has to."""

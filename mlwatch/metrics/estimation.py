@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlwatch.metrics import confusion as table
-from mlwatch.metrics import curves
+from mlwatch.metrics import curves, intervals
 from mlwatch.metrics.estimate import Estimate, undefined
 from mlwatch.metrics.scores import ScoreHistogram
 
@@ -296,7 +296,10 @@ def _banded(value: float | None, error: float | None, n: int) -> Estimate:
 
 
 def share(value: float, n: int) -> Estimate:
-    """Return an expected share of `n` predictions with its band."""
+    """Return an expected share of `n` predictions with its band, Wilson's where none or all are expected."""
+    if not 0 < value < 1:
+        bounds = intervals.wilson(value * n, n, math.erf(BAND / math.sqrt(2)))
+        return Estimate(value, n, *(bounds or (None, None)), method=METHOD)
     return _banded(value, math.sqrt(max(0.0, value * (1 - value)) / n), n)
 
 

@@ -10,6 +10,11 @@ from mlwatch.metrics.scipy_special import special
 Interval = tuple[float, float]
 
 CONFIDENCE = 0.95
+ONE_VALUE = "no interval: one value tells no spread"
+NO_SQUARES = "no interval: the squares are not summed"
+SCORE = "Wilson, effective sample size"
+SAME = 1e-12
+"""Variance of values within [0, 1] that is but rounding."""
 
 
 def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> Interval | None:
@@ -25,9 +30,10 @@ def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> Interv
     Returns:
         (low, high) within [0, 1], or None without trials.
     """
-    if n <= 0:
-        return None
-    z = z_value(confidence)
+    return _wilson(successes, n, z_value(confidence)) if n > 0 else None
+
+
+def _wilson(successes: float, n: float, z: float) -> Interval:
     share = successes / n
     shrink = 1 + z * z / n
     centre = (share + z * z / (2 * n)) / shrink
@@ -35,6 +41,33 @@ def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> Interv
     low = 0.0 if successes <= 0 else max(0.0, centre - half)
     high = 1.0 if successes >= n else min(1.0, centre + half)
     return low, high
+
+
+def score_interval(n: int, mean: float, square: float, confidence: float = CONFIDENCE) -> Interval | None:
+    """Return the interval of a mean of values within [0, 1]: Wilson's, of the trials that would tell as much.
+
+    A proportion of so many trials has the variance of this mean. Values that are all equal say nothing about their
+    spread, which is at most that of a proportion: they count as one trial each.
+    Source: Korn & Graubard 1998, Survey Methodology 24:193, for the effective sample size with Student's quantile;
+    Franco et al. 2019, doi:10.1093/jssam/smy019, for Wilson's interval with it.
+
+    Args:
+        n: Number of values.
+        mean: Their mean.
+        square: The mean of their squares.
+        confidence: Coverage.
+
+    Returns:
+        (low, high) within [0, 1] and never of no width, or None without values.
+    """
+    if n <= 0:
+        return None
+    mean = min(1.0, max(0.0, mean))
+    most, variance = mean * (1 - mean), square - mean * mean
+    if n < 2 or variance <= SAME:
+        return wilson(mean * n, n, confidence)
+    trials = n * max(1.0, most / variance)
+    return _wilson(mean * trials, trials, float(special.stdtrit(n - 1, (1 + confidence) / 2)))
 
 
 def normal(
@@ -134,8 +167,31 @@ def proportion(successes: float, n: int, reason: str) -> Estimate:
     return estimate(successes / n, n, wilson(successes, n), "Wilson")
 
 
-def mean(n: int, total: float, sumsq: float | None, reason: str) -> Estimate:
-    """Return a mean with Student's t interval (none without `sumsq`), or `reason` without values."""
+def mean(n: int, total: float, sumsq: float | None, reason: str, lowest: float = -math.inf) -> Estimate:
+    """Return a mean with Student's t interval (none without `sumsq`), or `reason` without values.
+
+    Args:
+        n: Number of values.
+        total: Their sum.
+        sumsq: The sum of their squares.
+        reason: Why there is no mean without values.
+        lowest: The least value that there can be.
+    """
     if n <= 0:
         return undefined(reason)
-    return estimate(total / n, n, None if sumsq is None else mean_t(n, total, sumsq), "Student's t")
+    bounds = None if sumsq is None else mean_t(n, total, sumsq)
+    if bounds is None:
+        return without_interval(total / n, n)
+    return estimate(total / n, n, (max(lowest, bounds[0]), bounds[1]), "Student's t")
+
+
+def without_interval(value: float, n: int) -> Estimate:
+    """Return a value with why it has no interval in the place of how that was made."""
+    return Estimate(float(value), n, method=ONE_VALUE if n == 1 else NO_SQUARES)
+
+
+def score(n: int, total: float, sumsq: float | None, reason: str) -> Estimate:
+    """Return a mean of values within [0, 1] with the interval of `score_interval`; for the arguments see `mean`."""
+    if n <= 0 or sumsq is None or sumsq > total * (1 + 1e-9) + SAME:  # beyond [0, 1] after all
+        return mean(n, total, sumsq, reason)
+    return estimate(total / n, n, score_interval(n, total / n, sumsq / n), SCORE)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlwatch.metrics import intervals
 from mlwatch.metrics.bin_sql import LATENCY_LARGEST as LARGEST
 from mlwatch.metrics.bin_sql import LATENCY_LOG_GAMMA as LOG_GAMMA
 from mlwatch.metrics.bin_sql import LATENCY_SMALLEST as SMALLEST
@@ -182,17 +183,15 @@ def apdex(histogram: LatencyHistogram, target: float) -> Estimate:
     """Return Apdex for a target: (satisfied + tolerating / 2) / all, tolerating up to 4·target.
 
     Source: Apdex Technical Specification 1.1, 2007. A bin counts by its representative value, so requests
-    within 1 % of a limit may fall on its other side.
+    within 1 % of a limit may fall on its other side. The interval is that of `intervals.score_interval`.
     """
     n = histogram.n
     if n == 0:
         return undefined(NO_LATENCY)
     value = bin_values(histogram.bins)
     weight = np.where(value <= target, 1.0, np.where(value <= 4 * target, 0.5, 0.0))
-    share = float(weight @ histogram.counts) / n
-    variance = float((weight - share) ** 2 @ histogram.counts) / n / n
-    half = 1.959963984540054 * math.sqrt(variance)
-    return estimate(share, n, (max(0.0, share - half), min(1.0, share + half)), "normal")
+    total, square = float(weight @ histogram.counts), float(weight**2 @ histogram.counts)
+    return intervals.score(n, total, square, NO_LATENCY)
 
 
 def share_above(histogram: LatencyHistogram, limit: float) -> float | None:

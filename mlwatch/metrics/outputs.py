@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,23 +106,17 @@ class RankingSums:
 
 
 def ranking(sums: RankingSums) -> dict[str, Estimate]:
-    """Return `ndcg_10`, `mrr` and `hit_rate_10` over queries, with Student's t and Wilson's intervals.
+    """Return `ndcg_10`, `mrr` and `hit_rate_10` over queries, with Wilson's intervals; see `intervals.score_interval`.
 
     NDCG takes labels as gains as scikit-learn's `ndcg_score` does, over the queries that have a relevant item; the
     other two count a query without one as 0.
     """
-    found = {
-        "ndcg_10": intervals.mean(
+    return {
+        "ndcg_10": intervals.score(
             sums.n_relevant, sums.ndcg, sums.ndcg_sq, "no query with a relevant item yet"
         ),
-        "mrr": intervals.mean(sums.n, sums.reciprocal, sums.reciprocal_sq, NO_LABELS),
+        "mrr": intervals.score(sums.n, sums.reciprocal, sums.reciprocal_sq, NO_LABELS),
         "hit_rate_10": intervals.proportion(sums.hits, sums.n, NO_LABELS),
-    }
-    return {
-        name: replace(one, low=max(0.0, one.low), high=min(1.0, one.high))
-        if one.low is not None and one.high is not None
-        else one
-        for name, one in found.items()
     }
 
 

@@ -237,7 +237,7 @@ def _log_loss(sums: ScoreSums | None, scores: ScoreHistogram | None) -> Estimate
         middle = score_bin_middle(scores.bins)
         of_bins = float(scores.positive @ np.log(middle) ** 2 + scores.negative @ np.log1p(-middle) ** 2)
         square = of_bins * sums.n / scores.n
-    return intervals.mean(sums.n, sums.log_loss, square, NO_SCORES)
+    return intervals.mean(sums.n, sums.log_loss, square, NO_SCORES, lowest=0.0)
 
 
 def _brier(sums: ScoreSums | None, scores: ScoreHistogram | None) -> Estimate:
@@ -248,7 +248,7 @@ def _brier(sums: ScoreSums | None, scores: ScoreHistogram | None) -> Estimate:
         score = scores.mean_score
         of_bins = float(scores.positive @ (1 - score) ** 4 + scores.negative @ score**4)
         square = of_bins * sums.n / scores.n
-    return intervals.mean(sums.n, sums.brier, square, NO_SCORES)
+    return intervals.score(sums.n, sums.brier, square, NO_SCORES)
 
 
 def one_vs_rest_auc(scores: Mapping[str, ScoreHistogram]) -> Estimate:
@@ -262,5 +262,9 @@ def one_vs_rest_auc(scores: Mapping[str, ScoreHistogram]) -> Estimate:
         return undefined(ONE_CLASS if labelled else NO_SCORES)
     parts = np.array([curves.auc_parts(part) for part in usable])
     value, error = float(parts[:, 0].mean()), float(np.sqrt(parts[:, 1]).mean())
+    n = max(part.n for part in usable)
+    if error * error <= curves.NO_SPREAD:  # every class lies apart from the others, as in `curves.roc_auc`
+        smallest = min(min(part.positives, part.negatives) for part in usable)
+        return estimate(value, n, intervals.wilson(value * smallest, smallest), "Wilson, smallest class")
     interval = intervals.normal(value, error**2, lowest=0.0, highest=1.0)
-    return estimate(value, max(part.n for part in usable), interval, "DeLong, errors added")
+    return estimate(value, n, interval, "DeLong, errors added")

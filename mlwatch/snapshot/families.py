@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 QUANTILE_NAMES = ("p50", "p90", "p95", "p99", "p999")
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 LAG_QUANTILES = (0.5, 0.9, 0.99)
+OTHER = ""
+"""Stands for a class that is not the positive one."""
 EARNING = frozenset({"conversion", "gross", "refund"})
 """Classes of events of which a model has to have had one, so that revenue of 0 is a number and not a gap."""
 
@@ -249,10 +251,11 @@ def decisions(rows: Table | None, payoff: Mapping[str, float], positive: str) ->
         return undefined(why, rows.whole("n"))
     confusion = confusion_of(rows) if rows is not None else Confusion.from_rows(())
     names = {(True, True): "tp", (False, True): "fp", (True, False): "fn", (False, False): "tn"}
+    classes = {*confusion.labels, positive, OTHER}  # what could be earned, whichever classes there are so far
     worth = {
         (true, guess): payoff.get(names[true == positive, guess == positive], 0.0)
-        for true in confusion.labels
-        for guess in confusion.labels
+        for true in classes
+        for guess in classes
     }
     return money.decision_value(confusion, worth)
 

@@ -1,0 +1,112 @@
+"""Means of values within [0, 1]: their intervals have a width, whatever was seen, and cover as they should."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from mlwatch.metrics import business, curves, estimation, intervals, latency, outputs, performance
+from mlwatch.metrics.confusion import Confusion
+from mlwatch.metrics.latency import LatencyHistogram
+from mlwatch.metrics.outputs import RankingSums
+from mlwatch.metrics.performance import ScoreSums
+from mlwatch.metrics.scores import ScoreHistogram
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    found = stats.binomtest(successes, n).proportion_ci(method="wilson")
+    return found.low, found.high
+
+
+def test_an_apdex_of_one_is_as_sure_as_a_proportion_of_one() -> None:
+    found = latency.apdex(LatencyHistogram.from_values([50.0] * 82), 100.0)
+    assert found.value == 1.0
+    assert (found.low, found.high) == pytest.approx(wilson(82, 82))
+
+
+def test_an_apdex_of_many_is_that_of_the_normal_interval() -> None:
+    weight = np.repeat([1.0, 0.5, 0.0], [60_000, 30_000, 10_000])
+    found = latency.apdex(LatencyHistogram.from_values(np.where(weight == 1, 50.0, 450 - 500 * weight)), 100.0)
+    low, high = stats.norm.interval(0.95, weight.mean(), stats.sem(weight))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=2e-5)
+
+
+def test_perfect_rankings_are_not_certain() -> None:
+    found = outputs.ranking(RankingSums(11, 11, 11.0, 11.0, 11.0, 11.0, 11))
+    for name in ("mrr", "ndcg_10", "hit_rate_10"):
+        assert found[name].value == 1.0
+        assert (found[name].low, found[name].high) == pytest.approx(wilson(11, 11)), name
+
+
+def test_one_query_has_an_interval() -> None:
+    found = outputs.ranking(RankingSums(1, 1, 1.0, 1.0, 0.5, 0.25, 1))["mrr"]
+    assert found.value == 0.5
+    assert found.low is not None
+    assert found.high is not None
+    assert found.high - found.low > 0.8
+
+
+def test_a_calibration_error_of_one_label_is_hardly_known() -> None:
+    found = curves.ece(ScoreHistogram.from_scores([True], [0.9]))
+    low, high = intervals.wilson(0.55, 1) or (0.0, 0.0)
+    assert found.value == pytest.approx(0.1)
+    assert (found.low, found.high) == pytest.approx((max(0.0, 2 * low - 1), 2 * high - 1))
+
+
+def test_brier_of_equal_scores_has_a_width_and_losses_are_not_negative() -> None:
+    sums = ScoreSums(40, 40 * 0.01, 40 * 0.0025, 40 * 0.0001, 40 * 0.0025**2)
+    found = performance.binary(Confusion.from_rows([("1", "1", 40)]), "1", sums)
+    assert (found["brier"].low, found["brier"].high) == pytest.approx(intervals.wilson(40 * 0.0025, 40))
+    few = ScoreSums(2, 2.0, 1.0, 4.0, 1.0)
+    assert performance.binary(Confusion.from_rows([("1", "1", 2)]), "1", few)["log_loss"].low == 0.0
+
+
+def test_classes_that_lie_apart_leave_a_doubt() -> None:
+    apart = ScoreHistogram.from_scores([True] * 9 + [False] * 20, [0.9] * 9 + [0.1] * 20)
+    found = performance.one_vs_rest_auc({"a": apart, "b": apart})
+    assert found.value == 1.0
+    assert (found.low, found.high) == pytest.approx(wilson(9, 9))
+
+
+def test_an_expected_share_of_all_has_a_band() -> None:
+    """Three sampling errors are 99.73 %."""
+    found = estimation.share(1.0, 50)
+    expected = stats.binomtest(50, 50).proportion_ci(2 * stats.norm.cdf(3) - 1, method="wilson")
+    assert (found.low, found.high) == pytest.approx((expected.low, 1.0))
+
+
+def test_decisions_that_all_earned_the_same_may_earn_otherwise() -> None:
+    payoff = {("1", "1"): 40.0, ("0", "1"): -10.0}
+    found = business.decision_value(Confusion.from_rows([("1", "1", 25)]), payoff)
+    low, _ = wilson(25, 25)
+    assert found.value == 40_000
+    assert (found.low, found.high) == pytest.approx((1000 * (50 * low - 10), 40_000))
+
+
+def test_a_mean_of_one_value_says_why_it_has_no_interval() -> None:
+    assert intervals.mean(1, 3.0, 9.0, "").to_dict()["method"] == "no interval: one value tells no spread"
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
+def test_intervals_hold_the_mean_and_have_a_width(values: list[float]) -> None:
+    x = np.array(values)
+    bounds = intervals.score_interval(len(x), float(x.mean()), float((x * x).mean()))
+    assert bounds is not None
+    assert 0 <= bounds[0] <= x.mean() + 1e-12
+    assert x.mean() - 1e-12 <= bounds[1] <= 1
+    assert bounds[1] - bounds[0] > 1e-7
+
+
+@pytest.mark.parametrize("n", [11, 82, 1000])
+def test_intervals_of_reciprocal_ranks_cover_as_they_say(n: int) -> None:
+    """Student's t covers 27 % of eleven queries of which 97 % are perfect."""
+    random = np.random.default_rng(2)
+    covered = 0
+    for _ in range(1000):
+        x = np.where(random.random(n) < 0.97, 1.0, 0.5)
+        low, high = intervals.score_interval(n, float(x.mean()), float((x * x).mean())) or (0.0, 0.0)
+        covered += low <= 0.985 <= high
+    assert covered >= stats.binom.ppf(0.001, 1000, 0.95)
