@@ -159,5 +159,5 @@ def _all_alike(n: int, value: float, payoff: Mapping[tuple[str, str], float], pe
     """Return the profit where all decisions earned the same so far: Wilson's between the least and the most of one."""
     least, most = min(0.0, *payoff.values()), max(0.0, *payoff.values())
     low, high = intervals.wilson((value - least) / (most - least) * n, n) or (0.0, 1.0)
-    ends = (per * (least + share * (most - least)) for share in (low, high))
-    return Estimate(value * per, n, *ends, method="Wilson, between the least and the most that one can earn")
+    low, high = (per * (least + share * (most - least)) for share in (low, high))
+    return estimate(value * per, n, (low, high), "Wilson, between the least and the most that one can earn")

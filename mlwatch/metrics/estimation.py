@@ -298,8 +298,8 @@ def _banded(value: float | None, error: float | None, n: int) -> Estimate:
 def share(value: float, n: int) -> Estimate:
     """Return an expected share of `n` predictions with its band, Wilson's where none or all are expected."""
     if not 0 < value < 1:
-        bounds = intervals.wilson(value * n, n, math.erf(BAND / math.sqrt(2)))
-        return Estimate(value, n, *(bounds or (None, None)), method=METHOD)
+        low, high = intervals.wilson(value * n, n, math.erf(BAND / math.sqrt(2))) or (None, None)
+        return Estimate(value, n, low, high, method=METHOD)
     return _banded(value, math.sqrt(max(0.0, value * (1 - value)) / n), n)
 
 

@@ -208,7 +208,11 @@ def maturity(youngest_s: ArrayLike, oldest_s: ArrayLike, counts: ArrayLike, lags
         Between 0 and 1; None without predictions.
     """
     count = np.asarray(counts, dtype=float)
-    return float(count @ reached_between(youngest_s, oldest_s, lags) / count.sum()) if count.sum() else None
+    if not count.sum():
+        return None
+    return min(
+        1.0, float(count @ reached_between(youngest_s, oldest_s, lags) / count.sum())
+    )  # but for rounding
 
 
 def reached_by(ages_s: ArrayLike, lags: Lags) -> NDArray[np.float64]:
@@ -230,7 +234,7 @@ def reached_between(youngest_s: ArrayLike, oldest_s: ArrayLike, lags: Lags) -> N
 
     width = old - young
     mean = (area(old) - area(young)) / np.where(width > 0, width, 1.0)
-    return np.where(width > 0, mean, reached_by(young, lags))
+    return np.where(width > 0, np.clip(mean, 0.0, 1.0), reached_by(young, lags))  # but for rounding
 
 
 MATURE = 0.95

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,6 +71,14 @@ class ScoreSums:
     """Σ (ln p(true class))², for the interval; without it the spread comes from the score histogram."""
     brier_sq: float | None = None
     """Σ (p − label)⁴, for the interval."""
+
+    def with_spread(self, log_loss: float, brier: float) -> ScoreSums:
+        """Return the same with squares of losses that have these variances, see `loss_spread`."""
+        return replace(
+            self,
+            log_loss_sq=self.n * log_loss + self.log_loss**2 / self.n,
+            brier_sq=self.n * brier + self.brier**2 / self.n,
+        )
 
     def __add__(self, other: ScoreSums) -> ScoreSums:
         """Merge two disjoint sets of predictions."""
@@ -227,6 +235,24 @@ def _no_losses(scores: ScoreHistogram | None) -> Estimate:
     """Say why there is neither log-loss nor Brier score."""
     margins = scores is not None and scores.n > 0 and not scores.in_unit_interval
     return undefined(curves.NOT_PROBABILITIES if margins else NO_SCORES)
+
+
+def loss_spread(scores: ScoreHistogram) -> tuple[float, float] | None:
+    """Return the variances of a label's log-loss and of its squared error, each bin's scores taken as one.
+
+    Returns:
+        None without scores, and where these are no probabilities.
+    """
+    if not scores.n or not scores.in_unit_interval:
+        return None
+    middle, score, n = score_bin_middle(scores.bins), scores.mean_score, scores.positives + scores.negatives
+    losses = ((-np.log(middle), -np.log1p(-middle)), ((1 - score) ** 2, score**2))
+    found = []
+    for of_positive, of_negative in losses:
+        mean = (scores.positive @ of_positive + scores.negative @ of_negative) / n
+        squares = scores.positive @ (of_positive - mean) ** 2 + scores.negative @ (of_negative - mean) ** 2
+        found.append(float(squares / n))
+    return found[0], found[1]
 
 
 def _log_loss(sums: ScoreSums | None, scores: ScoreHistogram | None) -> Estimate:

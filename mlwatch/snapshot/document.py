@@ -236,7 +236,10 @@ def _latency(latency: Latency) -> Document:
     apdex = latency.apdex.to_dict() if latency.apdex is not None else None
     quantiles = {name: each.to_dict() for name, each in latency.quantiles.items()}
     block = {**{name: getattr(latency, name) for name in names}, "apdex": apdex, "quantiles": quantiles}
-    return explained(block, dict.fromkeys((*names, "apdex"), reasons.NO_LATENCIES))
+    told = explained(block, dict.fromkeys((*names, "apdex"), reasons.NO_LATENCIES))
+    if not quantiles:
+        told["reasons"]["quantiles"] = reasons.OF_THE_RANGE if latency.n else reasons.NO_LATENCIES
+    return told
 
 
 def _errors(errors: Errors, requests: int) -> Document:

@@ -232,7 +232,7 @@ def maturity_over(
         np.bincount(traffic["w"], weights=weights, minlength=lattice.count).tolist()
         for weights in (traffic["n"], traffic["n"] * reached)
     )
-    return [had / n if n else None for n, had in zip(counts, had_time, strict=True)]
+    return [min(1.0, had / n) if n else None for n, had in zip(counts, had_time, strict=True)]
 
 
 def _ages(traffic: Table, lattice: Grid, later_s: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

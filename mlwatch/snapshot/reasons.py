@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 NO_REQUESTS = "no requests in this time"
 NO_RECORDS = "no records of this time are kept here: look where the logs are"
 NO_LATENCIES = "no latencies in the logs"
+OF_THE_RANGE = "intervals of quantiles are told of the whole range alone"
 NO_LAGS = "no labels came in records of their own"
 NO_AMOUNTS = "no conversion carries an amount that can be read"
 NO_TEACHER = "no labelled scores to learn from"

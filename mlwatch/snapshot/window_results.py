@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlwatch.metrics import curves
+from mlwatch.metrics.performance import loss_spread
 from mlwatch.metrics.scores import ScoreHistogram
 from mlwatch.snapshot import outputs
 from mlwatch.snapshot.read import Table
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
 
     Results = Mapping[str, Any]
     """Estimates, or scores of drift."""
+    Spread = tuple[float, float]
     _Asked = tuple[str, Rollup, "_Each", tuple[str, ...] | None]
+
+SPREAD = "spread"
+"""What stands beside the areas under curves, and is none of the metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class WindowResults:
     performance: Sequence[Mapping[str, Estimate]]
     measures: Sequence[Mapping[str, Estimate]]
     text_drift: Sequence[Mapping[str, float]]
+    spreads: Sequence[Spread | None]
+    """Of the losses of a binary model's scores; see `performance.loss_spread`."""
 
 
 def window_results(
@@ -63,7 +70,11 @@ def window_results(
         for who, over in own.items():
             for each, results in zip(kept[part][who], grid.held(over, grid.level(rollup)), strict=True):
                 each.update(results)
-    return {who: WindowResults(**{part: over[who] for part, over in kept.items()}) for who in mine}
+    spreads = {who: [each.pop(SPREAD, None) for each in kept["performance"][who]] for who in mine}
+    return {
+        who: WindowResults(**{part: over[who] for part, over in kept.items()}, spreads=spreads[who])
+        for who in mine
+    }
 
 
 def _asked(tables: Tables, context: Context) -> Iterator[_Asked]:
@@ -114,7 +125,8 @@ class _Each:
 
 def _areas(rows: Table, positive: str) -> Results:
     histogram = ScoreHistogram.from_rows(rows["label"] == positive, rows["bin"], rows["n"], rows["sum_score"])
-    return {"roc_auc": curves.roc_auc(histogram), "pr_auc": curves.average_precision(histogram)}
+    areas = {"roc_auc": curves.roc_auc(histogram), "pr_auc": curves.average_precision(histogram)}
+    return {**areas, SPREAD: loss_spread(histogram)}
 
 
 def _means(rows: Table) -> Results:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.reference import Reference
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.tables import Decided, Tables
-    from mlwatch.snapshot.window_results import WindowResults
+    from mlwatch.snapshot.window_results import Spread, WindowResults
     from mlwatch.snapshot.winsorised import KindCuts
 
     Cells = tuple[tuple[object, ...], ...]
@@ -158,7 +158,8 @@ def windows_of(
     edges = [lattice.edge(index).replace(tzinfo=UTC) for index in range(lattice.count + 1)]
     end = lattice.end.replace(tzinfo=UTC)
     for index in range(lattice.count):
-        labelled = _labelled(question, names, outcomes.get(index, ()))
+        spread = results.spreads[index] if results else None
+        labelled = _labelled(question, names, outcomes.get(index, ()), spread)
         n = traffic.counts["n"][index]
         gained = _business(
             *(gains.get(index, ()), n, context.events, context.currency, context.kinds),
@@ -266,12 +267,12 @@ def _business(
 
 
 @remembered
-def _labelled(question: Question, names: tuple[str, ...], cells: Cells) -> Labelled:
+def _labelled(question: Question, names: tuple[str, ...], cells: Cells, spread: Spread | None) -> Labelled:
     rows = _table(names, cells)
     task, positive = question.task, question.positive
     return Labelled(
         rows.whole("n") if rows is not None else 0,
-        _performance(question, rows),
+        _performance(question, rows, spread),
         labels_of(task, rows, positive),
         answers_of(task, rows, positive),
         question.worth(rows),
@@ -290,11 +291,13 @@ def _table(names: Sequence[str], cells: Cells) -> Table | None:
     )
 
 
-def _performance(question: Question, rows: Table | None) -> Mapping[str, Estimate]:
+def _performance(question: Question, rows: Table | None, spread: Spread | None) -> Mapping[str, Estimate]:
     if rows is None or question.task == "unknown":
         return {}
     if question.task == "regression":
         return families.regressed(rows)
     sums = families.score_sums(rows, question.positive) if question.task == "binary" else None
+    if sums is not None and spread is not None:
+        sums = sums.with_spread(*spread)
     found = families.window_performance(question.task, families.cells_of(rows), question.positive, sums)
     return {**found, **families.untold(question.task, rows)}

@@ -53,3 +53,19 @@ def test_a_few_slow_events_do_not_speak_for_all() -> None:
     lags = lags_of(lag, age, np.ones(1001))
     assert lags is not None
     assert (lags.seconds.tolist(), lags.reached.tolist()) == ([1.0], [1.0])
+
+
+def test_a_share_is_at_most_all_of_it_whatever_sums_round_to() -> None:
+    random = np.random.default_rng(5)
+    most = 0.0
+    for _ in range(300):
+        lag = random.exponential(20, 60).round(1)
+        lags = lags_of(lag, np.full(60, 1e6), np.ones(60))
+        assert lags is not None
+        young = random.uniform(200, 5e4, 40)
+        old, counts = young + random.uniform(0, 60, 40), random.integers(1, 50, 40)
+        assert reached_between(young, old, lags).max() <= 1.0
+        share = maturity(young, old, counts, lags)
+        assert share is not None
+        most = max(most, share)
+    assert most == 1.0

@@ -29,7 +29,9 @@ def test_an_apdex_of_one_is_as_sure_as_a_proportion_of_one() -> None:
 
 def test_an_apdex_of_many_is_that_of_the_normal_interval() -> None:
     weight = np.repeat([1.0, 0.5, 0.0], [60_000, 30_000, 10_000])
-    found = latency.apdex(LatencyHistogram.from_values(np.where(weight == 1, 50.0, 450 - 500 * weight)), 100.0)
+    found = latency.apdex(
+        LatencyHistogram.from_values(np.where(weight == 1, 50.0, 450 - 500 * weight)), 100.0
+    )
     low, high = stats.norm.interval(0.95, weight.mean(), stats.sem(weight))
     assert (found.low, found.high) == pytest.approx((low, high), abs=2e-5)
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn import metrics
 
 import mlwatch
+from mlwatch.metrics import intervals
 
 if TYPE_CHECKING:
     from logfiles import SampleStore
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parents[3] / "sample_logs"
 START = pd.Timestamp("2026-11-03", tz="UTC")
 CLASSES = ("cat", "dog", "emu")
+BY_SCORES = {"roc_auc", "pr_auc", "log_loss", "brier", "spread"}
 
 
 def inside(rows: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -72,6 +75,34 @@ def test_a_binary_model_has_its_losses_and_curves_in_each_window(sample_store: S
     assert looked > 80
 
 
+def test_the_losses_of_each_window_have_intervals(sample_store: SampleStore) -> None:
+    """Against Student's t of SciPy on the losses of the raw rows; the spread is that of the score bins."""
+    with mlwatch.open(SAMPLES, db=sample_store()) as opened:
+        (model,) = opened.snapshot().models.values()
+        names, rows = opened.query("""
+            SELECT version, p.ts, CAST(score AS DOUBLE) AS score, o.label = '1' AS label
+            FROM predictions AS p JOIN outcomes AS o USING (id) WHERE NOT failed AND score IS NOT NULL""")
+    table = pd.DataFrame(rows, columns=names)
+    table["ts"] = pd.to_datetime(table.ts, utc=True)
+    looked = 0
+    for name, version in model.versions.items():
+        for window in version.windows:
+            mine = inside(table[table.version == name], window)
+            if len(mine) < 30:
+                continue
+            looked += 1
+            loss = -np.log(np.where(mine.label, mine.score, 1 - mine.score))
+            square = (mine.label - mine.score) ** 2
+            log_loss, brier = window.performance["log_loss"], window.performance["brier"]
+            low, high = stats.t.interval(0.95, len(loss) - 1, loss.mean(), stats.sem(loss))
+            assert log_loss.method == "Student's t"
+            assert (log_loss.low, log_loss.high) == pytest.approx((max(0.0, low), high), rel=0.02, abs=0.002)
+            expected = intervals.score_interval(len(square), square.mean(), (square**2).mean())
+            assert expected is not None
+            assert (brier.low, brier.high) == pytest.approx(expected, rel=0.02, abs=0.002)
+    assert looked > 40
+
+
 def test_many_classes_and_amounts_have_theirs(tmp_path: Path) -> None:
     random, n = np.random.default_rng(3), 1200
     chances = random.dirichlet(np.ones(len(CLASSES)), n)
@@ -119,5 +150,6 @@ def test_the_document_has_them(tmp_path: Path) -> None:
         document = json.loads(json.dumps(opened.snapshot().to_dict()))
     (model,) = document["models"].values()
     window = model["versions"]["v1"]["windows"][0]
-    assert {"roc_auc", "pr_auc", "log_loss", "brier"} <= set(window["performance"])
+    assert {"roc_auc", "pr_auc", "log_loss", "brier"} == set(window["performance"]) & BY_SCORES
+    assert window["latency_ms"]["reasons"]["quantiles"] == "no latencies in the logs"
     assert window["outputs"]["cost"]["value"] == pytest.approx(0.5)
