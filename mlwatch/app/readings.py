@@ -25,6 +25,8 @@ class Reading:
     """Why there is no value, as a clause after "because"."""
     against: str | None = None
     """What it was compared with, where that may be another thing than for its family."""
+    winsorised: Reading | None = None
+    """The mean of values that are cut at a limit, by which versions are compared; None where none are."""
 
 
 NOTHING = Reading(None, reason="this version has no such number")
@@ -34,7 +36,8 @@ def from_estimate(estimate: Estimate | None) -> Reading:
     """Return an estimate as a reading."""
     if estimate is None:
         return NOTHING
-    return Reading(estimate.value, estimate.n, estimate.low, estimate.high, estimate.reason)
+    cut = from_estimate(estimate.winsorised) if estimate.winsorised is not None else None
+    return Reading(estimate.value, estimate.n, estimate.low, estimate.high, estimate.reason, winsorised=cut)
 
 
 NO_REFERENCE = "there is no reference to compare with"
@@ -145,7 +148,8 @@ def revenue_per_prediction(version: Version) -> Reading:
     """Return the money that one prediction brought."""
     money = version.business.revenue
     reason = "no event carries money"
-    return Reading(money.per_prediction, version.predictions, money.low, money.high, reason)
+    cut = from_estimate(money.winsorised) if money.winsorised is not None else None
+    return Reading(money.per_prediction, version.predictions, money.low, money.high, reason, winsorised=cut)
 
 
 def revenue(version: Version) -> Reading:

@@ -93,7 +93,16 @@ def _reading(reading: Reading, row: MetricRow, *, said: bool = False) -> str:
     known = [interval if said else f"95 % {interval}"] if interval else []
     known += [f"n {reading.n:,}"] if reading.n else []
     known += [f"against {reading.against}"] if reading.against else []
+    known += _cut(reading, row)
     return show(reading.value, row.unit, row.currency) + (f" ({', '.join(known)})" if known else "")
+
+
+def _cut(reading: Reading, row: MetricRow) -> list[str]:
+    cut = reading.winsorised
+    if cut is None or cut.value is None:
+        return []
+    interval = show_interval(cut.low, cut.high, row.unit, row.currency)
+    return [f"winsorised {show(cut.value, row.unit, row.currency)}" + (f" {interval}" if interval else "")]
 
 
 def _currency(metric: Metric, version: Version) -> str | None:
@@ -164,6 +173,9 @@ def _verdict(before: Reading, after: Reading, better: Better, least: float = 0.0
     direction: Verdict = "higher" if after.value > before.value else "lower"
     if better is None:
         return direction
+    if before.winsorised is not None and after.winsorised is not None:
+        found = _verdict(before.winsorised, after.winsorised, better, least)
+        return found if found in {"unclear", "better" if direction == better else "worse"} else "unclear"
     if not _clear(before, after, least):
         return "unclear" if before.low is not None and after.low is not None else direction
     return "better" if direction == better else "worse"

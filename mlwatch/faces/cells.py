@@ -16,7 +16,9 @@ def estimated(found: Estimate, show: Callable[[float], str]) -> str:
     """Return a metric with its interval, or why there is none."""
     if found.value is None:
         return f"n/a, because {found.reason}" if found.reason else "n/a"
-    return within(found.value, found.low, found.high, show)
+    cut = found.winsorised
+    told = f"; winsorised {within(cut.value, cut.low, cut.high, show)}" if cut is not None else ""
+    return within(found.value, found.low, found.high, show) + told
 
 
 def within(value: float | None, low: float | None, high: float | None, show: Callable[[float], str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlwatch.faces.cells import estimated, number, plain, share, within
+from mlwatch.metrics.estimate import Estimate
 from mlwatch.snapshot.types import kinds_of
 
 if TYPE_CHECKING:
@@ -347,10 +348,10 @@ def _metric(name: str) -> Show:
 
 def _revenue(version: Version) -> str:
     money = version.business.revenue
-    return within(
-        *(money.per_prediction, money.low, money.high),
-        lambda value: number(value, f" {money.currency or ''}"),
-    )
+    if money.per_prediction is None:
+        return "n/a"
+    found = Estimate(money.per_prediction, 0, money.low, money.high, winsorised=money.winsorised)
+    return estimated(found, lambda value: number(value, f" {money.currency or ''}"))
 
 
 MADE_BY = {

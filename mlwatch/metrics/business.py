@@ -9,12 +9,12 @@ import numpy as np
 
 from mlwatch.metrics import intervals, winsor
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
-from mlwatch.metrics.winsor import Cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlwatch.metrics.confusion import Confusion
+    from mlwatch.metrics.winsor import Cut
 
 NO_PREDICTIONS = "no predictions yet"
 NO_CONVERSIONS = "no conversion in the logs of this model"
@@ -34,10 +34,8 @@ class RevenueSums:
     """Positive: what is subtracted."""
     sum_sq: float = 0.0
     """Σ over predictions of (gross − refunds of that prediction)²."""
-    winsorised_at: float | None = None
-    """Per-prediction cap that `sum_sq` and `capped_total` were made with; None for none."""
-    capped_total: float | None = None
-    """Σ over predictions of the net value, cut at ± the cap; None for none."""
+    cut: Cut | None = None
+    """Sums over predictions of the net value, cut at a limit; None for none."""
 
     @property
     def total(self) -> float:
@@ -45,20 +43,14 @@ class RevenueSums:
         return self.gross - self.refunds
 
     def __add__(self, other: RevenueSums) -> RevenueSums:
-        """Merge two disjoint sets of predictions with the same cap."""
-        if self.winsorised_at != other.winsorised_at:
-            raise ValueError("sums with different caps do not add up")
-        capped = None
-        if self.capped_total is not None and other.capped_total is not None:
-            capped = self.capped_total + other.capped_total
+        """Merge two disjoint sets of predictions with the same limit."""
         return RevenueSums(
             self.predictions + other.predictions,
             self.conversions + other.conversions,
             self.gross + other.gross,
             self.refunds + other.refunds,
             self.sum_sq + other.sum_sq,
-            self.winsorised_at,
-            capped,
+            None if self.cut is None or other.cut is None else self.cut + other.cut,
         )
 
 
@@ -84,7 +76,7 @@ def _share(counted: int, predictions: int) -> Estimate:
 
 
 def mean_value(n: int, total: float, sumsq: float, cut: Cut | None = None) -> Estimate:
-    """Return the mean of what events measure, such as seconds of dwell, with an interval that respects heavy tails.
+    """Return the mean of what events measure, such as seconds of dwell; beside it that of cut values, for heavy tails.
 
     Args:
         n: Events with a value.
@@ -96,39 +88,36 @@ def mean_value(n: int, total: float, sumsq: float, cut: Cut | None = None) -> Es
 
 
 def revenue_per_prediction(sums: RevenueSums) -> Estimate:
-    """Return net revenue per prediction; the interval is Student's t on the predictions' net values.
+    """Return net revenue per prediction, with Student's t interval on the predictions' net values.
 
-    With a cap, the value stays the exact mean and only the interval's width comes from the capped values,
-    because one large order would otherwise make it useless; `method` names the cap.
+    A single large order makes that wide; what the cut values say stands beside it, see `winsor.mean`.
     """
-    cut = None
-    if sums.winsorised_at is not None and sums.capped_total is not None:
-        cut = Cut(sums.winsorised_at, sums.capped_total, sums.sum_sq)
-    return winsor.mean(sums.predictions, sums.total, sums.sum_sq, cut, NO_PREDICTIONS)
+    return winsor.mean(sums.predictions, sums.total, sums.sum_sq, sums.cut, NO_PREDICTIONS)
 
 
 def revenue_per_conversion(sums: RevenueSums) -> Estimate:
     """Return net revenue over predictions that converted, with the delta method for a ratio of two means.
 
-    Takes it that only predictions with a conversion carry money.
+    Takes it that only predictions with a conversion carry money. For cut values see `revenue_per_prediction`.
     """
     if sums.conversions <= 0:
         return undefined("no conversions yet", sums.predictions)
-    value, total = sums.total / sums.conversions, sums.total
-    method = "delta method"
-    if sums.winsorised_at is not None and sums.capped_total is not None:
-        total, method = sums.capped_total, f"delta method, winsorised at {sums.winsorised_at:g}"
+    found = _per_conversion(sums, sums.total, sums.sum_sq)
+    if sums.cut is None:
+        return found
+    return winsor.beside(found, _per_conversion(sums, sums.cut.total, sums.cut.square), sums.cut.limit)
+
+
+def _per_conversion(sums: RevenueSums, total: float, square: float) -> Estimate:
     bounds = intervals.ratio(
         sums.predictions,
         top=total,
         bottom=sums.conversions,
-        top_sq=sums.sum_sq,
+        top_sq=square,
         bottom_sq=sums.conversions,
         product=total,
     )
-    shift = value - total / sums.conversions
-    interval = None if bounds is None else (bounds[0] + shift, bounds[1] + shift)
-    return estimate(value, sums.conversions, interval, method)
+    return estimate(total / sums.conversions, sums.conversions, bounds, "delta method")
 
 
 def decision_value(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,11 @@ class Estimate:
     """Why there is no value, as a plain clause that reads on after "because"."""
     method: str | None = None
     """How the interval was made, or why there is none."""
+    winsorised: Estimate | None = None
+    """Of a mean of heavy tails: that of the same values with the large ones cut at a limit, which its `method` names.
+
+    A single value does not decide it, so versions are compared by it; it is another number than the mean.
+    """
 
     def __post_init__(self) -> None:
         """Turn numbers that JSON and people cannot read into None, so that no face has to."""
@@ -37,11 +43,12 @@ class Estimate:
         """Tell whether there is a value."""
         return self.value is not None
 
-    def to_dict(self) -> dict[str, float | int | str | None]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the form of the JSON document: value, n, interval and method, or a null value, n and the reason."""
         if self.value is None:
             return {"value": None, "n": self.n, "reason": self.reason}
-        return {"value": self.value, "n": self.n, "low": self.low, "high": self.high, "method": self.method}
+        found = {"value": self.value, "n": self.n, "low": self.low, "high": self.high, "method": self.method}
+        return found if self.winsorised is None else {**found, "winsorised": self.winsorised.to_dict()}
 
 
 def undefined(reason: str, n: int = 0) -> Estimate:

@@ -123,7 +123,7 @@ def ranking(sums: RankingSums) -> dict[str, Estimate]:
 def measure(
     bins: ArrayLike, counts: ArrayLike, totals: ArrayLike, squares: ArrayLike, *, share: bool
 ) -> Measure:
-    """Return an amount's mean and its quantiles; the interval respects heavy tails, see `metrics.winsor`.
+    """Return an amount's mean and its quantiles; for heavy tails see `winsor.mean`.
 
     Args:
         bins: Latency bins, shape (m,), in any order and with repeats.

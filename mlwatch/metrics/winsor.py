@@ -1,20 +1,21 @@
-"""Winsorised sums: a single order or a single timeout must not decide how wide an interval is.
+"""Winsorised sums: a single order or a single timeout must not decide how versions compare.
 
 Values above the 99.9th percentile count as that limit: the upper edge of a bin of the log histogram (2 % wide).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlwatch.metrics import intervals, latency
-from mlwatch.metrics.estimate import Estimate, estimate, undefined
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from mlwatch.metrics.estimate import Estimate
 
     FloatArray = NDArray[np.float64]
 
@@ -32,6 +33,12 @@ class Cut:
     """Σ min(x, limit)."""
     square: float
     """Σ min(x, limit)²."""
+
+    def __add__(self, other: Cut) -> Cut:
+        """Merge the sums of disjoint values, which must be cut at the same limit."""
+        if self.limit != other.limit:
+            raise ValueError("sums with different limits do not add up")
+        return Cut(self.limit, self.total + other.total, self.square + other.square)
 
 
 def edge_of(code: int) -> float:
@@ -80,21 +87,23 @@ def cut_sums(
 
 
 def mean(n: int, total: float, square: float, cut: Cut | None, reason: str) -> Estimate:
-    """Return a mean whose interval, Student's t, has the width that the cut values give it; `method` names the limit.
+    """Return a mean with Student's t interval, and beside it the mean of the cut values with theirs.
+
+    Cut values have another mean than the values themselves, so the interval of either says nothing about the other.
 
     Args:
         n: Number of values.
-        total: Their sum as they are, so that the mean stays exact.
-        square: The sum of their squares, for an interval without a limit.
+        total: Their sum.
+        square: The sum of their squares.
         cut: None for no limit.
         reason: Why there is none without values.
     """
-    if n <= 0:
-        return undefined(reason)
-    if cut is None:
-        return intervals.mean(n, total, square, reason)
-    value, bounds = total / n, intervals.mean_t(n, cut.total, cut.square)
-    if bounds is None:
-        return estimate(value, n)
-    half = (bounds[1] - bounds[0]) / 2
-    return estimate(value, n, (value - half, value + half), f"Student's t, winsorised at {cut.limit:g}")
+    found = intervals.mean(n, total, square, reason)
+    if cut is None or not found.defined:
+        return found
+    return beside(found, intervals.mean(n, cut.total, cut.square, reason), cut.limit)
+
+
+def beside(found: Estimate, cut: Estimate, limit: float) -> Estimate:
+    """Return an estimate with that of the cut values beside it, named as what it is."""
+    return replace(found, winsorised=replace(cut, method=f"{cut.method}, winsorised at {limit:g}"))

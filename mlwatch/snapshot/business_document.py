@@ -44,6 +44,7 @@ def _revenue(money: Revenue, unknown: str) -> Document:
         "low": money.low,
         "high": money.high,
         "method": money.method,
+        "winsorised": money.winsorised.to_dict() if money.winsorised is not None else None,
         "currency": money.currency,
         "per_conversion": money.per_conversion.to_dict() if money.per_conversion is not None else None,
     }

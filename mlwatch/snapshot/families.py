@@ -278,7 +278,7 @@ def business(
         seen: Classes of events that the model ever got, so that "none" is a number and not a gap.
         currency: What the values are in.
         kinds: Of engagement: those that are told of, though none came in this time.
-        cut: Winsorised sums of what predictions brought, so that intervals respect heavy tails; None for none.
+        cut: Winsorised sums of what predictions brought, for heavy tails; None for none.
         values: The same of what engagements of a kind measured.
     """
     cut_values = dict(values)
@@ -305,7 +305,7 @@ def business(
         sum_sq=total("net", "value_sq"),
     )
     if cut is not None:
-        sums = replace(sums, sum_sq=cut.square, winsorised_at=cut.limit, capped_total=cut.total)
+        sums = replace(sums, cut=cut)
     valued = total("gross", "n_events") + total("refund", "n_events")
     known = valued > 0 or (sums.conversions == 0 and not EARNING.isdisjoint(seen))
     per = money.revenue_per_prediction(sums) if known else None
@@ -324,6 +324,7 @@ def business(
             currency,
             money.revenue_per_conversion(sums) if known else None,
             per.method if per else None,
+            per.winsorised if per else None,
         ),
         kinds={kind: engagement(kind) for kind in kinds if predictions},
         approval=approval,

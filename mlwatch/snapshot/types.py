@@ -142,7 +142,9 @@ class Revenue:
     per_conversion: Estimate | None = None
     """Over the predictions that converted."""
     method: str | None = None
-    """How the interval of `per_prediction` was made, and where values were winsorised for it."""
+    """How the interval of `per_prediction` was made."""
+    winsorised: Estimate | None = None
+    """The same of values that are cut at a limit; see `Estimate.winsorised`."""
 
     @property
     def known(self) -> bool:

@@ -45,6 +45,27 @@ def test_a_change_is_judged_by_its_intervals(
     assert _verdict(before, after, better) == verdict
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        (Reading(3.1, low=3.0, high=3.2), Reading(3.6, low=3.5, high=3.7), "better"),
+        (Reading(3.1, low=3.0, high=3.2), Reading(3.2, low=3.1, high=3.3), "unclear"),
+        (
+            Reading(3.6, low=3.5, high=3.7),
+            Reading(3.1, low=3.0, high=3.2),
+            "unclear",
+        ),  # and the means point up
+    ],
+)
+def test_means_of_heavy_tails_are_compared_by_cut_values(
+    before: Reading, after: Reading, verdict: str
+) -> None:
+    """One large order moved the mean of the second version: its interval says nothing, a lucky one would say much."""
+    one = Reading(3.2, low=3.0, high=3.4, winsorised=before)
+    two = Reading(45.7, low=-37.0, high=128.0, winsorised=after)
+    assert _verdict(one, two, "higher") == verdict
+
+
 def test_a_small_change_of_a_drift_score_says_nothing() -> None:
     assert _verdict(Reading(0.0), Reading(0.022), "lower", 0.1) == "higher"
     assert _verdict(Reading(0.0), Reading(0.12), "lower", 0.1) == "worse"

@@ -446,8 +446,8 @@ def test_events_after_the_attribution_window_are_not_the_predictions_doing(tmp_p
     assert some.business.revenue.total == pytest.approx(300)
 
 
-def test_one_large_order_does_not_widen_the_interval_of_all(tmp_path: Path) -> None:
-    """Against Student's t of SciPy on the values that are winsorised at the 99.9th percentile."""
+def test_beside_a_large_order_stands_what_the_others_say(tmp_path: Path) -> None:
+    """Against Student's t of SciPy on the values, and on those that are winsorised at the 99.9th percentile."""
     random = np.random.default_rng(4)
     spent = np.where(random.uniform(size=4000) < 0.2, random.lognormal(3, 1, 4000).round(2), 0.0)
     spent[7] = 1e6
@@ -464,20 +464,27 @@ def test_one_large_order_does_not_widen_the_interval_of_all(tmp_path: Path) -> N
     with mlwatch.open(tmp_path, db=":memory:") as watch:
         found = watch.snapshot().to_dict()["models"]["m"]["versions"]["v1"]["business"]
     revenue = found["revenue"]
-    method, _, cap = revenue["method"].rpartition(" ")
+    assert revenue["per_prediction"] == pytest.approx(spent.mean())
+    assert revenue["method"] == "Student's t"
+    low, high = stats.t.interval(0.95, 3999, loc=spent.mean(), scale=stats.sem(spent))
+    assert (revenue["low"], revenue["high"]) == pytest.approx((low, high))
+    cut = revenue["winsorised"]
+    method, _, cap = cut["method"].rpartition(" ")
     assert method == "Student's t, winsorised at"
     assert float(cap) == pytest.approx(np.sort(spent)[-5], rel=0.03)  # of 4,000 values four lie above
-    cut = np.minimum(spent, float(cap))
-    low, high = stats.t.interval(0.95, 3999, loc=spent.mean(), scale=stats.sem(cut))
-    assert revenue["per_prediction"] == pytest.approx(spent.mean())
-    assert (revenue["low"], revenue["high"]) == pytest.approx((low, high), rel=1e-4)
+    used = np.minimum(spent, float(cap))
+    low, high = stats.t.interval(0.95, 3999, loc=used.mean(), scale=stats.sem(used))
+    assert cut["value"] == pytest.approx(used.mean(), rel=1e-4)
+    assert (cut["low"], cut["high"]) == pytest.approx((low, high), rel=1e-4)
     each = revenue["per_conversion"]
     assert each["value"] == pytest.approx(spent.sum() / np.count_nonzero(spent))
-    assert each["method"] == f"delta method, winsorised at {cap}"
-    assert each["high"] - each["low"] < 10 * (high - low)
+    assert each["method"] == "delta method"
+    assert each["winsorised"]["value"] == pytest.approx(used.sum() / np.count_nonzero(spent), rel=1e-4)
+    assert each["winsorised"]["method"] == f"delta method, winsorised at {cap}"
+    assert each["high"] - each["low"] > 100 * (each["winsorised"]["high"] - each["winsorised"]["low"])
 
 
-def test_the_interval_of_each_window_is_cut_at_the_limit_of_the_range(tmp_path: Path) -> None:
+def test_each_window_is_cut_at_the_limit_of_the_range(tmp_path: Path) -> None:
     random = np.random.default_rng(8)
     spent = np.where(random.uniform(size=4000) < 0.2, random.lognormal(3, 1, 4000).round(2), 0.0)
     spent[7], spent[3999] = 1e6, 1e5
@@ -493,24 +500,26 @@ def test_the_interval_of_each_window_is_cut_at_the_limit_of_the_range(tmp_path: 
     write(tmp_path, "a.jsonl", requests)
     write(tmp_path, "b.jsonl", events)
     version = only(model_of(tmp_path))
-    method = version.business.revenue.method
-    assert method is not None
-    cap = float(method.rpartition(" ")[2])
+    whole = version.business.revenue.winsorised
+    assert whole is not None
+    assert whole.method is not None
+    cap = float(whole.method.rpartition(" ")[2])
     windows = [window for window in version.windows if window.predictions]
     assert sum(window.predictions for window in windows) == 4000
     done = 0
     for window in windows:
         own = spent[done : (done := done + window.predictions)]
-        half = stats.sem(np.minimum(own, cap)) * stats.t.ppf(0.975, len(own) - 1)
-        revenue = window.business.revenue
+        revenue, used = window.business.revenue, np.minimum(own, cap)
         assert revenue.per_prediction == pytest.approx(own.mean())
-        assert (revenue.low, revenue.high) == pytest.approx(
-            (own.mean() - half, own.mean() + half), rel=1e-4, abs=1e-6
-        )
-        assert revenue.method == method
+        expected = stats.t.interval(0.95, len(own) - 1, own.mean(), stats.sem(own))
+        assert (revenue.low, revenue.high) == pytest.approx(expected, rel=1e-6)
+        cut, expected = revenue.winsorised, stats.t.interval(0.95, len(own) - 1, used.mean(), stats.sem(used))
+        assert cut is not None
+        assert (cut.low, cut.high) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+        assert cut.method == whole.method
 
 
-def test_one_costly_request_does_not_widen_the_interval_of_the_cost_of_all(tmp_path: Path) -> None:
+def test_beside_a_costly_request_stands_what_the_others_cost(tmp_path: Path) -> None:
     random = np.random.default_rng(9)
     cost = random.lognormal(-3, 1, 5000).round(6)
     cost[11] = 1000.0
@@ -520,13 +529,18 @@ def test_one_costly_request_does_not_widen_the_interval_of_the_cost_of_all(tmp_p
     ]
     write(tmp_path, "a.jsonl", requests)
     found = only(model_of(tmp_path)).outputs.measures["cost"].mean
-    assert found.method is not None
-    words, _, cap = found.method.rpartition(" ")
+    expected = stats.t.interval(0.95, 4999, cost.mean(), stats.sem(cost))
+    assert found.value == pytest.approx(cost.mean())
+    assert (found.low, found.high) == pytest.approx(expected, rel=1e-6)
+    cut = found.winsorised
+    assert cut is not None
+    assert cut.method is not None
+    words, _, cap = cut.method.rpartition(" ")
     assert words == "Student's t, winsorised at"
     assert float(cap) == pytest.approx(np.sort(cost)[-6], rel=0.03)  # of 5,000 values five lie above
-    half = stats.sem(np.minimum(cost, float(cap))) * stats.t.ppf(0.975, 4999)
-    assert found.value == pytest.approx(cost.mean())
-    assert (found.low, found.high) == pytest.approx((cost.mean() - half, cost.mean() + half), rel=1e-4)
+    used = np.minimum(cost, float(cap))
+    expected = stats.t.interval(0.95, 4999, used.mean(), stats.sem(used))
+    assert (cut.low, cut.high) == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_cohort_that_had_no_time_to_convert_says_so(tmp_path: Path) -> None:

@@ -117,19 +117,24 @@ def stays() -> tuple[list[dict[str, Any]], np.ndarray[Any, Any]]:
 
 
 @pytest.mark.parametrize("in_halves", [False, True])
-def test_one_long_stay_does_not_widen_the_interval_of_all(tmp_path: Path, in_halves: bool) -> None:
-    """Against Student's t of SciPy on the values that are winsorised at the 99.9th percentile, in each window too."""
+def test_beside_a_long_stay_stands_what_the_others_say(tmp_path: Path, in_halves: bool) -> None:
+    """Against Student's t of SciPy on the values, and on those that are winsorised, in each window too."""
     records, lengths = stays()
     version = version_of(taken(tmp_path, *([records[::2], records[1::2]] if in_halves else [records])))
 
     def is_cut(found: Estimate | None, own: np.ndarray[Any, Any]) -> str:
         assert found is not None
-        assert found.method is not None
-        words, _, cap = found.method.rpartition(" ")
-        assert words == "Student's t, winsorised at"
-        half = stats.sem(np.minimum(own, float(cap))) * stats.t.ppf(0.975, len(own) - 1)
+        expected = stats.t.interval(0.95, len(own) - 1, own.mean(), stats.sem(own))
         assert found.value == pytest.approx(own.mean(), rel=1e-9)
-        assert (found.low, found.high) == pytest.approx((own.mean() - half, own.mean() + half), rel=1e-4)
+        assert (found.low, found.high) == pytest.approx(expected, rel=1e-6)
+        cut = found.winsorised
+        assert cut is not None
+        assert cut.method is not None
+        words, _, cap = cut.method.rpartition(" ")
+        assert words == "Student's t, winsorised at"
+        used = np.minimum(own, float(cap))
+        expected = stats.t.interval(0.95, len(own) - 1, used.mean(), stats.sem(used))
+        assert (cut.low, cut.high) == pytest.approx(expected, rel=1e-4)
         return cap
 
     cap = is_cut(version.business.kinds["dwell"].value, lengths)
@@ -156,7 +161,7 @@ def test_values_of_a_store_of_before_are_not_cut(tmp_path: Path) -> None:
         found = version_of(watch.snapshot()).business.kinds["dwell"].value
     assert found is not None
     assert found.value == pytest.approx(lengths.mean())
-    assert found.method == "Student's t"
+    assert found.winsorised is None
 
 
 def test_a_window_without_such_events_has_a_share_of_zero(tmp_path: Path) -> None:
