@@ -35,6 +35,9 @@ class Measure:
     p95: float | None = None
 
 
+NO_SIDES = "the labels were read by an earlier mlwatch, which did not count how many are equal to a quantile"
+
+
 def top_k(ranks: Mapping[int, int], classes: int) -> dict[str, Estimate]:
     """Return `top_2_accuracy` and so on: how often the true class was among the most probable ones.
 
@@ -54,27 +57,52 @@ def top_k(ranks: Mapping[int, int], classes: int) -> dict[str, Estimate]:
     }
 
 
-def pinball(sums: Mapping[float, tuple[int, int, float, float]]) -> dict[str, Estimate]:
+@dataclass(frozen=True, slots=True)
+class QuantileSums:
+    """Sums over labels against one predicted quantile."""
+
+    n: int
+    loss: float
+    """Σ pinball loss."""
+    loss_sq: float
+    n_sides: int = 0
+    """Labels of which it is known on which side of the quantile they lie."""
+    under: int = 0
+    """Labels below it."""
+    over: int = 0
+    """Labels above it."""
+
+
+def pinball(sums: Mapping[float, QuantileSums]) -> dict[str, Estimate]:
     """Return the mean pinball loss of each predicted quantile and of all, and the coverage of the outer two.
 
     Source: Koenker & Bassett 1978, doi:10.2307/1913643; the same as scikit-learn's `mean_pinball_loss`. Intervals are
     Student's t of each loss, Wilson's of shares; that of the mean over levels takes their errors as moving together.
 
     Args:
-        sums: By level the labels, those at or below the quantile, Σ loss and Σ loss².
+        sums: By level.
     """
-    levels = sorted(level for level in sums if sums[level][0] > 0)
+    levels = sorted(level for level in sums if sums[level].n > 0)
     if not levels:
         return {"pinball": undefined(NO_LABELS)}
-    each = {level: intervals.mean(sums[level][0], *sums[level][2:], NO_LABELS) for level in levels}
+    each = {
+        level: intervals.mean(sums[level].n, sums[level].loss, sums[level].loss_sq, NO_LABELS)
+        for level in levels
+    }
     found = {"pinball": _mean_of(list(each.values()))}
     found.update({f"pinball_{level:g}": one for level, one in each.items()})
     low, high = levels[0], levels[-1]
-    if low < 0.5 < high and sums[low][0] == sums[high][0]:
-        n = sums[low][0]
-        inside = max(0, sums[high][1] - sums[low][1])
-        found[f"coverage_{100 * (high - low):g}"] = intervals.proportion(inside, n, NO_LABELS)
+    if low < 0.5 < high and sums[low].n == sums[high].n:
+        found[f"coverage_{100 * (high - low):g}"] = _coverage(sums[low], sums[high])
     return found
+
+
+def _coverage(low: QuantileSums, high: QuantileSums) -> Estimate:
+    """Return the share of labels between two quantiles, both ends within: many labels are equal to one of a demand."""
+    if not low.n_sides or low.n_sides != high.n_sides:
+        return undefined(NO_SIDES, low.n)
+    inside = max(0, low.n_sides - low.under - high.over)
+    return intervals.proportion(inside, low.n_sides, NO_LABELS)
 
 
 def _mean_of(parts: list[Estimate]) -> Estimate:

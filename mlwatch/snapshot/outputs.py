@@ -142,9 +142,12 @@ def places(rows: Table, classes: int) -> dict[str, Estimate]:
 
 def pinball_of(rows: Table) -> dict[str, Estimate]:
     """Return the losses of predicted quantiles."""
-    names = ("level", "n", "below", "loss", "loss_sq")
-    columns = zip(*(rows[name].tolist() for name in names), strict=True)
-    return outputs.pinball({level: (int(n), int(low), a, b) for level, n, low, a, b in columns})
+    names = ("level", "n", "loss", "loss_sq", "n_sides", "under", "over")
+    columns = zip(*(np.nan_to_num(rows[name]).tolist() for name in names), strict=True)
+    return outputs.pinball({
+        level: outputs.QuantileSums(int(n), loss, square, *map(int, sides))
+        for level, n, loss, square, *sides in columns
+    })  # fmt: skip
 
 
 def ranking_of(rows: Table) -> dict[str, Estimate]:

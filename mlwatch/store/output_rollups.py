@@ -65,9 +65,20 @@ QUANTILES = Rollup(
     "r_quantiles",
     LEVELS,
     {"level": "DOUBLE"},
-    {"n": "BIGINT", "below": "BIGINT", "loss": "DOUBLE", "loss_sq": "DOUBLE"},
+    {
+        "n": "BIGINT",
+        "below": "BIGINT",
+        "loss": "DOUBLE",
+        "loss_sq": "DOUBLE",
+        "n_sides": "BIGINT",
+        "under": "BIGINT",
+        "over": "BIGINT",
+    },
 )
-"""Labels against predicted quantiles: how many lay at or below, and the pinball loss."""
+"""Labels against predicted quantiles: how many lay at or below, and the pinball loss.
+
+`n_sides` are those of which it is counted whether they lay below (`under`) or above it: stores of before did not.
+"""
 RESIDUALS = Rollup("r_residuals", LEVELS, {"side": "INTEGER", "bin": "INTEGER"}, {"n": "BIGINT"})
 """Errors of a regression by sign and by the latency bin of their size."""
 RANKINGS = Rollup(
@@ -204,6 +215,8 @@ def quantiles_sql(relation: str, model: str, columns: Mapping[float, str]) -> st
     return " UNION ALL ".join(
         f"""SELECT {bucket(QUARTER)} AS bucket, model, version, {sql_number(level)} AS level, SUM(weight) AS n,
             SUM(CASE WHEN e <= 0 THEN weight ELSE 0 END) AS below,
+            SUM(weight) AS n_sides, SUM(CASE WHEN e < 0 THEN weight ELSE 0 END) AS under,
+            SUM(CASE WHEN e > 0 THEN weight ELSE 0 END) AS over,
             SUM(weight * GREATEST({sql_number(level)} * e, {sql_number(level - 1)} * e)) AS loss,
             SUM(weight * POWER(GREATEST({sql_number(level)} * e, {sql_number(level - 1)} * e), 2)) AS loss_sq
         FROM (SELECT ts, model, version, weight, TRY_CAST(label AS DOUBLE) - {column} AS e FROM {relation}

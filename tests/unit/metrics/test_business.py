@@ -56,7 +56,7 @@ def test_revenue_per_prediction_equals_scipys_mean(net: np.ndarray) -> None:
 
 def interval_of(values: np.ndarray) -> tuple[float, float]:
     expected = stats.ttest_1samp(values, 0).confidence_interval()
-    return expected.low, expected.high
+    return float(expected.low), float(expected.high)
 
 
 def test_the_interval_is_that_of_the_mean_and_cut_values_stand_beside_it(net: np.ndarray) -> None:

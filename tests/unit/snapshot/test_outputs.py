@@ -198,6 +198,23 @@ def ranked(queries: int = 60) -> tuple[Records, list[list[int]]]:
     return records, truth
 
 
+def test_labels_that_are_equal_to_a_quantile_lie_within(tmp_path: Path) -> None:
+    """Half of a demand of whole numbers is 0, which is its tenth percentile."""
+    sold = np.random.default_rng(1).poisson(0.7, 2000)
+    rows = [
+        stamped(i // 20, model="demand", prediction=0.7, p10=0.0, p90=2.0, label=int(label))
+        | {"request_id": f"r{i}"}
+        for i, label in enumerate(sold.tolist())
+    ]
+    write(tmp_path, "a.jsonl", rows)
+    version = only(model_of(tmp_path))
+    found = version.performance["coverage_80"]
+    assert found.value == pytest.approx(np.mean((sold >= 0) & (sold <= 2)), abs=1e-12)
+    assert found.n == 2000
+    parts = [each.performance["coverage_80"] for each in version.windows if "coverage_80" in each.performance]
+    assert min(each.value or 0.0 for each in parts) > 0.8
+
+
 def test_rankings_are_judged_by_query_however_their_labels_come(tmp_path: Path) -> None:
     records, truth = ranked()
     write(tmp_path, "a.jsonl", [{k: v for k, v in record.items() if k != "label"} for record in records])
