@@ -11,20 +11,28 @@ from mlwatch.metrics.segments import LEAST, Losses, contrast
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FEW = f"fewer than two groups have {LEAST} labelled predictions"
+FEW = f"fewer than two groups have {LEAST} predictions"
+FEW_POSITIVES = f"fewer than two groups have {LEAST} positive labels"
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
+    """Predictions of one value of the attribute."""
+
+    n: int
+    """Answered, labelled or not."""
+    chosen: int
+    """Of them, predicted positive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Positives:
     """Labelled predictions of one value of the attribute."""
 
     n: int
-    chosen: int
-    """Predicted positive."""
-    positives: int
     """Labelled positive."""
     hits: int
-    """Labelled and predicted positive."""
+    """Of them, predicted positive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +47,32 @@ class Gap:
 
 
 def demographic_parity(groups: Mapping[str, Group]) -> Gap:
-    """Return the largest difference in the rate of positive predictions, among labelled predictions.
+    """Return the largest difference in the rate of positive predictions, among all predictions.
 
+    Labels are not needed, and those that are there would mislead: where an outcome is known only of what was granted,
+    hardly any refusal has one.
     Source: Dwork et al. 2012, doi:10.1145/2090236.2090255.
     """
-    return _gap({name: (group.chosen, group.n) for name, group in groups.items()})
+    return _gap({name: (group.chosen, group.n) for name, group in groups.items()}, FEW)
 
 
-def equal_opportunity(groups: Mapping[str, Group]) -> Gap:
-    """Return the largest difference in the true positive rate.
+def equal_opportunity(groups: Mapping[str, Positives]) -> Gap:
+    """Return the largest difference in the true positive rate, among labelled predictions.
 
     Source: Hardt, Price & Srebro 2016, arXiv:1610.02413.
     """
-    return _gap({name: (group.hits, group.positives) for name, group in groups.items()})
+    return _gap({name: (group.hits, group.n) for name, group in groups.items()}, FEW_POSITIVES)
 
 
-def _gap(rates: Mapping[str, tuple[int, int]]) -> Gap:
+def _gap(rates: Mapping[str, tuple[int, int]], few: str) -> Gap:
     enough = {name: Losses(of, part, part) for name, (part, of) in rates.items() if of >= LEAST}
     if len(enough) < 2:
-        return Gap(undefined(FEW, sum(of for _, of in rates.values())))
+        return Gap(undefined(few, sum(of for _, of in rates.values())))
     highest = max(enough, key=lambda name: enough[name].mean)
-    lowest = min(enough, key=lambda name: enough[name].mean)
+    lowest = min(enough.keys() - {highest}, key=lambda name: (enough[name].mean, name))
     n = sum(group.n for group in enough.values())
     found = contrast(enough[highest], enough[lowest])
-    if found is None or highest == lowest:
+    if found is None:
         return Gap(estimate(0.0, n))
     interval = (max(0.0, found.low), found.high)
     return Gap(estimate(found.difference, n, interval, "Newcombe, the two extreme groups"), highest, lowest)

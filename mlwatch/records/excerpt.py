@@ -132,9 +132,12 @@ class Excerpt:
         )
         numbers = [row.number for row in registry.features.values()]
         stored = feature_rollup.Requests("predictions")
-        fold.fold_requests(connection, registry, numbers, registry.models, stored, settings=settings)
+        parts = slices.columns(connection, registry, settings=settings)
+        fold.fold_requests(
+            connection, registry, numbers, registry.models, stored, settings=settings, parts=parts
+        )
         constraints.count_batch(connection, registry, self._config, numbers)
-        fold.score_stored(connection, parts := slices.columns(connection, registry, settings=settings))
+        fold.score_stored(connection, parts)
         if is_there(connection, "scored"):
             fold.fold_scored(connection, registry, parts, settings)
         any_gains, _ = events.gain_requests(connection, self._config.business, learns=False)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mlwatch.metrics.bins import INVALID, MISSING
-from mlwatch.metrics.fairness import Gap, Group, demographic_parity, equal_opportunity
+from mlwatch.metrics.estimate import undefined
+from mlwatch.metrics.fairness import Gap, Group, Positives, demographic_parity, equal_opportunity
 from mlwatch.metrics.importance import correlation_ratio, importance
 from mlwatch.metrics.regression import RegressionSums, regression
 from mlwatch.metrics.segments import Contrast, Losses, contrast, together
@@ -23,7 +24,7 @@ from mlwatch.store.importances import LEAST, ROWS, of_predictions
 from mlwatch.store.slices import ABSENT, CATEGORIES, cut_places, cuts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 NO_VALUE = "missing"
 OTHERS = "all others"
+NOT_COUNTED = "predictions are not counted by this column yet, or were not where these rollups were written"
 OF_NUMBERS = ("mae", "rmse", "bias")
 
 
@@ -134,7 +136,13 @@ def of_model(
     matters = settings.importance or _importance(reader, model, mine, infos)
     if numeric:
         return Segments(by_version, importance=matters)
-    fairness = {name: _fairness(told[who], infos, model, settings) for name, who in versions.items()}
+    if not settings.protected:
+        return Segments(by_version, importance=matters)
+    answers = reader.once(rollups.ANSWERS, lattice)
+    fairness = {
+        name: _fairness(told[who], undecided.decided(answers.of(who)), infos, model, settings)
+        for name, who in versions.items()
+    }
     return Segments(by_version, fairness, matters)
 
 
@@ -179,21 +187,44 @@ def _of_values(rows: Table) -> float:
 
 
 def _fairness(
-    rows: Table, infos: Mapping[int, FeatureInfo], model: Model, settings: SegmentSettings
+    labelled: Table, answers: Table, infos: Mapping[int, FeatureInfo], model: Model, settings: SegmentSettings
 ) -> tuple[Fairness, ...]:
+    """Return the gaps of one version.
+
+    Args:
+        labelled: Its labelled predictions by segment.
+        answers: All of its predictions by protected segment.
+        infos: Features by number.
+        model: Its positive class.
+        settings: Protected attributes.
+    """
     numbers = {info.name: number for number, info in infos.items() if number >= 0}
     positive = model.positive_class
     found = []
     for column in settings.protected if positive is not None else ():
-        inside = rows.where(rows["feature"] == numbers.get(column, ABSENT - 1))
-        groups = {}
-        for part in np.unique(inside["part"]).tolist():
-            group = inside.where(inside["part"] == part)
-            chosen, true = group["prediction"] == positive, group["label"] == positive
-            counts = (group["n"][mask].sum() for mask in (chosen | True, chosen, true, chosen & true))
-            groups[part_name(infos[numbers[column]], int(part))] = Group(*(int(count) for count in counts))
-        found.append(Fairness(column, demographic_parity(groups), equal_opportunity(groups)))
+        number = numbers.get(column, ABSENT - 1)
+        groups = {
+            part_name(infos[number], part): Group(rows.whole("n"), _count(rows, "prediction", positive))
+            for part, rows in _by_part(answers, number)
+        }
+        known = {
+            part_name(infos[number], part): Positives(true.whole("n"), _count(true, "prediction", positive))
+            for part, rows in _by_part(labelled, number)
+            for true in (rows.where(rows["label"] == positive),)
+        }
+        parity = demographic_parity(groups) if groups or not known else Gap(undefined(NOT_COUNTED))
+        found.append(Fairness(column, parity, equal_opportunity(known)))
     return tuple(found)
+
+
+def _by_part(rows: Table, feature: int) -> Iterator[tuple[int, Table]]:
+    inside = rows.where(rows["feature"] == feature)
+    for part in np.unique(inside["part"]).tolist():
+        yield int(part), inside.where(inside["part"] == part)
+
+
+def _count(rows: Table, column: str, value: str | None) -> int:
+    return rows.where(rows[column] == value).whole("n")
 
 
 def with_segments(model: Model, segments: Segments) -> Model:

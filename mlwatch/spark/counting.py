@@ -19,6 +19,7 @@ from mlwatch.store import (
     outcomes,
     output_rollups,
     outputs,
+    protected,
     rollups,
     slices,
 )
@@ -163,6 +164,8 @@ class Counter:
         yield rollups.TRAFFIC, rollups.traffic_sql("predictions"), {}
         yield rollups.LATENCY, rollups.latency_sql("predictions"), {}
         yield rollups.DECIDED, rollups.decided_sql("predictions", plain), {}
+        if (answers := protected.statement(registry, "predictions", parts)) is not None:
+            yield rollups.ANSWERS, answers, {}
         features = [*registry.feature_bins(present), *registry.lacking(present, registry.models)]
         for group in fold.in_groups(features, STATEMENT_FEATURES):
             yield rollups.FEATURES, feature_rollup.features_sql(REQUESTS, group), {}

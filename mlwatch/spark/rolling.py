@@ -111,7 +111,11 @@ def _cut(store: Learnt) -> str:
     registry = store.registry
     return hashlib.sha256(
         json.dumps(
-            [sorted((n, b.kind, b.edges) for n, b in registry.bins.items()), registry.segments]
+            [
+                sorted((n, b.kind, b.edges) for n, b in registry.bins.items()),
+                registry.segments,
+                registry.protected,
+            ]
         ).encode()
     ).hexdigest()
 

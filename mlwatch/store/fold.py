@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there, number, row
 from mlwatch.sources.sql import identifier, literal
-from mlwatch.store import bin_cells, feature_rollup, outputs, rollups
+from mlwatch.store import bin_cells, feature_rollup, outputs, protected, rollups
 from mlwatch.store.adding import add, remove
 from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
 from mlwatch.store.output_rollups import EVENT_LAGS, KINDS, OUTPUTS
@@ -60,6 +60,7 @@ def fold_requests(
     requests: Requests,
     *,
     settings: OutputSettings,
+    parts: Columns,
     unbinned: bool = True,
 ) -> None:
     """Add the batch's requests to traffic, latency and feature rollups.
@@ -71,12 +72,14 @@ def fold_requests(
         models: Models of the batch.
         requests: Where they are, for counting by feature.
         settings: What the configuration says of outputs.
+        parts: The segments that the batch has columns for.
         unbinned: Count features without bins too, as present or missing; False where bins are about to be cut.
     """
     connection.execute("CREATE OR REPLACE TEMP VIEW requests AS SELECT * FROM batch WHERE is_request")
     add(connection, rollups.TRAFFIC, rollups.traffic_sql("requests"))
     add(connection, rollups.LATENCY, rollups.latency_sql("requests"))
     fold_decided(connection, registry, "requests")
+    protected.fold(connection, registry, "requests", parts)
     outputs.fold_requests(connection, registry, settings, "requests", models, numbers)
     may_be_invalid = is_there(connection, "batch WHERE invalid IS NOT NULL")
     features = [
@@ -283,6 +286,7 @@ def recount_labels(
         rollups.LAGS,
         rollups.SEGMENTS,
         rollups.DECIDED,
+        rollups.ANSWERS,
         *OUTPUTS,
     ):
         if rollup is not EVENT_LAGS:
@@ -293,6 +297,7 @@ def recount_labels(
     fold_scored(connection, registry, parts, settings)
     stored = f"(FROM predictions WHERE {mine})"
     fold_decided(connection, registry, stored)
+    protected.fold(connection, registry, stored, parts)
     outputs.fold_requests(
         connection, registry, settings, stored, registry.models if models is None else models
     )

@@ -93,6 +93,8 @@ class Registry:
         """Features beyond the limit, at most `MAX_REFUSED` of them."""
         self.segments: tuple[int, ...] = ()
         """Features that labelled predictions are told apart by."""
+        self.protected: tuple[int, ...] = ()
+        """Those of them that all answers are."""
         self.heard: set[tuple[str, int]] | None = set()
         """Models and features that bins were cut after, see `binning`; None where bins stay, whatever comes."""
         self.losses: LossTree | None = None
@@ -127,6 +129,7 @@ class Registry:
         self.losses = loss_trees.recall(self._connection)
         segments = meta_value(self._connection, "segments")
         self.segments = tuple(json.loads(segments)) if segments is not None else ()
+        self.protected = tuple(json.loads(meta_value(self._connection, "segments_protected") or "[]"))
 
     def slots(
         self, features: Sequence[Feature], models: Callable[[], Collection[str]] | None = None

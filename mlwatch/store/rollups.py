@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from mlwatch.metrics.bin_sql import latency_bin_sql, score_bin_sql
 from mlwatch.sources.sql import literal
 from mlwatch.store.output_rollups import OUTPUTS
+from mlwatch.store.protected import ANSWERS
 from mlwatch.store.rollup import DAY, HOUR, MINUTE, QUARTER, RESIDUAL, Rollup, bucket
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALL",
+    "ANSWERS",
     "BUSINESS",
     "CONSTRAINTS",
     "COUNTED",
@@ -204,7 +206,7 @@ CONSTRAINTS = Rollup(
 """Values that were looked at for each demand of `[schema]`, and those that break it, with one of them."""
 ALL = (
     *(TRAFFIC, LATENCY, FEATURES, OUTCOMES, SCORES, DECIDED, SEGMENTS, LAGS, BUSINESS, WORTH, SAMPLING),
-    *(EVENT_VALUES, CONSTRAINTS),
+    *(EVENT_VALUES, ANSWERS, CONSTRAINTS),
     *OUTPUTS,
 )
 

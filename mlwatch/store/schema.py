@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-VERSION = 26
+VERSION = 27
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -219,6 +219,14 @@ _LABEL_SUMS = tuple(
 )
 """Labels of regressions are summed by segment from then on."""
 
+_SIDES_OF_QUANTILES = tuple(
+    f"ALTER TABLE {rollup.table(level)} ADD COLUMN IF NOT EXISTS {name} {rollup.measures[name]}"
+    for rollup in (output_rollups.QUANTILES,)
+    for level in rollup.levels
+    for name in ("n_sides", "under", "over")
+)
+"""Labels are told apart by the side of a quantile on which they lie from then on."""
+
 MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = {
     1: (_WAITING,),
     2: (_SIDES,),
@@ -248,6 +256,8 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
         *_LABEL_SUMS,
     ),
     25: tuple(rollups.EVENT_VALUES.ddl(level) for level in rollups.EVENT_VALUES.levels),
+    # the stored answers are counted with the next batch, by what the configuration says then
+    26: (*_SIDES_OF_QUANTILES, *(rollups.ANSWERS.ddl(level) for level in rollups.ANSWERS.levels)),
 }
 """Statements, and what depends on the columns of a store, that lead from the given version to the next."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import all_or_nothing, meta_value
 from mlwatch.metrics.bin_sql import sql_number
 from mlwatch.sources.sql import identifier, literal
-from mlwatch.store import fold, rollups
+from mlwatch.store import fold, protected, rollups
 from mlwatch.store.outputs import carried, raw_name
 
 if TYPE_CHECKING:
@@ -81,6 +81,10 @@ class Columns:
         """Return those whose features are among the given ones, or are the predictions themselves."""
         parts = tuple(c for c in self.columns if c.feature.number in numbers or c.feature.number < 0)
         return Columns(parts, tuple(each for each in self.raw if each[0] in numbers))
+
+    def among(self, numbers: Collection[int]) -> Columns:
+        """Return those whose features are among the given ones, and nothing besides."""
+        return Columns(tuple(c for c in self.columns if c.feature.number in numbers))
 
     def select(self, alias: str, aggregate: str = "") -> str:
         """Return the parts as further items of a SELECT, with a comma before each.
@@ -174,10 +178,10 @@ def choose(registry: Registry, settings: SegmentSettings) -> tuple[int, ...]:
         registry: Features and bins, and what was chosen before.
         settings: What the configuration says.
     """
-    protected = _numbers(registry, settings.protected)
+    guarded = _numbers(registry, settings.protected)
     if settings.columns:
-        return tuple(dict.fromkeys((*_numbers(registry, settings.columns), *protected)))
-    chosen = list(dict.fromkeys((*protected, *registry.segments)))
+        return tuple(dict.fromkeys((*_numbers(registry, settings.columns), *guarded)))
+    chosen = list(dict.fromkeys((*guarded, *registry.segments)))
     binned = [row for row in registry.features.values() if row.number in registry.bins]
     by_kind = sorted(binned, key=lambda row: row.kind != "categorical")
     for model in sorted(registry.models):
@@ -213,6 +217,7 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, settings: Segment
     before = meta_value(connection, "segments_as") or _signature(Columns())
     registry.segments = chosen
     followed = columns(connection, registry)
+    _ensure_protected(connection, registry, followed.among(_numbers(registry, settings.protected)))
     now = _signature(followed)
     if now == before:
         return
@@ -225,3 +230,19 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, settings: Segment
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
         fresh = tuple(column for column in followed.columns if column.feature.number not in same)
         fold.refold_segments(connection, registry, Columns(fresh), old.keys() - same)
+
+
+def _ensure_protected(connection: DuckDBPyConnection, registry: Registry, guarded: Columns) -> None:
+    """Count the stored answers by the protected columns that are new or parted otherwise than before."""
+    before = meta_value(connection, "segments_protected_as") or _signature(Columns())
+    now = _signature(guarded)
+    numbers = tuple(column.feature.number for column in guarded.columns)
+    if now == before:
+        return
+    old, new = _by_feature(before), _by_feature(now)
+    changed = [number for number, parts in new.items() if old.get(number) != parts]
+    with all_or_nothing(connection):
+        for key, value in (("segments_protected", json.dumps(numbers)), ("segments_protected_as", now)):
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+        registry.protected = numbers
+        protected.refold(connection, registry, guarded.among(changed), old.keys() - new.keys())

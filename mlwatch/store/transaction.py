@@ -198,10 +198,10 @@ class Transaction:
         fold.fold_requests(
             *(self._connection, self._registry, numbers, models, stored or batch.REQUESTS),
             settings=self._config.outputs,
+            parts=(parts := self._parts().of(numbers)),
             unbinned=not self._bins_follow(),
         )
         constraints.count_batch(self._connection, self._registry, self._config, numbers)
-        parts = self._parts().of(numbers)
         any_scored, late_labels = outcomes.score_requests(self._connection, parts)
         if any_scored:
             fold.fold_scored(self._connection, self._registry, parts, self._config.outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,15 @@ from sklearn.metrics import confusion_matrix
 import mlwatch
 from mlwatch.app.rows import metric_rows
 from mlwatch.app.view import View
+from mlwatch.choice import Choice
 from mlwatch.config import parse
 from mlwatch.errors import ConfigError
 from mlwatch.faces.rows import rows_of
-from mlwatch.metrics.fairness import Group, demographic_parity, equal_opportunity
+from mlwatch.metrics.fairness import Group, Positives, demographic_parity, equal_opportunity
 from mlwatch.metrics.importance import importance
 from mlwatch.rule_values import value_of
+from mlwatch.snapshot.segments import NOT_COUNTED
+from mlwatch.store import lake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,20 +56,28 @@ def snapshot(watch: Session) -> Snapshot:
 
 
 @pytest.fixture(scope="module")
-def rows(watch: Session) -> pd.DataFrame:
+def answered(watch: Session) -> pd.DataFrame:
     names, found = watch.query(
         """SELECT p.* REPLACE (COALESCE(o.label, p.label) AS label)
         FROM predictions AS p LEFT JOIN outcomes AS o ON o.id = p.id WHERE NOT p.failed"""
     )
-    table = pd.DataFrame(found, columns=names)
-    return table[table.label.notna()]
+    return pd.DataFrame(found, columns=names)
 
 
-def test_gaps_are_the_largest_differences_between_groups(snapshot: Snapshot, rows: pd.DataFrame) -> None:
+@pytest.fixture(scope="module")
+def rows(answered: pd.DataFrame) -> pd.DataFrame:
+    return answered[answered.label.notna()]
+
+
+def test_gaps_are_the_largest_differences_between_groups(
+    snapshot: Snapshot, rows: pd.DataFrame, answered: pd.DataFrame
+) -> None:
     version = snapshot.models["flight-delay"].versions["v1"]
     (found,) = version.fairness
     of_v1 = rows[rows.version == "v1"]
-    chosen = (of_v1.prediction == "1").groupby(of_v1.origin).mean()
+    every = answered[answered.version == "v1"]
+    chosen = (every.prediction == "1").groupby(every.origin).mean()
+    assert len(every) > len(of_v1)
     assert found.demographic_parity.difference.value == pytest.approx(chosen.max() - chosen.min())
     assert (found.demographic_parity.highest, found.demographic_parity.lowest) == (
         chosen.idxmax(),
@@ -164,11 +176,112 @@ def test_a_payoff_of_no_decision_is_a_mistake() -> None:
 
 
 def test_small_groups_have_no_gap() -> None:
-    groups = {"a": Group(100, 40, 20, 15), "b": Group(29, 1, 29, 1)}
-    assert (
-        demographic_parity(groups).difference.reason == "fewer than two groups have 30 labelled predictions"
-    )
-    assert equal_opportunity(groups).difference.n == 49
-    same = {name: Group(50, 10, 40, 10) for name in "ab"}
-    assert demographic_parity(same).difference.value == 0.0
-    assert np.isfinite(equal_opportunity(same).difference.value or 0.0)
+    groups = {"a": Group(100, 40), "b": Group(29, 1)}
+    assert demographic_parity(groups).difference.reason == "fewer than two groups have 30 predictions"
+    known = {"a": Positives(20, 15), "b": Positives(29, 1)}
+    assert equal_opportunity(known).difference.reason == "fewer than two groups have 30 positive labels"
+    assert equal_opportunity(known).difference.n == 49
+    same = demographic_parity({name: Group(50, 10) for name in "ab"})
+    assert same.difference.value == 0.0
+    assert same.difference.high is not None
+    assert same.difference.high > 0.1
+    assert {same.highest, same.lowest} == {"a", "b"}
+
+
+def loans(labels: str) -> pd.DataFrame:
+    """Return two thousand decisions, which hardly any refused one has an outcome of."""
+    rng, n = np.random.default_rng(0), 2000
+    sex = rng.choice(["m", "f"], n)
+    score = np.where(sex == "m", rng.beta(3, 2, n), rng.beta(2, 3, n))
+    granted = score > 0.5
+    known = {"none": np.zeros(n, dtype=bool), "granted": granted | (rng.random(n) < 0.02)}[labels]
+    rows = pd.DataFrame({
+        "timestamp": pd.date_range("2026-11-03", periods=n, freq="10s", tz="UTC"),
+        "request_id": [f"r{i}" for i in range(n)],
+        "version": "v1",
+        "prediction": granted.astype(int),
+        "score": score,
+        "sex": sex,
+        "status": np.where(np.arange(n) % 50 == 0, 500, 200),
+        "label": np.where(known, (rng.random(n) < score).astype(float), np.nan),
+    })  # fmt: skip
+    return rows if labels != "none" else rows.drop(columns="label")
+
+
+def written(logs: Path, rows: pd.DataFrame, name: str = "a.jsonl") -> None:
+    logs.mkdir(exist_ok=True)
+    (logs / "mlwatch.toml").write_text('[segments]\nprotected = ["sex"]\n')
+    lines = [
+        {key: value for key, value in row.items() if pd.notna(value)}
+        for row in rows.to_dict(orient="records")
+    ]
+    pd.Series(lines).to_json(logs / name, orient="records", lines=True, date_format="iso")
+
+
+@pytest.mark.parametrize("labels", ["granted", "none"])
+@pytest.mark.parametrize("in_halves", [False, True])
+def test_a_gap_in_positives_is_of_all_answers_labels_or_not(
+    tmp_path: Path, labels: str, in_halves: bool
+) -> None:
+    rows, logs = loans(labels), tmp_path / "logs"
+    with ExitStack() as stack:
+        parts = [rows[:900], rows[900:]] if in_halves else [rows]
+        for number, part in enumerate(parts):
+            written(logs, part, f"{number}.jsonl")
+            if number == 0:
+                watch = stack.enter_context(mlwatch.open(logs, db=":memory:"))
+            watch.ingest_all()
+        (model,) = watch.snapshot().models.values()
+        alone = watch.snapshot(choice=Choice(filter="score > 0.2")).models[model.name]
+    answered = rows[rows.status == 200]
+    for found, of in ((model, answered), (alone, answered[answered.score > 0.2])):
+        rate = of.prediction.groupby(of.sex).mean()
+        (fairness,) = found.versions["v1"].fairness
+        parity = fairness.demographic_parity
+        assert parity.difference.value == pytest.approx(rate["m"] - rate["f"])
+        assert (parity.highest, parity.lowest, parity.difference.n) == ("m", "f", len(of))
+        assert parity.difference.low is not None
+        assert parity.difference.low > 0.25
+
+
+def test_a_gap_in_positives_of_a_column_that_is_named_later_is_of_what_is_stored(tmp_path: Path) -> None:
+    rows, logs, store = loans("granted"), tmp_path / "logs", tmp_path / "store.duckdb"
+    written(logs, rows[:1500])
+    (logs / "mlwatch.toml").write_text("")
+    with mlwatch.open(logs, db=store) as watch:
+        watch.ingest_all()
+    written(logs, rows[1500:], "b.jsonl")
+    with mlwatch.open(logs, db=store) as watch:
+        watch.ingest_all()
+        (model,) = watch.snapshot().models.values()
+        counted = watch.query("SELECT SUM(n) FROM r_answers_900")[1]
+    answered = rows[rows.status == 200]
+    rate = answered.prediction.groupby(answered.sex).mean()
+    (fairness,) = model.versions["v1"].fairness
+    assert counted == [(len(answered),)]
+    assert fairness.demographic_parity.difference.value == pytest.approx(rate["m"] - rate["f"])
+
+
+def test_a_lake_has_the_gap_too_and_one_that_did_not_count_it_says_so(tmp_path: Path) -> None:
+    rows, logs = loans("granted"), tmp_path / "logs"
+    written(logs, rows)
+    found = {}
+    for name in ("with", "without"):
+        if name == "without":
+            (logs / "mlwatch.toml").write_text('[segments]\ncolumns = ["sex"]\n')
+        with mlwatch.open(logs, db=":memory:") as watch:
+            lake.write(watch.connection, at := made(tmp_path / name))
+        (at / "mlwatch.toml").write_text('[segments]\nprotected = ["sex"]\n')
+        with mlwatch.open(at, db=":memory:") as watch:
+            (model,) = watch.snapshot().models.values()
+        (found[name],) = model.versions["v1"].fairness
+    answered = rows[rows.status == 200]
+    rate = answered.prediction.groupby(answered.sex).mean()
+    assert found["with"].demographic_parity.difference.value == pytest.approx(rate["m"] - rate["f"])
+    assert found["without"].demographic_parity.difference.reason == NOT_COUNTED
+    assert found["without"].equal_opportunity == found["with"].equal_opportunity
+
+
+def made(place: Path) -> Path:
+    place.mkdir()
+    return place

@@ -15,7 +15,17 @@ from mlwatch.spark.counting import FOUND, SAID, Counter
 from mlwatch.spark.dialect import UnknownFunctionError, to_spark
 from mlwatch.spark.rolling import COUNTS
 from mlwatch.spark.sampling import Learnt
-from mlwatch.store import batch, events, feature_rollup, fold, outcomes, output_rollups, rollups, slices
+from mlwatch.store import (
+    batch,
+    events,
+    feature_rollup,
+    fold,
+    outcomes,
+    output_rollups,
+    protected,
+    rollups,
+    slices,
+)
 from mlwatch.store.database import open_store
 from mlwatch.store.feature_rollup import FeatureBins, Requests
 from mlwatch.store.loss_trees import LossTree
@@ -46,6 +56,7 @@ STATEMENTS = {
     "decided": rollups.decided_sql("requests", []),
     "lags": rollups.lags_sql("scored"),
     "segments": rollups.segments_sql("scored", {1: "part_4"}, ["m"], ["n"]),
+    "answers": protected.answers_sql("answered", {1: "part_4", 2: "part_5"}, ["it's"]),
     "segments of classes": rollups.segments_sql("scored", {1: "part_4"}, []),
     "business": rollups.business_sql(f"({GAINED['gains']}) AS gains"),
     "worth": rollups.worth_sql(f"({GAINED['worth']}) AS worth"),
@@ -129,7 +140,7 @@ def knowing_everything(place: Path) -> Learnt:
     for number, kind in kinds.items():
         edges = (0.0, 1.5, 2.0) if kind == "numeric" else ()
         registry.bins[number] = Bins(kind, edges, "reference")
-    registry.segments = (0, len(NUMBERS))
+    registry.segments = registry.protected = (0, len(NUMBERS))
     among = {"feature": "city", "among": ["it's"], "missing": True, "yes": 1, "no": 0}
     root = {"feature": "amount", "upto": 1.5, "open": True, "yes": 0, "no": among}
     registry.losses = LossTree(root, ((1, 1.0, 1.0, 1.0), (1, 1.0, 1.0, 1.0)))

@@ -165,3 +165,45 @@ def test_the_probabilities_of_its_reference_are_counted_when_that_is_given_again
         _, scores = session.query("SELECT class, SUM(sum_score) FROM reference_classes GROUP BY 1 ORDER BY 1")
     assert classes == labels == [("a", 100), ("b", 100), ("c", 100)]
     assert [total for _, total in scores] == pytest.approx([100.0] * 3)
+
+
+def older(tmp_path: Path, records: list[dict[str, Any]]) -> Session:
+    """Open a store of before there were answers by protected features, with more records, of a binary model and of one
+    with quantiles.
+    """
+    path, logs = tmp_path / "store.duckdb", tmp_path / "logs"
+    path.write_bytes(gzip.decompress((FIXTURES / "schema-26.duckdb.gz").read_bytes()))
+    logs.mkdir()
+    (logs / "mlwatch.toml").write_text('[segments]\nprotected = ["sex"]\n')
+    (logs / "b.jsonl").write_text(lines(records))
+    return Session(Options(logs, db=path))
+
+
+def test_its_answers_are_counted_by_protected_features_with_the_next_batch(tmp_path: Path) -> None:
+    with older(tmp_path, [prediction(400, model="loan", prediction=1, score=0.9, sex="m")]) as session:
+        session.ingest_all()
+        _, stored = session.query(
+            "SELECT sex, prediction, COUNT(*) FROM predictions WHERE model = 'loan' GROUP BY ALL ORDER BY ALL"
+        )
+        _, counted = session.query(
+            """SELECT category, prediction, SUM(n) FROM r_answers_900 JOIN categories USING (feature)
+            WHERE bin = part GROUP BY ALL ORDER BY ALL"""
+        )
+    assert counted == stored
+    assert sum(n for _, _, n in counted) == 401
+
+
+def test_how_many_of_its_labels_are_equal_to_a_quantile_is_not_known(tmp_path: Path) -> None:
+    more = [
+        prediction(n, model="demand", prediction=1.25, p10=0.0, p90=2.0, label=0.0, version="v2")
+        for n in range(400, 500)
+    ]
+    with older(tmp_path, more) as session:
+        session.ingest_all()
+        versions = session.snapshot().models["demand"].versions
+    before, after = (versions[name].performance for name in ("v1", "v2"))
+    assert before["pinball_0.1"].value == pytest.approx(sum(0.1 * (n % 4) for n in range(400)) / 400)
+    assert before["coverage_80"].reason == (
+        "the labels were read by an earlier mlwatch, which did not count how many are equal to a quantile"
+    )
+    assert (after["coverage_80"].value, after["coverage_80"].n) == (1.0, 100)
