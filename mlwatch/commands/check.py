@@ -22,6 +22,7 @@ from mlwatch.rights import public
 from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
 from mlwatch.snapshot.health_alerts import ENDPOINT, GOLDEN
 from mlwatch.snapshot.unmatched import quoted
+from mlwatch.store.telling import unread
 from mlwatch.times import parse_duration
 from mlwatch.validation import validations
 
@@ -146,9 +147,14 @@ def _checked(session: Session, wanted: Range, *, past: bool = False) -> tuple[Ch
 
 
 def _damaged(session: Session) -> list[Finding]:
-    """Hold for files that are logs but cannot be read: nobody knows what they would say."""
-    rows = session.connection.execute("SELECT path, reason FROM files WHERE state = 'damaged' ORDER BY path")
-    return [Finding("logs", "hold", f"{path} is not read: {reason}") for path, reason in rows.fetchall()]
+    """Hold for files that are logs but cannot be read, or not to their end: nobody knows what that would say."""
+    rows = session.connection.execute(
+        "SELECT path, reason, offset_bytes > 0 FROM files WHERE state = 'damaged' ORDER BY path"
+    )
+    return [
+        Finding("logs", "hold", unread(path, reason, partly=partly))
+        for path, reason, partly in rows.fetchall()
+    ]
 
 
 def _no_data(session: Session, snapshot: Snapshot, wanted: Range) -> Finding:

@@ -67,6 +67,8 @@ def document_pieces(found: Found, at: Position, block: int) -> Iterator[Piece]:
 def _content(found: Found) -> tuple[Fingerprint, str]:
     with Stream(found.path, found.identity) as stream:
         raw = stream.read(MAX_DOCUMENT_BYTES + 1)
+    if stream.damage is not None:  # what is there may look whole: records that follow each other
+        raise UnreadableFileError(f"the compressed data is damaged ({stream.damage})")
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise UnreadableFileError("a JSON document of more than 256 MB: write one record a line instead")
     head = head_of(raw[:256], len(raw) // 2)

@@ -8,7 +8,7 @@ import io
 import os
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
 from mlwatch.sources.files import Compression, compression_of
 
@@ -203,10 +203,9 @@ def _decompressor(file: BinaryIO, compression: Compression) -> _Readable | None:
     if compression == "gzip":
         return gzip.GzipFile(fileobj=file, mode="rb")
     if compression == "zstd":
-        import zstandard  # noqa: PLC0415  only directories with .zst files pay for it
+        from mlwatch.sources.zstd import ZstdReader  # noqa: PLC0415  only directories with .zst files pay for it
 
-        reader: Any = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-        return io.BufferedReader(reader)
+        return ZstdReader(file)
     return None
 
 

@@ -263,7 +263,7 @@ class Ingest:
                 self.ledger.put(entries)
                 unread = [entry for entry in entries if entry.state in UNREAD]
                 for entry in unread[-notices.LIMIT :]:  # more would push out each other
-                    self._telling.unread(entry.path, entry.reason or "")
+                    self._telling.unread(entry.path, entry.reason or "", partly=entry.offset > 0)
         except BaseException:
             self.ledger.reload()
             self._telling.reload()

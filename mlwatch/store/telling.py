@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 TOPICS, ROOT = "kafka", "log directory"
 """What notices about a cluster, and about the place of the logs, are about."""
 _MEANING = "meaning of {}"
-_UNREAD = "{} is not read: {}"
+_UNREAD = "{} is not read"
+"""How every sentence begins that says so of a path."""
+
+
+def unread(path: str, reason: str, *, partly: bool) -> str:
+    """Say that a file is not read, or not further than it was."""
+    return f"{_UNREAD.format(path)}{' to its end' if partly else ''}: {reason}"
 
 
 class Telling:
@@ -41,7 +47,7 @@ class Telling:
         """Read again what stands, for example after a rolled back transaction."""
         standing = self._connection.execute(
             "SELECT topic FROM notices WHERE NOT resolved AND starts_with(message, topic || ?)",
-            [_UNREAD.format("", "")],
+            [_UNREAD.format("")],
         )
         self._said, self._unread = {}, {topic for (topic,) in standing.fetchall()}
 
@@ -71,11 +77,11 @@ class Telling:
         for name in settled(settings):
             notices.resolve(self._connection, _MEANING.format(name))
 
-    def unread(self, relative: str, reason: str) -> None:
-        """Tell why a file, or what is in a directory, is not read now."""
+    def unread(self, relative: str, reason: str, *, partly: bool = False) -> None:
+        """Tell why a file, what is in a directory, or the rest of a file that was read partly, is not read now."""
         self._unread.add(relative)
         self._just_said.add(relative)
-        self.warn(relative, _UNREAD.format(relative, reason))
+        self.warn(relative, unread(relative, reason, partly=partly))
 
     def end_unread(self, stands: Callable[[str], bool]) -> None:
         """End what was said of files that are read by now, or are gone.

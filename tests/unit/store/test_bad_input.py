@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,14 +143,76 @@ def test_bad_files_are_named_and_the_others_are_taken(logs: Path, take: Take) ->
     assert len(take().alerts) == len(found.alerts)
 
 
-def test_what_is_good_of_a_cut_gz_is_taken(logs: Path, take: Take) -> None:
-    many = lines(prediction(n, note=os.urandom(40).hex()) for n in range(3000))
-    (logs / "a.jsonl.gz").write_bytes(gzip.compress(many.encode())[:-4000])
+def flushed(text: bytes) -> bytes:
+    """Return a zstd frame of a writer that flushes after every few records."""
+    packer = zstandard.ZstdCompressor().compressobj()
+    step = 5000
+    parts = (text[at : at + step] for at in range(0, len(text), step))
+    blocks = [packer.compress(part) + packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK) for part in parts]
+    return b"".join([*blocks, packer.flush()])
+
+
+def framed(text: bytes) -> bytes:
+    """Return zstd frames, with one to be passed over between them."""
+    between = (0x184D2A5A).to_bytes(4, "little") + (3).to_bytes(4, "little") + b"own"
+    half = text.index(b"\n", len(text) // 2) + 1
+    checked = zstandard.ZstdCompressor(write_checksum=True, write_content_size=False)
+    return checked.compress(text[:half]) + between + zstandard.compress(text[half:])
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "zst": zstandard.compress,
+    "flushed.zst": flushed,
+    "framed.zst": framed,
+}
+
+
+@pytest.mark.usual(2)
+@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("cuts", [(0.5, 0.9, 1), (0.02, 0.98, 1), (0.6,)], ids=str)
+def test_what_is_good_of_a_cut_file_is_taken_and_the_rest_once_it_is_whole(
+    logs: Path, opened: Callable[[], Any], take: Take, name: str, cuts: tuple[float, ...]
+) -> None:
+    log = logs / f"a.jsonl.{name}"
+    packed = PACKED[name](lines(prediction(n, note=os.urandom(40).hex()) for n in range(3000)).encode())
+    read = 0
+    for cut in cuts:
+        log.write_bytes(packed[: int(len(packed) * cut)])
+        found = take()
+        told = [alert for alert in found.alerts if alert.rule.startswith("ingest: ")]
+        standing = [alert.message for alert in told if alert.state != "resolved"]
+        assert found.ingest.rejected == 0
+        assert found.ingest.records == found.ingest.predictions >= read
+        read = found.ingest.predictions
+        if cut == 1:
+            assert (read, standing) == (3000, [])
+        else:
+            message = "".join(standing)
+            assert "the compressed data is damaged" in message
+            assert ("is not read to its end:" in message) == (read > 0)
+    with opened() as session:
+        state = session.connection.execute("SELECT state FROM files WHERE state <> 'replaced'").fetchall()
+    assert state == [("open",) if cuts[-1] == 1 else ("damaged",)]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_records_without_lines_between_them_are_not_whole_where_the_compressed_data_is_cut(
+    logs: Path, take: Take, pack: Callable[[bytes], bytes]
+) -> None:
+    records = lines(prediction(n, note=os.urandom(40).hex()) for n in range(300)).replace("\n", "")
+    half = records.index("{", len(records) // 2)  # behind a record
+    packer = (
+        zstandard.ZstdCompressor().compressobj() if pack is zstandard.compress else zlib.compressobj(wbits=31)
+    )
+    flush = (zstandard.COMPRESSOBJ_FLUSH_BLOCK,) if pack is zstandard.compress else (zlib.Z_SYNC_FLUSH,)
+    first = packer.compress(records[:half].encode()) + packer.flush(*flush)
+    (logs / "a.json").write_bytes(first)
     found = take()
-    assert 1000 < found.ingest.predictions < 3000
-    assert "damaged" in found.alerts[0].message
-    (logs / "a.jsonl.gz").write_bytes(gzip.compress(many.encode()))
-    assert take().ingest.predictions == 3000
+    assert found.ingest.records == 0
+    assert "the compressed data is damaged" in found.alerts[0].message
+    (logs / "a.json").write_bytes(first + packer.compress(records[half:].encode()) + packer.flush())
+    assert take().ingest.predictions == 300
 
 
 def test_an_endless_line_is_skipped_and_counted(logs: Path, opened: Callable[[], Any], take: Take) -> None:

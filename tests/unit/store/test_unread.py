@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import Snapshot
 
 GOOD = lines(prediction(n) for n in range(10))
-UNENDED = "a.jsonl is not read: a line of more than 16 MB has no end yet"
+UNENDED = "a.jsonl is not read to its end: a line of more than 16 MB has no end yet"
 
 
 def said(found: Snapshot) -> dict[str, str]:
@@ -34,7 +34,7 @@ def test_a_file_that_is_whole_at_last_is_read(logs: Path, take: Take) -> None:
     whole = gzip.compress(lines(prediction(n, note=os.urandom(40).hex()) for n in range(300)).encode())
     (logs / "a.jsonl.gz").write_bytes(whole[:-2000])
     (message,) = (each for each, state in said(take()).items() if state == "firing")
-    assert message.startswith("a.jsonl.gz is not read: the compressed data is damaged")
+    assert message.startswith("a.jsonl.gz is not read to its end: the compressed data is damaged")
     (logs / "a.jsonl.gz").write_bytes(whole)
     found = take()
     assert found.ingest.predictions == 300
