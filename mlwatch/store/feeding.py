@@ -186,6 +186,7 @@ class Feeder:
         except UnreadableFileError as error:
             if isinstance(error, UnendedLineError):
                 self._searched[found.relative] = error.searched
+            yield from self._rewrite()  # before the trouble is noted, in the entry that what is good made
             yield from self._flush()
             yield Trouble(found, str(error))
         except Exception as error:  # noqa: BLE001  what nobody foresaw in one file must not keep the others
