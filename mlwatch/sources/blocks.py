@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mlwatch.sources.delimited import Rows
 
 MAX_LINE_BYTES = 16 << 20
 """A longer line is no record; it is skipped and counted as rejected."""
@@ -41,14 +44,22 @@ class Block:
     """Up to where a line that is too long was searched for its end; None where there is no such line, or it ended."""
 
 
-def read_block(stream: ByteStream, size: int, *, quoted: bool = False, take_tail: bool = False) -> Block:
+def read_block(
+    stream: ByteStream,
+    size: int,
+    *,
+    rows: Rows | None = None,
+    take_tail: bool = False,
+    take_row: bool = False,
+) -> Block:
     """Read the next whole lines from where the stream stands.
 
     Args:
         stream: Positioned at the start of a line.
         size: About how many bytes to take; one line longer than that makes the block longer.
-        quoted: Newlines inside double quotes do not end a record (CSV).
+        rows: How delimited rows are told apart, whose values may hold newlines; None for lines.
         take_tail: Take a last line without newline too, because no more will come.
+        take_row: Take a last row without newline that has all its fields, because nobody waits for more.
 
     Returns:
         The block; empty when there is no whole line yet.
@@ -60,32 +71,29 @@ def read_block(stream: ByteStream, size: int, *, quoted: bool = False, take_tail
         start += len(data)
         data = stream.read(size)
         more = len(data) == size
-    cut = last_line_end(data, quoted=quoted)
+    cut = last_line_end(data, rows, more=more)
     while more and cut == 0 and len(data) <= MAX_LINE_BYTES:
         extra = stream.read(size)
         more = len(extra) == size
         data += extra
-        cut = last_line_end(data, quoted=quoted)
+        cut = last_line_end(data, rows, more=more)
     if cut == 0 and len(data) > MAX_LINE_BYTES:
         return skip_line(stream, start, take_tail=take_tail)
-    if not more and stream.damage is None and (take_tail or is_whole_object(data[cut:])):
+    if not more and stream.damage is None and (take_tail or _ends_whole(data[cut:], rows, take_row=take_row)):
         cut = len(data)
     return Block(data[:cut], start + cut, more=more)
 
 
-def last_line_end(data: bytes, *, quoted: bool) -> int:
-    """Return the length of the whole lines at the front of `data`; 0 when there is none."""
-    cut = data.rfind(b"\n") + 1
-    if not quoted or cut == 0 or data.count(b'"', 0, cut) % 2 == 0:
-        return cut
-    inside = cut  # an open quote: the newline belongs to a value; look for one that does not
-    for _ in range(1000):
-        inside = data.rfind(b"\n", 0, inside - 1) + 1
-        if inside == 0:
-            break
-        if data.count(b'"', 0, inside) % 2 == 0:
-            return inside
-    return cut  # a stray quote rather than a long value: let the reader reject its line
+def last_line_end(data: bytes, rows: Rows | None = None, *, more: bool = False) -> int:
+    """Return the length of the whole lines, or delimited rows, at the front of `data`; 0 when there is none."""
+    if rows is None:
+        return data.rfind(b"\n") + 1
+    return rows.whole(data, goes_on=more, patient=len(data) <= MAX_LINE_BYTES)
+
+
+def _ends_whole(tail: bytes, rows: Rows | None, *, take_row: bool) -> bool:
+    """Tell whether a last line without newline is whole by all that is seen of it."""
+    return is_whole_object(tail) or (take_row and rows is not None and rows.ends_whole(tail))
 
 
 def is_whole_object(line: bytes) -> bool:

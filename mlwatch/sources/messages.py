@@ -186,7 +186,7 @@ def _delimited(text: str, columns: Sequence[str]) -> tuple[list[bytes], Dialect]
     if columns:
         return _encoded(rows), Dialect(_delimiter(rows[0], len(columns)), tuple(columns))
     sniffed = samples.sniff(text) if len(rows) > 1 else None
-    header = next(iter(samples.csv_rows(rows[0], sniffed[0], '"')), []) if sniffed else []
+    header = next(iter(samples.csv_rows(rows[0], sniffed[0])), []) if sniffed else []
     if sniffed is None or is_data(header):
         raise _RefusedMessageError(
             "neither JSON nor delimited text with a header: name the fields with columns="
@@ -206,6 +206,6 @@ def _delimiter(row: str, width: int) -> str:
         _RefusedMessageError: Nothing does.
     """
     for delimiter in (",", "\t", ";", "|"):
-        if len(next(iter(samples.csv_rows(row, delimiter, '"')), [])) == width:
+        if len(next(iter(samples.csv_rows(row, delimiter)), [])) == width:
             return delimiter
     raise _RefusedMessageError(f"not {width} fields, as columns= has names")

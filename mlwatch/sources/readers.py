@@ -7,13 +7,15 @@ import dataclasses
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlwatch.sources import samples
 from mlwatch.sources.beside import columns_said
 from mlwatch.sources.blocks import Block, read_block, skip_line
+from mlwatch.sources.delimited import Rows
 from mlwatch.sources.documents import document_pieces
 from mlwatch.sources.formats import recognise, recognise_table
+from mlwatch.sources.formats.types import Refused
 from mlwatch.sources.importing import Native, native
 from mlwatch.sources.parquet import read_parquet
 from mlwatch.sources.segments import Piece, Searched, Segment, UnendedLineError, UnreadableFileError
@@ -43,6 +45,10 @@ if TYPE_CHECKING:
 SETTLED_S = 60.0
 """A delimited file that has not changed for so long is taken to be complete, even without a last newline. The last
 line of a JSON lines file tells by itself whether it is whole."""
+BUFFER_BYTES = 4096
+"""A file of a multiple of so many bytes is being written by what holds back the rest of its last line."""
+RAW_LIMIT = 2000
+"""Characters of what is refused that are kept."""
 IMPORT_BYTES = 8 << 20
 """Native records that are rewritten at once: the lists that this takes are many times as large."""
 MAX_HEADER_BYTES = 4 << 20
@@ -51,8 +57,40 @@ _SEPARATOR = re.compile(r'"?sep=.?"?\n', re.IGNORECASE)
 """What Excel writes before the header of a delimited file: which mark separates the fields."""
 
 
+class Ending(NamedTuple):
+    """What is known of the end of a file."""
+
+    settled: bool
+    """Nothing will follow."""
+    row: bool
+    """Nobody waits for what may follow a last row that has all its fields."""
+
+
+def is_settled(found: Found) -> bool:
+    """Tell whether a file has not changed for so long that its last line is taken as it is."""
+    return time.time() - found.mtime_ns / 1e9 > SETTLED_S
+
+
+def may_wait(found: Found, form: Format, end: int) -> bool:
+    """Tell whether a file that was read up to `end` is to be looked at again without having changed.
+
+    What is left of a delimited file is taken once it is settled.
+    """
+    if form != "csv" or end >= found.size or is_settled(found):
+        return False
+    with Stream(found.path) as stream:
+        return stream.compression == "none"
+
+
 def read_file(
-    found: Found, form: Format, at: Position, book: ShapeBook, connection: DuckDBPyConnection, block: int
+    found: Found,
+    form: Format,
+    at: Position,
+    book: ShapeBook,
+    connection: DuckDBPyConnection,
+    block: int,
+    *,
+    follows: bool = True,
 ) -> Iterator[Segment | Native]:
     """Yield what a file holds behind a position; native records are yet to be rewritten.
 
@@ -63,6 +101,7 @@ def read_file(
         book: Shapes.
         connection: For looking into Parquet files.
         block: About how many bytes a segment of text has.
+        follows: Whether what is written later is read as it comes, so that a last row that may still grow can wait.
 
     Raises:
         UnreadableFileError: when the file is damaged; good segments before the damage are yielded first.
@@ -75,18 +114,16 @@ def read_file(
         return read_tfrecords(found, at, book, connection)
     if form == "json":
         return _document(found, at, book, block)
-    return _text(found, form, at, book, block)
+    return _text(found, form, at, book, block, follows=follows)
 
 
 def _text(
-    found: Found, form: Format, at: Position, book: ShapeBook, block_size: int
+    found: Found, form: Format, at: Position, book: ShapeBook, block_size: int, *, follows: bool
 ) -> Iterator[Segment | Native]:
     with Stream(found.path, found.identity) as stream:
         head = first_bytes(found.path, found.identity)
-        if stream.compression == "none":
-            settled = form == "csv" and time.time() - found.mtime_ns / 1e9 > SETTLED_S
-        else:
-            settled = True  # what a compressed file ends with is its end
+        # what a compressed file ends with is its end
+        settled = stream.compression != "none" or (form == "csv" and is_settled(found))
         sample = _first_lines(found) if form == "csv" else b""
         header = _csv_header(stream, sample) if form == "csv" else None
         if form == "csv" and header is None:
@@ -102,24 +139,33 @@ def _text(
         importer = recognise_table(header.header, found.path) if header else recognise(plain, found.path)
         columns = header.header if header else ()
         size = block_size if importer is None else min(block_size, IMPORT_BYTES)
-        for piece in _pieces(found, form, at, stream, head, before, settled=settled, block_size=size):
+        rows = Rows(header.delimiter, len(columns)) if header else None
+        ending = Ending(settled, not follows and found.size % BUFFER_BYTES != 0)
+        for piece, refused in _pieces(found, at, stream, head, before, rows, ending, size):
             if form == "wrapped":
                 text = unwrapped(piece.text, columns_said(book.settings))
                 piece = dataclasses.replace(piece, text=text)  # noqa: PLW2901
             if importer is not None:
                 yield native(_as_json(piece, header), importer, book, columns)
             else:
-                yield with_shape(piece, "csv" if header else "jsonl", header, book)
+                segment = with_shape(piece, "csv" if header else "jsonl", header, book)
+                yield dataclasses.replace(segment, refused=refused) if refused else segment
             if stream.damage is not None:
                 raise _damaged(stream.damage)
 
 
 def _as_json(piece: Piece, dialect: Dialect | None) -> Piece:
-    """Write delimited rows as JSON lines."""
+    """Write delimited rows as JSON lines; a line that is no row is no object there either."""
     if dialect is None:
         return piece
-    rows = samples.csv_rows(piece.text.decode("utf-8", errors="replace"), dialect.delimiter, '"')
-    records = ({name: cell or None for name, cell in zip(dialect.header, row, strict=False)} for row in rows)
+    rows = Rows(dialect.delimiter, len(dialect.header)).split(piece.text.decode("utf-8", errors="replace"))
+    records = (
+        row.raw
+        if row.fields is None
+        else {name: cell or None for name, cell in zip(dialect.header, row.fields, strict=False)}
+        for row in rows
+        if row.raw
+    )
     text = "".join(json.dumps(record) + "\n" for record in records)
     return dataclasses.replace(piece, text=text.encode())
 
@@ -146,24 +192,25 @@ def with_shape(
 
 def _pieces(
     found: Found,
-    form: Format,
     at: Position,
     stream: Stream,
     head: bytes,
     before: int,
-    *,
-    settled: bool,
+    rows: Rows | None,
+    ending: Ending,
     block_size: int,
-) -> Iterator[Piece]:
+) -> Iterator[tuple[Piece, tuple[Refused, ...]]]:
     lines = at.lines or before
+    # a last line was taken without its newline, and may have gone on
+    rest = rows is not None and at.offset == stream.position > 0 and not stream.recent.endswith(b"\n")
     while True:
         stream.skip_hole()
         start, recent = stream.position, stream.recent
         try:
-            block = _searched_on(stream, at.searched, take_tail=settled)
+            block = _searched_on(stream, at.searched, take_tail=ending.settled)
             if block is None:
                 size = stream.up_to_line(block_size)  # so that a block need not be copied to be cut
-                block = read_block(stream, size, quoted=form == "csv", take_tail=settled)
+                block = read_block(stream, size, rows=rows, take_tail=ending.settled, take_row=ending.row)
         except DamagedFileError as error:
             raise _damaged(str(error)) from error
         if not stream.holds(head):
@@ -174,15 +221,36 @@ def _pieces(
             if stream.damage is not None:
                 raise _damaged(stream.damage)
             return
-        tail = (recent + (block.data or block.passed)[-TAIL_BYTES:])[-TAIL_BYTES:]
-        stream.seek(block.end) if stream.compression == "none" else _rewind(stream, block.end, tail)
+        _rewind(stream, block.end, (recent + (block.data or block.passed))[-TAIL_BYTES:])
+        tail = (recent + (block.data[-TAIL_BYTES:] or block.passed))[-TAIL_BYTES:]
         data = _clean(block.data, first=start == 0)
+        refused: tuple[Refused, ...] = ()
+        if rest and rows is not None:
+            data, refused = _without_rest(data, rows, lines)
+            rest = False
         mark = Fingerprint.of(head_of(head, block.end), tail)
         count = data.count(b"\n") + block.overlong
-        yield Piece(found, start, block.end, lines + 1, count, mark, data, block.overlong)
+        yield Piece(found, start, block.end, lines + 1, count, mark, data, block.overlong), refused
         lines += count
         if not block.more:
             return
+
+
+def _without_rest(data: bytes, rows: Rows, line: int) -> tuple[bytes, tuple[Refused, ...]]:
+    """Leave out the rest of a row that was taken in before it was written to its end.
+
+    Args:
+        data: Lines behind what was taken in.
+        rows: How they are told apart.
+        line: Number of the row.
+    """
+    rest, _, behind = data.partition(b"\n")
+    if not rest.strip():
+        return behind, ()
+    if rows.ends_whole(rest):
+        return data, ()  # a row of its own, from another hand
+    raw = rest.decode("utf-8", errors="replace")[:RAW_LIMIT]
+    return behind, (Refused(line, "the end of a row that was read before it was written", raw),)
 
 
 def _damaged(reason: str) -> UnreadableFileError:
@@ -229,7 +297,7 @@ def _clean(data: bytes, *, first: bool) -> bytes:
 
 def _rows(data: bytes, dialect: Dialect, limit: int) -> list[dict[str, Any]]:
     text = b"\n".join(samples.spread(data, limit)).decode("utf-8", errors="replace")
-    rows = list(samples.csv_rows(text, dialect.delimiter, '"'))
+    rows = list(samples.csv_rows(text, dialect.delimiter))
     return list(samples.csv_records(rows, dialect.header, dialect.marks.decimal, dialect.marks.thousands))
 
 

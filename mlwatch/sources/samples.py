@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.foreign import is_text
 from mlwatch.roles.guards import NULL_WORDS
+from mlwatch.sources.delimited import Rows
 from mlwatch.sources.marks import Marks, marks_of, unmarked
 
 if TYPE_CHECKING:
@@ -54,15 +55,14 @@ def spread(data: bytes, limit: int) -> Iterator[bytes]:
         position = max(position + step, end)
 
 
-def csv_rows(text: str, delimiter: str, quote: str) -> Iterator[list[str]]:
-    """Split delimited text into rows of fields; blank lines are passed over."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or '"')
+def csv_rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    """Split delimited text into rows of fields; blank lines, and what is no row by its quotes, are passed over."""
     try:
-        for row in reader:
-            if row:
-                yield row
-    except csv.Error:
-        return
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error:  # a stray quote, or a long field
+        parted = (row.fields for row in Rows(delimiter).split(text) if row.raw)
+        rows = [fields for fields in parted if fields is not None]
+    return filter(None, rows)
 
 
 def csv_records(
@@ -118,7 +118,7 @@ def sniff(text: str) -> tuple[str, Marks] | None:
     lines = text.splitlines()[:50]
     best: tuple[float, int, str] | None = None
     for delimiter in (",", "\t", ";", "|"):
-        widths = [len(row) for row in csv_rows("\n".join(lines), delimiter, '"')]
+        widths = [len(row) for row in csv_rows("\n".join(lines), delimiter)]
         if not widths or widths[0] < 2:
             continue
         even = sum(width == widths[0] for width in widths) / len(widths)
@@ -127,5 +127,5 @@ def sniff(text: str) -> tuple[str, Marks] | None:
     if best is None:
         return None
     delimiter = best[2]
-    rows = list(csv_rows("\n".join(lines), delimiter, '"'))[1:]
+    rows = list(csv_rows("\n".join(lines), delimiter))[1:]
     return delimiter, marks_of((field for row in rows for field in row), delimiter)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mlwatch.errors import reason_of
 from mlwatch.sources.importing import Native, left_over
 from mlwatch.sources.messages import NO_MARK
-from mlwatch.sources.readers import read_file
+from mlwatch.sources.readers import may_wait, read_file
 from mlwatch.sources.segments import (
     Piece,
     Position,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.sources.files import Found
+    from mlwatch.sources.files import Format, Found
     from mlwatch.sources.shapebook import ShapeBook
     from mlwatch.sources.shapes import Shape
     from mlwatch.store.ledger import Entry, Ledger
@@ -114,6 +114,7 @@ class Feeder:
         self._free: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._made = 0
         self._natives = Natives(book, connection)
+        self._follows = True
         self._searched: dict[str, Searched] = {}
         """Of files that end with a line that is too long."""
         self._imported: dict[str, Work] = {}
@@ -124,11 +125,16 @@ class Feeder:
         """Bytes on disk that are read, and those of them that are handed out."""
         self._total = 0
 
-    def items(self, plans: Sequence[Plan]) -> Generator[Item]:
+    def items(self, plans: Sequence[Plan], *, follows: bool = True) -> Generator[Item]:
         """Yield what the planned files give, in an order in which each file's pieces follow each other.
 
         To be closed before it is called again.
+
+        Args:
+            plans: The files.
+            follows: Whether they are read again as they grow.
         """
+        self._follows = follows
         self._forget_files()
         self._reclaim()
         self._total = sum(plan.found.size for plan in plans)
@@ -172,13 +178,16 @@ class Feeder:
         searched = self._searched.pop(found.relative, None)
         at = Position(entry.offset, entry.lines, entry.shape, entry.fingerprint, searched)
         try:
-            pieces = read_file(found, entry.format, at, self._book, self.connection, BLOCK_BYTES)  # type: ignore[arg-type]
+            form: Format = entry.format  # type: ignore[assignment]
+            how = (self._book, self.connection, BLOCK_BYTES)
+            pieces = read_file(found, form, at, *how, follows=self._follows)
             for read, is_last in _until_last(pieces):
                 taken += 1
+                end = read.piece.end if isinstance(read, Native) else read.end
                 if entry.format != "parquet":
-                    end = read.piece.end if isinstance(read, Native) else read.end
                     self._done = before + min(found.size, end)
-                yield from self._take(read, entry if is_last else replace(entry, mtime_ns=PART_READ))
+                whole = is_last and not may_wait(found, form, end)
+                yield from self._take(read, entry if whole else replace(entry, mtime_ns=PART_READ))
                 if self._stopped():
                     return
         except (FileMovedError, FileNotFoundError):
@@ -195,7 +204,8 @@ class Feeder:
             yield Trouble(found, f"cannot be read ({reason})", lasting=False)
         else:
             if taken == 0:
-                yield Seen(entry)
+                waits = may_wait(found, form, entry.offset)
+                yield Seen(replace(entry, mtime_ns=PART_READ) if waits else entry)
         self._done = before + found.size
 
     def left_over(self, ledger: Ledger) -> Iterator[Item]:

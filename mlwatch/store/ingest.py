@@ -163,16 +163,20 @@ class Ingest:
     def read_present(self) -> None:
         """Take in what there is now, and what came while that was read, but follow no log that is being written."""
         for _ in range(PRESENT_PASSES):
-            if not self.run_once():
+            if not self.run_once(follows=False):
                 break
 
-    def run_once(self) -> int:
-        """Take in everything that is in the directory now; return how many batches that took."""
+    def run_once(self, *, follows: bool = True) -> int:
+        """Take in everything that is in the directory now; return how many batches that took.
+
+        Args:
+            follows: Whether it is called again as the logs grow, so that what may be half written can wait.
+        """
         started, bytes_read = self._batches, 0
         plans = self._plan() if self._files else []
         total = sum(plan.found.size for plan in plans)
         seen: list[Entry] = []
-        with contextlib.closing(self._feeder.items(plans)) as items:
+        with contextlib.closing(self._feeder.items(plans, follows=follows)) as items:
             for item in chain(items, self._messages()):
                 match item:
                     case Batch():
@@ -186,7 +190,8 @@ class Ingest:
                         )
                 if self._stop:
                     break
-        self._write_entries(seen)
+        # what waits is seen each time
+        self._write_entries([entry for entry in seen if entry != self.ledger.entries.get(entry.file)])
         if not self._stop:
             for item in self._feeder.left_over(self.ledger):
                 if isinstance(item, Batch):

@@ -5,12 +5,11 @@ Only blocks that the fast way refused come here. Delimited rows are brought to J
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.blocks import MAX_LINE_BYTES
+from mlwatch.sources.delimited import Rows
 from mlwatch.sources.marks import NO_MARKS, unmarked
 from mlwatch.sources.pathnames import file_literal
 from mlwatch.sources.shapes import CSV_NULLS
@@ -88,20 +87,16 @@ def _csv_lines(
     """Write each row as a JSON object beside its text and number, and read that back."""
     width = len(dialect.header)
     with laying_down(spool), spool.open("w", encoding="utf-8", newline="\n") as out:
-        number = first_line - 1
-        for raw in _rows(text):
-            number += raw.count("\n") + 1
-            if not raw.strip():
+        for row in Rows(dialect.delimiter, width).split(text):
+            if not row.raw.strip():
                 continue
-            row = _fields(raw, dialect)
-            good = row is not None and len(row) == width
-            record = None
-            if good and row is not None:
-                record = json.dumps(_record(row, dialect, numeric))
-            reason = None if good else f"{len(row) if row else 0} fields, expected {width}"
-            out.write(
-                json.dumps({"n": number, "raw": raw, "good": good, "record": record, "reason": reason}) + "\n"
-            )
+            fields, reason = row.fields, row.reason
+            if fields is not None and len(fields) != width:
+                reason = f"{len(fields)} fields, expected {width}"
+                fields = None
+            record = None if fields is None else json.dumps(_record(fields, dialect, numeric))
+            line = {"n": first_line + row.number, "raw": row.raw, "good": fields is not None}
+            out.write(json.dumps({**line, "record": record, "reason": reason}) + "\n")
     columns = "{'n': 'BIGINT', 'raw': 'VARCHAR', 'good': 'BOOLEAN', 'record': 'VARCHAR', 'reason': 'VARCHAR'}"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE lines AS
@@ -116,24 +111,3 @@ def _record(row: list[str], dialect: Dialect, numeric: set[str]) -> dict[str, st
             value = unmarked(value, dialect.marks.decimal, dialect.marks.thousands)  # noqa: PLW2901  `raw` has its text
         record[name] = None if value in CSV_NULLS else value
     return record
-
-
-def _rows(text: str) -> list[str]:
-    """Split text into rows; a newline inside an open quote belongs to the row, as long as the quote closes soon."""
-    rows: list[str] = []
-    pending = ""
-    for line in text.split("\n"):
-        joined = f"{pending}\n{line}" if pending else line
-        if joined.count('"') % 2 and joined.count("\n") < 100:
-            pending = joined
-            continue
-        rows.append(joined)
-        pending = ""
-    return [*rows, *pending.split("\n")] if pending else rows
-
-
-def _fields(raw: str, dialect: Dialect) -> list[str] | None:
-    try:
-        return next(csv.reader(io.StringIO(raw), delimiter=dialect.delimiter, strict=True), None)
-    except csv.Error:
-        return None
