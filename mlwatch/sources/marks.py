@@ -52,7 +52,10 @@ def marks_of(fields: Iterable[str], delimiter: str) -> Marks:
         if shown and not plain[mark] and not both[other]:
             return Marks(other, mark)
     decimal = "."
-    if delimiter != "," and plain[","] + len(grouped[","]) > plain["."] + len(grouped["."]):
+    points = plain["."] + len(grouped["."])
+    # between commas a number with one is quoted, as a pair of numbers would be
+    more = plain[","] and not points if delimiter == "," else plain[","] + len(grouped[","]) > points
+    if more:
         decimal = ","
     usual = delimiter == "," or (delimiter == "\t" and decimal == ".")
     unclear = grouped[decimal] and not usual and not any(plain.values())
