@@ -9,6 +9,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -257,7 +258,8 @@ def _is_named_delimited(name: str) -> bool:
     return any(part in name.lower() for part in (".csv", ".tsv", ".psv"))
 
 
-def _looks_delimited(lines: Sequence[bytes], marks: bytes = b",\t;|") -> bool:
+def _looks_delimited(lines: Sequence[bytes], marks: bytes = b",\t;|\x01") -> bool:
     """Tell whether the lines have as many of the most frequent of some marks as the first has."""
-    counts = [max(line.count(mark) for mark in marks) for line in lines]
+    rows = [*dropwhile(lambda line: line.startswith(b"#"), lines)]
+    counts = [max(line.count(mark) for mark in marks) for line in (rows if len(rows) > 1 else lines)]
     return len(counts) > 1 and min(counts) >= 1 and counts[0] == counts[1]

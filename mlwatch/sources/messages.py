@@ -205,7 +205,7 @@ def _delimiter(row: str, width: int) -> str:
     Raises:
         _RefusedMessageError: Nothing does.
     """
-    for delimiter in (",", "\t", ";", "|"):
+    for delimiter in (*samples.DELIMITERS, *samples.RARE_DELIMITERS):
         if len(next(iter(samples.csv_rows(row, delimiter)), [])) == width:
             return delimiter
     raise _RefusedMessageError(f"not {width} fields, as columns= has names")

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.sources.files import Format, Found
+    from mlwatch.sources.marks import Marks
     from mlwatch.sources.segments import Position
     from mlwatch.sources.shapebook import ShapeBook
 
@@ -305,20 +306,51 @@ def _csv_header(stream: Stream, sample: bytes) -> Dialect | None:
     """Read the header line, and leave the stream behind it; None while there is no whole line."""
     text = sample.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace").replace("\r\n", "\n")
     told = _SEPARATOR.match(text)
+    passed = 1 if told else 0
     text = text[told.end() :] if told else text
+    comments = _comments(text)
+    passed += comments
+    text = text.split("\n", comments)[-1]
     first, newline, _ = text.partition("\n")
     if not newline:
+        if "\r" in text.rstrip("\r"):
+            raise UnreadableFileError("its lines end with a carriage return alone: write LF or CRLF")
         return None
-    found = samples.sniff(text if text.endswith("\n") else text.rpartition("\n")[0])
+    found = _sniffed(text)
     if found is None:
         raise UnreadableFileError("no delimiter found: expected a header line with at least two columns")
     delimiter, marks = found
-    names = next(iter(csv.reader([first.lstrip("\ufeff")], delimiter=delimiter)), [])
+    names = _names(first, delimiter)
     if is_data(names):
         raise UnreadableFileError("the first line is no header: name the columns in it")
-    end = sample.index(b"\n") + 1
-    stream.seek(sample.index(b"\n", end) + 1 if told else end)
+    end = 0
+    for _ in range(passed + 1):
+        end = sample.index(b"\n", end) + 1
+    stream.seek(end)
     return Dialect(delimiter, distinct(names), marks)
+
+
+def _sniffed(text: str) -> tuple[str, Marks] | None:
+    return samples.sniff(text if text.endswith("\n") else text.rpartition("\n")[0])
+
+
+def _names(line: str, delimiter: str) -> list[str]:
+    return next(iter(csv.reader([line.lstrip("\ufeff")], delimiter=delimiter)), [])
+
+
+def _comments(text: str) -> int:
+    """Return how many lines of comment stand before a header; a header itself may begin with the mark of one."""
+    if not text.startswith("#"):
+        return 0
+    lines = text.split("\n")
+    count = next((number for number, line in enumerate(lines) if not line.startswith("#")), 0)
+    rest = "\n".join(lines[count:])
+    found = _sniffed(rest) if count and "\n" in rest else None
+    if found is None:
+        return 0
+    names = _names(lines[count], found[0])
+    widths = {len(_names(line, found[0])) for line in lines[:count]}
+    return 0 if is_data(names) or len(names) in widths else count
 
 
 def is_data(names: Sequence[str]) -> bool:

@@ -23,6 +23,9 @@ LATER_LINES = 15
 WHOLE_BYTES = 1 << 20
 STRAY = 0.005
 """Share of a column's values that may be no numbers where the others are."""
+DELIMITERS = (",", "\t", ";", "|")
+RARE_DELIMITERS = ("\x01", "^", "~")
+"""Looked for where none of the others does; the first is Hive's."""
 _PART = 1 << 16
 """Bytes that tell about how long lines are."""
 
@@ -110,22 +113,30 @@ def _number(text: str, decimal: str, thousands: str) -> int | float | None:
 def sniff(text: str) -> tuple[str, Marks] | None:
     """Find the delimiter of delimited text from its first lines, and the marks inside of its numbers.
 
-    The delimiter is the one that splits the lines most evenly, and into most fields.
+    The delimiter is the one that splits the lines most evenly, and into most fields. A rare one is, where no usual one
+    does so, only what splits all of them, rows and header, into as many fields.
 
     Returns:
         Both; None when no delimiter gives two fields.
     """
     lines = text.splitlines()[:50]
     best: tuple[float, int, str] | None = None
-    for delimiter in (",", "\t", ";", "|"):
+    for delimiter in DELIMITERS:
         widths = [len(row) for row in csv_rows("\n".join(lines), delimiter)]
         if not widths or widths[0] < 2:
             continue
         even = sum(width == widths[0] for width in widths) / len(widths)
         if best is None or (even, widths[0]) > best[:2]:
             best = (even, widths[0], delimiter)
+    if best is None or best[0] < 1:
+        best = next(filter(None, (_rarely(lines, delimiter) for delimiter in RARE_DELIMITERS)), best)
     if best is None:
         return None
     delimiter = best[2]
     rows = list(csv_rows("\n".join(lines), delimiter))[1:]
     return delimiter, marks_of((field for row in rows for field in row), delimiter)
+
+
+def _rarely(lines: Sequence[str], delimiter: str) -> tuple[float, int, str] | None:
+    widths = {len(row) for row in csv_rows("\n".join(lines), delimiter)}
+    return (1.0, widths.pop(), delimiter) if len(widths) == 1 and len(lines) > 1 and min(widths) > 1 else None
