@@ -27,6 +27,9 @@ fast = 0.25
 [outputs.output_price]
 fast = 2.0
 
+[segments]
+protected = ["country"]
+
 [schema.amount]
 min = 5
 max = 90
