@@ -118,8 +118,9 @@ def _is_broken(rollout: Rollout) -> bool:
 
 
 def is_dated(snapshot: Snapshot) -> bool:
-    """Tell whether the verdicts that somebody must look at came with their course; one that was put off comes later."""
-    return not any(_is_broken(rollout) and rollout.course is None for rollout in snapshot.rollouts)
+    """Tell whether nothing was put off that alerts need: what records say, or the course of a verdict to look at."""
+    late = any(_is_broken(rollout) and rollout.course is None for rollout in snapshot.rollouts)
+    return not late and not any(model.is_put_off for model in snapshot.models.values())
 
 
 def as_of_then(snapshot: Snapshot) -> Snapshot:

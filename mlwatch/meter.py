@@ -18,6 +18,8 @@ RECENT_S = 10.0
 """Time over which the rate of reading is measured."""
 REST = 3.0
 """While the first pass reads, the next look waits so many times what the last answer took: it slows that down."""
+LONGEST_S = 5.0
+"""For the end of the pass it does not wait longer than this: how much a topic holds is a guess."""
 
 
 class Meter:
@@ -36,7 +38,7 @@ class Meter:
         self._beginning = True
         """Whether the first pass is not through."""
         self._told = 0
-        """The generation that was told last."""
+        """What had been taken in when that was told last."""
         self._answered, self._took_s = 0.0, 0.0
         """When an answer was through, by the monotonic clock, and what it took."""
         self._ahead = (0, 0)
@@ -49,13 +51,14 @@ class Meter:
         """A number that grows when there is something new to look at; see `REST`."""
         with self._lock:
             if not (self._beginning and self._rests(time.monotonic())):
-                self._told = self._taken_in + self._seen
-            return self._told
+                self._told = self._taken_in
+            return self._told + self._seen
 
     def _rests(self, now: float) -> bool:
         """Tell whether a look is not worth it yet: there was one just now, or all is read before it could answer."""
-        if now - self._answered < REST * self._took_s:
-            return True
+        rested = now - self._answered - REST * self._took_s
+        if rested < 0 or rested > LONGEST_S:
+            return rested < 0
         left = _left_s(self._progress, now - self._began) if self._progress is not None else None
         return left is not None and left < self._took_s
 
@@ -131,7 +134,9 @@ class Meter:
         with self._lock:
             self._grow(progress.touched)
             former = self._progress
-            if progress.batches == 1 or former is None or progress.bytes_total != former.bytes_total:
+            if (
+                progress.batches == 1 or former is None
+            ):  # how much a topic holds is guessed anew with each batch
                 self._began = now
             self._progress = progress
             self._rows = [*((t, n) for t, n in self._rows if now - t < RECENT_S), (now, progress.rows)]

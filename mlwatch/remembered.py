@@ -103,7 +103,7 @@ class Remembered:
     def _of_records(self, wait: Wait, key: Hashable, compute: Callable[[], RecordSegments]) -> RecordSegments:
         from mlwatch.snapshot.record_segments import RecordSegments  # noqa: PLC0415  pulls numpy
 
-        return self._record_segments.soon(key, compute, wait, RARER) or RecordSegments()
+        return self._record_segments.soon(key, compute, wait, RARER) or RecordSegments(is_put_off=True)
 
 
 class Excerpts:

@@ -88,7 +88,8 @@ def kolmogorov_smirnov(reference: FloatArray, current: FloatArray) -> tuple[Floa
 def wasserstein(values: FloatArray, reference: FloatArray, current: FloatArray) -> FloatArray:
     """Return the earth mover's distance between histograms over ascending bin values, in their unit; NaN as above."""
     gap = _apart(reference, current)[..., :-1]
-    return np.asarray((gap * np.diff(values)).sum(axis=-1))
+    there = (_rows(reference) > 0) & (_rows(current) > 0)
+    return np.where(there, (gap * np.diff(values)).sum(axis=-1), np.nan)
 
 
 def _apart(reference: FloatArray, current: FloatArray) -> FloatArray:

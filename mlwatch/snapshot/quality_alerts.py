@@ -224,10 +224,12 @@ def _future(version: Version, now: datetime, who: str) -> Iterator[Alert]:
 def _repeated(version: Version, who: str, end: datetime) -> Iterator[Alert]:
     """Say that requests without an id equal others: a log that came twice is counted twice."""
     repeats = version.quality.repeats
-    if repeats is not None and repeats.repeated >= ENOUGH and repeats.share > TROUBLED:
+    if repeats is None or not repeats.are_told_apart:
+        return
+    if repeats.repeated >= ENOUGH and repeats.share > TROUBLED:
         text = (
             f"{repeats.repeated:,} requests of {who} ({percent(repeats.share)} of those without an id) repeat an "
-            "earlier one in every column, its time included; each is counted"
+            "earlier one in every column that is kept, its time included; each is counted"
         )
         yield Alert(f"{RULE}repeated rows", "firing", "info", text, end, repeats.share)
 

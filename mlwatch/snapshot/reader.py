@@ -127,14 +127,17 @@ class Reader:
         if self.shelf is None or not fitting or end - begin > LATEST:
             return None
         key, length = ("latest", rollup.name), end - begin
+        refused = self._find((*key, "refused"))
+        if refused is not None and refused.value[0] <= length and begin < refused.value[1] + refused.value[0]:
+            return None  # there were too many of a shorter time, and that is not long over
         kept = self._find(key)
-        tried, known = kept.value if kept is not None else (LATEST, None)
-        if kept is not None and known is None and tried <= length:
-            return None  # there were too many of a shorter time
-        if kept is None or known is None or known.begin > begin or self._touched(kept, rollup) is not None:
-            known = read_latest(self.connection, rollup, begin)
-            self._keep(key, (length, known))
-        found: Latest | None = known
+        found: Latest | None = kept.value if kept is not None else None
+        if kept is None or found is None or found.begin > begin or self._touched(kept, rollup) is not None:
+            found = read_latest(self.connection, rollup, begin)
+            if found is None:
+                self._keep((*key, "refused"), (length, begin))
+            else:
+                self._keep(key, found)
         return found
 
     def _latest_windows(self, rollup: Rollup, grid: Grid, windows: tuple[int, int]) -> Table | None:

@@ -28,6 +28,8 @@ class RecordSegments:
     pairs: Mapping[str, tuple[SegmentPair, ...]] = field(default_factory=dict)
     requests: Mapping[str, tuple[RequestSegment, ...]] = field(default_factory=dict)
     repeats: Mapping[str, Repeats] = field(default_factory=dict)
+    is_put_off: bool = False
+    """Whether all of this comes with a later look."""
 
 
 def record_segments(
@@ -57,4 +59,4 @@ def with_record_segments(model: Model, found: RecordSegments) -> Model:
         )
         for name, version in model.versions.items()
     }
-    return replace(model, versions=versions)
+    return replace(model, versions=versions, is_put_off=found.is_put_off)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FEW = "ts, prediction, score, latency_ms"
 """What mostly tells all requests apart already: only where it does not are all columns read."""
+TIMED = 0.9
+"""Least share of the requests with a time of their own for those that repeat to mean a log that came twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,14 @@ class Repeats:
     looked_at: int
     """Requests without an id."""
     repeated: int
-    """Those of them that equal an earlier one in every column, its time included."""
+    """Those of them that equal an earlier one in every column that is kept, its time included."""
+    times: int
+    """Different times among them."""
+
+    @property
+    def are_told_apart(self) -> bool:
+        """Tell whether requests that do not repeat have times of their own: in whole days all of a batch are alike."""
+        return self.times >= TIMED * (self.looked_at - self.repeated)
 
     @property
     def share(self) -> float:
@@ -48,11 +57,12 @@ def repeats_of(connection: DuckDBPyConnection, model: str, lattice: Grid) -> Map
     for columns in (FEW, "*COLUMNS(* EXCLUDE (h))"):
         rows = fetch(
             connection,
-            f"""SELECT version, COUNT(*) AS n, COUNT(*) - COUNT(DISTINCT hash({columns})) AS repeated
+            f"""SELECT version, COUNT(*) AS n, COUNT(*) - COUNT(DISTINCT hash({columns})) AS repeated,
+                COUNT(DISTINCT ts) AS times
             {asked} GROUP BY version""",
             given,
         )
         if not rows["repeated"].any():
             break
-    counts = zip(rows["version"], rows["n"], rows["repeated"], strict=True)
-    return {str(version): Repeats(int(n), int(repeated)) for version, n, repeated in counts}
+    counts = zip(*(rows[name] for name in ("version", "n", "repeated", "times")), strict=True)
+    return {str(version): Repeats(*map(int, numbers)) for version, *numbers in counts}

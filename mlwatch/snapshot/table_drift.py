@@ -98,7 +98,7 @@ def table_drift(current: Path, reference: Path | None = None, config: Path | Non
                 found.features.values()
             ),  # a table has no time in which a feature begins
             label_drift=_label_drift(connection, infos[rollups.LABEL], counts, policy, settings.drift.sigmas),
-            repeats=Repeats(rows, repeated),
+            repeats=Repeats(rows, repeated, times=0),
         )
         described = known.description if known is not None else before.name
         return TableDrift(current.name, described, rows, found)

@@ -296,6 +296,8 @@ class Model:
     """Whose labels the estimates without labels were learnt from, in words; None when there are no estimates."""
     reference_performance: Mapping[str, Estimate] = field(default_factory=dict)
     """How well the model did on the reference; empty where that has no labels."""
+    is_put_off: bool = False
+    """Whether what the records say beyond what is counted of all comes with a later look."""
 
 
 QUALITY = "quality: "

@@ -32,11 +32,11 @@ def lay_out(connection: DuckDBPyConnection, features: Sequence[FeatureBins]) -> 
     runs = [(one.number, *run[:-1], *run.edges) for one in found if one.cells for run in one.cells.runs]
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE bin_cells AS
-        SELECT feature, CAST(unnest(range(first, stop)) AS INTEGER) AS known_cell,
-            known_code, known_edge, known_next_edge
+        SELECT feature, CAST(unnest(range(first, stop)) AS INTEGER) AS "known|cell",
+            "known|code", "known|edge", "known|next|edge"
         FROM (SELECT unnest($1::INTEGER[]) AS feature, unnest($2::INTEGER[]) AS first, unnest($3::INTEGER[]) AS stop,
-            unnest($4::SMALLINT[]) AS known_code, unnest($5::DOUBLE[]) AS known_edge,
-            unnest($6::DOUBLE[]) AS known_next_edge)""",
+            unnest($4::SMALLINT[]) AS "known|code", unnest($5::DOUBLE[]) AS "known|edge",
+            unnest($6::DOUBLE[]) AS "known|next|edge")""",
         [list(column) for column in zip(*runs, strict=True)] or [[]] * 6,
     )
     return found

@@ -77,9 +77,9 @@ def feature_sql(requests: Requests, feature: FeatureBins) -> str:
         bare = f"CASE WHEN {column} IS NULL THEN -1 ELSE 0 END"
         inner = numeric_bin_sql(column, feature.edges) if feature.edges else bare
         if feature.cells is not None:
-            inner = feature.cells.bin_sql(column, "known_code", ("known_edge", "known_next_edge"))
+            inner = feature.cells.bin_sql(column, '"known|code"', ('"known|edge"', '"known|next|edge"'))
             join = f"""JOIN (SELECT * EXCLUDE (feature) FROM bin_cells WHERE feature = {feature.number}) AS known
-                ON known_cell = {feature.cells.cell_sql(column)}"""
+                ON "known|cell" = {feature.cells.cell_sql(column)}"""
         code = f"CASE {mark}ELSE {inner} END" if mark else inner
         total = f"SUM(CASE WHEN ABS({column}) < 1e300 THEN {column} END)"
     else:

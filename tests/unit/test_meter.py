@@ -76,6 +76,35 @@ def test_a_look_waits_for_what_is_read_before_it_could_answer(pass_time: Callabl
     assert mine.generation > before
 
 
+def test_a_look_does_not_wait_for_ever_for_an_end_that_is_guessed(pass_time: Callable[[float], None]) -> None:
+    """How much a topic holds is reckoned anew with each batch."""
+    mine = Meter()
+    mine.stands("reading", 1, 0)
+    _took(mine, 900, 1000)
+    mine.answered(0.4)
+    held, longest = 0.0, 0.0
+    for batch in range(200):
+        before = mine.generation
+        pass_time(0.5)
+        mine.took(Progress(1000 + 10 * batch, 1100 + 10 * batch + batch % 7, batch + 2))
+        held = 0.0 if mine.generation > before else held + 0.5
+        longest = max(longest, held)
+        if held == 0.0:
+            mine.answered(0.4)
+    assert longest < meter.LONGEST_S + 0.4 * meter.REST + 0.5
+
+
+def test_what_somebody_says_shows_while_looks_rest(pass_time: Callable[[float], None]) -> None:
+    mine = Meter()
+    mine.stands("reading", 3, 100)
+    _took(mine, 1)
+    before = mine.generation
+    mine.answered(2.0)
+    pass_time(0.1)
+    mine.looked()
+    assert mine.generation > before
+
+
 def test_nothing_rests_once_the_first_pass_is_through() -> None:
     mine = Meter()
     mine.stands("reading", 3, 100)

@@ -94,3 +94,10 @@ def test_an_empty_side_has_no_order_statistics() -> None:
 def test_bin_values_are_means_where_known_and_edges_outside() -> None:
     assert distances.bin_values([0.0, 2.0, 10.0]).tolist() == [0.0, 1.0, 6.0, 10.0]
     assert distances.bin_values([0.0, 2.0, 10.0], [0.5, np.nan]).tolist() == [0.0, 0.5, 6.0, 10.0]
+
+
+def test_nothing_is_told_of_an_empty_side() -> None:
+    empty, full = np.array([0.0]), np.array([100.0])
+    for one, two in ((empty, full), (full, empty)):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            assert np.isnan(distances.wasserstein(np.array([3.0]), one, two))

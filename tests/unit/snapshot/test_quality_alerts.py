@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 from logfiles import lines, prediction
+from waiting import until
 
 from mlwatch.session import Options, Session
 
@@ -445,8 +446,8 @@ def test_requests_without_an_id_that_came_twice_are_told(tmp_path: Path) -> None
         assert version.quality.repeats.looked_at == len(mine)
         assert version.quality.repeats.repeated == mine.duplicated().sum()
     assert odd(found) == {
-        "repeated rows": "102 requests of v1 (25.4 % of those without an id) repeat an earlier one in every column, "
-        "its time included; each is counted"
+        "repeated rows": "102 requests of v1 (25.4 % of those without an id) repeat an earlier one in every column "
+        "that is kept, its time included; each is counted"
     }
 
 
@@ -466,3 +467,27 @@ def test_of_requests_with_ids_the_duplicates_tell(tmp_path: Path) -> None:
     (version,) = next(iter(found.models.values())).versions.values()
     assert version.quality.repeats is None
     assert found.ingest.duplicates == 300
+
+
+def test_requests_of_a_batch_with_one_time_are_no_log_that_came_twice(tmp_path: Path) -> None:
+    made = rows(300)
+    for row in made:
+        del row["request_id"]
+        row |= {"timestamp": "2026-11-01T00:00:00Z", "latency_ms": 3.0}
+    found = watched(tmp_path, made)
+    (version,) = next(iter(found.models.values())).versions.values()
+    assert version.quality.repeats is not None
+    assert version.quality.repeats.repeated == pd.json_normalize(made).duplicated().sum() > 50
+    assert "repeated rows" not in odd(found)
+
+
+def test_a_rule_on_repeats_is_judged_as_soon_as_all_is_read(tmp_path: Path) -> None:
+    """Nothing comes after the first pass: what the first look put off is asked for again."""
+    made = rows(300)
+    for row in made:
+        del row["request_id"]
+    (tmp_path / "mlwatch.toml").write_text('[[rule]]\nmetric = "repeated_rate"\nwhen = "> 1%"\n')
+    (tmp_path / "a.jsonl").write_text(lines([*made, *made[:30]]))
+    with Session(Options(tmp_path, db=":memory:")) as session:
+        session.start()
+        until(lambda: any("repeated_rate" in alert.message for alert in session.snapshot().alerts))
