@@ -32,6 +32,7 @@ from mlwatch.metrics.rollout_traffic import TrafficStep, split_p, traffic_steps
 from mlwatch.metrics.rollout_types import MetricResult, RolloutState, RolloutVerdict, TrafficResult
 from mlwatch.metrics.rollout_words import (
     apart_note,
+    by_urgency,
     cap_note,
     duration_text,
     metric_sentence,
@@ -220,7 +221,6 @@ def _traffic_result(totals: RolloutTotals, decision: Decision, settings: Rollout
 
 # --- reasons -----------------------------------------------------------------------------------------------
 
-_URGENCY = ("worse", "no_data", "inconclusive", "non_inferior", "better")
 _SAFE = frozenset({"non_inferior", "better"})
 
 
@@ -231,7 +231,10 @@ def _reasons(
     settings: RolloutSettings,
     broken: tuple[str, ...],
 ) -> tuple[str, ...]:
-    """Say why: what blocks or decides, then the guardrails by urgency and evidence, then what must not be missed."""
+    """Say why: what blocks or decides, then the guardrails by urgency and evidence, then what must not be missed.
+
+    Harm that is shown stands before all that is not decided or cannot be: whoever has room for one sentence has that.
+    """
     state = STATES[decision.state[0]]
     guards = [result for result in results if result.guardrail]
     facts = {
@@ -239,7 +242,7 @@ def _reasons(
         "safe": float(bool(guards) and all(result.status in _SAFE for result in guards)),
     }
     first = state_sentence(state, settings, traffic, float(decision.elapsed[0]), facts)
-    ordered = sorted(guards, key=lambda result: (_URGENCY.index(result.status), -result.log_e))
+    ordered = by_urgency(guards)
     if not guards:
         first = first or "no guardrail is configured, so nothing can decide"
     notes = [unit_note(results, settings), *(note for result in results for note in result.notes)]
@@ -249,9 +252,10 @@ def _reasons(
         for text in (
             *(broken if state is RolloutState.HARD_LIMIT else ()),
             first,
+            *(result.reason for result in ordered if result.status == "worse"),
             *settings.unjudged,
             *_stale_sentences(decision, settings),
-            *(result.reason for result in ordered),
+            *(result.reason for result in ordered if result.status != "worse"),
             silent_note(traffic) if state is not RolloutState.ONE_ARM_SILENT else None,
             apart,
             *notes,

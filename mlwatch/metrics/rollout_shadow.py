@@ -16,7 +16,7 @@ from mlwatch.metrics.rollout_pair_codes import (
 )
 from mlwatch.metrics.rollout_pairs import PairCounts, ShadowResult, judge_pairs
 from mlwatch.metrics.rollout_types import MetricResult, RolloutState, RolloutVerdict, TrafficResult
-from mlwatch.metrics.rollout_words import number, span_text
+from mlwatch.metrics.rollout_words import by_urgency, number, span_text
 
 if TYPE_CHECKING:
     from mlwatch.metrics.rollout_types import MetricSpec, RolloutSettings
@@ -76,7 +76,7 @@ def shadow_verdict(
 def _decide(
     counts: PairCounts, settings: RolloutSettings, results: list[MetricResult], elapsed: float
 ) -> tuple[RolloutState, list[str]]:
-    said = [result.reason for result in results]
+    said = [result.reason for result in by_urgency(results)]
     if counts.pairs == 0:
         return _no_pairs(counts, settings)
     if any(result.status == "worse" for result in results):

@@ -9,11 +9,15 @@ from mlwatch.metrics.rollout_types import RolloutState
 from mlwatch.metrics.rollout_units import FEWEST_UNITS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mlwatch.metrics.rollout_types import MetricResult, MetricSpec, RolloutSettings, TrafficResult
 
 MINUS = "−"
 NOTABLE = 1.1
 """Design effect from which it is said."""
+URGENCY = ("worse", "no_data", "inconclusive", "non_inferior", "better")
+"""In what order metrics are told of, by their status: harm that is shown before all that is not decided."""
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -61,6 +65,11 @@ def duration_text(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{number(seconds / size)} {unit}"
     return f"{number(seconds)} seconds"
+
+
+def by_urgency(results: Iterable[MetricResult]) -> list[MetricResult]:
+    """Return metrics in the order in which they are told of; of the same status those with most evidence first."""
+    return sorted(results, key=lambda result: (URGENCY.index(result.status), -result.log_e))
 
 
 def metric_sentence(

@@ -204,18 +204,22 @@ def _said(found: PairFindings | None, pairing: Pairing) -> tuple[str, ...]:
 
 
 def _together(by_arm: Rollout, pairs: RolloutVerdict, *, guarded: bool) -> Rollout:
-    """Roll back if either says so, promote if both do; the pairs speak first."""
+    """Roll back if either says so, promote if both do; the pairs speak first, but shown harm before all."""
     answers = {pairs.verdict, by_arm.verdict} if guarded else {pairs.verdict}
     answer: Verdict = "rollback" if "rollback" in answers else "hold" if "hold" in answers else "promote"
     blocking = pairs.state.value if pairs.verdict == "hold" else by_arm.state
     paired = {result.name: metric_of(result) for result in pairs.metrics}
     metrics = paired | {name: metric for name, metric in by_arm.metrics.items() if name not in paired}
     said = by_arm.reasons if guarded else ()
+    reasons = (*pairs.reasons, *said) if pairs.verdict == answer else (*said, *pairs.reasons)
+    harm = {metric.reason for metric in metrics.values() if metric.status == "worse"}
+    if answer == "rollback":
+        reasons = tuple(sorted(reasons, key=lambda reason: reason not in harm))
     return replace(
         by_arm,
         verdict=answer,
         state=blocking if answer == "hold" else by_arm.state if by_arm.verdict == answer else "decided",
-        reasons=(*pairs.reasons, *said) if pairs.verdict == answer else (*said, *pairs.reasons),
+        reasons=reasons,
         metrics=metrics,
         calibrated=by_arm.calibrated and pairs.calibrated,
     )

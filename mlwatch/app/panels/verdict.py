@@ -26,7 +26,22 @@ LONGEST_NAME = 24
 """Cells that a version's name takes within a sentence."""
 LIMIT = ", the limit is "
 """Where a reason ends in the margin that it is compared with."""
+STATES = {"inconclusive": "not decided", "non_inferior": "within the limit", "better": "better"}
+"""By its status: how the sentence about a metric says what it means; that of a worse one says nothing more."""
 MODES = {"canary": "canary", "ab": "A/B test", "shadow": "shadow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A sentence of the verdict in its forms, from the whole one to the shortest."""
+
+    forms: tuple[str, ...]
+    """Each of them says whether the metric that it is about is decided."""
+
+    @property
+    def whole(self) -> str:
+        """All that there is to say."""
+        return self.forms[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +52,7 @@ class VerdictState:
     """Empty where there is none."""
     subject: str
     """Which version against which, or why there is no verdict."""
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     glyphs: Glyphs
     graver: str = ""
     """What is said of another candidate that is to be rolled back; empty without one."""
@@ -77,7 +92,7 @@ class VerdictBanner(Panel[VerdictState]):
         subject = _fitting(state.subject, width - cell_len(word) - 2, glyphs)
         first = line([(word, f"bold $background on ${tone}"), ("  " + subject, "$quiet")], width, glyphs)
         room = 2 if height == TALL else max(2, height - 1)
-        graver = _reason_lines((state.graver,), width, 1) if state.graver else []
+        graver = _reason_lines((Reason((state.graver,)),), width, 1) if state.graver else []
         texts = _reason_lines(state.reasons, width, room - len(graver))
         return [
             first,
@@ -86,16 +101,29 @@ class VerdictBanner(Panel[VerdictState]):
         ]
 
 
-def _reasons(rollout: Rollout) -> tuple[str, ...]:
+def _reasons(rollout: Rollout) -> tuple[Reason, ...]:
     names = (rollout.candidate, rollout.baseline)
-    return tuple(_begun(clean(_named(reason, names), 400), names) for reason in rollout.reasons)
+    states = {metric.reason: STATES.get(metric.status, "") for metric in rollout.metrics.values()}
+    found = []
+    for reason in rollout.reasons:
+        forms = _forms(clean(_named(reason, names), 400), states.get(reason, ""))
+        found.append(Reason(tuple(_begun(form, names) for form in forms)))
+    return tuple(found)
+
+
+def _forms(reason: str, state: str) -> list[str]:
+    """Return a sentence as it is, without what comes after its state, and without its limit, the state first."""
+    told, mark, _ = reason.rpartition(f": {state}") if state else (reason, "", "")
+    if not mark:
+        return [reason, reason.partition(LIMIT)[0]]
+    return [reason, told + mark, f"{state}: {told.partition(LIMIT)[0]}"]
 
 
 def _graver(rollout: Rollout | None, glyphs: Glyphs) -> str:
     """Name another candidate that is to be rolled back, and why."""
     if rollout is None:
         return ""
-    why = "".join(f": {reason}" for reason in _reasons(rollout)[:1])
+    why = "".join(f": {reason.whole}" for reason in _reasons(rollout)[:1])
     word = f"{mark(rollout.verdict, glyphs)} {WORDS[rollout.verdict]}"
     return f"{word} {short(rollout.candidate, LONGEST_NAME)}{why}"
 
@@ -121,14 +149,14 @@ def _fitting(subject: str, width: int, glyphs: Glyphs) -> str:
     return glyphs.dot.join(parts)
 
 
-def _reason_lines(reasons: tuple[str, ...], width: int, room: int) -> list[tuple[str, bool]]:
+def _reason_lines(reasons: tuple[Reason, ...], width: int, room: int) -> list[tuple[str, bool]]:
     """Return the lines of the reasons that find room, and whether each belongs to the first reason."""
     lines: list[tuple[str, bool]] = []
     for at, reason in enumerate(reasons):
         most = min(2, room - len(lines))
-        whole = len(wrapped(reason, width, most + 1)) <= most
+        fitting = (form for form in reason.forms if len(wrapped(form, width, most + 1)) <= most)
         # rather without its limit than half a sentence
-        said = reason if whole else reason.partition(LIMIT)[0]
+        said = next(fitting, reason.forms[-1])
         lines += [(text, not at) for text in wrapped(said, width, most)]
     return lines
 

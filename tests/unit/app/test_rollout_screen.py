@@ -276,3 +276,35 @@ async def test_a_reason_that_finds_no_room_gives_up_its_limit_first() -> None:
     assert "P99 latency of v2 is 9.1 times v1's (at least 2.1), the limit is 1.1" in drawn[80, 24]
     assert "Accuracy of v2 is 4.1 points below v1's 89.5 % (1.7–6.6)" in drawn[80, 24]
     assert "Accuracy of v2 is 4.1 points below v1's 89.5 % (1.7–6.6), the limit is 1 point" in drawn[120, 40]
+
+
+async def test_a_reason_that_finds_no_room_still_says_that_it_is_not_decided() -> None:
+    first = "p99 latency of v2 is 1.41 times v1's (1.11–1.90), the limit is 1.1"
+    said = "accuracy of v2 is 4.6 points below v1's 78.7 % (0.1–9.0)"
+    limit = ", the limit is 1 point"
+    endings = {"inconclusive": ": not decided, about 1,200 more labelled predictions needed", "worse": ""}
+    drawn: dict[str, dict[tuple[int, int], list[str]]] = {}
+    for status, ending in endings.items():
+        accuracy = replace(rollout().metrics["accuracy"], status=status, reason=said + limit + ending)
+        judged = replace(rollout(), reasons=(first, accuracy.reason), metrics={"accuracy": accuracy})
+        drawn[status] = {}
+        for size in ((80, 24), (120, 40), (200, 60)):
+            async with running(FakeSource(snapshot(rollouts=(judged,))), size) as (app, _):
+                drawn[status][size] = [text.strip(" ▌") for text in text_of(app).splitlines()]
+    undecided = drawn["inconclusive"]
+    assert f"Not decided: {said}" in undecided[80, 24]
+    assert f"A{said[1:]}{limit}: not decided" in undecided[120, 40]
+    assert f"A{said[1:]}{limit}{endings['inconclusive']}" in undecided[200, 60]
+    assert f"A{said[1:]}" in drawn["worse"][80, 24]
+    assert f"A{said[1:]}" not in undecided[80, 24]
+
+
+async def test_what_is_within_its_limit_says_so_first_where_there_is_no_room() -> None:
+    first = "p99 latency of v2 is 1.41 times v1's (1.11–1.90), the limit is 1.1"
+    name = "release-2026-11-20-canary"
+    second = f"error rate of {name} is 1.02 times v1's (0.98–1.06), the limit is 1.2: within the limit"
+    safe = replace(rollout().metrics["error_rate"], status="non_inferior", reason=second)
+    judged = replace(rollout(), candidate=name, reasons=(first, second), metrics={"error_rate": safe})
+    async with running(FakeSource(snapshot(rollouts=(judged,))), (80, 24)) as (app, _):
+        drawn = [text.strip(" ▌") for text in text_of(app).splitlines()]
+    assert any(line.startswith("Within the limit: error rate of release-2026") for line in drawn)

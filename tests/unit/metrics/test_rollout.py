@@ -260,6 +260,10 @@ def test_labels_that_stopped_never_promote_but_errors_still_roll_back() -> None:
     assert "accuracy: the newest label is 2.5 hours behind the traffic of v2, " in one.reasons[0]
     bad = rollout_verdict(stale(arm(1, minutes=900)), stale(arm(2, failed=0.02, minutes=900)), SETTINGS)
     assert bad.verdict == "rollback"
+    # what rolls back stands first: an alert has room for one sentence
+    worse = [result.reason for result in bad.metrics if result.status == "worse"]
+    assert worse
+    assert set(bad.reasons[: len(worse)]) == set(worse)
 
 
 def test_a_guardrail_without_data_never_promotes() -> None:

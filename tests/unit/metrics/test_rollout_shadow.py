@@ -86,6 +86,14 @@ def test_a_loss_at_the_margin_seldom_passes_though_it_is_looked_at_all_the_time(
     assert passed / runs <= 0.05
 
 
+def test_what_rolls_a_shadow_back_is_said_first() -> None:
+    counts = replace(pairs(12, 8, right=900, wrong=80), positive=pairs(70, 5, right=300, wrong=20))
+    verdict, _ = shadow_verdict(counts, SETTINGS, ACCURACY, recall=default_metric("recall"))
+    assert [result.status for result in verdict.metrics] == ["inconclusive", "worse"]
+    assert verdict.verdict == "rollback"
+    assert list(verdict.reasons) == [verdict.metrics[1].reason, verdict.metrics[0].reason]
+
+
 def test_versions_that_agree_on_everything_are_alike_after_a_while() -> None:
     early, _ = shadow_verdict(pairs(0, 0, right=400, wrong=20), SETTINGS, ACCURACY)
     assert early.verdict == "hold"
@@ -125,7 +133,7 @@ def test_recall_waits_for_a_pair_of_the_positive_class() -> None:
     counts = replace(pairs(20, 20), positive=PairCounts())
     judged, _ = shadow_verdict(counts, SETTINGS, ACCURACY, recall=default_metric("recall"))
     assert (judged.verdict, judged.metrics[1].status) == ("hold", "no_data")
-    assert judged.reasons[1] == "recall: n/a, because no pair has a label of the positive class yet"
+    assert judged.reasons[0] == "recall: n/a, because no pair has a label of the positive class yet"
 
 
 @pytest.mark.parametrize(
