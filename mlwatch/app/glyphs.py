@@ -26,6 +26,7 @@ class Glyphs:
     more: str = "…"
     dot: str = " · "
     minus: str = "−"
+    delta: str = "Δ"
     ascii: bool = False
 
 
@@ -33,5 +34,5 @@ UNICODE = Glyphs()
 ASCII = Glyphs(
     up="^", down="v", flat="=", live="*", frozen="||", waiting="o", critical="X", warning="!", info="-",
     rule="-",
-    axis="|", bar_full="=", bar_empty=".", cursor=">", more="~", dot=" | ", minus="-", ascii=True,
+    axis="|", bar_full="=", bar_empty=".", cursor=">", more="~", dot=" | ", minus="-", delta="d", ascii=True,
 )  # fmt: skip

@@ -68,16 +68,17 @@ class Columns:
         return cls(family, label, baseline, candidate, change, interval, half, half if both else max(0, left))
 
 
-def head(columns: Columns, names: Names) -> list[Piece]:
+def head(columns: Columns, names: Names, glyphs: Glyphs) -> list[Piece]:
     """Return the heading line."""
     candidate = names.candidate or ""
+    interval = f"  95 % interval ({glyphs.delta} change)" if columns.change else "  95 % interval"
     return [
         cell("", columns.family),
         cell("", columns.label),
         _named(names.baseline, columns.baseline, "bold $baseline"),
         _named(candidate, columns.candidate, "bold $candidate"),
         cell("  change" if columns.change else "", columns.change, "$quiet"),
-        cell("  95 % interval" if columns.interval else "", columns.interval, "$quiet"),
+        cell(interval if columns.interval else "", columns.interval, "$quiet"),
         *_trend_head(columns.baseline_trend, names.baseline, "$baseline"),
         *_trend_head(columns.candidate_trend, candidate, "$candidate"),
     ]
@@ -100,7 +101,7 @@ def row_pieces(row: MetricRow, columns: Columns, glyphs: Glyphs, *, first: bool)
         _value(row.baseline, row, columns.baseline),
         _value(row.candidate, row, columns.candidate),
         *_change(row, columns.change, glyphs),
-        cell(f"  {_interval(row)}" if columns.interval else "", columns.interval, "$quiet"),
+        cell(f"  {_interval(row, glyphs)}" if columns.interval else "", columns.interval, "$quiet"),
         *_trend(row.baseline_trend, columns.baseline_trend, limits, "$baseline 70%", glyphs),
         *_trend(row.candidate_trend, columns.candidate_trend, limits, "$candidate 85%", glyphs),
     ]
@@ -175,10 +176,12 @@ def _amount(row: MetricRow, change: Change) -> str:
     return show_change(change.difference, row.unit, row.currency)
 
 
-def _interval(row: MetricRow) -> str:
+def _interval(row: MetricRow, glyphs: Glyphs) -> str:
+    """Return the interval of a judged change, marked as such, or else that of the value."""
     change = row.change
     if change is not None and (change.low is not None or change.high is not None):
-        return show_interval(change.low, change.high, row.unit, row.currency, change=True)
+        shown = show_interval(change.low, change.high, row.unit, row.currency, change=True)
+        return f"{glyphs.delta} {shown}"
     reading = row.candidate or row.baseline
     return show_interval(reading.low, reading.high, row.unit, row.currency)
 

@@ -56,8 +56,8 @@ class FamiliesPanel(Panel[FamiliesState]):
     HELP_TEXT = (
         "Each row is one number: baseline, candidate, the change and what it means. "
         "pt are percentage points. "
-        "The interval is that of the change where a rollout is judged, each end of which holds at 95 % however "
-        "often one looks, else the 95 % interval of the candidate. "
+        "An interval with Δ (d without Unicode) is that of the change, which the rollout judges: each end of it holds "
+        "at 95 % however often one looks. One without is the 95 % interval of the candidate's value. "
         "Up and down choose a row; the last line explains it in full."
     )
     WAITING = "Opening the logs and reading what is there."
@@ -124,7 +124,7 @@ class FamiliesPanel(Panel[FamiliesState]):
         self._offset = offset
         shown = body[offset : offset + room]
         shown += [Content("")] * (room - len(shown) if height < TALL else 0)
-        return [line(head(columns, state.names), width, state.glyphs), *shown, *explained]
+        return [line(head(columns, state.names, state.glyphs), width, state.glyphs), *shown, *explained]
 
     def _body(
         self, state: FamiliesState, plan: Plan, columns: Columns, width: int

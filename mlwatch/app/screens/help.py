@@ -84,6 +84,7 @@ _SIGNS = (
     ("better, worse", "beyond doubt: the 95 % interval excludes no change, or the rollout is judged so"),
     ("fine", "not worse than the margin allows"),
     ("unclear", "too few data to tell"),
+    ("Δ", "the interval is that of the change, not of the candidate's value; d without Unicode"),
     ("pt", "percentage points"),
     ("n/a", "there is no such number; the line below the table says why"),
 )

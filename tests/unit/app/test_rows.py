@@ -8,7 +8,7 @@ import pytest
 from factory import START, errors, model, rollout, snapshot, unlabelled, version
 
 from mlwatch.app.glyphs import UNICODE
-from mlwatch.app.panels.columns import Columns, Names, row_pieces
+from mlwatch.app.panels.columns import Columns, Names, head, row_pieces
 from mlwatch.app.panels.families import FamiliesPanel, plan_rows
 from mlwatch.app.readings import Reading
 from mlwatch.app.rows import Change, _verdict, detail, metric_rows
@@ -185,3 +185,24 @@ def test_the_note_on_performance_says_why_there_is_no_label(predictions: int, fa
     made = replace(made, ingest=replace(made.ingest, outcomes_unmatched=0))
     state = FamiliesPanel("families").digest(View(made, "logs", "late_arrival"))
     assert dict(state.notes)["performance"] == said
+
+
+def test_an_interval_says_whether_it_is_that_of_the_change() -> None:
+    rows = {row.key: row for row in metric_rows(view())}
+    columns = Columns.fitting(120, Names("v1", "v2"), headings=True)
+    judged, plain = rows["accuracy"], rows["precision"]
+    assert judged.change is not None
+    assert (judged.change.low, judged.change.high) == (-0.041, -0.025)
+    assert plain.change is not None
+    assert plain.change.low is None
+    drawn = {
+        key: "".join(text for text, _ in row_pieces(rows[key], columns, UNICODE, first=False))
+        for key in ("accuracy", "precision")
+    }
+    assert "  Δ −4.10 to −2.50 pt " in drawn["accuracy"]
+    assert "Δ" not in drawn["precision"]
+    assert "95 % interval (Δ change)" in "".join(
+        text for text, _ in head(columns, Names("v1", "v2"), UNICODE)
+    )
+    alone = Columns.fitting(120, Names("v1", None), headings=True)
+    assert "Δ" not in "".join(text for text, _ in head(alone, Names("v1", None), UNICODE))
