@@ -48,7 +48,7 @@ def open(  # noqa: A001  reads best where it is used: mlwatch.open("logs/")
         candidate: The version under test; the newest that still gets traffic otherwise.
 
     Returns:
-        A session: `snapshot()`, `frame(name)`, `query(sql)`; a context manager that closes the store.
+        A session: `snapshot()`, `frame(name)`, `query(sql)`; a context manager, closed by `close()` without one.
 
     Raises:
         MlwatchError: with one line that says what is wrong, where, and what to do.

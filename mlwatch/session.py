@@ -49,7 +49,7 @@ LAST_QUERY_S = 10.0
 class Session:
     """An open store with the directory that fills it.
 
-    Use it as a context manager, or call `stop`; whoever asks it afterwards gets a StoreError. Snapshots may be asked
+    Use it as a context manager, or call `close`; whoever asks it afterwards gets a StoreError. Snapshots may be asked
     for from any thread.
 
     Raises:
@@ -302,6 +302,11 @@ class Session:
         self._neighbours.stop()
         self._ingest.close()
         self._close()
+
+    def close(self) -> None:
+        """End the session, as one ends files and connections: the same as `stop`; a second time does nothing."""
+        if not self._closed:
+            self.stop()
 
     def _close(self) -> None:
         """Close the store once nobody asks it any more: the engine refuses while another thread's query runs."""
