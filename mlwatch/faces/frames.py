@@ -38,6 +38,7 @@ def frame(
         snapshot: Gives the snapshot for computed ones.
         name: `windows`, `versions`, `features`, or a stored table: `predictions`, `outcomes`, `events`, `files`,
             `quarantine`. Times are UTC without zone in stored tables, with zone in computed ones.
+            Numbers that there are none of are NaN.
         model: Only what is of this model; None for all.
 
     Raises:
@@ -47,13 +48,28 @@ def frame(
 
     computed = {"windows": _windows, "versions": _versions, "features": _features}
     if name in computed:
-        return pd.DataFrame(list(computed[name](snapshot())))
+        return _typed(pd.DataFrame(list(computed[name](snapshot()))))
     if name in TABLES:
         sql = TABLES[name]
         found: pd.DataFrame = connection.execute(sql, {"model": model} if "$model" in sql else None).df()
         return found
     known = ", ".join([*computed, *TABLES])
     raise InputError("no such table", name, f"one of {known}")
+
+
+WORDS = frozenset({"model", "version", "role", "feature", "kind", "drifted"})
+"""Columns of computed tables that are no numbers."""
+TIMES = frozenset({"first", "last", "start", "end"})
+
+
+def _typed(found: pd.DataFrame) -> pd.DataFrame:
+    """Give each column the type of its values where it has none: pandas knows none of a column of nothing."""
+    types = {
+        name: "datetime64[us, UTC]" if name in TIMES else "float64"
+        for name, kind in found.dtypes.items()
+        if kind.kind == "O" and name not in WORDS
+    }
+    return found.astype(types)
 
 
 def _pairs(snapshot: Snapshot) -> Iterable[tuple[dict[str, Any], Version]]:

@@ -32,6 +32,36 @@ def test_frames_hold_what_the_snapshot_holds(watch: mlwatch.session.Session) -> 
         watch.frame("rows")
 
 
+def test_a_column_of_numbers_is_one_though_there_are_none(tmp_path: Path) -> None:
+    click = {"timestamp": "2026-11-03T12:00:00Z", "event": "click", "request_id": "r1"}
+    (tmp_path / "a.jsonl").write_text(lines(map(prediction, range(6))))
+    (tmp_path / "b.jsonl").write_text(lines([click]))
+    with mlwatch.open(tmp_path, db=":memory:") as opened:
+        for name in ("windows", "versions", "features"):
+            found = opened.frame(name)
+            words = {"model", "version", "role", "feature", "kind", "drifted"} & set(found.columns)
+            assert {each for each in found if found[each].dtype.kind == "O"} <= words
+            assert all(found[each].dtype.kind == "M" for each in ("first", "last", "start") if each in found)
+        windows = opened.frame("windows")
+        assert windows["engagement.click"].sum() > 0
+        assert windows["engagement_value.click"].dtype == "float64"
+        assert windows["engagement_value.click"].isna().all()
+
+
+def test_a_session_without_with_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(lines(map(prediction, range(6))))
+    store = tmp_path / "store.duckdb"
+    opened = mlwatch.open(tmp_path, db=store)
+    assert opened.snapshot().ingest.predictions == 6
+    opened.close()
+    opened.close()
+    with pytest.raises(mlwatch.MlwatchError, match="the session is closed"):
+        opened.snapshot()
+    with mlwatch.open(tmp_path, db=store) as again:
+        assert again.note is None
+        again.close()
+
+
 def test_stored_rows_carry_their_present_label(watch: mlwatch.session.Session) -> None:
     rows = watch.frame("predictions")
     assert len(rows) == 12000
