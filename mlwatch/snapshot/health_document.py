@@ -6,6 +6,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.snapshot.reasons import explained, of_system
+
 if TYPE_CHECKING:
     from mlwatch.snapshot.health_types import (
         Endpoint,
@@ -103,7 +105,7 @@ def system_document(system: System) -> dict[str, Any]:
         found[name] = [_plain(asdict(one)) for one in getattr(sample, name)] if sample is not None else []
     container = sample.container if sample is not None else None
     found["container"] = asdict(container) if container is not None else None
-    return found
+    return explained(found, of_system(system))
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

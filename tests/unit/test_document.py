@@ -90,7 +90,7 @@ def test_every_key_of_the_contract_is_there(document: dict[str, Any]) -> None:
             "models": dict,
             "rollouts": list,
             "endpoints": list,
-            "system": dict.fromkeys(("cpu", "memory", "disk"), MAYBE),
+            "system": {**dict.fromkeys(("cpu", "memory", "disk"), MAYBE), "reasons": dict},
             "alerts": list,
             "provenance": dict.fromkeys(
                 ("mlwatch", "config_sha256", "reference_sha256", "git", "data", "registry"), TEXT

@@ -11,6 +11,9 @@ from mlwatch.config.polled import ProbeSettings
 from mlwatch.endpoints.types import Golden, Probe, ServedVersion
 from mlwatch.host.types import Container, Disk, HostSample, Process
 from mlwatch.snapshot.build import Question, snapshot
+from mlwatch.snapshot.health_document import system_document
+from mlwatch.snapshot.health_types import System
+from mlwatch.snapshot.system import of_sample
 from mlwatch.store import probes
 from mlwatch.store.database import open_store
 
@@ -77,3 +80,18 @@ def test_endpoints_and_system_of_the_document(tmp_path: Path) -> None:
     assert (found["system"]["cpu"], found["system"]["memory"], found["system"]["disk"]) == (0.5, 0.25, 0.9)
     assert found["system"]["processes"][0]["started"] == "2026-11-03T12:00:00Z"
     assert found["system"]["container"]["memory_limit_bytes"] == 2
+
+
+def test_what_is_not_known_of_the_host_says_why() -> None:
+    nobody = system_document(System())
+    assert {name for name, value in nobody.items() if value is None} == set(nobody["reasons"])
+    assert set(nobody["reasons"].values()) == {"nobody looked at the host at this time"}
+    first = system_document(of_sample(HostSample(NOON, memory=0.5, load=(1.0, 2.0, 3.0))))
+    assert {name for name, value in first.items() if value is None} == set(first["reasons"])
+    assert first["reasons"]["cpu"] == "a rate takes two looks at the host, and there was one"
+    assert first["reasons"]["sent_bytes_per_s"] == first["reasons"]["cpu"]
+    assert first["reasons"]["swap"] == "there is no swap"
+    assert "memory" not in first["reasons"]
+    second = system_document(of_sample(HostSample(NOON, cpu=0.1)))
+    assert "cpu" not in second["reasons"]
+    assert second["reasons"]["sent_bytes_per_s"] == "the operating system does not tell"
