@@ -21,7 +21,7 @@ from mlwatch.app.panels.traffic import TrafficPanel, needed
 from mlwatch.app.panels.verdictlog import STATES
 from mlwatch.app.view import View
 from mlwatch.metrics.pair_gaps import PairedDistance
-from mlwatch.metrics.rollout_types import RolloutState
+from mlwatch.metrics.rollout_types import RolloutState, Status
 from mlwatch.metrics.segments import Contrast
 from mlwatch.snapshot.pair_types import PairFeature, PairFindings, PairPart, PairRequest, PairStep
 from mlwatch.snapshot.types import ConfusionTable, Shadow, Throughput
@@ -282,7 +282,10 @@ async def test_a_reason_that_finds_no_room_still_says_that_it_is_not_decided() -
     first = "p99 latency of v2 is 1.41 times v1's (1.11–1.90), the limit is 1.1"
     said = "accuracy of v2 is 4.6 points below v1's 78.7 % (0.1–9.0)"
     limit = ", the limit is 1 point"
-    endings = {"inconclusive": ": not decided, about 1,200 more labelled predictions needed", "worse": ""}
+    endings: dict[Status, str] = {
+        "inconclusive": ": not decided, about 1,200 more labelled predictions needed",
+        "worse": "",
+    }
     drawn: dict[str, dict[tuple[int, int], list[str]]] = {}
     for status, ending in endings.items():
         accuracy = replace(rollout().metrics["accuracy"], status=status, reason=said + limit + ending)
