@@ -197,6 +197,9 @@ class Ingest:
                 if isinstance(item, Batch):
                     self._take(item, total)
             self._end_unread()
+            self._telling.absent(
+                self._config.roles, [shape.mapping for shape in self._shapes.by_key.values()]
+            )
         if self._batches != started and not self._stop:
             self._join_by_unit()
             self._tidy(bytes_read)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.roles.absent import absent
 from mlwatch.roles.doubts import sentences, settled
+from mlwatch.roles.types import ROLES
 from mlwatch.store import notices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from duckdb import DuckDBPyConnection
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 TOPICS, ROOT = "kafka", "log directory"
 """What notices about a cluster, and about the place of the logs, are about."""
 _MEANING = "meaning of {}"
+_ABSENT = "[roles] {}"
 _UNREAD = "{} is not read"
 """How every sentence begins that says so of a path."""
 
@@ -76,6 +79,9 @@ class Telling:
         """End what was said of columns of which the configuration says by now what they are."""
         for name in settled(settings):
             notices.resolve(self._connection, _MEANING.format(name))
+        for role in ROLES:
+            if getattr(settings, role) is None:
+                notices.resolve(self._connection, _ABSENT.format(role))
 
     def unread(self, relative: str, reason: str, *, partly: bool = False) -> None:
         """Tell why a file, what is in a directory, or the rest of a file that was read partly, is not read now."""
@@ -96,12 +102,25 @@ class Telling:
         self._unread.difference_update(over)
         self._just_said.clear()
 
+    def absent(self, settings: RoleSettings, mappings: Collection[Mapping]) -> None:
+        """Tell which columns that the configuration names are in nothing that was read, until they are.
+
+        Args:
+            settings: The `[roles]` of the configuration.
+            mappings: Of all that was read; before there is any, nothing can be told.
+        """
+        for role, severity, message in absent(settings, mappings) if mappings else ():
+            self._post(_ABSENT.format(role), severity, message)
+
     def trouble(self, topic: str, message: str | None) -> None:
         """Tell what keeps records from coming; None when they come again."""
+        self._post(topic, "critical", message)
+
+    def _post(self, topic: str, severity: str, message: str | None) -> None:
         if topic in self._said and self._said[topic] == message:
             return
         self._said[topic] = message
         if message is None:
             notices.resolve(self._connection, topic)
         else:
-            notices.post(self._connection, "critical", topic, message)
+            notices.post(self._connection, severity, topic, message)
