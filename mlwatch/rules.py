@@ -85,8 +85,16 @@ def rulings(snapshot: Snapshot, rules: Iterable[RuleSettings]) -> list[Ruling]:
         ruling
         for rule in named(rules)
         for model in snapshot.models.values()
-        for ruling in _of_model(rule, model, whose(snapshot.models, model.name))
+        for ruling in _placed(rule, model, whose(snapshot.models, model.name))
     ]
+
+
+def _placed(rule: RuleSettings, model: Model, of_model: str) -> list[Ruling]:
+    """Return what a rule says; an error names the line of the rule, where it has one."""
+    try:
+        return list(_of_model(rule, model, of_model))
+    except ConfigError as error:
+        raise ConfigError(error.what, rule.place or error.where, error.todo) from None
 
 
 def named(rules: Iterable[RuleSettings]) -> list[RuleSettings]:

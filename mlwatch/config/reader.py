@@ -171,7 +171,8 @@ class _Reader:
                 yield ".".join(str(part) for part in below[1:]), self._table(ConstraintSettings, value, below)
 
     def _table(self, kind: type[T], values: object, key: Key) -> T:
-        fields = {field.name.rstrip("_"): field for field in dataclasses.fields(typing.cast("Any", kind))}
+        every = dataclasses.fields(typing.cast("Any", kind))
+        fields = {field.name.rstrip("_"): field for field in every if "place" not in field.metadata}
         table = self._mapping(values, key)
         self._known(key, table, tuple(fields))
         read = {
@@ -181,7 +182,8 @@ class _Reader:
         for name, field in fields.items():
             if field.metadata.get("required") and not read.get(field.name):
                 raise self._error("missing key", key, f"add {name} = …")
-        return kind(**read)
+        places = {field.name: self._place(key) for field in every if "place" in field.metadata}
+        return kind(**read, **places)
 
     def _mapping(self, values: object, key: Key) -> dict[str, Any]:
         if isinstance(values, dict):
@@ -212,9 +214,12 @@ class _Reader:
                 raise self._error(what, (*key, name), f"{hint}Allowed: {', '.join(allowed)}")
 
     def _error(self, what: str, key: Key, todo: str) -> ConfigError:
+        return ConfigError(what, self._place(key), todo)
+
+    def _place(self, key: Key) -> str:
         line = line_of(self._text, key)
         where = f"{self._name}, line {line}" if line is not None else self._name
-        return ConfigError(what, f"{where}, {_dotted(key)}", todo)
+        return f"{where}, {_dotted(key)}"
 
 
 def _dotted(key: Key) -> str:

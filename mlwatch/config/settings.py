@@ -231,6 +231,8 @@ class RolloutSettings:
     """Address that gets every change of the verdict as JSON, or `env:NAME` for one that is a secret."""
     dry_run: bool = False
     """Only say which command would run."""
+    place: str = field(default="", compare=False, repr=False, metadata={"place": True})
+    """File and line of the table, for messages; no key."""
 
 
 @dataclass(frozen=True)
@@ -250,6 +252,8 @@ class RuleSettings:
     severity: Severity = "warning"
     name: str | None = None
     """How the rule is called; its metric and condition when not said."""
+    place: str = field(default="", compare=False, repr=False, metadata={"place": True})
+    """File, line and number of the rule, for messages; no key."""
 
 
 @dataclass(frozen=True)

@@ -335,7 +335,8 @@ def check_names(config: Configured) -> None:
             if name not in known:
                 close = close_to(name, known)
                 todo = f"did you mean {close}?" if close else f"one of {', '.join(known)}"
-                raise ConfigError(f"no metric {name} to judge a rollout by", f"[rollout] {key}", todo)
+                where = f"{config.place}.{key}" if config.place else f"[rollout] {key}"
+                raise ConfigError(f"no metric {name} to judge a rollout by", where, todo)
 
 
 def _judged(
