@@ -154,7 +154,8 @@ def test_a_rule_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
     with Session(Options(logs.path, db=":memory:")) as session:
         session.start()
         found = until(lambda: [alert for alert in session.snapshot().alerts if alert.rule == "ingest: rules"])
-    assert found[0].message.startswith("no metric speed: [[rule]]: one of ")
+    where = f"{logs.path}/mlwatch.toml, line 1, rule[1]"
+    assert found[0].message.startswith(f"no metric speed: {where}: one of ")
 
 
 def until(ask: Callable[[], list[Alert]], seconds: float = 30.0) -> list[Alert]:

@@ -229,8 +229,11 @@ def test_an_unknown_version_is_a_hold_that_names_the_known(
     ("config", "part"),
     [
         ("[rollout]\nmargins = {accuracy = -1}\n", "accuracy"),
-        ("[rollout]\nmetrics = ['acuracy']\n", "[rollout] metrics: did you mean accuracy?"),
-        ("[[rule]]\nmetric = 'speed'\nwhen = '> 1'\n", "no metric speed"),
+        (
+            "[rollout]\nmetrics = ['acuracy']\n",
+            "mlwatch.toml, line 1, rollout.metrics: did you mean accuracy?",
+        ),
+        ("[[rule]]\nmetric = 'speed'\nwhen = '> 1'\n", "mlwatch.toml, line 1, rule[1]: one of "),
     ],
 )
 def test_a_wrong_setting_is_one_line_and_exit_code_2(
