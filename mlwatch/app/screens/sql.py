@@ -47,6 +47,7 @@ class SqlScreen(WatchScreen):
         Binding("c", "copy", "Copy", tooltip="Copy the row as JSON"),
         Binding("e", "export", "Export", tooltip="Write all rows to a file"),
         Binding("i", "edit", "Edit", tooltip="Go to the statement"),
+        Binding("f5", "run", "Run", show=False, tooltip="Run the statement"),
     ]
 
     class AnswerReady(Message):
@@ -115,6 +116,10 @@ class SqlScreen(WatchScreen):
     @on(TablesReady)
     def _learn(self, message: TablesReady) -> None:
         self.query_one(SqlEditor).learn(message.tables)
+
+    def action_run(self) -> None:
+        """Run the statement from the answer too."""
+        self._run()
 
     @on(SqlEditor.Run)
     def _run(self) -> None:

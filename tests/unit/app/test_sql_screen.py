@@ -50,6 +50,15 @@ async def run(pilot: Pilot[None], statement: str) -> None:
     await pilot.press("f5")
 
 
+async def test_f5_runs_the_statement_from_the_answer_too(logs: Path) -> None:
+    async with sql(logs) as (app, pilot):
+        await pilot.press("escape")
+        assert isinstance(app.focused, AnswerTable)
+        app.screen.query_one(SqlEditor).text = "SELECT DISTINCT model FROM predictions"
+        await pilot.press("f5")
+        await shows(pilot, "1 row")
+
+
 async def test_runs_a_statement_that_is_typed(logs: Path) -> None:
     async with sql(logs) as (app, pilot):
         await pilot.press(*"select version, count(*) as n from predictions group by 1 order by 1;", "enter")
