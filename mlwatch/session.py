@@ -143,6 +143,11 @@ class Session:
         return self._opened.note if self._lake is None else self._lake.NOTE
 
     @property
+    def roles_note(self) -> str | None:
+        """One sentence when files were read under other `[roles]` than those in use."""
+        return self._ingest.roles_note
+
+    @property
     def generation(self) -> int:
         """A number that grows with every batch that was taken in, and with every look at endpoints and host."""
         return self._meter.generation

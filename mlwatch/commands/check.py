@@ -44,8 +44,11 @@ CONDITIONS: dict[str, Outcome] = {
     "firing": "fail",
 }
 OUTCOMES: dict[str, Outcome] = {"ok": "pass", "breach": "fail", "pending": "hold", "no_data": "hold"}
-AROUND: dict[str, Outcome] = {"registry": "pass", "training": "pass", "feast": "hold"}
-"""What it means that a system around cannot be used: it is said; without a schema, nothing was validated."""
+AROUND: dict[str, Outcome] = {"registry": "pass", "training": "pass", "feast": "hold", "ingest: roles": "hold"}
+"""What it means that a system around cannot be used: it is said; without a schema, nothing was validated.
+
+A verdict on columns that the configuration calls otherwise is none.
+"""
 GOALS = ("promote", "decided")
 """What `--until` waits for: either way a roll back ends the wait, for nothing but new data could undo it."""
 PAUSE_S = 1.0
@@ -139,7 +142,7 @@ def _checked(session: Session, wanted: Range, *, past: bool = False) -> tuple[Ch
     found += [
         Finding(alert.rule, AROUND[alert.rule], alert.message)
         for alert in snapshot.alerts
-        if alert.rule in AROUND
+        if alert.rule in AROUND and alert.state != "resolved"
     ]
     found += _damaged(session)
     check = check_of(snapshot, found, alone=bool(session.config.rules or session.config.schema))

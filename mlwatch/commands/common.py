@@ -124,8 +124,8 @@ def taken_in(arguments: Namespace, lake: Path | None = None) -> Iterator[Session
         InputError: when there is no log in the directory.
     """
     with Session(replace(options(arguments), lake=lake)) as session:
-        if session.note:
-            sys.stderr.write(f"mlwatch: note: {session.note}\n")
+        for note in filter(None, (session.note, session.roles_note)):
+            sys.stderr.write(f"mlwatch: note: {note}\n")
         progress = _Bar()
         try:
             session.ingest_all(progress.show)

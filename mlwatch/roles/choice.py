@@ -22,6 +22,7 @@ FROM_PATH = ("model", "version")
 """Roles that a template for the file's path may stand for."""
 DEFINING = frozenset({"prediction", "score", "label", "event"})
 """Roles that make a record what it is: one that is configured is never looked for under another name."""
+UNLISTED = "not listed in [roles] features"
 _ANSWERED_BY = {"prediction": ("score", "label", "event"), "score": ("label", "event")}
 """Roles whose values tell that an empty column is not what these records are about."""
 
@@ -108,7 +109,7 @@ class Choice:
         explicit = self.settings.features
         if explicit:
             name = dotted(column.path[container_depth(column.path, self.containers) :])
-            return None if listed(explicit, column.path, name) else "not listed in [roles] features"
+            return None if listed(explicit, column.path, name) else UNLISTED
         if not self.is_protected(column) and (reason := leftovers.no_feature(column, self.roles)):
             return reason
         return self._no_kind(column)

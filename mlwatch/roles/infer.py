@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _OF_REQUESTS = frozenset({"prediction", "score", "latency", "status", "error"})
 """Roles of which any makes a record a request, as in logs of a proxy that does not see the answers."""
+SET = "set in the configuration"
+"""How the reason begins of a role that the configuration gives to a column."""
+IGNORED = "listed in [roles] ignore"
 _LABEL_FILE = frozenset(
     {"label", "labels", "target", "targets", "truth", "outcome", "outcomes", "actual", "actuals"}
 )
@@ -99,7 +102,7 @@ class _Inference(Choice):
         self._take_configured()
         self.drop(
             (column for column in self.pool.values() if listed(self.settings.ignore, column.path)),
-            "listed in [roles] ignore",
+            IGNORED,
         )
         self.inputs = self._places_of_inputs()
         self._take_by_name(path)
@@ -176,7 +179,7 @@ class _Inference(Choice):
                 default=None,
             )
             if column is not None:
-                self.take(role, column, "set in the configuration")
+                self.take(role, column, SET)
 
     def _take_by_name(self, path: PurePath) -> None:
         for role in ROLES:
@@ -222,19 +225,11 @@ class _Inference(Choice):
         """Return model and version of records that do not name them; only requests need them."""
         if self.decided.constants or not _OF_REQUESTS & self.roles.keys():
             return dict(self.decided.constants)
-        constants, reasons = from_directories(path, root_name)
-        for role in FROM_PATH:
-            template = getattr(self.settings, role)
-            if template is None or not is_template(role, template):
-                continue
-            found = match_template(template, path)
-            for name in FROM_PATH:
-                if name in found and (name == role or getattr(self.settings, name) is None):
-                    constants[name], reasons[name] = found[name], f"the path, by {template}"
+        constants, reasons = constants_of(self.settings, path, root_name)
         for role in FROM_PATH:
             if role not in self.roles:
                 self.reasons[role] = reasons[role]
-        return {role: constants.get(role, NO_VERSION) for role in FROM_PATH}
+        return constants
 
     def _time_unit(self) -> TimeUnit:
         column = self.chosen.get("timestamp")
@@ -247,6 +242,28 @@ class _Inference(Choice):
         factor, reason = latency_unit(column, self.settings.latency_unit)
         self.reasons["latency"] += reason
         return factor
+
+
+def constants_of(
+    settings: RoleSettings, path: PurePath, root_name: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return model and version of the records of a file that do not name them, and why it is these.
+
+    Args:
+        settings: The `[roles]` of the configuration.
+        path: The file's path below the log directory.
+        root_name: The log directory's name.
+    """
+    constants, reasons = from_directories(path, root_name)
+    for role in FROM_PATH:
+        template = getattr(settings, role)
+        if template is None or not is_template(role, template):
+            continue
+        found = match_template(template, path)
+        for name in FROM_PATH:
+            if name in found and (name == role or getattr(settings, name) is None):
+                constants[name], reasons[name] = found[name], f"the path, by {template}"
+    return {role: constants.get(role, NO_VERSION) for role in FROM_PATH}, reasons
 
 
 def _is_of_labels(path: PurePath) -> bool:

@@ -12,7 +12,8 @@ from mlwatch.times import epoch_unit
 if TYPE_CHECKING:
     from mlwatch.roles.types import Column, TimeUnit
 
-_FACTORS = {"ms": 1.0, "s": 1e3, "us": 1e-3, "ns": 1e-6}
+FACTORS = {"ms": 1.0, "s": 1e3, "us": 1e-3, "ns": 1e-6}
+"""Milliseconds in each unit that `latency_unit` may name."""
 
 
 def time_unit(column: Column) -> TimeUnit:
@@ -36,7 +37,7 @@ def latency_unit(column: Column, unit: str | None) -> tuple[float, str]:
         unit: That of the configuration, if any.
     """
     if unit is not None:
-        return _FACTORS[unit], f", in {unit} by the configuration"
+        return FACTORS[unit], f", in {unit} by the configuration"
     factor = latency_factor(column.path[-1])
     if guards.holds_durations(column):
         return factor or 1.0, ", each with its unit"

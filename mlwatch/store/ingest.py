@@ -113,6 +113,8 @@ class Ingest:
         self._is_directory = root.is_dir()  # a single file goes for a moment when it is rotated
         named = root.resolve() if self._is_directory else root.resolve().parent
         book = ShapeBook(named, config.roles, self._shapes.by_key, recall)
+        self._shapes.compare(self.ledger, book.root_name)
+        self._telling.roles(self.roles_note)
         self._feeder = Feeder(book, cursor(connection), self._spool.path, lambda: self._stop)
         self._transaction = Transaction(connection, self.registry, self.ledger, config)
         self._deltas = DeltaTables(connection, root, self.ledger, self._telling)
@@ -135,6 +137,11 @@ class Ingest:
 
         works = TopicWorks(book, self._feeder.connection)
         return TopicFeed(topics, self.ledger, works, self._telling.warn, lambda: self._stop)
+
+    @property
+    def roles_note(self) -> str | None:
+        """One sentence where files were read under other `[roles]`."""
+        return self._shapes.told(self._root)
 
     def stop(self) -> None:
         """Ask a pass that runs in another thread to end after its present batch."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mlwatch.config import RoleSettings
     from mlwatch.roles import Mapping
 
-TOPICS, ROOT = "kafka", "log directory"
-"""What notices about a cluster, and about the place of the logs, are about."""
+TOPICS, ROOT, OTHER_ROLES = "kafka", "log directory", "roles"
+"""What notices about a cluster, about the place of the logs, and about other `[roles]` than before, are about."""
 _MEANING = "meaning of {}"
 _ABSENT = "[roles] {}"
 _UNREAD = "{} is not read"
@@ -82,6 +82,13 @@ class Telling:
         for role in ROLES:
             if getattr(settings, role) is None:
                 notices.resolve(self._connection, _ABSENT.format(role))
+
+    def roles(self, message: str | None) -> None:
+        """Tell of files that were read under other `[roles]`; None where there are none any more."""
+        if message is None:
+            notices.resolve(self._connection, OTHER_ROLES)
+        elif OTHER_ROLES not in notices.standing(self._connection, message):
+            notices.post(self._connection, "warning", OTHER_ROLES, message)
 
     def unread(self, relative: str, reason: str, *, partly: bool = False) -> None:
         """Tell why a file, what is in a directory, or the rest of a file that was read partly, is not read now."""
