@@ -122,8 +122,9 @@ class Choice:
     def choose(self, role: str, named: str) -> None:
         """Give a role to the best column named like it, if any."""
         setting = getattr(self.settings, role)
-        if role in self.roles or (setting is not None and (role in DEFINING or is_template(role, setting))):
+        if role in self.roles or (setting is not None and role in DEFINING):
             return
+        by_path = setting is not None and is_template(role, setting)
         if role == "event_id" and "id" not in self.roles:
             return
         context = self.context()
@@ -133,9 +134,10 @@ class Choice:
             if answered and not column.samples:
                 continue  # else outcomes with the columns of predictions would be failed requests
             position = None if self.is_protected(column) else rank(named, column.path)
-            if position is not None and guards.fits(
-                role, column, context, loose=is_loose(named, column.path)
-            ):
+            loose = is_loose(named, column.path)
+            if by_path and loose:
+                continue  # a `service` is a model's name only where nothing else is said to tell it
+            if position is not None and guards.fits(role, column, context, loose=loose):
                 in_words = role == "value" and not guards.holds_numbers(column)
                 ranked.append((not column.samples, in_words, position, len(column.path), column.path))
         if ranked:

@@ -198,7 +198,8 @@ class _Inference(Choice):
     def _take_stand_ins(self) -> None:
         """Give a role to further columns, for the records that lack the first."""
         for role in standins.ROLES:
-            if role not in self.roles or getattr(self.settings, role) is not None:
+            named = getattr(self.settings, role)
+            if role not in self.roles or (named is not None and not is_template(role, named)):
                 continue
             first, taken = self.roles[role], self.whereabouts(role)
             pool = [column for column in self.pool.values() if not self.is_protected(column)]

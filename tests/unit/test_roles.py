@@ -461,7 +461,7 @@ def test_path_templates() -> None:
     settings = RoleSettings(version="path:{model}/{version}/*")
     mapping = inferred({"pred": 1, "version": "1.0"}, settings=settings, path="m/v2/2026/11/a.jsonl")
     assert mapping.constants == {"model": "m", "version": "v2"}
-    assert "version" not in mapping.roles
+    assert mapping.roles["version"] == ("version",)  # the path is for records without one
     tail = RoleSettings(version="path:{version}/…", model="path:*/models/{model}/**")
     assert inferred({"pred": 1}, settings=tail, path="a/models/b/c/d.jsonl").constants == {
         "model": "b",
@@ -471,6 +471,13 @@ def test_path_templates() -> None:
         "model": "logs",
         "version": "-",
     }
+
+
+def test_a_path_that_tells_the_model_leaves_ambiguous_names_to_features() -> None:
+    settings = RoleSettings(model="path:{model}/*")
+    rows = [{"pred": 1, "service": "express", "status": 200}] * 6
+    assert inferred(*rows, path="m/a.jsonl").roles["model"] == ("service",)
+    assert "model" not in inferred(*rows, settings=settings, path="m/a.jsonl").roles
 
 
 def test_label_file_is_known_by_its_name() -> None:
