@@ -88,7 +88,8 @@ class Counter:
         """Fill every rollup of the driver's store."""
         self._view("placed", PLACED)
         kept = [self._kept("predictions", "SELECT * FROM placed WHERE id IS NULL OR place = 1")]
-        self._view("outcomes", outcomes.latest(f"({OUTCOMES}) AS told"))
+        told = outcomes.latest(f"({OUTCOMES}) AS told")
+        self._view("outcomes", f"SELECT *, CAST(0 AS BIGINT) AS came FROM ({told}) AS told")
         self._learn_kinds()
         self._view("events", EVENTS)
         self._learn_models()

@@ -68,11 +68,27 @@ class Loader:
         self._fast_form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone)
         self._care_form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone, tolerant=True)
 
+    @property
+    def in_order(self) -> bool:
+        """Tell whether rows of `batch` stand as they were written, which costs memory: those of outcomes alone do."""
+        return "label" in self._shape.mapping.roles and not self._shape.predicts
+
     def load(self, segments: Sequence[Segment]) -> None:
         """Fill `batch` with the good records and `rejects` with the others."""
         self._no_rejects()
         self._refuse(segments)
-        if not _overlong(segments) and self._fast(segments, "batch", self._spool, USUAL_LINE_BYTES):
+        if not self.in_order:
+            self._load(segments, self._spool)
+            return
+        written = sorted(segments, key=lambda each: (each.found.mtime_ns, each.found.relative))
+        self._connection.execute("SET preserve_insertion_order = true")
+        try:
+            self._load(written, self._spool if written == list(segments) else self._laid_down(written))
+        finally:
+            self._connection.execute("SET preserve_insertion_order = false")
+
+    def _load(self, segments: Sequence[Segment], spool: Path) -> None:
+        if not _overlong(segments) and self._fast(segments, "batch", spool, USUAL_LINE_BYTES):
             return
         self._connection.execute("DROP TABLE IF EXISTS batch")
         self._apart(segments)
@@ -159,6 +175,13 @@ class Loader:
         Where both halves are refused, it lies all about: each segment is read alone then.
         """
         middle = len(segments) // 2
+        if self.in_order:
+            for half in (segments[:middle], segments[middle:]):
+                if len(half) > 1 and not self._together(half):
+                    self._apart(half)
+                elif len(half) == 1:
+                    self._part(half[0])
+            return
         refused = [half for half in (segments[:middle], segments[middle:]) if not self._together(half)]
         if len(refused) == 1 and len(refused[0]) > 1:
             self._apart(refused[0])

@@ -1,7 +1,9 @@
 """Join labels to predictions by request id, in any order of arrival, each counted once.
 
-The last outcome by event time wins; at equal times the greater label, so that the result does not depend on the order
-of arrival. A label inside the prediction's own record holds until an outcome record for its id comes.
+The last outcome by event time wins; at equal times, as of labels that are dated by day, the one of the file that was
+written later, and of one file that which stands later: it is a correction. That does not depend on the order in which
+files are read. Where even that tells nothing, the greater label does. A label inside the prediction's own record holds
+until an outcome record for its id comes.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from mlwatch.store.slices import Columns
 
 CURRENT_LABEL = """CASE WHEN own.id IS NULL THEN loose.label WHEN loose.id IS NULL THEN own.label
-    WHEN (loose.ts, loose.label) > (own.ts, own.label) THEN loose.label ELSE own.label END"""
+    WHEN (loose.ts, COALESCE(loose.came, 0), loose.label) > (own.ts, COALESCE(own.came, 0), own.label) THEN loose.label
+    ELSE own.label END"""
 """The later of an outcome that names the prediction's model, `own`, and one that names none, `loose`.
 
 Rows with nulls compare too, as the greatest, so both must be there before they are compared.
@@ -95,7 +98,9 @@ def score_requests(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool
     return _any_scored(connection), matched
 
 
-def take_outcomes(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool, int, int]:
+def take_outcomes(
+    connection: DuckDBPyConnection, parts: Columns, came: int = 0, *, in_order: bool = False
+) -> tuple[bool, int, int]:
     """Store the batch's outcomes and fill `scored` with what they change.
 
     Must run after the batch's requests are stored.
@@ -103,11 +108,14 @@ def take_outcomes(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool,
     Args:
         connection: Inside the ingest transaction.
         parts: Segments.
+        came: When the file of the batch was written that was written last, in nanoseconds since 1970.
+        in_order: Rows of the batch stand as they were written.
 
     Returns:
         Whether `scored` has rows, how many repeated outcomes were found, and how many new ids match no prediction.
     """
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE latest AS {latest('batch WHERE is_outcome')}")
+    told = latest("batch WHERE is_outcome", "rowid DESC" if in_order else BY_LABEL)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE latest AS SELECT *, {came} AS came FROM ({told})")
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE former AS
         SELECT o.* FROM outcomes AS o JOIN latest AS n ON o.h = n.h AND o.id = n.id AND o.model = n.model""")
@@ -116,7 +124,11 @@ def take_outcomes(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool,
         CREATE OR REPLACE TEMP TABLE fresh AS
         SELECT n.*, f.label AS old_label, f.ts AS old_at, COALESCE(f.matched, FALSE) AS matched, f.id IS NULL AS is_new
         FROM latest AS n LEFT JOIN former AS f ON f.h = n.h AND f.id = n.id AND f.model = n.model
-        WHERE f.id IS NULL OR (n.ts, n.label) > (f.ts, f.label)""")
+        WHERE f.id IS NULL OR n.ts > f.ts OR (n.ts = f.ts AND (
+            (n.label <> f.label AND n.came >= COALESCE(f.came, 0))
+            OR (n.came > COALESCE(f.came, 0) AND EXISTS (
+                FROM outcomes AS r WHERE r.h = n.h AND r.id = n.id AND r.model <> n.model))))""")
+    _confirm(connection)
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE affected AS
         SELECT f.id, f.model AS outcome_model, f.label AS new_label, COALESCE(f.old_label, p.label) AS old_label,
@@ -138,11 +150,29 @@ def take_outcomes(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool,
     return _any_scored(connection), repeated, unmatched
 
 
-def latest(outcomes: str) -> str:
-    """Return the SELECT of the outcome that holds for each id, and each model that outcomes name."""
+def _confirm(connection: DuckDBPyConnection) -> None:
+    """Note of outcomes that were said again, and change nothing by that, when it was said last."""
+    connection.execute("""
+        UPDATE outcomes AS o SET came = n.came FROM latest AS n
+        WHERE o.h = n.h AND o.id = n.id AND o.model = n.model AND o.ts = n.ts AND o.label = n.label
+            AND COALESCE(o.came, 0) < n.came
+            AND NOT EXISTS (FROM fresh AS f WHERE f.h = n.h AND f.id = n.id AND f.model = n.model)""")
+
+
+BY_LABEL = "label DESC"
+"""Which of several outcomes of one time comes first where nothing tells the order in which they came."""
+
+
+def latest(outcomes: str, tie: str = BY_LABEL) -> str:
+    """Return the SELECT of the outcome that holds for each id, and each model that outcomes name.
+
+    Args:
+        outcomes: Relation of the outcomes.
+        tie: Order of those of one time.
+    """
     return f"""
         SELECT id, h, COALESCE(model, '') AS model, label, ts FROM {outcomes}
-        QUALIFY row_number() OVER (PARTITION BY id, COALESCE(model, '') ORDER BY ts DESC, label DESC) = 1"""
+        QUALIFY row_number() OVER (PARTITION BY id, COALESCE(model, '') ORDER BY ts DESC, {tie}) = 1"""
 
 
 def _settle_rivals(connection: DuckDBPyConnection, parts: Columns) -> str:
@@ -152,16 +182,20 @@ def _settle_rivals(connection: DuckDBPyConnection, parts: Columns) -> str:
     """
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE claims AS
-        SELECT id, h, model, label, ts, FALSE AS is_fresh FROM outcomes WHERE h IN (SELECT h FROM fresh)
-        UNION ALL SELECT id, h, model, label, ts, TRUE AS is_fresh FROM fresh""")
+        SELECT id, h, model, label, ts, COALESCE(came, 0) AS came, FALSE AS is_fresh,
+            (id, model) NOT IN (SELECT id, model FROM fresh) AS stands
+        FROM outcomes WHERE h IN (SELECT h FROM fresh)
+        UNION ALL SELECT id, h, model, label, ts, came, TRUE AS is_fresh, TRUE AS stands FROM fresh""")
     rivals = "SELECT h, id FROM claims GROUP BY h, id HAVING COUNT(DISTINCT model = '') > 1"
     if not is_there(connection, f"({rivals})"):
         return "affected"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE settled AS
         SELECT p.ts, p.model, p.version, p.prediction, p.score, p.failed,
-            arg_max(c.label, (c.ts, c.label)) AS new_label,
-            COALESCE(arg_max(c.label, (c.ts, c.label)) FILTER (NOT c.is_fresh), any_value(p.label)) AS old_label,
+            arg_max(c.label, (c.ts, c.came, c.label)) FILTER (c.stands) AS new_label,
+            COALESCE(
+                arg_max(c.label, (c.ts, c.came, c.label)) FILTER (NOT c.is_fresh), any_value(p.label)
+            ) AS old_label,
             MAX(c.ts) AS new_at, MAX(c.ts) FILTER (NOT c.is_fresh) AS old_at
             {parts.select("p", "any_value")}
         FROM predictions AS p JOIN claims AS c
@@ -193,7 +227,7 @@ def _store(connection: DuckDBPyConnection) -> int:
             AND (id, model) IN (SELECT id, model FROM fresh WHERE NOT is_new)""")
     connection.execute("""
         INSERT INTO outcomes
-        SELECT f.id, f.h, f.model, f.label, f.ts, f.matched OR a.id IS NOT NULL
+        SELECT f.id, f.h, f.model, f.label, f.ts, f.matched OR a.id IS NOT NULL, f.came
         FROM fresh AS f LEFT JOIN (SELECT DISTINCT id, outcome_model FROM affected) AS a
             ON a.id = f.id AND a.outcome_model = f.model""")
     return number(

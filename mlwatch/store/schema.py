@@ -77,7 +77,7 @@ TABLES = (
     "CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR)",
     predictions_ddl(),
     """CREATE TABLE outcomes (
-        id VARCHAR, h UBIGINT, model VARCHAR, label VARCHAR, ts TIMESTAMP, matched BOOLEAN)""",
+        id VARCHAR, h UBIGINT, model VARCHAR, label VARCHAR, ts TIMESTAMP, matched BOOLEAN, came BIGINT)""",
     """CREATE TABLE events (
         id VARCHAR, h UBIGINT, model VARCHAR, kind VARCHAR, class VARCHAR, value DOUBLE, currency VARCHAR,
         event_id VARCHAR, ts TIMESTAMP, matched BOOLEAN)""",
@@ -256,8 +256,12 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
         *_LABEL_SUMS,
     ),
     25: tuple(rollups.EVENT_VALUES.ddl(level) for level in rollups.EVENT_VALUES.levels),
-    # the stored answers are counted with the next batch, by what the configuration says then
-    26: (*_SIDES_OF_QUANTILES, *(rollups.ANSWERS.ddl(level) for level in rollups.ANSWERS.levels)),
+    26: (
+        # the stored answers are counted with the next batch, by what the configuration says then
+        *_SIDES_OF_QUANTILES,
+        *(rollups.ANSWERS.ddl(level) for level in rollups.ANSWERS.levels),
+        "ALTER TABLE outcomes ADD COLUMN came BIGINT",  # what was read before came before what will be
+    ),
 }
 """Statements, and what depends on the columns of a store, that lead from the given version to the next."""
 

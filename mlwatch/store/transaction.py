@@ -81,7 +81,7 @@ class Transaction:
         slots = self._registry.slots(shape.mapping.features, lambda: self._models(works, shape, spool))
         loader = self._loader(shape, slots, spool)
         counts = self._take_straight(works, shape, loader, slots) or self._take_carefully(
-            works, loader, slots
+            works, shape, loader, slots
         )
         self._batch += 1
         return counts
@@ -131,13 +131,17 @@ class Transaction:
         straight.forget(self._connection)
         return counts
 
-    def _take_carefully(self, works: Sequence[Work], loader: Loader, slots: Sequence[Slot]) -> Counts:
+    def _take_carefully(
+        self, works: Sequence[Work], shape: Shape, loader: Loader, slots: Sequence[Slot]
+    ) -> Counts:
         """Take a batch of anything by way of a temporary table."""
-        loader.load([work.segment for work in works])
+        segments = [work.segment for work in works]
+        loader.load(segments)
+        came = max(segment.found.mtime_ns for segment in segments)
         with self._all_or_nothing():
             self._registry.save_new()
             duplicates = batch.mark_duplicates(self._connection)
-            counts = self._fold(batch.count(self._connection, duplicates), slots)
+            counts = self._fold(batch.count(self._connection, duplicates), slots, came=came, in_order=loader.in_order)
             self._quarantine(counts)
             unread.tell(self._connection, works[0].segment.found.relative)
             self._account(works, counts)
@@ -154,20 +158,32 @@ class Transaction:
             self._ledger.reload()
             raise
 
-    def _fold(self, counts: Counts, slots: Sequence[Slot], stored: Requests | None = None) -> Counts:
+    def _fold(
+        self,
+        counts: Counts,
+        slots: Sequence[Slot],
+        stored: Requests | None = None,
+        *,
+        came: int = 0,
+        in_order: bool = False,
+    ) -> Counts:
         """Store and roll up what the batch holds; return the counts with what the joins found.
 
         Args:
             counts: Of the batch.
             slots: The features.
             stored: Where its requests are, if they are stored already.
+            came: See `outcomes.take_outcomes`, as for `in_order`.
+            in_order: The rows of the batch stand as they were written.
         """
         late_labels = late_events = unmatched_labels = unmatched_events = 0
         if counts.predictions:
             late_labels, late_events = self._fold_requests(slots, stored)
         if self._has("is_outcome"):
             parts = self._parts()
-            any_scored, again, unmatched_labels = outcomes.take_outcomes(self._connection, parts)
+            any_scored, again, unmatched_labels = outcomes.take_outcomes(
+                self._connection, parts, came, in_order=in_order
+            )
             counts = _repeated(replace(counts, outcomes=counts.outcomes - again), again)
             if any_scored:
                 fold.fold_scored(self._connection, self._registry, parts, self._config.outputs)

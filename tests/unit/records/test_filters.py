@@ -56,8 +56,8 @@ def store() -> duckdb.DuckDBPyConnection:
         """INSERT INTO predictions SELECT '2026-11-03 ' || ?, ?, ?, 'm', ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?""",
         rows,
     )
-    connection.execute("INSERT INTO outcomes VALUES ('b', 2, 'm', '0', '2026-11-04', TRUE)")
-    connection.execute("INSERT INTO outcomes VALUES ('c', 3, 'm', '1', '2026-11-04', TRUE)")
+    connection.execute("INSERT INTO outcomes VALUES ('b', 2, 'm', '0', '2026-11-04', TRUE, 0)")
+    connection.execute("INSERT INTO outcomes VALUES ('c', 3, 'm', '1', '2026-11-04', TRUE, 0)")
     return connection
 
 
