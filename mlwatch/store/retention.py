@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, number, row
-from mlwatch.store import probes
+from mlwatch.asking import all_or_nothing, meta_value, number, row
+from mlwatch.store import notices, probes
 from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
@@ -18,6 +18,11 @@ RECENT = timedelta(days=30)
 """Alerts that are over are kept so long, and looks at endpoints and host where nothing else is asked for.
 
 Of such looks the last day is shown at most; what goes further back is read from their sums."""
+
+KEPT_SINCE, CAME_LATE = "kept_since", "came_late"
+"""In `meta`: the time before which requests have gone, and how many of such a time have come since."""
+_LATE = "late requests"
+"""What the notice about these goes by."""
 
 
 def pause(keep: timedelta | None) -> timedelta:
@@ -50,8 +55,34 @@ def _forget_records(connection: DuckDBPyConnection, keep: timedelta) -> int:
         with all_or_nothing(connection):
             for table in ("predictions", "outcomes", "events"):
                 connection.execute(f"DELETE FROM {table} WHERE ts < ?", [limit])
+            since = max(limit, _kept_since(connection) or limit)
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [KEPT_SINCE, since.isoformat()])
     _forget_rankings(connection, limit)  # those of records that went long ago, too
     return old
+
+
+def _kept_since(connection: DuckDBPyConnection) -> datetime | None:
+    said = meta_value(connection, KEPT_SINCE)
+    return None if said is None else datetime.fromisoformat(said)
+
+
+def tell_late(connection: DuckDBPyConnection) -> None:
+    """Tell of requests in `batch` that came when others of their time had gone: they may repeat one of those.
+
+    Args:
+        connection: Inside the ingest transaction.
+    """
+    since = _kept_since(connection)
+    if since is None:
+        return
+    late = number(connection, "SELECT COUNT(*) FROM batch WHERE is_request AND id IS NOT NULL AND ts < ?", [since])
+    if not late:
+        return
+    total = int(meta_value(connection, CAME_LATE) or 0) + late
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [CAME_LATE, str(total)])
+    came = f"{total:,} requests" if total > 1 else "1 request"
+    said = f"{came} came after [store] keep had dropped the records of their time: one that repeats any is counted again"
+    notices.post(connection, "warning", _LATE, said)
 
 
 def _forget_rankings(connection: DuckDBPyConnection, limit: datetime) -> None:

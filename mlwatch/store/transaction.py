@@ -17,6 +17,7 @@ from mlwatch.store import (
     fold,
     memory,
     outcomes,
+    retention,
     slices,
     straight,
     unread,
@@ -178,6 +179,7 @@ class Transaction:
         """
         late_labels = late_events = unmatched_labels = unmatched_events = 0
         if counts.predictions:
+            retention.tell_late(self._connection)
             late_labels, late_events = self._fold_requests(slots, stored)
         if self._has("is_outcome"):
             parts = self._parts()

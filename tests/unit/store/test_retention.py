@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from logfiles import lines, prediction
 
 from mlwatch.store import retention
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from duckdb import DuckDBPyConnection
 
 NOW = datetime(2026, 11, 3, 12)  # noqa: DTZ001  naive UTC, as in the store
@@ -71,3 +75,33 @@ def test_a_record_ahead_of_the_clock_drops_no_others(store: DuckDBPyConnection) 
     assert retention.apply(store, timedelta(days=1)) == 1
     kept = store.execute("SELECT ts FROM predictions ORDER BY ts").fetchall()
     assert kept == [(ago(0.5),), (NOW,), (ahead,)]
+
+
+def test_requests_older_than_what_is_kept_are_told(logs: Path, opened: Callable[[], Any]) -> None:
+    def of_day(day: int, first: int, last: int) -> str:
+        return lines(prediction(n, timestamp=f"2026-11-{day:02d}T10:00:00Z") for n in range(first, last))
+
+    def said(session: Any) -> list[str]:
+        alerts = session.snapshot().alerts
+        return [one.message for one in alerts if one.rule == "ingest: late requests"]
+
+    (logs / "mlwatch.toml").write_text('[store]\nkeep = "3d"\n')
+    (logs / "a.jsonl").write_text(of_day(1, 0, 40) + of_day(9, 40, 80))
+    with opened() as session:
+        assert said(session) == []
+        assert session.query("SELECT COUNT(*) FROM predictions")[1] == [(40,)]
+        (logs / "b.jsonl").write_text(of_day(8, 80, 90))  # younger than what is kept: nothing is lost
+        session.ingest_all()
+        assert said(session) == []
+        (logs / "c.jsonl").write_text(of_day(1, 0, 7) + of_day(9, 40, 45))
+        session.ingest_all()
+        told = (
+            " came after [store] keep had dropped the records of their time:"
+            " one that repeats any is counted again"
+        )
+        assert said(session) == [f"7 requests{told}"]
+    (logs / "d.jsonl").write_text(of_day(1, 0, 3))
+    with opened() as session:
+        assert said(session) == [f"10 requests{told}"]
+        found = session.snapshot()
+    assert (found.ingest.predictions, found.ingest.duplicates) == (100, 5)
