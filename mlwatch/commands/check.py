@@ -44,7 +44,12 @@ CONDITIONS: dict[str, Outcome] = {
     "firing": "fail",
 }
 OUTCOMES: dict[str, Outcome] = {"ok": "pass", "breach": "fail", "pending": "hold", "no_data": "hold"}
-AROUND: dict[str, Outcome] = {"registry": "pass", "training": "pass", "feast": "hold", "ingest: roles": "hold"}
+AROUND: dict[str, Outcome] = {
+    "registry": "pass",
+    "training": "pass",
+    "feast": "hold",
+    "ingest: roles": "hold",
+}
 """What it means that a system around cannot be used: it is said; without a schema, nothing was validated.
 
 A verdict on columns that the configuration calls otherwise is none.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.metrics import drift as drifting
@@ -17,6 +17,7 @@ from mlwatch.snapshot.reference import by_feature
 from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.shapes import shape
 from mlwatch.store import rollups
+from mlwatch.store.meanings import NoInputs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -91,6 +92,7 @@ def quality(
     policy: Policy,
     sigmas: float | None = None,
     cells: Cells | None = None,
+    aside: NoInputs | None = None,
 ) -> Quality:
     """Return the data quality of one version.
 
@@ -102,7 +104,10 @@ def quality(
         policy: When a difference counts as drift.
         sigmas: How far the reference's own windows raise the threshold; None for not at all.
         cells: Those of the rows, where they are known.
+        aside: Features that are no inputs of the model: answers count in no share of the inputs, keys do not drift.
     """
+    aside = aside or NoInputs()
+    infos = {**infos, **{key: replace(infos[key], binned=False) for key in aside.keys if key in infos}}
     moved: dict[int, Moved] = {}
     counts: dict[int, FeatureCounts] = {}
     cells = cells or Cells(rows)
@@ -135,6 +140,7 @@ def quality(
         infos[number].name: _feature(
             *(infos[number], found, together.get(number), reference, current_counts[number]),
             still=number in still,
+            is_key=number in aside.keys,
         )
         for number, found in counts.items()
         if number >= 0
@@ -145,7 +151,11 @@ def quality(
         if number < 0 and reference is not None
     }
     appeared = _appeared(infos, expected, counts)
-    judged = [drift for drift in together.values() if drift.state != "too_few"]
+    judged = [
+        drift
+        for number, drift in together.items()
+        if drift.state != "too_few" and number not in aside.answers
+    ]
     return Quality(
         features,
         prediction_drift=drifts.get(rollups.PREDICTION, drifts.get(rollups.VALUE)),
@@ -174,6 +184,7 @@ def _feature(
     current: Counts,
     *,
     still: bool,
+    is_key: bool,
 ) -> FeatureQuality:
     before = reference.counts.get(info.number) if reference is not None else None
     binned = before if info.binned else None
@@ -189,7 +200,7 @@ def _feature(
         shape=None if binned is None else shape(info, binned, current, info.categories),
         move=None if binned is None else _move(info, binned, current, drift),
         missing_change=_missing_change(counts, before),
-        stuck=counts.stuck or still,
+        stuck=(counts.stuck or still) and not is_key,
     )
 
 

@@ -15,6 +15,7 @@ from mlwatch.snapshot.classes import positive_of
 from mlwatch.snapshot.event_lags import event_lags, read_until
 from mlwatch.snapshot.falls import falls_of
 from mlwatch.snapshot.features import policy_of
+from mlwatch.snapshot.randomised import known_features
 from mlwatch.snapshot.read import Life, Pair, stored_task
 from mlwatch.snapshot.reader import ALL_TIME, ONLY_ALL
 from mlwatch.snapshot.reference import (
@@ -36,7 +37,7 @@ from mlwatch.snapshot.window_results import window_results
 from mlwatch.snapshot.windows import Context
 from mlwatch.store import currencies, rollups
 from mlwatch.store.event_kinds import KIND, SINCE
-from mlwatch.store.meanings import paid_in
+from mlwatch.store.meanings import no_inputs, paid_in
 from mlwatch.store.output_rollups import CLASS_SCORES, MEASURES, RANKS
 from mlwatch.store.touched import FACTS
 
@@ -161,6 +162,7 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
             alone=counts == rollups.ALL_FEATURES and roles.candidate is None,
             counts=counts,
         ),
+        no_inputs(known_features(ground.reader, name), task, config.outputs, config.rollout.unit),
         ground.lattice,
         distributions.score_span(scores.where(np.isin(scores["who"], mine))),
         distributions.residual_edges(residuals.where(np.isin(residuals["who"], mine))),

@@ -30,8 +30,12 @@ def settled(reader: Reader, model: str, config: Config) -> RolloutSettings:
     rollout = config.rollout
     if rollout.unit is not None:
         return rollout
-    features = reader.fact(("rows of features", model), lambda: tuple(_features(reader.connection, model)))
-    return replace(rollout, unit=query_of(features, config.outputs))
+    return replace(rollout, unit=query_of(list(known_features(reader, model)), config.outputs))
+
+
+def known_features(reader: Reader, model: str) -> tuple[FeatureRow, ...]:
+    """Return the features of a model, read once for as long as no other comes."""
+    return reader.fact(("rows of features", model), lambda: tuple(features_of(reader.connection, model)))
 
 
 def unit_sql(connection: DuckDBPyConnection, model: str, unit: str) -> str:
@@ -44,7 +48,7 @@ def unit_sql(connection: DuckDBPyConnection, model: str, unit: str) -> str:
         model: Of the rows.
         unit: A column of the logs.
     """
-    kept = next((row for row in _features(connection, model) if row.name == unit), None)
+    kept = next((row for row in features_of(connection, model) if row.name == unit), None)
     if kept is None or kept.column not in _columns(connection):
         return "p.unit"
     column = f"p.{identifier(kept.column)}"
@@ -59,7 +63,8 @@ def _columns(connection: DuckDBPyConnection) -> list[str]:
     return [name for name, *_ in connection.execute("SELECT * FROM predictions LIMIT 0").description or ()]
 
 
-def _features(connection: DuckDBPyConnection, model: str) -> Iterator[FeatureRow]:
+def features_of(connection: DuckDBPyConnection, model: str) -> Iterator[FeatureRow]:
+    """Yield the features of a model."""
     rows = connection.execute(
         """SELECT feature, name, column_name, kind FROM features JOIN model_features USING (feature)
         WHERE model = ? ORDER BY feature""",

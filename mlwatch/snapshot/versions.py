@@ -130,7 +130,7 @@ def _quality(cells: Cells, context: Context) -> tuple[Quality, OfFeatures]:
     """Return the data quality over the range, and what is missing and moved in each window."""
     known, lattice = context.reference, context.lattice
     asked = (context.infos, known, context.expected, context.policy, context.sigmas)
-    found = features.quality(cells.rows, *asked, cells)
+    found = features.quality(cells.rows, *asked, cells, context.aside)
     first, drifted = feature_windows.followed(context.infos, found.features)
     scores = feature_windows.drift_by_window(
         cells, context.infos, known, [*first, *drifted], lattice.count, context.policy

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.tables import Decided, Tables
     from mlwatch.snapshot.window_results import Spread, WindowResults
     from mlwatch.snapshot.winsorised import KindCuts
+    from mlwatch.store.meanings import NoInputs
 
     Cells = tuple[tuple[object, ...], ...]
     """The rows of one window."""
@@ -62,6 +63,8 @@ class Context:
     infos: Mapping[int, FeatureInfo]
     reference: Reference | None
     expected: set[int]
+    aside: NoInputs
+    """Features that are no inputs."""
     lattice: Grid
     score_span: tuple[float, float] | None
     residual_edges: tuple[float, ...]

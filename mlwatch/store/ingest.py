@@ -362,7 +362,10 @@ class Ingest:
             tasks.ensure(self._connection, self.registry, self._config.roles.task, self._config.outputs)
             ensure_bins(self._connection, self.registry, enough=enough)
             label_bins.ensure(self._connection, self.registry, enough=min(enough, label_bins.ENOUGH))
-            slices.ensure(self._connection, self.registry, self._config.segments)
+            slices.ensure(
+                *(self._connection, self.registry, self._config.segments, self._config.outputs),
+                self._config.rollout.unit,
+            )
             constraints.ensure(self._connection, self.registry, self._config)
 
     @contextlib.contextmanager

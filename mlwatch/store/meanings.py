@@ -1,6 +1,7 @@
 """Which features are more than inputs: class probabilities, quantiles, tokens, costs, places in a ranking.
 
-They are told by their names, or by `[outputs]`. They stay features too, so that their drift shows.
+They are told by their names, or by `[outputs]`. They stay features too, so that their drift shows; what a model answers
+is no input, though, that counts as drifted or parts the traffic, and what only tells records apart does not drift.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mlwatch.roles.names import POSITIONS, QUERIES, latency_factor, normal
+from mlwatch.roles.names import POSITIONS, QUERIES, is_named, latency_factor, normal, words
 from mlwatch.sources.sql import identifier
 
 if TYPE_CHECKING:
@@ -113,6 +114,51 @@ def _by_role(rows: Sequence[FeatureRow], settings: OutputSettings) -> dict[str, 
         if beside is not None and beside.kind == "numeric":
             found["cost"] = beside
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class NoInputs:
+    """The features of a model, by number, that are no inputs of it."""
+
+    answers: frozenset[int] = frozenset()
+    """What it answers: probabilities of classes, quantiles, places in a ranking."""
+    keys: frozenset[int] = frozenset()
+    """What tells records apart: queries, users, sessions."""
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """All of them."""
+        return self.answers | self.keys
+
+
+def no_inputs(
+    rows: Sequence[FeatureRow], task: str, settings: OutputSettings, unit: str | None = None
+) -> NoInputs:
+    """Tell which features of a model are no inputs of it.
+
+    Args:
+        rows: Its features.
+        task: What it predicts.
+        settings: What the configuration says, which wins.
+        unit: The column that is randomised by, if one is named.
+    """
+    answers: list[FeatureRow] = []
+    if task == "multiclass":
+        answers += class_columns(rows, settings).values()
+    if task == "regression":
+        answers += _quantiles(rows, settings).values()
+    keys = [row for row in rows if row.name == unit or _is_key(row)]
+    found = _by_role(rows, settings)
+    if {"query", "position"} <= found.keys():
+        answers.append(found["position"])
+        keys.append(found["query"])
+    return NoInputs(frozenset(row.number for row in answers), frozenset(row.number for row in keys))
+
+
+def _is_key(row: FeatureRow) -> bool:
+    """Tell whether a feature is named like a user's, session's or device's id."""
+    name = row.name.rsplit(".")[-1]
+    return is_named("unit", (name,)) and words(name)[-1] == "id"
 
 
 def query_of(rows: Sequence[FeatureRow], settings: OutputSettings) -> str | None:

@@ -75,7 +75,9 @@ def tell_late(connection: DuckDBPyConnection) -> None:
     since = _kept_since(connection)
     if since is None:
         return
-    late = number(connection, "SELECT COUNT(*) FROM batch WHERE is_request AND id IS NOT NULL AND ts < ?", [since])
+    late = number(
+        connection, "SELECT COUNT(*) FROM batch WHERE is_request AND id IS NOT NULL AND ts < ?", [since]
+    )
     if not late:
         return
     total = int(meta_value(connection, CAME_LATE) or 0) + late

@@ -63,9 +63,7 @@ class KnownShapes:
             shape, before = self._former[entry.shape]
             if entry.shape not in known:
                 path = PurePosixPath(entry.path)
-                known[entry.shape] = reads_otherwise(
-                    shape.mapping, before, self._settings, path, root_name
-                )
+                known[entry.shape] = reads_otherwise(shape.mapping, before, self._settings, path, root_name)
             if known[entry.shape]:
                 self._otherwise.setdefault(entry.shape, set()).add(entry.file)
 

@@ -15,6 +15,7 @@ from mlwatch.asking import all_or_nothing, meta_value
 from mlwatch.metrics.bin_sql import sql_number
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import fold, protected, rollups
+from mlwatch.store.meanings import no_inputs
 from mlwatch.store.outputs import carried, raw_name
 
 if TYPE_CHECKING:
@@ -171,24 +172,40 @@ def _categories(connection: DuckDBPyConnection, numbers: Sequence[int]) -> dict[
     return {number: tuple(listed) for number, listed in rows}
 
 
-def choose(registry: Registry, settings: SegmentSettings) -> tuple[int, ...]:
+def choose(
+    registry: Registry, settings: SegmentSettings, outputs: OutputSettings, unit: str | None = None
+) -> tuple[int, ...]:
     """Return the numbers of the columns to follow: the named ones, else those of before and the next that fit.
 
     Args:
         registry: Features and bins, and what was chosen before.
         settings: What the configuration says.
+        outputs: What it says of columns that are no inputs, which are followed only where they are named.
+        unit: The column that is randomised by, if one is named.
     """
     guarded = _numbers(registry, settings.protected)
     if settings.columns:
         return tuple(dict.fromkeys((*_numbers(registry, settings.columns), *guarded)))
-    chosen = list(dict.fromkeys((*guarded, *registry.segments)))
+    inputs = _inputs(registry, outputs, unit)
+    still = (number for number in registry.segments if number in set().union(*inputs.values()))
+    chosen = list(dict.fromkeys((*guarded, *still)))
     binned = [row for row in registry.features.values() if row.number in registry.bins]
     by_kind = sorted(binned, key=lambda row: row.kind != "categorical")
     for model in sorted(registry.models):
-        mine = [row.number for row in by_kind if (model, row.number) in registry.model_features]
+        mine = [row.number for row in by_kind if row.number in inputs[model]]
         fresh = [number for number in mine if number not in chosen]
         chosen += fresh[: max(0, MOST - len(mine) + len(fresh))]
     return tuple(chosen)
+
+
+def _inputs(registry: Registry, outputs: OutputSettings, unit: str | None) -> dict[str, set[int]]:
+    """Return the inputs of each model."""
+    found = {}
+    for model, known in registry.models.items():
+        rows = [row for row in registry.features.values() if (model, row.number) in registry.model_features]
+        left_out = no_inputs(rows, known.task, outputs, unit).numbers
+        found[model] = {row.number for row in rows} - left_out
+    return found
 
 
 def _numbers(registry: Registry, names: Sequence[str]) -> tuple[int, ...]:
@@ -205,15 +222,23 @@ def _by_feature(signature: str) -> dict[int, object]:
     return {number: parts for number, *parts in json.loads(signature)}
 
 
-def ensure(connection: DuckDBPyConnection, registry: Registry, settings: SegmentSettings) -> None:
+def ensure(
+    connection: DuckDBPyConnection,
+    registry: Registry,
+    settings: SegmentSettings,
+    outputs: OutputSettings,
+    unit: str | None = None,
+) -> None:
     """Choose the columns, and count the stored rows by those that are new or parted otherwise than before.
 
     Args:
         connection: Outside a transaction, of the thread that takes logs in.
         registry: Learns the choice.
-        settings: See `choose`.
+        settings: See `choose`, as for the others.
+        outputs: Columns that are no inputs.
+        unit: The column that is randomised by.
     """
-    chosen = choose(registry, settings)
+    chosen = choose(registry, settings, outputs, unit)
     before = meta_value(connection, "segments_as") or _signature(Columns())
     registry.segments = chosen
     followed = columns(connection, registry)

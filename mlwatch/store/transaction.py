@@ -147,7 +147,9 @@ class Transaction:
         with self._all_or_nothing():
             self._registry.save_new()
             duplicates = batch.mark_duplicates(self._connection)
-            counts = self._fold(batch.count(self._connection, duplicates), slots, came=came, in_order=loader.in_order)
+            counts = self._fold(
+                batch.count(self._connection, duplicates), slots, came=came, in_order=loader.in_order
+            )
             self._quarantine(counts)
             unread.tell(self._connection, works[0].segment.found.relative)
             self._account(works, counts)
