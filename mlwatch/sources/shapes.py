@@ -94,6 +94,11 @@ class Shape:
         """Tell whether records of this shape are predictions, so that one without is a failed request."""
         return "prediction" in self.mapping.roles or "score" in self.mapping.roles
 
+    @property
+    def labels(self) -> bool:
+        """Tell whether records of this shape are labels and no predictions, so that one without waits for its label."""
+        return not self.predicts and "label" in self.mapping.roles
+
     def paths(self) -> tuple[Path_, ...]:
         """Return every path that is read, roles first."""
         return (*self.mapping.of_roles, *(feature.path for feature in self.mapping.features))

@@ -72,7 +72,7 @@ def _canonical(
         tolerant=shape.format != "parquet" or _has_text(shape, slots),
     )
     select = form.select(view, access=lambda path: identifier(paths[path]), line="source")
-    return spark.sql(to_spark(classified(select, predicts=shape.predicts)))
+    return spark.sql(to_spark(classified(select, predicts=shape.predicts, labels=shape.labels)))
 
 
 def _features(shape: Shape) -> tuple[Any, ...]:

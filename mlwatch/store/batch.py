@@ -49,6 +49,7 @@ def load(
     select: str,
     *,
     predicts: bool,
+    labels: bool = False,
     by_unit: bool = False,
     own_ids: bool = False,
 ) -> None:
@@ -59,14 +60,17 @@ def load(
         table: Name of the temporary table.
         select: See `Canonical.select`.
         predicts: The records' file holds predictions, so one without is a failed request.
+        labels: It holds labels and no predictions, so one without waits for its label, and says nothing yet.
         by_unit: Whether an event without a request id may name its user instead; see `event_units`.
         own_ids: The ids are those of the events themselves, not of requests.
     """
-    classes = classified(select, predicts=predicts, by_unit=by_unit, own_ids=own_ids)
+    classes = classified(select, predicts=predicts, labels=labels, by_unit=by_unit, own_ids=own_ids)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {classes}")
 
 
-def classified(select: str, *, predicts: bool, by_unit: bool = False, own_ids: bool = False) -> str:
+def classified(
+    select: str, *, predicts: bool, labels: bool = False, by_unit: bool = False, own_ids: bool = False
+) -> str:
     """Return a canonical SELECT with columns that tell what each record is; for the arguments see `load`."""
     failed = "COALESCE(status >= 400, FALSE)" + (" OR NOT predicted" if predicts else "")
     lost = "OR (id IS NOT NULL AND label IS NULL)" if predicts else ""
@@ -79,6 +83,7 @@ def classified(select: str, *, predicts: bool, by_unit: bool = False, own_ids: b
         lone += " AND label IS NULL AND unit IS NOT NULL" if own_ids else " AND id IS NULL"
         kind += f", CASE WHEN {lone} THEN {literal(BY_UNIT)} || unit ELSE id END AS id"
         kind += f", CASE WHEN {lone} THEN COALESCE(event_id, id) ELSE event_id END AS event_id"
+    waits = "WHEN id IS NOT NULL AND label IS NULL AND event IS NULL THEN NULL" if labels else ""
     told = _TOLD_FAILURE if predicts else "FALSE"
     request = f"""predicted OR (event IS NULL {silent}
         AND (status IS NOT NULL OR latency_ms IS NOT NULL OR error IS NOT NULL {lost})) OR {told}"""
@@ -89,7 +94,7 @@ def classified(select: str, *, predicts: bool, by_unit: bool = False, own_ids: b
             label IS NOT NULL AND id IS NOT NULL AND NOT predicted AS is_outcome,
             event IS NOT NULL AND id IS NOT NULL AND NOT {told} AS is_event,
             FALSE AS duplicate,
-            CASE WHEN ts IS NULL OR NOT ts BETWEEN {EARLIEST} AND {LATEST} THEN 'no usable time'
+            CASE {waits} WHEN ts IS NULL OR NOT ts BETWEEN {EARLIEST} AND {LATEST} THEN 'no usable time'
                  WHEN {request} THEN NULL
                  WHEN label IS NULL AND event IS NULL THEN 'neither a prediction, an outcome nor an event'
                  WHEN id IS NULL THEN 'an outcome or event without a request id' END AS bad

@@ -71,7 +71,7 @@ class Loader:
     @property
     def in_order(self) -> bool:
         """Tell whether rows of `batch` stand as they were written, which costs memory: those of outcomes alone do."""
-        return "label" in self._shape.mapping.roles and not self._shape.predicts
+        return self._shape.labels
 
     def load(self, segments: Sequence[Segment]) -> None:
         """Fill `batch` with the good records and `rejects` with the others."""
@@ -142,6 +142,7 @@ class Loader:
         batch.load(
             *(self._connection, table, select),
             predicts=self._shape.predicts,
+            labels=self._shape.labels,
             by_unit=self._by_unit,
             own_ids=self._own_ids,
         )
