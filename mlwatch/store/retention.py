@@ -83,8 +83,8 @@ def tell_late(connection: DuckDBPyConnection) -> None:
     total = int(meta_value(connection, CAME_LATE) or 0) + late
     connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [CAME_LATE, str(total)])
     came = f"{total:,} requests" if total > 1 else "1 request"
-    said = f"{came} came after [store] keep had dropped the records of their time: one that repeats any is counted again"
-    notices.post(connection, "warning", _LATE, said)
+    said = f"{came} came after [store] keep had dropped the records of their time"
+    notices.post(connection, "warning", _LATE, f"{said}: one that repeats any is counted again")
 
 
 def _forget_rankings(connection: DuckDBPyConnection, limit: datetime) -> None:

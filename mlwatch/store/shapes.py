@@ -58,14 +58,15 @@ class KnownShapes:
         """
         known: dict[str, bool] = {}
         for entry in ledger.entries.values():
-            if entry.shape not in self._former or not entry.records:
+            key = entry.shape
+            if key is None or key not in self._former or not entry.records:
                 continue
-            shape, before = self._former[entry.shape]
-            if entry.shape not in known:
+            if key not in known:
+                shape, before = self._former[key]
                 path = PurePosixPath(entry.path)
-                known[entry.shape] = reads_otherwise(shape.mapping, before, self._settings, path, root_name)
-            if known[entry.shape]:
-                self._otherwise.setdefault(entry.shape, set()).add(entry.file)
+                known[key] = reads_otherwise(shape.mapping, before, self._settings, path, root_name)
+            if known[key]:
+                self._otherwise.setdefault(key, set()).add(entry.file)
 
     def told(self, root: Path) -> str | None:
         """Say how many files were read under other `[roles]`, if any, and what to do; root is the log directory."""
@@ -96,4 +97,4 @@ def _settings_of(said: str) -> RoleSettings:
     call = ast.parse(said, mode="eval").body
     given = call.keywords if isinstance(call, ast.Call) else ()
     names = {field.name for field in fields(RoleSettings)}
-    return RoleSettings(**{one.arg: ast.literal_eval(one.value) for one in given if one.arg in names})  # type: ignore[misc]
+    return RoleSettings(**{one.arg: ast.literal_eval(one.value) for one in given if one.arg in names})

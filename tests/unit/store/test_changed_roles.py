@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,8 @@ from mlwatch.config import RoleSettings
 from mlwatch.store.shapes import _settings_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from logfiles import Take
 
 
@@ -29,9 +30,7 @@ def configure(logs: Path, roles: str) -> None:
 
 
 def said(snapshot: Any) -> list[str]:
-    return [
-        one.message for one in snapshot.alerts if one.rule == "ingest: roles" and one.state != "resolved"
-    ]
+    return [one.message for one in snapshot.alerts if one.rule == "ingest: roles" and one.state != "resolved"]
 
 
 def test_another_prediction_is_told_before_and_after_more_was_read(logs: Path, take: Take) -> None:
@@ -130,7 +129,7 @@ def test_taking_back_a_setting_is_told(logs: Path, take: Take) -> None:
 
 
 def test_settings_are_read_back_as_they_were_written() -> None:
-    settings = RoleSettings(prediction="it's \"x\"", ignore=("a", "b*"), timezone="Europe/Oslo", task="binary")
+    settings = RoleSettings(prediction='it\'s "x"', ignore=("a", "b*"), timezone="Europe/Oslo", task="binary")
     assert _settings_of(repr(settings)) == settings
     assert _settings_of(repr(settings)[:-1] + ", of_a_later_version=('x',))") == settings
 

@@ -63,9 +63,7 @@ def test_the_file_that_was_written_later_holds(
 
 
 @pytest.mark.parametrize("order", list(permutations(VERSIONS)), ids=" then ".join)
-def test_in_whatever_order_they_are_read(
-    logs: Path, opened: Callable[[], Any], order: Sequence[str]
-) -> None:
+def test_in_whatever_order_they_are_read(logs: Path, opened: Callable[[], Any], order: Sequence[str]) -> None:
     (logs / "app.jsonl").write_text(lines(PREDICTIONS))
     with opened() as session:
         for name in order:

@@ -42,7 +42,11 @@ def test_rows_of_a_table_without_a_prediction_have_failed(
     with opened() as session:
         found = session.snapshot()
     version = found.models["logs"].versions["v1"]
-    assert (found.ingest.predictions, found.ingest.outcomes, found.ingest.outcomes_unmatched) == (1000, 1000, 0)
+    assert (found.ingest.predictions, found.ingest.outcomes, found.ingest.outcomes_unmatched) == (
+        1000,
+        1000,
+        0,
+    )
     assert (version.predictions, version.labelled) == (1000, 1000 - failed)
     assert version.errors.rate == pytest.approx(failed / 1000, abs=1e-12)
     assert version.performance["mae"].value == pytest.approx(1, abs=1e-9)
@@ -56,7 +60,8 @@ def test_outcomes_among_predictions_stay_outcomes(logs: Path, opened: Callable[[
         {"request_id": f"r{n}", "label": 1, "timestamp": later, "labeller": "kim"} for n in range(5, 10)
     ]
     records += [  # a row joined from a warehouse: inputs again, but no version
-        {"request_id": f"r{n}", "label": 1, "timestamp": later, "features": {"age": 1.0}} for n in range(10, 15)
+        {"request_id": f"r{n}", "label": 1, "timestamp": later, "features": {"age": 1.0}}
+        for n in range(10, 15)
     ]
     (logs / "a.jsonl").write_text(lines(records))
     with opened() as session:
