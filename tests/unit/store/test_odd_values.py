@@ -427,7 +427,7 @@ def test_beside_labels_a_word_of_success_is_no_request(logs: Path) -> None:
         rejected = watched.snapshot().ingest.rejected
 
     assert found == [(None, False, N)]
-    assert rejected == 50
+    assert rejected == 0  # their labels are still to come
 
 
 def bought(logs: Path, amounts: Sequence[str], form: str) -> tuple[dict[str, Any], list[str]]:
