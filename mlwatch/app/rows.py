@@ -174,8 +174,10 @@ def _verdict(before: Reading, after: Reading, better: Better, least: float = 0.0
     if better is None:
         return direction
     if before.winsorised is not None and after.winsorised is not None:
+        # each is cut at a limit of its own, which chance moves: the means themselves must be apart as well
         found = _verdict(before.winsorised, after.winsorised, better, least)
-        return found if found in {"unclear", "better" if direction == better else "worse"} else "unclear"
+        if found != ("better" if direction == better else "worse"):
+            return "unclear"
     if not _clear(before, after, least):
         return "unclear" if before.low is not None and after.low is not None else direction
     return "better" if direction == better else "worse"

@@ -193,5 +193,5 @@ def without_interval(value: float, n: int) -> Estimate:
 def score(n: int, total: float, sumsq: float | None, reason: str) -> Estimate:
     """Return a mean of values within [0, 1] with the interval of `score_interval`; for the arguments see `mean`."""
     if n <= 0 or sumsq is None or sumsq > total * (1 + 1e-9) + SAME:  # beyond [0, 1] after all
-        return mean(n, total, sumsq, reason)
+        return mean(n, total, sumsq, reason, lowest=0.0)
     return estimate(total / n, n, score_interval(n, total / n, sumsq / n), SCORE)

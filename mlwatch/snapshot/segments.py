@@ -140,7 +140,7 @@ def of_model(
         return Segments(by_version, importance=matters)
     answers = reader.once(rollups.ANSWERS, lattice)
     fairness = {
-        name: _fairness(told[who], undecided.decided(answers.of(who)), infos, model, settings)
+        name: _fairness(rows.of(who), answers.of(who), infos, model, settings)
         for name, who in versions.items()
     }
     return Segments(by_version, fairness, matters)
@@ -205,16 +205,26 @@ def _fairness(
         number = numbers.get(column, ABSENT - 1)
         groups = {
             part_name(infos[number], part): Group(rows.whole("n"), _count(rows, "prediction", positive))
-            for part, rows in _by_part(answers, number)
+            for part, rows in _by_part(undecided.decided(answers), number)
         }
         known = {
             part_name(infos[number], part): Positives(true.whole("n"), _count(true, "prediction", positive))
-            for part, rows in _by_part(labelled, number)
+            for part, rows in _by_part(undecided.decided(labelled), number)
             for true in (rows.where(rows["label"] == positive),)
         }
         parity = demographic_parity(groups) if groups or not known else Gap(undefined(NOT_COUNTED))
-        found.append(Fairness(column, parity, equal_opportunity(known)))
+        parity, opportunity = _undecided(answers, number) or parity, _undecided(labelled, number)
+        found.append(Fairness(column, parity, opportunity or equal_opportunity(known)))
     return tuple(found)
+
+
+def _undecided(rows: Table, feature: int) -> Gap | None:
+    """Return that there is no gap because too many predictions have no class; None where they have one."""
+    mine = rows.where(rows["feature"] == feature)
+    n = mine.whole("n")
+    return (
+        Gap(undefined(undecided.said(0), n)) if undecided.is_most(_count(mine, "prediction", ""), n) else None
+    )
 
 
 def _by_part(rows: Table, feature: int) -> Iterator[tuple[int, Table]]:

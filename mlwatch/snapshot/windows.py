@@ -160,8 +160,12 @@ def windows_of(
     windows = []
     edges = [lattice.edge(index).replace(tzinfo=UTC) for index in range(lattice.count + 1)]
     end = lattice.end.replace(tzinfo=UTC)
+    # that of a quarter of an hour says nothing of one minute of it, which may be far worse
+    spreads = (
+        results.spreads if results and lattice.width_s % rollups.QUARTER == 0 else [None] * lattice.count
+    )
     for index in range(lattice.count):
-        spread = results.spreads[index] if results else None
+        spread = spreads[index]
         labelled = _labelled(question, names, outcomes.get(index, ()), spread)
         n = traffic.counts["n"][index]
         gained = _business(
