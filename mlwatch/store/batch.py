@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import is_there, number, row
 from mlwatch.roles.guards import RECORD_WORDS
 from mlwatch.sources.canonical import EARLIEST, LATEST
-from mlwatch.sources.sql import identifier, literal
+from mlwatch.sources.sql import literal
 from mlwatch.store.feature_rollup import QUARTER_OF_TS, WHO, Requests
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from duckdb import DuckDBPyConnection
@@ -104,38 +103,6 @@ def classified(
 def count_bad(connection: DuckDBPyConnection, table: str) -> int:
     """Return how many records of a loaded table are to be rejected."""
     return number(connection, f"SELECT COUNT(bad) FROM {table}")
-
-
-def find_failed(
-    connection: DuckDBPyConnection, columns: Sequence[str], model: str | None, version: str | None
-) -> None:
-    """Take rows with inputs of the model, a label and no prediction for failed requests with their labels.
-
-    Where records of a file are predictions, one without is an outcome that stands among them if it has an id and a
-    label alone, or beside columns that no prediction has.
-
-    Args:
-        connection: Of the ingest thread; outside a transaction.
-        columns: Of the features.
-        model: That of records which name none.
-        version: The same. One that names none says the label of a request that was answered, where one was.
-    """
-    unanswered = "is_outcome AND NOT is_request AND event IS NULL"
-    if not columns or not is_there(connection, f"batch WHERE {unanswered}"):
-        return
-    names = [identifier(column) for column in columns]
-    counts = ", ".join(f"COUNT({name})" for name in names)
-    given = row(connection, f"SELECT {counts} FROM batch WHERE predicted")
-    inputs = [name for name, n in zip(names, given, strict=True) if n]
-    if inputs:
-        connection.execute(
-            f"""UPDATE batch SET is_request = TRUE, model = COALESCE(model, ?)
-            WHERE {unanswered} AND ({" OR ".join(f"{name} IS NOT NULL" for name in inputs)})
-                AND (version IS DISTINCT FROM ? OR h NOT IN (
-                    SELECT h FROM batch WHERE predicted AND id IS NOT NULL
-                    UNION ALL SELECT h FROM predictions WHERE NOT failed AND h IS NOT NULL))""",
-            [model, version],
-        )
 
 
 def models(connection: DuckDBPyConnection) -> list[str]:

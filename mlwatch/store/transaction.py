@@ -138,11 +138,6 @@ class Transaction:
         """Take a batch of anything by way of a temporary table."""
         segments = [work.segment for work in works]
         loader.load(segments)
-        if shape.predicts and "label" in shape.mapping.roles:
-            named = shape.mapping.constants
-            batch.find_failed(
-                *(self._connection, [slot.column for slot in slots]), named.get("model"), named.get("version")
-            )
         came = max(segment.found.mtime_ns for segment in segments)
         with self._all_or_nothing():
             self._registry.save_new()
