@@ -97,10 +97,10 @@ def _said(feature: Feature, settings: RoleSettings) -> str | None:
 
 
 def _rescales(mapping: Mapping, before: RoleSettings, now: RoleSettings) -> bool:
-    """Tell whether latencies get another unit, or times that may be without a zone another zone."""
+    """Tell whether latencies get another unit; that another `timezone` moves times is not known: most have a zone."""
     if before.latency_unit != now.latency_unit and "latency" in mapping.roles:
         unit = now.latency_unit
         factor = FACTORS[unit] if unit else latency_factor(mapping.roles["latency"][-1]) or 1.0
         if factor != mapping.latency_factor:
             return True
-    return before.timezone != now.timezone and mapping.time_unit == "iso" and "timestamp" in mapping.roles
+    return False

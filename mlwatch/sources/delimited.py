@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 MAX_LINES = 1000
 """Lines that an open quote may wait for what closes it."""
 TELLING_LINES = 3
-"""So many rows behind an open quote, and nothing else, tell that it is a stray one."""
+"""Of so many lines behind an open quote, or more, most are rows where it is a stray one."""
 LOOKED_AT = 20
 """Lines behind an open quote that are looked at."""
+IN_VAIN = 20
+"""Bytes that may be searched for what closes a quote, and hold nothing, in those of a text: no text takes squares."""
 NOT_CLOSED = "a quote is not closed"
 MISPLACED = "text behind a closing quote"
 
@@ -60,23 +62,26 @@ class Rows:
 
     def split(self, text: str) -> Iterator[Row]:
         """Yield the rows of a text that is whole, and the lines of it that are none."""
-        at = number = 0
+        at = number = vain = 0
         while at < len(text):
-            row = self._row(text, at, number)
+            row, searched = self._row(text, at, number, goes_over=vain <= IN_VAIN * len(text))
             yield row
+            vain += searched
             at += len(row.raw) + 1
             number += row.raw.count("\n") + 1
 
-    def _row(self, text: str, at: int, number: int) -> Row:
+    def _row(self, text: str, at: int, number: int, *, goes_over: bool) -> tuple[Row, int]:
+        """Return what begins at a place, and how much was searched in vain for the end of a row over lines."""
         line = text[at : end if (end := text.find("\n", at)) >= 0 else len(text)]
-        found = self._text.row.match(text, at)
+        found = self._text.row.match(text, at) if goes_over else self._text.row.fullmatch(line)
         if found is not None:
             raw = found[0].removesuffix("\n")
             fields = self.fields(raw)
             if "\n" not in raw or len(fields or ()) == self._width or not self._holds_rows(raw):
-                return Row(number, raw, fields)
+                return Row(number, raw, fields), 0
+        searched = (len(text) - at if found is None else len(found[0])) if goes_over else 0
         reason = NOT_CLOSED if self._text.part.match(line) else MISPLACED
-        return Row(number, line, None, reason)
+        return Row(number, line, None, reason), searched
 
     def _holds_rows(self, raw: str) -> bool:
         """Tell whether a line behind the first is a row of its own."""
@@ -95,8 +100,8 @@ class Rows:
         """
         if b'"' not in data:
             return data.rfind(b"\n") + 1
-        at = 0
-        while True:
+        at = vain = 0
+        while vain <= IN_VAIN * len(data):
             found = self._bytes.rows.match(data, at)
             at = found.end() if found is not None else at
             line = data.find(b"\n", at) + 1
@@ -108,7 +113,9 @@ class Rows:
                 and not self._is_stray(data, line, goes_on=goes_on)
             ):
                 return at
+            vain += len(data) - at
             at = line
+        return data.rfind(b"\n") + 1
 
     def _is_stray(self, data: bytes, line: int, *, goes_on: bool) -> bool:
         """Tell whether a quote that is open up to the end of the data is a stray one, by the lines behind its own."""
@@ -117,7 +124,8 @@ class Rows:
         behind = data[line:].split(b"\n", LOOKED_AT)[:-1][:LOOKED_AT]
         if goes_on or len(behind) < TELLING_LINES:
             return False
-        return all(self._is_row(one.decode("utf-8", errors="replace").rstrip("\r")) for one in behind)
+        rows = sum(self._is_row(one.decode("utf-8", errors="replace").rstrip("\r")) for one in behind)
+        return 2 * rows > len(behind)
 
     def ends_whole(self, tail: bytes) -> bool:
         """Tell whether a last line without newline has all its fields, the last one not empty."""

@@ -82,7 +82,7 @@ class Transaction:
         slots = self._registry.slots(shape.mapping.features, lambda: self._models(works, shape, spool))
         loader = self._loader(shape, slots, spool)
         counts = self._take_straight(works, shape, loader, slots) or self._take_carefully(
-            works, shape, loader, slots
+            works, loader, slots
         )
         self._batch += 1
         return counts
@@ -132,9 +132,7 @@ class Transaction:
         straight.forget(self._connection)
         return counts
 
-    def _take_carefully(
-        self, works: Sequence[Work], shape: Shape, loader: Loader, slots: Sequence[Slot]
-    ) -> Counts:
+    def _take_carefully(self, works: Sequence[Work], loader: Loader, slots: Sequence[Slot]) -> Counts:
         """Take a batch of anything by way of a temporary table."""
         segments = [work.segment for work in works]
         loader.load(segments)

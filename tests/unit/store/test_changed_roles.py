@@ -90,7 +90,6 @@ def test_what_changes_nothing_is_not_told(logs: Path, take: Take, roles: str) ->
         'ignore = ["feat*"]',
         'features = ["features.age"]',
         'latency_unit = "s"',
-        'timezone = "Europe/Oslo"',
     ],
 )
 def test_what_changes_something_is_told_until_it_is_taken_back(logs: Path, take: Take, roles: str) -> None:
