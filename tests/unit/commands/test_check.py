@@ -358,7 +358,7 @@ def test_a_file_that_cannot_be_read_is_a_hold(capsys: pytest.CaptureFixture[str]
     (logs / "old.jsonl.gz").write_bytes(gzip.compress(older)[:300])
     code, out, _ = run(capsys, str(logs))
     assert code == 3
-    assert "HOLD  logs: old.jsonl.gz is not read: the compressed data is damaged" in out
+    assert "HOLD  logs: old.jsonl.gz is not read to its end: the compressed data is damaged" in out
 
 
 def test_a_file_that_is_gone_holds_no_more(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
