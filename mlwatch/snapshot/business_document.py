@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.metrics.winsor import FEWEST
 from mlwatch.snapshot import reasons
 from mlwatch.snapshot.reasons import explained
 
@@ -35,6 +36,10 @@ def business_document(business: Business) -> Document:
     }
 
 
+UNCUT = f"fewer than {FEWEST:,} values, or hardly any above nought"
+"""Why no value is cut."""
+
+
 def _revenue(money: Revenue, unknown: str) -> Document:
     block = {
         "gross": money.told(money.gross),
@@ -49,4 +54,5 @@ def _revenue(money: Revenue, unknown: str) -> Document:
         "per_conversion": money.per_conversion.to_dict() if money.per_conversion is not None else None,
     }
     amounts = ("gross", "refunds", "total", "per_prediction", "low", "high", "per_conversion")
-    return explained(block, dict.fromkeys(amounts, unknown))
+    uncut = unknown if money.per_prediction is None else UNCUT
+    return explained(block, {**dict.fromkeys(amounts, unknown), "winsorised": uncut})
