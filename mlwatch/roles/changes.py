@@ -98,9 +98,8 @@ def _said(feature: Feature, settings: RoleSettings) -> str | None:
 
 def _rescales(mapping: Mapping, before: RoleSettings, now: RoleSettings) -> bool:
     """Tell whether latencies get another unit; that another `timezone` moves times is not known: most have a zone."""
-    if before.latency_unit != now.latency_unit and "latency" in mapping.roles:
-        unit = now.latency_unit
-        factor = FACTORS[unit] if unit else latency_factor(mapping.roles["latency"][-1]) or 1.0
-        if factor != mapping.latency_factor:
-            return True
-    return False
+    if before.latency_unit == now.latency_unit or "latency" not in mapping.roles:
+        return False
+    unit = now.latency_unit
+    factor = FACTORS[unit] if unit else latency_factor(mapping.roles["latency"][-1]) or 1.0
+    return factor != mapping.latency_factor

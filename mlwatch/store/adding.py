@@ -9,7 +9,7 @@ from mlwatch.store import touched
 from mlwatch.store.rollup import bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -53,3 +53,9 @@ def remove(
     tables = [rollup.table(level) for level in rollup.levels]
     if sum(number(connection, f"DELETE FROM {table} WHERE {where}", values) for table in tables):
         touched.note(rollup, touched.ALL_TIME)
+
+
+def remove_features(connection: DuckDBPyConnection, rollup: Rollup, features: Collection[int]) -> None:
+    """Delete the rows of some features, by their numbers; see `remove`."""
+    if features:
+        remove(connection, rollup, f"feature IN ({', '.join(map(str, features))})")

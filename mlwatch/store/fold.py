@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import is_there, number, row
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import bin_cells, feature_rollup, outputs, protected, rollups
-from mlwatch.store.adding import add, remove
+from mlwatch.store.adding import add, remove, remove_features
 from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
 from mlwatch.store.output_rollups import EVENT_LAGS, KINDS, OUTPUTS
 from mlwatch.store.registry import ModelRow, Registry
@@ -231,8 +231,7 @@ def task_by(counts: Sequence[int | None]) -> str:
 
 def refold_features(connection: DuckDBPyConnection, features: Sequence[FeatureBins]) -> None:
     """Count some features again from the stored rows, after their bins changed."""
-    listed = ", ".join(str(feature.number) for feature in features)
-    remove(connection, rollups.FEATURES, f"feature IN ({listed})")
+    remove_features(connection, rollups.FEATURES, [feature.number for feature in features])
     _add_features(connection, feature_rollup.Requests("predictions"), features)
 
 
@@ -255,9 +254,7 @@ def refold_segments(
         parts: The segments.
         gone: Features that are not followed any more.
     """
-    features = {*gone, *(column.feature.number for column in parts.columns)}
-    if features:
-        remove(connection, rollups.SEGMENTS, f"feature IN ({', '.join(map(str, features))})")
+    remove_features(connection, rollups.SEGMENTS, {*gone, *parts.numbers})
     if parts.columns:
         score_stored(connection, parts)
         _fold_segments(connection, registry, parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.sources.sql import literal
-from mlwatch.store.adding import add, remove
+from mlwatch.store.adding import add, remove_features
 from mlwatch.store.rollup import DAY, HOUR, QUARTER, Rollup, bucket
 
 if TYPE_CHECKING:
@@ -81,7 +81,5 @@ def refold(
         parts: These features.
         gone: Features that are not protected any more.
     """
-    features = {*gone, *(column.feature.number for column in parts.columns)}
-    if features:
-        remove(connection, ANSWERS, f"feature IN ({', '.join(map(str, features))})")
+    remove_features(connection, ANSWERS, {*gone, *parts.numbers})
     fold(connection, registry, "predictions", parts)

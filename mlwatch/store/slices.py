@@ -19,7 +19,7 @@ from mlwatch.store.meanings import no_inputs
 from mlwatch.store.outputs import carried, raw_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from duckdb import DuckDBPyConnection
 
@@ -82,6 +82,11 @@ class Columns:
         """Return those whose features are among the given ones, or are the predictions themselves."""
         parts = tuple(c for c in self.columns if c.feature.number in numbers or c.feature.number < 0)
         return Columns(parts, tuple(each for each in self.raw if each[0] in numbers))
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Those of the features."""
+        return tuple(column.feature.number for column in self.columns)
 
     def among(self, numbers: Collection[int]) -> Columns:
         """Return those whose features are among the given ones, and nothing besides."""
@@ -187,7 +192,8 @@ def choose(
     if settings.columns:
         return tuple(dict.fromkeys((*_numbers(registry, settings.columns), *guarded)))
     inputs = _inputs(registry, outputs, unit)
-    still = (number for number in registry.segments if number in set().union(*inputs.values()))
+    of_any = set().union(*inputs.values())
+    still = (number for number in registry.segments if number in of_any)
     chosen = list(dict.fromkeys((*guarded, *still)))
     binned = [row for row in registry.features.values() if row.number in registry.bins]
     by_kind = sorted(binned, key=lambda row: row.kind != "categorical")
@@ -239,35 +245,39 @@ def ensure(
         unit: The column that is randomised by.
     """
     chosen = choose(registry, settings, outputs, unit)
-    before = meta_value(connection, "segments_as") or _signature(Columns())
     registry.segments = chosen
     followed = columns(connection, registry)
-    _ensure_protected(connection, registry, followed.among(_numbers(registry, settings.protected)))
-    now = _signature(followed)
+    guarded = followed.among(_numbers(registry, settings.protected))
+    registry.protected = guarded.numbers
+    _recount(connection, registry, "segments_protected", guarded.numbers, guarded, protected.refold)
+    _recount(connection, registry, "segments", chosen, followed, fold.refold_segments)
+
+
+def _recount(
+    connection: DuckDBPyConnection,
+    registry: Registry,
+    kind: str,
+    numbers: Sequence[int],
+    followed: Columns,
+    refold: Callable[[DuckDBPyConnection, Registry, Columns, Collection[int]], None],
+) -> None:
+    """Count the stored rows again by the columns that are new or parted otherwise than when they were counted last.
+
+    Args:
+        connection: As for `ensure`.
+        registry: The same.
+        kind: What `meta` keeps the choice by.
+        numbers: Of the columns that were chosen.
+        followed: These columns, as they are parted now.
+        refold: Counts by some of them, and forgets others.
+    """
+    before, now = meta_value(connection, f"{kind}_as") or _signature(Columns()), _signature(followed)
     if now == before:
         return
     old, new = _by_feature(before), _by_feature(now)
-    same = {
-        number for number, parts in new.items() if old.get(number) == parts
-    }  # may have rows that are gone
+    # what is parted as before may have been counted of rows that are gone
+    same = {number for number, parts in new.items() if old.get(number) == parts}
     with all_or_nothing(connection):
-        for key, value in (("segments", json.dumps(chosen)), ("segments_as", now)):
+        for key, value in ((kind, json.dumps(numbers)), (f"{kind}_as", now)):
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
-        fresh = tuple(column for column in followed.columns if column.feature.number not in same)
-        fold.refold_segments(connection, registry, Columns(fresh), old.keys() - same)
-
-
-def _ensure_protected(connection: DuckDBPyConnection, registry: Registry, guarded: Columns) -> None:
-    """Count the stored answers by the protected columns that are new or parted otherwise than before."""
-    before = meta_value(connection, "segments_protected_as") or _signature(Columns())
-    now = _signature(guarded)
-    numbers = tuple(column.feature.number for column in guarded.columns)
-    if now == before:
-        return
-    old, new = _by_feature(before), _by_feature(now)
-    changed = [number for number, parts in new.items() if old.get(number) != parts]
-    with all_or_nothing(connection):
-        for key, value in (("segments_protected", json.dumps(numbers)), ("segments_protected_as", now)):
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
-        registry.protected = numbers
-        protected.refold(connection, registry, guarded.among(changed), old.keys() - new.keys())
+        refold(connection, registry, followed.among(new.keys() - same), old.keys() - same)

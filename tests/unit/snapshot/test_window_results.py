@@ -18,7 +18,7 @@ from mlwatch.metrics import intervals
 if TYPE_CHECKING:
     from logfiles import SampleStore
 
-    from mlwatch.snapshot.types import Version, Window
+    from mlwatch.snapshot.types import Model, Version, Window
 
 SAMPLES = Path(__file__).parents[3] / "sample_logs"
 START = pd.Timestamp("2026-11-03", tz="UTC")
@@ -43,7 +43,8 @@ def written(logs: Path, rows: pd.DataFrame) -> Path:
     return logs
 
 
-def test_a_binary_model_has_its_losses_and_curves_in_each_window(sample_store: SampleStore) -> None:
+def scored(sample_store: SampleStore) -> tuple[Model, pd.DataFrame]:
+    """Return the model of the samples, and its labelled scores."""
     with mlwatch.open(SAMPLES, db=sample_store()) as opened:
         (model,) = opened.snapshot().models.values()
         names, rows = opened.query("""
@@ -51,6 +52,11 @@ def test_a_binary_model_has_its_losses_and_curves_in_each_window(sample_store: S
             FROM predictions AS p JOIN outcomes AS o USING (id) WHERE NOT failed AND score IS NOT NULL""")
     table = pd.DataFrame(rows, columns=names)
     table["ts"] = pd.to_datetime(table.ts, utc=True)
+    return model, table
+
+
+def test_a_binary_model_has_its_losses_and_curves_in_each_window(sample_store: SampleStore) -> None:
+    model, table = scored(sample_store)
     looked = 0
     for name, version in model.versions.items():
         for window in version.windows:
@@ -77,13 +83,7 @@ def test_a_binary_model_has_its_losses_and_curves_in_each_window(sample_store: S
 
 def test_the_losses_of_each_window_have_intervals(sample_store: SampleStore) -> None:
     """Against Student's t of SciPy on the losses of the raw rows; the spread is that of the score bins."""
-    with mlwatch.open(SAMPLES, db=sample_store()) as opened:
-        (model,) = opened.snapshot().models.values()
-        names, rows = opened.query("""
-            SELECT version, p.ts, CAST(score AS DOUBLE) AS score, o.label = '1' AS label
-            FROM predictions AS p JOIN outcomes AS o USING (id) WHERE NOT failed AND score IS NOT NULL""")
-    table = pd.DataFrame(rows, columns=names)
-    table["ts"] = pd.to_datetime(table.ts, utc=True)
+    model, table = scored(sample_store)
     looked = 0
     for name, version in model.versions.items():
         for window in version.windows:
