@@ -86,6 +86,7 @@ def test_ctrl_c_leaves_a_clean_terminal(terminal: Terminal) -> None:
     terminal.assert_clean(0)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_leaves_a_clean_terminal(terminal: Terminal, number: signal.Signals) -> None:
     terminal.wait_for("600 rows")
@@ -93,6 +94,7 @@ def test_a_signal_leaves_a_clean_terminal(terminal: Terminal, number: signal.Sig
     terminal.assert_clean(128 + number)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_before_the_first_screen_leaves_a_clean_terminal_too(
     terminal: Terminal, number: signal.Signals
@@ -102,6 +104,7 @@ def test_a_signal_before_the_first_screen_leaves_a_clean_terminal_too(
     terminal.assert_clean(128 + number)
 
 
+@pytest.mark.deep
 def test_a_terminal_that_hangs_up_ends_the_app(terminal: Terminal) -> None:
     terminal.wait_for("600 rows")
     process = terminal.app_process()
@@ -110,6 +113,7 @@ def test_a_terminal_that_hangs_up_ends_the_app(terminal: Terminal) -> None:
     terminal.assert_clean(128 + signal.SIGHUP)
 
 
+@pytest.mark.deep
 def test_ctrl_z_goes_back_to_the_shell_and_fg_goes_on(logs: Path) -> None:
     arguments = ("watch", str(logs), "--db", ":memory:")
     terminal = Terminal(120, 40, *arguments, after="read line; fg; echo AGAIN $?; stty -a; exec cat")

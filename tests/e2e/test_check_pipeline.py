@@ -68,6 +68,7 @@ def test_the_sample_rollout_stops_a_pipeline(tmp_path: Path, environment: dict[s
     assert b"\x1b" not in done.stdout
 
 
+@pytest.mark.deep
 def test_a_pipeline_waits_for_the_verdict(tmp_path: Path, environment: dict[str, str]) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()

@@ -37,6 +37,7 @@ def event(side: str, number: int) -> str:
     )
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_every_pair_is_taken_in_once(tmp_path: Path) -> None:
     logs, database = tmp_path / "logs", tmp_path / "store.duckdb"

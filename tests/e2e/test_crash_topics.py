@@ -17,6 +17,7 @@ from brokers import Cluster
 from topicruns import Truth, check, kill_after
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     ("seed", "kills"), [(5, 8), *(pytest.param(seed, 40, marks=pytest.mark.soak) for seed in range(6, 9))]
 )

@@ -91,6 +91,7 @@ def test_data_validation_passes_and_fails_by_its_rules(tmp_path: Path, environme
     assert "few missing" in done.stdout
 
 
+@pytest.mark.deep
 @pytest.mark.usual(1)
 @pytest.mark.parametrize(("least", "outcome"), [(0.85, "pass"), (0.95, "fail")])
 def test_a_model_quality_check_asks_for_its_accuracy(
@@ -102,6 +103,7 @@ def test_a_model_quality_check_asks_for_its_accuracy(
     assert outputs["outcome"] == outcome, done.stdout + done.stderr
 
 
+@pytest.mark.deep
 def test_a_stage_of_a_deploy_waits_and_then_holds(tmp_path: Path, environment: dict[str, str]) -> None:
     logs = one_version(tmp_path / "logs")
     done, outputs = step(environment, path=str(logs), wait="1s", arguments="--candidate v2")
@@ -145,6 +147,7 @@ def test_the_pipeline_of_the_readme_is_one_of_this_action() -> None:
     assert "wait" in given["deploy"]
 
 
+@pytest.mark.deep
 def test_a_hold_fails_the_step_unless_it_may_pass(tmp_path: Path, environment: dict[str, str]) -> None:
     logs = one_version(tmp_path / "logs")
     done, outputs = step(environment, path=str(logs))

@@ -101,7 +101,7 @@ def found_in(text: str) -> list[str]:
     return [word for word in words if word in text]
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     "command",
     [

@@ -101,6 +101,7 @@ def test_what_never_fired_leaves_no_trace(tmp_path: Path) -> None:
     assert logs.states() == []
 
 
+@pytest.mark.deep
 def test_a_value_that_dances_is_one_alert(tmp_path: Path) -> None:
     logs = Directory(tmp_path / "logs")
     logs.add(20)
@@ -187,6 +188,7 @@ def test_a_version_that_fell_silent_does_not_break_a_rule_for_longer_and_longer(
     assert pending.state == "pending"
 
 
+@pytest.mark.deep
 def test_the_alert_of_a_version_that_is_switched_off_ends(tmp_path: Path) -> None:
     logs = Directory(tmp_path / "logs")
     logs.add(10, version="v1")
@@ -226,7 +228,7 @@ def test_of_a_version_without_requests_nothing_is_said_as_of_now(tmp_path: Path)
     assert found.message == "error_rate: v2 gets no requests any more, so the rule says nothing"
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("rule", "state"),
     [
@@ -396,7 +398,7 @@ def test_a_rule_names_its_model_where_there_are_several(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("rule", "said"),
     [

@@ -78,6 +78,7 @@ def test_a_wrong_path_is_a_clear_error() -> None:
         mlwatch.open("/no/such/place")
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("place", [":memory:", "store.duckdb"])
 def test_a_query_leaves_the_session_as_it_was(tmp_path: Path, place: str) -> None:
     logs = tmp_path / "logs"

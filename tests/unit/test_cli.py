@@ -153,7 +153,7 @@ def test_a_range_narrows_the_report(capsys: pytest.CaptureFixture[str], logs: Pa
     assert sum(version["predictions"] for version in versions.values()) == 10
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("bounds", "start", "end", "predictions"),
     [

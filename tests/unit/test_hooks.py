@@ -244,6 +244,7 @@ def post(server: Any, *verdicts: str) -> list[tuple[str, str, str]]:
     return said
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("statuses", "severity", "sentence"),
     [

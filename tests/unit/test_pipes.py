@@ -41,6 +41,7 @@ def test_a_pipe_or_a_device_is_no_place_for_logs(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", ["manifest.json", "data_definition.json"])
 def test_a_pipe_beside_the_logs_is_passed_over(logs: Path, name: str) -> None:
     os.mkfifo(logs / name)

@@ -187,6 +187,7 @@ def test_check_knows_rates_and_quantiles(
     assert code == 1
 
 
+@pytest.mark.deep
 def test_check_says_that_no_requests_came(
     logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +209,7 @@ def test_check_says_that_no_requests_came(
         )
 
 
+@pytest.mark.deep
 def test_an_endpoint_that_goes_down_during_a_wait_ends_it(
     logs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +281,7 @@ def golden(logs: Path, port: int) -> str:
         return "; ".join(alert.message for alert in session.snapshot().alerts if "input" in alert.message)
 
 
+@pytest.mark.deep
 def test_another_model_behind_the_same_version_is_told_also_after_a_restart(logs: Path) -> None:
     with serving(probability=0.5) as port:
         assert not golden(logs, port)

@@ -219,7 +219,7 @@ def test_an_alert_says_once_what_a_column_is_taken_for(tmp_path: Path) -> None:
     assert message.endswith('if it is the latency, set [roles] latency = "duration"')
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("setting", "ends"),
     [

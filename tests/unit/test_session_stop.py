@@ -66,7 +66,7 @@ def test_what_goes_on_before_the_first_prediction_is_told(tmp_path: Path) -> Non
         assert session.snapshot().feed.stage == "through"
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     "asked",
     [

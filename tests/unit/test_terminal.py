@@ -131,7 +131,7 @@ def test_a_bare_environment_is_enough(
     assert done.stderr.count(b"\n") <= 1, "at most the note that the store is in memory"
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

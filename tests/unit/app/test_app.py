@@ -203,6 +203,7 @@ async def test_a_small_terminal_shows_one_panel_at_a_time() -> None:
     assert "rows/s" in drawn
 
 
+@pytest.mark.deep
 @pytest.mark.usual(1)
 @pytest.mark.parametrize("size", [(60, 20), (70, 20), (120, 20), (60, 30)])
 async def test_tab_leads_to_no_empty_screen_on_a_small_terminal(size: tuple[int, int]) -> None:
@@ -317,7 +318,7 @@ async def test_when_an_alert_was_over_is_said_beside_when_it_began() -> None:
         assert re.search(r"resolved at .*12:25 \(since .*12:05\)", text_of(app))
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("key", "word", "length", "told"),
     [

@@ -146,7 +146,7 @@ async def test_several_candidates_have_their_roles_and_the_gravest_verdict_its_l
         assert "● v2" not in listed
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("keys", "found"),
     [

@@ -315,6 +315,7 @@ async def test_the_strip_is_there_only_with_endpoints() -> None:
 HOSTILE = "[red]x[/red]\x1b[31m\u202e\n\x00<b>" + "y" * 5000
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (200, 60)])
 async def test_hostile_text_from_servers_is_harmless(size: tuple[int, int]) -> None:
     hostile = Endpoint(

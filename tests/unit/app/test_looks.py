@@ -58,7 +58,7 @@ async def each_screen(app: MlwatchApp, pilot: Pilot[None]) -> AsyncIterator[str]
         yield text_of(app)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("size", [(80, 24), (160, 50), (47, 13)])
 async def test_hostile_text_is_harmless_everywhere(size: tuple[int, int]) -> None:
     async with running(hostile(), size) as (app, pilot):
@@ -98,6 +98,7 @@ async def test_without_colour_no_state_is_lost(monkeypatch: pytest.MonkeyPatch) 
             assert all(word in drawn for word in said)
 
 
+@pytest.mark.deep
 @pytest.mark.usual(1)
 @pytest.mark.parametrize("theme", ["mlwatch-light", "ansi-dark"])
 async def test_every_theme_draws_every_screen(theme: str) -> None:

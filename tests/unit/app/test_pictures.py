@@ -16,7 +16,7 @@ SCREENS = {
 }  # fmt: skip
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
 async def test_screens(size: tuple[int, int]) -> None:
     await compare(FakeSource(), size, "")

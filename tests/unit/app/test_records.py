@@ -127,6 +127,7 @@ async def test_sorts_and_turns_pages_in_the_store(logs: Path) -> None:
         assert keys(app)[0] == "r249"
 
 
+@pytest.mark.deep
 async def test_news_come_in_on_the_first_page_only(tmp_path: Path) -> None:
     directory = write_logs(tmp_path / "logs", 120)
     source = StoreSource(directory)
@@ -150,6 +151,7 @@ async def test_news_come_in_on_the_first_page_only(tmp_path: Path) -> None:
         assert "r49" in keys(app)
 
 
+@pytest.mark.deep
 async def test_a_label_that_is_corrected_shows_in_the_record(tmp_path: Path) -> None:
     directory = write_logs(tmp_path / "logs", 120)
     source = StoreSource(directory)
@@ -171,6 +173,7 @@ async def test_keeps_to_the_time_range(logs: Path) -> None:
         assert "last 15 min" in await shows(pilot, "last 15 min")
 
 
+@pytest.mark.deep
 async def test_keeps_to_the_moment_that_is_shown(logs: Path) -> None:
     async with records(logs) as (app, pilot):  # 250 predictions in as many seconds
         await pilot.press("comma")
@@ -182,6 +185,7 @@ async def test_keeps_to_the_moment_that_is_shown(logs: Path) -> None:
         await shows(pilot, "250 records, newest first")
 
 
+@pytest.mark.deep
 async def test_keeps_to_the_frozen_picture(tmp_path: Path) -> None:
     directory = write_logs(tmp_path / "logs", 120)
     source = StoreSource(directory)
@@ -199,6 +203,7 @@ async def test_keeps_to_the_frozen_picture(tmp_path: Path) -> None:
         await shows(pilot, "150 records")
 
 
+@pytest.mark.deep
 async def test_keeps_to_the_versions_that_were_chosen(
     logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,7 +292,7 @@ async def test_a_read_only_app_exports_nothing(logs: Path) -> None:
         await shows(pilot, "read-only: nothing is written")
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (50, 15)])
 async def test_hostile_values_are_shown_harmlessly(tmp_path: Path, size: tuple[int, int]) -> None:
     async with records(write_hostile_logs(tmp_path / "hostile"), size) as (app, pilot):

@@ -71,7 +71,7 @@ async def test_runs_a_statement_that_is_typed(logs: Path) -> None:
         assert json.loads(app.clipboard) == {"version": "v1", "n": "125"}
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
@@ -88,6 +88,7 @@ async def test_says_what_is_wrong(logs: Path, statement: str, said: str) -> None
         assert_harmless(await shows(pilot, said))
 
 
+@pytest.mark.deep
 async def test_turns_pages_of_a_long_answer_and_says_that_it_is_cut(logs: Path) -> None:
     async with sql(logs) as (app, pilot):
         await run(pilot, "SELECT range AS n FROM range(5000)")
@@ -135,6 +136,7 @@ async def test_recalls_statements_of_earlier_sessions(logs: Path, tmp_path: Path
         assert editor.text == ""
 
 
+@pytest.mark.deep
 async def test_completes_names_of_tables_and_columns(logs: Path) -> None:
     async with sql(logs) as (app, pilot):
         editor = app.screen.query_one(SqlEditor)
@@ -165,6 +167,7 @@ async def test_colours_keywords(logs: Path) -> None:
         assert "other" not in spans
 
 
+@pytest.mark.deep
 async def test_exports_all_rows(logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     async with sql(logs) as (_, pilot):
@@ -210,7 +213,7 @@ async def test_without_a_store_it_says_so() -> None:
         await shows(pilot, "There is no store to read from yet.")
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 18)])
 async def test_the_quarantine_shows_hostile_lines_harmlessly(tmp_path: Path, size: tuple[int, int]) -> None:
     async with running(StoreSource(write_hostile_logs(tmp_path / "hostile")), size, now=NOW) as (app, pilot):

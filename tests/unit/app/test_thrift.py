@@ -78,6 +78,7 @@ def once(update: CompositorUpdate) -> CompositorUpdate:
     return update
 
 
+@pytest.mark.deep
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(updates(), min_size=2, max_size=6))
 def test_the_picture_is_that_of_a_full_repaint(sequence: Sequence[CompositorUpdate]) -> None:

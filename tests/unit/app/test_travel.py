@@ -126,6 +126,7 @@ async def test_the_moment_of_the_options_is_shown_as_it_was_known(tmp_path: Path
             assert app.view.snapshot.models["m"].versions["v1"].predictions == 1200
 
 
+@pytest.mark.deep
 async def test_a_replay_runs_through_the_past_to_the_present(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()

@@ -124,6 +124,7 @@ def test_requests_ahead_of_the_clock_make_no_longer_history(
     assert json.loads(after) == json.loads(before)
 
 
+@pytest.mark.deep
 def test_a_calibration_is_kept_and_labels_the_verdict(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -296,6 +296,7 @@ def test_the_summary_is_added_to_a_file(capsys: pytest.CaptureFixture[str], tmp_
     assert "m: v2 against v1" in text
 
 
+@pytest.mark.deep
 def test_the_report_beside_it_is_of_what_was_judged(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -361,6 +362,7 @@ def test_a_file_that_cannot_be_read_is_a_hold(capsys: pytest.CaptureFixture[str]
     assert "HOLD  logs: old.jsonl.gz is not read to its end: the compressed data is damaged" in out
 
 
+@pytest.mark.deep
 def test_a_file_that_is_gone_holds_no_more(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     logs, store = write(tmp_path / "logs", ("v1",)), str(tmp_path / "store.duckdb")
     (logs / "mlwatch.toml").write_text("[[rule]]\nmetric = 'error_rate'\nwhen = '> 5%'\n")
@@ -398,6 +400,7 @@ def test_a_wait_ends_with_the_verdict(
     assert "accuracy of v2 is" in out
 
 
+@pytest.mark.deep
 def test_a_dead_server_fails_whatever_the_range_begins_with(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -451,6 +454,7 @@ def test_hostile_versions_stay_text(capsys: pytest.CaptureFixture[str], tmp_path
             assert "%0A" not in out.replace("%250A", "")
 
 
+@pytest.mark.deep
 def test_the_order_of_arrival_does_not_change_the_verdict(tmp_path: Path) -> None:
     lines = (write(tmp_path / "a", ("v1", "v2"), wrong=0.3) / "log.jsonl").read_text().splitlines()
     found: list[Any] = []

@@ -68,7 +68,7 @@ def test_an_option_that_means_nothing_to_a_command_is_refused(
     assert err == f"mlwatch: {said}\n"
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("command", ["profile", "calibrate", "backtest"])
 def test_a_model_or_version_that_is_not_there_is_named(
     capsys: pytest.CaptureFixture[str], command: str, sample_store: SampleStore
@@ -191,6 +191,7 @@ def test_a_file_that_is_no_store_is_never_deleted(capsys: pytest.CaptureFixture[
         assert file.exists()
 
 
+@pytest.mark.deep
 def test_a_broken_store_of_our_own_can_be_reset(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

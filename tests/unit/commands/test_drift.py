@@ -64,7 +64,7 @@ def report_of(logs: Path, reference: Path) -> dict[str, Any]:
     return quality
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("suffix", "labels"),
     [("parquet", "classes"), ("csv", "classes"), ("jsonl", "classes"), ("parquet", "numbers")],
@@ -100,7 +100,7 @@ def test_a_profile_stands_in_for_the_reference(tables: Writer) -> None:
     assert_alike(dict(leaves(by_profile)), dict(leaves(by_rows)))
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
 def test_rows_that_repeat_in_every_column_are_counted(
     tables: Writer, suffix: str, capsys: pytest.CaptureFixture[str]
@@ -179,6 +179,7 @@ ODD = """
     CASE WHEN i % 11 = 0 THEN 'x' || (i % 3) ELSE 'y' END AS country, {only} AS only_{at}"""
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
 def test_what_is_sorted_has_the_numbers_of_what_is_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str

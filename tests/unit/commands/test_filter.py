@@ -48,6 +48,7 @@ def test_every_number_is_that_of_the_segment(store: str, capsys: pytest.CaptureF
     assert document["provenance"]["filter"] == "carrier = UA"
 
 
+@pytest.mark.deep
 def test_whose_numbers_they_are_is_said(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["report", str(SAMPLES), "--db", store, "--format"]
     text = said(capsys, *asked, "md", "--filter", "carrier = UA")
@@ -88,6 +89,7 @@ def carriers(directory: Path) -> Path:
     return directory
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("carrier", "drifted"), [("UA", True), ("AA", False)])
 def test_what_takes_raw_rows_takes_those_of_the_segment(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], carrier: str, drifted: bool
@@ -122,6 +124,7 @@ def test_a_filter_that_cannot_be_understood_is_one_line(
         )
 
 
+@pytest.mark.deep
 def test_rollups_have_no_records_to_filter(
     store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

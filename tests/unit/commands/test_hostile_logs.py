@@ -96,6 +96,7 @@ def test_tables_are_fit_for_a_terminal(capsys: pytest.CaptureFixture[str], hosti
     assert len(text.splitlines()) == 7
 
 
+@pytest.mark.deep
 def test_query_formats_keep_the_data(capsys: pytest.CaptureFixture[str], hostile: Path, store: str) -> None:
     sql = """SELECT 1 AS a, 2 AS a, 'nan'::DOUBLE AS n, [1.5, 'inf'::DOUBLE] AS l, {'x': 'y'} AS s,
         TIMESTAMPTZ '2026-01-01 00:00:00+02' AS t, model FROM predictions LIMIT 1;"""
@@ -115,6 +116,7 @@ def test_query_formats_keep_the_data(capsys: pytest.CaptureFixture[str], hostile
     assert lines[1].endswith(f",{MODEL}")
 
 
+@pytest.mark.deep
 def test_the_inferred_configuration_reads_back(
     capsys: pytest.CaptureFixture[str], hostile: Path, store: str, tmp_path: Path
 ) -> None:

@@ -111,6 +111,7 @@ def test_the_page_is_well_formed_and_tells_the_story_in_order(page: str) -> None
     }
 
 
+@pytest.mark.deep
 def test_the_gravest_verdict_is_the_first(snapshot: Snapshot) -> None:
     (worst,) = snapshot.rollouts
     others = [replace(worst, candidate=verdict, verdict=verdict) for verdict in ("promote", "hold")]

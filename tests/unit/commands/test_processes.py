@@ -88,6 +88,7 @@ def test_an_interrupt_ends_quietly(tmp_path: Path) -> None:
     assert (result.returncode, result.stdout, result.stderr) == (128 + signal.SIGINT, "", "")
 
 
+@pytest.mark.usual(1)
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("sql", ["SELECT 1", "SELECT repeat('x', 1000000)"], ids=["flushed late", "at once"])
 def test_a_full_disk_is_one_line(tmp_path: Path, sql: str) -> None:
@@ -112,6 +113,7 @@ raise SystemExit(main(sys.argv[2:]))
 """Runs a command line that may write files of so many bytes only, as if the disk were full."""
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("size", [200_000, 300_000])
 def test_a_store_on_a_full_disk_is_one_line(tmp_path: Path, size: int) -> None:
     pytest.importorskip("resource")
@@ -175,6 +177,7 @@ def test_closed_output_is_one_line(tmp_path: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.deep
 def test_an_output_of_few_characters_gets_escapes(tmp_path: Path) -> None:
     result = run(tmp_path, "query", SAMPLES, "SELECT 'é→' AS x", "--db", ":memory:", PYTHONIOENCODING="ascii")
     assert (result.returncode, result.stdout) == (0, "x\n--\n\\xe9->\n")
@@ -260,7 +263,7 @@ def accented(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("command", "more", "within"),
     [
@@ -284,6 +287,7 @@ def test_a_document_is_utf8_whatever_the_locale(
     assert b"\\u" not in done.stdout
 
 
+@pytest.mark.deep
 def test_text_for_people_is_what_the_locale_can_write(tmp_path: Path, accented: Path) -> None:
     result = run(tmp_path, "check", str(accented), "--db", ":memory:", **NO_UTF8)
     assert "gr\\xf6\\xdfe: v\\xe42 against v\\xe41" in result.stdout
@@ -313,6 +317,7 @@ def test_too_little_memory_is_one_line(
     )
 
 
+@pytest.mark.deep
 def test_sql_is_utf8_whatever_the_locale(tmp_path: Path) -> None:
     sql = ["query", SAMPLES, "SELECT 'é' AS x", "--format", "csv", "--db", ":memory:"]
     done = subprocess.run(

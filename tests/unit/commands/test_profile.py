@@ -46,6 +46,7 @@ def numbers(reference: Path, store: Path | str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.deep
 def test_a_profile_of_logs_is_of_one_version_in_a_range(tmp_path: Path, sample_store: SampleStore) -> None:
     profile = tmp_path / "day.profile.json"
     store = str(sample_store())

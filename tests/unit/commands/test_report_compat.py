@@ -41,7 +41,7 @@ def reported(logs: Path, peer: str, capsys: pytest.CaptureFixture[str], *more: s
     return result
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("names", GROUPS)
 def test_the_numbers_are_evidentlys(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], names: tuple[str, ...]
@@ -58,7 +58,7 @@ def test_the_numbers_are_evidentlys(
     assert found["drifted"] == (sum(drifted) / len(drifted) >= 0.5)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("names", GROUPS)
 def test_the_numbers_are_nannymls(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], names: tuple[str, ...]
@@ -81,6 +81,7 @@ def test_a_profile_has_no_rows_to_compare(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("form", ["md", "html"])
 def test_every_form_has_the_section(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str) -> None:
     logs = written(tmp_path, ("radius", "size"))

@@ -86,7 +86,7 @@ def test_class_probabilities_give_what_scikit_learn_gives(tmp_path: Path) -> Non
     assert "top_5_accuracy" not in found
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", ["proba_{}", "prob_class_{}", "p_{}", "probability{}"])
 def test_a_class_called_1_is_not_the_score_of_all(tmp_path: Path, name: str) -> None:
     records, chances, truth = pets(300)
@@ -314,6 +314,7 @@ def test_texts_tokens_cost_and_thumbs(tmp_path: Path) -> None:
     assert version.outputs.error_kinds["Timeout"] == sum(r["status"] == 503 for r in requests)
 
 
+@pytest.mark.deep
 def test_what_people_say_of_answers_goes_by_other_names(tmp_path: Path) -> None:
     requests, thumbs = answers()
     names = {"thumbs_up": "Helpful", "thumbs_down": "not 'helpful'"}
@@ -391,6 +392,7 @@ def test_drift_of_answers_in_words_is_that_of_their_lengths_and_words(tmp_path: 
     assert value_of(found.versions["v2"], "text_drift.length") == other["length"].score
 
 
+@pytest.mark.deep
 def test_answers_of_a_reference_are_compared_with_as_those_of_the_first_period_are(tmp_path: Path) -> None:
     rows = chats()
     end = (START + timedelta(minutes=405)).isoformat()
@@ -414,6 +416,7 @@ def test_answers_of_a_reference_are_compared_with_as_those_of_the_first_period_a
     assert drifts[1] == drifts[2] == drifts[3] == drifts[0]
 
 
+@pytest.mark.deep
 def test_drift_of_answers_is_followed_window_by_window(tmp_path: Path) -> None:
     rows = [row | {"request_id": f"{turn} {row['request_id']}"} for turn in range(4) for row in chats()]
     logs = tmp_path / "logs"

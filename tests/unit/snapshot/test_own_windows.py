@@ -121,7 +121,7 @@ def moved(logs: Path, settings: str, reference: Path | None = None) -> Mapping[s
     return {"label": version.quality.label_drift.drift, **version.quality.text_drift}
 
 
-@pytest.mark.usual(4)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("kind", "names"),
     [("numbers", ("label",)), ("classes", ("label",)), ("texts", ("length", "vocabulary"))],
@@ -180,6 +180,7 @@ def test_a_profile_knows_the_season_as_well(season: Path) -> None:
     assert drift_of(season / "logs", settings, profile) == of_rows
 
 
+@pytest.mark.deep
 def test_rollups_know_the_season_as_well(season: Path) -> None:
     lake, settings = season / "lake", "[drift]\nsigmas = 3\n"
     of_logs = drift_of(season / "logs", settings, season / "training.parquet")
@@ -188,6 +189,7 @@ def test_rollups_know_the_season_as_well(season: Path) -> None:
     assert drift_of(lake, settings) == of_logs
 
 
+@pytest.mark.deep
 def test_a_window_of_the_logs_knows_its_season(season: Path) -> None:
     logs = season / "logs"
     seasonal(START, 24, None, 1).to_parquet(logs / "day.parquet")

@@ -37,7 +37,7 @@ def model_of(logs: Path) -> Model:
     return model
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("names", [("normal", "anomaly"), ("1", "2"), ("retained", "churned"), ("b", "a")])
 def test_scores_are_the_probability_of_the_positive_class(tmp_path: Path, names: tuple[str, str]) -> None:
     given = records(names, 0, 400)

@@ -153,7 +153,7 @@ def spread(per_minute: list[int]) -> Rows:
     ]
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("last", "said"),
     [(2, "fell to 2"), (400, "rose to 400"), (45, None), (62, None), (30, None)],
@@ -210,6 +210,7 @@ def test_what_is_rejected_later_is_not_said_of_the_past(tmp_path: Path) -> None:
     assert said == [None, f"60 records (2.4 %) {what}", f"1,000 records (21.7 %) {what}"]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("apart", [False, True])
 def test_a_first_read_says_of_the_past_what_its_logs_hold(tmp_path: Path, *, apart: bool) -> None:
     """All of it is read after the moment that is looked at, as by a report in a pipeline."""
@@ -236,6 +237,7 @@ def test_rejected_records_are_said_where_nothing_else_is_read(tmp_path: Path) ->
     }
 
 
+@pytest.mark.deep
 def test_records_that_are_rejected_lately_are_said_of_an_old_store(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
@@ -291,7 +293,7 @@ def number(i: int) -> float:
     return float(i % 40)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("features", "rule", "message", "counted"),
     [
@@ -348,7 +350,7 @@ def labelled(version: str, answers: tuple[Any, ...], truths: tuple[Any, ...], n:
     ]
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("answers", "truths", "said"),
     [
@@ -368,6 +370,7 @@ def test_classes_that_labels_name_differently_are_said(
     assert alert is None if said is None else said in str(alert)
 
 
+@pytest.mark.deep
 def test_a_version_that_names_classes_anew_is_said(tmp_path: Path) -> None:
     before = labelled("v1", ("fraud", "legit"), ("fraud", "legit"))
     found = odd(watched(tmp_path, before, labelled("v2", (1, 0), ("fraud", "legit"))))
@@ -481,6 +484,7 @@ def test_requests_of_a_batch_with_one_time_are_no_log_that_came_twice(tmp_path: 
     assert "repeated rows" not in odd(found)
 
 
+@pytest.mark.deep
 def test_a_rule_on_repeats_is_judged_as_soon_as_all_is_read(tmp_path: Path) -> None:
     """Nothing comes after the first pass: what the first look put off is asked for again."""
     made = rows(300)

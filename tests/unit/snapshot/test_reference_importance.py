@@ -68,6 +68,7 @@ def test_it_is_that_of_the_rows_of_the_reference(tmp_path: Path, task: str, told
             assert value == pytest.approx(expected_of(task, rows, column, told), rel=1e-6, abs=1e-9), column
 
 
+@pytest.mark.deep
 def test_labels_of_the_logs_win_and_a_reference_of_before_lingers_not(tmp_path: Path) -> None:
     rows, logs = rows_of("classes"), tmp_path / "logs"
     logs.mkdir()
@@ -88,6 +89,7 @@ def test_labels_of_the_logs_win_and_a_reference_of_before_lingers_not(tmp_path: 
     assert found == pytest.approx(expected_of("classes", later, "city", "label"), abs=1e-9)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("task", ["classes", "regression"])
 def test_without_labels_and_reference_it_is_that_of_the_predictions(tmp_path: Path, task: str) -> None:
     rows, logs = rows_of(task).drop(columns="label"), tmp_path / "logs"

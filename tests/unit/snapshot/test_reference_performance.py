@@ -98,7 +98,7 @@ def model_of(tmp_path: Path, task: str, given: str) -> tuple[Model, pd.DataFrame
         return watch.snapshot().models["m"], rows
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("task", ["binary", "regression", "multiclass"])
 @pytest.mark.parametrize("given", GIVEN)
 def test_its_metrics_are_those_of_scikit_learn(tmp_path: Path, task: str, given: str) -> None:
@@ -118,6 +118,7 @@ def without(profile: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: part for name, part in profile.items() if name not in names}
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("task", ["binary", "regression"])
 def test_a_profile_of_an_earlier_version_says_what_it_can(tmp_path: Path, task: str) -> None:
     model, rows = model_of(tmp_path, task, "profile")
@@ -135,7 +136,7 @@ def test_a_profile_of_an_earlier_version_says_what_it_can(tmp_path: Path, task: 
     assert len(rows) == found[min(known)].n
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("given", ["table", "profile", "profile of logs"])
 def test_before_any_label_the_positive_class_is_known_and_all_is_estimated(
     tmp_path: Path, given: str

@@ -135,6 +135,7 @@ def test_logs_without_users_say_so(tmp_path: Path) -> None:
     assert found.units == {"v1": 0, "v2": 0}
 
 
+@pytest.mark.deep
 def test_stored_requests_have_the_unit_that_is_named_later(tmp_path: Path) -> None:
     """Those of before hold it as a feature: a text, or a number that is written as the others are."""
     records = [each | {"shop": int(each["member"][1:])} for each in traffic(users=1_500)]
@@ -194,6 +195,7 @@ def test_pairs_of_one_query_are_said_to_be_alike(tmp_path: Path) -> None:
     assert "pairs of one query_id resemble each other, and are judged as if they did not" in found.reasons
 
 
+@pytest.mark.deep
 def test_rollups_of_a_ranking_say_that_there_are_no_records(tmp_path: Path) -> None:
     judged(tmp_path / "logs", ranked(200, seed=2), NAMED)
     assert main(["rollup", str(tmp_path / "logs"), "-o", str(tmp_path / "lake"), "--db", ":memory:"]) == 0

@@ -61,6 +61,7 @@ def watching(directory: Path, records: Iterable[Record], config: str = "") -> It
         yield session
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("canary", "shadow"), [("v2", "v3"), ("v3", "v2")])
 def test_a_canary_and_a_shadow_are_each_judged_as_what_they_are(
     tmp_path: Path, canary: str, shadow: str

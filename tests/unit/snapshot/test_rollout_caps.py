@@ -70,6 +70,7 @@ def rows_of(requests: list[Record], events: list[Record]) -> pd.DataFrame:
     return rows
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("pieces", [1, 5])
 def test_money_is_cut_at_the_frozen_percentile(tmp_path: Path, pieces: int) -> None:
     requests, events = logs()

@@ -60,6 +60,7 @@ def judged(directory: Path, config: str, at: datetime | None = None, **files: li
     return found
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("limits", ["{conversion = 0.1}", "{revenue = 1.0}"])
 def test_requests_too_young_for_their_conversions_break_no_limit(tmp_path: Path, limits: str) -> None:
     records = requests()
@@ -90,7 +91,7 @@ def test_before_any_request_had_its_time_that_is_said(tmp_path: Path) -> None:
 LOOSE = "[rollout]\nmetrics = ['error_rate']\nmargins = {error_rate = 9.0}\n"
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("limits", "why"),
     [
@@ -127,6 +128,7 @@ def test_a_limit_for_other_models_does_not_hold(tmp_path: Path) -> None:
     assert why in found.reasons
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("task", ["regression", "text"])
 def test_a_cap_on_disagreement_is_said_where_answers_are_no_classes(tmp_path: Path, task: str) -> None:
     rng = np.random.default_rng(4)
@@ -144,7 +146,7 @@ def test_a_cap_on_disagreement_is_said_where_answers_are_no_classes(tmp_path: Pa
     assert "the hard limit on disagreement is not judged, because the answers are no classes" in found.reasons
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("hours", [0.5, 2, 12])
 def test_a_rule_passes_over_windows_too_young_for_their_conversions(tmp_path: Path, hours: float) -> None:
     records = requests()
@@ -182,7 +184,7 @@ def with_clicks(events: list[Record]) -> list[Record]:
     return [{**event, "event": kind} for event in events for kind in ("click", "purchase")]
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("metric", "when"), WHOLE)
 def test_a_rule_on_the_whole_range_leaves_out_requests_too_young_for_their_conversions(
     tmp_path: Path, metric: str, when: str
@@ -201,7 +203,7 @@ def test_a_rule_on_the_whole_range_leaves_out_requests_too_young_for_their_conve
     assert states == {"same": "ok", "worse": "breach"}
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("metric", "when"), WHOLE)
 def test_a_rule_on_the_whole_range_says_that_no_request_is_old_enough(
     tmp_path: Path, metric: str, when: str

@@ -84,7 +84,7 @@ def test_a_regression_is_told_in_its_own_unit(tmp_path: Path) -> None:
     assert text.endswith(f"not {-crude:.2g} below")
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     "rows",
     [

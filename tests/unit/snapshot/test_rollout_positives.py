@@ -77,6 +77,7 @@ def assert_of_sklearn(
         assert value == pytest.approx(score(mine["label"], mine["prediction"]), abs=0.02)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("shadow", [False, True])
 def test_a_candidate_that_never_says_yes_is_rolled_back(tmp_path: Path, shadow: bool) -> None:
     records = requests(NEVER, rows=12_000, positives=0.008, shadow=shadow)
@@ -133,6 +134,7 @@ def test_recall_of_common_positives_is_left_to_accuracy(tmp_path: Path) -> None:
     assert found.metrics["accuracy"].status == "worse"
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("before", [True, False])
 def test_positives_that_are_known_late_are_waited_for_where_the_baseline_had_them(
     tmp_path: Path, before: bool
@@ -147,6 +149,7 @@ def test_positives_that_are_known_late_are_waited_for_where_the_baseline_had_the
     assert found.verdict == ("hold" if before else "promote")
 
 
+@pytest.mark.deep
 def test_what_is_judged_does_not_change_as_the_rollout_goes_on(tmp_path: Path) -> None:
     """Near a tenth the share of positives crosses it again and again: the first labels say what is judged."""
     judge(directory := tmp_path / "logs", requests(ALIKE, rows=6000, positives=0.1))
@@ -192,6 +195,7 @@ def test_a_limit_on_recall_means_nothing_for_three_classes(tmp_path: Path) -> No
     assert said in found.reasons
 
 
+@pytest.mark.deep
 def test_users_who_resemble_each_other_widen_the_interval_of_recall(tmp_path: Path) -> None:
     records = requests(ALIKE, rows=12_000, positives=0.05)
     for number, one in enumerate(records):
@@ -208,6 +212,7 @@ def test_users_who_resemble_each_other_widen_the_interval_of_recall(tmp_path: Pa
     assert together.metrics["recall"].design_effect > 1.5
 
 
+@pytest.mark.deep
 def test_a_calibration_measures_recall(tmp_path: Path) -> None:
     directory = tmp_path / "logs"
     past = requests({"v1": 0.8}, rows=20_000, positives=0.05, begin=START - timedelta(hours=3))

@@ -102,6 +102,7 @@ def test_a_named_candidate_is_judged_alone(judged: Judged) -> None:
     assert (found.candidate, found.alpha) == ("v2", 0.05)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("before", [True, False])
 def test_what_comes_late_is_waited_for_where_the_baseline_had_it(judged: Judged, before: bool) -> None:
     """Without labels and events before, there is nothing to wait for."""
@@ -157,6 +158,7 @@ def test_versions_one_after_the_other_hold(judged: Judged) -> None:
     assert (found.baseline, found.candidate, found.verdict) == ("v1", "v2", "hold")
 
 
+@pytest.mark.deep
 def test_a_candidate_of_the_future_is_unknown(judged: Judged) -> None:
     later = START + timedelta(hours=2)
     files = {"a": traffic(("v1",)), "b": traffic(("v1", "v2"), begin=later)}
@@ -197,7 +199,7 @@ def test_a_long_rollout_is_judged_by_the_hour(judged: Judged) -> None:
     assert found.elapsed_s == pytest.approx(100.0 * 6000, rel=0.02)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("hours", [34, 38, 90, 98])
 def test_little_traffic_is_judged_alike_however_long_the_rollout_is(judged: Judged, hours: int) -> None:
     """A request in seven minutes, and of the candidate half of them are wrong: strata grow with the rollout."""
@@ -277,7 +279,7 @@ def shadow_records(rows: int = 600) -> tuple[list[Record], list[Record], list[Re
     return old, new, labels
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_pairs_are_joined_once_in_any_order_of_arrival(judged: Judged, order: tuple[int, ...]) -> None:
     parts = shadow_records()
@@ -370,6 +372,7 @@ def test_harm_stays_shown_when_the_candidate_was_taken_back_and_nothing_says_tha
     assert facts_of(found).startswith("began 2026-11-03 10:00 UTC; v2 got 27.3 % of the traffic; ")
 
 
+@pytest.mark.deep
 def test_a_version_that_comes_back_is_told_to_be_judged_by_what_it_did_before(judged: Judged) -> None:
     back = START + timedelta(hours=40)
     bad = [
@@ -390,6 +393,7 @@ def test_a_version_that_comes_back_is_told_to_be_judged_by_what_it_did_before(ju
     assert not any("had no requests from" in reason for reason in anew.reasons)
 
 
+@pytest.mark.deep
 def test_a_rollout_that_was_ended_is_over_and_a_weekend_ends_none(tmp_path: Path) -> None:
     """Silence is measured by what the others did meanwhile."""
     begin = START - timedelta(days=30)
@@ -469,7 +473,7 @@ def bought(records: Iterable[Record], value: float, event: str = "purchase") -> 
 WORTHLESS = "revenue is not judged, because no request brought any"
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("event", ["purchase", "refund"])
 @pytest.mark.parametrize("before", [None, 0.0, 9.0])
 def test_revenue_that_has_been_nought_all_the_time_is_not_judged(
@@ -505,6 +509,7 @@ def test_revenue_of_nought_neither_holds_nor_promotes_by_itself(judged: Judged) 
     assert (found.verdict, WORTHLESS in found.reasons) == ("promote", True)
 
 
+@pytest.mark.deep
 def test_revenue_of_nought_is_judged_where_it_is_asked_for(judged: Judged) -> None:
     records = traffic(rows=6000, seconds=1.0)
     events = bought(records, 0.0)

@@ -139,6 +139,7 @@ def test_predictions_that_are_logged_count_whatever_the_scores_are(tmp_path: Pat
     assert "accuracy" in snapshot.rollouts[0].metrics
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("margins", [True, False])
 def test_a_ranking_has_the_metrics_of_rankings_alone(tmp_path: Path, margins: bool) -> None:
     random = np.random.default_rng(5)

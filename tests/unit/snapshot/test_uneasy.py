@@ -99,7 +99,7 @@ STATES: dict[str, Records] = {
 }
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("state", STATES)
 def test_what_is_undefined_is_null_with_a_reason(tmp_path: Path, state: str) -> None:
     found = version(document(tmp_path, STATES[state]))

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from logfiles import lines, prediction
 
 from mlwatch.session import Options, Session
@@ -85,6 +86,7 @@ def test_events_are_told_of_likewise(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.deep
 def test_nothing_is_said_without_cause(tmp_path: Path) -> None:
     strays = labels(name="req-{}")
     assert said(watched(tmp_path / "no labels", requests())) == {}

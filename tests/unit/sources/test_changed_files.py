@@ -75,6 +75,7 @@ def check(logs: Path, take: Callable[[], Any], seed: int) -> None:
         assert again.totals.records == before.records
 
 
+@pytest.mark.deep
 def test_changed_files_leave_the_others_alone(logs: Path, take: Callable[[], Any]) -> None:
     check(logs, take, seed=5)
 

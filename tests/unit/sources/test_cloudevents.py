@@ -98,6 +98,7 @@ def event(side: str, name: str, **more: object) -> str:
     return json.dumps({**plain, **more}) + "\n"
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("least", [16 << 20, 0], ids=["with care", "straight"])
 def test_a_half_waits_across_restarts_for_the_other(
     least: int, logs: Path, take: Callable[[], Any], monkeypatch: pytest.MonkeyPatch

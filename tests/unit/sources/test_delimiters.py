@@ -41,6 +41,7 @@ def expected() -> list[tuple[Any, ...]]:
     return list(TABLE[["request_id", "amount", "country", "latency_ms"]].itertuples(index=False, name=None))
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("delimiter", ["^", "~", "\x01"])
 def test_rare_delimiters_are_told_by_header_and_rows(tmp_path: Path, delimiter: str) -> None:
     TABLE.to_csv(tmp_path / "a.csv", sep=delimiter, index=False)

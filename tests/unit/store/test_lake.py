@@ -74,6 +74,7 @@ def test_without_labels_too(tmp_path: Path) -> None:
     assert (version.predictions, version.labelled, version.request_segments) == (300, 0, ())
 
 
+@pytest.mark.deep
 def test_requests_of_the_last_seconds_are_null_where_no_record_is(
     made: Path, sample_store: SampleStore
 ) -> None:
@@ -146,6 +147,7 @@ def day_of(number: int, *names: str) -> str:
     return lines(records)
 
 
+@pytest.mark.deep
 def test_a_store_that_does_not_live_on_counts_as_the_days_that_are_there(tmp_path: Path) -> None:
     """As in a pipeline each night: the logs of a day, a store in memory, and one lake."""
     days = day_of(1, "age", "city"), day_of(2, "extra", "city", "age")
@@ -224,6 +226,7 @@ def test_what_is_no_place_for_rollups(
     assert (tmp_path / "mine.txt").read_text() == "precious"
 
 
+@pytest.mark.deep
 def test_a_lake_takes_the_reference_that_it_was_counted_against_and_no_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -281,6 +284,7 @@ def reported(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, A
     return dict(leaves(json.loads(capsys.readouterr().out)["models"], OF_THE_MOMENT, ".models"))
 
 
+@pytest.mark.deep
 def test_several_lakes_are_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], sample_store: SampleStore
 ) -> None:

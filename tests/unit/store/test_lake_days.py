@@ -72,6 +72,7 @@ def roll(logs: Path, capsys: pytest.CaptureFixture[str], store: str = ":memory:"
     return capsys.readouterr().err
 
 
+@pytest.mark.deep
 def test_a_day_of_which_a_log_is_gone_stays(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = logs.parent / "lake"
     assert STAY not in roll(logs, capsys)
@@ -85,6 +86,7 @@ def test_a_day_of_which_a_log_is_gone_stays(logs: Path, capsys: pytest.CaptureFi
     assert counts(path, "r_outcomes") == {"02": 20}, "late labels of a day that stays are left out"
 
 
+@pytest.mark.deep
 def test_what_is_left_is_counted_where_that_is_more(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As of a day that goes on after the logs of its first hours are gone."""
     path = logs.parent / "lake"
@@ -98,6 +100,7 @@ def test_what_is_left_is_counted_where_that_is_more(logs: Path, capsys: pytest.C
     assert counts(path) == {"01": 800, "02": 200}
 
 
+@pytest.mark.deep
 def test_labels_of_logs_that_are_gone_stay(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (logs / "labels.jsonl").write_text(labels(2, 0, 20))
     roll(logs, capsys)
@@ -132,6 +135,7 @@ def test_a_store_that_lives_on_needs_no_logs_of_before(
     assert (counts(path), counts(path, "r_outcomes")) == ({"01": 210, "02": 200}, {"01": 20})
 
 
+@pytest.mark.deep
 def test_a_store_that_begins_later_never_takes_a_day_for_its_own(
     logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +148,7 @@ def test_a_store_that_begins_later_never_takes_a_day_for_its_own(
         assert counts(path) == {"01": 200, "02": 200}
 
 
+@pytest.mark.deep
 def test_an_earlier_lake_does_not_say_who_wrote_it(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store, path = str(logs.parent / "kept.duckdb"), logs.parent / "lake"
     roll(logs, capsys, store)
@@ -186,6 +191,7 @@ def test_days_that_were_counted_again_lose_what_is_not_of_them_any_more(
     assert not list(path.glob("r_*/2026-11-02.parquet"))
 
 
+@pytest.mark.deep
 def test_a_request_that_is_answered_at_last_takes_its_failures_place(
     logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,6 +220,7 @@ def test_a_day_that_cannot_be_read_is_counted_anew(logs: Path, capsys: pytest.Ca
     assert counts(logs.parent / "lake") == {"01": 210, "02": 200}
 
 
+@pytest.mark.deep
 def test_a_request_that_is_answered_the_next_day_leaves_the_first_one_as_it_is_now(
     logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,6 +236,7 @@ def test_a_request_that_is_answered_the_next_day_leaves_the_first_one_as_it_is_n
     assert (counts(path), counts(path, "r_outcomes")) == ({"01": 200, "02": 201}, {"01": 100})
 
 
+@pytest.mark.deep
 def test_one_request_more_takes_no_labels_away(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = logs.parent / "lake"
     (logs / "labels.jsonl").write_text(labels(2, 0, 200))
@@ -239,6 +247,7 @@ def test_one_request_more_takes_no_labels_away(logs: Path, capsys: pytest.Captur
     assert (counts(path), counts(path, "r_outcomes")) == ({"01": 200, "02": 200}, {"02": 200})
 
 
+@pytest.mark.deep
 def test_a_restored_copy_of_a_store_has_not_read_what_the_lake_has(
     logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,6 +65,7 @@ def damage(path: Path, what: str) -> None:
 KINDS = ["missing", "truncated", "table", "manifest", "version"]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("what", KINDS)
 def test_what_the_logs_tell_is_written_anew(
     made: Path, capsys: pytest.CaptureFixture[str], what: str
@@ -75,6 +76,7 @@ def test_what_the_logs_tell_is_written_anew(
     assert predictions(made, capsys) == 100
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("what", KINDS)
 def test_what_the_logs_do_not_tell_is_said(made: Path, capsys: pytest.CaptureFixture[str], what: str) -> None:
     """And what it says to do is enough."""

@@ -104,6 +104,7 @@ def test_every_table_of_sums_comes_back(of_everything: tuple[Path, dict[str, Row
     assert_same_rows(opened_rows(path), counted)
 
 
+@pytest.mark.deep
 def test_costs_and_money_and_what_is_odd_are_what_the_logs_say(
     of_everything: tuple[Path, dict[str, Rows]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,6 +119,7 @@ def test_costs_and_money_and_what_is_odd_are_what_the_logs_say(
     assert_alike(reported(capsys, str(lake), *asked), of_logs)
 
 
+@pytest.mark.deep
 def test_a_lake_takes_the_settings_that_are_applied_when_it_is_opened(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,6 +172,7 @@ def reported(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, A
     return dict(leaves(json.loads(capsys.readouterr().out)["models"], OF_RECORDS))
 
 
+@pytest.mark.deep
 def test_what_a_schema_asks_for_comes_back_from_one_lake_and_from_two(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -227,6 +230,7 @@ def rolled(logs: Path, target: Path, **texts: str) -> Path:
     return target
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("shop", "news", "named", "expected"),
     [
@@ -248,6 +252,7 @@ def test_a_lake_says_what_the_amounts_of_each_model_are_in(
     assert len(of_lake[1]) == ("EUR + USD" in expected.values())
 
 
+@pytest.mark.deep
 def test_lakes_say_together_and_apart_what_their_amounts_are_in(tmp_path: Path) -> None:
     eu, us = (
         rolled(tmp_path / f"logs-{name}", tmp_path / name, shop=sold("shop", [money]))
@@ -261,6 +266,7 @@ def test_lakes_say_together_and_apart_what_their_amounts_are_in(tmp_path: Path) 
         assert money_of(first, second, apart=True) == ({"shop @ eu": "EUR", "shop @ us": "USD"}, [])
 
 
+@pytest.mark.deep
 def test_a_lake_remembers_what_its_days_of_other_stores_are_in(tmp_path: Path) -> None:
     """As in a pipeline each night, which sees the logs of a day."""
     made = rolled(tmp_path / "logs", tmp_path / "lake", a=sold("shop", ["EUR"], day=1))
@@ -284,6 +290,7 @@ def test_currencies_are_those_of_the_finest_level_and_always_in_one_order(tmp_pa
         assert currencies.said(connection) == {"": sorted(several)}
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("said", ["null", '"EUR"', '{"shop": "EUR"}', '{"shop": [1]}'])
 def test_a_manifest_of_another_shape_is_damaged(tmp_path: Path, said: str) -> None:
     made = rolled(tmp_path / "logs", tmp_path / "lake", shop=sold("shop", ["EUR"]))
@@ -293,6 +300,7 @@ def test_a_manifest_of_another_shape_is_damaged(tmp_path: Path, said: str) -> No
         money_of(made)
 
 
+@pytest.mark.deep
 def test_a_lake_that_was_written_before_says_its_one_currency(tmp_path: Path) -> None:
     made = rolled(tmp_path / "logs", tmp_path / "lake", shop=sold("shop", ["EUR"]))
     written = json.loads((made / "manifest.json").read_text())

@@ -95,6 +95,7 @@ def test_inputs_that_move_to_where_the_model_errs_more_are_seen(logs: Path, refe
     assert before < 0.6 * REALISED, "which the predictions alone do not show"
 
 
+@pytest.mark.deep
 def test_a_profile_and_a_lake_say_the_same(tmp_path: Path, logs: Path, reference: Path) -> None:
     of_rows = watched(logs, reference)
     profile, lake = tmp_path / "profile.json", tmp_path / "lake"
@@ -124,6 +125,7 @@ def profile_of_logs(tmp_path: Path, records: list[dict[str, Any]], *options: str
     return profile
 
 
+@pytest.mark.deep
 @pytest.mark.usual(1)
 @pytest.mark.parametrize("told", [list, labelled_apart])
 def test_a_profile_of_logs_says_what_the_same_rows_say_as_a_table(
@@ -136,7 +138,7 @@ def test_a_profile_of_logs_says_what_the_same_rows_say_as_a_table(
     assert_told_alike(found, watched(logs, reference))
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     "change", [{"timestamp": "2026-11-03T11:00:00Z"}, {"model": "other"}, {"version": "v2"}, {"status": 500}]
 )
@@ -151,6 +153,7 @@ def test_a_profile_of_logs_learns_of_its_own_rows_alone(
     assert watched(logs, profile)["mae"].value == pytest.approx(REALISED, rel=0.04)
 
 
+@pytest.mark.deep
 def test_where_records_of_the_period_are_gone_predictions_alone_tell(tmp_path: Path, logs: Path) -> None:
     early = [
         {**one, "timestamp": "2026-10-01T10:00:00Z", "request_id": f"e{at}"} for at, one in enumerate(BEFORE)
@@ -265,7 +268,7 @@ def deep(levels: int) -> Any:
     return node
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     "tree", [7, True, "0", None, [], {}, {"yes": 0}, {"yes": 0, "no": 0, "upto": "x", "open": 1}, deep(500)]
 )

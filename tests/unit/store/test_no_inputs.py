@@ -81,6 +81,7 @@ def followed(session: Session) -> set[str]:
     return {name for (name,) in rows}
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("records", "inputs", "answers"),
     [

@@ -53,7 +53,7 @@ def write(logs: Path, rows: list[dict[str, Any]], form: str = "jsonl") -> None:
         (logs / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 @pytest.mark.parametrize("odd", ["N/A", "timeout", "", float("nan"), float("inf"), None], ids=repr)
 def test_odd_scores_and_latencies_are_missing(logs: Path, take: Take, form: str, odd: object) -> None:
@@ -121,7 +121,7 @@ def test_why_margins_have_no_log_loss_is_said(logs: Path, take: Take) -> None:
     assert version.performance["log_loss"].reason == "the scores are not probabilities"
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("odd", [float("inf"), float("-inf"), float("nan")])
 def test_one_infinite_number_does_not_make_every_sum_one(logs: Path, take: Take, odd: float) -> None:
     values = [i / 8 for i in range(N)]
@@ -147,7 +147,7 @@ def test_a_word_among_the_numbers_of_a_regression_is_missing(logs: Path, take: T
     assert (version.performance["mae"].n, version.performance["mae"].value) == (N - 1, 1)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("known", ["csv", "jsonl"])
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_truth_values_are_the_same_in_every_format(tmp_path: Path, form: str, known: str) -> None:
@@ -165,7 +165,7 @@ def test_truth_values_are_the_same_in_every_format(tmp_path: Path, form: str, kn
     assert version.quality.features["flag"].unseen == 0
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 @pytest.mark.parametrize("word", ["NA", "N/A", "NULL", "None", "<NA>", r"\N", "#N/A", "nan"])
 def test_what_stands_for_no_label_yet_is_no_class(logs: Path, take: Take, form: str, word: str) -> None:
@@ -185,6 +185,7 @@ def test_what_stands_for_no_label_yet_is_no_class(logs: Path, take: Take, form: 
     assert (age.kind, age.missing, age.invalid) == ("numeric", len(range(0, N, 7)), 0)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_a_class_may_be_called_none(logs: Path, take: Take, form: str) -> None:
     names = ["none", "insult", "threat"]
@@ -196,6 +197,7 @@ def test_a_class_may_be_called_none(logs: Path, take: Take, form: str) -> None:
     assert (version.performance["accuracy"].n, version.labelled) == (N, N)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_country_may_be_na_and_is_the_same_in_blocks_with_a_bad_row(
     logs: Path, take: Take, *, broken: bool
@@ -211,6 +213,7 @@ def test_a_country_may_be_na_and_is_the_same_in_blocks_with_a_bad_row(
     assert (found.ingest.rejected, country.n, country.missing) == (int(broken), N, N // 2)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_spaces_around_a_class_are_none_of_it(logs: Path, take: Take, form: str) -> None:
     rows = records()
@@ -229,7 +232,7 @@ def test_spaces_around_a_class_are_none_of_it(logs: Path, take: Take, form: str)
     assert version.performance["accuracy"].value == pytest.approx(metrics.accuracy_score(truth, answers))
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("mark", "amount", "version"), [(", ", "7", "3"), (", ", "", "1.10"), (" | ", "n.d.", "3")]
 )
@@ -265,7 +268,7 @@ def warnings(found: Snapshot) -> list[str]:
     return [alert.message for alert in found.alerts if alert.rule.startswith("ingest: ")]
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 @pytest.mark.parametrize("first", [0, 1500])
 def test_commas_that_can_only_separate_thousands_are_read(
@@ -295,7 +298,7 @@ def test_amounts_with_separated_thousands_are_added_up(logs: Path, take: Take) -
     assert version.business.revenue.gross == pytest.approx(sum(amounts))
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 @pytest.mark.parametrize(
     ("told", "latencies", "unread"),
@@ -318,6 +321,7 @@ def test_the_other_numbers_of_a_column_tell_what_a_comma_is(
     assert len(warnings(found)) == (unread > 0)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("first", "text", "seconds"), [(0, "1h2m3.5s", 3723.5), (1500, "1m0.25s", 60.25)])
 def test_durations_of_more_than_a_minute_are_read(
     logs: Path, take: Take, first: int, text: str, seconds: float
@@ -331,6 +335,7 @@ def test_durations_of_more_than_a_minute_are_read(
     assert warnings(found) == []
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_numbers_that_cannot_be_read_are_told_of_with_an_example(logs: Path, take: Take, form: str) -> None:
     rows = records()
@@ -365,7 +370,7 @@ def test_revenue_is_unknown_where_no_conversion_carries_an_amount(logs: Path, ta
     assert money["reasons"]["total"] == "no conversion carries an amount that can be read"
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("form", "mark"), [("jsonl", "."), ("csv", "."), ("csv", ",")])
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 @pytest.mark.parametrize("offset", ["+0000", "-0800", "+00:00", "Z", "+00"])
@@ -449,7 +454,7 @@ def bought(logs: Path, amounts: Sequence[str], form: str) -> tuple[dict[str, Any
     return version["business"]["revenue"], [one["message"] for one in found["alerts"]]
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 @pytest.mark.parametrize(
     ("amounts", "total", "currency"),
@@ -474,7 +479,7 @@ def test_amounts_with_a_currency_and_decimal_commas_are_read(
     assert (revenue["currency"], said) == (currency, [])
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("amounts", "total", "example"),
     [
@@ -494,6 +499,7 @@ def test_amounts_that_may_be_a_thousand_times_as_large_are_told_of(
     assert (revenue["total"], said) == (total, [told])
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_commas_in_scores_are_read_as_those_in_latencies(logs: Path, take: Take, form: str) -> None:
     rows = records()
@@ -526,7 +532,7 @@ def test_an_amount_in_numbers_is_taken_before_one_in_words(logs: Path, take: Tak
     assert version.business.revenue.total == 12.5
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     "words",
     [

@@ -79,7 +79,7 @@ FILES: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.usual(4)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_is_lost_or_counted_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     logs = tmp_path / "logs"

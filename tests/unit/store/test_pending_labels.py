@@ -21,6 +21,7 @@ def table(known: int, *, timed: bool) -> pd.DataFrame:
     return pd.DataFrame({"request_id": [f"r{n}" for n in range(60)], "label": labels, "timestamp": times})
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("timed", [True, False])
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_it_is_no_rejected_record_and_a_later_file_fills_it(

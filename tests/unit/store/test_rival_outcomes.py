@@ -43,7 +43,7 @@ def right_answers(order: Sequence[str] = ()) -> int:
     return sum(labels[f"r{number}"][2] == number % 2 for number in range(25))
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("order", list(permutations(FILES)), ids=" then ".join)
 @pytest.mark.parametrize("at_once", [False, True])
 def test_the_later_outcome_holds_in_any_order_of_arrival(
@@ -75,6 +75,7 @@ def test_both_in_one_file_count_once(logs: Path, opened: Callable[[], Any]) -> N
     assert version.performance["accuracy"].value == pytest.approx(right_answers() / 25, abs=1e-12)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("changed", ["2026-11-05T00:00:00Z", None])
 def test_a_corrected_row_of_a_table_holds_though_both_were_created_at_once(
     logs: Path, opened: Callable[[], Any], changed: str | None

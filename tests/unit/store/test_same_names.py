@@ -36,7 +36,7 @@ def versions(found: Snapshot) -> dict[str, int]:
     return {name: version.predictions for name, version in found.models["m"].versions.items()}
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("word", ["NULL", "None", r"\N", "n/a", "nan", "<NA>", "#N/A"])
 def test_a_word_for_nothing_is_no_id_and_no_version(logs: Path, take: Take, suffix: str, word: str) -> None:
@@ -50,7 +50,7 @@ def test_a_word_for_nothing_is_no_id_and_no_version(logs: Path, take: Take, suff
     assert versions(found) == {"-": 1, "v1": N - 1}
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("labels", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("predictions", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("missing", ["label", "prediction"])
@@ -72,7 +72,7 @@ def test_ids_that_a_table_made_fractions_join(
     assert found.models["m"].versions["v1"].labelled == N - 1
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("first", ["whole", "fractions"])
 def test_versions_that_a_table_made_fractions_are_the_same(
@@ -88,7 +88,7 @@ def test_versions_that_a_table_made_fractions_are_the_same(
     assert versions(take()) == {"-": 1, "1": N, "2": N - 1}
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize(
     "names", [["1.0", "2.0"], ["1.0", "2.0", "2.1"], ["1.9", "1.10", "2.0"], [1.0, 2.0, 2.1]], ids=str

@@ -55,6 +55,7 @@ def test_in_one_file(logs: Path, take: Take) -> None:
     assert_alike(take().models["m"].versions.values(), N)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("first", ["v1", "v2"])
 def test_in_files_that_differ_by_a_digit(logs: Path, take: Take, first: str) -> None:
     written = {"v1": old(0, N), "v2": new(0, N)}
@@ -91,6 +92,7 @@ def test_a_second_column_in_the_same_records_is_no_stand_in(logs: Path, take: Ta
     assert version.performance["log_loss"].value != pytest.approx(0.693147, abs=1e-4)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("own", [{"request_id": "r1", "probability": 0.9}, {"id": "e1", "user_id": "u1"}])
 def test_what_events_carry_of_their_own_stands_for_nothing(
     logs: Path, take: Take, own: dict[str, Any]

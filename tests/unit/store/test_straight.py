@@ -82,7 +82,7 @@ def test_a_latency_that_cannot_be_read_is_told_of_in_large_batches_too(
     ]
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("odd", ["duplicate", "broken", "outcome", "event", "no time"])
 def test_what_is_not_plain_is_taken_the_careful_way(
     logs: Path, opened: Callable[[], Any], take: Take, short: list[bool], odd: str

@@ -125,6 +125,7 @@ def counted(logs: Path, store: Path) -> tuple[int, dict[str, Any]]:
         return kept, {**sums, "segments": opened.query(by_feature)[1]}
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("change", ["another model answers in words", "outputs are configured"])
 def test_what_rows_are_gone_of_stays_counted(tmp_path: Path, change: str) -> None:
     logs, store = tmp_path / "logs", tmp_path / "store.duckdb"
@@ -140,6 +141,7 @@ def test_what_rows_are_gone_of_stays_counted(tmp_path: Path, change: str) -> Non
     assert before["r_outcomes_3600"] == 2850
 
 
+@pytest.mark.deep
 def test_segments_that_are_followed_already_keep_what_they_have(tmp_path: Path) -> None:
     logs, store = tmp_path / "logs", tmp_path / "store.duckdb"
     three_days(logs)
@@ -174,6 +176,7 @@ def test_segments_that_are_followed_already_keep_what_they_have(tmp_path: Path) 
     assert set(last["segments"]) < set(after["segments"])
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("first", ["classes", "values"])
 def test_of_classes_no_numbers_are_summed_whichever_model_came_first(tmp_path: Path, first: str) -> None:
     """Two engines, and two orders of files, count the same then."""

@@ -137,7 +137,7 @@ def test_delimited_messages(cluster: Cluster) -> None:
         assert session.snapshot().models["plain"].versions["v1"].predictions == 60
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("begin", "expected"), [("earliest", 40), ("latest", 0), ("2030-01-01T00:00Z", 0)])
 def test_where_it_begins_is_kept(cluster: Cluster, tmp_path: Path, begin: str, expected: int) -> None:
     """What comes while nobody reads is read by the next run, wherever the first one began."""
@@ -183,6 +183,7 @@ for line in sys.stdin:
 IMPATIENT = "?socket.timeout.ms=1000&socket.connection.setup.timeout.ms=1000&reconnect.backoff.max.ms=500"
 
 
+@pytest.mark.deep
 def test_a_broker_that_hangs_is_an_alert_and_reading_goes_on_when_it_is_back() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOST], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -306,6 +307,7 @@ def test_messages_that_were_deleted_unread_are_told_of(cluster: Cluster, tmp_pat
     assert found.ingest.streams[0].offset == 22
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("same", [True, False])
 def test_a_topic_made_anew_is_read_from_its_beginning_and_so_is_another_cluster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: bool

@@ -59,7 +59,7 @@ def kinds(found: Snapshot) -> dict[str, tuple[str, int, int, int]]:
     return {model: (one.kind, one.n, one.missing, one.invalid) for model, one in seen.items()}
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
 @pytest.mark.parametrize("first", ["numbers", "words"])
 def test_each_model_has_its_own_kind(logs: Path, take: Take, suffix: str, first: str) -> None:
@@ -130,6 +130,7 @@ def test_failed_requests_tell_too_whose_file_it_is(logs: Path, monkeypatch: pyte
     assert len(loaded) == 4  # each batch, and the first one to ask
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("apart", [True, False])
 def test_a_change_within_a_model_is_still_one(logs: Path, take: Take, *, apart: bool) -> None:
     """Its other versions' numbers tell what its feature is, be there words in another model or not."""
@@ -144,6 +145,7 @@ def test_a_change_within_a_model_is_still_one(logs: Path, take: Take, *, apart: 
     assert any("most values in v2" in alert.message for alert in found.alerts)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("first", ["numbers", "words"])
 def test_a_reference_tells_the_kind_of_all_models(logs: Path, tmp_path: Path, first: str) -> None:
     """Whichever is read first: a newer version's words may be, and the reference tells that they are a change."""
@@ -213,6 +215,7 @@ def test_records_are_filtered_by_either(logs: Path) -> None:
         assert dict(counts.fetchall()) == {"numbers": 92 * 3, "words": 400}
 
 
+@pytest.mark.deep
 def test_rollups_tell_the_same(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     halves = []
     for model, value in (("numbers", level), ("words", word)):

@@ -81,6 +81,7 @@ def test_a_parquet_file_that_the_engine_cannot_open_is_named(latin: Path) -> Non
     )
 
 
+@pytest.mark.deep
 def test_a_locale_without_utf8_means_the_same_files(tmp_path: Path) -> None:
     logs = tmp_path / "größe"
     logs.mkdir()

@@ -41,6 +41,7 @@ def test_a_file_that_is_whole_at_last_is_read(logs: Path, take: Take) -> None:
     assert said(found) == {message: "resolved"}
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("how", ["removed", "renamed"])
 def test_a_file_that_is_gone_is_told_of_no_more(logs: Path, take: Take, how: str) -> None:
     (logs / "a.jsonl").write_text(GOOD)
@@ -56,6 +57,7 @@ def test_a_file_that_is_gone_is_told_of_no_more(logs: Path, take: Take, how: str
         assert said(take()) == {message: "resolved", message.replace("notes", "more"): "firing"}
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", ["notes.txt", "cut.jsonl.gz"])
 def test_a_file_that_comes_back_is_told_of_again(logs: Path, take: Take, tmp_path: Path, name: str) -> None:
     (logs / "a.jsonl").write_text(GOOD)

@@ -76,7 +76,7 @@ def test_a_window_without_traffic_is_said(logs: Path, table: Path) -> None:
     assert model.versions["v1"].quality.features["age"].drift is None
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("window", "said", "counted"),
     [
@@ -98,7 +98,7 @@ def test_what_is_said_of_a_window_is_what_is_counted(
     assert drift.n_reference == counted
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("minutes", "said", "counted"), [(42, "30", 1800), (3, "3", 180), (26, "15", 900)])
 def test_what_is_said_of_the_first_period_is_what_is_counted(
     logs: Path, minutes: int, said: str, counted: int

@@ -191,7 +191,7 @@ def test_the_server_is_asked_for_its_only_project_and_remembered(
 PROJECTS = {"projects": [{"spec": {"name": "a"}}, {"spec": {"name": "b\x1b[31m"}}]}
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
@@ -235,7 +235,7 @@ def test_a_slow_server_does_not_hold_up_the_start(tmp_path: Path, monkeypatch: p
     assert "timed out after 300 ms" in said
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("content", "why"),
     [

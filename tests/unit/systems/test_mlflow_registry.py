@@ -161,7 +161,7 @@ def test_nothing_is_written_unless_it_is_asked_for(tmp_path: Path, server: Any) 
     assert server.posted == []
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("says", "why"),
     [
@@ -358,6 +358,7 @@ def test_only_the_registered_model_is_written(tmp_path: Path, server: Any) -> No
     assert sorted(runs) == ["flight-delay v1, monitored", "flight-delay v2, monitored"]
 
 
+@pytest.mark.deep
 def test_a_run_belongs_to_its_server(tmp_path: Path, server: Any) -> None:
     logs, db = logs_with(tmp_path, server, "write = true\n"), tmp_path / "store.duckdb"
     for _ in range(2):

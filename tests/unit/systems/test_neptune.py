@@ -172,6 +172,7 @@ def test_training_is_a_reference_line_and_the_export_is_no_log(export: Path, tmp
     assert "0.901 v2 in training" in html(snapshot)
 
 
+@pytest.mark.deep
 @pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("content", "reason"),

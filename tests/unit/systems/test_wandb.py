@@ -128,6 +128,7 @@ def test_runs_have_the_documents_numbers_and_nothing_is_sent(
     assert (run.project, run.run_group, run.job_type) == ("mlwatch", "flight-delay", "monitoring")
 
 
+@pytest.mark.deep
 def test_hostile_names_are_names(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()

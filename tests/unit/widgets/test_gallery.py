@@ -18,6 +18,7 @@ def lines(app: Gallery) -> list[str]:
     return ["".join(part.text for part in strip).rstrip() for strip in strips]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("size", "plainly"), [((120, 40), False), ((80, 24), True)])
 async def test_tabs(check_picture: Any, size: tuple[int, int], plainly: bool) -> None:
     app = Gallery(still=True, ascii_only=plainly)
