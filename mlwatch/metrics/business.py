@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from mlwatch.metrics import intervals, winsor
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from mlwatch.metrics.confusion import Confusion
     from mlwatch.metrics.winsor import Cut
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 NO_PREDICTIONS = "no predictions yet"
 NO_CONVERSIONS = "no conversion in the logs of this model"
 NO_ENGAGEMENT = "no engagement in the logs of this model"
+ALL_ALIKE = "Wilson, between the least and the most that one can earn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +139,16 @@ def decision_value(
     labels = confusion.labels
     worth = np.array([[payoff.get((true, guess), 0.0) for guess in labels] for true in labels])
     total, square = float((confusion.counts * worth).sum()), float((confusion.counts * worth**2).sum())
-    if square * n - total * total <= intervals.SAME * square * n and any(payoff.values()):
-        return _all_alike(n, total / n, payoff, per)
+    if square * n - total * total <= intervals.SAME * square * n:
+        low, high = intervals.all_alike(n, total / n, *_range(labels, payoff))
+        return estimate(total / n * per, n, (low * per, high * per), ALL_ALIKE)
     bounds = intervals.mean_t(n, total, square)
     interval = None if bounds is None else (bounds[0] * per, bounds[1] * per)
     return estimate(total / n * per, n, interval, "Student's t")
 
 
-def _all_alike(n: int, value: float, payoff: Mapping[tuple[str, str], float], per: int) -> Estimate:
-    """Return the profit where all decisions earned the same so far: Wilson's between the least and the most of one."""
-    least, most = min(0.0, *payoff.values()), max(0.0, *payoff.values())
-    low, high = intervals.wilson((value - least) / (most - least) * n, n) or (0.0, 1.0)
-    low, high = (per * (least + share * (most - least)) for share in (low, high))
-    return estimate(value * per, n, (low, high), "Wilson, between the least and the most that one can earn")
+def _range(labels: Iterable[str], payoff: Mapping[tuple[str, str], float]) -> tuple[float, float]:
+    """Return the least and the most that one decision can earn: 0 among them where a pair of classes is not named."""
+    classes = set(labels).union(*payoff)
+    worth = [payoff.get(pair, 0.0) for pair in product(classes, classes)]
+    return min(worth), max(worth)

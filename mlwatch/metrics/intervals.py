@@ -47,7 +47,7 @@ def score_interval(n: int, mean: float, square: float, confidence: float = CONFI
     """Return the interval of a mean of values within [0, 1]: Wilson's, of the trials that would tell as much.
 
     A proportion of so many trials has the variance of this mean. Values that are all equal say nothing about their
-    spread, which is at most that of a proportion: they count as one trial each.
+    spread; see `all_alike`.
     Source: Korn & Graubard 1998, Survey Methodology 24:193, for the effective sample size with Student's quantile;
     Franco et al. 2019, doi:10.1093/jssam/smy019, for Wilson's interval with it.
 
@@ -65,9 +65,26 @@ def score_interval(n: int, mean: float, square: float, confidence: float = CONFI
     mean = min(1.0, max(0.0, mean))
     most, variance = mean * (1 - mean), square - mean * mean
     if n < 2 or variance <= SAME:
-        return wilson(mean * n, n, confidence)
+        return all_alike(n, mean, 0.0, 1.0, confidence)
     trials = n * max(1.0, most / variance)
     return _wilson(mean * trials, trials, float(special.stdtrit(n - 1, (1 + confidence) / 2)))
+
+
+def all_alike(n: int, value: float, least: float, most: float, confidence: float = CONFIDENCE) -> Interval:
+    """Return the interval of a mean where all values seen are the same.
+
+    By Wilson's interval another one comes with a chance of at most u, and moves the mean by no more than its distance:
+    v − u (v − least) … v + u (most − v). At either end this is Wilson's interval of a proportion.
+
+    Args:
+        n: Number of values, at least one.
+        value: What they all are.
+        least: The least that a value can be.
+        most: The most.
+        confidence: Coverage.
+    """
+    _, other = _wilson(0.0, n, z_value(confidence))
+    return value - other * (value - least), value + other * (most - value)
 
 
 def normal(

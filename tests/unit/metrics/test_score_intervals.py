@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +16,9 @@ from mlwatch.metrics.latency import LatencyHistogram
 from mlwatch.metrics.outputs import RankingSums
 from mlwatch.metrics.performance import ScoreSums
 from mlwatch.metrics.scores import ScoreHistogram
+
+if TYPE_CHECKING:
+    from mlwatch.metrics.estimate import Estimate
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -45,23 +50,24 @@ def test_perfect_rankings_are_not_certain() -> None:
 
 def test_one_query_has_an_interval() -> None:
     found = outputs.ranking(RankingSums(1, 1, 1.0, 1.0, 0.5, 0.25, 1))["mrr"]
+    _, other = wilson(0, 1)
     assert found.value == 0.5
-    assert found.low is not None
-    assert found.high is not None
-    assert found.high - found.low > 0.8
+    assert (found.low, found.high) == pytest.approx((0.5 - 0.5 * other, 0.5 + 0.5 * other))
 
 
 def test_a_calibration_error_of_one_label_is_hardly_known() -> None:
     found = curves.ece(ScoreHistogram.from_scores([True], [0.9]))
-    low, high = intervals.wilson(0.55, 1) or (0.0, 0.0)
+    _, other = wilson(0, 1)
     assert found.value == pytest.approx(0.1)
-    assert (found.low, found.high) == pytest.approx((max(0.0, 2 * low - 1), 2 * high - 1))
+    assert (found.low, found.high) == pytest.approx((0.0, 0.1 + 0.9 * other))
 
 
 def test_brier_of_equal_scores_has_a_width_and_losses_are_not_negative() -> None:
     sums = ScoreSums(40, 40 * 0.01, 40 * 0.0025, 40 * 0.0001, 40 * 0.0025**2)
     found = performance.binary(Confusion.from_rows([("1", "1", 40)]), "1", sums)
-    assert (found["brier"].low, found["brier"].high) == pytest.approx(intervals.wilson(40 * 0.0025, 40))
+    _, other = wilson(0, 40)
+    ends = 0.0025 * (1 - other), 0.0025 + 0.9975 * other
+    assert (found["brier"].low, found["brier"].high) == pytest.approx(ends)
     few = ScoreSums(2, 2.0, 1.0, 4.0, 1.0)
     assert performance.binary(Confusion.from_rows([("1", "1", 2)]), "1", few)["log_loss"].low == 0.0
 
@@ -178,6 +184,45 @@ def test_decisions_that_all_earned_the_same_may_earn_otherwise() -> None:
     assert (found.low, found.high) == pytest.approx((1000 * (50 * low - 10), 40_000))
 
 
+ALL_NAMED = {("1", "1"): 100.0, ("0", "1"): -5.0, ("1", "0"): -500.0, ("0", "0"): -1.0}
+
+
+@pytest.mark.parametrize("n", [11, 100, 1000])
+def test_values_that_are_all_alike_are_hardly_less_sure_than_with_another_among_them(n: int) -> None:
+    """Of 1,000 decisions worth 0 a mean between -14,619 and 13,088 was said, with one of 100 between -96 and 296."""
+    alike = intervals.score_interval(n, 0.5, 0.25) or (0.0, 0.0)
+    x = np.append(np.full(n - 1, 0.5), 1.0)
+    one = intervals.score_interval(n, float(x.mean()), float((x * x).mean())) or (0.0, 0.0)
+    assert alike[1] - alike[0] < 2.5 * (one[1] - one[0])
+    for payoff in (ALL_NAMED, {**ALL_NAMED, ("0", "0"): 0.0}):
+        same, other = (
+            business.decision_value(Confusion.from_rows([("0", "0", n - k), ("1", "0", k)]), payoff)
+            for k in (0, 1)
+        )
+        assert width(same) < 1.5 * width(other)
+
+
+def width(found: Estimate) -> float:
+    assert found.low is not None
+    assert found.high is not None
+    return found.high - found.low
+
+
+def test_decisions_that_all_earned_the_same_may_earn_what_another_one_does() -> None:
+    """That is 0 only where a pair of classes is not named."""
+    _, other = wilson(0, 50)
+    found = business.decision_value(Confusion.from_rows([("0", "0", 50)]), ALL_NAMED)
+    ends = 1000 * (-1 - 499 * other), 1000 * (-1 + 101 * other)
+    assert (found.low, found.high) == pytest.approx(ends)
+    costs = dict.fromkeys(ALL_NAMED, -3.0)
+    assert width(business.decision_value(Confusion.from_rows([("0", "0", 50)]), costs)) == 0
+    del costs["1", "1"]
+    found = business.decision_value(Confusion.from_rows([("0", "0", 50)]), costs)
+    assert (found.low, found.high) == pytest.approx((-3000, 1000 * (-3 + 3 * other)))
+    found = business.decision_value(Confusion.from_rows([("2", "2", 50)]), {("0", "0"): 5.0})
+    assert (found.low, found.high) == pytest.approx((0, 5000 * other))
+
+
 def test_a_mean_of_one_value_says_why_it_has_no_interval() -> None:
     assert intervals.mean(1, 3.0, 9.0, "").to_dict()["method"] == "no interval: one value tells no spread"
 
@@ -195,10 +240,31 @@ def test_intervals_hold_the_mean_and_have_a_width(values: list[float]) -> None:
 @pytest.mark.parametrize("n", [11, 82, 1000])
 def test_intervals_of_reciprocal_ranks_cover_as_they_say(n: int) -> None:
     """Student's t covers 27 % of eleven queries of which 97 % are perfect."""
-    random = np.random.default_rng(2)
-    covered = 0
-    for _ in range(1000):
-        x = np.where(random.random(n) < 0.97, 1.0, 0.5)
-        low, high = intervals.score_interval(n, float(x.mean()), float((x * x).mean())) or (0.0, 0.0)
-        covered += low <= 0.985 <= high
+    covered, wide = coverage(n, 1.0, 0.5)
     assert covered >= stats.binom.ppf(0.001, 1000, 0.95)
+    assert wide < 1.1
+
+
+@pytest.mark.parametrize("n", [11, 82, 1000])
+def test_intervals_of_what_is_mostly_in_the_middle_are_no_wider_than_they_must(n: int) -> None:
+    """Taken as shares of ½ where all were alike, eleven had a mean width of 1.6 times that of nothing seen."""
+    covered, wide = coverage(n, 0.5, 1.0)
+    assert covered >= 920
+    assert wide < 1.1
+
+
+def coverage(n: int, usual: float, other: float) -> tuple[int, float]:
+    """Return how many of 1,000 intervals of a mean hold it, where 3 % of the values are other ones, and their width.
+
+    The width is in parts of that of the normal interval with the true spread, or, where that is wider, of the chance
+    of another value where none was seen.
+    """
+    random, mean = np.random.default_rng(2), 0.97 * usual + 0.03 * other
+    bounds = []
+    for _ in range(1000):
+        x = np.where(random.random(n) < 0.97, usual, other)
+        bounds.append(intervals.score_interval(n, float(x.mean()), float((x * x).mean())) or (0.0, 0.0))
+    low, high = np.array(bounds).T
+    spread = abs(usual - other) * np.sqrt(0.97 * 0.03 / n)
+    unit = max(2 * stats.norm.ppf(0.975) * spread, wilson(0, n)[1])
+    return int(((low <= mean) & (mean <= high)).sum()), float((high - low).mean()) / unit
