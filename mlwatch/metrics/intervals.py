@@ -14,7 +14,7 @@ ONE_VALUE = "no interval: one value tells no spread"
 NO_SQUARES = "no interval: the squares are not summed"
 SCORE = "Wilson, effective sample size"
 SAME = 1e-12
-"""Variance of values within [0, 1] that is but rounding."""
+"""Share of the mean square of values below which their variance is but rounding."""
 
 
 def wilson(successes: float, n: float, confidence: float = CONFIDENCE) -> Interval | None:
@@ -64,7 +64,7 @@ def score_interval(n: int, mean: float, square: float, confidence: float = CONFI
         return None
     mean = min(1.0, max(0.0, mean))
     most, variance = mean * (1 - mean), square - mean * mean
-    if n < 2 or variance <= SAME:
+    if n < 2 or variance <= SAME * square:
         return all_alike(n, mean, 0.0, 1.0, confidence)
     trials = n * max(1.0, most / variance)
     return _wilson(mean * trials, trials, float(special.stdtrit(n - 1, (1 + confidence) / 2)))

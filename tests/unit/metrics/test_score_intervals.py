@@ -223,6 +223,16 @@ def test_decisions_that_all_earned_the_same_may_earn_what_another_one_does() -> 
     assert (found.low, found.high) == pytest.approx((0, 5000 * other))
 
 
+def test_intervals_of_small_values_are_as_wide_for_their_size() -> None:
+    x = np.random.default_rng(0).exponential(1e-6, 10_000)
+    wide, narrow = (
+        intervals.score_interval(len(x), float(y.mean()), float((y * y).mean())) or (0.0, 0.0)
+        for y in (x, x / 10)
+    )
+    assert narrow[0] == pytest.approx(wide[0] / 10, rel=1e-3)
+    assert narrow[1] == pytest.approx(wide[1] / 10, rel=1e-3)
+
+
 def test_a_mean_of_one_value_says_why_it_has_no_interval() -> None:
     assert intervals.mean(1, 3.0, 9.0, "").to_dict()["method"] == "no interval: one value tells no spread"
 
@@ -234,7 +244,7 @@ def test_intervals_hold_the_mean_and_have_a_width(values: list[float]) -> None:
     assert bounds is not None
     assert 0 <= bounds[0] <= x.mean() + 1e-12
     assert x.mean() - 1e-12 <= bounds[1] <= 1
-    assert bounds[1] - bounds[0] > 1e-7
+    assert bounds[1] - bounds[0] > 1e-7 * x.mean()
 
 
 @pytest.mark.parametrize("n", [11, 82, 1000])
