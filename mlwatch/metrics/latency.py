@@ -176,7 +176,8 @@ def mean(histogram: LatencyHistogram) -> Estimate:
         return estimate(value, n)
     spread = float((centre - centre @ histogram.counts / n) ** 2 @ histogram.counts) / (n - 1)
     half = float(special.stdtrit(n - 1, 0.975)) * math.sqrt(spread / n)
-    return estimate(value, n, (value - half, value + half), "Student's t, spread from bins")
+    lowest = min(0.0, value)
+    return estimate(value, n, (max(lowest, value - half), value + half), "Student's t, spread from bins")
 
 
 def apdex(histogram: LatencyHistogram, target: float) -> Estimate:

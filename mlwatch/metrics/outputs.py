@@ -86,7 +86,7 @@ def pinball(sums: Mapping[float, QuantileSums]) -> dict[str, Estimate]:
     if not levels:
         return {"pinball": undefined(NO_LABELS)}
     each = {
-        level: intervals.mean(sums[level].n, sums[level].loss, sums[level].loss_sq, NO_LABELS)
+        level: intervals.mean(sums[level].n, sums[level].loss, sums[level].loss_sq, NO_LABELS, lowest=0.0)
         for level in levels
     }
     found = {"pinball": _mean_of(list(each.values()))}

@@ -95,9 +95,9 @@ def regression(sums: RegressionSums) -> dict[str, Estimate]:
         return {name: undefined(NO_LABELS) for name in METRICS}
     rmse = _rmse(sums)
     return {
-        "mae": intervals.mean(sums.n, sums.sum_abs, sums.sum_sq, NO_LABELS),
+        "mae": intervals.mean(sums.n, sums.sum_abs, sums.sum_sq, NO_LABELS, lowest=0.0),
         "rmse": rmse,
-        "mape": intervals.mean(sums.n_ape, sums.sum_ape, sums.sum_ape_sq, "every label is 0"),
+        "mape": intervals.mean(sums.n_ape, sums.sum_ape, sums.sum_ape_sq, "every label is 0", lowest=0.0),
         "r2": _r2(sums, rmse),
         "bias": intervals.mean(sums.n, sums.sum_error, sums.sum_sq, NO_LABELS),
     }

@@ -136,8 +136,11 @@ def places(rows: Table, classes: int) -> dict[str, Estimate]:
         classes: How many there are.
     """
     ranks = {int(rank): int(n) for rank, n in zip(rows["rank"], rows["n"], strict=True)}
-    loss = intervals.mean(sum(ranks.values()), rows.sum("loss"), rows.sum("loss_sq"), "no labels yet")
-    return {"log_loss": loss, **outputs.top_k(ranks, classes)}
+    n, loss, square = sum(ranks.values()), rows.sum("loss"), rows.sum("loss_sq")
+    return {
+        "log_loss": intervals.mean(n, loss, square, outputs.NO_LABELS, lowest=0.0),
+        **outputs.top_k(ranks, classes),
+    }
 
 
 def pinball_of(rows: Table) -> dict[str, Estimate]:

@@ -13,9 +13,12 @@ from scipy import stats
 from mlwatch.metrics import business, curves, estimation, intervals, latency, outputs, performance
 from mlwatch.metrics.confusion import Confusion
 from mlwatch.metrics.latency import LatencyHistogram
-from mlwatch.metrics.outputs import RankingSums
+from mlwatch.metrics.outputs import QuantileSums, RankingSums
 from mlwatch.metrics.performance import ScoreSums
+from mlwatch.metrics.regression import RegressionSums, regression
 from mlwatch.metrics.scores import ScoreHistogram
+from mlwatch.snapshot.outputs import places
+from mlwatch.snapshot.read import Table
 
 if TYPE_CHECKING:
     from mlwatch.metrics.estimate import Estimate
@@ -231,6 +234,22 @@ def test_intervals_of_small_values_are_as_wide_for_their_size() -> None:
     )
     assert narrow[0] == pytest.approx(wide[0] / 10, rel=1e-3)
     assert narrow[1] == pytest.approx(wide[1] / 10, rel=1e-3)
+
+
+def test_intervals_of_two_losses_do_not_reach_below_zero() -> None:
+    one, other = 0.0, 4.0
+    half = stats.t.ppf(0.975, 1) * stats.sem([one, other])
+    errors = regression(RegressionSums.from_rows([1.0, 2.0], [1.0 + one, 2.0 + other]))
+    quantiles = outputs.pinball({0.5: QuantileSums(2, one + other, one**2 + other**2)})
+    rows = {"rank": [1, 2], "n": [1, 1], "loss": [one, other], "loss_sq": [one**2, other**2]}
+    many = places(Table({name: np.array(column) for name, column in rows.items()}), 3)
+    times = latency.mean(LatencyHistogram.from_values([one, other]))
+    for found in (errors["mae"], quantiles["pinball_0.5"], many["log_loss"], times):
+        assert found.value == pytest.approx(2.0)
+        assert found.low == 0.0
+        assert found.high == pytest.approx(2 + half, rel=0.02)
+    assert errors["mape"].low == 0.0
+    assert errors["bias"].low == pytest.approx(2 - half)
 
 
 def test_a_mean_of_one_value_says_why_it_has_no_interval() -> None:
