@@ -119,6 +119,8 @@ def _per_conversion(sums: RevenueSums, total: float, square: float) -> Estimate:
         bottom_sq=sums.conversions,
         product=total,
     )
+    if bounds is None:
+        return intervals.without_interval(total / sums.conversions, sums.predictions)
     return estimate(total / sums.conversions, sums.conversions, bounds, "delta method")
 
 

@@ -173,7 +173,7 @@ def mean(histogram: LatencyHistogram) -> Estimate:
     centre = bin_values(histogram.bins)
     n = histogram.n
     if n < 2:
-        return estimate(value, n)
+        return intervals.without_interval(value, n)
     spread = float((centre - centre @ histogram.counts / n) ** 2 @ histogram.counts) / (n - 1)
     half = float(special.stdtrit(n - 1, 0.975)) * math.sqrt(spread / n)
     lowest = min(0.0, value)

@@ -109,8 +109,8 @@ def _mean_of(parts: list[Estimate]) -> Estimate:
     values = [part.value for part in parts if part.value is not None]
     value = float(np.mean(values))
     halves = [part.high - part.value for part in parts if part.high is not None and part.value is not None]
-    if len(halves) < len(parts):
-        return Estimate(value, parts[0].n)
+    if without := [part for part in parts if part.high is None]:
+        return Estimate(value, parts[0].n, method=without[0].method)
     half = float(np.mean(halves))
     return Estimate(
         value, parts[0].n, max(0.0, value - half), value + half, method="Student's t, errors added"

@@ -107,7 +107,7 @@ def _rmse(sums: RegressionSums) -> Estimate:
     """Return RMSE, its interval from that of the mean square."""
     mse = sums.sum_sq / sums.n
     if sums.n < 2:
-        return estimate(math.sqrt(mse), sums.n)
+        return intervals.without_interval(math.sqrt(mse), sums.n)
     if sums.sum_fourth is None:
         variance, method = 2 * mse * mse / sums.n, "delta method, errors taken as normal"
     else:

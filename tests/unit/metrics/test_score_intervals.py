@@ -253,7 +253,18 @@ def test_intervals_of_two_losses_do_not_reach_below_zero() -> None:
 
 
 def test_a_mean_of_one_value_says_why_it_has_no_interval() -> None:
-    assert intervals.mean(1, 3.0, 9.0, "").to_dict()["method"] == "no interval: one value tells no spread"
+    quantile, sale = QuantileSums(1, 3.0, 9.0), business.RevenueSums(1, 1, 3.0, 0.0, 9.0)
+    for found in (
+        intervals.mean(1, 3.0, 9.0, ""),
+        outputs.pinball({0.5: quantile})["pinball"],
+        outputs.pinball({0.1: quantile, 0.9: QuantileSums(2, 6.0, 18.0)})["pinball"],
+        latency.mean(LatencyHistogram.from_values([3.0])),
+        regression(RegressionSums.from_rows([1.0], [4.0]))["rmse"],
+        business.revenue_per_conversion(sale),
+    ):
+        assert found.value == pytest.approx(3.0)
+        assert found.low is None
+        assert found.method == "no interval: one value tells no spread"
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
