@@ -44,17 +44,6 @@ class RevenueSums:
         """Gross less refunds."""
         return self.gross - self.refunds
 
-    def __add__(self, other: RevenueSums) -> RevenueSums:
-        """Merge two disjoint sets of predictions with the same limit."""
-        return RevenueSums(
-            self.predictions + other.predictions,
-            self.conversions + other.conversions,
-            self.gross + other.gross,
-            self.refunds + other.refunds,
-            self.sum_sq + other.sum_sq,
-            None if self.cut is None or other.cut is None else self.cut + other.cut,
-        )
-
 
 def conversion(converted: int, predictions: int, seen: bool = True) -> Estimate:
     """Return the share of predictions with at least one conversion event.

@@ -34,12 +34,6 @@ class Cut:
     square: float
     """Σ min(x, limit)²."""
 
-    def __add__(self, other: Cut) -> Cut:
-        """Merge the sums of disjoint values, which must be cut at the same limit."""
-        if self.limit != other.limit:
-            raise ValueError("sums with different limits do not add up")
-        return Cut(self.limit, self.total + other.total, self.square + other.square)
-
 
 def edge_of(code: int) -> float:
     """Return the upper edge of a bin."""

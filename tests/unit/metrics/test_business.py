@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
 from mlwatch.metrics import business
@@ -119,18 +117,3 @@ def test_decisions_are_worth_their_payoff() -> None:
     assert found.value == pytest.approx(worth.mean() * 1000)
     assert (found.low, found.high) == pytest.approx((expected.low * 1000, expected.high * 1000))
     assert business.decision_value(Confusion.from_rows([]), {}).reason == "no labels yet"
-
-
-def test_sums_of_different_caps_do_not_mix() -> None:
-    with pytest.raises(ValueError, match="different limits"):
-        RevenueSums(cut=Cut(1.0, 0.0, 0.0)) + RevenueSums(cut=Cut(2.0, 0.0, 0.0))
-
-
-@given(st.lists(st.tuples(st.integers(-50, 200), st.integers(0, 2)), min_size=1, max_size=40))
-def test_any_partition_gives_the_same(rows: list[tuple[int, int]]) -> None:
-    net, part = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
-    first, *others = (sums_of(net[part == which], 90.0) for which in range(3))
-    for other in others:
-        first += other
-    found, whole = (business.revenue_per_prediction(sums) for sums in (first, sums_of(net, 90.0)))
-    assert found == whole
