@@ -11,24 +11,22 @@ and `true` are all `1`.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.roles import guards
-from mlwatch.roles.names import LATENCY_UNITS, latency_factor
+from mlwatch.roles.names import latency_factor
 from mlwatch.roles.types import ROUNDING
-from mlwatch.roles.written import AMOUNTS, COMPOUND, SPACES, WITH_COMMAS, Commas
+from mlwatch.sources.number_sql import amount_sql, currency_sql, duration_sql, finite_sql, with_commas_sql
 from mlwatch.sources.sql import identifier, literal, path_expression
-from mlwatch.times import SPACED_ZONE
+from mlwatch.sources.time_sql import epoch_sql, tight_sql, tolerant_time_sql, zoned_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from mlwatch.roles import Mapping as RoleMapping
+    from mlwatch.roles.written import Commas
 
-EARLIEST = "TIMESTAMP '1990-01-01'"
-LATEST = "TIMESTAMP '2100-01-01'"
 NULL_WORDS = f"({', '.join(map(literal, sorted(guards.NULL_WORDS)))})"
 _NO_CLASS_WORDS = (
     *("", "NaN", "nan", "-nan", "null", "NULL", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", r"\N"),
@@ -49,18 +47,6 @@ BOOLEANS = f"({', '.join(map(literal, BOOLEAN_WORDS))})"
 _COMMAS: Mapping[str, Commas] = {"grouped": "thousands", "comma": "decimal"}
 """What commas are in a number's column, by the type that it is read as."""
 _WITHOUT_POINT = "WHEN {0} LIKE '%.0' THEN LEFT({0}, LENGTH({0}) - 2)"
-
-_OF_UNIT = "^[0-9]+([.][0-9]+)? *({})$"
-_UNITS = tuple(
-    ("|".join(name for name, each in LATENCY_UNITS.items() if each == factor), factor)
-    for factor in sorted(set(LATENCY_UNITS.values()))
-)
-"""Names of each unit that may stand behind a latency, and the milliseconds in it."""
-
-_TIME_FORMATS = (
-    *("%d/%b/%Y:%H:%M:%S %z", "%a, %d %b %Y %H:%M:%S GMT", "%a, %d %b %Y %H:%M:%S %z", "%Y%m%dT%H%M%S%z"),
-    *("%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S", "%Y-%m-%dT%H:%M:%S%z", "%Y/%m/%d %H:%M:%S"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +118,7 @@ class Canonical:
             "status": self._status(),
             "error": self._text("error"),
             "event": self._text("event"),
-            "value": _finite(self._first("value", self._as_amount, "CAST(NULL AS DOUBLE)")),
+            "value": finite_sql(self._first("value", self._as_amount, "CAST(NULL AS DOUBLE)")),
             "currency": self._currency(),
             "event_id": self._name("event_id"),
             "unit": self._name("unit"),
@@ -185,34 +171,19 @@ class Canonical:
             return fallback or "CAST(NULL AS VARCHAR)"
         return f"COALESCE({self._name(role)}, {fallback})" if fallback else self._name(role)
 
-    def _number(self, role: str) -> str:
-        """Return a role's number; NULL for what is none, where its column holds text."""
-        return self._first(role, self._as_role_number, "CAST(NULL AS DOUBLE)")
-
     def _as_role_number(self, path: tuple[str, ...]) -> str:
+        """Return a number; NULL for what is none, where its column holds text."""
         if not self._is_text(path):
             return self._as_number(path, tolerant=False)
-        text = f"TRIM(CAST({self._access(path)} AS VARCHAR))"
-        commas = self._commas(path)
-        number = f"TRY_CAST(REPLACE({text}, ',', '{'.' if commas == 'decimal' else ''}') AS DOUBLE)"
-        return (
-            f"COALESCE({self._as_number(path, tolerant=True)}, "
-            f"CASE WHEN regexp_matches({text}, '^{WITH_COMMAS[commas]}$') THEN {number} END)"
-        )
+        with_commas = with_commas_sql(self._trimmed(path), self._commas(path))
+        return f"COALESCE({self._as_number(path, tolerant=True)}, {with_commas})"
 
     def _as_amount(self, path: tuple[str, ...]) -> str:
         """Return an amount, which may have a currency beside it and, where its column says so, a decimal comma."""
+        number = self._as_role_number(path)
         if not self._is_text(path):
-            return self._as_number(path, tolerant=False)
-        text = f"TRIM(CAST({self._access(path)} AS VARCHAR))"
-        digits = f"regexp_replace(regexp_replace({text}, '^[^0-9]+', ''), '[^0-9]+$', '')"
-        sign = f"CASE WHEN {text} LIKE '%-%' THEN -1e0 ELSE 1e0 END"
-        commas = self._commas(path)
-        for mark in (".", *SPACES) if commas == "decimal" else (",",):
-            digits = f"REPLACE({digits}, {literal(mark)}, '')"
-        read = f"TRY_CAST(REPLACE({digits}, ',', '.') AS DOUBLE) * {sign}"
-        priced = f"CASE WHEN regexp_matches({text}, '^{AMOUNTS[commas]}$') THEN {read} END"
-        return f"COALESCE({priced}, {self._as_role_number(path)})"
+            return number
+        return f"COALESCE({amount_sql(self._trimmed(path), self._commas(path))}, {number})"
 
     def _currency(self) -> str:
         """Return the currency of a column of its own, else what stands beside the amount."""
@@ -221,12 +192,10 @@ class Canonical:
         return _coalesced([*own, *beside], "CAST(NULL AS VARCHAR)")
 
     def _as_currency(self, path: tuple[str, ...]) -> str:
-        text = f"TRIM(CAST({self._access(path)} AS VARCHAR))"
-        around = f"CONCAT(regexp_replace({text}, '[0-9].*$', ''), regexp_replace({text}, '^.*[0-9]', ''))"
-        bare = f"TRIM(REPLACE(REPLACE({around}, '-', ''), '+', ''))"
-        return (
-            f"CASE WHEN regexp_matches({text}, '^{AMOUNTS[self._commas(path)]}$') THEN NULLIF({bare}, '') END"
-        )
+        return currency_sql(self._trimmed(path), self._commas(path))
+
+    def _trimmed(self, path: tuple[str, ...]) -> str:
+        return f"TRIM(CAST({self._access(path)} AS VARCHAR))"
 
     def _commas(self, path: tuple[str, ...]) -> Commas:
         """Return what commas are in the numbers of a column that is read as text."""
@@ -239,17 +208,13 @@ class Canonical:
     def _as_number(self, path: tuple[str, ...], *, tolerant: bool) -> str:
         return f"{'TRY_CAST' if tolerant else 'CAST'}({self._access(path)} AS DOUBLE)"
 
-    def _finite(self, role: str) -> str:
-        """Return a role's number; NULL for NaN and infinities, which would make every sum one."""
-        return _finite(self._number(role))
-
     def _score(self) -> str:
         """Return the score; a probability that rounding brought beyond 0 or 1 is one of these."""
-        number = self._number("score")
+        number = self._first("score", self._as_role_number, "CAST(NULL AS DOUBLE)")
         return (
             f"CASE WHEN {number} BETWEEN 1e0 AND {1 + ROUNDING!r}e0 THEN 1e0 "
             f"WHEN {number} BETWEEN -{ROUNDING!r} AND 0e0 THEN 0e0 "
-            f"ELSE {self._finite('score')} END"
+            f"ELSE {finite_sql(number)} END"
         )
 
     def _latency(self) -> str:
@@ -262,18 +227,11 @@ class Canonical:
         """
         own = latency_factor(path[-1]) if path != self._path("latency") else None
         factor = self._mapping.latency_factor if own is None else own
-        number = _finite(self._as_role_number(path))
+        number = finite_sql(self._as_role_number(path))
         plain = number if factor == 1.0 else f"{number} * {factor!r}"
         if not self._is_text(path):
             return plain
-        text = f"LOWER(TRIM(CAST({self._access(path)} AS VARCHAR)))"
-        bare = f"TRY_CAST(regexp_replace({text}, '[^0-9.]+$', '') AS DOUBLE)"
-        cases = [
-            f"WHEN regexp_matches({text}, '{_OF_UNIT.format(names)}') THEN {bare} * {each!r}"
-            for names, each in _UNITS
-        ]
-        cases.append(f"WHEN regexp_matches({text}, '^{COMPOUND}$') THEN {_compound_sql(text)}")
-        return f"CASE {' '.join(cases)} ELSE {plain} END"
+        return duration_sql(f"LOWER({self._trimmed(path)})", plain)
 
     def _class(self, role: str) -> str:
         return self._first(role, self._as_class, "CAST(NULL AS VARCHAR)")
@@ -362,7 +320,7 @@ class Canonical:
         marks = []
         for role, read in readers.items():
             for path in filter(self._is_text, self._mapping.columns(role)):
-                text = f"TRIM(CAST({self._access(path)} AS VARCHAR))"
+                text = self._trimmed(path)
                 marks.append(
                     f"CASE WHEN {read(path)} IS NULL AND LOWER({text}) NOT IN {_NO_NUMBER} "
                     f"THEN CONCAT('{role}:', LEFT({text}, {_EXAMPLE})) END"
@@ -382,7 +340,7 @@ class Canonical:
         if physical in {"number", "integer"} and not self._tolerant:
             return epoch_sql(column)
         if not self._tolerant and self._timezone == "UTC":
-            return zoned_sql(_tight_sql(column) if physical == "spaced" else column)
+            return zoned_sql(tight_sql(column) if physical == "spaced" else column)
         return tolerant_time_sql(f"CAST({column} AS VARCHAR)", self._timezone)
 
     def _joined_time(self, date: tuple[str, ...], clock: tuple[str, ...]) -> str:
@@ -395,55 +353,3 @@ class Canonical:
 def _coalesced(found: Sequence[str], none: str) -> str:
     """Return the first of some expressions that is not NULL; `none` where there are no expressions."""
     return f"COALESCE({', '.join(found)})" if len(found) > 1 else found[0] if found else none
-
-
-def _compound_sql(text: str) -> str:
-    """Turn a duration such as `1h2m3.5s` into milliseconds."""
-    hours = f"CASE WHEN {text} LIKE '%h%' THEN TRY_CAST(split_part({text}, 'h', 1) AS DOUBLE) ELSE 0e0 END"
-    minutes = f"TRY_CAST(split_part(split_part({text}, 'm', 1), 'h', -1) AS DOUBLE)"
-    seconds = f"TRY_CAST(REPLACE(split_part({text}, 'm', 2), 's', '') AS DOUBLE)"
-    return f"({hours} * 3600e3 + {minutes} * 60e3 + {seconds} * 1e3)"
-
-
-def _finite(number: str) -> str:
-    return f"CASE WHEN ABS({number}) <= {sys.float_info.max!r} THEN {number} END"
-
-
-def zoned_sql(column: str) -> str:
-    """Turn a time, with a zone or in UTC, into a UTC timestamp; without the calendar, which a plain cast consults."""
-    return f"make_timestamp(epoch_us(CAST({column} AS TIMESTAMPTZ)))"
-
-
-def epoch_sql(number: str) -> str:
-    """Turn a number of seconds, milliseconds, micro- or nanoseconds since 1970 into a UTC timestamp, by magnitude."""
-    value = f"CAST({number} AS DOUBLE)"
-    return (
-        f"CASE WHEN NOT ABS({value}) < 9e18 THEN NULL WHEN ABS({value}) < 1e11 "
-        f"THEN make_timestamp(CAST(ROUND({value} * 1e6) AS BIGINT)) "
-        f"WHEN ABS({value}) < 1e14 THEN make_timestamp(CAST(ROUND({value} * 1e3) AS BIGINT)) "
-        f"WHEN ABS({value}) < 1e17 THEN make_timestamp(CAST({number} AS BIGINT)) "
-        f"ELSE make_timestamp(CAST({number} AS BIGINT) // 1000) END"
-    )
-
-
-def _tight_sql(text: str) -> str:
-    """Leave the spaces out that a time has before its zone."""
-    zone = f"CONCAT(regexp_replace({text}, ' +[^ ]+$', ''), regexp_replace({text}, '^.* ', ''))"
-    return f"CASE WHEN regexp_matches({text}, '{SPACED_ZONE}') THEN {zone} ELSE {text} END"
-
-
-def tolerant_time_sql(text: str, timezone: str) -> str:
-    """Turn text in any usual notation of time into a UTC timestamp, or NULL."""
-    text = f"regexp_replace({text}, '^ *([0-9]{{1,2}})[.]([0-9]{{1,2}})[.]([0-9]{{4}})', '\\3-\\2-\\1')"
-    formats = "[" + ", ".join(literal(form) for form in _TIME_FORMATS) + "]"
-    zoned = f"regexp_matches({text}, '([Zz]|UTC|[0-9][T ].*[+-][0-9]{{2}}(:?[0-9]{{2}})?)$')"
-    naive = f"CAST(timezone({literal(timezone)}, TRY_CAST({text} AS TIMESTAMP)) AS TIMESTAMP)"
-    iso = f"CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
-    by_zone = iso if timezone == "UTC" else f"CASE WHEN {zoned} THEN {iso} ELSE {naive} END"
-    comma = f"CAST(TRY_CAST(REPLACE({text}, ',', '.') AS TIMESTAMPTZ) AS TIMESTAMP)"
-    spaced = f"CAST(TRY_CAST(REPLACE({_tight_sql(text)}, ',', '.') AS TIMESTAMPTZ) AS TIMESTAMP)"
-    epoch = epoch_sql(f"TRY_CAST({text} AS DOUBLE)")
-    return (
-        f"COALESCE({by_zone}, CASE WHEN TRY_CAST({text} AS DOUBLE) IS NOT NULL THEN {epoch} END, {comma}, "
-        f"CAST(TRY_STRPTIME({text}, {formats}) AS TIMESTAMP), {spaced})"
-    )

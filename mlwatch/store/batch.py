@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there, number, row
 from mlwatch.roles.guards import RECORD_WORDS
-from mlwatch.sources.canonical import EARLIEST, LATEST
 from mlwatch.sources.sql import literal
+from mlwatch.sources.time_sql import EARLIEST, LATEST
 from mlwatch.store.feature_rollup import QUARTER_OF_TS, WHO, Requests
 
 if TYPE_CHECKING:

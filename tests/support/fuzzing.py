@@ -31,11 +31,11 @@ from mlwatch.records.paging import Question
 from mlwatch.serve import wire
 from mlwatch.serve.owner import Answer
 from mlwatch.serve.owner import Question as Asked
-from mlwatch.sources.canonical import tolerant_time_sql
 from mlwatch.sources.files import Found
 from mlwatch.sources.formats.tf_serving import decode
 from mlwatch.sources.formats.wire import FRAME
 from mlwatch.sources.messages import Message, pieces, whole_event
+from mlwatch.sources.time_sql import tolerant_time_sql
 from mlwatch.store import schema
 from mlwatch.store.outcomes import label_joins
 from mlwatch.systems import dvc

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlwatch.sources.canonical import tolerant_time_sql
+from mlwatch.sources.time_sql import tolerant_time_sql
 from mlwatch.times import format_duration, parse_duration, parse_time, parse_timestamp
 
 NOON = datetime(2026, 11, 3, 12, 30, 15, tzinfo=UTC)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from mlwatch.roles.names import certain
 from mlwatch.roles.paths import NO_VERSION
-from mlwatch.sources.canonical import tolerant_time_sql
 from mlwatch.sources.formats.types import Importer, Place
 from mlwatch.sources.sql import literal
+from mlwatch.sources.time_sql import tolerant_time_sql
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.foreign import loads
 from mlwatch.regular import open_regular
 from mlwatch.roles.paths import NO_VERSION
-from mlwatch.sources.canonical import tolerant_time_sql
 from mlwatch.sources.formats.types import Importer, NotReadyError, Place, pointer
 from mlwatch.sources.sql import literal
+from mlwatch.sources.time_sql import tolerant_time_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from mlwatch.sources.canonical import tolerant_time_sql
 from mlwatch.sources.formats.types import Importer, Place
 from mlwatch.sources.sql import literal
+from mlwatch.sources.time_sql import tolerant_time_sql
 
 _FEATURES = {
     "input_tokens": ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),

@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 
 from mlwatch.roles.paths import NO_VERSION, from_directories
-from mlwatch.sources.canonical import tolerant_time_sql
 from mlwatch.sources.formats.types import Importer, Place
 from mlwatch.sources.sql import literal
+from mlwatch.sources.time_sql import tolerant_time_sql
 
 
 def databricks(place: Place) -> str:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import row
 from mlwatch.errors import reason_of
 from mlwatch.roles.types import ROUNDING, SCORE_THRESHOLD
-from mlwatch.sources.canonical import EARLIEST, LATEST
 from mlwatch.sources.formats import payload
 from mlwatch.sources.formats.halves import Halves
 from mlwatch.sources.formats.types import ENVELOPE, Refused, Rewritten
 from mlwatch.sources.sql import literal
+from mlwatch.sources.time_sql import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

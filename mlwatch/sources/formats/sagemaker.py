@@ -12,9 +12,9 @@ import re
 from typing import TYPE_CHECKING
 
 from mlwatch.roles.paths import from_directories
-from mlwatch.sources.canonical import tolerant_time_sql
 from mlwatch.sources.formats.types import Importer, Place
 from mlwatch.sources.sql import literal
+from mlwatch.sources.time_sql import tolerant_time_sql
 
 if TYPE_CHECKING:
     from pathlib import PurePosixPath

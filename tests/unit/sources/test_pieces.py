@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlwatch.config import RoleSettings
-from mlwatch.sources.canonical import zoned_sql
 from mlwatch.sources.parquet import FIRST_ROWS, GROUP_ROWS, PARQUET_ROWS, cut_rows
 from mlwatch.sources.shapebook import ShapeBook, signature
 from mlwatch.sources.streams import Stream
+from mlwatch.sources.time_sql import zoned_sql
 from mlwatch.store.memory import recall
 
 

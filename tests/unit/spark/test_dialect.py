@@ -10,7 +10,7 @@ import sqlglot
 from sqlglot import exp
 
 from mlwatch.config import BusinessSettings, Config, ConstraintSettings, OutputSettings
-from mlwatch.sources.canonical import EARLIEST, tolerant_time_sql
+from mlwatch.sources.time_sql import EARLIEST, tolerant_time_sql
 from mlwatch.spark.counting import FOUND, SAID, Counter
 from mlwatch.spark.dialect import UnknownFunctionError, to_spark
 from mlwatch.spark.rolling import COUNTS
