@@ -11,7 +11,8 @@ from mlwatch.commands.common import options
 from mlwatch.errors import InputError, StoreError, one_line
 from mlwatch.faces.tables import table
 from mlwatch.paths import check_path
-from mlwatch.store import begun, database, fold, places, schema
+from mlwatch.store import begun, database, places, schema
+from mlwatch.store.upkeep import compact
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -61,7 +62,7 @@ def _vacuum(arguments: Namespace, path: Path) -> int:
     before = path.stat().st_size
     opened = _open(arguments, path)
     with all_or_nothing(opened.connection):
-        fold.compact(opened.connection)
+        compact(opened.connection)
     opened.connection.execute("CHECKPOINT")
     opened.close()
     sys.stdout.write(f"{before / 1e6:,.1f} MB before, {path.stat().st_size / 1e6:,.1f} MB after\n")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from mlwatch import __version__
 from mlwatch.asking import is_there, row
 from mlwatch.snapshot.types import Alert, Ingest, Lately, Stream
-from mlwatch.store.fold import LATELY, SUMS
 from mlwatch.store.ledger import PARTITION
 from mlwatch.store.profiles import value_in_force
+from mlwatch.store.upkeep import LATELY, SUMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

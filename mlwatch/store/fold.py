@@ -1,19 +1,17 @@
-"""Fold a batch into the rollups, and keep the rollups short."""
+"""Fold a batch into the rollups."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import is_there, number, row
+from mlwatch.asking import is_there, row
 from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import bin_cells, feature_rollup, outputs, protected, rollups
 from mlwatch.store.adding import add, remove, remove_features
 from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
 from mlwatch.store.output_rollups import EVENT_LAGS, KINDS, OUTPUTS
 from mlwatch.store.registry import ModelRow, Registry
-from mlwatch.store.touched import ALL_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -22,9 +20,7 @@ if TYPE_CHECKING:
 
     from mlwatch.config import OutputSettings
     from mlwatch.store.feature_rollup import FeatureBins, Requests
-    from mlwatch.store.rollups import Rollup
     from mlwatch.store.slices import Columns
-    from mlwatch.store.touched import Stretch, Touched
 
 MAX_CLASSES = 200
 """More different predictions than this are no classes."""
@@ -35,16 +31,6 @@ MOSTLY_NUMBERS = 0.99
 """Share of numbers among the predictions of a regression, most with a fraction then: the others are words for none."""
 REGRESSION_CLASSES = 20
 """More different numbers than this, or any fraction, are values of a regression."""
-
-BATCHES = 1000
-"""More are added up."""
-LATELY = timedelta(hours=1)
-"""Time before the newest batch of which each minute is kept apart."""
-SUMS = (
-    *("bytes", "records", "rows", "predictions", "outcomes", "events", "rejected", "duplicates"),
-    *("outcomes_unmatched", "events_unmatched"),
-)
-"""What is counted of a batch."""
 
 _NUMBER = "TRY_CAST(prediction AS DOUBLE)"
 TASK_COUNTS = f"""COUNT(prediction) AS total, COUNT(DISTINCT prediction) AS several, COUNT({_NUMBER}) AS numbers,
@@ -342,56 +328,3 @@ def scored_of_all(parts: Columns) -> str:
             FROM predictions AS p {label_joins("p", "p.model")}
             WHERE NOT p.failed)
         WHERE label IS NOT NULL"""
-
-
-def compact(connection: DuckDBPyConnection, touched: Touched | None = None) -> None:
-    """Merge rollup rows of equal key, and old batches, so that no table's length follows how often logs are read.
-
-    Args:
-        connection: Of whoever alone writes the store.
-        touched: What was added to since the last time: rows are looked for there alone. None looks everywhere.
-    """
-    for rollup in rollups.ALL:
-        stretch = ALL_TIME if touched is None else touched.get(rollup.name)
-        if stretch is None:
-            continue
-        for level in rollup.levels:
-            _compact_table(connection, rollup, level, stretch)
-    _compact_batches(connection)
-
-
-def _compact_table(connection: DuckDBPyConnection, rollup: Rollup, level: int, stretch: Stretch) -> None:
-    table = rollup.table(level)
-    keys = ", ".join(rollup.key_names)
-    near = _buckets_of(stretch, level)
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE crowded AS
-        SELECT DISTINCT bucket FROM (SELECT bucket FROM {table} WHERE {near} GROUP BY {keys} HAVING COUNT(*) > 1)""")
-    if not is_there(connection, "crowded"):
-        return
-    inside = f"WHERE {near} AND bucket IN (SELECT bucket FROM crowded)"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE merged AS {rollup.merged(table, where=inside)}")
-    connection.execute(f"DELETE FROM {table} {inside}")
-    connection.execute(f"INSERT INTO {table} BY NAME FROM merged")
-
-
-def _buckets_of(stretch: Stretch, level: int) -> str:
-    """Return the condition for the buckets of a width that hold a stretch of the finest ones."""
-    if stretch == ALL_TIME:
-        return "TRUE"
-    begin, end = (f"TIMESTAMP {literal(str(moment))}" for moment in stretch)
-    return f"bucket >= {rollups.bucket(level, begin)} AND bucket <= {end}"
-
-
-def _compact_batches(connection: DuckDBPyConnection) -> None:
-    """Add the batches up: two or three come each second while logs are followed, and only sums are asked for."""
-    if number(connection, "SELECT COUNT(*) FROM batches") <= BATCHES:
-        return
-    sums = ", ".join(f"SUM({name}) AS {name}" for name in SUMS)
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE merged AS
-        SELECT MAX(batch) AS batch, MAX(taken_at) AS taken_at, MAX(newest) AS newest, {sums}
-        FROM batches, (SELECT MAX(taken_at) - to_seconds({LATELY.total_seconds()}) AS since FROM batches) AS late
-        GROUP BY CASE WHEN taken_at > since THEN date_trunc('minute', taken_at) END""")
-    connection.execute("DELETE FROM batches")
-    connection.execute("INSERT INTO batches BY NAME FROM merged")

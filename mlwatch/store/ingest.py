@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import all_or_nothing
 from mlwatch.errors import reason_of
-from mlwatch.host import heap
 from mlwatch.sources.files import Found, discover, patterns_of
 from mlwatch.sources.marks import NO_MARKS
-from mlwatch.sources.room import enlarge, forget
+from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
-from mlwatch.store import constraints, fold, label_bins, notices, slices, tasks
+from mlwatch.store import constraints, label_bins, notices, slices, tasks
 from mlwatch.store.binning import due, ensure_bins
 from mlwatch.store.copies import without_twins
 from mlwatch.store.cuts import ENOUGH_ROWS
-from mlwatch.store.database import BACKFILL_WAL, STEADY_WAL, cursor
+from mlwatch.store.database import cursor
 from mlwatch.store.deltas import DeltaTables
 from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble, Work
 from mlwatch.store.holding import held_files
@@ -31,8 +30,8 @@ from mlwatch.store.resolve import Plan, resolve
 from mlwatch.store.shapes import KnownShapes
 from mlwatch.store.spool import Spool
 from mlwatch.store.telling import ROOT, TOPICS, Telling
-from mlwatch.store.touched import noting, widen
 from mlwatch.store.transaction import Transaction
+from mlwatch.store.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,16 +44,10 @@ if TYPE_CHECKING:
     from mlwatch.store.batch import Counts
     from mlwatch.store.feeding import Item
     from mlwatch.store.topics import TopicFeed
-    from mlwatch.store.touched import Stretch, Touched
+    from mlwatch.store.touched import Touched
 
-COMPACT_AFTER = 40
-"""Batches between two compactions of the rollups."""
-COMPACT_AFTER_LARGE = 4
-"""The same at the end of a pass that took in much, whose batches are large."""
 PRESENT_PASSES = 3
 """Passes over what there is now: one finds all of it, the others what was rotated or written meanwhile."""
-CHECKPOINT_BYTES = 32 << 20
-"""A pass that took in more than this ends with a checkpoint, so that a restart replays little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +113,7 @@ class Ingest:
         self._deltas = DeltaTables(connection, root, self.ledger, self._telling)
         self._batches = 0
         self._progress: Progress | None = None
-        self._since_compaction = 0
-        self._crowded: dict[str, Stretch] | None = None
-        """Where rollups were added to since they were compacted; None for wherever it may be, as after a start."""
+        self._upkeep = Upkeep(connection)
         self._stop = False
         self._exclude = (*config.watch.exclude, *patterns_of(named, config.named_files()))
         self._overfull = False
@@ -209,7 +200,7 @@ class Ingest:
             )
         if self._batches != started and not self._stop:
             self._join_by_unit()
-            self._tidy(bytes_read)
+            self._upkeep.end_pass(bytes_read)
         return self._batches - started
 
     def _messages(self) -> Iterator[Item]:
@@ -305,12 +296,12 @@ class Ingest:
         self._write_entries([seen])
 
     def _take(self, batch: Batch, total: int) -> None:
-        with self._noting() as touched:
+        with self._upkeep.noting() as touched:
             counts = self._take_in(batch)
         if counts is None:
             return
         self._batches += 1
-        self._since_compaction += 1
+        self._upkeep.count_batch()
         newest = counts.newest.replace(tzinfo=UTC).timestamp() if counts.newest else None
         lag = time.time() - newest if newest is not None else None
         if self._topics is not None:
@@ -320,7 +311,7 @@ class Ingest:
 
     def _join_by_unit(self) -> None:
         """Join the events that waited for everything to be read; see `event_units`."""
-        with self._noting() as touched:
+        with self._upkeep.noting() as touched:
             joined = self._transaction.join_by_unit()
         if joined and self._progress is not None:
             self._on_batch(replace(self._progress, rows=0, touched=touched))
@@ -358,7 +349,7 @@ class Ingest:
         Args:
             enough: Without a reference, bins need so many rows.
         """
-        with self._noting(), self._in_step():
+        with self._upkeep.noting(), self._in_step():
             tasks.ensure(self._connection, self.registry, self._config.roles.task, self._config.outputs)
             ensure_bins(self._connection, self.registry, enough=enough)
             label_bins.ensure(self._connection, self.registry, enough=min(enough, label_bins.ENOUGH))
@@ -367,16 +358,6 @@ class Ingest:
                 self._config.rollout.unit,
             )
             constraints.ensure(self._connection, self.registry, self._config)
-
-    @contextlib.contextmanager
-    def _noting(self) -> Iterator[Touched]:
-        """Note what is added to rollups, and keep it for the compaction, be it only what was done before a failure."""
-        with noting() as touched:
-            try:
-                yield touched
-            finally:
-                if self._crowded is not None:
-                    widen(self._crowded, touched)
 
     @contextlib.contextmanager
     def _in_step(self) -> Iterator[None]:
@@ -423,24 +404,3 @@ class Ingest:
         self._write_entries([replace(entry, offset=segment.end, rejected=entry.rejected + left)])
         where = f"{entry.path} from {segment.start:,} to {segment.end - 1:,}"
         self._telling.warn(entry.path, f"{where} is left out: {reason}")
-
-    def _checkpoint(self) -> None:
-        import duckdb  # noqa: PLC0415
-
-        with contextlib.suppress(duckdb.TransactionException):  # another thread writes: the next pass does it
-            self._connection.execute("CHECKPOINT")
-
-    def _tidy(self, bytes_read: int) -> None:
-        large = bytes_read > CHECKPOINT_BYTES
-        # after a backfill the engine would read and write most rows again, to merge what its threads left half full
-        self._connection.execute("SET max_vacuum_tasks = 0" if large else "RESET max_vacuum_tasks")
-        self._connection.execute(f"SET checkpoint_threshold = '{BACKFILL_WAL if large else STEADY_WAL}'")
-        if self._since_compaction >= (COMPACT_AFTER_LARGE if large else COMPACT_AFTER):
-            with all_or_nothing(self._connection):
-                fold.compact(self._connection, self._crowded)
-            self._crowded = {}
-            self._since_compaction = 0
-            forget(self._connection)
-            heap.give_back()
-        if large:
-            self._checkpoint()

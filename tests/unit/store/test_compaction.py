@@ -10,7 +10,7 @@ import pytest
 from logfiles import lines, prediction
 
 from mlwatch.cli import main
-from mlwatch.store import fold, ingest
+from mlwatch.store import upkeep
 from mlwatch.store.rollups import FEATURES, SCORES, TRAFFIC
 from mlwatch.store.touched import ALL_TIME, note, noting
 
@@ -52,12 +52,12 @@ def test_rows_are_merged_where_something_was_added_and_left_elsewhere(store: Duc
     for at in (NINE, later):
         crowd(store, TRAFFIC, at, rows=3)
         crowd(store, FEATURES, at)
-    fold.compact(store, {TRAFFIC.name: (later, later)})
+    upkeep.compact(store, {TRAFFIC.name: (later, later)})
     hour = later.replace(minute=0)
     assert amounts(store, TRAFFIC, 60) == {NINE: [1, 2, 3], later: [6]}
     assert amounts(store, TRAFFIC, 3600) == {NINE: [1, 2, 3], hour: [6]}
     assert set(map(tuple, amounts(store, FEATURES, 900).values())) == {(1, 2)}
-    fold.compact(store)
+    upkeep.compact(store)
     assert amounts(store, TRAFFIC, 60) == {NINE: [6], later: [6]}
     assert amounts(store, TRAFFIC, 3600) == {NINE: [6], hour: [6]}
     for level in FEATURES.levels:
@@ -70,7 +70,7 @@ def test_the_first_and_the_last_bucket_of_a_stretch_belong_to_it_at_every_width(
     moments = [NINE + timedelta(hours=hours, minutes=15) for hours in (0, 20, 40, 60)]
     for at in moments:
         crowd(store, SCORES, at)
-    fold.compact(store, {SCORES.name: (moments[1], moments[2])})
+    upkeep.compact(store, {SCORES.name: (moments[1], moments[2])})
     assert list(amounts(store, SCORES, 900).values()) == [[1, 2], [3], [3], [1, 2]]
     assert list(amounts(store, SCORES, 3600).values()) == [[1, 2], [3], [3], [1, 2]]
     assert list(amounts(store, SCORES, 86400).values()) == [[1, 2], [3], [6]]  # the last two share a day
@@ -80,7 +80,7 @@ def test_all_of_a_rollup_is_looked_through_where_all_of_it_may_have_changed(
     store: DuckDBPyConnection,
 ) -> None:
     crowd(store, TRAFFIC, NINE)
-    fold.compact(store, {TRAFFIC.name: ALL_TIME})
+    upkeep.compact(store, {TRAFFIC.name: ALL_TIME})
     assert amounts(store, TRAFFIC, 60) == {NINE: [3]}
 
 
@@ -114,7 +114,7 @@ class Growing:
 
 @pytest.fixture
 def growing(logs: Path, opened: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Growing]:
-    monkeypatch.setattr(ingest, "COMPACT_AFTER", 1)
+    monkeypatch.setattr(upkeep, "COMPACT_AFTER", 1)
     with opened() as session:
         yield Growing(session, logs)
 
@@ -135,7 +135,7 @@ def test_the_ingest_looks_where_it_added_once_it_has_looked_everywhere(growing: 
 def test_vacuum_looks_everywhere(
     logs: Path, opened: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest, "COMPACT_AFTER", 1)
+    monkeypatch.setattr(upkeep, "COMPACT_AFTER", 1)
     old = NINE - timedelta(days=3)
     with opened() as session:
         growing = Growing(session, logs)

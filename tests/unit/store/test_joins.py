@@ -197,20 +197,20 @@ def test_regression_equals_scikit_learn(logs: Path, take: Take) -> None:
 
 
 def test_metrics_stay_when_rollups_are_compacted(logs: Path, opened: Callable[[], Any]) -> None:
-    from mlwatch.store import fold
+    from mlwatch.store import upkeep
 
     for name, part in PARTS.items():
         (logs / name).write_text(lines(part))
     with opened() as session:
         before = rounded(numbers(session.snapshot()))
-        fold.compact(session.connection)
+        upkeep.compact(session.connection)
         assert rounded(numbers(session.snapshot())) == before
 
 
 def test_batches_are_added_up_and_the_totals_stay(logs: Path, opened: Callable[[], Any]) -> None:
     """Those of the last hour minute by minute, all before as one."""
     from mlwatch.snapshot.state import ingest_totals
-    from mlwatch.store import fold
+    from mlwatch.store import upkeep
 
     (logs / "a.jsonl").write_text(lines(prediction(n) for n in range(10)))
     with opened() as session:
@@ -221,7 +221,7 @@ def test_batches_are_added_up_and_the_totals_stay(logs: Path, opened: Callable[[
             FROM range(2, 3002) AS t(i)""")
         before = ingest_totals(connection)
         assert before.bytes > 7 * 3000 * 1500
-        fold.compact(connection)
+        upkeep.compact(connection)
         assert ingest_totals(connection) == before
         old, late, newest = connection.execute("""
             SELECT COUNT(*) FILTER (taken_at <= (SELECT MAX(taken_at) - INTERVAL 1 HOUR FROM batches)),
