@@ -9,27 +9,22 @@ from datetime import UTC
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing
-from mlwatch.errors import reason_of
-from mlwatch.sources.files import Found, discover, patterns_of
 from mlwatch.sources.marks import NO_MARKS
 from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
-from mlwatch.store import constraints, label_bins, notices, slices, tasks
+from mlwatch.store import constraints, label_bins, slices, tasks
 from mlwatch.store.binning import due, ensure_bins
-from mlwatch.store.copies import without_twins
+from mlwatch.store.books import Books
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import cursor
-from mlwatch.store.deltas import DeltaTables
-from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble, Work
-from mlwatch.store.holding import held_files
-from mlwatch.store.ledger import PARTITION, UNREAD, Entry, Ledger
+from mlwatch.store.directory import Directory
+from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble
+from mlwatch.store.ledger import Entry, Ledger
 from mlwatch.store.memory import recall
 from mlwatch.store.registry import MAX_FEATURES, Registry
-from mlwatch.store.resolve import Plan, resolve
 from mlwatch.store.shapes import KnownShapes
 from mlwatch.store.spool import Spool
-from mlwatch.store.telling import ROOT, TOPICS, Telling
+from mlwatch.store.telling import TOPICS, Telling
 from mlwatch.store.transaction import Transaction
 from mlwatch.store.upkeep import Upkeep
 
@@ -43,6 +38,7 @@ if TYPE_CHECKING:
     from mlwatch.config.topics import Topics
     from mlwatch.store.batch import Counts
     from mlwatch.store.feeding import Item
+    from mlwatch.store.resolve import Plan
     from mlwatch.store.topics import TopicFeed
     from mlwatch.store.touched import Touched
 
@@ -103,23 +99,19 @@ class Ingest:
         self._shapes = KnownShapes(connection, config.roles)
         self._telling = Telling(connection)
         self._telling.end_doubts(config.roles)
-        self._is_directory = root.is_dir()  # a single file goes for a moment when it is rotated
-        named = root.resolve() if self._is_directory else root.resolve().parent
-        book = ShapeBook(named, config.roles, self._shapes.by_key, recall)
+        self._books = Books(connection, self.ledger, self._telling)
+        self._directory = Directory(connection, root, config, self.ledger, self._books, self._telling)
+        book = ShapeBook(self._directory.place, config.roles, self._shapes.by_key, recall)
         self._shapes.compare(self.ledger, book.root_name)
         self._telling.roles(self.roles_note)
         self._feeder = Feeder(book, cursor(connection), self._spool.path, lambda: self._stop)
         self._transaction = Transaction(connection, self.registry, self.ledger, config)
-        self._deltas = DeltaTables(connection, root, self.ledger, self._telling)
         self._batches = 0
         self._progress: Progress | None = None
         self._upkeep = Upkeep(connection)
         self._stop = False
-        self._exclude = (*config.watch.exclude, *patterns_of(named, config.named_files()))
         self._overfull = False
         self._files = files
-        self._listed: frozenset[str] = frozenset()
-        """Relative paths of the files that were there when the directory was last seen."""
         self._topics = self._open(topics, book) if topics is not None else None
 
     def _open(self, topics: Topics, book: ShapeBook) -> TopicFeed:
@@ -170,9 +162,33 @@ class Ingest:
         Args:
             follows: Whether it is called again as the logs grow, so that what may be half written can wait.
         """
-        started, bytes_read = self._batches, 0
-        plans = self._plan() if self._files else []
+        started = self._batches
+        plans = self._plans()
         total = sum(plan.found.size for plan in plans)
+        bytes_read = self._read(plans, total, follows=follows)
+        if not self._stop:
+            self._end_reading(total)
+        if self._batches != started and not self._stop:
+            self._join_by_unit()
+            self._upkeep.end_pass(bytes_read)
+        return self._batches - started
+
+    def _plans(self) -> list[Plan]:
+        """Return which files are to be read."""
+        plans = self._directory.plans() if self._files else []
+        if plans:
+            self._on_plan(len(plans), sum(plan.found.size for plan in plans))
+        return plans
+
+    def _read(self, plans: Sequence[Plan], total: int, *, follows: bool) -> int:
+        """Take in what files and topics hold; return how many bytes that were.
+
+        Args:
+            plans: The files.
+            total: Their bytes on disk.
+            follows: See `run_once`.
+        """
+        bytes_read = 0
         seen: list[Entry] = []
         with contextlib.closing(self._feeder.items(plans, follows=follows)) as items:
             for item in chain(items, self._messages()):
@@ -183,117 +199,33 @@ class Ingest:
                     case Seen(entry):
                         seen.append(entry)
                     case Trouble(found, reason, lasting):
-                        self._note_damaged(found, reason) if lasting else self._telling.unread(
-                            found.relative, reason
-                        )
+                        if lasting:
+                            self._books.note_damaged(found, reason)
+                        else:
+                            self._telling.unread(found.relative, reason)
                 if self._stop:
                     break
         # what waits is seen each time
-        self._write_entries([entry for entry in seen if entry != self.ledger.entries.get(entry.file)])
-        if not self._stop:
-            for item in self._feeder.left_over(self.ledger):
-                if isinstance(item, Batch):
-                    self._take(item, total)
-            self._end_unread()
-            self._telling.absent(
-                self._config.roles, [shape.mapping for shape in self._shapes.by_key.values()]
-            )
-        if self._batches != started and not self._stop:
-            self._join_by_unit()
-            self._upkeep.end_pass(bytes_read)
-        return self._batches - started
+        self._books.write([entry for entry in seen if entry != self.ledger.entries.get(entry.file)])
+        return bytes_read
+
+    def _end_reading(self, total: int) -> None:
+        """Take in what only the end of a pass shows to be due, and tell what is over, or still missing."""
+        for item in self._feeder.left_over(self.ledger):
+            if isinstance(item, Batch):
+                self._take(item, total)
+        if self._files:
+            self._books.end_unread(self._directory.listed)
+        self._telling.absent(self._config.roles, [shape.mapping for shape in self._shapes.by_key.values()])
 
     def _messages(self) -> Iterator[Item]:
         """Yield what the topics give."""
         if self._topics is None:
             return
-        self._write_entries(self._topics.entries())
+        self._books.write(self._topics.entries())
         yield from self._feeder.gather(self._topics.works())
-        self._write_entries(self._topics.entries())
+        self._books.write(self._topics.entries())
         self._telling.trouble(TOPICS, self._topics.trouble)
-
-    def _plan(self) -> list[Plan]:
-        plans: list[Plan] = []
-        moved: list[Entry] = []
-        places, tables = self._look()
-        apart = self._deltas.apart(tables, places.values())
-        self._write_entries(apart.entries)
-        paths = {identity: found.path for identity, found in places.items()}
-        for found in places.values():
-            if found.relative in apart.waiting:
-                continue
-            try:
-                plan = resolve(found, self.ledger, paths)
-            except FileNotFoundError:
-                continue  # moved since it was listed: the next scan finds it
-            except OSError as error:
-                self._telling.unread(found.relative, f"cannot be opened ({error.strerror})")
-                continue
-            if plan is not None and plan.moved:
-                moved.append(plan.entry)
-            elif plan is not None:
-                plans.append(plan)
-        self._write_entries(moved)
-        if plans := without_twins(plans):
-            self._on_plan(len(plans), sum(plan.found.size for plan in plans))
-        return plans
-
-    def _look(self) -> tuple[dict[tuple[int, int], Found], list[str]]:
-        """List the files, newest first, and the Delta tables.
-
-        A file with several names (a link) is taken under the name it is known by.
-        """
-        files: dict[tuple[int, int], Found] = {}
-        tables: list[str] = []
-        watch, say = self._config.watch, self._say_unlisted
-        gone = self._is_directory and not self._root.exists()
-        said = f"{self._root} is gone: what it held is shown, nothing new is read"
-        self._telling.trouble(ROOT, said if gone else None)
-        held = held_files()
-        for found in discover(self._root, watch.include, self._exclude, say, tables.append):
-            if found.identity in held:
-                continue  # a store among the logs, by whatever name
-            known = self.ledger.by_inode(*found.identity)
-            identity = found.identity if found.inode else (found.device, -len(files) - 1)
-            if identity not in files or (known is not None and known.path == found.relative):
-                files[identity] = found
-        if not gone:
-            self._listed = frozenset(found.relative for found in files.values())
-        return files, tables
-
-    def _write_entries(self, entries: Sequence[Entry]) -> None:
-        if not entries:
-            return
-        try:
-            with all_or_nothing(self._connection):
-                self.ledger.put(entries)
-                unread = [entry for entry in entries if entry.state in UNREAD]
-                for entry in unread[-notices.LIMIT :]:  # more would push out each other
-                    self._telling.unread(entry.path, entry.reason or "", partly=entry.offset > 0)
-        except BaseException:
-            self.ledger.reload()
-            self._telling.reload()
-            raise
-
-    def _end_unread(self) -> None:
-        """Say no more of a file that it is not read once it was, or is gone."""
-        if self._files:
-            gone = [entry for entry in self.ledger.unread if entry.path not in self._listed]
-            self._write_entries([replace(entry, state="gone") for entry in gone])
-            self._telling.end_unread(self.ledger.is_unread)
-
-    def _say_unlisted(self, relative: str, error: OSError) -> None:
-        self._telling.unread(relative, f"its files cannot be listed ({error.strerror})")
-
-    def _note_damaged(self, found: Found, reason: str) -> None:
-        """Remember a file whose content is wrong; it is tried again when it changes."""
-        known = self.ledger.by_path.get(found.relative)
-        number = known.file if known is not None else self.ledger.reserve()
-        entry = known or Entry(
-            *(number, found.relative, found.device, found.inode, found.size, found.mtime_ns, "")
-        )
-        seen = replace(entry, size=found.size, mtime_ns=found.mtime_ns, state="damaged", reason=reason)
-        self._write_entries([seen])
 
     def _take(self, batch: Batch, total: int) -> None:
         with self._upkeep.noting() as touched:
@@ -325,10 +257,10 @@ class Ingest:
         except duckdb.OutOfMemoryException as error:  # thousands of columns, perhaps
             if enlarge(self._connection):
                 return self._take_in(batch)
-            self._set_aside(batch, error)
+            self._books.set_aside(batch.works, error)
             return None
         except (duckdb.DataError, duckdb.ProgrammingError, RuntimeError) as error:
-            self._set_aside(batch, error)
+            self._books.set_aside(batch.works, error)
             return None
         if batch.shape.format != "parquet":
             self._feeder.give_back(batch.spool)
@@ -387,20 +319,3 @@ class Ingest:
             mark, number = marks.decimal, marks.doubtful
             told = f"nothing tells whether numbers such as {number} have decimals or thousands behind the {mark!r}"
             self._telling.warn(path, f"{path}: {told}; they are read as decimals")
-
-    def _set_aside(self, batch: Batch, error: Exception) -> None:
-        """Name the files of a batch that cannot be taken in at all, so that the others go on."""
-        reason = f"its records cannot be taken in ({reason_of(error)})"
-        for work in batch.works:
-            if work.entry.format == PARTITION:
-                self._leave_out(work, reason)
-        for found in {work.segment.found for work in batch.works if work.entry.format != PARTITION}:
-            self._note_damaged(found, reason)
-
-    def _leave_out(self, work: Work, reason: str) -> None:
-        """Pass over messages that cannot be taken in: their partition goes on behind them."""
-        entry, segment = self.ledger.entries[work.entry.file], work.segment
-        left = segment.lines + len(segment.refused)
-        self._write_entries([replace(entry, offset=segment.end, rejected=entry.rejected + left)])
-        where = f"{entry.path} from {segment.start:,} to {segment.end - 1:,}"
-        self._telling.warn(entry.path, f"{where} is left out: {reason}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from logfiles import Take, without_ids
 
-from mlwatch.store import copies, ingest
+from mlwatch.store import copies, directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,6 +200,6 @@ def test_a_log_that_follows_another_in_its_place_is_not_accounted_for(
         log.unlink(missing_ok=True)  # after it was planned, before it is read
         return plans
 
-    monkeypatch.setattr(ingest, "without_twins", gone)
+    monkeypatch.setattr(directory, "without_twins", gone)
     count(take)
     assert count(take) == (105, 0)

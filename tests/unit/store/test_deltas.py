@@ -178,7 +178,7 @@ def test_a_crash_between_the_ledger_and_the_rows_loses_none(
     table.append("a.parquet", 1, 2, 3)
     table.compact("c.parquet", ("a.parquet",), 1, 2, 3)
     with monkeypatch.context() as patch:
-        patch.setattr("mlwatch.store.ingest.resolve", lambda *_: None)
+        patch.setattr("mlwatch.store.directory.resolve", lambda *_: None)
         with opened() as session:
             assert session.snapshot().ingest.predictions == 0
     assert count(take) == (3, 0)
