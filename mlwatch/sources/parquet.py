@@ -10,9 +10,10 @@ from mlwatch.sources.formats import recognise_table
 from mlwatch.sources.importing import import_piece
 from mlwatch.sources.parquet_samples import kinds_of, sample
 from mlwatch.sources.pathnames import file_literal, is_utf8
+from mlwatch.sources.relations import parquet_relation
 from mlwatch.sources.room import make_room
 from mlwatch.sources.segments import Piece, Segment, UnreadableFileError
-from mlwatch.sources.shapes import Path_, parquet_relation, shape_key
+from mlwatch.sources.shapes import shape_key
 from mlwatch.sources.sql import ROW
 from mlwatch.sources.streams import Fingerprint, fingerprint
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.roles.types import ColumnPath
     from mlwatch.sources.files import Found
     from mlwatch.sources.segments import Position
     from mlwatch.sources.shapebook import ShapeBook
@@ -119,7 +121,7 @@ _PARQUET_KINDS = (
 )
 
 
-def _leaves(path: Path_, sql_type: str) -> Iterator[tuple[Path_, str]]:
+def _leaves(path: ColumnPath, sql_type: str) -> Iterator[tuple[ColumnPath, str]]:
     """Tell how a Parquet column is read; fields of structs are read as text and cast."""
     for prefix, kind in _PARQUET_KINDS:
         if sql_type.startswith(prefix):

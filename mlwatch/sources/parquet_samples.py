@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mlwatch.asking import row
 from mlwatch.elements import has_value, is_element
 from mlwatch.sources.pathnames import file_literal
-from mlwatch.sources.shapes import parquet_relation
+from mlwatch.sources.relations import parquet_relation
 from mlwatch.sources.sql import ROW, path_expression
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from duckdb.sqltypes import DuckDBPyType
 
-    from mlwatch.sources.shapes import Path_
+    from mlwatch.roles.types import ColumnPath
 
     Record = dict[str, Any]
 
@@ -32,7 +32,7 @@ LATER_GROUPS = 16
 
 
 def sample(
-    path: Path, connection: DuckDBPyConnection, waiting: Collection[Path_] | None = None
+    path: Path, connection: DuckDBPyConnection, waiting: Collection[ColumnPath] | None = None
 ) -> list[Record]:
     """Return some rows of a Parquet file as records: the first ones, and later ones of columns that are empty there.
 
@@ -54,7 +54,7 @@ def sample(
     return records
 
 
-def _leaves(parents: Path_, columns: Iterable[tuple[str, DuckDBPyType]]) -> Iterator[Path_]:
+def _leaves(parents: ColumnPath, columns: Iterable[tuple[str, DuckDBPyType]]) -> Iterator[ColumnPath]:
     """Yield the columns, and the fields of structs, that have values and can be read."""
     for name, kind in columns:
         if not name or (parents and is_element(name)):
@@ -65,7 +65,7 @@ def _leaves(parents: Path_, columns: Iterable[tuple[str, DuckDBPyType]]) -> Iter
             yield (*parents, name)
 
 
-def _empty(leaves: Iterable[Path_], records: Iterable[Record]) -> list[Path_]:
+def _empty(leaves: Iterable[ColumnPath], records: Iterable[Record]) -> list[ColumnPath]:
     """Return the columns that have no value in any of some records."""
     empty = list(leaves)
     for record in records:
@@ -74,8 +74,8 @@ def _empty(leaves: Iterable[Path_], records: Iterable[Record]) -> list[Path_]:
 
 
 def _groups_with(
-    leaves: Sequence[Path_], path: Path, connection: DuckDBPyConnection
-) -> Iterator[tuple[str, list[Path_]]]:
+    leaves: Sequence[ColumnPath], path: Path, connection: DuckDBPyConnection
+) -> Iterator[tuple[str, list[ColumnPath]]]:
     """Yield the rows of each group that is the first with values in some columns, and these, as its statistics say."""
     first = connection.execute(
         f"""
@@ -96,12 +96,14 @@ def _groups_with(
             yield parquet_relation(path, max(start, SAMPLE_ROWS), stop), chosen
 
 
-def _is_below(name: str, leaf: Path_) -> bool:
+def _is_below(name: str, leaf: ColumnPath) -> bool:
     """Tell whether a column of the schema is the values, or the elements, of a leaf."""
     return f"{name}, ".startswith(f"{', '.join(leaf)}, ")
 
 
-def _first_filled(relation: str, leaves: Sequence[Path_], connection: DuckDBPyConnection) -> list[Record]:
+def _first_filled(
+    relation: str, leaves: Sequence[ColumnPath], connection: DuckDBPyConnection
+) -> list[Record]:
     """Return the first rows that have a value in any of some columns."""
     filled = (
         f"MIN(file_row_number, {LATER_ROWS}) FILTER (WHERE {path_expression(leaf)} IS NOT NULL)"

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import RoleSettings
+    from mlwatch.roles.types import ColumnPath
     from mlwatch.sources.files import Format
     from mlwatch.sources.formats.types import Memory
-    from mlwatch.sources.shapes import Dialect, Path_, Shape
+    from mlwatch.sources.shapes import Dialect, Shape
 
 MAX_SIGNATURES = 10_000
 """Combinations of keys that are remembered as known, by their hashes: a combination may be long."""
@@ -63,7 +64,7 @@ class ShapeBook:
         """Return how many records of a block of this kind of file are worth a look."""
         return samples.SAMPLE_LINES if key not in self.shapes else samples.LATER_LINES
 
-    def waiting(self, key: str) -> tuple[Path_, ...] | None:
+    def waiting(self, key: str) -> tuple[ColumnPath, ...] | None:
         """Return the columns of a kind of file that had no value so far; None where it is not known yet."""
         known = self.shapes.get(key)
         return None if known is None else known.waiting()
@@ -93,7 +94,7 @@ class ShapeBook:
         records: Sequence[Mapping[str, Any]],
         relative: str,
         dialect: Dialect | None = None,
-        types: Mapping[Path_, str] | None = None,
+        types: Mapping[ColumnPath, str] | None = None,
         settings: RoleSettings | None = None,
     ) -> Shape:
         """Return the shape of a kind of file, taught by some of its records."""
@@ -116,7 +117,7 @@ class ShapeBook:
         return self._preset[key]
 
     def _unseen(
-        self, key: str, records: Sequence[Mapping[str, Any]], waiting: Sequence[Path_]
+        self, key: str, records: Sequence[Mapping[str, Any]], waiting: Sequence[ColumnPath]
     ) -> list[Mapping[str, Any]]:
         """Return the records with new keys, or the first value of a column that waits for one: most have neither."""
         seen = self._signatures.setdefault(key, set())

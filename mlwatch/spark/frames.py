@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlwatch.elements import element_of, is_element
 from mlwatch.sources.canonical import Canonical
-from mlwatch.sources.shapes import CSV_NULLS
+from mlwatch.sources.relations import CSV_NULLS
 from mlwatch.sources.sql import identifier
 from mlwatch.spark.dialect import to_spark
 from mlwatch.store.batch import classified
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from pyspark.sql.types import DataType, StructType
 
     from mlwatch.config import Config
+    from mlwatch.roles.types import ColumnPath
     from mlwatch.sources.canonical import Slot
     from mlwatch.sources.shapes import Shape
     from mlwatch.spark.listing import Listed
     from mlwatch.spark.sampling import Learnt
 
 Tree = dict[str, Any]
-Path_ = tuple[str, ...]
 CORRUPT = "\0corrupt"
 
 
@@ -120,7 +120,7 @@ def _kind(tree: Tree) -> DataType:
     return T.ArrayType(T.StringType()) if all(map(is_element, tree)) else _struct(tree)
 
 
-def _column(columns: StructType, path: Path_) -> Column:
+def _column(columns: StructType, path: ColumnPath) -> Column:
     """Reach a path; nothing where the files that are read now do not have it."""
     from pyspark.sql import functions as F  # noqa: N812, PLC0415
     from pyspark.sql.types import ArrayType, StructType  # noqa: PLC0415

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import number
 from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.canonical import Canonical, Slot
-from mlwatch.sources.shapes import Shape, csv_relation, jsonl_relation, parquet_relation
+from mlwatch.sources.relations import csv_relation, jsonl_relation, parquet_relation
 from mlwatch.store import batch, straight
 from mlwatch.store.spool import laying_down
 from mlwatch.store.tolerant import NO_LINES, tolerant_relation
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.sources.segments import Segment
+    from mlwatch.sources.shapes import Shape
     from mlwatch.store.feature_rollup import Requests
 
 CARE_BYTES = 4 << 20

@@ -18,8 +18,9 @@ from mlwatch.roles.leftovers import BESIDE
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.parquet_samples import kinds_of, records_of, sample
 from mlwatch.sources.pathnames import REFERENCE_NAMES, file_literal
+from mlwatch.sources.physical import SQL_TYPES
 from mlwatch.sources.room import make_room
-from mlwatch.sources.shapes import SQL_TYPES, Shape, build_shape
+from mlwatch.sources.shapes import Shape, build_shape
 from mlwatch.sources.sql import identifier, path_expression
 from mlwatch.store import (
     adding,
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config, RoleSettings
+    from mlwatch.roles.types import ColumnPath
     from mlwatch.sources.canonical import Slot
-    from mlwatch.sources.shapes import Path_
     from mlwatch.store.reference_once import Sorted
 
 T = TypeVar("T")
@@ -295,7 +296,7 @@ def shape_of(connection: DuckDBPyConnection, path: Path, config: Config, what: s
     )
 
 
-def _whole(connection: DuckDBPyConnection, path: Path, classes: Collection[Path_]) -> list[Path_]:
+def _whole(connection: DuckDBPyConnection, path: Path, classes: Collection[ColumnPath]) -> list[ColumnPath]:
     """Return the columns of Parquet, among some, that hold whole numbers: no text has to be looked into there."""
     columns = [column for column in classes if len(column) == 1]
     if path.suffix.lower() != ".parquet" or not columns:

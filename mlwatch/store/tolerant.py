@@ -12,7 +12,7 @@ from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.delimited import Rows
 from mlwatch.sources.marks import NO_MARKS, unmarked
 from mlwatch.sources.pathnames import file_literal
-from mlwatch.sources.shapes import CSV_NULLS
+from mlwatch.sources.relations import CSV_NULLS
 from mlwatch.sources.sql import literal, pointer
 from mlwatch.store.spool import laying_down
 
