@@ -14,35 +14,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlwatch.arguments import close_to
-from mlwatch.errors import ConfigError
 from mlwatch.metrics.rollout import rollout_verdict, traffic_steps
-from mlwatch.metrics.rollout_types import (
-    DEFAULT_METRICS,
-    MetricSpec,
-    RolloutSettings,
-    default_metric,
-)
 from mlwatch.snapshot import rollout_pairs, undecided
 from mlwatch.snapshot.pair_counts import count_pairs, without_answers
 from mlwatch.snapshot.randomised import REQUESTS
 from mlwatch.snapshot.reader import Reader
 from mlwatch.snapshot.rollout_beside import beside, with_others
-from mlwatch.snapshot.rollout_calibration import stored_inflation
 from mlwatch.snapshot.rollout_comeback import comeback
 from mlwatch.snapshot.rollout_course import course_of, up_to_now
-from mlwatch.snapshot.rollout_limits import DISAGREEMENT, limits_of
+from mlwatch.snapshot.rollout_limits import DISAGREEMENT
 from mlwatch.snapshot.rollout_mix import mix_remarks
 from mlwatch.snapshot.rollout_pairing import Judged, Pairing
-from mlwatch.snapshot.rollout_past import CLASS_TASKS, LATENCIES, OF_CLASSES, frozen_quantile
-from mlwatch.snapshot.rollout_positives import RARE
+from mlwatch.snapshot.rollout_past import CLASS_TASKS
 from mlwatch.snapshot.rollout_result import held, moment, rollout_of
 from mlwatch.snapshot.rollout_series import Arms, Inputs, Pairs, read_arms
+from mlwatch.snapshot.rollout_settings import check_names, settle, spec
 from mlwatch.snapshot.rollout_units import read_units, remarks_of, with_units
 from mlwatch.snapshot.types import TrafficStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable
 
     from duckdb import DuckDBPyConnection
 
@@ -55,28 +46,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.rollout_units import ByUnit
     from mlwatch.snapshot.types import Rollout
 
-CLASS_GUARDRAILS = ("error_rate", "latency_p99", "accuracy", "recall", "conversion", "revenue")
-"""What is judged by default, where the logs have it; recall where positives are rare."""
-REGRESSION_GUARDRAILS = ("error_rate", "latency_p99", "mae", "conversion", "revenue")
-NOT_LOGGED = {
-    "latency_p99": "the logs hold no latency",
-    "accuracy": "there are no labels yet",
-    "recall": "no label is positive yet",
-    "mae": "there are no labels yet",
-    "conversion": "the logs hold no conversions",
-    "revenue": "the logs hold no revenue",
-}
-BY_ARM = frozenset({"error_rate", "recall", "precision", "mae", "mse"})
-"""What is judged by arm in a shadow too, besides latencies; recall only as long as no pairs tell of it."""
 PAIRWISE = "who is right is not judged pair by pair"
-NOUGHT = {"revenue": "no request brought any"}
-"""Why what the logs have is not judged where it is 0 all the time."""
-REFERENCE_VALUES = 1000
-"""Latencies of the baseline before the candidate that its frozen quantile needs."""
-
-
-SILENT_AFTER = timedelta(minutes=10)
-"""Time without traffic after which a version that had some all the time counts as silent, unless it is configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,22 +216,29 @@ def read_inputs(
     """
     reader = dear.reading(connection)
     arms = read_arms(reader, pairing)
-    if not shadow:
-        inputs = settle(reader, pairing, config, with_others(reader, pairing, arms, others), alpha)
-        if config.unit in REQUESTS:
-            return inputs
-        return _of_units(connection, inputs, str(config.unit), others, dear.by_unit)
-    inputs = settle(reader, pairing, config, arms, alpha, shadow=True)
+    if shadow:
+        return _of_pairs(
+            connection, reader, settle(reader, pairing, config, arms, alpha, shadow=True), config
+        )
+    inputs = settle(reader, pairing, config, with_others(reader, pairing, arms, others), alpha)
+    if config.unit in REQUESTS:
+        return inputs
+    return _of_units(connection, inputs, str(config.unit), others, dear.by_unit)
+
+
+def _of_pairs(connection: DuckDBPyConnection, reader: Reader, inputs: Inputs, config: Configured) -> Inputs:
+    """Let the pairs of answers to the same requests say who is right."""
+    pairing = inputs.pairing
     counted = count_pairs(connection, pairing, classes=pairing.task in CLASS_TASKS)
     if undecided.is_most(counted.undecided, counted.counts.pairs):
         counted = without_answers(counted)
-        remark = f"{PAIRWISE}, because {arms.undecided or undecided.NO_PREDICTION}"
+        remark = f"{PAIRWISE}, because {inputs.arms.undecided or undecided.NO_PREDICTION}"
         unknown = replace(pairing, judged=Judged(pairing.model, "unknown"))
         inputs = replace(inputs, pairing=unknown, remarks=(*inputs.remarks, remark))
     if config.unit not in REQUESTS:
         remark = f"pairs of one {config.unit} resemble each other, and are judged as if they did not"
         inputs = replace(inputs, remarks=(*inputs.remarks, remark))
-    accuracy = _spec(reader, config, pairing, "accuracy", {})
+    accuracy = spec(reader, config, pairing, "accuracy", {})
     return rollout_pairs.by_pairs(inputs, Pairs(counted, accuracy, config.limits.get(DISAGREEMENT)))
 
 
@@ -280,111 +257,6 @@ def _of_units(
         settings=replace(settings, unit=unit, design=units.design),
         remarks=(*inputs.remarks, *remarks),
     )
-
-
-def settle(
-    reader: Reader,
-    pairing: Pairing,
-    config: Configured,
-    arms: Arms,
-    alpha: float,
-    *,
-    shadow: bool = False,
-) -> Inputs:
-    """Settle how arms are judged; see `read_inputs`."""
-    names, remarks = _judged(config, arms, pairing.task, shadow=shadow)
-    specs = tuple(_spec(reader, config, pairing, name, arms.caps) for name in names)
-    limits = limits_of(reader, pairing, config, arms, shadow=shadow)
-    extra = tuple(
-        replace(_spec(reader, config, pairing, limit.metric, arms.caps), guardrail=False)
-        for limit in limits.judged
-        if limit.metric not in names
-    )
-    try:
-        settings = RolloutSettings(
-            metrics=(*specs, *extra),
-            baseline=pairing.baseline,
-            candidate=pairing.candidate,
-            mode="shadow" if shadow else (config.mode or "canary"),
-            alpha=alpha,
-            min_time=config.min_time.total_seconds(),
-            label_delay=config.label_delay.total_seconds(),
-            silent_after=(config.silent_after or SILENT_AFTER).total_seconds(),
-            any_silence=config.silent_after is not None,
-            share=None if shadow else _shares(config),
-            row_minutes=arms.minutes,
-            hard_limits=limits.judged,
-            unjudged=limits.unjudged,
-            inflation=stored_inflation(reader.connection, pairing.model, pairing.baseline),
-            too_large=arms.overflown,
-        )
-    except ValueError as error:
-        raise ConfigError(str(error), "[rollout]", "correct the configuration") from error
-    return Inputs(pairing, arms, settings, (*remarks, *limits.remarks))
-
-
-def check_names(config: Configured) -> None:
-    """Make sure that every metric that is named exists.
-
-    Raises:
-        ConfigError: when one does not.
-    """
-    for key, names in (("metrics", config.metrics), ("margins", config.margins), ("limits", config.limits)):
-        known = (*DEFAULT_METRICS, DISAGREEMENT) if key == "limits" else DEFAULT_METRICS
-        for name in names:
-            if name not in known:
-                close = close_to(name, known)
-                todo = f"did you mean {close}?" if close else f"one of {', '.join(known)}"
-                where = f"{config.place}.{key}" if config.place else f"[rollout] {key}"
-                raise ConfigError(f"no metric {name} to judge a rollout by", where, todo)
-
-
-def _judged(
-    config: Configured, arms: Arms, task: str, *, shadow: bool
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what is judged, and a sentence for each default guardrail that cannot be."""
-    wanted: Sequence[str] = config.metrics or _default(task, arms)
-    if shadow:  # one request has one user and one truth: pairs say who is right, and one answer is acted on
-        wanted = [name for name in wanted if name in BY_ARM or name.startswith("latency")]
-    if config.metrics:
-        return tuple(wanted), ()
-    whys = {name: NOUGHT[name] for name in wanted if name in arms.nought}
-    unknown = NOT_LOGGED | (dict.fromkeys(OF_CLASSES, arms.undecided) if arms.undecided else {})
-    whys |= {name: unknown[name] for name in wanted if name not in arms.has}
-    remarks = tuple(
-        f"{default_metric(name).label} is not judged, because {why}" for name, why in whys.items()
-    )
-    return tuple(name for name in wanted if name not in whys), remarks
-
-
-def _default(task: str, arms: Arms) -> tuple[str, ...]:
-    """Return what is judged where nothing is configured: recall only where accuracy hardly tells of positives."""
-    if task not in CLASS_TASKS | {"unknown"}:
-        return REGRESSION_GUARDRAILS
-    rare = task == "binary" and arms.positives is not None and arms.positives < RARE
-    return tuple(name for name in CLASS_GUARDRAILS if rare or name != "recall")
-
-
-def _spec(
-    reader: Reader,
-    config: Configured,
-    pairing: Pairing,
-    name: str,
-    caps: Mapping[str, float],
-) -> MetricSpec:
-    overrides: dict[str, object] = {"cap": caps.get(name)}
-    if name in config.margins:
-        overrides["margin"] = config.margins[name]
-    if name in LATENCIES:
-        overrides["threshold"] = frozen_quantile(reader, pairing, LATENCIES[name], REFERENCE_VALUES)
-    return default_metric(name, **overrides)
-
-
-def _shares(config: Configured) -> float | tuple[tuple[int, float], ...] | None:
-    """Return the configured share as the metrics take it: steps by the minute."""
-    if config.share is None or isinstance(config.share, float):
-        return config.share
-    return tuple((int(time.timestamp() // 60), share) for time, share in config.share)
 
 
 def _steps(arms: Arms) -> tuple[TrafficStep, ...]:

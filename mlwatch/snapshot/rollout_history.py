@@ -11,10 +11,11 @@ from mlwatch.snapshot.randomised import settled
 from mlwatch.snapshot.read import lives, requests_since, stored_task
 from mlwatch.snapshot.reader import Reader
 from mlwatch.snapshot.roles import Roles, assign_roles
-from mlwatch.snapshot.rollout import check_names, pairing_of, read_inputs, with_mode
+from mlwatch.snapshot.rollout import pairing_of, read_inputs, with_mode
 from mlwatch.snapshot.rollout_beside import beside
 from mlwatch.snapshot.rollout_pairing import Judged
 from mlwatch.snapshot.rollout_pairs import timeline as timeline_of
+from mlwatch.snapshot.rollout_settings import check_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,13 +13,13 @@ from mlwatch.metrics.rollout_calibration import Calibration, calibrate
 from mlwatch.snapshot.randomised import REQUESTS, settled, unit_sql
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.reader import Reader
-from mlwatch.snapshot.rollout import settle
 from mlwatch.snapshot.rollout_calibration import store_inflation
 from mlwatch.snapshot.rollout_caps import Caps, frozen_caps
 from mlwatch.snapshot.rollout_pairing import Pairing
 from mlwatch.snapshot.rollout_positives import positive_sums
 from mlwatch.snapshot.rollout_rows import requests_sql
 from mlwatch.snapshot.rollout_series import Arms, Sums, arms_of, stratum_sql
+from mlwatch.snapshot.rollout_settings import settle
 from mlwatch.snapshot.rollout_units import Units, count_units, design_effects, with_units
 from mlwatch.store.rollup import RESIDUAL
 
