@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -12,7 +11,7 @@ from mlwatch import silences
 from mlwatch.answers import Answers, Store
 from mlwatch.arguments import close_to
 from mlwatch.choice import USUAL, Choice
-from mlwatch.errors import InputError, StoreError
+from mlwatch.errors import InputError
 from mlwatch.following import CONFIGURATION, Follower
 from mlwatch.keeper import Keeper
 from mlwatch.lookout import Lookout, look_around
@@ -21,7 +20,8 @@ from mlwatch.neighbours import Neighbours
 from mlwatch.options import Options, caches_of, config_of, endpoints_of, title_of, unapplied_of
 from mlwatch.paths import check_path
 from mlwatch.store import notices, retention
-from mlwatch.store.database import cursor, open_store
+from mlwatch.store.branches import Branches
+from mlwatch.store.database import open_store
 from mlwatch.store.ingest import Ingest, Progress
 from mlwatch.store.lake import lakes_of
 from mlwatch.store.lakes import Lakes, carry_on
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import Alert, Snapshot
 
 __all__ = ["Options", "Session"]
-
-LAST_QUERY_S = 10.0
-"""So long the end of a session waits for a query that still runs."""
 
 
 class Session:
@@ -71,6 +68,7 @@ class Session:
             ":memory:" if self._lake is not None else options.db,
             usual_store(topics) if topics is not None else None,
         )
+        self._branches = Branches(self._opened, self.title)
         try:
             self._set_up(verdicts_path(lakes) if lakes else None)
         except BaseException:
@@ -80,12 +78,10 @@ class Session:
     def _set_up(self, verdicts: Path | None) -> None:
         """Make everything that works on the open store; `verdicts` is the file of a lake's."""
         options, topics = self.options, self.options.topics
-        self._closed = False
-        self._local = threading.local()
-        self._branching = threading.Lock()
+        self._desk_making = threading.Lock()
         self._desk: Desk | None = None
         if options.lake is not None:
-            carry_on(self._cursor_here(), options.lake)
+            carry_on(self._branches.here(), options.lake)
         self._meter = Meter()
         self._neighbours = Neighbours(
             self.config, self.connect, self._models, self.snapshot, writable=not options.read_only
@@ -93,7 +89,7 @@ class Session:
         self.config = self._neighbours.config
         self._keeper = Keeper(
             self.config,
-            self._cursor_here,
+            self._branches.here,
             self.snapshot,
             self._meter,
             verdicts,
@@ -106,18 +102,25 @@ class Session:
             on_plan=lambda files, size: self._meter.stands("reading", files, size),
         )
         self._follower = Follower(
-            *(options, self.config, self._cursor_here, (self._ingest, self._lake), self._keeper, self._meter),
+            *(
+                options,
+                self.config,
+                self._branches.here,
+                (self._ingest, self._lake),
+                self._keeper,
+                self._meter,
+            ),
             secure=self._opened.keep_private,
             unapplied=unapplied_of(options, self.config),
         )
         # said of what an earlier start had read
-        notices.resolve(self._cursor_here(), CONFIGURATION)
+        notices.resolve(self._branches.here(), CONFIGURATION)
         if topics is None and self.config.source.kafka is None:
-            notices.resolve(self._cursor_here(), TOPICS)  # there are none any more
+            notices.resolve(self._branches.here(), TOPICS)  # there are none any more
         self._reference = self._install_reference()
         self._opened.keep_private()
         self._answers = Answers(
-            Store(self.connect, self._cursor_here, self.note, records=self._lake is None),
+            Store(self.connect, self._branches.here, self.note, records=self._lake is None),
             *(options, self.config, self._meter, self._neighbours, self._reference),
         )
 
@@ -130,7 +133,7 @@ class Session:
     @property
     def connection(self) -> DuckDBPyConnection:
         """A cursor on the store for the calling thread."""
-        return self._cursor_here()
+        return self._branches.here()
 
     @property
     def store_path(self) -> Path | None:
@@ -153,36 +156,18 @@ class Session:
         return self._meter.generation
 
     def connect(self) -> DuckDBPyConnection:
-        """Return a cursor for one thread; the engine lets nobody close a connection that another thread branches."""
-        with self._branching:
-            self._need_open()
-            return cursor(self._opened.connection)
-
-    def _need_open(self) -> None:
-        """Make sure that the session was not stopped.
-
-        Raises:
-            StoreError: when it was.
-        """
-        if self._closed:
-            raise StoreError("the session is closed", self.title, "open another one")
-
-    def _cursor_here(self) -> DuckDBPyConnection:
-        self._need_open()
-        mine: DuckDBPyConnection | None = getattr(self._local, "cursor", None)
-        if mine is None:
-            mine = self._local.cursor = self.connect()
-        return mine
+        """Return a cursor for one thread."""
+        return self._branches.connect()
 
     def _install_reference(self) -> Path | None:
         path = find(self.options.path, self.config, self.options.reference)
         if self._lake is not None:
-            self._lake.open(self._cursor_here(), reference=path)
+            self._lake.open(self._branches.here(), reference=path)
             return None
         if path is not None:
-            install(self._cursor_here(), self._ingest.registry, path, self.config)
+            install(self._branches.here(), self._ingest.registry, path, self.config)
         else:
-            set_aside(self._cursor_here())
+            set_aside(self._branches.here())
         return path
 
     def as_peer(self, snapshot: Snapshot, peer: Literal["evidently", "nannyml"]) -> dict[str, Any]:
@@ -242,11 +227,11 @@ class Session:
             InputError: when the directory holds no log at all, or the topics cannot be read.
             StoreError: when the session was stopped.
         """
-        self._need_open()
+        self._branches.need_open()
         self._watcher = progress
         self._follower.take_in_present()
         self._neighbours.look()
-        retention.apply(self._cursor_here(), self.config.store.keep)
+        retention.apply(self._branches.here(), self.config.store.keep)
         self._keeper.evaluate()
         self._opened.keep_private()
 
@@ -254,7 +239,7 @@ class Session:
 
     def start(self) -> None:
         """Begin to follow the directory in a thread of its own."""
-        self._need_open()
+        self._branches.need_open()
         if not self._follower.follows:
             self._meter.stands("looking" if self.options.topics is None else "reading")
             self._lookout = self._look_out()
@@ -289,7 +274,7 @@ class Session:
         Raises:
             InputError: The address of an endpoint or its kind of server is wrong.
         """
-        self._need_open()
+        self._branches.need_open()
         caches = caches_of(self.options, self.config)
         path, looked = self.options.path, self._meter.looked
         found = look_around(self.connect, self.config, self.endpoints, path, looked, caches)
@@ -306,29 +291,12 @@ class Session:
         self._keeper.stop()
         self._neighbours.stop()
         self._ingest.close()
-        self._close()
+        self._branches.close()
 
     def close(self) -> None:
         """End the session, as one ends files and connections: the same as `stop`; a second time does nothing."""
-        if not self._closed:
+        if not self._branches.closed:
             self.stop()
-
-    def _close(self) -> None:
-        """Close the store once nobody asks it any more: the engine refuses while another thread's query runs."""
-        import duckdb  # noqa: PLC0415
-
-        self._closed = True
-        deadline = time.monotonic() + LAST_QUERY_S
-        while True:
-            try:
-                with self._branching:
-                    self._opened.close()
-            except duckdb.ResourceInUseException:
-                if time.monotonic() > deadline:
-                    return  # the process is about to end, and what was committed is safe
-                time.sleep(0.02)
-            else:
-                return
 
     def _models(self) -> list[str]:
         rows = self.connect().execute("SELECT model FROM models ORDER BY model").fetchall()
@@ -355,7 +323,7 @@ class Session:
             word: What is said about it.
             length: How long a mute lasts; None until the alert is over.
         """
-        silences.say(self._cursor_here(), alert, word, datetime.now(UTC), length)
+        silences.say(self._branches.here(), alert, word, datetime.now(UTC), length)
         self._meter.looked()
 
     def _on_batch(self, progress: Progress) -> None:
@@ -378,7 +346,7 @@ class Session:
             FilterError: The filter cannot be understood.
             InputError: There is a filter, but no raw records.
         """
-        self._need_open()
+        self._branches.need_open()
         follows = self._follower.follows
         return self._answers.snapshot(span, at, choice, follows=follows, lookout=self._lookout)
 
@@ -387,7 +355,7 @@ class Session:
         """Where raw rows are asked for: pages of records, one in full, the quarantine, SQL beside the ingest."""
         from mlwatch.records.desk import Desk  # noqa: PLC0415  no number of the first screen needs it
 
-        with self._branching:
+        with self._desk_making:
             if self._desk is None:
                 self._desk = Desk(self.connect, writable=not self.options.read_only)
             return self._desk
@@ -404,4 +372,4 @@ class Session:
         """Return a pandas table, such as `windows`, `versions`, `features` or `predictions`; see `faces.frames`."""
         from mlwatch.faces.frames import frame  # noqa: PLC0415  pulls pandas
 
-        return frame(self._cursor_here(), self.snapshot, name, self.options.model)
+        return frame(self._branches.here(), self.snapshot, name, self.options.model)
