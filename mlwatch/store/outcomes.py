@@ -8,6 +8,7 @@ until an outcome record for its id comes.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there, number
@@ -28,7 +29,25 @@ Rows with nulls compare too, as the greatest, so both must be there before they 
 CURRENT_TIME = "COALESCE(GREATEST(own.ts, loose.ts), own.ts, loose.ts)"
 """When it came."""
 
+BY_LABEL = "label DESC"
+"""Which of several outcomes of one time comes first where nothing tells the order in which they came."""
+
 _SCORED = "CREATE OR REPLACE TEMP TABLE scored AS "
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What tells which of the outcomes of one time came last."""
+
+    came: int
+    """Against those of other batches: when the file was written that was written last, in nanoseconds since 1970."""
+    in_order: bool
+    """Within the batch: whether its rows stand as they were written."""
+
+    @property
+    def within(self) -> str:
+        """How those of the batch are sorted, the last one first."""
+        return "rowid DESC" if self.in_order else BY_LABEL
 
 
 def label_joins(requests: str, model: str, outcomes: str = "outcomes") -> str:
@@ -98,9 +117,7 @@ def score_requests(connection: DuckDBPyConnection, parts: Columns) -> tuple[bool
     return _any_scored(connection), matched
 
 
-def take_outcomes(
-    connection: DuckDBPyConnection, parts: Columns, came: int = 0, *, in_order: bool = False
-) -> tuple[bool, int, int]:
+def take_outcomes(connection: DuckDBPyConnection, parts: Columns, order: Order) -> tuple[bool, int, int]:
     """Store the batch's outcomes and fill `scored` with what they change.
 
     Must run after the batch's requests are stored.
@@ -108,14 +125,13 @@ def take_outcomes(
     Args:
         connection: Inside the ingest transaction.
         parts: Segments.
-        came: When the file of the batch was written that was written last, in nanoseconds since 1970.
-        in_order: Rows of the batch stand as they were written.
+        order: Of the batch's outcomes.
 
     Returns:
         Whether `scored` has rows, how many repeated outcomes were found, and how many new ids match no prediction.
     """
-    told = latest("batch WHERE is_outcome", "rowid DESC" if in_order else BY_LABEL)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE latest AS SELECT *, {came} AS came FROM ({told})")
+    told = latest("batch WHERE is_outcome", order.within)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE latest AS SELECT *, {order.came} AS came FROM ({told})")
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE former AS
         SELECT o.* FROM outcomes AS o JOIN latest AS n ON o.h = n.h AND o.id = n.id AND o.model = n.model""")
@@ -157,10 +173,6 @@ def _confirm(connection: DuckDBPyConnection) -> None:
         WHERE o.h = n.h AND o.id = n.id AND o.model = n.model AND o.ts = n.ts AND o.label = n.label
             AND COALESCE(o.came, 0) < n.came
             AND NOT EXISTS (FROM fresh AS f WHERE f.h = n.h AND f.id = n.id AND f.model = n.model)""")
-
-
-BY_LABEL = "label DESC"
-"""Which of several outcomes of one time comes first where nothing tells the order in which they came."""
 
 
 def latest(outcomes: str, tie: str = BY_LABEL) -> str:

@@ -124,7 +124,7 @@ class Transaction:
         try:
             with self._all_or_nothing():
                 requests = loader.insert(segments, slots)
-                counts = self._fold(batch.count(self._connection, 0), slots, requests)
+                counts = self._fold_requests(batch.count(self._connection, 0), slots, requests)
                 self._account(works, counts)
         except straight.NotPlainError:
             self._patience[shape.key] = straight.PATIENCE
@@ -140,9 +140,9 @@ class Transaction:
         with self._all_or_nothing():
             self._registry.save_new()
             duplicates = batch.mark_duplicates(self._connection)
-            counts = self._fold(
-                batch.count(self._connection, duplicates), slots, came=came, in_order=loader.in_order
-            )
+            counts = self._fold_requests(batch.count(self._connection, duplicates), slots)
+            counts = self._fold_outcomes(counts, outcomes.Order(came, in_order=loader.in_order))
+            counts = self._fold_events(counts)
             self._quarantine(counts)
             unread.tell(self._connection, works[0].segment.found.relative)
             self._account(works, counts)
@@ -159,48 +159,17 @@ class Transaction:
             self._ledger.reload()
             raise
 
-    def _fold(
-        self,
-        counts: Counts,
-        slots: Sequence[Slot],
-        stored: Requests | None = None,
-        *,
-        came: int = 0,
-        in_order: bool = False,
-    ) -> Counts:
-        """Store and roll up what the batch holds; return the counts with what the joins found.
+    def _fold_requests(self, counts: Counts, slots: Sequence[Slot], stored: Requests | None = None) -> Counts:
+        """Store and roll up the batch's requests; return the counts with what waited for them.
 
         Args:
             counts: Of the batch.
             slots: The features.
             stored: Where its requests are, if they are stored already.
-            came: See `outcomes.take_outcomes`, as for `in_order`.
-            in_order: The rows of the batch stand as they were written.
         """
-        late_labels = late_events = unmatched_labels = unmatched_events = 0
-        if counts.predictions:
-            retention.tell_late(self._connection)
-            late_labels, late_events = self._fold_requests(slots, stored)
-        if self._has("is_outcome"):
-            parts = self._parts()
-            any_scored, again, unmatched_labels = outcomes.take_outcomes(
-                self._connection, parts, came, in_order=in_order
-            )
-            counts = _repeated(replace(counts, outcomes=counts.outcomes - again), again)
-            if any_scored:
-                fold.fold_scored(self._connection, self._registry, parts, self._config.outputs)
-        if counts.events:
-            again, unmatched_events = events.take_events(self._connection, self._config.business)
-            counts = _repeated(replace(counts, events=counts.events - again), again)
-            fold.fold_gains(self._connection)
-        return replace(
-            counts,
-            outcomes_unmatched=unmatched_labels - late_labels,
-            events_unmatched=unmatched_events - late_events,
-        )
-
-    def _fold_requests(self, slots: Sequence[Slot], stored: Requests | None) -> tuple[int, int]:
-        """Store (unless that is done) and roll up requests; return how many outcomes and events this matched."""
+        if not counts.predictions:
+            return counts
+        retention.tell_late(self._connection)
         models = fold.learn(
             self._connection,
             self._registry,
@@ -226,7 +195,38 @@ class Transaction:
         any_gains, late_events = events.gain_requests(self._connection, self._config.business)
         if any_gains:
             fold.fold_gains(self._connection)
-        return late_labels, late_events
+        return replace(counts, outcomes_unmatched=-late_labels, events_unmatched=-late_events)
+
+    def _fold_outcomes(self, counts: Counts, order: outcomes.Order) -> Counts:
+        """Store the batch's outcomes and roll up what they change; return the counts with what the join found.
+
+        Args:
+            counts: Of the batch, whose requests are stored.
+            order: Of its outcomes.
+        """
+        if not is_there(self._connection, "batch WHERE is_outcome"):
+            return counts
+        parts = self._parts()
+        any_scored, again, unmatched = outcomes.take_outcomes(self._connection, parts, order)
+        if any_scored:
+            fold.fold_scored(self._connection, self._registry, parts, self._config.outputs)
+        counts = replace(
+            counts,
+            outcomes=counts.outcomes - again,
+            outcomes_unmatched=counts.outcomes_unmatched + unmatched,
+        )
+        return _repeated(counts, again)
+
+    def _fold_events(self, counts: Counts) -> Counts:
+        """Store the batch's events and roll up what they bring; return the counts with what the join found."""
+        if not counts.events:
+            return counts
+        again, unmatched = events.take_events(self._connection, self._config.business)
+        fold.fold_gains(self._connection)
+        counts = replace(
+            counts, events=counts.events - again, events_unmatched=counts.events_unmatched + unmatched
+        )
+        return _repeated(counts, again)
 
     def _parts(self) -> slices.Columns:
         return slices.columns(self._connection, self._registry, settings=self._config.outputs)
@@ -236,9 +236,6 @@ class Transaction:
         return (
             self._batch == 1 and number(self._connection, "SELECT COUNT(*) FROM predictions") >= ENOUGH_ROWS
         )
-
-    def _has(self, flag: str) -> bool:
-        return is_there(self._connection, f"batch WHERE {flag}")
 
     def _quarantine(self, counts: Counts) -> None:
         """Keep the text of the newest rejected records, up to a bound; the counts are kept in any case."""
