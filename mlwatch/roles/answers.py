@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
-from mlwatch.roles import confidence, guards, leftovers
+from mlwatch.roles import confidence, leftovers, looks
 from mlwatch.roles.features import orders_ranking
 from mlwatch.roles.names import aliases, has_affix
 from mlwatch.roles.types import SCORE_THRESHOLD, Feature
@@ -21,7 +21,7 @@ def regression_score(choice: Choice) -> None:
     label, score = choice.chosen.get("label"), choice.chosen.get("score")
     if label is None or score is None or "prediction" in choice.roles:
         return
-    fractions = any(not number.is_integer() for number in guards.numbers(label))
+    fractions = any(not number.is_integer() for number in looks.numbers(label))
     if "actualscore" in aliases(label.path) or (fractions and has_affix("prediction", score.path)):
         del choice.roles["score"]
         choice.roles["prediction"] = score.path
@@ -63,10 +63,10 @@ def score_threshold(choice: Choice, features: Iterable[Feature]) -> float | None
     if orders_ranking(features):
         choice.reasons["score"] += ", which orders a ranking: it tells no class"
         return None
-    if guards.is_percent(column):
+    if looks.is_percent(column):
         choice.reasons["score"] += ", in percent: class 1 from 50 on"
         return 50.0
-    if guards.tells_classes(column):
+    if looks.tells_classes(column):
         return SCORE_THRESHOLD
     choice.reasons["score"] += ", no probability: it tells no class"
     return None

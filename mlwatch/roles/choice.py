@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
-from mlwatch.roles import guards, leftovers
+from mlwatch.roles import guards, leftovers, looks
 from mlwatch.roles.features import containers_of, listed
 from mlwatch.roles.names import container_depth, has_affix, is_loose, is_named, normal, rank
 from mlwatch.roles.paths import TEMPLATE
@@ -138,7 +138,7 @@ class Choice:
             if by_path and loose:
                 continue  # a `service` is a model's name only where nothing else is said to tell it
             if position is not None and guards.fits(role, column, context, loose=loose):
-                in_words = role == "value" and not guards.holds_numbers(column)
+                in_words = role == "value" and not looks.holds_numbers(column)
                 ranked.append((not column.samples, in_words, position, len(column.path), column.path))
         if ranked:
             best = self.pool[min(ranked)[-1]]

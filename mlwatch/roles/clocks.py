@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mlwatch.roles.guards import NULL_WORDS
 from mlwatch.roles.names import is_named, rank
+from mlwatch.roles.written import NULL_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

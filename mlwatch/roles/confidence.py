@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 from mlwatch.roles.columns import by_record
-from mlwatch.roles.guards import number_of, within_unit
+from mlwatch.roles.looks import number_of, within_unit
 
 if TYPE_CHECKING:
     from mlwatch.roles.types import Column

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
 from mlwatch.roles.columns import kind_of
-from mlwatch.roles.guards import NULL_WORDS
 from mlwatch.roles.names import (
     FEATURE_CONTAINERS,
     LOOSE_CONTAINERS,
@@ -18,6 +17,7 @@ from mlwatch.roles.names import (
     rank,
 )
 from mlwatch.roles.types import Column, ColumnPath, Feature, FeatureKind
+from mlwatch.roles.written import NULL_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
-from mlwatch.roles import guards
+from mlwatch.roles import looks
 from mlwatch.roles.names import LOG_NAMES, LOGSTASH_SCHEMA, LOOSE_LOG_NAMES, aliases, is_named, normal, rank
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def no_feature(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
         return NO_VALUE_YET
     if is_logged(column):
         return "what a logger adds, not an input of the model"
-    if guards.holds_json(column):
+    if looks.holds_json(column):
         return "JSON inside of text"
     if _counts_rows(column):
         return "the number of the row, not an input of the model"
@@ -75,7 +75,7 @@ def is_logged(column: Column) -> bool:
 
 def _second(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
     """Say which role a column is a second one for; None when its name is as often a feature's."""
-    if rank("timestamp", column.path) is not None and guards.is_time(column):
+    if rank("timestamp", column.path) is not None and looks.is_time(column):
         return "another time"
     for role in _SECOND_ONES:
         if not is_named(role, column.path):
@@ -93,7 +93,7 @@ def _counts_rows(column: Column) -> bool:
     """Tell whether a column numbers the rows, of which the samples may be spread over a large file."""
     if len(column.path) > 1 or normal(column.path[0]) not in _ROW_NUMBERS or column.kinds != {"integer"}:
         return False
-    counted = guards.numbers(column)
+    counted = looks.numbers(column)
     rising = all(one < other for one, other in pairwise(counted))
     return len(counted) >= _LEAST_ROWS and counted[0] in {0, 1} and rising
 
@@ -102,7 +102,7 @@ def _is_logging(column: Column) -> bool:
     """Tell whether a column with an ambiguous name looks like what a logger writes."""
     name = normal(column.path[-1])
     if name in {"level", "severity"}:
-        return guards.is_log_level(column)
+        return looks.is_log_level(column)
     if name in {"host", "process", "node"}:
         return True
     texts = [sample for sample in column.samples if isinstance(sample, str)]

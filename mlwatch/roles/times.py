@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
-from mlwatch.roles import guards
+from mlwatch.roles import looks
 from mlwatch.roles.clocks import clock_beside
 from mlwatch.roles.names import CHANGE_TIMES, CREATION_TIMES, normal
 
@@ -21,7 +21,7 @@ def take_only_time(choice: Choice) -> None:
         column
         for column in choice.pool.values()
         if column.kinds - {"null"} == {"text"} and not choice.is_protected(column)
-        if guards.is_written_time(column)
+        if looks.is_written_time(column)
     ]
     if len(times) == 1:
         choice.take("timestamp", times[0], "the only column of times")
@@ -38,7 +38,7 @@ def prefer_time_of_change(choice: Choice) -> None:
         one.path
         for one in choice.pool.values()
         if one.path[:-1] == created.path[:-1] and normal(one.path[-1]) in CHANGE_TIMES
-        if not choice.is_protected(one) and (guards.is_time(one) or one.kinds <= {"null"})
+        if not choice.is_protected(one) and (looks.is_time(one) or one.kinds <= {"null"})
     ]
     if changed:
         choice.take(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.roles import guards
+from mlwatch.roles import looks
 from mlwatch.roles.columns import kind_of
 from mlwatch.roles.names import latency_factor
 from mlwatch.times import epoch_unit
@@ -24,7 +24,7 @@ def time_unit(column: Column) -> TimeUnit:
 
 def _unit_of(sample: object) -> TimeUnit:
     if kind_of(sample) in {"integer", "number"}:
-        return epoch_unit(guards.as_float(sample))
+        return epoch_unit(looks.as_float(sample))
     text = str(sample).strip()
     return "auto" if text.replace(".", "", 1).isdecimal() else "iso"
 
@@ -39,7 +39,7 @@ def latency_unit(column: Column, unit: str | None) -> tuple[float, str]:
     if unit is not None:
         return FACTORS[unit], f", in {unit} by the configuration"
     factor = latency_factor(column.path[-1])
-    if guards.holds_durations(column):
+    if looks.holds_durations(column):
         return factor or 1.0, ", each with its unit"
     if factor is None:
         return 1.0, ", taken for milliseconds: else set latency_unit"

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 Commas: TypeAlias = Literal["unclear", "thousands", "decimal"]
 """What commas are in the numbers of a column."""
 
+NULL_WORDS = frozenset({"", "nan", "-nan", "null", "none", "na", "n/a", "#n/a", "<na>", r"\n"})
+"""What stands for a missing number, in lower case, as Python, R, pandas, spreadsheets and databases write it."""
 GROUPED = "[+-]?[1-9][0-9]{0,2}((,[0-9]{3})+[.][0-9]+|(,[0-9]{3}){2,})"
 """A number with commas that can only separate thousands: `1,234.5` and `1,234,567`; `1,234` may be one and a bit."""
 WITH_COMMAS: Mapping[Commas, str] = {

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from mlwatch.roles import guards
+from mlwatch.roles import statuses, written
 from mlwatch.roles.names import latency_factor
 from mlwatch.roles.types import ROUNDING
 from mlwatch.sources.number_sql import amount_sql, currency_sql, duration_sql, finite_sql, with_commas_sql
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from mlwatch.roles import Mapping as RoleMapping
     from mlwatch.roles.written import Commas
 
-NULL_WORDS = f"({', '.join(map(literal, sorted(guards.NULL_WORDS)))})"
+NULL_WORDS = f"({', '.join(map(literal, sorted(written.NULL_WORDS)))})"
 _NO_CLASS_WORDS = (
     *("", "NaN", "nan", "-nan", "null", "NULL", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", r"\N"),
     *("inf", "-inf", "Infinity", "-Infinity"),
 )
 NO_CLASS = f"({', '.join(map(literal, _NO_CLASS_WORDS))})"
 """What is written for a missing class or value; an infinite one says as little. `none` is a class of some models."""
-_LONGEST_NULL = max(map(len, guards.NULL_WORDS))
-_NO_NUMBER = f"({', '.join(map(literal, sorted({*guards.NULL_WORDS, '-'})))})"
+_LONGEST_NULL = max(map(len, written.NULL_WORDS))
+_NO_NUMBER = f"({', '.join(map(literal, sorted({*written.NULL_WORDS, '-'})))})"
 """What is written where there is no number; servers write a dash."""
 _EXAMPLE = 40
 """Characters that are kept of a number that cannot be read."""
-SUCCESS_WORDS = f"({', '.join(map(literal, sorted(guards.SUCCESS_WORDS)))})"
-FAILURE_WORDS = f"({', '.join(map(literal, sorted(guards.FAILURE_WORDS)))})"
+SUCCESS_WORDS = f"({', '.join(map(literal, sorted(statuses.SUCCESS_WORDS)))})"
+FAILURE_WORDS = f"({', '.join(map(literal, sorted(statuses.FAILURE_WORDS)))})"
 BOOLEAN_WORDS = ("True", "TRUE", "False", "FALSE")
 """What Python and tables write for JSON's `true` and `false`."""
 BOOLEANS = f"({', '.join(map(literal, BOOLEAN_WORDS))})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mlwatch.roles.guards import as_float, has_decimal_commas
+from mlwatch.roles.looks import as_float, has_decimal_commas
 from mlwatch.roles.written import commas_of, part_thousands
 from mlwatch.sources.marks import NO_MARKS
 from mlwatch.times import SPACED_ZONE

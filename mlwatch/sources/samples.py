@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.foreign import is_text
-from mlwatch.roles.guards import NULL_WORDS
+from mlwatch.roles.written import NULL_WORDS
 from mlwatch.sources.delimited import Rows
 from mlwatch.sources.marks import Marks, marks_of, unmarked
 
