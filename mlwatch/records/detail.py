@@ -14,6 +14,7 @@ from mlwatch.sources.sql import identifier
 from mlwatch.store import rollups
 from mlwatch.store.outcomes import label_joins
 from mlwatch.store.profiles import value_in_force
+from mlwatch.store.rollup import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,7 +124,7 @@ def _reference(connection: DuckDBPyConnection, model: str) -> tuple[str, Counts]
         rows = connection.execute("SELECT feature, bin, n FROM reference").fetchall()
         return f"the reference {named}", _by_feature(rows)
     rows = connection.execute(
-        f"SELECT feature, bin, SUM(n) FROM {rollups.FEATURES.table(rollups.DAY)} WHERE model = ? GROUP BY 1, 2",
+        f"SELECT feature, bin, SUM(n) FROM {rollups.FEATURES.table(DAY)} WHERE model = ? GROUP BY 1, 2",
         [model],
     ).fetchall()
     return f"all records of {model}, for want of a reference", _by_feature(rows)

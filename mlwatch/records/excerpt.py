@@ -18,6 +18,7 @@ from mlwatch.sources.sql import identifier
 from mlwatch.store import constraints, events, feature_rollup, fold, rollups, slices
 from mlwatch.store.output_rollups import RANKED
 from mlwatch.store.registry import Registry
+from mlwatch.store.rollup import DAY
 from mlwatch.store.rollups import ALL_FEATURES
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Excerpt:
             if table not in own:
                 name = identifier(table)
                 self._connection.execute(f"CREATE OR REPLACE VIEW {name} AS FROM {store}.{name}")
-        every = f"{store}.{rollups.FEATURES.table(rollups.DAY)}"
+        every = f"{store}.{rollups.FEATURES.table(DAY)}"
         self._connection.execute(f"CREATE OR REPLACE VIEW {ALL_FEATURES} AS FROM {every}")
         for table in ("outcomes", "events"):
             self._connection.execute(

@@ -11,6 +11,7 @@ from mlwatch.errors import one_line
 from mlwatch.snapshot.read import lives
 from mlwatch.snapshot.types import Alert
 from mlwatch.store import rollups
+from mlwatch.store.rollup import MINUTE
 from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
@@ -86,14 +87,14 @@ def ahead_of(connection: DuckDBPyConnection, known: Sequence[Life], now: datetim
         connection,
         f"""SELECT SUM(n) FILTER (bucket > $limit), MAX(last_ts),
             COALESCE(MAX(last_ts) FILTER (bucket <= $now), MAX(last_ts) FILTER (bucket <= $limit))
-        FROM {rollups.TRAFFIC.table(rollups.MINUTE)}""",
+        FROM {rollups.TRAFFIC.table(MINUTE)}""",
         {"now": now, "limit": limit},
     )
     if not ahead or usual is None:
         return None
     (before,) = row(
         connection,
-        f"""SELECT SUM(n) FROM {rollups.TRAFFIC.table(rollups.MINUTE)}
+        f"""SELECT SUM(n) FROM {rollups.TRAFFIC.table(MINUTE)}
         WHERE bucket <= $limit AND bucket > $usual - $length""",
         {"limit": limit, "usual": usual, "length": newest - limit},
     )

@@ -18,6 +18,7 @@ from mlwatch.snapshot.span import EPOCH, floor
 from mlwatch.store import rollups
 from mlwatch.store.newest_events import NEWEST_EVENTS, newest_of
 from mlwatch.store.output_rollups import EVENT_LAGS
+from mlwatch.store.rollup import HOUR, MINUTE
 from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def read_until(reader: Reader, model: str, end: datetime) -> datetime:
         values: dict[str, object] = {"model": model, "end": end, "clock": now_in_store() + TOLERANCE}
         (request,) = row(
             reader.connection,
-            f"""SELECT MAX(last_ts) FROM {rollups.TRAFFIC.table(rollups.MINUTE)}
+            f"""SELECT MAX(last_ts) FROM {rollups.TRAFFIC.table(MINUTE)}
             WHERE COALESCE(NULLIF(model, ''), '-') = $model AND bucket >= $end AND last_ts <= $clock""",
             values,
         )
@@ -88,5 +89,5 @@ def event_lags(reader: Reader, model: str, newest: datetime, until: datetime) ->
         mine = np.array([row[1:] for row in rows if (row[0] or "-") == model], dtype=float).reshape(-1, 3)
         return lags_of(bin_values(mine[:, 0].astype(np.int64)), mine[:, 1], mine[:, 2])
 
-    key, hours = ("lags", model), tuple(floor(each, rollups.HOUR) for each in (newest, until))
+    key, hours = ("lags", model), tuple(floor(each, HOUR) for each in (newest, until))
     return reader.value(key, (EVENT_LAGS,), ALL_TIME, read, hours)

@@ -14,6 +14,7 @@ from mlwatch.snapshot.read import between, fetch
 from mlwatch.snapshot.segments import part_name
 from mlwatch.snapshot.span import floor
 from mlwatch.store import rollups
+from mlwatch.store.rollup import bucket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +112,7 @@ def _read(connection: DuckDBPyConnection, lattice: Grid, *, numeric: bool) -> Ta
     relation, times = between(rollups.SEGMENTS, level, floor(lattice.start, level), lattice.end)
     return fetch(
         connection,
-        f"""SELECT v.who, epoch_us({rollups.bucket(level, "r.bucket")}) AS at, r.feature, r.part, {measures}
+        f"""SELECT v.who, epoch_us({bucket(level, "r.bucket")}) AS at, r.feature, r.part, {measures}
         FROM {relation} AS r JOIN who AS v ON v.model = r.model AND v.version = r.version
         WHERE r.feature >= 0 AND r.prediction IS NOT NULL GROUP BY ALL""",
         times,

@@ -18,6 +18,7 @@ from mlwatch.snapshot.rollout_rows import STORED, stored_since
 from mlwatch.snapshot.types import ConfusionTable
 from mlwatch.store import rollups
 from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
+from mlwatch.store.rollup import HOUR
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -121,7 +122,7 @@ def _newest(connection: DuckDBPyConnection, pairing: Pairing) -> datetime:
         connection,
         f"""SELECT MIN(bucket) FROM (
             SELECT bucket, SUM(SUM(n)) OVER (ORDER BY bucket DESC) AS so_far
-            FROM {rollups.TRAFFIC.table(rollups.HOUR)}
+            FROM {rollups.TRAFFIC.table(HOUR)}
             WHERE model = ? AND version = ? AND bucket < ? GROUP BY bucket)
         WHERE so_far <= {MOST_PAIRS}""",
         [pairing.model, pairing.candidate, pairing.end],

@@ -13,6 +13,7 @@ import numpy as np
 from mlwatch.asking import all_or_nothing, first_row
 from mlwatch.snapshot.span import floor
 from mlwatch.store import rollups
+from mlwatch.store.rollup import HOUR, MINUTE, bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.types import Task
-    from mlwatch.store.rollups import Rollup
+    from mlwatch.store.rollup import Rollup
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +141,9 @@ def lives(connection: DuckDBPyConnection, until: datetime | None = None) -> list
         connection: A cursor of this thread.
         until: As it was known at this moment, naive UTC: what came later is unknown. None for all time.
     """
-    relation, values = rollups.TRAFFIC.table(rollups.HOUR), dict[str, object]()
+    relation, values = rollups.TRAFFIC.table(HOUR), dict[str, object]()
     if until is not None:
-        relation, times = between(rollups.TRAFFIC, rollups.HOUR, datetime.min, until)  # noqa: DTZ901  naive UTC
+        relation, times = between(rollups.TRAFFIC, HOUR, datetime.min, until)  # noqa: DTZ901  naive UTC
         values |= times
     rows = connection.execute(
         f"""SELECT model, version, SUM(n), MIN(first_ts), MAX(last_ts) FROM {relation}
@@ -175,7 +176,7 @@ def requests_since(
         until: As in `lives`.
     """
     rows = connection.execute(
-        f"""SELECT COALESCE(NULLIF(version, ''), '-'), SUM(n) FROM {rollups.TRAFFIC.table(rollups.MINUTE)}
+        f"""SELECT COALESCE(NULLIF(version, ''), '-'), SUM(n) FROM {rollups.TRAFFIC.table(MINUTE)}
         WHERE COALESCE(NULLIF(model, ''), '-') = ? AND bucket >= ? AND bucket < COALESCE(?, 'infinity'::TIMESTAMP)
         GROUP BY ALL""",
         [model, since.replace(second=0, microsecond=0), until],
@@ -188,7 +189,7 @@ def _busy_hours(
 ) -> dict[str, list[datetime]]:
     """Return the last request of each of the newest hours in which a model had any, by model."""
     rows = connection.execute(
-        f"""SELECT model, MAX(last_ts) FROM {relation} GROUP BY model, {rollups.bucket(rollups.HOUR, "bucket")}
+        f"""SELECT model, MAX(last_ts) FROM {relation} GROUP BY model, {bucket(HOUR, "bucket")}
         QUALIFY ROW_NUMBER() OVER (PARTITION BY model ORDER BY MAX(last_ts) DESC)
             <= {MOST_SILENT // timedelta(hours=1)}""",
         values,

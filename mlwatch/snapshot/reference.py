@@ -17,6 +17,7 @@ from mlwatch.snapshot.span import floor, naive
 from mlwatch.store import rollups
 from mlwatch.store.profiles import value_in_force
 from mlwatch.store.reference_windows import parted_sql
+from mlwatch.store.rollup import DAY, QUARTER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,7 +94,7 @@ def period(baseline: Life | None, window: Window | None) -> Period | None:
             (start, end),
         )
     end = min(baseline.first + FIRST_PERIOD, baseline.first + (baseline.last - baseline.first) / 2)
-    end = max(end, baseline.first + timedelta(seconds=rollups.QUARTER))
+    end = max(end, baseline.first + timedelta(seconds=QUARTER))
     start, end = _quarters(baseline.first, end)
     return Period(
         f"the first {_length(min(end, baseline.last) - baseline.first)} of {baseline.pair.version}",
@@ -105,8 +106,8 @@ def period(baseline: Life | None, window: Window | None) -> Period | None:
 
 def _quarters(start: datetime, end: datetime) -> Window:
     """Return the whole buckets that a period covers at least in part: no part of one is counted."""
-    last = end + timedelta(seconds=rollups.QUARTER, microseconds=-1)
-    return floor(start, rollups.QUARTER), floor(last, rollups.QUARTER)
+    last = end + timedelta(seconds=QUARTER, microseconds=-1)
+    return floor(start, QUARTER), floor(last, QUARTER)
 
 
 def _of_window(start: datetime, end: datetime, window: Window) -> str:
@@ -154,7 +155,7 @@ def reference_counts(
         return None
     table = fetch(
         connection,
-        f"""SELECT feature, bin, SUM(n) AS n, SUM(total) AS total FROM {rollups.FEATURES.table(rollups.QUARTER)}
+        f"""SELECT feature, bin, SUM(n) AS n, SUM(total) AS total FROM {rollups.FEATURES.table(QUARTER)}
         WHERE {chosen.condition} GROUP BY 1, 2""",
         dict(chosen.values),
     )
@@ -206,7 +207,7 @@ def own_features(connection: DuckDBPyConnection, model: str) -> set[int]:
 def counts_of_all(connection: DuckDBPyConnection) -> str:
     """Return the table that counts the features of all records, also where some were chosen."""
     view = f"duckdb_views() WHERE database_name = current_database() AND view_name = '{rollups.ALL_FEATURES}'"
-    return rollups.ALL_FEATURES if is_there(connection, view) else rollups.FEATURES.table(rollups.DAY)
+    return rollups.ALL_FEATURES if is_there(connection, view) else rollups.FEATURES.table(DAY)
 
 
 def _first_version(connection: DuckDBPyConnection, counts: str, baseline: Pair) -> str:

@@ -10,6 +10,7 @@ from mlwatch.store import rollups
 from mlwatch.store.output_rollups import CLASS_SCORES
 from mlwatch.store.reference_tables import IN_FORCE
 from mlwatch.store.reference_windows import parted_sql
+from mlwatch.store.rollup import MINUTE, QUARTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,7 +40,7 @@ def labels_by_score(connection: DuckDBPyConnection, chosen: Period | None) -> tu
     what = "label, prediction, bin, SUM(n) AS n, SUM(sum_score) AS sum_score"
     in_file = f"""SELECT {what} FROM reference_labels
         WHERE {_ANSWERED} AND bin IS NOT NULL AND sum_score IS NOT NULL GROUP BY 1, 2, 3"""
-    in_logs = f"""SELECT {what} FROM {rollups.SCORES.table(rollups.QUARTER)}
+    in_logs = f"""SELECT {what} FROM {rollups.SCORES.table(QUARTER)}
         WHERE prediction IS NOT NULL AND {{}} GROUP BY 1, 2, 3"""
     return _either(connection, in_file, in_logs, chosen)
 
@@ -52,9 +53,7 @@ def label_counts(connection: DuckDBPyConnection, chosen: Period | None) -> tuple
     """
     what = "label, SUM(n) AS n"
     in_file = f"SELECT {what} FROM reference_labels WHERE label <> '' GROUP BY 1"
-    in_logs = (
-        f"SELECT {what} FROM {rollups.OUTCOMES.table(rollups.MINUTE)} WHERE label <> '' AND {{}} GROUP BY 1"
-    )
+    in_logs = f"SELECT {what} FROM {rollups.OUTCOMES.table(MINUTE)} WHERE label <> '' AND {{}} GROUP BY 1"
     return _either(connection, in_file, in_logs, chosen)
 
 
@@ -67,7 +66,7 @@ def label_values(connection: DuckDBPyConnection, chosen: Period | None) -> tuple
     what = "feature, bin, SUM(n) AS n, SUM(total) AS total"
     mine = f"feature = {rollups.LABEL}"
     in_file = f"SELECT {what} FROM reference WHERE {mine} GROUP BY 1, 2"
-    in_logs = f"""SELECT {what} FROM {rollups.FEATURES.table(rollups.QUARTER)}
+    in_logs = f"""SELECT {what} FROM {rollups.FEATURES.table(QUARTER)}
         WHERE {mine} AND {{}} GROUP BY 1, 2"""
     return _either(connection, in_file, in_logs, chosen)
 
@@ -110,7 +109,7 @@ def labels_by_class(connection: DuckDBPyConnection, chosen: Period | None) -> tu
     """
     what = "class, hit, bin, SUM(n) AS n, SUM(sum_score) AS sum_score"
     in_file = f"SELECT {what} FROM reference_classes GROUP BY 1, 2, 3"
-    in_logs = f"SELECT {what} FROM {CLASS_SCORES.table(rollups.QUARTER)} WHERE {{}} GROUP BY 1, 2, 3"
+    in_logs = f"SELECT {what} FROM {CLASS_SCORES.table(QUARTER)} WHERE {{}} GROUP BY 1, 2, 3"
     return _either(connection, in_file, in_logs, chosen, lambda rows: rows.where(rows["hit"] == 1))
 
 
@@ -121,7 +120,7 @@ def errors_by_part(connection: DuckDBPyConnection, chosen: Period | None) -> tup
         Columns `part`, `n`, `sum_error`, `sum_abs`, `sum_sq`, `sum_err4`; None where there are too few.
     """
     in_file = f"SELECT bin AS part, SUM(n) AS n, {_ERRORS} FROM reference_labels WHERE sum_abs IS NOT NULL GROUP BY 1"
-    in_logs = f"""SELECT part, SUM(n_number) AS n, {_ERRORS} FROM {rollups.SEGMENTS.table(rollups.QUARTER)}
+    in_logs = f"""SELECT part, SUM(n_number) AS n, {_ERRORS} FROM {rollups.SEGMENTS.table(QUARTER)}
         WHERE feature = {rollups.VALUE} AND {{}} GROUP BY 1"""
     return _either(connection, in_file, in_logs, chosen)
 

@@ -10,6 +10,7 @@ import numpy as np
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.rollout_series import stratum_sql
 from mlwatch.store import rollups
+from mlwatch.store.rollup import MINUTE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,7 +65,7 @@ def _read(reader: Reader, pairing: Pairing, versions: tuple[str, ...]) -> Table:
         return fetch(
             reader.connection,
             f"""SELECT {stratum_sql("bucket", width)} AS minute, CAST(SUM(n) AS BIGINT) AS n
-            FROM {rollups.TRAFFIC.table(rollups.MINUTE)}
+            FROM {rollups.TRAFFIC.table(MINUTE)}
             WHERE model = ? AND version IN ({", ".join("?" * len(versions))}) AND bucket >= ? AND bucket < ?
             GROUP BY ALL""",
             [pairing.model, *versions, start, pairing.end],

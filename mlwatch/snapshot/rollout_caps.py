@@ -17,6 +17,7 @@ from mlwatch.metrics.winsor import edge_of
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.winsorised import cap_of
 from mlwatch.store import rollups
+from mlwatch.store.rollup import HOUR
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.rollout_types import IntArray
     from mlwatch.snapshot.read import Table
     from mlwatch.snapshot.reader import Reader
+    from mlwatch.store.rollup import Rollup
 
 REFERENCE_SPAN = timedelta(days=7)
 """Time before the candidate from which the baseline's quantiles are frozen."""
@@ -53,7 +55,7 @@ def frozen_caps(reader: Reader, model: str, baseline: str, end: datetime) -> Cap
     """
     begin = end - REFERENCE_SPAN
 
-    def past(rollup: rollups.Rollup, columns: str) -> Table:
+    def past(rollup: Rollup, columns: str) -> Table:
         return of_past(reader, rollup, columns, (model, baseline), (begin, end))
 
     def compute() -> Caps:
@@ -68,7 +70,7 @@ def frozen_caps(reader: Reader, model: str, baseline: str, end: datetime) -> Cap
 
 def of_past(
     reader: Reader,
-    rollup: rollups.Rollup,
+    rollup: Rollup,
     columns: str,
     pair: tuple[str, str],
     span: tuple[datetime, datetime],
@@ -88,7 +90,7 @@ def of_past(
     """
     return fetch(
         reader.connection,
-        f"""SELECT {columns} FROM {rollup.table(rollups.HOUR)}
+        f"""SELECT {columns} FROM {rollup.table(HOUR)}
         WHERE model = $model AND version = $version AND bucket >= $begin AND bucket < $end
         GROUP BY ALL HAVING {having}""",
         {"model": pair[0], "version": pair[1], "begin": span[0], "end": span[1], **more},

@@ -14,6 +14,7 @@ from mlwatch.snapshot.features import feature_infos
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.segments import part_name
 from mlwatch.store import rollups
+from mlwatch.store.rollup import HOUR, QUARTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -102,7 +103,7 @@ def _rows(connection: DuckDBPyConnection, pairing: Pairing, *, numeric: bool) ->
         if numeric
         else ("SUM(n)", "SUM(CASE WHEN label <> prediction THEN n ELSE 0 END)")
     )
-    width = rollups.HOUR if pairing.end - pairing.start > LONG else rollups.QUARTER
+    width = HOUR if pairing.end - pairing.start > LONG else QUARTER
     return fetch(
         connection,
         f"""SELECT feature, part, version = $candidate AS is_candidate, {n} AS n, {loss} AS loss

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.read import Table
     from mlwatch.snapshot.reader import Reader
     from mlwatch.snapshot.rollout_pairing import Pairing
+    from mlwatch.store.rollup import Rollup
 
 LATENCIES = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
 CLASS_TASKS = frozenset({"binary", "multiclass"})
@@ -50,7 +51,7 @@ def usual(reader: Reader, pairing: Pairing) -> Usual:
     end = pairing.frozen
     begin = end - REFERENCE_SPAN
 
-    def past(rollup: rollups.Rollup, columns: str, having: str = "TRUE", **more: object) -> Table:
+    def past(rollup: Rollup, columns: str, having: str = "TRUE", **more: object) -> Table:
         return of_past(
             reader, rollup, columns, (pairing.model, pairing.baseline), (begin, end), having, **more
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import row
 from mlwatch.store import rollups
 from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
+from mlwatch.store.rollup import MINUTE
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -37,7 +38,7 @@ def stored_since(connection: DuckDBPyConnection, pairing: Pairing) -> datetime |
     oldest, traffic = row(
         connection,
         f"""SELECT (SELECT MIN(ts) FROM predictions WHERE {own} AND ts >= $start AND ts < $end),
-            (SELECT MIN(bucket) FROM {rollups.TRAFFIC.table(rollups.MINUTE)}
+            (SELECT MIN(bucket) FROM {rollups.TRAFFIC.table(MINUTE)}
                 WHERE {own} AND bucket >= $start AND bucket < $end)""",
         {
             "model": pairing.model,

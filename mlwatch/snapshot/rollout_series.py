@@ -33,6 +33,7 @@ from mlwatch.snapshot.rollout_positives import first_share_of_positives, positiv
 from mlwatch.snapshot.rollout_strata import Closed, Strata, bins_of, closed_of, histogram_of, parted
 from mlwatch.snapshot.winsorised import cut_worth
 from mlwatch.store import rollups
+from mlwatch.store.rollup import HOUR, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.pair_counts import Counted
     from mlwatch.snapshot.reader import Reader
     from mlwatch.snapshot.rollout_pairing import Pairing
+    from mlwatch.store.rollup import Rollup
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +231,11 @@ def stratum_sql(time: str, minutes: int) -> str:
 
 
 def _read(
-    reader: Reader, pairing: Pairing, rollup: rollups.Rollup, columns: str, keys: str = "", **more: object
+    reader: Reader, pairing: Pairing, rollup: Rollup, columns: str, keys: str = "", **more: object
 ) -> Table:
     stratum = stratum_sql("bucket", pairing.minutes)
     own = "model = $model AND version IN ($baseline, $candidate) AND bucket >= $start AND bucket < $end"
-    fine, coarse = rollup.table(rollups.MINUTE), rollup.table(rollups.HOUR)
+    fine, coarse = rollup.table(MINUTE), rollup.table(HOUR)
     table = f"(FROM {fine} WHERE {own})"
     if pairing.minutes == HOUR_MINUTES:
         # whole hours from the hourly rollup, the rest at both ends minute by minute: nothing of the future
@@ -260,7 +262,7 @@ def _read(
     return reader.onward(key, rollup, "minute", pairing.minutes, since)
 
 
-def _of_latest(reader: Reader, pairing: Pairing, rollup: rollups.Rollup, start: datetime) -> Table | None:
+def _of_latest(reader: Reader, pairing: Pairing, rollup: Rollup, start: datetime) -> Table | None:
     """Add up what is read of traffic or of latencies from the rows of the newest buckets; None for what is not."""
     counted = rollup is rollups.TRAFFIC or rollup is rollups.LATENCY
     latest = reader.latest(rollup, start, pairing.end) if counted else None

@@ -21,6 +21,7 @@ from mlwatch.snapshot.reader import ALL_TIME
 from mlwatch.snapshot.reference_labels import LEAST_LABELS, importance_there
 from mlwatch.store import rollups
 from mlwatch.store.importances import LEAST, ROWS, of_predictions
+from mlwatch.store.protected import ANSWERS
 from mlwatch.store.slices import ABSENT, CATEGORIES, cut_places, cuts_of
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def of_model(
         return Segments(by_version, importance=matters)
     if not settings.protected:
         return Segments(by_version, importance=matters)
-    answers = reader.once(rollups.ANSWERS, lattice)
+    answers = reader.once(ANSWERS, lattice)
     fairness = {
         name: _fairness(rows.of(who), answers.of(who), infos, model, settings)
         for name, who in versions.items()

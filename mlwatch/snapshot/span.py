@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from mlwatch.store.rollups import HOUR, MINUTE, Rollup
+from mlwatch.store.rollup import HOUR, MINUTE, Rollup
 
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  naive UTC, as in the store
 if TYPE_CHECKING:

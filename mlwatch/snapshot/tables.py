@@ -17,6 +17,7 @@ from mlwatch.snapshot.reader import ALL_TIME, OPEN
 from mlwatch.snapshot.span import EPOCH, floor
 from mlwatch.store import rollups
 from mlwatch.store.output_rollups import CLASS_DECIDED
+from mlwatch.store.rollup import HOUR, MINUTE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -116,7 +117,7 @@ def _event_values(reader: Reader, lattice: Grid) -> Table:
 
 _BY_MINUTE = f"""
     SELECT v.who, CAST(epoch(r.bucket) // 60 AS INTEGER) AS minute, SUM(r.n) AS n
-    FROM {rollups.TRAFFIC.table(rollups.MINUTE)} AS r JOIN who AS v USING (model, version)
+    FROM {rollups.TRAFFIC.table(MINUTE)} AS r JOIN who AS v USING (model, version)
     WHERE r.bucket >= $start AND r.bucket < $end GROUP BY ALL"""
 
 
@@ -128,7 +129,7 @@ def busy_minutes(reader: Reader, lattice: Grid) -> Table:
         lattice: The range.
     """
     begin = lattice.start - timedelta(minutes=5)
-    cut = max(begin, floor(lattice.end - OPEN, rollups.HOUR))
+    cut = max(begin, floor(lattice.end - OPEN, HOUR))
     busiest = partial(_busiest, reader, begin, cut)
     closed = reader.value(
         ("busiest", reader.about), (rollups.TRAFFIC,), (begin, cut), busiest, given=(begin, cut)

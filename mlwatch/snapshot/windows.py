@@ -19,6 +19,7 @@ from mlwatch.snapshot.read import Table
 from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.types import Business, Errors, Latency, Task, Window
 from mlwatch.store import rollups
+from mlwatch.store.rollup import QUARTER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -161,9 +162,7 @@ def windows_of(
     edges = [lattice.edge(index).replace(tzinfo=UTC) for index in range(lattice.count + 1)]
     end = lattice.end.replace(tzinfo=UTC)
     # that of a quarter of an hour says nothing of one minute of it, which may be far worse
-    spreads = (
-        results.spreads if results and lattice.width_s % rollups.QUARTER == 0 else [None] * lattice.count
-    )
+    spreads = results.spreads if results and lattice.width_s % QUARTER == 0 else [None] * lattice.count
     for index in range(lattice.count):
         spread = spreads[index]
         labelled = _labelled(question, names, outcomes.get(index, ()), spread)

@@ -24,6 +24,7 @@ from mlwatch.store import (
     slices,
 )
 from mlwatch.store.newest_events import newest_sql
+from mlwatch.store.protected import ANSWERS
 from mlwatch.store.registry import ModelRow
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from mlwatch.config import Config
     from mlwatch.spark.sampling import Learnt
-    from mlwatch.store.rollups import Rollup
+    from mlwatch.store.rollup import Rollup
 
 PLACED = """
     SELECT *,
@@ -166,7 +167,7 @@ class Counter:
         yield rollups.LATENCY, rollups.latency_sql("predictions"), {}
         yield rollups.DECIDED, rollups.decided_sql("predictions", plain), {}
         if (answers := protected.statement(registry, "predictions", parts)) is not None:
-            yield rollups.ANSWERS, answers, {}
+            yield ANSWERS, answers, {}
         features = [*registry.feature_bins(present), *registry.lacking(present, registry.models)]
         for group in fold.in_groups(features, STATEMENT_FEATURES):
             yield rollups.FEATURES, feature_rollup.features_sql(REQUESTS, group), {}

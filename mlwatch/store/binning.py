@@ -19,6 +19,7 @@ from mlwatch.metrics.edges import merged
 from mlwatch.sources.sql import literal
 from mlwatch.store import bin_cells, cuts, feature_rollup, fold, rollups, touched
 from mlwatch.store.registry import HEARD, Bins
+from mlwatch.store.rollup import DAY, HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -170,7 +171,7 @@ def due(connection: DuckDBPyConnection, registry: Registry, enough: int = cuts.E
     if registry.heard is None or not (waiting := _pairs(registry) - registry.heard):
         return set()
     rows = connection.execute(
-        f"""SELECT model, feature FROM {rollups.FEATURES.table(rollups.DAY)}
+        f"""SELECT model, feature FROM {rollups.FEATURES.table(DAY)}
         WHERE feature IN (SELECT unnest(?::INTEGER[])) AND bin NOT IN ({MISSING}, -2)
         GROUP BY ALL HAVING SUM(n) >= ?""",
         [sorted({feature for _, feature in waiting}), enough],
@@ -259,7 +260,7 @@ def _widen(
     mine = [(model, before[feature]) for model, feature in sorted(pairs) if feature in before]
     if not mine:
         return set()
-    counted = number(connection, f"SELECT COALESCE(SUM(n), 0) FROM {rollups.TRAFFIC.table(rollups.HOUR)}")
+    counted = number(connection, f"SELECT COALESCE(SUM(n), 0) FROM {rollups.TRAFFIC.table(HOUR)}")
     if number(connection, "SELECT COUNT(*) FROM predictions") < counted:
         return set()
     return {feature.number for model, feature in mine if _is_widened(connection, registry, model, feature)}
@@ -320,5 +321,5 @@ def _hear(connection: DuckDBPyConnection, registry: Registry, pairs: Collection[
 
 def _counted(connection: DuckDBPyConnection) -> set[int]:
     """Return the features that any row is counted of."""
-    table = rollups.FEATURES.table(rollups.DAY)
+    table = rollups.FEATURES.table(DAY)
     return {number for (number,) in connection.execute(f"SELECT DISTINCT feature FROM {table}").fetchall()}

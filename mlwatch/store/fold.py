@@ -11,6 +11,7 @@ from mlwatch.store import bin_cells, feature_rollup, outputs, protected, rollups
 from mlwatch.store.adding import add, remove, remove_features
 from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
 from mlwatch.store.output_rollups import EVENT_LAGS, KINDS, OUTPUTS
+from mlwatch.store.protected import ANSWERS
 from mlwatch.store.registry import ModelRow, Registry
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ def recount_labels(
         rollups.LAGS,
         rollups.SEGMENTS,
         rollups.DECIDED,
-        rollups.ANSWERS,
+        ANSWERS,
         *OUTPUTS,
     ):
         if rollup is not EVENT_LAGS:

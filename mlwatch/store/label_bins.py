@@ -8,6 +8,7 @@ from mlwatch.asking import all_or_nothing, number
 from mlwatch.sources.sql import literal
 from mlwatch.store import fold, rollups
 from mlwatch.store.binning import cut
+from mlwatch.store.rollup import HOUR
 from mlwatch.store.slices import Columns
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, *, enough: int = 
     if not numeric or rollups.LABEL in registry.bins:
         return
     listed = ", ".join(map(literal, numeric))
-    told = f"SELECT COALESCE(SUM(n_number), 0) FROM {rollups.OUTCOMES.table(rollups.HOUR)} WHERE model IN ({listed})"
+    told = f"SELECT COALESCE(SUM(n_number), 0) FROM {rollups.OUTCOMES.table(HOUR)} WHERE model IN ({listed})"
     if number(connection, told) < enough:
         return
     with all_or_nothing(connection):

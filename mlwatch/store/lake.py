@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.store.rollups import Rollup
+    from mlwatch.store.rollup import Rollup
 
 SCHEMA = "mlwatch.rollups/1"
 MANIFEST = "manifest.json"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.store.rollups import Rollup
+    from mlwatch.store.rollup import Rollup
 
 COUNTS = ((rollups.TRAFFIC, "n - failed"), (rollups.OUTCOMES, "n"), (rollups.BUSINESS, "n_events"))
 """What tells how much of a day was counted: answers, labels, events. What failed may be answered in another minute."""

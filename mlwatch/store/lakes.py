@@ -14,6 +14,7 @@ from mlwatch.store.lake import MANIFEST, SMALL, can_go_on, is_lake, manifest, na
 from mlwatch.store.newest_events import NEWEST_EVENTS
 from mlwatch.store.reference import must_be
 from mlwatch.store.registry import HEARD
+from mlwatch.store.rollup import bucket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.store.rollups import Rollup
+    from mlwatch.store.rollup import Rollup
 
 
 OUTPUTS = f"SELECT unnest([{', '.join(map(str, rollups.COUNTED))}]) AS number, number"
@@ -292,5 +293,5 @@ def _widen(connection: DuckDBPyConnection, rollup: Rollup) -> None:
     """Sum the finest buckets up to wider ones."""
     finest, *wider = rollup.levels
     for level in wider:
-        merged = rollup.merged(rollup.table(finest), rollups.bucket(level, "bucket"))
+        merged = rollup.merged(rollup.table(finest), bucket(level, "bucket"))
         connection.execute(f"INSERT INTO {rollup.table(level)} BY NAME {merged}")

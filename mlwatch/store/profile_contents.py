@@ -13,7 +13,7 @@ from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
 from mlwatch.store.reference_tables import COLUMNS
 from mlwatch.store.reference_windows import parted_sql
 from mlwatch.store.registry import OUTPUTS, Registry
-from mlwatch.store.rollup import RESIDUAL
+from mlwatch.store.rollup import MINUTE, QUARTER, RESIDUAL, bucket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +69,7 @@ def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime
     model, version = of
     inside = "model = $model AND version = $version AND bucket >= $start AND bucket < $end"
     first, last = (moment.astimezone(UTC).replace(tzinfo=None) for moment in (start, end))
-    quarter = timedelta(seconds=rollups.QUARTER)
+    quarter = timedelta(seconds=QUARTER)
     values: dict[str, object] = {
         "model": model,
         "version": version,
@@ -77,14 +77,14 @@ def of_logs(connection: DuckDBPyConnection, of: tuple[str, str], start: datetime
         "end": last,
     }
     counts = connection.execute(
-        f"""SELECT feature, bin, CAST(SUM(n) AS BIGINT), SUM(total) FROM {rollups.FEATURES.table(rollups.QUARTER)}
+        f"""SELECT feature, bin, CAST(SUM(n) AS BIGINT), SUM(total) FROM {rollups.FEATURES.table(QUARTER)}
         WHERE {inside} GROUP BY 1, 2""",
         values,
     ).fetchall()
     answers = f"{inside} AND {reference_texts.OF_ANSWERS}"
     counts += connection.execute(
         f"""SELECT {reference_texts.NUMBER} AS feature, bin, CAST(SUM(n) AS BIGINT), SUM(total)
-        FROM {output_rollups.MEASURES.table(rollups.QUARTER)} WHERE {answers} GROUP BY 1, 2""",
+        FROM {output_rollups.MEASURES.table(QUARTER)} WHERE {answers} GROUP BY 1, 2""",
         values,
     ).fetchall()
     windows = connection.execute(
@@ -124,7 +124,7 @@ def _losses(
     """
     counted = number(
         connection,
-        f"""SELECT SUM(n_number) FROM {rollups.SEGMENTS.table(rollups.QUARTER)}
+        f"""SELECT SUM(n_number) FROM {rollups.SEGMENTS.table(QUARTER)}
         WHERE feature = {rollups.VALUE} AND {inside}""",
         values,
     )
@@ -134,7 +134,7 @@ def _losses(
         SELECT p.* REPLACE (COALESCE({CURRENT_LABEL}, p.label) AS label)
         FROM predictions AS p {label_joins("p", "p.model")}
         WHERE NOT p.failed AND p.model = {model} AND p.version = {version}
-            AND p.ts >= {start} AND {rollups.bucket(rollups.QUARTER, "p.ts")} < {end})"""
+            AND p.ts >= {start} AND {bucket(QUARTER, "p.ts")} < {end})"""
     if not counted or number(connection, f"SELECT COUNT({RESIDUAL}) FROM {records}") < counted:
         return None
     registry = Registry(connection)
@@ -154,7 +154,7 @@ def _label_selects(inside: str) -> dict[str, str]:
     )
     there = "HAVING SUM(n) > 0"
     scored = f"""SELECT label, prediction, bin, CAST(SUM(n) AS BIGINT) AS n, SUM(sum_score) AS sum_score, {none}
-        FROM {rollups.SCORES.table(rollups.QUARTER)}
+        FROM {rollups.SCORES.table(QUARTER)}
         WHERE prediction IS NOT NULL AND {inside} GROUP BY 1, 2, 3 {there}"""
     found = {
         "labels": scored,
@@ -178,11 +178,11 @@ def _without_scores(inside: str) -> str:
     return f"""
         SELECT label, prediction, CAST(NULL AS INTEGER) AS bin, CAST(SUM(n) AS BIGINT) AS n, {none} AS sum_score,
             {none} AS sum_error, {none} AS sum_abs, {none} AS sum_sq, {none} AS sum_err4
-        FROM {rollups.OUTCOMES.table(rollups.MINUTE)} WHERE label <> '' AND {inside} GROUP BY 1, 2
+        FROM {rollups.OUTCOMES.table(MINUTE)} WHERE label <> '' AND {inside} GROUP BY 1, 2
         UNION ALL
         SELECT '', '', part, CAST(SUM(n_number) AS BIGINT), NULL, SUM(sum_error), SUM(sum_abs), SUM(sum_sq),
             SUM(sum_err4)
-        FROM {rollups.SEGMENTS.table(rollups.QUARTER)} WHERE feature = {rollups.VALUE} AND {inside} GROUP BY part"""
+        FROM {rollups.SEGMENTS.table(QUARTER)} WHERE feature = {rollups.VALUE} AND {inside} GROUP BY part"""
 
 
 def _minute(moment: datetime) -> str:

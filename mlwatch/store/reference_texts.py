@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.store import fold, output_rollups, rollups
 from mlwatch.store.outputs import TEXT_LENGTH
+from mlwatch.store.rollup import QUARTER
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -28,7 +29,7 @@ def learn(connection: DuckDBPyConnection) -> None:
     if not fold.is_text(connection, "given"):
         return
     # its windows take the place of time: each becomes a bucket
-    at = f"TIMESTAMP '1970-01-01' + quarter * INTERVAL {rollups.QUARTER} SECOND"
+    at = f"TIMESTAMP '1970-01-01' + quarter * INTERVAL {QUARTER} SECOND"
     answers = f"(SELECT * REPLACE ('' AS model, '' AS version, {at} AS ts) FROM given) AS given"
     lengths = [(output_rollups.CHARACTERS, TEXT_LENGTH, "prediction IS NOT NULL")]
     for number, counted in (
@@ -41,5 +42,5 @@ def learn(connection: DuckDBPyConnection) -> None:
         )
         connection.execute(f"""
             INSERT INTO reference_windows
-            SELECT {number}, CAST(epoch(bucket) // {rollups.QUARTER} AS INTEGER), bin, SUM(n)
+            SELECT {number}, CAST(epoch(bucket) // {QUARTER} AS INTEGER), bin, SUM(n)
             FROM counted GROUP BY ALL""")

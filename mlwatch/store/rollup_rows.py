@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.store.rollups import Rollup
+    from mlwatch.store.rollup import Rollup
 
 NUMBERED = frozenset({"feature", "bin"})
 """Without these keys a row cannot be counted; a class or label may be missing."""

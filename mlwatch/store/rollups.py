@@ -28,50 +28,6 @@ from mlwatch.store.rollup import DAY, HOUR, MINUTE, QUARTER, RESIDUAL, Rollup, b
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = [
-    "ALL",
-    "ANSWERS",
-    "BUSINESS",
-    "CONSTRAINTS",
-    "COUNTED",
-    "DAY",
-    "DECIDED",
-    "EPSILON",
-    "EVENT_VALUES",
-    "FEATURES",
-    "HOUR",
-    "LABEL",
-    "LAGS",
-    "LATENCY",
-    "LENGTH",
-    "MINUTE",
-    "OUTCOMES",
-    "PREDICTION",
-    "PSEUDO",
-    "QUARTER",
-    "SAMPLING",
-    "SCORE",
-    "SCORES",
-    "SEGMENTS",
-    "TRAFFIC",
-    "VALUE",
-    "VOCABULARY",
-    "WORTH",
-    "Rollup",
-    "bucket",
-    "business_sql",
-    "class_of",
-    "decided_sql",
-    "event_values_sql",
-    "lags_sql",
-    "latency_sql",
-    "outcomes_sql",
-    "scores_sql",
-    "segments_sql",
-    "traffic_sql",
-    "worth_sql",
-]
-
 EPSILON = 2.220446049250313e-16
 """Scores are kept this far from 0 and 1 in the log-loss, as scikit-learn does for doubles."""
 

@@ -17,6 +17,8 @@ from mlwatch.store import (
     rollups,
     server_sums,
 )
+from mlwatch.store.protected import ANSWERS
+from mlwatch.store.rollup import bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,9 +144,9 @@ _DECIDED = (
     ),
     *(rollups.DECIDED.ddl(level) for level in rollups.DECIDED.levels),
     *(
-        f"INSERT INTO {rollups.DECIDED.table(level)} BY NAME {rollups.DECIDED.merged(_SCORED_BEFORE, bucket)}"
+        f"INSERT INTO {rollups.DECIDED.table(level)} BY NAME "
+        + rollups.DECIDED.merged(_SCORED_BEFORE, bucket(level, "bucket"))
         for level in rollups.DECIDED.levels
-        for bucket in (rollups.bucket(level, "bucket"),)
     ),
 )
 _LABELLED = f"""({rollups.lags_sql(outcomes.labelled())}) AS labelled"""
@@ -152,7 +154,7 @@ _LAGS = (
     *(rollups.LAGS.ddl(level) for level in rollups.LAGS.levels),
     *(
         f"INSERT INTO {rollups.LAGS.table(level)} BY NAME "
-        + rollups.LAGS.merged(_LABELLED, rollups.bucket(level, "bucket"))
+        + rollups.LAGS.merged(_LABELLED, bucket(level, "bucket"))
         for level in rollups.LAGS.levels
     ),
 )
@@ -161,7 +163,7 @@ _WORTH = (
     *(rollups.WORTH.ddl(level) for level in rollups.WORTH.levels),
     *(
         f"INSERT INTO {rollups.WORTH.table(level)} BY NAME "
-        + rollups.WORTH.merged(_NET, rollups.bucket(level, "bucket"))
+        + rollups.WORTH.merged(_NET, bucket(level, "bucket"))
         for level in rollups.WORTH.levels
     ),
 )
@@ -183,7 +185,7 @@ _VOCABULARY = tuple(
     for statement in (
         f"DELETE FROM {output_rollups.MEASURES.table(level)} WHERE measure = '{output_rollups.VOCABULARY}'",
         f"INSERT INTO {output_rollups.MEASURES.table(level)} BY NAME "
-        + output_rollups.MEASURES.merged(_WORDS, rollups.bucket(level, "bucket")),
+        + output_rollups.MEASURES.merged(_WORDS, bucket(level, "bucket")),
     )
 )
 """Words went into other buckets, by a hash that was the engine's own: those of the stored rows are counted again."""
@@ -259,7 +261,7 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
     26: (
         # the stored answers are counted with the next batch, by what the configuration says then
         *_SIDES_OF_QUANTILES,
-        *(rollups.ANSWERS.ddl(level) for level in rollups.ANSWERS.levels),
+        *(ANSWERS.ddl(level) for level in ANSWERS.levels),
         "ALTER TABLE outcomes ADD COLUMN came BIGINT",  # what was read before came before what will be
     ),
 }

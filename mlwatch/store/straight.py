@@ -14,7 +14,7 @@ from mlwatch.asking import number, row
 from mlwatch.sources.sql import identifier
 from mlwatch.store.batch import classified
 from mlwatch.store.feature_rollup import QUARTER_OF_TS, QUARTERS_OF_TS, WHO, Requests
-from mlwatch.store.rollups import QUARTER
+from mlwatch.store.rollup import QUARTER
 from mlwatch.store.schema import BASE_COLUMNS
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from mlwatch.sources.room import forget
 from mlwatch.sources.sql import literal
 from mlwatch.store import rollups
 from mlwatch.store.database import BACKFILL_WAL, STEADY_WAL
+from mlwatch.store.rollup import bucket
 from mlwatch.store.touched import ALL_TIME, noting, widen
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.store.rollups import Rollup
+    from mlwatch.store.rollup import Rollup
     from mlwatch.store.touched import Stretch, Touched
 
 COMPACT_AFTER = 40
@@ -130,7 +131,7 @@ def _buckets_of(stretch: Stretch, level: int) -> str:
     if stretch == ALL_TIME:
         return "TRUE"
     begin, end = (f"TIMESTAMP {literal(str(moment))}" for moment in stretch)
-    return f"bucket >= {rollups.bucket(level, begin)} AND bucket <= {end}"
+    return f"bucket >= {bucket(level, begin)} AND bucket <= {end}"
 
 
 def _compact_batches(connection: DuckDBPyConnection) -> None:

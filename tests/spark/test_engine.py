@@ -29,6 +29,8 @@ from mlwatch.store import lake, rollups
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mlwatch.store.rollup import Rollup
+
 MISSING = [
     name
     for name, there in (("PySpark", importlib.util.find_spec("pyspark")), ("Java", shutil.which("java")))
@@ -127,7 +129,7 @@ def made(request: pytest.FixtureRequest, by_duckdb: tuple[Path, Path]) -> tuple[
     return expected, target
 
 
-def rows(path: Path, rollup: rollups.Rollup) -> Rows:
+def rows(path: Path, rollup: Rollup) -> Rows:
     """Return measures by keys, features by their names: their numbers are each engine's own."""
     files = sorted((path / rollup.name).glob("*.parquet"))
     if not files:
@@ -158,7 +160,7 @@ def error(found: Any, expected: Any) -> float:
 
 @pytest.mark.parametrize("rollup", rollups.ALL, ids=lambda rollup: rollup.name)
 def test_both_engines_count_the_same(
-    made: tuple[Path, Path], rollup: rollups.Rollup, request: pytest.FixtureRequest
+    made: tuple[Path, Path], rollup: Rollup, request: pytest.FixtureRequest
 ) -> None:
     expected, found = (rows(path, rollup) for path in made)
     if "small" in request.node.name:
@@ -191,7 +193,7 @@ def labels(day: int, count: int) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
-def sums(path: Path, rollup: rollups.Rollup) -> dict[str, int]:
+def sums(path: Path, rollup: Rollup) -> dict[str, int]:
     found: Counter[str] = Counter()
     for key, values in rows(path, rollup).items():
         found[f"{key[0]:%d}"] += values["n"]

@@ -17,6 +17,7 @@ from mlwatch.metrics.bins import INVALID, MISSING, UNSEEN
 from mlwatch.snapshot.features import FeatureInfo
 from mlwatch.snapshot.segments import part_name, part_of
 from mlwatch.store import fold, rollups, slices
+from mlwatch.store.rollup import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,7 +142,7 @@ def test_the_moment_of_the_fault_and_what_carries_it_are_found(model: Model, row
 
 def test_counting_as_labels_come_equals_counting_all_at_once(watch: Session) -> None:
     def counted() -> list[tuple[object, ...]]:
-        merged = rollups.SEGMENTS.merged(rollups.SEGMENTS.table(rollups.HOUR))
+        merged = rollups.SEGMENTS.merged(rollups.SEGMENTS.table(HOUR))
         return cursor.execute(f"SELECT * FROM ({merged}) WHERE n <> 0 ORDER BY ALL").fetchall()
 
     cursor, registry = watch.connection, watch._ingest.registry

@@ -12,6 +12,7 @@ from mlwatch.config import OutputSettings
 from mlwatch.store import rollups
 from mlwatch.store.meanings import NoInputs, no_inputs
 from mlwatch.store.registry import FeatureRow
+from mlwatch.store.rollup import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,7 @@ def of_ranking() -> list[dict[str, Any]]:
 
 def followed(session: Session) -> set[str]:
     """Return the features whose values part the labelled predictions."""
-    table = rollups.SEGMENTS.table(rollups.DAY)
+    table = rollups.SEGMENTS.table(DAY)
     _, rows = session.query(f"SELECT DISTINCT name FROM {table} JOIN features USING (feature)")
     return {name for (name,) in rows}
 
