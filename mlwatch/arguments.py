@@ -288,45 +288,14 @@ def _outward(name: str, command: argparse.ArgumentParser) -> None:
             help="also poll this server, such as http://localhost:8080 or torchserve+http://…; may be repeated",
         )
     if name == "export":
-        command.add_argument(
-            "--to",
-            choices=("prometheus", "grafana", "otlp", "flink", "wandb"),
-            required=True,
-            help="system that the output is for",
-        )
-        command.add_argument(
-            "--collector",
-            metavar="URL",
-            help="of otlp: where OTLP over HTTP is taken; else [otlp] url or OTEL_EXPORTER_OTLP_ENDPOINT",
-        )
+        _target(command)
     if name == "rollup":
-        command.add_argument("-o", "--output", type=Path, metavar="DIRECTORY", help="where to write")
-        command.add_argument(
-            "--engine",
-            choices=("duckdb", "spark"),
-            default="duckdb",
-            help="spark reads what no machine holds, on any file system of Spark's; it counts less, and says what",
-        )
-        command.add_argument(
-            "--master",
-            metavar="URL",
-            help="of Spark: local[*], spark://HOST:7077; its own configuration otherwise",
-        )
+        _rollup(command)
     elif name in {"export", "profile"}:
         more = "; of wandb, a directory" if name == "export" else ""
         command.add_argument("-o", "--output", type=Path, metavar="FILE", help=f"write to a file{more}")
     elif name == "report":
-        command.add_argument(
-            "--compare", type=Path, metavar="FILE", help="compare with an earlier report of --format json"
-        )
-        command.add_argument(
-            "--compat", choices=("evidently", "nannyml"), help="also say what this tool would say of drift"
-        )
-        command.add_argument(
-            "--multivariate",
-            action="store_true",
-            help="also compare all features together, in the JSON document",
-        )
+        _comparisons(command)
     elif name == "serve":
         command.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen")
         command.add_argument("--port", type=int, default=8585, metavar="N", help="0 takes a free one")
@@ -339,6 +308,52 @@ def _outward(name: str, command: argparse.ArgumentParser) -> None:
             metavar="ADDRESS",
             help="also serve metrics to Prometheus, such as :9464 (this machine only) or 0.0.0.0:9464",
         )
+
+
+def _target(command: argparse.ArgumentParser) -> None:
+    """Add the systems that take an export."""
+    command.add_argument(
+        "--to",
+        choices=("prometheus", "grafana", "otlp", "flink", "wandb"),
+        required=True,
+        help="system that the output is for",
+    )
+    command.add_argument(
+        "--collector",
+        metavar="URL",
+        help="of otlp: where OTLP over HTTP is taken; else [otlp] url or OTEL_EXPORTER_OTLP_ENDPOINT",
+    )
+
+
+def _rollup(command: argparse.ArgumentParser) -> None:
+    """Add what counts a log that no machine holds, and where."""
+    command.add_argument("-o", "--output", type=Path, metavar="DIRECTORY", help="where to write")
+    command.add_argument(
+        "--engine",
+        choices=("duckdb", "spark"),
+        default="duckdb",
+        help="spark reads what no machine holds, on any file system of Spark's; it counts less, and says what",
+    )
+    command.add_argument(
+        "--master",
+        metavar="URL",
+        help="of Spark: local[*], spark://HOST:7077; its own configuration otherwise",
+    )
+
+
+def _comparisons(command: argparse.ArgumentParser) -> None:
+    """Add what else a report may say."""
+    command.add_argument(
+        "--compare", type=Path, metavar="FILE", help="compare with an earlier report of --format json"
+    )
+    command.add_argument(
+        "--compat", choices=("evidently", "nannyml"), help="also say what this tool would say of drift"
+    )
+    command.add_argument(
+        "--multivariate",
+        action="store_true",
+        help="also compare all features together, in the JSON document",
+    )
 
 
 def close_to(word: str, known: Sequence[str]) -> str | None:
