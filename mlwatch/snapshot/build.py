@@ -185,15 +185,7 @@ def _with_models(
         mine = [life for life in known if life.pair.model == name]
         roles = assign_roles(mine, config.rollout, question, counted)
         roles = with_mode(connection, roles, config.rollout, memory.rollouts)
-        model = with_constraints(
-            reader, model_of(ground, name, roles), config.schema, ground.numbers, lattice
-        )
-        asked_before = (name, question.span, question.at, roles.baseline and roles.baseline.pair)
-        segments = memory.segments(asked_before, partial(segments_of, ground, model, roles))
-        model = with_segments(model, segments)
-        before = roles.baseline.pair.version if roles.baseline is not None else None
-        by_record = partial(record_segments, connection, model, before, lattice)
-        models[name] = with_record_segments(model, memory.record_segments(asked_before, by_record))
+        model = models[name] = _with_segments(ground, model_of(ground, name, roles), roles, question, memory)
         judged = Judged(name, model.task, model.positive_class)
         asked = (connection, judged, roles, config, lattice.end, memory.rollouts)
         rollouts += memory.verdicts(
@@ -206,6 +198,17 @@ def _with_models(
         rollouts=tuple(rollouts),
         oldest=aware(min(life.first for life in known)),
     )
+
+
+def _with_segments(ground: Ground, model: Model, roles: Roles, question: Question, memory: Memory) -> Model:
+    """Add what breaks the schema, and the segments in which a model is worse."""
+    model = with_constraints(ground.reader, model, ground.config.schema, ground.numbers, ground.lattice)
+    asked_before = (model.name, question.span, question.at, roles.baseline and roles.baseline.pair)
+    segments = memory.segments(asked_before, partial(segments_of, ground, model, roles))
+    model = with_segments(model, segments)
+    before = roles.baseline.pair.version if roles.baseline is not None else None
+    by_record = partial(record_segments, ground.connection, model, before, ground.lattice)
+    return with_record_segments(model, memory.record_segments(asked_before, by_record))
 
 
 def _judge(

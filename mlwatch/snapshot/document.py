@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Latency,
         Model,
         Rollout,
+        RolloutMetric,
         Snapshot,
         Throughput,
         Version,
@@ -273,35 +274,7 @@ def rollout_document(rollout: Rollout) -> Document:
         "verdict": rollout.verdict,
         "since": _time(rollout.since),
         "reasons": list(rollout.reasons),
-        "metrics": {
-            name: {
-                "baseline": metric.baseline,
-                "candidate": metric.candidate,
-                "difference": metric.difference,
-                "low": metric.low,
-                "high": metric.high,
-                "margin": metric.margin,
-                "status": metric.status,
-                "e_value": metric.e_value,
-                "samples_left": metric.samples_left,
-                "limit": metric.limit,
-                "reason": metric.reason,
-                "notes": list(metric.notes),
-                "ratio": metric.ratio,
-                "ratio_low": metric.ratio_low,
-                "ratio_high": metric.ratio_high,
-                "pooled": metric.pooled,
-                "n_baseline": metric.n_baseline,
-                "n_candidate": metric.n_candidate,
-                "level": metric.level,
-                "method": metric.method,
-                "calibrated": metric.calibrated,
-                "winsorised_at": metric.cap,
-                "design_effect": metric.design_effect,
-                "inflation": metric.inflation,
-            }
-            for name, metric in rollout.metrics.items()
-        },
+        "metrics": {name: _rollout_metric(metric) for name, metric in rollout.metrics.items()},
         "traffic": {
             "expected": dict(rollout.traffic_expected),
             "observed": dict(rollout.traffic_observed),
@@ -318,6 +291,35 @@ def rollout_document(rollout: Rollout) -> Document:
             {"start": _time(step.start), "end": _time(step.end), "share": step.share, "n": step.n}
             for step in rollout.steps
         ],
+    }
+
+
+def _rollout_metric(metric: RolloutMetric) -> Document:
+    return {
+        "baseline": metric.baseline,
+        "candidate": metric.candidate,
+        "difference": metric.difference,
+        "low": metric.low,
+        "high": metric.high,
+        "margin": metric.margin,
+        "status": metric.status,
+        "e_value": metric.e_value,
+        "samples_left": metric.samples_left,
+        "limit": metric.limit,
+        "reason": metric.reason,
+        "notes": list(metric.notes),
+        "ratio": metric.ratio,
+        "ratio_low": metric.ratio_low,
+        "ratio_high": metric.ratio_high,
+        "pooled": metric.pooled,
+        "n_baseline": metric.n_baseline,
+        "n_candidate": metric.n_candidate,
+        "level": metric.level,
+        "method": metric.method,
+        "calibrated": metric.calibrated,
+        "winsorised_at": metric.cap,
+        "design_effect": metric.design_effect,
+        "inflation": metric.inflation,
     }
 
 

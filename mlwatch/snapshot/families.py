@@ -308,24 +308,35 @@ def business(
         sums = replace(sums, cut=cut)
     valued = total("gross", "n_events") + total("refund", "n_events")
     known = valued > 0 or (sums.conversions == 0 and not EARNING.isdisjoint(seen))
-    per = money.revenue_per_prediction(sums) if known else None
     ups, downs = int(total("approval", "n_first")), int(total("disapproval", "n_first"))
     approval = intervals.proportion(ups, ups + downs, "") if ups + downs else None
     return Business(
         money.conversion(sums.conversions, predictions, "conversion" in seen),
         money.engagement(int(total("engagement", "n_first")), predictions, "engagement" in seen),
-        Revenue(
-            sums.gross,
-            sums.refunds,
-            sums.total,
-            per.value if per else None,
-            per.low if per else None,
-            per.high if per else None,
-            currency,
-            money.revenue_per_conversion(sums) if known else None,
-            per.method if per else None,
-            per.winsorised if per else None,
-        ),
+        _revenue(sums, currency, known=known),
         kinds={kind: engagement(kind) for kind in kinds if predictions},
         approval=approval,
+    )
+
+
+def _revenue(sums: money.RevenueSums, currency: str | None, *, known: bool) -> Revenue:
+    """Return what predictions brought.
+
+    Args:
+        sums: Of their events.
+        currency: What these are in.
+        known: Whether events could carry money, so that none is 0 and not a gap.
+    """
+    per = money.revenue_per_prediction(sums) if known else None
+    return Revenue(
+        sums.gross,
+        sums.refunds,
+        sums.total,
+        per.value if per else None,
+        per.low if per else None,
+        per.high if per else None,
+        currency,
+        money.revenue_per_conversion(sums) if known else None,
+        per.method if per else None,
+        per.winsorised if per else None,
     )

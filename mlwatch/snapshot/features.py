@@ -108,37 +108,16 @@ def quality(
     """
     aside = aside or NoInputs()
     infos = {**infos, **{key: replace(infos[key], binned=False) for key in aside.keys if key in infos}}
-    moved: dict[int, Moved] = {}
-    counts: dict[int, FeatureCounts] = {}
     cells = cells or Cells(rows)
-    current_counts = by_feature(rows, cells)
-    for number, current in current_counts.items():
-        if number in (rollups.LABEL, rollups.LOSS):  # `label_drift` and `estimated` are about these
-            continue
-        info = infos[number]
-        before = reference.counts.get(number) if reference is not None else None
-        counts[number] = feature_counts(
-            info.kind,
-            current.codes,
-            current.n,
-            inner_bins=max(0, len(info.edges) - 1),
-            reference_codes=before.codes if before is not None else None,
-        )
-        if counts[number].missing == counts[number].n and number not in expected:
-            del counts[number]
-        elif before is not None and info.binned:
-            own = _fitting(policy, info)
-            if sigmas is not None and reference is not None:
-                windows = reference.windows.get(number, ())
-                own = raised(own, info.kind, info.edges, before, windows, sigmas)
-            moved[number] = Moved(info.kind, info.edges, before, current, own)
+    current = by_feature(rows, cells)
+    counts, moved = _compared(current, infos, reference, expected, policy, sigmas)
     drifts = dict(zip(moved, drifts_of(list(moved.values())), strict=True))
     named = {str(number): drift for number, drift in drifts.items() if number >= 0}
     together = {int(number): drift for number, drift in drifting.decide_together(named, policy).items()}
     still = standing_still(cells)
     features = {
         infos[number].name: _feature(
-            *(infos[number], found, together.get(number), reference, current_counts[number]),
+            *(infos[number], found, together.get(number), reference, current[number]),
             still=number in still,
             is_key=number in aside.keys,
         )
@@ -146,7 +125,7 @@ def quality(
         if number >= 0
     }
     moves = {
-        number: _move(infos[number], reference.counts[number], current_counts[number], drift)
+        number: _move(infos[number], reference.counts[number], current[number], drift)
         for number, drift in drifts.items()
         if number < 0 and reference is not None
     }
@@ -168,6 +147,41 @@ def quality(
         vanished=_vanished(infos, expected, counts),
         appeared=appeared,
     )
+
+
+def _compared(
+    current: Mapping[int, Counts],
+    infos: Mapping[int, FeatureInfo],
+    reference: Reference | None,
+    expected: set[int],
+    policy: Policy,
+    sigmas: float | None,
+) -> tuple[dict[int, FeatureCounts], dict[int, Moved]]:
+    """Return what is counted of each feature, and what can be compared with the reference; see `quality`."""
+    counts: dict[int, FeatureCounts] = {}
+    moved: dict[int, Moved] = {}
+    for number, now in current.items():
+        if number in (rollups.LABEL, rollups.LOSS):  # `label_drift` and `estimated` are about these
+            continue
+        info = infos[number]
+        before = reference.counts.get(number) if reference is not None else None
+        found = feature_counts(
+            info.kind,
+            now.codes,
+            now.n,
+            inner_bins=max(0, len(info.edges) - 1),
+            reference_codes=before.codes if before is not None else None,
+        )
+        if found.missing == found.n and number not in expected:
+            continue
+        counts[number] = found
+        if before is not None and info.binned:
+            own = _fitting(policy, info)
+            if sigmas is not None and reference is not None:
+                windows = reference.windows.get(number, ())
+                own = raised(own, info.kind, info.edges, before, windows, sigmas)
+            moved[number] = Moved(info.kind, info.edges, before, now, own)
+    return counts, moved
 
 
 def missing_rate(features: Collection[FeatureQuality]) -> float | None:

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from mlwatch.metrics.winsor import Cut
     from mlwatch.snapshot.read import Life, Table
     from mlwatch.snapshot.tables import Decided, Tables
-    from mlwatch.snapshot.types import Quality, Role
+    from mlwatch.snapshot.types import Business, Quality, Role
     from mlwatch.snapshot.window_results import WindowResults
+    from mlwatch.snapshot.winsorised import KindCuts
 
 
 def version_of(
@@ -60,7 +62,7 @@ def version_of(
         performance = dict.fromkeys(performance, undefined(why))
     lattice = context.lattice
     seconds = _active_seconds(traffic)
-    quality, over = _quality(Cells(tables.features), context)
+    quality, over = _quality(tables, context)
     cut, cuts = cuts_of(tables.worth, predictions, lattice.count)
     values, values_over = value_cuts(tables.event_values, tables.business, lattice.count)
     return Version(
@@ -79,37 +81,9 @@ def version_of(
         latency=families.latencies(tables.latency if predictions else None, traffic, context.target_ms),
         throughput_per_s=(predictions + tables.sampling.sum("unseen")) / seconds if seconds else None,
         errors=errors,
-        quality=replace(
-            quality,
-            label_drift=drift_of(
-                *(context.task, context.labels, tables.outcomes, tables.features),
-                context.infos[rollups.LABEL],
-                context.policy,
-            ),
-            text_drift=drifts_of(context.texts, tables.outputs.measures, context.policy),
-            text_reference=context.texts.description if context.texts is not None else None,
-        ),
-        business=replace(
-            families.business(
-                tables.business,
-                predictions,
-                seen=context.events,
-                currency=context.currency,
-                kinds=context.kinds,
-                cut=cut,
-                values=values,
-            ),
-            decisions=context.question.worth(tables.outcomes),
-        ),
-        windows=windows_of(
-            tables,
-            decided,
-            context,
-            over,
-            cuts,
-            values_over,
-            results,
-        ),
+        quality=quality,
+        business=_business(tables, predictions, context, cut, values),
+        windows=windows_of(tables, decided, context, over, cuts, values_over, results),
         latency_bars=distributions.latency_bars(tables.latency),
         residual_bars=distributions.residual_bars(tables.outputs.residuals, context.residual_edges),
         labels=labels_of(context.task, tables.outcomes, context.positive),
@@ -117,17 +91,28 @@ def version_of(
         scores=distributions.scores(tables.scores, context.positive, context.score_span),
         throughput=_throughput(tables.minutes),
         label_lag=families.label_lag(tables.lags),
-        estimated=estimated.of_range(
-            context.teacher,
-            decided,
-            tables.features,
-            tables.outputs.class_decided,
-        ),
+        estimated=estimated.of_range(context.teacher, decided, tables.features, tables.outputs.class_decided),
     )
 
 
-def _quality(cells: Cells, context: Context) -> tuple[Quality, OfFeatures]:
+def _quality(tables: Tables, context: Context) -> tuple[Quality, OfFeatures]:
     """Return the data quality over the range, and what is missing and moved in each window."""
+    found, over = _quality_of_features(Cells(tables.features), context)
+    label_drift = drift_of(
+        *(context.task, context.labels, tables.outcomes, tables.features),
+        context.infos[rollups.LABEL],
+        context.policy,
+    )
+    quality = replace(
+        found,
+        label_drift=label_drift,
+        text_drift=drifts_of(context.texts, tables.outputs.measures, context.policy),
+        text_reference=context.texts.description if context.texts is not None else None,
+    )
+    return quality, over
+
+
+def _quality_of_features(cells: Cells, context: Context) -> tuple[Quality, OfFeatures]:
     known, lattice = context.reference, context.lattice
     asked = (context.infos, known, context.expected, context.policy, context.sigmas)
     found = features.quality(cells.rows, *asked, cells, context.aside)
@@ -147,6 +132,22 @@ def _quality(cells: Cells, context: Context) -> tuple[Quality, OfFeatures]:
     missing = feature_windows.missing_by_window(cells, context.expected)
     held = lattice.held([missing.get(index) for index in range(lattice.count)], level)
     return replace(found, features=followed), OfFeatures(held, means)
+
+
+def _business(
+    tables: Tables, predictions: int, context: Context, cut: Cut | None, values: KindCuts
+) -> Business:
+    """Return what predictions brought over the range, and what their decisions are worth."""
+    found = families.business(
+        tables.business,
+        predictions,
+        seen=context.events,
+        currency=context.currency,
+        kinds=context.kinds,
+        cut=cut,
+        values=values,
+    )
+    return replace(found, decisions=context.question.worth(tables.outcomes))
 
 
 def _throughput(minutes: Table) -> Throughput:
