@@ -18,7 +18,6 @@ from mlwatch.roles.leftovers import BESIDE
 from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.parquet_samples import kinds_of, records_of, sample
 from mlwatch.sources.pathnames import REFERENCE_NAMES, file_literal
-from mlwatch.sources.physical import SQL_TYPES
 from mlwatch.sources.room import make_room
 from mlwatch.sources.shapes import Shape, build_shape
 from mlwatch.sources.sql import identifier, path_expression
@@ -291,9 +290,7 @@ def shape_of(connection: DuckDBPyConnection, path: Path, config: Config, what: s
     classes = {*shape.mapping.columns("prediction"), *shape.mapping.columns("label")}
     physical = {path: "decimal" if path in classes else "text" for path in shape.physical}
     physical |= dict.fromkeys(_whole(connection, path, classes), "integer")
-    return replace(
-        shape, physical={path: kind for path, kind in physical.items() if path[0] not in SQL_TYPES}
-    )
+    return replace(shape, physical=physical)
 
 
 def _whole(connection: DuckDBPyConnection, path: Path, classes: Collection[ColumnPath]) -> list[ColumnPath]:

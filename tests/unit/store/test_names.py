@@ -79,3 +79,19 @@ def test_features_may_be_named_like_the_columns_of_categories(logs: Path, take: 
     (logs / "b.jsonl").write_text(lines(prediction(n, features=features) for n in range(1200, 1300)))
     found = take().models["m"].versions["v1"].quality.features
     assert {name: feature.n for name, feature in found.items()} == dict.fromkeys(features, 1300)
+
+
+@pytest.mark.parametrize("name", ["number", "decision"])
+def test_a_class_is_the_same_in_a_reference_whatever_its_column_is_called(logs: Path, name: str) -> None:
+    """A column of answers with the name of one of our types was read as text: `1.00` was another class than `1`."""
+    answers = [n % 2 for n in range(400)]
+    records = [prediction(n, prediction=None) | {name: answer} for n, answer in enumerate(answers)]
+    (logs / "a.jsonl").write_text(lines(records))
+    table = [f"{name},age", *(f"{answer}.00,{n}" for n, answer in enumerate(answers))]
+    (logs / "reference.csv").write_text("\n".join(table))
+    (logs / "mlwatch.toml").write_text(f'[roles]\nprediction = "{name}"\n')
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        drift = session.snapshot().models["m"].versions["v1"].quality.prediction_drift
+    assert drift is not None
+    assert (drift.n_reference, drift.n_current, drift.score) == (400, 400, 0)
