@@ -86,6 +86,8 @@ class Registry:
         """By their numbers."""
         self._named: dict[str, list[FeatureRow]] = {}
         """By their names, which stand for a feature of each kind where models disagree; the first one first."""
+        self._taken: set[str] = set()
+        """Names of columns of `predictions`, in lower case."""
         self.models: dict[str, ModelRow] = {}
         self.model_features: set[tuple[str, int]] = set()
         self.bins: dict[int, Bins] = {}
@@ -106,6 +108,7 @@ class Registry:
         """Read everything again, for example after a rolled back transaction."""
         query = self._connection.execute
         self._unsaved, self.features, self._named = [], {}, {}
+        self._taken = {*BASE_COLUMNS, *_WORKING_COLUMNS}
         for found in query(
             "SELECT feature, name, column_name, kind FROM features ORDER BY feature"
         ).fetchall():
@@ -199,6 +202,7 @@ class Registry:
     def _add(self, row: FeatureRow) -> None:
         self.features[row.number] = row
         self._named.setdefault(row.name, []).append(row)
+        self._taken.add(row.column.lower())
 
     def _register(self, name: str, kind: Kind) -> FeatureRow | None:
         if len(self.features) >= MAX_FEATURES:
@@ -238,10 +242,9 @@ class Registry:
 
     def _free_column(self, name: str) -> str:
         """Find a column name: the feature's own, unless the store has that one already (in any case)."""
-        taken = {*BASE_COLUMNS, *_WORKING_COLUMNS, *(row.column.lower() for row in self.features.values())}
         base = re.sub(r"[\x00-\x1f\x7f]", "_", name)[:200] or "feature"
         column, suffix = base, 2
-        while column.lower() in taken:
+        while column.lower() in self._taken:
             column, suffix = f"{base}_{suffix}", suffix + 1
         return column
 
