@@ -1,8 +1,8 @@
-"""`scipy.special`, imported without NumPy's interface to Fortran and its helpers for tests.
+"""`scipy.special`, imported without parts of NumPy that it has no use for.
 
-SciPy copies every name of NumPy, and so imports `numpy.f2py`, `numpy.random` and `numpy.testing` with all that these
-need: half of the time that the import takes, which is time before the first numbers are shown. A name that is there
-already is not looked for.
+SciPy copies every name of NumPy, and so imports what NumPy itself leaves until somebody asks for it: its interface to
+Fortran, its helpers for tests, polynomials. That is most of the time that the import takes, which is
+time before the first numbers are shown. A name that is there already is not looked for.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from types import ModuleType
 
 import numpy as np
 
-_STAND_INS = {
-    name: ModuleType(f"numpy.{name}") for name in ("f2py", "random", "testing") if name not in vars(np)
-}
+_UNUSED = ("char", "ctypeslib", "f2py", "polynomial", "random", "testing")
+_STAND_INS = {name: ModuleType(f"numpy.{name}") for name in _UNUSED if name not in vars(np)}
 vars(np).update(_STAND_INS)
 
 from scipy import special  # noqa: E402
