@@ -85,9 +85,9 @@ class Keeper:
     def _end_trouble(self) -> None:
         """End what an earlier run said of addresses, but of those for which something waits still."""
         waiting = {notify.topic_of(number) for number in self._undelivered}
-        for topic in notices.standing(self._connect(), notify.TROUBLE):
-            if topic not in waiting:
-                notices.resolve(self._connect(), topic)
+        over = [each for each in notices.standing(self._connect(), notify.TROUBLE) if each not in waiting]
+        if over:
+            notices.resolve(self._connect(), *over)
 
     def stop(self) -> None:
         """End the threads, after what they have begun, and write down what came of it."""

@@ -114,9 +114,8 @@ class Session:
             unapplied=unapplied_of(options, self.config),
         )
         # said of what an earlier start had read
-        notices.resolve(self._branches.here(), CONFIGURATION)
-        if topics is None and self.config.source.kafka is None:
-            notices.resolve(self._branches.here(), TOPICS)  # there are none any more
+        no_topics = topics is None and self.config.source.kafka is None  # there are none any more
+        notices.resolve(self._branches.here(), CONFIGURATION, *([TOPICS] if no_topics else []))
         self._reference = self._install_reference()
         self._opened.keep_private()
         self._answers = Answers(

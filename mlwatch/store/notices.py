@@ -42,9 +42,12 @@ def _make_room(connection: DuckDBPyConnection) -> None:
         )
 
 
-def resolve(connection: DuckDBPyConnection, topic: str) -> None:
-    """Mark what was said about a topic as over."""
-    connection.execute("UPDATE notices SET resolved = TRUE WHERE topic = ? AND NOT resolved", [topic])
+def resolve(connection: DuckDBPyConnection, *topics: str) -> None:
+    """Mark what was said about some topics as over."""
+    connection.execute(
+        "UPDATE notices SET resolved = TRUE WHERE list_contains(?::VARCHAR[], topic) AND NOT resolved",
+        [topics],
+    )
 
 
 def standing(connection: DuckDBPyConnection, beginning: str) -> list[str]:

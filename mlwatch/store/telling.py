@@ -77,11 +77,9 @@ class Telling:
 
     def end_doubts(self, settings: RoleSettings) -> None:
         """End what was said of columns of which the configuration says by now what they are."""
-        for name in settled(settings):
-            notices.resolve(self._connection, _MEANING.format(name))
-        for role in ROLES:
-            if getattr(settings, role) is None:
-                notices.resolve(self._connection, _ABSENT.format(role))
+        meanings = map(_MEANING.format, settled(settings))
+        absent = (_ABSENT.format(role) for role in ROLES if getattr(settings, role) is None)
+        notices.resolve(self._connection, *meanings, *absent)
 
     def roles(self, message: str | None) -> None:
         """Tell of files that were read under other `[roles]`; None where there are none any more."""
@@ -105,7 +103,8 @@ class Telling:
         over = [path for path in self._unread - self._just_said if not stands(path)]
         for path in over:
             self._said.pop(path, None)
-            notices.resolve(self._connection, path)
+        if over:
+            notices.resolve(self._connection, *over)
         self._unread.difference_update(over)
         self._just_said.clear()
 
