@@ -59,6 +59,12 @@ def meta_value(connection: DuckDBPyConnection, key: str) -> str | None:
     return found[0] if found else None
 
 
+def meta_values(connection: DuckDBPyConnection, *keys: str) -> dict[str, str]:
+    """Return what `meta` says under several keys, those left out under which it says nothing; see `meta_value`."""
+    asked = "SELECT key, value FROM meta WHERE list_contains(?::VARCHAR[], key)"
+    return dict(connection.execute(asked, [keys]).fetchall())
+
+
 @contextmanager
 def all_or_nothing(connection: DuckDBPyConnection) -> Iterator[None]:
     """Do what is inside in one transaction: on a full disk, say, nothing of it stays, and the next one can begin."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there
+from mlwatch.snapshot.features import feature_infos
 from mlwatch.store import slices
 from mlwatch.store.registry import Registry
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from mlwatch.snapshot.features import FeatureInfo
 
 SAMPLE = 50_000
 """Records of a version that are looked at; of more, one in so many."""
@@ -17,7 +21,15 @@ SIZE = 2 + max(slices.PARTS, slices.CATEGORIES)
 """Parts of a column at most, with those of missing values and of all other categories."""
 
 
-def followed(connection: DuckDBPyConnection, model: str) -> list[slices.Column]:
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A column whose values are parted into segments."""
+
+    column: slices.Column
+    info: FeatureInfo
+
+
+def followed(connection: DuckDBPyConnection, model: str) -> list[Followed]:
     """Return the columns that are followed as segments, of those that a model has; none where there are only rollups.
 
     Args:
@@ -28,7 +40,11 @@ def followed(connection: DuckDBPyConnection, model: str) -> list[slices.Column]:
         return []
     registry = Registry(connection)
     mine = [number for number in registry.segments if (model, number) in registry.model_features]
-    return [each for each in slices.columns(connection, registry, mine).columns if each.feature.number >= 0]
+    columns = [
+        each for each in slices.columns(connection, registry, mine).columns if each.feature.number >= 0
+    ]
+    infos = feature_infos(connection) if columns else {}
+    return [Followed(column, infos[column.feature.number]) for column in columns]
 
 
 def one_in(records: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from mlwatch.snapshot.followed import followed
 from mlwatch.snapshot.repeats import repeats_of
 from mlwatch.snapshot.request_segments import requests_of
 from mlwatch.snapshot.segment_pairs import pairs_of
@@ -43,8 +44,9 @@ def record_segments(
         baseline: Name of the baseline version.
         lattice: Range.
     """
-    pairs = pairs_of(connection, model, baseline, lattice)
-    requests = requests_of(connection, model, baseline, lattice)
+    columns = followed(connection, model.name)
+    pairs = pairs_of(connection, model, baseline, lattice, columns)
+    requests = requests_of(connection, model, baseline, lattice, columns)
     return RecordSegments(pairs, requests, repeats_of(connection, model.name, lattice))
 
 

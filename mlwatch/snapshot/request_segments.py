@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mlwatch.metrics.segments import Losses, contrast, together
-from mlwatch.snapshot.features import feature_infos
-from mlwatch.snapshot.followed import SIZE, followed, one_in
+from mlwatch.snapshot.followed import SIZE, one_in
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.segments import Segment, part_kind, part_name
 from mlwatch.store import slices
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from mlwatch.metrics.segments import Contrast
     from mlwatch.snapshot.features import FeatureInfo
+    from mlwatch.snapshot.followed import Followed
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.types import Model
 
@@ -96,7 +96,11 @@ def _losses(n: np.int64, hit: np.int64) -> Losses:
 
 
 def requests_of(
-    connection: DuckDBPyConnection, model: Model, baseline: str | None, lattice: Grid
+    connection: DuckDBPyConnection,
+    model: Model,
+    baseline: str | None,
+    lattice: Grid,
+    followed: Sequence[Followed],
 ) -> Mapping[str, tuple[RequestSegment, ...]]:
     """Return the segments in which requests fail or are slow by version, the most harmful first.
 
@@ -107,13 +111,12 @@ def requests_of(
         model: Its versions, with their requests and latencies.
         baseline: Name of the baseline version.
         lattice: Range.
+        followed: The columns of segments.
     """
-    columns = followed(connection, model.name)
     asked = {name: each for name, each in model.versions.items() if each.predictions}
-    if not columns or not asked:
+    if not followed or not asked:
         return {}
-    infos = feature_infos(connection)
-    names = [infos[column.feature.number] for column in columns]
+    columns, names = [each.column for each in followed], [each.info for each in followed]
     before = model.versions.get(baseline or "")
     found: dict[str, list[RequestSegment]] = {name: [] for name in asked}
     limits = {name: (before or version).latency.p95 for name, version in asked.items()}

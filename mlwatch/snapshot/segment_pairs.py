@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlwatch.metrics.segment_pairs import cell_sums, search
-from mlwatch.snapshot.features import feature_infos
-from mlwatch.snapshot.followed import SIZE, followed, one_in
+from mlwatch.snapshot.followed import SIZE, one_in
 from mlwatch.snapshot.read import fetch
 from mlwatch.snapshot.segments import part_name
 from mlwatch.store import slices
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from mlwatch.metrics.segment_pairs import Cell
     from mlwatch.metrics.segments import Contrast
     from mlwatch.snapshot.features import FeatureInfo
+    from mlwatch.snapshot.followed import Followed
     from mlwatch.snapshot.segments import Segment
     from mlwatch.snapshot.span import Grid
     from mlwatch.snapshot.types import Model, Version
@@ -75,6 +75,7 @@ def pairs_of(
     model: Model,
     baseline: str | None,
     lattice: Grid,
+    followed: Sequence[Followed],
 ) -> Mapping[str, tuple[SegmentPair, ...]]:
     """Return the worst combinations of two segments by version, the most harmful first.
 
@@ -83,16 +84,16 @@ def pairs_of(
         model: With the segments of its versions.
         baseline: Name of the baseline version.
         lattice: Range.
+        followed: The columns of segments.
     """
     steps = {name: one_in(each.labelled) for name, each in model.versions.items() if each.segments}
-    columns = followed(connection, model.name) if steps and model.task != "unknown" else []
-    if len(columns) < 2:
+    if not steps or model.task == "unknown" or len(followed) < 2:
         return {}
+    columns = [each.column for each in followed]
     numeric = model.task == "regression"
     read = partial(_sums, connection, columns, model.name, lattice, numeric=numeric)
     sums = {name: read(name, every) for name, every in steps.items()}
-    infos = feature_infos(connection)
-    names = [infos[column.feature.number] for column in columns]
+    names = [each.info for each in followed]
     found = {}
     for name, every in steps.items():
         told = _Telling(model.versions[name], names, int(sums[name][0, 0].sum()), every)

@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch import asking
-from mlwatch.asking import meta_value
+from mlwatch.asking import meta_values
 from mlwatch.sources.canonical import Slot
 from mlwatch.sources.sql import identifier
 from mlwatch.store import loss_trees, rollups, touched
@@ -127,12 +127,12 @@ class Registry:
             ).fetchall()
         }
 
-        heard = json.loads(meta_value(self._connection, HEARD) or "[]")
+        said = meta_values(self._connection, HEARD, loss_trees.KEY, "segments", "segments_protected")
+        heard = json.loads(said.get(HEARD, "[]"))
         self.heard = None if heard is None else {(model, number) for model, number in heard}
-        self.losses = loss_trees.recall(self._connection)
-        segments = meta_value(self._connection, "segments")
-        self.segments = tuple(json.loads(segments)) if segments is not None else ()
-        self.protected = tuple(json.loads(meta_value(self._connection, "segments_protected") or "[]"))
+        self.losses = loss_trees.of_text(said[loss_trees.KEY]) if loss_trees.KEY in said else None
+        self.segments = tuple(json.loads(said.get("segments", "[]")))
+        self.protected = tuple(json.loads(said.get("segments_protected", "[]")))
 
     def slots(
         self, features: Sequence[Feature], models: Callable[[], Collection[str]] | None = None
