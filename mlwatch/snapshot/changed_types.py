@@ -9,7 +9,7 @@ from datetime import UTC, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import row
+from mlwatch.asking import is_there, row
 from mlwatch.errors import one_line
 from mlwatch.snapshot.quality_alerts import ENOUGH, RULE, WRONG, listed
 from mlwatch.snapshot.types import Alert
@@ -85,11 +85,13 @@ def _unlike_reference(reader: Reader, models: Mapping[str, Model], end: datetime
 
 def _of_other_kinds(connection: DuckDBPyConnection) -> dict[str, list[str]]:
     """Return each model's features that the reference has as another kind alone."""
+    if not is_there(connection, f"reference WHERE {IN_FORCE}"):
+        return {}
     rows = connection.execute(
-        f"""SELECT m.model, list(DISTINCT f.name ORDER BY f.name)
+        """SELECT m.model, list(DISTINCT f.name ORDER BY f.name)
         FROM model_features AS m JOIN features AS f USING (feature)
             JOIN features AS other ON other.name = f.name AND other.kind <> f.kind
-        WHERE {IN_FORCE} AND other.feature IN (SELECT feature FROM reference)
+        WHERE other.feature IN (SELECT feature FROM reference)
             AND f.feature NOT IN (SELECT feature FROM reference)
         GROUP BY m.model"""
     )

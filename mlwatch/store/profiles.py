@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlwatch.asking import first_row
+from mlwatch.asking import meta_values
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
 from mlwatch.sources.canonical import BOOLEAN_WORDS
 from mlwatch.store import rollups
 from mlwatch.store.loss_trees import LossTree
 from mlwatch.store.profile_contents import Contents
-from mlwatch.store.reference_tables import COLUMNS, IN_FORCE, NAMES
+from mlwatch.store.reference_tables import ASIDE, COLUMNS, NAMES
 from mlwatch.store.registry import Bins
 
 if TYPE_CHECKING:
@@ -213,8 +213,8 @@ def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, 
 
 def value_in_force(connection: DuckDBPyConnection, key: str) -> str | None:
     """Return what `meta` says of the reference file that was asked for; None without one."""
-    found = first_row(connection, f"SELECT value FROM meta WHERE key = ? AND {IN_FORCE}", [key])
-    return found[0] if found else None
+    said = meta_values(connection, key, ASIDE)
+    return said.get(key) if ASIDE not in said else None
 
 
 def note(connection: DuckDBPyConnection, name: str, digest: str) -> None:
@@ -222,7 +222,7 @@ def note(connection: DuckDBPyConnection, name: str, digest: str) -> None:
     for key in ("reference_sha256", "reference_labels", LABELLED):
         connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, digest])
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('reference_name', ?)", [name])
-    connection.execute("DELETE FROM meta WHERE key = 'reference_aside'")
+    connection.execute("DELETE FROM meta WHERE key = ?", [ASIDE])
 
 
 def _fill(

@@ -33,6 +33,7 @@ from mlwatch.store import (
 )
 from mlwatch.store.binning import cut
 from mlwatch.store.feature_rollup import FeatureBins
+from mlwatch.store.reference_tables import ASIDE
 from mlwatch.store.reference_windows import WINDOWS
 from mlwatch.store.registry import OUTPUTS, Registry
 
@@ -70,7 +71,8 @@ def find(root: Path, config: Config, given: Path | None) -> Path | None:
 
 def set_aside(connection: DuckDBPyConnection) -> None:
     """Compare with no file: none is asked for, though an earlier run may have left its counts here."""
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('reference_aside', '1')")
+    if meta_value(connection, ASIDE) is None:
+        connection.execute("INSERT INTO meta VALUES (?, '1')", [ASIDE])
 
 
 def install(
@@ -337,4 +339,4 @@ def _refold(connection: DuckDBPyConnection, registry: Registry, features: Sequen
 
 
 def _take_back(connection: DuckDBPyConnection) -> None:
-    connection.execute("DELETE FROM meta WHERE key = 'reference_aside'")
+    connection.execute("DELETE FROM meta WHERE key = ?", [ASIDE])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mlwatch.store import output_rollups, rollups
 
-IN_FORCE = "NOT EXISTS (FROM meta WHERE key = 'reference_aside')"
+ASIDE = "reference_aside"
+"""What `meta` has where no reference file was asked for, though the store may hold the counts of one."""
+IN_FORCE = f"NOT EXISTS (FROM meta WHERE key = '{ASIDE}')"
 """Whether the reference file that the store holds the counts of was asked for."""
 COLUMNS: dict[str, dict[str, str]] = {
     "labels": {

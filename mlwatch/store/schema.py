@@ -123,8 +123,9 @@ def create(connection: DuckDBPyConnection, *, rolled_up: bool = True) -> None:
 
 def version_of(connection: DuckDBPyConnection) -> int | None:
     """Return the schema version of an open database; None when it is empty."""
+    # of this database alone: for those of the engine it would make all of its own views first
     tables = connection.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary"
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
     ).fetchall()
     if not tables:
         return None

@@ -126,7 +126,7 @@ def columns(
     chosen = (*registry.segments, rollups.VALUE) if numbers is None else tuple(numbers)
     features = {feature.number: feature for feature in registry.feature_bins(chosen)}
     wanted = [number for number in chosen if number in features and number in registry.bins]
-    categories = _categories(connection, wanted)
+    categories = _categories(connection, [features[number] for number in wanted])
     return Columns(
         tuple(
             Column(features[number], cuts_of(features[number].edges), categories.get(number, ()))
@@ -149,7 +149,7 @@ def of_slots(connection: DuckDBPyConnection, registry: Registry, slots: Sequence
         for slot in slots
         if slot.number in registry.bins
     ]
-    categories = _categories(connection, [one.number for one in binned])
+    categories = _categories(connection, binned)
     return tuple(Column(one, cuts_of(one.edges), categories.get(one.number, ())) for one in binned)
 
 
@@ -167,12 +167,17 @@ def cuts_of(edges: Sequence[float]) -> tuple[float, ...]:
     return tuple(edges[place] for place in cut_places(edges))
 
 
-def _categories(connection: DuckDBPyConnection, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """Return the most frequent categories of features, in order of their bins."""
+def _categories(
+    connection: DuckDBPyConnection, features: Sequence[FeatureBins]
+) -> dict[int, tuple[str, ...]]:
+    """Return the most frequent categories of features by their numbers, in order of their bins."""
+    numbers = [feature.number for feature in features if feature.kind == "categorical"]
+    if not numbers:
+        return {}
     rows = connection.execute(
         """SELECT feature, list(category ORDER BY bin) FROM categories
-        WHERE feature IN (SELECT unnest(?::INTEGER[])) AND bin < ? GROUP BY feature""",
-        [list(numbers), CATEGORIES],
+        WHERE list_contains(?::INTEGER[], feature) AND bin < ? GROUP BY feature""",
+        [numbers, CATEGORIES],
     ).fetchall()
     return {number: tuple(listed) for number, listed in rows}
 
