@@ -62,6 +62,25 @@ def test_the_file_that_was_written_later_holds(
     assert performance["accuracy"].value == pytest.approx(right / 100, abs=1e-12)
 
 
+@pytest.mark.parametrize("broken", list(VERSIONS))
+def test_a_bad_line_in_one_of_the_files_changes_no_order(
+    logs: Path, opened: Callable[[], Any], broken: str
+) -> None:
+    (logs / "app.jsonl").write_text(lines(PREDICTIONS))
+    for place, (name, labels) in enumerate(VERSIONS.items()):
+        path = logs / f"{name}.jsonl"
+        write(path, labels, place)
+        if name == broken:
+            path.write_text("no record\n" + path.read_text())
+            os.utime(path, (1_793_700_000 + place,) * 2)
+    with opened() as session:
+        session.ingest_all()
+        _, rows = session.query("SELECT id, label FROM outcomes")
+        _, refused = session.query("SELECT file, line FROM quarantine")
+    assert dict(rows) == expected(list(VERSIONS))
+    assert refused == [(f"{broken}.jsonl", 1)]
+
+
 @pytest.mark.parametrize("order", list(permutations(VERSIONS)), ids=" then ".join)
 def test_in_whatever_order_they_are_read(logs: Path, opened: Callable[[], Any], order: Sequence[str]) -> None:
     (logs / "app.jsonl").write_text(lines(PREDICTIONS))
