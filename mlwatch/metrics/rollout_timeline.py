@@ -122,6 +122,8 @@ def rollout_timeline(
 
 @dataclass(frozen=True)
 class _Chunk:
+    """Verdicts at some minutes."""
+
     minute: IntArray
     verdict: NDArray[np.int8]
     state: NDArray[np.int8]

@@ -47,6 +47,8 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 
 @dataclass(slots=True)
 class _Seen:
+    """What records hold at a path."""
+
     kinds: set[str] = field(default_factory=set)
     samples: list[object] = field(default_factory=list)
     where: int = 0

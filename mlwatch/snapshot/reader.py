@@ -47,12 +47,16 @@ OPEN = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class _Windows:
+    """What was read by window."""
+
     grid: Grid
     table: Table
 
 
 @dataclass(frozen=True, slots=True)
 class _Pieces:
+    """What was read of a stretch."""
+
     start: datetime
     end: datetime
     table: Table

@@ -168,6 +168,8 @@ def learn(
 
 @dataclass(frozen=True, slots=True)
 class _Column:
+    """A feature that leaves are told apart by."""
+
     name: str
     bins: FeatureBins
     names: tuple[str, ...]

@@ -283,6 +283,8 @@ def _recount(
     # what is parted as before may have been counted of rows that are gone
     same = {number for number, parts in new.items() if old.get(number) == parts}
     with all_or_nothing(connection):
-        for key, value in ((kind, json.dumps(numbers)), (f"{kind}_as", now)):
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+        connection.execute(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?), (?, ?)",
+            [kind, json.dumps(numbers), f"{kind}_as", now],
+        )
         refold(connection, registry, followed.among(new.keys() - same), old.keys() - same)
