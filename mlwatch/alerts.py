@@ -31,7 +31,7 @@ CALM = timedelta(minutes=2)
 """Time for which a rule must be kept, at least, before its alert is resolved."""
 ROLLOUT = "rollout"
 """Name of the rule that every verdict is."""
-BLOCKED = frozenset({"sample_ratio_mismatch", "one_arm_silent", "started_apart"})
+BLOCKED = frozenset({"roles_unknown", "sample_ratio_mismatch", "one_arm_silent", "started_apart"})
 """States of a rollout that somebody must look at, though nothing is shown to be worse."""
 STATES = ("firing", "pending", "resolved")
 """Of an alert, what matters most first."""

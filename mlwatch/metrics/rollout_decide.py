@@ -90,6 +90,7 @@ def decide(
     safe = np.all([guard.safe for guard in guards], axis=0) if guards else never
     flags = {
         RolloutState.NO_DATA: traffic["n_b"] + traffic["n_c"] <= 0,
+        RolloutState.ROLES_UNKNOWN: ~never if settings.unknown_roles else never,
         # harm that is shown is no less so when an arm falls silent later
         RolloutState.ONE_ARM_SILENT: (np.minimum(traffic["n_b"], traffic["n_c"]) <= 0)
         | (silent.any(axis=0) & ~worse),

@@ -73,18 +73,25 @@ def shadow_verdict(
     return verdict, shadow
 
 
+_BY_STATUS = {
+    "worse": RolloutState.DECIDED,
+    "no_data": RolloutState.STALE_LABELS,
+    "inconclusive": RolloutState.UNDECIDED,
+}
+
+
 def _decide(
     counts: PairCounts, settings: RolloutSettings, results: list[MetricResult], elapsed: float
 ) -> tuple[RolloutState, list[str]]:
     said = [result.reason for result in by_urgency(results)]
     if counts.pairs == 0:
         return _no_pairs(counts, settings)
-    if any(result.status == "worse" for result in results):
-        return RolloutState.DECIDED, said
-    if any(result.status == "no_data" for result in results):
-        return RolloutState.STALE_LABELS, said
-    if any(result.status == "inconclusive" for result in results):
-        return RolloutState.UNDECIDED, said
+    if settings.unknown_roles:
+        return RolloutState.ROLES_UNKNOWN, [settings.unknown_roles, *said]
+    statuses = {result.status for result in results}
+    for status, state in _BY_STATUS.items():
+        if status in statuses:
+            return state, said
     if elapsed < settings.min_time:
         return RolloutState.MINIMUM_TIME, ["within the limits, but the minimum time has not passed", *said]
     return RolloutState.DECIDED, said

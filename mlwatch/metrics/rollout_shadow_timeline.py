@@ -77,6 +77,7 @@ def _decided(
     begin = moments.minute[np.argmax(present)] if present.any() else 0
     flags = {
         RolloutState.NO_DATA: ~present,
+        RolloutState.ROLES_UNKNOWN: present if settings.unknown_roles else ~present,
         RolloutState.DECIDED: any_is("worse"),
         RolloutState.STALE_LABELS: any_is("no_data"),
         RolloutState.UNDECIDED: any_is("inconclusive"),

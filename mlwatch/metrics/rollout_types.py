@@ -243,6 +243,8 @@ class RolloutSettings:
     """Metrics without data, because their values are too large to sum up, for sentences."""
     unjudged: tuple[str, ...] = ()
     """A sentence for each limit of which nothing is known: no promotion."""
+    unknown_roles: str = ""
+    """A sentence where it is a guess which version is the baseline: neither promotion nor roll back."""
 
     def __post_init__(self) -> None:
         """Reject settings that no verdict can mean.
@@ -283,6 +285,8 @@ class RolloutState(enum.Enum):
 
     NO_DATA = "no_data"
     """No exposure of either arm."""
+    ROLES_UNKNOWN = "roles_unknown"
+    """Which arm is the baseline is a guess."""
     ONE_ARM_SILENT = "one_arm_silent"
     """One arm has no traffic, or none any more."""
     HARD_LIMIT = "hard_limit"

@@ -250,6 +250,7 @@ def state_sentence(
             its limit (safe).
     """
     said = {
+        RolloutState.ROLES_UNKNOWN: lambda: settings.unknown_roles,
         RolloutState.ONE_ARM_SILENT: lambda: _silent(settings, traffic, facts),
         RolloutState.SAMPLE_RATIO_MISMATCH: lambda: _mismatch(settings, traffic),
         RolloutState.FEW_UNITS: lambda: _few_units(settings, traffic),

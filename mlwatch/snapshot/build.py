@@ -189,7 +189,7 @@ def _with_models(
         judged = Judged(name, model.task, model.positive_class)
         asked = (connection, judged, roles, config, lattice.end, memory.rollouts)
         rollouts += memory.verdicts(
-            (name, roles.baseline, roles.candidates, lattice.end), partial(_judge, *asked)
+            (name, roles.baseline, roles.candidates, roles.rivals, lattice.end), partial(_judge, *asked)
         )
     return replace(
         whole,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
+
+from mlwatch.snapshot.role_names import is_baseline, is_first_colour, is_older
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import Role
 
 
-_NUMBERS = re.compile(r"([0-9]{1,18})")
 SAME_START = timedelta(minutes=1)
 """Versions whose first requests are this close have begun together."""
+NEARLY_SAME_START = timedelta(hours=1)
+"""Up to which words in names tell more than first requests."""
 
 LONGEST_SILENT = timedelta(hours=26)
 """A version without requests for so long gets none any more: one that runs once a day has had some by then."""
@@ -55,6 +57,8 @@ class Roles:
     """All that are judged, `candidate` first: a named one alone, else every younger version with traffic."""
     named: tuple[str | None, str | None] = (None, None)
     """Baseline and candidate as somebody named them, whether they have traffic or not."""
+    rivals: tuple[str, ...] = ()
+    """The baseline and those that may as well be it, where neither age nor names nor anybody told; else none."""
 
     @property
     def shadow(self) -> bool:
@@ -86,7 +90,7 @@ def assign_roles(
 
     The baseline is the oldest version that had traffic together with the candidate, more than stray requests where
     several had some; the oldest of all where none had. The candidate is the newest one that still gets traffic. Flags
-    win over the configuration, and both over what the logs say.
+    win over the configuration, and both over what the logs say: first requests, and where these hardly differ names.
 
     Args:
         versions: Of one model.
@@ -98,8 +102,8 @@ def assign_roles(
     by_name = {life.pair.version: life for life in versions}
     baseline = by_name.get(asked.baseline or settings.baseline or "")
     candidate = by_name.get(asked.candidate or settings.candidate or "")
-    if baseline is None:
-        baseline = _oldest(versions, candidate, requests_since)
+    eligible = _eligible(versions, candidate, requests_since) if baseline is None else ()
+    baseline = baseline or next(iter(eligible), None)
     if candidate is None:
         candidate = next((life for life in reversed(_alive(versions)) if life is not baseline), None)
     first = [life for life in (baseline, candidate) if life is not None]
@@ -108,52 +112,80 @@ def assign_roles(
     absent = tuple(name for name in named if name and name not in by_name)
     candidates = _candidates(versions, baseline, candidate, is_named=bool(named[1]))
     shadows = frozenset(life.pair for life in versions if settings.mode == "shadow")
-    return Roles((*first, *rest), baseline, candidate, shadows, absent, candidates, named)
+    rivals = rivals_of(eligible, candidates, is_named=bool(named[1]))
+    return Roles((*first, *rest), baseline, candidate, shadows, absent, candidates, named, rivals)
 
 
 def _by_age(versions: Sequence[Life]) -> list[Life]:
-    """Order versions, oldest first.
-
-    Those that come in the same minute, as they do where a log begins in the middle of a rollout, are as old as the
-    numbers in their names say, where these differ in nothing else: which of them got the first request is chance.
-    """
-    ordered = sorted(versions, key=lambda life: (life.first, life.pair.version))
-    for later in range(1, len(ordered)):
-        for at in range(later, 0, -1):
-            before, after = ordered[at - 1 : at + 1]
-            if after.first - before.first > SAME_START or not _is_older(
-                after.pair.version, before.pair.version
-            ):
-                break
-            ordered[at - 1 : at + 1] = after, before
+    """Order versions, oldest first, by what their names say where their first requests hardly do; see `_precedes`."""
+    ordered: list[Life] = []
+    for life in sorted(versions, key=lambda life: (life.first, life.pair.version)):
+        behind = (at for at, other in enumerate(ordered) if _precedes(life, other))
+        ordered.insert(next(behind, len(ordered)), life)
     return ordered
 
 
-def _is_older(name: str, other: str) -> bool:
-    """Tell whether one name has the lower number where two differ in numbers only."""
-    parts, others = (_NUMBERS.split(text) for text in (name, other))
-    if len(parts) != len(others) or parts[::2] != others[::2]:
-        return False
-    return [int(part) for part in parts[1::2]] < [int(part) for part in others[1::2]]
+def _precedes(life: Life, other: Life) -> bool:
+    """Tell whether names say that a version is older than another one, though its first request was no earlier.
+
+    Those that come in the same minute, as they do where a log begins in the middle of a rollout, are as old as the
+    numbers in their names say, where these differ in nothing else: which of them got the first request is chance. A
+    word such as control or canary counts for longer: where it says otherwise than the first requests, traffic was low.
+    """
+    apart, names = abs(life.first - other.first), (life.pair.version, other.pair.version)
+    if apart <= NEARLY_SAME_START and (is_baseline(*names) or is_baseline(*reversed(names))):
+        return is_baseline(*names)
+    return apart <= SAME_START and (is_older(*names) or is_first_colour(*names))
 
 
-def _oldest(
+def _is_told(life: Life, other: Life) -> bool:
+    """Tell whether it is more than chance which of two versions is the older one."""
+    return abs(life.first - other.first) > SAME_START or _precedes(life, other) or _precedes(other, life)
+
+
+def rivals_of(
+    eligible: Sequence[Life], candidates: Sequence[Life], *, is_named: bool = False
+) -> tuple[str, ...]:
+    """Return the baseline and the versions that may as well be it; none where it is known.
+
+    Args:
+        eligible: Versions that could be the baseline by their traffic, as it is the first; none where it was named.
+        candidates: All that are judged.
+        is_named: Somebody named the candidate, which is then no baseline.
+    """
+    if not eligible or not candidates or eligible[0].last < min(life.first for life in candidates):
+        return ()
+    baseline, *rest = eligible
+    others = {
+        life.pair.version
+        for life in (*rest, *(() if is_named else candidates))
+        if not _is_told(life, baseline)
+    }
+    return (baseline.pair.version, *sorted(others)) if others else ()
+
+
+def _eligible(
     versions: Sequence[Life],
     candidate: Life | None,
     requests_since: Callable[[datetime], Mapping[str, int]] | None,
-) -> Life | None:
-    """Return the baseline that the logs suggest: one that retired before the candidate came is none."""
+) -> Sequence[Life]:
+    """Return the versions of which the logs suggest the oldest as the baseline.
+
+    One that retired before the candidate came is none of them, if there are others.
+    """
     newest = candidate or next((life for life in reversed(_alive(versions)) if life is not versions[0]), None)
     others = [life for life in versions if life is not candidate]
     if newest is None:
-        return next(iter(others), None)
-    older = versions[: versions.index(newest)]
+        return others
+    before = versions.index(newest)
+    late = [life for life in versions[before + 1 :] if not _is_told(life, newest)]
+    older = [*versions[:before], *late]  # which of those that begin together comes first is chance
     together = [life for life in older if life.last >= newest.first]
     if len(together) > 1 and requests_since is not None:
         counts = requests_since(newest.first)
         few = STRAY * sum(counts.values())
         together = [life for life in together if counts.get(life.pair.version, 0) >= few] or together
-    return next(iter(together or older or others), None)
+    return together or older or others
 
 
 def _candidates(

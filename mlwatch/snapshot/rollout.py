@@ -183,7 +183,8 @@ def pairing_of(judged: Judged, roles: Roles, config: Configured, end: datetime) 
         start = max(start, moment(config.start))
     if start >= end:
         return None
-    return Pairing(judged, roles.baseline.pair.version, roles.candidate.pair.version, start, end)
+    old, new = (life.pair.version for life in (roles.baseline, roles.candidate))
+    return Pairing(judged, old, new, start, end, rivals=roles.rivals)
 
 
 def _minute(moment: datetime) -> datetime:

@@ -10,7 +10,7 @@ from mlwatch.snapshot.classes import positive_of
 from mlwatch.snapshot.randomised import settled
 from mlwatch.snapshot.read import lives, requests_since, stored_task
 from mlwatch.snapshot.reader import Reader
-from mlwatch.snapshot.roles import Roles, assign_roles
+from mlwatch.snapshot.roles import Roles, assign_roles, rivals_of
 from mlwatch.snapshot.rollout import pairing_of, read_inputs, with_mode
 from mlwatch.snapshot.rollout_beside import beside
 from mlwatch.snapshot.rollout_pairing import Judged
@@ -106,5 +106,7 @@ def _with_ended(connection: DuckDBPyConnection, roles: Roles, config: Config) ->
     """Look back at the newest candidate of all where none gets traffic any more: its rollout is over."""
     if roles.candidates or roles.absent or roles.baseline is None or len(roles.ordered) < 2:
         return roles
-    newest = roles.ordered[-1]
-    return with_mode(connection, replace(roles, candidate=newest, candidates=(newest,)), config.rollout)
+    newest, named = roles.ordered[-1], any(roles.named)
+    rivals = () if named else rivals_of((roles.baseline,), (newest,))
+    ended = replace(roles, candidate=newest, candidates=(newest,), rivals=rivals)
+    return with_mode(connection, ended, config.rollout)

@@ -192,5 +192,5 @@ class Courses:
 
         pairing = inputs.pairing
         alpha = inputs.settings.alpha  # a version that is chosen alone has all of the error budget
-        key = (pairing.model, pairing.baseline, pairing.candidate, pairing.start, alpha)
+        key = (pairing.model, pairing.baseline, pairing.candidate, pairing.start, pairing.rivals, alpha)
         return self._paced.soon(key, lambda: course_of(inputs), wait)

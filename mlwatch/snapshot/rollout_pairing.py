@@ -39,6 +39,8 @@ class Pairing:
     """When the candidate came, where that is not the start: limits are frozen from the baseline before."""
 
     @property
+    rivals: tuple[str, ...] = ()
+    """Versions any of which may be the baseline; none where it is known."""
     def model(self) -> str:
         """Return the model."""
         return self.judged.model
@@ -55,6 +57,15 @@ class Pairing:
 
     @property
     def frozen(self) -> datetime:
+    @property
+    def unknown_roles(self) -> str:
+        """Say which versions may be the baseline; empty where it is known."""
+        if not self.rivals:
+            return ""
+        *others, last = self.rivals
+        which = f"which of {', '.join(others)} and {last} is the baseline is not known"
+        return f"{which}: say it by [rollout] baseline or --baseline"
+
         """The full hour before which limits are frozen."""
         return full_hour(self.came or self.start)
 

@@ -212,6 +212,7 @@ def _together(by_arm: Rollout, pairs: RolloutVerdict, *, guarded: bool) -> Rollo
     metrics = paired | {name: metric for name, metric in by_arm.metrics.items() if name not in paired}
     said = by_arm.reasons if guarded else ()
     reasons = (*pairs.reasons, *said) if pairs.verdict == answer else (*said, *pairs.reasons)
+    reasons = tuple(dict.fromkeys(reasons))
     harm = {metric.reason for metric in metrics.values() if metric.status == "worse"}
     if answer == "rollback":
         reasons = tuple(sorted(reasons, key=lambda reason: reason not in harm))

@@ -88,6 +88,7 @@ def settle(
             row_minutes=arms.minutes,
             hard_limits=limits.judged,
             unjudged=limits.unjudged,
+            unknown_roles=pairing.unknown_roles,
             inflation=stored_inflation(reader.connection, pairing.model, pairing.baseline),
             too_large=arms.overflown,
         )

@@ -130,7 +130,7 @@ class _Trial:
     def settings(self, alpha: float) -> RolloutSettings:
         """Return how splits are judged: as the rollout will be, but for hard limits and what a calibration found."""
         settled = settle(Reader(self.connection), self.pairing, self.config, self._sums(0), alpha).settings
-        plain = replace(settled, inflation=None, share=None, hard_limits=(), unjudged=())
+        plain = replace(settled, inflation=None, share=None, hard_limits=(), unjudged=(), unknown_roles="")
         if not self._units(0).count:
             return plain
         minutes = self.pairing.minutes

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 STATES = {
     "no_data": "no data yet",
+    "roles_unknown": "which version is the baseline is not known",
     "one_arm_silent": "one version has no traffic",
     "hard_limit": "an absolute limit is broken",
     "started_apart": "hardly any time with both versions",

@@ -78,6 +78,20 @@ def without(series: ArmSeries, name: str) -> ArmSeries:
 # --- verdicts ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("wrong", "verdict"), [(0.08, "promote"), (0.4, "rollback")])
+def test_nothing_is_decided_where_the_baseline_is_a_guess(wrong: float, verdict: str) -> None:
+    arms = arm(1), arm(2, wrong=wrong, failed=0.003)
+    limit = HardLimit("accuracy", 0.99)  # broken, and no reason to roll back what may be the baseline
+    known = rollout_verdict(*arms, SETTINGS)
+    guess = replace(SETTINGS, unknown_roles="it is not known", hard_limits=(limit,))
+    found, timeline = rollout_verdict(*arms, guess), rollout_timeline(*arms, guess)
+    assert (known.verdict, found.verdict, found.state) == (verdict, "hold", RolloutState.ROLES_UNKNOWN)
+    assert found.reasons[0] == "it is not known"
+    assert set(known.reasons) <= set(found.reasons)
+    assert timeline.decided is None
+    assert {timeline.state_at(at) for at in range(timeline.minute.size)} == {RolloutState.ROLES_UNKNOWN}
+
+
 def test_a_healthy_rollout_is_promoted() -> None:
     verdict = rollout_verdict(arm(1, failed=0.03, minutes=900), arm(2, failed=0.03, minutes=900), SETTINGS)
     assert (verdict.verdict, verdict.state) == ("promote", RolloutState.DECIDED)

@@ -155,6 +155,22 @@ def test_verdicts_of_pairs(counts: PairCounts, verdict: str, state: RolloutState
     assert judged.reasons
 
 
+@pytest.mark.parametrize(
+    ("counts", "state"),
+    [
+        (pairs(350, 150), RolloutState.ROLES_UNKNOWN),
+        (pairs(100, 300), RolloutState.ROLES_UNKNOWN),
+        (PairCounts(), RolloutState.NO_DATA),
+    ],
+)
+def test_pairs_decide_nothing_where_the_baseline_is_a_guess(counts: PairCounts, state: RolloutState) -> None:
+    judged, _ = shadow_verdict(counts, replace(SETTINGS, unknown_roles="it is not known"), ACCURACY)
+    known, _ = shadow_verdict(counts, SETTINGS, ACCURACY)
+    assert (judged.verdict, judged.state) == ("hold", state)
+    if state is RolloutState.ROLES_UNKNOWN:
+        assert judged.reasons == ("it is not known", *known.reasons)
+
+
 def test_sentences_of_pairs() -> None:
     lost, _ = shadow_verdict(pairs(350, 150), SETTINGS, ACCURACY)
     assert lost.reasons[0].startswith(

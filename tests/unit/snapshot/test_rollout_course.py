@@ -81,7 +81,7 @@ def test_courses_are_remembered_for_a_while(watch: Session, monkeypatch: pytest.
         asked.append(given)
         return Course()
 
-    pairing = SimpleNamespace(model="m", baseline="a", candidate="b", start=0)
+    pairing = SimpleNamespace(model="m", baseline="a", candidate="b", start=0, rivals=())
     inputs = SimpleNamespace(pairing=pairing, settings=SimpleNamespace(alpha=0.025))
     monkeypatch.setattr(rollout_course, "course_of", compute)
     monkeypatch.setattr(rollout_memory, "PACE", 1e9)
@@ -95,3 +95,6 @@ def test_courses_are_remembered_for_a_while(watch: Session, monkeypatch: pytest.
     inputs.settings.alpha = 0.05  # the candidate alone
     courses.recall(inputs)  # type: ignore[arg-type]
     assert len(asked) == 3
+    inputs.pairing.rivals = ("a", "b")  # nobody names the baseline any more
+    courses.recall(inputs)  # type: ignore[arg-type]
+    assert len(asked) == 4

@@ -22,21 +22,77 @@ START = datetime(2026, 11, 3)  # noqa: DTZ001  as the store has it
         ({"v2": 0, "v1": 5}, ("v1", "v2")),  # the log begins within the rollout
         ({"v10": 0, "v9": 5}, ("v9", "v10")),
         ({"1.10.0": 0, "1.9.3": 5, "1.8.0": 20}, ("1.8.0", "1.10.0")),
-        ({"stable": 0, "canary": 5}, ("stable", "canary")),  # no numbers, so the first is the oldest
+        ({"stable": 0, "canary": 5}, ("stable", "canary")),
+        ({"canary": 0, "stable": 5}, ("stable", "canary")),  # as names say: the first request is chance
+        ({"treatment": 0, "control": 1800}, ("control", "treatment")),  # there was little traffic
+        ({"treatment": 0, "control": 7200}, ("treatment", "control")),
+        ({"ranker-B": 0, "ranker-A": 5}, ("ranker-A", "ranker-B")),
+        ({"Canary_2026": 0, "fraud": 5}, ("fraud", "Canary_2026")),  # by itself
+        ({"PROD-canary": 0, "prod": 5}, ("prod", "PROD-canary")),  # not what both are called
+        ({"shopNew": 0, "shopOld2": 5}, ("shopOld2", "shopNew")),
+        ({"newton": 0, "renew": 5}, ("newton", "renew")),  # parts of words say nothing
+        ({"6b-2": 0, "6a-2": 5}, ("6b-2", "6a-2")),  # nor do hashes
+        ({"C": 0, "B": 10, "A": 20}, ("A", "B")),
+        ({"b": 0, "x": 10, "canary": 20, "control": 30}, ("control", "canary")),
         ({"blue-1": 0, "green-0": 5}, ("blue-1", "green-0")),
+        ({"green-0": 0, "blue-1": 5}, ("blue-1", "green-0")),
+        ({"green": 0, "blue": 600}, ("green", "blue")),  # these take turns
     ],
 )
 def test_the_oldest_is_the_baseline(begins: dict[str, int], expected: tuple[str, str]) -> None:
-    lives = [
-        Life(Pair("m", name), 1000, START + timedelta(seconds=begin), START + timedelta(hours=10))
-        for name, begin in begins.items()
-    ]
-
-    roles = assign_roles(lives, RolloutSettings(), Question())
+    roles = assign_roles(_lives(begins), RolloutSettings(), Question())
 
     assert roles.baseline is not None
     assert roles.candidate is not None
     assert (roles.baseline.pair.version, roles.candidate.pair.version) == expected
+
+
+@pytest.mark.parametrize("by_flag", [True, False])
+def test_what_somebody_named_wins_over_names(by_flag: bool) -> None:
+    names = {"baseline": "canary", "candidate": "stable"}
+    settings = RolloutSettings(**({} if by_flag else names))
+
+    roles = assign_roles(_lives({"stable": 0, "canary": 5}), settings, Question(**(names if by_flag else {})))
+
+    assert [life.pair.version for life in roles.ordered] == ["canary", "stable"]
+    assert roles.rivals == ()
+
+
+@pytest.mark.parametrize(
+    ("begins", "named", "expected"),
+    [
+        ({"X": 0, "A": 5}, {}, ("X", "A")),
+        ({"X": 0, "A": 61}, {}, ()),
+        ({"v2": 0, "v1": 5}, {}, ()),
+        ({"B": 0, "A": 5}, {}, ()),
+        ({"green": 0, "blue": 5}, {}, ()),
+        ({"X": 0, "A": 5}, {"baseline": "A"}, ()),
+        ({"X": 0, "A": 5}, {"candidate": "A"}, ()),
+        ({"X": 0, "A": 5, "Q": 10}, {}, ("X", "A", "Q")),
+        ({"X": 0, "A": 5, "Q": 10}, {"candidate": "A"}, ("X", "Q")),
+        ({"X": 0, "A": 5, "Q": 7200}, {}, ("X", "A")),  # whoever of them it is, Q is a candidate
+        ({"control": 0, "X": 5, "Y": 10}, {}, ()),  # which candidate is older matters to nobody
+    ],
+)
+def test_a_baseline_is_a_guess_where_neither_age_nor_names_tell(
+    begins: dict[str, int], named: dict[str, str], expected: tuple[str, ...]
+) -> None:
+    assert assign_roles(_lives(begins), RolloutSettings(**named), Question()).rivals == expected
+
+
+def test_a_retired_version_is_no_rival() -> None:
+    early = [Life(Pair("m", name), 1000, START, START + timedelta(hours=1)) for name in ("A", "X")]
+    late = Life(Pair("m", "Q"), 1000, START + timedelta(hours=2), START + timedelta(hours=10))
+
+    assert assign_roles([*early, late], RolloutSettings(), Question()).rivals == ()
+
+
+def _lives(begins: dict[str, int]) -> list[Life]:
+    """Return versions by the second of their first request, which all get traffic up to ten hours later."""
+    end = START + timedelta(hours=10)
+    return [
+        Life(Pair("m", name), 1000, START + timedelta(seconds=begin), end) for name, begin in begins.items()
+    ]
 
 
 @pytest.mark.parametrize(
