@@ -100,7 +100,7 @@ class BusinessSettings:
     disapproval: tuple[str, ...] = ()
     """Events that say that it was not; by their names (thumbs_down, downvote…) when empty."""
     currency: str | None = None
-    """Currency of values that carry none."""
+    """Currency of all values, whatever they carry."""
     attribution: timedelta | None = field(default=None, metadata={"check": checks.positive})
     """Events later than this after their prediction are not its doing; without it all are."""
     by_unit: timedelta | None = field(default=None, metadata={"check": checks.positive})

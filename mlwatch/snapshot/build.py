@@ -186,7 +186,7 @@ def _with_models(
         roles = assign_roles(mine, config.rollout, question, counted)
         roles = with_mode(connection, roles, config.rollout, memory.rollouts)
         model = models[name] = _with_segments(ground, model_of(ground, name, roles), roles, question, memory)
-        judged = Judged(name, model.task, model.positive_class)
+        judged = Judged(name, model.task, model.positive_class, config.business.currency)
         asked = (connection, judged, roles, config, lattice.end, memory.rollouts)
         rollouts += memory.verdicts(
             (name, roles.baseline, roles.candidates, roles.rivals, lattice.end), partial(_judge, *asked)

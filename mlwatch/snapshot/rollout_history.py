@@ -70,7 +70,8 @@ def subjects(
         roles = with_mode(connection, assign_roles(mine, config.rollout, question, since), config.rollout)
         task = config.roles.task or stored_task(connection, model)
         positive = positive_of(Reader(connection), model, task, config.roles.positive_class)
-        yield Subject(Judged(model, task, positive), roles, until or max(life.last for life in mine))
+        judged = Judged(model, task, positive, config.business.currency)
+        yield Subject(judged, roles, until or max(life.last for life in mine))
 
 
 def histories(

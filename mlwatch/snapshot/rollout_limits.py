@@ -12,6 +12,7 @@ from mlwatch.config.comparison import MATURE
 from mlwatch.metrics.rollout_types import HardLimit, HistogramSeries, default_metric
 from mlwatch.metrics.rollout_words import duration_text
 from mlwatch.snapshot.event_lags import event_lags, read_until
+from mlwatch.snapshot.rollout_guardrails import mixed_money
 from mlwatch.snapshot.rollout_past import CLASS_TASKS
 from mlwatch.snapshot.span import EPOCH
 
@@ -94,6 +95,8 @@ def _missing(name: str, arms: Arms, candidate: str) -> str | None:
     """Say what is not known of the candidate; None where its value is."""
     if name in arms.overflown:
         return "its values are too large to sum up"
+    if name == "revenue" and (why := mixed_money(arms)) is not None:
+        return why
     if name in arms.has and _units(name, arms.candidate):
         return None
     whose = f" of {candidate}" if name in arms.has else ""

@@ -22,6 +22,8 @@ class Judged:
     task: str
     positive: str | None = None
     """Positive class of a binary task, where it is known."""
+    currency: str | None = None
+    """What all of its amounts are in, as the configuration says; None where it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,10 @@ class Pairing:
     """Naive UTC, excluded."""
     came: datetime | None = None
     """When the candidate came, where that is not the start: limits are frozen from the baseline before."""
-
-    @property
     rivals: tuple[str, ...] = ()
     """Versions any of which may be the baseline; none where it is known."""
+
+    @property
     def model(self) -> str:
         """Return the model."""
         return self.judged.model
@@ -56,8 +58,6 @@ class Pairing:
         return self.judged.positive
 
     @property
-    def frozen(self) -> datetime:
-    @property
     def unknown_roles(self) -> str:
         """Say which versions may be the baseline; empty where it is known."""
         if not self.rivals:
@@ -66,6 +66,8 @@ class Pairing:
         which = f"which of {', '.join(others)} and {last} is the baseline is not known"
         return f"{which}: say it by [rollout] baseline or --baseline"
 
+    @property
+    def frozen(self) -> datetime:
         """The full hour before which limits are frozen."""
         return full_hour(self.came or self.start)
 

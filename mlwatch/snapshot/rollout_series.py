@@ -18,6 +18,7 @@ from mlwatch.metrics.rollout_types import (
 from mlwatch.snapshot.latest import added_up
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.rollout_caps import Caps, cut_latencies, frozen_caps
+from mlwatch.snapshot.rollout_money import currencies_of
 from mlwatch.snapshot.rollout_pairing import HOUR_MINUTES, full_hour
 from mlwatch.snapshot.rollout_past import (
     CLASS_TASKS,
@@ -64,6 +65,8 @@ class Arms:
     """By mean, the limit that larger values count as."""
     positives: float | None = None
     """Share of positives among the labels of the baseline's week before, else the first ones; None is unknown."""
+    currencies: tuple[str, ...] = ()
+    """What the revenue of both is in: sums of several compare nothing."""
     undecided: str = ""
     """Why labelled predictions have no class, where too many of them have none."""
 
@@ -142,7 +145,8 @@ def read_arms(reader: Reader, pairing: Pairing) -> Arms:
     has = arms.has | (past.metrics - (OF_CLASSES if arms.undecided else set()))
     earned = "revenue" not in has or has_money(gains) or past.earned
     nought = frozenset() if earned else frozenset({"revenue"})
-    return replace(arms, has=has, positives=positives, nought=nought)
+    paid_in = currencies_of(reader, pairing) if "revenue" in has else ()
+    return replace(arms, has=has, positives=positives, nought=nought, currencies=paid_in)
 
 
 @dataclass(frozen=True, slots=True)

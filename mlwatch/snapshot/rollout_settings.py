@@ -10,33 +10,18 @@ from mlwatch.arguments import close_to
 from mlwatch.errors import ConfigError
 from mlwatch.metrics.rollout_types import DEFAULT_METRICS, MetricSpec, RolloutSettings, default_metric
 from mlwatch.snapshot.rollout_calibration import stored_inflation
+from mlwatch.snapshot.rollout_guardrails import guardrails_of
 from mlwatch.snapshot.rollout_limits import DISAGREEMENT, limits_of
-from mlwatch.snapshot.rollout_past import CLASS_TASKS, LATENCIES, OF_CLASSES, frozen_quantile
-from mlwatch.snapshot.rollout_positives import RARE
+from mlwatch.snapshot.rollout_past import LATENCIES, frozen_quantile
 from mlwatch.snapshot.rollout_series import Arms, Inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from mlwatch.config import RolloutSettings as Configured
     from mlwatch.snapshot.reader import Reader
     from mlwatch.snapshot.rollout_pairing import Pairing
 
-CLASS_GUARDRAILS = ("error_rate", "latency_p99", "accuracy", "recall", "conversion", "revenue")
-"""What is judged by default, where the logs have it; recall where positives are rare."""
-REGRESSION_GUARDRAILS = ("error_rate", "latency_p99", "mae", "conversion", "revenue")
-NOT_LOGGED = {
-    "latency_p99": "the logs hold no latency",
-    "accuracy": "there are no labels yet",
-    "recall": "no label is positive yet",
-    "mae": "there are no labels yet",
-    "conversion": "the logs hold no conversions",
-    "revenue": "the logs hold no revenue",
-}
-BY_ARM = frozenset({"error_rate", "recall", "precision", "mae", "mse"})
-"""What is judged by arm in a shadow too, besides latencies; recall only as long as no pairs tell of it."""
-NOUGHT = {"revenue": "no request brought any"}
-"""Why what the logs have is not judged where it is 0 all the time."""
 REFERENCE_VALUES = 1000
 """Latencies of the baseline before the candidate that its frozen quantile needs."""
 SILENT_AFTER = timedelta(minutes=10)
@@ -65,7 +50,7 @@ def settle(
     Raises:
         ConfigError: when a value of the configuration has no meaning.
     """
-    names, remarks = _judged(config, arms, pairing.task, shadow=shadow)
+    names, remarks, unknown = guardrails_of(config, arms, pairing.task, shadow=shadow)
     specs = tuple(spec(reader, config, pairing, name, arms.caps) for name in names)
     limits = limits_of(reader, pairing, config, arms, shadow=shadow)
     extra = tuple(
@@ -87,7 +72,7 @@ def settle(
             share=None if shadow else _shares(config),
             row_minutes=arms.minutes,
             hard_limits=limits.judged,
-            unjudged=limits.unjudged,
+            unjudged=(*unknown, *limits.unjudged),
             unknown_roles=pairing.unknown_roles,
             inflation=stored_inflation(reader.connection, pairing.model, pairing.baseline),
             too_large=arms.overflown,
@@ -111,32 +96,6 @@ def check_names(config: Configured) -> None:
                 todo = f"did you mean {close}?" if close else f"one of {', '.join(known)}"
                 where = f"{config.place}.{key}" if config.place else f"[rollout] {key}"
                 raise ConfigError(f"no metric {name} to judge a rollout by", where, todo)
-
-
-def _judged(
-    config: Configured, arms: Arms, task: str, *, shadow: bool
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what is judged, and a sentence for each default guardrail that cannot be."""
-    wanted: Sequence[str] = config.metrics or _default(task, arms)
-    if shadow:  # one request has one user and one truth: pairs say who is right, and one answer is acted on
-        wanted = [name for name in wanted if name in BY_ARM or name.startswith("latency")]
-    if config.metrics:
-        return tuple(wanted), ()
-    whys = {name: NOUGHT[name] for name in wanted if name in arms.nought}
-    unknown = NOT_LOGGED | (dict.fromkeys(OF_CLASSES, arms.undecided) if arms.undecided else {})
-    whys |= {name: unknown[name] for name in wanted if name not in arms.has}
-    remarks = tuple(
-        f"{default_metric(name).label} is not judged, because {why}" for name, why in whys.items()
-    )
-    return tuple(name for name in wanted if name not in whys), remarks
-
-
-def _default(task: str, arms: Arms) -> tuple[str, ...]:
-    """Return what is judged where nothing is configured: recall only where accuracy hardly tells of positives."""
-    if task not in CLASS_TASKS | {"unknown"}:
-        return REGRESSION_GUARDRAILS
-    rare = task == "binary" and arms.positives is not None and arms.positives < RARE
-    return tuple(name for name in CLASS_GUARDRAILS if rare or name != "recall")
 
 
 def spec(

@@ -15,11 +15,18 @@ from mlwatch.store import rollups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from duckdb import DuckDBPyConnection
 
 Said = Mapping[str, Collection[str]]
 """Currencies by model; those of events that name no model under an empty name."""
+
+SIGNS = {
+    "€": "EUR", "£": "GBP", "US$": "USD", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY", "₴": "UAH", "₪": "ILS",
+    "₫": "VND", "₱": "PHP", "₦": "NGN", "฿": "THB", "ZŁ": "PLN", "KČ": "CZK",
+}  # fmt: skip
+"""Codes by the signs of one currency alone, in upper case: dollars, crowns and ¥ may be several."""
 
 OF_LAKES = "lake_currencies"
 """Key of what the lakes say that are open."""
@@ -46,6 +53,28 @@ def found(connection: DuckDBPyConnection) -> Said:
     )
 
 
+def of_versions(
+    connection: DuckDBPyConnection, model: str, versions: tuple[str, ...], stretch: tuple[datetime, datetime]
+) -> tuple[str, ...]:
+    """Return what the amounts that the requests of some versions brought are in. That is dear.
+
+    Args:
+        connection: A cursor of this thread.
+        model: Of the versions.
+        versions: Their names.
+        stretch: Begin and end of their requests, naive UTC.
+    """
+    rows = connection.execute(
+        """SELECT DISTINCT e.currency
+        FROM (FROM events WHERE model IN ('', $model) AND currency IS NOT NULL AND value IS NOT NULL) AS e
+        JOIN predictions AS p ON p.h = e.h AND p.id = e.id
+        WHERE e.class IN ('conversion', 'revenue', 'refund') AND p.model = $model
+            AND list_contains($versions, p.version) AND p.ts >= $begin AND p.ts < $end""",
+        {"model": model, "versions": list(versions), "begin": stretch[0], "end": stretch[1]},
+    ).fetchall()
+    return named([currency for (currency,) in rows])
+
+
 def of_model(model: str, by_name: Said, by_request: Callable[[], Said], *, alone: bool) -> tuple[str, ...]:
     """Return what a model's amounts are in, sorted.
 
@@ -58,10 +87,10 @@ def of_model(model: str, by_name: Said, by_request: Callable[[], Said], *, alone
         alone: No other model has events.
     """
     own = by_name.get(model, ())
-    anybodys = _named(own, by_name.get("", ()))
+    anybodys = named(own, by_name.get("", ()))
     if len(anybodys) < 2 or alone:
         return anybodys
-    return _named(own, by_request().get(model, ())) or anybodys
+    return named(own, by_request().get(model, ())) or anybodys
 
 
 def of_all(connection: DuckDBPyConnection) -> dict[str, list[str]]:
@@ -76,7 +105,7 @@ def of_all(connection: DuckDBPyConnection) -> dict[str, list[str]]:
 def together(*several: Said) -> dict[str, list[str]]:
     """Return what all of them say."""
     models = sorted({model for one in several for model in one})
-    every = {model: _named(*(one.get(model, ()) for one in several)) for model in models}
+    every = {model: named(*(one.get(model, ()) for one in several)) for model in models}
     return {model: list(names) for model, names in every.items() if names}
 
 
@@ -109,6 +138,15 @@ def of_lakes(connection: DuckDBPyConnection) -> dict[str, list[str]]:
     return kept
 
 
-def _named(*several: Collection[str]) -> tuple[str, ...]:
-    """Return the names in any of them, sorted; those that differ by case alone are one."""
-    return tuple(sorted({name.upper(): name for name in sorted(set().union(*several))}.values()))
+def named(*several: Collection[str]) -> tuple[str, ...]:
+    """Return the names in any of them, sorted: those of one currency are one, its code where they differ."""
+    by_code: dict[str, set[str]] = {}
+    for name in set().union(*several):
+        by_code.setdefault(code_of(name), set()).add(name)
+    return tuple(sorted(code if len(names) > 1 else names.pop() for code, names in by_code.items()))
+
+
+def code_of(name: str) -> str:
+    """Return the code of a currency, in upper case, of its sign too; a sign that several share stands for itself."""
+    plain = name.strip().upper()
+    return SIGNS.get(plain, plain)

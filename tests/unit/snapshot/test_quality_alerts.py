@@ -276,7 +276,7 @@ def test_amounts_in_several_currencies_are_said_and_models_have_their_own(tmp_pa
     money = {name: model.versions["v1"].business.revenue for name, model in found.models.items()}
     assert {name: (one.total, one.currency) for name, one in money.items()} == {
         "a": (500, "EUR"),
-        "b": (500, "usd"),
+        "b": (500, "USD"),
     }
     assert "currencies" not in odd(found)
     mixed = watched(tmp_path / "mixed", asked, [*sales, sold(100, "a", "JPY")])
