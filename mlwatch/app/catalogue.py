@@ -321,7 +321,7 @@ _FIXED: tuple[Metric, ...] = (
     ),
     Metric(
         "revenue_total", "business", "Revenue", "money", None,
-        of.revenue, lambda w: Reading(w.business.revenue.total), 2,
+        of.revenue, of.revenue_total_over, 2,
     ),
 )  # fmt: skip
 _DECISIONS = Metric(
@@ -329,7 +329,7 @@ _DECISIONS = Metric(
     lambda v: from_estimate(v.business.decisions), lambda w: from_estimate(w.business.decisions),
 )  # fmt: skip
 _MATURITY = Metric(
-    "maturity", "business", "Conversions so far", "share", "higher",
+    "maturity", "business", "Conversions so far", "share", None,  # that of a younger version is lower
     lambda v: Reading(v.maturity, reason="there are no conversions yet"), lambda w: Reading(w.maturity), 2,
 )  # fmt: skip
 _APPROVAL = Metric(

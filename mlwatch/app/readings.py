@@ -175,6 +175,12 @@ def revenue_over(window: Window) -> Reading:
     return Reading(money.per_prediction, window.predictions, money.low, money.high)
 
 
+def revenue_total_over(window: Window) -> Reading:
+    """Return the money that the predictions of a step brought in all."""
+    money = window.business.revenue
+    return Reading(money.told(money.total))
+
+
 def throughput_over(window: Window) -> Reading:
     """Return the requests a second of one step."""
     seconds = (window.end - window.start).total_seconds()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
@@ -12,6 +13,8 @@ Zone = tzinfo | None
 """The zone in which times are shown; None is the machine's own."""
 
 NOT_AVAILABLE = "n/a"
+MOST_PLACES = 12
+"""Decimals of an amount at most."""
 
 
 def show(value: float | None, unit: Unit, currency: str | None = None) -> str:
@@ -169,8 +172,8 @@ def _score(value: float) -> str:
 
 def _money(value: float, currency: str | None) -> str:
     size = f"{value:,.2f}" if abs(value) < 1000 else show_count(value)
-    if 0 < abs(value) < 0.1:
-        size = f"{value:.4f}"
+    if 0 < abs(value) < 0.1:  # three digits, so that an interval of what one request costs has two ends
+        size = f"{value:.{min(2 - math.floor(math.log10(abs(value))), MOST_PLACES)}f}"
     return f"{size} {currency}" if currency else size
 
 

@@ -10,9 +10,10 @@ from factory import FakeSource, model, snapshot, unlabelled, version
 
 from mlwatch.app.charts import trend_chart
 from mlwatch.app.panels.trendchart import TrendChart
+from mlwatch.app.rows import metric_rows
 from mlwatch.app.view import View
 from mlwatch.metrics.estimate import Estimate
-from mlwatch.snapshot.types import Engagement
+from mlwatch.snapshot.types import Engagement, Revenue
 
 
 def test_conversion_over_time_has_intervals() -> None:
@@ -22,6 +23,32 @@ def test_conversion_over_time_has_intervals() -> None:
     assert chart.series[0].values[2] == window.value
     assert not isinstance(band.low, float)
     assert band.low[2] == pytest.approx(window.low)
+
+
+def test_a_younger_version_has_fewer_conversions_so_far_and_is_no_worse() -> None:
+    versions = tuple(
+        replace(version(name, role), maturity=maturity)
+        for name, role, maturity in (("v1", "baseline", 0.937), ("v2", "candidate", 0.273))
+    )
+    view = View(snapshot(models={"late_arrival": model(versions=versions)}), "logs", "late_arrival")
+    (row,) = (row for row in metric_rows(view) if row.key == "maturity")
+    assert row.change is not None
+    assert (row.change.difference, row.change.verdict) == (pytest.approx(0.273 - 0.937), "lower")
+
+
+def test_revenue_that_is_not_known_has_no_line() -> None:
+    made = version("v1", "baseline")
+    bare = [replace(window, business=replace(window.business, revenue=Revenue())) for window in made.windows]
+    bare_version = replace(made, windows=tuple(bare))
+    known, unknown = (
+        trend_chart(
+            View(snapshot(models={"late_arrival": model(versions=(one,))}), "logs", "late_arrival"),
+            "revenue_total",
+        )
+        for one in (made, bare_version)
+    )
+    assert known.series[0].values.tolist() == [window.business.revenue.total for window in made.windows]
+    assert unknown.series == ()
 
 
 async def test_funnel_goes_from_predictions_to_revenue() -> None:

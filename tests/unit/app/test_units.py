@@ -49,6 +49,26 @@ def test_money_has_its_currency() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.1, "0.10"),
+        (0.0999, "0.0999"),
+        (0.05, "0.0500"),
+        (0.0016125, "0.00161"),
+        (-0.000123456, "-0.000123"),
+        (0.0, "0.00"),
+    ],
+)
+def test_small_amounts_have_three_digits(value: float, shown: str) -> None:
+    """What one request costs is a small part of a cent."""
+    assert units.show(value, "money") == shown
+
+
+def test_an_interval_of_a_small_amount_has_two_ends() -> None:
+    assert units.show_interval(0.000088, 0.000131, "money", "USD") == "0.0000880 to 0.000131 USD"
+
+
+@pytest.mark.parametrize(
     ("difference", "unit", "shown"),
     [
         (-0.033, "share", "−3.30 pt"),
