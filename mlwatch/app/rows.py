@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.app.catalogue import Better, Family, Metric, metrics_of
+from mlwatch.app.drawing import clean
 from mlwatch.app.units import Unit, show, show_about, show_change, show_interval
+from mlwatch.snapshot.types import MIXED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlwatch.app.readings import Reading
     from mlwatch.app.view import View
     from mlwatch.snapshot.types import Rollout, RolloutMetric, Version
@@ -17,6 +21,9 @@ if TYPE_CHECKING:
 Verdict = Literal["better", "worse", "fine", "unclear", "higher", "lower", "same"]
 """fine: within the margin. higher and lower: neither end is good, or nothing says how sure the change is."""
 
+OF_ANSWERS = frozenset({"cost", "decisions"})
+"""Metrics of business that are each version's own, though users see the answers of another one."""
+REVENUES = frozenset({"revenue", "revenue_per_conversion"})
 NOTABLE = 0.05
 """Relative change from which a number without an interval is called better or worse."""
 
@@ -114,6 +121,8 @@ def _row(metric: Metric, baseline: Version, candidate: Version | None, rollout: 
     before = metric.read(baseline)
     after = metric.read(candidate) if candidate else None
     judged = rollout.metrics.get(metric.key) if rollout else None
+    if candidate is not None and not _tells(metric, baseline, candidate):
+        metric = replace(metric, better=None)
     return MetricRow(
         key=metric.key,
         family=metric.family,
@@ -127,6 +136,20 @@ def _row(metric: Metric, baseline: Version, candidate: Version | None, rollout: 
         baseline_trend=_trend(metric, baseline, candidate) if before.value is not None else (),
         candidate_trend=_trend(metric, candidate, baseline) if after and after.value is not None else (),
     )
+
+
+def _tells(metric: Metric, baseline: Version, candidate: Version) -> bool:
+    """Tell whether a metric compares versions: not what users of one did, nor sums of several currencies."""
+    if metric.family != "business" or metric.key in OF_ANSWERS:
+        return True
+    mixed = any(MIXED in (version.business.revenue.currency or "") for version in (baseline, candidate))
+    return "shadow" not in {baseline.role, candidate.role} and not (mixed and metric.key in REVENUES)
+
+
+def unseen(versions: Sequence[Version]) -> str:
+    """Return whose answers users did not see, where any of what they did is counted for them too."""
+    names = [clean(v.name, 20) for v in versions if v.role == "shadow" and v.business.of_users]
+    return f"users saw the baseline's answers, none of {' or '.join(names)}" if names else ""
 
 
 def _compares(view: View, baseline: Version, candidate: Version | None) -> bool:

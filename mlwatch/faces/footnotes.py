@@ -28,7 +28,19 @@ def footnotes(model: Model) -> list[str]:
         for name, version in model.versions.items()
         if (note := maturity_note(version.maturity))
     ]
-    return [*_against(model), *_estimates(model), *young]
+    return [*_against(model), *_estimates(model), *_unseen(model), *young]
+
+
+def _unseen(model: Model) -> list[str]:
+    """Say of which versions users saw no answer, though what they did is counted for them too."""
+    shadows = [
+        each.name for each in model.versions.values() if each.role == "shadow" and each.business.of_users
+    ]
+    return [
+        f"Nobody saw the answers of {name}, a shadow: conversions, revenue and other events are those of requests that "
+        "another version answered too, and say nothing about it."
+        for name in shadows
+    ]
 
 
 def _against(model: Model) -> list[str]:

@@ -181,6 +181,12 @@ class Business:
     decisions: Estimate | None = None
     """Profit of a thousand labelled decisions by `[business] payoff`; None where that is not set."""
 
+    @property
+    def of_users(self) -> bool:
+        """Whether anything is known of what users did."""
+        shares = (self.conversion, self.engagement, self.approval)
+        return self.revenue.known or any(share is not None and share.value is not None for share in shares)
+
 
 @dataclass(frozen=True, slots=True)
 class ConfusionTable:

@@ -10,6 +10,7 @@ from textual.content import Content
 
 from mlwatch.app.drawing import Piece, cell, clean, line, short, wrapped
 from mlwatch.app.panels.base import Panel
+from mlwatch.app.rows import unseen
 from mlwatch.app.units import show, show_count, show_interval
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ class FunnelPanel(BarsPanel):
                 bars += _funnel(version, style)
         if bars and not any(bar.label.strip() in ("engaged", "converted") for bar in bars):
             return BarsState(tuple(bars), view.glyphs, note=NO_EVENTS)
-        return BarsState(tuple(bars), view.glyphs, "n/a, because there are no predictions in this time range")
+        empty = "n/a, because there are no predictions in this time range"
+        shown = [version for version, _ in pairs if version is not None]
+        return BarsState(tuple(bars), view.glyphs, empty, note=unseen(shown))
 
 
 NO_EVENTS = "No engagement or conversion yet: an event is a record with a request id and an event name."

@@ -15,7 +15,7 @@ from mlwatch.app.catalogue import FAMILIES, Family
 from mlwatch.app.drawing import Piece, cell, clean, line, wrapped
 from mlwatch.app.panels.base import TALL, Panel
 from mlwatch.app.panels.columns import Columns, Names, head, row_pieces
-from mlwatch.app.rows import MetricRow, detail, metric_rows
+from mlwatch.app.rows import MetricRow, detail, metric_rows, unseen
 from mlwatch.app.units import counted, show, show_count, show_duration
 from mlwatch.app.waiting import reading
 
@@ -270,7 +270,7 @@ def _notes(view: View) -> dict[Family, str]:
         else _unlabelled(view, versions),
         "quality": f"against {clean(view.model.reference, 50)}" if view.model.reference else "no reference",
         "health": f"requests: {requests}",
-        "business": _maturity(versions),
+        "business": "; ".join(filter(None, (unseen(versions), _maturity(versions)))),
     }
 
 

@@ -26,14 +26,15 @@ def test_conversion_over_time_has_intervals() -> None:
 
 
 def test_a_younger_version_has_fewer_conversions_so_far_and_is_no_worse() -> None:
-    versions = tuple(
-        replace(version(name, role), maturity=maturity)
-        for name, role, maturity in (("v1", "baseline", 0.937), ("v2", "candidate", 0.273))
+    versions = (
+        replace(version("v1", "baseline"), maturity=0.937),
+        replace(version("v2", "candidate"), maturity=0.273),
     )
     view = View(snapshot(models={"late_arrival": model(versions=versions)}), "logs", "late_arrival")
     (row,) = (row for row in metric_rows(view) if row.key == "maturity")
     assert row.change is not None
-    assert (row.change.difference, row.change.verdict) == (pytest.approx(0.273 - 0.937), "lower")
+    assert row.change.difference == pytest.approx(0.273 - 0.937)
+    assert row.change.verdict == "lower"
 
 
 def test_revenue_that_is_not_known_has_no_line() -> None:

@@ -11,13 +11,15 @@ from mlwatch.app.glyphs import UNICODE
 from mlwatch.app.panels.columns import Columns, Names, head, row_pieces
 from mlwatch.app.panels.families import FamiliesPanel, plan_rows
 from mlwatch.app.readings import Reading
-from mlwatch.app.rows import Change, _verdict, detail, metric_rows
+from mlwatch.app.rows import Change, Verdict, _verdict, detail, metric_rows, unseen
 from mlwatch.app.view import View, choose_model, next_model
-from mlwatch.metrics.estimate import estimate
-from mlwatch.snapshot.types import TimeRange
+from mlwatch.faces.footnotes import footnotes
+from mlwatch.metrics.estimate import Estimate, estimate
+from mlwatch.snapshot.types import Revenue, TimeRange
 
 if TYPE_CHECKING:
     from mlwatch.app.catalogue import Better
+    from mlwatch.snapshot.types import Role
 
 
 def view(made: object = None) -> View:
@@ -158,6 +160,43 @@ def test_shadow_stands_in_for_a_candidate() -> None:
     shadow = version("v9", "shadow")
     made = view(snapshot(models={"late_arrival": model(versions=(version("v1", "baseline"), shadow))}))
     assert made.candidate is shadow
+
+
+@pytest.mark.parametrize("role", ["candidate", "shadow"])
+def test_what_users_did_says_nothing_of_answers_they_did_not_see(role: Role) -> None:
+    old, new = version("v1", "baseline"), version("v2", role, bad=True)
+    sold = replace(new.business, conversion=Estimate(0.01, 20_000, 0.009, 0.011))
+    made = snapshot(models={"late_arrival": model(versions=(old, replace(new, business=sold)))}, rollouts=())
+    changes = {row.key: row.change for row in metric_rows(view(made))}
+    assert changes["conversion"] is not None
+    assert changes["conversion"].verdict == ("lower" if role == "shadow" else "worse")
+    assert changes["accuracy"] is not None
+    assert changes["accuracy"].verdict == "worse"
+    said = "users saw the baseline's answers, none of v2" if role == "shadow" else ""
+    assert unseen([old, new]) == said
+    (quiet,) = unlabelled().models["late_arrival"].versions.values()
+    assert not unseen([old, replace(quiet, role=role)]), "nothing is known of users"
+    noted = footnotes(model(versions=(old, new)))
+    assert any(note.startswith("Nobody saw the answers of v2, a shadow") for note in noted) == bool(said)
+
+
+def test_revenue_in_several_currencies_is_no_better_or_worse() -> None:
+    def earning(currency: str) -> Verdict:
+        versions = [
+            replace(
+                each, business=replace(each.business, revenue=Revenue(0, 0, 0, each_one, low, high, currency))
+            )
+            for each, each_one, low, high in (
+                (version("v1", "baseline"), 40.0, 39.0, 41.0),
+                (version("v2", "candidate"), 20.0, 19.0, 21.0),
+            )
+        ]
+        made = snapshot(models={"late_arrival": model(versions=tuple(versions))}, rollouts=())
+        (change,) = (row.change for row in metric_rows(view(made)) if row.key == "revenue")
+        assert change is not None
+        return change.verdict
+
+    assert (earning("EUR"), earning("EUR + NOK")) == ("worse", "lower")
 
 
 def test_models_are_chosen_and_go_round() -> None:

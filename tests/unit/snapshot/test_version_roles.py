@@ -49,10 +49,11 @@ def test_the_oldest_is_the_baseline(begins: dict[str, int], expected: tuple[str,
 
 @pytest.mark.parametrize("by_flag", [True, False])
 def test_what_somebody_named_wins_over_names(by_flag: bool) -> None:
-    names = {"baseline": "canary", "candidate": "stable"}
-    settings = RolloutSettings(**({} if by_flag else names))
+    names = ("canary", "stable")
+    settings = RolloutSettings() if by_flag else RolloutSettings(baseline=names[0], candidate=names[1])
+    asked = Question(baseline=names[0], candidate=names[1]) if by_flag else Question()
 
-    roles = assign_roles(_lives({"stable": 0, "canary": 5}), settings, Question(**(names if by_flag else {})))
+    roles = assign_roles(_lives({"stable": 0, "canary": 5}), settings, asked)
 
     assert [life.pair.version for life in roles.ordered] == ["canary", "stable"]
     assert roles.rivals == ()
@@ -77,7 +78,8 @@ def test_what_somebody_named_wins_over_names(by_flag: bool) -> None:
 def test_a_baseline_is_a_guess_where_neither_age_nor_names_tell(
     begins: dict[str, int], named: dict[str, str], expected: tuple[str, ...]
 ) -> None:
-    assert assign_roles(_lives(begins), RolloutSettings(**named), Question()).rivals == expected
+    settings = RolloutSettings(baseline=named.get("baseline"), candidate=named.get("candidate"))
+    assert assign_roles(_lives(begins), settings, Question()).rivals == expected
 
 
 def test_a_retired_version_is_no_rival() -> None:
