@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
 from mlwatch.roles import guards, leftovers, looks
 from mlwatch.roles.features import containers_of, listed
-from mlwatch.roles.names import container_depth, has_affix, is_loose, is_named, normal, rank
+from mlwatch.roles.names import container_depth, has_affix, is_loose, is_named, normal, preference, rank
 from mlwatch.roles.paths import TEMPLATE
 from mlwatch.roles.types import Column, ColumnPath, Mapping
 
@@ -22,6 +24,14 @@ FROM_PATH = ("model", "version")
 """Roles that a template for the file's path may stand for."""
 DEFINING = frozenset({"prediction", "score", "label", "event"})
 """Roles that make a record what it is: one that is configured is never looked for under another name."""
+OF_ALL = frozenset({"timestamp", "model", "prediction", "score", "latency", "status"})
+"""Roles of which the name that nearly all records have is the better one.
+
+Not so ids, for an event's own is in each where that of its request is not, and versions, for none is one, too; labels,
+errors and what events say are in some records alone.
+"""
+NEARLY_ALL, MANY = 0.95, 0.05
+"""Share of the records that have a column, and that lack another one, for the first to be taken instead."""
 UNLISTED = "not listed in [roles] features"
 _ANSWERED_BY = {"prediction": ("score", "label", "event"), "score": ("label", "event")}
 """Roles whose values tell that an empty column is not what these records are about."""
@@ -133,16 +143,28 @@ class Choice:
         for column in self.pool.values():
             if answered and not column.samples:
                 continue  # else outcomes with the columns of predictions would be failed requests
-            position = None if self.is_protected(column) else rank(named, column.path)
+            place = None if self.is_protected(column) else preference(named, column.path)
             loose = is_loose(named, column.path)
             if by_path and loose:
                 continue  # a `service` is a model's name only where nothing else is said to tell it
-            if position is not None and guards.fits(role, column, context, loose=loose):
+            if place is not None and guards.fits(role, column, context, loose=loose):
                 in_words = role == "value" and not looks.holds_numbers(column)
-                ranked.append((not column.samples, in_words, position, len(column.path), column.path))
+                ranked.append((not column.samples, in_words, place, column.path))
         if ranked:
-            best = self.pool[min(ranked)[-1]]
+            best = self._fullest(role, self.pool[min(ranked)[-1]], (self.pool[one[-1]] for one in ranked))
             self.take(role, best, f"named {dotted(best.path)}")
+
+    def _fullest(self, role: str, best: Column, able: Iterable[Column]) -> Column:
+        """Return the column named best for a role, or one that nearly all records have where many lack that one."""
+        n = self._records()
+        if role not in OF_ALL or best.where.bit_count() > (1 - MANY) * n:
+            return best
+        full = [one for one in able if one.where.bit_count() >= NEARLY_ALL * n and not is_loose(role, one.path)]
+        return min(full, key=lambda one: (preference(role, one.path), one.path), default=best)
+
+    def _records(self) -> int:
+        """Return of how many records anything is known."""
+        return reduce(or_, (column.where for column in self.columns), 0).bit_count()
 
     def choose_by_affix(self, role: str) -> None:
         """Give a role to the only column named like `predicted_price`, if there is just one."""

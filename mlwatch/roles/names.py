@@ -206,6 +206,35 @@ def rank(role: str, path: ColumnPath) -> int | None:
     return min(ranks, default=None)
 
 
+_OF_SOMETHING = frozenset({"id", "event_id", "unit"})
+"""Roles whose best name says what it is of, which counts for more than where it stands: an event that has an `id` of
+its own may have that of its request in an object in it."""
+
+
+def preference(role: str, path: ColumnPath) -> tuple[int, ...] | None:
+    """Return how a column stands among those named like a role, the least first; None when it is not named so.
+
+    Names that are as often a feature's come last. Of the others a field of the record says it of the record, and one
+    of an object in it, such as `response.created`, may say it of the object, which some records lack.
+
+    Args:
+        role: The role.
+        path: Of the column.
+    """
+    place = rank(role, path)
+    if place is None:
+        return None
+    last = is_loose(role, path) or (role == "timestamp" and normal(path[-1]) in CHANGE_TIMES)
+    depth = 0 if role in _OF_SOMETHING else _depth(role, path)
+    return (int(last), depth, place, len(path))
+
+
+def _depth(role: str, path: ColumnPath) -> int:
+    """Return how many keys lead to a value: `prediction.score` is as good a name as `prediction_score` is."""
+    joined = len(path) > 1 and normal("".join(path[-2:])) in _RANKS[role]
+    return len(path) - joined
+
+
 def is_named(role: str, path: ColumnPath) -> bool:
     """Tell whether a name is one for a role, and not as often an ordinary feature's."""
     return rank(role, path) is not None and not is_loose(role, path)

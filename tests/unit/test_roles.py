@@ -819,3 +819,59 @@ def test_a_time_of_day_that_comes_later_belongs_to_the_date(first: dict[str, Any
     assert (later.columns("timestamp"), later.features) == ((("date",),), ())
     again = merge(later, columns_of([{**record, "time": "09:00:00", "log_time": "10:00:00"}]), NO_SETTINGS)
     assert again.clock == ("time",)
+
+
+def answered(i: int, **changes: Any) -> dict[str, Any]:
+    """Return a gateway's record of a request that was answered."""
+    response = {"id": f"chatcmpl-{i}", "created": 1795593600 + i, "model": "gpt"}
+    record = {"id": f"r{i}", "model": "chat", "startTime": 1795593600.5 + i, "status": "success"}
+    return {**record, "latency_ms": 3.5, "response": response, **changes}
+
+
+@pytest.mark.parametrize("failures", [0, 1, 4])
+def test_the_time_is_the_records_own_and_not_that_of_an_answer_in_it(failures: int) -> None:
+    failed = [answered(i, status="failure", response=None) for i in range(failures)]
+    mapping = inferred(*failed, *(answered(i) for i in range(failures, 20)))
+    assert roles_of(mapping)["timestamp"] == "startTime"
+    assert roles_of(mapping)["id"] == "id"
+    assert roles_of(mapping)["status"] == "status"
+
+
+@pytest.mark.parametrize(
+    ("role", "above", "below"),
+    [
+        ("timestamp", "created_at", ("meta", "timestamp")),
+        ("model", "model_name", ("response", "model")),
+        ("version", "deployment", ("response", "model_version")),
+        ("latency", "elapsed_ms", ("details", "latency_ms")),
+        ("prediction", "predicted_class", ("metadata", "pred")),
+    ],
+)
+def test_a_field_of_the_record_is_believed_before_one_of_an_object_in_it(
+    role: str, above: str, below: tuple[str, str]
+) -> None:
+    value: dict[str, Any] = {"timestamp": TS, "latency": 4.5}
+    own = {"id": "a", "status": 200, above: value.get(role, "x"), below[0]: {below[1]: value.get(role, "y")}}
+    assert roles_of(inferred(own))[role] == above
+
+
+def test_a_joined_name_is_as_good_as_a_flat_one() -> None:
+    record = {"ts": TS, "deployment": "prod", "model": {"name": "fraud", "version": "v2"}, "prediction": 1}
+    assert roles_of(inferred(record)) == {
+        "timestamp": "ts",
+        "model": "model.name",
+        "version": "model.version",
+        "prediction": "prediction",
+    }
+
+
+def test_an_event_is_of_the_request_that_an_object_in_it_names() -> None:
+    record = {"id": "e1", "time": TS, "event": "purchase", "metadata": {"request_id": "r1"}}
+    assert roles_of(inferred(record))["id"] == "metadata.request_id"
+
+
+@pytest.mark.parametrize(("lacking", "chosen"), [(0, "timestamp"), (4, "created_at")])
+def test_a_time_that_many_records_lack_gives_way_to_one_that_all_have(lacking: int, chosen: str) -> None:
+    record = {"request_id": "a", "created_at": TS, "prediction": 1}
+    records = [record if i < lacking else {**record, "timestamp": TS} for i in range(20)]
+    assert roles_of(inferred(*records))["timestamp"] == chosen
