@@ -21,6 +21,7 @@ from mlwatch.records.rejects import rejects
 from mlwatch.rights import public
 from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
 from mlwatch.snapshot.health_alerts import ENDPOINT, GOLDEN
+from mlwatch.snapshot.quality_alerts import REJECTED
 from mlwatch.snapshot.unmatched import quoted
 from mlwatch.store.telling import unread
 from mlwatch.times import parse_duration
@@ -49,10 +50,12 @@ AROUND: dict[str, Outcome] = {
     "training": "pass",
     "feast": "hold",
     "ingest: roles": "hold",
+    REJECTED: "hold",
 }
 """What it means that a system around cannot be used: it is said; without a schema, nothing was validated.
 
-A verdict on columns that the configuration calls otherwise is none.
+A verdict on columns that the configuration calls otherwise is none, nor is one without the records in quarantine: they
+may be just those that failed.
 """
 GOALS = ("promote", "decided")
 """What `--until` waits for: either way a roll back ends the wait, for nothing but new data could undo it."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mlwatch.snapshot.types import FeatureQuality, Ingest, Lately, Model, Severity, Version
 
 RULE = QUALITY
+REJECTED = f"{RULE}rejected records"
+"""What is said where many records are in the quarantine."""
 ENOUGH = 50
 """Rows of a version before anything is said of its features."""
 WRONG = 0.5
@@ -164,8 +166,8 @@ def listed(names: Sequence[str]) -> str:
 def _troubled(ingest: Ingest, end: datetime) -> Iterator[Alert]:
     """Say how many records are rejected or repeated: of the last hour's, which are few of an old store, or of all."""
     kinds: tuple[tuple[str, str, Severity, str], ...] = (
-        ("duplicates", "duplicates", "info", "repeat earlier ones; each is counted once"),
-        ("rejected", "rejected records", "warning", "are rejected: the quarantine says which and why"),
+        ("duplicates", f"{RULE}duplicates", "info", "repeat earlier ones; each is counted once"),
+        ("rejected", REJECTED, "warning", "are rejected: the quarantine says which and why"),
     )
     looked_at: list[tuple[Ingest | Lately, str]] = [(ingest, "")]
     if ingest.lately is not None and ingest.lately.records < ingest.records:
@@ -175,7 +177,7 @@ def _troubled(ingest: Ingest, end: datetime) -> Iterator[Alert]:
             n: int = getattr(counts, name)
             if n >= ENOUGH and n > TROUBLED * counts.records:
                 text = f"{n:,} records {when}({percent(n / counts.records)}) {what}"
-                yield Alert(RULE + rule, "firing", severity, text, end, n / counts.records)
+                yield Alert(rule, "firing", severity, text, end, n / counts.records)
                 break
 
 

@@ -20,6 +20,7 @@ from mlwatch.cli import main
 from mlwatch.commands.check import PAUSE_S, _endpoint_finding
 from mlwatch.snapshot.health_types import Endpoint
 from mlwatch.snapshot.types import Alert, Feed, Ingest, Snapshot
+from mlwatch.words import percent
 
 if TYPE_CHECKING:
     from logfiles import SampleStore
@@ -349,6 +350,21 @@ def test_records_that_are_all_rejected_are_a_hold_that_says_why(
     code, out, _ = run(capsys, str(tmp_path))
     why = '3 are rejected, most often with "an outcome or event without a request id"'
     assert (code, out) == (3, f"HOLD  data: 3 records read, but no predictions of the model: {why}\n")
+
+
+@pytest.mark.parametrize(("rejected", "code"), [(15, 0), (60, 3)])
+def test_many_rejected_records_are_said_and_hold(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, rejected: int, code: int
+) -> None:
+    logs = write(tmp_path / "logs", ("v1",))
+    (logs / "mlwatch.toml").write_text("[[rule]]\nmetric = 'error_rate'\nwhen = '> 5%'\n")
+    good = (logs / "log.jsonl").read_text()
+    timeless = "".join(f'{{"request_id": "n{i}", "status": 500}}\n' for i in range(rejected))
+    (logs / "log.jsonl").write_text(good + timeless)
+    share = percent(rejected / (good.count("\n") + rejected))
+    said = f"HOLD  quality: rejected records: {rejected} records ({share}) are rejected: the quarantine says"
+    found, out, _ = run(capsys, str(logs))
+    assert (found, said in out) == (code, code == 3)
 
 
 def test_a_file_that_cannot_be_read_is_a_hold(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
