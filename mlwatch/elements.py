@@ -32,9 +32,18 @@ def dotted(path: tuple[str, ...]) -> str:
     return "".join(name if is_element(name) or not at else f".{name}" for at, name in enumerate(path))
 
 
+def is_called(path: tuple[str, ...], name: str) -> bool:
+    """Tell whether the configuration writes a path so: places in lists as `[0]`, or as `.0` like many tools."""
+    return name in {dotted(path), ".".join(part.strip("[]") if is_element(part) else part for part in path)}
+
+
 def has_value(record: Mapping[str, Any], path: tuple[str, ...]) -> bool:
     """Tell whether a record has a value at a path."""
     value: Any = record
     for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
+        at = element_of(name)
+        if isinstance(value, list | tuple) and at is not None:
+            value = value[at] if at < len(value) else None
+        else:
+            value = value.get(name) if isinstance(value, dict) else None
     return value is not None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlwatch.commands.common import need_records, taken_in
 from mlwatch.commands.writing import put
 from mlwatch.config import FILE_NAME
+from mlwatch.elements import dotted
 from mlwatch.errors import InputError, one_line
 from mlwatch.output import print_document
 from mlwatch.rights import public
@@ -17,12 +19,18 @@ from mlwatch.roles.describe import quoted
 from mlwatch.sources.importing import IMPORTED
 from mlwatch.sources.shapes import load_shape
 from mlwatch.store.events import class_of
+from mlwatch.store.meanings import features_kept
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
+    from mlwatch.config import OutputSettings
+    from mlwatch.roles import Mapping
     from mlwatch.session import Session
+    from mlwatch.sources.shapes import Shape
+
+_NOT_KEPT = "of requests without an answer, only what they took and cost is kept"
 
 
 def run(arguments: Namespace) -> int:
@@ -69,11 +77,21 @@ def configuration(session: Session) -> str:
         )
     for number, shape in enumerate(shapes):
         place = one_line("/".join(json.loads(shape.key)[:2]))
-        text = describe(shape.mapping)
+        text = describe(_stored(shape, session.config.outputs))
         if number:
             text = "".join(f"# {line}\n" for line in text.splitlines() if line != "[roles]")
         parts.append(f"# --- files like {place} ({shape.format})\n{text}")
     return "\n".join(parts) + "\n" + _source(session) + _business(session) + _rollout(session)
+
+
+def _stored(shape: Shape, settings: OutputSettings) -> Mapping:
+    """Return what is known of the columns of a kind of file, with the features that are stored alone."""
+    mapping, kept = shape.mapping, features_kept(shape, settings)
+    left = tuple(each.path for each in mapping.features if each not in kept)
+    reasons = {f"ignored:{dotted(path)}": _NOT_KEPT for path in left}
+    return replace(
+        mapping, features=kept, ignored=(*mapping.ignored, *left), reasons={**mapping.reasons, **reasons}
+    )
 
 
 def _source(session: Session) -> str:

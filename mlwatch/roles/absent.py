@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.elements import dotted
+from mlwatch.elements import is_called
 from mlwatch.errors import one_line
 from mlwatch.roles.choice import is_template
 from mlwatch.roles.types import ROLES
@@ -31,14 +31,18 @@ def absent(settings: RoleSettings, mappings: Collection[Mapping]) -> Iterator[tu
     Yields:
         The sentence is None where some record has the column.
     """
-    known = {dotted(path) for mapping in mappings for path in _columns(mapping)}
+    known = {path for mapping in mappings for path in _columns(mapping)}
     for role in ROLES:
         name = getattr(settings, role)
         if name is None or role == UNIT or is_template(role, name):
             continue
         said = f"[roles] {role} names a column that no record has{' yet' if role in SELDOM else ''}"
         severity = "info" if role in SELDOM else "warning"
-        yield role, severity, None if name in known else f"{said}: {one_line(name)}"
+        yield (
+            role,
+            severity,
+            None if any(is_called(path, name) for path in known) else f"{said}: {one_line(name)}",
+        )
 
 
 def _columns(mapping: Mapping) -> Iterator[tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlwatch.elements import dotted
+from mlwatch.elements import dotted, is_called
 from mlwatch.roles.choice import DEFINING, FROM_PATH, UNLISTED, is_template
 from mlwatch.roles.features import listed
 from mlwatch.roles.infer import IGNORED, SET, constants_of
@@ -50,8 +50,8 @@ def _moves(
     """Tell whether a role goes to another column, or to none, or to one where there was none."""
     named, taken = getattr(now, role), mapping.columns(role)
     if named is not None and not is_template(role, named):
-        if any(dotted(one) == named for one in known):
-            return [dotted(one) for one in taken] != [named]
+        if any(is_called(one, named) for one in known):
+            return len(taken) != 1 or not is_called(taken[0], named)
         if role in DEFINING:
             return bool(taken)  # it is not looked for under another name then
     ranked = [(place, one) for one in known if (place := preference(role, one)) is not None]

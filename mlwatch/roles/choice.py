@@ -159,7 +159,9 @@ class Choice:
         n = self._records()
         if role not in OF_ALL or best.where.bit_count() > (1 - MANY) * n:
             return best
-        full = [one for one in able if one.where.bit_count() >= NEARLY_ALL * n and not is_loose(role, one.path)]
+        full = [
+            one for one in able if one.where.bit_count() >= NEARLY_ALL * n and not is_loose(role, one.path)
+        ]
         return min(full, key=lambda one: (preference(role, one.path), one.path), default=best)
 
     def _records(self) -> int:

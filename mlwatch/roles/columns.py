@@ -9,6 +9,7 @@ from numbers import Integral, Number
 from typing import cast
 
 from mlwatch.elements import element, is_element
+from mlwatch.roles.chats import answer_texts
 from mlwatch.roles.names import holds_probabilities, may_be_role
 from mlwatch.roles.types import Column, ColumnPath
 
@@ -64,8 +65,8 @@ class _Seen:
 def columns_of(records: Iterable[dict[str, object]]) -> tuple[Column, ...]:
     """Return the columns of some records, in order of first appearance.
 
-    Objects are taken apart down to their leaves, and lists of class probabilities into their elements; any other list
-    is one column.
+    Objects are taken apart down to their leaves, lists of class probabilities into their elements, and of a chat
+    model's answers the first down to its text; any other list is one column.
 
     Args:
         records: Parsed records; values of any type.
@@ -123,6 +124,9 @@ def _leaves(key: object, value: object, parents: ColumnPath) -> Iterator[tuple[C
     elif kind == "list" and holds_probabilities(path) and _is_distribution(value):
         for at, each in enumerate(cast("Sequence[float]", value)):
             yield (*path, element(at)), each, "number"
+    elif kind == "list" and (texts := tuple(answer_texts(path, value))):
+        for inner, text in texts:
+            yield inner, text, kind_of(text)
     else:
         yield path, value, kind
 

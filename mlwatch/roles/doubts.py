@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 ROLES = ("model", "latency")
 """Roles of which an input of a model may have the name and such values."""
-LONGEST_CATEGORY = 60
-"""Characters from which on a text is no category, but what somebody wrote, to a language model perhaps."""
 _TEXTS = frozenset(
     {"text", "prompt", "question", "query", "sentence", "message", "content", "document", "utterance"}
 )
@@ -83,7 +81,7 @@ def _is_of_server(column: Column) -> bool:
 
 def _is_plain(column: Column) -> bool:
     """Tell whether a column has the values that an input of a model has."""
-    free_text = any(isinstance(one, str) and len(one) > LONGEST_CATEGORY for one in column.samples)
+    free_text = any(isinstance(one, str) and len(one) > guards.LONGEST_CATEGORY for one in column.samples)
     single = not column.kinds & {"list", "object"} and not looks.holds_json(column)
     return bool(column.samples) and single and not free_text and not looks.is_written_time(column)
 

@@ -39,6 +39,10 @@ RECORD_WORDS = frozenset(
 MOST_NAMES = 16
 """Different values among the samples, above which a column does not name models or versions."""
 MOST_EVENTS = 40
+LONGEST_CATEGORY = 60
+"""Characters from which on a text is no category, but what somebody wrote, to a language model perhaps."""
+_ASKED = frozenset({"prompt", "messages", "prompttokens", "completiontokens", "inputtokens", "outputtokens"})
+"""What only records of language models have."""
 _MADE = re.compile(r"predict|infer(ence|red|ring)|request|scor(ed|ing)|serv(ed|ing)", re.IGNORECASE)
 """What loggers say of predictions."""
 
@@ -102,8 +106,17 @@ def _name(column: Column, _context: Context, loose: bool) -> bool:
     return len(set(texts)) <= most and not holds_json(column)
 
 
-def _prediction(column: Column, _context: Context, loose: bool) -> bool:
+def _prediction(column: Column, context: Context, loose: bool) -> bool:
+    if normal(column.path[-1]) == "completion" and not _is_generated(column, context):
+        return False
     return not holds_json(column) and not (loose and only_words(column, STATUS_WORDS))
+
+
+def _is_generated(column: Column, context: Context) -> bool:
+    """Tell whether a `completion` is what a language model wrote, and not how far something is done."""
+    texts = [sample for sample in column.samples if isinstance(sample, str)]
+    asked = not _ASKED.isdisjoint(context.names) or any(len(text) > LONGEST_CATEGORY for text in texts)
+    return asked and len(texts) == len(column.samples)
 
 
 def _score(column: Column, context: Context, loose: bool) -> bool:

@@ -8,7 +8,7 @@ from operator import or_
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from mlwatch.elements import dotted
+from mlwatch.elements import dotted, is_called
 from mlwatch.roles import answers, doubts, leftovers, standins, times
 from mlwatch.roles.choice import DEFINING, FROM_PATH, Choice, is_template
 from mlwatch.roles.features import listed, name_features
@@ -174,7 +174,7 @@ class _Inference(Choice):
             if name is None or role in self.roles or is_template(role, name):
                 continue
             column = min(
-                (one for one in self.pool.values() if dotted(one.path) == name),
+                (one for one in self.pool.values() if is_called(one.path, name)),
                 key=lambda one: (len(one.path), one.path),
                 default=None,
             )

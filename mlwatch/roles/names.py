@@ -9,6 +9,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from mlwatch.elements import is_element
+from mlwatch.roles.chats import ANSWERS, PARTS, TEXTS, TOOL
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -55,7 +58,8 @@ _TABLE = {
         prediction pred y_pred y_hat yhat predicted prediction_label predicted_label predicted_class
         prediction_class prediction_value predicted_value pred_label pred_class class_prediction
         model_prediction model_output prediction_result forecast? predictions? output? outputs? result?
-        response? inference? decision? answer?
+        response? inference? decision? answer? generated_text response_text completion_text answer_text
+        answer_tool completion?
     """,
     "score": """
         score prediction_score predicted_score pred_score model_score proba probability prediction_proba
@@ -298,10 +302,30 @@ def aliases(path: ColumnPath) -> tuple[str, ...]:
     leaf = normal(path[-1])
     if len(path) == 1:
         return (leaf,)
+    if (answer := _in_answer(path)) is not None:
+        return (answer,)
     joined = normal(path[-2]) + leaf
     if any(joined in names for names in _RANKS.values()):
         return (joined,)
     return (joined, leaf) if all(normal(parent) in WRAPPERS for parent in path[:-1]) else (joined,)
+
+
+_ANSWERING = frozenset(_OUTPUTS) | ANSWERS
+
+
+def _in_answer(path: ColumnPath) -> str | None:
+    """Return what a text is called that a chat model answers, or the tool that it asks for; None for others.
+
+    Examples are `response.choices[0].message.content` and `output.content`; the content of a mere `message` may be what
+    was asked.
+    """
+    parents = [normal(name) for name in path[:-1] if not is_element(name)]
+    if _ANSWERING.isdisjoint(parents):
+        return None
+    if path[-2:] == TOOL and not ANSWERS.isdisjoint(parents):
+        return "answertool"
+    fitting = all(name in WRAPPERS or name in ANSWERS or name in PARTS for name in parents)
+    return "answertext" if fitting and path[-1] in TEXTS else None
 
 
 def container_depth(path: ColumnPath, containers: Mapping[str, object] | frozenset[str]) -> int:

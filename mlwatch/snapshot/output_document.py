@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
-NO_COST = "no cost in the logs, and no prices in [outputs]"
+NO_COST = "no cost in the logs, and no price of this model or version in [outputs]"
 
 
 def bars_document(bars: Bars | None) -> Document:

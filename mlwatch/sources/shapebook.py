@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.elements import has_value
+from mlwatch.roles.chats import LISTS
 from mlwatch.sources import samples
 from mlwatch.sources.formats.presets import preset_roles
 from mlwatch.sources.formats.rewriting import Rewriter
@@ -137,5 +138,12 @@ Signature = tuple[object, ...]
 
 
 def signature(record: Mapping[str, Any]) -> Signature:
-    """Return a record's keys, nested ones included, as a hashable value."""
-    return tuple((key, signature(value)) if type(value) is dict else key for key, value in record.items())
+    """Return a record's keys, nested ones and those of a first answer included, as a hashable value."""
+    return tuple(
+        (key, signature(value))
+        if type(value) is dict
+        else (key, signature(value[0]))
+        if key in LISTS and type(value) is list and value and type(value[0]) is dict
+        else key
+        for key, value in record.items()
+    )

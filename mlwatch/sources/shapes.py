@@ -72,6 +72,11 @@ class Shape:
         return "prediction" in self.mapping.roles or "score" in self.mapping.roles
 
     @property
+    def asks(self) -> bool:
+        """Tell whether records of this shape are requests at least, as of a gateway that does not log the answers."""
+        return self.predicts or not {"latency", "status", "error"}.isdisjoint(self.mapping.roles)
+
+    @property
     def labels(self) -> bool:
         """Tell whether records of this shape are labels and no predictions, so that one without waits for its label."""
         return not self.predicts and "label" in self.mapping.roles

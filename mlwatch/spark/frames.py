@@ -11,6 +11,7 @@ from mlwatch.sources.relations import CSV_NULLS
 from mlwatch.sources.sql import identifier
 from mlwatch.spark.dialect import to_spark
 from mlwatch.store.batch import classified
+from mlwatch.store.meanings import features_kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +56,7 @@ def _canonical(
 ) -> DataFrame:
     from pyspark.sql import functions as F  # noqa: N812, PLC0415
 
-    slots = learnt.registry.slots(_features(shape))
+    slots = learnt.registry.slots(features_kept(shape, config.outputs))
     paths = {path: f"p{at}" for at, path in enumerate(dict.fromkeys(shape.paths()))}
     raw, columns = _raw(spark, shape, uris)
     listed = [_column(columns, path) for path in paths]
@@ -73,10 +74,6 @@ def _canonical(
     )
     select = form.select(view, access=lambda path: identifier(paths[path]), line="source")
     return spark.sql(to_spark(classified(select, predicts=shape.predicts, labels=shape.labels)))
-
-
-def _features(shape: Shape) -> tuple[Any, ...]:
-    return shape.mapping.features if shape.predicts and "timestamp" in shape.mapping.roles else ()
 
 
 def _has_text(shape: Shape, slots: Sequence[Slot]) -> bool:
@@ -117,7 +114,10 @@ def _struct(tree: Tree) -> StructType:
 def _kind(tree: Tree) -> DataType:
     from pyspark.sql import types as T  # noqa: N812, PLC0415
 
-    return T.ArrayType(T.StringType()) if all(map(is_element, tree)) else _struct(tree)
+    if not all(map(is_element, tree)):
+        return _struct(tree)
+    inner = next(iter(tree.values()))
+    return T.ArrayType(T.StringType() if inner is None else _kind(inner))
 
 
 def _column(columns: StructType, path: ColumnPath) -> Column:

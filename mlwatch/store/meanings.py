@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mlwatch.roles.names import POSITIONS, QUERIES, is_named, latency_factor, normal, words
 from mlwatch.sources.sql import identifier
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from mlwatch.config import OutputSettings
+    from mlwatch.roles import Feature
+    from mlwatch.sources.shapes import Shape
     from mlwatch.store.registry import FeatureRow, Registry
+
+Named = TypeVar("Named", "FeatureRow", "Feature")
+"""What has the name and the kind of a feature."""
 
 _PROBABILITY = re.compile(
     r"(?:(?:class|predict(?:ed|ion)?|pred|y_pred|y)_?)?(?:probabilit(?:y|ies)|probas?|probs?|scores?)"
@@ -29,11 +34,12 @@ _SHORT_PROBABILITY = re.compile(r"p_?(?P<number>\d+)", re.IGNORECASE)
 _QUANTILE = re.compile(r"(?:.*[._])?(?:quantile|pct|q|p)[._]?(?P<level>\d+(?:[._]\d+)?)", re.IGNORECASE)
 _NAMES = {
     "input_tokens": "inputtokens prompttokens tokensin inputtokencount prompttokencount usageprompttokens"
-    " usageinputtokens",
+    " usageinputtokens usageinput usagedetailsinput",
     "output_tokens": "outputtokens completiontokens tokensout outputtokencount completiontokencount"
-    " usagecompletiontokens usageoutputtokens generatedtokens",
+    " usagecompletiontokens usageoutputtokens generatedtokens usageoutput usagedetailsoutput",
     "first_token": "firsttoken ttft timetofirsttoken firsttokenlatency firsttokentime latencytofirsttoken",
-    "cost": "costusd requestcost inferencecost predictioncost totalcost costeur apicost",
+    "cost": "costusd requestcost responsecost inferencecost predictioncost totalcost costeur apicost"
+    " calculatedtotalcost costdetailstotal",
     "query": QUERIES,
     "position": POSITIONS,
 }
@@ -99,9 +105,29 @@ def meanings(
 _MEASURED = ("input_tokens", "output_tokens", "first_token", "cost")
 
 
-def _by_role(rows: Sequence[FeatureRow], settings: OutputSettings) -> dict[str, FeatureRow]:
+def features_kept(shape: Shape, settings: OutputSettings) -> tuple[Feature, ...]:
+    """Return the features of a kind of file that are stored.
+
+    Of requests without an answer, as of a gateway that logs no texts, these are what they took and cost; of a file
+    that holds no requests, and may be no log, there are none.
+
+    Args:
+        shape: Of the file.
+        settings: What the configuration says of outputs.
+    """
+    features = shape.mapping.features
+    if "timestamp" not in shape.mapping.roles or not shape.asks:
+        return ()
+    if shape.predicts:
+        return features
+    found = _by_role(features, settings)
+    measured = {found[role].path for role in _MEASURED if role in found}
+    return tuple(each for each in features if each.path in measured)
+
+
+def _by_role(rows: Sequence[Named], settings: OutputSettings) -> dict[str, Named]:
     named = {role: getattr(settings, role) for role in _NAMES}
-    found: dict[str, FeatureRow] = {}
+    found: dict[str, Named] = {}
     for row in rows:
         role = next((role for role, name in named.items() if name == row.name), None)
         inferred = _role_of(row)
@@ -186,7 +212,7 @@ def paid_in(names: Iterable[str], settings: OutputSettings) -> str | None:
     return None
 
 
-def _role_of(row: FeatureRow) -> str | None:
+def _role_of(row: FeatureRow | Feature) -> str | None:
     """Return what a feature's name says, with or without its parents and a unit of time."""
     leaf = row.name.rsplit(".")[-1]
     stem = re.sub(r"_(?:ms|s|us|ns|msecs?|secs?|seconds|millis|milliseconds)$", "", leaf, flags=re.IGNORECASE)

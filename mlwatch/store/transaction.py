@@ -24,6 +24,7 @@ from mlwatch.store import (
 )
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.loading import Loader, filled_lines
+from mlwatch.store.meanings import features_kept
 from mlwatch.store.schema import BASE_COLUMNS
 from mlwatch.times import now_in_store
 
@@ -78,7 +79,8 @@ class Transaction:
             shape: The kind's latest shape.
             spool: Where their text was laid down.
         """
-        shape = _without_idle_features(shape)
+        kept = features_kept(shape, self._config.outputs)
+        shape = replace(shape, mapping=replace(shape.mapping, features=kept))
         slots = self._registry.slots(shape.mapping.features, lambda: self._models(works, shape, spool))
         loader = self._loader(shape, slots, spool)
         counts = self._take_straight(works, shape, loader, slots) or self._take_carefully(
@@ -299,13 +301,6 @@ class Transaction:
                 *(counts.events_unmatched, counts.newest),
             ],
         )
-
-
-def _without_idle_features(shape: Shape) -> Shape:
-    """Leave the features out of records that cannot be predictions: of a file that is no log, perhaps."""
-    if shape.predicts and "timestamp" in shape.mapping.roles:
-        return shape
-    return replace(shape, mapping=replace(shape.mapping, features=()))
 
 
 def _names_events(shape: Shape) -> bool:

@@ -875,3 +875,76 @@ def test_a_time_that_many_records_lack_gives_way_to_one_that_all_have(lacking: i
     record = {"request_id": "a", "created_at": TS, "prediction": 1}
     records = [record if i < lacking else {**record, "timestamp": TS} for i in range(20)]
     assert roles_of(inferred(*records))["timestamp"] == chosen
+
+
+def completed(**answer: Any) -> Mapping:
+    return inferred({"timestamp": TS, "request_id": "a", "status": 200, **answer})
+
+
+MESSAGE = {"role": "assistant", "content": "Yes, it rains."}
+CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "function": {"name": "weather"}}]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "path"),
+    [
+        (
+            {"response": {"choices": [{"index": 0, "message": MESSAGE}]}},
+            "response.choices[0].message.content",
+        ),
+        ({"choices": [{"message": MESSAGE}, {"message": MESSAGE}]}, "choices[0].message.content"),
+        ({"response": {"choices": [{"text": "Yes."}]}}, "response.choices[0].text"),
+        (
+            {"response": {"choices": [{"message": CALL}]}},
+            "response.choices[0].message.tool_calls[0].function.name",
+        ),
+        ({"response": {"content": [{"type": "text", "text": "Yes."}]}}, "response.content[0].text"),
+        (
+            {"response": {"candidates": [{"content": {"parts": [{"text": "Yes."}]}}]}},
+            "response.candidates[0].content.parts[0].text",
+        ),
+        ({"outputs": {"generations": [[{"text": "Yes."}]]}}, "outputs.generations[0][0].text"),
+        ({"output": MESSAGE}, "output.content"),
+        ({"prompt": "Does it rain?", "completion": "Yes."}, "completion"),
+        (
+            {"completion": "Yes, it rains all day, and will do so until Sunday; take a coat with you."},
+            "completion",
+        ),
+    ],
+)
+def test_the_text_of_a_chat_models_answer_is_the_prediction(answer: dict[str, Any], path: str) -> None:
+    mapping = completed(**answer)
+    assert roles_of(mapping)["prediction"] == path
+    assert not mapping.features or path not in kinds_of(mapping)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"request": {"messages": [{"role": "user", "content": "Does it rain?"}]}},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "Does it rain?"}]}]},
+        {"message": {"role": "user", "content": "Does it rain?"}},
+        {"content": [{"type": "text", "text": "Does it rain?"}]},
+        {"response": {"choices": []}},
+        {"completion": 0.5},
+        {"completion": "partial"},
+    ],
+)
+def test_what_was_asked_and_how_far_something_is_done_are_no_answers(asked: dict[str, Any]) -> None:
+    assert "prediction" not in completed(**asked).roles
+
+
+def test_a_tool_that_is_asked_for_stands_in_for_a_text() -> None:
+    answers = [{"choices": [{"message": message}]} for message in (MESSAGE, CALL)]
+    mapping = inferred(*({"ts": TS, "id": f"a{i}", "response": each} for i, each in enumerate(answers)))
+    assert [dotted(path) for path in mapping.columns("prediction")] == [
+        "response.choices[0].message.content",
+        "response.choices[0].message.tool_calls[0].function.name",
+    ]
+
+
+@pytest.mark.parametrize("written", ["response.choices[0].text", "response.choices.0.text"])
+def test_a_place_in_a_list_is_written_in_two_ways(written: str) -> None:
+    record = {"ts": TS, "id": "a", "prediction": 1, "response": {"choices": [{"text": "Yes."}]}}
+    mapping = inferred(record, settings=RoleSettings(prediction=written))
+    assert roles_of(mapping)["prediction"] == "response.choices[0].text"

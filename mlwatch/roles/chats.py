@@ -1,0 +1,57 @@
+"""Texts in what chat models answer: `choices[0].message.content` and the like, which are in lists of objects.
+
+Only the first answer is read, and of a list of its parts the first, as far down as `DEEPEST`; what was asked
+(`messages`) is none.
+
+https://platform.openai.com/docs/api-reference/chat/object
+https://docs.anthropic.com/en/api/messages
+https://ai.google.dev/api/generate-content
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from mlwatch.elements import element, is_element
+
+if TYPE_CHECKING:
+    from mlwatch.roles.types import ColumnPath
+
+ANSWERS = frozenset({"choices", "generations", "candidates"})
+"""Lists of answers, wherever they are."""
+PARTS = frozenset({"content", "parts", "message", "output", "outputs", "response"})
+"""Lists and objects that an answer's text may be in, below one that says that it is an answer."""
+LISTS = ANSWERS | PARTS
+_STEPS = ("message", "content", "parts", "text", "tool_calls", "function", "name")
+"""Keys that lead to a text, or to the name of the tool that is to be asked instead."""
+TEXTS = frozenset({"content", "text"})
+TOOL = ("function", "name")
+DEEPEST = 8
+"""Keys and places from the record down to a text."""
+
+
+def answer_texts(path: ColumnPath, value: object) -> Iterator[tuple[ColumnPath, object]]:
+    """Yield the path and value of each text in the first element of a list of answers or of their parts.
+
+    Args:
+        path: Of the list.
+        value: The list.
+    """
+    names = {name for name in path if not is_element(name)}
+    if path[-1] in ANSWERS or (path[-1] in PARTS and len(names) > 1):
+        yield from _texts(path, value)
+
+
+def _texts(path: ColumnPath, value: object) -> Iterator[tuple[ColumnPath, object]]:
+    if len(path) > DEEPEST:
+        return
+    if isinstance(value, list | tuple):
+        if value:
+            yield from _texts((*path, element(0)), value[0])
+    elif isinstance(value, Mapping):
+        for name in _STEPS:
+            if name in value:
+                yield from _texts((*path, name), value[name])
+    elif (value is None or isinstance(value, str)) and (path[-1] in TEXTS or path[-2:] == TOOL):
+        yield path, value
