@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from mlwatch.elements import element, is_element
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from mlwatch.roles.types import ColumnPath
 
 ANSWERS = frozenset({"choices", "generations", "candidates"})
@@ -29,6 +31,23 @@ TEXTS = frozenset({"content", "text"})
 TOOL = ("function", "name")
 DEEPEST = 8
 """Keys and places from the record down to a text."""
+
+LONGEST_CATEGORY = 60
+"""Characters from which on a text is no category, but what somebody wrote, to a language model perhaps."""
+_ASKED = frozenset({"prompt", "messages", "prompttokens", "completiontokens", "inputtokens", "outputtokens"})
+"""What only records of language models have."""
+
+
+def is_generated(samples: Sequence[object], names: Collection[str]) -> bool:
+    """Tell whether a `completion` is what a language model wrote, and not how far something is done.
+
+    Args:
+        samples: Of it.
+        names: Normalised names of the columns at the top.
+    """
+    texts = [sample for sample in samples if isinstance(sample, str)]
+    asked = not _ASKED.isdisjoint(names) or any(len(text) > LONGEST_CATEGORY for text in texts)
+    return asked and len(texts) == len(samples)
 
 
 def answer_texts(path: ColumnPath, value: object) -> Iterator[tuple[ColumnPath, object]]:

@@ -67,7 +67,7 @@ class Choice:
         self.inputs: frozenset[ColumnPath] = frozenset()
         self.ignored: set[ColumnPath] = set()
         self.reasons: dict[str, str] = dict(self.decided.reasons)
-        self.clock = self.decided.clock
+        self.clock, self.ended = self.decided.clock, self.decided.ended
         self.others = {role: list(paths) for role, paths in self.decided.others.items()}
         paths = {*self.pool, *self.decided.of_roles, *(feature.path for feature in self.decided.features)}
         self.containers = containers_of(paths)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mlwatch.elements import dotted
 from mlwatch.errors import one_line
 from mlwatch.roles import guards, leftovers, looks
+from mlwatch.roles.chats import LONGEST_CATEGORY
 from mlwatch.roles.describe import quoted
 from mlwatch.roles.names import (
     FEATURE_CONTAINERS,
@@ -81,7 +82,7 @@ def _is_of_server(column: Column) -> bool:
 
 def _is_plain(column: Column) -> bool:
     """Tell whether a column has the values that an input of a model has."""
-    free_text = any(isinstance(one, str) and len(one) > guards.LONGEST_CATEGORY for one in column.samples)
+    free_text = any(isinstance(one, str) and len(one) > LONGEST_CATEGORY for one in column.samples)
     single = not column.kinds & {"list", "object"} and not looks.holds_json(column)
     return bool(column.samples) and single and not free_text and not looks.is_written_time(column)
 

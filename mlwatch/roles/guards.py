@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlwatch.roles.chats import is_generated
 from mlwatch.roles.columns import by_record
 from mlwatch.roles.event_names import meaning_of
 from mlwatch.roles.looks import (
@@ -20,7 +21,7 @@ from mlwatch.roles.looks import (
     only_words,
     within_unit,
 )
-from mlwatch.roles.names import latency_factor, normal
+from mlwatch.roles.names import END_TIMES, START_TIMES, latency_factor, normal
 from mlwatch.roles.statuses import STATUS_WORDS, are_mostly_success, are_statuses
 from mlwatch.roles.written import NULL_WORDS
 
@@ -39,10 +40,6 @@ RECORD_WORDS = frozenset(
 MOST_NAMES = 16
 """Different values among the samples, above which a column does not name models or versions."""
 MOST_EVENTS = 40
-LONGEST_CATEGORY = 60
-"""Characters from which on a text is no category, but what somebody wrote, to a language model perhaps."""
-_ASKED = frozenset({"prompt", "messages", "prompttokens", "completiontokens", "inputtokens", "outputtokens"})
-"""What only records of language models have."""
 _MADE = re.compile(r"predict|infer(ence|red|ring)|request|scor(ed|ing)|serv(ed|ing)", re.IGNORECASE)
 """What loggers say of predictions."""
 
@@ -107,16 +104,9 @@ def _name(column: Column, _context: Context, loose: bool) -> bool:
 
 
 def _prediction(column: Column, context: Context, loose: bool) -> bool:
-    if normal(column.path[-1]) == "completion" and not _is_generated(column, context):
+    if normal(column.path[-1]) == "completion" and not is_generated(column.samples, context.names):
         return False
     return not holds_json(column) and not (loose and only_words(column, STATUS_WORDS))
-
-
-def _is_generated(column: Column, context: Context) -> bool:
-    """Tell whether a `completion` is what a language model wrote, and not how far something is done."""
-    texts = [sample for sample in column.samples if isinstance(sample, str)]
-    asked = not _ASKED.isdisjoint(context.names) or any(len(text) > LONGEST_CATEGORY for text in texts)
-    return asked and len(texts) == len(column.samples)
 
 
 def _score(column: Column, context: Context, loose: bool) -> bool:
@@ -183,8 +173,17 @@ def _event(column: Column, context: Context, loose: bool) -> bool:
     messages = loose or len(kinds) == 1 or _are_messages(column, context)
     if context.predicts and messages and not _tells_events(column, context):
         return False  # structured loggers name their message so
+    if loose and _are_spans(context):
+        return False
     technical = loose and all("." in kind for kind in kinds)  # the types of CloudEvents and of spans
     return len(kinds) <= MOST_EVENTS and not technical and not holds_json(column)
+
+
+def _are_spans(context: Context) -> bool:
+    """Tell whether records are requests to a model with start and end, of which a `type` says how each was made."""
+    return "model" in context.roles and not any(
+        each.isdisjoint(context.names) for each in (START_TIMES, END_TIMES)
+    )
 
 
 def _tells_events(column: Column, context: Context) -> bool:

@@ -9,13 +9,14 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted, is_called
-from mlwatch.roles import answers, doubts, leftovers, standins, times
+from mlwatch.roles import answers, doubts, leftovers, spans, standins, times
 from mlwatch.roles.choice import DEFINING, FROM_PATH, Choice, is_template
 from mlwatch.roles.features import listed, name_features
+from mlwatch.roles.feedback import take_feedback
 from mlwatch.roles.names import words
 from mlwatch.roles.paths import NO_VERSION, from_directories, match_template
 from mlwatch.roles.types import ROLES, Column, ColumnPath, Mapping, TimeUnit
-from mlwatch.roles.units import latency_unit, time_unit
+from mlwatch.roles.units import UNKNOWN, latency_unit, time_unit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -105,11 +106,13 @@ class _Inference(Choice):
             IGNORED,
         )
         self.inputs = self._places_of_inputs()
+        take_feedback(self)
         self._take_by_name(path)
         self._take_by_file_name(path)
         times.take_only_time(self)
         times.prefer_time_of_change(self)
         times.take_clock(self)
+        spans.take_span(self)
         self._take_stand_ins()
         self._drop_leftovers()
         features = name_features(
@@ -132,6 +135,7 @@ class _Inference(Choice):
             others={role: tuple(paths) for role, paths in self.others.items()},
             score_threshold=answers.score_threshold(self, (*self.decided.features, *features)),
             clock=self.clock,
+            ended=self.ended,
             doubtful=self._doubtful(),
         )
 
@@ -241,6 +245,8 @@ class _Inference(Choice):
         if column is None:
             return self.decided.latency_factor
         factor, reason = latency_unit(column, self.settings.latency_unit)
+        if reason == UNKNOWN and (told := spans.told_unit(self, column)) is not None:
+            factor, reason = told
         self.reasons["latency"] += reason
         return factor
 

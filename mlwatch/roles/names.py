@@ -116,6 +116,10 @@ CHANGE_TIMES = _set(
 )
 """What tables call the time of a row's latest version, beside that of its first."""
 
+START_TIMES = _set("starttime startedat starttimestamp startts")
+END_TIMES = _set("endtime endedat endtimestamp endts finishedat finishtime completedat completedtime")
+"""What tools call the moment when a request was answered, beside that when it came."""
+
 LATENCY_UNITS = {
     **dict.fromkeys(("ms", "msec", "msecs", "millis", "milliseconds", "millisecond"), 1.0),
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1e3),

@@ -50,7 +50,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Mapping:
-    """Which column of a file is what; every column is in exactly one of roles, others, clock, features and ignored."""
+    """Which column of a file is what; each is in exactly one of roles, others, clock, ended, features and ignored."""
 
     roles: MappingType[str, ColumnPath]
     """Path by role."""
@@ -73,6 +73,9 @@ class Mapping:
     doubtful: MappingType[str, ColumnPath] = field(default_factory=dict)
     """By role a column that has it but may be a feature, or is a feature but may have it; see `doubts`."""
 
+    ended: ColumnPath | None = None
+    """The column of the time at which requests ended, where that less the timestamp is their latency; see `spans`."""
+
     def columns(self, role: str) -> tuple[ColumnPath, ...]:
         """Return the columns of a role, the one that counts first."""
         return (self.roles[role], *self.others.get(role, ())) if role in self.roles else ()
@@ -81,4 +84,4 @@ class Mapping:
     def of_roles(self) -> tuple[ColumnPath, ...]:
         """Every column that has a role, or a part in one."""
         found = tuple(path for role in self.roles for path in self.columns(role))
-        return found if self.clock is None else (*found, self.clock)
+        return (*found, *(path for path in (self.clock, self.ended) if path is not None))

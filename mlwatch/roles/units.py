@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FACTORS = {"ms": 1.0, "s": 1e3, "us": 1e-3, "ns": 1e-6}
 """Milliseconds in each unit that `latency_unit` may name."""
+UNKNOWN = ", taken for milliseconds: else set latency_unit"
+"""What is said of a latency of which nothing tells the unit."""
 
 
 def time_unit(column: Column) -> TimeUnit:
@@ -42,5 +44,5 @@ def latency_unit(column: Column, unit: str | None) -> tuple[float, str]:
     if looks.holds_durations(column):
         return factor or 1.0, ", each with its unit"
     if factor is None:
-        return 1.0, ", taken for milliseconds: else set latency_unit"
+        return 1.0, UNKNOWN
     return factor, ""

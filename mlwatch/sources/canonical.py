@@ -218,7 +218,15 @@ class Canonical:
         )
 
     def _latency(self) -> str:
-        return self._first("latency", self._as_latency, "CAST(NULL AS DOUBLE)")
+        return self._first("latency", self._as_latency, self._span())
+
+    def _span(self) -> str:
+        """Return the milliseconds from the time of a request to its end; NULL where it ends before it began."""
+        if self._mapping.ended is None:
+            return "CAST(NULL AS DOUBLE)"
+        began, ended = self._time(), self._as_time(self._mapping.ended)
+        span = f"(epoch_us({ended}) - epoch_us({began})) / 1000"
+        return f"CASE WHEN {ended} >= {began} THEN CAST({span} AS DOUBLE) END"
 
     def _as_latency(self, path: tuple[str, ...]) -> str:
         """Return milliseconds: columns of one role may be in different units, which their names say.

@@ -58,7 +58,8 @@ def physical_types(
     }
     padded = {column.path for column in columns if _is_padded(column)}
     physical |= {path: "padded" for path in classes & padded if physical[path] == "text"}
-    for path in mapping.columns("timestamp"):
+    ended = () if mapping.ended is None else (mapping.ended,)
+    for path in (*mapping.columns("timestamp"), *ended):
         if physical[path] == "text" and path in found and _has_spaced_zones(found[path]):
             physical[path] = "spaced"
     for role in ("error", "event", "currency"):

@@ -118,6 +118,7 @@ def load_shape(key: str, document: str) -> Shape:
                 role: tuple(tuple(path) for path in paths) for role, paths in raw.get("others", {}).items()
             },
             "clock": tuple(raw["clock"]) if raw.get("clock") else None,
+            "ended": tuple(raw["ended"]) if raw.get("ended") else None,
             "doubtful": {role: tuple(path) for role, path in raw.get("doubtful", {}).items()},
         }
     )
