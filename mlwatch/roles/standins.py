@@ -1,7 +1,8 @@
 """Columns that stand for another in records without that one: a newer version may call its answer otherwise.
 
 A log of two versions has `score` in the records of one and `probability` in those of the other. To read only one of
-them would make failures of all the other version's requests.
+them would make failures of all the other version's requests. Events of one kind have a `value`, those of another an
+`amount`: with only one of them, the money of the others would be lost.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
     from mlwatch.roles.guards import Context
     from mlwatch.roles.types import Column, ColumnPath
 
-ROLES = ("timestamp", "id", "version", "prediction", "score", "latency")
+ROLES = ("timestamp", "id", "version", "prediction", "score", "latency", "value", "currency")
 """Roles that may have several columns."""
+_OF_ALL = frozenset({"timestamp", "version"})
+"""Those of them that events have as well as predictions."""
+_OF_EVENTS = frozenset({"value", "currency"})
+"""Those that events alone have: an `amount` of a request is an input."""
 
 
 def stand_ins(
-    role: str, first: ColumnPath, pool: Iterable[Column], taken: int, elsewhere: int, context: Context
+    role: str, first: ColumnPath, pool: Iterable[Column], taken: int, events: int, context: Context
 ) -> list[Column]:
     """Return the columns that have a role in records in which no other column has it.
 
@@ -31,11 +36,11 @@ def stand_ins(
         first: The column that has the role.
         pool: Columns without a role.
         taken: In which records the role is given already; see `Column.where`.
-        elsewhere: Records of events, which carry ids, scores and values of their own.
+        events: Records of events, which carry ids, scores and values of their own.
         context: What is decided so far.
     """
     found = []
-    barred = taken | (elsewhere if role not in {"timestamp", "version"} else 0)
+    barred = taken | _not_of(role, events, context)
     for column in pool:
         apart = column.where and not column.where & barred
         if (
@@ -46,6 +51,13 @@ def stand_ins(
             found.append(column)
             barred |= column.where
     return found
+
+
+def _not_of(role: str, events: int, context: Context) -> int:
+    """Return the records in which a role has nothing to say; all that are not looked at are among them for events."""
+    if role in _OF_EVENTS:
+        return ~events | context.predicted
+    return 0 if role in _OF_ALL else events
 
 
 def _may_stand_in(role: str, path: ColumnPath, first: ColumnPath) -> bool:

@@ -107,3 +107,46 @@ def test_what_events_carry_of_their_own_stands_for_nothing(
     snapshot = take()
     assert (snapshot.ingest.predictions, snapshot.ingest.events, snapshot.ingest.duplicates) == (N, N, 0)
     assert snapshot.ingest.events_unmatched == 0
+
+
+def bought(n: int) -> list[dict[str, Any]]:
+    """What users did: how long they stayed is a `value`, what they paid an `amount`."""
+    events = []
+    for i in range(n):
+        own = {"value": 3.0 + i} if i % 2 else {"amount": 10.5 + i, "currency": "NOK"}
+        kind = ("purchase", "dwell_time")[i % 2]
+        events.append({"timestamp": "2026-11-03T12:00:00Z", "request_id": f"r{i}", "event": kind} | own)
+    return events
+
+
+@pytest.mark.parametrize("how", ["a file", "in turn", "beside predictions"])
+def test_what_events_of_one_kind_measure_stands_beside_what_others_cost(
+    logs: Path, take: Take, how: str
+) -> None:
+    """A `price` of predictions stays an input."""
+    asked, events = [record | {"price": 7.0 + n} for n, record in enumerate(old(0, N))], bought(N)
+    if how == "in turn":
+        events.sort(key=lambda event: "amount" in event)
+        (logs / "app.jsonl").write_text(lines(asked))
+        (logs / "events.jsonl").write_text(lines(events[: N // 2]))
+        take()
+        with (logs / "events.jsonl").open("a") as file:
+            file.write(lines(events[N // 2 :]))
+    elif how == "a file":
+        (logs / "app.jsonl").write_text(lines(asked))
+        (logs / "events.jsonl").write_text(lines(events))
+    else:
+        both = [record | {"event": "prediction"} for record in asked]
+        (logs / "app.jsonl").write_text(
+            lines(each for pair in zip(both, events, strict=True) for each in pair)
+        )
+    snapshot = take()
+    (version,) = snapshot.models["m"].versions.values()
+    assert (snapshot.ingest.predictions, snapshot.ingest.events, version.errors.count) == (N, N, 0)
+    money = version.business.revenue
+    assert money.gross == pytest.approx(sum(event.get("amount", 0.0) for event in events))
+    assert money.currency == "NOK"
+    stayed = version.business.kinds["dwell_time"].value
+    assert stayed is not None
+    assert stayed.value == pytest.approx(sum(event.get("value", 0.0) for event in events) / (N / 2))
+    assert "price" in version.quality.features
