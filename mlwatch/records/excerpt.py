@@ -141,6 +141,6 @@ class Excerpt:
         fold.score_stored(connection, parts)
         if is_there(connection, "scored"):
             fold.fold_scored(connection, registry, parts, settings)
-        any_gains, _ = events.gain_requests(connection, self._config.business, learns=False)
+        any_gains, _ = events.gain_requests(connection, self._config, learns=False)
         if any_gains:
             fold.fold_gains(connection)

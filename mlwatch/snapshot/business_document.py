@@ -33,6 +33,8 @@ def business_document(business: Business) -> Document:
         ),
         "approval": business.approval.to_dict() if business.approval is not None else None,
         "decisions_per_1000": business.decisions.to_dict() if business.decisions is not None else None,
+        "early_events": business.early_events,
+        "repeated_events": business.repeated_events,
     }
 
 

@@ -17,6 +17,7 @@ from mlwatch.snapshot import undecided
 from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.types import Business, ConfusionTable, Engagement, Errors, LabelLag, Latency, Revenue
 from mlwatch.store.event_kinds import KIND, VALUE
+from mlwatch.store.event_oddities import EARLY, REPEATED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -316,6 +317,9 @@ def business(
         _revenue(sums, currency, known=known),
         kinds={kind: engagement(kind) for kind in kinds if predictions},
         approval=approval,
+        events=sum(int(total(name, "n_events")) for name in ("conversion", "engagement", "refund")),
+        early_events=int(total(EARLY, "n_events")),
+        repeated_events=int(total(REPEATED, "n_events")),
     )
 
 

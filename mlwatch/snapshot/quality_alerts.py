@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
 from mlwatch.snapshot.clocks import TOLERANCE, alert_of
+from mlwatch.snapshot.event_alerts import event_alerts
 from mlwatch.snapshot.types import MIXED, QUALITY, Alert
 from mlwatch.snapshot.unmatched import quoted
 from mlwatch.words import percent, whose
@@ -79,6 +80,7 @@ def quality_alerts(
                 *_features(version, end, who),
                 *_standing(version, who),
                 *_repeated(version, who, end),
+                *event_alerts(version, who, end),
             ]
             if now is not None:
                 of_version += _future(version, now, who)

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import row
 from mlwatch.store import rollups
+from mlwatch.store.event_times import is_in_time
 from mlwatch.store.outcomes import CURRENT_LABEL, label_joins
 from mlwatch.store.rollup import MINUTE
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.config import Config
     from mlwatch.snapshot.rollout_pairing import Pairing
 
 MOST_ROWS = 300_000
@@ -54,7 +56,7 @@ def stored_since(connection: DuckDBPyConnection, pairing: Pairing) -> datetime |
     return since if since.replace(second=0, microsecond=0) > traffic else None
 
 
-def requests_sql(columns: str, versions: int = 1, attribution: timedelta | None = None) -> str:
+def requests_sql(columns: str, versions: int = 1, config: Config | None = None) -> str:
     """Return a SELECT of the newest requests with label and gains.
 
     Besides `columns` it has `ts, failed, latency_ms, prediction, label, conversion, engagement, net`.
@@ -62,11 +64,9 @@ def requests_sql(columns: str, versions: int = 1, attribution: timedelta | None 
     Args:
         columns: Further items, each followed by a comma, of the request's row `p`; their parameters come last.
         versions: How many; the parameters are model, these, and start and end of the time.
-        attribution: Events later than this are not the request's doing.
+        config: Tells which events are the request's doing by their time; None for whenever they came.
     """
-    in_time = (
-        "" if attribution is None else f" AND e.ts <= p.ts + to_seconds({attribution.total_seconds()!r})"
-    )
+    in_time = "TRUE" if config is None else is_in_time("p", "e", config)
     return f"""
         WITH p AS (
             SELECT * FROM predictions WHERE model = ? AND version IN ({", ".join("?" * versions)})
@@ -77,7 +77,8 @@ def requests_sql(columns: str, versions: int = 1, attribution: timedelta | None 
                 BOOL_OR(class = 'engagement') AS engagement,
                 SUM(CASE WHEN class IN ('conversion', 'revenue') THEN value
                     WHEN class = 'refund' THEN -ABS(value) END) AS net
-            FROM events AS e JOIN p ON e.h = p.h AND e.id = p.id AND (e.model = '' OR e.model = p.model){in_time}
+            FROM events AS e JOIN p ON e.h = p.h AND e.id = p.id AND (e.model = '' OR e.model = p.model)
+                AND {in_time}
             GROUP BY ALL)
         SELECT {columns} p.ts, p.failed, p.latency_ms, p.prediction, COALESCE({CURRENT_LABEL}, p.label) AS label,
             COALESCE(g.conversion, FALSE) AS conversion, COALESCE(g.engagement, FALSE) AS engagement, g.net

@@ -105,9 +105,7 @@ def _take(connection: DuckDBPyConnection, pairing: Pairing, config: Config) -> i
         {latency_bin_sql("p.latency_ms")} AS bin,"""
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE aa AS
-        SELECT *, {latency_bin_sql("net")} AS worth FROM ({
-            requests_sql(columns, attribution=config.business.attribution)
-        })""",
+        SELECT *, {latency_bin_sql("net")} AS worth FROM ({requests_sql(columns, config=config)})""",
         [pairing.model, pairing.baseline, pairing.start, pairing.end],
     )
     return number(connection, "SELECT COUNT(*) FROM aa")

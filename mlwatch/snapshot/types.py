@@ -180,6 +180,12 @@ class Business:
     """Share of thumbs up among the predictions with a thumb; None for none."""
     decisions: Estimate | None = None
     """Profit of a thousand labelled decisions by `[business] payoff`; None where that is not set."""
+    events: int = 0
+    """Conversions, engagements and refunds that count."""
+    early_events: int = 0
+    """Events that do not, for they are dated before their prediction."""
+    repeated_events: int = 0
+    """Those that count and have no id of their own and equal an earlier one in all that is kept, the time included."""
 
     @property
     def of_users(self) -> bool:

@@ -181,7 +181,7 @@ class Counter:
             yield rollups.SEGMENTS, rollups.segments_sql("scored", names, numeric, free), {}
         brought = {
             name: f"({select}) AS {name}"
-            for name, select in events.of_all(self._config.business, self._engagements).items()
+            for name, select in events.of_all(self._config, self._engagements).items()
         }
         yield rollups.BUSINESS, rollups.business_sql(brought["gains"]), {}
         yield rollups.WORTH, rollups.worth_sql(brought["worth"]), {}

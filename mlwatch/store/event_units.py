@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.config import BusinessSettings
+    from mlwatch.config import Config
 
 _WAITS = f"starts_with(id, {literal(BY_UNIT)})"
 
@@ -29,12 +29,12 @@ def are_waiting(connection: DuckDBPyConnection) -> bool:
     return is_there(connection, f"events WHERE {_WAITS}")
 
 
-def join(connection: DuckDBPyConnection, settings: BusinessSettings, window: timedelta) -> bool:
+def join(connection: DuckDBPyConnection, config: Config, window: timedelta) -> bool:
     """Give waiting events the ids of their predictions, and fill `gains` with what they bring.
 
     Args:
         connection: Inside a transaction of the ingest thread.
-        settings: What events mean.
+        config: What events mean.
         window: How long before an event its prediction may be.
 
     Returns:
@@ -59,7 +59,7 @@ def join(connection: DuckDBPyConnection, settings: BusinessSettings, window: tim
     if not found:
         return False
     connection.execute("DELETE FROM events WHERE rowid IN (SELECT place FROM incoming)")
-    events.bring(connection, settings)
+    events.bring(connection, config)
     connection.execute(
         """UPDATE batches SET events_unmatched = events_unmatched - ?
         WHERE batch = (SELECT MAX(batch) FROM batches)""",

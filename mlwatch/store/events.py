@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there, number
 from mlwatch.roles.event_names import meaning_of
-from mlwatch.store import event_kinds
+from mlwatch.store import event_kinds, event_oddities
+from mlwatch.store.event_times import is_early, is_in_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.config import BusinessSettings
+    from mlwatch.config import BusinessSettings, Config
 
 
 def class_of(kind: str, settings: BusinessSettings) -> str:
@@ -70,8 +71,8 @@ def _sums(settings: BusinessSettings | None = None, only: str = "TRUE", prefix: 
         "engagements": "class = 'engagement'",
         "sales": f"{_MONEY} AND value IS NOT NULL",
         "refunds": _TAKEN,
-        "ups": event_kinds.among(ups or _UP),
-        "downs": event_kinds.among(downs or _DOWN),
+        "ups": f"class IS NOT NULL AND {event_kinds.among(ups or _UP)}",
+        "downs": f"class IS NOT NULL AND {event_kinds.among(downs or _DOWN)}",
     }
     values = {
         "engagement_value": ("class = 'engagement'", "value"),
@@ -91,16 +92,25 @@ def _sums(settings: BusinessSettings | None = None, only: str = "TRUE", prefix: 
 
 _PREDICTION = "ts, model, version, id"
 """What an event counts for once: whether it names the model or not makes no difference."""
-_CONVERTED_AT = "MIN(CASE WHEN class = 'conversion' AND is_new THEN event_at END) AS event_at"
+_CONVERTED_AT = """MIN(CASE WHEN class = 'conversion' AND is_new THEN event_at END) AS event_at,
+    MIN(CASE WHEN class = 'conversion' AND NOT is_new THEN event_at END) AS o_event_at"""
 
 
-def _within(settings: BusinessSettings, prediction: str, event: str) -> str:
-    """Return the class of an event as an expression, NULL where it comes too late to be the prediction's doing."""
-    if settings.attribution is None:
-        return f"{event}.class"
-    seconds = settings.attribution.total_seconds()
-    late = f"{event}.ts > {prediction}.ts + to_seconds({seconds!r})"
-    return f"CASE WHEN {late} THEN NULL ELSE {event}.class END"
+def _both(prediction: str, event: str, config: Config | None = None) -> str:
+    """Return an event with its prediction as items of a SELECT.
+
+    Args:
+        prediction: Alias of the row of the one.
+        event: The same of the other.
+        config: Tells when an event can be the prediction's doing, else it has no class; None for whenever it is.
+    """
+    meaning, early = f"{event}.class", "FALSE"
+    if config is not None:
+        meaning = f"CASE WHEN {is_in_time(prediction, event, config)} THEN {event}.class END"
+        early = is_early(prediction, event, config.roles.timezone)
+    return f"""{prediction}.ts, {prediction}.model, {prediction}.version, {prediction}.id,
+        {event}.model AS event_model, {event}.kind, {event}.value, {event}.currency, {event}.event_id,
+        {event}.ts AS event_at, {meaning} AS class, {early} AS is_early"""
 
 
 def _before(name: str, *, before: bool) -> str:
@@ -126,26 +136,28 @@ def worth_of_all() -> str:
         WHERE sales + refunds > 0)"""
 
 
-def with_predictions(meaning: str = "e.class") -> str:
-    """Return every stored event with its prediction, as a FROM item; `meaning` is the expression of its class."""
+def with_predictions(config: Config | None = None, only: str = "TRUE") -> str:
+    """Return every stored event with its prediction, as a FROM item; see `_both`. `only` is a condition on them."""
     return f"""(
-        SELECT p.ts, p.model, p.version, p.id, e.model AS event_model, e.kind, e.value, e.ts AS event_at,
-            {meaning} AS class, TRUE AS is_new
+        SELECT {_both("p", "e", config)}, TRUE AS is_new
         FROM predictions AS p JOIN events AS e
-            ON e.h = p.h AND e.id = p.id AND (e.model = '' OR e.model = p.model)) AS joined_events"""
+            ON e.h = p.h AND e.id = p.id AND (e.model = '' OR e.model = p.model)
+        WHERE {only}) AS joined_events"""
 
 
-def of_all(settings: BusinessSettings, kinds: Sequence[str]) -> dict[str, str]:
+def of_all(config: Config, kinds: Sequence[str]) -> dict[str, str]:
     """Return the SELECTs of `gains`, `worth`, `converted` and `measured` over all that is stored, by name.
 
     Args:
-        settings: For the attribution.
+        config: See `take_events`.
         kinds: Kinds of engagement that are followed.
     """
-    stored = with_predictions(_within(settings, "p", "e"))
+    stored = with_predictions(config)
     joined = f"""(
-        SELECT ts, model, version, {_sums(settings)}, {_CONVERTED_AT} FROM {stored} GROUP BY {_PREDICTION}) AS joined"""
+        SELECT ts, model, version, {_sums(config.business)}, {_CONVERTED_AT}
+        FROM {stored} GROUP BY {_PREDICTION}) AS joined"""
     brought = _brought(joined, before=False)
+    brought["gains"] += f" UNION ALL {event_oddities.gains(stored)}"
     if kinds:
         brought["gains"] += f" UNION ALL {event_kinds.gains(stored, kinds)}"
     return {**brought, "measured": event_kinds.measured(stored, kinds)}
@@ -187,9 +199,13 @@ def _gains(relation: str, *, before: bool) -> str:
 
 def _brought(relation: str, *, before: bool) -> dict[str, str]:
     """Return what joined predictions and sums bring, as SELECTs by name."""
-    fresh = f"{_before('conversions', before=before)} = 0 AND conversions > 0"
+    # the first conversion by its time is the one that is timed, whichever was read first
+    converted = f"""SELECT ts, model, version, event_at, 1 AS weight FROM {relation}
+        WHERE event_at < o_event_at OR (event_at IS NOT NULL AND o_event_at IS NULL)
+        UNION ALL
+        SELECT ts, model, version, o_event_at AS event_at, -1 AS weight FROM {relation} WHERE event_at < o_event_at"""
     return {
-        "converted": f"SELECT ts, model, version, event_at FROM {relation} WHERE {fresh}",
+        "converted": converted,
         "gains": _gains(relation, before=before),
         "worth": _worth(relation, before=before),
     }
@@ -199,6 +215,7 @@ def _fill(connection: DuckDBPyConnection, settings: BusinessSettings, *, before:
     """Fill `gains`, `worth` and `converted` from `joined`, and `measured` and more gains from `joined_events`."""
     for name, select in _brought("joined", before=before).items():
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {select}")
+    connection.execute(f"INSERT INTO gains {event_oddities.gains('joined_events')}")
     met = connection.execute(
         "SELECT kind, COUNT(*) FROM joined_events WHERE class = 'engagement' AND is_new GROUP BY kind"
     ).fetchall()
@@ -211,16 +228,14 @@ def _fill(connection: DuckDBPyConnection, settings: BusinessSettings, *, before:
         connection.execute(f"INSERT INTO gains {event_kinds.gains('joined_events', kinds)}")
 
 
-def gain_requests(
-    connection: DuckDBPyConnection, settings: BusinessSettings, *, learns: bool = True
-) -> tuple[bool, int]:
+def gain_requests(connection: DuckDBPyConnection, config: Config, *, learns: bool = True) -> tuple[bool, int]:
     """Fill `gains` for the batch's requests whose events came before them.
 
     Where the request had failed at first (see `batch.mark_duplicates`), the failure has got what came in between.
 
     Args:
         connection: Has the batch.
-        settings: For the attribution, and the kinds that are listed.
+        config: See `take_events`.
         learns: Follow kinds that were not met before; a part of a store follows those of the store.
 
     Returns:
@@ -235,8 +250,7 @@ def gain_requests(
         return False, 0
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined_events AS
-        SELECT b.ts, b.model, b.version, b.id, e.model AS event_model, e.kind, e.value, e.ts AS event_at,
-            {_within(settings, "b", "e")} AS class, TRUE AS is_new
+        SELECT {_both("b", "e", config)}, TRUE AS is_new
         FROM batch AS b JOIN early AS e
             ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model)
         WHERE b.is_request AND NOT EXISTS (
@@ -244,8 +258,9 @@ def gain_requests(
             WHERE p.h IS NULL AND p.id = b.id AND p.model = b.model AND p.version = b.version)""")
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined AS
-        SELECT ts, model, version, {_sums(settings)}, {_CONVERTED_AT} FROM joined_events GROUP BY {_PREDICTION}""")
-    _fill(connection, settings, before=False, learns=learns)
+        SELECT ts, model, version, {_sums(config.business)}, {_CONVERTED_AT}
+        FROM joined_events GROUP BY {_PREDICTION}""")
+    _fill(connection, config.business, before=False, learns=learns)
     found = """FROM early AS e JOIN batch AS b ON e.h = b.h AND e.id = b.id AND (e.model = '' OR e.model = b.model)
         WHERE b.is_request AND NOT e.matched"""
     ids = f"SELECT DISTINCT e.id, e.model {found}"
@@ -255,30 +270,34 @@ def gain_requests(
     return True, matched
 
 
-def take_events(connection: DuckDBPyConnection, settings: BusinessSettings) -> tuple[int, int]:
+def take_events(connection: DuckDBPyConnection, config: Config) -> tuple[int, int]:
     """Store the batch's events and fill `gains` with what they bring.
 
     Must run after the batch's requests are stored.
 
+    Args:
+        connection: Has the batch.
+        config: For what events mean, the attribution, and the zone in which days are dated.
+
     Returns:
         How many repeated events were found, and how many match no prediction.
     """
-    classify(connection, settings)
+    classify(connection, config.business)
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE incoming AS
         SELECT b.id, b.h, COALESCE(b.model, '') AS model, b.event AS kind, k.class, b.value, b.currency, b.event_id,
             b.ts
         FROM batch AS b JOIN kinds AS k ON k.kind = b.event WHERE b.is_event""")
-    return _drop_repeated(connection), bring(connection, settings)
+    return _drop_repeated(connection), bring(connection, config)
 
 
-def bring(connection: DuckDBPyConnection, settings: BusinessSettings) -> int:
+def bring(connection: DuckDBPyConnection, config: Config) -> int:
     """Store the events of `incoming`, fill `gains` with what they bring, and return how many match no prediction."""
-    columns = "id, h, model, kind, class, value, ts"
+    settings = config.business
+    columns = "id, h, model, kind, class, value, currency, event_id, ts"
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE joined_events AS
-        SELECT p.ts, p.model, p.version, p.id, c.model AS event_model, c.kind, c.value, c.ts AS event_at,
-            {_within(settings, "p", "c")} AS class, c.is_new
+        SELECT {_both("p", "c", config)}, c.is_new
         FROM predictions AS p JOIN (
             SELECT {columns}, TRUE AS is_new FROM incoming UNION ALL
             SELECT {columns}, FALSE AS is_new FROM events WHERE h IN (SELECT h FROM incoming)) AS c

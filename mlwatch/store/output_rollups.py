@@ -277,9 +277,10 @@ def event_lags_sql(relation: str) -> str:
     """Count conversions by how long after their prediction they came.
 
     Args:
-        relation: Has `ts`, `model`, `version` and `event_at`, a row a conversion.
+        relation: Has `ts`, `model`, `version`, `event_at` and `weight`, a row a conversion, of weight -1 where it is taken
+            back.
     """
     lag = "CAST(date_diff('second', ts, event_at) AS DOUBLE)"
     return f"""
-        SELECT {bucket(HOUR)} AS bucket, model, version, {latency_bin_sql(lag)} AS bin, COUNT(*) AS n
+        SELECT {bucket(HOUR)} AS bucket, model, version, {latency_bin_sql(lag)} AS bin, SUM(weight) AS n
         FROM {relation} GROUP BY 1, 2, 3, 4"""

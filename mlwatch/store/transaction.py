@@ -109,7 +109,7 @@ class Transaction:
         if window is None or not event_units.are_waiting(self._connection):
             return False
         with self._all_or_nothing():
-            joined = event_units.join(self._connection, self._config.business, window)
+            joined = event_units.join(self._connection, self._config, window)
             if joined:
                 fold.fold_gains(self._connection)
         return joined
@@ -194,7 +194,7 @@ class Transaction:
         any_scored, late_labels = outcomes.score_requests(self._connection, parts)
         if any_scored:
             fold.fold_scored(self._connection, self._registry, parts, self._config.outputs)
-        any_gains, late_events = events.gain_requests(self._connection, self._config.business)
+        any_gains, late_events = events.gain_requests(self._connection, self._config)
         if any_gains:
             fold.fold_gains(self._connection)
         return replace(counts, outcomes_unmatched=-late_labels, events_unmatched=-late_events)
@@ -223,7 +223,7 @@ class Transaction:
         """Store the batch's events and roll up what they bring; return the counts with what the join found."""
         if not counts.events:
             return counts
-        again, unmatched = events.take_events(self._connection, self._config.business)
+        again, unmatched = events.take_events(self._connection, self._config)
         fold.fold_gains(self._connection)
         counts = replace(
             counts, events=counts.events - again, events_unmatched=counts.events_unmatched + unmatched

@@ -45,7 +45,7 @@ FEATURES = [
     FeatureBins(1, '"a"', "numeric", (0.0, 1.5, 2.0), ("m",)),
     FeatureBins(2, '"it""s"', "categorical", models=("it's",), has_categories=True),
 ]
-GAINED = events.of_all(BusinessSettings(attribution=timedelta(days=7)), ("click",))
+GAINED = events.of_all(Config(business=BusinessSettings(attribution=timedelta(days=7))), ("click",))
 STATEMENTS = {
     "classified": batch.classified(f"{CANONICAL} FROM x", predicts=True),
     "traffic": rollups.traffic_sql("requests"),
