@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted, is_called
-from mlwatch.roles import answers, doubts, leftovers, spans, standins, times
+from mlwatch.roles import answers, doubts, leftovers, own_ids, spans, standins, times
 from mlwatch.roles.choice import DEFINING, FROM_PATH, Choice, is_template
 from mlwatch.roles.features import listed, name_features
 from mlwatch.roles.feedback import take_feedback
@@ -192,12 +192,22 @@ class _Inference(Choice):
                 self.choose_by_affix(role)
             if role == "id" and "id" not in self.roles:
                 self.choose("id", "event_id")
+            if role == "event_id":
+                self._take_own_id()
             if role == "score":
                 answers.drop_confidence(self)
             if role == "label":
                 answers.regression_score(self)
                 if not _is_of_labels(path):
                     answers.answer_beside_score(self)
+
+    def _take_own_id(self) -> None:
+        if "event_id" in self.roles or self.settings.event_id is not None:
+            return
+        pool = [column for column in self.pool.values() if not self.is_protected(column)]
+        found = own_ids.own_id(pool, self.chosen, self.whereabouts("event"), self.context())
+        if found is not None:
+            self.take("event_id", found, own_ids.BESIDE)
 
     def _take_stand_ins(self) -> None:
         """Give a role to further columns, for the records that lack the first."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mlwatch.roles import statuses, written
 from mlwatch.roles.names import latency_factor
+from mlwatch.roles.own_ids import BESIDE
 from mlwatch.roles.types import ROUNDING
 from mlwatch.sources.number_sql import amount_sql, currency_sql, duration_sql, finite_sql, with_commas_sql
 from mlwatch.sources.sql import identifier, literal, path_expression
@@ -104,6 +105,7 @@ class Canonical:
             line: The expression that numbers the records, where they are numbered.
         """
         self._access = access
+        value = finite_sql(self._first("value", self._as_amount, "CAST(NULL AS DOUBLE)"))
         columns = {
             "line": line,
             "ts": self._time(),
@@ -118,9 +120,9 @@ class Canonical:
             "status": self._status(),
             "error": self._text("error"),
             "event": self._text("event"),
-            "value": finite_sql(self._first("value", self._as_amount, "CAST(NULL AS DOUBLE)")),
+            "value": value,
             "currency": self._currency(),
-            "event_id": self._name("event_id"),
+            "event_id": self._event_id(value),
             "unit": self._name("unit"),
             "invalid": self._invalid(),
             "unread_number": self._unread(),
@@ -151,6 +153,14 @@ class Canonical:
     def _name(self, role: str) -> str:
         """Return a role's text, by which something is known again."""
         return self._first(role, self._as_name, "CAST(NULL AS VARCHAR)")
+
+    def _event_id(self, value: str) -> str:
+        """Return by what an event is known again; an id that tables number from one on, with what else is the same."""
+        own = self._name("event_id")
+        if self._mapping.reasons.get("event_id") != BESIDE:
+            return own
+        known = (self._name("id"), self._text("event"), f"CAST({value} AS VARCHAR)")
+        return " || ' ' || ".join([f"({own})", *(f"COALESCE({one}, '')" for one in known)])
 
     def _as_name(self, path: tuple[str, ...]) -> str:
         """Return a text without what writers add to it; NULL for the words that stand for none.
