@@ -22,7 +22,7 @@ TABLES = {
     "predictions": LABELLED,
     # a label or an event need not name its model
     "outcomes": "SELECT * EXCLUDE (h, came) FROM outcomes WHERE COALESCE(model IN ($model, ''), TRUE) ORDER BY ts",
-    "events": "SELECT * EXCLUDE (h) FROM events WHERE COALESCE(model IN ($model, ''), TRUE) ORDER BY ts",
+    "events": "SELECT * EXCLUDE (h, any_model) FROM events WHERE COALESCE(model IN ($model, ''), TRUE) ORDER BY ts",
     "files": "SELECT path, format, state, records, rejected, offset_bytes, reason FROM files WHERE state <> 'replaced'",
     "quarantine": "SELECT * FROM quarantine ORDER BY seen_at, file, line",
 }

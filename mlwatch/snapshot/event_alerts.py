@@ -33,7 +33,8 @@ def event_alerts(version: Version, who: str, end: datetime) -> Iterator[Alert]:
     if early := business.early_events:
         share = early / (early + business.events)
         events = f"{early:,} events of {who} are" if early > 1 else f"1 event of {who} is"
-        text = f"{events} dated more than {format_duration(TOLERANCE)} before the request, and left out as not its doing"
+        when = f"dated more than {format_duration(TOLERANCE)} before the request"
+        text = f"{events} {when}, and left out as not its doing"
         severity: Severity = "warning" if share > TROUBLED else "info"
         yield Alert(f"{QUALITY}early events", "firing", severity, text, end, float(early))
     repeated = business.repeated_events

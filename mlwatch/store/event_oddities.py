@@ -1,7 +1,7 @@
 """Events that are told beside what predictions brought: those that were there before, and those that look repeated.
 
-They stand in the rollup of the business as classes of their own. Only times tell whether an event without an id of its own
-came twice: two equal items of a cart may be two events of one moment, so that each of them is counted.
+They stand in the rollup of the business as classes of their own. Only times tell whether an event without an id of its
+own came twice: two equal items of a cart may be two events of one moment, so that each of them is counted.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ _MINUTE = 60_000_000
 def gains(joined: str) -> str:
     """Write rows of `gains` from events with their predictions.
 
-    Repeated are those without an id that equal another one in all that is kept, the time included. Times of whole minutes
-    or days tell nothing apart.
+    Repeated are those without an id that equal another one in all that is kept, the time included. Times of whole
+    minutes or days tell nothing apart.
 
     Args:
         joined: FROM item with `ts, model, version, id, kind, class, value, currency, event_id, event_at, is_early,

@@ -270,6 +270,23 @@ def gain_requests(connection: DuckDBPyConnection, config: Config, *, learns: boo
     return True, matched
 
 
+def gain_stored(connection: DuckDBPyConnection, config: Config, only: str) -> None:
+    """Fill `gains` with all that some stored predictions have brought so far.
+
+    Args:
+        connection: Inside a transaction of the ingest thread.
+        config: See `take_events`.
+        only: Condition on the predictions `p`, true of all or of none with one id.
+    """
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE joined_events AS FROM {with_predictions(config, only)}""")
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE joined AS
+        SELECT ts, model, version, {_sums(config.business)}, {_CONVERTED_AT}
+        FROM joined_events GROUP BY {_PREDICTION}""")
+    _fill(connection, config.business, before=False, learns=False)
+
+
 def take_events(connection: DuckDBPyConnection, config: Config) -> tuple[int, int]:
     """Store the batch's events and fill `gains` with what they bring.
 
@@ -286,7 +303,7 @@ def take_events(connection: DuckDBPyConnection, config: Config) -> tuple[int, in
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE incoming AS
         SELECT b.id, b.h, COALESCE(b.model, '') AS model, b.event AS kind, k.class, b.value, b.currency, b.event_id,
-            b.ts
+            b.ts, CAST(NULL AS VARCHAR) AS unit, CAST(NULL AS BOOLEAN) AS any_model
         FROM batch AS b JOIN kinds AS k ON k.kind = b.event WHERE b.is_event""")
     return _drop_repeated(connection), bring(connection, config)
 
@@ -309,7 +326,8 @@ def bring(connection: DuckDBPyConnection, config: Config) -> int:
     _fill(connection, settings, before=True, learns=True)
     connection.execute("""
         INSERT INTO events
-        SELECT i.id, i.h, i.model, i.kind, i.class, i.value, i.currency, i.event_id, i.ts, j.id IS NOT NULL
+        SELECT i.id, i.h, i.model, i.kind, i.class, i.value, i.currency, i.event_id, i.ts, j.id IS NOT NULL,
+            i.unit, i.any_model
         FROM incoming AS i LEFT JOIN (SELECT DISTINCT id, event_model FROM joined_events WHERE is_new) AS j
             ON j.id = i.id AND j.event_model = i.model""")
     return number(

@@ -10,7 +10,7 @@ from mlwatch.sources.sql import identifier, literal
 from mlwatch.store import bin_cells, feature_rollup, outputs, protected, rollups
 from mlwatch.store.adding import add, remove, remove_features
 from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
-from mlwatch.store.output_rollups import EVENT_LAGS, KINDS, OUTPUTS
+from mlwatch.store.output_rollups import EVENT_LAGS, KINDS, OUTPUTS, event_lags_sql
 from mlwatch.store.protected import ANSWERS
 from mlwatch.store.registry import ModelRow, Registry
 
@@ -141,13 +141,17 @@ def fold_decided(connection: DuckDBPyConnection, registry: Registry, relation: s
         add(connection, rollups.DECIDED, rollups.decided_sql(relation, [*numeric, *free]))
 
 
-def fold_gains(connection: DuckDBPyConnection) -> None:
-    """Add what events brought to the rollups of business."""
-    add(connection, rollups.BUSINESS, rollups.business_sql("gains"))
-    outputs.fold_event_lags(connection)
-    add(connection, rollups.WORTH, rollups.worth_sql("worth"))
-    if is_there(connection, "measured"):
-        add(connection, rollups.EVENT_VALUES, rollups.event_values_sql("measured"))
+def fold_gains(connection: DuckDBPyConnection, *, taken_back: bool = False) -> None:
+    """Add what events brought to the rollups of business, or subtract it."""
+    statements = (
+        (rollups.BUSINESS, rollups.business_sql("gains")),
+        (EVENT_LAGS, event_lags_sql("converted")),
+        (rollups.WORTH, rollups.worth_sql("worth")),
+        (rollups.EVENT_VALUES, rollups.event_values_sql("measured")),
+    )
+    for rollup, select in statements:
+        less = ", ".join(f"-{name} AS {name}" for name in rollup.measures)
+        add(connection, rollup, f"SELECT * REPLACE ({less}) FROM ({select})" if taken_back else select)
 
 
 def learn(

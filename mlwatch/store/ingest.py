@@ -110,6 +110,8 @@ class Ingest:
         self._progress: Progress | None = None
         self._upkeep = Upkeep(connection)
         self._stop = False
+        self._is_joined = False
+        """Events of users are not known to be joined: an earlier run may have ended before it came to that."""
         self._overfull = False
         self._files = files
         self._topics = self._open(topics, book) if topics is not None else None
@@ -168,9 +170,8 @@ class Ingest:
         bytes_read = self._read(plans, total, follows=follows)
         if not self._stop:
             self._end_reading(total)
-        if self._batches != started and not self._stop:
-            self._join_by_unit()
-            self._upkeep.end_pass(bytes_read)
+        if not self._stop:
+            self._finish(bytes_read, any_read=self._batches != started)
         return self._batches - started
 
     def _plans(self) -> list[Plan]:
@@ -218,6 +219,13 @@ class Ingest:
             self._books.end_unread(self._directory.listed)
         self._telling.absent(self._config.roles, [shape.mapping for shape in self._shapes.by_key.values()])
 
+    def _finish(self, bytes_read: int, *, any_read: bool) -> None:
+        """Do what is due once everything is read."""
+        if any_read or not self._is_joined:
+            self._join_by_unit()
+        if any_read:
+            self._upkeep.end_pass(bytes_read)
+
     def _messages(self) -> Iterator[Item]:
         """Yield what the topics give."""
         if self._topics is None:
@@ -243,6 +251,7 @@ class Ingest:
 
     def _join_by_unit(self) -> None:
         """Join the events that waited for everything to be read; see `event_units`."""
+        self._is_joined = True
         with self._upkeep.noting() as touched:
             joined = self._transaction.join_by_unit()
         if joined and self._progress is not None:

@@ -277,8 +277,8 @@ def event_lags_sql(relation: str) -> str:
     """Count conversions by how long after their prediction they came.
 
     Args:
-        relation: Has `ts`, `model`, `version`, `event_at` and `weight`, a row a conversion, of weight -1 where it is taken
-            back.
+        relation: Has `ts`, `model`, `version`, `event_at` and `weight`, a row a conversion, of weight -1 where it is
+            taken back.
     """
     lag = "CAST(date_diff('second', ts, event_at) AS DOUBLE)"
     return f"""

@@ -222,8 +222,3 @@ def _rank(connection: DuckDBPyConnection, placed: str) -> None:
     add(connection, rollups.RANKINGS, rollups.rankings_sql("placed", -1))
     connection.execute("INSERT INTO ranked FROM placed")
     add(connection, rollups.RANKINGS, rollups.rankings_sql("placed", 1))
-
-
-def fold_event_lags(connection: DuckDBPyConnection) -> None:
-    """Add how long conversions took, from `converted`."""
-    add(connection, rollups.EVENT_LAGS, rollups.event_lags_sql("converted"))

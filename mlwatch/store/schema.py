@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-VERSION = 27
+VERSION = 28
 
 BASE_COLUMNS = {
     "ts": "TIMESTAMP",
@@ -82,7 +82,7 @@ TABLES = (
         id VARCHAR, h UBIGINT, model VARCHAR, label VARCHAR, ts TIMESTAMP, matched BOOLEAN, came BIGINT)""",
     """CREATE TABLE events (
         id VARCHAR, h UBIGINT, model VARCHAR, kind VARCHAR, class VARCHAR, value DOUBLE, currency VARCHAR,
-        event_id VARCHAR, ts TIMESTAMP, matched BOOLEAN)""",
+        event_id VARCHAR, ts TIMESTAMP, matched BOOLEAN, unit VARCHAR, any_model BOOLEAN)""",
     """CREATE TABLE files (
         file INTEGER PRIMARY KEY, path VARCHAR, device VARCHAR, inode VARCHAR, size BIGINT, mtime_ns BIGINT,
         format VARCHAR, offset_bytes BIGINT, lines BIGINT, records BIGINT, rejected BIGINT,
@@ -222,6 +222,12 @@ _LABEL_SUMS = tuple(
 )
 """Labels of regressions are summed by segment from then on."""
 
+_UNITS = tuple(
+    f"ALTER TABLE events ADD COLUMN IF NOT EXISTS {name} {kind}"
+    for name, kind in (("unit", "VARCHAR"), ("any_model", "BOOLEAN"))
+)
+"""Events that were joined by user are known from then on; what was joined before stays with its prediction."""
+
 _SIDES_OF_QUANTILES = tuple(
     f"ALTER TABLE {rollup.table(level)} ADD COLUMN IF NOT EXISTS {name} {rollup.measures[name]}"
     for rollup in (output_rollups.QUANTILES,)
@@ -265,6 +271,7 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
         *(ANSWERS.ddl(level) for level in ANSWERS.levels),
         "ALTER TABLE outcomes ADD COLUMN came BIGINT",  # what was read before came before what will be
     ),
+    27: _UNITS,
 }
 """Statements, and what depends on the columns of a store, that lead from the given version to the next."""
 

@@ -104,15 +104,12 @@ class Transaction:
         return self._models_of[shape.key]
 
     def join_by_unit(self) -> bool:
-        """Join the events that name users to their predictions, once everything is read; tell whether any did."""
+        """Join the events that name users to their predictions, once everything is read; tell whether any were."""
         window = self._config.business.by_unit
-        if window is None or not event_units.are_waiting(self._connection):
+        if window is None or not event_units.are_due(self._connection):
             return False
         with self._all_or_nothing():
-            joined = event_units.join(self._connection, self._config, window)
-            if joined:
-                fold.fold_gains(self._connection)
-        return joined
+            return event_units.join(self._connection, self._config, window)
 
     def _take_straight(
         self, works: Sequence[Work], shape: Shape, loader: Loader, slots: Sequence[Slot]
@@ -194,6 +191,8 @@ class Transaction:
         any_scored, late_labels = outcomes.score_requests(self._connection, parts)
         if any_scored:
             fold.fold_scored(self._connection, self._registry, parts, self._config.outputs)
+        if self._config.business.by_unit is not None:
+            event_units.note(self._connection)
         any_gains, late_events = events.gain_requests(self._connection, self._config)
         if any_gains:
             fold.fold_gains(self._connection)

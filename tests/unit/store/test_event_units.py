@@ -12,10 +12,12 @@ import pandas as pd
 import pytest
 
 import mlwatch
+from mlwatch.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mlwatch.session import Session
     from mlwatch.snapshot.types import Snapshot
 
 START = datetime(2026, 11, 3, tzinfo=UTC)
@@ -171,3 +173,103 @@ def test_an_event_that_names_its_request_waits_for_that_one(tmp_path: Path, firs
     money = {name: each.business.revenue.total for name, each in found.models["m"].versions.items()}
     assert money == {"v1": 50.0, "v2": 0.0}
     assert found.ingest.events_unmatched == 0
+
+
+def of_two_models(predictions: Records) -> Records:
+    """Return the same predictions with a third of them by another model; events name none."""
+    return [each | {"model": "m" if i % 3 else "other"} for i, each in enumerate(predictions)]
+
+
+def pieces(predictions: Records, events: Records, seed: int) -> list[list[tuple[str, dict[str, Any]]]]:
+    """Return all records in a random order, in six batches."""
+    records = [("p", each) for each in predictions] + [("e", each) for each in events]
+    dice = np.random.default_rng(seed)
+    return [[records[k] for k in batch] for batch in np.array_split(dice.permutation(len(records)), 6)]
+
+
+def append(root: Path, batch: list[tuple[str, dict[str, Any]]]) -> None:
+    for name in "pe":
+        with (root / f"{name}.jsonl").open("a") as file:
+            file.writelines(json.dumps(record) + "\n" for of, record in batch if of == name)
+
+
+SUMS = {
+    "r_business_60": "class, SUM(n_events), SUM(n_first), SUM(value), SUM(value_sq)",
+    "r_worth_60": "bin, SUM(n), SUM(value), SUM(value_sq)",
+    "r_event_values_60": "kind, bin, SUM(n), SUM(value), SUM(value_sq)",
+    "r_event_lags_3600": "bin, SUM(n)",
+}
+
+
+def sums(watch: Session) -> list[Any]:
+    """Return all that events brought, by version and bucket, without what was taken back."""
+    found = []
+    for table, items in SUMS.items():
+        keys = [name for name in items.split(", ") if not name.startswith("SUM")]
+        n = items.split("SUM(")[1].split(")")[0]
+        by = f"bucket, model, version, {', '.join(keys)}"
+        rows = watch.query(
+            f"""SELECT CAST(bucket AS VARCHAR), model, version, {items} FROM {table}
+            GROUP BY {by} HAVING SUM({n}) <> 0 ORDER BY {by}"""
+        )[1]
+        found += [value for row in rows for value in (table, *row)]
+    return found
+
+
+@pytest.mark.usual(2)
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_event_leaves_its_prediction_for_a_later_one_that_is_read_later(
+    tmp_path: Path, seed: int, restarts: bool
+) -> None:
+    predictions, events = logs()
+    predictions = of_two_models(predictions)
+    for event in events[::2]:
+        del event["event_id"]
+    events += events[:40:2]  # alike in everything, each counts
+    root, db = tmp_path / "logs", tmp_path / "store.duckdb" if restarts else ":memory:"
+    root.mkdir()
+    (root / "mlwatch.toml").write_text(CONFIG)
+    watch = mlwatch.open(root, db=db)
+    for batch in pieces(predictions, events, seed):
+        append(root, batch)
+        watch.ingest_all()
+        if restarts:
+            watch.close()
+            watch = mlwatch.open(root, db=db)
+    step_by_step, brought = watch.snapshot(), sums(watch)
+    watch.close()
+    with mlwatch.open(root, db=":memory:") as fresh:
+        fresh.ingest_all()
+        assert brought == pytest.approx(sums(fresh), abs=1e-9)
+        assert fresh.snapshot().ingest.events_unmatched == step_by_step.ingest.events_unmatched
+    for model, found in step_by_step.models.items():
+        expected = joined([each for each in predictions if each["model"] == model], events)
+        assert expected.request_id.notna().sum() > 50
+        for name, version in found.versions.items():
+            paid = expected[(expected.event == "purchase") & (expected.version == name)]
+            n = sum(each["version"] == name and each["model"] == model for each in predictions)
+            assert version.predictions == n
+            assert version.business.revenue.total == pytest.approx(paid.value.sum())
+            assert version.business.conversion.value == pytest.approx(paid.request_id.nunique() / n)
+
+
+def test_events_are_looked_at_again_after_a_run_that_ended_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictions, events = logs()
+    root, db = tmp_path / "logs", tmp_path / "store.duckdb"
+    root.mkdir()
+    (root / "mlwatch.toml").write_text(CONFIG)
+    first, second, *_ = pieces(predictions, events, 0)
+    with mlwatch.open(root, db=db) as watch:
+        append(root, first)
+        watch.ingest_all()
+        append(root, second)
+        with monkeypatch.context() as broken:
+            broken.setattr(Transaction, "join_by_unit", lambda _self: False)
+            watch.ingest_all()
+    with mlwatch.open(root, db=db) as watch, mlwatch.open(root, db=":memory:") as fresh:
+        for each in (watch, fresh):
+            each.ingest_all()
+        assert sums(watch) == pytest.approx(sums(fresh), abs=1e-9)
