@@ -28,7 +28,7 @@ def bought(number: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-def taken(snapshot: Snapshot) -> tuple[float, int, int]:
+def taken(snapshot: Snapshot) -> tuple[object, int, int]:
     """Return money, events and duplicates."""
     (version,) = snapshot.models["m"].versions.values()
     return version.business.revenue.gross, snapshot.ingest.events, snapshot.ingest.duplicates
