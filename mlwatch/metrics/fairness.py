@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlwatch.metrics.estimate import Estimate, estimate, undefined
+from mlwatch.metrics.intervals import CONFIDENCE
 from mlwatch.metrics.segments import LEAST, Losses, contrast
 
 if TYPE_CHECKING:
@@ -40,7 +42,11 @@ class Gap:
     """The largest difference between two groups."""
 
     difference: Estimate
-    """Of rates, with Newcombe's interval for the two groups that are farthest apart; not corrected for their choice."""
+    """Of rates, with Newcombe's interval for the two groups that are farthest apart.
+
+    They are chosen by what they came to, so that the interval holds for all pairs of groups at once: of k groups it
+    covers 1 - 0.05 / (k (k - 1) / 2). Source: the Bonferroni inequality, Dunn 1961, doi:10.1080/01621459.1961.10482090.
+    """
     highest: str | None = None
     """Group with the highest rate."""
     lowest: str | None = None
@@ -71,8 +77,12 @@ def _gap(rates: Mapping[str, tuple[int, int]], few: str) -> Gap:
     highest = max(enough, key=lambda name: enough[name].mean)
     lowest = min(enough.keys() - {highest}, key=lambda name: (enough[name].mean, name))
     n = sum(group.n for group in enough.values())
-    found = contrast(enough[highest], enough[lowest])
+    pairs = math.comb(len(enough), 2)
+    found = contrast(enough[highest], enough[lowest], 1 - (1 - CONFIDENCE) / pairs)
     if found is None:
         return Gap(estimate(0.0, n))
     interval = (max(0.0, found.low), found.high)
-    return Gap(estimate(found.difference, n, interval, "Newcombe, the two extreme groups"), highest, lowest)
+    method = "Newcombe, the two extreme groups"
+    if pairs > 1:
+        method += f" of {len(enough)}, Bonferroni over their {pairs} pairs"
+    return Gap(estimate(found.difference, n, interval, method), highest, lowest)

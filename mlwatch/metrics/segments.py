@@ -50,7 +50,7 @@ class Contrast:
 
     difference: float
     low: float
-    """Lower end of the 95 % interval, for one look."""
+    """Lower end of the interval, of 95 % unless said otherwise, for one look."""
     high: float
     p: float
     """Two-sided."""
@@ -65,7 +65,7 @@ class Contrast:
         return self.difference > 0 and self.q <= SURE
 
 
-def contrast(segment: Losses, other: Losses) -> Contrast | None:
+def contrast(segment: Losses, other: Losses, confidence: float = intervals.CONFIDENCE) -> Contrast | None:
     """Compare two disjoint sets of predictions; None where either is smaller than `LEAST`.
 
     Proportions: Newcombe's hybrid score interval (method 10 of Newcombe 1998,
@@ -73,17 +73,22 @@ def contrast(segment: Losses, other: Losses) -> Contrast | None:
     Fisher's exact test where less than `MANY` is expected (the central one, see Fay 2010,
     doi:10.1093/biostatistics/kxp050): many segments are looked at, and one error in a small one is no discovery. Means:
     normal interval and z test with separate variances (Welch).
+
+    Args:
+        segment: Of the predictions that are looked at.
+        other: Of those that they are compared with.
+        confidence: Coverage of the interval.
     """
     if segment.n < LEAST or other.n < LEAST:
         return None
     difference = segment.mean - other.mean
     if segment.proportion:
-        low, high = _newcombe(segment, other)
+        low, high = _newcombe(segment, other, confidence)
         share = (segment.total + other.total) / (segment.n + other.n)
         error = math.sqrt(share * (1 - share) * (1 / segment.n + 1 / other.n))
     else:
         error = math.sqrt(_variance(segment) / segment.n + _variance(other) / other.n)
-        low, high = intervals.normal(difference, error * error)
+        low, high = intervals.normal(difference, error * error, confidence=confidence)
     if segment.proportion and _is_rare(segment, other):
         p = _fisher(segment, other)
     else:
@@ -122,8 +127,8 @@ def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
-def _newcombe(segment: Losses, other: Losses) -> intervals.Interval:
-    one, two = intervals.wilson(segment.total, segment.n), intervals.wilson(other.total, other.n)
+def _newcombe(segment: Losses, other: Losses, confidence: float) -> intervals.Interval:
+    one, two = (intervals.wilson(each.total, each.n, confidence) for each in (segment, other))
     if one is None or two is None:
         raise ValueError("both sides need predictions")
     difference = segment.mean - other.mean
