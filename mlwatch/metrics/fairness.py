@@ -78,7 +78,7 @@ def _gap(rates: Mapping[str, tuple[int, int]], few: str) -> Gap:
     lowest = min(enough.keys() - {highest}, key=lambda name: (enough[name].mean, name))
     n = sum(group.n for group in enough.values())
     pairs = math.comb(len(enough), 2)
-    found = contrast(enough[highest], enough[lowest], 1 - (1 - CONFIDENCE) / pairs)
+    found = contrast(enough[highest], enough[lowest], confidence=1 - (1 - CONFIDENCE) / pairs)
     if found is None:
         return Gap(estimate(0.0, n))
     interval = (max(0.0, found.low), found.high)

@@ -65,7 +65,7 @@ class Contrast:
         return self.difference > 0 and self.q <= SURE
 
 
-def contrast(segment: Losses, other: Losses, confidence: float = intervals.CONFIDENCE) -> Contrast | None:
+def contrast(segment: Losses, other: Losses, *, confidence: float = intervals.CONFIDENCE) -> Contrast | None:
     """Compare two disjoint sets of predictions; None where either is smaller than `LEAST`.
 
     Proportions: Newcombe's hybrid score interval (method 10 of Newcombe 1998,
