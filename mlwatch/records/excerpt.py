@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import all_or_nothing, is_there, row
 from mlwatch.records.paging import Question, selection
 from mlwatch.sources.sql import identifier
-from mlwatch.store import constraints, events, feature_rollup, fold, rollups, slices
+from mlwatch.store import constraints, events, feature_rollup, fold, rankings, rollups, slices
 from mlwatch.store.output_rollups import RANKED
 from mlwatch.store.registry import Registry
 from mlwatch.store.rollup import DAY
@@ -141,6 +141,8 @@ class Excerpt:
         fold.score_stored(connection, parts)
         if is_there(connection, "scored"):
             fold.fold_scored(connection, registry, parts, settings)
+            rankings.borrow(connection, registry, settings, self._store)
+            rankings.fold(connection, registry, settings)
         any_gains, _ = events.gain_requests(connection, self._config, learns=False)
         if any_gains:
             fold.fold_gains(connection)

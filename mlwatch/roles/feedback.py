@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
-from mlwatch.roles import guards
+from mlwatch.roles import guards, looks
 from mlwatch.roles.names import is_named, normal
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def take_feedback(choice: Choice) -> None:
     if any(is_named(role, path) for path in choice.pool for role in _OF_OTHERS):
         return
     run, kind, number = (_only(choice, names) for names in (_RUNS, _KINDS, _NUMBERS))
-    if run is None or kind is None or number is None or not guards.holds_numbers(number):
+    if run is None or kind is None or number is None or not looks.holds_numbers(number):
         return
     kinds = {str(sample) for sample in kind.samples}
     if kind.kinds - {"null"} != {"text"} or len(kinds) > guards.MOST_EVENTS:

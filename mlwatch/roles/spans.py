@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
-from mlwatch.roles import guards
+from mlwatch.roles import guards, looks
 from mlwatch.roles.columns import by_record
 from mlwatch.roles.names import END_TIMES, START_TIMES, normal
 from mlwatch.roles.units import FACTORS
@@ -64,7 +64,7 @@ def _ends(columns: Iterable[Column], began: Column) -> list[Column]:
     return [
         one
         for one in columns
-        if one.path[:-1] == began.path[:-1] and normal(one.path[-1]) in END_TIMES and guards.is_time(one)
+        if one.path[:-1] == began.path[:-1] and normal(one.path[-1]) in END_TIMES and looks.is_time(one)
     ]
 
 
@@ -76,7 +76,7 @@ def _pairs(began: Column, ended: Column, latency: Column) -> list[tuple[float, f
         start, end, number = (
             parse_timestamp(starts[at]),
             parse_timestamp(ends[at]),
-            guards.number_of(taken[at]),
+            looks.number_of(taken[at]),
         )
         if start is not None and end is not None and number is not None:
             found.append(((end - start).total_seconds() * 1e3, number))

@@ -20,6 +20,7 @@ from mlwatch.store import (
     output_rollups,
     outputs,
     protected,
+    rankings,
     rollups,
     slices,
 )
@@ -199,8 +200,12 @@ class Counter:
         yield output_rollups.KINDS, output_rollups.kinds_sql("predictions")
         yield from outputs.request_statements(registry, settings, "predictions", registry.models, present)
         yield from outputs.scored_statements(registry, settings, "scored", have)
-        for placed in outputs.placed_statements(registry, settings, "scored", have, RANKED_WITHIN):
-            self._view("ranked", placed)
+        items = [
+            *rankings.requests_statements(registry, settings, "predictions", present, RANKED_WITHIN),
+            *rankings.scored_statements(registry, settings, have, RANKED_WITHIN),
+        ]
+        if items:
+            self._view("ranked", " UNION ALL ".join(items))
             yield output_rollups.RANKINGS, output_rollups.rankings_sql("ranked", 1)
 
     def _collect(self, rollup: Rollup, select: str, values: Mapping[str, object]) -> None:

@@ -71,7 +71,6 @@ SPARKS_OWN = frozenset(
         "unix_micros",
         "xxhash64",
         "isnull",
-        "log2",
     }
 )
 """Names of Spark's functions that the rewrites below write."""
@@ -242,12 +241,6 @@ def _trim(node: exp.Trim) -> exp.Expr:
     return exp.RegexpReplace(this=node.this, expression=ends, replacement=exp.Literal.string(""))
 
 
-def _log(node: exp.Log) -> exp.Expr:
-    if node.expression is None or node.this.name != "2":
-        raise UnknownFunctionError(node.sql(dialect="duckdb"))
-    return _call("log2", node.expression)
-
-
 def _full_match(node: exp.RegexpFullMatch) -> exp.Expr:
     whole = exp.Concat(
         expressions=[exp.Literal.string("\\A(?:"), node.expression, exp.Literal.string(")\\z")],
@@ -275,5 +268,4 @@ _BY_KIND: dict[type[exp.Expr], Callable[..., exp.Expr]] = {
     exp.RegexpFullMatch: _full_match,
     exp.UnixToTime: _make_timestamp,
     exp.Trim: _trim,
-    exp.Log: _log,
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there, row
 from mlwatch.sources.sql import identifier, literal
-from mlwatch.store import bin_cells, feature_rollup, outputs, protected, rollups
+from mlwatch.store import bin_cells, feature_rollup, outputs, protected, rankings, rollups
 from mlwatch.store.adding import add, remove, remove_features
 from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
 from mlwatch.store.output_rollups import EVENT_LAGS, KINDS, OUTPUTS, event_lags_sql
@@ -103,7 +103,7 @@ def _narrowed(feature: FeatureBins, models: Collection[str], *, may_be_invalid: 
 def fold_scored(
     connection: DuckDBPyConnection, registry: Registry, parts: Columns, settings: OutputSettings
 ) -> None:
-    """Add newly labelled predictions to the outcome, score and segment rollups."""
+    """Add newly labelled predictions to the outcome, score and segment rollups; for rankings see `rankings.fold`."""
     numeric, free = registry.plain_models()
     add(connection, rollups.OUTCOMES, rollups.outcomes_sql("scored", numeric, free))
     add(connection, rollups.SCORES, rollups.scores_sql("scored", [*numeric, *free]))
@@ -284,6 +284,7 @@ def recount_labels(
     score_stored(connection, parts, mine)
     fold_scored(connection, registry, parts, settings)
     stored = f"(FROM predictions WHERE {mine})"
+    rankings.fold(connection, registry, settings, stored)
     fold_decided(connection, registry, stored)
     protected.fold(connection, registry, stored, parts)
     outputs.fold_requests(
@@ -309,6 +310,7 @@ def recount_outputs(
     connection.execute(f"DELETE FROM ranked WHERE {mine}")
     score_stored(connection, parts, mine)
     outputs.fold_scored(connection, registry, settings)
+    rankings.fold(connection, registry, settings, f"(FROM predictions WHERE {mine})")
     for rollup, select in outputs.request_statements(registry, settings, "predictions", models):
         add(connection, rollup, select)
 

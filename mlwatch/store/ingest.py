@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mlwatch.sources.marks import NO_MARKS
 from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
-from mlwatch.store import constraints, label_bins, slices, tasks
+from mlwatch.store import constraints, label_bins, rankings, slices, tasks
 from mlwatch.store.binning import due, ensure_bins
 from mlwatch.store.books import Books
 from mlwatch.store.cuts import ENOUGH_ROWS
@@ -95,6 +95,7 @@ class Ingest:
         self._on_plan = on_plan
         self._spool = Spool()
         self.registry = Registry(connection)
+        tasks.place_rankings(connection, self.registry, config.outputs)
         self.ledger = Ledger(connection)
         self._shapes = KnownShapes(connection, config.roles)
         self._telling = Telling(connection)
@@ -224,6 +225,7 @@ class Ingest:
         if any_read or not self._is_joined:
             self._join_by_unit()
         if any_read:
+            rankings.tell_mixed(self._connection)
             self._upkeep.end_pass(bytes_read)
 
     def _messages(self) -> Iterator[Item]:

@@ -5,6 +5,7 @@ Their statements run only over batches that have the columns, and are plain aggr
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from mlwatch.metrics.bin_sql import latency_bin_sql, score_bin_sql, sql_number
@@ -95,7 +96,7 @@ RANKINGS = Rollup(
         "hits": "BIGINT",
     },
 )
-"""Queries with labelled items, by their earliest item's time; those without a relevant one have no NDCG."""
+"""Rankings with labelled items, by their earliest item's time; those without a relevant one have no NDCG."""
 EVENT_LAGS = Rollup("r_event_lags", (HOUR, DAY), {"bin": "INTEGER"}, {"n": "BIGINT"})
 """Conversions by how many seconds after the prediction they came, in the bins of latencies."""
 OUTPUTS = (
@@ -105,7 +106,8 @@ OUTPUTS = (
 
 RANKED = """CREATE TABLE ranked (
     model VARCHAR, version VARCHAR, query VARCHAR, ts TIMESTAMP, position DOUBLE, relevance DOUBLE, weight INTEGER)"""
-"""Labelled items of rankings, corrections as rows of weight -1: a query's numbers need all of its items."""
+"""Items of rankings. One without a label is a row without relevance. Where its label comes, a row with that is added,
+and one of weight -1 takes back what it was before."""
 
 
 def kinds_sql(relation: str) -> str:
@@ -242,22 +244,41 @@ def residuals_sql(relation: str, models: Sequence[str]) -> str:
         WHERE ABS(e) < 1e150 GROUP BY 1, 2, 3, 4, 5"""
 
 
-def rankings_sql(queries: str, weight: int) -> str:
-    """Sum NDCG, reciprocal rank and hits of queries from their labelled items.
+def told_apart_sql(items: str) -> str:
+    """Return a SELECT of the items of rankings, with the `turn` of each that its query had by then.
 
-    NDCG takes the label as the gain, as scikit-learn's `ndcg_score` does, among the first ten items
-    (Järvelin & Kekäläinen 2002, doi:10.1145/582415.582418). An item is relevant where its label is above 0.
+    A ranking holds a position once: one that comes again, later, begins another ranking of the same query, as where
+    a search term is the id. Items of one time are of one ranking.
 
     Args:
-        queries: A relation with the queries to look at.
+        items: In the columns of `ranked`.
+    """
+    who = "model, version, query"
+    net = f"""
+        SELECT {who}, ts, position, relevance, CAST(SUM(weight) AS BIGINT) AS n FROM {items} AS every
+        GROUP BY {who}, ts, position, relevance HAVING SUM(weight) > 0"""
+    first = f"row_number() OVER (PARTITION BY {who}, position, ts ORDER BY relevance)"
+    met = f"SELECT *, CASE WHEN {first} = 1 THEN 1 ELSE 0 END AS is_first FROM ({net}) AS net"
+    times = f"SELECT *, SUM(is_first) OVER (PARTITION BY {who}, position ORDER BY ts) AS times FROM ({met}) AS met"
+    return f"SELECT *, MAX(times) OVER (PARTITION BY {who} ORDER BY ts) AS turn FROM ({times}) AS counted"
+
+
+def rankings_sql(items: str, weight: int) -> str:
+    """Sum NDCG, reciprocal rank and hits of the rankings that have a labelled item.
+
+    The place of an item is that among all of its ranking, labelled or not, in the order of their positions; of equal
+    positions the least relevant comes first. NDCG takes the label as the gain, as scikit-learn's `ndcg_score` does,
+    among the first ten items (Järvelin & Kekäläinen 2002, doi:10.1145/582415.582418); items without a label gain
+    nothing, and the ideal order is that of the labelled ones. An item is relevant where its label is above 0.
+
+    Args:
+        items: All items of the queries to look at, in the columns of `ranked`.
         weight: 1 to count them, -1 to take them back.
     """
-    items = f"""
-        SELECT model, version, query, position, relevance, MIN(ts) AS ts, SUM(weight) AS n
-        FROM ranked JOIN (SELECT DISTINCT model, version, query FROM {queries}) AS wanted USING (model, version, query)
-        GROUP BY model, version, query, position, relevance HAVING SUM(weight) > 0"""
-    who = "model, version, query"
-    gain = f"relevance * n / LOG2({{0}} + 1) * CASE WHEN {{0}} <= {CUTOFF} THEN 1 ELSE 0 END"
+    who = "model, version, query, turn"
+    last = (
+        f"SUM(n) OVER (PARTITION BY {who} ORDER BY {{}}, ts ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    )
     return f"""
         SELECT {bucket(QUARTER)} AS bucket, model, version, {weight} * COUNT(*) AS n,
             {weight} * SUM(CASE WHEN ideal > 0 THEN 1 ELSE 0 END) AS n_relevant,
@@ -265,12 +286,22 @@ def rankings_sql(queries: str, weight: int) -> str:
             {weight} * SUM(CASE WHEN ideal > 0 THEN dcg * dcg / ideal / ideal END) AS ndcg_sq,
             {weight} * SUM(reciprocal) AS reciprocal, {weight} * SUM(reciprocal * reciprocal) AS reciprocal_sq,
             {weight} * SUM(CASE WHEN reciprocal * {CUTOFF} >= 0.999999 THEN 1 ELSE 0 END) AS hits
-        FROM (SELECT {who}, MIN(ts) AS ts, SUM({gain.format("place")}) AS dcg, SUM({gain.format("best")}) AS ideal,
-                MAX(CASE WHEN relevance > 0 THEN 1e0 / place ELSE 0 END) AS reciprocal
-            FROM (SELECT *, row_number() OVER (PARTITION BY {who} ORDER BY position, relevance) AS place,
-                    row_number() OVER (PARTITION BY {who} ORDER BY relevance DESC) AS best
-                FROM ({items}) AS items) AS placed GROUP BY {who}) AS queries
+        FROM (SELECT {who}, MIN(ts) AS ts, SUM(relevance * ({_discount("place")})) AS dcg,
+                SUM(relevance * ({_discount("best")})) AS ideal,
+                MAX(CASE WHEN relevance > 0 THEN 1e0 / (place - n + 1) ELSE 0 END) AS reciprocal
+            FROM (SELECT *, {last.format("position, relevance NULLS FIRST")} AS place,
+                    {last.format("relevance DESC NULLS LAST, position")} AS best
+                FROM ({told_apart_sql(items)}) AS apart) AS placed
+            GROUP BY {who} HAVING COUNT(relevance) > 0) AS queries
         GROUP BY 1, 2, 3"""
+
+
+def _discount(last: str) -> str:
+    """Return what 1 at each of the `n` places up to the last one would add to the gain."""
+    return " + ".join(
+        f"CASE WHEN {last} >= {place} AND {last} - n < {place} THEN {sql_number(1 / math.log2(place + 1))} ELSE 0 END"
+        for place in range(1, CUTOFF + 1)
+    )
 
 
 def event_lags_sql(relation: str) -> str:

@@ -132,7 +132,7 @@ def _priced(known: Meanings, settings: OutputSettings) -> str | None:
 
 
 def fold_scored(connection: DuckDBPyConnection, registry: Registry, settings: OutputSettings) -> None:
-    """Add newly labelled predictions to what is known of classes, quantiles, rankings and residuals.
+    """Add newly labelled predictions to what is known of classes, quantiles and residuals; for rankings see `rankings`.
 
     Args:
         connection: Inside the ingest transaction; `scored` carries the columns of `carried`.
@@ -142,8 +142,6 @@ def fold_scored(connection: DuckDBPyConnection, registry: Registry, settings: Ou
     have = {name for (name,) in connection.execute("SELECT column_name FROM (DESCRIBE scored)").fetchall()}
     for rollup, select in scored_statements(registry, settings, "scored", have):
         add(connection, rollup, select)
-    for placed in placed_statements(registry, settings, "scored", have):
-        _rank(connection, placed)
 
 
 def scored_statements(
@@ -158,7 +156,7 @@ def scored_statements(
         have: Its columns.
     """
     for model in registry.models:
-        known, columns = _known_in(have, registry, model, settings)
+        known, columns = known_in(have, registry, model, settings)
         classes = {name: columns[column] for name, column in known.probabilities.items()}
         levels = {level: columns[column] for level, column in known.quantiles.items()}
         if classes:
@@ -171,29 +169,6 @@ def scored_statements(
         yield rollups.RESIDUALS, rollups.residuals_sql(scored, numeric)
 
 
-def placed_statements(
-    registry: Registry, settings: OutputSettings, scored: str, have: Collection[str], within: str = ""
-) -> Iterator[str]:
-    """Yield a SELECT of the labelled items of rankings a model, in the columns of `ranked`.
-
-    Args:
-        registry: Features and tasks.
-        settings: What the configuration says of outputs.
-        scored: A `scored` relation.
-        have: Its columns.
-        within: SQL for what is to be added to the name of a query.
-    """
-    for model in registry.models:
-        known, columns = _known_in(have, registry, model, settings)
-        if known.query is not None and known.position is not None:
-            query, position = columns[known.query], columns[known.position]
-            yield f"""
-                SELECT model, version, CAST({query} AS VARCHAR){within} AS query, ts, {position} AS position,
-                    COALESCE(TRY_CAST(label AS DOUBLE), 0) AS relevance, weight
-                FROM {scored}
-                WHERE model = {literal(model)} AND {query} IS NOT NULL AND {position} IS NOT NULL"""
-
-
 def carried(registry: Registry, settings: OutputSettings) -> tuple[tuple[int, str], ...]:
     """Return number and quoted column of the features that labelled predictions are to carry."""
     found: dict[int, str] = {}
@@ -202,7 +177,7 @@ def carried(registry: Registry, settings: OutputSettings) -> tuple[tuple[int, st
     return tuple(sorted(found.items()))
 
 
-def _known_in(
+def known_in(
     have: Collection[str], registry: Registry, model: str, settings: OutputSettings
 ) -> tuple[Meanings, dict[str, str]]:
     """Return what is meant by the features that `scored` carries, and their columns there by those of requests."""
@@ -214,11 +189,3 @@ def _known_in(
 def _quoted(registry: Registry, known: Meanings) -> dict[int, str]:
     wanted = set(known.numbers)
     return {row.number: identifier(row.column) for row in registry.features.values() if row.number in wanted}
-
-
-def _rank(connection: DuckDBPyConnection, placed: str) -> None:
-    """Count the rankings again that got labels: what they were is taken back, what they are is added."""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE placed AS {placed}")
-    add(connection, rollups.RANKINGS, rollups.rankings_sql("placed", -1))
-    connection.execute("INSERT INTO ranked FROM placed")
-    add(connection, rollups.RANKINGS, rollups.rankings_sql("placed", 1))

@@ -236,6 +236,40 @@ _SIDES_OF_QUANTILES = tuple(
 )
 """Labels are told apart by the side of a quantile on which they lie from then on."""
 
+_LABELLED_ALONE = """
+    SELECT time_bucket(INTERVAL '900 seconds', ts) AS bucket, model, version, -COUNT(*) AS n,
+        -SUM(CASE WHEN ideal > 0 THEN 1 ELSE 0 END) AS n_relevant,
+        -SUM(CASE WHEN ideal > 0 THEN dcg / ideal END) AS ndcg,
+        -SUM(CASE WHEN ideal > 0 THEN dcg * dcg / ideal / ideal END) AS ndcg_sq,
+        -SUM(reciprocal) AS reciprocal, -SUM(reciprocal * reciprocal) AS reciprocal_sq,
+        -SUM(CASE WHEN reciprocal * 10 >= 0.999999 THEN 1 ELSE 0 END) AS hits
+    FROM (SELECT model, version, query, MIN(ts) AS ts,
+            SUM(relevance * n / LOG2(place + 1) * CASE WHEN place <= 10 THEN 1 ELSE 0 END) AS dcg,
+            SUM(relevance * n / LOG2(best + 1) * CASE WHEN best <= 10 THEN 1 ELSE 0 END) AS ideal,
+            MAX(CASE WHEN relevance > 0 THEN 1e0 / place ELSE 0 END) AS reciprocal
+        FROM (SELECT *, row_number() OVER (PARTITION BY model, version, query ORDER BY position, relevance) AS place,
+                row_number() OVER (PARTITION BY model, version, query ORDER BY relevance DESC) AS best
+            FROM (SELECT model, version, query, position, relevance, MIN(ts) AS ts, SUM(weight) AS n FROM ranked
+                GROUP BY model, version, query, position, relevance HAVING SUM(weight) > 0))
+        GROUP BY model, version, query)
+    GROUP BY 1, 2, 3"""
+"""What takes back the rankings of `ranked` as they were counted, by the places of items among the labelled ones."""
+RANKINGS_AS, NOT_PLACED = "rankings_as", "not placed yet"
+"""In `meta`, where the stored items of rankings are to be counted by their places among all that were logged."""
+_PLACES = (
+    *(
+        f"INSERT INTO {output_rollups.RANKINGS.table(level)} BY NAME "
+        + output_rollups.RANKINGS.merged(f"({_LABELLED_ALONE}) AS former", rollups.bucket(level, "bucket"))
+        for level in output_rollups.RANKINGS.levels
+    ),
+    # what is left is labelled, and its records have gone
+    """DELETE FROM ranked WHERE EXISTS (FROM predictions AS p
+        WHERE p.ts = ranked.ts AND p.model = ranked.model AND p.version = ranked.version)""",
+    f"INSERT OR REPLACE INTO meta VALUES ('{RANKINGS_AS}', '{NOT_PLACED}')",
+)
+"""Rankings that are forgotten stay as they were counted; the others are counted again when logs are next read, by what
+the configuration says of their columns then."""
+
 MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = {
     1: (_WAITING,),
     2: (_SIDES,),
@@ -271,7 +305,7 @@ MIGRATIONS: dict[int, tuple[str | Callable[[DuckDBPyConnection], None], ...]] = 
         *(ANSWERS.ddl(level) for level in ANSWERS.levels),
         "ALTER TABLE outcomes ADD COLUMN came BIGINT",  # what was read before came before what will be
     ),
-    27: _UNITS,
+    27: (*_PLACES, *_UNITS),
 }
 """Statements, and what depends on the columns of a store, that lead from the given version to the next."""
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import all_or_nothing, meta_value
 from mlwatch.config import OutputSettings
-from mlwatch.store import fold, slices, touched
+from mlwatch.store import fold, rankings, slices, touched
+from mlwatch.store.schema import NOT_PLACED, RANKINGS_AS
 
 WITH_WORDS = ", words by bucket"
 """What was counted of answers in words; stores of before did not count it."""
@@ -44,6 +45,22 @@ def ensure(
             touched.note(touched.FACTS, touched.ALL_TIME)
             registry.models[model] = replace(registry.models[model], task=task or "unknown")
         _recount(connection, registry, settings, before, other)
+
+
+def place_rankings(connection: DuckDBPyConnection, registry: Registry, settings: OutputSettings) -> None:
+    """Count the rankings of a store that an earlier mlwatch wrote, by the places of items among all that were logged.
+
+    Args:
+        connection: Outside a transaction, of the thread that takes logs in.
+        registry: Features and tasks.
+        settings: What the configuration says of outputs.
+    """
+    if meta_value(connection, RANKINGS_AS) != NOT_PLACED:
+        return
+    with all_or_nothing(connection):
+        fold.score_stored(connection, slices.columns(connection, registry, settings=settings))
+        rankings.place_stored(connection, registry, settings)
+        connection.execute("DELETE FROM meta WHERE key = ?", [RANKINGS_AS])
 
 
 def _recount(

@@ -17,6 +17,7 @@ from mlwatch.store import (
     fold,
     memory,
     outcomes,
+    rankings,
     retention,
     slices,
     straight,
@@ -191,6 +192,9 @@ class Transaction:
         any_scored, late_labels = outcomes.score_requests(self._connection, parts)
         if any_scored:
             fold.fold_scored(self._connection, self._registry, parts, self._config.outputs)
+        rankings.fold(
+            *(self._connection, self._registry, self._config.outputs, "requests", numbers), scored=any_scored
+        )
         if self._config.business.by_unit is not None:
             event_units.note(self._connection)
         any_gains, late_events = events.gain_requests(self._connection, self._config)
@@ -211,6 +215,7 @@ class Transaction:
         any_scored, again, unmatched = outcomes.take_outcomes(self._connection, parts, order)
         if any_scored:
             fold.fold_scored(self._connection, self._registry, parts, self._config.outputs)
+            rankings.fold(self._connection, self._registry, self._config.outputs)
         counts = replace(
             counts,
             outcomes=counts.outcomes - again,

@@ -236,7 +236,10 @@ def test_rankings_are_judged_by_query_however_their_labels_come(tmp_path: Path) 
 
 
 def test_an_old_query_is_forgotten_when_all_of_it_is_old_and_stays_counted(tmp_path: Path) -> None:
-    """The query that is old in part is judged with its old items where labels of the others come late."""
+    """The query that is old in part is judged with its old items where labels of the others come late.
+
+    Old items whose labels come when their records have gone take their places and gain nothing.
+    """
     records, truth = ranked()
     logs, first_kept = tmp_path / "logs", 357  # within the query of 352 to 359
     write(logs, "a.jsonl", [{k: v for k, v in record.items() if k != "label"} for record in records])
@@ -247,16 +250,17 @@ def test_an_old_query_is_forgotten_when_all_of_it_is_old_and_stays_counted(tmp_p
     ]
     write(logs, "b.jsonl", late[::2])
     with mlwatch.open(logs, db=tmp_path / "s.duckdb") as watch:
-        kept = watch.query("SELECT query, COUNT(*) FROM ranked GROUP BY query")[1]
-        assert sorted(kept) == [(f"q{query}", 4) for query in range(44, 60)]
+        kept = watch.query(
+            """SELECT query, SUM(weight), SUM(weight) FILTER (relevance IS NOT NULL) FROM ranked GROUP BY query"""
+        )[1]
+        assert sorted(kept) == [(f"q{query}", 8, 4) for query in range(44, 60)]
     write(logs, "c.jsonl", late[first_kept::2])
     with mlwatch.open(logs, db=tmp_path / "s.duckdb") as watch:
         found = only(next(iter(watch.snapshot().models.values()))).performance
     grades = [
         [
-            grade
+            grade if (8 * query + place) % 2 == 0 or 8 * query + place >= first_kept else 0
             for place, grade in enumerate(several)
-            if (8 * query + place) % 2 == 0 or 8 * query + place >= first_kept
         ]
         for query, several in enumerate(truth)
     ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 from logfiles import lines, prediction
+from sklearn.metrics import ndcg_score
 
 from mlwatch.host.types import HostSample
 from mlwatch.session import Options, Session
@@ -207,3 +208,51 @@ def test_how_many_of_its_labels_are_equal_to_a_quantile_is_not_known(tmp_path: P
         "the labels were read by an earlier mlwatch, which did not count how many are equal to a quantile"
     )
     assert (after["coverage_80"].value, after["coverage_80"].n) == (1.0, 100)
+
+
+def clicks() -> tuple[list[float], list[float]]:
+    """Return the NDCG and the reciprocal rank of the queries of `schema-27` that have labels, by their order in time.
+
+    Every fourth query has grades of all its twelve items, the others a click alone, at 1 + 7q mod 12; of five queries
+    one has no label yet.
+    """
+    gains, firsts = [], []
+    for q in range(40):
+        grades = [(place * q) % 4 if q % 4 == 0 else int(place == 1 + 7 * q % 12) for place in range(1, 13)]
+        if q % 5 != 3:
+            firsts.append(next((1 / (at + 1) for at, grade in enumerate(grades) if grade), 0.0))
+            gains.append(ndcg_score([grades], [list(range(12, 0, -1))], k=10) if any(grades) else 0.0)
+    return gains, firsts
+
+
+@pytest.mark.parametrize("forgotten", [0, 20])
+def test_its_rankings_are_counted_by_the_places_among_all_items(tmp_path: Path, forgotten: int) -> None:
+    """Those that retention has dropped stay as they were counted: clicks at the first place."""
+    path, logs = tmp_path / "store.duckdb", tmp_path / "logs"
+    path.write_bytes(gzip.decompress((FIXTURES / "schema-27.duckdb.gz").read_bytes()))
+    logs.mkdir()
+    with duckdb.connect(path) as older:
+        for table in ("predictions", "ranked"):
+            older.execute(
+                f"DELETE FROM {table} WHERE ts < TIMESTAMP '2026-11-03 08:00:00' + to_minutes(?)", [forgotten]
+            )
+    with Session(Options(logs, db=path)) as session:
+        session.ingest_all()
+        sums = {
+            level: session.query(
+                f"SELECT SUM(n), SUM(reciprocal), SUM(ndcg), SUM(hits) FROM r_rankings_{level}"
+            )[1]
+            for level in output_rollups.RANKINGS.levels
+        }
+        _, again = session.query("SELECT COUNT(*) FROM meta WHERE key = 'rankings_as'")
+    gains, firsts = clicks()
+    gone = sum(q % 5 != 3 for q in range(forgotten))
+    graded = [q for q in range(forgotten) if q % 4 == 0 and q % 5 != 3]
+    of_graded = [(q - sum(each % 5 == 3 for each in range(q))) for q in graded]
+    clicked = gone - len(graded)
+    reciprocal = clicked + sum(firsts[at] for at in of_graded) + sum(firsts[gone:])
+    ndcg = clicked + sum(gains[at] for at in of_graded) + sum(gains[gone:])
+    hits = clicked + sum(firsts[at] > 0 for at in of_graded) + sum(first >= 0.1 for first in firsts[gone:])
+    assert again == [(0,)]
+    for level in output_rollups.RANKINGS.levels:
+        assert sums[level] == [(32, pytest.approx(reciprocal), pytest.approx(ndcg), hits)]
