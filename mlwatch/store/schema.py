@@ -259,7 +259,7 @@ RANKINGS_AS, NOT_PLACED = "rankings_as", "not placed yet"
 _PLACES = (
     *(
         f"INSERT INTO {output_rollups.RANKINGS.table(level)} BY NAME "
-        + output_rollups.RANKINGS.merged(f"({_LABELLED_ALONE}) AS former", rollups.bucket(level, "bucket"))
+        + output_rollups.RANKINGS.merged(f"({_LABELLED_ALONE}) AS former", bucket(level, "bucket"))
         for level in output_rollups.RANKINGS.levels
     ),
     # what is left is labelled, and its records have gone
