@@ -63,7 +63,7 @@ def engagement(engaged: int, predictions: int, seen: bool = True) -> Estimate:
 
 def _share(counted: int, predictions: int) -> Estimate:
     # stores of before count one twice whose events name the model now and then
-    return intervals.proportion(min(counted, predictions), predictions, NO_PREDICTIONS)
+    return intervals.proportion(max(0, min(counted, predictions)), predictions, NO_PREDICTIONS)
 
 
 def mean_value(n: int, total: float, sumsq: float, cut: Cut | None = None) -> Estimate:

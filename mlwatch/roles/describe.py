@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
 from mlwatch.errors import one_line
+from mlwatch.roles.own_ids import BESIDE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +24,9 @@ def describe(mapping: Mapping) -> str:
     lines = ["[roles]"]
     for role, path in mapping.roles.items():
         line = f"{role} = {quoted(dotted(path))}  # {_comment(mapping.reasons.get(role, ''))}".rstrip(" #")
-        # one that is written is the only one: several are found anew
-        lines.append(f"# {line}" if mapping.others.get(role) else line)
+        # one that is written is the only one, and sure: several are found anew, and so is what may be an id
+        anew = mapping.others.get(role) or mapping.reasons.get(role) == BESIDE
+        lines.append(f"# {line}" if anew else line)
     for name, value in mapping.constants.items():
         if name not in mapping.roles:
             lines.append(f"# {name} is {quoted(value)}: {_comment(mapping.reasons.get(name, ''))}")

@@ -21,8 +21,10 @@ CANDIDATES = frozenset(
     }
 )
 """Words for what a version is, by itself: a canary is the candidate beside any other name."""
-LETTERS = (frozenset({"a"}), frozenset({"b", "c", "d"}))
-COLOURS = (frozenset({"blue"}), frozenset({"green"}))
+PAIRS = (
+    (frozenset({"a"}), frozenset({"b", "c", "d"})),
+    (frozenset({"blue"}), frozenset({"green"})),
+)
 """Words that say something only beside each other: the baseline's, and the candidates'."""
 
 
@@ -35,20 +37,19 @@ def is_older(name: str, other: str) -> bool:
 
 
 def is_baseline(name: str, other: str) -> bool:
-    """Tell whether one of two names is that of a baseline, by a whole word that the other has not.
+    """Tell whether one of two names is that of a baseline, by a whole word that the other has not."""
+    of_name, of_other = (_words(text) for text in (name, other))
+    return _rank(of_name - of_other) < _rank(of_other - of_name)
+
+
+def is_first(name: str, other: str) -> bool:
+    """Tell whether names are the letters or colours of a pair: which serves first, though arms may take turns.
 
     Letters are words only where no digit is beside them: hashes are full of those that have.
     """
     of_name, of_other = (_words(text) for text in (name, other))
     mine, theirs = of_name - of_other, of_other - of_name
-    if (ranks := (_rank(mine), _rank(theirs)))[0] != ranks[1]:
-        return ranks[0] < ranks[1]
-    return _is_first(mine, theirs, LETTERS)
-
-
-def is_first_colour(name: str, other: str) -> bool:
-    """Tell whether names say blue and green: which serves first, though both take turns."""
-    return _is_first(_words(name), _words(other), COLOURS)
+    return any(not mine.isdisjoint(first) and not theirs.isdisjoint(then) for first, then in PAIRS)
 
 
 def _words(name: str) -> frozenset[str]:
@@ -59,9 +60,3 @@ def _words(name: str) -> frozenset[str]:
 def _rank(words: frozenset[str]) -> int:
     """Return 0 for a baseline, 2 for a candidate, 1 where the words say nothing or both."""
     return 1 - bool(words & BASELINES) + bool(words & CANDIDATES)
-
-
-def _is_first(
-    mine: frozenset[str], theirs: frozenset[str], pair: tuple[frozenset[str], frozenset[str]]
-) -> bool:
-    return bool(mine & pair[0]) and bool(theirs & pair[1])

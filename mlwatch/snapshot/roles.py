@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from mlwatch.snapshot.role_names import is_baseline, is_first_colour, is_older
+from mlwatch.roles.paths import NO_VERSION
+from mlwatch.snapshot.role_names import is_baseline, is_first, is_older
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -135,7 +136,7 @@ def _precedes(life: Life, other: Life) -> bool:
     apart, names = abs(life.first - other.first), (life.pair.version, other.pair.version)
     if apart <= NEARLY_SAME_START and (is_baseline(*names) or is_baseline(*reversed(names))):
         return is_baseline(*names)
-    return apart <= SAME_START and (is_older(*names) or is_first_colour(*names))
+    return apart <= SAME_START and (is_older(*names) or is_first(*names))
 
 
 def _is_told(life: Life, other: Life) -> bool:
@@ -156,10 +157,12 @@ def rivals_of(
     if not eligible or not candidates or eligible[0].last < min(life.first for life in candidates):
         return ()
     baseline, *rest = eligible
+    able = (*rest, *(() if is_named else candidates))
+    few = STRAY * sum(life.predictions for life in {baseline, *able})
     others = {
         life.pair.version
-        for life in (*rest, *(() if is_named else candidates))
-        if not _is_told(life, baseline)
+        for life in able
+        if life.predictions >= few and life.pair.version != NO_VERSION and not _is_told(life, baseline)
     }
     return (baseline.pair.version, *sorted(others)) if others else ()
 

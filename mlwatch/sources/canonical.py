@@ -159,7 +159,8 @@ class Canonical:
         own = self._name("event_id")
         if self._mapping.reasons.get("event_id") != BESIDE:
             return own
-        known = (self._name("id"), self._text("event"), f"CAST({value} AS VARCHAR)")
+        when, amount = (f"CAST({one} AS VARCHAR)" for one in (self._time(), value))
+        known = (self._name("id"), self._name("unit"), when, self._text("event"), amount)
         return " || ' ' || ".join([f"({own})", *(f"COALESCE({one}, '')" for one in known)])
 
     def _as_name(self, path: tuple[str, ...]) -> str:

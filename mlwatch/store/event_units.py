@@ -9,6 +9,7 @@ event brought is taken back there and given here. One that finds none goes on wa
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there, meta_value, number
@@ -26,8 +27,32 @@ if TYPE_CHECKING:
 _WAITS = f"starts_with(id, {literal(BY_UNIT)})"
 _UNJOINED = "units_unjoined"
 """Key of whether predictions of users were read whose events are not looked at again yet."""
+_COUNTED_BY = "events_counted_by"
+"""Key of the rules by which events were counted, empty where by several: what one of those brought is not known."""
 _SAME = "unit, kind, class, value, currency, event_id, ts"
 """What the rows of one event have in common, one a model; events that are alike in all of it go the same way."""
+
+
+def remember_rules(connection: DuckDBPyConnection, config: Config) -> None:
+    """Remember by which rules events are counted, at a start.
+
+    What an event brought can be taken back only by the rule that it was counted by. Where there are several, as in a
+    store of an earlier mlwatch or after the configuration has changed, events stay with the prediction they found.
+
+    Args:
+        connection: Of the ingest thread, outside a transaction.
+        config: What events mean.
+    """
+    business = config.business
+    meant = (str(business.attribution), business.approval, business.disapproval, config.roles.timezone)
+    rules, known = json.dumps(meant), meta_value(connection, _COUNTED_BY)
+    if known is None:
+        known = "" if is_there(connection, "events") else rules
+    elif known == rules:
+        return
+    else:
+        known = ""
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [_COUNTED_BY, known])
 
 
 def note(connection: DuckDBPyConnection) -> None:
@@ -36,16 +61,16 @@ def note(connection: DuckDBPyConnection) -> None:
     Args:
         connection: Inside the ingest transaction.
     """
-    if not is_there(connection, "events WHERE unit IS NOT NULL"):
+    if not is_there(connection, "events WHERE unit IS NOT NULL") or not meta_value(connection, _COUNTED_BY):
         return
     if meta_value(connection, _UNJOINED) is None:
-        connection.execute("CREATE OR REPLACE TEMP TABLE asked_of (unit VARCHAR, ts TIMESTAMP)")
+        connection.execute("CREATE OR REPLACE TEMP TABLE asked_of (unit VARCHAR)")
         connection.execute("INSERT INTO meta VALUES (?, '')", [_UNJOINED])
     if not _are_known(connection):
         return  # of an earlier run, which ended before it came to that: all are looked at
     connection.execute("""
-        INSERT INTO asked_of SELECT unit, MIN(ts) FROM batch
-        WHERE is_request AND id IS NOT NULL AND unit IS NOT NULL AND NOT failed GROUP BY unit""")
+        INSERT INTO asked_of SELECT DISTINCT unit FROM batch
+        WHERE is_request AND id IS NOT NULL AND unit IS NOT NULL AND NOT failed""")
 
 
 def _are_known(connection: DuckDBPyConnection) -> bool:
@@ -119,7 +144,7 @@ def _move(connection: DuckDBPyConnection, config: Config, within: str) -> bool:
         FROM seekers AS e JOIN asked AS p ON p.unit = e.unit AND p.model = e.model AND {within}
         WHERE NOT e.waits
         GROUP BY e.place, e.id HAVING BOOL_OR(p.id = e.id) AND arg_max(p.id, (p.ts, p.id)) <> e.id""")
-    if not is_there(connection, "moves"):
+    if not meta_value(connection, _COUNTED_BY) or not is_there(connection, "moves"):
         return False
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE affected AS

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mlwatch.sources.marks import NO_MARKS
 from mlwatch.sources.room import enlarge
 from mlwatch.sources.shapebook import ShapeBook
-from mlwatch.store import constraints, label_bins, rankings, slices, tasks
+from mlwatch.store import constraints, event_units, label_bins, rankings, slices, tasks
 from mlwatch.store.binning import due, ensure_bins
 from mlwatch.store.books import Books
 from mlwatch.store.cuts import ENOUGH_ROWS
@@ -96,6 +96,7 @@ class Ingest:
         self._spool = Spool()
         self.registry = Registry(connection)
         tasks.place_rankings(connection, self.registry, config.outputs)
+        event_units.remember_rules(connection, config)
         self.ledger = Ledger(connection)
         self._shapes = KnownShapes(connection, config.roles)
         self._telling = Telling(connection)

@@ -100,9 +100,13 @@ def fold(
     """
     if not _lay_out(connection, registry, settings, requests, numbers, scored=scored):
         return
+    # a ranking without a label does not count yet: labels come later mostly, and a query may have come a thousand times
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE asked AS SELECT r.* FROM ranked AS r
-        JOIN (SELECT DISTINCT model, version, query FROM placed) AS mine USING (model, version, query)"""
+        JOIN (SELECT DISTINCT model, version, query FROM placed) AS mine USING (model, version, query)
+        WHERE EXISTS (
+            SELECT 1 FROM (FROM ranked UNION ALL FROM placed) AS every WHERE every.relevance IS NOT NULL
+                AND every.model = r.model AND every.version = r.version AND every.query = r.query)"""
     )
     _count(connection, -1)
     for table in ("asked", "ranked"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -32,6 +33,7 @@ START = datetime(2026, 11, 3)  # noqa: DTZ001  as the store has it
         ({"shopNew": 0, "shopOld2": 5}, ("shopOld2", "shopNew")),
         ({"newton": 0, "renew": 5}, ("newton", "renew")),  # parts of words say nothing
         ({"6b-2": 0, "6a-2": 5}, ("6b-2", "6a-2")),  # nor do hashes
+        ({"model-b": 0, "model-a": 1800}, ("model-b", "model-a")),  # letters say nothing of what comes later
         ({"C": 0, "B": 10, "A": 20}, ("A", "B")),
         ({"b": 0, "x": 10, "canary": 20, "control": 30}, ("control", "canary")),
         ({"blue-1": 0, "green-0": 5}, ("blue-1", "green-0")),
@@ -87,6 +89,15 @@ def test_a_retired_version_is_no_rival() -> None:
     late = Life(Pair("m", "Q"), 1000, START + timedelta(hours=2), START + timedelta(hours=10))
 
     assert assign_roles([*early, late], RolloutSettings(), Question()).rivals == ()
+
+
+@pytest.mark.parametrize(("name", "requests"), [("w", 5), ("-", 500)])
+def test_strays_and_what_has_no_version_are_no_rivals(name: str, requests: int) -> None:
+    *lives, other = _lives({"v1": 0, "v2": 7200, name: 5})
+    counts = {"v1": 1000, "v2": 1000, name: requests}
+    every = [*lives, replace(other, predictions=requests)]
+
+    assert assign_roles(every, RolloutSettings(), Question(), lambda _since: counts).rivals == ()
 
 
 def _lives(begins: dict[str, int]) -> list[Life]:

@@ -273,3 +273,29 @@ def test_events_are_looked_at_again_after_a_run_that_ended_before(
         for each in (watch, fresh):
             each.ingest_all()
         assert sums(watch) == pytest.approx(sums(fresh), abs=1e-9)
+
+
+def test_what_was_counted_by_another_rule_stays_where_it_is(tmp_path: Path) -> None:
+    root, db = tmp_path / "logs", tmp_path / "store.duckdb"
+    root.mkdir()
+
+    def at(minute: int, user: int, **more: Any) -> dict[str, Any]:
+        moment = (START + timedelta(minutes=minute)).isoformat()
+        return {"timestamp": moment, "user_id": f"u{user}", **more}
+
+    def asked(version: str, minute: int, users: int) -> Records:
+        of_all: dict[str, Any] = {"model": "m", "version": version, "prediction": 1}
+        return [at(minute, user, request_id=f"{version}-{user}", **of_all) for user in range(users)]
+
+    config = '[business]\nby_unit = "1d"\nattribution = "{}"\n'
+    for attribution, records in (
+        ("10m", [*asked("v1", 0, 20), *(at(30, user, event="purchase", value=5.0) for user in range(20))]),
+        ("1d", asked("v2", 25, 10)),
+    ):
+        (root / "mlwatch.toml").write_text(config.format(attribution))
+        write(root, f"{attribution}.jsonl", records)
+        with mlwatch.open(root, db=db) as watch:
+            watch.ingest_all()
+            versions = watch.snapshot().models["m"].versions
+    told = {name: (one.predictions, one.business.conversion.value) for name, one in versions.items()}
+    assert told == {"v1": (20, None), "v2": (10, None)}  # no conversion was counted

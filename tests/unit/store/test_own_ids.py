@@ -58,6 +58,24 @@ def test_tables_that_number_their_rows_from_one_on_are_all_read(logs: Path, take
 
 
 @pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(
+    "changes", [{"timestamp": "2026-11-03T13:00:07Z"}, {"request_id": None, "user_id": "u"}]
+)
+def test_the_same_number_at_another_time_or_of_another_user_is_another_event(
+    logs: Path, take: Take, changes: dict[str, Any]
+) -> None:
+    """Daily exports number their rows anew; some rows name a user and no request."""
+    (logs / "mlwatch.toml").write_text('[business]\nby_unit = "1d"\n')
+    first = [bought(n, id=n + 1, value=1.0, user_id=f"v{n}") for n in range(N)]
+    second = [{**event, **changes} for event in first]
+    for number, event in enumerate(second):
+        event["user_id"] = f"{event['user_id']}{number}"
+    for name, events in (("one", first), ("two", second)):
+        (logs / f"{name}.jsonl").write_text(lines(events))
+    assert taken(take())[1:] == (2 * N, 0)
+
+
+@pytest.mark.usefixtures("asked")
 def test_the_id_of_an_order_is_that_of_no_event(logs: Path, take: Take) -> None:
     """A cart has several items, two of them equal."""
     events = [bought(n, id=f"order {n}", value=price) for n in range(N) for price in (2.0, 3.0, 3.0)]
