@@ -8,7 +8,7 @@ from mlwatch.elements import dotted, is_called
 from mlwatch.roles.choice import DEFINING, FROM_PATH, UNLISTED, is_template
 from mlwatch.roles.features import listed
 from mlwatch.roles.infer import IGNORED, SET, constants_of
-from mlwatch.roles.names import latency_factor, preference
+from mlwatch.roles.names import latency_factor, rank
 from mlwatch.roles.types import ROLES
 from mlwatch.roles.units import FACTORS
 
@@ -54,7 +54,7 @@ def _moves(
             return len(taken) != 1 or not is_called(taken[0], named)
         if role in DEFINING:
             return bool(taken)  # it is not looked for under another name then
-    ranked = [(place, one) for one in known if (place := preference(role, one)) is not None]
+    ranked = [(place, len(one), one) for one in known if (place := rank(role, one)) is not None]
     if mapping.reasons.get(role, "").startswith(SET):
         return not ranked or min(ranked)[-1] != taken[0]
     return role in DEFINING and getattr(before, role) is not None and not taken and bool(ranked)

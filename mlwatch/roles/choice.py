@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from mlwatch.elements import dotted
 from mlwatch.roles import guards, leftovers, looks
 from mlwatch.roles.features import containers_of, listed
-from mlwatch.roles.names import container_depth, has_affix, is_loose, is_named, normal, preference, rank
+from mlwatch.roles.names import (
+    CHANGE_TIMES,
+    container_depth,
+    has_affix,
+    is_loose,
+    is_named,
+    normal,
+    rank,
+)
 from mlwatch.roles.paths import TEMPLATE
 from mlwatch.roles.types import Column, ColumnPath, Mapping
 
@@ -24,14 +32,8 @@ FROM_PATH = ("model", "version")
 """Roles that a template for the file's path may stand for."""
 DEFINING = frozenset({"prediction", "score", "label", "event"})
 """Roles that make a record what it is: one that is configured is never looked for under another name."""
-OF_ALL = frozenset({"timestamp", "model", "prediction", "score", "latency", "status"})
-"""Roles of which the name that nearly all records have is the better one.
-
-Not so ids, for an event's own is in each where that of its request is not, and versions, for none is one, too; labels,
-errors and what events say are in some records alone.
-"""
 NEARLY_ALL, MANY = 0.95, 0.05
-"""Share of the records that have a column, and that lack another one, for the first to be taken instead."""
+"""Share of records with a time of their own, and of those without an object's time, for the first to be taken."""
 UNLISTED = "not listed in [roles] features"
 _ANSWERED_BY = {"prediction": ("score", "label", "event"), "score": ("label", "event")}
 """Roles whose values tell that an empty column is not what these records are about."""
@@ -143,26 +145,34 @@ class Choice:
         for column in self.pool.values():
             if answered and not column.samples:
                 continue  # else outcomes with the columns of predictions would be failed requests
-            place = None if self.is_protected(column) else preference(named, column.path)
+            position = None if self.is_protected(column) else rank(named, column.path)
             loose = is_loose(named, column.path)
             if by_path and loose:
                 continue  # a `service` is a model's name only where nothing else is said to tell it
-            if place is not None and guards.fits(role, column, context, loose=loose):
+            if position is not None and guards.fits(role, column, context, loose=loose):
                 in_words = role == "value" and not looks.holds_numbers(column)
-                ranked.append((not column.samples, in_words, place, column.path))
+                ranked.append((not column.samples, in_words, position, len(column.path), column.path))
         if ranked:
-            best = self._fullest(role, self.pool[min(ranked)[-1]], (self.pool[one[-1]] for one in ranked))
+            best, *more = (self.pool[one[-1]] for one in sorted(ranked))
+            best = self._own_time(best, more) if role == "timestamp" else best
             self.take(role, best, f"named {dotted(best.path)}")
 
-    def _fullest(self, role: str, best: Column, able: Iterable[Column]) -> Column:
-        """Return the column named best for a role, or one that nearly all records have where many lack that one."""
+    def _own_time(self, best: Column, more: Iterable[Column]) -> Column:
+        """Return the column named best for the time, or one of the records themselves where many lack that one.
+
+        Records without a time are rejected, such as failed requests where the best is that of an answer. Nothing like
+        it holds for other roles: a failed request has no answer, which is no reason to read another column.
+
+        Args:
+            best: The column named best.
+            more: Others that may have the role, the one named best first.
+        """
         n = self._records()
-        if role not in OF_ALL or best.where.bit_count() > (1 - MANY) * n:
+        if n < looks.ENOUGH or best.where.bit_count() > (1 - MANY) * n:
             return best
-        full = [
-            one for one in able if one.where.bit_count() >= NEARLY_ALL * n and not is_loose(role, one.path)
-        ]
-        return min(full, key=lambda one: (preference(role, one.path), one.path), default=best)
+        own = (one for one in more if len(one.path) < len(best.path) and not is_loose("timestamp", one.path))
+        full = (one for one in own if one.where.bit_count() >= NEARLY_ALL * n)
+        return next((one for one in full if normal(one.path[-1]) not in CHANGE_TIMES), best)
 
     def _records(self) -> int:
         """Return of how many records anything is known."""

@@ -35,7 +35,8 @@ _TABLE = {
         request_timestamp request_time request_ts received_at occurred_at recorded_at recordedtime
         created_at created_time creation_time create_time created served_at scored_at predicted_at
         label_timestamp label_time labelled_at labeled_at feedback_time outcome_time epoch epoch_time
-        unix_time unix_timestamp asctime start_time started_at kafka_timestamp log_line_time t? dt? date? day?
+        unix_time unix_timestamp asctime start_time started_at response_created
+        response_created_at kafka_timestamp log_line_time t? dt? date? day?
         updated_at updated_time update_time updated last_updated last_updated_at modified_at modified_time
         modified last_modified last_modified_at
     """,
@@ -212,35 +213,6 @@ def rank(role: str, path: ColumnPath) -> int | None:
         return None
     ranks = [_RANKS[role][name] for name in _spellings(role, path) if name in _RANKS[role]]
     return min(ranks, default=None)
-
-
-_OF_SOMETHING = frozenset({"id", "event_id", "unit"})
-"""Roles whose best name says what it is of, which counts for more than where it stands: an event that has an `id` of
-its own may have that of its request in an object in it."""
-
-
-def preference(role: str, path: ColumnPath) -> tuple[int, ...] | None:
-    """Return how a column stands among those named like a role, the least first; None when it is not named so.
-
-    Names that are as often a feature's come last. Of the others a field of the record says it of the record, and one
-    of an object in it, such as `response.created`, may say it of the object, which some records lack.
-
-    Args:
-        role: The role.
-        path: Of the column.
-    """
-    place = rank(role, path)
-    if place is None:
-        return None
-    last = is_loose(role, path) or (role == "timestamp" and normal(path[-1]) in CHANGE_TIMES)
-    depth = 0 if role in _OF_SOMETHING else _depth(role, path)
-    return (int(last), depth, place, len(path))
-
-
-def _depth(role: str, path: ColumnPath) -> int:
-    """Return how many keys lead to a value: `prediction.score` is as good a name as `prediction_score` is."""
-    joined = len(path) > 1 and normal("".join(path[-2:])) in _RANKS[role]
-    return len(path) - joined
 
 
 def is_named(role: str, path: ColumnPath) -> bool:

@@ -837,24 +837,6 @@ def test_the_time_is_the_records_own_and_not_that_of_an_answer_in_it(failures: i
     assert roles_of(mapping)["status"] == "status"
 
 
-@pytest.mark.parametrize(
-    ("role", "above", "below"),
-    [
-        ("timestamp", "created_at", ("meta", "timestamp")),
-        ("model", "model_name", ("response", "model")),
-        ("version", "deployment", ("response", "model_version")),
-        ("latency", "elapsed_ms", ("details", "latency_ms")),
-        ("prediction", "predicted_class", ("metadata", "pred")),
-    ],
-)
-def test_a_field_of_the_record_is_believed_before_one_of_an_object_in_it(
-    role: str, above: str, below: tuple[str, str]
-) -> None:
-    value: dict[str, Any] = {"timestamp": TS, "latency": 4.5}
-    own = {"id": "a", "status": 200, above: value.get(role, "x"), below[0]: {below[1]: value.get(role, "y")}}
-    assert roles_of(inferred(own))[role] == above
-
-
 def test_a_joined_name_is_as_good_as_a_flat_one() -> None:
     record = {"ts": TS, "deployment": "prod", "model": {"name": "fraud", "version": "v2"}, "prediction": 1}
     assert roles_of(inferred(record)) == {
@@ -868,13 +850,6 @@ def test_a_joined_name_is_as_good_as_a_flat_one() -> None:
 def test_an_event_is_of_the_request_that_an_object_in_it_names() -> None:
     record = {"id": "e1", "time": TS, "event": "purchase", "metadata": {"request_id": "r1"}}
     assert roles_of(inferred(record))["id"] == "metadata.request_id"
-
-
-@pytest.mark.parametrize(("lacking", "chosen"), [(0, "timestamp"), (4, "created_at")])
-def test_a_time_that_many_records_lack_gives_way_to_one_that_all_have(lacking: int, chosen: str) -> None:
-    record = {"request_id": "a", "created_at": TS, "prediction": 1}
-    records = [record if i < lacking else {**record, "timestamp": TS} for i in range(20)]
-    assert roles_of(inferred(*records))["timestamp"] == chosen
 
 
 def completed(**answer: Any) -> Mapping:
