@@ -13,19 +13,21 @@ from mlwatch.roles.units import FACTORS
 from mlwatch.times import parse_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from mlwatch.roles.choice import Choice
     from mlwatch.roles.types import Column
 
 _OF_REQUESTS = frozenset({"prediction", "score", "status", "error"})
 """Roles of which any tells that what began and ended was a request."""
+_LONGEST = 600_000.0
+"""Milliseconds: half of the requests to a model are answered before. Stays and periods of forecasts take longer."""
 
 
 def take_span(choice: Choice) -> None:
     """Take the time at which requests ended, where their time is that at which they began and none has a latency.
 
-    A start and an end among the inputs of a model may be those of a ride or a stay.
+    A start and an end among the inputs of a model may be those of a ride or a stay, and so may be long ones anywhere.
     """
     began = choice.time()
     if began is None or choice.ended is not None or "latency" in choice.roles or "event" in choice.roles:
@@ -36,11 +38,21 @@ def take_span(choice: Choice) -> None:
         one.path
         for one in _ends(choice.pool.values(), began)
         if not choice.is_protected(one) and not guards.is_among_inputs(one, choice.context())
+        if _are_requests(_spans(began, one).values())
     ]
     if ends:
         choice.ended = min(ends)
         del choice.pool[choice.ended]
         choice.reasons["timestamp"] += f"; the latency is from it to {dotted(choice.ended)}"
+
+
+def _are_requests(spans: Collection[float]) -> bool:
+    """Tell whether milliseconds from start to end can be those of requests: windows all have the same length.
+
+    The two are asked of what is known: where no record says both, nothing speaks against it.
+    """
+    alike = len(spans) >= looks.ENOUGH and len({round(ms, 2) for ms in spans}) == 1
+    return not spans or (median(spans) <= _LONGEST and not alike)
 
 
 def told_unit(choice: Choice, latency: Column) -> tuple[float, str] | None:
@@ -49,8 +61,12 @@ def told_unit(choice: Choice, latency: Column) -> tuple[float, str] | None:
     A latency may end a little before or after the end that is logged: the unit is right to a factor of two.
     """
     began = choice.time()
-    for end in _ends(choice.columns, began) if began is not None else ():
-        ratios = [ms / taken for ms, taken in _pairs(began, end, latency) if taken > 0] if began else []
+    if began is None:
+        return None
+    numbers = {at: looks.number_of(sample) for at, sample in by_record(latency).items()}
+    for end in _ends(choice.columns, began):
+        spans = _spans(began, end)
+        ratios = [spans[at] / taken for at, taken in numbers.items() if taken and taken > 0 and at in spans]
         for unit, factor in FACTORS.items():
             if ratios and 0.5 < median(ratios) / factor < 2:
                 return factor, f", in {unit}, as the time to {dotted(end.path)} tells"
@@ -68,16 +84,12 @@ def _ends(columns: Iterable[Column], began: Column) -> list[Column]:
     ]
 
 
-def _pairs(began: Column, ended: Column, latency: Column) -> list[tuple[float, float]]:
-    """Return the milliseconds from start to end, and the latency, of each sampled record that says all of them."""
-    starts, ends, taken = by_record(began), by_record(ended), by_record(latency)
-    found = []
-    for at in starts.keys() & ends.keys() & taken.keys():
-        start, end, number = (
-            parse_timestamp(starts[at]),
-            parse_timestamp(ends[at]),
-            looks.number_of(taken[at]),
-        )
-        if start is not None and end is not None and number is not None:
-            found.append(((end - start).total_seconds() * 1e3, number))
+def _spans(began: Column, ended: Column) -> dict[int, float]:
+    """Return the milliseconds from start to end by the bit of each sampled record that says both."""
+    starts, ends = by_record(began), by_record(ended)
+    found = {}
+    for at in starts.keys() & ends.keys():
+        start, end = parse_timestamp(starts[at]), parse_timestamp(ends[at])
+        if start is not None and end is not None:
+            found[at] = (end - start).total_seconds() * 1e3
     return found

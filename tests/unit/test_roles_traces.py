@@ -108,6 +108,42 @@ def test_a_latency_is_taken_before_start_and_end_and_a_stay_is_none() -> None:
     assert inferred(served, settings=RoleSettings(latency="took")).ended is None
 
 
+def spanning(*seconds: float, rows: int = 20) -> Mapping:
+    """Return what records are whose spans are some in turn."""
+    starts = [7200.0 * i for i in range(rows)]
+    return inferred(
+        *(
+            {
+                "id": f"a{i}",
+                "start_time": moment(start),
+                "end_time": moment(start + seconds[i % len(seconds)]),
+            }
+            | {"features": {"a": i}, "prediction": 1.5 * i}
+            for i, start in enumerate(starts)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("spans", "rows", "ended"),
+    [
+        ((0.5, 2.25), 20, True),
+        ((0.5, 1.5, 86400.0), 20, True),
+        ((0.5, 601.0, 700.0), 20, False),
+        ((259200.0,), 20, False),
+        ((259200.0, 172800.0), 20, False),
+        ((259200.0,), 1, False),
+        ((3600.0,), 20, False),
+        ((300.0,), 20, False),
+        ((300.0,), 4, True),
+    ],
+)
+def test_stays_and_windows_of_one_length_are_no_latencies(
+    spans: tuple[float, ...], rows: int, ended: bool
+) -> None:
+    assert (spanning(*spans, rows=rows).ended == ("end_time",)) is ended
+
+
 @pytest.mark.parametrize(("factor", "unit"), [(1.0, "ms"), (1e3, "s"), (1e-3, "us")])
 def test_start_and_end_tell_the_unit_of_a_latency(factor: float, unit: str) -> None:
     records = [
