@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted
 from mlwatch.roles import guards, looks
-from mlwatch.roles.names import is_named, normal
+from mlwatch.roles.columns import by_record
+from mlwatch.roles.names import CHANGE_TIMES, CREATION_TIMES, is_named, normal
 
 if TYPE_CHECKING:
     from mlwatch.roles.choice import Choice
@@ -18,6 +19,39 @@ if TYPE_CHECKING:
 _RUNS = frozenset({"runid", "observationid"})
 _KINDS = frozenset({"key", "name"})
 _NUMBERS = frozenset({"score", "value"})
+_BESIDE = frozenset(
+    {
+        *(
+            "id",
+            "traceid",
+            "sessionid",
+            "datasetrunid",
+            "executiontraceid",
+            "parentid",
+            "spanid",
+            "projectid",
+        ),
+        *("tenantid", "userid", "authoruserid", "configid", "queueid", "feedbackgroupid", "feedbackthreadid"),
+        *("comparativeexperimentid", "jobid", "timestamp", "starttime", "eventts"),
+        *(
+            "comment",
+            "correction",
+            "source",
+            "feedbacksource",
+            "metadata",
+            "extra",
+            "trace",
+            "tags",
+            "environment",
+        ),
+        *("stringvalue", "longstringvalue", "datatype", "isroot", "isdeleted"),
+        *(CREATION_TIMES | CHANGE_TIMES | _RUNS | _KINDS | _NUMBERS),
+    }
+)
+"""What the exports have in each row. Anything else that has a value, such as an `age`, is an input of a model.
+
+https://api.smith.langchain.com/redoc (feedback), https://api.reference.langfuse.com (scores)
+"""
 _OF_OTHERS = ("model", "version", "prediction", "label", "latency", "status", "error", "event")
 """Roles whose names tell that rows are something else."""
 _TAKEN = ("id", "prediction", "score", "label", "event", "value", "event_id")
@@ -35,12 +69,23 @@ def take_feedback(choice: Choice) -> None:
     kinds = {str(sample) for sample in kind.samples}
     if kind.kinds - {"null"} != {"text"} or len(kinds) > guards.MOST_EVENTS:
         return
+    if _is_batch(run, kind) or any(
+        one.samples and normal(path[0]) not in _BESIDE for path, one in choice.pool.items()
+    ):
+        return
     reason = f"{dotted(number.path)} is said of the record that {dotted(run.path)} names"
     for role, column in (("id", run), ("event", kind), ("value", number)):
         choice.take(role, column, reason)
     own = choice.pool.get(("id",))
     if own is not None and own.samples:
         choice.take("event_id", own, "the row's own id")
+
+
+def _is_batch(run: Column, kind: Column) -> bool:
+    """Tell whether most records say the same of the same run as an earlier one: a model scored a batch in that run."""
+    kinds = by_record(kind)
+    said = [(str(name), str(kinds.get(at))) for at, name in by_record(run).items()]
+    return len(said) > 2 * len(set(said))
 
 
 def _only(choice: Choice, names: frozenset[str]) -> Column | None:

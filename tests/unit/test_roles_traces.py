@@ -159,11 +159,53 @@ def test_start_and_end_tell_the_unit_of_a_latency(factor: float, unit: str) -> N
 
 @pytest.mark.parametrize(
     "more",
-    [{"prediction": 1}, {"status": 200}, {"latency_ms": 3.5}, {"model": "m"}, {"value": 2.5}, {"name": "x"}],
+    [
+        *({"prediction": 1}, {"status": 200}, {"latency_ms": 3.5}, {"model": "m"}, {"value": 2.5}),
+        *(
+            {"name": "x"},
+            {"age": 31},
+            {"amount": 2.5},
+            {"country": "A"},
+            {"step": 3},
+            {"features": {"age": 31}},
+        ),
+    ],
 )
 def test_rows_that_say_more_than_a_score_of_a_run_are_no_feedback(more: dict[str, Any]) -> None:
     mapping = inferred(*({**told(i), **more} for i in range(5)))
     assert mapping.roles.get("id") != ("run_id",)
+
+
+def batch(i: int, **changes: Any) -> dict[str, Any]:
+    name = "lead_scorer" if i % 2 else "churn"
+    return {"timestamp": moment(i), "run_id": f"run{i}", "name": name, "score": i / 50, **changes}
+
+
+@pytest.mark.parametrize("changes", [{"age": 31}, {"run_id": "2026-11-25"}])
+def test_scores_that_models_give_in_a_run_are_predictions(changes: dict[str, Any]) -> None:
+    roles = roles_of(inferred(*(batch(i, **changes) for i in range(50))))
+    assert (roles.get("score"), roles.get("event"), roles.get("value")) == ("score", None, None)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {
+            "comment": "good",
+            "feedback_source": {"type": "api", "metadata": {"a": 1}},
+            "modified_at": moment(1),
+        },
+        {"session_id": "s", "trace_id": "t", "correction": None, "extra": {"a": 1}, "reviewers": None},
+    ],
+)
+def test_what_exports_of_feedback_have_beside_a_score_does_not_make_it_a_models(more: dict[str, Any]) -> None:
+    roles = roles_of(inferred(*({**told(i // 2), "id": f"f{i}", **more} for i in range(20))))
+    assert (roles["id"], roles["event"], roles["value"], roles["event_id"]) == (
+        "run_id",
+        "key",
+        "score",
+        "id",
+    )
 
 
 def test_the_end_is_kept_with_what_is_known_of_a_file() -> None:
