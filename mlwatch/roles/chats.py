@@ -25,6 +25,12 @@ ANSWERS = frozenset({"choices", "generations", "candidates"})
 PARTS = frozenset({"content", "parts", "message", "output", "outputs", "response"})
 """Lists and objects that an answer's text may be in, below one that says that it is an answer."""
 LISTS = ANSWERS | PARTS
+OF_CHATS = frozenset({"message", "parts"})
+"""What an answer in such a list has only if a chat model gave it."""
+_OUTPUTS = frozenset({"output", "outputs", "response"})
+_OF_ANY = frozenset({"choices", "candidates"})
+"""Lists that are as often of what a model may choose from, as in a quiz, unless they are in an output."""
+_OF_ANSWERS = frozenset({"message", "finish_reason", "finishReason", "stop_reason"})
 _STEPS = ("message", "content", "parts", "text", "tool_calls", "function", "name")
 """Keys that lead to a text, or to the name of the tool that is to be asked instead."""
 TEXTS = frozenset({"content", "text"})
@@ -58,8 +64,20 @@ def answer_texts(path: ColumnPath, value: object) -> Iterator[tuple[ColumnPath, 
         value: The list.
     """
     names = {name for name in path if not is_element(name)}
-    if path[-1] in ANSWERS or (path[-1] in PARTS and len(names) > 1):
+    answers = path[-1] in ANSWERS and (
+        path[-1] not in _OF_ANY or not _OUTPUTS.isdisjoint(names) or _are_answers(value)
+    )
+    if answers or (path[-1] in PARTS and len(names) > 1):
         yield from _texts(path, value)
+
+
+def _are_answers(value: object) -> bool:
+    """Tell whether the first of a list says of itself what only answers of language models do."""
+    first = value[0] if isinstance(value, list | tuple) and value else None
+    if not isinstance(first, Mapping):
+        return False
+    content = first.get("content")
+    return not _OF_ANSWERS.isdisjoint(first) or (isinstance(content, Mapping) and "parts" in content)
 
 
 def _texts(path: ColumnPath, value: object) -> Iterator[tuple[ColumnPath, object]]:

@@ -16,6 +16,7 @@ from mlwatch.roles.names import (
     has_affix,
     is_loose,
     is_named,
+    is_written,
     normal,
     rank,
 )
@@ -131,8 +132,14 @@ class Choice:
         said = (*self.settings.categorical, *self.settings.numeric)
         return leftovers.NO_VALUE_YET if column.kinds <= {"null"} and not listed(said, column.path) else None
 
-    def choose(self, role: str, named: str) -> None:
-        """Give a role to the best column named like it, if any."""
+    def choose(self, role: str, named: str, *, written: bool = False) -> None:
+        """Give a role to the best column named like it, if any.
+
+        Args:
+            role: The role.
+            named: The role that the name is one of.
+            written: Take an answer that is called a text, and no other.
+        """
         setting = getattr(self.settings, role)
         if role in self.roles or (setting is not None and role in DEFINING):
             return
@@ -147,6 +154,8 @@ class Choice:
                 continue  # else outcomes with the columns of predictions would be failed requests
             position = None if self.is_protected(column) else rank(named, column.path)
             loose = is_loose(named, column.path)
+            if position is not None and role == "prediction" and is_written(column.path) is not written:
+                continue
             if by_path and loose:
                 continue  # a `service` is a model's name only where nothing else is said to tell it
             if position is not None and guards.fits(role, column, context, loose=loose):
@@ -191,6 +200,21 @@ class Choice:
         ]
         if len(named) == 1:
             self.take(role, named[0], f"the only column named like a {role}")
+
+    def choose_written(self) -> None:
+        """Take a text for the prediction where nothing else answers: beside a score it is what was judged."""
+        judging = ("score", "label")
+        said = any(getattr(self.settings, role) is not None or self._answers(role) for role in judging)
+        others = any(
+            column.samples and has_affix("prediction", column.path) and not self.is_protected(column)
+            for column in self.pool.values()
+        )
+        if not said and not others:
+            self.choose("prediction", "prediction", written=True)
+
+    def _answers(self, role: str) -> bool:
+        """Tell whether a role is given to a column that has values, as one of earlier records may have."""
+        return role in self.roles and (role not in self.chosen or bool(self.chosen[role].samples))
 
     def context(self) -> guards.Context:
         """Return what is known so far, as guards ask for it."""

@@ -200,6 +200,7 @@ class _Inference(Choice):
                 answers.regression_score(self)
                 if not _is_of_labels(path):
                     answers.answer_beside_score(self)
+                self.choose_written()
 
     def _take_own_id(self) -> None:
         if "event_id" in self.roles or self.settings.event_id is not None:

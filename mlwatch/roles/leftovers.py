@@ -5,9 +5,18 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from mlwatch.elements import dotted
+from mlwatch.elements import dotted, is_element
 from mlwatch.roles import looks
-from mlwatch.roles.names import LOG_NAMES, LOGSTASH_SCHEMA, LOOSE_LOG_NAMES, aliases, is_named, normal, rank
+from mlwatch.roles.names import (
+    LOG_NAMES,
+    LOGSTASH_SCHEMA,
+    LOOSE_LOG_NAMES,
+    aliases,
+    is_named,
+    is_written,
+    normal,
+    rank,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +64,8 @@ def no_feature(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
         return "what a logger adds, not an input of the model"
     if looks.holds_json(column):
         return "JSON inside of text"
+    if is_written(column.path) and any(map(is_element, column.path)):
+        return "a text in a list, not a single value"
     if _counts_rows(column):
         return "the number of the row, not an input of the model"
     if not {"prediction", "score"} & roles.keys() and {"label", "event"} & roles.keys():

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import is_element
-from mlwatch.roles.chats import ANSWERS, PARTS, TEXTS, TOOL
+from mlwatch.roles.chats import ANSWERS, OF_CHATS, PARTS, TEXTS, TOOL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,8 +59,8 @@ _TABLE = {
         prediction pred y_pred y_hat yhat predicted prediction_label predicted_label predicted_class
         prediction_class prediction_value predicted_value pred_label pred_class class_prediction
         model_prediction model_output prediction_result forecast? predictions? output? outputs? result?
-        response? inference? decision? answer? generated_text response_text completion_text answer_text
-        answer_tool completion?
+        response? inference? decision? answer? generated_text? response_text? completion_text? answer_text?
+        answer_message answer_tool completion?
     """,
     "score": """
         score prediction_score predicted_score pred_score model_score proba probability prediction_proba
@@ -220,6 +220,15 @@ def is_named(role: str, path: ColumnPath) -> bool:
     return rank(role, path) is not None and not is_loose(role, path)
 
 
+_WRITTEN = _set("generatedtext responsetext completiontext answertext completion")
+
+
+def is_written(path: ColumnPath) -> bool:
+    """Tell whether an answer is called a text: of a model that judges it, it is the input."""
+    fitting = [name for name in _spellings("prediction", path) if name in _RANKS["prediction"]]
+    return bool(fitting) and all(name in _WRITTEN for name in fitting)
+
+
 def certain(*roles: str) -> frozenset[str]:
     """Return the normalised names that are ones for some roles, and not as often an ordinary feature's."""
     return frozenset(name for role in roles for name in _RANKS[role].keys() - _LOOSE[role])
@@ -290,7 +299,7 @@ _ANSWERING = frozenset(_OUTPUTS) | ANSWERS
 
 
 def _in_answer(path: ColumnPath) -> str | None:
-    """Return what a text is called that a chat model answers, or the tool that it asks for; None for others.
+    """Return what a text is called that a model answers, a chat model for sure, or the tool that it asks for; or None.
 
     Examples are `response.choices[0].message.content` and `output.content`; the content of a mere `message` may be what
     was asked.
@@ -301,7 +310,10 @@ def _in_answer(path: ColumnPath) -> str | None:
     if path[-2:] == TOOL and not ANSWERS.isdisjoint(parents):
         return "answertool"
     fitting = all(name in WRAPPERS or name in ANSWERS or name in PARTS for name in parents)
-    return "answertext" if fitting and path[-1] in TEXTS else None
+    if not fitting or path[-1] not in TEXTS:
+        return None
+    chat = not ANSWERS.isdisjoint(parents) and not OF_CHATS.isdisjoint(parents)
+    return "answermessage" if chat else "answertext"
 
 
 def container_depth(path: ColumnPath, containers: Mapping[str, object] | frozenset[str]) -> int:

@@ -132,3 +132,56 @@ def test_a_few_records_do_not_tell_that_many_lack_a_time() -> None:
     answered = {"id": "a", "received_at": TS, "status": 200, "response": {"timestamp": TS}}
     failed = {"id": "b", "received_at": TS, "status": 500}
     assert roles_of(answered, failed, answered)["timestamp"] == "response.timestamp"
+
+
+TEXT = {"text": "It rains."}
+
+
+@pytest.mark.parametrize(
+    "name", ["response_text", "answer_text", "generated_text", "completion_text", "completion"]
+)
+@pytest.mark.parametrize(
+    ("more", "prediction"),
+    [
+        ({"score": 0.5, "label": 1}, None),
+        ({"score": 0.5}, None),
+        ({"label": 1}, None),
+        ({"predicted_quality": 0.25, "label": 0.5}, "predicted_quality"),
+        ({"predicted_class": "good"}, "predicted_class"),
+        ({}, ""),
+        ({"score": None, "label": None}, ""),
+    ],
+)
+def test_a_text_beside_what_judges_it_is_no_answer(
+    name: str, more: dict[str, Any], prediction: str | None
+) -> None:
+    found = roles_of(*({**BASE, "prompt": "Why?", name: f"blah {i}", **more} for i in range(20)))
+    assert found.get("prediction") == (name if prediction == "" else prediction)
+    assert {role for role in ("score", "label") if more.get(role) is not None} <= found.keys()
+
+
+@pytest.mark.parametrize(
+    ("more", "prediction"),
+    [
+        ({"choices": [TEXT, {"text": "No."}], "answer": "No."}, "answer"),
+        ({"choices": [TEXT, {"text": "No."}], "score": 0.5, "answer": "No."}, "answer"),
+        ({"candidates": [{**TEXT, "id": 3}], "score": 0.5}, None),
+        ({"candidates": [TEXT]}, None),
+        ({"response": {"candidates": [TEXT], "score": 0.5}}, None),
+        ({"result": {**TEXT, "confidence": 0.25}}, None),
+        ({"choices": [{**TEXT, "finish_reason": "stop"}]}, "choices[0].text"),
+        ({"choices": [{"message": {"content": "Hi."}}], "score": 0.5}, "choices[0].message.content"),
+        ({"candidates": [{"content": {"parts": [TEXT]}}]}, "candidates[0].content.parts[0].text"),
+        ({"result": TEXT}, "result.text"),
+    ],
+)
+def test_what_may_be_chosen_is_no_answer_but_what_a_chat_model_says_is(
+    more: dict[str, Any], prediction: str | None
+) -> None:
+    assert roles_of(*[{**BASE, "status": 200, **more}] * 20).get("prediction") == prediction
+
+
+def test_a_text_of_a_list_beside_a_score_is_no_feature() -> None:
+    record = {**BASE, "response": {"content": [{"type": "text", **TEXT}], "score": 0.5}}
+    mapping = infer(columns_of([record] * 20), RoleSettings(), PurePath("fraud/app.jsonl"), "logs")
+    assert ("score" in mapping.roles, "prediction" in mapping.roles, mapping.features) == (True, False, ())
