@@ -62,15 +62,22 @@ def no_feature(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
         return NO_VALUE_YET
     if is_logged(column):
         return "what a logger adds, not an input of the model"
-    if looks.holds_json(column):
-        return "JSON inside of text"
-    if is_written(column.path) and any(map(is_element, column.path)):
-        return "a text in a list, not a single value"
+    if (why := _is_several(column)) is not None:
+        return why
     if _counts_rows(column):
         return "the number of the row, not an input of the model"
     if not {"prediction", "score"} & roles.keys() and {"label", "event"} & roles.keys():
         return BESIDE
     return _second(column, roles)
+
+
+def _is_several(column: Column) -> str | None:
+    """Say what a text holds or is one of; None for a value by itself."""
+    if looks.holds_json(column):
+        return "JSON inside of text"
+    if is_written(column.path) and any(map(is_element, column.path)):
+        return "a text in a list, not a single value"
+    return None
 
 
 def is_log_name(path: ColumnPath) -> bool:
