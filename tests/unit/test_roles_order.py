@@ -12,7 +12,7 @@ from mlwatch.elements import dotted
 from mlwatch.roles import columns_of, infer
 
 TS, LATER = "2026-11-23T09:52:11Z", "2026-11-24T03:00:00Z"
-BASE = {"timestamp": TS, "request_id": "a"}
+BASE: dict[str, Any] = {"timestamp": TS, "request_id": "a"}
 
 
 def roles_of(*records: dict[str, Any]) -> dict[str, str]:
