@@ -313,6 +313,7 @@ def test_a_golden_probe_that_is_not_configured_any_more_is_not_told_of(logs: Pat
         assert told("") == [(False, False), (True, True)], "the past stays what it was"
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("url", ["ftp://x", "nosuchkind+http://127.0.0.1:1"])
 def test_a_wrong_address_is_one_line(logs: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = check(capsys, logs, "--endpoint", url)

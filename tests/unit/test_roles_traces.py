@@ -66,6 +66,7 @@ def told(i: int) -> dict[str, Any]:
     return {**record, "created_at": moment(i + 40)}
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("ask", "say", "kind"), [(observation, scored, "user-feedback"), (run, told, "user_score")]
 )

@@ -30,6 +30,7 @@ def alerts(place: Path) -> dict[str, tuple[str, str]]:
         }
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("rule", "what", "todo"),
     [

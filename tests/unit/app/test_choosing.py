@@ -168,6 +168,7 @@ async def test_what_was_shown_alone_is_compared_with_another(keys: list[str], fo
         assert f"Only  {found.candidate} against {found.baseline}" in text_of(app)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("key", ["b", "enter"])
 async def test_a_lone_version_is_compared_with_nothing(key: str) -> None:
     async with running(FakeSource(unlabelled())) as (app, pilot):

@@ -106,7 +106,7 @@ async def test_filter_and_sort_by_keys() -> None:
         assert table.visible_keys[0] == "air_time"
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (50, 16)])
 async def test_every_size_shows_features(size: tuple[int, int]) -> None:
     async with running(FakeSource(), size) as (app, pilot):

@@ -352,6 +352,7 @@ def test_records_that_are_all_rejected_are_a_hold_that_says_why(
     assert (code, out) == (3, f"HOLD  data: 3 records read, but no predictions of the model: {why}\n")
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("rejected", "code"), [(15, 0), (60, 3)])
 def test_many_rejected_records_are_said_and_hold(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, rejected: int, code: int

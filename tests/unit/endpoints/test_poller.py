@@ -531,6 +531,7 @@ async def test_a_server_that_changes_kind_without_an_outage_is_told_after_three_
     await server.aclose()
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("before", "after"),
     [

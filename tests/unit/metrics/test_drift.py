@@ -68,7 +68,7 @@ def test_distances_run_over_the_given_bins() -> None:
     assert found.l_infinity == pytest.approx(float(np.abs(p - q).max()))
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("n", [50, 100, 300, 1000, 20_000])
 def test_noise_does_not_alarm(n: int) -> None:
     alarms = sum(against_reference(normal(n, seed)).drifted for seed in range(200))

@@ -207,7 +207,7 @@ def test_disagreement_evidence_averages_one_under_the_null() -> None:
         assert np.sum(np.exp(log_e) * weights) == pytest.approx(1)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("cap", [None, 0.08])
 @pytest.mark.parametrize("lost_rate", [0.02, 0.04])
 def test_a_timeline_of_pairs_says_what_the_verdict_said_at_each_moment(

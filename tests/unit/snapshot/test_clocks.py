@@ -36,7 +36,7 @@ def write(logs: Path, rows: list[dict[str, Any]]) -> None:
     (logs / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("ahead", [timedelta(minutes=20), timedelta(hours=7), timedelta(days=26_000)])
 def test_a_record_of_the_future_is_left_out_and_said(tmp_path: Path, ahead: timedelta) -> None:
     now = datetime.now(UTC)
@@ -129,6 +129,7 @@ def test_a_pod_whose_clock_is_ahead_does_not_move_the_present(tmp_path: Path) ->
     )
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("days", [0.1, 10.0])
 def test_a_service_whose_zone_is_wrong_is_shown_up_to_its_own_present(tmp_path: Path, days: float) -> None:
     now = datetime.now(UTC)

@@ -65,6 +65,7 @@ def maturities(snapshot: Snapshot) -> list[float | None]:
     return [version.maturity for version in snapshot.models["m"].versions.values()]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("at", [None, START + timedelta(hours=10)])
 def test_events_that_go_on_show_that_all_conversions_had_their_time(
     tmp_path: Path, at: datetime | None
@@ -98,6 +99,7 @@ def test_where_events_go_on_for_a_while_older_requests_are_judged(tmp_path: Path
     assert judged.reasons[0].endswith(", of requests at least 30 hours old")
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("ahead", [timedelta(days=3), timedelta(days=20_000)])
 def test_one_event_with_a_wrong_clock_makes_nothing_older(tmp_path: Path, ahead: timedelta) -> None:
     rates = {"v1": 0.9, "v2": 0.9}

@@ -218,6 +218,7 @@ def written(logs: Path, rows: pd.DataFrame, name: str = "a.jsonl") -> None:
     pd.Series(lines).to_json(logs / name, orient="records", lines=True, date_format="iso")
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("labels", ["granted", "none"])
 @pytest.mark.parametrize("in_halves", [False, True])
 def test_a_gap_in_positives_is_of_all_answers_labels_or_not(

@@ -91,6 +91,7 @@ def model_of(root: Path, truth: pd.DataFrame, write: Callable[..., dict[str, Any
     return snapshot.models["chat"]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("write", "config", "texts"),
     [

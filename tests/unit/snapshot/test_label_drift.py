@@ -99,7 +99,7 @@ def test_labels_of_a_reference_without_predictions_count(tmp_path: Path) -> None
 ANSWERED = [prediction(n, label=n % 3 == 0) for n in range(400)]
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("live", "reference", "reason"),
     [

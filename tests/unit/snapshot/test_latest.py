@@ -83,6 +83,7 @@ def same(one: Table, other: Table) -> None:
         assert values == pytest.approx(right[key], rel=1e-12, nan_ok=True), key
 
 
+@pytest.mark.usual(2)
 @pytest.mark.parametrize("rollup", [TRAFFIC, LATENCY])
 @pytest.mark.parametrize("width_s", [60, 600, 3600])
 def test_windows(

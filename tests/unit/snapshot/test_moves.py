@@ -66,6 +66,7 @@ def test_a_number_says_where_its_mean_and_median_went(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("shift", "sign", "word"), [(60.0, ">", "above"), (-60.0, "<", "below")])
 def test_a_median_beyond_all_that_the_reference_had_is_a_bound(
     tmp_path: Path, shift: float, sign: str, word: str
@@ -135,7 +136,7 @@ def test_hostile_categories_stay_text_in_reports(tmp_path: Path) -> None:
     assert evil not in markdown(found)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("settings", "drifted"),
     [("", True), ("[drift]\nthreshold = 0.9\n", False), ('[drift]\nmethod = "ks"\nthreshold = 0.2\n', True),

@@ -109,6 +109,7 @@ def test_a_click_counts_at_its_place_among_all_items(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("inline", [False, True])
 def test_partly_labelled_rankings_are_the_same_however_they_come(tmp_path: Path, inline: bool) -> None:
     """In one go, and piece by piece: items after labels of their query, labels that are corrected; and in a lake."""
@@ -151,6 +152,7 @@ def test_of_a_filter_places_are_among_all_items(tmp_path: Path) -> None:
     assert found == close_to(expected(items, [each for each in labels if each["request_id"] in dear]))
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("apart_ms", [0, 3])
 def test_a_query_that_returns_is_another_ranking(tmp_path: Path, apart_ms: int) -> None:
     """A search term as id: lists of different lengths, clicks in some, items of a list at one time or one by one."""

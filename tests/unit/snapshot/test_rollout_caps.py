@@ -112,6 +112,7 @@ def test_a_timeout_counts_as_the_limit(tmp_path: Path) -> None:
     assert found.candidate == pytest.approx(cut["v2"], rel=1e-3)
 
 
+@pytest.mark.deep
 def test_a_calibration_judges_means_that_are_cut_alike(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -76,6 +76,7 @@ def test_revenue_in_several_currencies_is_not_judged(tmp_path: Path) -> None:
     assert "revenue" not in found.metrics
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("config", "said"),
     [
@@ -90,6 +91,7 @@ def test_what_was_asked_for_and_is_not_judged_holds(tmp_path: Path, config: str,
     assert said in found.reasons
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("of", "config"),
     [

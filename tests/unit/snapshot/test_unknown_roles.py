@@ -62,6 +62,7 @@ def judged(logs: Path) -> Rollout:
     return found
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("second_first", [True, False])
 @pytest.mark.parametrize("arms", [("control", "treatment"), ("A", "B"), ("v1", "v2")])
 def test_names_say_which_arm_is_the_baseline(
@@ -75,6 +76,7 @@ def test_names_say_which_arm_is_the_baseline(
     assert found.metrics["conversion"].candidate == pytest.approx(0.2, abs=0.001)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("second_first", [True, False])
 @pytest.mark.parametrize("shadow", [True, False])
 def test_where_nothing_says_it_nothing_is_decided(tmp_path: Path, second_first: bool, shadow: bool) -> None:
@@ -97,6 +99,7 @@ def test_where_nothing_says_it_nothing_is_decided(tmp_path: Path, second_first: 
     assert past.timeline.decided is None
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("shadow", [True, False])
 def test_whoever_names_the_baseline_gets_a_verdict(tmp_path: Path, shadow: bool) -> None:
     config = '[rollout]\nbaseline = "X"\n'

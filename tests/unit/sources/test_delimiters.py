@@ -48,6 +48,7 @@ def test_rare_delimiters_are_told_by_header_and_rows(tmp_path: Path, delimiter: 
     assert read(tmp_path) == (expected(), [])
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", ["a.csv", "000000_0"])
 @pytest.mark.parametrize("comment", ["# made by a job, on time\n", "#\n# two\n"])
 def test_comments_before_the_header_are_passed_over(tmp_path: Path, comment: str, name: str) -> None:
@@ -88,6 +89,7 @@ def test_usual_delimiters_come_before_rare_ones() -> None:
     assert found[0] == ","
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_decimal_commas_are_alike_between_all_delimiters(tmp_path: Path, delimiter: str) -> None:
     TABLE.to_csv(tmp_path / "a.csv", sep=delimiter, decimal=",", index=False)

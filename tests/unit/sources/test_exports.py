@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 ROWS = "timestamp;request_id;prediction;score\n2026-11-20T10:00:00Z;r0;1;0,75\nwhen;r1;0;0,25\n"
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("told", ["sep=;\n", "\ufeffsep=;\r\n", '"sep=;"\n', ""])
 def test_the_separator_that_excel_tells_is_no_header(told: str, logs: Path, take: Callable[[], Any]) -> None:
     rows = ROWS.replace("\n", "\r\n") if "\r" in told else ROWS

@@ -30,7 +30,7 @@ def facts(taken: Any) -> tuple[object, ...]:
     return counts, taken.rows(ROWS), taken.rows(LABELS)
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", EVERY)
 def test_growing_files_come_to_the_same_and_are_read_once(
     name: str, logs: Path, given: Callable[[str], None], take: Callable[[], Any]

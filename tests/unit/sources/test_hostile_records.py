@@ -39,7 +39,7 @@ INPUTS = {
 }
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", INPUTS)
 def test_no_input_stops_the_others(name: str, logs: Path, take: Callable[[], Any]) -> None:
     records = [captured("before", "[1]"), captured(name, INPUTS[name]), captured("after", "[1]")]
@@ -57,7 +57,7 @@ def test_no_input_stops_the_others(name: str, logs: Path, take: Callable[[], Any
         assert set(taken.predictions("model", "version")) == {("o'brien\"s", "v'1")}
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     "answer",
     [

@@ -51,6 +51,7 @@ def records() -> list[dict[str, Any]]:
     return [json.loads(line) for number, line in enumerate(lines) if number != 4]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
 def test_databricks_as_a_table(kind: str, logs: Path, take: Callable[[], Any]) -> None:
     rows = records()
@@ -120,7 +121,7 @@ def throughput(logs: Path) -> float:
     return found
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("answer", "prediction", "score"),
     [

@@ -118,6 +118,7 @@ def test_a_line_that_cannot_be_read_leaves_the_other_files(
         assert len(taken.predictions("id")) == 5 * FILES - 6 - 1
 
 
+@pytest.mark.deep
 def test_halves_meet_across_the_files_of_a_group_and_from_before(
     logs: Path, take: Callable[..., Any]
 ) -> None:

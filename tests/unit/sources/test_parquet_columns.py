@@ -20,7 +20,7 @@ def write(path: Path, select: str) -> None:
         connection.execute(f"COPY ({select}) TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE 2048)")
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     "column",
     [
@@ -42,7 +42,7 @@ def test_a_column_that_is_not_read_does_not_stop_the_others(tmp_path: Path, colu
     assert (rows, features, alerts) == ([(10, 5)], [("age",)], ())
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", ["given", "t", "p"])
 def test_columns_may_be_called_as_a_statement_calls_its_rows(tmp_path: Path, name: str) -> None:
     select = f"SELECT {ROWS}, i % 2 AS prediction, 1.5 * i AS {name} FROM range(10) AS numbers(i)"

@@ -70,6 +70,7 @@ def test_arize_regression(logs: Path, take: Callable[[], Any]) -> None:
         assert taken.rows("SELECT task FROM models") == [("regression",)]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("setting", "first"), [("", "1"), ('prediction = "other"', "9")])
 def test_the_configuration_wins(setting: str, first: str, logs: Path, take: Callable[[], Any]) -> None:
     (logs / "a.csv").write_text("id,timestamp,y_pred,other\na,2026-11-03T10:00:00Z,1,9\n")
@@ -90,6 +91,7 @@ def test_the_score_of_a_search_is_not_the_models(logs: Path, take: Callable[[], 
         assert taken.rows("SELECT name FROM features") == [("age",)]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("inside", "around"),
     [

@@ -57,7 +57,7 @@ def value(model: Model, name: str) -> float | None:
     return model.versions["v1"].performance[name].value
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", ["probabilities", "predict_proba", "y_prob"])
 @pytest.mark.parametrize("damaged", [False, True])
 def test_two_probabilities_give_the_score(tmp_path: Path, name: str, damaged: bool) -> None:
@@ -93,7 +93,7 @@ def test_parquet_has_them_as_lists(tmp_path: Path) -> None:
     assert value(model, "brier") == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("values", [[0.2, 0.5], [3.0, -1.0], ["0.4", "0.6"], [1.0], {"[0]": 0.4, "[1]": 0.6}])
 def test_other_values_are_left_out_and_lose_no_record(tmp_path: Path, values: Any) -> None:
     logs = tmp_path / "logs"

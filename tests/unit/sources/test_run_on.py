@@ -30,7 +30,7 @@ def run_on(numbers: range) -> bytes:
     return "".join(json.dumps(record(number)) for number in numbers).encode()
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", ["stream-1-2026-11-03-09-00-00", "stream.gz", "stream.log"])
 def test_they_are_read_whatever_the_file_is_called(tmp_path: Path, name: str) -> None:
     data = run_on(range(300))

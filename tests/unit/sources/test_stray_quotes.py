@@ -62,6 +62,7 @@ def read(logs: Path) -> Read:
         return Read(session)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("stray", [(100, 250, 400), (0,), (0, 1), (596,)], ids=str)
 @pytest.mark.parametrize("delimiter", [",", "\t"])
 @pytest.mark.parametrize("old", [True, False], ids=["old", "fresh"])
@@ -78,6 +79,7 @@ def test_a_stray_quote_costs_its_own_row(
     assert found.quarantine == [(n + 2, "a quote is not closed") for n in stray]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("name", "delimiter"), [("a.csv", ","), ("a.tsv", "\t")])
 def test_a_quote_inside_of_a_field_is_data(tmp_path: Path, name: str, delimiter: str) -> None:
     items = {n: ('pipe 5"', 'N"O', "tube", '5"x7"', '"two ""words"""')[n % 5] for n in range(203)}
@@ -109,6 +111,7 @@ def test_values_over_lines_stay_whole_beside_a_stray_quote(tmp_path: Path) -> No
     assert found.items["r30"] == next(csv.reader(io.StringIO(prompt)))[0]
 
 
+@pytest.mark.deep
 def test_what_is_written_of_a_value_over_lines_waits_for_the_rest(tmp_path: Path) -> None:
     whole = text([row(n, '"first,\nsecond ""line"",\nthird"' if n % 5 == 2 else "tube") for n in range(12)])
     log = tmp_path / "a.csv"
@@ -135,6 +138,7 @@ def test_a_stray_quote_holds_no_more_than_a_few_rows_of_a_log_that_is_followed(t
     assert seen == [11, 12, 12, 12, 12, 16, 17, 18, 19, 20]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("end", ["", "\r"], ids=["lf", "crlf"])
 def test_a_last_row_without_newline_is_read_where_nothing_follows(tmp_path: Path, end: str) -> None:
     log = tmp_path / "a.csv"
@@ -166,6 +170,7 @@ def test_a_last_row_that_goes_on_is_not_counted_twice_and_its_end_is_told(tmp_pa
     assert found.quarantine == [(21, "the end of a row that was read before it was written")]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("cut", [1, 3, 5, 12])
 def test_a_last_row_that_lacks_a_field_waits(tmp_path: Path, cut: int) -> None:
     whole = text([row(n) for n in range(20)])

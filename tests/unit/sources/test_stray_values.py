@@ -42,6 +42,7 @@ def test_a_header_that_is_repeated_makes_no_words_of_numbers(tmp_path: Path) -> 
     assert (amount.kind, amount.invalid, counts) == ("numeric", 0, (601, 1))
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("every", [50, 2])
 def test_words_among_numbers_are_categories(tmp_path: Path, every: int) -> None:
     text = HEADER + "".join(row(n, "HQ" if n % every == 0 else str(n % 9)) for n in range(600))

@@ -66,7 +66,7 @@ WRAPPERS = (
 )
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("wrapped", WRAPPERS)
 def test_records_are_read_with_the_time_of_their_line(tmp_path: Path, wrapped: Callable[[str], str]) -> None:
     chatter = [wrapped(f"started worker {number}, listening") for number in range(5)]
@@ -222,6 +222,7 @@ def test_what_a_logger_says_before_the_first_record_is_no_table(begun: str) -> N
     assert format_of(said + begun.encode() + record(1).encode(), "app.log", Path("app.log")) == "wrapped"
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("chatter", [3, 3000])
 def test_records_that_come_later_in_a_log_are_read(tmp_path: Path, chatter: int) -> None:
     log, store = tmp_path / "logs" / "app.log", tmp_path / "store.duckdb"
@@ -277,6 +278,7 @@ def test_a_duration_with_a_unit_beside_the_record_is_its_latency(tmp_path: Path)
 KUBERNETES = {"pod_name": "fraud-1", "labels": {"app": "fraud", "app.kubernetes.io/version": "v7"}}
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("configured", [True, False])
 def test_a_configured_column_may_be_beside_the_record(tmp_path: Path, configured: bool) -> None:
     if configured:

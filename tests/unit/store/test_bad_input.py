@@ -89,7 +89,7 @@ def test_the_text_of_the_newest_bad_lines_is_kept_and_all_are_counted(
     assert (found.ingest.rejected, found.ingest.predictions) == (10, 4)
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", ["jsonl", "csv"])
 @pytest.mark.parametrize("bad", [(0,), (8,), (3, 4), (0, 8), (6, 7), tuple(range(9))], ids=str)
 def test_bad_lines_in_some_files_of_a_batch_are_named(
@@ -168,7 +168,7 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", PACKED)
 @pytest.mark.parametrize("cuts", [(0.5, 0.9, 1), (0.02, 0.98, 1), (0.6,)], ids=str)
 def test_what_is_good_of_a_cut_file_is_taken_and_the_rest_once_it_is_whole(
@@ -196,6 +196,7 @@ def test_what_is_good_of_a_cut_file_is_taken_and_the_rest_once_it_is_whole(
     assert state == [("open",) if cuts[-1] == 1 else ("damaged",)]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_records_without_lines_between_them_are_not_whole_where_the_compressed_data_is_cut(
     logs: Path, take: Take, pack: Callable[[bytes], bytes]
@@ -236,6 +237,7 @@ def compressed(name: str, text: str) -> bytes:
     return packed
 
 
+@pytest.mark.usual(1)
 @pytest.mark.usefixtures("short_lines")
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst"])
 def test_an_endless_line_at_the_end_of_a_finished_file_is_counted(
@@ -274,7 +276,7 @@ def test_an_endless_line_that_still_grows_is_counted_once_it_ends(logs: Path, ta
     assert (found.ingest.predictions, found.ingest.rejected, found.ingest.records) == (11, 1, 12)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.usefixtures("short_lines")
 @pytest.mark.parametrize("end", ["\n", ""], ids=["ended", "open"])
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])

@@ -50,6 +50,7 @@ def opened_whole(logs: Path, store: Path) -> None:
             assert session.snapshot().ingest.predictions == 20
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("size", CUT)
 def test_a_store_that_was_only_begun_is_begun_anew(logs: Path, tmp_path: Path, size: int) -> None:
     (logs / "a.jsonl").write_text(without_ids(0, 20))
@@ -105,6 +106,7 @@ def test_one_that_was_made_meanwhile_is_kept(tmp_path: Path) -> None:
     assert store.read_bytes() == before
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("size", [0, 4096, 8192])
 def test_a_full_disk_is_told_as_such_and_the_next_run_has_a_store(
     logs: Path, tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch

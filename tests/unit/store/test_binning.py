@@ -106,7 +106,7 @@ def scores(version: Version) -> tuple[float, float]:
     return amount.score, predictions.score
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("together", [True, False])
 def test_drift_is_that_of_the_model_alone(tmp_path: Path, other: str, together: bool) -> None:
@@ -130,6 +130,7 @@ def test_a_regression_drifts_beside_one_of_another_scale(tmp_path: Path) -> None
     assert scores(of_fraud(tmp_path / "fleet")) == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.deep
 def test_a_feature_that_a_known_model_gains_later_has_bins_of_its_own(tmp_path: Path) -> None:
     """Whether all comes at once or one after the other."""
     logs = {

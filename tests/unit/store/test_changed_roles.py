@@ -60,6 +60,7 @@ def test_what_is_taken_back_in_time_is_over(logs: Path, take: Take) -> None:
     assert said(take()) == []
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     "roles",
     [
@@ -80,6 +81,7 @@ def test_what_changes_nothing_is_not_told(logs: Path, take: Take, roles: str) ->
     assert said(take()) == []
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     "roles",
     [

@@ -28,7 +28,7 @@ def count(take: Take) -> tuple[int, int]:
     return total.predictions, total.rejected
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("part", [0.3, 0.9])
 @pytest.mark.parametrize("read_before", [40, 100])
 def test_a_copy_is_caught_half_written(logs: Path, take: Take, part: float, read_before: int) -> None:
@@ -96,6 +96,7 @@ def test_both_are_new_at_the_first_look(logs: Path, take: Take) -> None:
     assert count(take) == (100, 0)
 
 
+@pytest.mark.deep
 def test_a_backup_is_written_anew_while_its_original_grows(logs: Path, take: Take) -> None:
     log, copy = logs / "a.jsonl", logs / "backup.jsonl"
     for upto in (50, 60, 75):

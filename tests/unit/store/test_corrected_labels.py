@@ -42,6 +42,7 @@ def expected(names: Sequence[str]) -> dict[str, str]:
     return {name: str(label) for name, label in held.items()}
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("at_once", [True, False])
 def test_the_file_that_was_written_later_holds(
@@ -62,6 +63,7 @@ def test_the_file_that_was_written_later_holds(
     assert performance["accuracy"].value == pytest.approx(right / 100, abs=1e-12)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("broken", list(VERSIONS))
 def test_a_bad_line_in_one_of_the_files_changes_no_order(
     logs: Path, opened: Callable[[], Any], broken: str
@@ -81,6 +83,7 @@ def test_a_bad_line_in_one_of_the_files_changes_no_order(
     assert refused == [(f"{broken}.jsonl", 1)]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("order", list(permutations(VERSIONS)), ids=" then ".join)
 def test_in_whatever_order_they_are_read(logs: Path, opened: Callable[[], Any], order: Sequence[str]) -> None:
     (logs / "app.jsonl").write_text(lines(PREDICTIONS))
@@ -97,6 +100,7 @@ def test_in_whatever_order_they_are_read(logs: Path, opened: Callable[[], Any], 
     assert version.performance["accuracy"].value == pytest.approx(right / 100, abs=1e-12)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("broken", ["", "no record\n"])
 def test_of_one_file_the_later_line_holds(logs: Path, opened: Callable[[], Any], broken: str) -> None:
     (logs / "app.jsonl").write_text(lines(PREDICTIONS))

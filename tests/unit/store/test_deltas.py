@@ -141,6 +141,7 @@ def test_rows_of_a_file_that_went_before_it_was_read_are_read_where_they_are_now
     assert "rows without an id that were read before count twice (of 1 files so far)" in said[0]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(("gone", "rows"), [(False, 40), (True, 50)])
 def test_a_file_that_was_read_in_part_is_read_on_or_read_where_its_rows_are_now(
     table: Table, take: Take, logs: Path, monkeypatch: pytest.MonkeyPatch, gone: bool, rows: int

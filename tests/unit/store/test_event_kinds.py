@@ -68,7 +68,7 @@ def business_of(tmp_path: Path, *files: list[dict[str, Any]], config: str = "") 
     return version_of(taken(tmp_path, *files, config=config)).business
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("order", ["events last", "events first", "mixed", "one by one"])
 def test_shares_and_means_are_those_of_pandas(tmp_path: Path, order: str) -> None:
     requests, told = [prediction(number) for number in range(N)], events()
@@ -116,6 +116,7 @@ def stays() -> tuple[list[dict[str, Any]], np.ndarray[Any, Any]]:
     return [*requests, *(event(n, "Dwell", v, timestamp=time) for n, (time, v) in enumerate(values))], lengths
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("in_halves", [False, True])
 def test_beside_a_long_stay_stands_what_the_others_say(tmp_path: Path, in_halves: bool) -> None:
     """Against Student's t of SciPy on the values, and on those that are winsorised, in each window too."""
@@ -222,7 +223,7 @@ def test_kinds_are_compared_without_case(tmp_path: Path) -> None:
     assert value_of(version, "engagement.Click") == 0.2
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("order", ["events last", "events first", "one by one"])
 def test_events_that_name_their_model_and_those_that_do_not_count_once(tmp_path: Path, order: str) -> None:
     requests = [prediction(n) for n in range(2)]

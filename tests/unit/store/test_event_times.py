@@ -89,7 +89,7 @@ def check(found: Snapshot, predictions: Records, events: Records) -> None:
             assert estimate.value == pytest.approx(counted[counted.event == kind].request_id.nunique() / n)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("seed", range(6))
 def test_events_before_their_prediction_are_left_out_in_any_order_of_arrival(
     tmp_path: Path, seed: int

@@ -76,7 +76,7 @@ def joined(predictions: Records, events: Records) -> pd.DataFrame:
     return pd.merge_asof(left, right, on="ts", by="user_id", tolerance=WINDOW)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("order", ["in turn", "events first", "mixed", "without ids"])
 def test_the_last_prediction_for_the_user_gets_the_event(tmp_path: Path, order: str) -> None:
     predictions, events = logs()
@@ -138,6 +138,7 @@ def test_without_being_asked_for_such_events_are_no_ones(tmp_path: Path) -> None
     assert found.ingest.rejected == len(events)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("first", ["events", "predictions"])
 def test_an_event_that_names_its_request_waits_for_that_one(tmp_path: Path, first: str) -> None:
     """The same user's later prediction is not what the event belongs to, even where it is all that is stored yet."""
@@ -216,7 +217,7 @@ def sums(watch: Session) -> list[Any]:
     return found
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("restarts", [False, True])
 def test_an_event_leaves_its_prediction_for_a_later_one_that_is_read_later(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("ahead", [False, True])
 @pytest.mark.parametrize("failing", [{1}, {2}, {1, 2, 3, 4, 5, 6}])
 def test_a_batch_that_fails_is_read_again(

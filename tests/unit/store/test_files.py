@@ -107,6 +107,7 @@ def test_an_unfinished_line_waits_for_its_rest(logs: Path, take: Take) -> None:
     assert count(take) == (3, 0, 0)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("steps", [1, 3])
 def test_rotation_by_renaming(logs: Path, take: Take, steps: int) -> None:
     log = logs / "app.log"
@@ -122,6 +123,7 @@ def test_rotation_by_renaming(logs: Path, take: Take, steps: int) -> None:
     assert count(take) == (7 + 4 * steps, 0, 0)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("regrown", [2, 30])
 def test_copy_and_truncate(logs: Path, take: Take, regrown: int) -> None:
     log = logs / "app.log"
@@ -136,6 +138,7 @@ def test_copy_and_truncate(logs: Path, take: Take, regrown: int) -> None:
     assert count(take) == (8 + regrown, 0, 0)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("kind", ["gz", "zst"])
 def test_compression_of_a_rotated_file(logs: Path, take: Take, kind: str) -> None:
     log = logs / "app.log.1"
@@ -180,7 +183,7 @@ def test_a_file_written_over_in_place_is_read_anew(logs: Path, take: Take) -> No
     assert count(take) == (12, 0, 0)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     "name", ['it\'s "x".jsonl', "a*?[b].jsonl", "néw\nline.jsonl", "$(x) %s {0}.jsonl", "a'b.parquet"]
 )
@@ -230,6 +233,7 @@ def test_a_restart_reads_no_row_again(logs: Path, take: Take, opened: Callable[[
         assert session.connection.execute("SELECT COUNT(*) FROM batches").fetchone() == (1,)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_a_file_that_was_read_in_part_is_read_on_though_it_did_not_change(
     logs: Path, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str

@@ -72,7 +72,7 @@ FILES: dict[str, tuple[str, bytes]] = {
 }
 
 
-@pytest.mark.usual(6)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", FILES)
 def test_every_format_gives_the_same_numbers(logs: Path, take: Take, name: str) -> None:
     file, content = FILES[name]
@@ -104,7 +104,7 @@ TIMES: dict[str, Callable[[int], Any]] = {
 }
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", TIMES)
 def test_every_notation_of_time_is_the_same_time(logs: Path, take: Take, name: str) -> None:
     records = [prediction(number, timestamp=TIMES[name](number)) for number in range(5)]
@@ -181,6 +181,7 @@ def test_a_date_and_a_time_of_day_are_one_time(logs: Path, name: str, settings: 
     assert features == [("age",)]
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("first", [0, 1])
 def test_row_numbers_of_tables_are_no_feature(logs: Path, take: Take, first: int) -> None:
     table = pd.DataFrame(FLAT)
@@ -233,7 +234,7 @@ def numbers_as(mark: str, places: int, separator: str = ";") -> str:
     return "\n".join([separator.join(("timestamp", "request_id", "prediction", "label")), *rows, ""])
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("broken", ["", "no time;r0;1;1\n"], ids=["whole", "with a bad row"])
 @pytest.mark.parametrize(("mark", "places"), [(",", 1), (",", 3), (".", 2), (".", 6)])
 def test_the_same_number_is_the_same_class(
@@ -256,6 +257,7 @@ def test_decimals_of_parquet_are_classes_without_their_zeros(logs: Path, take: T
     assert (version.confusion.labels, version.performance["accuracy"].value) == (("0", "1"), 1)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_a_regression_may_be_written_with_a_decimal_comma(logs: Path, take: Take, separator: str) -> None:
     frame = pd.DataFrame(FLAT).drop(columns="score")
@@ -271,7 +273,7 @@ def test_a_regression_may_be_written_with_a_decimal_comma(logs: Path, take: Take
     )
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("broken", [False, True], ids=["whole", "with a bad row"])
 @pytest.mark.parametrize(
     ("separator", "decimal", "thousands"),

@@ -73,6 +73,7 @@ def test_a_second_session_leaves_other_processes_locked_out(logs: Path, tmp_path
     assert "Could not set lock on file" in ran.stderr
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", ["store.db", "store.jsonl"])
 def test_a_store_among_the_logs_is_no_log_and_stays_locked(logs: Path, name: str) -> None:
     (logs / "a.jsonl").write_text(without_ids(0, 20))

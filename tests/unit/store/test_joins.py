@@ -64,7 +64,7 @@ def is_even(order: tuple[str, ...]) -> bool:
     return sum(one > other for one, other in itertools.combinations(places, 2)) % 2 == 0
 
 
-@pytest.mark.usual(3)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     "order",
     [order for order in itertools.permutations(PARTS) if is_even(order)],
@@ -261,6 +261,7 @@ def prediction_kind(number: int, kind: str | None) -> dict[str, Any]:
     return prediction(number) | ({} if kind is None else {"type": kind})
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("kind", [None, "prediction"])
 def test_one_file_may_hold_predictions_labels_and_events(logs: Path, take: Take, kind: str | None) -> None:
     records: list[dict[str, Any]] = []
@@ -298,7 +299,7 @@ def test_a_constant_message_of_a_logger_is_no_event(logs: Path, take: Take) -> N
     assert (found.predictions, found.events) == (30, 0)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("messages", "events"),
     [
@@ -319,7 +320,7 @@ def test_what_a_logger_says_of_every_prediction_is_no_event(
     assert (found.predictions, found.events) == (30, events)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     "failure", [{"status": 500}, {"error": "Timeout"}, {"status": 503, "error": "Timeout"}]
 )
@@ -353,6 +354,7 @@ def failure(number: int) -> dict[str, Any]:
     return {**prediction(number), "prediction": None, "score": None, "status": 503}
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_request_that_was_answered_has_not_failed(logs: Path, take: Take, turned: bool) -> None:
     records = [failure(1), failure(1), {**prediction(1), "status": 200}, failure(2)]
@@ -374,6 +376,7 @@ def test_a_failure_after_the_answer_is_a_duplicate(logs: Path, take: Take) -> No
     assert (version.predictions, version.errors.count, found.ingest.duplicates) == (3, 1, 1)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("between", [False, True])
 def test_an_answer_after_a_stored_failure_has_the_labels_and_events(
     logs: Path, take: Take, between: bool

@@ -277,6 +277,7 @@ def test_another_configuration_counts_all_days_again(logs: Path, capsys: pytest.
     assert counts(path, "r_outcomes") == {}
 
 
+@pytest.mark.deep
 def test_a_day_whose_file_is_cut_short_is_named_where_less_of_it_is_left(
     logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -225,6 +225,7 @@ def clicks() -> tuple[list[float], list[float]]:
     return gains, firsts
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("forgotten", [0, 20])
 def test_its_rankings_are_counted_by_the_places_among_all_items(tmp_path: Path, forgotten: int) -> None:
     """Those that retention has dropped stay as they were counted: clicks at the first place."""

@@ -81,6 +81,7 @@ def test_features_may_be_named_like_the_columns_of_categories(logs: Path, take: 
     assert {name: feature.n for name, feature in found.items()} == dict.fromkeys(features, 1300)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("name", ["number", "decision"])
 def test_a_class_is_the_same_in_a_reference_whatever_its_column_is_called(logs: Path, name: str) -> None:
     """A column of answers with the name of one of our types was read as text: `1.00` was another class than `1`."""

@@ -390,7 +390,7 @@ def test_times_with_spaces_before_their_zone_are_read(
     assert version.last == datetime(2026, 11, 3, hour, 0, 59, 250_000, tzinfo=UTC)
 
 
-@pytest.mark.usual(2)
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("good", "bad"), [("success", "failed"), ("OK", "ERROR"), (" completed", "timeout "), (200, 500)]
 )

@@ -57,6 +57,7 @@ def test_tables_that_number_their_rows_from_one_on_are_all_read(logs: Path, take
     assert taken(take()) == (pytest.approx(sum(event["value"] for event in first + second)), N, 0)
 
 
+@pytest.mark.usual(1)
 @pytest.mark.usefixtures("asked")
 @pytest.mark.parametrize(
     "changes", [{"timestamp": "2026-11-03T13:00:07Z"}, {"request_id": None, "user_id": "u"}]

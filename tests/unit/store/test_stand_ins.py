@@ -119,6 +119,7 @@ def bought(n: int) -> list[dict[str, Any]]:
     return events
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize("how", ["a file", "in turn", "beside predictions"])
 def test_what_events_of_one_kind_measure_stands_beside_what_others_cost(
     logs: Path, take: Take, how: str

@@ -108,6 +108,7 @@ def test_a_collector_gets_every_number_that_prometheus_gets(
     assert began - 1 < counter.data_points[0].time_unix_nano / 1e9 < time.time() + 1
 
 
+@pytest.mark.usual(1)
 @pytest.mark.parametrize(
     ("status", "why"),
     [
