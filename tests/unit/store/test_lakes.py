@@ -236,7 +236,7 @@ def rolled(logs: Path, target: Path, **texts: str) -> Path:
     [
         (["EUR"], ["USD"], False, {"shop": "EUR", "news": "USD"}),
         (["EUR"], ["USD"], True, {"shop": "EUR", "news": "USD"}),
-        (["EUR", "USD"], ["usd", "USD"], False, {"shop": "EUR + USD", "news": "usd"}),
+        (["EUR", "USD"], ["usd", "USD"], False, {"shop": "EUR + USD", "news": "USD"}),
     ],
 )
 def test_a_lake_says_what_the_amounts_of_each_model_are_in(
