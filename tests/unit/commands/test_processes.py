@@ -81,6 +81,8 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
 def test_an_interrupt_ends_quietly(tmp_path: Path) -> None:
     code = (
         "import os, signal, mlwatch.cli, mlwatch.commands.report as report\n"
+        # whoever runs in the background hands on that interrupts are ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "report.run = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
         f"raise SystemExit(mlwatch.cli.main(['report', {SAMPLES!r}]))"
     )
