@@ -6,10 +6,8 @@ megabytes, and those are read tolerantly.
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
 from dataclasses import replace
-from itertools import accumulate, chain
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import number
@@ -70,10 +68,6 @@ class Loader:
         self._spool = spool
         self._fast_form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone)
         self._care_form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone, tolerant=True)
-        self._refused: int | None = None
-        """Line of the text that was refused last, where the engine named it."""
-        self._appended = False
-        """Whether `batch` holds some of the segments that are read apart."""
 
     @property
     def in_order(self) -> bool:
@@ -98,8 +92,7 @@ class Loader:
         if not _overlong(segments) and self._fast(segments, "batch", spool, USUAL_LINE_BYTES):
             return
         self._connection.execute("DROP TABLE IF EXISTS batch")
-        self._appended = False
-        self._around(segments)
+        self._apart(segments)
 
     def insert(self, segments: Sequence[Segment], slots: Sequence[Slot]) -> Requests:
         """Insert plain new predictions at once, inside the ingest transaction, and return where they are.
@@ -140,11 +133,9 @@ class Loader:
         import duckdb  # noqa: PLC0415
 
         refusals = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
-        self._refused = None
         try:
             self._materialise(table, self._fast_select(segments, spool, longest))
-        except refusals as error:
-            self._refused = _line_of(str(error)) if self._shape.format == "jsonl" else None
+        except refusals:
             return False
         return self._is_complete(segments, table) and batch.count_bad(self._connection, table) == 0
 
@@ -180,25 +171,6 @@ class Loader:
             return read < lines and any(b'"' in text or b"\n\n" in text for text in texts)
         return read == sum(filled_lines(segment.data()) for segment in segments)
 
-    def _around(self, segments: Sequence[Segment]) -> None:
-        """Append segments that were refused together: that with the refused line alone, where the engine names it."""
-        place = _place_of(self._refused, segments)
-        if place is None:
-            self._apart(segments)
-            return
-        before, after = segments[:place], segments[place + 1 :]
-        self._others(before if self.in_order else [*before, *after])
-        self._closely(segments[place])
-        if self.in_order:
-            self._others(after)
-
-    def _others(self, segments: Sequence[Segment]) -> None:
-        """Append what is left of segments that were refused together, perhaps for the sake of another one alone."""
-        if len(segments) == 1:
-            self._part(segments[0])
-        elif not self._together(segments):
-            self._apart(segments)
-
     def _apart(self, segments: Sequence[Segment]) -> None:
         """Append segments that were refused together by halves, as a few often hold all that is refused.
 
@@ -233,12 +205,7 @@ class Loader:
     def _part(self, segment: Segment) -> None:
         if not segment.overlong and self._fast([segment], "part", self._laid_down([segment])):
             self._append()
-        else:
-            self._closely(segment)
-
-    def _closely(self, segment: Segment) -> None:
-        """Append a segment that was refused: of a large one, perhaps only half is."""
-        if (halves := self._halves(segment)) is not None:
+        elif (halves := self._halves(segment)) is not None:
             for half in halves:
                 self._part(half)
         else:
@@ -292,21 +259,8 @@ class Loader:
         self._append()
 
     def _append(self) -> None:
-        append = "INSERT INTO batch FROM part" if self._appended else "ALTER TABLE temp.part RENAME TO batch"
-        self._connection.execute(append)
-        self._appended = True
-
-
-def _line_of(refusal: str) -> int | None:
-    """Return the line of the spool, from 1, that the engine says it refuses; None where it names none."""
-    named = re.search(r" in line (\d+)", refusal)
-    return int(named[1]) if named is not None else None
-
-
-def _place_of(line: int | None, segments: Sequence[Segment]) -> int | None:
-    """Return which segment holds a line of the spool; only how soon all is read hangs on whether that is so."""
-    ends = list(accumulate(segment.lines for segment in segments))
-    return bisect_left(ends, line) if line is not None and 0 < line <= ends[-1] else None
+        self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS batch AS FROM part LIMIT 0")
+        self._connection.execute("INSERT INTO batch FROM part")
 
 
 def _overlong(segments: Sequence[Segment]) -> bool:
