@@ -46,13 +46,10 @@ def remember_rules(connection: DuckDBPyConnection, config: Config) -> None:
     business = config.business
     meant = (str(business.attribution), business.approval, business.disapproval, config.roles.timezone)
     rules, known = json.dumps(meant), meta_value(connection, _COUNTED_BY)
-    if known is None:
-        known = "" if is_there(connection, "events") else rules
-    elif known == rules:
+    if known in (rules, ""):
         return
-    else:
-        known = ""
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [_COUNTED_BY, known])
+    by_these = known is None and not is_there(connection, "events")
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [_COUNTED_BY, rules if by_these else ""])
 
 
 def note(connection: DuckDBPyConnection) -> None:
