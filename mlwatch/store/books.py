@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.sources.files import Found
-    from mlwatch.store.feeding import Work
+    from mlwatch.store.items import Work
     from mlwatch.store.telling import Telling
 
 

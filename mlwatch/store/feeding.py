@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import queue
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import reason_of
@@ -19,12 +19,12 @@ from mlwatch.sources.segments import (
     Piece,
     Position,
     Searched,
-    Segment,
     Spooled,
     UnendedLineError,
     UnreadableFileError,
 )
 from mlwatch.sources.streams import FileMovedError
+from mlwatch.store.items import Batch, Part, Seen, Trouble, Work
 from mlwatch.store.ledger import PART_READ, PARTITION
 from mlwatch.store.natives import Natives
 from mlwatch.store.spool import laying_down
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.sources.files import Format, Found
+    from mlwatch.sources.files import Format
+    from mlwatch.sources.segments import Segment
     from mlwatch.sources.shapebook import ShapeBook
-    from mlwatch.sources.shapes import Shape
+    from mlwatch.store.items import Item
     from mlwatch.store.ledger import Entry, Ledger
     from mlwatch.store.resolve import Plan
 
@@ -48,47 +49,10 @@ BLOCK_BYTES = 2 << 20
 BATCH_BYTES = 256 << 20
 """Bytes of text a transaction takes in during a backfill: enough rows for DuckDB to use every core, and to fill
 whole row groups. A last batch of less than half of that is taken in with the one before."""
+TOGETHER_BYTES = 8 << 20
+"""Kinds with less than this are taken in together: what a batch costs beside its records is worth some thousands."""
 QUIET_BYTES = 1 << 20
 """Less than this is read without a thread."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A segment and the ledger entry that it carries on."""
-
-    segment: Segment
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Segments of one kind, ready to be taken in together."""
-
-    works: tuple[Work, ...]
-    shape: Shape
-    spool: Path
-    bytes_done: int
-    """Bytes on disk that are read when this batch is through."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A file that was looked at and gave nothing new."""
-
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A file that cannot be read."""
-
-    found: Found
-    reason: str
-    lasting: bool = True
-    """Whether it stays so until the file changes."""
-
-
-Item = Batch | Seen | Trouble
 
 
 class Feeder:
@@ -110,6 +74,8 @@ class Feeder:
         self._directory = directory
         self._stopped = stopped
         self._pending: dict[str, list[Work]] = {}
+        self._tables: list[Part] = []
+        """Pieces of Parquet files, whose rows are read where they are."""
         self._files: dict[str, _SpoolFile] = {}
         self._free: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._made = 0
@@ -241,15 +207,16 @@ class Feeder:
     def _add(self, works: Sequence[Work]) -> Iterator[Item]:
         """Lay segments down that are to be taken in together."""
         segment = works[0].segment
-        if segment.shape.format == "parquet":  # its rows are read where they are
-            yield from self._flush()
-            self._batches += 1
-            self._handed = self._done
-            yield Batch(tuple(works), segment.shape, segment.found.path, self._done)
-            return
-        for work in works:
-            self._lay_down(work)
-        if self._is_due():
+        if segment.shape.format == "parquet":
+            table = Part(tuple(works), segment.shape, segment.found.path)
+            self._tables.append(table)
+            self._pending_bytes += table.size
+            is_due = sum(each.size for each in self._tables) >= TOGETHER_BYTES or self._is_due()
+        else:
+            for work in works:
+                self._lay_down(work)
+            is_due = self._is_due()
+        if is_due:
             yield from self._flush()
 
     def _is_due(self) -> bool:
@@ -293,6 +260,8 @@ class Feeder:
         What an importer made is kept: halves of requests may have met in it.
         """
         self._natives.forget()
+        self._pending_bytes -= sum(table.size for table in self._tables)
+        self._tables.clear()
         for key, works in list(self._pending.items()):
             if all(work.segment.importer is None and work.entry.format != PARTITION for work in works):
                 del self._pending[key]
@@ -312,16 +281,32 @@ class Feeder:
         self._free.put(spool)
 
     def _flush(self) -> Iterator[Item]:
-        """Hand out what was laid down; of the bytes on disk, each kind counts by its share of the text."""
-        pending, files, left = self._pending, self._files, self._pending_bytes
-        self._pending, self._files, self._pending_bytes = {}, {}, 0
+        """Hand out what was laid down; of the bytes on disk, each batch counts by its share of the text."""
+        pending, tables, files, left = self._pending, self._tables, self._files, self._pending_bytes
+        self._pending, self._tables, self._files, self._pending_bytes = {}, [], {}, 0
         per_byte = (self._done - self._handed) / max(1, left)
         self._handed = self._done
-        for key, works in pending.items():
-            left -= sum(work.segment.length for work in works)
+        texts = [
+            Part(tuple(works), self._book.shapes[key], files[key].close()) for key, works in pending.items()
+        ]
+        for parts in _together([*texts, *tables]):
+            left -= sum(part.size for part in parts)
             self._batches += 1
-            done = self._done - math.ceil(left * per_byte)
-            yield Batch(tuple(works), self._book.shapes[key], files[key].close(), done)
+            yield Batch(parts, self._done - math.ceil(left * per_byte), per_byte)
+
+
+def _together(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
+    """Gather parts that are to be taken in together: the small ones, but for labels, whose order among files counts."""
+    groups: list[list[Part]] = []
+    small: list[Part] = []
+    for part in parts:
+        if part.size >= TOGETHER_BYTES or "label" in part.shape.mapping.roles:
+            groups.append([part])
+            continue
+        if not small or sum(each.size for each in small) >= TOGETHER_BYTES:
+            groups.append(small := [])
+        small.append(part)
+    return [tuple(group) for group in groups]
 
 
 def _until_last(pieces: Iterator[Segment | Native]) -> Iterator[tuple[Segment | Native, bool]]:

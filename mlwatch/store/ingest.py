@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from dataclasses import dataclass, replace
 from datetime import UTC
 from itertools import chain
@@ -18,14 +19,15 @@ from mlwatch.store.books import Books
 from mlwatch.store.cuts import ENOUGH_ROWS
 from mlwatch.store.database import cursor
 from mlwatch.store.directory import Directory
-from mlwatch.store.feeding import Batch, Feeder, Seen, Trouble
+from mlwatch.store.feeding import Feeder
+from mlwatch.store.items import Batch, Seen, Trouble
 from mlwatch.store.ledger import Entry, Ledger
 from mlwatch.store.memory import recall
 from mlwatch.store.registry import MAX_FEATURES, Registry
 from mlwatch.store.shapes import KnownShapes
 from mlwatch.store.spool import Spool
 from mlwatch.store.telling import TOPICS, Telling
-from mlwatch.store.transaction import Transaction
+from mlwatch.store.transaction import ApartError, Transaction
 from mlwatch.store.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from mlwatch.config import Config
     from mlwatch.config.topics import Topics
     from mlwatch.store.batch import Counts
-    from mlwatch.store.feeding import Item
+    from mlwatch.store.items import Item, Part
     from mlwatch.store.resolve import Plan
     from mlwatch.store.topics import TopicFeed
     from mlwatch.store.touched import Touched
@@ -239,8 +241,18 @@ class Ingest:
         self._telling.trouble(TOPICS, self._topics.trouble)
 
     def _take(self, batch: Batch, total: int) -> None:
+        """Take a batch in: its parts together as far as they go together, the others one after another."""
+        waiting = deque(self._transaction.alike(batch.parts))
+        while waiting:
+            parts = waiting.popleft()
+            try:
+                self._take_parts(parts, batch.done_but(chain.from_iterable(waiting)), total)
+            except ApartError:
+                waiting.extendleft((part,) for part in reversed(parts))
+
+    def _take_parts(self, parts: tuple[Part, ...], bytes_done: int, total: int) -> None:
         with self._upkeep.noting() as touched:
-            counts = self._take_in(batch)
+            counts = self._take_in(parts)
         if counts is None:
             return
         self._batches += 1
@@ -249,7 +261,7 @@ class Ingest:
         lag = time.time() - newest if newest is not None else None
         if self._topics is not None:
             total += self._topics.expected_bytes
-        self._progress = Progress(batch.bytes_done, total, self._batches, counts.rows, lag, touched)
+        self._progress = Progress(bytes_done, total, self._batches, counts.rows, lag, touched)
         self._on_batch(self._progress)
 
     def _join_by_unit(self) -> None:
@@ -260,24 +272,29 @@ class Ingest:
         if joined and self._progress is not None:
             self._on_batch(replace(self._progress, rows=0, touched=touched))
 
-    def _take_in(self, batch: Batch) -> Counts | None:
-        """Take a batch in, and do what is due after it; None where it cannot be taken."""
+    def _take_in(self, parts: tuple[Part, ...]) -> Counts | None:
+        """Take parts in, and do what is due after it; None where one cannot be taken.
+
+        Raises:
+            ApartError: Several are to be taken one by one.
+        """
         import duckdb  # noqa: PLC0415
 
         try:
-            counts = self._transaction.take(batch.works, batch.shape, batch.spool)
+            counts = self._transaction.take(parts)
         except duckdb.OutOfMemoryException as error:  # thousands of columns, perhaps
             if enlarge(self._connection):
-                return self._take_in(batch)
-            self._books.set_aside(batch.works, error)
+                return self._take_in(parts)
+            self._refuse(parts, error)
             return None
         except (duckdb.DataError, duckdb.ProgrammingError, RuntimeError) as error:
-            self._books.set_aside(batch.works, error)
+            self._refuse(parts, error)
             return None
-        if batch.shape.format != "parquet":
-            self._feeder.give_back(batch.spool)
-        self._say_doubtful(batch)
-        self._shapes.save(batch.shape)
+        for part in parts:
+            if part.shape.format != "parquet":
+                self._feeder.give_back(part.spool)
+            self._say_doubtful(part)
+            self._shapes.save(part.shape)
         self._say_refused()
         if self._batches == 0 or not self.registry.fully_binned or due(self._connection, self.registry):
             self.settle()
@@ -286,6 +303,12 @@ class Ingest:
                 label_bins.ensure(self._connection, self.registry)
                 constraints.ensure(self._connection, self.registry, self._config)
         return counts
+
+    def _refuse(self, parts: tuple[Part, ...], error: Exception) -> None:
+        """Name the files of a part that cannot be taken in at all."""
+        if len(parts) > 1:
+            raise ApartError from error
+        self._books.set_aside(parts[0].works, error)
 
     def settle(self, enough: int = ENOUGH_ROWS) -> None:
         """Cut the bins and choose the segments that are due, and count again what hangs on them.
@@ -321,9 +344,9 @@ class Ingest:
                 "features", f"more than {MAX_FEATURES:,} features: {refused}; choose with [roles] features"
             )
 
-    def _say_doubtful(self, batch: Batch) -> None:
+    def _say_doubtful(self, part: Part) -> None:
         """Tell of the first file of a kind which columns, and which marks in its numbers, may be read wrongly."""
-        shape, path = batch.shape, batch.works[0].entry.path
+        shape, path = part.shape, part.works[0].entry.path
         known = self._shapes.by_key.get(shape.key)
         self._telling.doubtful(shape.mapping, path, known.mapping if known is not None else None)
         marks = shape.dialect.marks if shape.dialect is not None else NO_MARKS

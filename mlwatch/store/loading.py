@@ -74,9 +74,15 @@ class Loader:
         """Tell whether rows of `batch` stand as they were written, which costs memory: those of outcomes alone do."""
         return self._shape.labels
 
-    def load(self, segments: Sequence[Segment]) -> None:
-        """Fill `batch` with the good records and `rejects` with the others."""
-        self._no_rejects()
+    def load(self, segments: Sequence[Segment], *, more: bool = False) -> None:
+        """Fill `batch` with the good records and `rejects` with the others.
+
+        Args:
+            segments: What to load.
+            more: Keep what is in `rejects`.
+        """
+        if not more:
+            self._no_rejects()
         self._refuse(segments)
         if not self.in_order:
             self._load(segments, self._spool)
@@ -261,6 +267,21 @@ class Loader:
     def _append(self) -> None:
         self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS batch AS FROM part LIMIT 0")
         self._connection.execute("INSERT INTO batch FROM part")
+
+
+def load_together(connection: DuckDBPyConnection, loads: Sequence[tuple[Loader, Sequence[Segment]]]) -> None:
+    """Fill `batch` with the good records of several kinds and `rejects` with the others.
+
+    Args:
+        connection: Of the loaders.
+        loads: What loads each kind, and what that has; the first kind has the features of each.
+    """
+    for place, (loader, segments) in enumerate(loads):
+        loader.load(segments, more=place > 0)
+        gather = "CREATE OR REPLACE TEMP TABLE gathered AS FROM batch"
+        connection.execute(gather if place == 0 else "INSERT INTO gathered BY NAME FROM batch")
+    connection.execute("DROP TABLE batch")
+    connection.execute("ALTER TABLE gathered RENAME TO batch")
 
 
 def _overlong(segments: Sequence[Segment]) -> bool:

@@ -13,7 +13,7 @@ from mlwatch.sources.messages import TIME
 from mlwatch.sources.readers import with_shape
 from mlwatch.sources.segments import UnreadableFileError
 from mlwatch.sources.streams import HEAD_BYTES
-from mlwatch.store.feeding import Work
+from mlwatch.store.items import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mlwatch.config.topics import Topics
     from mlwatch.sources.messages import Message
-    from mlwatch.store.feeding import Work
+    from mlwatch.store.items import Work
     from mlwatch.store.ledger import Ledger
     from mlwatch.store.topic_works import Taken, TopicWorks
 

@@ -24,7 +24,7 @@ from mlwatch.store import (
     unread,
 )
 from mlwatch.store.cuts import ENOUGH_ROWS
-from mlwatch.store.loading import Loader, filled_lines
+from mlwatch.store.loading import Loader, filled_lines, load_together
 from mlwatch.store.meanings import features_kept
 from mlwatch.store.schema import BASE_COLUMNS
 from mlwatch.times import now_in_store
@@ -41,12 +41,16 @@ if TYPE_CHECKING:
     from mlwatch.sources.shapes import Shape
     from mlwatch.store.batch import Counts
     from mlwatch.store.feature_rollup import Requests
-    from mlwatch.store.feeding import Work
+    from mlwatch.store.items import Part, Work
     from mlwatch.store.ledger import Entry, Ledger
     from mlwatch.store.registry import Registry
 
 QUARANTINE_ROWS = 10_000
 """Rejected records whose text is kept, the newest ones; all are counted."""
+
+
+class ApartError(Exception):
+    """Parts do not go together after all."""
 
 
 class Transaction:
@@ -72,23 +76,59 @@ class Transaction:
         self._models_of: dict[str, frozenset[str]] = {}
         """Models in files of a kind, where that tells which feature a column is."""
 
-    def take(self, works: Sequence[Work], shape: Shape, spool: Path) -> Counts:
-        """Take segments of one kind into the store.
+    def take(self, parts: Sequence[Part]) -> Counts:
+        """Take segments into the store.
 
         Args:
-            works: What to take.
-            shape: The kind's latest shape.
-            spool: Where their text was laid down.
+            parts: Of one kind each; several where they are `alike`.
+
+        Raises:
+            ApartError: They are to be taken one by one.
         """
-        kept = features_kept(shape, self._config.outputs)
-        shape = replace(shape, mapping=replace(shape.mapping, features=kept))
-        slots = self._registry.slots(shape.mapping.features, lambda: self._models(works, shape, spool))
-        loader = self._loader(shape, slots, spool)
-        counts = self._take_straight(works, shape, loader, slots) or self._take_carefully(
-            works, loader, slots
-        )
+        counts = self._take_one(parts[0]) if len(parts) == 1 else self._take_together(parts)
         self._batch += 1
         return counts
+
+    def alike(self, parts: Sequence[Part]) -> list[tuple[Part, ...]]:
+        """Gather the parts that go together: requests that tell the same features, and what has no features."""
+        found: dict[frozenset[str], list[Part]] = {}
+        plain: list[Part] = []
+        for part in parts:
+            named = frozenset(feature.name for feature in features_kept(part.shape, self._config.outputs))
+            if named or part.shape.predicts:
+                found.setdefault(named, []).append(part)
+            else:
+                plain.append(part)
+        groups = [*found.values()] or [[]]
+        groups[-1] += plain
+        return [tuple(group) for group in groups if group]
+
+    def _take_one(self, part: Part) -> Counts:
+        loader, slots = self._prepared(part)
+        counts = self._take_straight(part, loader, slots)
+        if counts is None:
+            loader.load(part.segments)
+            counts = self._take_loaded(part.works, slots, in_order=loader.in_order)
+        return counts
+
+    def _take_together(self, parts: Sequence[Part]) -> Counts:
+        """Take several small parts in as one."""
+        prepared = sorted(((*self._prepared(part), part) for part in parts), key=lambda each: -len(each[1]))
+        _, slots, _ = prepared[0]
+        if any(
+            {slot.number for slot in own} != {slot.number for slot in slots} for _, own, _ in prepared if own
+        ):
+            raise ApartError
+        load_together(self._connection, [(loader, part.segments) for loader, _, part in prepared])
+        return self._take_loaded([work for part in parts for work in part.works], slots, in_order=False)
+
+    def _prepared(self, part: Part) -> tuple[Loader, list[Slot]]:
+        """Return what loads a part, and the store's columns for its features."""
+        shape = part.shape
+        kept = features_kept(shape, self._config.outputs)
+        shape = replace(shape, mapping=replace(shape.mapping, features=kept))
+        slots = self._registry.slots(shape.mapping.features, lambda: self._models(part, shape))
+        return self._loader(shape, slots, part.spool), slots
 
     def _loader(self, shape: Shape, slots: Sequence[Slot], spool: Path) -> Loader:
         return Loader(
@@ -97,10 +137,10 @@ class Transaction:
             own_ids=self._config.roles.id is None and _names_events(shape),
         )
 
-    def _models(self, works: Sequence[Work], shape: Shape, spool: Path) -> frozenset[str]:
+    def _models(self, part: Part, shape: Shape) -> frozenset[str]:
         """Return whose requests files of a kind hold, by the first segments of which that was asked."""
         if not self._models_of.get(shape.key):
-            self._loader(shape, (), spool).load([work.segment for work in works])
+            self._loader(shape, (), part.spool).load(part.segments)
             self._models_of[shape.key] = frozenset(batch.models(self._connection))
         return self._models_of[shape.key]
 
@@ -112,11 +152,9 @@ class Transaction:
         with self._all_or_nothing():
             return event_units.join(self._connection, self._config, window)
 
-    def _take_straight(
-        self, works: Sequence[Work], shape: Shape, loader: Loader, slots: Sequence[Slot]
-    ) -> Counts | None:
+    def _take_straight(self, part: Part, loader: Loader, slots: Sequence[Slot]) -> Counts | None:
         """Take a large batch of plain new predictions the short way; None where it is not one."""
-        segments = [work.segment for work in works]
+        segments, shape = part.segments, part.shape
         patience = self._patience.get(shape.key, 0)
         if patience or not self._registry.saved or not straight.suits(segments, shape):
             self._patience[shape.key] = max(0, patience - 1)
@@ -125,23 +163,21 @@ class Transaction:
             with self._all_or_nothing():
                 requests = loader.insert(segments, slots)
                 counts = self._fold_requests(batch.count(self._connection, 0), slots, requests)
-                self._account(works, counts)
+                self._account(part.works, counts)
         except straight.NotPlainError:
             self._patience[shape.key] = straight.PATIENCE
             return None  # rolled back: `batch` is again what it was, the table of a batch before or nothing
         straight.forget(self._connection)
         return counts
 
-    def _take_carefully(self, works: Sequence[Work], loader: Loader, slots: Sequence[Slot]) -> Counts:
-        """Take a batch of anything by way of a temporary table."""
-        segments = [work.segment for work in works]
-        loader.load(segments)
-        came = max(segment.found.mtime_ns for segment in segments)
+    def _take_loaded(self, works: Sequence[Work], slots: Sequence[Slot], *, in_order: bool) -> Counts:
+        """Take in what was loaded, which may be anything."""
+        came = max(work.segment.found.mtime_ns for work in works)
         with self._all_or_nothing():
             self._registry.save_new()
             duplicates = batch.mark_duplicates(self._connection)
             counts = self._fold_requests(batch.count(self._connection, duplicates), slots)
-            counts = self._fold_outcomes(counts, outcomes.Order(came, in_order=loader.in_order))
+            counts = self._fold_outcomes(counts, outcomes.Order(came, in_order=in_order))
             counts = self._fold_events(counts)
             self._quarantine(counts)
             unread.tell(self._connection, works[0].segment.found.relative)
@@ -288,7 +324,8 @@ class Transaction:
                 )
             )
         self._ledger.put(entries)
-        size = sum(work.segment.length for work in works) or works[0].segment.found.size
+        tables = {work.segment.found for work in works if work.segment.shape.format == "parquet"}
+        size = sum(work.segment.length for work in works) + sum(found.size for found in tables)
         self._connection.execute(
             "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [

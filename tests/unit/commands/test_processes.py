@@ -121,7 +121,7 @@ def test_a_store_on_a_full_disk_is_one_line(tmp_path: Path, size: int) -> None:
     pytest.importorskip("resource")
     store = tmp_path / "store.duckdb"
     result = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(size), "report", SAMPLES, "--db", str(store)],
+        [sys.executable, "-B", "-c", LIMITED, str(size), "report", SAMPLES, "--db", str(store)],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (result.returncode, result.stdout) == (2, "")

@@ -36,7 +36,9 @@ def names(directory: Path) -> list[str]:
 def test_a_full_disk_leaves_the_earlier_document(tmp_path: Path) -> None:
     path = tmp_path / "report.md"
     path.write_text("the earlier one")
-    ran = subprocess.run([sys.executable, "-c", CODE, path], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-B", "-c", CODE, path], capture_output=True, text=True, check=False
+    )
     assert "cannot write (File too large)" in ran.stderr
     assert path.read_text() == "the earlier one"
     assert names(tmp_path) == ["report.md"]

@@ -114,7 +114,7 @@ def test_a_full_disk_is_told_as_such_and_the_next_run_has_a_store(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     (logs / "a.jsonl").write_text(without_ids(0, 20))
     for _ in ("made", "begun anew"):
-        command = [sys.executable, "-c", FULL, str(size), "check", str(logs)]
+        command = [sys.executable, "-B", "-c", FULL, str(size), "check", str(logs)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         (store,) = (tmp_path / "state" / "mlwatch").glob("*.duckdb")
         assert (ran.returncode, store.stat().st_size) == (2, size)

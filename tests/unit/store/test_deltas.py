@@ -148,6 +148,7 @@ def test_a_file_that_was_read_in_part_is_read_on_or_read_where_its_rows_are_now(
 ) -> None:
     for name, number in (("FIRST_ROWS", 10), ("PARQUET_ROWS", 20), ("GROUP_ROWS", 10)):
         monkeypatch.setattr(f"mlwatch.sources.parquet.{name}", number)
+    monkeypatch.setattr("mlwatch.store.feeding.TOGETHER_BYTES", 0)
     table.append("a.parquet", *range(40))
 
     def interrupt(_: Progress) -> None:

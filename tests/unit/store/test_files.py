@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mlwatch.store.feeding import Work
     from mlwatch.store.ingest import Progress
+    from mlwatch.store.items import Work
 
 
 def some(first: int, last: int) -> str:

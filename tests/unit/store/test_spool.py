@@ -93,7 +93,7 @@ def test_what_a_killed_store_in_memory_spilled_goes_with_the_next_run(
 
 def test_a_full_directory_for_temporary_files_is_named(logs: Path) -> None:
     (logs / "a.jsonl").write_text(without_ids(0, 500))
-    command = [sys.executable, "-c", LITTLE, "report", str(logs), "--db", ":memory:"]
+    command = [sys.executable, "-B", "-c", LITTLE, "report", str(logs), "--db", ":memory:"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     spooled = str(_root() or tempfile.gettempdir())
     assert f"the directory for temporary files is full: {spooled}: free some" in ran.stderr

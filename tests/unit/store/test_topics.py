@@ -337,10 +337,10 @@ def test_a_batch_that_cannot_be_taken_in_is_left_out_and_named(
 
     take = Transaction.take
 
-    def refuse(self: Transaction, works: Any, shape: Any, spool: Path) -> Any:
-        if works[0].segment.start == 0:
+    def refuse(self: Transaction, parts: Any) -> Any:
+        if parts[0].works[0].segment.start == 0:
             raise duckdb.ConversionException("cannot be")
-        return take(self, works, shape, spool)
+        return take(self, parts)
 
     monkeypatch.setattr(Transaction, "take", refuse)
     cluster.send("m", map(prediction, range(10)), partition=0)
