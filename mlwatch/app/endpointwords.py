@@ -31,12 +31,14 @@ def state_of(endpoint: Endpoint) -> str:
         return "not ready"
     if endpoint.state == "ok" and endpoint.differs:
         return "differs"
+    if endpoint.state == "ok" and endpoint.doubt:
+        return "answers"
     return WORDS[endpoint.state]
 
 
 def trouble_of(endpoint: Endpoint) -> Square:
-    """Return how an endpoint stands as a sign: a wrong answer of one that is up is trouble too."""
-    return "warn" if endpoint.state == "ok" and endpoint.differs else endpoint.state
+    """Return how an endpoint stands as a sign: a wrong answer of one that is up is trouble too, and so is a refusal."""
+    return "warn" if endpoint.state == "ok" and (endpoint.differs or endpoint.doubt) else endpoint.state
 
 
 def versions_of(endpoint: Endpoint, *, brief: bool = False) -> str:
@@ -167,7 +169,8 @@ def _state_sentence(endpoint: Endpoint, now: datetime, zone: Zone) -> str:
     if since:
         said += f"; down since {show_moment(min(since), zone)}, {show_count(_failures(endpoint))} probes"
     live, ready = (_yes(value) for value in (endpoint.live, endpoint.ready))
-    return f"{said}; live {live}, ready {ready}"
+    why = f", because {clean(endpoint.doubt, 160)}" if endpoint.doubt and endpoint.ready is None else ""
+    return f"{said}; live {live}, ready {ready}{why}"
 
 
 def _failures(endpoint: Endpoint) -> int:

@@ -216,7 +216,9 @@ def _endpoints(session: Session, snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _endpoint_finding(endpoint: Endpoint, snapshot: Snapshot, *, golden: bool) -> Finding:
-    """Say how an endpoint stands: what is critical fails, everything else is only said.
+    """Say how an endpoint stands: what is critical fails, what nobody knows holds, everything else is only said.
+
+    A server that has no place of health, such as one whose address nobody said more of, passes where it answers.
 
     Args:
         endpoint: Which.
@@ -231,11 +233,25 @@ def _endpoint_finding(endpoint: Endpoint, snapshot: Snapshot, *, golden: bool) -
         return Finding(name, "fail", worst.message)
     if endpoint.stale:
         return Finding(name, "hold", f"{endpoint.name} was not polled in the last minute")
+    if endpoint.state == "bad":
+        why = endpoint.error or "not ready"
+        return Finding(name, "hold", f"{endpoint.name} was not up at the last look: {why}")
+    if endpoint.doubt:
+        text = f"{endpoint.name} answers, but nobody knows whether it is ready: {endpoint.doubt}"
+        return Finding(name, "hold", text)
+    return Finding(name, "pass", said[0].message if said else _stands(endpoint))
+
+
+def _stands(endpoint: Endpoint) -> str:
+    """Say how an endpoint stands that is up, and what it serves."""
     served = ", ".join(f"{one.model} {one.version}" for one in endpoint.served)
-    text = f"{endpoint.name} is {'up' if endpoint.state == 'ok' else 'up in part'}" + (
-        f", serves {served}" if served else ""
-    )
-    return Finding(name, "pass", said[0].message if said else text)
+    if endpoint.state != "ok":
+        state = "is up in part"
+    elif endpoint.ready is None:
+        state = "answers, and has no place known to say whether it is ready: configure health"
+    else:
+        state = "is up"
+    return f"{endpoint.name} {state}" + (f", serves {served}" if served else "")
 
 
 def _conditions(endpoint: Endpoint) -> list[Finding]:

@@ -193,7 +193,7 @@ def _lines(answer: Answer) -> list[tuple[str, str]]:
     lines = [
         ("server", f"{detected.server}, {percent(detected.sure, 0)} sure: {detected.why}"),
         ("live", _word(probe.live)),
-        ("ready", _word(probe.ready) + (f": {probe.error}" if probe.error else "")),
+        ("ready", _ready(probe)),
         ("serves", ", ".join(map(_served, probe.served)) or "n/a, because this server does not say it"),
     ]
     if probe.latency_ms is not None:
@@ -218,6 +218,12 @@ def _golden_words(golden: Golden) -> str:
     if golden.matches:
         return f"the expected answer, at most {golden.difference or 0:.3g} apart"
     return f"not the expected answer: {golden.reason}"
+
+
+def _ready(probe: Probe) -> str:
+    if probe.ready is None and probe.error:
+        return f"n/a, because {probe.error}"
+    return _word(probe.ready) + (f": {probe.error}" if probe.error else "")
 
 
 def _word(state: bool | None) -> str:

@@ -107,7 +107,7 @@ class Adapter:
             settings.health or "",
             settings.live,
             path_is_known=settings.health is not None,
-            pages=True,
+            pages=None if settings.health is not None else True,
         )
         named = await version_at(client, settings.version, settings.model or "") if settings.version else None
         return replace(look, served=(named,)) if named is not None else look
@@ -154,7 +154,7 @@ class Adapter:
 
 
 async def readiness(
-    client: Client, ready: str, live: str | None, *, path_is_known: bool = True, pages: bool = False
+    client: Client, ready: str, live: str | None, *, path_is_known: bool = True, pages: bool | None = False
 ) -> Look:
     """Ask for readiness, and where that goes wrong whether the server lives: what is ready does.
 
@@ -219,16 +219,18 @@ async def maybe(asking: Awaitable[Answer]) -> Answer | None:
         return None
 
 
-def judge(answer: Answer, *, path_is_known: bool = True, pages: bool = False) -> Look:
+def judge(answer: Answer, *, path_is_known: bool = True, pages: bool | None = False) -> Look:
     """Judge an answer by its status alone.
 
     Args:
         answer: Of a health path.
         path_is_known: The path is one of health; otherwise 404 and the like say nothing about it.
         pages: A page for people may be its health; otherwise what answers is something else, such as a login.
+            None where it may be either.
     """
     if answer.ok and answer.is_page and not pages:
-        return Look(answer, live=True, ready=False, error="HTML where its health belongs")
+        unknown = None if pages is None else False
+        return Look(answer, live=True, ready=unknown, error="HTML where its health belongs")
     if answer.ok:
         return Look(answer, live=True, ready=True)
     if answer.status in {401, 403, 429} or 300 <= answer.status < 400:

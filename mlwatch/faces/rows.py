@@ -312,7 +312,8 @@ def endpoint_rows(endpoints: Sequence[Endpoint]) -> list[list[str]]:
 
 def _endpoint(endpoint: Endpoint) -> list[str]:
     count = len(endpoint.replicas)
-    states = {"ok": "up", "warn": f"{endpoint.up} of {count} up", "bad": "down", "unknown": "not polled"}
+    up = "answers, ready n/a" if endpoint.doubt else "up"
+    states = {"ok": up, "warn": f"{endpoint.up} of {count} up", "bad": "down", "unknown": "not polled"}
     versions = (
         f"{one.model} {one.version}" + (f" ({one.replicas} of {count})" if count > 1 else "")
         for one in endpoint.served
@@ -326,7 +327,7 @@ def _endpoint(endpoint: Endpoint) -> list[str]:
         number(endpoint.latency.p95, " ms"),
         share(endpoint.failed / endpoint.probes if endpoint.probes else None),
         share(endpoint.day.share),
-        endpoint.error or "none",
+        endpoint.error or endpoint.doubt or "none",
     ]
 
 

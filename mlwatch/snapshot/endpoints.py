@@ -156,11 +156,11 @@ def _recent(connection: DuckDBPyConnection, now: datetime) -> dict[str, Row]:
 
 
 def _errors(connection: DuckDBPyConnection, now: datetime) -> dict[str, Row]:
-    """Return the last error of each endpoint within the last hour."""
+    """Return the last error of each endpoint within the last hour; why nobody knows whether it is ready is none."""
     rows = _fetch(
         connection,
         """SELECT endpoint, arg_max(error, ts) AS error, MAX(ts) AS at FROM probes
-        WHERE ts <= $now AND ts > $since AND error <> '' GROUP BY endpoint""",
+        WHERE ts <= $now AND ts > $since AND error <> '' AND NOT (up AND ready IS NULL) GROUP BY endpoint""",
         {"now": now, "since": now - timedelta(hours=1)},
     )
     return {row["endpoint"]: row for row in rows}

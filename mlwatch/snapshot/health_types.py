@@ -74,6 +74,11 @@ class Replica:
     outage: Outage | None = None
     """The last one that was over within the last quarter of an hour."""
 
+    @property
+    def doubt(self) -> str:
+        """Why nobody knows whether it is ready, though it answers; empty where it says so, or has no place for it."""
+        return self.error if self.up and self.ready is None else ""
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointLatency:
@@ -205,6 +210,11 @@ class Endpoint:
     def up(self) -> int:
         """How many replicas are up."""
         return sum(replica.up for replica in self.replicas)
+
+    @property
+    def doubt(self) -> str:
+        """Why nobody knows whether it is ready, though it answers; of the first replica that it is so of."""
+        return "" if self.stale else next((one.doubt for one in self.replicas if one.doubt), "")
 
     @property
     def differs(self) -> bool:

@@ -58,7 +58,8 @@ class EndpointStrip(Viewed, StatusStrip):
 def _remark(endpoint: Endpoint) -> str:
     state = words.state_of(endpoint)
     if words.trouble_of(endpoint) != "ok":
-        return "up, wrong answer to its fixed input" if endpoint.state == "ok" else state
+        differs = endpoint.state == "ok" and endpoint.differs
+        return "up, wrong answer to its fixed input" if differs else state
     serves = f"{words.versions_of(endpoint, brief=True)}, " if endpoint.served else ""
     return f"{state}, {serves}p95 {show(endpoint.latency.p95, 'ms')}"
 

@@ -65,7 +65,7 @@ class FastApi(Adapter):
         health = self.settings.health or next((path for path in READY if path in paths), None)
         live = self.settings.live or next((path for path in LIVE if path in paths), None)
         alive = live if live != health else None
-        look = await readiness(client, health or "/openapi.json", alive, pages=True)
+        look = await readiness(client, health or "/openapi.json", alive, pages=None)
         served = await self._served(client, paths) if look.ready is not None else ()
         return Look(look.answer, look.live, look.ready, served, look.error)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 AVAILABLE, GONE = "AVAILABLE", "END"
 _WORDS = {"START": "loading", "LOADING": "loading", "UNLOADING": "unloading", GONE: "unloaded"}
-UNNAMED = "ready n/a, because this server does not list its models: configure model"
+UNNAMED = "this server does not list its models: configure model"
 
 
 class TensorFlowServing(Adapter):

@@ -11,7 +11,7 @@ from driving import check_snapshot, running, settle, text_of
 from factory import NOW, FakeSource, model, snapshot, version
 from textual.geometry import Size
 
-from mlwatch.app.endpointwords import remark_of
+from mlwatch.app.endpointwords import remark_of, state_of, trouble_of
 from mlwatch.app.panels.endpointchart import EndpointChart
 from mlwatch.app.panels.endpoints import EndpointsPanel, EndpointStrip
 from mlwatch.app.panels.serverhistory import ServerHistoryPanel
@@ -310,6 +310,21 @@ async def test_the_strip_is_there_only_with_endpoints() -> None:
     async with running(source(fraud(), dead()), (120, 40)) as (app, _):
         assert app.screen.query_one(EndpointStrip).display
         assert "v1 7/10, v2 3/10, p95 31.0 ms" in text_of(app)
+
+
+async def test_one_that_refuses_to_say_whether_it_is_ready_is_not_shown_as_up() -> None:
+    refused = replace(fraud(1).replicas[0], ready=None, error="401: not authorised")
+    unsure = replace(fraud(1), ready=None, replicas=(refused,), served=())
+    assert (state_of(unsure), trouble_of(unsure)) == ("answers", "warn")
+    async with running(source(unsure), (160, 40)) as (app, pilot):
+        await pilot.press("4")
+        await settle(pilot)
+        app.screen.query_one(EndpointsPanel).focus()
+        await pilot.press("z")
+        await settle(pilot)
+        drawn = text_of(app)
+    assert "◆ answers" in drawn
+    assert "answers; live yes, ready n/a, because 401: not authorised" in drawn
 
 
 HOSTILE = "[red]x[/red]\x1b[31m\u202e\n\x00<b>" + "y" * 5000

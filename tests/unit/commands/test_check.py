@@ -18,7 +18,7 @@ from scipy.stats.contingency import relative_risk
 import mlwatch
 from mlwatch.cli import main
 from mlwatch.commands.check import PAUSE_S, _endpoint_finding
-from mlwatch.snapshot.health_types import Endpoint
+from mlwatch.snapshot.health_types import Endpoint, Replica
 from mlwatch.snapshot.types import Alert, Feed, Ingest, Snapshot
 from mlwatch.words import percent
 
@@ -506,3 +506,25 @@ def test_an_outage_that_is_over_fails_no_pipeline(state: Literal["firing", "reso
     down = Alert("endpoint: http://one", state, "critical", "http://one was down", at)
     found = Snapshot(at, None, Ingest(), Feed(), {}, alerts=(down,), endpoints=(endpoint,))
     assert _endpoint_finding(endpoint, found, golden=False).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("up", "ready", "error", "outcome", "message"),
+    [
+        (True, True, "", "pass", "http://one is up"),
+        (True, None, "401: not authorised", "hold",
+         "http://one answers, but nobody knows whether it is ready: 401: not authorised"),
+        (True, None, "", "pass",
+         "http://one answers, and has no place known to say whether it is ready: configure health"),
+        (False, False, "refused", "hold", "http://one was not up at the last look: refused"),
+    ],
+)  # fmt: skip
+def test_only_an_endpoint_that_is_known_to_serve_passes(
+    up: bool, ready: bool | None, error: str, outcome: str, message: str
+) -> None:
+    at = datetime(2026, 11, 3, 12, tzinfo=UTC)
+    replica = Replica("", at, live=up, ready=ready, up=up, status=None, latency_ms=None, error=error)
+    endpoint = Endpoint("http://one", at, "http", live=up, ready=ready, replicas=(replica,), error=error)
+    found = Snapshot(at, None, Ingest(), Feed(), {}, endpoints=(endpoint,))
+    said = _endpoint_finding(endpoint, found, golden=False)
+    assert (said.outcome, said.message) == (outcome, message)

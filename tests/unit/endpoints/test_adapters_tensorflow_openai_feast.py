@@ -53,7 +53,7 @@ async def test_tensorflow_serving_is_ready_with_one_version_available_while_the_
 async def test_tensorflow_serving_without_a_configured_model_says_what_it_cannot_say() -> None:
     probe, _ = await look(recorded("tensorflow"))
     assert (probe.server, probe.live, probe.ready) == ("tensorflow", True, None)
-    assert probe.error == "ready n/a, because this server does not list its models: configure model"
+    assert probe.error == "this server does not list its models: configure model"
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ async def test_a_sound_server_is_up_with_latency_and_time() -> None:
         (Reply("", 404), False, "404: no such path"),
         (Reply("", 401), None, "401: not authorised"),
         (Reply("", 302, {"Location": "/login"}), None, "302: redirected, and redirects are off"),
+        (Reply("<html>Sign in</html>"), None, "HTML where its health belongs"),
     ],
 )
 async def test_a_status_is_said_in_words(reply: Reply, ready: bool | None, error: str) -> None:
