@@ -173,6 +173,8 @@ class Answers:
         found = self._neighbours.told(found)
         if question.at is not None and not question.partial:
             found = as_of_then(found)
+        if question.at is None and lookout is not None:
+            found = _with_unasked(found, lookout.unasked)
         said = (*self._troubles(lookout), *found.alerts)
         if question.at is None:
             said = self._first_seen.dated(said, question)
@@ -207,6 +209,25 @@ class Answers:
             data = data_version(self._reference) if self._reference is not None else None
             self._outside = {"git": code_version(self._options.config), "data": data}
         return self._outside
+
+
+def _with_unasked(found: Snapshot, unasked: Mapping[str, str]) -> Snapshot:
+    """Return a snapshot in which endpoints that cannot be asked are there and say why, with an alert each.
+
+    Args:
+        found: With those that were ever looked at.
+        unasked: Why, by name.
+    """
+    if not unasked:
+        return found
+    from mlwatch.snapshot.health_alerts import not_asked  # noqa: PLC0415  few need it
+    from mlwatch.snapshot.health_types import Endpoint  # noqa: PLC0415  the same
+
+    now = datetime.now(UTC)
+    named = {name: Endpoint(name, now, "", live=None, ready=None) for name in unasked}
+    named |= {endpoint.name: endpoint for endpoint in found.endpoints}
+    marked = tuple(replace(one, unasked=unasked.get(name, "")) for name, one in sorted(named.items()))
+    return replace(found, endpoints=marked, alerts=(*found.alerts, *not_asked(marked, now)))
 
 
 def _system(path: Path) -> System:

@@ -15,7 +15,7 @@ from mlwatch.store import probes
 from mlwatch.times import now_in_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -93,6 +93,11 @@ class Lookout:
         """Why nothing is polled or stored just now; None when all goes well."""
         return self._recorder.failure or (self._polling.failure if self._polling is not None else None)
 
+    @property
+    def unasked(self) -> Mapping[str, str]:
+        """Why endpoints and caches cannot be asked just now, by name."""
+        return self._polling.unasked if self._polling is not None else {}
+
     def start(self) -> None:
         """Begin, in threads."""
         self._recorder.start()
@@ -140,13 +145,16 @@ def look_around(
 
     Raises:
         InputError: The address of an endpoint or its kind of server is wrong.
+        ConfigError: A variable or file that the settings refer to is not there.
     """
     polled = [replace(one, interval=min(one.interval, OFTEN)) for one in endpoints]
     others = [replace(one, interval=min(one.interval, OFTEN)) for one in caches]
     if not polled and not others:
         return None
     from mlwatch.endpoints.poller import HURRY  # noqa: PLC0415  pulls httpx
+    from mlwatch.polling import need_references  # noqa: PLC0415  the same
 
+    need_references(polled, others, config)
     settings: list[EndpointSettings | CacheSettings] = [*polled, *others]
     longest = max(one.timeout.total_seconds() for one in settings) + HURRY
     looks = TELLING if _speak_of_metrics(settings) else LOOKS

@@ -6,13 +6,18 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
+from mlwatch.config.polled import EndpointSettings
+from mlwatch.endpoints.client import context_of
+from mlwatch.endpoints.failures import NotAsked
 from mlwatch.endpoints.poller import Poller, address_of, name_of
+from mlwatch.endpoints.secret_headers import authorities, headers, secret
+from mlwatch.errors import ConfigError
 from mlwatch.systems.redis_cache import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from mlwatch.config import CacheSettings, Config, EndpointSettings
+    from mlwatch.config import CacheSettings, Config
     from mlwatch.endpoints.types import Baseline, Course, Probe, ServerMetrics
     from mlwatch.systems.redis_cache import Cache
 
@@ -65,6 +70,11 @@ class Polling:
         """The names of the endpoints, in order."""
         return self._poller.names
 
+    @property
+    def unasked(self) -> Mapping[str, str]:
+        """Why endpoints and caches cannot be asked just now, by name."""
+        return self._poller.unasked
+
     def start(self) -> None:
         """Begin."""
         self._thread = threading.Thread(target=self._run, name="mlwatch-poll", daemon=True)
@@ -105,6 +115,28 @@ def settings_of(
         (name_of(one, address_of(one)), one) for one in endpoints
     ]
     return named + [(one.name or shown(one.url), one) for one in caches]
+
+
+def need_references(
+    endpoints: Sequence[EndpointSettings], caches: Sequence[CacheSettings], config: Config
+) -> None:
+    """Make sure that all is there that the settings refer to: who judges once has no use for a server not asked.
+
+    Raises:
+        ConfigError: A variable or a file is not there.
+        InputError: An address or kind of server is wrong.
+    """
+    for name, one in settings_of(endpoints, caches):
+        try:
+            context_of(authorities(one.verify, config.resolve))
+            if isinstance(one, EndpointSettings):
+                headers(one.headers, config.resolve)
+                headers(one.management_headers, config.resolve)
+            elif one.password is not None:
+                secret("password", one.password, config.resolve)
+        except NotAsked as error:
+            what = "endpoint" if isinstance(one, EndpointSettings) else "cache"
+            raise ConfigError(str(error), f"{what} {name}", error.todo) from None
 
 
 def _opened(caches: Sequence[CacheSettings], config: Config) -> list[Cache]:

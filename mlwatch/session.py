@@ -272,6 +272,7 @@ class Session:
 
         Raises:
             InputError: The address of an endpoint or its kind of server is wrong.
+            ConfigError: A variable or file that the settings refer to is not there.
         """
         self._branches.need_open()
         caches = caches_of(self.options, self.config)

@@ -25,6 +25,8 @@ MOST_REPLICAS = 12
 
 def state_of(endpoint: Endpoint) -> str:
     """Return how an endpoint stands, in a word or two."""
+    if endpoint.unasked:
+        return "not asked"
     if endpoint.stale:
         return "not polled"
     if endpoint.state == "bad" and endpoint.live:
@@ -62,6 +64,8 @@ def versions_of(endpoint: Endpoint, *, brief: bool = False) -> str:
 
 def remark_of(endpoint: Endpoint) -> str:
     """Return what is wrong with an endpoint just now, in one line; empty where all is well."""
+    if endpoint.unasked:
+        return clean(endpoint.unasked, 160)
     if endpoint.stale:
         return ""
     error = next((replica.error for replica in endpoint.replicas if replica.error), "")
@@ -105,7 +109,7 @@ def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, 
     broken, kept = _conditions(endpoint, now)
     rows = [
         ("State", _state_sentence(endpoint, now, zone)),
-        ("Serves", versions_of(endpoint) if endpoint.served else "n/a, because the server does not say"),
+        ("Serves", _serves(endpoint)),
         *(golden if endpoint.differs else ()),
         *broken,
         ("Last error", _error(endpoint, now)),
@@ -128,6 +132,12 @@ def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, 
     if len(endpoint.replicas) > 1:
         rows += [("Replica" if at == 0 else "", text) for at, text in enumerate(_replicas(endpoint))]
     return rows
+
+
+def _serves(endpoint: Endpoint) -> str:
+    asked = bool(endpoint.replicas)
+    why = "the server does not say" if asked else "it was not asked"
+    return versions_of(endpoint) if endpoint.served else f"n/a, because {why}"
 
 
 def _probes(endpoint: Endpoint) -> str:
@@ -161,6 +171,8 @@ def brief(endpoint: Endpoint, told: Mapping[str, str]) -> str:
 
 def _state_sentence(endpoint: Endpoint, now: datetime, zone: Zone) -> str:
     said = state_of(endpoint)
+    if endpoint.unasked:
+        return f"{said}: {clean(endpoint.unasked, 160)}"
     if endpoint.stale:
         return f"{said} for {show_duration((now - endpoint.at).total_seconds())}: what is shown is of then"
     if len(endpoint.replicas) > 1:

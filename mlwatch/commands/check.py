@@ -144,7 +144,7 @@ def _checked(session: Session, wanted: Range, *, past: bool = False) -> tuple[Ch
     found = [Finding("filter", "pass", f"only records with {wanted.filter}")] if wanted.filter else []
     found += [_finding(ruling) for ruling in rulings(snapshot, rules)]
     found += [_finding(ruling) for ruling in validations(snapshot)]
-    found += _endpoints(session, snapshot)
+    found += _endpoints(session, snapshot, past=past)
     if past and (session.endpoints or caches_of(session.options, session.config)):
         found.append(Finding("endpoints", "pass", "they are not asked about a moment of the past"))
     found += [
@@ -197,13 +197,14 @@ def _finding(ruling: Ruling) -> Finding:
     return Finding(f"{ruling.name} ({ruling.model} {ruling.version})", outcome, ruling.message)
 
 
-def _endpoints(session: Session, snapshot: Snapshot) -> Iterator[Finding]:
+def _endpoints(session: Session, snapshot: Snapshot, *, past: bool) -> Iterator[Finding]:
     """Say how endpoints and caches stand; of those that only an earlier run polled, that they do not count."""
-    if not snapshot.endpoints:
+    caches = caches_of(session.options, session.config)
+    if not snapshot.endpoints and not session.endpoints and not caches:
         return
     from mlwatch.polling import settings_of  # noqa: PLC0415  pulls httpx
 
-    polled = dict(settings_of(session.endpoints, caches_of(session.options, session.config)))
+    polled = dict(settings_of(session.endpoints, caches))
     for endpoint in snapshot.endpoints:
         settings = polled.get(endpoint.name)
         if settings is None:
@@ -213,6 +214,10 @@ def _endpoints(session: Session, snapshot: Snapshot) -> Iterator[Finding]:
         asked = isinstance(settings, EndpointSettings) and settings.probe is not None
         yield _endpoint_finding(endpoint, snapshot, golden=asked)
         yield from _conditions(endpoint)
+    known = {endpoint.name for endpoint in snapshot.endpoints}
+    for name in () if past else polled:
+        if name not in known:
+            yield Finding(f"{ENDPOINT}{name}", "hold", f"{name} was not asked")
 
 
 def _endpoint_finding(endpoint: Endpoint, snapshot: Snapshot, *, golden: bool) -> Finding:
@@ -231,6 +236,8 @@ def _endpoint_finding(endpoint: Endpoint, snapshot: Snapshot, *, golden: bool) -
     worst = next((alert for alert in said if alert.severity == "critical"), None)
     if worst is not None:
         return Finding(name, "fail", worst.message)
+    if endpoint.unasked:
+        return Finding(name, "hold", f"{endpoint.name} is not asked: {endpoint.unasked}")
     if endpoint.stale:
         return Finding(name, "hold", f"{endpoint.name} was not polled in the last minute")
     if endpoint.state == "bad":

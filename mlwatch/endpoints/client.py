@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from mlwatch.endpoints.answer import Answer
-from mlwatch.endpoints.failures import Failure, TimedOut, Unreached, in_words, seconds
+from mlwatch.endpoints.failures import Failure, NotAsked, TimedOut, Unreached, in_words, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,22 @@ LARGEST_METRICS = 8 * 1024 * 1024
 REDIRECTS = 3
 AGENT = "mlwatch"
 _PORTS = {"http": 80, "https": 443}
+
+
+def context_of(verify: bool | str) -> ssl.SSLContext:
+    """Return the checks of certificates.
+
+    Args:
+        verify: Whether they are checked, or the path of a file of authorities.
+
+    Raises:
+        NotAsked: The file is of no use.
+    """
+    try:
+        return _context(verify)
+    except (OSError, ssl.SSLError):
+        words = f"cannot read the certificate authorities in {verify}"
+        raise NotAsked(words, "name a file of certificates in PEM") from None
 
 
 @functools.lru_cache(maxsize=32)
@@ -62,7 +78,7 @@ class Client:
             replica: IP address to connect to, in place of what the name means.
 
         Raises:
-            Failure: The file of authorities cannot be read.
+            NotAsked: The file of authorities cannot be read.
         """
         self.address = address
         self.timeout = timeout
@@ -76,10 +92,7 @@ class Client:
         self._follow = follow
         self._replica = replica
         self._requests: dict[str, httpx.Request] = {}
-        try:
-            context = _context(verify)
-        except (OSError, ssl.SSLError):
-            raise Failure(f"cannot read the certificate authorities in {verify}") from None
+        context = context_of(verify)
         limits = httpx.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=120)
         self._transport = httpx.AsyncHTTPTransport(verify=context, limits=limits)
 

@@ -72,6 +72,20 @@ class Unreached(Failure):
     """Nobody was reached in time."""
 
 
+class NotAsked(Failure):
+    """Nothing was sent, for what the configuration refers to is not there: that says nothing of the server."""
+
+    def __init__(self, words: str, todo: str) -> None:
+        """Keep the words.
+
+        Args:
+            words: What is not there.
+            todo: What the user can do about it.
+        """
+        super().__init__(words)
+        self.todo = todo
+
+
 def seconds(value: float) -> str:
     """Return a duration as one says it: "2 s", "250 ms"."""
     return f"{value:g} s" if value >= 1 else f"{value * 1000:g} ms"

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from mlwatch.endpoints.adapters import known
 from mlwatch.endpoints.address import Address, parse
-from mlwatch.endpoints.failures import Failure
+from mlwatch.endpoints.failures import Failure, NotAsked
 from mlwatch.endpoints.golden import Baselines, GoldenProbe
 from mlwatch.endpoints.resolving import Threads, replicas
 from mlwatch.endpoints.target import Target
@@ -83,7 +83,7 @@ class Looked(Protocol):
         """Go on from how earlier runs left it, by name and replica."""
 
     async def probe(self, due: float) -> Probe:
-        """Look once; a failure is a finding too."""
+        """Look once; a failure is a finding too, unless nothing could be asked: then `NotAsked` is raised."""
 
     async def scrape(self, reading: asyncio.Semaphore) -> ServerMetrics | None:
         """Return what it says about itself."""
@@ -138,6 +138,7 @@ class Poller:
         self._looks: set[asyncio.Task[None]] = set()
         self._on_metrics = on_metrics
         self._reading = asyncio.Semaphore(1)
+        self._unasked: dict[str, str] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -146,6 +147,11 @@ class Poller:
             *(name_of(settings, address) for settings, address, _ in self._endpoints),
             *(other.name for other in self._others),
         )
+
+    @property
+    def unasked(self) -> Mapping[str, str]:
+        """Return why endpoints cannot be asked just now, by name; from any thread."""
+        return dict(self._unasked)
 
     async def run(self) -> None:
         """Poll until `stop` or `aclose`, or until cancelled."""
@@ -261,7 +267,12 @@ class Poller:
 
     async def _look(self, target: Looked, due: float, missed: int) -> None:
         async with self._failing if target.failures else self._at_once:
-            probe = await target.probe(due)
+            try:
+                probe = await target.probe(due)
+            except NotAsked as why:
+                self._unasked[target.name] = f"{why}: {why.todo}"
+                return
+        self._unasked.pop(target.name, None)
         if missed:
             probe = replace(probe, missed=missed)
         self._on_probe(probe)

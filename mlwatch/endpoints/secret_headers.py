@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlwatch.endpoints.failures import Failure
+from mlwatch.endpoints.failures import NotAsked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+NAME_ANOTHER = "make it readable, or name another"
 _LARGEST = 64 * 1024
 
 
@@ -23,7 +24,7 @@ def headers(given: Mapping[str, str], resolve: Callable[[str], Path] = Path) -> 
         resolve: Makes a file's name a path.
 
     Raises:
-        Failure: A variable or file is missing, or what it holds cannot be a header.
+        NotAsked: A variable or file is missing, or what it holds cannot be a header.
     """
     return {name: _header(name, secret(f"header {name}", text, resolve)) for name, text in given.items()}
 
@@ -37,7 +38,7 @@ def secret(what: str, text: str, resolve: Callable[[str], Path] = Path) -> str:
         resolve: Makes a file's name a path.
 
     Raises:
-        Failure: A variable or file is missing.
+        NotAsked: A variable or file is missing.
     """
     kind, colon, where = text.partition(":")
     if not colon or kind not in {"env", "file"}:
@@ -45,18 +46,38 @@ def secret(what: str, text: str, resolve: Callable[[str], Path] = Path) -> str:
     if kind == "env":
         found = os.environ.get(where)
         if found is None:
-            raise Failure(f"{what}: the environment has no variable {where}")
+            raise NotAsked(f"{what}: the environment has no variable {where}", f"set {where}")
         return found
     try:
         with resolve(where).open("rb") as file:
             return file.read(_LARGEST).decode("utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        raise Failure(f"{what}: cannot read the file {where}") from None
+        raise NotAsked(f"{what}: cannot read the file {where}", NAME_ANOTHER) from None
+
+
+def authorities(verify: bool | str, resolve: Callable[[str], Path] = Path) -> bool | str:
+    """Return how certificates are checked, with the path of a file of authorities.
+
+    Args:
+        verify: Whether they are checked, or the file.
+        resolve: Makes a file's name a path.
+
+    Raises:
+        NotAsked: The file cannot be read.
+    """
+    if isinstance(verify, bool):
+        return verify
+    path = resolve(verify)
+    try:
+        path.open("rb").close()
+    except OSError:
+        words = f"cannot read the certificate authorities in {verify}"
+        raise NotAsked(words, NAME_ANOTHER) from None
+    return str(path)
 
 
 def _header(name: str, value: str) -> str:
     if re.search(r"[\r\n\0]", value) or not value.isascii():
-        raise Failure(
-            f"header {name}: what it refers to is no header: line breaks or characters beyond ASCII"
-        )
+        words = f"header {name}: what it refers to is no header: line breaks or characters beyond ASCII"
+        raise NotAsked(words, "correct it")
     return value

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from mlwatch.endpoints.adapter import WrongServer
 from mlwatch.endpoints.client import Client
 from mlwatch.endpoints.conditions import Conditions
-from mlwatch.endpoints.failures import Failure, TimedOut, Unreached
+from mlwatch.endpoints.failures import Failure, NotAsked, TimedOut, Unreached
 from mlwatch.endpoints.golden import Schedule
 from mlwatch.endpoints.recognition import Recognition
 from mlwatch.endpoints.scraping import Scraped, Scraper
-from mlwatch.endpoints.secret_headers import headers
+from mlwatch.endpoints.secret_headers import authorities, headers
 from mlwatch.endpoints.server_metrics import with_error_share
 from mlwatch.endpoints.types import Course, Probe, ServerMetrics
 
@@ -88,6 +88,9 @@ class Target:
 
         Returns:
             What was found; a failure is a finding too.
+
+        Raises:
+            NotAsked: What the settings refer to is not there.
         """
         probe, answer = await self._look(due)
         judged = self._conditions.judge(probe, answer, self._told, self._scraper.seconds)
@@ -106,6 +109,8 @@ class Target:
             adapter = self._adapter_of()
             look = await adapter.look(client)
             golden = await self._golden.ask(client, adapter, look) if self._golden is not None else None
+        except NotAsked:
+            raise
         except Failure as failure:
             return self._failed(at, late, failure), None
         except Exception as error:  # noqa: BLE001  an answer of a shape that nobody foresaw must not end the polling
@@ -166,7 +171,7 @@ class Target:
                 self.address,
                 timeout=self.settings.timeout.total_seconds(),
                 connect_timeout=self.settings.connect_timeout.total_seconds(),
-                verify=self._verify(),
+                verify=authorities(self.settings.verify, self._resolve),
                 follow=self.settings.follow_redirects,
                 replica=self.replica,
             )
@@ -175,10 +180,6 @@ class Target:
             self._client.use(headers(own, self._resolve), headers(management, self._resolve))
             self._headers_at = now
         return self._client
-
-    def _verify(self) -> bool | str:
-        verify = self.settings.verify
-        return str(self._resolve(verify)) if isinstance(verify, str) else verify
 
     def _adapter_of(self) -> Adapter:
         if self._recognition.adapter is None:

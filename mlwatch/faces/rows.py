@@ -314,20 +314,21 @@ def _endpoint(endpoint: Endpoint) -> list[str]:
     count = len(endpoint.replicas)
     up = "answers, ready n/a" if endpoint.doubt else "up"
     states = {"ok": up, "warn": f"{endpoint.up} of {count} up", "bad": "down", "unknown": "not polled"}
+    state = "not asked" if endpoint.unasked else states[endpoint.state]
     versions = (
         f"{one.model} {one.version}" + (f" ({one.replicas} of {count})" if count > 1 else "")
         for one in endpoint.served
     )
     return [
         endpoint.name,
-        states[endpoint.state],
+        state,
         endpoint.server or "n/a",
         ", ".join(versions) or "n/a",
         number(endpoint.latency.p50, " ms"),
         number(endpoint.latency.p95, " ms"),
         share(endpoint.failed / endpoint.probes if endpoint.probes else None),
         share(endpoint.day.share),
-        endpoint.error or endpoint.doubt or "none",
+        endpoint.unasked or endpoint.error or endpoint.doubt or "none",
     ]
 
 

@@ -24,6 +24,8 @@ HOST = "host: "
 """And of those about this host."""
 GOLDEN = "golden answer"
 """What such an alert is about, where it is the answer to the fixed input."""
+UNASKED = "configuration"
+"""The same, where it is what the configuration refers to."""
 CHANGES = 6
 """Times up or down within a quarter of an hour from which on an endpoint flaps."""
 BUDGET = 0.001
@@ -66,6 +68,22 @@ def health_alerts(
     if newest is not None and abs(now - newest) < FRESH:
         found += _versions(polled, models, newest)
     return (*found, *_host(system, now))
+
+
+def not_asked(endpoints: Iterable[Endpoint], now: datetime) -> tuple[Alert, ...]:
+    """Say of each endpoint that cannot be asked why; that is no outage of the server."""
+    return tuple(
+        Alert(
+            f"{ENDPOINT}{one.name}",
+            "firing",
+            "warning",
+            f"{one.name} is not asked: {one.unasked}",
+            now,
+            about=UNASKED,
+        )
+        for one in endpoints
+        if one.unasked
+    )
 
 
 def _of_endpoint(endpoint: Endpoint) -> Iterator[Alert]:

@@ -205,6 +205,8 @@ class Endpoint:
     """How sure it is that the server is of this kind, and why; empty where that was configured."""
     stale: bool = False
     """Whether nobody has looked for a minute: what is shown is then of the past."""
+    unasked: str = ""
+    """Why nobody can ask it, for what the configuration refers to is not there; what is shown is then of the past."""
 
     @property
     def up(self) -> int:
@@ -214,7 +216,7 @@ class Endpoint:
     @property
     def doubt(self) -> str:
         """Why nobody knows whether it is ready, though it answers; of the first replica that it is so of."""
-        return "" if self.stale else next((one.doubt for one in self.replicas if one.doubt), "")
+        return "" if self.state == "unknown" else next((one.doubt for one in self.replicas if one.doubt), "")
 
     @property
     def differs(self) -> bool:
@@ -224,7 +226,7 @@ class Endpoint:
     @property
     def state(self) -> Square:
         """One word for whether it can serve."""
-        if self.stale or not self.replicas:
+        if self.stale or self.unasked or not self.replicas:
             return "unknown"
         return "ok" if self.up == len(self.replicas) else "warn" if self.up else "bad"
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from mlwatch.endpoints.conditions import Conditions
-from mlwatch.endpoints.failures import Failure, in_words, seconds
+from mlwatch.endpoints.failures import Failure, NotAsked, in_words, seconds
 from mlwatch.endpoints.scraping import WINDOW
-from mlwatch.endpoints.secret_headers import secret
+from mlwatch.endpoints.secret_headers import authorities, secret
 from mlwatch.endpoints.server_metrics import measured, since_start
 from mlwatch.endpoints.types import Course, Probe, ServerMetrics
 from mlwatch.errors import ConfigError, one_line
@@ -89,12 +89,17 @@ class Cache:
 
         Args:
             due: When the look was due, on the clock of the event loop, seconds.
+
+        Raises:
+            NotAsked: What the settings refer to is not there.
         """
         loop = asyncio.get_running_loop()
         late = max(0.0, loop.time() - due)
         at = datetime.now(UTC) - timedelta(seconds=late)
         try:
             await self._ask("ping")
+        except NotAsked:
+            raise
         except Failure as failure:
             self.failures = 0 if failure.answered else self.failures + 1
             probe = Probe(
@@ -118,6 +123,8 @@ class Cache:
         at, now = datetime.now(UTC), asyncio.get_running_loop().time()
         try:
             values, error = await self._info(now), ""
+        except NotAsked:
+            return None
         except Failure as failure:
             values, error = {}, str(failure)
         if self._groups and now >= self._sampling:
@@ -199,11 +206,11 @@ class Cache:
         known = inspect.signature(self._redis.asyncio.Redis.__init__).parameters
         options |= dict.fromkeys(("driver_info",) if "driver_info" in known else ("lib_name", "lib_version"))
         if parts.scheme == "rediss":
-            verify = settings.verify
+            verify = authorities(settings.verify, self._resolve)
             options |= {"ssl": True, "ssl_cert_reqs": "required" if verify else "none"}
             options["ssl_check_hostname"] = bool(verify)
             if isinstance(verify, str):
-                options["ssl_ca_certs"] = str(self._resolve(verify))
+                options["ssl_ca_certs"] = verify
         return options
 
     def _failure(self, error: Exception) -> Failure:

@@ -313,6 +313,51 @@ def test_a_golden_probe_that_is_not_configured_any_more_is_not_told_of(logs: Pat
         assert told("") == [(False, False), (True, True)], "the past stays what it was"
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('headers = {Authorization = "env:MLWATCH_NOT_SET"}',
+         "header Authorization: the environment has no variable MLWATCH_NOT_SET: endpoint fraud: set MLWATCH_NOT_SET"),
+        ('headers = {Authorization = "file:token"}',
+         "header Authorization: cannot read the file token: endpoint fraud: make it readable, or name another"),
+        ('management_headers = {X-Key = "env:MLWATCH_NOT_SET"}',
+         "header X-Key: the environment has no variable MLWATCH_NOT_SET: endpoint fraud: set MLWATCH_NOT_SET"),
+        ('verify = "ca.pem"',
+         "cannot read the certificate authorities in ca.pem: endpoint fraud: make it readable, or name another"),
+    ],
+)  # fmt: skip
+def test_who_judges_once_is_told_what_the_configuration_lacks(
+    logs: Path, capsys: pytest.CaptureFixture[str], setting: str, said: str
+) -> None:
+    (logs / "mlwatch.toml").write_text(
+        f"[[endpoint]]\nname = 'fraud'\nurl = 'http://127.0.0.1:9'\n{setting}\n"
+    )
+    assert check(capsys, logs) == (2, "", f"mlwatch: {said}\n")
+
+
+def test_an_endpoint_that_cannot_be_asked_is_an_alert_and_no_outage(
+    logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLWATCH_TEST_LATE", raising=False)
+    with serving() as port:
+        (logs / "mlwatch.toml").write_text(
+            f'[[endpoint]]\nname = "fraud"\nurl = "http://127.0.0.1:{port}"\ninterval = "200ms"\n'
+            'headers = {X-Key = "env:MLWATCH_TEST_LATE"}\n'
+        )
+        with Session(Options(logs, db=":memory:")) as session:
+            session.start()
+            until(lambda: session.snapshot().endpoints)
+            found = session.snapshot()
+            (endpoint,), (alert,) = found.endpoints, [a for a in found.alerts if "fraud" in a.rule]
+            why = "header X-Key: the environment has no variable MLWATCH_TEST_LATE: set MLWATCH_TEST_LATE"
+            assert (endpoint.state, endpoint.unasked, endpoint.probes) == ("unknown", why, 0)
+            assert (alert.severity, alert.message) == ("warning", f"fraud is not asked: {why}")
+            assert session.connection.execute("SELECT COUNT(*) FROM probes").fetchone() == (0,)
+            monkeypatch.setenv("MLWATCH_TEST_LATE", "k3y")
+            until(lambda: state(session) == "ok")
+            assert not [alert for alert in session.snapshot().alerts if "fraud" in alert.rule]
+
+
 @pytest.mark.usual(1)
 @pytest.mark.parametrize("url", ["ftp://x", "nosuchkind+http://127.0.0.1:1"])
 def test_a_wrong_address_is_one_line(logs: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -327,6 +327,18 @@ async def test_one_that_refuses_to_say_whether_it_is_ready_is_not_shown_as_up() 
     assert "answers; live yes, ready n/a, because 401: not authorised" in drawn
 
 
+async def test_one_that_cannot_be_asked_says_why() -> None:
+    why = "header X: the environment has no variable TOK: set TOK"
+    never = Endpoint("http://new", NOW, "", live=None, ready=None, unasked=why)
+    assert (state_of(never), trouble_of(never), remark_of(never)) == ("not asked", "unknown", why)
+    async with running(source(never), (160, 40)) as (app, pilot):
+        await pilot.press("4")
+        await settle(pilot)
+        drawn = text_of(app)
+    assert "not asked" in drawn
+    assert why in drawn
+
+
 HOSTILE = "[red]x[/red]\x1b[31m\u202e\n\x00<b>" + "y" * 5000
 
 

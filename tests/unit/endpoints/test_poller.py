@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import pytest
 import servers
 from servers import Reply, as_json
@@ -403,14 +404,44 @@ async def test_tokens_come_from_the_environment_and_show_up_nowhere(
     server = await servers.replaying({"/": Reply("", 500)})
     given = {"Authorization": "env:MLWATCH_TEST_TOKEN", "X-Key": f"file:{tmp_path / 'key'}"}
     probe = await first(settings(server.url, headers=given))
-    missing = await first(settings(server.url, headers={"X-Key": "env:MLWATCH_NOT_SET"}))
     await server.aclose()
     assert server.seen[0]["authorization"] == "Bearer s3cret"
     assert server.seen[0]["x-key"] == "k3y"
     for secret in ("s3cret", "k3y"):
         assert secret not in repr(probe)
         assert secret not in caplog.text
-    assert missing.error == "header X-Key: the environment has no variable MLWATCH_NOT_SET"
+
+
+@pytest.mark.parametrize("refers", ["env", "file", "authorities"])
+async def test_what_is_not_there_is_no_outage_of_a_server_that_was_never_asked(
+    refers: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    token, path = "MLWATCH_TEST_LATE", tmp_path / "late"
+    monkeypatch.delenv(token, raising=False)
+    server = await servers.replaying({"/": Reply("ok")})
+    ways: dict[str, dict[str, Any]] = {
+        "env": {"headers": {"X-Key": f"env:{token}"}},
+        "file": {"management_headers": {"X-Key": f"file:{path}"}},
+        "authorities": {"verify": str(path)},
+    }
+    probes: list[Probe] = []
+    poller = Poller([settings(server.url, name="mine", **ways[refers])], probes.append)
+    task = asyncio.create_task(poller.run())
+    await until(lambda: poller.unasked)
+    why = {
+        "env": f"header X-Key: the environment has no variable {token}: set {token}",
+        "file": f"header X-Key: cannot read the file {path}: make it readable, or name another",
+        "authorities": f"cannot read the certificate authorities in {path}: make it readable, or name another",
+    }[refers]
+    assert poller.unasked == {"mine": why}
+    assert (probes, server.asked) == ([], [])
+    monkeypatch.setenv(token, "k3y")
+    path.write_text(certifi.contents() if refers == "authorities" else "k3y")
+    await until(lambda: probes)
+    assert (probes[0].up, poller.unasked) == (True, {})
+    await poller.aclose()
+    await asyncio.wait_for(task, 5)
+    await server.aclose()
 
 
 async def test_credentials_are_stripped_from_the_name() -> None:

@@ -78,8 +78,8 @@ def test_uptime_is_the_share_of_probes_that_found_it_up(store: DuckDBPyConnectio
 
 
 def test_why_nobody_knows_whether_it_is_ready_is_no_error(store: DuckDBPyConnection) -> None:
-    refused = {"ready": None, "error": "401: not authorised"}
-    probes.record(store, [probe(0, up=False), probe(5), probe(10, **refused)])
+    refused = probe(10, ready=None, error="401: not authorised")
+    probes.record(store, [probe(0, up=False), probe(5), refused])
     found = seen(store, 11)
     assert (found.state, found.failed, found.error) == ("ok", 1, "refused")
     assert found.doubt == "401: not authorised"
