@@ -6,7 +6,8 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,17 +15,17 @@ import servers
 from servers import Reply, as_json
 
 from mlwatch.config import EndpointSettings
+from mlwatch.config import conditions as syntax
 from mlwatch.config.conditions import parse
 from mlwatch.config.reader import load
 from mlwatch.endpoints.answer import Answer
 from mlwatch.endpoints.conditions import Conditions
+from mlwatch.endpoints.measures import MEASURES, QUANTILES
 from mlwatch.endpoints.poller import Poller
 from mlwatch.endpoints.types import Course, Judged, Probe, Seen, ServedVersion
 from mlwatch.errors import ConfigError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ROOT = Path(__file__).resolve().parents[3]
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
@@ -94,7 +95,7 @@ def test_a_condition_of_each_kind(condition: str, state: str, said: str) -> None
             None,
             "there is no answer: refused",
         ),
-        ("metrics.x < 1", {"live": False, "error": "refused"}, None, "there is no answer: refused"),
+        ("metrics.keys < 1", {"live": False, "error": "refused"}, None, "there is no answer: refused"),
         ("status == 200", {"status": None, "error": "refused"}, None, "there is no answer: refused"),
         ("body.version == 'v2'", {"error": "refused"}, None, "there is no answer: refused"),
         ("body.version == 'v2'", {}, b"<html>", "the answer is no JSON"),
@@ -186,6 +187,10 @@ def test_all_versions_are_meant_and_long_values_are_cut() -> None:
         ("status = 200", "is no condition"),
         ("statsu == 200", "statsu is unknown. Allowed: status, latency"),
         ("status == 'ok'", "status is compared with a number"),
+        ("metrics.requests_per_sec > 1", "did you mean metrics.requests_per_s?"),
+        ("metrics.feature_age_s > 1", "did you mean metrics.feature_age_s.NAME?"),
+        ("metrics.my_gauge == 42.5", "they go by common names: requests_per_s, errors_per_s, "),
+        ("metrics. == 42.5", "they go by common names: requests_per_s, errors_per_s, "),
         ("ready == 1", "ready is compared with true or false"),
         ("version > 'v2'", "compared by == and != only"),
         ("certificate.days > 14ms", "only latency has a unit of time"),
@@ -280,3 +285,23 @@ async def _until(found: list[Probe], state: str) -> None:
     while not found or found[-1].conditions[0].state != state:
         assert time.monotonic() < deadline, "not in time"
         await asyncio.sleep(0.01)
+
+
+def test_conditions_know_every_name_that_a_server_s_metrics_have() -> None:
+    of_time = {f"{time}_{statistic}_ms" for time in syntax.TIMES for statistic in syntax.STATISTICS}
+    read = {
+        name
+        for each in MEASURES
+        for name in (
+            [f"{each.name}_p{q * 100:g}_ms" for q in QUANTILES]
+            if each.how in {"quantiles", "summary"}
+            else [each.name]
+        )
+    }
+    elsewhere = {"clock_skew_s", "server_time_ms", "error_share"}
+    assert {*syntax.SERVER_METRICS, *of_time} == read | elsewhere
+    readme = (ROOT / "README.md").read_text("utf-8")
+    families = (*syntax.OF_FEATURES, *syntax.OF_KEYS)
+    for name in (*syntax.SERVER_METRICS, *(f"{each}.NAME" for each in families)):
+        assert f"`{name}`" in readme
+        assert syntax.parse(f"metrics.{name} < 1").subject == f"metrics.{name}"
