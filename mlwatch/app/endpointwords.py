@@ -136,7 +136,7 @@ def sentences(endpoint: Endpoint, now: datetime, zone: Zone) -> list[tuple[str, 
 
 def _serves(endpoint: Endpoint) -> str:
     asked = bool(endpoint.replicas)
-    why = "the server does not say" if asked else "it was not asked"
+    why = "the server does not say a version" if asked else "it was not asked"
     return versions_of(endpoint) if endpoint.served else f"n/a, because {why}"
 
 

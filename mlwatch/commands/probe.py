@@ -160,7 +160,7 @@ def _document(answer: Answer) -> dict[str, Any]:
         "ready": probe.ready if probe else None,
         "status": probe.status if probe else None,
         "latency_ms": probe.latency_ms if probe else None,
-        "served": [asdict(one) for one in probe.served] if probe else [],
+        "served": [{**asdict(one), "version": one.version or None} for one in _models(probe)],
         "metrics": dict(probe.metrics) if probe else {},
         "server_metrics": dict(answer.metrics),
         "server_metrics_error": answer.metrics_error or None,
@@ -194,7 +194,7 @@ def _lines(answer: Answer) -> list[tuple[str, str]]:
         ("server", f"{detected.server}, {percent(detected.sure, 0)} sure: {detected.why}"),
         ("live", _word(probe.live)),
         ("ready", _ready(probe)),
-        ("serves", ", ".join(map(_served, probe.served)) or "n/a, because this server does not say it"),
+        ("serves", ", ".join(map(_served, _models(probe))) or "n/a, because this server does not say it"),
     ]
     if probe.latency_ms is not None:
         status = f", status {probe.status}" if probe.status is not None else ""
@@ -230,5 +230,10 @@ def _word(state: bool | None) -> str:
     return {True: "yes", False: "no", None: "n/a, because this server does not say it"}[state]
 
 
+def _models(probe: Probe | None) -> tuple[ServedVersion, ...]:
+    """Return what is served, also of what the server says no version."""
+    return (*probe.served, *probe.unversioned) if probe is not None else ()
+
+
 def _served(one: ServedVersion) -> str:
-    return f"{one.model} {one.version}{' (not ready)' if one.ready is False else ''}"
+    return f"{one.model} {one.version}".rstrip() + f"{' (not ready)' if one.ready is False else ''}"

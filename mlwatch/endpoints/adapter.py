@@ -10,13 +10,17 @@ from mlwatch.endpoints.failures import Failure, TimedOut
 from mlwatch.endpoints.types import ServedVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Mapping, Sequence
     from datetime import datetime
 
     from mlwatch.config import EndpointSettings
     from mlwatch.endpoints.answer import Answer
     from mlwatch.endpoints.client import Client
     from mlwatch.endpoints.exposition import Scrape
+
+
+MOST_NAMES = 3
+"""Models that a sentence names."""
 
 
 class WrongServer(Failure):
@@ -151,6 +155,17 @@ class Adapter:
             now: The present.
         """
         return {}
+
+
+def instead(names: Sequence[str]) -> str:
+    """Say what a server has where it has not what was asked for; empty where it has nothing.
+
+    Args:
+        names: Of its models.
+    """
+    more = len(names) - MOST_NAMES
+    listed = ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return f": it serves {listed}" if names else ""
 
 
 async def readiness(

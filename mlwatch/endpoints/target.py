@@ -189,14 +189,14 @@ class Target:
     def _found(
         self, at: datetime, late: float, look: Look, latency_ms: float, golden: Golden | None
     ) -> Probe:
-        served = tuple(
-            each for each in look.served if each.version
-        )  # a name alone cannot be compared with the logs
+        served = tuple(each for each in look.served if each.version)
+        unversioned = tuple(each for each in look.served if not each.version)
         return Probe(
             endpoint=self.name, at=at, replica=self.replica, server=self._adapter_of().server,
             recognised=self._recognition.why,
             live=look.live, ready=look.ready, status=look.answer.status,
             latency_ms=latency_ms, late_ms=late * 1000, error=look.error, served=served,
+            unversioned=unversioned,
             metrics=self._metrics(look), certificate_days=self._certificate_days(), golden=golden,
         )  # fmt: skip
 

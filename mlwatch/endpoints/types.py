@@ -106,6 +106,8 @@ class Probe:
     error: str = ""
     """What went wrong in words ("refused", "timed out after 2 s", "503 while loading v2"); empty when all is well."""
     served: tuple[ServedVersion, ...] = ()
+    unversioned: tuple[ServedVersion, ...] = ()
+    """Models that it says it serves without saying which version; not stored, as no log can be compared with them."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Server metrics under names that are alike across servers, such as `requests_per_s` or `queue_length`."""
     certificate_days: float | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlwatch.endpoints.adapter import Adapter, Look, Sign, WrongServer, judge
+from mlwatch.endpoints.adapter import Adapter, Look, Sign, WrongServer, instead, judge
 from mlwatch.endpoints.failures import Failure
 from mlwatch.endpoints.types import ServedVersion
 
@@ -49,7 +49,8 @@ class OpenAI(Adapter):
             raise WrongServer(_no_list(listed), answered=True)
         served = tuple(ServedVersion(str(row.get("id", "")), "") for row in rows)
         if not rows or model not in {None, *(one.model for one in served)}:
-            error = f"no model {model}" if model else "no model is served"
+            names = [one.model for one in served]
+            error = f"no model {model}{instead(names)}" if model else "no model is served"
             return Look(look.answer, live=True, ready=False, served=served, error=error)
         return Look(look.answer, look.live, look.ready, served, look.error)
 

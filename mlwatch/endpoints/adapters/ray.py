@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
-from mlwatch.endpoints.adapter import Adapter, Look, Sign, judge, maybe
+from mlwatch.endpoints.adapter import Adapter, Look, Sign, instead, judge, maybe
 from mlwatch.endpoints.types import ServedVersion
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class RayServe(Adapter):
         missing = look.ready and self.settings.model is not None and self.settings.model not in names
         if not missing and look.ready is not False:
             return Look(answer, look.live, look.ready, served, error)
-        error = error or f"no application {self.settings.model}"
+        error = error or f"no application {self.settings.model}{instead(names)}"
         return Look(answer, look.live, False, served, await self._why(client) or error)
 
     async def metrics_url(self, client: Client) -> str | None:

@@ -169,9 +169,15 @@ def test_tells_what_the_server_says_about_itself(capsys: pytest.CaptureFixture[s
     }
     with serving(answers) as server:
         assert main(["probe", server.url]) == 0
-        assert "  metrics     since the server started: queue_length 3\n" in capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert "  serves      m\n" in out
+        assert "  metrics     since the server started: queue_length 3\n" in out
         assert main(["probe", server.url, "--format", "json"]) == 0
-        assert json.loads(capsys.readouterr().out)[0]["server_metrics"] == {"queue_length": 3}
+        (found,) = json.loads(capsys.readouterr().out)
+        assert found["server_metrics"] == {"queue_length": 3}
+        assert found["served"] == [{"model": "m", "version": None, "ready": None}]
+        assert main(["probe", server.url, "--model", "mistral"]) == 1
+        assert "  ready       no: no model mistral: it serves m\n" in capsys.readouterr().out
         answers["/metrics"] = Reply("vllm:num_requests_waiting{ 3\n", headers={"Content-Type": "text/plain"})
         main(["probe", server.url])
         assert "  metrics     n/a, because damaged metrics in line 1: " in capsys.readouterr().out

@@ -65,7 +65,7 @@ async def test_a_healthy_proxy_without_the_application_is_not_ready(monkeypatch:
     probe, _ = await look(monkeypatch, {"other": ("UNHEALTHY", "")}, recorded("ray"), "other")
     assert (probe.live, probe.ready, probe.error) == (True, False, "other unhealthy")
     probe, _ = await look(monkeypatch, {}, recorded("ray"), "other")
-    assert (probe.live, probe.ready, probe.error) == (True, False, "no application other")
+    assert (probe.live, probe.ready, probe.error) == (True, False, "no application other: it serves churn")
 
 
 async def test_the_dashboard_is_left_alone_while_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:

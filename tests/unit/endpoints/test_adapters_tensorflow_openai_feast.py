@@ -11,6 +11,7 @@ import servers
 from servers import Reply, as_json, recorded
 
 from mlwatch.config import EndpointSettings
+from mlwatch.endpoints.adapter import instead
 from mlwatch.endpoints.address import parse
 from mlwatch.endpoints.target import Target
 from mlwatch.endpoints.types import Probe, ServedVersion
@@ -89,6 +90,7 @@ async def test_tensorflow_serving_without_a_status_is_read_by_its_metadata() -> 
 async def test_vllm_is_told_by_the_owner_of_its_models() -> None:
     probe, asked = await look(recorded("vllm"), model="churn-llm")
     assert (probe.server, probe.up, probe.served, probe.error) == ("vllm", True, (), "")
+    assert probe.unversioned == (ServedVersion("churn-llm", ""),)
     assert asked[-2:] == ["GET /v1/models", "GET /health"]
     assert all(each.startswith("GET ") for each in asked)
 
@@ -101,7 +103,7 @@ async def test_an_openai_address_with_v1_is_the_same_server() -> None:
 
 async def test_an_openai_server_without_the_model_is_not_ready() -> None:
     probe, _ = await look(recorded("vllm"), model="other")
-    assert (probe.live, probe.ready, probe.error) == (True, False, "no model other")
+    assert (probe.live, probe.ready, probe.error) == (True, False, "no model other: it serves churn-llm")
 
 
 async def test_a_gateway_whose_health_may_cost_something_is_judged_by_its_models() -> None:
@@ -134,3 +136,12 @@ async def test_feast_is_told_from_other_fastapi_and_asked_for_health_alone() -> 
 async def test_a_list_of_something_else_is_no_openai_server() -> None:
     probe, _ = await look({"/v1/models": Reply(json.dumps({"data": [1, 2]}))})
     assert probe.server == "http"
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [([], ""), (["a"], ": it serves a"), (["a", "b", "c"], ": it serves a, b, c"),
+     (["a", "b", "c", "d", "e"], ": it serves a, b, c and 2 more")],
+)  # fmt: skip
+def test_what_there_is_instead_is_said_briefly(names: list[str], said: str) -> None:
+    assert instead(names) == said
