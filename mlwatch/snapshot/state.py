@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlwatch import __version__
 from mlwatch.asking import is_there, row
 from mlwatch.snapshot.types import Alert, Ingest, Lately, Stream
+from mlwatch.store import notices
 from mlwatch.store.ledger import PARTITION
 from mlwatch.store.profiles import value_in_force
 from mlwatch.store.upkeep import LATELY, SUMS
@@ -88,7 +89,7 @@ def alerts_of(
         connection: A cursor of this thread.
         until: The moment to look at, naive UTC: rules that were broken later are left out, and what ended later fires.
             What was said of an alert after that moment is left out too, and so are later notices, unless the store is
-            younger than that moment: then all of it was read later.
+            younger than that moment: then all of it was read later, but what was done later stays left out.
         limit: Most alerts of either kind; where there are more, what is over is left out first, what is critical last.
             None for all of them.
         several: The logs hold several models: what is not known of an alert's sentence names its model too.
@@ -140,7 +141,10 @@ def _said_of_ingest(
     connection: DuckDBPyConnection, until: datetime | None, limit: int | None
 ) -> list[tuple[datetime, Severity, str, str, bool]]:
     """Return the notices, the newest first: they are few, and soon sorted without a statement that does it."""
-    of_then, moments = _then(until, f"said_at < $until OR {_IS_YOUNGER}")
+    of_logs = "NOT list_contains($done, topic) AND NOT starts_with(topic, $numbered)"
+    of_then, moments = _then(until, f"said_at < $until OR ({_IS_YOUNGER} AND {of_logs})")
+    if until is not None:
+        moments |= {"done": notices.DONE, "numbered": notices.NUMBERED}
     rows = connection.execute(
         f"SELECT said_at, severity, topic, message, resolved FROM notices{of_then}", moments
     ).fetchall()

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 LIMIT = 500
 """Notices that are kept; of a directory with ten thousand foreign files the last ones say enough."""
 
+DONE = ("on_rollback", "on_promote", "on_verdict", "webhook", "notify", "rules", "configuration")
+NUMBERED = "notify address "
+"""Topics of what was done or set at its time, and not of what logs hold; what those begin with that are numbered."""
+
 
 def post(connection: DuckDBPyConnection, severity: str, topic: str, message: str) -> None:
     """Store a notice in the place of the former one about the same topic, or of the one that is missed least.

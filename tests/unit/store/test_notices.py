@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlwatch.config.settings import RolloutSettings
+from mlwatch.following import CONFIGURATION
+from mlwatch.hooks import WEBHOOK
+from mlwatch.notify import topic_of
 from mlwatch.snapshot.state import alerts_of
 from mlwatch.store import notices
 
@@ -116,3 +121,18 @@ def test_of_many_alerts_the_bad_ones_are_shown_and_what_is_not_over_first(store:
     every = ["new", "soon", "old", "old and bad", "over", "bad but over"]
     shown = {limit: [alert.rule for alert in alerts_of(store, limit=limit)] for limit in (1, 3, 5, 6)}
     assert shown == {1: ["old and bad"], 3: ["new", "soon", "old and bad"], 5: every[:5], 6: every}
+
+
+def test_what_was_done_later_is_not_said_of_a_moment_before_the_store_was_begun(
+    store: DuckDBPyConnection,
+) -> None:
+    """What logs hold is: all of it was read later. Of hooks and messages the time is when they ran."""
+    hooks = [each.name for each in fields(RolloutSettings) if each.name.startswith("on_")]
+    done = [*hooks, WEBHOOK, "notify", topic_of(1), topic_of(12), "rules", CONFIGURATION]
+    assert len(hooks) == 3
+    say(store, *done, "a.bin", severity="info")
+    notices.resolve(store, *done)
+    store.execute("INSERT INTO batches (batch, taken_at) VALUES (1, TIMESTAMP '2026-11-30 12:00:00')")
+    past = datetime(2026, 11, 5)  # noqa: DTZ001  as the store's times
+    assert {alert.rule for alert in alerts_of(store)} == {f"ingest: {each}" for each in (*done, "a.bin")}
+    assert [alert.rule for alert in alerts_of(store, past)] == ["ingest: a.bin"]
