@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 LONGEST = 1_000
 MARK = ": "
 """Stands in the store between the severity that was told and the message."""
+OVER = "this is over: "
+"""Stands before what was told, where nothing says it in words of its end."""
 UNDELIVERED = "undelivered messages"
 """Key of the table `meta` that says what addresses have not taken yet."""
 TROUBLE = "[notify] urls: "
@@ -67,6 +69,8 @@ def news(connection: DuckDBPyConnection, alerts: Sequence[Alert], settings: Noti
         if alert.state == "firing":
             firing.setdefault(alert.key, alert)
     over = [one for one in told if _is_over(one, firing)]
+    ended = sorted((alert for alert in alerts if alert.state == "resolved"), key=lambda alert: alert.since)
+    endings = {alert.key: alert.message for alert in ended}  # of several the last one's
     standing = {(one.key, one.severity) for one in told if one not in over}
     messages = []
     for key, alert in firing.items():
@@ -81,7 +85,9 @@ def news(connection: DuckDBPyConnection, alerts: Sequence[Alert], settings: Noti
         connection.execute(
             "DELETE FROM told WHERE rule = ? AND about = ? AND message = ?", [*one.key, one.stored]
         )
-        messages.append(Message("mlwatch: resolved", one.message, "success", (*one.key, one.severity)))
+        ending = endings.get(one.key, one.message)[:LONGEST]
+        body = ending if ending != one.message else f"{OVER}{ending}"  # what was told speaks of the present
+        messages.append(Message("mlwatch: resolved", body, "success", (*one.key, one.severity)))
     return messages
 
 

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -94,10 +94,23 @@ def test_an_alert_is_told_once_and_its_end_once(store: DuckDBPyConnection) -> No
     assert [m.severity for m in news(store, [alert(), alert("b", severity="info")], settings)] == ["critical"]
     assert news(store, [alert()], settings) == []
     assert news(store, [alert(state="resolved")], settings) == [
-        Message("mlwatch: resolved", "a is broken", "success", ("a", "", "critical"))
+        Message("mlwatch: resolved", "this is over: a is broken", "success", ("a", "", "critical"))
     ]
     assert news(store, [], settings) == []
     assert len(news(store, [alert()], settings)) == 1, "it fires again"
+
+
+def test_the_end_is_told_in_the_words_of_the_end(store: DuckDBPyConnection) -> None:
+    down = Alert("endpoint: one", "firing", "critical", "one is down: refused", NOW)
+    burns = Alert("endpoint: one", "firing", "critical", "its budget burns", NOW, about="error budget")
+    was = Alert("endpoint: one", "resolved", "warning", "one was down: refused", NOW)
+    long_ago = Alert("endpoint: one", "resolved", "critical", "one was down: reset", NOW - timedelta(days=1))
+    settings = NotifySettings()
+    news(store, [down, burns], settings)
+    assert sorted(message.body for message in news(store, [was, long_ago], settings)) == [
+        "one was down: refused",
+        "this is over: its budget burns",
+    ]
 
 
 def test_what_is_muted_or_pending_is_not_told(store: DuckDBPyConnection) -> None:
@@ -181,7 +194,7 @@ def test_what_was_told_before_severities_were_kept_is_told(store: DuckDBPyConnec
     assert told(store, alert(severity="warning")) == []
     assert told(store, alert()) == []
     assert news(store, [], NotifySettings()) == [
-        Message("mlwatch: resolved", "latency: high", "success", ("a", "", ""))
+        Message("mlwatch: resolved", "this is over: latency: high", "success", ("a", "", ""))
     ]
 
 
