@@ -80,6 +80,7 @@ def endpoints_of(
     recent, errors = _recent(connection, now), _errors(connection, now)
     grids = [steps_of(connection, grid, now) for grid in (HOUR, DAY, MONTH)]
     burns, runs = _burns(connection, now), _runs(connection, now)
+    last_up = _served_when_up(connection, now, latest)
     changed = any(row["changes"] for row in recent.values())
     outages = _outages(connection, now) if changed else {}
     golden, told = _golden_answers(connection, now), told_by_servers(connection, now)
@@ -98,6 +99,7 @@ def endpoints_of(
             golden.get(name, []) if asked is None or name in asked else [],
             told.get(name, []),
             histories.get(name, ()),
+            last_up.get(name, []),
         )
         for name, rows in sorted(latest.items())
     )
@@ -232,6 +234,29 @@ def _outages(connection: DuckDBPyConnection, now: datetime) -> Outages:
     }
 
 
+def _served_when_up(
+    connection: DuckDBPyConnection, now: datetime, latest: Mapping[str, Sequence[Row]]
+) -> dict[str, list[Row]]:
+    """Return what those who are down served when they were last up, by endpoint; looked for as in `_runs`."""
+    silent = {(row["endpoint"], row["replica"]) for rows in latest.values() for row in rows if not row["up"]}
+    if not silent:
+        return {}
+    rows = _fetch(
+        connection,
+        """WITH last AS (
+            SELECT endpoint, replica, MAX(bucket) AS minute FROM probe_minutes
+            WHERE up > 0 AND bucket <= $now AND bucket > $since
+                AND list_contains($names::VARCHAR[], endpoint) GROUP BY ALL)
+        SELECT p.endpoint, p.replica, arg_max(p.served, p.ts) AS served
+        FROM probes AS p JOIN last AS l USING (endpoint, replica)
+        WHERE p.up AND p.ts >= l.minute AND p.ts < l.minute + INTERVAL 1 MINUTE AND p.ts <= $now
+            AND p.ts >= (SELECT MIN(minute) FROM last)
+        GROUP BY ALL""",
+        {"now": now, "since": now - KNOWN, "names": sorted({name for name, _ in silent})},
+    )
+    return _by_endpoint(row for row in rows if (row["endpoint"], row["replica"]) in silent)
+
+
 def _burns(connection: DuckDBPyConnection, now: datetime) -> dict[str, dict[str, float]]:
     """Return the share of failed probes over each span, by endpoint."""
     shares = ", ".join(
@@ -267,6 +292,7 @@ def _endpoint(
     golden: Sequence[Row],
     told: Sequence[Told],
     minutes: tuple[ServerPoint, ...],
+    last_up: Sequence[Row],
 ) -> Endpoint:
     last = max(rows, key=lambda row: row["ts"])
     hour, day, month = grids
@@ -282,6 +308,7 @@ def _endpoint(
         ready=all(readiness) if readiness else None,
         replicas=tuple(_replica(row, runs, outages) for row in rows),
         served=_served(rows),
+        silent=_served(last_up),
         latency=EndpointLatency(
             int(recent.get("latency_n", 0)), *(recent.get(key) for key in ("p50", "p95", "max", "late_p99"))
         ),

@@ -195,11 +195,14 @@ def _burning(name: str, endpoint: Endpoint) -> Iterator[Alert]:
 
 
 def _versions(endpoints: list[Endpoint], models: Mapping[str, Model], newest: datetime) -> Iterator[Alert]:
-    """Compare what is served with what the logs speak of, model by model; what is not ready cannot be in them yet."""
+    """Compare what is served with what the logs speak of, model by model; what is not ready cannot be in them yet.
+
+    Of who is down counts what it served when it was last up: an outage neither ends nor begins such a difference.
+    """
     served: dict[str, dict[str, Endpoint]] = {}
     ready: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
-        for one in endpoint.served:
+        for one in (*endpoint.served, *endpoint.silent):
             served.setdefault(one.model, {})[one.version] = endpoint
             if one.ready is not False:
                 ready.setdefault(one.model, {})[one.version] = endpoint
@@ -209,7 +212,9 @@ def _versions(endpoints: list[Endpoint], models: Mapping[str, Model], newest: da
             continue
         for version, endpoint in ready.get(model, {}).items():
             if version not in logged.versions:
-                text = f"{endpoint.name} serves {version} of {logged.name}, but the logs have no such version"
+                now = any((one.model, one.version) == (model, version) for one in endpoint.served)
+                does = "serves" if now else "served, when it was last up,"
+                text = f"{endpoint.name} {does} {version} of {logged.name}, but the logs have no such version"
                 about = f"{endpoint.name} {version}"
                 yield Alert(f"{ENDPOINT}versions", "firing", "warning", text, endpoint.at, about=about)
         for version, found in logged.versions.items():

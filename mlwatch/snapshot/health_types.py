@@ -173,6 +173,8 @@ class Endpoint:
     """Whether every replica that answers is ready; None where none says so."""
     replicas: tuple[Replica, ...] = ()
     served: tuple[Served, ...] = ()
+    silent: tuple[Served, ...] = ()
+    """What replicas that are down, and so do not say it now, served when they were last up."""
     latency: EndpointLatency = field(default_factory=EndpointLatency)
     probes: int = 0
     """Over the last quarter of an hour."""

@@ -190,6 +190,21 @@ def test_versions_served_and_logged_are_compared() -> None:
     assert said(serves, models=model(v2=NOON, v1=old)) == (), "a version of the past need not be served"
 
 
+def test_an_outage_neither_ends_nor_begins_a_difference_of_versions() -> None:
+    v2 = (Served("fraud", "v2", 1, ready=True),)
+    up, down = endpoint(served=v2), endpoint(replicas=(replica(1),), silent=v2)
+    keys = [{alert.key for alert in said(one, models=model(v1=NOON))} for one in (up, down)]
+    assert keys[0] == keys[1] == {
+        ("endpoint: versions", "http://one v2"), ("endpoint: versions", "fraud v1")
+    }  # fmt: skip
+    first, _ = said(down, models=model(v1=NOON))
+    assert first.message == (
+        "http://one served, when it was last up, v2 of fraud, but the logs have no such version"
+    )
+    other = endpoint(name="http://two", served=(Served("fraud", "v1", 1, ready=True),))
+    assert said(down, other, models=model(v1=NOON, v2=NOON)) == ()
+
+
 def test_a_version_that_is_not_ready_need_not_be_in_the_logs() -> None:
     loading = Served("fraud", "v3", 1, ready=False)
     serves = endpoint(served=(Served("fraud", "v2", 1, ready=True), loading))

@@ -87,6 +87,19 @@ def test_why_nobody_knows_whether_it_is_ready_is_no_error(store: DuckDBPyConnect
     assert seen(store, 100).doubt == "", "nobody looked for a minute"
 
 
+def test_what_was_served_before_an_outage_is_known(store: DuckDBPyConnection) -> None:
+    v1, v2 = (ServedVersion("fraud", "v1"),), (ServedVersion("fraud", "v2", ready=True),)
+    looks = [probe(0, served=v1), probe(60, served=v1), probe(70, served=v2), probe(75, up=False)]
+    probes.record(store, [*looks, *(probe(seconds, up=False) for seconds in range(80, 7200, 40))])
+    assert seen(store, 71).silent == ()
+    for seconds in (76, 7199):
+        found = seen(store, seconds)
+        assert found.served == ()
+        assert [(one.model, one.version, one.ready) for one in found.silent] == [("fraud", "v2", True)]
+    probes.record(store, [probe(7200, served=v1)])
+    assert (seen(store, 7200).silent, seen(store, 7200).served[0].version) == ((), "v1")
+
+
 def test_latency_is_that_of_numpy(store: DuckDBPyConnection) -> None:
     import numpy as np
 
