@@ -174,6 +174,12 @@ def _probe(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--tolerance", type=float, metavar="X", help="largest difference of a number; 1e-6 otherwise"
     )
+    command.add_argument(
+        "--ignore",
+        action="append",
+        metavar="NAME",
+        help="member of the answer that may change, such as request_id, however deep it is; may be repeated",
+    )
 
 
 def common(command: argparse.ArgumentParser, without: Collection[str] = ()) -> None:

@@ -71,7 +71,7 @@ def _is_good(answer: Answer) -> bool:
 def _golden(arguments: Namespace) -> ProbeSettings | None:
     """Return the golden probe that the options ask for, after a look at its files."""
     if arguments.golden is None:
-        given = [name for name in ("expect", "path", "tolerance") if getattr(arguments, name) is not None]
+        given = [name for name in ("expect", "path", "tolerance", "ignore") if getattr(arguments, name) is not None]
         if given:
             raise InputError(f"--{given[0]} without --golden", "", "give the input with --golden FILE")
         return None
@@ -79,7 +79,11 @@ def _golden(arguments: Namespace) -> ProbeSettings | None:
     if not tolerance >= 0:
         raise InputError("not a tolerance", f"--tolerance {tolerance}", "give zero or more")
     settings = ProbeSettings(
-        input=arguments.golden, expect=arguments.expect, tolerance=tolerance, path=arguments.path
+        input=arguments.golden,
+        expect=arguments.expect,
+        tolerance=tolerance,
+        path=arguments.path,
+        ignore=tuple(arguments.ignore or ()),
     )
     try:
         read_probe(settings, Path)

@@ -126,6 +126,24 @@ def test_golden_input(
     assert said in capsys.readouterr().out
 
 
+def test_what_of_the_answer_may_change_can_be_left_out(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (files / "random.json").write_text('{"score": 0.5, "meta": {"request_id": "a", "trace": 1}}')
+    answers = {
+        "/healthz": Reply("ok"),
+        "POST /predict": as_json({"score": 0.5, "meta": {"request_id": "b", "trace": 2}}),
+    }
+    with serving(answers) as server:
+        command = ["probe", server.url, "--golden", "in.json", "--path", "/predict", "--expect", "random.json"]
+        assert main([*command, "--ignore", "request_id"]) == 1
+        assert "not the expected answer: meta.trace: 2 instead of 1" in capsys.readouterr().out
+        assert main([*command, "--ignore", "request_id", "--ignore", "trace"]) == 0
+        assert "golden      the expected answer, at most 0 apart" in capsys.readouterr().out
+        assert main([*command[:-2], "--ignore", "meta"]) == 0
+        assert 'the answer is {"score": 0.5}' in capsys.readouterr().out
+
+
 def test_golden_input_in_json(golden_server: Any, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["probe", golden_server.url, "--golden", "in.json", "--format", "json"]
     assert main(command) == 0
@@ -146,6 +164,7 @@ def test_golden_input_in_json(golden_server: Any, files: Path, capsys: pytest.Ca
         ),
         (["--golden", "in.json", "--expect", "none"], "mlwatch: the golden probe cannot be used: --expect: "),
         (["--expect", "good.json"], "mlwatch: --expect without --golden: give the input"),
+        (["--ignore", "id"], "mlwatch: --ignore without --golden: give the input"),
         (
             ["--golden", "in.json", "--tolerance", "-1"],
             "mlwatch: not a tolerance: --tolerance -1.0: give zero",
