@@ -71,7 +71,9 @@ def _is_good(answer: Answer) -> bool:
 def _golden(arguments: Namespace) -> ProbeSettings | None:
     """Return the golden probe that the options ask for, after a look at its files."""
     if arguments.golden is None:
-        given = [name for name in ("expect", "path", "tolerance", "ignore") if getattr(arguments, name) is not None]
+        given = [
+            name for name in ("expect", "path", "tolerance", "ignore") if getattr(arguments, name) is not None
+        ]
         if given:
             raise InputError(f"--{given[0]} without --golden", "", "give the input with --golden FILE")
         return None

@@ -135,7 +135,16 @@ def test_what_of_the_answer_may_change_can_be_left_out(
         "POST /predict": as_json({"score": 0.5, "meta": {"request_id": "b", "trace": 2}}),
     }
     with serving(answers) as server:
-        command = ["probe", server.url, "--golden", "in.json", "--path", "/predict", "--expect", "random.json"]
+        command = [
+            "probe",
+            server.url,
+            "--golden",
+            "in.json",
+            "--path",
+            "/predict",
+            "--expect",
+            "random.json",
+        ]
         assert main([*command, "--ignore", "request_id"]) == 1
         assert "not the expected answer: meta.trace: 2 instead of 1" in capsys.readouterr().out
         assert main([*command, "--ignore", "request_id", "--ignore", "trace"]) == 0
