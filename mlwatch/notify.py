@@ -131,8 +131,17 @@ def _told(connection: DuckDBPyConnection) -> list[_Told]:
 
 
 def _is_over(one: _Told, firing: Mapping[Key, Alert]) -> bool:
-    """Tell whether nothing as grave as what was told fires any more."""
+    """Tell whether nothing as grave as what was told fires any more.
+
+    While an endpoint is down, nobody knows how its clock, its golden answers or the like are: that is not over.
+    """
+    from mlwatch.snapshot.health_alerts import ENDPOINT  # noqa: PLC0415  not before there is something to tell
+
     alert = firing.get(one.key)
+    rule, about = one.key
+    down = firing.get((rule, "")) if about and rule.startswith(ENDPOINT) else None
+    if alert is None and down is not None and down.severity == "critical":
+        return False
     return alert is None or (bool(one.severity) and rank(alert.severity) > rank(one.severity))
 
 

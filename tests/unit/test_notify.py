@@ -113,6 +113,17 @@ def test_the_end_is_told_in_the_words_of_the_end(store: DuckDBPyConnection) -> N
     ]
 
 
+def test_while_an_endpoint_is_down_nothing_else_of_it_is_over(store: DuckDBPyConnection) -> None:
+    clock = alert("endpoint: one", severity="warning", about="clock")
+    other = alert("endpoint: two", severity="warning", about="clock")
+    down = alert("endpoint: one")
+    assert told(store, clock, other) == ["warning", "warning"]
+    assert told(store, down, other) == ["critical"]
+    assert told(store, down) == ["resolved"], "of the other one"
+    assert told(store, clock) == ["resolved"], "it is up again"
+    assert told(store) == ["resolved"]
+
+
 def test_what_is_muted_or_pending_is_not_told(store: DuckDBPyConnection) -> None:
     alerts = [alert(silence="mute"), alert("b", silence="acknowledge"), alert("c", state="pending")]
     assert news(store, alerts, NotifySettings()) == []
