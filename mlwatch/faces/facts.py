@@ -17,14 +17,7 @@ def facts_of(rollout: Rollout) -> str:
     began, gets = ("began", "got") if rollout.silent_s else ("running since", "gets")
     if rollout.since is not None:
         facts.append(f"{began} {rollout.since:%Y-%m-%d %H:%M} UTC")
-    observed = rollout.traffic_observed.get(rollout.candidate)
-    if observed is not None and rollout.mode != "shadow":
-        of = (
-            f"the values of {one_line(rollout.unit)} as they come"
-            if rollout.units and rollout.traffic_expected
-            else "the traffic"
-        )
-        facts.append(f"{one_line(rollout.candidate)} {gets} {percent(observed)} of {of}")
+    facts += _split(rollout, gets)
     if rollout.units:
         counts = " and ".join(f"{n:,} of {one_line(version)}" for version, n in rollout.units.items())
         facts.append(f"split by {one_line(rollout.unit)}: {counts}")
@@ -36,6 +29,22 @@ def facts_of(rollout: Rollout) -> str:
         facts.append(f"each end of an interval holds at every look at {100 * (1 - rollout.alpha):.4g} %")
         facts.append(_calibrated(rollout))
     return "; ".join(facts)
+
+
+def _split(rollout: Rollout, gets: str) -> list[str]:
+    """Say what the candidate gets of the traffic, and of when that is; of users all count, as they come."""
+    share, lately = rollout.traffic_observed.get(rollout.candidate), rollout.traffic_lately
+    if share is None or rollout.mode == "shadow":
+        return []
+    of, when = "the traffic", ""
+    if rollout.units and rollout.traffic_expected:
+        of = f"the values of {one_line(rollout.unit)} as they come"
+    elif lately is not None:
+        share = lately.shares[rollout.candidate]
+        when = f" since {lately.since:%Y-%m-%d %H:%M} UTC" if lately.since != rollout.since else ""
+        if rollout.candidate in rollout.silent_s:
+            when = f" from {lately.since:%Y-%m-%d %H:%M} to {lately.until:%Y-%m-%d %H:%M} UTC"
+    return [f"{one_line(rollout.candidate)} {gets} {percent(share)} of {of}{when}"]
 
 
 def _calibrated(rollout: Rollout) -> str:

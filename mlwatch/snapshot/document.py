@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         RolloutMetric,
         Snapshot,
         Throughput,
+        TrafficLately,
         Version,
         Window,
     )
@@ -278,6 +279,7 @@ def rollout_document(rollout: Rollout) -> Document:
         "traffic": {
             "expected": dict(rollout.traffic_expected),
             "observed": dict(rollout.traffic_observed),
+            "lately": _lately(rollout.traffic_lately),
             "srm_p": rollout.srm_p,
             "unit": rollout.unit,
             "units": dict(rollout.units),
@@ -292,6 +294,12 @@ def rollout_document(rollout: Rollout) -> Document:
             for step in rollout.steps
         ],
     }
+
+
+def _lately(lately: TrafficLately | None) -> Document | None:
+    if lately is None:
+        return None
+    return {"since": _time(lately.since), "until": _time(lately.until), "shares": dict(lately.shares)}
 
 
 def _rollout_metric(metric: RolloutMetric) -> Document:

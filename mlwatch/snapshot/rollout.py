@@ -8,13 +8,11 @@ gives the same verdict, and a moment of the past gives the verdict of that momen
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mlwatch.metrics.rollout import rollout_verdict, traffic_steps
+from mlwatch.metrics.rollout import rollout_verdict
 from mlwatch.snapshot import rollout_pairs, undecided
 from mlwatch.snapshot.pair_counts import count_pairs, without_answers
 from mlwatch.snapshot.randomised import REQUESTS
@@ -27,10 +25,10 @@ from mlwatch.snapshot.rollout_mix import mix_remarks
 from mlwatch.snapshot.rollout_pairing import Judged, Pairing
 from mlwatch.snapshot.rollout_past import CLASS_TASKS
 from mlwatch.snapshot.rollout_result import held, moment, rollout_of
-from mlwatch.snapshot.rollout_series import Arms, Inputs, Pairs, read_arms
+from mlwatch.snapshot.rollout_series import Inputs, Pairs, read_arms
 from mlwatch.snapshot.rollout_settings import check_names, settle, spec
+from mlwatch.snapshot.rollout_traffic import has_steps, split_over_time
 from mlwatch.snapshot.rollout_units import read_units, remarks_of, with_units
-from mlwatch.snapshot.types import TrafficStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -152,7 +150,9 @@ def _judge_one(
         mixed = dear.mix(who, partial(mix_remarks, connection, inputs))
         came_back = comeback(inputs.arms, pairing.candidate)
         remarks = (*_one_after_the_other(roles), *came_back, *mixed, *inputs.remarks)
-        found = replace(rollout_of(judged.model, verdict, pairing.start, remarks), steps=_steps(inputs.arms))
+        found = rollout_of(judged.model, verdict, pairing.start, remarks)
+        steps, lately = split_over_time(inputs.arms, found)
+        found = replace(found, steps=steps, traffic_lately=lately)
     found = replace(found, reasons=(*found.reasons, *_withdrawn(roles)))
     course = dear.course(inputs)
     return (
@@ -259,7 +259,7 @@ def _of_units(
     pairing, settings = inputs.pairing, inputs.settings
     who = (pairing.model, pairing.baseline, pairing.candidate)
     units = by_unit(who, partial(read_units, connection, pairing, settings.metrics, unit, others))
-    ramp = isinstance(settings.share, tuple) or len(_steps(inputs.arms)) > 1
+    ramp = isinstance(settings.share, tuple) or has_steps(inputs.arms)
     remarks = remarks_of(unit, units, f"both {pairing.baseline} and {pairing.candidate}", ramp=ramp)
     return replace(
         inputs,
@@ -267,27 +267,3 @@ def _of_units(
         settings=replace(settings, unit=unit, design=units.design),
         remarks=(*inputs.remarks, *remarks),
     )
-
-
-def _steps(arms: Arms) -> tuple[TrafficStep, ...]:
-    """Recognise the steps of a traffic ramp."""
-    minute = np.union1d(arms.baseline.minute, arms.candidate.minute)
-    others = arms.baseline.others
-
-    def laid(series_minute: np.ndarray, n: np.ndarray) -> np.ndarray:
-        return np.bincount(np.searchsorted(minute, series_minute), weights=n, minlength=len(minute))
-
-    rest = laid(arms.baseline.minute, np.asarray(arms.baseline.n))
-    if others is not None and len(
-        minute
-    ):  # by the start of a stratum, the rows by its last minute with traffic
-        rest = rest + laid(np.minimum(others[0], minute[-1]), np.asarray(others[1]))
-    found = traffic_steps(minute, rest, laid(arms.candidate.minute, np.asarray(arms.candidate.n)))
-    width = timedelta(minutes=arms.minutes)
-    return tuple(
-        TrafficStep(_time(step.start), _time(step.end) + width, step.share, step.n) for step in found
-    )
-
-
-def _time(minute: int) -> datetime:
-    return datetime.fromtimestamp(60 * minute, UTC)

@@ -74,6 +74,17 @@ class TrafficStep:
 
 
 @dataclass(frozen=True, slots=True)
+class TrafficLately:
+    """How the traffic is split now: in the last hour of the present step, or for so long as a hundred requests take."""
+
+    since: datetime
+    until: datetime
+    """The end of what is known; of a candidate that is silent, its end."""
+    shares: Mapping[str, float]
+    """Of baseline and candidate, of the traffic of all versions that share it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Shadow:
     """What requests that both versions answered say."""
 
@@ -113,7 +124,12 @@ class Rollout:
     metrics: Mapping[str, RolloutMetric]
     traffic_expected: Mapping[str, float] = field(default_factory=dict)
     traffic_observed: Mapping[str, float] = field(default_factory=dict)
-    """Shares of the traffic of all versions that share it: with several candidates they add up to less than 1."""
+    """Shares of the traffic of all versions that share it, over the whole rollout.
+
+    With several candidates they add up to less than 1.
+    """
+    traffic_lately: TrafficLately | None = None
+    """The same of now; None without traffic, and of a shadow."""
     srm_p: float | None = None
     unit: str = "request"
     """What is randomised, as configured."""

@@ -15,7 +15,7 @@ from mlwatch.snapshot.feed_types import Feed, Ingest, Lately, Stage, Stream, Tim
 from mlwatch.snapshot.health_types import System
 from mlwatch.snapshot.output_types import Outputs
 from mlwatch.snapshot.quality_types import Constraint, FeatureQuality, LabelDrift, Quality
-from mlwatch.snapshot.rollout_types import Rollout, RolloutMetric, Shadow, TrafficStep
+from mlwatch.snapshot.rollout_types import Rollout, RolloutMetric, Shadow, TrafficLately, TrafficStep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,6 +58,7 @@ __all__ = [
     "Task",
     "Throughput",
     "TimeRange",
+    "TrafficLately",
     "TrafficStep",
     "Version",
     "Window",

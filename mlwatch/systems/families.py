@@ -113,7 +113,7 @@ FAMILIES = {
             "mlwatch_rollout_difference",
             "Candidate less baseline; bound: value, or the anytime-valid interval.",
         ),
-        Family("mlwatch_rollout_traffic_ratio", "Observed share of the traffic.", "ratio"),
+        Family("mlwatch_rollout_traffic_ratio", "Share of the traffic in the last hour.", "ratio"),
         Family("mlwatch_rollout_disagreement_ratio", "Answers of a shadow that differ.", "ratio"),
         Family("mlwatch_endpoint_up", "1 where every replica is up, between 0 and 1 where some are."),
         Family("mlwatch_endpoint_uptime_ratio", "Probes that found it up.", "ratio"),

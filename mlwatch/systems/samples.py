@@ -20,7 +20,7 @@ from mlwatch.systems.families import (
 from mlwatch.systems.samples_around import around, left_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mlwatch.metrics.drift import Drift
     from mlwatch.snapshot.types import FeatureQuality, Model, Rollout, Snapshot, Version
@@ -188,5 +188,17 @@ def _rollout(rollout: Rollout) -> Iterator[Sample]:
         ends = (shadow.disagreement_rate, shadow.disagreement_low, shadow.disagreement_high)
         for bound, value in zip(("value", "low", "high"), ends, strict=True):
             yield from known("mlwatch_rollout_disagreement_ratio", value, **who, bound=bound)
-    for version, share in rollout.traffic_observed.items():
+    for version, share in _split(rollout).items():
         yield sample("mlwatch_rollout_traffic_ratio", share, **who, version=version)
+
+
+def _split(rollout: Rollout) -> Mapping[str, float]:
+    """Return the shares of the traffic of now; who is silent gets none, and of a shadow there are none."""
+    if rollout.traffic_lately is None:
+        return rollout.traffic_observed
+    shares = rollout.traffic_lately.shares
+    gone = sum(share for version, share in shares.items() if version in rollout.silent_s)
+    rest = 1 - gone or 1.0
+    return {
+        version: 0.0 if version in rollout.silent_s else share / rest for version, share in shares.items()
+    }

@@ -57,7 +57,8 @@ class TrafficPanel(Panel[TrafficState]):
     """Show the split of the traffic with the sample-ratio check, and what is needed to decide."""
 
     HELP_TEXT = (
-        "The share of the traffic that each version gets. If it is not the configured share, requests are lost or "
+        "The share of the traffic that each version gets now, in the last hour; where a share is configured, over the "
+        "whole rollout. If it is not the configured share, requests are lost or "
         "counted twice somewhere, and no comparison can be trusted."
     )
     BORDER_TITLE = "Traffic; what is missing"
@@ -110,6 +111,8 @@ def _bar(arm: Arm, name: int, width: int, glyphs: Glyphs) -> list[Piece]:
 
 
 def _share(view: View, name: str, rollout: Rollout) -> float | None:
+    if rollout.traffic_lately is not None and not rollout.traffic_expected:
+        return rollout.traffic_lately.shares[name]
     if name in rollout.traffic_observed:
         return rollout.traffic_observed[name]
     counts = {v.name: v.predictions for v in (view.baseline, view.candidate) if v is not None}
@@ -139,7 +142,7 @@ def _units(rollout: Rollout) -> str:
 
 
 def _silent(rollout: Rollout) -> tuple[str, ...]:
-    """Say which version gets no traffic any more: the shares are those of the whole rollout."""
+    """Say which version gets no traffic any more: the shares are those of the time before."""
     return tuple(
         f"{clean(name, 40)} has had no requests for {show_duration(seconds)}."
         for name, seconds in rollout.silent_s.items()

@@ -172,13 +172,24 @@ def _subject(rollout: Rollout, view: View) -> str:
     if rollout.since is not None:
         began = "began" if rollout.silent_s else "running since"
         parts.append(f"{began} {show_moment(rollout.since, view.zone)}")
-    observed = rollout.traffic_observed.get(rollout.candidate)
-    if observed is not None and rollout.mode != "shadow":
-        of = clean(rollout.unit, 24) if rollout.units and rollout.traffic_expected else "traffic"
-        parts.append(f"{100 * observed:.1f} % of {of}{_expected(rollout)}")
+    if rollout.candidate in rollout.traffic_observed and rollout.mode != "shadow":
+        parts.append(_split(rollout, view))
     if not rollout.calibrated:
         parts.append("variance not calibrated")
     return view.glyphs.dot.join(parts)
+
+
+def _split(rollout: Rollout, view: View) -> str:
+    """Say what the candidate gets of the traffic: now, or so far where a share is configured."""
+    share, lately = rollout.traffic_observed[rollout.candidate], rollout.traffic_lately
+    if rollout.traffic_expected or lately is None:
+        of = clean(rollout.unit, 24) if rollout.units and rollout.traffic_expected else "traffic"
+        so_far = " so far" if lately is not None and lately.since != rollout.since else ""
+        return f"{100 * share:.1f} % of {of}{so_far}{_expected(rollout)}"
+    when = " now" if lately.since != rollout.since else ""
+    if rollout.candidate in rollout.silent_s:
+        when = f" until {show_moment(lately.until, view.zone)}"
+    return f"{100 * lately.shares[rollout.candidate]:.1f} % of traffic{when}"
 
 
 def _expected(rollout: Rollout) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mlwatch
@@ -15,8 +16,10 @@ from mlwatch.app.view import View
 from mlwatch.commands.check import checked
 from mlwatch.commands.init import configuration
 from mlwatch.config import RuleSettings, parse
+from mlwatch.faces.facts import facts_of
 from mlwatch.rules import rulings
 from mlwatch.snapshot.read import lives
+from mlwatch.systems.samples import samples_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -256,3 +259,51 @@ def test_a_pause_is_counted_in_hours_in_which_others_had_requests(tmp_path: Path
     assert found["v2"].paused == timedelta(hours=int(apart)) == timedelta(hours=4)
     assert found["v2"].silent == timedelta(hours=sum(hour > 6 for hour in busy))
     assert found["v1"].paused == timedelta(hours=1)
+
+
+def test_the_share_of_now_is_that_of_the_present_step_and_of_a_withdrawn_candidate_that_of_its_end(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(3)
+    records = traffic({"v1": 1.0}, rows=9000)  # five hours
+    for i, record in enumerate(records):
+        share = 0.05 if i < 7000 else 0.5 if i < 8000 else 0.0
+        record["version"] = "v2" if rng.random() < share else "v1"
+    rows = pd.DataFrame(records)
+    rows["minute"] = pd.to_datetime(rows["timestamp"]).dt.floor("min")
+
+    with watching(tmp_path, records[:8000]) as session:
+        (running,) = session.snapshot().rollouts
+        told = ratios(session)
+    assert running.traffic_lately is not None
+    begin = datetime.fromisoformat(records[7000]["timestamp"])
+    since, until = running.traffic_lately.since, running.traffic_lately.until
+    assert abs(since - begin) < timedelta(minutes=6)  # half an hour ago, and not an hour
+    now = (rows[:8000].query("@since <= minute < @until")["version"] == "v2").mean()
+    assert running.traffic_lately.shares["v2"] == pytest.approx(now, abs=1e-9)
+    assert told["v2"] == pytest.approx(now, abs=1e-9)
+    assert f"v2 gets {100 * now:.1f} % of the traffic since {since:%Y-%m-%d %H:%M} UTC" in facts_of(running)
+    assert running.traffic_observed["v2"] < 0.15
+
+    with watching(tmp_path, records) as session:
+        (ended,) = session.snapshot().rollouts
+        told = ratios(session)
+    assert ended.silent_s.keys() == {"v2"}
+    assert ended.traffic_lately is not None
+    since, until = ended.traffic_lately.since, ended.traffic_lately.until
+    assert until == rows[rows["version"] == "v2"]["minute"].max() + timedelta(minutes=1)
+    then = (rows.query("@since <= minute < @until")["version"] == "v2").mean()
+    assert ended.traffic_lately.shares["v2"] == pytest.approx(then, abs=1e-9) == pytest.approx(0.5, abs=0.05)
+    assert (
+        f"v2 got {100 * then:.1f} % of the traffic from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
+        in (facts_of(ended))
+    )
+    assert told == {"v1": pytest.approx(1.0), "v2": 0.0}
+
+
+def ratios(session: Session) -> dict[str, float]:
+    """Return what the exporter says of the split."""
+    found = (
+        each for each in samples_of(session.snapshot()) if each.family == "mlwatch_rollout_traffic_ratio"
+    )
+    return {dict(each.labels)["version"]: each.value for each in found}

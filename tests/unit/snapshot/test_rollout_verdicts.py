@@ -369,7 +369,10 @@ def test_harm_stays_shown_when_the_candidate_was_taken_back_and_nothing_says_tha
     assert found.reasons[0].startswith("error rate of v2 is 50 % ")
     assert "v2 has had no requests for 50 minutes" in found.reasons
     assert found.silent_s == {"v2": 3000.0}
-    assert facts_of(found).startswith("began 2026-11-03 10:00 UTC; v2 got 27.3 % of the traffic; ")
+    assert facts_of(found).startswith(
+        "began 2026-11-03 10:00 UTC; v2 got 50.0 % of the traffic from 2026-11-03 10:00 to 2026-11-03 11:00 UTC; "
+    )
+    assert found.traffic_observed["v2"] == pytest.approx(600 / 2200, abs=1e-3)
 
 
 @pytest.mark.deep
