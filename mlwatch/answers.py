@@ -84,6 +84,7 @@ class Answers:
         *,
         follows: bool,
         lookout: Lookout | None,
+        usual: bool = False,
     ) -> Snapshot:
         """Return everything that a face shows; see `Session.snapshot`.
 
@@ -94,13 +95,17 @@ class Answers:
             follows: Whether the logs are followed: then there are further looks, what is dear may be a little old,
                 and the first need not wait for it.
             lookout: What looks at endpoints and host; None where nothing does.
+            usual: Of every model, with the usual versions, whatever the options name.
 
         Raises:
             FilterError: The filter cannot be understood.
             InputError: There is a filter, but no raw records.
         """
         taken_in, now = self._meter.taken_in, at is None
-        question = self._question(span, at, choice)
+        options = (
+            replace(self._options, model=None, baseline=None, candidate=None) if usual else self._options
+        )
+        question = self._question(span, at, choice, options)
         if not choice.filter:
             memory = self._remembered.kept(
                 taken_in, now=now, patient=follows, wait=self._wait(follows=follows)
@@ -130,10 +135,12 @@ class Answers:
             return "no"
         return "reading" if self._meter.reading else "first"
 
-    def _question(self, span: timedelta | None, at: datetime | None, choice: Choice) -> Question:
+    def _question(
+        self, span: timedelta | None, at: datetime | None, choice: Choice, options: Options
+    ) -> Question:
         from mlwatch.snapshot.build import Question  # noqa: PLC0415  pulls numpy
 
-        options, rollout = self._options, self._config.rollout
+        rollout = self._config.rollout
         return Question(
             span,
             at,

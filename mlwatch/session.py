@@ -90,7 +90,7 @@ class Session:
         self._keeper = Keeper(
             self.config,
             self._branches.here,
-            self.snapshot,
+            self._ruled,
             self._meter,
             verdicts,
         )
@@ -349,6 +349,16 @@ class Session:
         self._branches.need_open()
         follows = self._follower.follows
         return self._answers.snapshot(span, at, choice, follows=follows, lookout=self._lookout)
+
+    def _ruled(self, span: timedelta | None) -> Snapshot:
+        """Return what alerts are of; the store keeps them, so what one run asks for leaves no trace in them.
+
+        Whoever follows the logs with other versions wants them judged for as long: then hooks are run for them.
+        """
+        follows = self._follower.follows
+        return self._answers.snapshot(
+            span, None, USUAL, follows=follows, lookout=self._lookout, usual=not follows
+        )
 
     @property
     def desk(self) -> Desk:

@@ -607,3 +607,18 @@ def test_the_verdict_of_then_is_told_of_the_past(tmp_path: Path) -> None:
 )
 def test_the_past_of_a_rule(said: str, told: str) -> None:
     assert past(said) == told
+
+
+def test_what_one_run_asks_for_leaves_no_trace(tmp_path: Path) -> None:
+    logs = Directory(tmp_path / "logs", "")
+    logs.add(30, version="v1")
+    logs.add(30, version="v2", failed=0.9, model="other")
+    for minute in range(30):
+        logs.minute = minute + 60
+        logs.add(1, version=f"v{1 + minute % 2}")
+    before = [(alert.rule, alert.about, alert.state) for alert in logs.alerts()]
+    assert ("error_rate > 5%", "other v2", "firing") in before
+    for asked in ({"baseline": "v2", "candidate": "v1"}, {"model": "m"}):
+        with Session(Options(logs.path, db=logs.store, **asked)) as session:
+            session.ingest_all()
+        assert [(alert.rule, alert.about, alert.state) for alert in logs.alerts()] == before
