@@ -24,6 +24,8 @@ Verdict = Literal["better", "worse", "fine", "unclear", "higher", "lower", "same
 OF_ANSWERS = frozenset({"cost", "decisions"})
 """Metrics of business that are each version's own, though users see the answers of another one."""
 REVENUES = frozenset({"revenue", "revenue_per_conversion"})
+SHARED = 0.9
+"""Part of their time that two versions must have had traffic together, for how much they got to compare."""
 NOTABLE = 0.05
 """Relative change from which a number without an interval is called better or worse."""
 
@@ -123,6 +125,7 @@ def _row(metric: Metric, baseline: Version, candidate: Version | None, rollout: 
     judged = rollout.metrics.get(metric.key) if rollout else None
     if candidate is not None and not _tells(metric, baseline, candidate):
         metric = replace(metric, better=None)
+    comparable = candidate is None or metric.key != "throughput" or _ran_together(baseline, candidate)
     return MetricRow(
         key=metric.key,
         family=metric.family,
@@ -132,14 +135,30 @@ def _row(metric: Metric, baseline: Version, candidate: Version | None, rollout: 
         rank=metric.rank,
         baseline=before,
         candidate=after,
-        change=_change(before, after, metric, judged),
+        change=_change(before, after, metric, judged) if comparable else None,
         baseline_trend=_trend(metric, baseline, candidate) if before.value is not None else (),
         candidate_trend=_trend(metric, candidate, baseline) if after and after.value is not None else (),
     )
 
 
+def _ran_together(baseline: Version, candidate: Version) -> bool:
+    """Tell whether two versions had traffic in the same time: rates of different times do not compare."""
+    first, last = (baseline.first, candidate.first), (baseline.last, candidate.last)
+    begins, ends = [one for one in first if one is not None], [one for one in last if one is not None]
+    if len(begins) < 2 or len(ends) < 2:
+        return False
+    return min(ends) - max(begins) >= SHARED * (max(ends) - min(begins))
+
+
 def _tells(metric: Metric, baseline: Version, candidate: Version) -> bool:
-    """Tell whether a metric compares versions: not what users of one did, nor sums of several currencies."""
+    """Tell whether a metric compares versions: not what users of one did, nor sums of several currencies.
+
+    A mean of drift scores moves by chance, and nothing says how far: where no more features drift, it is no worse.
+    """
+    if metric.key == "drift":
+        shares = [version.quality.drifted_share or 0.0 for version in (baseline, candidate)]
+        means = [metric.read(version).value or 0.0 for version in (baseline, candidate)]
+        return (shares[1] - shares[0]) * (means[1] - means[0]) > 0
     if metric.family != "business" or metric.key in OF_ANSWERS:
         return True
     mixed = any(MIXED in (version.business.revenue.currency or "") for version in (baseline, candidate))

@@ -72,6 +72,43 @@ def test_a_small_change_of_a_drift_score_says_nothing() -> None:
     assert _verdict(Reading(0.0), Reading(0.12), "lower", 0.1) == "worse"
 
 
+@pytest.mark.parametrize("drifted", [0, 1])
+def test_a_mean_of_drift_scores_is_worse_only_where_more_features_drift(drifted: int) -> None:
+    made = snapshot()
+    before, after = (made.models["late_arrival"].versions[name] for name in ("v1", "v2"))
+    calm = {
+        name: replace(
+            feature, drift=feature.drift and replace(feature.drift, score=0.0, drifted=False, state="ok")
+        )
+        for name, feature in before.quality.features.items()
+    }
+    noisy = {
+        name: replace(feature, drift=feature.drift and replace(feature.drift, score=0.3))
+        for name, feature in calm.items()
+    }
+    compared = sum(feature.drift is not None for feature in calm.values())
+    old = replace(before, quality=replace(before.quality, features=calm, drifted_share=0.0))
+    new = replace(after, quality=replace(before.quality, features=noisy, drifted_share=drifted / compared))
+    models = {"late_arrival": replace(made.models["late_arrival"], versions={"v1": old, "v2": new})}
+    row = next(row for row in metric_rows(view(replace(made, models=models))) if row.key == "drift")
+    assert row.change is not None
+    assert row.change.difference == pytest.approx(0.3)
+    assert row.change.verdict == ("worse" if drifted else "higher")
+
+
+@pytest.mark.parametrize(("later", "compared"), [(0.05, True), (0.5, False)])
+def test_throughput_is_compared_only_over_the_same_time(later: float, compared: bool) -> None:  # noqa: FBT001
+    made = snapshot()
+    versions = made.models["late_arrival"].versions
+    old, new = versions["v1"], versions["v2"]
+    assert old.first is not None
+    assert old.last is not None
+    young = replace(new, first=old.first + later * (old.last - old.first))
+    models = {"late_arrival": replace(made.models["late_arrival"], versions={"v1": old, "v2": young})}
+    row = next(row for row in metric_rows(view(replace(made, models=models))) if row.key == "throughput")
+    assert (row.change is not None) == compared
+
+
 def test_over_a_part_of_the_rollout_the_change_is_that_of_the_part() -> None:
     whole = view()
     assert whole.rollout is not None
