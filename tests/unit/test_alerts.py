@@ -618,7 +618,8 @@ def test_what_one_run_asks_for_leaves_no_trace(tmp_path: Path) -> None:
         logs.add(1, version=f"v{1 + minute % 2}")
     before = [(alert.rule, alert.about, alert.state) for alert in logs.alerts()]
     assert ("error_rate > 5%", "other v2", "firing") in before
-    for asked in ({"baseline": "v2", "candidate": "v1"}, {"model": "m"}):
-        with Session(Options(logs.path, db=logs.store, **asked)) as session:
+    usual = Options(logs.path, db=logs.store)
+    for asked in (replace(usual, baseline="v2", candidate="v1"), replace(usual, model="m")):
+        with Session(asked) as session:
             session.ingest_all()
         assert [(alert.rule, alert.about, alert.state) for alert in logs.alerts()] == before

@@ -97,7 +97,7 @@ def test_a_mean_of_drift_scores_is_worse_only_where_more_features_drift(drifted:
 
 
 @pytest.mark.parametrize(("later", "compared"), [(0.05, True), (0.5, False)])
-def test_throughput_is_compared_only_over_the_same_time(later: float, compared: bool) -> None:  # noqa: FBT001
+def test_throughput_is_compared_only_over_the_same_time(later: float, compared: bool) -> None:
     made = snapshot()
     versions = made.models["late_arrival"].versions
     old, new = versions["v1"], versions["v2"]
