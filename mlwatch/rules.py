@@ -320,7 +320,8 @@ def _shown(rule: RuleSettings, condition: _Condition, value: float) -> str:
 
 def _minutes(length: timedelta) -> str:
     seconds = length.total_seconds()
-    return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
+    n, unit = (seconds / 60, "minute") if seconds >= 60 else (seconds, "second")
+    return f"{n:g} {unit}{'' if n == 1 else 's'}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def value_limits(
     most = max((float(array.max()) for array in known), default=1.0)
     air = (most - least) * 0.06 or abs(most) * 0.1 or 1.0
     bottom = low if low is not None else max(least - air, 0.0) if least >= 0 else least - air
-    top = high if high is not None else min(most + air, 0.0) if most <= 0 else most + air
+    top = high if high is not None else min(most + air, 0.0) if least < 0 >= most else most + air
     if not top > bottom:
         top, bottom = max(top, bottom) + air, min(top, bottom) - air
     return Scale(bottom, top)

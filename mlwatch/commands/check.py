@@ -192,10 +192,11 @@ def _rejected(session: Session, snapshot: Snapshot) -> str:
 
 
 def _finding(ruling: Ruling) -> Finding:
-    outcome = OUTCOMES[ruling.state]
+    outcome, message = OUTCOMES[ruling.state], ruling.message
     if ruling.severity == "info" and outcome == "fail":
-        outcome = "pass"  # an information is said, but stops no pipeline
-    return Finding(f"{ruling.name} ({ruling.model} {ruling.version})", outcome, ruling.message)
+        # an information is said, but stops no pipeline
+        outcome, message = "pass", f"broken, which only informs: {message}"
+    return Finding(f"{ruling.name} ({ruling.model} {ruling.version})", outcome, message)
 
 
 def _endpoints(session: Session, snapshot: Snapshot, *, past: bool) -> Iterator[Finding]:

@@ -139,8 +139,14 @@ def _absolute_effect(spec: MetricSpec, result: MetricResult, settings: RolloutSe
     # a relative margin is an amount only with the baseline's value
     limit = factor * (abs(result.limit or 0.0) if spec.scale == "relative" else spec.margin)
     limit_unit = "point" if limit == 1 and unit == "points" else unit
+    amount = fixed(difference, places)
+    if difference and not float(
+        amount.replace(",", "")
+    ):  # a wide interval leaves few decimals, but something is not nothing
+        amount = number(difference, 1)
+    amount_unit = "point" if amount == "1" and unit == "points" else unit
     return (
-        f"{spec.label} of {settings.candidate} is {f'{fixed(difference, places)} {unit}'.rstrip()} "
+        f"{spec.label} of {settings.candidate} is {f'{amount} {amount_unit}'.rstrip()} "
         f"{'below' if below else 'above'} {settings.baseline}'s {value_text(spec, result.baseline)} "
         f"({span_text(low, high, places)}), the limit is {f'{number(limit)} {limit_unit}'.rstrip()}"
     )

@@ -267,6 +267,19 @@ def test_rules_are_findings_of_their_own(capsys: pytest.CaptureFixture[str], tmp
     }
 
 
+def test_a_broken_rule_that_only_informs_says_that_it_is_broken(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    logs = write(tmp_path / "logs", ("v1", "v2"))
+    rule = "[[rule]]\nmetric = 'latency_p95'\nwhen = '< 100'\nversion = 'v1'\nseverity = 'info'\nfor = '1m'\n"
+    (logs / "mlwatch.toml").write_text(rule)
+    _, out, _ = run(capsys, str(logs), "--format", "json")
+    (found,) = (item for item in json.loads(out)["findings"] if item["name"] == "latency_p95 < 100 (m v1)")
+    assert found["outcome"] == "pass"
+    assert found["message"].startswith("broken, which only informs: latency_p95 of v1 is now ")
+    assert found["message"].endswith(" for 1 minute")
+
+
 def test_formats_are_well_formed(capsys: pytest.CaptureFixture[str], store: str) -> None:
     code, out, _ = run(capsys, LOGS, "--db", store, "--format", "junit")
     assert code == 1

@@ -6,10 +6,11 @@ import math
 
 import pytest
 
-from mlwatch.metrics.rollout_types import MetricResult, default_metric
+from mlwatch.metrics.rollout_types import MetricResult, RolloutSettings, default_metric
 from mlwatch.metrics.rollout_words import (
     duration_text,
     fixed,
+    metric_sentence,
     number,
     places_of,
     pooled_note,
@@ -88,3 +89,22 @@ def test_values_have_units() -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("points", "low", "high", "said"),
+    [
+        (1.0, -20.0, 25.0, "is 1 point above"),
+        (2.0, -20.0, 25.0, "is 2 points above"),
+        (0.38, -20.0, 25.0, "is 0.4 points above"),  # the interval leaves no decimals, but it is not nothing
+    ],
+)
+def test_one_point_is_one_and_a_part_of_one_is_not_nothing(
+    points: float, low: float, high: float, said: str
+) -> None:
+    spec = default_metric("accuracy")
+    result = MetricResult(
+        "accuracy", spec.label, "non_inferior", 0.9, 0.9, points / 100, low / 100, high / 100, 0.01, spec.scale, -0.01,
+        None, None, None, 1.0, 0.0, 0.01, None, 900, 900, None, "normal", True, False, spec.unit, "",
+    )  # fmt: skip
+    assert said in metric_sentence(spec, result, RolloutSettings((spec,)))

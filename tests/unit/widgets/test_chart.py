@@ -132,6 +132,8 @@ def test_limits_leave_air_and_do_not_cross_zero() -> None:
     scale = value_limits([np.array([0.0, 10.0, np.nan, np.inf])])
     assert (scale.low, scale.high) == pytest.approx((0.0, 10.6))
     assert value_limits([np.array([-10.0, 0.0])]).high == 0.0
+    nothing = value_limits([np.zeros(3)])  # a rate of nought is no reason to show what is below it
+    assert nothing.low == 0.0 < nothing.high
     flat = value_limits([np.array([5.0, 5.0])])
     assert flat.low < 5.0 < flat.high
     empty = value_limits([])
