@@ -100,9 +100,9 @@ def verify(value: object) -> bool | str:
 
 def allowed(value: object) -> tuple[str, ...]:
     """Read a list of allowed values, as text."""
-    if isinstance(value, list):
+    if isinstance(value, list) and value:
         return tuple(class_name(item) for item in value)
-    raise ValueError("must be a list of values")
+    raise ValueError("must be a list of one value or more")
 
 
 def shares(value: object) -> float | tuple[tuple[datetime, float], ...]:

@@ -168,7 +168,10 @@ class _Reader:
             if nested and not names & value.keys():  # [schema.user.age] means the feature user.age
                 yield from self._constraints(value, below)
             else:
-                yield ".".join(str(part) for part in below[1:]), self._table(ConstraintSettings, value, below)
+                asked = self._table(ConstraintSettings, value, below)
+                if asked.min is not None and asked.max is not None and asked.min > asked.max:
+                    raise self._error("bad value", (*below, "min"), f"must be at most max, {asked.max:g}")
+                yield ".".join(str(part) for part in below[1:]), asked
 
     def _table(self, kind: type[T], values: object, key: Key) -> T:
         every = dataclasses.fields(typing.cast("Any", kind))

@@ -274,6 +274,12 @@ class ConstraintSettings:
     optional: bool = False
     """Ask nothing of a model whose logs do not have it."""
 
+    @property
+    def numbers(self) -> bool:
+        """Whether values must be numbers because they are limited, which no type says."""
+        limited = self.min is not None or self.max is not None
+        return limited and self.type in {None, "text"}
+
 
 @dataclass(frozen=True)
 class AppSettings:

@@ -73,6 +73,8 @@ def _of_version(
             continue  # of another model, or of none
         for rule, demand in demands(asked):
             n, bad, example = counted.get((name, rule), (0, 0, ""))
+            if rule == "number" and not bad:
+                continue  # nobody asked for it by name
             if rule == "nullable" and name not in known and not n:
                 n = bad = version.predictions - version.errors.count if name not in OUTPUTS else 0
             yield Constraint(name, rule, demand, n, bad, example or None)
@@ -83,6 +85,8 @@ OUTPUTS = frozenset({"prediction", "score"})
 
 def demands(asked: ConstraintSettings) -> Iterator[tuple[str, str]]:
     """Yield each rule and what it says of values that break it, after "… of … values"."""
+    if asked.numbers:
+        yield "number", "are not a number"
     if asked.type is not None:
         article = "an" if asked.type == "integer" else "a"
         yield "type", "are no text" if asked.type == "text" else f"are not {article} {asked.type}"

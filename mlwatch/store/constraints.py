@@ -28,6 +28,8 @@ OUTPUTS = {"prediction": ("prediction", "categorical"), "score": ("score", "nume
 """What else may be constrained, unless a feature has that name: its column and kind."""
 EXAMPLE_LENGTH = 80
 META = "constraints_as"
+TEXT_COUNTS = 1
+"""Written beside demands that once passed over text in place of a number: what was counted so is counted again."""
 
 Item = tuple[str, str]
 """Model and feature."""
@@ -112,6 +114,8 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, config: Config) -
 def _written(asked: ConstraintSettings) -> str:
     """Return what is asked of values, to tell whether that is what was counted."""
     counted = {name: value for name, value in asdict(asked).items() if name not in {"ttl", "optional"}}
+    if asked.numbers or asked.regex is not None:
+        counted["text_counts"] = TEXT_COUNTS
     return json.dumps(counted, sort_keys=True)
 
 
@@ -231,6 +235,8 @@ def _rules(column: _Column, asked: ConstraintSettings, values: _Values) -> list[
     has, invalid, number = _has(column), _invalid(column), _number(column)
     there = f"({has} OR {invalid})"
     rules = []
+    if asked.numbers:
+        rules.append(_Rule("number", there, f"({invalid} OR {_wrong_type(column, 'number')})"))
     if asked.type is not None:
         rules.append(_Rule("type", there, f"({invalid} OR {_wrong_type(column, asked.type)})"))
     for rule, sign, limit in (("min", "<", asked.min), ("max", ">", asked.max)):
@@ -244,7 +250,8 @@ def _rules(column: _Column, asked: ConstraintSettings, values: _Values) -> list[
     if asked.regex is not None:
         pattern = values.add(asked.regex)
         whole = column.expression if column.kind != "numeric" else _text(column)
-        rules.append(_Rule("regex", has, f"NOT regexp_full_match({whole}, {pattern}::VARCHAR)"))
+        unlike = f"NOT regexp_full_match({whole}, {pattern}::VARCHAR)"
+        rules.append(_Rule("regex", there, f"({invalid} OR COALESCE({unlike}, FALSE))"))
     return rules
 
 

@@ -155,6 +155,8 @@ def test_file_is_found_hashed_and_resolved_against(tmp_path: Path) -> None:
         ("[[endpoint]]\nurl = 'http://a'\nheaders = {X-Api-Key = 'geheim'}", 3, ["X-Api-Key", "env:NAME"]),
         ("[schema.age]\nregex = '('", 2, ["schema.age.regex", "regular expression", "missing )"]),
         ("[schema.age]\nregex = '(?=a)a'", 2, ["schema.age.regex", "of RE2", "invalid perl operator"]),
+        ("[schema.age]\nmax = 1\nmin = 2", 3, ["schema.age.min", "at most max, 1"]),
+        ("[schema.age]\nallowed = []", 2, ["schema.age.allowed", "one value or more"]),
         ("[schema.age]\nminimum = 1", 2, ["unknown key", "schema.age.minimum"]),
         ("[app]\nfps = 1.5", 2, ["whole number"]),
         ("[app]\nmouse = 'off'", 2, ["true or false"]),

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,6 +116,59 @@ def test_text_in_a_number_is_a_wrong_type_and_not_missing(logs: Path) -> None:
     found = counts(seen(logs))
     assert found["age", "type"][1] == 1
     assert found["age", "nullable"][1] == 0
+
+
+def mixed(n: int, seed: int = 3) -> list[dict[str, Any]]:
+    """Return records whose age is a number first, later often text, and whose city never is a number."""
+    rng = np.random.default_rng(seed)
+    ages = [at if at < n / 2 or rng.random() > 0.9 else f"{at} y" for at in range(n)]
+    return [prediction(at, features={"age": age, "city": "abc"[at % 3]}) for at, age in enumerate(ages)]
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["text column", "column of numbers"])
+def test_text_breaks_limits_and_patterns_of_numbers(logs: Path, *, together: bool) -> None:
+    (logs / "mlwatch.toml").write_text("[schema.age]\nmax = 120\nregex = '[0-9]+'\n[schema.city]\nmin = 1\n")
+    rows = mixed(400)
+    half = len(rows) if together else len(rows) // 2
+    (logs / "a.jsonl").write_text(lines(rows[:half]))
+    seen(logs)
+    if half < len(rows):
+        (logs / "b.jsonl").write_text(lines(rows[half:]))
+    ages = pd.Series([row["features"]["age"] for row in rows])
+    numbers = pd.to_numeric(ages, errors="coerce")
+    text = int(numbers.isna().sum())
+    snapshot = seen(logs)
+    assert counts(snapshot) == {
+        ("age", "number"): (len(rows), text),
+        ("age", "max"): (len(rows) - text, int((numbers > 120).sum())),
+        ("age", "regex"): (len(rows), text),
+        ("city", "number"): (len(rows), len(rows)),
+        ("city", "min"): (0, 0),
+    }
+    assert {ruling.state for ruling in validations(snapshot)} == {"breach"}
+
+
+def test_check_fails_where_a_limited_value_is_text(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (logs / "a.jsonl").write_text(lines(prediction(n, features={"age": f"{n} y"}) for n in range(40)))
+    (logs / "mlwatch.toml").write_text("[schema.age]\nmin = 0\nmax = 120\nnullable = false\n")
+    code, findings = checked(logs, capsys)
+    assert code == 1
+    message = "age of v1: 40 of 40 values are not a number, for example '0 y'"
+    assert findings["schema: age (m v1)"] == ("fail", message)
+
+
+def test_what_was_counted_without_text_is_counted_again(logs: Path) -> None:
+    (logs / "mlwatch.toml").write_text("[schema.age]\nmax = 120\n")
+    (logs / "a.jsonl").write_text(lines(mixed(400)))
+    told = counts(seen(logs))
+    with duckdb.connect(logs.parent / "store.duckdb") as store:  # as stores were left before
+        store.execute("UPDATE r_constraints_900 SET rule = 'gone' WHERE rule = 'number'")
+        store.execute(
+            "UPDATE meta SET value = replace(value, ', \\\"text_counts\\\": 1', '') WHERE key = 'constraints_as'"
+        )
+        (as_was,) = store.execute("SELECT value FROM meta WHERE key = 'constraints_as'").fetchone() or ("",)
+        assert "text_counts" not in as_was
+    assert counts(seen(logs)) == told
 
 
 def test_a_column_that_a_version_lacks_is_missing_there(logs: Path) -> None:
