@@ -26,6 +26,7 @@ from mlwatch.metrics.distances import (
     wasserstein,
 )
 from mlwatch.metrics.drift_types import DEFAULT_METHOD, THRESHOLDS, Contribution, Drift, Policy
+from mlwatch.metrics.fresh import towards
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -92,6 +93,8 @@ class Sides:
     """What stands for the codes 0 … k + 1, for Wasserstein; see `bin_values`."""
     scale: float | None = None
     """Standard deviation of the reference, the unit of Wasserstein."""
+    fresh: Histogram | None = None
+    """What as many other rows of the reference's distribution would have; see `metrics.fresh`."""
 
 
 def compare(
@@ -133,14 +136,15 @@ def compare_all(features: Sequence[Sides]) -> list[Drift]:
     """Compare the histograms of each of several features in every way, and decide by one.
 
     The size of the effect decides. Significance only guards against chance, and below the policy's floor
-    nothing is said: so a million rows do not alarm about a trifle, nor fifty about noise.
+    nothing is said: so a million rows do not alarm about a trifle, nor fifty about noise. Where categories were listed
+    after the reference's own rows, what that alone makes of other rows counts as chance: the score is of what remains.
     """
     starts = range(0, len(features), TOGETHER)
     return [drift for start in starts for drift in _compared(features[start : start + TOGETHER])]
 
 
 def _compared(features: Sequence[Sides]) -> list[Drift]:
-    codes, before, after = _laid(features)
+    codes, before, after, fresh = _laid(features)
     n_before, n_after = (np.rint(side.sum(axis=1)) for side in (before, after))
     filled = np.flatnonzero((n_before > 0) & (n_after > 0)).tolist()
     found = [
@@ -148,19 +152,25 @@ def _compared(features: Sequence[Sides]) -> list[Drift]:
         for each, n, m in zip(features, n_before, n_after, strict=True)
     ]
     if filled:
-        measured = _measured([features[at] for at in filled], codes, before[filled], after[filled])
+        chosen = [features[at] for at in filled]
+        expected = None if fresh is None else fresh[filled]
+        measured = _measured(chosen, codes, before[filled], after[filled], expected)
         for at, drift in zip(filled, measured, strict=True):
             found[at] = drift
     return found
 
 
-def _laid(features: Sequence[Sides]) -> tuple[IntArray, FloatArray, FloatArray]:
+def _laid(features: Sequence[Sides]) -> tuple[IntArray, FloatArray, FloatArray, FloatArray | None]:
     """Lay the rows of several features over all of their codes.
 
     Returns:
-        The codes, ascending, shape (m,), and the rows of the references and the current ones, shape (features, m).
+        The codes, ascending, shape (m,), and the rows of the references, the current ones, and those that are to be
+        expected, shape (features, m); None for these where nothing else is expected than the references.
     """
-    pairs = [(each.reference, each.current) for each in features]
+    pairs: list[tuple[Histogram, ...]] = [(each.reference, each.current) for each in features]
+    others = any(each.fresh is not None for each in features)
+    if others:
+        pairs = [(*pair, each.fresh or each.reference) for pair, each in zip(pairs, features, strict=True)]
     sides = [
         [(np.asarray(code, dtype=np.int64), np.asarray(n, dtype=float)) for code, n in side]
         for side in zip(*pairs, strict=True)
@@ -173,11 +183,15 @@ def _laid(features: Sequence[Sides]) -> tuple[IntArray, FloatArray, FloatArray]:
         summed = np.bincount(place, np.concatenate([n for _, n in side]), len(side) * len(codes))
         return summed.astype(float).reshape(len(side), len(codes))
 
-    return codes, laid(sides[0]), laid(sides[1])
+    return codes, laid(sides[0]), laid(sides[1]), laid(sides[2]) if others else None
 
 
 def _measured(
-    features: Sequence[Sides], codes: IntArray, before: FloatArray, after: FloatArray
+    features: Sequence[Sides],
+    codes: IntArray,
+    before: FloatArray,
+    after: FloatArray,
+    fresh: FloatArray | None,
 ) -> list[Drift]:
     """Return the drift of features that have rows on both sides; see `_laid`."""
     n_before, n_after = (np.rint(side.sum(axis=1)) for side in (before, after))
@@ -186,32 +200,47 @@ def _measured(
     numeric = np.array([each.kind == "numeric" for each in features])
     chi2, chi2_p = chi_square(before, after)
     ks, ks_p, distance = _ordered(features, codes, before, after)
-    js = jensen_shannon_of(parts)
-    freedom = ((before > 0) | (after > 0)).sum(axis=1) - 1
-    beyond_chance = np.sqrt(np.maximum(js * js - chance_of(freedom, n_before, n_after), 0.0))
+    distances = _distances(p, q, parts)
+    near = p if fresh is None else towards(p, fresh / n_before[:, None], q)
+    scores = distances if fresh is None else _distances(near, q, divergence_parts(near, q))
+    freedom = ((near > 0) | (after > 0)).sum(axis=1) - 1
+    chance = chance_of(freedom, n_before, n_after)
+    scores = {**scores, "js": np.sqrt(np.maximum(scores["js"] ** 2 - chance, 0.0))}
     measures = {
-        "psi": psi(p, q),
-        "js": js,
-        "hellinger": hellinger(p, q),
-        "total_variation": total_variation(p, q),
-        "l_infinity": np.abs(p - q).max(axis=1),
+        **distances,
         "chi2": chi2,
         "chi2_p": chi2_p,
         "ks": ks,
         "ks_p": ks_p,
         "wasserstein": distance,
-        "p": guard(codes, before, after, numeric),
+        "p": guard(codes, before if fresh is None else near * n_before[:, None], after, numeric),
     }
-    told = [
-        [None if math.isnan(value) else value for value in row]
-        for row in np.array(list(measures.values())).T.tolist()
-    ]
+    told, decisive = _rows_of(measures), _rows_of({**measures, **scores})
     return [
-        _drift(each.policy, int(n), int(m), dict(zip(measures, row, strict=True)), score, largest)
+        _drift(each.policy, int(n), int(m), row, score[each.policy.method], largest)
         for each, n, m, row, score, largest in zip(
-            *(features, n_before, n_after, told, beyond_chance.tolist(), _contributions(codes, p, q, parts)),
+            *(features, n_before, n_after, told, decisive, _contributions(codes, p, q, parts)),
             strict=True,
         )
+    ]
+
+
+def _distances(p: FloatArray, q: FloatArray, parts: FloatArray) -> dict[str, FloatArray]:
+    """Return the distances that need no order, of shares; for the parts see `divergence_parts`."""
+    return {
+        "psi": psi(p, q),
+        "js": jensen_shannon_of(parts),
+        "hellinger": hellinger(p, q),
+        "total_variation": total_variation(p, q),
+        "l_infinity": np.abs(p - q).max(axis=1),
+    }
+
+
+def _rows_of(measures: Mapping[str, FloatArray]) -> list[dict[str, float | None]]:
+    """Return what is measured of each feature, None for what cannot be told."""
+    return [
+        {name: None if math.isnan(value) else value for name, value in zip(measures, row, strict=True)}
+        for row in np.array(list(measures.values())).T.tolist()
     ]
 
 
@@ -220,10 +249,9 @@ def _drift(
     n_reference: int,
     n_current: int,
     measures: Mapping[str, float | None],
-    beyond_chance: float,
+    score: float | None,
     contributions: tuple[Contribution, ...],
 ) -> Drift:
-    score = beyond_chance if policy.method == "js" else measures[policy.method]
     state = _state(n_reference, n_current, score, measures["p"], policy.limit, policy)
     return Drift(
         n_reference,

@@ -64,7 +64,8 @@ class Drift:
     wasserstein: float | None = None
     """In standard deviations of the reference, numeric features only."""
     score: float | None = None
-    """What is compared with the threshold: the method's distance, for "js" less what chance would give."""
+    """What is compared with the threshold: the method's distance, for "js" less what chance would give, of categories
+    from what other rows of the reference's distribution would be like, which has values that the reference does not."""
     method: str = DEFAULT_METHOD
     threshold: float = THRESHOLDS[DEFAULT_METHOD]
     p: float | None = None

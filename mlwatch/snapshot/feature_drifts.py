@@ -39,7 +39,9 @@ class Moved:
         """What is compared."""
         before, after = ((side.codes, side.n) for side in (self.reference, self.current))
         if self.kind != "numeric" or not self.edges:
-            return drifting.Sides(self.kind, before, after, self.policy)
+            fresh = self.reference.fresh
+            expected = None if fresh is None else (fresh.codes, fresh.n)
+            return drifting.Sides(self.kind, before, after, self.policy, fresh=expected)
         ruler = _ruler(self.edges, self.reference)
         values = _reaching(ruler, self.current)
         return drifting.Sides(self.kind, before, after, self.policy, values, ruler.deviation)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlwatch.metrics.drift import Policy
+    from mlwatch.metrics.fresh import Fresh
     from mlwatch.snapshot.feature_cells import Cells
     from mlwatch.snapshot.features import FeatureInfo
     from mlwatch.snapshot.reference import Counts, Reference
@@ -76,7 +77,8 @@ def drift_by_window(
 ) -> dict[int, tuple[float | None, ...]]:
     """Return the Jensen-Shannon scores of some features in each of `windows` windows.
 
-    A score is 0 where chance explains it at the policy's significance, and None below the policy's floor.
+    A score is 0 where chance explains it at the policy's significance, and None below the policy's floor. Of categories
+    it is the lesser of those against the reference and against what other rows like it would be; see `metrics.fresh`.
     """
     if reference is None or not len(cells.rows):
         return {}
@@ -84,15 +86,27 @@ def drift_by_window(
     if not binned:
         return {}
     ascending = sorted(binned)
-    counts = [reference.counts[number] for number in ascending]
-    lowest = min(UNSEEN, cells.lowest)
-    highest = max(cells.highest, *(int(each.codes.max(initial=0)) for each in counts))
-    numeric = tuple(infos[number].kind == "numeric" for number in ascending)
-    known = _references(tuple(counts), numeric, lowest, highest)
-    over = _by_window(cells, ascending, windows, lowest, highest)
-    scores = _scores_of((known, policy.floor, policy.alpha), [each.tobytes() for each in over])
-    by_feature = dict(zip(ascending, zip(*scores, strict=True), strict=True))
+    counts = {number: reference.counts[number] for number in ascending}
+    expected = {number: each.fresh for number, each in counts.items() if each.fresh is not None}
+    numeric = {number for number in ascending if infos[number].kind == "numeric"}
+    by_feature = _scored(cells, counts, numeric, windows, policy)
+    for number, scores in _scored(cells, expected, numeric, windows, policy).items() if expected else ():
+        pairs = zip(by_feature[number], scores, strict=True)
+        by_feature[number] = tuple(None if a is None or b is None else min(a, b) for a, b in pairs)
     return {number: by_feature[number] for number in binned}
+
+
+def _scored(
+    cells: Cells, counts: Mapping[int, Counts | Fresh], numeric: set[int], windows: int, policy: Policy
+) -> dict[int, tuple[float | None, ...]]:
+    """Return the scores against some counts, which are by ascending number of the features."""
+    lowest = min(UNSEEN, cells.lowest)
+    highest = max(cells.highest, *(int(each.codes.max(initial=0)) for each in counts.values()))
+    ordered = tuple(number in numeric for number in counts)
+    known = _references(tuple(counts.values()), ordered, lowest, highest)
+    over = _by_window(cells, list(counts), windows, lowest, highest)
+    scores = _scores_of((known, policy.floor, policy.alpha), [each.tobytes() for each in over])
+    return dict(zip(counts, zip(*scores, strict=True), strict=True))
 
 
 def _by_window(
@@ -162,7 +176,7 @@ class _References:
     """
 
     def __init__(
-        self, counts: tuple[Counts, ...], numeric: tuple[bool, ...], lowest: int, highest: int
+        self, counts: tuple[Counts | Fresh, ...], numeric: tuple[bool, ...], lowest: int, highest: int
     ) -> None:
         self.lowest = lowest
         self.shares = np.zeros((len(counts), highest + 1 - lowest))

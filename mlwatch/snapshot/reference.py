@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,12 @@ import numpy as np
 
 from mlwatch.asking import first_row, is_there
 from mlwatch.metrics.bins import MISSING
+from mlwatch.metrics.fresh import Fresh, fresh
 from mlwatch.snapshot.feature_cells import Cells
 from mlwatch.snapshot.read import Table, fetch
 from mlwatch.snapshot.reader import ONLY_ALL
 from mlwatch.snapshot.span import floor, naive
-from mlwatch.store import rollups
+from mlwatch.store import left_out, rollups
 from mlwatch.store.profiles import value_in_force
 from mlwatch.store.reference_windows import parted_sql
 from mlwatch.store.rollup import DAY, QUARTER
@@ -44,6 +45,8 @@ class Counts:
     """Ascending."""
     n: NDArray[np.int64]
     total: NDArray[np.float64]
+    fresh: Fresh | None = None
+    """What other rows of the same distribution would have, where bins were chosen after these rows."""
 
     def at(self, code: int) -> tuple[int, float]:
         """Return the rows of one bin, and the sum of their values."""
@@ -148,6 +151,7 @@ def reference_counts(
     name = file_name(connection)
     if name is not None:
         counts = by_feature(fetch(connection, "SELECT feature, bin, n, total FROM reference"))
+        counts = _with_fresh(connection, counts)
         own = "SELECT feature, part, bin, n, 0.0 AS total FROM reference_windows"
         return Reference(name, counts, _by_part(fetch(connection, own)) if parted else {})
     chosen = period(baseline, window)
@@ -163,7 +167,16 @@ def reference_counts(
         return Reference(f"{chosen.description}, which hold no traffic", {}) if window else None
     own = f"SELECT *, 0.0 AS total FROM ({parted_sql(chosen.condition)})"
     windows = _by_part(fetch(connection, own, dict(chosen.values))) if parted else {}
-    return Reference(chosen.description, by_feature(table), windows)
+    return Reference(chosen.description, _with_fresh(connection, by_feature(table)), windows)
+
+
+def _with_fresh(connection: DuckDBPyConnection, counts: dict[int, Counts]) -> dict[int, Counts]:
+    """Add what other rows of the same distribution would be like; see `metrics.fresh`."""
+    known = left_out.recall(connection)
+    return {
+        number: replace(each, fresh=fresh(each.codes, each.n, known[number])) if number in known else each
+        for number, each in counts.items()
+    }
 
 
 def _by_part(table: Table) -> dict[int, list[Counts]]:

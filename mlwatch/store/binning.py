@@ -17,7 +17,7 @@ from mlwatch.asking import all_or_nothing, number, row
 from mlwatch.metrics.bin_sql import MISSING
 from mlwatch.metrics.edges import merged
 from mlwatch.sources.sql import literal
-from mlwatch.store import bin_cells, cuts, feature_rollup, fold, rollups, touched
+from mlwatch.store import bin_cells, cuts, feature_rollup, fold, left_out, rollups, touched
 from mlwatch.store.registry import HEARD, Bins
 from mlwatch.store.rollup import DAY, HOUR
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.metrics.fresh import LeftOut
     from mlwatch.store.feature_rollup import FeatureBins
     from mlwatch.store.registry import Registry
 
@@ -73,9 +74,9 @@ def cut(
         if feature.kind == "categorical" or edges.get(feature.number)
     ]
     store_bins(connection, registry, done, source)
-    for feature in done:
-        if feature.kind == "categorical":
-            _store_categories(connection, _having(parts, feature), feature)
+    categorical = [feature for feature in done if feature.kind == "categorical"]
+    counted = {one.number: _store_categories(connection, _having(parts, one), one) for one in categorical}
+    left_out.note(connection, counted)
     if count:
         _count(connection, relation, done)
     return done
@@ -142,21 +143,36 @@ def store_bins(
         registry.bins[one.number] = Bins(one.kind, one.edges, source)
 
 
-def _store_categories(connection: DuckDBPyConnection, parts: Sequence[str], feature: FeatureBins) -> None:
-    """Store the known categories: those of the largest share in any of some relations first."""
+def _store_categories(
+    connection: DuckDBPyConnection, parts: Sequence[str], feature: FeatureBins
+) -> LeftOut | None:
+    """Store the known categories: those of the largest share in any of some relations first.
+
+    Returns:
+        What their choice owes to the rows; None for several relations.
+    """
     each = " UNION ALL ".join(
-        f"""SELECT category, n / SUM(n) OVER () AS share FROM (
+        f"""SELECT category, n, n / SUM(n) OVER () AS share FROM (
             SELECT {feature.expression} AS category, COUNT(*) AS n FROM {part}
             WHERE {feature.expression} IS NOT NULL GROUP BY 1)"""
         for part in parts
     )
     connection.execute("DELETE FROM categories WHERE feature = ?", [feature.number])
     connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE listed_after AS
+        SELECT category, n, total, row_number() OVER (ORDER BY share DESC, category) AS place
+        FROM (SELECT category, SUM(n) AS n, MAX(share) AS share, SUM(SUM(n)) OVER () AS total FROM ({each}) GROUP BY 1
+              ORDER BY share DESC, category LIMIT {KNOWN_CATEGORIES + 1})"""
+    )
+    connection.execute(
         f"""INSERT INTO categories
-        SELECT ?, category, LEAST(row_number() OVER (ORDER BY share DESC, category) - 1, {TOP_CATEGORIES})
-        FROM (SELECT category, MAX(share) AS share FROM ({each}) GROUP BY 1
-              ORDER BY share DESC, category LIMIT {KNOWN_CATEGORIES})""",
+        SELECT ?, category, LEAST(place - 1, {TOP_CATEGORIES}) FROM listed_after WHERE place <= {KNOWN_CATEGORIES}""",
         [feature.number],
+    )
+    return (
+        left_out.count(connection, "listed_after", TOP_CATEGORIES, KNOWN_CATEGORIES)
+        if len(parts) == 1
+        else None
     )
 
 
@@ -277,7 +293,8 @@ def _is_widened(connection: DuckDBPyConnection, registry: Registry, model: str, 
         if not _are_lumped(connection, feature, rows):
             return False
         parts = {one: _of_model("predictions", one) for one in sorted(registry.models)}
-        _store_categories(connection, _having(parts, feature), feature)
+        counted = _store_categories(connection, _having(parts, feature), feature)
+        left_out.note(connection, {feature.number: counted})
         touched.note(touched.FACTS, touched.ALL_TIME)
         return True
     known, own = registry.bins[feature.number].edges, _edges(connection, {model: rows}, [feature])

@@ -6,14 +6,15 @@ and labels against predictions. Its numbers are those that the rows themselves w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlwatch.asking import meta_values
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
+from mlwatch.metrics.fresh import LeftOut
 from mlwatch.sources.canonical import BOOLEAN_WORDS
-from mlwatch.store import rollups
+from mlwatch.store import left_out, rollups
 from mlwatch.store.loss_trees import LossTree
 from mlwatch.store.profile_contents import Contents
 from mlwatch.store.reference_tables import ASIDE, COLUMNS, NAMES
@@ -85,9 +86,12 @@ def document(connection: DuckDBPyConnection, contents: Contents) -> dict[str, An
     outputs: list[dict[str, Any]] = []
     binned = connection.execute("SELECT feature, kind, edges FROM bins ORDER BY feature").fetchall()
     texts = [row for row in TEXTS if row[0] in counts and row not in binned]
+    known = left_out.recall(connection)
     for number, kind, edges in [*texts, *binned]:
         name = names.get(number) or kinds[number][0]
         entry = {"name": name, "kind": kind, "edges": edges, "categories": categories.get(number, [])}
+        if number in known:
+            entry["left_out"] = astuple(known[number])
         (outputs if number < 0 else features).append(
             {**entry, "counts": sorted(counts.get(number, [])), "windows": windows.get(number, [])}
         )
@@ -117,6 +121,7 @@ class Profile:
     bins: list[tuple[int, str, list[float]]]
     categories: list[tuple[int, str, int]]
     contents: Contents
+    left_out: Mapping[int, LeftOut | None]
 
 
 def read(path: Path, registry: Registry) -> Profile:
@@ -156,9 +161,15 @@ def read(path: Path, registry: Registry) -> Profile:
                 ],
                 LossTree.of_document(found["losses"]) if found.get("losses") else None,
             ),
+            {number: _left_out(entry.get("left_out")) for number, entry in known},
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise damaged(path, f"{type(error).__name__}: {error}") from error
+
+
+def _left_out(told: Sequence[Any] | None) -> LeftOut | None:
+    """Read what the choice of categories owes to the rows; a profile of before does not say it."""
+    return None if told is None else LeftOut(*map(int, told))
 
 
 def _kind(entry: dict[str, Any]) -> Kind:
@@ -206,6 +217,7 @@ def store(connection: DuckDBPyConnection, registry: Registry, profile: Profile, 
     )
     for name, columns in COLUMNS.items():
         _fill(connection, f"reference_{name}", list(columns.values()), profile.contents.labels[name])
+    left_out.note(connection, profile.left_out)
     for number, kind, edges in profile.bins:
         registry.bins[number] = Bins("numeric" if kind == "numeric" else "categorical", tuple(edges), source)
     registry.keep_losses(profile.contents.losses)
