@@ -21,7 +21,7 @@ MOST = 5
 
 @dataclass(frozen=True, slots=True)
 class Carrier(CarriedBy):
-    """A segment whose own errors rose beyond chance."""
+    """A segment whose own errors rose beyond chance, and more than elsewhere."""
 
     model: str
     version: str
@@ -55,7 +55,7 @@ def carriers(key: tuple[str, str], old: Document, new: Document) -> Iterator[Car
         return
     beyond = attribution.sure([each for *_, each in every])
     found = [one for one, is_sure in zip(every, beyond, strict=True) if is_sure]
-    for column, value, each in sorted(found, key=lambda one: -one[2].total)[:MOST]:
+    for column, value, each in sorted(found, key=lambda one: -one[2].beyond)[:MOST]:
         carried = asdict(told(column, value, each, change))
         yield Carrier(**carried, model=key[0], version=key[1], unit=unit, all_before=before, all_after=after)
 

@@ -36,6 +36,24 @@ class Carried:
     """By its own loss having changed."""
     mix: float
     """By its share of the traffic having changed."""
+    others_before: Losses
+    """All that is left of its column."""
+    others_after: Losses
+
+    @property
+    def beyond(self) -> float:
+        """How much more it contributes than its share of the traffic would: what it carries, and not all others too."""
+        return self.total - self._share * self._change
+
+    @property
+    def _share(self) -> float:
+        """Mean of its shares of the traffic in both periods."""
+        sizes = ((self.before.n, self.others_before.n), (self.after.n, self.others_after.n))
+        return sum(here / (here + elsewhere) for here, elsewhere in sizes) / 2
+
+    @property
+    def _change(self) -> float:
+        return _sum((self.after, self.others_after)).mean - _sum((self.before, self.others_before)).mean
 
     @property
     def total(self) -> float:
@@ -111,16 +129,59 @@ def attribute(before: Mapping[KeyT, Losses], after: Mapping[KeyT, Losses]) -> di
             now,
             rate=(share_then + share_now) / 2 * (rate_now - rate_then),
             mix=(share_now - share_then) * ((rate_then + rate_now) / 2 - middle),
+            others_before=whole_before - then,
+            others_after=whole_after - now,
         )
     return found
 
 
 def _sum(parts: Iterable[Losses]) -> Losses:
     listed = list(parts)
-    return Losses(sum(each.n for each in listed), math.fsum(each.total for each in listed))
+    return Losses(
+        sum(each.n for each in listed),
+        math.fsum(each.total for each in listed),
+        math.fsum(each.squares for each in listed),
+        all(each.proportion for each in listed),
+    )
 
 
 def sure(carried: Sequence[Carried]) -> list[bool]:
-    """Tell of which parts the own loss rose beyond chance, allowing for how many are looked at (Bonferroni)."""
+    """Tell of which parts the own loss rose beyond chance, and by more than that of all others.
+
+    Both allow for how many are looked at (Bonferroni). A part whose loss rose as that of all others did carries
+    nothing, though most of the rise lies in it where most of the traffic does.
+    """
     contrasts = [contrast(each.after, each.before) for each in carried]
-    return [each is not None and each.difference > 0 and each.p * len(carried) <= SURE for each in contrasts]
+    return [
+        found is not None
+        and found.difference > 0
+        and found.p * len(carried) <= SURE
+        and _chance(each) * len(carried) <= SURE
+        for each, found in zip(carried, contrasts, strict=True)
+    ]
+
+
+def _chance(carried: Carried) -> float:
+    """Return the chance, one-sided, that a part's loss rises so much more than that of the others; 1 for no more.
+
+    A z test of the difference of two differences; shares are taken as if of two more predictions, one of them wrong:
+    Agresti & Caffo 2000, doi:10.1080/00031305.2000.10474560.
+    """
+    sides = (carried.after, carried.before, carried.others_after, carried.others_before)
+    if any(side.n < LEAST for side in sides):
+        return 1.0
+    means, errors = zip(*map(_estimate, sides), strict=True)
+    more = means[0] - means[1] - (means[2] - means[3])
+    error = math.sqrt(sum(errors))
+    if more <= 0:
+        return 1.0
+    return math.erfc(more / error / math.sqrt(2)) / 2 if error > 0 else 0.0
+
+
+def _estimate(losses: Losses) -> tuple[float, float]:
+    """Return the mean loss and its squared standard error."""
+    if losses.proportion:
+        share = (losses.total + 1) / (losses.n + 2)
+        return share, share * (1 - share) / (losses.n + 2)
+    inside = losses.squares - losses.total * losses.total / losses.n
+    return losses.mean, max(inside, 0.0) / (losses.n - 1) / losses.n

@@ -67,7 +67,8 @@ class Fall:
     n_before: int
     n_after: int
     carried: tuple[CarriedBy, ...] = ()
-    """Segments whose loss rose beyond chance, those that carry the most first."""
+    """Segments whose loss rose beyond chance and more than elsewhere, first what carries most beyond its share of the
+    traffic."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fall as it stands in the document."""
@@ -150,12 +151,11 @@ def _carried(
         )
         every += [(feature, part, each) for part, each in attribution.attribute(early, late).items()]
     sure = attribution.sure([each for *_, each in every])
-    found = [
+    found = [one for one, is_sure in zip(every, sure, strict=True) if is_sure]
+    return tuple(
         told(infos[feature].name, part_name(infos[feature], part), each, change)
-        for (feature, part, each), beyond in zip(every, sure, strict=True)
-        if beyond
-    ]
-    return tuple(sorted(found, key=lambda one: -one.share)[:MOST])
+        for feature, part, each in sorted(found, key=lambda one: -one[2].beyond)[:MOST]
+    )
 
 
 def _losses(rows: Table, *, numeric: bool) -> dict[int, Losses]:
