@@ -47,6 +47,7 @@ BOOLEAN_WORDS = ("True", "TRUE", "False", "FALSE")
 BOOLEANS = f"({', '.join(map(literal, BOOLEAN_WORDS))})"
 _COMMAS: Mapping[str, Commas] = {"grouped": "thousands", "comma": "decimal"}
 """What commas are in a number's column, by the type that it is read as."""
+_WHOLE = "^-?[0-9]+$"
 _WITHOUT_POINT = "WHEN {0} LIKE '%.0' THEN LEFT({0}, LENGTH({0}) - 2)"
 
 
@@ -256,9 +257,22 @@ class Canonical:
         return self._first(role, self._as_class, "CAST(NULL AS VARCHAR)")
 
     def _as_class(self, path: tuple[str, ...]) -> str:
-        text = self._class_text(path)
-        if self._physical.get(path) == "integer" and not self._tolerant:
-            return text
+        if self._physical.get(path) == "integer":
+            return self._as_mostly_whole(path)
+        return self._tidied(self._class_text(path))
+
+    def _as_mostly_whole(self, path: tuple[str, ...]) -> str:
+        """Return the class of a column whose first values were whole numbers; what comes later may be anything.
+
+        Whole numbers stay as they are, however large; other numbers are written as those of other columns are.
+        """
+        text = f"TRIM(CAST({self._access(path)} AS VARCHAR))"
+        number = f"COALESCE(CAST(TRY_CAST({text} AS DOUBLE) AS VARCHAR), {text})"
+        return f"CASE WHEN regexp_matches({text}, '{_WHOLE}') THEN {text} ELSE {self._tidied(number)} END"
+
+    @staticmethod
+    def _tidied(text: str) -> str:
+        """Return a class without what writers do to its text; NULL for what stands for none."""
         return (
             f"CASE WHEN {text} IN ('true', 'True', 'TRUE') THEN '1' "
             f"WHEN {text} IN ('false', 'False', 'FALSE') THEN '0' "
@@ -270,14 +284,14 @@ class Canonical:
         """Return the text of a class; it is the same with spaces around it, a number's also with zeros behind it."""
         column, physical = self._access(path), self._physical.get(path, "text")
         text = f"CAST({column} AS VARCHAR)"
-        if self._tolerant and physical in {"number", "integer"}:
+        if self._tolerant and physical == "number":
             text = f"TRIM({text})"  # else the engine reads it as a number
         if physical == "number" and not self._tolerant:
             # what is cast alone is handed on by the engine as the file has it: 1,0 or 1.00
             return f"CAST({column} + 0 AS VARCHAR)"
         if physical == "padded":
             return f"TRIM({text})"
-        if physical == "decimal" or (physical in {"number", "integer"} and self._tolerant):
+        if physical == "decimal" or (physical == "number" and self._tolerant):
             number = f"CAST(TRY_CAST({text} AS DOUBLE) AS VARCHAR)"
             return f"CASE WHEN {text} LIKE '%.%0' THEN COALESCE({number}, {text}) ELSE {text} END"
         return text

@@ -11,6 +11,7 @@ from mlwatch.sources.sql import literal
 
 if TYPE_CHECKING:
     from mlwatch.roles.written import Commas
+    from mlwatch.sources.marks import Marks
 
 _OF_UNIT = "^[0-9]+([.][0-9]+)? *({})$"
 _UNITS = tuple(
@@ -29,6 +30,15 @@ def with_commas_sql(text: str, commas: Commas) -> str:
     """Return the number of a text without spaces around it that has commas in it; NULL for any other."""
     number = f"TRY_CAST(REPLACE({text}, ',', '{'.' if commas == 'decimal' else ''}') AS DOUBLE)"
     return f"CASE WHEN regexp_matches({text}, '^{WITH_COMMAS[commas]}$') THEN {number} END"
+
+
+def unmarked_sql(text: str, marks: Marks) -> str:
+    """Return a number's text with a decimal point and without marks of thousands, as `marks.unmarked`; others stay."""
+    parted = f"|[1-9][0-9]{{0,2}}([{marks.thousands}][0-9]{{3}})+" if marks.thousands else ""
+    pattern = f"^ *[+-]?([0-9]+{parted})?([{marks.decimal}][0-9]*)? *$"
+    digits = f"REPLACE({text}, {literal(marks.thousands)}, '')" if marks.thousands else text
+    plain = f"REPLACE({digits}, {literal(marks.decimal)}, '.')"
+    return f"CASE WHEN regexp_matches({text}, {literal(pattern)}) THEN {plain} ELSE {text} END"
 
 
 def amount_sql(text: str, commas: Commas) -> str:

@@ -85,6 +85,10 @@ class Shape:
         """Return every path that is read, roles first."""
         return (*self.mapping.of_roles, *(feature.path for feature in self.mapping.features))
 
+    def classes(self) -> frozenset[ColumnPath]:
+        """Return the paths of predictions and labels, which are text in the store."""
+        return frozenset((*self.mapping.columns("prediction"), *self.mapping.columns("label")))
+
     def waiting(self) -> tuple[ColumnPath, ...]:
         """Return the paths that are left out only because they had no value so far."""
         reasons = self.mapping.reasons
