@@ -33,7 +33,9 @@ MOSTLY_NUMBERS = 0.99
 REGRESSION_CLASSES = 20
 """More different numbers than this, or any fraction, are values of a regression."""
 
-_NUMBER = "TRY_CAST(prediction AS DOUBLE)"
+_IS_CODE = "prediction LIKE '0%' AND LENGTH(prediction) > 1 AND prediction NOT LIKE '0.%'"
+"""What has zeros before it, such as a postcode, is a name that is written in digits."""
+_NUMBER = f"CASE WHEN {_IS_CODE} THEN NULL ELSE TRY_CAST(prediction AS DOUBLE) END"
 TASK_COUNTS = f"""COUNT(prediction) AS total, COUNT(DISTINCT prediction) AS several, COUNT({_NUMBER}) AS numbers,
     COUNT(*) FILTER ({_NUMBER} <> ROUND({_NUMBER})) AS fractions, MAX(LENGTH(prediction)) AS longest"""
 """What a task is told by, as items of a SELECT over the successful requests of a model."""
