@@ -154,7 +154,8 @@ def test_tables_of_other_types_are_of_one_kind(tmp_path: Path, kinds: tuple[str,
     values = {"BIGINT": f"3, {LARGE}" if kinds[0] == "BIGINT" else "3, 4", "DOUBLE": "3.0, 4.25"}
     for part, kind in enumerate(kinds):
         duckdb.sql(
-            f"""COPY (SELECT TIMESTAMP '2026-11-03 08:00:00' AS timestamp, '{kind}' || row_number() OVER () AS request_id,
+            f"""COPY (SELECT TIMESTAMP '2026-11-03 08:00:00' AS timestamp,
+                '{kind}' || row_number() OVER () AS request_id,
                 CAST(p AS {kind}) AS prediction FROM (SELECT UNNEST([{values[kind]}]) AS p))
             TO '{logs / f"p-{part}.parquet"}' (FORMAT parquet)"""
         )
