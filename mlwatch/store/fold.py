@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import is_there, row
 from mlwatch.sources.sql import identifier, literal
-from mlwatch.store import bin_cells, feature_rollup, outputs, protected, rankings, rollups
+from mlwatch.store import bin_cells, evidence, feature_rollup, outputs, protected, rankings, rollups
 from mlwatch.store.adding import add, remove, remove_features
+from mlwatch.store.evidence import LONGEST, MAX_CLASSES, NUMBER, Evidence
 from mlwatch.store.outcomes import CURRENT_LABEL, CURRENT_TIME, label_joins
 from mlwatch.store.output_rollups import EVENT_LAGS, KINDS, OUTPUTS, event_lags_sql
 from mlwatch.store.protected import ANSWERS
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from mlwatch.store.feature_rollup import FeatureBins, Requests
     from mlwatch.store.slices import Columns
 
-MAX_CLASSES = 200
-"""More different predictions than this are no classes."""
 STATEMENT_FEATURES = 40
 OF_LABELS = f"feature = {rollups.LABEL}"
 """Which rows of the rollup of features are labels of regressions."""
@@ -33,11 +32,8 @@ MOSTLY_NUMBERS = 0.99
 REGRESSION_CLASSES = 20
 """More different numbers than this, or any fraction, are values of a regression."""
 
-_IS_CODE = "prediction LIKE '0%' AND LENGTH(prediction) > 1 AND prediction NOT LIKE '0.%'"
-"""What has zeros before it, such as a postcode, is a name that is written in digits."""
-_NUMBER = f"CASE WHEN {_IS_CODE} THEN NULL ELSE TRY_CAST(prediction AS DOUBLE) END"
-TASK_COUNTS = f"""COUNT(prediction) AS total, COUNT(DISTINCT prediction) AS several, COUNT({_NUMBER}) AS numbers,
-    COUNT(*) FILTER ({_NUMBER} <> ROUND({_NUMBER})) AS fractions, MAX(LENGTH(prediction)) AS longest"""
+TASK_COUNTS = f"""COUNT(prediction) AS total, COUNT(DISTINCT prediction) AS several, COUNT({NUMBER}) AS numbers,
+    COUNT(*) FILTER ({NUMBER} <> ROUND({NUMBER})) AS fractions, MAX(LENGTH(prediction)) AS longest"""
 """What a task is told by, as items of a SELECT over the successful requests of a model."""
 
 
@@ -175,12 +171,28 @@ def learn(
     rows = connection.execute(
         f"SELECT model{counts} FROM batch WHERE is_request AND NOT failed GROUP BY model"
     ).fetchall()
+    if task is None:
+        _learn_evidence(connection, registry, [model for model, *_ in rows])
     for model, *present in rows:
         if model not in registry.models:
-            registry.add_model(model, ModelRow(task or task_of(connection, "batch", model), None))
+            told = task or task_by(registry.evidence.get(model, Evidence()).counts)
+            registry.add_model(model, ModelRow(told, None))
         numbers = [number for (number, _), values in zip(columns, present, strict=True) if values]
         registry.add_model_features(model, numbers)
     return [row[0] for row in rows]
+
+
+def _learn_evidence(connection: DuckDBPyConnection, registry: Registry, models: Collection[str]) -> None:
+    """Note what the batch tells of the tasks of models: of those that may yet turn out to be another."""
+    open_models = [model for model in models if not registry.is_settled(model)]
+    found = evidence.look(connection, "batch", open_models)
+    fresh = {}
+    for model, more in found.items():
+        known = registry.evidence.get(model, Evidence())
+        if known.total < evidence.YOUNG or not more.classes <= known.classes:
+            fresh[model] = known.with_more(more)
+    if fresh:
+        registry.keep_evidence(fresh)
 
 
 def _values(number: int, column: str, *, may_be_invalid: bool) -> str:
@@ -217,7 +229,7 @@ def task_by(counts: Sequence[int | None]) -> str:
         return "regression"
     if numbers >= MOSTLY_NUMBERS * total and 2 * fractions >= total:
         return "regression"
-    if distinct > MAX_CLASSES or (longest or 0) > 120:
+    if distinct > MAX_CLASSES or longest > LONGEST:
         return "unknown"
     return "binary" if distinct <= 2 else "multiclass"
 
@@ -292,6 +304,26 @@ def recount_labels(
     outputs.fold_requests(
         connection, registry, settings, stored, registry.models if models is None else models
     )
+
+
+def recount_answers(connection: DuckDBPyConnection, registry: Registry, models: Collection[str]) -> None:
+    """Count what some models answered, by its bins, in the stored rows again, and only this.
+
+    Args:
+        connection: Inside a transaction of the thread that takes logs in.
+        registry: Features and tasks.
+        models: Which.
+    """
+    answers = (rollups.PREDICTION, rollups.SCORE, rollups.VALUE, rollups.LOSS)
+    remove(
+        connection, rollups.FEATURES, f"feature IN ({', '.join(map(str, answers))}) AND {_of_models(models)}"
+    )
+    mine = [
+        replace(one, models=own)
+        for one in registry.feature_bins()
+        if one.number in answers and (own := tuple(model for model in one.models if model in models))
+    ]
+    _add_features(connection, feature_rollup.Requests("predictions"), mine)
 
 
 def recount_outputs(

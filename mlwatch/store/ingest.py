@@ -98,6 +98,8 @@ class Ingest:
         self._spool = Spool()
         self.registry = Registry(connection)
         tasks.place_rankings(connection, self.registry, config.outputs)
+        tasks.begin(connection, self.registry, config.roles.task)
+        self._grow()
         event_units.remember_rules(connection, config)
         self.ledger = Ledger(connection)
         self._shapes = KnownShapes(connection, config.roles)
@@ -296,6 +298,7 @@ class Ingest:
             self._say_doubtful(part)
             self._shapes.save(part.shape)
         self._say_refused()
+        self._grow()
         if self._batches == 0 or not self.registry.fully_binned or due(self._connection, self.registry):
             self.settle()
         else:
@@ -303,6 +306,12 @@ class Ingest:
                 label_bins.ensure(self._connection, self.registry)
                 constraints.ensure(self._connection, self.registry, self._config)
         return counts
+
+    def _grow(self) -> None:
+        """Look again at what the models are for, where nobody has said that."""
+        if self._config.roles.task is None and tasks.outgrown(self.registry):
+            with self._in_step():
+                tasks.grow(self._connection, self.registry, self._config.outputs)
 
     def _refuse(self, parts: tuple[Part, ...], error: Exception) -> None:
         """Name the files of a part that cannot be taken in at all."""

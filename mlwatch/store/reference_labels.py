@@ -8,6 +8,7 @@ from mlwatch.asking import is_there, number
 from mlwatch.metrics.bin_sql import score_bin_sql
 from mlwatch.sources.sql import identifier
 from mlwatch.store import fold, importances, loss_trees, output_rollups, rollups, slices
+from mlwatch.store.evidence import MAX_CLASSES
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.meanings import class_columns
 from mlwatch.store.reference_tables import COLUMNS
@@ -77,7 +78,7 @@ def _learn_errors(connection: DuckDBPyConnection, registry: Registry) -> None:
 
 def _learn_scores(connection: DuckDBPyConnection) -> None:
     """Count labels by prediction and score, and by tenths of the time."""
-    classes = f"(SELECT COUNT(DISTINCT label) FROM given) <= {fold.MAX_CLASSES}"
+    classes = f"(SELECT COUNT(DISTINCT label) FROM given) <= {MAX_CLASSES}"
     labelled = f"label IS NOT NULL AND (prediction IS NOT NULL OR {classes})"
     connection.execute(f"""
         INSERT INTO reference_labels BY NAME
@@ -93,7 +94,7 @@ def _learn_classes(
 ) -> None:
     """Count the probabilities of each of more than two classes, and how probable the true one was."""
     distinct = number(connection, "SELECT COUNT(DISTINCT label) FROM given")
-    if not 2 < distinct <= fold.MAX_CLASSES:
+    if not 2 < distinct <= MAX_CLASSES:
         return
     mine = {slot.number for slot in slots}
     rows = [row for row in registry.features.values() if row.number in mine]

@@ -11,7 +11,7 @@ from mlwatch import asking
 from mlwatch.asking import meta_values
 from mlwatch.sources.canonical import Slot
 from mlwatch.sources.sql import identifier
-from mlwatch.store import loss_trees, rollups, touched
+from mlwatch.store import evidence, loss_trees, rollups, touched
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.reference_tables import IN_FORCE
 from mlwatch.store.schema import BASE_COLUMNS, predictions_ddl
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.roles import Feature
+    from mlwatch.store.evidence import Evidence
     from mlwatch.store.loss_trees import LossTree
 
 MAX_FEATURES = 2000
@@ -101,6 +102,10 @@ class Registry:
         """Models and features that bins were cut after, see `binning`; None where bins stay, whatever comes."""
         self.losses: LossTree | None = None
         """Where the reference's regression errs more."""
+        self.evidence: dict[str, Evidence] = {}
+        """What the predictions of models tell of their tasks, where these were inferred."""
+        self.stays: set[tuple[str, str]] = set()
+        """Models and their tasks that stay although predictions tell another, see `tasks.grow`."""
         self._unsaved: list[FeatureRow] = []
         self.reload()
 
@@ -127,7 +132,10 @@ class Registry:
             ).fetchall()
         }
 
-        said = meta_values(self._connection, HEARD, loss_trees.KEY, "segments", "segments_protected")
+        said = meta_values(
+            self._connection, HEARD, loss_trees.KEY, "segments", "segments_protected", evidence.KEY
+        )
+        self.evidence = evidence.recall(said.get(evidence.KEY))
         heard = json.loads(said.get(HEARD, "[]"))
         self.heard = None if heard is None else {(model, number) for model, number in heard}
         self.losses = loss_trees.of_text(said[loss_trees.KEY]) if loss_trees.KEY in said else None
@@ -255,6 +263,19 @@ class Registry:
         )
         self.models[model] = row
         touched.note(touched.FACTS, touched.ALL_TIME)
+
+    def is_settled(self, model: str) -> bool:
+        """Tell whether an inferred task can change no more: numbers stay so, and texts once there were many."""
+        known = self.models.get(model)
+        if known is None or known.task in {"binary", "multiclass"}:
+            return False
+        young = model in self.evidence and self.evidence[model].total < evidence.YOUNG
+        return known.task == "regression" or not young
+
+    def keep_evidence(self, fresh: Mapping[str, Evidence]) -> None:
+        """Keep what is known of the tasks of models now, inside a transaction."""
+        self.evidence |= fresh
+        evidence.keep(self._connection, self.evidence, filter(self.is_settled, self.models))
 
     def add_model_features(self, model: str, numbers: Collection[int]) -> None:
         """Remember that a model has features."""

@@ -1,19 +1,32 @@
-"""What models are for: a task that the configuration says later than the logs began."""
+"""What models are for: a task that the configuration, or more predictions, say later than the logs began."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlwatch.asking import all_or_nothing, meta_value
+from mlwatch.asking import all_or_nothing, meta_value, number
 from mlwatch.config import OutputSettings
-from mlwatch.store import fold, rankings, slices, touched
+from mlwatch.sources.sql import literal
+from mlwatch.store import evidence, fold, notices, rankings, rollups, slices, touched
+from mlwatch.store.evidence import Evidence
+from mlwatch.store.rollup import HOUR
 from mlwatch.store.schema import NOT_PLACED, RANKINGS_AS
+from mlwatch.times import now_in_store
 
 WITH_WORDS = ", words by bucket"
 """What was counted of answers in words; stores of before did not count it."""
 NOT_COUNTED = "not counted yet"
 """What is written for settings in a store of before there were outputs."""
+
+_TOPIC = "task of {}"
+"""What notices about an inferred task go by."""
+_WORDS = {
+    "binary": "two classes",
+    "multiclass": "several classes",
+    "unknown": "free text",
+    "regression": "numbers",
+}
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -45,6 +58,92 @@ def ensure(
             touched.note(touched.FACTS, touched.ALL_TIME)
             registry.models[model] = replace(registry.models[model], task=task or "unknown")
         _recount(connection, registry, settings, before, other)
+
+
+def begin(connection: DuckDBPyConnection, registry: Registry, task: str | None) -> None:
+    """Learn from the kept rows of a store of before what it does not know yet of inferred tasks.
+
+    Args:
+        connection: Outside a transaction, of the thread that takes logs in.
+        registry: Learns it.
+        task: Of the configuration, which ends what was said of inferred ones.
+    """
+    if task is not None:
+        notices.resolve(connection, *map(_TOPIC.format, registry.models))
+        return
+    bare = [
+        model
+        for model, row in registry.models.items()
+        if model not in registry.evidence and row.task != "regression"
+    ]
+    if bare:
+        with all_or_nothing(connection):
+            registry.keep_evidence(
+                {model: Evidence() for model in bare} | evidence.look(connection, "predictions", bare)
+            )
+
+
+def outgrown(registry: Registry) -> dict[str, str]:
+    """Return the tasks that predictions tell by now, of models that are counted by less; none of what stays."""
+    told = {}
+    for model, known in registry.evidence.items():
+        was = registry.models[model].task if model in registry.models else "regression"
+        if was in evidence.RANK[:-1] and (model, was) not in registry.stays:
+            now = fold.task_by(known.counts)
+            if evidence.RANK.index(now) > evidence.RANK.index(was):
+                told[model] = now
+    return told
+
+
+def grow(connection: DuckDBPyConnection, registry: Registry, settings: OutputSettings) -> None:
+    """Give models the tasks that their predictions tell by now, count their rows again by these, and say so.
+
+    What cannot be counted again, since rows are gone or are in a lake, stays as it was counted; that is said, too.
+
+    Args:
+        connection: Outside a transaction, of the thread that takes logs in.
+        registry: Learns the tasks.
+        settings: What the configuration says of outputs.
+    """
+    told = outgrown(registry)
+    if not told:
+        return
+    whole = {model: now for model, now in told.items() if _are_kept(connection, registry, model)}
+    with all_or_nothing(connection):
+        for model, now in told.items():
+            row = registry.models[model]
+            said = (
+                f"the predictions of {model} were taken for {_WORDS[row.task]} ([roles] task = {row.task!r})"
+            )
+            if model in whole:
+                registry.add_model(model, replace(row, task=now))
+                since = (
+                    f"since {now_in_store():%Y-%m-%d %H:%M} UTC they are counted as {_WORDS[now]} ({now!r})"
+                )
+                said += f" by the first of them; {since}, all again: if that is wrong, say [roles] task"
+                notices.post(connection, "info", _TOPIC.format(model), said)
+                continue
+            registry.stays.add((model, row.task))
+            said += f" and are {_WORDS[now]} by now; what was counted stays, as its records are not kept here"
+            said += f": say [roles] task = {now!r} to count what is left by that"
+            if _TOPIC.format(model) not in notices.standing(connection, said):
+                notices.post(connection, "warning", _TOPIC.format(model), said)
+        if whole:
+            parts = slices.columns(connection, registry, settings=settings)
+            fold.recount_labels(connection, registry, parts, settings, list(whole))
+            fold.recount_answers(connection, registry, list(whole))
+
+
+def _are_kept(connection: DuckDBPyConnection, registry: Registry, model: str) -> bool:
+    """Tell whether all that was counted of a model can be counted again.
+
+    A store that goes on with a lake, whose bins stay, does not have the records of its days.
+    """
+    if registry.heard is None:
+        return False
+    mine = f"WHERE model = {literal(model)}"
+    counted = number(connection, f"SELECT COALESCE(SUM(n), 0) FROM {rollups.TRAFFIC.table(HOUR)} {mine}")
+    return number(connection, f"SELECT COUNT(*) FROM predictions {mine}") >= counted
 
 
 def place_rankings(connection: DuckDBPyConnection, registry: Registry, settings: OutputSettings) -> None:
