@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.metrics.sorted_bins import BinCounts
-    from mlwatch.sources.canonical import Canonical, Slot
+    from mlwatch.sources.canonical import Slot
     from mlwatch.store.registry import Registry
 
 _TAKEN = """
@@ -35,9 +35,8 @@ class Sorted(NamedTuple):
 
 def load(
     connection: DuckDBPyConnection,
-    source: str,
     slots: Sequence[Slot],
-    form: Callable[[Sequence[Slot]], Canonical],
+    form: Callable[[Sequence[Slot]], str],
     *,
     by_column: bool,
 ) -> dict[int, Sorted | None]:
@@ -45,9 +44,8 @@ def load(
 
     Args:
         connection: Any.
-        source: A FROM item.
         slots: The columns that are features.
-        form: Returns how some of them are read.
+        form: Returns the SELECT that reads some of them.
         by_column: A column can be read without the others, as of Parquet; everything else is parsed once.
 
     Returns:
@@ -55,19 +53,19 @@ def load(
     """
     numeric = [slot for slot in slots if slot.kind == "numeric"]
     kept = [slot for slot in slots if slot.kind != "numeric"] if by_column else slots
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS {_TAKEN.format(form(kept).select(source))}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS {_TAKEN.format(form(kept))}")
     rows = number(connection, "SELECT COUNT(*) FROM given")
     found: dict[int, Sorted | None] = {}
     for start in range(0, len(numeric), fold.STATEMENT_FEATURES):
         group = numeric[start : start + fold.STATEMENT_FEATURES]
-        relation = f"({form(group).select(source)})" if by_column else "given"
+        relation = f"({form(group)})" if by_column else "given"
         found.update(_sorted(connection, relation, group, rows))
     return found
 
 
-def load_as_text(connection: DuckDBPyConnection, source: str, form: Canonical) -> None:
+def load_as_text(connection: DuckDBPyConnection, select: str) -> None:
     """Read a reference whose columns hold what does not fit them into the temporary table `given`."""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS {_TAKEN.format(form.select(source))}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS {_TAKEN.format(select)}")
 
 
 def _sorted(
