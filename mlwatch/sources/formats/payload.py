@@ -18,13 +18,29 @@ MAX_CELLS = 500
 
 _CONTAINERS = (
     *("dataframe_split", "instances", "dataframe_records", "inputs", "input_data", "data", "predictions"),
-    *("outputs", "results", "result", "records", "rows"),
+    *("outputs", "results", "result", "records", "rows", "jsonData"),
 )
-_CLASS = ("prediction", "predicted_label", "label", "predicted_class", "class", "output", "value", "result")
+_CLASS = (
+    *(
+        "prediction",
+        "predict",
+        "predicted_label",
+        "label",
+        "predicted_class",
+        "class",
+        "output",
+        "value",
+        "result",
+    ),
+)
 _SCORE = ("score", "probability", "proba", "prob", "predicted_score")
 _CLASSES = ("classes", "displayNames", "labels")
 _SCORES = ("scores", "confidences", "probabilities")
 """Lists of all classes and of their scores, side by side, in whatever order."""
+_CHANCES = ("predict_proba", "class_probabilities", *_SCORES, *_SCORE)
+"""Probabilities of all classes: by name, or a list in the order of the classes."""
+_CHANCE = r"^(?:predict_)?(?:probability|proba|prob)_(.+)$"
+"""One of them, in a field of its own."""
 _PATHS = [f"$.{name}" for name in ("columns", "data", *_CONTAINERS)]
 
 
@@ -54,6 +70,13 @@ MACROS = (
     """opened(t, parts) AS CASE
         WHEN parts[1] IS NOT NULL AND parts[2] IS NOT NULL THEN CAST(t AS JSON)
         ELSE COALESCE(list_filter(parts[2:], lambda p: p IS NOT NULL AND p <> 'null')[1], CAST(t AS JSON)) END""",
+    """tensor_lists(values, height) AS list_transform(range(LEAST(height, LEN(values))), lambda r: to_json(
+        values[r * (LEN(values) // height) + 1:(r + 1) * (LEN(values) // height)]))""",
+    """seldon_lists(j) AS CASE WHEN json_exists(j, '$.ndarray') THEN CAST(j -> 'ndarray' AS JSON[])
+        ELSE tensor_lists(CAST(j -> '$.tensor.values' AS JSON[]), CAST(j ->> '$.tensor.shape[0]' AS BIGINT)) END""",
+    """seldon_rows(j) AS list_transform(seldon_lists(j), lambda r: COALESCE(TRY(to_json(CASE
+        WHEN json_array_length(r) = json_array_length(j, '$.names')
+        THEN map(CAST(j -> 'names' AS VARCHAR[]), CAST(r AS JSON[])) END)), r))""",
     """split_rows(j) AS list_transform(CAST(j -> 'data' AS JSON[]), lambda r: to_json(map(
         list_transform(CAST(j -> 'columns' AS VARCHAR[]), lambda name, i: COALESCE(name, 'f' || (i - 1))),
         CAST(r AS JSON[]))))""",
@@ -65,6 +88,8 @@ MACROS = (
                 :(r + 1) * (json_array_length(t, '$.data') // height)]) END))))""",
     """body_rows(c) AS CASE
         WHEN json_type(c) = 'OBJECT' AND json_exists(c, '$.columns') AND json_exists(c, '$.data') THEN split_rows(c)
+        WHEN json_type(c) = 'OBJECT' AND (json_exists(c, '$.ndarray') OR json_exists(c, '$.tensor.values'))
+            THEN seldon_rows(c)
         WHEN json_type(c) = 'ARRAY' AND json_exists(c, '$[0].datatype') AND json_exists(c, '$[0].data')
             THEN tensor_rows(CAST(c AS JSON[]), COALESCE(CAST(c ->> '$[0].shape[0]' AS BIGINT), 1))
         WHEN json_type(c) = 'ARRAY' THEN CAST(c AS JSON[])
@@ -76,38 +101,48 @@ MACROS = (
                 lambda x, i: '"f' || (i - 1) || '":' || COALESCE(CAST(x AS VARCHAR), 'null')), ',') || '}}' END
         WHEN 'NULL' THEN NULL
         ELSE '{{"f0":' || CAST(e AS VARCHAR) || '}}' END""",
+    """pointer_to(name) AS '/' || REPLACE(REPLACE(name, '~', '~0'), '/', '~1')""",
     """unwrapped(j) AS CASE
         WHEN json_type(j) = 'ARRAY' AND json_array_length(j) = 1 THEN j -> 0
-        WHEN json_type(j) = 'OBJECT' AND LEN(json_keys(j)) = 1
-            THEN json_extract(j, '/' || REPLACE(REPLACE(json_keys(j)[1], '~', '~0'), '/', '~1'))
+        WHEN json_type(j) = 'OBJECT' AND LEN(json_keys(j)) = 1 THEN json_extract(j, pointer_to(json_keys(j)[1]))
         ELSE j END""",
     """answer(j) AS unwrapped(unwrapped(j))""",
     f"""named_classes(j) AS TRY_CAST({_first(_CLASSES)} AS VARCHAR[])""",
     f"""named_scores(j) AS TRY_CAST({_first(_SCORES)} AS DOUBLE[])""",
     """has_names(j) AS LEN(named_classes(j)) = LEN(named_scores(j))""",
-    """top_class(j) AS CASE WHEN has_names(j)
-        THEN named_classes(j)[list_position(named_scores(j), list_max(named_scores(j)))] END""",
     """positive_of_two(a, b) AS CASE WHEN positive_rank(a) = positive_rank(b) THEN GREATEST(a, b)
         WHEN positive_rank(a) < positive_rank(b) THEN a ELSE b END""",
-    """positive_score(j) AS CASE WHEN has_names(j) AND LEN(named_classes(j)) = 2
-        THEN named_scores(j)[list_position(named_classes(j),
-            positive_of_two(named_classes(j)[1], named_classes(j)[2]))] END""",
-    f"""answer_class(j) AS CASE json_type(j)
+    r"""class_name(name) AS regexp_replace(name, '^t:(\d+)$', '\1')""",  # Seldon's, where a model names none
+    """chances_in(j) AS CASE json_type(j)
+        WHEN 'ARRAY' THEN TRY(map(CAST(range(CAST(json_array_length(j) AS BIGINT)) AS VARCHAR[]), CAST(j AS DOUBLE[])))
+        WHEN 'OBJECT' THEN TRY(map(list_transform(json_keys(j), lambda k: class_name(k)), list_transform(json_keys(j),
+            lambda k: CASE WHEN json_type(json_extract(j, pointer_to(k))) IN ('DOUBLE', 'BIGINT', 'UBIGINT')
+                THEN CAST(json_extract_string(j, pointer_to(k)) AS DOUBLE) END))) END""",
+    f"""chance_fields(j) AS to_json(TRY(map(
+        list_transform(list_filter(json_keys(j), lambda k: regexp_matches(k, '{_CHANCE}')),
+            lambda k: regexp_extract(k, '{_CHANCE}', 1)),
+        list_transform(list_filter(json_keys(j), lambda k: regexp_matches(k, '{_CHANCE}')),
+            lambda k: json_extract(j, pointer_to(k))))))""",
+    """are_chances(m) AS LEN(map_values(m)) > 1 AND list_count(map_values(m)) = LEN(map_values(m))
+        AND ABS(list_sum(map_values(m)) - 1) < 0.01 AND list_min(map_values(m)) >= 0""",
+    f"""answer_chances(j) AS COALESCE(
+        CASE WHEN has_names(j) THEN TRY(map(named_classes(j), named_scores(j))) END,
+        list_filter(
+            list_transform([unwrapped({_first(_CHANCES)}), chance_fields(j), j], lambda v: chances_in(v)),
+            lambda m: are_chances(m))[1])""",
+    """top_class(m) AS map_keys(m)[list_position(map_values(m), list_max(map_values(m)))]""",
+    """positive_score(m) AS CASE WHEN LEN(map_keys(m)) = 2 THEN map_values(m)[list_position(map_keys(m),
+        positive_of_two(map_keys(m)[1], map_keys(m)[2]))] END""",
+    f"""answer_class(j, chances) AS CASE json_type(j)
         WHEN 'OBJECT' THEN COALESCE(unwrapped({_first(_CLASS)}) ->> '$', j ->> '$.choices[0].finish_reason',
-            top_class(j), CASE WHEN {_first(_SCORE)} IS NULL THEN '(object)' END)
-        WHEN 'ARRAY' THEN CASE
-            WHEN TRY(ABS(list_sum(CAST(j AS DOUBLE[])) - 1)) < 0.01 AND TRY(list_min(CAST(j AS DOUBLE[]))) >= 0
-            THEN CAST(list_position(CAST(j AS DOUBLE[]), list_max(CAST(j AS DOUBLE[]))) - 1 AS VARCHAR)
-            ELSE '(list)' END
+            top_class(chances), CASE WHEN {_first(_SCORE)} IS NULL THEN '(object)' END)
+        WHEN 'ARRAY' THEN COALESCE(top_class(chances), '(list)')
         WHEN 'NULL' THEN NULL
         WHEN 'BOOLEAN' THEN CASE WHEN j ->> '$' = 'true' THEN '1' ELSE '0' END
         ELSE j ->> '$' END""",
-    f"""answer_score(j) AS CASE json_type(j)
-        WHEN 'OBJECT' THEN COALESCE(TRY_CAST(unwrapped({_first(_SCORE)}) ->> '$' AS DOUBLE), positive_score(j))
-        WHEN 'ARRAY' THEN CASE
-            WHEN json_array_length(j) = 2 AND TRY(ABS(list_sum(CAST(j AS DOUBLE[])) - 1)) < 0.01
-                AND TRY(list_min(CAST(j AS DOUBLE[]))) >= 0
-            THEN CAST(j ->> 1 AS DOUBLE) END END""",
+    f"""answer_score(j, chances) AS COALESCE(
+        CASE WHEN json_type(j) = 'OBJECT' THEN TRY_CAST(unwrapped({_first(_SCORE)}) ->> '$' AS DOUBLE) END,
+        positive_score(chances))""",
     """answer_number(j) AS CASE WHEN json_type(j) IN ('DOUBLE', 'BIGINT', 'UBIGINT', 'HUGEINT')
         THEN CAST(j ->> '$' AS DOUBLE) END""",
     """plain_value(v) AS CASE

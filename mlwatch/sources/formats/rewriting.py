@@ -252,15 +252,16 @@ class Rewriter:
         names = ", ".join(literal(model) for model in scored) or "NULL"
         self._connection.execute(f"""
             CREATE OR REPLACE TEMP TABLE answered AS
-            SELECT * EXCLUDE (answer, label), answer_class(label) AS label,
+            SELECT * EXCLUDE (answer, label, chances), answer_class(label, answer_chances(label)) AS label,
                 CASE WHEN score IS NOT NULL AND COALESCE(number, score) = score
                     THEN COALESCE(CASE WHEN number IS NULL THEN class END,
                         CASE WHEN score BETWEEN {SCORE_THRESHOLD} AND {1 + ROUNDING} THEN '1'
                             WHEN score BETWEEN -{ROUNDING} AND {SCORE_THRESHOLD} THEN '0' END)
                     ELSE class END AS prediction
             FROM (SELECT *, CASE WHEN COALESCE(model, '') IN ({names}) AND number BETWEEN 0 AND 1 THEN number
-                    ELSE answer_score(answer) END AS score
-                FROM (SELECT *, answer_number(answer) AS number, answer_class(answer) AS class FROM spread))""")
+                    ELSE answer_score(answer, chances) END AS score
+                FROM (SELECT *, answer_number(answer) AS number, answer_class(answer, chances) AS class
+                    FROM (SELECT *, answer_chances(answer) AS chances FROM spread)))""")
 
 
 _BODIES = ("request", "response", "label")

@@ -185,3 +185,28 @@ def test_files_that_come_one_by_one_are_waited_for(
     (logs / "c.jsonl").write_text(event("response", "early"))
     with take() as taken:
         assert taken.predictions("id", "failed") == [("early", False), ("late", False)]
+
+
+def test_batches_of_seldon_are_rows_with_names(logs: Path, take: Callable[[], Any]) -> None:
+    kind = "io.seldon.serving.inference"
+    given = {"data": {"names": ["age", "sum"], "tensor": {"shape": [2, 2], "values": [1.5, 10, 2.5, 20]}}}
+    told = {"data": {"names": ["legit", "fraud"], "ndarray": [[0.25, 0.75], [0.625, 0.375]]}, "meta": {}}
+    text = event("request", "r", type=f"{kind}.request", data=given)
+    (logs / "a.jsonl").write_text(text + event("response", "r", type=f"{kind}.response", data=told))
+    with take() as taken:
+        assert taken.predictions("id", "prediction", "score", "age", "sum") == [
+            ("r/0", "fraud", 0.75, 1.5, 10.0),
+            ("r/1", "legit", 0.375, 2.5, 20.0),
+        ]
+
+
+def test_class_and_probabilities_are_two_outputs(logs: Path, take: Callable[[], Any]) -> None:
+    """As MLServer's runtime for scikit-learn answers."""
+    tensors = [
+        {"name": "predict", "shape": [2, 1], "datatype": "INT64", "data": [1, 0]},
+        {"name": "predict_proba", "shape": [2, 2], "datatype": "FP64", "data": [0.25, 0.75, 0.625, 0.375]},
+    ]
+    given = event("request", "r", data={"instances": [[1.5], [2.5]]})
+    (logs / "a.jsonl").write_text(given + event("response", "r", data={"outputs": tensors}))
+    with take() as taken:
+        assert taken.predictions("id", "prediction", "score") == [("r/0", "1", 0.75), ("r/1", "0", 0.375)]

@@ -138,12 +138,26 @@ def throughput(logs: Path) -> float:
         ({"score": 0.25}, "0", 0.25),
         ({"score": -2.3, "x": 1}, None, -2.3),
         ({"probability": 0.25, "x": 1}, "0", 0.25),
+        ({"predict": 1, "predict_proba": [0.375, 0.625]}, "1", 0.625),
+        ({"prediction": 0, "probability_0": 0.75, "probability_1": 0.25}, "0", 0.25),
+        ({"prediction": "ham", "prob_spam": 0.25, "prob_ham": 0.75, "took": 3}, "ham", 0.25),
+        ({"prediction": 1, "probabilities": [[0.25, 0.75]]}, "1", 0.75),
+        ({"label": "fraud", "scores": {"fraud": 0.75, "legit": 0.25}}, "fraud", 0.75),
+        ({"fraud": 0.75, "legit": 0.25}, "fraud", 0.75),
+        ({"a": 0.5, "b": 0.25, "c": 0.25}, "a", None),
+        ({"data": {"names": ["t:0", "t:1"], "ndarray": [[0.375, 0.625]]}, "meta": {}}, "1", 0.625),
+        ({"data": {"names": ["t:0", "t:1"], "tensor": {"shape": [1, 2], "values": [0.75, 0.25]}}}, "0", 0.25),
+        ({"data": {"names": ["class"], "ndarray": [1]}}, "1", None),
+        ({"data": {"names": ["proba"], "ndarray": [[0.625]]}, "meta": {}}, "1", 0.625),
+        ({"data": {"names": ["a", "a"], "ndarray": [[0.25, 0.75]]}}, "1", 0.75),
+        ({"a": 0.75, "b": "0.25"}, "(object)", None),
+        ({"x": {"tensor": {"shape": [0, 2], "values": []}}, "y": 1}, "(object)", None),
     ],
 )
 def test_classes_beside_their_scores(
     answer: dict[str, Any], prediction: str | None, score: float | None, logs: Path, take: Callable[[], Any]
 ) -> None:
-    """As Vertex AutoML answers: the class is that of the largest score, the score that of the positive class."""
+    """As servers answer: the class is the one they say or that of the largest score, the score the positive one's."""
     row = {
         "endpoint": "1",
         "deployed_model_id": "5",
