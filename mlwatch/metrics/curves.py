@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NO_SCORES = "no labelled scores yet"
 ONE_CLASS = "only one class in the labels"
 NOT_PROBABILITIES = "the scores are not probabilities"
+CONFIDENCES = "the scores are the confidence in the predicted class"
 CALIBRATION_BINS = 10
 NO_SPREAD = 1e-15
 """Variance of an area that is but rounding."""
@@ -30,6 +31,8 @@ ENOUGH_ANSWERS = 10
 """Scores of each of two answers, from which on they tell what the scores are of."""
 CLEARLY = 0.95
 """Share of pairs of scores that must lie one way for that: a threshold on the score parts all of them."""
+FEW = 0.001
+"""Share of confidences in one of two classes that may lie below 0.5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,26 @@ def class_of_scores(
         return None
     above, _ = auc_parts(histogram)
     return second if above >= CLEARLY else first if above <= 1 - CLEARLY else None
+
+
+def are_confidences(
+    classes: Sequence[str], bins: ArrayLike, counts: ArrayLike, score_sums: ArrayLike
+) -> bool:
+    """Tell whether scores can only be the confidence in the answer: of both classes from 0.5 up, and not parted by it.
+
+    The arguments are those of `class_of_scores`, and both answers must have been given as often.
+    """
+    n, sums = np.asarray(counts, dtype=float), np.asarray(score_sums, dtype=float)
+    total = float(n.sum())
+    low = float(n[sums < n / 2].sum())
+    if len(set(classes)) != 2 or low > FEW * total or not 0 < sums.sum() <= total:
+        return False
+    second = max(classes)
+    histogram = ScoreHistogram.from_rows([name == second for name in classes], bins, counts, score_sums)
+    if min(histogram.positives, histogram.negatives) < ENOUGH_ANSWERS:
+        return False
+    above, _ = auc_parts(histogram)
+    return 1 - CLEARLY < above < CLEARLY
 
 
 def average_precision(histogram: ScoreHistogram) -> Estimate:

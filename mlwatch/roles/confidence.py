@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
 ENOUGH_SCORES = 5
 """Scores of a class among the samples, from which on they say what scores are of."""
+MANY_SCORES = 20
+"""Scores of both together, from which on they say it where one class is rare."""
+NEGATIVE_NAMES = frozenset({"0", "-1", "false", "no", "n", "negative", "neg", "normal", "ok", "ham", "legit"})
+"""What negative classes are called."""
 _BOOLEANS = frozenset({"true", "false", "yes", "no"})
 
 
 def is_confidence(score: Column, answer: Column) -> bool:
     """Tell whether a score can only be the confidence in the answer: both of two classes have it from 0.5 up alike.
 
-    A probability of the positive class would part the classes, wherever the threshold is.
+    A probability of the positive class would part the classes, wherever the threshold is. Of many negative answers
+    alone, some would have one below 0.5.
     """
     answers = by_record(answer)
     scores: dict[str, list[float]] = {}
@@ -30,10 +35,15 @@ def is_confidence(score: Column, answer: Column) -> bool:
         number = number_of(sample)
         if number is not None and math.isfinite(number) and bit in answers:
             scores.setdefault(str(answers[bit]), []).append(number)
-    if len(scores) != 2 or any(len(numbers) < ENOUGH_SCORES for numbers in scores.values()):
+    many = sum(map(len, scores.values())) >= MANY_SCORES
+    if len(scores) == 1:
+        ((name, numbers),) = scores.items()
+        return many and name.strip().lower() in NEGATIVE_NAMES and 0.5 <= min(numbers) <= max(numbers) <= 1
+    if len(scores) != 2 or not (many or all(len(numbers) >= ENOUGH_SCORES for numbers in scores.values())):
         return False
-    lows, highs = ([end(numbers) for numbers in scores.values()] for end in (min, max))
-    return min(lows) >= 0.5 and max(lows) < min(highs) <= max(highs) <= 1
+    one, other = scores.values()
+    apart = max(one) <= min(other) or max(other) <= min(one)
+    return not apart and 0.5 <= min(*one, *other) <= max(*one, *other) <= 1
 
 
 def is_answer(label: Column, score: Column) -> bool:

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from mlwatch.elements import dotted, is_called
-from mlwatch.roles import answers, doubts, leftovers, own_ids, spans, standins, times
+from mlwatch.roles import answers, chances, doubts, leftovers, own_ids, spans, standins, times
 from mlwatch.roles.choice import DEFINING, FROM_PATH, Choice, is_template
 from mlwatch.roles.features import listed, name_features
 from mlwatch.roles.feedback import take_feedback
@@ -196,6 +196,7 @@ class _Inference(Choice):
                 self._take_own_id()
             if role == "score":
                 answers.drop_confidence(self)
+                chances.score_of_two(self)
             if role == "label":
                 answers.regression_score(self)
                 if not _is_of_labels(path):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlwatch.asking import is_there
 from mlwatch.metrics.confusion import positive_class
-from mlwatch.metrics.curves import class_of_scores
+from mlwatch.metrics.curves import are_confidences, class_of_scores
 from mlwatch.snapshot.reader import ALL_TIME
 from mlwatch.sources.sql import literal
 from mlwatch.store import rollups
@@ -59,21 +59,35 @@ def _by_scores(connection: DuckDBPyConnection, model: str) -> str | None:
 
     A later version whose scores mean the opposite must not turn round what was told of the others.
     """
-    decided = rollups.DECIDED.table(rollups.DECIDED.levels[-1])
-    versions = connection.execute(
-        f"SELECT version FROM {decided} WHERE model = ? GROUP BY version ORDER BY MIN(bucket), version",
-        [model],
-    ).fetchall()
-    for (version,) in versions:
-        rows = connection.execute(
-            f"""SELECT prediction, bin, SUM(n), SUM(sum_score) FROM {decided}
-            WHERE model = ? AND version = ? GROUP BY ALL""",
-            [model, version],
-        ).fetchall()
-        classes, bins, counts, sums = zip(*rows, strict=True)
-        if (told := class_of_scores(classes, bins, counts, sums)) is not None:
+    for columns in _decided(connection, model).values():
+        if (told := class_of_scores(*columns)) is not None:
             return told
     return None
+
+
+def confident(reader: Reader, model: str, task: str) -> frozenset[str]:
+    """Return the versions of a binary model whose scores turned out to be confidences in the predicted class."""
+    if task != "binary":
+        return frozenset()
+
+    def read() -> frozenset[str]:
+        decided = _decided(reader.connection, model)
+        return frozenset(version for version, columns in decided.items() if are_confidences(*columns))
+
+    return reader.value(("confident", model), (rollups.DECIDED,), ALL_TIME, read)
+
+
+def _decided(connection: DuckDBPyConnection, model: str) -> dict[str, tuple[Any, ...]]:
+    """Return answers, bins, counts and sums of the scores of each version, in the order in which these came."""
+    decided = rollups.DECIDED.table(rollups.DECIDED.levels[-1])
+    rows = connection.execute(
+        f"""SELECT version, LIST(prediction), LIST(bin), LIST(n), LIST(score) FROM (
+            SELECT version, prediction, bin, SUM(n)::BIGINT AS n, SUM(sum_score) AS score, MIN(bucket) AS since
+            FROM {decided} WHERE model = ? GROUP BY ALL ORDER BY prediction, bin)
+        GROUP BY version ORDER BY MIN(since), version""",
+        [model],
+    ).fetchall()
+    return {version: tuple(columns) for version, *columns in rows}
 
 
 def _classes(reader: Reader, model: str) -> frozenset[str]:

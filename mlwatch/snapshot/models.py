@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from mlwatch.asking import meta_value, number
-from mlwatch.snapshot import distributions, estimated, label_drift
-from mlwatch.snapshot.classes import positive_of
+from mlwatch.snapshot import distributions, estimated, label_drift, unscored
+from mlwatch.snapshot.classes import confident, positive_of
 from mlwatch.snapshot.event_lags import event_lags, read_until
 from mlwatch.snapshot.falls import falls_of
 from mlwatch.snapshot.features import policy_of
@@ -107,12 +107,16 @@ def _model(ground: Ground, name: str, roles: Roles) -> Model:
     decided = Decided.read(ground.reader, ground.lattice) if learns_by_score else None
     mine = [numbers[life.pair] for life in _own(roles, name)]
     results = window_results(ground.reader, tables, mine, context)
+    unsaid = confident(ground.reader, name, context.task)
     versions = {}
     for life in _own(roles, name):
-        who = numbers[life.pair]
+        who, version = numbers[life.pair], life.pair.version
+        role, sums = roles.role(life.pair), tables.of(who)
+        if version in unsaid:
+            versions[version] = unscored.version_of(life, role, sums, context, results[who])
+            continue
         own = decided.of(who) if decided is not None else None
-        role = roles.role(life.pair)
-        versions[life.pair.version] = version_of(life, role, tables.of(who), own, context, results[who])
+        versions[version] = version_of(life, role, sums, own, context, results[who])
     return Model(
         name,
         context.task,
@@ -171,10 +175,15 @@ def _context(ground: Ground, name: str, roles: Roles) -> tuple[Context, Mapping[
         policy_of(drift),
         drift.sigmas,
         past.texts() if task == "unknown" else None,
-        past.teacher(task, positive),
+        past.teacher(task, positive) if file is not None or _learns(ground, name, roles, task) else None,
         past.labels(task),
     )
     return context, past.performance(task, context.positive)
+
+
+def _learns(ground: Ground, name: str, roles: Roles, task: Task) -> bool:
+    """Tell whether the scores of the baseline may tell what a score is worth."""
+    return roles.baseline is None or roles.baseline.pair.version not in confident(ground.reader, name, task)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
+from mlwatch.metrics.curves import CONFIDENCES
 from mlwatch.snapshot.clocks import TOLERANCE, alert_of
 from mlwatch.snapshot.event_alerts import event_alerts
 from mlwatch.snapshot.types import MIXED, QUALITY, Alert
@@ -78,6 +79,7 @@ def quality_alerts(
             who = one_line(version.name) + its_model
             of_version = [
                 *_features(version, end, who),
+                *_confidences(version, end, who),
                 *_standing(version, who),
                 *_repeated(version, who, end),
                 *event_alerts(version, who, end),
@@ -207,6 +209,17 @@ def _classes(model: Model, end: datetime, of_model: str) -> Iterator[Alert]:
                 f"its labels are {_some(labels)}; log both with the same names of classes"
             )
             yield Alert(f"{RULE}classes", "firing", "warning", text, end, float(len(predicted)), name)
+
+
+def _confidences(version: Version, end: datetime, who: str) -> Iterator[Alert]:
+    """Say that scores were left out, which the metrics of scores have as their reason."""
+    area = version.performance.get("roc_auc")
+    if area is not None and area.reason == CONFIDENCES:
+        text = (
+            f"the scores of {who} are the confidence in the predicted class: both classes have them from 0.5 up "
+            "alike; they are left out, log the probability of the positive class"
+        )
+        yield Alert(f"{RULE}confidences", "firing", "warning", text, end, 1.0, version.name)
 
 
 def _with_any(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[str]:

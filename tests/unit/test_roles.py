@@ -387,6 +387,57 @@ def test_a_score_that_can_only_be_the_confidence_is_none(name: str, classes: tup
     assert roles_of(inferred(*records[:12]))["score"] == name, "too few to tell"
 
 
+@pytest.mark.parametrize("rare", [1, 3])
+def test_few_answers_of_a_rare_class_tell_confidences(rare: int) -> None:
+    scores = [0.5 + (i * 7 % 50) / 100 for i in range(40)]
+    records = [{"ts": TS, "id": 1, "prediction": "HAM", "score": one} for one in scores]
+    for record in records[10 : 10 + rare]:
+        record["prediction"] = "SPAM"
+    assert "score" not in inferred(*records).roles
+    assert "score" not in inferred(*({**one, "prediction": "HAM"} for one in records)).roles
+    assert roles_of(inferred(*({**one, "prediction": "fraud"} for one in records)))["score"] == "score"
+    low = {**records[0], "score": 0.49}
+    assert roles_of(inferred(*records, low))["score"] == "score"
+
+
+@pytest.mark.parametrize(
+    ("names", "positive"),
+    [
+        (("probabilities.legit", "probabilities.fraud"), "probabilities.fraud"),
+        (("proba_SPAM", "proba_HAM"), "proba_SPAM"),
+        (("class_probabilities.yes", "class_probabilities.no"), "class_probabilities.yes"),
+        (("scores.a", "scores.b"), "scores.b"),
+    ],
+)
+def test_of_two_probabilities_with_names_that_of_the_positive_class_is_the_score(
+    names: tuple[str, str], positive: str
+) -> None:
+    one, other = names
+    base = {"ts": TS, "id": 1, "prediction": one.rsplit(".")[-1].removeprefix("proba_")}
+    records = [nested({**base, one: i / 40, other: 1 - i / 40}) for i in range(40)]
+    mapping = inferred(*records)
+    assert ".".join(mapping.roles["score"]) == positive
+    assert kinds_of(mapping) == {}
+    chosen = inferred(*records, settings=RoleSettings(positive_class=base["prediction"]))
+    assert ".".join(chosen.roles["score"]) == one
+    more = inferred(*(nested({**base, one: i / 40, other: 1 - i / 60}) for i in range(40)))
+    assert "score" not in more.roles
+    third = f"{one}2"
+    assert (
+        "score"
+        not in inferred(*(nested({**base, one: 0.25, other: 0.5, third: 0.25}) for _ in range(9))).roles
+    )
+
+
+def nested(record: dict[str, Any]) -> dict[str, Any]:
+    """Put fields such as `a.b` into objects."""
+    found: dict[str, Any] = {}
+    for name, value in record.items():
+        outer, _, inner = name.rpartition(".")
+        (found.setdefault(outer, {}) if outer else found)[inner] = value
+    return found
+
+
 @pytest.mark.parametrize("threshold", [0.5, 0.7])
 def test_a_score_that_parts_the_answers_is_of_the_positive_class(threshold: float) -> None:
     scores = [0.5 + (i * 7 % 50) / 100 for i in range(40)]

@@ -184,3 +184,22 @@ def test_scores_are_of_the_answer_that_is_given_where_they_are_high(
     assert curves.class_of_scores(answers, bins, np.full(6, 20), 20 * scores) == told
     assert curves.class_of_scores(answers, bins, np.full(6, 3), 3 * scores) is None
     assert curves.class_of_scores(answers[:3], bins[:3], np.full(3, 20), 20 * scores[:3]) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ([0.5, 0.93, 0.7], [0.6, 0.99, 0.8], True),
+        ([0.5, 0.93, 0.7], [0.6, 0.49, 0.8], False),
+        ([0.9, 0.93, 0.99], [0.6, 0.5, 0.8], False),
+        ([5.0, 9.3, 7.0], [6.0, 9.9, 8.0], False),
+    ],
+)
+def test_scores_of_both_answers_from_a_half_up_that_no_threshold_parts_are_confidences(
+    one: list[float], other: list[float], told: bool
+) -> None:
+    scores = np.array(one + other)
+    answers, bins = ["HAM"] * 3 + ["SPAM"] * 3, score_bin(scores)
+    assert curves.are_confidences(answers, bins, np.full(6, 20), 20 * scores) is told
+    assert not curves.are_confidences(answers, bins, np.full(6, 3), 3 * scores)
+    assert not curves.are_confidences(answers[:3], bins[:3], np.full(3, 20), 20 * scores[:3])
