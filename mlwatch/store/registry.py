@@ -15,7 +15,7 @@ from mlwatch.sources.sql import identifier
 from mlwatch.store import evidence, loss_trees, rollups, touched
 from mlwatch.store.feature_rollup import FeatureBins
 from mlwatch.store.reference_tables import IN_FORCE
-from mlwatch.store.schema import BASE_COLUMNS, predictions_ddl
+from mlwatch.store.schema import BASE_COLUMNS, WORKING_COLUMNS, predictions_ddl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -114,7 +114,7 @@ class Registry:
         """Read everything again, for example after a rolled back transaction."""
         query = self._connection.execute
         self._unsaved, self.features, self._named = [], {}, {}
-        self._taken = {*BASE_COLUMNS, *_WORKING_COLUMNS}
+        self._taken = {*BASE_COLUMNS, *WORKING_COLUMNS}
         for found in query(
             "SELECT feature, name, column_name, kind FROM features ORDER BY feature"
         ).fetchall():
@@ -374,36 +374,3 @@ class Registry:
         known = self.bins.get(number)
         edges = known.edges if known else ()
         return FeatureBins(number, expression, kind, edges, models, has_categories=known is not None)
-
-
-_WORKING_COLUMNS = frozenset(
-    {
-        "is_plain",
-        "known_category",
-        "known_bin",
-        "known|cell",
-        "known|code",
-        "known|edge",
-        "known|next|edge",
-        "line",
-        "event",
-        "value",
-        "currency",
-        "event_id",
-        "is_request",
-        "is_outcome",
-        "is_event",
-        "bad",
-        "duplicate",
-        "predicted",
-        "who",
-        "quarter",
-        "bucket",
-        "bin",
-        "weight",
-        "file_row_number",
-        "own_model",
-        "unread_number",
-    }
-)
-"""Columns of a batch on its way in."""

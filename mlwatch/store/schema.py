@@ -45,6 +45,38 @@ BASE_COLUMNS = {
 }
 """Columns of `predictions` before its features. `h` is a hash of `id`: joins and duplicate checks scan it alone."""
 
+WORKING_COLUMNS = frozenset(
+    {
+        "is_plain",
+        "known_category",
+        "known_bin",
+        "known|cell",
+        "known|code",
+        "known|edge",
+        "known|next|edge",
+        "line",
+        "event",
+        "value",
+        "currency",
+        "event_id",
+        "is_request",
+        "is_outcome",
+        "is_event",
+        "bad",
+        "duplicate",
+        "predicted",
+        "who",
+        "quarter",
+        "bucket",
+        "bin",
+        "weight",
+        "file_row_number",
+        "own_model",
+        "unread_number",
+    }
+)
+"""Columns of a batch on its way in."""
+
 
 def predictions_ddl(features: str = "") -> str:
     """Return the statement that creates `predictions`, with further columns behind a comma."""
