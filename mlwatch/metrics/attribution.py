@@ -148,7 +148,7 @@ def _sum(parts: Iterable[Losses]) -> Losses:
 def sure(carried: Sequence[Carried]) -> list[bool]:
     """Tell of which parts the own loss rose beyond chance, and by more than that of all others.
 
-    Both allow for how many are looked at (Bonferroni). A part whose loss rose as that of all others did carries
+    The former allows for how many are looked at (Bonferroni). A part whose loss rose as that of all others did carries
     nothing, though most of the rise lies in it where most of the traffic does.
     """
     contrasts = [contrast(each.after, each.before) for each in carried]
@@ -156,7 +156,7 @@ def sure(carried: Sequence[Carried]) -> list[bool]:
         found is not None
         and found.difference > 0
         and found.p * len(carried) <= SURE
-        and _chance(each) * len(carried) <= SURE
+        and _chance(each) <= SURE
         for each, found in zip(carried, contrasts, strict=True)
     ]
 
@@ -164,8 +164,7 @@ def sure(carried: Sequence[Carried]) -> list[bool]:
 def _chance(carried: Carried) -> float:
     """Return the chance, one-sided, that a part's loss rises so much more than that of the others; 1 for no more.
 
-    A z test of the difference of two differences; shares are taken as if of two more predictions, one of them wrong:
-    Agresti & Caffo 2000, doi:10.1080/00031305.2000.10474560.
+    A z test of the difference of two differences, with separate variances (Welch).
     """
     sides = (carried.after, carried.before, carried.others_after, carried.others_before)
     if any(side.n < LEAST for side in sides):
@@ -180,8 +179,5 @@ def _chance(carried: Carried) -> float:
 
 def _estimate(losses: Losses) -> tuple[float, float]:
     """Return the mean loss and its squared standard error."""
-    if losses.proportion:
-        share = (losses.total + 1) / (losses.n + 2)
-        return share, share * (1 - share) / (losses.n + 2)
     inside = losses.squares - losses.total * losses.total / losses.n
     return losses.mean, max(inside, 0.0) / (losses.n - 1) / losses.n

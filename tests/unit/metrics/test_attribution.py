@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlwatch.metrics.attribution import attribute, fall, sure
+from mlwatch.metrics.attribution import SURE, attribute, fall, sure
 from mlwatch.metrics.segments import Losses
 
 if TYPE_CHECKING:
@@ -128,4 +128,4 @@ def test_parts_that_rise_alike_are_named_by_chance_alone(kind: str) -> None:
     for _ in range(500):
         found = attribute(*({key: of(n, mean) for key, n in sizes.items()} for mean in (0.1, 0.3)))
         named += any(sure(list(found.values())))
-    assert named <= stats.binom.ppf(0.98, 500, 0.01)
+    assert named <= stats.binom.ppf(0.98, 500, 3 * SURE), "each of three parts has a chance of 1 %"
