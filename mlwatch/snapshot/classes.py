@@ -9,6 +9,7 @@ from mlwatch.asking import is_there
 from mlwatch.metrics.confusion import positive_class
 from mlwatch.metrics.curves import are_confidences, class_of_scores
 from mlwatch.snapshot.reader import ALL_TIME
+from mlwatch.snapshot.undecided import CODES
 from mlwatch.sources.sql import literal
 from mlwatch.store import rollups
 from mlwatch.store.reference_tables import IN_FORCE
@@ -45,6 +46,11 @@ def _positive(reader: Reader, model: str) -> str | None:
     connection, classes = reader.connection, _classes(reader, model)
     if len(classes) > MOST_CLASSES and not _predicted(connection, model):
         return None  # grades of a ranking
+    true = classes - CODES
+    if len(true) == MOST_CLASSES and classes & CODES:
+        return positive_class(
+            true
+        )  # predictions are codes, as those made of scores are: labels have the names
     return positive_class(classes, partial(_by_scores, connection, model))
 
 

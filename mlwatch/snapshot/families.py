@@ -213,6 +213,8 @@ def window_performance(
     confusion = Confusion.from_rows(cells)
     several = task == "multiclass"
     found = performance.multiclass(confusion) if several else performance.binary(confusion, positive, sums)
+    if undecided.is_coded((said for _, said, _ in cells), (true for true, _, _ in cells)):
+        found |= dict.fromkeys(OVER[task], undefined(undecided.FOREIGN, confusion.n))
     return {name: found[name] for name in (*OVER[task], *(LOSSES if sums is not None else ()))}
 
 

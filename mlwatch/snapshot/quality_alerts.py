@@ -15,6 +15,7 @@ from mlwatch.metrics.curves import CONFIDENCES
 from mlwatch.snapshot.clocks import TOLERANCE, alert_of
 from mlwatch.snapshot.event_alerts import event_alerts
 from mlwatch.snapshot.types import MIXED, QUALITY, Alert
+from mlwatch.snapshot.undecided import is_coded
 from mlwatch.snapshot.unmatched import quoted
 from mlwatch.words import percent, whose
 
@@ -205,7 +206,10 @@ def _classes(model: Model, end: datetime, of_model: str) -> Iterator[Alert]:
         predicted = _with_any(table.labels, list(zip(*table.counts, strict=True)))
         if true.isdisjoint(predicted) and len(labels) + len(predicted) >= FOREIGN:
             text = (
-                f"no prediction of {one_line(name)}{of_model} can be right: it predicts {_some(predicted)}, "
+                f"no accuracy of {one_line(name)}{of_model}: its predictions are 1 and 0 (logged, or made of truth "
+                f"values or scores), its labels are {_some(labels)}; log both with the same names of classes"
+                if is_coded(predicted, labels)
+                else f"no prediction of {one_line(name)}{of_model} can be right: it predicts {_some(predicted)}, "
                 f"its labels are {_some(labels)}; log both with the same names of classes"
             )
             yield Alert(f"{RULE}classes", "firing", "warning", text, end, float(len(predicted)), name)

@@ -8,11 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mlwatch.snapshot.read import Table
 
 NO_PROBABILITIES = "not all scores are probabilities, and the logs hold no prediction"
 NO_PREDICTION = "the logs hold no prediction, and scores alone tell none"
+FOREIGN = "the predictions are 1 and 0, the labels have other names"
 GRADES = "the labels are more than two classes"
+CODES = frozenset({"0", "1"})
 MOST = 0.05
 """Share of labelled predictions without a class that is left out."""
 
@@ -23,6 +27,12 @@ def decided(rows: Table) -> Table:
     return rows.first(0) if is_most(_without(rows), rows.whole("n")) else rows.where(told)
 
 
+def is_coded(predicted: Iterable[str], labels: Iterable[str]) -> bool:
+    """Tell whether classes are 1 and 0, as those made of scores and of truth values are, and labels other names."""
+    said, true = set(predicted), set(labels)
+    return bool(said) and said <= CODES and bool(true) and true.isdisjoint(CODES)
+
+
 def is_most(without: int, n: int) -> bool:
     """Tell whether so many of some labelled predictions have no class that the others do not stand for them."""
     return without > MOST * n
@@ -30,7 +40,10 @@ def is_most(without: int, n: int) -> bool:
 
 def reason(rows: Table) -> str:
     """Say why no class is known of outcome rows; empty where one is, or where there are none."""
-    return said(rows.whole("n_wild")) if is_most(_without(rows), rows.whole("n")) else ""
+    if is_most(_without(rows), rows.whole("n")):
+        return said(rows.whole("n_wild"))
+    there = rows.where(rows["n"] > 0)
+    return FOREIGN if is_coded(set(there["prediction"].tolist()) - {""}, there["label"].tolist()) else ""
 
 
 def said(wild: int) -> str:

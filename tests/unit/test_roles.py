@@ -413,12 +413,13 @@ def test_of_two_probabilities_with_names_that_of_the_positive_class_is_the_score
     names: tuple[str, str], positive: str
 ) -> None:
     one, other = names
-    base = {"ts": TS, "id": 1, "prediction": one.rsplit(".")[-1].removeprefix("proba_")}
+    name = one.rsplit(".")[-1].removeprefix("proba_")
+    base = {"ts": TS, "id": 1, "prediction": name}
     records = [nested({**base, one: i / 40, other: 1 - i / 40}) for i in range(40)]
     mapping = inferred(*records)
     assert ".".join(mapping.roles["score"]) == positive
     assert kinds_of(mapping) == {}
-    chosen = inferred(*records, settings=RoleSettings(positive_class=base["prediction"]))
+    chosen = inferred(*records, settings=RoleSettings(positive_class=name))
     assert ".".join(chosen.roles["score"]) == one
     more = inferred(*(nested({**base, one: i / 40, other: 1 - i / 60}) for i in range(40)))
     assert "score" not in more.roles

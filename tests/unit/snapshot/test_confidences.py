@@ -12,6 +12,7 @@ from sklearn import metrics
 from mlwatch.metrics.curves import CONFIDENCES
 from mlwatch.session import Options, Session
 from mlwatch.snapshot.quality_alerts import RULE
+from mlwatch.snapshot.undecided import FOREIGN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,3 +73,42 @@ def test_probabilities_of_the_positive_class_stay(tmp_path: Path) -> None:
     area = model.versions["v1"].performance["roc_auc"].value
     assert area == pytest.approx(metrics.roc_auc_score(truth, scores), abs=5e-3)
     assert not [one for one in found.alerts if one.rule == f"{RULE}confidences"]
+
+
+@pytest.mark.parametrize(("names", "said"), [(("legit", "fraud"), None), (("a", "b"), "a")])
+def test_scores_are_judged_by_labels_in_words_which_no_code_can_match(
+    tmp_path: Path, names: tuple[str, str], said: str | None
+) -> None:
+    random = np.random.default_rng(3)
+    scores = random.random(ROWS)
+    truth = random.random(ROWS) < (1 - scores if said else scores)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "log.jsonl").write_text(
+        "".join(
+            json.dumps({
+                "timestamp": f"2026-11-03T{i // 60:02d}:{i % 60:02d}:00Z",
+                "version": "v1",
+                "score": float(scores[i]),
+                "true_label": names[int(truth[i])],
+            })
+            + "\n"
+            for i in range(ROWS)
+        )
+    )  # fmt: skip
+    if said:
+        (tmp_path / "mlwatch.toml").write_text(f'[roles]\npositive_class = "{said}"\n')
+    options = Options(tmp_path / "logs", db=":memory:", config=tmp_path / "mlwatch.toml" if said else None)
+    with Session(options) as session:
+        session.ingest_all()
+        found = session.snapshot()
+    (model,) = found.models.values()
+    assert model.positive_class == (said or names[1])
+    version, positive = model.versions["v1"], truth if said is None else ~truth
+    brier, area = (version.performance[name].value for name in ("brier", "roc_auc"))
+    assert brier == pytest.approx(metrics.brier_score_loss(positive, scores), rel=1e-9)
+    assert area == pytest.approx(metrics.roc_auc_score(positive, scores), abs=5e-3)
+    judged = [version.performance, *(one.performance for one in version.windows if one.labelled)]
+    for performance in judged:
+        assert (performance["accuracy"].value, performance["accuracy"].reason) == (None, FOREIGN)
+    (alert,) = (one for one in found.alerts if one.rule == f"{RULE}classes")
+    assert alert.message.startswith("no accuracy of v1: its predictions are 1 and 0")

@@ -375,8 +375,8 @@ def test_a_version_that_names_classes_anew_is_said(tmp_path: Path) -> None:
     before = labelled("v1", ("fraud", "legit"), ("fraud", "legit"))
     found = odd(watched(tmp_path, before, labelled("v2", (1, 0), ("fraud", "legit"))))
     assert found["classes"] == (
-        'no prediction of v2 can be right: it predicts "0" and "1", its labels are "fraud" and "legit"; '
-        "log both with the same names of classes"
+        "no accuracy of v2: its predictions are 1 and 0 (logged, or made of truth values or scores), "
+        'its labels are "fraud" and "legit"; log both with the same names of classes'
     )
     one_class = labelled("v2", ("rare",), ("fraud", "legit"))
     others = labelled("v1", ("fraud", "legit", "rare"), ("fraud", "legit", "rare"))
