@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.metrics.fresh import LeftOut
+    from mlwatch.metrics.left_out import LeftOut
     from mlwatch.store.feature_rollup import FeatureBins
     from mlwatch.store.registry import Registry
 

@@ -45,7 +45,7 @@ SMALL = {
     "categories": "TRUE",
     **dict.fromkeys(NAMES, "TRUE"),
     "batches": "TRUE",
-    "meta": "key LIKE 'reference%' OR key LIKE 'segments%' OR key LIKE 'engagement%'",
+    "meta": "key LIKE 'reference%' OR key LIKE 'segments%' OR key LIKE 'engagement%' OR key = 'categories_left_out'",
 }
 """Tables that a lake carries besides its rollups, and which of their rows."""
 NUMBERED = {

@@ -10,7 +10,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import meta_value, row
-from mlwatch.metrics.fresh import LeftOut
+from mlwatch.metrics.left_out import LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlwatch.asking import meta_values
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
-from mlwatch.metrics.fresh import LeftOut
+from mlwatch.metrics.left_out import LeftOut
 from mlwatch.sources.feature_sql import BOOLEAN_WORDS
 from mlwatch.store import left_out, rollups
 from mlwatch.store.loss_trees import LossTree

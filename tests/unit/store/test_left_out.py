@@ -14,7 +14,7 @@ from logfiles import lines, prediction
 
 from mlwatch.cli import main
 from mlwatch.errors import InputError
-from mlwatch.metrics.fresh import LeftOut
+from mlwatch.metrics.left_out import LeftOut
 from mlwatch.session import Options, Session
 from mlwatch.snapshot.table_drift import table_drift
 from mlwatch.store import left_out
