@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from mlwatch import lasting
 from mlwatch.asking import all_or_nothing
-from mlwatch.rules import DEFAULT_RULES, Ruling, named, past
+from mlwatch.rules import DEFAULT_RULES, Ruling, named, past, rulings
 from mlwatch.severities import rank
 from mlwatch.validation import validations
 from mlwatch.words import whose
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from mlwatch.config import RuleSettings
     from mlwatch.snapshot.types import Alert, Rollout, Severity, Snapshot
 
+SPAN = timedelta(hours=1)
+"""Range over which rules without `for` are evaluated, whatever range is on the screen."""
 CALM = timedelta(minutes=2)
 """Time for which a rule must be kept, at least, before its alert is resolved."""
 ROLLOUT = "rollout"
@@ -51,27 +52,17 @@ class _Open:
 
 
 def span_of(rules: Sequence[RuleSettings]) -> timedelta:
-    """Return the range that a snapshot must have for its rules to be evaluated, whatever range is on the screen."""
-    return max([lasting.SPAN, *map(lasting.span_of, rules)])
+    """Return the range that a snapshot must have for its rules to be evaluated."""
+    return max([SPAN, *(2 * rule.for_ for rule in rules)])
 
 
-def nothing_shorter(_: timedelta, __: datetime | None) -> None:
-    """Look at no shorter range than that of the snapshot."""
-
-
-def update(
-    connection: DuckDBPyConnection,
-    snapshot: Snapshot,
-    rules: Sequence[RuleSettings],
-    look: lasting.Look = nothing_shorter,
-) -> bool:
+def update(connection: DuckDBPyConnection, snapshot: Snapshot, rules: Sequence[RuleSettings]) -> bool:
     """Evaluate rules and verdicts, and bring the stored alerts up to date.
 
     Args:
         connection: A cursor of this thread; no other thread may write alerts.
         snapshot: Of the newest data, over `span_of(rules)`.
         rules: Of the configuration; the default rules when empty.
-        look: Gives the shorter ranges, for rules that last less long than others.
 
     Returns:
         Whether an alert began, changed its state or ended.
@@ -84,7 +75,7 @@ def update(
     now = snapshot.range.end.replace(tzinfo=None)
     chosen = named(rules or DEFAULT_RULES)
     patience = {rule.name: max(rule.for_, CALM) for rule in chosen}
-    found = [*_verdicts(snapshot), *lasting.rulings_of(snapshot, chosen, look), *validations(snapshot)]
+    found = [*_verdicts(snapshot), *rulings(snapshot, chosen), *validations(snapshot)]
     known = _open(connection)
     with all_or_nothing(connection):
         changed = [

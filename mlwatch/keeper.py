@@ -138,14 +138,10 @@ class Keeper:
             if self._verdicts is not None:
                 self._verdicts.keep(self._connect())
             self._hooks.run(calls)
-        if alerts.update(self._connect(), found, self._config.rules, self._shorter):
+        if alerts.update(self._connect(), found, self._config.rules):
             self.ruled = self._meter.changed({})
         if not alerts.is_dated(found):
             self.ruled = NEVER  # the next look knows since when
-
-    def _shorter(self, span: timedelta, end: datetime | None) -> Snapshot | None:
-        """Look at the newest data only: alerts speak of now."""
-        return self._look(span) if end is None else None
 
     def _tell(self) -> None:
         """Tell of alerts that began or ended, and forget what was said about those that are over."""

@@ -52,10 +52,6 @@ class Ruling:
     """Since when it is broken."""
     silent: bool = False
     """Its version gets no requests any more, so that what was said of it holds no longer."""
-    through: datetime | None = None
-    """End of the newest window with a value; None where the rule has no `for` or is not followed window by window."""
-    width: timedelta | None = None
-    """Length of that window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +260,6 @@ def _ruling(
         ),
         rule.severity,
         None if state == "ok" else since,
-        through=run.end if rule.for_ and run is not None else None,
-        width=run.width if rule.for_ and run is not None else None,
     )
 
 
@@ -332,8 +326,6 @@ class _Run:
     """Start of the unbroken run of windows that break the rule; None where the newest one does not."""
     end: datetime
     """Of the newest window that has a value."""
-    width: timedelta
-    """Of that window."""
     value: float
     """Of that window."""
     before: float | None
@@ -350,7 +342,7 @@ def _broken_since(rule: RuleSettings, condition: _Condition, version: Version, b
             break
         since = window.start
     window, value, before = known[-1]
-    return _Run(since, window.end, window.end - window.start, value, before)
+    return _Run(since, window.end, value, before)
 
 
 def _known(

@@ -64,10 +64,6 @@ class Range:
         """Return what a session says of it."""
         return session.snapshot(self.span, self.at, Choice(filter=self.filter, since=self.since))
 
-    def part(self, session: Session, span: timedelta, end: datetime | None) -> Snapshot:
-        """Return what a session says of a part of it, up to a moment; None for its own end."""
-        return session.snapshot(span, end or self.at, Choice(filter=self.filter))
-
 
 def chosen_range(arguments: Namespace) -> Range:
     """Read `--since`, `--until`, `--window` and `--filter`.
