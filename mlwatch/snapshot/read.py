@@ -47,14 +47,10 @@ class Life:
 
     At most `MOST_SILENT`, or where it is not known the greatest there is.
     """
-    paused: timedelta = timedelta.max
-    """The longest time without requests before `last`, counted in the same hours; as above where it is not known."""
 
 
 MOST_SILENT = timedelta(hours=30)
 """Up to which hours without requests are counted."""
-ALIVE = timedelta(minutes=10)
-"""Where every version has had a request so shortly ago, nobody asks how long it is silent."""
 
 
 class Table:
@@ -159,15 +155,11 @@ def lives(connection: DuckDBPyConnection, until: datetime | None = None) -> list
         for model, version, n, first, last in rows
     ]
     ends = {life.pair.model: life.last for life in sorted(known, key=lambda life: life.last)}
-    if all(ends[life.pair.model] - life.last <= ALIVE for life in known):
+    if all(ends[life.pair.model] - life.last <= timedelta(hours=1) for life in known):
         return known
-    busy, pauses = _busy_hours(connection, relation, values), _pauses(connection, relation, values)
+    busy = _busy_hours(connection, relation, values)
     return [
-        replace(
-            life,
-            silent=timedelta(hours=sum(last > life.last for last in busy[life.pair.model])),
-            paused=pauses[life.pair],
-        )
+        replace(life, silent=timedelta(hours=sum(last > life.last for last in busy[life.pair.model])))
         for life in known
     ]
 
@@ -190,22 +182,6 @@ def requests_since(
         [model, since.replace(second=0, microsecond=0), until],
     ).fetchall()
     return {version: int(n) for version, n in rows}
-
-
-def _pauses(
-    connection: DuckDBPyConnection, relation: str, values: Mapping[str, object]
-) -> dict[Pair, timedelta]:
-    """Return the longest pause of each version, in hours in which its model had traffic: 1 from hour to hour."""
-    rows = connection.execute(
-        f"""WITH hours AS (SELECT DISTINCT model, version, {bucket(HOUR, "bucket")} AS hour FROM {relation}),
-        placed AS (SELECT *, DENSE_RANK() OVER (PARTITION BY model ORDER BY hour) AS place FROM hours),
-        apart AS (
-            SELECT *, place - LAG(place) OVER (PARTITION BY model, version ORDER BY place) AS pause FROM placed
-        )
-        SELECT model, version, COALESCE(MAX(pause), 0) FROM apart GROUP BY model, version""",
-        values,
-    ).fetchall()
-    return {Pair(model or "-", version or "-"): timedelta(hours=int(pause)) for model, version, pause in rows}
 
 
 def _busy_hours(

@@ -27,9 +27,6 @@ LONGEST_SILENT = timedelta(hours=26)
 """A version without requests for so long gets none any more: one that runs once a day has had some by then."""
 
 
-LONGER = 1.125
-"""A silence is unusual for a version from so many times the longest one on that it came back from: batches are late."""
-
 STRAY = 0.01
 """A version with a smaller share of the requests since the candidate came was retired before: these are strays."""
 
@@ -63,8 +60,6 @@ class Roles:
     """Baseline and candidate as somebody named them, whether they have traffic or not."""
     rivals: tuple[str, ...] = ()
     """The baseline and those that may as well be it, where neither age nor names nor anybody told; else none."""
-    withdrawn: tuple[Life, ...] = ()
-    """Former candidates that get no requests any more, while a younger one does: they are not judged."""
 
     @property
     def shadow(self) -> bool:
@@ -95,9 +90,8 @@ def assign_roles(
     """Find baseline and candidate of one model.
 
     The baseline is the oldest version that had traffic together with the candidate, more than stray requests where
-    several had some; the oldest of all where none had. The candidate is the newest one that still gets traffic; others
-    that do are judged too, but not one that was withdrawn while a younger one went on. Flags win over the
-    configuration, and both over what the logs say: first requests, and where these hardly differ names.
+    several had some; the oldest of all where none had. The candidate is the newest one that still gets traffic. Flags
+    win over the configuration, and both over what the logs say: first requests, and where these hardly differ names.
 
     Args:
         versions: Of one model.
@@ -117,12 +111,10 @@ def assign_roles(
     rest = [life for life in versions if life not in first]
     named = (asked.baseline or settings.baseline, asked.candidate or settings.candidate)
     absent = tuple(name for name in named if name and name not in by_name)
-    running = _candidates(versions, baseline, candidate, is_named=bool(named[1]))
-    withdrawn = _withdrawn(versions, running, requests_since)
-    candidates = tuple(life for life in running if life not in withdrawn)
+    candidates = _candidates(versions, baseline, candidate, is_named=bool(named[1]))
     shadows = frozenset(life.pair for life in versions if settings.mode == "shadow")
     rivals = rivals_of(eligible, candidates, is_named=bool(named[1]))
-    return Roles((*first, *rest), baseline, candidate, shadows, absent, candidates, named, rivals, withdrawn)
+    return Roles((*first, *rest), baseline, candidate, shadows, absent, candidates, named, rivals)
 
 
 def _by_age(versions: Sequence[Life]) -> list[Life]:
@@ -209,37 +201,6 @@ def _candidates(
     alive = _alive(versions)
     younger = [life for life in versions[versions.index(baseline) + 1 :] if life in alive]
     return (candidate, *(life for life in reversed(younger) if life is not candidate))
-
-
-def _withdrawn(
-    versions: Sequence[Life],
-    candidates: Sequence[Life],
-    requests_since: Callable[[datetime], Mapping[str, int]] | None,
-) -> tuple[Life, ...]:
-    """Return the candidates that get no requests any more while a younger one does.
-
-    That is where chance would have given it one of the requests since its last, and where it is silent for longer than
-    it ever was: what runs once a night is not withdrawn by day.
-    """
-    if requests_since is None:
-        return ()
-    return tuple(
-        life
-        for life in candidates
-        if any(
-            versions.index(other) > versions.index(life) and other.last > life.last for other in candidates
-        )
-        and life.silent / LONGER > life.paused
-        and _is_passed_over(life, requests_since)
-    )
-
-
-def _is_passed_over(life: Life, requests_since: Callable[[datetime], Mapping[str, int]]) -> bool:
-    """Tell whether chance would have given a version one of the requests that came since its last one."""
-    from mlwatch.metrics.rollout_silence import is_passed_over  # noqa: PLC0415  pulls numpy
-
-    since, every = (sum(requests_since(moment).values()) for moment in (life.last, life.first))
-    return bool(is_passed_over(life.predictions, since, max(every, 1)))
 
 
 def _alive(versions: Sequence[Life]) -> list[Life]:

@@ -153,7 +153,6 @@ def _judge_one(
         found = rollout_of(judged.model, verdict, pairing.start, remarks)
         steps, lately = split_over_time(inputs.arms, found)
         found = replace(found, steps=steps, traffic_lately=lately)
-    found = replace(found, reasons=(*found.reasons, *_withdrawn(roles)))
     course = dear.course(inputs)
     return (
         found if course is None else replace(found, course=up_to_now(course, found, end.replace(tzinfo=UTC)))
@@ -168,14 +167,6 @@ def _one_after_the_other(roles: Roles) -> tuple[str, ...]:
     last, first = (f"{moment:%Y-%m-%d %H:%M}" for moment in (old.last, new.first))
     said = f"the last request of {old.pair.version} was at {last}, the first of {new.pair.version} at {first} UTC"
     return (f"{said}: they ran one after the other, or their clocks differ",)
-
-
-def _withdrawn(roles: Roles) -> tuple[str, ...]:
-    """Say which older candidates are not judged any more."""
-    return tuple(
-        f"{life.pair.version} is not judged any more: its last request was at {life.last:%Y-%m-%d %H:%M} UTC"
-        for life in roles.withdrawn
-    )
 
 
 def _absent(roles: Roles) -> tuple[str, ...]:

@@ -13,12 +13,10 @@ import pytest
 
 import mlwatch
 from mlwatch.app.view import View
-from mlwatch.commands.check import checked
 from mlwatch.commands.init import configuration
 from mlwatch.config import RuleSettings, parse
 from mlwatch.faces.facts import facts_of
 from mlwatch.rules import rulings
-from mlwatch.snapshot.read import lives
 from mlwatch.systems.samples import samples_of
 
 if TYPE_CHECKING:
@@ -215,50 +213,6 @@ def test_a_stray_request_makes_no_retired_version_the_baseline(tmp_path: Path) -
     with watching(tmp_path, [*old, *new, stray]) as session:
         found = session.snapshot().rollouts
     assert [(each.baseline, each.candidate) for each in found] == [("v2", "v3")]
-
-
-def test_a_candidate_that_was_rolled_back_fails_its_successor_no_more(tmp_path: Path) -> None:
-    records = traffic({"v1": 1.0}, rows=3750)
-    for i, record in enumerate(records):
-        if 600 <= i < 2400 and i % 2:  # an hour, of which v2 gets most answers wrong, and is then withdrawn
-            record |= {"version": "v2", "prediction": 1 - record["label"] if i % 3 else record["label"]}
-        if i >= 3000 and i % 2:
-            record["version"] = "v3"
-    last = max(record["timestamp"] for record in records if record["version"] == "v2")
-
-    with watching(tmp_path, records[:2400]) as session:
-        assert [(each.candidate, each.verdict) for each in session.snapshot().rollouts] == [
-            ("v2", "rollback")
-        ]
-    with watching(tmp_path, records) as session:
-        (rollout,) = session.snapshot().rollouts
-        check = checked(session)
-    assert (rollout.candidate, rollout.alpha) == ("v3", session.config.rollout.alpha)
-    said = f"v2 is not judged any more: its last request was at {datetime.fromisoformat(last):%Y-%m-%d %H:%M} UTC"
-    assert said in rollout.reasons
-    assert [each.outcome for each in check.findings if each.outcome == "fail"] == []
-
-
-def test_a_pause_is_counted_in_hours_in_which_others_had_requests(tmp_path: Path) -> None:
-    hours = {"v1": [0, 1, 2, 3, 4, 5, 6, 9, 10], "v2": [1, 2, 6]}  # at 7 and 8 nobody asked anything
-    busy = sorted({hour for each in hours.values() for hour in each})
-    records = [
-        {
-            "timestamp": (START + timedelta(hours=hour)).isoformat(),
-            "model": "m",
-            "version": name,
-            "prediction": 1,
-        }
-        for name, each in hours.items()
-        for hour in each
-    ]
-    with watching(tmp_path, records) as session:
-        session.ingest_all()
-        found = {life.pair.version: life for life in lives(session.connection)}
-    apart = max(np.diff([busy.index(hour) for hour in hours["v2"]]))
-    assert found["v2"].paused == timedelta(hours=int(apart)) == timedelta(hours=4)
-    assert found["v2"].silent == timedelta(hours=sum(hour > 6 for hour in busy))
-    assert found["v1"].paused == timedelta(hours=1)
 
 
 def test_the_share_of_now_is_that_of_the_present_step_and_of_a_withdrawn_candidate_that_of_its_end(

@@ -131,61 +131,6 @@ def test_a_version_that_others_went_on_without_is_no_candidate(
     assert (roles.candidate is not None) == runs
 
 
-NIGHTLY, HOURLY = timedelta(hours=24), timedelta(hours=1)
-
-
-@pytest.mark.parametrize(
-    ("silent", "paused", "since", "judged"),
-    [
-        (timedelta(hours=20), HOURLY, 4000, ["v3"]),  # withdrawn: 0.6 ** 1000 is no chance
-        (timedelta(hours=2), HOURLY, 4000, ["v3"]),
-        (
-            timedelta(hours=20),
-            HOURLY,
-            50,
-            ["v3", "v2"],
-        ),  # (1 - 50 / 10,000) ** 1000 = 0.007: it may come again
-        (timedelta(hours=20), NIGHTLY, 4000, ["v3", "v2"]),  # it runs once a night
-        (timedelta(hours=25), NIGHTLY, 4000, ["v3", "v2"]),  # and was late
-        (timedelta.max, timedelta.max, 4000, ["v3", "v2"]),  # nobody counted
-    ],
-)
-def test_a_candidate_that_was_withdrawn_is_not_judged_beside_a_younger_one(
-    silent: timedelta, paused: timedelta, since: int, judged: list[str]
-) -> None:
-    end = START + timedelta(days=12)
-    last = end - timedelta(hours=20)
-    lives = [
-        Life(Pair("m", "v1"), 20000, START, end),
-        Life(Pair("m", "v2"), 1000, end - timedelta(hours=24), last, silent, paused),
-        Life(Pair("m", "v3"), 5000, end - timedelta(hours=8), end),
-    ]
-    roles = assign_roles(
-        lives, RolloutSettings(), Question(), lambda moment: {"v1": since if moment == last else 10_000}
-    )
-    assert [life.pair.version for life in roles.candidates] == judged
-    assert [life.pair.version for life in roles.withdrawn] == [name for name in ("v2",) if name not in judged]
-    assert roles.role(Pair("m", "v2")) == ("candidate" if "v2" in judged else "other")
-
-
-def test_a_candidate_alone_and_the_youngest_are_judged_though_they_are_silent() -> None:
-    end = START + timedelta(days=12)
-    gone = Life(
-        Pair("m", "v3"),
-        1000,
-        end - timedelta(hours=24),
-        end - timedelta(hours=20),
-        timedelta(hours=20),
-        HOURLY,
-    )
-    lives = [Life(Pair("m", "v1"), 20000, START, end), gone]
-    older = Life(Pair("m", "v2"), 5000, end - timedelta(hours=30), end)
-    for every in (lives, [*lives, older]):
-        roles = assign_roles(every, RolloutSettings(), Question(), lambda _: {"v1": 10_000})
-        assert gone in roles.candidates
-        assert not roles.withdrawn
-
-
 @pytest.mark.parametrize(
     ("requests", "expected"),
     [
