@@ -71,7 +71,7 @@ def test_the_gate_judges_the_segment(store: str, capsys: pytest.CaptureFixture[s
     assert re.search(r"^error rate +0\.\d\d % +1\.75 % ", text, re.MULTILINE), (
         "13 of 741 requests of v2 failed"
     )
-    assert "(flight-delay v2): error_rate of v2 is now 0 %" in text
+    assert "(flight-delay v2): error_rate of v2 is now 5.556 %" in text
     nothing = said(capsys, *asked, "carrier = XX", code=3)
     assert nothing == "HOLD  data: no predictions with carrier = XX\n"
 
