@@ -155,6 +155,7 @@ def sure(carried: Sequence[Carried]) -> list[bool]:
     return [
         found is not None
         and found.difference > 0
+        and each.beyond > 0  # it may have shrunk by more than its loss rose
         and found.p * len(carried) <= SURE
         and _chance(each) <= SURE
         for each, found in zip(carried, contrasts, strict=True)

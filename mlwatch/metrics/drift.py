@@ -201,11 +201,12 @@ def _measured(
     chi2, chi2_p = chi_square(before, after)
     ks, ks_p, distance = _ordered(features, codes, before, after)
     distances = _distances(p, q, parts)
-    near = p if fresh is None else towards(p, fresh / n_before[:, None], q)
-    scores = distances if fresh is None else _distances(near, q, divergence_parts(near, q))
-    freedom = ((near > 0) | (after > 0)).sum(axis=1) - 1
-    chance = chance_of(freedom, n_before, n_after)
-    scores = {**scores, "js": np.sqrt(np.maximum(scores["js"] ** 2 - chance, 0.0))}
+    scores, p_value = _scored(distances, p, after, (n_before, n_after)), guard(codes, before, after, numeric)
+    if fresh is not None:
+        near = towards(p, fresh / n_before[:, None], q)
+        lesser = _scored(_distances(near, q, divergence_parts(near, q)), near, after, (n_before, n_after))
+        scores = {name: np.minimum(score, lesser[name]) for name, score in scores.items()}
+        p_value = np.fmax(p_value, guard(codes, near * n_before[:, None], after, numeric))
     measures = {
         **distances,
         "chi2": chi2,
@@ -213,7 +214,7 @@ def _measured(
         "ks": ks,
         "ks_p": ks_p,
         "wasserstein": distance,
-        "p": guard(codes, before if fresh is None else near * n_before[:, None], after, numeric),
+        "p": p_value,
     }
     told, decisive = _rows_of(measures), _rows_of({**measures, **scores})
     return [
@@ -223,6 +224,14 @@ def _measured(
             strict=True,
         )
     ]
+
+
+def _scored(
+    distances: Mapping[str, FloatArray], p: FloatArray, after: FloatArray, rows: tuple[FloatArray, FloatArray]
+) -> dict[str, FloatArray]:
+    """Return what distances from some shares are worth: Jensen-Shannon's without what chance makes of it."""
+    freedom = ((p > 0) | (after > 0)).sum(axis=1) - 1
+    return {**distances, "js": np.sqrt(np.maximum(distances["js"] ** 2 - chance_of(freedom, *rows), 0.0))}
 
 
 def _distances(p: FloatArray, q: FloatArray, parts: FloatArray) -> dict[str, FloatArray]:

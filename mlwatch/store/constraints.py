@@ -28,8 +28,6 @@ OUTPUTS = {"prediction": ("prediction", "categorical"), "score": ("score", "nume
 """What else may be constrained, unless a feature has that name: its column and kind."""
 EXAMPLE_LENGTH = 80
 META = "constraints_as"
-TEXT_COUNTS = 1
-"""Written beside demands that once passed over text in place of a number: what was counted so is counted again."""
 
 Item = tuple[str, str]
 """Model and feature."""
@@ -114,8 +112,6 @@ def ensure(connection: DuckDBPyConnection, registry: Registry, config: Config) -
 def _written(asked: ConstraintSettings) -> str:
     """Return what is asked of values, to tell whether that is what was counted."""
     counted = {name: value for name, value in asdict(asked).items() if name not in {"ttl", "optional"}}
-    if asked.numbers or asked.regex is not None:
-        counted["text_counts"] = TEXT_COUNTS
     return json.dumps(counted, sort_keys=True)
 
 

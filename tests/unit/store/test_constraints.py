@@ -6,7 +6,6 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -155,20 +154,6 @@ def test_check_fails_where_a_limited_value_is_text(logs: Path, capsys: pytest.Ca
     assert code == 1
     message = "age of v1: 40 of 40 values are not a number, for example '0 y'"
     assert findings["schema: age (m v1)"] == ("fail", message)
-
-
-def test_what_was_counted_without_text_is_counted_again(logs: Path) -> None:
-    (logs / "mlwatch.toml").write_text("[schema.age]\nmax = 120\n")
-    (logs / "a.jsonl").write_text(lines(mixed(400)))
-    told = counts(seen(logs))
-    with duckdb.connect(logs.parent / "store.duckdb") as store:  # as stores were left before
-        store.execute("UPDATE r_constraints_900 SET rule = 'gone' WHERE rule = 'number'")
-        store.execute(
-            "UPDATE meta SET value = replace(value, ', \\\"text_counts\\\": 1', '') WHERE key = 'constraints_as'"
-        )
-        (as_was,) = store.execute("SELECT value FROM meta WHERE key = 'constraints_as'").fetchone() or ("",)
-        assert "text_counts" not in as_was
-    assert counts(seen(logs)) == told
 
 
 def test_a_column_that_a_version_lacks_is_missing_there(logs: Path) -> None:
