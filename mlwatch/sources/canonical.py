@@ -18,14 +18,6 @@ from mlwatch.roles import statuses, written
 from mlwatch.roles.names import latency_factor
 from mlwatch.roles.own_ids import BESIDE
 from mlwatch.roles.types import ROUNDING
-from mlwatch.sources.feature_sql import (
-    NULL_WORDS,
-    NUMBERS,
-    WITHOUT_POINT,
-    category_sql,
-    number_sql,
-    plain_number_sql,
-)
 from mlwatch.sources.number_sql import amount_sql, currency_sql, duration_sql, finite_sql, with_commas_sql
 from mlwatch.sources.sql import identifier, literal, path_expression
 from mlwatch.sources.time_sql import epoch_sql, tight_sql, tolerant_time_sql, zoned_sql
@@ -35,8 +27,8 @@ if TYPE_CHECKING:
 
     from mlwatch.roles import Mapping as RoleMapping
     from mlwatch.roles.written import Commas
-    from mlwatch.sources.feature_sql import Truth
 
+NULL_WORDS = f"({', '.join(map(literal, sorted(written.NULL_WORDS)))})"
 _NO_CLASS_WORDS = (
     *("", "NaN", "nan", "-nan", "null", "NULL", "None", "NA", "N/A", "n/a", "#N/A", "<NA>", r"\N"),
     *("inf", "-inf", "Infinity", "-Infinity"),
@@ -50,9 +42,13 @@ _EXAMPLE = 40
 """Characters that are kept of a number that cannot be read."""
 SUCCESS_WORDS = f"({', '.join(map(literal, sorted(statuses.SUCCESS_WORDS)))})"
 FAILURE_WORDS = f"({', '.join(map(literal, sorted(statuses.FAILURE_WORDS)))})"
+BOOLEAN_WORDS = ("True", "TRUE", "False", "FALSE")
+"""What Python and tables write for JSON's `true` and `false`."""
+BOOLEANS = f"({', '.join(map(literal, BOOLEAN_WORDS))})"
 _COMMAS: Mapping[str, Commas] = {"grouped": "thousands", "comma": "decimal"}
 """What commas are in a number's column, by the type that it is read as."""
 _WHOLE = "^-?[0-9]+$"
+_WITHOUT_POINT = "WHEN {0} LIKE '%.0' THEN LEFT({0}, LENGTH({0}) - 2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +60,6 @@ class Slot:
     kind: Literal["numeric", "categorical"]
     number: int
     """The feature's number in the store, by which `invalid` names it."""
-    truth: Truth | None = None
-    """What its values are called where they are two words that mean true and false."""
 
 
 class Canonical:
@@ -178,7 +172,7 @@ class Canonical:
         physical = self._physical.get(path)
         column = f"CAST({self._access(path)} AS VARCHAR)"
         text = f"TRIM({column})" if physical in {"padded", "whole"} else column
-        whole = f" {WITHOUT_POINT.format(text)}" if physical in {"number", "whole"} else ""
+        whole = f" {_WITHOUT_POINT.format(text)}" if physical in {"number", "whole"} else ""
         none = f"LENGTH({text}) <= {_LONGEST_NULL} AND LOWER({text}) IN {NULL_WORDS}"  # ids are mostly longer
         return f"CASE WHEN {none} THEN NULL{whole} ELSE {text} END"
 
@@ -282,7 +276,7 @@ class Canonical:
         return (
             f"CASE WHEN {text} IN ('true', 'True', 'TRUE') THEN '1' "
             f"WHEN {text} IN ('false', 'False', 'FALSE') THEN '0' "
-            f"{WITHOUT_POINT.format(text)} "
+            f"{_WITHOUT_POINT.format(text)} "
             f"WHEN {text} IN {NO_CLASS} THEN NULL ELSE {text} END"
         )
 
@@ -298,7 +292,8 @@ class Canonical:
         if physical == "padded":
             return f"TRIM({text})"
         if physical == "decimal" or (physical == "number" and self._tolerant):
-            return plain_number_sql(text)
+            number = f"CAST(TRY_CAST({text} AS DOUBLE) AS VARCHAR)"
+            return f"CASE WHEN {text} LIKE '%.%0' THEN COALESCE({number}, {text}) ELSE {text} END"
         return text
 
     def _prediction(self) -> str:
@@ -333,19 +328,9 @@ class Canonical:
 
     def _feature(self, slot: Slot) -> str:
         if slot.kind == "numeric":
-            return self._as_feature_number(slot)
-        column, physical = self._access(slot.path), self._physical.get(slot.path, "text")
-        if physical == "number" and not self._tolerant:
-            column = f"{column} + 0"  # see `_class_text`
-        return category_sql(f"CAST({column} AS VARCHAR)", physical, slot.truth)
-
-    def _as_feature_number(self, slot: Slot) -> str:
-        number = self._as_number(slot.path, tolerant=self._tolerant)
-        typed = self._physical.get(slot.path) in {*NUMBERS, "boolean"}
-        return number if typed and not self._tolerant else number_sql(self._text_of(slot), number)
-
-    def _text_of(self, slot: Slot) -> str:
-        return f"CAST({self._access(slot.path)} AS VARCHAR)"
+            return self._as_number(slot.path, tolerant=self._tolerant)
+        text = f"CAST({self._access(slot.path)} AS VARCHAR)"
+        return f"CASE WHEN {text} IN {BOOLEANS} THEN LOWER({text}) ELSE NULLIF({text}, '') END"
 
     def _invalid(self) -> str:
         """Name the numeric features whose text is no number, as `|3|17|`; NULL when there are none."""
@@ -354,9 +339,9 @@ class Canonical:
             return "CAST(NULL AS VARCHAR)"
         marks = []
         for slot in numeric:
-            text = self._text_of(slot)
+            text = f"CAST({self._access(slot.path)} AS VARCHAR)"
             marks.append(
-                f"CASE WHEN {text} IS NOT NULL AND {self._as_feature_number(slot)} IS NULL "
+                f"CASE WHEN {text} IS NOT NULL AND TRY_CAST({text} AS DOUBLE) IS NULL "
                 f"AND LOWER(TRIM({text})) NOT IN {NULL_WORDS} THEN '{slot.number}|' ELSE '' END"
             )
         # one call for all: operators would nest a level a feature, deeper than the engine reads

@@ -8,7 +8,7 @@ from mlwatch.asking import number, row
 from mlwatch.errors import reason_of
 from mlwatch.sources.formats import recognise_table
 from mlwatch.sources.importing import import_piece
-from mlwatch.sources.parquet_samples import kinds_of, own_types, sample
+from mlwatch.sources.parquet_samples import kinds_of, sample
 from mlwatch.sources.pathnames import file_literal, is_utf8
 from mlwatch.sources.relations import parquet_relation
 from mlwatch.sources.room import make_room
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from mlwatch.roles.types import ColumnPath
     from mlwatch.sources.files import Found
     from mlwatch.sources.segments import Position
     from mlwatch.sources.shapebook import ShapeBook
@@ -76,7 +77,7 @@ def read_parquet(
         for piece in _table_pieces(found, at.offset, total, mark, connection):
             yield import_piece(piece, importer, book, connection, tuple(names))
         return
-    types = {path: kind for name, column in columns.items() for path, kind in own_types((name,), str(column))}
+    types = {path: kind for name, column in columns.items() for path, kind in _leaves((name,), str(column))}
     shape = book.fit(key, "parquet", records, found.relative, types=types)
     for start, end in cut_rows(at.offset, total):
         yield Segment(found, shape, start, end, start + 1, end - start, mark)
@@ -105,3 +106,26 @@ def _table_pieces(
         text = f"{lines}\n".encode() if lines else b""
         yield Piece(found, start, end, start + 1, end - start, mark, text)
         start = end
+
+
+_PARQUET_KINDS = (
+    ("TIMESTAMP", "time"),
+    ("DATE", "time"),
+    ("BOOLEAN", "boolean"),
+    *(
+        (name, "integer")
+        for name in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+    ),
+    *((name, "number") for name in ("UBIGINT", "HUGEINT", "FLOAT", "DOUBLE")),
+    ("DECIMAL", "decimal"),
+)
+
+
+def _leaves(path: ColumnPath, sql_type: str) -> Iterator[tuple[ColumnPath, str]]:
+    """Tell how a Parquet column is read; fields of structs are read as text and cast."""
+    for prefix, kind in _PARQUET_KINDS:
+        if sql_type.startswith(prefix):
+            yield path, kind
+            return
+    if not sql_type.startswith("STRUCT"):
+        yield path, "text"

@@ -150,37 +150,3 @@ def _as_read(value: Any, kind: DuckDBPyType) -> Any:
 
 def _fields(struct: DuckDBPyType) -> Iterable[tuple[str, DuckDBPyType]]:
     return cast("Iterable[tuple[str, DuckDBPyType]]", struct.children)
-
-
-_PARQUET_KINDS = (
-    ("TIMESTAMP", "time"),
-    ("DATE", "time"),
-    ("BOOLEAN", "boolean"),
-    *(
-        (name, "integer")
-        for name in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
-    ),
-    *((name, "number") for name in ("UBIGINT", "HUGEINT", "FLOAT", "DOUBLE")),
-    ("DECIMAL", "decimal"),
-)
-
-
-def own_types(path: ColumnPath, sql_type: str) -> Iterator[tuple[ColumnPath, str]]:
-    """Tell how a Parquet column is read; fields of structs are read as text and cast."""
-    for prefix, kind in _PARQUET_KINDS:
-        if sql_type.startswith(prefix):
-            yield path, kind
-            return
-    if not sql_type.startswith("STRUCT"):
-        yield path, "text"
-
-
-def leaf_types(
-    columns: Iterable[tuple[str, DuckDBPyType]], parents: ColumnPath = ()
-) -> Iterator[tuple[ColumnPath, str]]:
-    """Yield how each column is read, and each field of structs."""
-    for name, kind in columns:
-        if kind.id == "struct":
-            yield from leaf_types(_fields(kind), (*parents, name))
-        else:
-            yield from own_types((*parents, name), str(kind))

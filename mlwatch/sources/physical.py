@@ -143,10 +143,8 @@ def _stated(kind: str, *, is_class: bool) -> str:
 
 def _physical(column: Column | None, feature: str | None) -> str:
     """Return how a column is read for the kinds of its values; what it is a column of may say more."""
-    if feature == "numeric":
-        return "number"
-    if feature is not None:  # numbers that are said to be words: `26.0` is what a table made of `26`
-        return "whole" if column is not None and _is_whole(column, certain=True) else "text"
+    if feature is not None:
+        return "number" if feature == "numeric" else "text"
     present = column.kinds - {"null"} if column is not None else frozenset()
     if present == {"integer"}:
         return "integer"

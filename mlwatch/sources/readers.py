@@ -126,7 +126,7 @@ def _text(
         # what a compressed file ends with is its end
         settled = stream.compression != "none" or (form == "csv" and is_settled(found))
         sample = _first_lines(found) if form == "csv" else b""
-        header = csv_header(stream, sample) if form == "csv" else None
+        header = _csv_header(stream, sample) if form == "csv" else None
         if form == "csv" and header is None:
             return
         before = sample.count(b"\n", 0, stream.position)
@@ -186,7 +186,7 @@ def with_shape(
     relative = named or piece.found.relative
     key = shape_key(relative, form, dialect.header if dialect else ())
     records = (
-        book.records(key, piece.text) if dialect is None else csv_sample(piece.text, dialect, book.limit(key))
+        book.records(key, piece.text) if dialect is None else _rows(piece.text, dialect, book.limit(key))
     )
     return piece.segment(book.fit(key, form, records, relative, dialect))
 
@@ -296,14 +296,13 @@ def _clean(data: bytes, *, first: bool) -> bytes:
     return data if data.endswith(b"\n") or not data else data + b"\n"
 
 
-def csv_sample(data: bytes, dialect: Dialect, limit: int) -> list[dict[str, Any]]:
-    """Return up to about `limit` rows of delimited text, without its header, as records."""
+def _rows(data: bytes, dialect: Dialect, limit: int) -> list[dict[str, Any]]:
     text = b"\n".join(samples.spread(data, limit)).decode("utf-8", errors="replace")
     rows = list(samples.csv_rows(text, dialect.delimiter))
     return list(samples.csv_records(rows, dialect.header, dialect.marks.decimal, dialect.marks.thousands))
 
 
-def csv_header(stream: Stream, sample: bytes) -> Dialect | None:
+def _csv_header(stream: Stream, sample: bytes) -> Dialect | None:
     """Read the header line, and leave the stream behind it; None while there is no whole line."""
     text = sample.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace").replace("\r\n", "\n")
     told = _SEPARATOR.match(text)

@@ -37,32 +37,18 @@ def jsonl_relation(path: Path, shape: Shape, longest: int = MAX_LINE_BYTES) -> s
     )
 
 
-def csv_relation(
-    path: Path, shape: Shape, *, skip: int = 0, as_text: bool = False, longest: int | None = MAX_LINE_BYTES
-) -> str:
-    """Return the FROM item that reads delimited rows, without header, with explicit columns.
-
-    Args:
-        path: The text.
-        shape: How to read it.
-        skip: Lines before the first row.
-        as_text: Everything is text.
-        longest: Bytes that a line may have; None for the engine's own limit. It asks for 16 times as many at once.
-    """
+def csv_relation(path: Path, shape: Shape) -> str:
+    """Return the FROM item that reads delimited rows, without header, with explicit columns."""
     dialect = shape.dialect
     if dialect is None:
         raise ValueError("a delimited file needs a dialect")
     thousands = f"thousands = {literal(dialect.marks.thousands)}, " if dialect.marks.thousands else ""
-    skipped = f"skip = {skip}, " if skip else ""
-    bounded = f"max_line_size = {longest}, " if longest is not None else ""
-    types: dict[ColumnPath, str] = {
-        (name,): "VARCHAR" if as_text else _type(shape, (name,)) for name in dialect.header
-    }
+    types: dict[ColumnPath, str] = {(name,): _type(shape, (name,)) for name in dialect.header}
     rows = (
-        f"read_csv({file_literal(path)}, header = false, {skipped}auto_detect = false, strict_mode = true, "
+        f"read_csv({file_literal(path)}, header = false, auto_detect = false, strict_mode = true, "
         f"delim = {literal(dialect.delimiter)}, quote = '\"', escape = '\"', "
         f"nullstr = [{', '.join(map(literal, CSV_NULLS))}], "
-        f"decimal_separator = {literal(dialect.marks.decimal)}, {thousands}{bounded}"
+        f"decimal_separator = {literal(dialect.marks.decimal)}, {thousands}max_line_size = {MAX_LINE_BYTES}, "
         f"columns = {columns_literal(types)})"
     )
     marked = [path for path in types if dialect.marks != NO_MARKS and _is_counted(shape, path)]

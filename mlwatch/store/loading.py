@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from mlwatch.asking import number
 from mlwatch.sources.blocks import MAX_LINE_BYTES
 from mlwatch.sources.canonical import Canonical, Slot
-from mlwatch.sources.marks import NO_MARKS
 from mlwatch.sources.relations import csv_relation, jsonl_relation, parquet_relation
 from mlwatch.store import batch, straight
 from mlwatch.store.spool import laying_down
@@ -36,18 +35,6 @@ USUAL_LINE_BYTES = 2 << 20
 and its threads share a batch the better the less that is."""
 RAW_LIMIT = 2000
 """Characters of a rejected record that are kept."""
-
-
-def as_features(shape: Shape, slots: Sequence[Slot]) -> Shape:
-    """Read numbers as their text where the feature is one of words: as doubles, long ones would not be the same.
-
-    Where marks part the digits, only the engine's numbers say which.
-    """
-    if shape.format == "parquet" or (shape.dialect is not None and shape.dialect.marks != NO_MARKS):
-        return shape
-    words = (slot.path for slot in slots if slot.kind == "categorical")
-    whole = {path: "whole" for path in words if shape.physical.get(path) in {"number", "integer"}}
-    return replace(shape, physical={**shape.physical, **whole}) if whole else shape
 
 
 class Loader:
@@ -77,7 +64,7 @@ class Loader:
         self._by_unit = by_unit
         self._own_ids = own_ids
         self._connection = connection
-        self._shape = shape = as_features(shape, slots)
+        self._shape = shape
         self._spool = spool
         self._fast_form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone)
         self._care_form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone, tolerant=True)

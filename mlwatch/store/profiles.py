@@ -13,7 +13,8 @@ from mlwatch.asking import meta_values
 from mlwatch.errors import InputError
 from mlwatch.foreign import loads
 from mlwatch.metrics.left_out import LeftOut
-from mlwatch.sources.feature_sql import BOOLEAN_WORDS
+from mlwatch.sources.canonical import BOOLEAN_WORDS
+from mlwatch.store import left_out, rollups
 from mlwatch.store import left_out, rollups
 from mlwatch.store.loss_trees import LossTree
 from mlwatch.store.profile_contents import Contents

@@ -7,13 +7,20 @@ counts are those of the baseline version's first period, read from the rollups w
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from mlwatch.asking import all_or_nothing, is_there, meta_value, row
+from mlwatch.elements import dotted
 from mlwatch.errors import InputError, one_line, reason_of
 from mlwatch.regular import open_regular
-from mlwatch.sources.pathnames import REFERENCE_NAMES
-from mlwatch.sources.sql import identifier
+from mlwatch.roles.leftovers import BESIDE
+from mlwatch.sources.canonical import Canonical
+from mlwatch.sources.parquet_samples import kinds_of, records_of, sample
+from mlwatch.sources.pathnames import REFERENCE_NAMES, file_literal
+from mlwatch.sources.room import make_room
+from mlwatch.sources.shapes import Shape, build_shape
+from mlwatch.sources.sql import identifier, path_expression
 from mlwatch.store import (
     adding,
     fold,
@@ -26,23 +33,25 @@ from mlwatch.store import (
 )
 from mlwatch.store.binning import cut
 from mlwatch.store.feature_rollup import FeatureBins
-from mlwatch.store.given_tables import given_table
 from mlwatch.store.reference_tables import ASIDE
 from mlwatch.store.reference_windows import WINDOWS
 from mlwatch.store.registry import OUTPUTS, Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
-    from mlwatch.config import Config
+    from mlwatch.config import Config, RoleSettings
+    from mlwatch.roles.types import ColumnPath
     from mlwatch.sources.canonical import Slot
-    from mlwatch.store.given_tables import GivenTable
     from mlwatch.store.reference_once import Sorted
 
 T = TypeVar("T")
+
+SHAPE_ROWS = 1000
+"""Rows that columns are told by, where the file is no Parquet."""
 
 
 def find(root: Path, config: Config, given: Path | None) -> Path | None:
@@ -89,16 +98,16 @@ def install(
     if not of_rows:
         _install_profile(connection, registry, path, digest)
         return
-    table = given_table(connection, path, config)
-    slots = registry.slots_of_reference(table.shape.mapping.features)
+    shape = shape_of(connection, path, config)
+    slots = registry.slots_of_reference(shape.mapping.features)
     if not slots:
         raise InputError("the reference has no features", str(path), "give a table with a column a feature")
     windows = not once or config.drift.sigmas is not None
     taken: Mapping[int, Sorted | None] = {}
     if windows:
-        _load(connection, path, table, slots, config.roles.timezone)
+        _load(connection, path, shape, slots, config.roles.timezone)
     else:
-        taken = _load_once(connection, path, table, slots, config.roles.timezone)
+        taken = _load_once(connection, path, shape, slots, config.roles.timezone)
     rest = [slot for slot in slots if slot.number not in taken]
     columns = [FeatureBins(slot.number, identifier(slot.column), slot.kind) for slot in rest]
     # by a version that did not learn all its labels
@@ -111,8 +120,8 @@ def install(
         else:
             registry.save_new()
         gone = f"feature = {rollups.LABEL}" if known else "TRUE"
-        for counted in ("reference", "reference_windows"):
-            connection.execute(f"DELETE FROM {counted} WHERE {gone}")
+        for table in ("reference", "reference_windows"):
+            connection.execute(f"DELETE FROM {table} WHERE {gone}")
         cut(connection, registry, "given", [*columns, *outputs], source, count=True)
         reference_once.store(connection, registry, taken, source)
         if once:
@@ -162,17 +171,18 @@ def load_rows(connection: DuckDBPyConnection, registry: Registry, path: Path, co
     """
     if profiles.is_profile(path):
         raise InputError("a profile has no rows", str(path), "name the table that it was made of")
-    table = given_table(connection, path, config)
-    _load(connection, path, table, registry.slots(table.shape.mapping.features), config.roles.timezone)
+    shape = shape_of(connection, path, config)
+    _load(connection, path, shape, registry.slots(shape.mapping.features), config.roles.timezone)
 
 
 def _load(
-    connection: DuckDBPyConnection, path: Path, table: GivenTable, slots: Sequence[Slot], timezone: str
+    connection: DuckDBPyConnection, path: Path, shape: Shape, slots: Sequence[Slot], timezone: str
 ) -> None:
     """Read the reference into the temporary table `given`, its rows in their order, with the window of each."""
 
     def load(*, tolerant: bool) -> None:
-        placed = _IN_WINDOWS.format(table.select(slots, timezone, tolerant=tolerant))
+        form = Canonical(shape.mapping, slots, shape.physical, timezone=timezone, tolerant=tolerant)
+        placed = _IN_WINDOWS.format(form.select(f"{reader_of(path)} AS given"))
         connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS {placed}")
 
     connection.execute("SET preserve_insertion_order = true")
@@ -188,18 +198,20 @@ _IN_WINDOWS = f"""
 
 
 def _load_once(
-    connection: DuckDBPyConnection, path: Path, table: GivenTable, slots: Sequence[Slot], timezone: str
+    connection: DuckDBPyConnection, path: Path, shape: Shape, slots: Sequence[Slot], timezone: str
 ) -> dict[int, Sorted | None]:
     """Read the reference as `reference_once.load` does, all rows as of one window."""
 
     def load(*, tolerant: bool) -> dict[int, Sorted | None]:
-        def form(some: Sequence[Slot]) -> str:
-            return table.select(some, timezone, tolerant=tolerant)
+        def form(some: Sequence[Slot]) -> Canonical:
+            return Canonical(shape.mapping, some, shape.physical, timezone=timezone, tolerant=tolerant)
 
+        source = f"{reader_of(path)} AS given"
         if tolerant:
-            reference_once.load_as_text(connection, form(slots))
+            reference_once.load_as_text(connection, source, form(slots))
             return {}
-        return reference_once.load(connection, slots, form, by_column=table.by_column)
+        by_column = path.suffix.lower() == ".parquet"
+        return reference_once.load(connection, source, slots, form, by_column=by_column)
 
     return _typed_or_as_text(path, load)
 
@@ -232,6 +244,70 @@ def _install_profile(connection: DuckDBPyConnection, registry: Registry, path: P
             raise profiles.damaged(path, reason_of(error)) from error
         profiles.note(connection, f"{path.name} ({one_line(profile.contents.source)[:200]})", digest)
         _refold(connection, registry, registry.feature_bins())
+
+
+def reader_of(path: Path) -> str:
+    """Return the FROM item that reads a table."""
+    name = file_literal(path)
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return f"read_parquet({name})"
+    if suffix in {".csv", ".tsv"}:
+        return f"read_csv({name})"
+    return f"read_json({name})"
+
+
+def shape_of(connection: DuckDBPyConnection, path: Path, config: Config, what: str = "reference") -> Shape:
+    """Return which columns of a table have which role.
+
+    Args:
+        connection: Any.
+        path: Parquet, CSV or JSON.
+        config: What it says of roles.
+        what: What a message calls the table.
+
+    Raises:
+        InputError: when it cannot be read.
+    """
+    import duckdb  # noqa: PLC0415
+
+    try:
+        if path.suffix.lower() == ".parquet":
+            make_room(connection, file_literal(path))  # a thousand columns of a row group at once
+            records = sample(path, connection)
+        else:
+            records = records_of(f"(FROM {reader_of(path)} LIMIT {SHAPE_ROWS})", connection)
+    except duckdb.Error as error:
+        raise InputError(f"cannot read the {what}", str(path), reason_of(error)) from error
+
+    def shaped(settings: RoleSettings) -> Shape:
+        return build_shape("reference", "parquet", records, "reference/data", "reference", settings)
+
+    shape = shaped(config.roles)
+    reasons = shape.mapping.reasons
+    inputs = [name.removeprefix("ignored:") for name, why in reasons.items() if why == BESIDE]
+    if inputs and not config.roles.features:  # training data: what was true, and nothing that was predicted
+        known = (dotted(feature.path) for feature in shape.mapping.features)
+        shape = shaped(replace(config.roles, features=(*known, *inputs)))
+    classes = {*shape.mapping.columns("prediction"), *shape.mapping.columns("label")}
+    physical = {path: "decimal" if path in classes else "text" for path in shape.physical}
+    physical |= dict.fromkeys(_whole(connection, path, classes), "integer")
+    return replace(shape, physical=physical)
+
+
+def _whole(connection: DuckDBPyConnection, path: Path, classes: Collection[ColumnPath]) -> list[ColumnPath]:
+    """Return the columns of Parquet, among some, that hold whole numbers: no text has to be looked into there."""
+    columns = [column for column in classes if len(column) == 1]
+    if path.suffix.lower() != ".parquet" or not columns:
+        return []
+    names = ", ".join(map(path_expression, columns))
+    kinds = kinds_of(f"(SELECT {names} FROM {reader_of(path)})", connection)
+    return [column for column, kind in zip(columns, kinds.values(), strict=True) if kind.id in _WHOLE]
+
+
+_WHOLE = frozenset(
+    {"tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint"}
+)
 
 
 def _outputs(connection: DuckDBPyConnection) -> list[FeatureBins]:

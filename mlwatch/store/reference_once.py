@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.metrics.sorted_bins import BinCounts
-    from mlwatch.sources.canonical import Slot
+    from mlwatch.sources.canonical import Canonical, Slot
     from mlwatch.store.registry import Registry
 
 _TAKEN = """
@@ -35,8 +35,9 @@ class Sorted(NamedTuple):
 
 def load(
     connection: DuckDBPyConnection,
+    source: str,
     slots: Sequence[Slot],
-    form: Callable[[Sequence[Slot]], str],
+    form: Callable[[Sequence[Slot]], Canonical],
     *,
     by_column: bool,
 ) -> dict[int, Sorted | None]:
@@ -44,8 +45,9 @@ def load(
 
     Args:
         connection: Any.
+        source: A FROM item.
         slots: The columns that are features.
-        form: Returns the SELECT that reads some of them.
+        form: Returns how some of them are read.
         by_column: A column can be read without the others, as of Parquet; everything else is parsed once.
 
     Returns:
@@ -53,19 +55,19 @@ def load(
     """
     numeric = [slot for slot in slots if slot.kind == "numeric"]
     kept = [slot for slot in slots if slot.kind != "numeric"] if by_column else slots
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS {_TAKEN.format(form(kept))}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS {_TAKEN.format(form(kept).select(source))}")
     rows = number(connection, "SELECT COUNT(*) FROM given")
     found: dict[int, Sorted | None] = {}
     for start in range(0, len(numeric), fold.STATEMENT_FEATURES):
         group = numeric[start : start + fold.STATEMENT_FEATURES]
-        relation = f"({form(group)})" if by_column else "given"
+        relation = f"({form(group).select(source)})" if by_column else "given"
         found.update(_sorted(connection, relation, group, rows))
     return found
 
 
-def load_as_text(connection: DuckDBPyConnection, select: str) -> None:
+def load_as_text(connection: DuckDBPyConnection, source: str, form: Canonical) -> None:
     """Read a reference whose columns hold what does not fit them into the temporary table `given`."""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS {_TAKEN.format(select)}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE given AS {_TAKEN.format(form.select(source))}")
 
 
 def _sorted(

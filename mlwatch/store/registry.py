@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 from mlwatch import asking
 from mlwatch.asking import meta_values
 from mlwatch.sources.canonical import Slot
-from mlwatch.sources.feature_sql import truth_of
 from mlwatch.sources.sql import identifier
 from mlwatch.store import evidence, loss_trees, rollups, touched
 from mlwatch.store.feature_rollup import FeatureBins
@@ -157,18 +156,7 @@ class Registry:
             row = self._fitting(feature.name, feature.kind, models)
             if row is not None:
                 slots.append(Slot(feature.path, row.column, row.kind, row.number))
-        return self._with_truths(slots)
-
-    def _with_truths(self, slots: Sequence[Slot]) -> list[Slot]:
-        """Return slots that know what the feature's values are called, of those that have just two that mean truth."""
-        words = [slot.number for slot in slots if slot.kind == "categorical" and slot.number in self.bins]
-        rows = self._connection.execute(
-            """SELECT feature, list(category) FROM categories
-            WHERE feature IN (SELECT unnest($1::INTEGER[])) GROUP BY feature HAVING COUNT(*) <= 2""",
-            [words],
-        ).fetchall()
-        truths = {number: truth_of(categories) for number, categories in rows}
-        return [replace(slot, truth=truths.get(slot.number)) for slot in slots]
+        return slots
 
     def slots_of_reference(self, features: Sequence[Feature]) -> list[Slot]:
         """Return the store's columns for a reference's features, each of its own kind, whatever models have."""

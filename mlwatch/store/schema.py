@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlwatch.asking import all_or_nothing, meta_value
-from mlwatch.sources.feature_sql import BOOLEANS
+from mlwatch.sources.canonical import BOOLEANS
 from mlwatch.sources.sql import identifier
 from mlwatch.store import (
     event_kinds,

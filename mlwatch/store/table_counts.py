@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from mlwatch.asking import number
 from mlwatch.errors import InputError, reason_of
+from mlwatch.sources.canonical import Canonical
 from mlwatch.sources.sql import identifier, path_expression
-from mlwatch.store import bin_cells, feature_rollup, fold, numbers, profiles, rollups
+from mlwatch.store import bin_cells, feature_rollup, fold, numbers, profiles, reference, rollups
 from mlwatch.store.feature_rollup import Requests
-from mlwatch.store.given_tables import given_table
 from mlwatch.store.registry import OUTPUTS
 
 if TYPE_CHECKING:
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import Config
-    from mlwatch.roles.types import ColumnPath
     from mlwatch.sources.canonical import Slot
+    from mlwatch.sources.shapes import Shape
     from mlwatch.store.feature_rollup import FeatureBins
-    from mlwatch.store.given_tables import GivenTable
     from mlwatch.store.registry import Registry
 
 ONE = Requests("looked", who="0", quarter="0")
@@ -53,19 +52,19 @@ def count(connection: DuckDBPyConnection, registry: Registry, path: Path, config
 
     if profiles.is_profile(path):
         raise InputError("a profile has no rows", str(path), "name it with --reference, and a table here")
-    given = given_table(connection, path, config, "table")
-    slots = registry.slots(given.shape.mapping.features)
+    shape = reference.shape_of(connection, path, config, "table")
+    slots = registry.slots(shape.mapping.features)
     if not slots:
         raise InputError("the table has no features", str(path), "give one with a column a feature")
     registry.save_new()
-    table = _Table(given, slots, config.roles.timezone)
     try:
+        source = _source(connection, path)
         try:
-            rows, apart = _counted(connection, registry, table.parsed(connection))
+            rows, apart = _counted(connection, registry, _Table(source, shape, slots, config.roles.timezone))
         except duckdb.Error:  # a value does not fit its column's type: read everything as text, and mark it
-            table = replace(table, tolerant=True)
-            rows, apart = _counted(connection, registry, table.parsed(connection))
-        return rows, 0 if apart else _repeated(connection, registry, table, rows)
+            table = _Table(source, shape, slots, config.roles.timezone, tolerant=True)
+            rows, apart = _counted(connection, registry, table)
+        return rows, 0 if apart else _repeated(connection, registry, source, slots, rows)
     except duckdb.Error as error:
         raise InputError("cannot read the table", str(path), reason_of(error)) from error
 
@@ -74,42 +73,34 @@ def count(connection: DuckDBPyConnection, registry: Registry, path: Path, config
 class _Table:
     """A table, and how its columns are read."""
 
-    given: GivenTable
+    source: str
+    """A FROM item."""
+    shape: Shape
     slots: Sequence[Slot]
     timezone: str
     tolerant: bool = False
 
-    @property
-    def source(self) -> str:
-        """Where the rows are: what must be parsed is parsed once, columns of Parquet are read when asked for."""
-        return self.given.source(tolerant=self.tolerant) if self.given.by_column else "table_rows"
 
-    def parsed(self, connection: DuckDBPyConnection) -> _Table:
-        """Parse what must be."""
-        if not self.given.by_column:
-            source = self.given.source(tolerant=self.tolerant)
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE table_rows AS FROM {source}")
-        return self
-
-    def select(self, slots: Sequence[Slot]) -> str:
-        """Return the canonical SELECT."""
-        return self.given.select(slots, self.timezone, tolerant=self.tolerant, source=self.source)
-
-    def reach(self, path: ColumnPath) -> str:
-        """Return how a column is reached in the rows."""
-        return self.given.reach(path) if self.tolerant else path_expression(path)
+def _source(connection: DuckDBPyConnection, path: Path) -> str:
+    """Return where the rows are: what must be parsed is parsed once, columns of Parquet are read when asked for."""
+    if path.suffix.lower() == ".parquet":
+        return reference.reader_of(path)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE table_rows AS FROM {reference.reader_of(path)}")
+    return "table_rows"
 
 
-def _repeated(connection: DuckDBPyConnection, registry: Registry, table: _Table, rows: int) -> int:
+def _repeated(
+    connection: DuckDBPyConnection, registry: Registry, source: str, slots: Sequence[Slot], rows: int
+) -> int:
     """Return how many rows repeat an earlier one; they are told apart by a hash, which needs little memory.
 
     Few columns of many values mostly tell all of them apart already: only where they do not, all columns are read.
     """
-    features = [registry.binned(slot.number, table.reach(slot.path), slot.kind) for slot in table.slots]
+    features = [registry.binned(slot.number, path_expression(slot.path), slot.kind) for slot in slots]
     features.sort(key=lambda feature: len(feature.edges), reverse=True)
     telling = ", ".join(feature.expression for feature in features[:TELLING])
     for columns in (telling, "*COLUMNS(*)"):
-        different = number(connection, f"SELECT COUNT(DISTINCT hash({columns})) FROM {table.source} AS given")
+        different = number(connection, f"SELECT COUNT(DISTINCT hash({columns})) FROM {source} AS given")
         if different == rows:
             return 0
     return rows - different
@@ -121,12 +112,19 @@ def _counted(connection: DuckDBPyConnection, registry: Registry, table: _Table) 
         "CREATE OR REPLACE TEMP TABLE table_counts (feature INTEGER, bin INTEGER, n BIGINT, total DOUBLE)"
     )
     rows = number(connection, f"SELECT COUNT(*) FROM {table.source}")
-    roles = table.given.shape.mapping.roles
+    roles = table.shape.mapping.roles
     apart = False
     for start in range(0, len(table.slots), fold.STATEMENT_FEATURES):
         # a view of these columns alone: each branch of a statement binds all of its view
         slots = table.slots[start : start + fold.STATEMENT_FEATURES]
-        read = table.select(slots)
+        form = Canonical(
+            table.shape.mapping,
+            slots,
+            table.shape.physical,
+            timezone=table.timezone,
+            tolerant=table.tolerant,
+        )
+        read = form.select(f"{table.source} AS given")
         connection.execute(f"CREATE OR REPLACE TEMP VIEW looked AS SELECT *, FALSE AS failed FROM ({read})")
         bins = _bins(registry, slots, roles if start == 0 else ())
         # where values may be invalid, each row tells which are
