@@ -15,7 +15,6 @@ from mlwatch.foreign import loads
 from mlwatch.metrics.left_out import LeftOut
 from mlwatch.sources.canonical import BOOLEAN_WORDS
 from mlwatch.store import left_out, rollups
-from mlwatch.store import left_out, rollups
 from mlwatch.store.loss_trees import LossTree
 from mlwatch.store.profile_contents import Contents
 from mlwatch.store.reference_tables import ASIDE, COLUMNS, NAMES
