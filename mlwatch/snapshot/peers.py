@@ -189,7 +189,11 @@ def _raw(connection: DuckDBPyConnection, one: Column, side: Side, most: int | No
     ).fetchnumpy()["x"]
     if one.kind == "numeric":
         return np.asarray(np.ma.filled(np.ma.asarray(rows, dtype=float), np.nan))
-    return np.asarray(np.ma.filled(np.ma.asarray(rows, dtype=object), None), dtype=object)
+    # `filled(None)` would put in NumPy's own filling, a text that looks like a category
+    texts: np.ma.MaskedArray[Any, Any] = np.ma.asarray(rows, dtype=object)
+    found = np.array(np.ma.getdata(texts), dtype=object)
+    found[np.ma.getmaskarray(texts)] = None
+    return found
 
 
 def _said(peer: Peer, one: Column, before: NDArray[Any], after: NDArray[Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial import distance
 
 from mlwatch.cli import main
 
@@ -70,6 +71,26 @@ def test_the_numbers_are_nannymls(
         assert [chunk["score"] for chunk in one["chunks"]] == pytest.approx(expected["value"], rel=1e-9)
         assert [chunk["alert"] for chunk in one["chunks"]] == expected["alert"]
         assert one["drifted"] == any(expected["alert"])
+
+
+@pytest.mark.parametrize("peer", ["evidently", "nannyml"])
+def test_missing_text_is_no_category(tmp_path: Path, capsys: pytest.CaptureFixture[str], peer: str) -> None:
+    """Both leave missing values out (as they were seen to do), so the distance is SciPy's of those that are there."""
+    random = np.random.default_rng(3)
+    logs, names, shares = tmp_path / "logs", ["NO", "SE", "DK", "FI"], [0.5, 0.3, 0.15, 0.05]
+    logs.mkdir()
+    before, after = (pd.Series(random.choice(names, n, p=shares), dtype=object) for n in (3000, 2000))
+    before[random.random(3000) < 0.05] = None
+    after[random.random(2000) < 0.22] = None
+    pd.DataFrame({"country": before}).to_parquet(logs / "reference.parquet")
+    times = pd.Timestamp("2026-11-03T10:00:00Z") + pd.to_timedelta(np.arange(2000), unit="s")
+    pd.DataFrame({"country": after, "timestamp": times, "prediction": np.arange(2000) % 2}).to_parquet(
+        logs / "log.parquet"
+    )
+    p, q = (side.value_counts(normalize=True).reindex(names) for side in (before, after))
+    base = 2 if peer == "nannyml" else np.e
+    one = reported(logs, peer, capsys)["columns"]["country"]
+    assert one["score"] == pytest.approx(distance.jensenshannon(p, q, base=base), rel=1e-9)
 
 
 def test_a_profile_has_no_rows_to_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
