@@ -331,7 +331,9 @@ def _are_lumped(connection: DuckDBPyConnection, feature: FeatureBins, rows: str)
 
 
 def _hear(connection: DuckDBPyConnection, registry: Registry, pairs: Collection[Pair]) -> None:
-    known = (registry.heard or set()) | set(pairs)
+    if registry.heard is None:
+        return
+    known = registry.heard | set(pairs)
     connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [HEARD, json.dumps(sorted(known))])
     registry.heard = known
 

@@ -20,7 +20,10 @@ MAX_CLASSES = 200
 LONGEST = 120
 """Characters; what is longer is no name of a class."""
 YOUNG = 10_000
-"""Predictions until a model has shown how many of them are numbers; later only classes that are new are noted."""
+"""Predictions after which an inferred task stays: a stray one, or a version that logs something else, is no reason to
+judge all that was before by another question."""
+STRAY = 0.01
+"""Fractions among the numbers of a model, up to this share, do not make it a regression."""
 RANK = ("binary", "multiclass", "unknown", "regression")
 """An inferred task only moves on in this order, so that it comes to rest: a class that was seen stays seen."""
 IS_CODE = "prediction LIKE '0%' AND LENGTH(prediction) > 1 AND prediction NOT LIKE '0.%'"

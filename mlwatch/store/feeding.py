@@ -76,6 +76,7 @@ class Feeder:
         self._pending: dict[str, list[Work]] = {}
         self._tables: list[Part] = []
         """Pieces of Parquet files, whose rows are read where they are."""
+        self._table_bytes = 0
         self._files: dict[str, _SpoolFile] = {}
         self._free: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._made = 0
@@ -210,8 +211,9 @@ class Feeder:
         if segment.shape.format == "parquet":
             table = Part(tuple(works), segment.shape, segment.found.path)
             self._tables.append(table)
+            self._table_bytes += table.size
             self._pending_bytes += table.size
-            is_due = sum(each.size for each in self._tables) >= TOGETHER_BYTES or self._is_due()
+            is_due = self._table_bytes >= TOGETHER_BYTES or self._is_due()
         else:
             for work in works:
                 self._lay_down(work)
@@ -260,8 +262,8 @@ class Feeder:
         What an importer made is kept: halves of requests may have met in it.
         """
         self._natives.forget()
-        self._pending_bytes -= sum(table.size for table in self._tables)
-        self._tables.clear()
+        self._pending_bytes -= self._table_bytes
+        self._tables, self._table_bytes = [], 0
         for key, works in list(self._pending.items()):
             if all(work.segment.importer is None and work.entry.format != PARTITION for work in works):
                 del self._pending[key]
@@ -283,7 +285,8 @@ class Feeder:
     def _flush(self) -> Iterator[Item]:
         """Hand out what was laid down; of the bytes on disk, each batch counts by its share of the text."""
         pending, tables, files, left = self._pending, self._tables, self._files, self._pending_bytes
-        self._pending, self._tables, self._files, self._pending_bytes = {}, [], {}, 0
+        self._pending, self._tables, self._files = {}, [], {}
+        self._pending_bytes = self._table_bytes = 0
         per_byte = (self._done - self._handed) / max(1, left)
         self._handed = self._done
         texts = [
@@ -299,13 +302,16 @@ def _together(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
     """Gather parts that are to be taken in together: the small ones, but for labels, whose order among files counts."""
     groups: list[list[Part]] = []
     small: list[Part] = []
+    size = 0
     for part in parts:
         if part.size >= TOGETHER_BYTES or "label" in part.shape.mapping.roles:
             groups.append([part])
             continue
-        if not small or sum(each.size for each in small) >= TOGETHER_BYTES:
+        if not small or size >= TOGETHER_BYTES:
             groups.append(small := [])
+            size = 0
         small.append(part)
+        size += part.size
     return [tuple(group) for group in groups]
 
 

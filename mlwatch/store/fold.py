@@ -171,8 +171,7 @@ def learn(
     rows = connection.execute(
         f"SELECT model{counts} FROM batch WHERE is_request AND NOT failed GROUP BY model"
     ).fetchall()
-    if task is None:
-        _learn_evidence(connection, registry, [model for model, *_ in rows])
+    _learn_evidence(connection, registry, [model for model, *_ in rows])
     for model, *present in rows:
         if model not in registry.models:
             told = task or task_by(registry.evidence.get(model, Evidence()).counts)
@@ -184,15 +183,12 @@ def learn(
 
 def _learn_evidence(connection: DuckDBPyConnection, registry: Registry, models: Collection[str]) -> None:
     """Note what the batch tells of the tasks of models: of those that may yet turn out to be another."""
-    open_models = [model for model in models if not registry.is_settled(model)]
-    found = evidence.look(connection, "batch", open_models)
-    fresh = {}
-    for model, more in found.items():
-        known = registry.evidence.get(model, Evidence())
-        if known.total < evidence.YOUNG or not more.classes <= known.classes:
-            fresh[model] = known.with_more(more)
-    if fresh:
-        registry.keep_evidence(fresh)
+    young = [model for model in models if not registry.is_settled(model)]
+    found = evidence.look(connection, "(FROM batch WHERE is_request)", young)
+    if found:
+        registry.keep_evidence(
+            {model: registry.evidence.get(model, Evidence()).with_more(more) for model, more in found.items()}
+        )
 
 
 def _values(number: int, column: str, *, may_be_invalid: bool) -> str:

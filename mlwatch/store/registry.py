@@ -265,12 +265,12 @@ class Registry:
         touched.note(touched.FACTS, touched.ALL_TIME)
 
     def is_settled(self, model: str) -> bool:
-        """Tell whether an inferred task can change no more: numbers stay so, and texts once there were many."""
+        """Tell whether an inferred task changes no more: numbers stay so, and all does after many predictions."""
         known = self.models.get(model)
-        if known is None or known.task in {"binary", "multiclass"}:
+        if known is None:
             return False
-        young = model in self.evidence and self.evidence[model].total < evidence.YOUNG
-        return known.task == "regression" or not young
+        seen = self.evidence.get(model)
+        return known.task == "regression" or (seen is not None and seen.total >= evidence.YOUNG)
 
     def keep_evidence(self, fresh: Mapping[str, Evidence]) -> None:
         """Keep what is known of the tasks of models now, inside a transaction."""

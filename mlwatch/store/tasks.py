@@ -77,10 +77,12 @@ def begin(connection: DuckDBPyConnection, registry: Registry, task: str | None) 
         if model not in registry.evidence and row.task != "regression"
     ]
     if bare:
+        looked = evidence.look(connection, "predictions", bare)
+        settled = {
+            model: Evidence(each.total) for model, each in looked.items() if each.total >= evidence.YOUNG
+        }
         with all_or_nothing(connection):
-            registry.keep_evidence(
-                {model: Evidence() for model in bare} | evidence.look(connection, "predictions", bare)
-            )
+            registry.keep_evidence({model: Evidence() for model in bare} | looked | settled)
 
 
 def outgrown(registry: Registry) -> dict[str, str]:
@@ -90,9 +92,16 @@ def outgrown(registry: Registry) -> dict[str, str]:
         was = registry.models[model].task if model in registry.models else "regression"
         if was in evidence.RANK[:-1] and (model, was) not in registry.stays:
             now = fold.task_by(known.counts)
-            if evidence.RANK.index(now) > evidence.RANK.index(was):
+            if not _is_stray(known) and evidence.RANK.index(now) > evidence.RANK.index(was):
                 told[model] = now
     return told
+
+
+def _is_stray(known: Evidence) -> bool:
+    """Tell whether only a few fractions, or a long text, speak against classes."""
+    few = len(known.classes) <= fold.REGRESSION_CLASSES and known.fractions <= evidence.STRAY * known.total
+    long = known.longest > evidence.LONGEST and len(known.classes) <= evidence.MAX_CLASSES
+    return (few and known.fractions > 0) or long
 
 
 def grow(connection: DuckDBPyConnection, registry: Registry, settings: OutputSettings) -> None:
@@ -176,6 +185,9 @@ def _recount(
         return
     if other:
         fold.recount_labels(connection, registry, parts, settings, other)
+        kept = [model for model in other if _are_kept(connection, registry, model)]
+        if kept:
+            fold.recount_answers(connection, registry, kept)
     same = before.removesuffix(WITH_WORDS) == repr(settings)
     again = [
         model

@@ -118,9 +118,21 @@ class Transaction:
         if any(
             {slot.number for slot in own} != {slot.number for slot in slots} for _, own, _ in prepared if own
         ):
+            self._registry.reload()  # without the features that each alone may not have
             raise ApartError
         load_together(self._connection, [(loader, part.segments) for loader, _, part in prepared])
-        return self._take_loaded([work for part in parts for work in part.works], slots, in_order=False)
+        works = [work for part in parts for work in part.works]
+        if not self._is_plain(works):
+            raise ApartError
+        return self._take_loaded(works, slots, in_order=False)
+
+    def _is_plain(self, works: Sequence[Work]) -> bool:
+        """Tell whether each line is a record whose numbers can be read: else it is told file by file what is not so."""
+        loaded = number(
+            self._connection, "SELECT (SELECT COUNT(*) FROM batch) + (SELECT COUNT(*) FROM rejects)"
+        )
+        unread = is_there(self._connection, "batch WHERE unread_number IS NOT NULL")
+        return not unread and loaded == sum(work.segment.lines for work in works)
 
     def _prepared(self, part: Part) -> tuple[Loader, list[Slot]]:
         """Return what loads a part, and the store's columns for its features."""

@@ -213,3 +213,41 @@ def test_one_model_is_counted_again_without_the_others(tmp_path: Path) -> None:
         ).fetchall()
     assert (-3, 600) in counted, "all of its values are among those of regressions"
     assert not {-1, -2} & {feature for feature, _ in counted}, "and none is a class any more"
+
+
+@pytest.mark.parametrize(
+    ("usual", "stray", "task"),
+    [
+        (lambda i: i % 2, 0.5, "binary"),
+        (lambda i: ("no", "yes")[i % 2], "Traceback: " + "x" * 140, "binary"),
+        (lambda i: i % 3, 0.5, "multiclass"),
+    ],
+)
+def test_a_stray_prediction_makes_no_other_task(tmp_path: Path, usual: Any, stray: Any, task: str) -> None:
+    logs, store = tmp_path / "logs", tmp_path / "store.duckdb"
+    append(logs, [usual(i) for i in range(600)])
+    assert models(logs, store)["m"]["task"] == task
+    append(logs, [stray], first=600)
+    assert models(logs, store)["m"]["task"] == task
+
+
+def test_a_model_that_has_long_been_one_of_classes_stays_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version that logs probabilities is no reason to judge another one by errors."""
+    monkeypatch.setattr("mlwatch.store.evidence.YOUNG", 500)
+    logs, store = tmp_path / "logs", tmp_path / "store.duckdb"
+    append(logs, [i % 2 for i in range(600)])
+    models(logs, store)
+    append(logs, [i % 97 / 97 for i in range(600)], first=600, version="v2")
+    found = models(logs, store)["m"]
+    assert found["task"] == "binary"
+    assert found["versions"]["v1"]["performance"]["accuracy"]["n"] == 600
+
+
+def test_repeated_requests_tell_nothing_of_a_task(tmp_path: Path) -> None:
+    logs, store = tmp_path / "logs", tmp_path / "store.duckdb"
+    append(logs, [i % 2 for i in range(60)])
+    models(logs, store)
+    append(logs, [i / 7 for i in range(60)])  # the same ids
+    assert models(logs, store)["m"]["task"] == "binary"

@@ -82,6 +82,16 @@ def test_rejected_lines_of_each_kind_keep_file_and_line(logs: Path) -> None:
     assert books == [("a.jsonl", 11, 1), ("b.csv", 11, 1), ("c.parquet", 10, 0), ("events/d.jsonl", 6, 0)]
 
 
+def test_records_of_each_file_are_counted_where_lines_are_none(logs: Path) -> None:
+    write(logs)
+    with (logs / "a.jsonl").open("a") as out:
+        out.write("\n" + lines([flat(50)]))
+    with Session(Options(logs, db=":memory:")) as session:
+        session.ingest_all()
+        _, books = session.query("SELECT path, records FROM files ORDER BY path")
+    assert books == [("a.jsonl", 12), ("b.csv", 11), ("c.parquet", 10), ("events/d.jsonl", 6)]
+
+
 def test_kinds_with_other_features_or_with_labels_are_taken_in_apart(logs: Path) -> None:
     write(logs)
     more = pd.DataFrame([{**flat(n), "model": "other", "extra": 1.5} for n in range(30, 40)])
