@@ -14,6 +14,7 @@ from mlwatch.snapshot.types import Rollout, TrafficLately, TrafficStep
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mlwatch.metrics.rollout_traffic import TrafficStep as Step
     from mlwatch.metrics.rollout_types import FloatArray, IntArray
     from mlwatch.snapshot.rollout_series import Arms
 
@@ -43,17 +44,19 @@ def _exposures(arms: Arms) -> _Exposures:
         return np.bincount(rows, weights=np.asarray(n, dtype=float), minlength=len(minute)).astype(float)
 
     rest = np.zeros(len(minute))
-    if old.others is not None and len(
-        minute
-    ):  # by the start of a stratum, the rows by its last minute with traffic
+    if old.others is not None and len(minute):
+        # by the start of a stratum, the rows by its last minute with traffic
         rest = laid(np.minimum(old.others[0], minute[-1]), old.others[1])
     return _Exposures(minute, laid(np.asarray(old.minute), old.n), laid(np.asarray(new.minute), new.n), rest)
 
 
 def has_steps(arms: Arms) -> bool:
     """Tell whether the candidate's share of the traffic was changed."""
-    found = _exposures(arms)
-    return len(traffic_steps(found.minute, found.baseline + found.others, found.candidate)) > 1
+    return len(_steps(_exposures(arms))) > 1
+
+
+def _steps(found: _Exposures) -> tuple[Step, ...]:
+    return traffic_steps(found.minute, found.baseline + found.others, found.candidate)
 
 
 def split_over_time(arms: Arms, rollout: Rollout) -> tuple[tuple[TrafficStep, ...], TrafficLately | None]:
@@ -64,7 +67,7 @@ def split_over_time(arms: Arms, rollout: Rollout) -> tuple[tuple[TrafficStep, ..
         rollout: The verdict: where the candidate is silent, its share is that of its last hour.
     """
     found, width = _exposures(arms), timedelta(minutes=arms.minutes)
-    steps = traffic_steps(found.minute, found.baseline + found.others, found.candidate)
+    steps = _steps(found)
     lately = _lately(found, [step.start for step in steps], rollout)
     told = tuple(
         TrafficStep(_time(step.start), _time(step.end) + width, step.share, step.n) for step in steps
@@ -88,9 +91,8 @@ def _lately(found: _Exposures, begins: Sequence[int], rollout: Rollout) -> slice
     stop = int(rows[-1]) + 1
     newest = int(found.minute[stop - 1])
     n = np.cumsum((found.baseline + found.candidate + found.others)[:stop][::-1])[::-1]  # from each row on
-    enough = (
-        int(np.searchsorted(-n, -ENOUGH, side="right")) - 1
-    )  # the last row from which on there are so many
+    # the last row from which on there are so many
+    enough = int(np.searchsorted(-n, -ENOUGH, side="right")) - 1
     hour = int(np.searchsorted(found.minute, newest - LATELY, side="right"))
     step = int(np.searchsorted(found.minute, max((begin for begin in begins if begin <= newest), default=0)))
     return slice(max(min(hour, max(enough, 0)), step), stop)
