@@ -12,21 +12,20 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.asking import all_or_nothing
+from mlwatch.lasting import SPAN, stretch_of
 from mlwatch.rules import DEFAULT_RULES, Ruling, named, past, rulings
 from mlwatch.severities import rank
 from mlwatch.validation import validations
 from mlwatch.words import whose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from duckdb import DuckDBPyConnection
 
     from mlwatch.config import RuleSettings
     from mlwatch.snapshot.types import Alert, Rollout, Severity, Snapshot
 
-SPAN = timedelta(hours=1)
-"""Range over which rules without `for` are evaluated, whatever range is on the screen."""
 CALM = timedelta(minutes=2)
 """Time for which a rule must be kept, at least, before its alert is resolved."""
 ROLLOUT = "rollout"
@@ -52,16 +51,18 @@ class _Open:
 
 
 def span_of(rules: Sequence[RuleSettings]) -> timedelta:
-    """Return the range that a snapshot must have for its rules to be evaluated."""
-    return max([SPAN, *(2 * rule.for_ for rule in rules)])
+    """Return the longest range over which one of these rules is evaluated, whatever range is on the screen."""
+    return max([SPAN, *map(stretch_of, rules)])
 
 
-def update(connection: DuckDBPyConnection, snapshot: Snapshot, rules: Sequence[RuleSettings]) -> bool:
+def update(
+    connection: DuckDBPyConnection, look: Callable[[timedelta], Snapshot], rules: Sequence[RuleSettings]
+) -> bool:
     """Evaluate rules and verdicts, and bring the stored alerts up to date.
 
     Args:
         connection: A cursor of this thread; no other thread may write alerts.
-        snapshot: Of the newest data, over `span_of(rules)`.
+        look: Returns a snapshot of the newest data of that length.
         rules: Of the configuration; the default rules when empty.
 
     Returns:
@@ -70,12 +71,14 @@ def update(connection: DuckDBPyConnection, snapshot: Snapshot, rules: Sequence[R
     Raises:
         ConfigError: when a rule cannot be understood.
     """
+    snapshot = look(span_of(rules))
     if snapshot.range is None:
         return False
     now = snapshot.range.end.replace(tzinfo=None)
     chosen = named(rules or DEFAULT_RULES)
     patience = {rule.name: max(rule.for_, CALM) for rule in chosen}
-    found = [*_verdicts(snapshot), *rulings(snapshot, chosen), *validations(snapshot)]
+    ruled = [ruling for rule in chosen for ruling in rulings(look(stretch_of(rule)), [rule])]
+    found = [*_verdicts(snapshot), *ruled, *validations(snapshot)]
     known = _open(connection)
     with all_or_nothing(connection):
         changed = [

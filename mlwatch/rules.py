@@ -12,11 +12,20 @@ from typing import TYPE_CHECKING, Literal
 from mlwatch.config import RuleSettings
 from mlwatch.config.comparison import NUMBER, SCALES, SIGN, holds
 from mlwatch.errors import ConfigError
-from mlwatch.rule_values import as_old, is_amount, is_duration, is_young, ripe_value_of, value_of, values_over
+from mlwatch.rule_values import (
+    PERFORMANCE,
+    as_old,
+    is_amount,
+    is_duration,
+    is_young,
+    ripe_value_of,
+    value_of,
+    values_over,
+)
 from mlwatch.words import whose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from mlwatch.snapshot.types import Model, Severity, Snapshot, Version, Window
@@ -29,6 +38,10 @@ QUIET = timedelta(minutes=30)
 """A version without a request for so long, while others of its model had some, gets none any more, but for chance."""
 TRAFFIC = frozenset({"predictions", "throughput"})
 """Metrics that say how much comes: of a version without requests above all."""
+COUNTS = frozenset({"predictions", "labelled"})
+"""Metrics whose windows are counts, and no means of what their requests were like."""
+ENOUGH = 30
+"""Requests in a window that make it more than chance whether a rule is broken there."""
 THE_RULE = ", the rule is "
 
 _ABSOLUTE = re.compile(rf"\s*{SIGN}\s*{NUMBER}\s*")
@@ -52,6 +65,26 @@ class Ruling:
     """Since when it is broken."""
     silent: bool = False
     """Its version gets no requests any more, so that what was said of it holds no longer."""
+    run: Run | None = None
+    """What a rule with `for` goes by; None without, and where the metric is not followed window by window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The newest windows with a value."""
+
+    since: datetime | None
+    """Start of the unbroken run of windows that break the rule; None where the newest one does not."""
+    end: datetime
+    """Of the newest window that has a value."""
+    value: float
+    """Of that window."""
+    before: float | None
+    """What it is compared with there."""
+    broken: int
+    """Number of windows in that run."""
+    requests: float
+    """Mean number of requests in a window, in the last `for`; of labelled ones where they are judged by labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +266,7 @@ def _ruling(
     if (silent := _silent(rule, condition, model, version, base, of_model)) is not None:
         return silent
     before = base.value(rule.metric)
-    run = _broken_since(rule, condition, version, base)
+    run = _run(rule, condition, version, base)
     if rule.for_ and run is not None:
         value, before = run.value, run.before
     if value is None or (condition.is_relative and before is None):
@@ -260,6 +293,7 @@ def _ruling(
         ),
         rule.severity,
         None if state == "ok" else since,
+        run=run if rule.for_ else None,
     )
 
 
@@ -318,36 +352,28 @@ def _minutes(length: timedelta) -> str:
     return f"{n:g} {unit}{'' if n == 1 else 's'}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """The newest windows with a value."""
-
-    since: datetime | None
-    """Start of the unbroken run of windows that break the rule; None where the newest one does not."""
-    end: datetime
-    """Of the newest window that has a value."""
-    value: float
-    """Of that window."""
-    before: float | None
-
-
-def _broken_since(rule: RuleSettings, condition: _Condition, version: Version, base: _Base) -> _Run | None:
+def _run(rule: RuleSettings, condition: _Condition, version: Version, base: _Base) -> Run | None:
     """Look from the newest window back; windows without a value neither end nor begin a run."""
     known = _known(rule.metric, condition, version, base)
     if not known:
         return None
-    since = None
-    for window, value, before in reversed(known):
+    if len(known) > 1 and rule.metric not in COUNTS and 2 * known[-1][3] < min(known[-2][3], 2 * ENOUGH):
+        known.pop()  # it has just begun, and its few requests are less than what the one before says
+    broken = 0
+    for _, value, before, _ in reversed(known):
         if not _breaks(condition, value, before):
             break
-        since = window.start
-    window, value, before = known[-1]
-    return _Run(since, window.end, value, before)
+        broken += 1
+    newest, value, before, _ = known[-1]
+    lately = [n for window, _, _, n in known if window.end > newest.end - rule.for_]
+    since = known[-broken][0].start if broken else None
+    return Run(since, newest.end, value, before, broken, sum(lately) / max(len(lately), 1))
 
 
 def _known(
     metric: str, condition: _Condition, version: Version, base: _Base
-) -> Sequence[tuple[Window, float, float | None]]:
+) -> list[tuple[Window, float, float | None, int]]:
+    """Return the windows with a value, what it is compared with, and how many requests both are of at least."""
     others = base.over(metric)
     twins = {window.start: window for window in base.version.windows} if base.version is not None else {}
     known = []
@@ -357,8 +383,13 @@ def _known(
         if is_young(metric, window) and not fair:
             continue
         if value is not None and not (condition.is_relative and before is None):
-            known.append((window, value, before))
+            n = min(_size(metric, each) for each in (window, twin if condition.is_relative else None) if each)
+            known.append((window, value, before, n))
     return known
+
+
+def _size(metric: str, window: Window) -> int:
+    return window.labelled if metric in PERFORMANCE else window.predictions
 
 
 def _breaks(condition: _Condition, value: float, before: float | None) -> bool:

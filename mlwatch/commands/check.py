@@ -15,11 +15,12 @@ from mlwatch.commands.writing import write
 from mlwatch.config import EndpointSettings
 from mlwatch.errors import InputError, one_line
 from mlwatch.faces.check import FORMATS, Check, Finding, Outcome, check_of, markdown
+from mlwatch.lasting import lasting_rulings
 from mlwatch.options import caches_of
 from mlwatch.output import print_document
 from mlwatch.records.rejects import rejects
 from mlwatch.rights import public
-from mlwatch.rules import DEFAULT_RULES, Ruling, rulings
+from mlwatch.rules import DEFAULT_RULES, Ruling
 from mlwatch.snapshot.health_alerts import ENDPOINT, GOLDEN
 from mlwatch.snapshot.quality_alerts import REJECTED
 from mlwatch.snapshot.unmatched import quoted
@@ -142,7 +143,7 @@ def _checked(session: Session, wanted: Range, *, past: bool = False) -> tuple[Ch
         return Check((_no_data(session, snapshot, wanted),), ()), snapshot
     rules = session.config.rules or DEFAULT_RULES
     found = [Finding("filter", "pass", f"only records with {wanted.filter}")] if wanted.filter else []
-    found += [_finding(ruling) for ruling in rulings(snapshot, rules)]
+    found += [_finding(each) for each in lasting_rulings(snapshot, rules, partial(wanted.newest, session))]
     found += [_finding(ruling) for ruling in validations(snapshot)]
     found += _endpoints(session, snapshot, past=past)
     if past and (session.endpoints or caches_of(session.options, session.config)):

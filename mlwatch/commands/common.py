@@ -64,6 +64,10 @@ class Range:
         """Return what a session says of it."""
         return session.snapshot(self.span, self.at, Choice(filter=self.filter, since=self.since))
 
+    def newest(self, session: Session, span: timedelta) -> Snapshot:
+        """Return what a session says of its newest part."""
+        return session.snapshot(span, self.at, Choice(filter=self.filter))
+
 
 def chosen_range(arguments: Namespace) -> Range:
     """Read `--since`, `--until`, `--window` and `--filter`.

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlwatch.alerts import SPAN, gravest_first
+from mlwatch.alerts import gravest_first
 from mlwatch.config import NotifySettings, RuleSettings
+from mlwatch.lasting import SPAN
 from mlwatch.notify import news
 from mlwatch.rules import Ruling, past, rulings
 from mlwatch.session import Options, Session
