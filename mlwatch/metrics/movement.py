@@ -39,17 +39,19 @@ def center(codes: ArrayLike, counts: ArrayLike, totals: ArrayLike, edges: Edges)
         edges: Of the inner bins, shape (k + 1,).
 
     Returns:
-        The mean exactly; the median by linear interpolation within its bin, so that it is off by less than the bin's
-        width. Beyond the outer edges it is unknown, and on which side.
+        The mean exactly; the median by linear interpolation within its bin, as far around the mean of the values there
+        as the bin reaches on both sides: of one value it is that, and it is always off by less than the bin's width.
+        Beyond the outer edges it is unknown, and on which side.
     """
     code = np.asarray(codes, dtype=np.int64)
     real = code >= 0
+    summed = np.asarray(totals, dtype=float)[real]
     by_code = np.bincount(code[real], np.asarray(counts)[real], len(edges) + 1)
     upto = np.cumsum(by_code)
     weight = float(upto[-1])
     if weight <= 0:
         return Center(None, None)
-    average = float(np.asarray(totals, dtype=float)[real].sum()) / weight
+    average = float(summed.sum()) / weight
     mean = average if math.isfinite(average) else None
     if not len(edges):
         return Center(mean, None)
@@ -63,5 +65,14 @@ def center(codes: ArrayLike, counts: ArrayLike, totals: ArrayLike, edges: Edges)
     if high == math.nextafter(low, math.inf):  # a frequent value has a bin of its own
         high = low
     share = (weight / 2 - (float(upto[at]) - here)) / here
+    average_here = float(summed[code[real] == at].sum()) / here
+    low, high = _reach(low, high, average_here)
     median = low if high == low else low * (1 - share) + high * share  # a difference may overflow
     return Center(mean, median)
+
+
+def _reach(low: float, high: float, mean: float) -> tuple[float, float]:
+    """Return the part of a bin that lies evenly around the mean of its values; the bin where that is not known."""
+    if not low <= mean <= high:
+        return low, high
+    return (low, 2 * mean - low) if mean - low <= high - mean else (2 * mean - high, high)

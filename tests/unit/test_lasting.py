@@ -77,7 +77,8 @@ def test_a_check_of_long_logs_says_of_now_what_alerts_do(
 ) -> None:
     dense = logs(tmp_path, failing)
     times = pd.to_datetime(dense["timestamp"])
-    end = DENSE + timedelta(minutes=MINUTES - 1)  # of so few requests, the newest minute alone says too little
+    # of so few requests, the newest minute alone says too little
+    end = DENSE + timedelta(minutes=MINUTES - 1)
     newest = dense[(times >= end - timedelta(minutes=5)) & (times < end)]
     found = finding(tmp_path)
     assert found.outcome == outcome

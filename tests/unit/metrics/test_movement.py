@@ -44,3 +44,15 @@ def test_of_a_median_beyond_the_edges_only_the_side_is_known() -> None:
     assert (below.median, below.above, below.below) == (None, None, 5.0)
     assert center([2], [9], [54], [5, 5]) == center([2, 2], [4, 5], [24, 30], [5, 5])
     assert center([2], [9], [54], [5, 5]).above == 5.0, "a constant of 5 became 6"
+
+
+@pytest.mark.parametrize("values", [[33] * 9, [30, 34] * 5, [39, 37, 35, 37], [31, 33, 35, 37, 39]])
+def test_within_a_bin_the_median_lies_around_the_mean_of_what_is_there(values: list[int]) -> None:
+    found = center([1], [len(values)], [sum(values)], [30, 40])
+    assert found.median == pytest.approx(np.median(values))
+
+
+def test_what_lies_in_other_bins_moves_the_median_within_its_own() -> None:
+    low, high = [5] * 40, [31, 33, 35, 37, 39] * 20
+    found = center([1, 2], [40, 100], [sum(low), sum(high)], [0, 30, 40])
+    assert found.median == pytest.approx(np.median([*low, *high]), abs=1)
