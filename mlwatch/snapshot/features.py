@@ -16,6 +16,7 @@ from mlwatch.snapshot.quality_types import FeatureQuality, Quality
 from mlwatch.snapshot.reference import by_feature
 from mlwatch.snapshot.remembering import remembered
 from mlwatch.snapshot.shapes import shape
+from mlwatch.snapshot.strangers import NONE, Strangers, strangers
 from mlwatch.store import rollups
 from mlwatch.store.meanings import NoInputs
 
@@ -146,6 +147,7 @@ def quality(
         missing_rate=missing_rate([each for name, each in features.items() if name not in appeared]),
         vanished=_vanished(infos, expected, counts),
         appeared=appeared,
+        strangers=_strangers(infos, reference, counts),
     )
 
 
@@ -247,6 +249,19 @@ def _appeared(
         return ()
     names = (infos[number].name for number in sorted(counts) if number >= 0)
     return tuple(name for name in names if name not in known)
+
+
+def _strangers(
+    infos: Mapping[int, FeatureInfo], reference: Reference | None, counts: Mapping[int, FeatureCounts]
+) -> Strangers:
+    if reference is None:
+        return NONE
+    present = [number for number, found in counts.items() if found.missing < found.n]
+    here, there = (
+        [infos[number].name for number in numbers if number >= 0 and number in infos]
+        for numbers in (present, reference.counts)
+    )
+    return strangers(here, there)
 
 
 def _move(info: FeatureInfo, reference: Counts, current: Counts, drift: Drift | None) -> Move | None:

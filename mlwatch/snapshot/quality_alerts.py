@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from mlwatch.snapshot.strangers import Strangers
     from mlwatch.snapshot.types import FeatureQuality, Ingest, Lately, Model, Severity, Version
 
 RULE = QUALITY
@@ -121,11 +122,25 @@ def _features(version: Version, end: datetime, who: str) -> Iterator[Alert]:
         ("unseen categories", "info", unseen, f"values in {who} that the reference does not have:"),
         ("training-serving skew", "warning", skewed, f"the missing rate in {who} is not the reference's:"),
         ("new features", "info", quality.appeared, f"{who} logs what neither reference nor baseline has:"),
+        *_strange(quality.strangers, who),
     )
     for kind, severity, names, text in kinds:
         if names:
             said = listed([_named(one, quality.features.get(one), kind) for one in names])
             yield Alert(RULE + kind, "firing", severity, f"{text} {said}", end, float(len(names)))
+
+
+def _strange(found: Strangers, who: str) -> Iterator[tuple[str, Severity, Sequence[str], str]]:
+    """Say what is compared with nothing, though the reference has something like it."""
+    names = [f"{mine} ({its})" for mine, its in found.names.items()]
+    yield (
+        "other names",
+        "warning",
+        names,
+        f"{who} logs what the reference calls otherwise, which is not compared:",
+    )
+    text = f"no feature of {who} is in the reference, which has"
+    yield "no reference", "info", found.others, text
 
 
 def _present(feature: FeatureQuality) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from mlwatch.snapshot.strangers import NONE, Strangers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -86,6 +88,8 @@ class Quality:
     """Features of the reference or the baseline that the version has no value of."""
     appeared: tuple[str, ...] = ()
     """Features that neither of them has."""
+    strangers: Strangers = NONE
+    """What keeps features from being compared with a reference."""
     text_drift: Mapping[str, Drift] = field(default_factory=dict)
     """Of answers in words: their `length` and their `vocabulary`, words hashed into buckets."""
     text_reference: str | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlwatch.snapshot.strangers import NONE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -52,7 +54,10 @@ def of_system(system: System) -> dict[str, str]:
 def of_quality(quality: Quality) -> dict[str, str]:
     """Return why the shares of a version's data quality may be null."""
     drifts = [one.drift for one in quality.features.values() if one.drift is not None]
-    no_share = "too few values to compare" if drifts else "there is no reference to compare with"
+    unknown = "there is no reference to compare with"
+    if quality.strangers != NONE:
+        unknown = "the reference has none of these features"
+    no_share = "too few values to compare" if drifts else unknown
     return {
         "missing_rate": "no features in the logs",
         "drifted_share": no_share,

@@ -26,6 +26,7 @@ from mlwatch.store import (
     fold,
     profiles,
     reference_labels,
+    reference_models,
     reference_once,
     reference_texts,
     rollups,
@@ -129,6 +130,7 @@ def install(
         else:
             reference_labels.learn(connection, registry, slots, config.outputs)
             reference_texts.learn(connection)
+            reference_models.tell(connection)
         profiles.note(connection, path.name, digest)
         again = registry.feature_bins()
         _refold(connection, registry, [one for one in again if one.code or not known])

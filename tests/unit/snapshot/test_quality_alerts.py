@@ -54,6 +54,43 @@ def odd(found: Snapshot) -> dict[str, str]:
     }
 
 
+def renamed(made: Rows, names: dict[str, str]) -> Rows:
+    """Return rows whose features have other names."""
+    return [
+        {**row, "features": {names.get(name, name): value for name, value in row["features"].items()}}
+        for row in made
+    ]
+
+
+def test_features_that_the_reference_calls_otherwise_are_said(tmp_path: Path) -> None:
+    reference = renamed(rows(300), {"age": "Age", "plan": "pl-AN"})
+    found = watched(tmp_path, rows(300), reference=reference)
+    assert odd(found) == {
+        "other names": "v1 logs what the reference calls otherwise, which is not compared: age (Age), plan (pl-AN)"
+    }
+
+
+def test_a_reference_without_any_of_the_features_is_said(tmp_path: Path) -> None:
+    reference = renamed(rows(300), {"age": "height", "city": "place", "plan": "tariff"})
+    found = watched(tmp_path, rows(300), reference=reference)
+    assert odd(found) == {
+        "no reference": "no feature of v1 is in the reference, which has height, place, tariff"
+    }
+    block = found.to_dict()["models"]["m"]["versions"]["v1"]["quality"]
+    assert block["reasons"]["drifted_share"] == "the reference has none of these features"
+
+
+@pytest.mark.parametrize(("models", "said"), [(("a", "b"), True), (("a",), False)])
+def test_a_reference_of_several_models_is_said(
+    tmp_path: Path, models: tuple[str, ...], *, said: bool
+) -> None:
+    reference = [{**row, "model": models[i % len(models)]} for i, row in enumerate(rows(300))]
+    found = watched(tmp_path, rows(300), reference=reference)
+    text = "the reference has rows of several models (a, b), and each model is compared with all of them: "
+    messages = [alert.message for alert in found.alerts if alert.state == "firing"]
+    assert (f"{text}keep those of one" in messages) is said
+
+
 def test_steady_data_give_no_cause(tmp_path: Path) -> None:
     assert odd(watched(tmp_path, rows(300), rows(300, 300, "v2"), reference=rows(300))) == {}
 
