@@ -109,7 +109,9 @@ def has_money(gains: Table) -> bool:
 def why_undecided(outcomes: Table) -> str:
     """Say why too many labelled predictions have no class; empty where they have one."""
     without = outcomes.whole("undecided")
-    return undecided.said(outcomes.whole("n_wild")) if undecided.is_most(without, outcomes.whole("n")) else ""
+    if not undecided.is_most(without, n := outcomes.whole("n")):
+        return ""
+    return undecided.said(without, n, outcomes.whole("n_wild"))
 
 
 def frozen_quantile(reader: Reader, pairing: Pairing, quantile: float, fewest: int) -> float | None:

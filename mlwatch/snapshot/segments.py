@@ -222,10 +222,8 @@ def _fairness(
 def _undecided(rows: Table, feature: int) -> Gap | None:
     """Return that there is no gap because too many predictions have no class; None where they have one."""
     mine = rows.where(rows["feature"] == feature)
-    n = mine.whole("n")
-    return (
-        Gap(undefined(undecided.said(0), n)) if undecided.is_most(_count(mine, "prediction", ""), n) else None
-    )
+    without, n = _count(mine, "prediction", ""), mine.whole("n")
+    return Gap(undefined(undecided.said(without, n), n)) if undecided.is_most(without, n) else None
 
 
 def _by_part(rows: Table, feature: int) -> Iterator[tuple[int, Table]]:

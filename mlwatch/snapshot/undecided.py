@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlwatch.words import percent
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -41,17 +43,21 @@ def is_most(without: int, n: int) -> bool:
 def reason(rows: Table) -> str:
     """Say why no class is known of outcome rows; empty where one is, or where there are none."""
     if is_most(_without(rows), rows.whole("n")):
-        return said(rows.whole("n_wild"))
+        return said(_without(rows), rows.whole("n"), rows.whole("n_wild"))
     there = rows.where(rows["n"] > 0)
     return FOREIGN if is_coded(set(there["prediction"].tolist()) - {""}, there["label"].tolist()) else ""
 
 
-def said(wild: int) -> str:
+def said(without: int, n: int, wild: int = 0) -> str:
     """Say why there is no class.
 
     Args:
-        wild: Labelled predictions whose score is no probability.
+        without: Labelled predictions that have none.
+        n: All labelled predictions.
+        wild: Those whose score is no probability.
     """
+    if without < n and not wild:
+        return f"{percent(without / n)} of these requests have no prediction"
     return NO_PROBABILITIES if wild else NO_PREDICTION
 
 

@@ -192,3 +192,15 @@ def test_what_decisions_earn_is_unknown_without_classes(tmp_path: Path) -> None:
     earned = model.versions["v1"].business.decisions
     assert earned is not None
     assert earned.reason == NO_PROBABILITIES
+
+
+def test_where_some_requests_have_no_prediction_it_is_said_how_many(tmp_path: Path) -> None:
+    records = [
+        {**one, "score": chance(one["score"]), "prediction": None if at % 4 == 0 else int(one["score"] > 0)}
+        for at, one in enumerate(scored(900))
+    ]
+    model = model_of(taken(tmp_path, records))
+    for version in model.versions.values():
+        share = np.mean([one["prediction"] is None for one in records if one["version"] == version.name])
+        why = f"{100 * share:.1f} % of these requests have no prediction"
+        assert version.performance["accuracy"].reason == why
