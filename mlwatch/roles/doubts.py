@@ -22,6 +22,7 @@ from mlwatch.roles.names import (
     is_loose,
     latency_factor,
     may_be_role,
+    normal,
     rank,
     words,
 )
@@ -40,6 +41,12 @@ _TEXTS = frozenset(
 """What texts are called that somebody wrote to a model, however short."""
 _ANSWERS = frozenset({"prediction", "score"})
 _OF_SERVERS = frozenset({"status", "error"})
+_SEVERAL = {
+    leftovers.LIST: "a list",
+    leftovers.LIST_OF_OUTPUTS: "a list",
+    leftovers.JSON_TEXT: "JSON as text",
+}
+"""What holds several values, by why it is left out."""
 _NAMED = {"model": "model's name", "latency": "latency"}
 _PARENT = "parent_run_id"
 """What LangSmith calls the run that another one is a step of."""
@@ -146,6 +153,24 @@ def sentences(mapping: Mapping, where: str) -> Iterator[tuple[str, str, str]]:
             f"log the root runs alone (LangSmith: is_root), or set [roles] ignore = [{key}] if that is right"
         )
         yield name, "warning", f"{name} in {where} says that records are steps of others; {said}: {todo}"
+    yield from _unread(mapping, where)
+
+
+def _unread(mapping: Mapping, where: str) -> Iterator[tuple[str, str, str]]:
+    """Say which answers and inputs are left out because they are several values in one column."""
+    answered = not _ANSWERS.isdisjoint(mapping.roles)
+    for column, why in mapping.reasons.items():
+        dotted_name = column.removeprefix("ignored:")
+        name, path = one_line(dotted_name), (dotted_name.rpartition(".")[2],)
+        if dotted_name == column or why not in _SEVERAL:
+            continue
+        if _is_answer(path) and not answered:
+            todo = "log a record for each answer, with a column for it, or name one with [roles] prediction"
+            said = f"{_SEVERAL[why]}, so that no answer of these requests is read"
+            yield name, "warning", f"{name} in {where} is {said}: {todo}"
+        elif normal(path[0]) in FEATURE_CONTAINERS:
+            todo = "log what should be watched in columns of their own"
+            yield name, "info", f"{name} in {where} is {_SEVERAL[why]}, and no input that is watched: {todo}"
 
 
 def parent_of(mapping: Mapping) -> ColumnPath | None:
@@ -155,7 +180,7 @@ def parent_of(mapping: Mapping) -> ColumnPath | None:
 
 def settled(settings: RoleSettings) -> set[str]:
     """Return the names of columns of which the configuration says what they are, as `sentences` writes them."""
-    roles = (getattr(settings, role) for role in ROLES)
+    roles = (getattr(settings, role) for role in (*ROLES, *_ANSWERS))
     lists = (settings.numeric, settings.categorical, settings.ignore)
     named = (*chain.from_iterable(lists), *(name for name in roles if name is not None))
     return set(map(one_line, named))

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 NO_VALUE_YET = "no value yet"
 """Why a column is ignored that `merge` takes up again once it has values."""
 BESIDE = "beside an outcome or event, not an input of the model"
+LIST = "a list, not a single value"
+LIST_OF_OUTPUTS = "a list of class probabilities or outputs: give one column for the score"
+JSON_TEXT = "JSON inside of text"
 CONFIDENCE = "confidence in the predicted class, not the probability of the positive one"
 _ROW_NUMBERS = frozenset({"column1", "unnamed0", "index", "indexlevel0"})
 """What a column of row numbers is called: a nameless first one here, and by pandas, which names it in several ways."""
@@ -45,8 +48,8 @@ def structured(column: Column) -> str | None:
     if "list" not in present:
         return "an object without fields"
     if rank("score", column.path) is not None or rank("prediction", column.path) is not None:
-        return "a list of class probabilities or outputs: give one column for the score"
-    return "a list, not a single value"
+        return LIST_OF_OUTPUTS
+    return LIST
 
 
 def no_feature(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
@@ -74,7 +77,7 @@ def no_feature(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
 def _is_several(column: Column) -> str | None:
     """Say what a text holds or is one of; None for a value by itself."""
     if looks.holds_json(column):
-        return "JSON inside of text"
+        return JSON_TEXT
     if is_written(column.path) and any(map(is_element, column.path)):
         return "a text in a list, not a single value"
     return None

@@ -290,3 +290,42 @@ def test_steps_of_runs_are_told_of_once_they_come_and_until_that_is_settled(tmp_
     assert alerts() == [(state, severity, message)]
     config.write_text('[roles]\nignore = ["parent_run_id"]\n')
     assert [state for state, *_ in alerts()] == ["resolved"]
+
+
+UNREAD = (
+    "so that no answer of these requests is read: "
+    "log a record for each answer, with a column for it, or name one with"
+)
+
+
+@pytest.mark.parametrize(
+    ("bodies", "expected"),
+    [
+        (
+            {"instances": [[1.5, 2.0]], "predictions": [0.7]},
+            [
+                ("info", "instances in a.csv is a list, and no input that is watched"),
+                ("warning", f"predictions in a.csv is a list, {UNREAD} [roles] prediction"),
+            ],
+        ),
+        (
+            {"input": '{"age": 30}', "output": '{"label": "yes", "p": [0.1]}'},
+            [
+                ("info", "input in a.csv is JSON as text, and no input that is watched"),
+                ("warning", f"output in a.csv is JSON as text, {UNREAD} [roles] prediction"),
+            ],
+        ),
+        ({"prediction": 1, "outputs": [0.2, 0.3], "age": 3}, []),
+        ({"prediction": 1, "embedding": [0.2, 0.3], "age": 3}, []),
+    ],
+    ids=["bodies", "JSON", "answered", "inputs of other names"],
+)
+def test_answers_and_inputs_that_are_several_values_are_said(
+    bodies: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
+    record = {"ts": TS, "request_id": "a", "model_version": "v1", "latency_ms": 3.5, **bodies}
+    found = said(inferred(record))
+    todo = ": log what should be watched in columns of their own"
+    assert sorted(found) == [
+        (severity, text + todo if severity == "info" else text) for severity, text in expected
+    ]
