@@ -189,7 +189,7 @@ def _with_models(
         judged = Judged(name, model.task, model.positive_class, config.business.currency)
         asked = (connection, judged, roles, config, lattice.end, memory.rollouts)
         rollouts += memory.verdicts(
-            (name, roles.baseline, roles.candidates, roles.rivals, roles.named, lattice.end),
+            (name, roles.baseline, roles.candidates, roles.withdrawn, roles.rivals, roles.named, lattice.end),
             partial(_judge, *asked),
         )
     return replace(

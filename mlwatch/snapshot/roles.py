@@ -23,6 +23,8 @@ SAME_START = timedelta(minutes=1)
 NEARLY_SAME_START = timedelta(hours=1)
 """Up to which words in names tell more than first requests."""
 
+STILL = timedelta(hours=1)
+"""A version whose last request is so old gets some still."""
 LONGEST_SILENT = timedelta(hours=26)
 """A version without requests for so long gets none any more: one that runs once a day has had some by then."""
 
@@ -60,6 +62,13 @@ class Roles:
     """Baseline and candidate as somebody named them, whether they have traffic or not."""
     rivals: tuple[str, ...] = ()
     """The baseline and those that may as well be it, where neither age nor names nor anybody told; else none."""
+    withdrawn: tuple[Life, ...] = ()
+    """Former candidates whose requests ended before a younger one came that gets some: they are judged no more."""
+
+    @property
+    def tested(self) -> int:
+        """Number of versions that the error budget is divided among; at least 1."""
+        return max(len(self.candidates) + len(self.withdrawn), 1)
 
     @property
     def shadow(self) -> bool:
@@ -111,10 +120,12 @@ def assign_roles(
     rest = [life for life in versions if life not in first]
     named = (asked.baseline or settings.baseline, asked.candidate or settings.candidate)
     absent = tuple(name for name in named if name and name not in by_name)
-    candidates = _candidates(versions, baseline, candidate, is_named=bool(named[1]))
+    running = _candidates(versions, baseline, candidate, is_named=bool(named[1]))
+    withdrawn = _withdrawn(versions, running, requests_since)
+    candidates = tuple(life for life in running if life not in withdrawn)
     shadows = frozenset(life.pair for life in versions if settings.mode == "shadow")
     rivals = rivals_of(eligible, candidates, is_named=bool(named[1]))
-    return Roles((*first, *rest), baseline, candidate, shadows, absent, candidates, named, rivals)
+    return Roles((*first, *rest), baseline, candidate, shadows, absent, candidates, named, rivals, withdrawn)
 
 
 def _by_age(versions: Sequence[Life]) -> list[Life]:
@@ -203,6 +214,38 @@ def _candidates(
     return (candidate, *(life for life in reversed(younger) if life is not candidate))
 
 
+def _withdrawn(
+    versions: Sequence[Life],
+    candidates: Sequence[Life],
+    requests_since: Callable[[datetime], Mapping[str, int]] | None,
+) -> tuple[Life, ...]:
+    """Return the candidates that another one has followed: it came after their last request, and gets some still.
+
+    Chance would have given them one of the requests since then. Of what is judged together none is withdrawn, however
+    long one is silent: it may run once a night.
+    """
+    end = max((life.last for life in versions), default=None)
+    came = [life.first for life in candidates if end is not None and end - life.last <= STILL]
+    if requests_since is None or end is None or not came:
+        return ()
+    return tuple(
+        life
+        for life in candidates
+        if life.last < max(came)
+        and min(end - life.last, life.silent) >= STILL
+        and _is_passed_over(life, requests_since)
+    )
+
+
+def _is_passed_over(life: Life, requests_since: Callable[[datetime], Mapping[str, int]]) -> bool:
+    """Tell whether chance would have given a version one of the requests that came since its last one."""
+    from mlwatch.metrics.rollout_silence import is_passed_over  # noqa: PLC0415  pulls numpy
+
+    others = {**requests_since(life.last), life.pair.version: 0}
+    every = sum(requests_since(life.first).values())
+    return bool(is_passed_over(life.predictions, sum(others.values()), max(every, 1)))
+
+
 def _alive(versions: Sequence[Life]) -> list[Life]:
     """Return the versions that still get traffic: the last request in the last tenth of the time, or the last hour.
 
@@ -213,7 +256,7 @@ def _alive(versions: Sequence[Life]) -> list[Life]:
         return []
     end = max(life.last for life in versions)
     begin = min(life.first for life in versions)
-    limit = end - max((end - begin) / 10, timedelta(hours=1))
+    limit = end - max((end - begin) / 10, STILL)
     return [
         life
         for life in versions

@@ -100,7 +100,7 @@ def judge(
         return (held(judged.model, roles, config, "no_data", (text,)),)
     if roles.baseline is None or not roles.candidates:
         return ()
-    share = config.alpha / len(roles.candidates)
+    share = config.alpha / roles.tested
     return tuple(
         _judge_one(connection, judged, replace(roles, candidate=candidate), config, end, share, dear)
         for candidate in roles.candidates
@@ -149,7 +149,7 @@ def _judge_one(
         who = (pairing.model, pairing.baseline, pairing.candidate)
         mixed = dear.mix(who, partial(mix_remarks, connection, inputs))
         came_back = comeback(inputs.arms, pairing.candidate)
-        remarks = (*_one_after_the_other(roles), *came_back, *mixed, *inputs.remarks)
+        remarks = (*_one_after_the_other(roles), *came_back, *mixed, *inputs.remarks, *_withdrawn(roles))
         found = rollout_of(judged.model, verdict, pairing.start, remarks)
         steps, lately = split_over_time(inputs.arms, found)
         found = replace(found, steps=steps, traffic_lately=lately)
@@ -167,6 +167,14 @@ def _one_after_the_other(roles: Roles) -> tuple[str, ...]:
     last, first = (f"{moment:%Y-%m-%d %H:%M}" for moment in (old.last, new.first))
     said = f"the last request of {old.pair.version} was at {last}, the first of {new.pair.version} at {first} UTC"
     return (f"{said}: they ran one after the other, or their clocks differ",)
+
+
+def _withdrawn(roles: Roles) -> tuple[str, ...]:
+    """Say which older candidates are not judged any more."""
+    return tuple(
+        f"{life.pair.version} is judged no more: its last request was at {life.last:%Y-%m-%d %H:%M} UTC"
+        for life in roles.withdrawn
+    )
 
 
 def _absent(roles: Roles) -> tuple[str, ...]:

@@ -86,12 +86,12 @@ def histories(
     found = []
     for subject in subjects(connection, config, question, until):
         chosen = _with_ended(connection, subject.roles, config)
-        for candidate in chosen.candidates:
+        for candidate in (*chosen.candidates, *chosen.withdrawn):
             roles = replace(chosen, candidate=candidate)
             pairing = pairing_of(subject.judged, roles, config.rollout, subject.end)
             if pairing is None:
                 continue
-            alpha = config.rollout.alpha / len(chosen.candidates)
+            alpha = config.rollout.alpha / chosen.tested
             others = beside(roles, pairing)
             rollout = settled(Reader(connection), pairing.model, config)
             inputs = read_inputs(connection, pairing, rollout, alpha, shadow=roles.shadow, others=others)

@@ -87,7 +87,7 @@ def calibrate_baseline(
     pairing = replace(past, candidate=other, start=start, end=end, came=came)
     caps = frozen_caps(Reader(connection), pairing.model, pairing.baseline, pairing.frozen)
     trial = _Trial(connection, pairing, config.rollout, caps)
-    settings = trial.settings(config.rollout.alpha / max(len(subject.roles.candidates), 1))
+    settings = trial.settings(config.rollout.alpha / subject.roles.tested)
     result = calibrate(lambda: map(trial.split, range(splits)), settings)
     store_inflation(connection, subject.judged.model, name, result.inflation)
     return Calibrated(subject.judged.model, name, requests, before, result, settings)

@@ -13,6 +13,7 @@ import pytest
 
 import mlwatch
 from mlwatch.app.view import View
+from mlwatch.commands.check import checked
 from mlwatch.commands.init import configuration
 from mlwatch.config import RuleSettings, parse
 from mlwatch.faces.facts import facts_of
@@ -261,3 +262,27 @@ def ratios(session: Session) -> dict[str, float]:
         each for each in samples_of(session.snapshot()) if each.family == "mlwatch_rollout_traffic_ratio"
     )
     return {dict(each.labels)["version"]: each.value for each in found}
+
+
+def test_a_candidate_that_was_rolled_back_fails_its_successor_no_more(tmp_path: Path) -> None:
+    records = traffic({"v1": 1.0}, rows=30_000)
+    for i, record in enumerate(records):
+        if (
+            25_800 <= i < 27_600 and i % 2
+        ):  # an hour, of which v2 gets most answers wrong, and is then withdrawn
+            record |= {"version": "v2", "prediction": 1 - record["label"] if i % 3 else record["label"]}
+        if i >= 28_200 and i % 2:
+            record["version"] = "v3"
+    last = max(record["timestamp"] for record in records if record["version"] == "v2")
+
+    with watching(tmp_path, records[:27_600]) as session:
+        assert [(each.candidate, each.verdict) for each in session.snapshot().rollouts] == [
+            ("v2", "rollback")
+        ]
+    with watching(tmp_path, records) as session:
+        (rollout,) = session.snapshot().rollouts
+        check = checked(session)
+    assert (rollout.candidate, rollout.alpha) == ("v3", session.config.rollout.alpha / 2)
+    said = f"v2 is judged no more: its last request was at {datetime.fromisoformat(last):%Y-%m-%d %H:%M} UTC"
+    assert said in rollout.reasons
+    assert [each.outcome for each in check.findings if each.outcome == "fail"] == []

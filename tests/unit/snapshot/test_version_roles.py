@@ -131,6 +131,52 @@ def test_a_version_that_others_went_on_without_is_no_candidate(
     assert (roles.candidate is not None) == runs
 
 
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("silent", "first", "last", "since", "judged"),
+    [
+        (20 * HOUR, -8 * HOUR, 0 * HOUR, 4000, ["v3"]),  # withdrawn: 0.6 ** 1000 is no chance
+        (2 * HOUR, -8 * HOUR, 0 * HOUR, 4000, ["v3"]),
+        (20 * HOUR, -8 * HOUR, -HOUR / 2, 4000, ["v3"]),
+        (20 * HOUR, -8 * HOUR, 0 * HOUR, 50, ["v3", "v2"]),  # 0.995 ** 1000 = 0.007: it may come again
+        (HOUR / 2, -8 * HOUR, 0 * HOUR, 4000, ["v3", "v2"]),  # a batch that nobody else had requests since
+        (timedelta.max, -8 * HOUR, 0 * HOUR, 4000, ["v3"]),  # nobody counted the hours of others
+        (20 * HOUR, -21 * HOUR, 0 * HOUR, 4000, ["v3", "v2"]),  # they ran together: one may run once a night
+        (20 * HOUR, -8 * HOUR, -5 * HOUR, 4000, ["v3", "v2"]),  # the younger one is silent too
+    ],
+)
+def test_a_candidate_that_another_one_has_followed_is_judged_no_more(
+    silent: timedelta, first: timedelta, last: timedelta, since: int, judged: list[str]
+) -> None:
+    end = START + timedelta(days=12)
+    ended = end - 20 * HOUR
+    lives = [
+        Life(Pair("m", "v1"), 20000, START, end),
+        Life(Pair("m", "v2"), 1000, end - 24 * HOUR, ended, silent),
+        Life(Pair("m", "v3"), 5000, end + first, end + last, 5 * HOUR),
+    ]
+    roles = assign_roles(
+        lives, RolloutSettings(), Question(), lambda moment: {"v1": since if moment == ended else 10_000}
+    )
+    assert [life.pair.version for life in roles.candidates] == judged
+    assert [life.pair.version for life in roles.withdrawn] == [name for name in ("v2",) if name not in judged]
+    assert roles.role(Pair("m", "v2")) == ("candidate" if "v2" in judged else "other")
+    assert roles.tested == 2
+
+
+def test_the_newest_candidate_is_judged_though_it_is_silent() -> None:
+    end = START + timedelta(days=12)
+    gone = Life(Pair("m", "v3"), 1000, end - 24 * HOUR, end - 20 * HOUR, 20 * HOUR)
+    lives = [Life(Pair("m", "v1"), 20000, START, end), gone]
+    older = Life(Pair("m", "v2"), 5000, end - 30 * HOUR, end)
+    for every in (lives, [*lives, older]):
+        roles = assign_roles(every, RolloutSettings(), Question(), lambda _: {"v1": 10_000})
+        assert gone in roles.candidates
+        assert not roles.withdrawn
+
+
 @pytest.mark.parametrize(
     ("requests", "expected"),
     [
