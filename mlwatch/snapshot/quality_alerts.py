@@ -41,7 +41,8 @@ OFTEN = 10.0
 """How many times as many numbers must lie outside as chance puts beyond a reference of that size."""
 STANDING = timedelta(minutes=30)
 """Shortest time of a version's requests in which one minute's share of them means something."""
-MOST_OF_THEM = 0.5
+CROWDED, TIMES = 0.2, 20.0
+"""Share of its requests in one minute that means something, and how many times as many as in others these must be."""
 TROUBLED = 0.01
 """Share of records that are rejected, or repeated, from which on a word is said of them."""
 EARLIER_WINDOWS = 8
@@ -276,7 +277,8 @@ def _standing(version: Version, who: str) -> Iterator[Alert]:
     if first is None or last is None or peak is None or last - first < STANDING:
         return
     most = round(60 * peak)
-    if most >= ENOUGH and most >= MOST_OF_THEM * version.predictions:
+    usual = (version.predictions - most) / ((last - first) / timedelta(minutes=1))
+    if most >= ENOUGH and most >= CROWDED * version.predictions and most >= TIMES * usual:
         text = (
             f"{most:,} of {version.predictions:,} requests of {who} carry times of one minute: "
             "a clock stood still, or they were scored at once"

@@ -433,6 +433,22 @@ def test_a_clock_that_stands_still_is_said(tmp_path: Path) -> None:
     assert found["stale timestamps"].startswith("239 of 300 requests of v1 carry times of one minute")
 
 
+@pytest.mark.parametrize(
+    ("stood", "hours", "is_said"),
+    [(100, 3, True), (100, 0.75, False), (60, 3, False)],
+    ids=["a quarter of hours", "a quarter of a short time", "few of them"],
+)
+def test_a_clock_that_stood_still_for_a_while_is_said(
+    tmp_path: Path, stood: int, hours: float, *, is_said: bool
+) -> None:
+    made = rows(400)
+    begin = datetime.fromisoformat(made[0]["timestamp"])
+    for i, row in enumerate(made):
+        at = 200 if 200 <= i < 200 + stood else i
+        row["timestamp"] = (begin + at * timedelta(hours=hours) / 400).isoformat()
+    assert ("stale timestamps" in odd(watched(tmp_path, made, reference=rows(400)))) is is_said
+
+
 def of(model: str, made: Rows) -> Rows:
     return [row | {"model": model, "request_id": f"{model}{row['request_id']}"} for row in made]
 
