@@ -329,3 +329,50 @@ def test_answers_and_inputs_that_are_several_values_are_said(
     assert sorted(found) == [
         (severity, text + todo if severity == "info" else text) for severity, text in expected
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "record", "taken"),
+    [
+        ("success", False, {**BARE, "features": {"age": 30}}, True),
+        ("is_error", True, RECORD, True),
+        ("has_error", "True", RECORD, True),
+        ("success", False, {**RECORD, "error": "timeout"}, True),
+        ("success", False, RECORD, False),
+        ("failed", 3, BARE, False),
+        ("is_success", "maybe", BARE, False),
+        ("success", True, {"ts": TS, "request_id": "a", "label": 1}, False),
+    ],
+)
+def test_a_truth_value_may_say_how_a_request_ended(
+    name: str, value: object, record: dict[str, Any], *, taken: bool
+) -> None:
+    mapping = inferred({**record, name: value})
+    assert role_of(mapping, "status") == (name if taken else None)
+
+
+def test_among_plain_inputs_it_is_said_that_success_is_taken_for_one_of_them() -> None:
+    told = (
+        "success in a.csv is read as an input of the model; if it is the status of the request, set [roles]"
+    )
+    assert said(inferred({**RECORD, "success": False})) == [("info", f'{told} status = "success"')]
+
+
+def test_beside_a_status_a_truth_value_is_no_input() -> None:
+    mapping = inferred({**RECORD, "status": 500, "is_error": True})
+    assert role_of(mapping, "status") == "status"
+    assert [one.name for one in mapping.features] == ["age", "job"]
+
+
+@pytest.mark.parametrize(("name", "failing"), [("success", False), ("is_error", True)])
+def test_requests_that_failed_by_a_truth_value_are_errors(
+    tmp_path: Path, name: str, *, failing: bool
+) -> None:
+    records: list[dict[str, Any]] = [
+        {**BARE, "request_id": str(i), "x": {"age": i}, name: failing == (i % 4 == 0)} for i in range(200)
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    with mlwatch.open(tmp_path, db=":memory:") as session:
+        (model,) = session.snapshot().models.values()
+    (version,) = model.versions.values()
+    assert version.errors.count == sum(record[name] == failing for record in records) == 50
