@@ -31,6 +31,14 @@ def footnotes(model: Model) -> list[str]:
     return [*_against(model), *_estimates(model), *_unseen(model), *young]
 
 
+def over(model: Model) -> str:
+    """Say how to see the verdict on a rollout that is over; empty where one runs, or there was none."""
+    former = [version.name for version in model.versions.values() if version.role == "other"]
+    if not former or any(version.role in {"candidate", "shadow"} for version in model.versions.values()):
+        return ""
+    return f"No candidate gets traffic any more: --candidate {former[-1]} shows the verdict on the newest."
+
+
 def _unseen(model: Model) -> list[str]:
     """Say of which versions users saw no answer, though what they did is counted for them too."""
     shadows = [

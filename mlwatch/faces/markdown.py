@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlwatch.errors import one_line
 from mlwatch.faces.facts import facts_of
-from mlwatch.faces.footnotes import footnotes, only
+from mlwatch.faces.footnotes import footnotes, only, over
 from mlwatch.faces.rows import (
     BROKEN_HEADS,
     ENDPOINT_HEADS,
@@ -90,7 +90,7 @@ def _model(model: Model) -> str:
         ["", *(f"{escaped(version.name)} ({version.role})" for version in versions)],
         [[escaped(row.name), *map(escaped, row.cells)] for row in rows_of(versions)],
     )
-    notes = escaped(" ".join(footnotes(model)))
+    notes = escaped(" ".join(filter(None, (*footnotes(model), over(model)))))
     return f"## {escaped(model.name)}\n\n{numbers}\n\n{notes}{_segments(model)}{_drifted(versions)}{_wrong(versions)}"
 
 

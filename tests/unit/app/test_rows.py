@@ -13,7 +13,7 @@ from mlwatch.app.panels.families import FamiliesPanel, plan_rows
 from mlwatch.app.readings import Reading
 from mlwatch.app.rows import Change, Verdict, _verdict, detail, metric_rows, unseen
 from mlwatch.app.view import View, choose_model, next_model
-from mlwatch.faces.footnotes import footnotes
+from mlwatch.faces.footnotes import footnotes, over
 from mlwatch.metrics.estimate import Estimate, estimate
 from mlwatch.snapshot.types import Revenue, TimeRange
 
@@ -215,6 +215,23 @@ def test_what_users_did_says_nothing_of_answers_they_did_not_see(role: Role) -> 
     assert not unseen([old, replace(quiet, role=role)]), "nothing is known of users"
     noted = footnotes(model(versions=(old, new)))
     assert any(note.startswith("Nobody saw the answers of v2, a shadow") for note in noted) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("roles", "told"),
+    [
+        (("baseline",), False),
+        (("baseline", "candidate", "other"), False),
+        (("baseline", "shadow", "other"), False),
+        (("baseline", "other", "other"), True),
+    ],
+)
+def test_of_a_rollout_that_is_over_a_report_says_how_to_see_its_verdict(
+    roles: tuple[Role, ...], *, told: bool
+) -> None:
+    made = model(versions=tuple(version(f"v{number}", role) for number, role in enumerate(roles, 1)))
+    said = "No candidate gets traffic any more: --candidate v3 shows the verdict on the newest."
+    assert over(made) == (said if told else "")
 
 
 def test_revenue_in_several_currencies_is_no_better_or_worse() -> None:
