@@ -56,13 +56,17 @@ def span_of(rules: Sequence[RuleSettings]) -> timedelta:
 
 
 def update(
-    connection: DuckDBPyConnection, look: Callable[[timedelta], Snapshot], rules: Sequence[RuleSettings]
+    connection: DuckDBPyConnection,
+    snapshot: Snapshot,
+    look: Callable[[timedelta], Snapshot],
+    rules: Sequence[RuleSettings],
 ) -> bool:
     """Evaluate rules and verdicts, and bring the stored alerts up to date.
 
     Args:
         connection: A cursor of this thread; no other thread may write alerts.
-        look: Returns a snapshot of the newest data of that length.
+        snapshot: Of the newest data, over `span_of(rules)`.
+        look: Returns one of another length; asked once for each.
         rules: Of the configuration; the default rules when empty.
 
     Returns:
@@ -71,14 +75,12 @@ def update(
     Raises:
         ConfigError: when a rule cannot be understood.
     """
-    snapshot = look(span_of(rules))
     if snapshot.range is None:
         return False
     now = snapshot.range.end.replace(tzinfo=None)
     chosen = named(rules or DEFAULT_RULES)
     patience = {rule.name: max(rule.for_, CALM) for rule in chosen}
-    ruled = [ruling for rule in chosen for ruling in rulings(look(stretch_of(rule)), [rule])]
-    found = [*_verdicts(snapshot), *ruled, *validations(snapshot)]
+    found = [*_verdicts(snapshot), *_rulings(snapshot, look, chosen), *validations(snapshot)]
     known = _open(connection)
     with all_or_nothing(connection):
         changed = [
@@ -89,6 +91,15 @@ def update(
         for key in gone:  # its rule or its version is no more
             _end(connection, key, known[key], now)
     return any(changed) or bool(gone)
+
+
+def _rulings(
+    snapshot: Snapshot, look: Callable[[timedelta], Snapshot], rules: Sequence[RuleSettings]
+) -> Iterable[Ruling]:
+    """Evaluate each rule over its own stretch: the windows of a longer one would be coarser than it asks for."""
+    for stretch in sorted(set(map(stretch_of, rules))):
+        newest = snapshot if stretch == span_of(rules) else look(stretch)
+        yield from rulings(newest, [rule for rule in rules if stretch_of(rule) == stretch])
 
 
 def _key(ruling: Ruling) -> Key:

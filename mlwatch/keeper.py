@@ -138,7 +138,7 @@ class Keeper:
             if self._verdicts is not None:
                 self._verdicts.keep(self._connect())
             self._hooks.run(calls)
-        if alerts.update(self._connect(), self._look, self._config.rules):
+        if alerts.update(self._connect(), found, self._look, self._config.rules):
             self.ruled = self._meter.changed({})
         if not alerts.is_dated(found):
             self.ruled = NEVER  # the next look knows since when

@@ -1,9 +1,9 @@
 """Over which stretch of time rules with `for` are evaluated: they speak of now, whatever range they are asked about.
 
 A range is cut into a bounded number of windows. Those of days last for hours: one of them meets any `for` at once,
-whether a few minutes of failure in it are over or have only begun. So such rules are asked about the newest hour, as
-alerts are. Where few requests come, a minute of them breaks a rule or keeps it by chance: then a longer stretch is
-asked about, whose windows hold enough of them.
+whether a few minutes of failure in it are over or have only begun. So a check also looks at the windows of the newest
+hour, by which alerts are told. These may hold few requests each, and break or keep a rule by chance: they change what
+the range says only where they leave no doubt.
 """
 
 from __future__ import annotations
@@ -12,22 +12,27 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mlwatch.rules import COUNTS, ENOUGH, Ruling, named, rulings
+from mlwatch.rules import COUNTS, Ruling, named, rulings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from mlwatch.config import RuleSettings
-    from mlwatch.snapshot.types import Snapshot
+    from mlwatch.rules import Run
+    from mlwatch.snapshot.types import Model, Snapshot
+
+    Key = tuple[str, str]
 
 SPAN = timedelta(hours=1)
 """Least stretch over which rules with `for` are evaluated, and over which alerts evaluate those without."""
-LONGER = (timedelta(hours=5), timedelta(hours=15))
-"""Stretches with windows of five minutes and of a quarter of an hour."""
-MANY = 1000
-"""Requests in a window whose distribution is compared: that of fewer differs from the reference's by chance alone."""
-LEAST_BROKEN = 2
-"""Windows of a longer stretch that must break a rule: one may do so by a few requests of a moment."""
+SOME, MANY = 50, 200
+"""Requests from which on a run of broken windows holds a check, and a whole stretch says that it is over."""
+BROKEN = ((5, 50), (3, 100), (1, 1000))
+"""Windows, and requests in them, from which on a broken run that lasted is more than chance."""
+KEPT = (10, 100)
+"""The same of a run of windows that keep a rule."""
+MOVING = ("drift", "text_drift")
+"""Metrics of distributions: those of short windows differ from the reference's by chance."""
 
 
 def stretch_of(rule: RuleSettings) -> timedelta:
@@ -38,62 +43,76 @@ def stretch_of(rule: RuleSettings) -> timedelta:
 def lasting_rulings(
     snapshot: Snapshot, rules: Iterable[RuleSettings], look: Callable[[timedelta], Snapshot]
 ) -> list[Ruling]:
-    """Evaluate rules over the range of a snapshot, those with `for` over the newest stretch of it.
-
-    Where that says nothing, for labels come later or a model ran earlier, the windows of the whole range do.
+    """Evaluate rules over the range of a snapshot, those with `for` by the newest stretch of it too.
 
     Args:
         snapshot: Of the whole range.
         rules: Of the configuration.
-        look: Returns a snapshot of a length of time with the same end.
+        look: Returns a snapshot of a length of time with the same end; asked once for each length.
 
     Raises:
         ConfigError: when a condition or a metric cannot be understood.
     """
-    looks = _Looks(snapshot, look)
-    return [
-        (looks.closer(rule, ruling) if ruling.run is not None else None) or ruling
-        for rule in named(rules)
-        for ruling in rulings(snapshot, [rule])
+    length = snapshot.range.end - snapshot.range.start if snapshot.range is not None else timedelta(0)
+    newest: dict[timedelta, Snapshot] = {}
+    found = []
+    for rule in named(rules):
+        said = rulings(snapshot, [rule])
+        span = stretch_of(rule)
+        if rule.for_ and span < length and rule.metric.partition(".")[0] not in MOVING:
+            if span not in newest:
+                newest[span] = look(span)
+            near = {(one.model, one.version): one for one in rulings(newest[span], [rule])}
+            said = [
+                _closer(rule, one, near.get((one.model, one.version)), snapshot, newest[span]) for one in said
+            ]
+        found += said
+    return found
+
+
+def _closer(
+    rule: RuleSettings, far: Ruling, near: Ruling | None, whole: Snapshot, newest: Snapshot
+) -> Ruling:
+    """Return what a rule says of a version by the whole range and by its newest stretch."""
+    if near is None or far.run is None:
+        return far
+    if near.silent:
+        return near if _is_gone(whole.models[far.model], newest.models[far.model], far.version) else far
+    if near.run is None:
+        return far
+    if not near.run.broken:
+        told = far.state == "ok" or rule.metric in COUNTS or _is_over(rule, near.run)
+        return near if told else far
+    return _broken(rule, far, near, near.run)
+
+
+def _broken(rule: RuleSettings, far: Ruling, near: Ruling, run: Run) -> Ruling:
+    """Return what counts where the newest windows break a rule."""
+    if far.state == "breach" and rule.metric not in COUNTS:
+        return near if near.state == "breach" else far
+    sure = any(run.windows >= windows and run.requests >= requests for windows, requests in BROKEN)
+    if near.state == "breach" and (sure or rule.metric in COUNTS):
+        return near
+    return replace(near, state="pending") if run.windows > 1 and run.requests >= SOME else far
+
+
+def _is_over(rule: RuleSettings, run: Run) -> bool:
+    """Tell whether what the range says is over: not by chance, nor for a moment."""
+    windows, requests = KEPT
+    kept = run.windows >= windows and run.requests >= requests and run.lasted >= rule.for_
+    return kept or (run.n >= MANY and not run.overall)
+
+
+def _is_gone(whole: Model, newest: Model, version: str) -> bool:
+    """Tell whether chance would have given a version one of the requests of the newest stretch."""
+    from mlwatch.metrics.rollout_silence import is_passed_over  # noqa: PLC0415  pulls numpy
+
+    one = whole.versions[version]
+    if one.first is None or newest.versions[version].last is not None:
+        return False
+    windows = [
+        window for each in whole.versions.values() for window in each.windows if window.end > one.first
     ]
-
-
-def _enough(metric: str) -> int:
-    return MANY if metric.partition(".")[0] in {"drift", "text_drift"} else ENOUGH
-
-
-class _Looks:
-    """Shorter ranges of a snapshot, each asked for once.
-
-    Args:
-        whole: Snapshot of the whole range.
-        look: Gives them.
-    """
-
-    def __init__(self, whole: Snapshot, look: Callable[[timedelta], Snapshot]) -> None:
-        self._length = whole.range.end - whole.range.start if whole.range is not None else timedelta(0)
-        self._look = look
-        self._known: dict[timedelta, Snapshot] = {}
-
-    def closer(self, rule: RuleSettings, coarse: Ruling) -> Ruling | None:
-        """Return what a rule says of the same version by shorter windows; None where these say too little."""
-        for span in self._spans(rule):
-            found = self._at(span, rule, coarse)
-            if found is None or found.run is None:
-                continue
-            if rule.metric in COUNTS or found.run.requests >= _enough(rule.metric):
-                few = span in LONGER and found.run.broken < LEAST_BROKEN
-                return replace(found, state="pending") if found.state == "breach" and few else found
-        return None
-
-    def _spans(self, rule: RuleSettings) -> Iterator[timedelta]:
-        least = stretch_of(rule)
-        return (span for span in (least, *LONGER) if least <= span < self._length)
-
-    def _at(self, span: timedelta, rule: RuleSettings, like: Ruling) -> Ruling | None:
-        if span not in self._known:
-            self._known[span] = self._look(span)
-        found = rulings(self._known[span], [rule])
-        return next(
-            (each for each in found if (each.model, each.version) == (like.model, like.version)), None
-        )
+    every = sum(window.predictions for window in windows)
+    since = sum(each.predictions for each in newest.versions.values())
+    return since > 0 and bool(is_passed_over(one.predictions, since, max(every, since + 1)))

@@ -40,8 +40,6 @@ TRAFFIC = frozenset({"predictions", "throughput"})
 """Metrics that say how much comes: of a version without requests above all."""
 COUNTS = frozenset({"predictions", "labelled"})
 """Metrics whose windows are counts, and no means of what their requests were like."""
-ENOUGH = 30
-"""Requests in a window that make it more than chance whether a rule is broken there."""
 THE_RULE = ", the rule is "
 
 _ABSOLUTE = re.compile(rf"\s*{SIGN}\s*{NUMBER}\s*")
@@ -71,20 +69,33 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The newest windows with a value."""
+    """The newest windows with a value, as many as all break the rule or all keep it."""
 
-    since: datetime | None
-    """Start of the unbroken run of windows that break the rule; None where the newest one does not."""
+    broken: bool
+    start: datetime
     end: datetime
-    """Of the newest window that has a value."""
     value: float
-    """Of that window."""
+    """Of the newest one."""
     before: float | None
     """What it is compared with there."""
-    broken: int
-    """Number of windows in that run."""
-    requests: float
-    """Mean number of requests in a window, in the last `for`; of labelled ones where they are judged by labels."""
+    windows: int
+    """Number of them."""
+    requests: int
+    """Requests in them, labelled ones where they are judged by labels; beside what they are compared with the fewer."""
+    n: int
+    """The same of all windows with a value."""
+    overall: bool
+    """Whether the value over the whole range breaks the rule."""
+
+    @property
+    def since(self) -> datetime | None:
+        """When it began to be broken; None where it is not."""
+        return self.start if self.broken else None
+
+    @property
+    def lasted(self) -> timedelta:
+        """For how long it has been so."""
+        return self.end - self.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +277,9 @@ def _ruling(
     if (silent := _silent(rule, condition, model, version, base, of_model)) is not None:
         return silent
     before = base.value(rule.metric)
-    run = _run(rule, condition, version, base)
+    known = value is not None and not (condition.is_relative and before is None)
+    overall = known and value is not None and _breaks(condition, value, before)
+    run = _run(rule, condition, version, base, overall=overall)
     if rule.for_ and run is not None:
         value, before = run.value, run.before
     if value is None or (condition.is_relative and before is None):
@@ -278,8 +291,7 @@ def _ruling(
     state: Literal["ok", "pending", "breach"] = "breach" if _breaks(condition, value, before) else "ok"
     since = run.since if run is not None else None
     if rule.for_ and run is not None:
-        lasted = run.end - since if since is not None else timedelta(0)
-        state = "ok" if since is None else "breach" if lasted >= rule.for_ else "pending"
+        state = "ok" if not run.broken else "breach" if run.lasted >= rule.for_ else "pending"
     return Ruling(
         _name(rule),
         model.name,
@@ -352,22 +364,20 @@ def _minutes(length: timedelta) -> str:
     return f"{n:g} {unit}{'' if n == 1 else 's'}"
 
 
-def _run(rule: RuleSettings, condition: _Condition, version: Version, base: _Base) -> Run | None:
+def _run(
+    rule: RuleSettings, condition: _Condition, version: Version, base: _Base, *, overall: bool
+) -> Run | None:
     """Look from the newest window back; windows without a value neither end nor begin a run."""
     known = _known(rule.metric, condition, version, base)
     if not known:
         return None
-    if len(known) > 1 and rule.metric not in COUNTS and 2 * known[-1][3] < min(known[-2][3], 2 * ENOUGH):
-        known.pop()  # it has just begun, and its few requests are less than what the one before says
-    broken = 0
-    for _, value, before, _ in reversed(known):
-        if not _breaks(condition, value, before):
-            break
-        broken += 1
+    broken = [_breaks(condition, value, before) for _, value, before, _ in known]
+    windows = next((n for n, each in enumerate(reversed(broken)) if each != broken[-1]), len(known))
     newest, value, before, _ = known[-1]
-    lately = [n for window, _, _, n in known if window.end > newest.end - rule.for_]
-    since = known[-broken][0].start if broken else None
-    return Run(since, newest.end, value, before, broken, sum(lately) / max(len(lately), 1))
+    start, sizes = known[-windows][0].start, [n for *_, n in known]
+    return Run(
+        broken[-1], start, newest.end, value, before, windows, sum(sizes[-windows:]), sum(sizes), overall
+    )
 
 
 def _known(

@@ -13,12 +13,15 @@ import pytest
 import mlwatch
 from mlwatch.cli import main
 from mlwatch.commands.check import checked
+from mlwatch.config import RuleSettings
+from mlwatch.lasting import lasting_rulings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from mlwatch.faces.check import Finding
+    from mlwatch.snapshot.types import Snapshot
 
 BEGIN = datetime(2026, 11, 3, 8, tzinfo=UTC)
 DENSE = BEGIN + timedelta(days=11)
@@ -38,18 +41,27 @@ def logs(
         DENSE + timedelta(minutes=minute, seconds=6 * i) for minute in range(MINUTES) for i in range(A_MINUTE)
     ]
     rows = [
+        (time, "v1", time >= DENSE and failing((time - DENSE) // timedelta(minutes=1)))
+        for time in (*times, *dense)
+    ]
+    return write(directory, model, rows)[len(times) :]
+
+
+def write(directory: Path, model: str, rows: list[tuple[datetime, str, bool]]) -> pd.DataFrame:
+    """Write requests of some times and versions, of which some fail."""
+    records = [
         {
             "timestamp": time.isoformat(),
             "id": f"{model}{n}",
             "model": model,
-            "version": "v1",
+            "version": version,
             "prediction": 1,
-            "status": 500 if time >= DENSE and failing((time - DENSE) // timedelta(minutes=1)) else 200,
+            "status": 500 if failed else 200,
         }
-        for n, time in enumerate([*times, *dense])
+        for n, (time, version, failed) in enumerate(rows)
     ]
-    (directory / f"{model}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return pd.DataFrame(rows[len(times) :])
+    (directory / f"{model}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    return pd.DataFrame(records)
 
 
 def finding(directory: Path, about: str = "m v1") -> Finding:
@@ -63,27 +75,24 @@ def firing(directory: Path) -> list[str]:
         return [alert.rule for alert in session.snapshot().alerts if alert.state == "firing"]
 
 
-@pytest.mark.parametrize(
-    ("failing", "outcome"),
-    [
-        (lambda minute: minute >= MINUTES - 7, "fail"),  # of the last window of the range, 6 % of the time
-        (lambda minute: minute < 7, "pass"),  # the last window is beyond the limit, but nothing fails by now
-        (lambda minute: minute >= MINUTES - 2, "hold"),  # not for so long yet
-    ],
-    ids=["fails now", "failed two hours ago", "begins to fail"],
-)
+FAILING: dict[str, tuple[Callable[[int], bool], str, str]] = {
+    "fails now": (lambda minute: minute >= MINUTES - 7, RULE, "fail"),
+    "failed two hours ago": (lambda minute: minute < 7, RULE, "pass"),
+    "begins to fail": (lambda minute: minute >= MINUTES - 5, RULE.replace("5m", "10m"), "hold"),
+}
+"""Of the last window of the range, which is four hours long, five or six per cent of the requests."""
+
+
+@pytest.mark.parametrize(("failing", "config", "outcome"), FAILING.values(), ids=FAILING)
 def test_a_check_of_long_logs_says_of_now_what_alerts_do(
-    tmp_path: Path, failing: Callable[[int], bool], outcome: str
+    tmp_path: Path, failing: Callable[[int], bool], config: str, outcome: str
 ) -> None:
-    dense = logs(tmp_path, failing)
-    times = pd.to_datetime(dense["timestamp"])
-    # of so few requests, the newest minute alone says too little
-    end = DENSE + timedelta(minutes=MINUTES - 1)
-    newest = dense[(times >= end - timedelta(minutes=5)) & (times < end)]
+    dense = logs(tmp_path, failing, config)
+    newest = dense[pd.to_datetime(dense["timestamp"]) >= DENSE + timedelta(minutes=MINUTES - 1)]
     found = finding(tmp_path)
     assert found.outcome == outcome
     rate = 100 * (newest["status"] >= 400).mean()
-    assert f"error_rate of v1 is now {rate:.4g} %," in found.message
+    assert f"error_rate of v1 is now {rate:g} %," in found.message
     assert firing(tmp_path) == (["error_rate > 5%"] if outcome == "fail" else [])
 
 
@@ -96,18 +105,7 @@ def test_of_few_requests_no_minute_keeps_a_rule_by_luck(tmp_path: Path) -> None:
 def test_of_a_model_that_ran_earlier_the_newest_requests_count(tmp_path: Path) -> None:
     logs(tmp_path, lambda minute: minute >= MINUTES - 40)
     later = [DENSE + timedelta(hours=12, minutes=n) for n in range(20)]
-    rows = (
-        {
-            "timestamp": time.isoformat(),
-            "id": f"b{n}",
-            "model": "b",
-            "version": "v1",
-            "prediction": 1,
-            "status": 200,
-        }
-        for n, time in enumerate(later)
-    )
-    (tmp_path / "b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write(tmp_path, "b", [(time, "v1", False) for time in later])
     assert finding(tmp_path).outcome == "fail"
     assert finding(tmp_path, "b v1").outcome == "pass"
 
@@ -131,3 +129,44 @@ def test_a_rule_that_lasts_for_days_makes_others_no_coarser(tmp_path: Path) -> N
     long = "[[rule]]\nmetric = 'error_rate'\nwhen = '> 90%'\nfor = '24h'\n"
     logs(tmp_path, lambda minute: minute >= MINUTES - 6, RULE.replace("5m", "10m") + long)
     assert firing(tmp_path) == []  # six minutes are not ten, though the last whole hour is beyond the limit
+
+
+def test_where_the_newest_hour_holds_few_requests_the_range_says_what_is(tmp_path: Path) -> None:
+    """Forty requests a day for sixty days; since midnight all fail."""
+    times = [BEGIN + timedelta(minutes=36 * n) for n in range(2400)]
+    midnight = times[-1].replace(hour=0, minute=0, second=0)
+    write(tmp_path, "m", [(time, "v1", time >= midnight) for time in times])
+    assert finding(tmp_path).outcome == "fail"
+
+
+def test_of_a_version_that_is_gone_nothing_is_said_as_of_now(tmp_path: Path) -> None:
+    """A canary with half of the requests, a fifth of which failed, was withdrawn two hours before the end."""
+    times = [BEGIN + timedelta(minutes=2 * n) for n in range(7200)]
+    gone = times[-1] - timedelta(hours=2)
+    rows = [
+        (time, "v2" if n % 2 and timedelta(0) < gone - time < timedelta(hours=6) else "v1", n % 10 == 1)
+        for n, time in enumerate(times)
+    ]
+    write(tmp_path, "m", [(time, version, failed and version == "v2") for time, version, failed in rows])
+    found = finding(tmp_path, "m v2")
+    assert (found.outcome, found.message) == (
+        "pass",
+        "error_rate: v2 gets no requests any more, so the rule says nothing",
+    )
+
+
+def test_snapshots_are_made_once_for_each_length(tmp_path: Path) -> None:
+    logs(tmp_path, lambda _: False)
+    rules = [
+        RuleSettings(metric="error_rate", when=f"> {n}%", for_=timedelta(minutes=n)) for n in range(5, 60)
+    ]
+    spans = []
+    with mlwatch.open(tmp_path, db=":memory:") as session:
+        session.ingest_all()
+
+        def look(span: timedelta) -> Snapshot:
+            spans.append(span)
+            return session.snapshot(span)
+
+        assert len(lasting_rulings(session.snapshot(), rules, look)) == len(rules)
+    assert sorted(spans) == sorted({max(timedelta(hours=1), 2 * rule.for_) for rule in rules})
