@@ -32,6 +32,7 @@ from mlwatch.snapshot.system import system_of
 from mlwatch.snapshot.tables import Tables
 from mlwatch.snapshot.types import Alert, Feed, Model, Rollout, Snapshot, TimeRange
 from mlwatch.snapshot.unmatched import unmatched_alerts
+from mlwatch.snapshot.withdrawn import habit_of
 from mlwatch.store.touched import FACTS
 
 if TYPE_CHECKING:
@@ -183,7 +184,9 @@ def _with_models(
     for name in dict.fromkeys(life.pair.model for life in known):
         counted = partial(requests_since, connection, name, until=last)
         mine = [life for life in known if life.pair.model == name]
-        roles = assign_roles(mine, config.rollout, question, counted)
+        roles = assign_roles(
+            mine, config.rollout, question, counted, partial(habit_of, connection, until=last)
+        )
         roles = with_mode(connection, roles, config.rollout, memory.rollouts)
         model = models[name] = _with_segments(ground, model_of(ground, name, roles), roles, question, memory)
         judged = Judged(name, model.task, model.positive_class, config.business.currency)

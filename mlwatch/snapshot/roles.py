@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mlwatch.roles.paths import NO_VERSION
 from mlwatch.snapshot.role_names import is_baseline, is_first, is_older
+from mlwatch.snapshot.withdrawn import STILL, STRAY, withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mlwatch.config import RolloutSettings
     from mlwatch.snapshot.read import Life, Pair
     from mlwatch.snapshot.types import Role
+    from mlwatch.snapshot.withdrawn import Habit
 
 
 SAME_START = timedelta(minutes=1)
@@ -23,14 +25,8 @@ SAME_START = timedelta(minutes=1)
 NEARLY_SAME_START = timedelta(hours=1)
 """Up to which words in names tell more than first requests."""
 
-STILL = timedelta(hours=1)
-"""A version whose last request is so old gets some still."""
 LONGEST_SILENT = timedelta(hours=26)
 """A version without requests for so long gets none any more: one that runs once a day has had some by then."""
-
-
-STRAY = 0.01
-"""A version with a smaller share of the requests since the candidate came was retired before: these are strays."""
 
 
 class Named(Protocol):
@@ -63,7 +59,7 @@ class Roles:
     rivals: tuple[str, ...] = ()
     """The baseline and those that may as well be it, where neither age nor names nor anybody told; else none."""
     withdrawn: tuple[Life, ...] = ()
-    """Former candidates whose requests ended before a younger one came that gets some: they are judged no more."""
+    """Former candidates that a younger one has followed: they are judged no more."""
 
     @property
     def tested(self) -> int:
@@ -95,6 +91,7 @@ def assign_roles(
     settings: RolloutSettings,
     asked: Named,
     requests_since: Callable[[datetime], Mapping[str, int]] | None = None,
+    habit: Callable[[Life], Habit] | None = None,
 ) -> Roles:
     """Find baseline and candidate of one model.
 
@@ -107,6 +104,7 @@ def assign_roles(
         settings: The `[rollout]` of the configuration.
         asked: What the command line names.
         requests_since: Returns how many requests each version has had since a moment; None where that is not known.
+        habit: Returns how a version has run; as before.
     """
     versions = _by_age(versions)
     by_name = {life.pair.version: life for life in versions}
@@ -121,11 +119,13 @@ def assign_roles(
     named = (asked.baseline or settings.baseline, asked.candidate or settings.candidate)
     absent = tuple(name for name in named if name and name not in by_name)
     running = _candidates(versions, baseline, candidate, is_named=bool(named[1]))
-    withdrawn = _withdrawn(versions, running, requests_since)
-    candidates = tuple(life for life in running if life not in withdrawn)
+    gone: tuple[Life, ...] = ()
+    if running and requests_since is not None and habit is not None:
+        gone = withdrawn(running, max(life.last for life in versions), requests_since, habit)
+    candidates = tuple(life for life in running if life not in gone)
     shadows = frozenset(life.pair for life in versions if settings.mode == "shadow")
     rivals = rivals_of(eligible, candidates, is_named=bool(named[1]))
-    return Roles((*first, *rest), baseline, candidate, shadows, absent, candidates, named, rivals, withdrawn)
+    return Roles((*first, *rest), baseline, candidate, shadows, absent, candidates, named, rivals, gone)
 
 
 def _by_age(versions: Sequence[Life]) -> list[Life]:
@@ -212,38 +212,6 @@ def _candidates(
     alive = _alive(versions)
     younger = [life for life in versions[versions.index(baseline) + 1 :] if life in alive]
     return (candidate, *(life for life in reversed(younger) if life is not candidate))
-
-
-def _withdrawn(
-    versions: Sequence[Life],
-    candidates: Sequence[Life],
-    requests_since: Callable[[datetime], Mapping[str, int]] | None,
-) -> tuple[Life, ...]:
-    """Return the candidates that another one has followed: it came after their last request, and gets some still.
-
-    Chance would have given them one of the requests since then. Of what is judged together none is withdrawn, however
-    long one is silent: it may run once a night.
-    """
-    end = max((life.last for life in versions), default=None)
-    came = [life.first for life in candidates if end is not None and end - life.last <= STILL]
-    if requests_since is None or end is None or not came:
-        return ()
-    return tuple(
-        life
-        for life in candidates
-        if life.last < max(came)
-        and min(end - life.last, life.silent) >= STILL
-        and _is_passed_over(life, requests_since)
-    )
-
-
-def _is_passed_over(life: Life, requests_since: Callable[[datetime], Mapping[str, int]]) -> bool:
-    """Tell whether chance would have given a version one of the requests that came since its last one."""
-    from mlwatch.metrics.rollout_silence import is_passed_over  # noqa: PLC0415  pulls numpy
-
-    others = {**requests_since(life.last), life.pair.version: 0}
-    every = sum(requests_since(life.first).values())
-    return bool(is_passed_over(life.predictions, sum(others.values()), max(every, 1)))
 
 
 def _alive(versions: Sequence[Life]) -> list[Life]:

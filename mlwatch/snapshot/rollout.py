@@ -115,7 +115,7 @@ def with_mode(connection: DuckDBPyConnection, roles: Roles, config: Configured, 
     old = roles.baseline
     if config.mode is not None or old is None or not roles.candidates:
         return roles
-    came = min(life.first for life in roles.candidates)
+    came = min(life.first for life in (*roles.candidates, *roles.withdrawn))
 
     def answers_the_same(new: Life) -> bool:
         who = (old.pair, new.pair, *(_minute(life.last) for life in (old, new)))
@@ -149,10 +149,11 @@ def _judge_one(
         who = (pairing.model, pairing.baseline, pairing.candidate)
         mixed = dear.mix(who, partial(mix_remarks, connection, inputs))
         came_back = comeback(inputs.arms, pairing.candidate)
-        remarks = (*_one_after_the_other(roles), *came_back, *mixed, *inputs.remarks, *_withdrawn(roles))
+        remarks = (*_one_after_the_other(roles), *came_back, *mixed, *inputs.remarks)
         found = rollout_of(judged.model, verdict, pairing.start, remarks)
         steps, lately = split_over_time(inputs.arms, found)
         found = replace(found, steps=steps, traffic_lately=lately)
+    found = replace(found, reasons=(*found.reasons, *_withdrawn(roles)))
     course = dear.course(inputs)
     return (
         found if course is None else replace(found, course=up_to_now(course, found, end.replace(tzinfo=UTC)))

@@ -16,6 +16,7 @@ from mlwatch.snapshot.rollout_beside import beside
 from mlwatch.snapshot.rollout_pairing import Judged
 from mlwatch.snapshot.rollout_pairs import timeline as timeline_of
 from mlwatch.snapshot.rollout_settings import check_names
+from mlwatch.snapshot.withdrawn import habit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,7 +68,9 @@ def subjects(
     for model in dict.fromkeys(life.pair.model for life in known):
         mine = [life for life in known if life.pair.model == model]
         since = partial(requests_since, connection, model, until=until)
-        roles = with_mode(connection, assign_roles(mine, config.rollout, question, since), config.rollout)
+        habit = partial(habit_of, connection, until=until)
+        roles = assign_roles(mine, config.rollout, question, since, habit)
+        roles = with_mode(connection, roles, config.rollout)
         task = config.roles.task or stored_task(connection, model)
         positive = positive_of(Reader(connection), model, task, config.roles.positive_class)
         judged = Judged(model, task, positive, config.business.currency)

@@ -67,7 +67,8 @@ def calibrate_baseline(
     life = subject.roles.baseline
     if life is None:
         raise InputError("there is no baseline", subject.judged.model, "name it with --baseline")
-    came = min((each.first for each in subject.roles.candidates), default=subject.end)
+    tested = (*subject.roles.candidates, *subject.roles.withdrawn)
+    came = min((each.first for each in tested), default=subject.end)
     config = replace(config, rollout=settled(Reader(connection), subject.judged.model, config))
     name = life.pair.version
     past = Pairing(subject.judged, name, name, life.first, came)

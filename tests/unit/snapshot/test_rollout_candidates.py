@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,12 @@ import pytest
 
 import mlwatch
 from mlwatch.app.view import View
-from mlwatch.commands.check import checked
 from mlwatch.commands.init import configuration
 from mlwatch.config import RuleSettings, parse
 from mlwatch.faces.facts import facts_of
 from mlwatch.rules import rulings
+from mlwatch.snapshot.read import lives
+from mlwatch.snapshot.withdrawn import Habit, habit_of
 from mlwatch.systems.samples import samples_of
 
 if TYPE_CHECKING:
@@ -264,25 +266,69 @@ def ratios(session: Session) -> dict[str, float]:
     return {dict(each.labels)["version"]: each.value for each in found}
 
 
-def test_a_candidate_that_was_rolled_back_fails_its_successor_no_more(tmp_path: Path) -> None:
-    records = traffic({"v1": 1.0}, rows=30_000)
-    for i, record in enumerate(records):
-        if (
-            25_800 <= i < 27_600 and i % 2
-        ):  # an hour, of which v2 gets most answers wrong, and is then withdrawn
-            record |= {"version": "v2", "prediction": 1 - record["label"] if i % 3 else record["label"]}
-        if i >= 28_200 and i % 2:
-            record["version"] = "v3"
-    last = max(record["timestamp"] for record in records if record["version"] == "v2")
+HOUR = timedelta(hours=1)
 
-    with watching(tmp_path, records[:27_600]) as session:
-        assert [(each.candidate, each.verdict) for each in session.snapshot().rollouts] == [
-            ("v2", "rollback")
-        ]
+
+def run(version: str, first: timedelta, last: timedelta, step: timedelta, right: float) -> list[Record]:
+    """Return requests of a version, some of which are answered rightly."""
+    chance = random.Random(version)
+    return [
+        {
+            "timestamp": (START + first + n * step).isoformat(),
+            "id": f"{version}{first}{n}",
+            "model": "m",
+            "version": version,
+            "prediction": int(chance.random() < right),
+            "label": 1,
+        }
+        for n in range((last - first) // step)
+    ]
+
+
+def judged(directory: Path, records: list[Record]) -> tuple[list[tuple[str, str, float]], str]:
+    """Return the verdict on each candidate with its error budget, and the reasons for all of them."""
+    with watching(directory, records) as session:
+        found = session.snapshot().rollouts
+    said = " ".join(reason for each in found for reason in each.reasons)
+    return [(each.candidate, each.verdict, each.alpha) for each in found], said
+
+
+def test_a_candidate_that_was_rolled_back_fails_its_successor_no_more(tmp_path: Path) -> None:
+    old = run("v1", 0 * HOUR, 400 * HOUR, HOUR / 30, 0.95)
+    bad = run("v2", 370 * HOUR, 375 * HOUR, HOUR / 120, 0.4)
+    new = run("v3", 385 * HOUR, 400 * HOUR, HOUR / 30, 0.95)
+    found, said = judged(tmp_path, [*old, *bad, *new])
+    assert [name for name, *_ in found] == ["v3"]
+    assert found[0][2] == 0.05 / 2
+    last = START + 375 * HOUR - HOUR / 120
+    assert f"v2 is judged no more: its last request was at {last:%Y-%m-%d %H:%M} UTC" in said
+
+
+def test_a_candidate_that_runs_at_night_is_judged_by_day_beside_a_younger_one(tmp_path: Path) -> None:
+    old = run("v1", 0 * HOUR, 126 * HOUR, HOUR / 15, 0.95)
+    nights = [
+        one
+        for day in range(5)
+        for one in run("v2", (24 * day + 18) * HOUR, (24 * day + 19) * HOUR, HOUR / 200, 0.4)
+    ]
+    new = run("v3", 118 * HOUR, 126 * HOUR, HOUR / 15, 0.95)
+    found, said = judged(tmp_path, [*old, *nights, *new])
+    assert {name: verdict for name, verdict, _ in found}["v2"] == "rollback"
+    assert "judged no more" not in said
+
+
+def test_how_a_version_ran_is_counted_in_hours_in_which_its_model_had_requests(tmp_path: Path) -> None:
+    hours = {"v1": [0, 1, 2, 3, 4, 5, 6, 9, 10], "v2": [1, 2, 6]}  # at 7 and 8 nobody asked anything
+    busy = sorted({hour for each in hours.values() for hour in each})
+    records = [
+        one
+        for name, each in hours.items()
+        for at in each
+        for one in run(name, at * HOUR, (at + 1) * HOUR, HOUR, 1)
+    ]
     with watching(tmp_path, records) as session:
-        (rollout,) = session.snapshot().rollouts
-        check = checked(session)
-    assert (rollout.candidate, rollout.alpha) == ("v3", session.config.rollout.alpha / 2)
-    said = f"v2 is judged no more: its last request was at {datetime.fromisoformat(last):%Y-%m-%d %H:%M} UTC"
-    assert said in rollout.reasons
-    assert [each.outcome for each in check.findings if each.outcome == "fail"] == []
+        session.ingest_all()
+        found = {life.pair.version: habit_of(session.connection, life) for life in lives(session.connection)}
+    apart = max(np.diff([busy.index(hour) for hour in hours["v2"]]))
+    assert found["v2"] == Habit(3 * HOUR, int(apart) * HOUR)
+    assert found["v1"] == Habit(9 * HOUR, HOUR)

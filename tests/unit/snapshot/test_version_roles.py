@@ -11,6 +11,7 @@ from mlwatch.config import RolloutSettings
 from mlwatch.snapshot.build import Question
 from mlwatch.snapshot.read import Life, Pair
 from mlwatch.snapshot.roles import assign_roles
+from mlwatch.snapshot.withdrawn import Habit
 
 START = datetime(2026, 11, 3)  # noqa: DTZ001  as the store has it
 
@@ -132,33 +133,39 @@ def test_a_version_that_others_went_on_without_is_no_candidate(
 
 
 HOUR = timedelta(hours=1)
+ALL_DAY, FOUR_HOURS, NIGHTLY = Habit(48 * HOUR, HOUR), Habit(4 * HOUR, HOUR), Habit(10 * HOUR, 22 * HOUR)
 
 
 @pytest.mark.parametrize(
-    ("silent", "first", "last", "since", "judged"),
+    ("silent", "habit", "came", "since", "judged"),
     [
-        (20 * HOUR, -8 * HOUR, 0 * HOUR, 4000, ["v3"]),  # withdrawn: 0.6 ** 1000 is no chance
-        (2 * HOUR, -8 * HOUR, 0 * HOUR, 4000, ["v3"]),
-        (20 * HOUR, -8 * HOUR, -HOUR / 2, 4000, ["v3"]),
-        (20 * HOUR, -8 * HOUR, 0 * HOUR, 50, ["v3", "v2"]),  # 0.995 ** 1000 = 0.007: it may come again
-        (HOUR / 2, -8 * HOUR, 0 * HOUR, 4000, ["v3", "v2"]),  # a batch that nobody else had requests since
-        (timedelta.max, -8 * HOUR, 0 * HOUR, 4000, ["v3"]),  # nobody counted the hours of others
-        (20 * HOUR, -21 * HOUR, 0 * HOUR, 4000, ["v3", "v2"]),  # they ran together: one may run once a night
-        (20 * HOUR, -8 * HOUR, -5 * HOUR, 4000, ["v3", "v2"]),  # the younger one is silent too
+        (20 * HOUR, ALL_DAY, 8 * HOUR, 4000, ["v3"]),  # withdrawn: 0.6 ** 1000 is no chance
+        (2 * HOUR, ALL_DAY, 8 * HOUR, 4000, ["v3"]),
+        (20 * HOUR, ALL_DAY, 8 * HOUR, 50, ["v3", "v2"]),  # 0.995 ** 1000 = 0.007: it may come again
+        (HOUR / 2, ALL_DAY, 8 * HOUR, 4000, ["v3", "v2"]),  # a batch that nobody else had requests since
+        (timedelta.max, ALL_DAY, 8 * HOUR, 4000, ["v3"]),  # nobody counted the hours of others
+        (20 * HOUR, ALL_DAY, 21 * HOUR, 4000, ["v3", "v2"]),  # they ran together
+        (20 * HOUR, FOUR_HOURS, 8 * HOUR, 4000, ["v3"]),
+        (11 * HOUR, FOUR_HOURS, 8 * HOUR, 4000, ["v3", "v2"]),  # its first batch, perhaps
+        (20 * HOUR, NIGHTLY, 8 * HOUR, 4000, ["v3", "v2"]),
+        (24 * HOUR, NIGHTLY, 8 * HOUR, 4000, ["v3", "v2"]),  # late
+        (25 * HOUR, NIGHTLY, 8 * HOUR, 4000, ["v3"]),  # too late
     ],
 )
 def test_a_candidate_that_another_one_has_followed_is_judged_no_more(
-    silent: timedelta, first: timedelta, last: timedelta, since: int, judged: list[str]
+    silent: timedelta, habit: Habit, came: timedelta, since: int, judged: list[str]
 ) -> None:
     end = START + timedelta(days=12)
     ended = end - 20 * HOUR
     lives = [
         Life(Pair("m", "v1"), 20000, START, end),
         Life(Pair("m", "v2"), 1000, end - 24 * HOUR, ended, silent),
-        Life(Pair("m", "v3"), 5000, end + first, end + last, 5 * HOUR),
+        Life(Pair("m", "v3"), 5000, end - came, end),
     ]
     roles = assign_roles(
-        lives, RolloutSettings(), Question(), lambda moment: {"v1": since if moment == ended else 10_000}
+        *(lives, RolloutSettings(), Question()),
+        lambda moment: {"v1": since} if moment == ended else {"v1": 10_000, "v3": 200},
+        lambda _: habit,
     )
     assert [life.pair.version for life in roles.candidates] == judged
     assert [life.pair.version for life in roles.withdrawn] == [name for name in ("v2",) if name not in judged]
@@ -166,13 +173,16 @@ def test_a_candidate_that_another_one_has_followed_is_judged_no_more(
     assert roles.tested == 2
 
 
-def test_the_newest_candidate_is_judged_though_it_is_silent() -> None:
+def test_the_newest_candidate_is_judged_though_it_is_silent_and_strays_follow_nobody() -> None:
     end = START + timedelta(days=12)
     gone = Life(Pair("m", "v3"), 1000, end - 24 * HOUR, end - 20 * HOUR, 20 * HOUR)
     lives = [Life(Pair("m", "v1"), 20000, START, end), gone]
     older = Life(Pair("m", "v2"), 5000, end - 30 * HOUR, end)
-    for every in (lives, [*lives, older]):
-        roles = assign_roles(every, RolloutSettings(), Question(), lambda _: {"v1": 10_000})
+    stray = Life(Pair("m", "v4"), 50, end - 2 * HOUR, end)
+    for every in (lives, [*lives, older], [*lives, stray]):
+        roles = assign_roles(
+            *(every, RolloutSettings(), Question()), lambda _: {"v1": 9_950, "v4": 50}, lambda _: ALL_DAY
+        )
         assert gone in roles.candidates
         assert not roles.withdrawn
 
