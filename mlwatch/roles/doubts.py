@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mlwatch.config import RoleSettings
     from mlwatch.roles.types import Column, ColumnPath, Mapping
 
-ROLES = ("model", "latency", "status")
+ROLES = ("model", "latency")
 """Roles of which an input of a model may have the name and such values."""
 _TEXTS = frozenset(
     {"text", "prompt", "question", "query", "sentence", "message", "content", "document", "utterance"}
@@ -47,7 +47,7 @@ _SEVERAL = {
     leftovers.JSON_TEXT: "JSON as text",
 }
 """What holds several values, by why it is left out."""
-_NAMED = {"model": "model's name", "latency": "latency", "status": "status of the request"}
+_NAMED = {"model": "model's name", "latency": "latency"}
 _PARENT = "parent_run_id"
 """What LangSmith calls the run that another one is a step of."""
 
@@ -99,7 +99,6 @@ def _stands_free(path: ColumnPath) -> bool:
     parts = words(path[-1])
     return (
         not may_be_role(path)
-        and rank("latency", path) is None
         and not container_depth(path, FEATURE_CONTAINERS)
         and FEATURE_CONTAINERS.isdisjoint(parts[:1])
         and _TEXTS.isdisjoint(parts[-1:])

@@ -21,15 +21,8 @@ from mlwatch.roles.looks import (
     only_words,
     within_unit,
 )
-from mlwatch.roles.names import (
-    END_TIMES,
-    FAILURE_FLAGS,
-    START_TIMES,
-    SUCCESS_FLAGS,
-    latency_factor,
-    normal,
-)
-from mlwatch.roles.statuses import STATUS_WORDS, TRUTH_WORDS, are_mostly_success, are_statuses
+from mlwatch.roles.names import END_TIMES, START_TIMES, latency_factor, normal
+from mlwatch.roles.statuses import STATUS_WORDS, are_mostly_success, are_statuses
 from mlwatch.roles.written import NULL_WORDS
 
 if TYPE_CHECKING:
@@ -167,17 +160,8 @@ def _is_measured(column: Column) -> bool:
     return fine * 2 > len(found) or latency_factor(column.path[-1]) is not None or holds_durations(column)
 
 
-def _status(column: Column, context: Context, loose: bool) -> bool:
-    if normal(column.path[-1]) in SUCCESS_FLAGS | FAILURE_FLAGS:
-        flags = all(str(sample).strip().lower() in TRUTH_WORDS for sample in column.samples)
-        return flags and _is_of_request(column, context)
+def _status(column: Column, _context: Context, loose: bool) -> bool:
     return are_mostly_success(column) if loose else are_statuses(column)
-
-
-def _is_of_request(column: Column, context: Context) -> bool:
-    """Tell whether a truth value says how a request ended, and is no input of the model that was asked."""
-    plain = normal(column.path[-1]) in {"success", "failed"}
-    return context.predicts and not (plain and is_among_inputs(column, context))
 
 
 def _text(column: Column, _context: Context, _loose: bool) -> bool:
@@ -242,7 +226,7 @@ _KINDS: Mapping[str, frozenset[str]] = {
     "score": NUMBERS,
     "label": _SCALARS,
     "latency": NUMBERS,
-    "status": _SCALARS,
+    "status": _NAMES,
     "error": frozenset({"text"}),
     "event": frozenset({"text"}),
     "value": NUMBERS,

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 from mlwatch.elements import dotted, is_element
 from mlwatch.roles import looks
 from mlwatch.roles.names import (
-    FAILURE_FLAGS,
     LOG_NAMES,
     LOGSTASH_SCHEMA,
     LOOSE_LOG_NAMES,
-    SUCCESS_FLAGS,
     aliases,
     is_named,
     is_written,
@@ -100,8 +98,6 @@ def _second(column: Column, roles: Mapping[str, ColumnPath]) -> str | None:
     """Say which role a column is a second one for; None when its name is as often a feature's."""
     if rank("timestamp", column.path) is not None and looks.is_time(column):
         return "another time"
-    if "status" in roles and normal(column.path[-1]) in SUCCESS_FLAGS | FAILURE_FLAGS:
-        return f"how a request ended, which {dotted(roles['status'])} says"
     for role in _SECOND_ONES:
         if not is_named(role, column.path):
             continue

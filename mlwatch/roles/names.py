@@ -84,7 +84,6 @@ _TABLE = {
     "status": """
         status_code http_status http_status_code response_code response_status response_status_code
         http_response_status_code return_code status request_status code?
-        success? is_success? is_successful? succeeded? is_error? has_error? is_failed? failed?
     """,
     "error": """
         error error_type error_kind error_class error_name exception exception_type exception_class
@@ -130,10 +129,6 @@ LATENCY_UNITS = {
 }
 """Milliseconds in a unit, by how names end."""
 _TIME_SUFFIXES = frozenset({*LATENCY_UNITS, "utc", "unix", "epoch"})
-
-SUCCESS_FLAGS = _set("success issuccess issuccessful succeeded")
-FAILURE_FLAGS = _set("iserror haserror isfailed failed")
-"""What a truth value is called that says how a request ended."""
 
 FEATURE_CONTAINERS = _set(
     """

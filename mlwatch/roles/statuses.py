@@ -16,8 +16,6 @@ FAILURE_WORDS = frozenset(
     {"error", "err", "fail", "failed", "failure", "exception", "timeout", "timed out"},
 )
 STATUS_WORDS = SUCCESS_WORDS | FAILURE_WORDS
-TRUTH_WORDS = frozenset({"true", "false"})
-"""How it is written that a request succeeded, or failed, where just that is logged."""
 HTTP_STATUSES = frozenset(
     {
         *(*range(100, 104), *range(200, 209), 226, *range(300, 309), *range(400, 419), *range(421, 430)),

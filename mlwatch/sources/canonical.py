@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mlwatch.roles import statuses, written
-from mlwatch.roles.names import FAILURE_FLAGS, SUCCESS_FLAGS, latency_factor, normal
+from mlwatch.roles.names import latency_factor
 from mlwatch.roles.own_ids import BESIDE
 from mlwatch.roles.types import ROUNDING
 from mlwatch.sources.number_sql import amount_sql, currency_sql, duration_sql, finite_sql, with_commas_sql
@@ -322,13 +322,8 @@ class Canonical:
             if {"label", "event"} & self._mapping.roles.keys()
             else f"WHEN {word} IN {SUCCESS_WORDS} THEN 200 "
         )
-        right, wrong = (500, 200) if normal(path[-1]) in FAILURE_FLAGS else (200, 500)
-        flag = f"WHEN {word} = 'true' THEN {right} WHEN {word} = 'false' THEN {wrong} "
-        if normal(path[-1]) not in SUCCESS_FLAGS | FAILURE_FLAGS:
-            flag = ""
         return (
-            f"COALESCE(TRY_CAST({text} AS INTEGER), "
-            f"CASE {flag}{done}WHEN {word} IN {FAILURE_WORDS} THEN 500 END)"
+            f"COALESCE(TRY_CAST({text} AS INTEGER), CASE {done}WHEN {word} IN {FAILURE_WORDS} THEN 500 END)"
         )
 
     def _feature(self, slot: Slot) -> str:
