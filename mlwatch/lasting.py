@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 SPAN = timedelta(hours=1)
 """Least stretch over which rules with `for` are evaluated, and over which alerts evaluate those without."""
-SOME, MANY = 50, 200
-"""Requests from which on a run of broken windows holds a check, and a whole stretch says that it is over."""
+SOME = 50
+"""Requests in broken windows from which on these hold a check."""
 BROKEN = ((5, 50), (3, 100), (1, 1000))
 """Windows, and requests in them, from which on a broken run that lasted is more than chance."""
 KEPT = (10, 100)
-"""The same of a run of windows that keep a rule."""
+"""The same of windows that keep a rule, from which on what the range says is over."""
 MOVING = ("drift", "text_drift")
 """Metrics of distributions: those of short windows differ from the reference's by chance."""
 
@@ -99,8 +99,7 @@ def _broken(rule: RuleSettings, far: Ruling, near: Ruling, run: Run) -> Ruling:
 def _is_over(rule: RuleSettings, run: Run) -> bool:
     """Tell whether what the range says is over: not by chance, nor for a moment."""
     windows, requests = KEPT
-    kept = run.windows >= windows and run.requests >= requests and run.lasted >= rule.for_
-    return kept or (run.n >= MANY and not run.overall)
+    return run.windows >= windows and run.requests >= requests and run.lasted >= rule.for_
 
 
 def _is_gone(whole: Model, newest: Model, version: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from mlwatch.arguments import close_to
@@ -33,6 +34,8 @@ _REGRESSION = ("mae", "rmse", "mape", "r2", "bias")
 _OUTPUTS = ("pinball", "top_2_accuracy", "top_3_accuracy", "top_5_accuracy", "ndcg_10", "mrr", "hit_rate_10")
 PERFORMANCE = frozenset((*_CLASSES, *_MANY_CLASSES, *_REGRESSION, *_OUTPUTS))
 """Metrics of any task: one of another task, or before labels come, has no value rather than being a mistake."""
+_OF_QUANTILES = re.compile(r"(pinball|coverage)_[\d.]+")
+"""What metrics of quantiles and intervals are called: `pinball_0.1`, `coverage_80`."""
 
 BOTH: Mapping[str, Callable[[Version | Window], float | None]] = {
     "latency_mean": lambda each: each.latency.mean,
@@ -113,7 +116,7 @@ def value_of(version: Version, metric: str) -> float | None:
     Raises:
         ConfigError: when there is no such metric.
     """
-    if metric in version.performance or _plain(metric) in PERFORMANCE:
+    if metric in version.performance or is_performance(_plain(metric)):
         return _performance(version, metric)
     if metric in BOTH:
         return BOTH[metric](version)
@@ -129,6 +132,11 @@ def value_of(version: Version, metric: str) -> float | None:
         if dot and name in names:
             return read(version, name, subject)
     raise _unknown(metric, version)
+
+
+def is_performance(metric: str) -> bool:
+    """Tell whether a metric is one of performance, of any task."""
+    return metric in PERFORMANCE or _OF_QUANTILES.fullmatch(metric) is not None
 
 
 def _unknown(metric: str, version: Version) -> ConfigError:
@@ -236,7 +244,7 @@ def values_over(version: Version, metric: str) -> tuple[float | None, ...]:
 
 
 def _in_window(window: Window, metric: str) -> float | None:
-    if _plain(metric) in PERFORMANCE:
+    if is_performance(_plain(metric)):
         return _performance(window, metric)
     if metric in BOTH:
         # counts of a quiet window are values, everything else needs a request

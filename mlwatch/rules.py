@@ -13,10 +13,10 @@ from mlwatch.config import RuleSettings
 from mlwatch.config.comparison import NUMBER, SCALES, SIGN, holds
 from mlwatch.errors import ConfigError
 from mlwatch.rule_values import (
-    PERFORMANCE,
     as_old,
     is_amount,
     is_duration,
+    is_performance,
     is_young,
     ripe_value_of,
     value_of,
@@ -82,10 +82,6 @@ class Run:
     """Number of them."""
     requests: int
     """Requests in them, labelled ones where they are judged by labels; beside what they are compared with the fewer."""
-    n: int
-    """The same of all windows with a value."""
-    overall: bool
-    """Whether the value over the whole range breaks the rule."""
 
     @property
     def since(self) -> datetime | None:
@@ -277,9 +273,7 @@ def _ruling(
     if (silent := _silent(rule, condition, model, version, base, of_model)) is not None:
         return silent
     before = base.value(rule.metric)
-    known = value is not None and not (condition.is_relative and before is None)
-    overall = known and value is not None and _breaks(condition, value, before)
-    run = _run(rule, condition, version, base, overall=overall)
+    run = _run(rule, condition, version, base)
     if rule.for_ and run is not None:
         value, before = run.value, run.before
     if value is None or (condition.is_relative and before is None):
@@ -364,9 +358,7 @@ def _minutes(length: timedelta) -> str:
     return f"{n:g} {unit}{'' if n == 1 else 's'}"
 
 
-def _run(
-    rule: RuleSettings, condition: _Condition, version: Version, base: _Base, *, overall: bool
-) -> Run | None:
+def _run(rule: RuleSettings, condition: _Condition, version: Version, base: _Base) -> Run | None:
     """Look from the newest window back; windows without a value neither end nor begin a run."""
     known = _known(rule.metric, condition, version, base)
     if not known:
@@ -374,10 +366,8 @@ def _run(
     broken = [_breaks(condition, value, before) for _, value, before, _ in known]
     windows = next((n for n, each in enumerate(reversed(broken)) if each != broken[-1]), len(known))
     newest, value, before, _ = known[-1]
-    start, sizes = known[-windows][0].start, [n for *_, n in known]
-    return Run(
-        broken[-1], start, newest.end, value, before, windows, sum(sizes[-windows:]), sum(sizes), overall
-    )
+    requests = sum(n for *_, n in known[-windows:])
+    return Run(broken[-1], known[-windows][0].start, newest.end, value, before, windows, requests)
 
 
 def _known(
@@ -399,7 +389,7 @@ def _known(
 
 
 def _size(metric: str, window: Window) -> int:
-    return window.labelled if metric in PERFORMANCE else window.predictions
+    return window.labelled if is_performance(metric) else window.predictions
 
 
 def _breaks(condition: _Condition, value: float, before: float | None) -> bool:

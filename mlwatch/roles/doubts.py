@@ -158,7 +158,7 @@ def sentences(mapping: Mapping, where: str) -> Iterator[tuple[str, str, str]]:
 
 def _unread(mapping: Mapping, where: str) -> Iterator[tuple[str, str, str]]:
     """Say which answers and inputs are left out because they are several values in one column."""
-    answered = not _ANSWERS.isdisjoint(mapping.roles)
+    answered = not (_ANSWERS | {"label", "event"}).isdisjoint(mapping.roles)
     for column, why in mapping.reasons.items():
         dotted_name = column.removeprefix("ignored:")
         name, path = one_line(dotted_name), (dotted_name.rpartition(".")[2],)

@@ -85,10 +85,10 @@ def withdrawn(
     return tuple(
         life
         for life in candidates
-        if min(end - life.last, life.silent) >= STILL
+        if min(end - life.last, life.silent) > STILL
         and any(life.last < other.first and _is_rolled_out(other, requests_since) for other in candidates)
         and _is_passed_over(life, requests_since)
-        and _is_unusual(life.silent, habit(life))
+        and _is_unusual(min(end - life.last, life.silent), habit(life))
     )
 
 

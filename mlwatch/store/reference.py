@@ -74,6 +74,7 @@ def set_aside(connection: DuckDBPyConnection) -> None:
     """Compare with no file: none is asked for, though an earlier run may have left its counts here."""
     if meta_value(connection, ASIDE) is None:
         connection.execute("INSERT INTO meta VALUES (?, '1')", [ASIDE])
+        reference_models.forget(connection)
 
 
 def install(
@@ -242,6 +243,7 @@ def _install_profile(connection: DuckDBPyConnection, registry: Registry, path: P
     with all_or_nothing(connection):
         try:
             profiles.store(connection, registry, profile, f"the profile {path.name}")
+            reference_models.forget(connection)
         except duckdb.DataError as error:  # a number beyond all that is counted
             raise profiles.damaged(path, reason_of(error)) from error
         profiles.note(connection, f"{path.name} ({one_line(profile.contents.source)[:200]})", digest)

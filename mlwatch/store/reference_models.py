@@ -15,6 +15,11 @@ NAMED = 5
 """Models that are named."""
 
 
+def forget(connection: DuckDBPyConnection) -> None:
+    """Say that it is over: nothing is compared with that reference."""
+    notices.resolve(connection, TOPIC)
+
+
 def tell(connection: DuckDBPyConnection) -> None:
     """Say so of the temporary table `given`, or that it is over."""
     rows = connection.execute(
@@ -22,7 +27,7 @@ def tell(connection: DuckDBPyConnection) -> None:
     ).fetchall()
     names = [one_line(name) for (name,) in rows]
     if len(names) < 2:
-        notices.resolve(connection, TOPIC)
+        forget(connection)
         return
     said = ", ".join(names[:NAMED]) + (" and more" if len(names) > NAMED else "")
     text = f"the reference has rows of several models ({said}), and each model is compared with all of them: "

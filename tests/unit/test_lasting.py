@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -170,3 +171,13 @@ def test_snapshots_are_made_once_for_each_length(tmp_path: Path) -> None:
 
         assert len(lasting_rulings(session.snapshot(), rules, look)) == len(rules)
     assert sorted(spans) == sorted({max(timedelta(hours=1), 2 * rule.for_) for rule in rules})
+
+
+@pytest.mark.parametrize("seed", [1, 6])
+def test_a_minute_without_errors_does_not_end_what_goes_on(tmp_path: Path, seed: int) -> None:
+    """Eight requests a minute for six hours; in the last twenty minutes an eighth fails, in the newest none."""
+    chance, begin = random.Random(seed), BEGIN + timedelta(hours=6)
+    times = [BEGIN + timedelta(seconds=7.5 * n) for n in range(6 * 60 * 8)]
+    bad = begin - timedelta(minutes=20), begin - timedelta(minutes=1)
+    write(tmp_path, "m", [(time, "v1", bad[0] <= time < bad[1] and chance.random() < 0.3) for time in times])
+    assert finding(tmp_path).outcome == "fail"

@@ -148,8 +148,8 @@ ALL_DAY, FOUR_HOURS, NIGHTLY = Habit(48 * HOUR, HOUR), Habit(4 * HOUR, HOUR), Ha
         (20 * HOUR, FOUR_HOURS, 8 * HOUR, 4000, ["v3"]),
         (11 * HOUR, FOUR_HOURS, 8 * HOUR, 4000, ["v3", "v2"]),  # its first batch, perhaps
         (20 * HOUR, NIGHTLY, 8 * HOUR, 4000, ["v3", "v2"]),
-        (24 * HOUR, NIGHTLY, 8 * HOUR, 4000, ["v3", "v2"]),  # late
-        (25 * HOUR, NIGHTLY, 8 * HOUR, 4000, ["v3"]),  # too late
+        (20 * HOUR, Habit(48 * HOUR, 18 * HOUR), 8 * HOUR, 4000, ["v3", "v2"]),  # late: 1.125 times
+        (20 * HOUR, Habit(48 * HOUR, 17 * HOUR), 8 * HOUR, 4000, ["v3"]),
     ],
 )
 def test_a_candidate_that_another_one_has_followed_is_judged_no_more(
