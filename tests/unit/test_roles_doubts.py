@@ -317,8 +317,10 @@ UNREAD = (
         ),
         ({"prediction": 1, "outputs": [0.2, 0.3], "age": 3}, []),
         ({"prediction": 1, "embedding": [0.2, 0.3], "age": 3}, []),
+        ({"label": 1, "output": '{"a": [1]}'}, []),
+        ({"event": "click", "result": [1, 2]}, []),
     ],
-    ids=["bodies", "JSON", "answered", "inputs of other names"],
+    ids=["bodies", "JSON", "answered", "inputs of other names", "labels", "events"],
 )
 def test_answers_and_inputs_that_are_several_values_are_said(
     bodies: dict[str, Any], expected: list[tuple[str, str]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,9 +85,16 @@ def test_times_of_tokens_are_compared_with_durations(snapshot: Snapshot) -> None
     assert {each.state for each in found} == {"no_data"}
 
 
+@pytest.mark.parametrize("metric", ["coverage_80", "pinball_0.1", "estimated.pinball_0.9"])
+def test_metrics_of_quantiles_have_no_value_before_labels(snapshot: Snapshot, metric: str) -> None:
+    found = rulings(snapshot, [RuleSettings(metric=metric, when="> 1", for_=timedelta(minutes=5))])
+    assert {each.state for each in found} == {"no_data"}
+
+
 @pytest.mark.parametrize(
     ("metric", "said"),
     [
+        ("coverage_wide", "one of "),
         ("acuracy", "did you mean accuracy?"),
         ("latency_p97", "did you mean latency_p9"),
         ("rmsse", "did you mean rmse?"),
