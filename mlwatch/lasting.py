@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from mlwatch.rules import Run
     from mlwatch.snapshot.types import Model, Snapshot
 
-    Key = tuple[str, str]
-
 SPAN = timedelta(hours=1)
 """Least stretch over which rules with `for` are evaluated, and over which alerts evaluate those without."""
 SOME = 50
