@@ -66,13 +66,16 @@ def center(codes: ArrayLike, counts: ArrayLike, totals: ArrayLike, edges: Edges)
         high = low
     share = (weight / 2 - (float(upto[at]) - here)) / here
     average_here = float(summed[code[real] == at].sum()) / here
-    low, high = _reach(low, high, average_here)
+    low, high = _reach(
+        low, high, float(f"{average_here:.12g}")
+    )  # whatever the order in which it was summed up
     median = low if high == low else low * (1 - share) + high * share  # a difference may overflow
     return Center(mean, median)
 
 
 def _reach(low: float, high: float, mean: float) -> tuple[float, float]:
     """Return the part of a bin that lies evenly around the mean of its values; the bin where that is not known."""
-    if not low <= mean <= high:
+    if not math.isfinite(mean):
         return low, high
+    mean = min(max(mean, low), high)
     return (low, 2 * mean - low) if mean - low <= high - mean else (2 * mean - high, high)

@@ -42,7 +42,7 @@ _TEXTS = frozenset(
 _ANSWERS = frozenset({"prediction", "score"})
 _OF_SERVERS = frozenset({"status", "error"})
 _SEVERAL = {
-    leftovers.LIST: "a list",
+    leftovers.LIST: "a list or map",
     leftovers.LIST_OF_OUTPUTS: "a list",
     leftovers.JSON_TEXT: "JSON as text",
 }

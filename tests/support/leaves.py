@@ -30,4 +30,4 @@ def assert_alike(found: dict[str, Any], expected: dict[str, Any]) -> None:
         wanted = expected[key]
         if isinstance(value, float) and wanted is not None:
             wanted = pytest.approx(wanted, rel=1e-9, abs=1e-12)
-        assert value == wanted, key
+        assert value == wanted, (key, value, wanted)

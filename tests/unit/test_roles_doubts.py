@@ -304,7 +304,7 @@ UNREAD = (
         (
             {"instances": [[1.5, 2.0]], "predictions": [0.7]},
             [
-                ("info", "instances in a.csv is a list, and no input that is watched"),
+                ("info", "instances in a.csv is a list or map, and no input that is watched"),
                 ("warning", f"predictions in a.csv is a list, {UNREAD} [roles] prediction"),
             ],
         ),
